@@ -1,0 +1,1 @@
+"""JoVA: joint video-audio generation with one transformer (an independent implementation of arXiv 2512.13677)."""

@@ -1,0 +1,1 @@
+"""Video and audio codecs between media and latents."""

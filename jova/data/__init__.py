@@ -1,0 +1,1 @@
+"""Procedural talking heads, and the folder dataset they are written as."""

@@ -1,0 +1,1 @@
+"""jova_bench: reproducible evaluation of joint video-audio generation."""

@@ -1,0 +1,95 @@
+"""What a metric is: a specification and a pure `score` (clip level) or `features` + `distance` (set level).
+
+Metrics know clips and prompts; they know nothing of models, runs or files. Whatever is expensive goes
+through a `FeatureCache`, so that the same content is never measured twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+FloatArray = npt.NDArray[np.float64]
+
+
+class FeatureCache(Protocol):
+    """Arrays by (content digest, extractor key). Failures are never stored: an exception passes through."""
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Returns the stored arrays, or computes, stores and returns them."""
+        ...
+
+
+class NoCache:
+    """Computes every time; for training loops and tests."""
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Computes and returns the arrays."""
+        return compute()
+
+
+class ClipMetric(Protocol):
+    """A metric with one value per clip."""
+
+    spec: MetricSpec
+
+    def check(self) -> str | None:
+        """None when the metric can run here, else why not (`not installed: pip install ...`, `weights missing: ...`)."""
+        ...
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Measures one clip.
+
+        Args:
+            clip: what a model made.
+            prompt: what was asked, or None for a clip nobody asked for.
+            reference: the real clip of the same prompt, or None.
+        """
+        ...
+
+
+class SetMetric(Protocol):
+    """A metric of a set of clips against a fixed reference set that shares no prompt with the suite."""
+
+    spec: MetricSpec
+
+    def check(self) -> str | None:
+        """None when the metric can run here, else why not."""
+        ...
+
+    def features(self, clip: Clip) -> FloatArray:
+        """(d,) embedding of one clip. Raises Undefined or Unavailable."""
+        ...
+
+    def distance(self, features: FloatArray) -> float:
+        """Distance of an (n, d) set of embeddings from the reference set."""
+        ...
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """What stands beside the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
+        ...
+
+
+def measured(measure: Callable[[], float]) -> Outcome:
+    """Runs a measurement and gives what happened a status; a number that is not finite is a failure."""
+    try:
+        value = float(measure())
+    except Undefined as reason:
+        return Outcome(status="undefined", reason=str(reason))
+    except Unavailable as reason:
+        return Outcome(status="failed", reason=str(reason))
+    if not np.isfinite(value):
+        return Outcome(status="failed", reason=f"not finite: {value}")
+    return Outcome(status="ok", value=value)
+
+
+def require_embedded_domain(clip: Clip) -> None:
+    """Embedded evaluators were trained on drawn faces: on anything else their numbers mean nothing."""
+    if not clip.in_domain:
+        raise Undefined("outside the embedded domain")

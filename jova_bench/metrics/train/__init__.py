@@ -1,0 +1,1 @@
+"""Trains the evaluators that ship with the embedded profile."""

@@ -1,0 +1,268 @@
+"""The harness's vocabulary: prompts, clips, samples, scores, estimates, and the errors a user can cause.
+
+Everything that is written to disk is a frozen pydantic record, so a file that does not fit is refused
+with the name of the field. Imports nothing heavier than numpy and pydantic.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Status = Literal["ok", "undefined", "failed"]
+"""`undefined`: the question has no answer for this clip (no speech, no face, outside the domain).
+`failed`: the question could not be asked (missing package or weights, unreadable file, a crash)."""
+
+Direction = Literal["up", "down", "target"]
+"""Whether more is better, less is better, or the value is to match the real clips' value."""
+
+Timing = Literal["free", "aligned", "reference"]
+"""How a clip's audio relates in time to its prompt's reference clip: `free` (a model invented its own
+timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it is the reference)."""
+
+Profile = Literal["embedded", "standard"]
+
+EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
+
+
+class BenchError(Exception):
+    """A mistake the user can mend. The message says what was expected, what was got and what to do."""
+
+    exit_code = EXIT_USAGE
+
+
+class NotComparable(BenchError):
+    """Two results differ in suite, metric identity or request, so no test between them means anything."""
+
+    exit_code = EXIT_NOT_COMPARABLE
+
+
+class Undefined(Exception):
+    """Raised inside a metric: the question has no answer for this clip. Becomes `undefined: <message>`."""
+
+
+class Unavailable(Exception):
+    """Raised inside a metric or model: a package or weights are missing. Becomes `failed: <message>`."""
+
+
+def check_id(value: str) -> str:
+    """Ids name files, so they must not be able to leave a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,120}", value) or ".." in value:
+        raise ValueError(f"expected 1 to 120 of A-Z a-z 0-9 . _ - without '..', got {value!r}")
+    return value
+
+
+Id = Annotated[str, AfterValidator(check_id)]
+
+
+class Record(BaseModel):
+    """A frozen, closed record: an unknown field is an error, never silently dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Prompt(Record):
+    """One line of a prompt file."""
+
+    id: Id
+    """Unique in its suite."""
+    video_caption: str
+    audio_caption: str
+    transcript: str
+    """What is said; empty when nobody speaks."""
+    language: str = "en"
+    """BCP 47 tag of the transcript."""
+    image: str | None = None
+    """Reference image (path; relative to the prompt file)."""
+    audio: str | None = None
+    """Driving audio for audio-driven models (path; relative to the prompt file)."""
+    reference: str | None = None
+    """Real clip of the same prompt (path; relative to the prompt file)."""
+    tags: Mapping[str, str] = Field(default_factory=dict)
+    """Slices of the leaderboard, and the attributes that prompt metrics look for."""
+
+
+class Finding(Record):
+    """Something noticed about a media file that a reader of its scores should know."""
+
+    code: str
+    """Short stable name: `no_audio`, `no_video`, `length_mismatch`, `vfr`, `start_offset`, `silent`, ..."""
+    detail: str
+    """The measured facts, with units."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Decoded media on one time base: frame k is shown at k / fps, sample n is heard at n / sample_rate_hz.
+
+    Start offsets and codec delay were already corrected by `media.read`; `findings` says what was found.
+    """
+
+    frames: npt.NDArray[np.uint8] | None
+    """(T, H, W, 3) RGB, or None when there is no video stream."""
+    fps: Fraction
+    """Frames per second; 0 when there is no video."""
+    audio: npt.NDArray[np.float32] | None
+    """(channels, N), nominal range [-1, 1], or None when there is no audio stream."""
+    sample_rate_hz: int
+    """0 when there is no audio."""
+    digest: str
+    """sha256 (hex) of the decoded content: frames, fps, audio and rate. The key of every feature cache."""
+    findings: tuple[Finding, ...] = ()
+    timing: Timing = "free"
+    in_domain: bool = False
+    """The clip answers a prompt of a suite whose domain is the embedded evaluators' (drawn faces)."""
+
+    def mono(self) -> npt.NDArray[np.float32]:
+        """(N,) mean of the channels. Raises Undefined without audio."""
+        if self.audio is None:
+            raise Undefined("no audio stream")
+        return self.audio.mean(axis=0, dtype=np.float32)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the longer stream, in seconds."""
+        video = 0.0 if self.frames is None else float(len(self.frames) / self.fps)
+        audio = 0.0 if self.audio is None else self.audio.shape[1] / self.sample_rate_hz
+        return max(video, audio)
+
+
+class Sample(Record):
+    """One attempt of one model at one prompt with one seed: a line of `samples.jsonl`."""
+
+    model: Id
+    prompt_id: Id
+    seed: int
+    status: Literal["ok", "failed"]
+    reason: str | None = None
+    """Why it failed; None when ok."""
+    clip: str | None = None
+    """Path of the clip inside the run folder."""
+    clip_digest: str | None = None
+    """`Clip.digest` of the decoded clip."""
+    timing: Timing = "free"
+    findings: tuple[Finding, ...] = ()
+    generate_s: float | None = None
+    """Wall-clock seconds this sample took (its share of its batch)."""
+    clip_s: float | None = None
+    """Length of the clip in seconds."""
+    peak_memory_bytes: int | None = None
+    function_evals: int | None = None
+    """Forward passes of the network per clip."""
+
+
+class Outcome(Record):
+    """What a metric says of one clip: a value, or the reason why there is none."""
+
+    status: Status
+    value: float | None = None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _value_iff_ok(self) -> Outcome:
+        if (self.status == "ok") != (self.value is not None) or (self.status == "ok") != (self.reason is None):
+            raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {self!r}")
+        return self
+
+
+class Score(Record):
+    """One metric of one sample: a line of `scores.jsonl`."""
+
+    model: Id
+    prompt_id: Id
+    seed: int
+    metric: str
+    identity: str
+    status: Status
+    value: float | None
+    reason: str | None
+
+
+class MetricSpec(Record):
+    """What a metric is, apart from its arithmetic."""
+
+    name: str
+    version: int
+    """Raised whenever the same clip could get another value."""
+    profile: Profile
+    backend: str
+    """Which evaluator measures it, e.g. `syncnet-a`, `pocketsphinx`, `p862`."""
+    weights: str | None = None
+    """First 12 hex digits of the sha256 of the weights; None when there are none."""
+    params: Mapping[str, str | int | float] = Field(default_factory=dict)
+    """Preprocessing parameters that change the value."""
+    level: Literal["clip", "set"] = "clip"
+    unit: str = ""
+    direction: Direction
+    needs: tuple[Literal["video", "audio", "transcript", "reference", "reference_set", "tags"], ...]
+    domain: str
+    """In words: the clips for which the value means something."""
+    description: str
+    """One line for `ls metrics`."""
+    source: str = ""
+    """Paper section, equation, or upstream file."""
+    micro: Literal["transcript_words"] | None = None
+    """Weight of a clip in the mean: words of its transcript (a micro average), or equal."""
+
+    @property
+    def identity(self) -> str:
+        """`name@version/profile:backend[weights]{params}`: two numbers compare only if this string is equal."""
+        weights = f"[{self.weights}]" if self.weights else ""
+        params = ",".join(f"{key}={self.params[key]}" for key in sorted(self.params))
+        return f"{self.name}@{self.version}/{self.profile}:{self.backend}{weights}" + (f"{{{params}}}" if params else "")
+
+
+class Estimate(Record):
+    """One (model, metric, identity, slice) of `summary.json`."""
+
+    model: str
+    metric: str
+    identity: str
+    slice: str | None = None
+    """`tag=value`, or None for all prompts."""
+    level: Literal["clip", "set"]
+    value: float | None
+    """None unless something was ok."""
+    ci: tuple[float, float] | None = None
+    """95 % interval over prompts."""
+    unit: str
+    direction: Direction
+    n_ok: int
+    n_undefined: int
+    n_failed: int
+    n_prompts: int
+    """Prompts with at least one ok score."""
+    n_seeds: int
+    reasons: Mapping[str, int] = Field(default_factory=dict)
+    """How often each reason for undefined or failed was given."""
+    extra: Mapping[str, float] = Field(default_factory=dict)
+    """Set metrics: `n`, `d`, `n_to_infinity`, `n_to_infinity_r2`."""
+
+
+class Cost(Record):
+    """What a model's clips cost."""
+
+    model: str
+    seconds_per_clip: float | None
+    real_time_factor: float | None
+    """Generation time / clip length; below 1 is faster than real time."""
+    peak_memory_bytes: int | None
+    function_evals: float | None
+
+
+class Summary(Record):
+    """`summary.json`: everything a table shows."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    suite: str
+    profile: Profile
+    estimates: tuple[Estimate, ...]
+    cost: tuple[Cost, ...]
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True)
