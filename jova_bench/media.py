@@ -1,0 +1,252 @@
+"""Reads and writes clips on one time base: the only place where container time becomes frame and sample indices.
+
+The picture is the clock. Frame 0 is time 0; the sound is padded or cut at its start so that sample n is heard
+n / rate seconds after frame 0 is shown, which is exact to the sample and leaves every frame as it was decoded.
+Whatever was corrected, or could not be, is a finding of the clip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, check_boxes, decode
+from jova_bench.types import BenchError, Clip, Finding
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+
+COMMON_RATES = (
+    *(Fraction(n) for n in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60)),
+    *(Fraction(n * 1000, 1001) for n in (24, 30, 60)),
+    Fraction(25, 2),
+)
+"""Rates that a variable frame rate is brought to: the nearest one."""
+SILENT_PEAK = 10 ** (-60 / 20)
+"""-60 dBFS."""
+FROZEN_LEVELS = 8
+"""Of 255. A still picture encoded at `CRF` differs from its own first frame by less; anything that moves by more."""
+CRF = "10"
+"""x264's quantiser: near transparent on a 64 x 64 face, so that encoding costs no metric anything visible."""
+
+
+def clip_from_arrays(frames: Frames | None, fps: Fraction, audio: Audio | None, sample_rate_hz: int, **kw: Any) -> Clip:
+    """Makes a Clip and computes its digest.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB, or None.
+        fps: frames per second; ignored without frames.
+        audio: (channels, N) float32, or None.
+        sample_rate_hz: ignored without audio.
+        **kw: `findings`, `timing`, `in_domain`.
+    """
+    if frames is None and audio is None:
+        raise BenchError("expected frames or audio, got neither; a clip needs at least one stream")
+    digest = hashlib.sha256()
+    if frames is None:
+        fps = Fraction(0)
+    else:
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape or fps <= 0:
+            raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {frames.shape} {frames.dtype} at {fps}")
+        digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
+        digest.update(np.ascontiguousarray(frames).data)
+    if audio is None:
+        sample_rate_hz = 0
+    else:
+        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or sample_rate_hz <= 0:
+            raise BenchError(
+                f"expected (channels, N) float32 at a rate > 0, got {audio.shape} {audio.dtype} at {sample_rate_hz} Hz"
+            )
+        if not np.isfinite(audio).all():
+            raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")
+        digest.update(f"audio {audio.shape} {sample_rate_hz}".encode())
+        digest.update(np.ascontiguousarray(audio).data)
+    return Clip(frames, Fraction(fps), audio, sample_rate_hz, digest.hexdigest(), **kw)
+
+
+def read(path: str | os.PathLike[str]) -> Clip:
+    """Decodes a file (mp4, mov, mkv, webm, wav, flac) to a Clip that starts with its first frame.
+
+    Raises:
+        BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged.
+    """
+    import av
+
+    path = Path(path)
+    try:
+        check_boxes(path)
+        with av.open(str(path)) as container:
+            family = container.format.name
+            video, sound = decode(container)
+        frames, fps, findings = _frames(video)
+        audio, sound_findings = _audio(sound, video.times[0] if video.times else None, video.tick, family)
+        findings += sound_findings
+        if frames is not None and audio is not None:
+            findings += _length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)
+        return clip_from_arrays(frames, fps, audio, sound.rate, findings=tuple(findings))
+    except (av.error.FFmpegError, OSError, ValueError, BenchError) as error:
+        raise BenchError(f"cannot decode {path}: {error}") from error
+
+
+def _frames(video: Video) -> tuple[Frames | None, Fraction, list[Finding]]:
+    """Stacks the frames at a constant rate: the stated one if every timestamp agrees, else the nearest common one."""
+    if not video.images:
+        return None, Fraction(0), [Finding(code="no_video", detail="no picture stream, or one without frames")]
+    if len({image.shape for image in video.images}) > 1:
+        raise ValueError("the frame size changes within the clip")
+    times = [time - video.times[0] for time in video.times]
+    count, span = len(times), times[-1]
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError("the frames' timestamps do not increase")
+    measured = [((count - 1) / span).limit_denominator(1001)] if count > 1 else []
+    findings: list[Finding] = []
+    images = video.images
+    for fps in (*video.declared, *measured):
+        if all(abs(time - k / fps) <= video.tick for k, time in enumerate(times)):
+            break
+    else:
+        if not measured:
+            raise ValueError("one frame and no frame rate")
+        average = (count - 1) / span
+        fps = min(COMMON_RATES, key=lambda rate: max(rate / average, average / rate))
+        steps = [float(later - earlier) for earlier, later in pairwise(times)]
+        # Output frame k shows the newest source frame that was on screen at k / fps.
+        moments = [k / fps + video.tick for k in range(int(span * fps + Fraction(1, 1000)) + 1)]
+        newest = np.searchsorted([float(time) for time in times], [float(m) for m in moments], side="right") - 1
+        images = [images[k] for k in newest]
+        findings.append(
+            Finding(
+                code="vfr",
+                detail=f"{count} frames {min(steps) * 1000:.1f} to {max(steps) * 1000:.1f} ms apart, on average "
+                f"{float(average):.3f} fps; resampled to {len(images)} frames at {float(fps):.3f} fps",
+            )
+        )
+    frames = np.stack(images)
+    if count > 1 and all(np.abs(f.astype(np.int16) - frames[0]).max() < FROZEN_LEVELS for f in frames[1:]):
+        findings.append(Finding(code="frozen", detail=f"all {len(frames)} frames equal within {FROZEN_LEVELS} of 255"))
+    return frames, fps, findings
+
+
+def _audio(
+    sound: Sound, zero: Fraction | None, video_tick: Fraction, family: str
+) -> tuple[Audio | None, list[Finding]]:
+    """Joins the blocks and moves their start to `zero`, the time of the first frame (None without a picture)."""
+    if not sound.length:
+        return None, [Finding(code="no_audio", detail="no sound stream, or one without samples")]
+    rate, findings = sound.rate, []
+    audio = np.concatenate(sound.blocks, axis=1)[:, : sound.length]
+    lead = Fraction(0) if zero is None else sound.start - zero
+    if abs(lead) > MAX_START_S:
+        raise ValueError(f"the streams start {float(lead):.1f} s apart")
+    # Timestamps in coarse ticks (Matroska: 1 ms) are rounded; half a tick is no offset.
+    shift = 0 if abs(lead) <= max(sound.tick, video_tick) / 2 else round(lead * rate)
+    if shift:
+        what = f"{shift} samples of silence put before it" if shift > 0 else f"its first {-shift} samples dropped"
+        side = "after" if shift > 0 else "before"
+        detail = f"the sound starts {abs(shift) / rate:.4f} s {side} the first frame at {rate} Hz: {what}"
+        findings.append(Finding(code="start_offset", detail=detail))
+        audio = np.pad(audio, ((0, 0), (shift, 0))) if shift > 0 else audio[:, -shift:]
+        if not audio.size:
+            findings.append(Finding(code="no_audio", detail="all sound ends before the first frame"))
+            return None, findings
+    if sound.gaps:
+        detail = f"{sound.gaps / rate:.3f} s of holes in the sound's timestamps filled with silence"
+        findings.append(Finding(code="audio_gap", detail=detail))
+    if sound.delay_unknown:
+        code = "no_edit_list" if "mp4" in family else "codec_delay"
+        detail = f"AAC without a stated delay: the sound may be late by it, usually 1024 samples ({1024 / rate:.3f} s)"
+        findings.append(Finding(code=code, detail=detail))
+    peak = float(np.abs(audio).max())
+    if peak < SILENT_PEAK:
+        findings.append(Finding(code="silent", detail=f"peak {peak:.2e} of full scale, below -60 dBFS"))
+    return audio, findings
+
+
+def _length_mismatch(video_s: Fraction, audio_s: Fraction, fps: Fraction) -> list[Finding]:
+    """Reports streams that differ in length by more than a frame; nothing is cut."""
+    if abs(video_s - audio_s) <= 1 / fps:
+        return []
+    detail = f"video {float(video_s):.3f} s, audio {float(audio_s):.3f} s, difference {float(audio_s - video_s):+.3f} s"
+    return [Finding(code="length_mismatch", detail=detail)]
+
+
+def write(
+    path: str | os.PathLike[str], frames: Frames | None, fps: Fraction, audio: Audio | None, sample_rate_hz: int
+) -> None:
+    """Writes H.264 + FLAC as mp4, or sound alone as wav or flac (by suffix). Same input, same bytes.
+
+    The sound is stored as 16 bits: what lies on that grid comes back exactly, what exceeds full scale is clipped.
+    No B-frames, so decoding and presentation order agree and no edit list is needed for sync.
+
+    Args:
+        path: `.mp4`; without frames `.wav` or `.flac`. Appears complete or not at all.
+        frames: (T, H, W, 3) uint8 RGB with even H and W (4:2:0 has no odd sizes), or None.
+        fps: frames per second.
+        audio: (channels, N) float32 in [-1, 1], or None.
+        sample_rate_hz: rate of `audio`.
+    """
+    import av
+
+    path = Path(path)
+    clip = clip_from_arrays(frames, fps, audio, sample_rate_hz)
+    suffixes = (".wav", ".flac") if clip.frames is None else (".mp4",)
+    if path.suffix not in suffixes:
+        raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {path}; rename it")
+    if clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
+        height, width = clip.frames.shape[1:3]
+        raise BenchError(f"expected even height and width for {path}, got {height} x {width}; crop or pad the frames")
+    # The pid keeps two writers of one name apart; the suffix stays last for the muxer's sake.
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        with av.open(str(part), "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container:
+            _encode(container, clip, "pcm_s16le" if path.suffix == ".wav" else "flac")
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise BenchError(f"cannot write {path}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
+    """Encodes both streams; the muxer interleaves them."""
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+
+    video: Any = None
+    sound: Any = None
+    if clip.frames is not None:
+        video = container.add_stream("libx264", rate=clip.fps, options={"crf": CRF, "threads": "1", "bf": "0"})
+        video.height, video.width = clip.frames.shape[1:3]
+        video.pix_fmt = "yuv420p"
+        # Stated in the file, so that no player has to guess which matrix and range the colours were made with.
+        video.codec_context.colorspace = Colorspace.ITU601
+        video.codec_context.color_range = ColorRange.MPEG
+    if clip.audio is not None:
+        layout = av.AudioLayout({1: "mono", 2: "stereo", 6: "5.1"}.get(len(clip.audio), f"{len(clip.audio)}c"))
+        sound = container.add_stream(audio_codec, rate=clip.sample_rate_hz, layout=layout)
+        sound.codec_context.format = "s16"
+    for k, image in enumerate(() if clip.frames is None else clip.frames):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+        )
+        frame.pts, frame.time_base = k, 1 / clip.fps
+        container.mux(video.encode(frame))
+    if clip.audio is not None:
+        grid = np.clip(np.rint(clip.audio * np.float32(32768)), -32768, 32767).astype(np.int16)
+        for start in range(0, grid.shape[1], 4096):
+            packed = np.ascontiguousarray(grid[:, start : start + 4096].T).reshape(1, -1)
+            block = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
+            block.sample_rate, block.pts = clip.sample_rate_hz, start
+            block.time_base = Fraction(1, clip.sample_rate_hz)
+            container.mux(sound.encode(block))
+    for stream in (video, sound):
+        if stream is not None:
+            container.mux(stream.encode())
