@@ -1,0 +1,254 @@
+"""A run folder: append-only records, a manifest, a summary and clips; and the cache of extracted arrays.
+
+Re-running a command is resuming it, so everything here survives being killed at any byte: records are whole
+lines, a torn last line is removed when the run is opened again, and other files appear by rename.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
+
+from jova_bench.types import BenchError, Id, Sample, Score, Summary
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+RecordType = TypeVar("RecordType", Sample, Score)
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder says, read without taking its lock."""
+
+    manifest: Mapping[str, Any]
+    samples: tuple[Sample, ...]
+    """One per (model, prompt, seed): the latest."""
+    scores: tuple[Score, ...]
+    """One per (model, prompt, seed, metric identity): the latest."""
+    summary: Summary | None
+    """None while the run has not finished once."""
+
+
+class RunStore:
+    """The one writer of a run folder, from `with` to its end."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._lock: IO[str] | None = None
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> RunStore:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.folder / ".lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "unknown"
+            self._lock.close()
+            raise BenchError(
+                f"another process (pid {holder}) is writing {self.folder}; wait for it or give another --out"
+            ) from error
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+        for name in (SAMPLES, SCORES):
+            _repair(self.folder / name)
+            self._files[name] = (self.folder / name).open("ab")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        if self._lock is not None:
+            self._lock.close()
+
+    def add_sample(self, sample: Sample) -> None:
+        """Appends one line to `samples.jsonl`, on disk when this returns: it stands for minutes of generation."""
+        self._append(SAMPLES, sample)
+        os.fsync(self._files[SAMPLES].fileno())
+
+    def add_score(self, score: Score) -> None:
+        """Appends one line to `scores.jsonl`; a lost one is cheap to measure again."""
+        self._append(SCORES, score)
+
+    def samples(self) -> list[Sample]:
+        """The latest sample of every (model, prompt, seed)."""
+        return _samples(self.folder)
+
+    def scores(self) -> list[Score]:
+        """The latest score of every (model, prompt, seed, metric identity)."""
+        return _scores(self.folder)
+
+    def manifest(self) -> dict[str, Any] | None:
+        """What was asked of this run; None in a new folder."""
+        return _manifest(self.folder)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replaces `manifest.json`."""
+        _write_json(self.folder / MANIFEST, manifest)
+
+    def write_summary(self, summary: Summary) -> None:
+        """Replaces `summary.json`."""
+        _write_json(self.folder / SUMMARY, summary.model_dump(mode="json", by_alias=True))
+
+    def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
+        """Where a clip belongs: `clips/MODEL/PROMPT.SEED.mp4`; its folder exists when this returns."""
+        path = self.folder / "clips" / _ID.validate_python(model) / f"{_ID.validate_python(prompt_id)}.{seed}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def copy_clip(self, source: Path, target: Path) -> None:
+        """Copies a file byte for byte; `target` appears complete or not at all."""
+        with source.open("rb") as old, _replacing(target) as new:
+            shutil.copyfileobj(old, new)
+
+    def _append(self, name: str, record: Sample | Score) -> None:
+        # One write of one whole line: a reader never sees half of it unless the machine dies.
+        self._files[name].write(record.model_dump_json().encode() + b"\n")
+        self._files[name].flush()
+
+
+def read_run(folder: str | os.PathLike[str]) -> Run:
+    """Reads a run folder, also one that is being written.
+
+    Raises:
+        BenchError: it is no run folder, or a file in it is broken.
+    """
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    if manifest is None:
+        raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}; make one with `run` or `score`")
+    return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
+
+
+class DiskCache:
+    """Arrays by (content digest, extractor), as npz files that several processes may share.
+
+    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is made again.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Returns the stored arrays, or computes, stores and returns them."""
+        key = hashlib.sha256(f"{digest}\n{extractor}".encode()).hexdigest()
+        path = self.folder / key[:2] / f"{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            path.unlink(missing_ok=True)
+        # The same dtypes and shapes whether computed or read.
+        arrays = {name: np.asarray(array) for name, array in compute().items()}
+        with _replacing(path) as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        return arrays
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when complete; nobody sees it before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    with _replacing(path) as file:
+        file.write(text.encode() + b"\n")
+
+
+def _repair(path: Path) -> None:
+    """Cuts what follows the last newline: a line whose writer was killed. Its work will be done again."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        data = file.read()
+        file.truncate(data.rfind(b"\n") + 1)
+
+
+def _records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
+    """The whole lines of a record file, in order; a line still being written is left out."""
+    if not path.exists():
+        return
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            yield kind.model_validate_json(line)
+        except ValidationError as error:
+            what = f"{path}:{number}: {_first_fault(error)}; delete the line to have its work done again"
+            raise BenchError(what) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    """`field: what is wrong with it`."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def _samples(folder: Path) -> list[Sample]:
+    latest = {(s.model, s.prompt_id, s.seed): s for s in _records(folder / SAMPLES, Sample)}
+    return list(latest.values())
+
+
+def _scores(folder: Path) -> list[Score]:
+    latest = {(s.model, s.prompt_id, s.seed, s.identity): s for s in _records(folder / SCORES, Score)}
+    return list(latest.values())
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BenchError(f"{path}: expected JSON, got {error}; start again in another folder") from error
+    if not isinstance(value, dict):
+        raise BenchError(f"{path}: expected an object, got {type(value).__name__}; start again in another folder")
+    return value
+
+
+def _summary(folder: Path) -> Summary | None:
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    try:
+        return Summary.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BenchError(f"{path}: {_first_fault(error)}; run the command again to write it anew") from error

@@ -1,0 +1,177 @@
+"""The run folder and the cache survive being killed at any byte and being shared."""
+
+import multiprocessing
+import os
+
+import numpy as np
+import pytest
+
+from jova_bench.store import DiskCache, RunStore, read_run
+from jova_bench.types import BenchError, Cost, Estimate, Sample, Score, Summary
+
+
+def sample(seed=0, **kw):
+    return Sample(**{"model": "m", "prompt_id": "p", "seed": seed, "status": "ok"} | kw)
+
+
+def score(value=1.0, identity="wer@1/standard:x", **kw):
+    fields = {"model": "m", "prompt_id": "p", "seed": 0, "metric": "wer", "status": "ok", "reason": None}
+    return Score(**fields | {"identity": identity, "value": value} | kw)
+
+
+def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
+    with RunStore(tmp_path / "run") as store:
+        store.write_manifest({"suite": "tiny"})
+        store.add_sample(sample(0, status="failed", reason="out of memory"))
+        store.add_sample(sample(1))
+        store.add_sample(sample(0, clip="clips/m/p.0.mp4"))
+        store.add_score(score(0.5))
+        store.add_score(score(0.25))
+        store.add_score(score(0.125, identity="wer@2/standard:x"))
+        assert [s.seed for s in store.samples()] == [0, 1]
+    run = read_run(tmp_path / "run")
+    assert run.samples == (sample(0, clip="clips/m/p.0.mp4"), sample(1))
+    # 0.25 replaced 0.5; another identity is another key.
+    assert [s.value for s in run.scores] == [0.25, 0.125]
+    assert run.manifest == {"suite": "tiny"}
+    assert run.summary is None
+
+
+def test_a_run_killed_at_any_byte_of_its_last_line_resumes(tmp_path):
+    with RunStore(tmp_path) as store:
+        store.write_manifest({})
+        for seed in range(3):
+            store.add_sample(sample(seed))
+    file = tmp_path / "samples.jsonl"
+    whole = file.read_bytes()
+    two = whole.index(b"\n", whole.index(b"\n") + 1) + 1
+    for cut in range(two, len(whole)):
+        file.write_bytes(whole[:cut])
+        # A reader sees the whole lines, the next writer mends the file and goes on.
+        assert [s.seed for s in read_run(tmp_path).samples] == [0, 1]
+        with RunStore(tmp_path) as store:
+            store.add_sample(sample(2))
+        assert file.read_bytes() == whole
+
+
+def test_a_broken_whole_line_is_named(tmp_path):
+    with RunStore(tmp_path) as store:
+        store.write_manifest({})
+        store.add_score(score())
+    with (tmp_path / "scores.jsonl").open("a") as file:
+        file.write('{"model": "m"}\n')
+    with pytest.raises(BenchError, match=r"scores.jsonl:2: prompt_id: .*required"):
+        read_run(tmp_path)
+
+
+def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
+    refusal = rf"pid {os.getpid()}\) is writing"
+    with RunStore(tmp_path), pytest.raises(BenchError, match=refusal), RunStore(tmp_path):
+        pass
+    with RunStore(tmp_path):
+        pass
+
+
+def test_summary_round_trip_uses_the_published_field_names(tmp_path):
+    estimate = Estimate(
+        model="m", metric="wer", identity="i", level="clip", value=None, unit="", direction="down",
+        n_ok=0, n_undefined=1, n_failed=0, n_prompts=0, n_seeds=1,
+    )  # fmt: skip
+    cost = Cost(model="m", seconds_per_clip=1.5, real_time_factor=None, peak_memory_bytes=None, function_evals=8.0)
+    summary = Summary(schema=1, suite="tiny", profile="embedded", estimates=(estimate,), cost=(cost,))
+    with RunStore(tmp_path) as store:
+        store.write_manifest({})
+        store.write_summary(summary)
+    assert (tmp_path / "summary.json").read_text().startswith('{\n  "schema": 1,')
+    assert read_run(tmp_path).summary == summary
+
+
+def test_folders_that_are_no_runs(tmp_path):
+    with pytest.raises(BenchError, match=r"expected a run folder with a manifest\.json"):
+        read_run(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(BenchError, match=r"manifest\.json: expected JSON"):
+        read_run(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match="expected a folder to write a run in"), RunStore(tmp_path / "file"):
+        pass
+
+
+def test_a_clip_path_cannot_leave_the_run(tmp_path):
+    store = RunStore(tmp_path)
+    assert store.clip_path("m", "a.b", 3) == tmp_path / "clips" / "m" / "a.b.3.mp4"
+    for model, prompt in (("..", "p"), ("m", "../p"), ("m/n", "p")):
+        with pytest.raises(ValueError, match="without"):
+            store.clip_path(model, prompt, 0)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    with RunStore(tmp_path) as store:
+        store.write_manifest({"a": 1})
+        with pytest.raises(ValueError, match="JSON compliant"):
+            store.write_manifest({"a": float("nan")})
+        assert store.manifest() == {"a": 1}
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_cache_computes_once_and_keeps_types(tmp_path):
+    arrays = {"x": np.arange(6, dtype=np.float16).reshape(2, 3), "words": np.array(["blue", "at"]), "n": np.array(3)}
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return arrays
+
+    first, second = (DiskCache(tmp_path).get("d", "mel@1", compute) for _ in range(2))
+    assert len(calls) == 1
+    for got in (first, second):
+        assert set(got) == set(arrays)
+        for name, array in arrays.items():
+            assert got[name].dtype == array.dtype
+            np.testing.assert_array_equal(got[name], array)
+    for key in (("d", "mel@2"), ("e", "mel@1")):
+        DiskCache(tmp_path).get(*key, compute)
+    assert len(calls) == 3
+
+
+def test_cache_never_stores_a_failure(tmp_path):
+    def fail():
+        raise RuntimeError("no face")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no face"):
+            DiskCache(tmp_path).get("d", "face", fail)
+    assert DiskCache(tmp_path).get("d", "face", lambda: {"x": np.ones(1)})["x"] == 1
+    # Pickled objects are refused when written, not when another process reads them.
+    with pytest.raises(ValueError, match="allow_pickle"):
+        DiskCache(tmp_path).get("d", "objects", lambda: {"x": np.array([{}])})
+
+
+def test_a_cache_entry_cut_at_any_place_is_made_again(tmp_path):
+    cache = DiskCache(tmp_path)
+    cache.get("d", "e", lambda: {"x": np.arange(50)})
+    (entry,) = tmp_path.rglob("*.npz")
+    whole = entry.read_bytes()
+    for cut in (0, 1, 10, len(whole) // 2, len(whole) - 1):
+        entry.write_bytes(whole[:cut])
+        np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.arange(50)})["x"], np.arange(50))
+        assert entry.read_bytes() == whole
+
+
+def _fill(folder, worker):
+    cache = DiskCache(folder)
+    for key in range(20):
+        got = cache.get(f"clip{key}", "e", lambda key=key: {"x": np.full(1000, key)})
+        assert (got["x"] == key).all(), (worker, key)
+
+
+def test_processes_share_a_cache(tmp_path):
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_fill, args=(tmp_path, worker)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert len(list(tmp_path.rglob("*.npz"))) == 20
+    assert not list(tmp_path.rglob("*.part"))
