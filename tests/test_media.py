@@ -1,0 +1,300 @@
+"""Clips keep their frames, their samples and, to the sample, their sync; whatever was wrong with them is said."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from jova_bench.media import clip_from_arrays, read, write
+from jova_bench.types import BenchError
+
+RATE = 16000
+FPS = Fraction(25)
+
+
+def codes(clip):
+    return [finding.code for finding in clip.findings]
+
+
+def numbered(count=50, height=64, width=64):
+    """Frames whose grey level says their number."""
+    grey = (20 + 3 * np.arange(count)).astype(np.uint8)
+    return np.broadcast_to(grey[:, None, None, None], (count, height, width, 3)).copy()
+
+
+def numbers(frames):
+    return np.rint((frames.mean(axis=(1, 2, 3)) - 20) / 3).astype(int).tolist()
+
+
+def noise(samples=32000, channels=1, seed=0):
+    """Noise on the 16-bit grid, so that FLAC and PCM give it back exactly."""
+    return (np.random.default_rng(seed).integers(-3000, 3000, (channels, samples)) / 32768).astype(np.float32)
+
+
+def mux(path, pts, codec="flac", audio_start=0, audio=None, options=None, hole=0, time_base=Fraction(1, 25)):
+    """A file as some other program might write it: frame k at `pts[k]` ticks, sound from `audio_start` samples on.
+
+    `hole` samples are missing from the timestamps in the middle of the sound. The frames are `numbered`.
+    """
+    audio = noise() if audio is None else audio
+    with av.open(str(path), "w", options=options or {}) as container:
+        video = container.add_stream("libx264", rate=25, options={"bf": "0", "crf": "10"})
+        video.codec_context.time_base = time_base
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        sound = container.add_stream(codec, rate=RATE, layout="mono")
+        for tick, image in zip(pts, numbered(len(pts)), strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = tick, time_base
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        for start in range(0, audio.shape[1], 4000):
+            block = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(audio[:, start : start + 4000]), format="fltp", layout="mono"
+            )
+            block.sample_rate, block.time_base = RATE, Fraction(1, RATE)
+            block.pts = audio_start + start + (hole if start >= audio.shape[1] // 2 else 0)
+            container.mux(sound.encode(block))
+        container.mux(sound.encode())
+    return path
+
+
+def delay_samples(reference, heard):
+    """By how many samples `heard` is later: the peak of the cross-correlation."""
+    size = reference.shape[1] + heard.shape[1]
+    spectrum = np.fft.rfft(heard[0], size) * np.conj(np.fft.rfft(reference[0], size))
+    lag = int(np.argmax(np.fft.irfft(spectrum, size)))
+    return lag - size if lag > size // 2 else lag
+
+
+def test_written_clip_comes_back(tmp_path):
+    frames, audio = numbered(73), noise(46720)
+    write(tmp_path / "clip.mp4", frames, FPS, audio, RATE)
+    clip = read(tmp_path / "clip.mp4")
+    assert (clip.frames.shape, clip.fps, clip.sample_rate_hz) == ((73, 64, 64, 3), 25, RATE)
+    assert numbers(clip.frames) == list(range(73))
+    np.testing.assert_array_equal(clip.audio, audio)
+    assert clip.findings == ()
+
+
+def test_same_input_same_bytes(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3), dtype=np.uint8)
+    for name in ("a.mp4", "b.mp4"):
+        write(tmp_path / name, frames, FPS, noise(6400), RATE)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_colours_come_back(tmp_path):
+    # 16-pixel patches, so chroma subsampling plays no part; a wrong matrix or range is off by 10 and more.
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [210, 160, 130]])
+    frames = np.zeros((5, 32, 192, 3), np.uint8)
+    for k, colour in enumerate(colours):
+        frames[:, :, 32 * k : 32 * k + 32] = colour
+    write(tmp_path / "colours.mp4", frames, FPS, None, 0)
+    got = read(tmp_path / "colours.mp4").frames[2, 16, 16::32]
+    assert np.abs(got.astype(int) - colours).max() <= 5
+
+
+@pytest.mark.parametrize("fps", [Fraction(24), Fraction(30000, 1001), Fraction(25, 2)])
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+def test_a_flash_and_a_click_stay_together(tmp_path, fps, rate):
+    frames = np.zeros((30, 64, 64, 3), np.uint8)
+    frames[20] = 255
+    audio = np.zeros((2, round(30 / fps * rate)), np.float32)
+    click = round(20 / fps * rate)
+    audio[:, click] = 0.5
+    write(tmp_path / "clip.mp4", frames, fps, audio, rate)
+    clip = read(tmp_path / "clip.mp4")
+    assert clip.fps == fps
+    assert clip.frames.mean(axis=(1, 2, 3)).argmax() == 20
+    assert np.flatnonzero(clip.audio[0]).tolist() == [click]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_aac_is_not_shifted(tmp_path, suffix):
+    clip = read(mux(tmp_path / f"clip.{suffix}", range(50), "aac"))
+    assert delay_samples(noise(), clip.audio) == 0
+    if suffix == "mp4":
+        # 32 blocks of 1024 were decoded; the container says 32000.
+        assert clip.audio.shape == (1, 32000)
+        assert clip.findings == ()
+
+
+def test_aac_without_an_edit_list_is_flagged(tmp_path):
+    # Without B-frames the picture starts at 0, so nothing in the file tells of the 1024 samples.
+    clip = read(mux(tmp_path / "clip.mp4", range(50), "aac", options={"movflags": "frag_keyframe+empty_moov"}))
+    assert "no_edit_list" in codes(clip)
+    assert delay_samples(noise(), clip.audio) == 1024
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize(("video_start", "audio_start", "shift"), [(0, 4000, 4000), (10, 0, -6400), (5, 3200, 0)])
+def test_start_offsets_are_corrected_to_the_sample(tmp_path, suffix, video_start, audio_start, shift):
+    # 10 frames of 25 fps are 0.4 s or 6400 samples; 5 frames and 3200 samples are the same 0.2 s.
+    pts = range(video_start, video_start + 50)
+    clip = read(mux(tmp_path / f"clip.{suffix}", pts, audio_start=audio_start))
+    assert numbers(clip.frames) == list(range(50))
+    expected = np.pad(noise(), ((0, 0), (max(shift, 0), 0)))[:, max(-shift, 0) :]
+    np.testing.assert_array_equal(clip.audio, expected)
+    assert ("start_offset" in codes(clip)) == (shift != 0)
+
+
+def test_a_start_one_millisecond_late_is_seen(tmp_path):
+    # The finest offset that an mp4 of libav can state.
+    clip = read(mux(tmp_path / "clip.mp4", range(50), audio_start=16))
+    assert clip.audio.shape == (1, 32016)
+    assert clip.findings[0].detail == (
+        "the sound starts 0.0010 s after the first frame at 16000 Hz: 16 samples of silence put before it"
+    )
+
+
+def test_a_hole_in_the_sound_becomes_silence(tmp_path):
+    clip = read(mux(tmp_path / "clip.mkv", range(50), "pcm_s16le", hole=8000))
+    assert "audio_gap" in codes(clip)
+    np.testing.assert_array_equal(clip.audio[0, :16000], noise()[0, :16000])
+    assert not clip.audio[0, 16000:24000].any()
+    np.testing.assert_array_equal(clip.audio[0, 24000:], noise()[0, 16000:])
+
+
+@pytest.mark.parametrize(("suffix", "tick"), [("mp4", 1 / 12800), ("mkv", 1 / 1000)])
+def test_a_variable_frame_rate_is_found_and_resampled_by_time(tmp_path, suffix, tick):
+    # 25 fps with frames 10, 11 and 12 lost: 47 frames over 49 intervals, 46 / 1.96 s = 23.5 fps on average.
+    # The nearest common rate is 24000/1001; frame k of it shows the newest frame at k / fps.
+    pts = [*range(10), *range(13, 50)]
+    clip = read(mux(tmp_path / f"clip.{suffix}", pts))
+    assert "vfr" in codes(clip)
+    assert clip.fps == Fraction(24000, 1001)
+    shown = [max(n for n, tick in enumerate(pts) if tick / 25 <= k / clip.fps + tick) for k in range(len(clip.frames))]
+    assert numbers(clip.frames) == shown
+    assert len(shown) == int(1.96 * 24000 / 1001) + 1
+
+
+def test_one_lost_frame_is_shown_twice(tmp_path):
+    # 72 frames over 2.88 s are 71 / 2.88 = 24.65 fps on average; 25 is the nearest rate and keeps the others' times.
+    clip = read(mux(tmp_path / "clip.mp4", [k for k in range(73) if k != 30]))
+    assert clip.fps == 25
+    assert numbers(clip.frames) == [*range(30), 29, *range(30, 72)]
+
+
+def test_rounded_timestamps_are_no_variable_rate(tmp_path):
+    # Matroska counts milliseconds: 33, 67, 100 ... for 29.97 fps.
+    frames = numbered(40)
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=Fraction(30000, 1001), options={"bf": "0"})
+        video.width = video.height = 64
+        for k, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = k, Fraction(1001, 30000)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    clip = read(path)
+    assert codes(clip) == ["no_audio"]
+    assert float(clip.fps) == pytest.approx(29.97, abs=0.01)
+
+
+def test_missing_streams_are_findings(tmp_path):
+    write(tmp_path / "mute.mp4", numbered(), FPS, None, 0)
+    clip = read(tmp_path / "mute.mp4")
+    assert (clip.audio, clip.sample_rate_hz, codes(clip)) == (None, 0, ["no_audio"])
+    for name in ("sound.wav", "sound.flac"):
+        write(tmp_path / name, None, FPS, noise(channels=2), 44100)
+        clip = read(tmp_path / name)
+        assert (clip.frames, clip.fps, codes(clip)) == (None, 0, ["no_video"])
+        np.testing.assert_array_equal(clip.audio, noise(channels=2))
+
+
+def test_silent_frozen_and_unequal_streams_are_findings(tmp_path):
+    still = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8).repeat(50, axis=0)
+    # 0.0009 is -60.9 dBFS. 33000 samples are 2.0625 s, 1.6 frames more than 50 frames.
+    write(tmp_path / "clip.mp4", still, FPS, np.full((1, 33000), 0.0009, np.float32), RATE)
+    assert codes(read(tmp_path / "clip.mp4")) == ["frozen", "silent", "length_mismatch"]
+    # A pupil that moves by two pixels is no frozen picture, -59 dBFS is not silent, 0.9 frames is no mismatch.
+    still[25:, 30:32, 30:32] = 255 - still[25:, 30:32, 30:32]
+    write(tmp_path / "clip.mp4", still, FPS, np.full((1, 32576), 0.0011, np.float32), RATE)
+    assert codes(read(tmp_path / "clip.mp4")) == []
+
+
+def test_channels_are_kept(tmp_path):
+    audio = noise(3200, channels=6)
+    write(tmp_path / "clip.mp4", numbered(5), FPS, audio, RATE)
+    np.testing.assert_array_equal(read(tmp_path / "clip.mp4").audio, audio)
+
+
+def test_rotation_is_applied(tmp_path):
+    frames = np.zeros((3, 32, 64, 3), np.uint8)
+    frames[:, :16, :32] = 255
+    write(tmp_path / "clip.mp4", frames, FPS, None, 0)
+    data = bytearray((tmp_path / "clip.mp4").read_bytes())
+    # The track header's matrix: identity -> a quarter turn clockwise, as telephones write it.
+    unit, zero = (0x10000).to_bytes(4, "big"), bytes(4)
+    identity = unit + 3 * zero + unit + 3 * zero + (0x40000000).to_bytes(4, "big")
+    at = data.index(identity, data.index(b"tkhd"))
+    turn = zero + unit + zero + (2**32 - 0x10000).to_bytes(4, "big") + zero * 4 + (0x40000000).to_bytes(4, "big")
+    data[at : at + 36] = turn
+    (tmp_path / "clip.mp4").write_bytes(data)
+    image = read(tmp_path / "clip.mp4").frames[0]
+    assert image.shape == (64, 32, 3)
+    # The bright top left corner is now the top right one.
+    assert [image[16, 24].mean() > 200, image[16, 8].mean() > 200, image[48, 24].mean() > 200] == [True, False, False]
+
+
+def test_damaged_files_are_refused(tmp_path):
+    good, bad = tmp_path / "good.mp4", tmp_path / "bad.mp4"
+    frames = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3), dtype=np.uint8)
+    write(good, frames, FPS, noise(6400), RATE)
+    whole = good.read_bytes()
+    for cut in (0, 20, len(whole) // 3, len(whole) - 1):
+        bad.write_bytes(whole[:cut])
+        with pytest.raises(BenchError, match=r"cannot decode .*bad\.mp4: "):
+            read(bad)
+    # Somewhere in the sound or the picture: their checksums and syntax catch it, nothing is painted over.
+    for at in (len(whole) // 3, len(whole) // 2):
+        bad.write_bytes(whole[:at] + bytes(200) + whole[at + 200 :])
+        with pytest.raises(BenchError, match="cannot decode"):
+            read(bad)
+    with pytest.raises(BenchError, match=r"cannot decode .*none\.mp4: .*No such file"):
+        read(tmp_path / "none.mp4")
+    with pytest.raises(BenchError, match="cannot decode"):
+        read(tmp_path)
+
+
+def test_a_matroska_file_that_ends_early_is_refused(tmp_path):
+    path = mux(tmp_path / "clip.mkv", range(50))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BenchError, match=r"ends early, \d\.\d+ of 2\.\d+ s"):
+        read(path)
+
+
+def test_what_cannot_be_written(tmp_path):
+    frames, audio = numbered(5), noise(3200)
+    with pytest.raises(BenchError, match=r"even height and width .* 63 x 64; crop or pad"):
+        write(tmp_path / "odd.mp4", numbered(5, 63, 64), FPS, audio, RATE)
+    with pytest.raises(BenchError, match=r"expected a name that ends in \.mp4"):
+        write(tmp_path / "clip.avi", frames, FPS, audio, RATE)
+    with pytest.raises(BenchError, match=r"ends in \.wav or \.flac"):
+        write(tmp_path / "clip.mp4", None, FPS, audio, RATE)
+    with pytest.raises(BenchError, match="got neither"):
+        write(tmp_path / "clip.mp4", None, FPS, None, RATE)
+    with pytest.raises(BenchError, match="NaN"):
+        write(tmp_path / "clip.mp4", frames, FPS, audio * np.float32("nan"), RATE)
+    with pytest.raises(BenchError, match="cannot write"):
+        write(tmp_path / "missing" / "clip.mp4", frames, FPS, audio, RATE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digest_is_of_the_content():
+    frames, audio = numbered(5), noise(3200)
+    one = clip_from_arrays(frames, FPS, audio, RATE)
+    assert clip_from_arrays(frames.copy(), Fraction(50, 2), audio.copy(), RATE, timing="aligned").digest == one.digest
+    others = [
+        clip_from_arrays(frames, Fraction(24), audio, RATE),
+        clip_from_arrays(frames, FPS, audio, 8000),
+        clip_from_arrays(frames, FPS, None, RATE),
+        clip_from_arrays(frames, FPS, -audio, RATE),
+        clip_from_arrays(frames[::-1], FPS, audio, RATE),
+        clip_from_arrays(frames.reshape(5, 32, 128, 3), FPS, audio, RATE),
+    ]
+    assert len({clip.digest for clip in (one, *others)}) == 7
