@@ -166,7 +166,7 @@ def test_a_variable_frame_rate_is_found_and_resampled_by_time(tmp_path, suffix, 
     clip = read(mux(tmp_path / f"clip.{suffix}", pts))
     assert "vfr" in codes(clip)
     assert clip.fps == Fraction(24000, 1001)
-    shown = [max(n for n, tick in enumerate(pts) if tick / 25 <= k / clip.fps + tick) for k in range(len(clip.frames))]
+    shown = [max(n for n, time in enumerate(pts) if time / 25 <= k / clip.fps + tick) for k in range(len(clip.frames))]
     assert numbers(clip.frames) == shown
     assert len(shown) == int(1.96 * 24000 / 1001) + 1
 
