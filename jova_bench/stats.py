@@ -74,7 +74,8 @@ def mean_interval(
     """Mean over prompts, or the ratio sum(w v) / sum(w), with its interval; None for a single prompt.
 
     - Values that are all 0 or 1 are a proportion: Agresti and Coull's interval at every P. It does not
-      collapse at 100 of 100, where resampling sees no spread: there it gives [0.956, 1]. With weights it is used only when all values are equal, on Kish's effective number of prompts.
+      collapse at 100 of 100, where resampling sees no spread: there it gives [0.956, 1]. With weights
+      it is used only when all values are equal, on Kish's effective number of prompts.
     - Other constants have no spread to estimate from: an interval of zero width.
     - Plain means of fewer than 50 prompts: Student's t. All else: studentised bootstrap.
 
