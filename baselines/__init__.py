@@ -1,1 +1,1 @@
-"""Models under test: adapters to the harness, and controls that show the top and the floor of each metric."""
+"""Models behind the harness's `Generator` interface. Each is imported only when it is asked for by name."""

@@ -1,0 +1,85 @@
+"""Says on stderr how far a command has come: a bar on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+PLAIN_STEPS = 5
+"""Lines per phase when stderr is not a terminal."""
+
+Advance = Callable[[], None]
+
+
+class Progress(Protocol):
+    """Where a command tells what it is doing."""
+
+    def say(self, line: str) -> None:
+        """Prints one line."""
+        ...
+
+    def phase(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        """Begins a phase of `total` items; what it yields is called once per finished item."""
+        ...
+
+
+class Quiet:
+    """Says nothing; for calls from Python."""
+
+    def say(self, line: str) -> None:
+        """Drops the line."""
+
+    @contextmanager
+    def phase(self, title: str, total: int) -> Iterator[Advance]:
+        """Counts nothing."""
+        yield lambda: None
+
+
+class Terminal:
+    """Talks on stderr, so that stdout stays for results."""
+
+    def say(self, line: str) -> None:
+        """Prints one line."""
+        print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def phase(self, title: str, total: int) -> Iterator[Advance]:
+        """Shows a bar with the time left, or lines when stderr is not a terminal."""
+        if total == 0:
+            yield lambda: None
+        elif sys.stderr.isatty():
+            with _bar(title, total) as advance:
+                yield advance
+        else:
+            yield self._lines(title, total)
+
+    def _lines(self, title: str, total: int) -> Advance:
+        """Prints a line for each fifth of the phase."""
+        started = time.monotonic()
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if done * PLAIN_STEPS // total > (done - 1) * PLAIN_STEPS // total:
+                self.say(f"{title}: {done} of {total}, {time.monotonic() - started:.0f} s")
+
+        return advance
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(title, total=total)
+        yield lambda: bars.advance(task)

@@ -1,0 +1,174 @@
+"""Scores clips: one job per clip, any error a status, over worker processes that may die.
+
+The expensive part of a metric goes through the shared cache; what this file adds is order, isolation and resuming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeGuard, cast
+
+import numpy as np
+
+from jova_bench import media
+from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
+from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined
+from jova_bench.workers import Died, work
+
+Metric = ClipMetric | SetMetric
+Findings = dict[str, "Outcome | FloatArray"]
+"""By metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why there are none)."""
+Load = Callable[[], tuple[Sequence[Metric], FeatureCache]]
+"""Builds the metrics and their cache; picklable, because every worker calls it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One clip and the metrics that it still lacks."""
+
+    clip: Path
+    timing: Timing
+    prompt: Prompt | None
+    """None for a clip that nobody asked for."""
+    reference: Path | None
+    domain: str | None
+    """Domain of the suite; a clip is in it when its format is, too."""
+    identities: tuple[str, ...]
+
+
+def score_clips(jobs: Iterable[Job], load: Load, workers: int) -> Iterator[tuple[Job, Findings]]:
+    """Scores every job; jobs come back in the order in which they finish, maybe in parts.
+
+    A job whose process died is tried once more, one metric at a time, so that only the deadly one fails.
+    """
+    orphans: list[Job] = []
+    with _one_thread(workers):
+        for job, findings in work(jobs, _Setup(load), workers):
+            if not isinstance(findings, Died):
+                yield job, findings
+            elif len(job.identities) == 1:
+                yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
+            else:
+                orphans += [replace(job, identities=(identity,)) for identity in job.identities]
+        for job, findings in work(orphans, _Setup(load), workers):
+            if isinstance(findings, Died):
+                yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
+            else:
+                yield job, findings
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What a worker runs first."""
+
+    load: Load
+
+    def __call__(self) -> Callable[[Job], Findings]:
+        metrics, cache = self.load()
+        by_identity = {metric.spec.identity: metric for metric in metrics}
+        return lambda job: _score(job, [by_identity[identity] for identity in job.identities], cache)
+
+
+def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings:
+    """All metrics of one clip."""
+    try:
+        clip = _read(job.clip)
+    except BenchError as error:
+        return {metric.spec.identity: Outcome(status="failed", reason=str(error)) for metric in metrics}
+    clip = replace(clip, timing=job.timing, in_domain=_in_domain(clip, job.domain))
+    findings: Findings = {}
+    for metric in metrics:
+        if metric.spec.profile == "embedded" and not clip.in_domain:
+            # Asked before a metric's other needs, so that every embedded metric gives the same reason.
+            findings[metric.spec.identity] = Outcome(status="undefined", reason="outside the embedded domain")
+        elif is_set_metric(metric):
+            findings[metric.spec.identity] = _features(metric, clip, job.domain, cache)
+        else:
+            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job)
+    return findings
+
+
+def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
+    """Whether a metric speaks of a set of clips."""
+    return metric.spec.level == "set"
+
+
+def _in_domain(clip: Clip, domain: str | None) -> bool:
+    """The embedded evaluators were trained on 64 x 64 pictures at 25 fps of a suite of their domain."""
+    frames = clip.frames
+    return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
+
+
+def _outcome(metric: ClipMetric, clip: Clip, job: Job) -> Outcome:
+    """One clip metric; whatever goes wrong in it stays in its own row."""
+    try:
+        reference = _read(job.reference) if job.reference and "reference" in metric.spec.needs else None
+        return metric.score(clip, job.prompt, reference)
+    except Exception as error:
+        return _status(error)
+
+
+def _features(metric: SetMetric, clip: Clip, domain: str | None, cache: FeatureCache) -> Outcome | FloatArray:
+    """One clip's part in a set metric, kept so that the set's distance needs no clip decoded again."""
+    try:
+        key = features_key(metric.spec.identity, domain)
+        return _vector(cache.get(clip.digest, key, lambda: {"features": metric.features(clip)}))
+    except Exception as error:
+        return _status(error)
+
+
+def _status(error: Exception) -> Outcome:
+    """Gives an exception of a metric its status."""
+    if isinstance(error, Undefined):
+        return Outcome(status="undefined", reason=str(error))
+    if isinstance(error, Unavailable | BenchError):
+        return Outcome(status="failed", reason=str(error))
+    return Outcome(status="failed", reason=f"{type(error).__name__}: {error}")
+
+
+def features_key(identity: str, domain: str | None) -> str:
+    """Cache key of a clip's features. The domain is part of it: outside of it the same clip has none."""
+    return f"features of {identity} in domain {domain}"
+
+
+def stored_features(cache: FeatureCache, digest: str, identity: str, domain: str | None) -> FloatArray | None:
+    """(d,) features that an earlier job kept, or None."""
+
+    def absent() -> Arrays:
+        raise LookupError
+
+    try:
+        return _vector(cache.get(digest, features_key(identity, domain), absent))
+    except LookupError:
+        return None
+
+
+def _vector(arrays: Arrays) -> FloatArray:
+    return np.asarray(arrays["features"], dtype=np.float64)
+
+
+# Jobs come sorted by prompt, so the reference of several models is decoded once.
+@lru_cache(maxsize=4)
+def _read(path: Path) -> Clip:
+    return media.read(path)
+
+
+@contextmanager
+def _one_thread(workers: int) -> Iterator[None]:
+    """Scoring in this process sums in the same order as in a worker; afterwards torch is as it was."""
+    if workers:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
