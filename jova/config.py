@@ -1,0 +1,119 @@
+"""The shape of a model, frozen and checked when built; stored as JSON inside its safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from jova.timeline import Timeline
+
+Fusion = Literal["joint", "cross", "none"]
+"""How sound and picture meet. `joint`: one self-attention over all tokens in every block (JoVA).
+`cross`: twin towers that exchange by cross-attention (as Ovi). `none`: two models side by side."""
+
+Positions = Literal["aligned", "independent"]
+"""`aligned`: audio and video tokens of one instant have one temporal position. `independent`: each
+modality counts its own tokens."""
+
+
+@dataclass(frozen=True)
+class JovaConfig:
+    """A model's shape. Letters used in comments: D = width, H = heads, C = channels."""
+
+    vocabulary: tuple[str, ...]
+    """Every word the model knows, in the order of its embedding."""
+    timeline: Timeline = field(default_factory=Timeline)
+    """The clip's length and the codecs' strides."""
+    video_channels: int = 24
+    """Channels of a video latent cell."""
+    latent_size: int = 8
+    """Height and width of a video latent, in cells."""
+    patch: int = 4
+    """Latent cells per side of a video token."""
+    audio_channels: int = 128
+    """Dimensions of an audio token."""
+    width: int = 192
+    """Dimensions of a token inside the transformer."""
+    heads: int = 3
+    """Attention heads; their size, width / heads, is a multiple of 8."""
+    separate_blocks: int = 2
+    """First blocks: own weights for audio, text-for-audio, text-for-video and video."""
+    shared_blocks: int = 4
+    """Then: one set of weights for [audio; text-for-audio], one for [text-for-video; video]."""
+    ffn: int = 4
+    """Hidden width of the FFN of audio and video, in multiples of `width`."""
+    text_ffn: int = 2
+    """The same for the text groups of separate blocks."""
+    words_per_part: int = 24
+    """Most words that a caption or a transcript may have."""
+    fusion: Fusion = "joint"
+    positions: Positions = "aligned"
+
+    def __post_init__(self) -> None:
+        if self.fusion not in get_args(Fusion):
+            raise ValueError(f"expected fusion to be one of {', '.join(get_args(Fusion))}, got {self.fusion!r}")
+        if self.positions not in get_args(Positions):
+            raise ValueError(
+                f"expected positions to be one of {', '.join(get_args(Positions))}, got {self.positions!r}"
+            )
+        if self.latent_size % self.patch:
+            raise ValueError(f"expected patch to divide latent_size = {self.latent_size}, got {self.patch}")
+        if self.width % (8 * self.heads):
+            raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
+        if self.fusion == "cross" and self.ffn <= 2:
+            raise ValueError(f"expected ffn above 2, which pays for cross-attention, got {self.ffn}")
+        if not self.vocabulary:
+            raise ValueError("expected a vocabulary, got no words")
+
+    @property
+    def head_size(self) -> int:
+        """Dimensions of an attention head."""
+        return self.width // self.heads
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of both kinds."""
+        return self.separate_blocks + self.shared_blocks
+
+    @property
+    def tokens_per_side(self) -> int:
+        """Video tokens along the height, and along the width, of one latent frame."""
+        return self.latent_size // self.patch
+
+    @property
+    def video_tokens(self) -> int:
+        """Video tokens of a clip."""
+        return self.timeline.latent_frames * self.tokens_per_side**2
+
+    @property
+    def video_shape(self) -> tuple[int, int, int, int]:
+        """(F, h, w, C) of a clip's video latents."""
+        return self.timeline.latent_frames, self.latent_size, self.latent_size, self.video_channels
+
+    @property
+    def audio_shape(self) -> tuple[int, int]:
+        """(A, C) of a clip's audio latents."""
+        return self.timeline.audio_tokens, self.audio_channels
+
+    def to_json(self) -> str:
+        """One line, for the metadata of a safetensors file."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> JovaConfig:
+        """Reads what `to_json` wrote; an unknown field is an error."""
+        values: dict[str, Any] = json.loads(text)
+        values["vocabulary"] = tuple(values["vocabulary"])
+        values["timeline"] = Timeline(**values["timeline"])
+        return cls(**values)
+
+
+def tiny(vocabulary: tuple[str, ...]) -> JovaConfig:
+    """The shipped model: trains in hours on two CPU cores."""
+    return JovaConfig(vocabulary=vocabulary)
+
+
+PRESETS: Mapping[str, Callable[[tuple[str, ...]], JovaConfig]] = {"tiny": tiny}
+"""Shapes by name, each made from a vocabulary."""
