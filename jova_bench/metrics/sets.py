@@ -1,0 +1,213 @@
+"""FVD, FAD, KVD and KAD: how far a set of clips is from a fixed set of real clips, in an embedder's space."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from jova_bench.metrics import audio_embed, frozen, video
+from jova_bench.metrics import distance as dist
+from jova_bench.metrics.base import FeatureCache, FloatArray
+from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
+
+FOLDER = Path(__file__).parents[1] / "suites"
+CLIPS_PER_DIMENSION = 3
+"""A covariance needs at least this many clips per dimension before its Fréchet distance ranks anything."""
+MIN_CLIPS = 10
+"""Kernel distances are unbiased for any number of clips; with fewer than this they are mostly noise."""
+KAD_SCALE = 100
+"""KAD is published multiplied by 100."""
+
+
+class SetDistance:
+    """What the four distances share: an embedder, a reference set, and the reasons why either may be missing."""
+
+    def __init__(
+        self,
+        spec: MetricSpec,
+        embed: Callable[[Clip], FloatArray],
+        reference: Callable[[], FloatArray],
+        missing: str | None = None,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            spec: what is measured.
+            embed: clip -> (d,).
+            reference: gives the (m, d) embeddings of the reference clips.
+            missing: why this cannot be computed here.
+        """
+        self.spec = spec
+        self._embed = embed
+        self._load = reference
+        self._missing = missing
+
+    def check(self) -> str | None:
+        """None, or the file that is missing."""
+        return self._missing
+
+    def features(self, clip: Clip) -> FloatArray:
+        """(d,) embedding of one clip."""
+        return self._embed(clip)
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """Number of clips and dimensions."""
+        return {"n": float(len(features)), "d": float(features.shape[1])}
+
+    @cached_property
+    def _reference(self) -> FloatArray:
+        return self._load()
+
+    def _enough(self, features: FloatArray, needed: int, why: str) -> None:
+        if len(features) < needed:
+            raise Undefined(f"{len(features)} clips are fewer than {why}")
+
+
+class FrechetMetric(SetDistance):
+    """Fréchet distance, with its limit for infinitely many clips beside it."""
+
+    def distance(self, features: FloatArray) -> float:
+        """Of an (n, d) set. Undefined for n < 3 d, where the bias is larger than what is measured."""
+        self._check_size(features)
+        return self._measure(features)
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """`n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
+        details = dict(super().details(features))
+        try:
+            self._check_size(features)
+        except Undefined:
+            return details
+        limit = dist.n_to_infinity(features, self._measure)
+        return {**details, "n_to_infinity": limit.value, "n_to_infinity_r2": limit.r2}
+
+    def _check_size(self, features: FloatArray) -> None:
+        d = features.shape[1]
+        self._enough(features, CLIPS_PER_DIMENSION * d, f"{CLIPS_PER_DIMENSION} x d = {CLIPS_PER_DIMENSION * d}")
+
+    def _measure(self, features: FloatArray) -> float:
+        return dist.frechet_gaussians(self._moments, dist.gaussian(features))
+
+    @cached_property
+    def _moments(self) -> dist.Gaussian:
+        return dist.gaussian(self._reference)
+
+
+class KernelMetric(SetDistance):
+    """Unbiased squared maximum mean discrepancy; may be slightly negative for sets of one law."""
+
+    def distance(self, features: FloatArray) -> float:
+        """Of an (n, d) set."""
+        self._enough(features, MIN_CLIPS, f"{MIN_CLIPS}")
+        kernel, within = self._fitted
+        return float(self.spec.params.get("scale", 1)) * dist.kernel_distance(features, self._reference, kernel, within)
+
+    @cached_property
+    def _fitted(self) -> tuple[dist.Kernel, float]:
+        """The kernel, its bandwidth taken from the reference set, and the reference set's own term."""
+        if self.spec.params["kernel"] == "rbf":
+            kernel = dist.rbf_kernel(dist.median_bandwidth(self._reference))
+        else:
+            kernel = dist.polynomial_kernel
+        return kernel, dist.mean_within(self._reference, kernel)
+
+
+def fvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Fréchet distance of what is seen."""
+    return _metric(FrechetMetric, "fvd", "video", {}, cache, device, reference)
+
+
+def fad(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Fréchet distance of what is heard."""
+    return _metric(FrechetMetric, "fad", "audio", {}, cache, device, reference)
+
+
+def kvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Kernel distance of what is seen, with KID's polynomial kernel."""
+    return _metric(KernelMetric, "kvd", "video", {"kernel": "cubic"}, cache, device, reference)
+
+
+def kad(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Kernel distance of what is heard, with a Gaussian kernel of the reference set's median distance."""
+    params: dict[str, str | int] = {"kernel": "rbf", "bandwidth": "median", "scale": KAD_SCALE}
+    return _metric(KernelMetric, "kad", "audio", params, cache, device, reference)
+
+
+Stream = Literal["video", "audio"]
+_EMBEDDERS = {"video": (video.NAME, video.embed_video), "audio": (audio_embed.NAME, audio_embed.embed_audio)}
+_WORDS = {
+    "fvd": ("Fréchet distance of the clips' pictures from real clips", "Unterthiner et al. 2018, arXiv 1812.01717"),
+    "fad": ("Fréchet distance of the clips' sound from real clips", "Kilgour et al. 2019, arXiv 1812.08466"),
+    "kvd": ("unbiased kernel distance of the clips' pictures from real clips", "kernel of arXiv 1801.01401"),
+    "kad": ("unbiased kernel distance of the clips' sound from real clips", "arXiv 2502.15602"),
+}
+
+
+def _metric(
+    kind: type[SetDistance],
+    name: str,
+    stream: Stream,
+    params: Mapping[str, str | int],
+    cache: FeatureCache,
+    device: str,
+    reference: str,
+) -> SetDistance:
+    embedder, embed = _EMBEDDERS[stream]
+    description, source = _WORDS[name]
+    spec = MetricSpec(
+        name=name,
+        version=1,
+        profile="embedded",
+        backend=embedder,
+        weights=frozen.digest(embedder),
+        params={"reference": f"{reference}:{reference_digest(reference) or 'missing'}", **params},
+        level="set",
+        direction="down",
+        needs=(stream, "reference_set"),
+        domain="drawn talking heads of the shipped corpus",
+        description=description,
+        source=source,
+    )
+    return kind(
+        spec,
+        lambda clip: embed(clip, cache, device),
+        lambda: load_reference(reference, stream),
+        _missing(reference, embedder),
+    )
+
+
+def _file(reference: str) -> Path:
+    return FOLDER / f"{reference}.safetensors"
+
+
+@cache
+def reference_digest(reference: str) -> str | None:
+    """First 12 hex digits of the sha256 of a shipped reference set; None when there is no such file."""
+    file = _file(reference)
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.exists() else None
+
+
+def _missing(reference: str, embedder: str) -> str | None:
+    if reason := frozen.missing(embedder):
+        return reason
+    return None if reference_digest(reference) else f"weights missing: {_file(reference)}"
+
+
+def load_reference(reference: str, stream: Stream) -> FloatArray:
+    """(m, d) embeddings of a shipped reference set. Raises Unavailable when another embedder made them."""
+    embedder, _ = _EMBEDDERS[stream]
+    if reason := _missing(reference, embedder):
+        raise Unavailable(reason)
+    from safetensors import safe_open
+
+    with safe_open(_file(reference), "numpy") as stored:
+        made_with = stored.metadata()[f"{stream}_weights"]
+        features = np.asarray(stored.get_tensor(stream), dtype=np.float64)
+    if made_with != frozen.digest(embedder):
+        raise Unavailable(f"{_file(reference)} was made with {embedder} {made_with}, not {frozen.digest(embedder)}")
+    return features
