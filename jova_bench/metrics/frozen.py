@@ -1,0 +1,32 @@
+"""The shipped evaluators as files: where they lie and which bytes they are. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def path(name: str) -> Path:
+    """Where the weights of an evaluator lie."""
+    return FOLDER / f"{name}.safetensors"
+
+
+@cache
+def digest(name: str) -> str | None:
+    """First 12 hex digits of the sha256 of the weights file; None when there is no file."""
+    file = path(name)
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.exists() else None
+
+
+def missing(*names: str) -> str | None:
+    """None when all these evaluators are there, else why they cannot be used."""
+    absent = [name for name in names if digest(name) is None]
+    return f"weights missing: {', '.join(str(path(name)) for name in absent)}" if absent else None
+
+
+def extractor(name: str, version: int = 1) -> str:
+    """Cache key of what an evaluator says of a clip."""
+    return f"{name}@{version}[{digest(name)}]"
