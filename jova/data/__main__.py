@@ -1,0 +1,70 @@
+"""Makes a split of the procedural corpus as a folder dataset.
+
+    python -m jova.data --split train --count 8000 --out DIR
+
+Run it again to continue after a kill, or with a larger --count to add clips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from jova.data.corpus import SPLITS, VERSION, Split, make_clip, make_prompt, seed_of
+from jova.data.folder import FORMAT, missing, write_clip
+
+
+def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
+    """Writes the first `count` clips of a split; clips already there are kept."""
+    (out / "clips").mkdir(parents=True, exist_ok=True)
+    (out / "tracks").mkdir(exist_ok=True)
+    prompts = [make_prompt(split, index) for index in range(count)]
+    (out / "prompts.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
+    todo = list(missing(out, prompts))
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = pool.map(
+            _write, [split] * len(todo), todo, [prompts[index] for index in todo], [out] * len(todo), chunksize=8
+        )
+        for _ in track(jobs, f"{split} clips", total=len(todo)):
+            pass
+    about = {"format": FORMAT, "corpus": VERSION, "split": split, "count": count}
+    (out / "dataset.json").write_text(json.dumps(about) + "\n")
+
+
+def _write(split: Split, out: Path, index: int, prompt: dict[str, Any]) -> None:
+    clip = make_clip(prompt["tags"], prompt["transcript"], seed_of(split, index))
+    write_clip(out / "clips" / f"{prompt['id']}.mp4", clip.frames, clip.audio)
+    unfinished = out / "tracks" / f"{prompt['id']}.part.npz"
+    np.savez_compressed(
+        unfinished,
+        keypoints=clip.keypoints,
+        mouth_box=clip.mouth_box,
+        mouth_open=clip.mouth_open,
+        phonemes=np.array(clip.phonemes),
+        phoneme_times=clip.phoneme_times,
+    )
+    unfinished.replace(out / "tracks" / f"{prompt['id']}.npz")
+
+
+def main() -> None:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jova.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--split", choices=SPLITS, required=True)
+    parser.add_argument("--count", type=int, required=True, help="how many clips the split shall have")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    make_split(arguments.split, arguments.count, arguments.out, arguments.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The procedural corpus: (split, index) -> prompt, and (prompt, seed) -> talking-head clip.
+
+Splits share no sentence (a sentence's hash decides its split) and no seed (each split has its own range).
+Onset, rate, pauses and sentence length vary, so that nothing but the sound tells when the mouth moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from jova.data import vocabulary as vocab
+from jova.data.face import Look, Pose, draw, keypoints, mouth_box
+from jova.data.speech import SAMPLE_RATE_HZ, Delivery, Speech, speak
+from jova.data.visemes import mouth_track
+
+VERSION = "talking-heads@1"
+FPS = 25
+FRAMES = 73
+SAMPLES = FRAMES * SAMPLE_RATE_HZ // FPS
+_EDGE_S = 0.06
+"""Least silence before and after the speech."""
+_LEVEL_RMS = 0.08
+_NOISE_RMS = 2e-4
+
+Split = Literal["train", "validation", "evaluator", "reference", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+_SHARES: dict[Split, range] = {
+    "train": range(0, 60),
+    "validation": range(60, 64),
+    "evaluator": range(64, 82),
+    "reference": range(82, 92),
+    "test": range(92, 100),
+}
+_SEEDS_PER_SPLIT = 10_000_000
+
+
+@dataclass(frozen=True)
+class TalkingHead:
+    """A clip of which everything is known."""
+
+    frames: npt.NDArray[np.uint8]
+    """(73, 64, 64, 3) RGB."""
+    audio: npt.NDArray[np.float32]
+    """(46720,) mono, 16 kHz."""
+    keypoints: npt.NDArray[np.float32]
+    """(73, K, 2) x, y px; names in `face.KEYPOINTS`."""
+    mouth_box: npt.NDArray[np.float32]
+    """(73, 4) x0, y0, x1, y1 px."""
+    mouth_open: npt.NDArray[np.float32]
+    """(73,) inner-lip gap as a share of the largest."""
+    phonemes: tuple[str, ...]
+    phoneme_times: npt.NDArray[np.float32]
+    """(P, 2) start and end, seconds from the start of the clip."""
+
+
+def rng_for(*key: object) -> np.random.Generator:
+    """A generator that depends on nothing but the key."""
+    digest = hashlib.sha256("/".join(map(str, (VERSION, *key))).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "little"))
+
+
+def split_of(sentence: str) -> Split:
+    """The only split that may use this sentence."""
+    share = int.from_bytes(hashlib.sha256(sentence.encode()).digest()[:4], "little") % 100
+    return next(split for split, shares in _SHARES.items() if share in shares)
+
+
+def seed_of(split: Split, index: int) -> int:
+    """The seed of a split's clip; ranges of different splits do not meet."""
+    if not 0 <= index < _SEEDS_PER_SPLIT:
+        raise ValueError(f"expected an index from 0 to {_SEEDS_PER_SPLIT - 1}, got {index}")
+    return SPLITS.index(split) * _SEEDS_PER_SPLIT + index
+
+
+def make_prompt(split: Split, index: int) -> dict[str, object]:
+    """A line of the split's prompt file: id, captions, transcript, tags."""
+    rng = rng_for("prompt", split, index)
+    while True:
+        template = vocab.TEMPLATES[rng.integers(len(vocab.TEMPLATES))]
+        sentence = " ".join(_pick(rng, vocab.SLOTS[slot]) for slot in template)
+        if split_of(sentence) == split:
+            break
+    tags = {
+        "style": _pick(rng, vocab.STYLES),
+        "hair": _pick(rng, tuple(vocab.HAIR)),
+        "skin": _pick(rng, tuple(vocab.SKIN)),
+        "clothes": _pick(rng, tuple(vocab.CLOTHES)),
+        "background": _pick(rng, tuple(vocab.BACKGROUND)),
+        "sway": _pick(rng, vocab.SWAY),
+        "blink": _pick(rng, vocab.BLINK),
+        "voice": _pick(rng, tuple(vocab.VOICES)),
+        "pitch": _pick(rng, tuple(vocab.PITCHES)),
+        "speed": _pick(rng, tuple(vocab.SPEEDS)),
+    }
+    return {
+        "id": f"{split}-{index:05d}",
+        "video_caption": (
+            f"{tags['style']} {tags['hair']} hair, {tags['skin']} skin, {tags['clothes']} shirt, "
+            f"{tags['background']} background, {tags['sway']}, {tags['blink']}"
+        ),
+        "audio_caption": f"{tags['voice']} voice, {tags['pitch']} pitch, {tags['speed']} pace",
+        "transcript": sentence,
+        "language": "en",
+        "reference": f"clips/{split}-{index:05d}.mp4",
+        "tags": tags,
+    }
+
+
+def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
+    """Renders a prompt; the same arguments give the same clip, bit for bit."""
+    rng = rng_for("clip", transcript, sorted(tags.items()), seed)
+    speech = _say(tags, tuple(transcript.split()), rng)
+    onset_s = rng.uniform(_EDGE_S, SAMPLES / SAMPLE_RATE_HZ - _EDGE_S - len(speech.audio) / SAMPLE_RATE_HZ)
+    onset = round(onset_s * SAMPLE_RATE_HZ)
+    audio = rng.normal(0.0, _NOISE_RMS, SAMPLES)
+    audio[onset : onset + len(speech.audio)] += speech.audio * (_LEVEL_RMS / np.sqrt(np.mean(speech.audio**2)))
+    starts_s = speech.starts_s + onset / SAMPLE_RATE_HZ
+    times_s = (np.arange(FRAMES) + 0.5) / FPS  # a frame shows the middle of the time it is on screen
+    mouth = mouth_track(speech.phonemes, starts_s, times_s)  # (73, 3)
+    look, poses = _look(tags, rng), _poses(tags, times_s, mouth, rng)
+    points = np.stack([keypoints(look, pose) for pose in poses])
+    ends_s = np.append(starts_s[1:], (onset + len(speech.audio)) / SAMPLE_RATE_HZ)
+    return TalkingHead(
+        frames=np.stack([draw(look, pose) for pose in poses]),
+        audio=np.clip(audio, -1, 1).astype(np.float32),
+        keypoints=points,
+        mouth_box=np.stack([mouth_box(frame) for frame in points]),
+        mouth_open=mouth[:, 0].astype(np.float32),
+        phonemes=speech.phonemes,
+        phoneme_times=np.stack([starts_s, ends_s], axis=1).astype(np.float32),
+    )
+
+
+def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+    return options[rng.integers(len(options))]
+
+
+def _say(tags: dict[str, str], words: tuple[str, ...], rng: np.random.Generator) -> Speech:
+    """Speech that fits into the clip: too slow a draw is said again without pauses, then faster."""
+    pauses = tuple(int(ms) for ms in rng.choice([0, 0, 0, 80, 160, 240], len(words) - 1))
+    rate = vocab.SPEEDS[tags["speed"]] + int(rng.integers(-8, 9))
+    pitch = vocab.PITCHES[tags["pitch"]] + int(rng.integers(-6, 7))
+    longest = SAMPLES - round(2 * _EDGE_S * SAMPLE_RATE_HZ)
+    for attempt_pauses, faster in (
+        (pauses, 0),
+        ((0,) * len(pauses), 0),
+        ((0,) * len(pauses), 25),
+        ((0,) * len(pauses), 60),
+    ):
+        speech = _trimmed(speak(words, Delivery(vocab.VOICES[tags["voice"]], rate + faster, pitch, attempt_pauses)))
+        if len(speech.audio) <= longest:
+            return speech
+    raise ValueError(f"{' '.join(words)!r} does not fit into {longest / SAMPLE_RATE_HZ:.2f} s")
+
+
+def _trimmed(speech: Speech) -> Speech:
+    """Without the synthesiser's own silence at both ends, so that the onset is ours to choose."""
+    loud = np.flatnonzero(np.abs(speech.audio) > 0.01 * np.abs(speech.audio).max())
+    first, last = max(int(loud[0]) - 160, 0), min(int(loud[-1]) + 320, len(speech.audio))
+    starts_s = np.maximum(speech.starts_s - first / SAMPLE_RATE_HZ, 0.0)
+    inside = starts_s < (last - first) / SAMPLE_RATE_HZ
+    phonemes = tuple(p for p, keep in zip(speech.phonemes, inside, strict=True) if keep)
+    # The last phoneme ends with the speech: a pause follows it.
+    return Speech(
+        speech.audio[first:last], (*phonemes, "_"), np.append(starts_s[inside], (last - first) / SAMPLE_RATE_HZ)
+    )
+
+
+def _look(tags: dict[str, str], rng: np.random.Generator) -> Look:
+    def near(colour: vocab.Colour) -> vocab.Colour:
+        red, green, blue = (int(np.clip(value + rng.integers(-6, 7), 0, 255)) for value in colour)
+        return red, green, blue
+
+    return Look(
+        hair=near(vocab.HAIR[tags["hair"]]),
+        skin=near(vocab.SKIN[tags["skin"]]),
+        clothes=near(vocab.CLOTHES[tags["clothes"]]),
+        background=near(vocab.BACKGROUND[tags["background"]]),
+        long_hair=tags["style"] == "long",
+        head_width=rng.uniform(15.8, 17.4),
+        mouth_width=rng.uniform(7.2, 8.2),
+    )
+
+
+def _poses(
+    tags: dict[str, str], times_s: npt.NDArray[np.float64], mouth: npt.NDArray[np.float64], rng: np.random.Generator
+) -> list[Pose]:
+    """Slow sway or nod, blinks of 0.2 s at random times, and the mouth."""
+    sideways, down = {"still": (0.3, 0.3), "swaying": (2.6, 0.5), "nodding": (0.5, 1.8)}[tags["sway"]]
+    phase_x, phase_y = rng.uniform(0, 2 * np.pi, 2)
+    rate_x, rate_y = rng.uniform(0.3, 0.6), rng.uniform(0.45, 0.8)
+    swing = np.sin(2 * np.pi * rate_x * times_s + phase_x)
+    dx, dy = sideways * swing, down * np.sin(2 * np.pi * rate_y * times_s + phase_y)
+    blinks_s = np.arange(rng.uniform(0.2, 0.9), times_s[-1], 0.95) if tags["blink"] == "blinking" else np.array([])
+    lid = np.zeros_like(times_s)
+    for blink_s in blinks_s + rng.uniform(-0.15, 0.15, len(blinks_s)):
+        lid = np.maximum(lid, 1.25 * np.exp(-(((times_s - blink_s) / 0.07) ** 2)))
+    return [
+        Pose(dx=x, dy=y, tilt=0.016 * x, eyelid=min(closed, 1.0), opening=opening, width=width, teeth=teeth)
+        for x, y, closed, (opening, width, teeth) in zip(dx, dy, lid, mouth, strict=True)
+    ]

@@ -1,0 +1,104 @@
+"""The folder dataset: one clip a file, prompts in a JSON-lines file, what is known of each frame beside it.
+
+DIR/prompts.jsonl       id, captions, transcript, tags, reference ("clips/<id>.mp4")
+DIR/clips/<id>.mp4      H.264 + FLAC
+DIR/tracks/<id>.npz     keypoints, mouth_box, mouth_open, phonemes, phoneme_times
+DIR/dataset.json        format, corpus, split, count
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+FORMAT = "jova-folder@1"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One clip of a folder dataset, still on disk."""
+
+    prompt: dict[str, object]
+    root: Path
+
+    @property
+    def id(self) -> str:
+        """The prompt's id, which names the files."""
+        return str(self.prompt["id"])
+
+    def media(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """(T, H, W, 3) RGB frames and (N,) mono samples."""
+        return read_clip(self.root / "clips" / f"{self.id}.mp4")
+
+    def track(self, name: str) -> npt.NDArray[np.generic]:
+        """One of the arrays of `tracks/<id>.npz`."""
+        with np.load(self.root / "tracks" / f"{self.id}.npz", allow_pickle=False) as tracks:
+            return tracks[name]
+
+
+def read_folder(root: Path) -> list[Item]:
+    """The clips of a finished folder dataset, in order.
+
+    Raises:
+        FileNotFoundError: `dataset.json` is missing: no dataset, or one that was not finished.
+        ValueError: another format.
+    """
+    if not (root / "dataset.json").is_file():
+        raise FileNotFoundError(
+            f"expected a finished folder dataset in {root} (no dataset.json): run the command that makes it again"
+        )
+    found = json.loads((root / "dataset.json").read_text())
+    if found.get("format") != FORMAT:
+        raise ValueError(f"expected format {FORMAT!r} in {root}/dataset.json, got {found.get('format')!r}")
+    return [Item(json.loads(line), root) for line in (root / "prompts.jsonl").read_text().splitlines()]
+
+
+def write_clip(
+    path: Path, frames: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32], fps: int = 25, rate_hz: int = 16_000
+) -> None:
+    """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4.
+
+    FLAC keeps the sound sample by sample; one encoder thread keeps the bytes the same on every machine.
+    """
+    partial = path.with_suffix(".part.mp4")
+    with av.open(str(partial), "w") as container:
+        video = container.add_stream("libx264", rate=fps, options={"crf": "12", "preset": "medium", "threads": "1"})
+        video.height, video.width = frames.shape[1:3]
+        video.pix_fmt = "yuv420p"
+        sound = container.add_stream("flac", rate=rate_hz, layout="mono")
+        for index, array in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(array, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        pcm = np.rint(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
+        samples = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
+        samples.sample_rate, samples.pts, samples.time_base = rate_hz, 0, Fraction(1, rate_hz)
+        container.mux(sound.encode(samples))
+        container.mux(sound.encode(None))
+    partial.replace(path)
+
+
+def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """(T, H, W, 3) RGB frames and (N,) mono samples of a clip that `write_clip` made."""
+    with av.open(str(path)) as container:
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    with av.open(str(path)) as container:
+        chunks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+    return frames, np.concatenate(chunks).astype(np.float32) / 32768.0
+
+
+def missing(root: Path, prompts: list[dict[str, object]]) -> Iterator[int]:
+    """Indices of prompts whose clip or tracks are not written yet."""
+    for index, prompt in enumerate(prompts):
+        if not (
+            (root / "tracks" / f"{prompt['id']}.npz").is_file() and (root / "clips" / f"{prompt['id']}.mp4").is_file()
+        ):
+            yield index

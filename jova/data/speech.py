@@ -1,0 +1,153 @@
+"""Speech with phoneme timings, from espeak-ng.
+
+espeak-ng keeps state between utterances (its noise sources), so the same text spoken twice in one process
+gives two waveforms. Each utterance is therefore spoken by a forked child of a process that has initialised
+the synthesiser but never spoken: same input, same samples, always.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import resample_poly
+
+SAMPLE_RATE_HZ = 16_000
+_SYNCHRONOUS, _PHONEME_EVENTS = 2, 1
+_UTF8, _SSML = 0x01, 0x10
+_RATE, _PITCH = 1, 3
+_PHONEME_EVENT = 7
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One utterance."""
+
+    audio: npt.NDArray[np.float32]
+    """(N,) mono samples in [-1, 1] at 16 kHz."""
+    phonemes: tuple[str, ...]
+    """espeak-ng mnemonics; `_` and `_:` are pauses."""
+    starts_s: npt.NDArray[np.float64]
+    """(P,) start of each phoneme, seconds from the first sample."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How the words are said."""
+
+    voice: str
+    """espeak-ng voice, e.g. `en-us+klatt2`."""
+    rate_wpm: int
+    pitch: int
+    """0 to 100."""
+    pauses_ms: tuple[int, ...]
+    """Silence after each word but the last."""
+
+
+class _EventId(ctypes.Union):
+    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
+
+
+class _Event(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _EventId),
+    )
+
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+
+
+@cache
+def _library() -> tuple[ctypes.CDLL, int]:
+    """The initialised library and its sample rate. Never call Synth in the process that calls this."""
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        raise ImportError("making the corpus needs espeak-ng: pip install 'jova-bench[corpus]'") from error
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    data = str(Path(espeakng_loader.get_data_path()).parent)
+    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS)
+    if rate <= 0:
+        raise RuntimeError(
+            f"espeak-ng could not read its data in {data} (its path must be short, about 100 characters)"
+        )
+    return library, rate
+
+
+def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
+    """Says the words; the same input gives the same samples on every call.
+
+    Raises:
+        RuntimeError: the synthesiser refused the voice or died.
+    """
+    _library()
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read_end)
+        try:
+            pcm, phonemes, samples = _speak_once(words, delivery)
+            with os.fdopen(write_end, "wb") as pipe:
+                pipe.write(json.dumps([phonemes, samples]).encode() + b"\n" + pcm)
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        header, _, pcm = pipe.read().partition(b"\n")
+    os.waitpid(child, 0)
+    if not pcm:
+        raise RuntimeError(f"espeak-ng could not say {' '.join(words)!r} with {delivery}")
+    phonemes, samples = json.loads(header)
+    rate = _library()[1]
+    divisor = int(np.gcd(SAMPLE_RATE_HZ, rate))
+    audio = resample_poly(np.frombuffer(pcm, np.int16) / 32768.0, SAMPLE_RATE_HZ // divisor, rate // divisor)
+    return Speech(audio.astype(np.float32), tuple(phonemes), np.asarray(samples, np.float64) / rate)
+
+
+def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list[str], list[int]]:
+    """(int16 samples, phonemes, first sample of each phoneme) at the library's own rate."""
+    library, rate = _library()
+    pcm = bytearray()
+    phonemes: list[str] = []
+    samples: list[int] = []
+
+    def collect(wav: Any, count: int, events: Any) -> int:
+        if wav and count > 0:
+            pcm.extend(ctypes.string_at(wav, count * 2))
+        index = 0
+        while events[index].type:
+            name = events[index].id.string.decode("utf8", "replace") if events[index].type == _PHONEME_EVENT else ""
+            if name.strip(";,'|"):  # a bare modifier belongs to the phoneme before it
+                phonemes.append(name)
+                samples.append(events[index].audio_position * rate // 1000)
+            index += 1
+        return 0
+
+    callback = _Callback(collect)
+    library.espeak_SetSynthCallback(callback)
+    if library.espeak_SetVoiceByName(delivery.voice.encode()):
+        return b"", [], []
+    library.espeak_SetParameter(_RATE, delivery.rate_wpm, 0)
+    library.espeak_SetParameter(_PITCH, delivery.pitch, 0)
+    text = escape(words[0])
+    for word, pause in zip(words[1:], delivery.pauses_ms, strict=True):
+        text += (f'<break time="{pause}ms"/> ' if pause else " ") + escape(word)
+    encoded = f"<speak>{text}</speak>".encode()
+    library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, _UTF8 | _SSML, None, None)
+    library.espeak_Synchronize()
+    return bytes(pcm), phonemes, samples
