@@ -11,9 +11,11 @@ import argparse
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from rich.progress import track
 
@@ -28,10 +30,8 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
     prompts = [make_prompt(split, index) for index in range(count)]
     (out / "prompts.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
     todo = list(missing(out, prompts))
-    with ProcessPoolExecutor(workers) as pool:
-        jobs = pool.map(
-            _write, [split] * len(todo), todo, [prompts[index] for index in todo], [out] * len(todo), chunksize=8
-        )
+    with ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        jobs = pool.map(partial(_write, split, out), todo, [prompts[index] for index in todo], chunksize=8)
         for _ in track(jobs, f"{split} clips", total=len(todo)):
             pass
     about = {"format": FORMAT, "corpus": VERSION, "split": split, "count": count}

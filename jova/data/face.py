@@ -154,7 +154,7 @@ def draw(look: Look, pose: Pose) -> npt.NDArray[np.uint8]:
     _draw_head(canvas, look, points)
     _draw_eyes(canvas, look, pose, points)
     _draw_mouth(canvas, look, pose, points)
-    return cv2.resize(canvas.pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(canvas.pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _draw_body(canvas: _Canvas, look: Look) -> None:

@@ -92,7 +92,7 @@ def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     with av.open(str(path)) as container:
         chunks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
-    return frames, np.concatenate(chunks).astype(np.float32) / 32768.0
+    return frames.astype(np.uint8, copy=False), np.concatenate(chunks).astype(np.float32) / np.float32(32768)
 
 
 def missing(root: Path, prompts: list[dict[str, object]]) -> Iterator[int]:
