@@ -35,6 +35,8 @@ class Video:
     images: list[Frames] = field(default_factory=list)
     times: list[Fraction] = field(default_factory=list)
     """Presentation times, s."""
+    end: Fraction = Fraction(0)
+    """When the last frame leaves the screen, s."""
     tick: Fraction = Fraction(0)
     """Resolution of the times, s."""
     declared: tuple[Fraction, ...] = ()
@@ -61,57 +63,67 @@ class Sound:
     """Samples of silence that were put into holes of the stream."""
 
 
-def check_boxes(path: Path) -> None:
-    """Refuses an mp4 that ends inside a box: libav reads what is left of it as if nothing were missing."""
+def check_length(path: Path) -> None:
+    """Refuses an mp4 or wav that is shorter than it says: libav reads the rest as if nothing were missing."""
     size = path.stat().st_size
+    end = 0
     with path.open("rb") as file:
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            head = file.read(16)
-            if at == 0 and head[4:8] != b"ftyp":
-                return
-            length = int.from_bytes(head[:4], "big")
-            length = int.from_bytes(head[8:16], "big") if length == 1 else length
-            at = size if length == 0 else at + max(length, 8)
-    if at != size:
-        raise ValueError(f"the file ends early, {size} of {at} bytes or more")
+        head = file.read(16)
+        if head[:4] == b"RIFF" and head[4:8] != b"\xff\xff\xff\xff":  # All ones: written to a pipe, length not known.
+            end = 8 + int.from_bytes(head[4:8], "little")
+        while head[4:8] == b"ftyp" and end + 8 <= size:
+            file.seek(end)
+            box = file.read(16)
+            length = int.from_bytes(box[:4], "big")
+            length = int.from_bytes(box[8:16], "big") if length == 1 else length
+            end = size if length == 0 else end + max(length, 8)
+    if end > size:
+        raise ValueError(f"the file ends early, {size} of {end} bytes or more")
 
 
 def decode(container: InputContainer) -> tuple[Video, Sound]:
     """Decodes the first picture stream and the first sound stream."""
     import av
+
+    streams = _streams(container)
+    video, sound = Video(), Sound()
+    for stream in streams:
+        if stream.type == "video":
+            rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+            video.declared = tuple(rate for rate in rates if rate)
+            video.tick = stream.time_base
+    for packet in container.demux(*streams):
+        if packet.stream.type == "audio" and sound.first_packet is None:
+            sound.first_packet = packet.pts
+        for frame in packet.decode():
+            if isinstance(frame, av.AudioFrame):
+                _append(sound, frame)
+            elif isinstance(frame, av.VideoFrame):
+                video.images.append(_rgb(frame))
+                video.times.append(_time(frame))
+                video.end = video.times[-1] + frame.duration * video.tick
+    if sound.blocks:
+        _finish(sound, container.streams.audio[0])
+    end = max(video.end, sound.start + Fraction(sound.length, sound.rate or 1))
+    declared = Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
+    if declared - end > Fraction(1, 4):
+        raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
+    return video, sound
+
+
+def _streams(container: InputContainer) -> list[Any]:
+    """The streams to decode, set to treat damage as an error; the decoders' default is to paint over it."""
     from av.stream import Disposition
 
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     streams: list[Any] = [*pictures[:1], *container.streams.audio[:1]]
     if not streams:
         raise ValueError("no video or audio stream")
-    video, sound = Video(), Sound()
     for stream in streams:
-        # Damage is an error; the decoder's default is to paint over it.
+        if stream.codec_context is None:
+            raise ValueError(f"no decoder for the {stream.type} stream")
         stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
-    for packet in container.demux(*streams):
-        if packet.stream.type == "audio" and sound.first_packet is None:
-            sound.first_packet = packet.pts
-        for frame in packet.decode():
-            if isinstance(frame, av.VideoFrame):
-                video.images.append(_rgb(frame))
-                video.times.append(_time(frame))
-            elif isinstance(frame, av.AudioFrame):
-                _append(sound, frame)
-    for stream in streams:
-        if stream.type == "video":
-            rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-            video.declared = tuple(rate for rate in rates if rate)
-            video.tick = stream.time_base
-        elif sound.blocks:
-            _finish(sound, stream)
-    end = max([*video.times[-1:], sound.start + Fraction(sound.length, sound.rate or 1)])
-    declared = Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
-    if declared - end > Fraction(1, 4):
-        raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
-    return video, sound
+    return streams
 
 
 def _time(frame: av.VideoFrame | av.AudioFrame) -> Fraction:
@@ -134,6 +146,8 @@ def _append(sound: Sound, frame: av.AudioFrame) -> None:
     time = _time(frame)
     if not sound.blocks:
         sound.rate, sound.start = frame.sample_rate, time
+    if frame.sample_rate != sound.rate:
+        raise ValueError(f"the sample rate changes from {sound.rate} to {frame.sample_rate} Hz")
     block = _float_samples(frame)
     hole = round((time - sound.start) * sound.rate) - sound.length
     if hole > GAP_S * sound.rate:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, check_boxes, decode
+from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, check_length, decode
 from jova_bench.types import BenchError, Clip, Finding
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike[str]) -> Clip:
 
     path = Path(path)
     try:
-        check_boxes(path)
+        check_length(path)
         with av.open(str(path)) as container:
             family = container.format.name
             video, sound = decode(container)

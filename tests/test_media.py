@@ -195,6 +195,13 @@ def test_rounded_timestamps_are_no_variable_rate(tmp_path):
     assert float(clip.fps) == pytest.approx(29.97, abs=0.01)
 
 
+def test_a_slow_clip_does_not_end_early(tmp_path):
+    # The last frame of 2 fps starts half a second before the end.
+    write(tmp_path / "slow.mp4", numbered(5), Fraction(2), None, 0)
+    clip = read(tmp_path / "slow.mp4")
+    assert (len(clip.frames), clip.fps, codes(clip)) == (5, 2, ["no_audio"])
+
+
 def test_missing_streams_are_findings(tmp_path):
     write(tmp_path / "mute.mp4", numbered(), FPS, None, 0)
     clip = read(tmp_path / "mute.mp4")
@@ -266,6 +273,18 @@ def test_a_matroska_file_that_ends_early_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(BenchError, match=r"ends early, \d\.\d+ of 2\.\d+ s"):
         read(path)
+
+
+def test_a_wav_that_ends_early_is_refused(tmp_path):
+    path = tmp_path / "sound.wav"
+    write(path, None, FPS, noise(), RATE)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2])
+    with pytest.raises(BenchError, match="ends early"):
+        read(path)
+    # A program that writes to a pipe cannot go back to state the length.
+    path.write_bytes(whole[:4] + b"\xff" * 4 + whole[8:])
+    np.testing.assert_array_equal(read(path).audio, noise())
 
 
 def test_what_cannot_be_written(tmp_path):
