@@ -8,7 +8,7 @@ measures how often each interval holds the truth; `results/coverage.md` has its 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -90,7 +90,11 @@ def mean_interval(
         return _interval_of_proportion(v, w, level)
     if np.ptp(v) == 0 and v[0] in (0.0, 1.0):
         return _interval_of_proportion(v, w, level)
-    return _interval_of_mean(v, w, rng, level)
+    found = _interval_of_mean(v, w, rng, level)
+    if found and found.method == "studentised" and v.min() >= 0:
+        # Where few values differ from 0 the limit can fall below what an error rate can be.
+        return replace(found, lo=max(found.lo, 0.0))
+    return found
 
 
 def _checked(values: npt.ArrayLike, weights: npt.ArrayLike | None) -> tuple[Array, Array]:
