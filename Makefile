@@ -1,0 +1,42 @@
+# make run   install, then generate with JoVA and the controls, score everything, print the leaderboard
+# make test  install, then run the tests
+# make check lint and types
+#
+# PYTHON    the interpreter that makes .venv (3.11 or newer)
+# PIP_ARGS  passed to pip, e.g. --index-url of an index with CPU builds of torch (see the README)
+
+PYTHON ?= python3
+PIP_ARGS ?=
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
+MODELS := jova real codec silence still shuffled shifted
+
+.PHONY: install run test check clean
+
+install: .venv/installed
+
+run: .venv/installed
+	$(PY) -m jova_bench run $(addprefix --model ,$(MODELS)) --suite embedded
+
+test: .venv/installed-dev
+	$(PY) -m pytest -n 2
+
+check: .venv/installed-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "expected Python 3.11 or newer, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(PIP) -e '.[embedded]'
+	@$(PIP) pesq || echo "PESQ was not installed (it needs a C compiler); everything else works without it."
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) -e '.[embedded,corpus,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
