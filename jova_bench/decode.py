@@ -16,6 +16,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+    from av.video.reformatter import VideoReformatter
 
 Frames = npt.NDArray[np.uint8]
 Audio = npt.NDArray[np.float32]
@@ -84,9 +85,11 @@ def check_length(path: Path) -> None:
 def decode(container: InputContainer) -> tuple[Video, Sound]:
     """Decodes the first picture stream and the first sound stream."""
     import av
+    from av.video.reformatter import VideoReformatter
 
     streams = _streams(container)
     video, sound = Video(), Sound()
+    reformatter = VideoReformatter()  # One for all frames: each new one costs more than a small frame itself.
     for stream in streams:
         if stream.type == "video":
             rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
@@ -99,7 +102,7 @@ def decode(container: InputContainer) -> tuple[Video, Sound]:
             if isinstance(frame, av.AudioFrame):
                 _append(sound, frame)
             elif isinstance(frame, av.VideoFrame):
-                video.images.append(_rgb(frame))
+                video.images.append(_rgb(frame, reformatter))
                 video.times.append(_time(frame))
                 video.end = video.times[-1] + frame.duration * video.tick
     if sound.blocks:
@@ -133,11 +136,11 @@ def _time(frame: av.VideoFrame | av.AudioFrame) -> Fraction:
     return frame.pts * frame.time_base
 
 
-def _rgb(frame: av.VideoFrame) -> Frames:
+def _rgb(frame: av.VideoFrame, reformatter: VideoReformatter) -> Frames:
     """(H, W, 3) RGB, upright. An unstated matrix is taken as BT.601 and an unstated range as limited."""
     if frame.is_corrupt:
         raise ValueError("a frame is damaged")
-    image = frame.to_ndarray(format="rgb24")
+    image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     return np.ascontiguousarray(np.rot90(image, frame.rotation // 90), dtype=np.uint8)
 
 

@@ -218,10 +218,11 @@ def write(
 def _encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
     """Encodes both streams; the muxer interleaves them."""
     import av
-    from av.video.reformatter import ColorRange, Colorspace
+    from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
     video: Any = None
     sound: Any = None
+    reformatter = VideoReformatter()
     if clip.frames is not None:
         video = container.add_stream("libx264", rate=clip.fps, options={"crf": CRF, "threads": "1", "bf": "0"})
         video.height, video.width = clip.frames.shape[1:3]
@@ -234,8 +235,9 @@ def _encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
         sound = container.add_stream(audio_codec, rate=clip.sample_rate_hz, layout=layout)
         sound.codec_context.format = "s16"
     for k, image in enumerate(() if clip.frames is None else clip.frames):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = reformatter.reformat(
+            rgb, format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, threads=1
         )
         frame.pts, frame.time_base = k, 1 / clip.fps
         container.mux(video.encode(frame))
