@@ -52,6 +52,12 @@ class Unavailable(Exception):
     """Raised inside a metric or model: a package or weights are missing. Becomes `failed: <message>`."""
 
 
+def reason_of(error: Exception) -> str:
+    """What a record says of an exception, on one line: our own messages alone, other errors with their type."""
+    ours = isinstance(error, BenchError | Undefined | Unavailable)
+    return " ".join((str(error) if ours else f"{type(error).__name__}: {error}").split())
+
+
 def check_id(value: str) -> str:
     """Ids name files, so they must not be able to leave a folder."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,120}", value) or ".." in value:
@@ -216,7 +222,9 @@ class MetricSpec(Record):
         """`name@version/profile:backend[weights]{params}`: two numbers compare only if this string is equal."""
         weights = f"[{self.weights}]" if self.weights else ""
         params = ",".join(f"{key}={self.params[key]}" for key in sorted(self.params))
-        return f"{self.name}@{self.version}/{self.profile}:{self.backend}{weights}" + (f"{{{params}}}" if params else "")
+        return f"{self.name}@{self.version}/{self.profile}:{self.backend}{weights}" + (
+            f"{{{params}}}" if params else ""
+        )
 
 
 class Estimate(Record):
@@ -265,4 +273,6 @@ class Summary(Record):
     profile: Profile
     estimates: tuple[Estimate, ...]
     cost: tuple[Cost, ...]
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
