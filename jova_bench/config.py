@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jova_bench.types import BenchError, Profile
@@ -16,8 +15,6 @@ class Request:
     """The part of a run that is not its models: the same for every model, or their numbers would not compare."""
 
     profile: Profile
-    metrics: tuple[str, ...] | None
-    """Names, or None for all of the profile."""
     seeds: tuple[int, ...]
     limit: int | None
     """The first so many prompts of the suite, or None for all."""
@@ -31,8 +28,6 @@ class Request:
             raise BenchError(f"expected one or more different seeds of at least 0, got {list(self.seeds)}")
         if self.limit is not None and self.limit < 1:
             raise BenchError(f"expected a limit of at least 1 prompt, got {self.limit}")
-        if self.metrics is not None and not self.metrics:
-            raise BenchError("expected metric names, got none; `ls metrics` lists them")
 
 
 def resolve_device(name: str) -> str:
@@ -54,13 +49,3 @@ def resolve_device(name: str) -> str:
     if index >= count:
         raise BenchError(f"expected a CUDA device below {count}, got {name!r}; use --device cpu or auto")
     return f"cuda:{index}"
-
-
-def names(text: str | None) -> tuple[str, ...] | None:
-    """Splits `a,b,c`; None stays None."""
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def one_each(seeds: Sequence[int]) -> tuple[int, ...]:
-    """Seeds in the order given, each once."""
-    return tuple(dict.fromkeys(seeds))

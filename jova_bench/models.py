@@ -1,14 +1,11 @@
 """What a model is to the harness: a plan of what it will make, and clips for a batch of prompts.
 
-Models are found by name through a lazy registry; this package never imports one by statement. The name
-`clips:DIR` is a folder of clips that somebody already has, matched to prompts by file stem.
+Models are found by name through a lazy registry; this package never imports one by statement.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +16,7 @@ import numpy.typing as npt
 
 from jova_bench.registry import Registry
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Timing
+from jova_bench.types import Prompt, Timing
 
 MODELS: Mapping[str, str] = {
     "jova": "baselines.jova:jova",
@@ -29,14 +26,13 @@ MODELS: Mapping[str, str] = {
     "still": "baselines.controls:still",
     "shuffled": "baselines.controls:shuffled",
     "shifted": "baselines.controls:shifted",
-    "clips:": "jova_bench.models:clips_folder",
 }
-"""Name to factory: `factory(device)`, or `factory(device, argument)` when the name ends in `:`."""
+"""Name to factory; `clips:DIR` is built here."""
 
 CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted")
 """Models that show a metric's top and floor; they stand at the bottom of a leaderboard."""
 
-CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
+FOLDER_PREFIX = "clips:"
 
 
 @dataclass(frozen=True)
@@ -105,78 +101,27 @@ class Generator(Protocol):
         ...
 
 
-def model_registry() -> Registry:
+class ModelFactory(Protocol):
+    """What a registered model name points to."""
+
+    def __call__(self, device: str) -> Generator:
+        """Builds the model for `cpu` or `cuda:i`, loading nothing yet."""
+        ...
+
+
+def model_registry() -> Registry[ModelFactory]:
     """The models that ship, and those that other packages add as entry points."""
     return Registry("model", MODELS, "jova_bench.models")
 
 
 def create_model(name: str, device: str) -> Generator:
-    """Builds the model called `name` for `cpu` or `cuda:i`, loading nothing yet.
+    """Builds the model called `name`; `clips:DIR` is a folder of clips.
 
     Raises:
-        BenchError: no model has that name, or the folder of `clips:DIR` has no clips.
+        BenchError: no model has that name, or the folder has no clips.
     """
-    factory, argument = model_registry().load(name)
-    return factory(device) if argument is None else factory(device, argument)
+    if name.startswith(FOLDER_PREFIX):
+        from jova_bench.folder import ClipsFolder
 
-
-def safe_id(text: str) -> str:
-    """A name that fits `types.Id`; unchanged when it already does, else with a digest so that no two collide."""
-    clean = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]", "_", text))[:100] or "_"
-    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def clips_in(folder: Path) -> tuple[Path, ...]:
-    """Media files directly in a folder, by name.
-
-    Raises:
-        BenchError: the folder is missing or has none.
-    """
-    if not folder.is_dir():
-        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in CLIP_SUFFIXES and path.is_file())
-    if not found:
-        raise BenchError(f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none")
-    return tuple(found)
-
-
-class ClipsFolder:
-    """Clips that somebody already has, under the name of their folder. A prompt without a file has no clip."""
-
-    batch_size = 1
-    needs: tuple[str, ...] = ()
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = safe_id(folder.resolve().name)
-        self._clips: dict[str, Path] = {}
-        for path in clips_in(folder):
-            # A suite's ids are stems; `score` on a folder with a.mp4 and a.wav tells them apart by full name.
-            self._clips.setdefault(safe_id(path.stem), path)
-            self._clips[safe_id(path.name)] = path
-
-    def check(self) -> str | None:
-        """Always runs: there is nothing to load."""
-        return None
-
-    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """The file as it is, told apart by its content."""
-        path = self._path(prompt)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Plan(None, None, None, None, None, None, note=f"file {path.name}, sha256 {digest[:16]}")
-
-    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Hands over the files."""
-        for prompt in prompts:
-            yield Generated(media=self._path(prompt), timing="free", timed=False)
-
-    def _path(self, prompt: Prompt) -> Path:
-        if prompt.id not in self._clips:
-            raise BenchError(f"no clip for this prompt: expected {prompt.id}.mp4 (or another suffix) in {self.folder}")
-        return self._clips[prompt.id]
-
-
-def clips_folder(device: str, folder: str) -> ClipsFolder:
-    """The model `clips:DIR`; the device does not matter."""
-    return ClipsFolder(Path(folder))
+        return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
+    return model_registry().load(name)(device)

@@ -17,7 +17,7 @@ import numpy as np
 
 from jova_bench import media
 from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
-from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined
+from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Undefined, reason_of
 from jova_bench.workers import Died, work
 
 Metric = ClipMetric | SetMetric
@@ -31,6 +31,8 @@ Load = Callable[[], tuple[Sequence[Metric], FeatureCache]]
 class Job:
     """One clip and the metrics that it still lacks."""
 
+    sample: tuple[str, str, int]
+    """(model, prompt id, seed)."""
     clip: Path
     timing: Timing
     prompt: Prompt | None
@@ -126,9 +128,7 @@ def _status(error: Exception) -> Outcome:
     """Gives an exception of a metric its status."""
     if isinstance(error, Undefined):
         return Outcome(status="undefined", reason=str(error))
-    if isinstance(error, Unavailable | BenchError):
-        return Outcome(status="failed", reason=str(error))
-    return Outcome(status="failed", reason=f"{type(error).__name__}: {error}")
+    return Outcome(status="failed", reason=reason_of(error))
 
 
 def features_key(identity: str, domain: str | None) -> str:

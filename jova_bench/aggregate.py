@@ -1,0 +1,175 @@
+"""From one row per clip to one estimate per model and metric: seeds averaged within prompt, then over prompts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+
+import numpy as np
+
+from jova_bench.metrics.base import FloatArray, SetMetric
+from jova_bench.metrics.wer import transcript_words
+from jova_bench.scoring import Metric, is_set_metric
+from jova_bench.stats import Interval, jackknife_interval, mean_interval
+from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Undefined, reason_of
+
+Cell = tuple[str, int]
+"""(prompt id, seed)."""
+Part = Outcome | FloatArray
+"""What one clip gives to an estimate: a value or status, or the (d,) features of a set metric."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """All that was found by one metric for one model."""
+
+    model: str
+    spec: MetricSpec
+    parts: Mapping[Cell, Part]
+
+
+def clip_estimate(column: Column, words: Callable[[str], int]) -> Estimate:
+    """Estimate of a clip metric.
+
+    Args:
+        column: what was found.
+        words: number of words in the transcript of a prompt id; the weight of a micro average.
+    """
+    by_prompt: dict[str, list[float]] = {}
+    for (prompt_id, _), part in sorted(column.parts.items()):
+        if isinstance(part, Outcome) and part.value is not None:
+            by_prompt.setdefault(prompt_id, []).append(part.value)
+    if not by_prompt:
+        return _estimate(column, None, None)
+    values = np.array([mean(seeds) for seeds in by_prompt.values()])  # (P,)
+    weights = None
+    if column.spec.micro == "transcript_words":
+        weights = np.array([float(words(prompt_id)) for prompt_id in by_prompt])  # (P,)
+    # The same resamples for every model and metric, so that intervals differ by the data alone.
+    interval = mean_interval(values, np.random.default_rng(0), weights)
+    return _estimate(column, float(np.average(values, weights=weights)), interval)
+
+
+def set_estimate(column: Column, metric: SetMetric) -> Estimate:
+    """Estimate of a set metric: the mean over seeds of the distance of that seed's set.
+
+    Pooling the seeds would change the size of the set, and with it the bias of a Frechet distance: a model with
+    three seeds could not be compared with a model with one.
+    """
+    ids = sorted({prompt_id for (prompt_id, _), part in column.parts.items() if not isinstance(part, Outcome)})
+    seeds = sorted({seed for (_, seed), part in column.parts.items() if not isinstance(part, Outcome)})
+    if not ids:
+        return _estimate(column, None, None)
+    missing = np.full(next(part.shape for part in column.parts.values() if not isinstance(part, Outcome)), np.nan)
+    grid = np.array([[_row(column.parts.get((i, seed)), missing) for seed in seeds] for i in ids])  # (P, S, d)
+
+    def sets(rows: FloatArray) -> list[FloatArray]:
+        return [rows[np.isfinite(rows[:, s]).all(axis=1), s] for s in range(len(seeds))]
+
+    try:
+        value = mean(metric.distance(one) for one in sets(grid))
+        details = [metric.details(one) for one in sets(grid)]
+    except Exception as error:
+        return _estimate(column, None, None, lost=error)
+    extra = {key: mean(detail[key] for detail in details) for key in details[0]}
+    try:
+        interval = jackknife_interval(lambda rows: mean(metric.distance(one) for one in sets(rows)), grid)
+    except Undefined:
+        # One prompt fewer is too few: the distance stands without an interval.
+        interval = None
+    return _estimate(column, float(value), interval, extra)
+
+
+def _row(part: Part | None, missing: FloatArray) -> FloatArray:
+    return missing if part is None or isinstance(part, Outcome) else part
+
+
+def _estimate(
+    column: Column,
+    value: float | None,
+    interval: Interval | None,
+    extra: Mapping[str, float] | None = None,
+    lost: Exception | None = None,
+) -> Estimate:
+    """Puts the counts beside a value. `lost` says why parts that were ok gave no value together."""
+    spec = column.spec
+    statuses: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    seen: list[Cell] = []
+    for cell, part in column.parts.items():
+        if isinstance(part, Outcome) and part.reason is not None:
+            statuses[part.status] += 1
+            reasons[part.reason] += 1
+        elif lost is not None:
+            statuses["undefined" if isinstance(lost, Undefined) else "failed"] += 1
+            reasons[reason_of(lost)] += 1
+        else:
+            statuses["ok"] += 1
+            seen.append(cell)
+    return Estimate(
+        model=column.model,
+        metric=spec.name,
+        identity=spec.identity,
+        level=spec.level,
+        value=value,
+        ci=(interval.lo, interval.hi) if interval else None,
+        unit=spec.unit,
+        direction=spec.direction,
+        n_ok=statuses["ok"],
+        n_undefined=statuses["undefined"],
+        n_failed=statuses["failed"],
+        n_prompts=len({prompt_id for prompt_id, _ in seen}),
+        n_seeds=len({seed for _, seed in seen}),
+        reasons=dict(sorted(reasons.items())),
+        extra=dict(extra or {}),
+    )
+
+
+def estimates(
+    models: Sequence[str],
+    metrics: Sequence[Metric],
+    parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
+    prompts: Iterable[Prompt],
+) -> tuple[Estimate, ...]:
+    """One estimate per model and metric that something is known of.
+
+    Args:
+        models: names, in the order of the table.
+        metrics: in the order of the table.
+        parts: by (model, metric identity).
+        prompts: of the suite.
+    """
+    asked = {prompt.id: prompt for prompt in prompts}
+
+    def words(prompt_id: str) -> int:
+        return transcript_words(asked[prompt_id])
+
+    found = []
+    for model in models:
+        for metric in metrics:
+            column = Column(model, metric.spec, parts.get((model, metric.spec.identity), {}))
+            if column.parts:
+                found.append(set_estimate(column, metric) if is_set_metric(metric) else clip_estimate(column, words))
+    return tuple(found)
+
+
+def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:
+    """What the clips of each model cost: medians, because the first batch also loads the weights."""
+    found = []
+    for model in models:
+        made = [sample for sample in samples if sample.model == model and sample.status == "ok"]
+        timed = [(s.generate_s, s.clip_s) for s in made if s.generate_s is not None and s.clip_s]
+        peaks = [s.peak_memory_bytes for s in made if s.peak_memory_bytes is not None]
+        evals = [s.function_evals for s in made if s.function_evals is not None]
+        found.append(
+            Cost(
+                model=model,
+                seconds_per_clip=median(taken for taken, _ in timed) if timed else None,
+                real_time_factor=median(taken / length for taken, length in timed) if timed else None,
+                peak_memory_bytes=max(peaks, default=None),
+                function_evals=mean(evals) if evals else None,
+            )
+        )
+    return tuple(found)

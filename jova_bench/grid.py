@@ -1,0 +1,153 @@
+"""The grid of clips and metrics in a run folder: finds its gaps, has them scored, and records what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jova_bench.aggregate import Cell, Part
+from jova_bench.folder import asked_for
+from jova_bench.metrics.base import FeatureCache
+from jova_bench.progress import Progress
+from jova_bench.scoring import Job, Load, Metric, score_clips, stored_features
+from jova_bench.store import RunStore
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError, MetricSpec, Outcome, Sample, Score, reason_of
+
+Key = tuple[str, str, int, str]
+"""(model, prompt id, seed, metric identity)."""
+
+
+@dataclass
+class Grid:
+    """Everything known of every clip; rows of clip metrics are on disk, parts of set metrics in the cache."""
+
+    store: RunStore
+    specs: Mapping[str, MetricSpec]
+    """By identity."""
+    rows: dict[Key, Score]
+    """Clip metrics."""
+    sets: dict[Key, Part]
+    """Set metrics."""
+
+    def keep(self, sample: tuple[str, str, int], identity: str, part: Part) -> None:
+        """Records one cell; a retry that ends as before adds nothing to the records."""
+        model, prompt_id, seed = sample
+        spec, key = self.specs[identity], (model, prompt_id, seed, identity)
+        if spec.level == "set" or not isinstance(part, Outcome):
+            self.sets[key] = part
+            return
+        row = Score(
+            model=model,
+            prompt_id=prompt_id,
+            seed=seed,
+            metric=spec.name,
+            identity=identity,
+            status=part.status,
+            value=part.value,
+            reason=part.reason,
+        )
+        if self.rows.get(key) != row:
+            self.store.add_score(row)
+            self.rows[key] = row
+
+    def columns(self) -> dict[tuple[str, str], dict[Cell, Part]]:
+        """By (model, metric identity): what each (prompt id, seed) gives."""
+        found: dict[tuple[str, str], dict[Cell, Part]] = {}
+        for (model, prompt_id, seed, identity), row in self.rows.items():
+            outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
+            found.setdefault((model, identity), {})[prompt_id, seed] = outcome
+        for (model, prompt_id, seed, identity), part in self.sets.items():
+            found.setdefault((model, identity), {})[prompt_id, seed] = part
+        return found
+
+
+def fill(
+    store: RunStore,
+    suite: Suite,
+    metrics: Sequence[Metric],
+    cache: FeatureCache,
+    load: Load,
+    workers: int,
+    progress: Progress,
+) -> Grid:
+    """Scores whatever is missing or failed before.
+
+    Args:
+        store: the run folder.
+        suite: prompts and references.
+        metrics: of this process, in the order of the table.
+        cache: shared with the workers.
+        load: builds metrics and cache in a worker.
+        workers: number of processes, 0 for none.
+        progress: told of each clip.
+    """
+    rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
+    grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
+    why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
+    for identity in why_not:
+        progress.say(f"{grid.specs[identity].name}: {why_not[identity]}")
+    jobs = []
+    for sample in _in_order(store.samples(), suite):
+        lacking = tuple(_gaps(grid, sample, suite, cache, why_not))
+        if lacking:
+            jobs.append(_job(sample, suite, store, lacking))
+    left = {job.sample: len(job.identities) for job in jobs}
+    with progress.phase("score", len(jobs)) as advance:
+        for job, findings in score_clips(jobs, load, workers):
+            for identity, part in findings.items():
+                grid.keep(job.sample, identity, part)
+            left[job.sample] -= len(findings)
+            if not left[job.sample]:
+                advance()
+    return grid
+
+
+def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]) -> Iterator[str]:
+    """Identities for which a clip must be measured; records those that can be told without it."""
+    key = (sample.model, sample.prompt_id, sample.seed)
+    for identity, spec in grid.specs.items():
+        row = grid.rows.get((*key, identity))
+        if row is not None and row.status != "failed":
+            continue
+        if sample.clip is None or sample.clip_digest is None:
+            grid.keep(key, identity, Outcome(status="failed", reason=f"no clip: {sample.reason}"))
+        elif identity in why_not:
+            grid.keep(key, identity, Outcome(status="failed", reason=why_not[identity]))
+        elif spec.level == "clip":
+            yield identity
+        else:
+            features = stored_features(cache, sample.clip_digest, identity, suite.domain)
+            if features is None:
+                yield identity
+            else:
+                grid.keep(key, identity, features)
+
+
+def _why_not(metric: Metric) -> str | None:
+    """Why a metric cannot run here; one that cannot even say so has crashed."""
+    try:
+        return metric.check()
+    except Exception as error:
+        return reason_of(error)
+
+
+def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
+    """By prompt first, so that a reference is decoded once for all models."""
+    position = {prompt.id: index for index, prompt in enumerate(suite.prompts)}
+    return sorted(samples, key=lambda sample: (position[sample.prompt_id], sample.seed, sample.model))
+
+
+def _job(sample: Sample, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> Job:
+    prompt = next(prompt for prompt in suite.prompts if prompt.id == sample.prompt_id)
+    if sample.clip is None:
+        raise BenchError(f"expected a sample with a clip, got {sample}")
+    return Job(
+        sample=(sample.model, sample.prompt_id, sample.seed),
+        clip=store.folder / sample.clip,
+        timing=sample.timing,
+        prompt=asked_for(prompt),
+        reference=suite.path(prompt.reference) if prompt.reference else None,
+        domain=suite.domain,
+        identities=identities,
+    )

@@ -1,0 +1,209 @@
+"""A run from beginning to end: plan, generate, inspect, score, aggregate. Running it again continues it.
+
+Generation makes the clips of the models named now. Scoring covers every clip in the folder with every metric that
+the folder was ever asked for, so that the summary is a full grid and depends on the folder alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jova_bench.aggregate import costs, estimates
+from jova_bench.config import DEFAULT_SUITE, Request, resolve_device
+from jova_bench.folder import asked_for, folder_suite, safe_id
+from jova_bench.generation import Planned, generate, missing, plan
+from jova_bench.grid import fill
+from jova_bench.manifest import extended
+from jova_bench.metrics import build
+from jova_bench.metrics.base import FeatureCache
+from jova_bench.models import Generator, create_model
+from jova_bench.progress import Progress, Quiet
+from jova_bench.scoring import Metric
+from jova_bench.store import DiskCache, RunStore, read_run
+from jova_bench.suites import Suite, load_suite
+from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Profile, Sample, Summary
+from jova_bench.workers import available_cores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEATURES = "features"
+"""Folder of extracted arrays inside a run."""
+MAX_ON_GPU = 4
+"""Processes that each hold a copy of every evaluator."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command leaves behind."""
+
+    folder: Path
+    summary: Summary | None
+    """None when nothing was scored."""
+    failed: tuple[Sample, ...]
+    """Samples of this command's models that have no clip."""
+
+    @property
+    def exit_code(self) -> int:
+        """5 when a sample failed, else 0: undefined scores and missing packages are results."""
+        return EXIT_INCOMPLETE if self.failed else EXIT_OK
+
+    def table(self) -> pd.DataFrame:
+        """One row per model, one column per metric."""
+        from jova_bench.report import leaderboard
+
+        if self.summary is None:
+            raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
+        return leaderboard(self.summary, read_run(self.folder).manifest).frame()
+
+
+def run(
+    models: Sequence[str | Generator],
+    suite: str | Path | Suite = DEFAULT_SUITE,
+    *,
+    profile: Profile = "embedded",
+    metrics: Sequence[str | Metric] | None = None,
+    seeds: Sequence[int] = (0,),
+    limit: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    scoring: bool = True,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Generates with every model on the same prompts, seeds and device, scores and summarises.
+
+    Args:
+        models: names (`ls models`, `clips:DIR`) or objects with the interface of `models.Generator`.
+        suite: name of a shipped suite, a prompt file, or a loaded suite.
+        profile: which evaluators judge.
+        metrics: names (`ls metrics`), or metric objects, with which all are computed in this process; None for all.
+        seeds: one clip per prompt for each.
+        limit: the first so many prompts, or None for all.
+        device: `auto`, `cpu`, `cuda` or `cuda:i`.
+        out: run folder; None for `runs/<suite>-<digest>`.
+        scoring: False stops after generation.
+        workers: scoring processes, 0 for none; None for one per core.
+        progress: where to tell of progress; None for nowhere.
+
+    Raises:
+        BenchError: bad input. Whatever goes wrong with a single clip or metric is a `failed` record instead.
+    """
+    request = Request(profile, tuple(dict.fromkeys(seeds)), limit, resolve_device(device))
+    if not models or (metrics is not None and not metrics):
+        raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")
+    suite = suite if isinstance(suite, Suite) else load_suite(suite)
+    folder = Path(out) if out is not None else default_folder(suite, profile)
+    own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
+    names = None if metrics is None else tuple(metric for metric in metrics if isinstance(metric, str))
+    # Wrong names are told before any work.
+    named = [] if names == () else build(names, profile, DiskCache(folder / FEATURES), request.device)
+    planned = _plan_all(models, suite, request)
+    talk = progress or Quiet()
+    with RunStore(folder) as store:
+        manifest = extended(store, suite, request, planned, named)
+        store.write_manifest(manifest)
+        for one in planned:
+            generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
+        made = {one.generator.name for one in planned}
+        failed = tuple(s for s in store.samples() if s.model in made and s.status == "failed")
+        if not scoring:
+            return Result(folder, None, failed)
+        load = partial(_load, own, tuple(manifest["metrics"]), profile, folder / FEATURES, request.device)
+        if workers is None:
+            workers = 0 if own else _worker_count(request.device)
+        all_metrics, cache = load()
+        grid = fill(store, suite, all_metrics, cache, load, workers, talk)
+        names_of_models = list(manifest["models"])
+        summary = Summary(
+            schema=1,
+            suite=suite.name,
+            profile=profile,
+            estimates=estimates(names_of_models, all_metrics, grid.columns(), suite.prompts),
+            cost=costs(names_of_models, store.samples()),
+        )
+        store.write_summary(summary)
+    return Result(folder, summary, failed)
+
+
+def score(
+    folder: str | Path,
+    suite: str | Path | Suite | None = None,
+    *,
+    profile: Profile = "standard",
+    metrics: Sequence[str | Metric] | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Scores every clip of a folder, with or without prompts.
+
+    Args:
+        folder: has the clips; its name is the model's.
+        suite: prompts, matched by file stem; None for those in `folder/prompts.jsonl`, if any.
+        profile: which evaluators judge.
+        metrics: as in `run`.
+        limit: the first so many clips by name, or None for all.
+        device: as in `run`.
+        out: as in `run`; the default changes when a clip does.
+        workers: as in `run`.
+        progress: as in `run`.
+
+    Raises:
+        BenchError: bad input. A clip that cannot be read is a `failed` record instead.
+    """
+    folder, talk = Path(folder), progress or Quiet()
+    found = folder_suite(folder, suite if suite is None or isinstance(suite, Suite) else load_suite(suite))
+    prompted = sum(asked_for(prompt) is not None for prompt in found.prompts)
+    talk.say(f"{folder}: {len(found.prompts)} clips, {prompted} of them with a prompt")
+    return run(
+        [f"clips:{folder}"],
+        found,
+        profile=profile,
+        metrics=metrics,
+        limit=limit,
+        device=device,
+        out=out,
+        workers=workers,
+        progress=talk,
+    )
+
+
+def default_folder(suite: Suite, profile: Profile) -> Path:
+    """`runs/<suite>-<digest>`: the same suite and profile always share a folder."""
+    digest = hashlib.sha256(f"{suite.digest} {profile}".encode()).hexdigest()
+    return Path("runs") / f"{safe_id(suite.name)}-{digest[:8]}"
+
+
+def _worker_count(device: str) -> int:
+    cores = available_cores()
+    return min(cores, MAX_ON_GPU) if device.startswith("cuda") else cores
+
+
+def _load(
+    own: Sequence[Metric], names: Sequence[str], profile: Profile, features: Path, device: str
+) -> tuple[list[Metric], FeatureCache]:
+    """Builds the metrics of a run, in the order of its table, and their cache; a worker calls it, too."""
+    cache = DiskCache(features)
+    return [*(build(names, profile, cache, device) if names else ()), *own], cache
+
+
+def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request) -> list[Planned]:
+    """Builds every model and asks for its plans."""
+    planned: dict[str, Planned] = {}
+    for model in models:
+        generator = create_model(model, request.device) if isinstance(model, str) else model
+        name, asked = generator.name, model if isinstance(model, str) else generator.name
+        if safe_id(name) != name:
+            raise BenchError(f"expected a model's name of A-Z a-z 0-9 . _ -, got {name!r}")
+        if name in planned and planned[name].asked != asked:
+            raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
+        planned[name] = plan(generator, asked, suite.prompts[: request.limit], suite)
+    return list(planned.values())
