@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from jova.timeline import Timeline
@@ -97,17 +96,12 @@ class JovaConfig:
         """(A, C) of a clip's audio latents."""
         return self.timeline.audio_tokens, self.audio_channels
 
-    def to_json(self) -> str:
-        """One line, for the metadata of a safetensors file."""
-        return json.dumps(asdict(self))
-
     @classmethod
-    def from_json(cls, text: str) -> JovaConfig:
-        """Reads what `to_json` wrote; an unknown field is an error."""
-        values: dict[str, Any] = json.loads(text)
-        values["vocabulary"] = tuple(values["vocabulary"])
-        values["timeline"] = Timeline(**values["timeline"])
-        return cls(**values)
+    def from_fields(cls, **fields: Any) -> JovaConfig:
+        """The config whose fields, read from JSON, are these; an unknown field is an error."""
+        fields["vocabulary"] = tuple(fields["vocabulary"])
+        fields["timeline"] = Timeline(**fields["timeline"])
+        return cls(**fields)
 
 
 def tiny(vocabulary: tuple[str, ...]) -> JovaConfig:

@@ -12,6 +12,7 @@ guess of the velocity, v_hat = (x_hat - x_t) / (1 - t), so v_hat - v = (x_hat - 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -181,7 +182,7 @@ class GuidedField:
 
 
 def uniform_times(steps: int) -> list[float]:
-    """steps + 1 times from 0 (noise) to 1 (data)."""
+    """Times 0 = t_0 < ... < t_steps = 1, evenly spaced, from noise to data."""
     if steps < 1:
         raise ValueError(f"expected at least 1 step, got {steps}")
     return [step / steps for step in range(steps + 1)]
@@ -193,7 +194,7 @@ def _advance(x: Latents, v: Latents, dt: float) -> Latents:
 
 def euler(field: Field, x: Latents, times: Sequence[float]) -> Latents:
     """x(t + h) = x + h v(x, t): first order, one evaluation a step."""
-    for now, then in zip(times, times[1:], strict=False):
+    for now, then in pairwise(times):
         x = _advance(x, field(x, now), then - now)
     return x
 
@@ -203,7 +204,7 @@ def heun(field: Field, x: Latents, times: Sequence[float]) -> Latents:
 
     The last step is Euler's, because the velocity of an x-prediction has no value at t = 1.
     """
-    for now, then in zip(times[:-1], times[1:-1], strict=False):
+    for now, then in pairwise(times[:-1]):
         here = field(x, now)
         there = field(_advance(x, here, then - now), then)
         x = _advance(_advance(x, here, (then - now) / 2), there, (then - now) / 2)

@@ -42,7 +42,7 @@ def rope_table(positions: Tensor, head_size: int) -> Tensor:
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
     """Applies rotary positions: (..., N, E) with (N, E / 2) complex. One complex product is one pass over memory."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (..., N, E / 2)
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))  # (..., N, E / 2)
     return torch.view_as_real(pairs * rope).flatten(-2).type_as(x)
 
 
@@ -73,13 +73,18 @@ class Modulation(NamedTuple):
     ffn_gate: Tensor
 
 
-def modulated_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """adaLN (DiT, arXiv 2212.09748 section 3.2): LayerNorm(x) (1 + scale) + shift, (B, N, D)."""
-    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), 1 + scale)
+def normalise(x: Tensor) -> Tensor:
+    """LayerNorm without weights, which the modulation brings: (B, N, D) -> (B, N, D)."""
+    return F.layer_norm(x, x.shape[-1:])
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Adaptive norm (DiT, arXiv 2212.09748 section 3.2): x (1 + scale) + shift, (B, N, D)."""
+    return torch.addcmul(shift, x, 1 + scale)
 
 
 class TimeModulation(nn.Module):
-    """One MLP from the flow's time to the modulation of every block, which add a bias each (PixArt-alpha, section 2.2)."""
+    """One MLP from the flow's time to a modulation for all blocks, which each add a bias (PixArt-alpha, 2.2)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -91,7 +96,7 @@ class TimeModulation(nn.Module):
         exponents = torch.arange(TIME_FREQUENCIES, device=time.device) / TIME_FREQUENCIES
         angles = 1000 * time[:, None] * torch.exp(-math.log(10_000) * exponents)  # (B, TIME_FREQUENCIES)
         hidden = F.silu(self.hidden(torch.cat([angles.cos(), angles.sin()], dim=-1)))  # (B, D)
-        return self.out(hidden).unflatten(-1, (len(Modulation._fields), 1, -1))  # (B, 6, 1, D)
+        return self.out(hidden).view(len(time), len(Modulation._fields), 1, -1)  # (B, 6, 1, D)
 
 
 class GroupWeights(nn.Module):
@@ -134,8 +139,8 @@ class CrossAttention(nn.Module):
 
     def forward(self, x: Tensor, other: Tensor, rope: Tensor, other_rope: Tensor) -> Tensor:
         """What (B, N, D) learns from (B, M, D): (B, N, D)."""
-        q = self.query(F.layer_norm(x, x.shape[-1:])).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, N, E)
-        kv = self.key_value(F.layer_norm(other, other.shape[-1:])).unflatten(-1, (2, self.heads, -1))
+        q = self.query(normalise(x)).view(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, H, N, E)
+        kv = self.key_value(normalise(other)).view(*other.shape[:2], 2, self.heads, -1)
         k, v = kv.permute(2, 0, 3, 1, 4)  # each (B, H, M, E)
         q, k = rotate(self.head_norm(q), rope), rotate(self.head_norm(k), other_rope)
         y = F.scaled_dot_product_attention(q, k, v)  # (B, H, N, E)

@@ -16,22 +16,27 @@ F latent frames, C channels.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from jova.codecs.base import load_weights, save_weights
 from jova.config import JovaConfig
 from jova.flow import Latents
-from jova.layers import CrossAttention, GroupWeights, HeadNorm, TimeModulation, modulated_norm, rope_table, rotate
+from jova.layers import CrossAttention, GroupWeights, HeadNorm, TimeModulation, modulate, normalise, rope_table, rotate
 from jova.text.words import FIRST_WORD, PARTS, TextTokens
+
+KIND = "jova@1"
+"""Format of a checkpoint; raised whenever old weights would mean something else."""
 
 
 class Context(NamedTuple):
     """What every block of one forward pass needs beside the tokens."""
 
-    groups: tuple[int, int, int, int]
+    groups: list[int]
     """Tokens of audio, text-for-audio, text-for-video, video."""
     time: Tensor
     """(B, 6, 1, D) timestep modulation."""
@@ -41,9 +46,9 @@ class Context(NamedTuple):
     """(B, 1, 1, N) bool: False for padding, which nobody attends to."""
 
     @property
-    def sides(self) -> tuple[int, int]:
+    def sides(self) -> list[int]:
         """Tokens of [audio; text-for-audio] and of [text-for-video; video]."""
-        return self.groups[0] + self.groups[1], self.groups[2] + self.groups[3]
+        return [sum(self.groups[:2]), sum(self.groups[2:])]
 
 
 class Block(nn.Module):
@@ -67,41 +72,41 @@ class Block(nn.Module):
         weights: list[GroupWeights] = list(self.weights)  # type: ignore[arg-type]
         mods = [w.modulate(context.time) for w in weights]
 
-        parts = x.split(sizes, dim=1)  # each (B, n, D)
-        normed = [modulated_norm(p, m.attention_shift, m.attention_scale) for p, m in zip(parts, mods, strict=True)]
-        qkv = torch.cat([w.qkv(p) for w, p in zip(weights, normed, strict=True)], dim=1)  # (B, N, 3D)
-        y = self.attend(qkv, context).split(sizes, dim=1)
-        parts = [
-            torch.addcmul(p, m.attention_gate, w.attention_out(a))
-            for w, p, m, a in zip(weights, parts, mods, y, strict=True)
+        parts = torch.split(normalise(x), sizes, dim=1)  # each (B, n, D)
+        qkv = [
+            w.qkv(modulate(p, m.attention_shift, m.attention_scale))
+            for w, p, m in zip(weights, parts, mods, strict=True)
         ]
+        parts = torch.split(self.attend(torch.cat(qkv, dim=1), context), sizes, dim=1)
+        seen = [m.attention_gate * w.attention_out(p) for w, p, m in zip(weights, parts, mods, strict=True)]
+        x = x + torch.cat(seen, dim=1)
         if self.fusion == "cross":
-            parts = self.exchange(torch.cat(parts, dim=1), context).split(sizes, dim=1)
+            x = self.exchange(x, context)
 
-        normed = [modulated_norm(p, m.ffn_shift, m.ffn_scale) for p, m in zip(parts, mods, strict=True)]
-        return torch.cat(
-            [torch.addcmul(p, m.ffn_gate, w.ffn(z)) for w, p, m, z in zip(weights, parts, mods, normed, strict=True)],
-            dim=1,
-        )
+        parts = torch.split(normalise(x), sizes, dim=1)
+        thought = [
+            m.ffn_gate * w.ffn(modulate(p, m.ffn_shift, m.ffn_scale))
+            for w, p, m in zip(weights, parts, mods, strict=True)
+        ]
+        return x + torch.cat(thought, dim=1)
 
     def attend(self, qkv: Tensor, context: Context) -> Tensor:
         """Self-attention over all tokens (`joint`) or within each side: (B, N, 3D) -> (B, N, D)."""
-        qkv = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, H, N, E)
-        qk = rotate(self.head_norm(qkv[:2]), context.rope)  # (2, B, H, N, E)
-        q, k, v = qk[0], qk[1], qkv[2]
-        spans = (q.shape[2],) if self.fusion == "joint" else context.sides
-        y = [
-            F.scaled_dot_product_attention(*qkv_span[:3], attn_mask=qkv_span[3])
-            for qkv_span in zip(
-                q.split(spans, 2), k.split(spans, 2), v.split(spans, 2), context.mask.split(spans, 3), strict=True
-            )
-        ]
-        return torch.cat(y, dim=2).transpose(1, 2).flatten(2)  # (B, N, D)
+        heads = qkv.view(*qkv.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = heads.unbind()  # each (B, H, N, E)
+        q, k = (rotate(self.head_norm(z), context.rope) for z in (q, k))
+        if self.fusion == "joint":
+            y = F.scaled_dot_product_attention(q, k, v, context.mask)  # (B, H, N, E)
+        else:
+            tokens = (torch.split(z, context.sides, dim=2) for z in (q, k, v))
+            sides = zip(*tokens, torch.split(context.mask, context.sides, dim=3), strict=True)
+            y = torch.cat([F.scaled_dot_product_attention(*side) for side in sides], dim=2)
+        return y.transpose(1, 2).flatten(2)  # (B, N, D)
 
     def exchange(self, x: Tensor, context: Context) -> Tensor:
         """Audio tokens look at video tokens and the reverse, both as they were: (B, N, D) -> (B, N, D)."""
-        audio, *texts, video = x.split(context.groups, dim=1)
-        audio_rope, *_, video_rope = context.rope.split(context.groups)
+        audio, *texts, video = torch.split(x, context.groups, dim=1)
+        audio_rope, *_, video_rope = torch.split(context.rope, context.groups)
         from_video = self.audio_cross(audio, video, audio_rope, video_rope)  # (B, A, D)
         from_audio = self.video_cross(video, audio, video_rope, audio_rope)  # (B, V, D)
         return torch.cat([audio + from_video, *texts, video + from_audio], dim=1)
@@ -118,7 +123,7 @@ class Head(nn.Module):
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """(B, n, D), (B, 6, 1, D) -> (B, n, channels)."""
         shift, scale = (time[:, :2] + self.modulation).unbind(1)
-        return self.out(modulated_norm(x, shift, scale))
+        return self.out(modulate(normalise(x), shift, scale))
 
 
 class TextEmbedding(nn.Module):
@@ -195,29 +200,42 @@ class Jova(nn.Module):
         context = self.context(time, text)
         for block in self.blocks:
             x = block(x, context)
-        audio, _, _, video = x.split(context.groups, dim=1)
+        audio, _, _, video = torch.split(x, context.groups, dim=1)
         return Latents(self.unpatchify(self.video_head(video, context.time)), self.audio_head(audio, context.time))
+
+    def save(self, path: Path) -> None:
+        """Stores the weights in bfloat16, with the config inside."""
+        tensors = {name: tensor.to(torch.bfloat16) for name, tensor in self.state_dict().items()}
+        save_weights(path, tensors, self.config, KIND)
+
+    @classmethod
+    def load(cls, path: Path) -> Jova:
+        """Reads a file of `save`; ready for inference."""
+        config, tensors = load_weights(path, KIND, JovaConfig.from_fields)
+        model = cls(config)
+        model.load_state_dict(tensors)
+        return model.eval().requires_grad_(False)
 
     def context(self, time: Tensor, text: TextTokens) -> Context:
         """Modulation, positions and mask of one forward pass; words stand at position (0, 0, 0)."""
         words = self.audio_rope.new_ones(text.ids.shape[1], self.audio_rope.shape[1])  # (L, E / 2)
-        groups = (len(self.audio_rope), len(words), len(words), len(self.video_rope))
+        groups = [len(self.audio_rope), len(words), len(words), len(self.video_rope)]
         rope = torch.cat([self.audio_rope, words, words, self.video_rope])  # (N, E / 2)
-        real, (audio, _, _, video) = text.mask, groups
+        real, audio, video = text.mask, groups[0], groups[-1]
         mask = torch.cat([F.pad(real, (audio, 0), value=True), F.pad(real, (0, video), value=True)], dim=1)  # (B, N)
         return Context(groups, self.time(time), rope, mask[:, None, None])
 
     def patchify(self, video: Tensor) -> Tensor:
         """(B, F, h, w, C) -> (B, V, p p C): p x p cells make a token."""
-        side, p = self.config.tokens_per_side, self.config.patch
-        cells = video.unflatten(3, (side, p)).unflatten(2, (side, p))  # (B, F, side, p, side, p, C)
-        return cells.transpose(3, 4).flatten(4).flatten(1, 3)
+        (batch, frames, *_, channels), side, p = video.shape, self.config.tokens_per_side, self.config.patch
+        cells = video.reshape(batch, frames, side, p, side, p, channels).transpose(3, 4)
+        return cells.reshape(batch, frames * side * side, p * p * channels)
 
     def unpatchify(self, tokens: Tensor) -> Tensor:
         """(B, V, p p C) -> (B, F, h, w, C), the inverse of `patchify`."""
         side, p = self.config.tokens_per_side, self.config.patch
-        cells = tokens.unflatten(2, (p, p, -1)).unflatten(1, (-1, side, side))  # (B, F, side, side, p, p, C)
-        return cells.transpose(3, 4).flatten(4, 5).flatten(2, 3)
+        cells = tokens.view(len(tokens), -1, side, side, p, p, self.config.video_channels).transpose(3, 4)
+        return cells.reshape(len(tokens), *self.config.video_shape)
 
 
 def positions(config: JovaConfig) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,207 @@
+"""The harness's view of JoVA: the model itself, and `codec`, the real clip through JoVA's codecs.
+
+The only place where `jova` and `jova_bench` meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jova_bench import media
+from jova_bench.models import Generated, Media, Plan
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError, Prompt
+
+if TYPE_CHECKING:
+    from jova import sample
+    from jova.codecs.audio import AudioCodec
+    from jova.codecs.video import VideoCodec
+    from jova.text import Prompt as Parts
+
+PIXELS_PER_CELL = 8
+
+
+class JovaGenerator:
+    """JoVA with its shipped weights."""
+
+    name = "jova"
+    batch_size = 8
+    needs: tuple[str, ...] = ()
+
+    def __init__(self, device: str, weights: Path | None = None) -> None:
+        self.device = device
+        self._folder = weights
+
+    @property
+    def folder(self) -> Path:
+        """Where the weights lie."""
+        from jova.codecs.base import WEIGHTS
+
+        return self._folder or WEIGHTS
+
+    def check(self) -> str | None:
+        """Names the weights that are missing."""
+        from jova.sample import FILES
+
+        return missing_weights(self.folder, FILES)
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """The model's own format; refuses words that it never learned."""
+        from jova.sample import FILES, GUIDANCE, SAMPLER, STEPS
+
+        pipeline = self._pipeline
+        try:
+            pipeline.tokenizer([parts(prompt)])
+        except ValueError as error:
+            raise BenchError(str(error)) from error
+        size, clock = PIXELS_PER_CELL * pipeline.config.latent_size, pipeline.config.timeline
+        condition = f"image {prompt.image}" if prompt.image else "no image"
+        return Plan(
+            frames=clock.frames,
+            fps=clock.fps,
+            height=size,
+            width=size,
+            sample_rate_hz=clock.sample_rate_hz,
+            seconds=clock.seconds,
+            note=f"{SAMPLER}, {STEPS} steps, guidance {GUIDANCE}, {condition}, weights {digest(self.folder, FILES)}",
+        )
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
+        """Makes the clips as one batch."""
+        from jova.sample import read_image
+
+        pipeline = self._pipeline
+        clock, size = pipeline.config.timeline, PIXELS_PER_CELL * pipeline.config.latent_size
+        images = [read_image(suite.path(prompt.image), size) if prompt.image else None for prompt in prompts]
+        clips = pipeline.sample([parts(prompt) for prompt in prompts], [seed] * len(prompts), images)
+        memory = peak_memory_bytes(self.device)
+        for frames, audio in zip(clips.frames, clips.audio, strict=True):
+            made = Media(frames, Fraction(clock.fps), audio[None], clock.sample_rate_hz)
+            yield Generated(made, timing="free", function_evals=clips.function_evals, peak_memory_bytes=memory)
+
+    @cached_property
+    def _pipeline(self) -> sample.Pipeline:
+        from jova.sample import Pipeline
+
+        return Pipeline.load(self.folder, self.device)
+
+
+class CodecRoundTrip:
+    """The real clip through JoVA's codecs: the best that JoVA can do."""
+
+    name = "codec"
+    batch_size = 1
+    needs: tuple[str, ...] = ("reference",)
+
+    def __init__(self, device: str, weights: Path | None = None) -> None:
+        self.device = device
+        self._folder = weights
+
+    @property
+    def folder(self) -> Path:
+        """Where the weights lie."""
+        from jova.codecs.base import WEIGHTS
+
+        return self._folder or WEIGHTS
+
+    def check(self) -> str | None:
+        """Names the weights that are missing."""
+        from jova.sample import FILES
+
+        return missing_weights(self.folder, FILES[1:])
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """The format of the real clip."""
+        from jova.sample import FILES
+
+        if prompt.reference is None:
+            raise BenchError(f"expected a prompt with a reference clip, got prompt {prompt.id!r} without one")
+        note = f"real clip, encoded and decoded, weights {digest(self.folder, FILES[1:])}"
+        return Plan(None, None, None, None, None, None, note=note)
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
+        """Encodes and decodes each reference; the seed changes nothing."""
+        import torch
+
+        from jova.timeline import Timeline
+
+        (video_codec, audio_codec), clock = self._codecs, Timeline()
+        for prompt in prompts:
+            assert prompt.reference is not None  # plan() refuses such prompts
+            clip = media.read(suite.path(prompt.reference))
+            if clip.frames is None or clip.audio is None:
+                raise BenchError(f"expected a reference clip with picture and sound, got {prompt.reference!r}")
+            if (clip.fps, clip.sample_rate_hz) != (clock.fps, clock.sample_rate_hz):
+                raise BenchError(
+                    f"expected a reference clip of {clock.fps} frames/s and {clock.sample_rate_hz} Hz, got "
+                    f"{clip.fps} and {clip.sample_rate_hz} in {prompt.reference!r}"
+                )
+            frames = torch.from_numpy(clip.frames)[None].to(self.device)  # (1, T, H, W, 3)
+            sound = torch.from_numpy(clip.mono())[None].to(self.device)  # (1, N)
+            try:
+                seen = video_codec.decode(video_codec.encode(frames))[0].cpu().numpy()
+                heard = audio_codec.decode(audio_codec.encode(sound)).float().cpu().numpy()  # (1, N)
+            except ValueError as error:
+                raise BenchError(f"{prompt.reference}: {error}") from error
+            made = Media(seen, clip.fps, np.ascontiguousarray(heard), clip.sample_rate_hz)
+            yield Generated(made, timing="aligned", timed=False)
+
+    @cached_property
+    def _codecs(self) -> tuple[VideoCodec, AudioCodec]:
+        from jova.codecs.audio import AudioCodec
+        from jova.codecs.video import VideoCodec
+        from jova.sample import FILES
+
+        video, audio = VideoCodec.load(self.folder / FILES[1]), AudioCodec.load(self.folder / FILES[2])
+        return video.to(self.device), audio.to(self.device)
+
+
+def jova(device: str) -> JovaGenerator:
+    """Builds the model; weights are read when it is first asked to plan."""
+    return JovaGenerator(device)
+
+
+def codec(device: str) -> CodecRoundTrip:
+    """Builds the control; weights are read when it first makes a clip."""
+    return CodecRoundTrip(device)
+
+
+def parts(prompt: Prompt) -> Parts:
+    """The three parts that JoVA reads."""
+    from jova import text
+
+    return text.Prompt(prompt.video_caption, prompt.audio_caption, prompt.transcript)
+
+
+def missing_weights(folder: Path, files: Sequence[str]) -> str | None:
+    """None, or which files are missing and what makes them."""
+    absent = [name for name in files if not (folder / name).is_file()]
+    return f"weights missing: {', '.join(absent)} in {folder}: run python -m jova.train" if absent else None
+
+
+@cache
+def digest(folder: Path, files: tuple[str, ...]) -> str:
+    """First 12 hex digits of the sha256 of some files, one after the other."""
+    total = hashlib.sha256()
+    for name in files:
+        total.update((folder / name).read_bytes())
+    return total.hexdigest()[:12]
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Most memory so far: of the GPU, or of this process on a CPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes on macOS, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,167 @@
+"""From a prompt to a talking clip: noise -> latents -> frames and sound.
+
+python -m jova.sample --video-caption "..." --audio-caption "..." --transcript "..." --out clip.mp4
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from jova.codecs.audio import AudioCodec
+from jova.codecs.base import WEIGHTS
+from jova.codecs.video import VideoCodec
+from jova.config import JovaConfig
+from jova.flow import SAMPLERS, GuidedField, Latents, Sampler, image_condition, uniform_times
+from jova.text import Prompt, WordTokenizer
+from jova.transformer import Jova
+
+MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE = "jova-tiny", "video-codec", "audio-codec"
+FILES = tuple(f"{name}.safetensors" for name in (MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE))
+"""What a folder of weights must hold: the model and its two codecs."""
+
+STEPS, GUIDANCE = 25, 1.75
+SAMPLER: Sampler = "euler"
+"""How clips are made unless told otherwise."""
+
+Frames = npt.NDArray[np.uint8]
+
+
+class Clips(NamedTuple):
+    """B clips that the model made."""
+
+    frames: Frames
+    """(B, T, H, W, 3) RGB."""
+    audio: npt.NDArray[np.float32]
+    """(B, N) mono, within [-1, 1]."""
+    function_evals: int
+    """Forward passes of the network per clip."""
+
+
+class Pipeline:
+    """A trained model between its tokenizer and its codecs."""
+
+    def __init__(self, model: Jova, video_codec: VideoCodec, audio_codec: AudioCodec, device: str = "cpu") -> None:
+        config = model.config
+        for name, wanted, codec in (
+            ("video", config.video_channels, video_codec),
+            ("audio", config.audio_channels, audio_codec),
+        ):
+            if codec.channels != wanted:
+                raise ValueError(f"expected a {name} codec of {wanted} channels, got one of {codec.channels}")
+        self.config, self.device = config, device
+        self.model = model.to(device)
+        self.video_codec, self.audio_codec = video_codec.to(device), audio_codec.to(device)
+        self.tokenizer = WordTokenizer(config.vocabulary, config.words_per_part)
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS, device: str = "cpu") -> Pipeline:
+        """Reads the three files of a folder of weights, the shipped ones if none is named."""
+        model, video_codec, audio_codec = (folder / name for name in FILES)
+        return cls(Jova.load(model), VideoCodec.load(video_codec), AudioCodec.load(audio_codec), device)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        images: Sequence[Frames | None] | None = None,
+        *,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        sampler: Sampler = SAMPLER,
+    ) -> Clips:
+        """Makes one clip per prompt. A clip depends on its prompt, seed and image, not on the others of the batch.
+
+        Args:
+            prompts: B prompts of known words.
+            seeds: B seeds.
+            images: B first frames (H, W, 3), None where there is none; or None for no images at all.
+            steps: steps of the sampler.
+            guidance: scale of classifier-free guidance; 1 is none.
+            sampler: `euler`, or `heun` with about twice the function evaluations.
+        """
+        text = self.tokenizer(prompts).to(self.device)
+        image = None if images is None or all(x is None for x in images) else self._encode_images(images)
+        field = GuidedField(self.model, text, image, guidance)
+        noises = [noise(self.config, *pair) for pair in zip(prompts, seeds, strict=True)]
+        start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
+        video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
+        frames, sound = self.video_codec.decode(video), self.audio_codec.decode(audio)
+        return Clips(frames.cpu().numpy(), sound.float().cpu().numpy(), field.evals)
+
+    def _encode_images(self, images: Sequence[Frames | None]) -> torch.Tensor:
+        """(B, F, h, w, C + 1) condition; rows without an image are zero."""
+        video = torch.zeros(len(images), *self.config.video_shape, device=self.device)
+        for row, image in enumerate(images):
+            if image is not None:
+                latent = self.video_codec.encode(torch.from_numpy(image)[None, None].to(self.device))  # (1, 1, h, w, C)
+                if latent.shape[2:] != video.shape[2:]:
+                    cells = " x ".join(map(str, latent.shape[2:4]))
+                    raise ValueError(
+                        f"expected an image of {self.config.latent_size} x {self.config.latent_size} latent cells, "
+                        f"got {cells} from {image.shape[1]} x {image.shape[0]} pixels; resize it"
+                    )
+                video[row, 0] = latent[0, 0]
+        given = torch.tensor([image is not None for image in images], device=self.device)
+        return image_condition(video, given)
+
+
+def noise(config: JovaConfig, prompt: Prompt, seed: int) -> Latents:
+    """The starting noise of one clip, without a batch axis: from (prompt, seed) alone, on the CPU on every device."""
+    digest = hashlib.sha256(json.dumps([*prompt, seed]).encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return Latents(*(torch.randn(shape, generator=generator) for shape in (config.video_shape, config.audio_shape)))
+
+
+def read_image(path: Path, size: int) -> Frames:
+    """The first picture in an image or video file, resized to (size, size, 3) RGB."""
+    import av
+
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return frame.reformat(width=size, height=size, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
+
+
+def main() -> None:
+    """The command line."""
+    from jova.data.folder import write_clip
+
+    parser = argparse.ArgumentParser(prog="python -m jova.sample", description="Make one talking clip.")
+    parser.add_argument("--video-caption", required=True, help="what is seen")
+    parser.add_argument("--audio-caption", required=True, help="how it sounds")
+    parser.add_argument("--transcript", required=True, help="what is said")
+    parser.add_argument("--image", type=Path, help="first frame")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--sampler", choices=get_args(Sampler), default=SAMPLER)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the model and its codecs")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
+    args = parser.parse_args()
+    try:
+        pipeline = Pipeline.load(args.weights, args.device)
+        # A codec cell is 8 x 8 pixels.
+        image = read_image(args.image, 8 * pipeline.config.latent_size) if args.image else None
+        prompt = Prompt(args.video_caption, args.audio_caption, args.transcript)
+        clips = pipeline.sample(
+            [prompt], [args.seed], [image], steps=args.steps, guidance=args.guidance, sampler=args.sampler
+        )
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    clock = pipeline.config.timeline
+    write_clip(args.out, clips.frames[0], clips.audio[0], clock.fps, clock.sample_rate_hz)
+    print(args.out)
+
+
+if __name__ == "__main__":
+    main()
