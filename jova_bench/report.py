@@ -53,8 +53,8 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
 """Table titles, and the metrics of each table in order with the names that readers know."""
 OTHER = "Other"
 ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "target": "→ real"}
-ORIGIN = ("suite_digest", "seeds", "device", "device_name", "git_commit", "git_dirty")
-"""Fields of the manifest, or of its provenance, that a reader of the table should see."""
+ORIGIN = ("device_name", "git_commit", "git_dirty")
+"""What every entry of a manifest's provenance says that a reader of the table should see."""
 SUFFIXES = ("md", "csv", "json")
 
 
@@ -109,8 +109,13 @@ class Leaderboard:
     def about(self) -> dict[str, Any]:
         """What was asked and what measured it, as the manifest says."""
         prompts = max((e.n_prompts for e in self.summary.estimates), default=0)
-        stated = {**self.manifest.get("provenance", {}), **self.manifest}
-        origin = {key: stated[key] for key in ORIGIN if stated.get(key) is not None}
+        made_by = self.manifest.get("provenance", [])
+        origin = {key: self.manifest[key] for key in ("suite_digest", "seeds", "device") if key in self.manifest}
+        for key in ORIGIN:
+            # A run that was continued with other code says so.
+            values = list(dict.fromkeys(entry[key] for entry in made_by if entry.get(key) is not None))
+            if values:
+                origin[key] = values
         return {"suite": self.summary.suite, "profile": self.summary.profile, "prompts": prompts, **origin}
 
     def markdown(self) -> str:
@@ -127,6 +132,8 @@ class Leaderboard:
             if columns:
                 parts += [f"## {family}", self._family(columns, notes)]
         parts += ["## Cost", self._costs()]
+        if "fairness" in self.manifest:
+            parts += ["## What each model makes", self._formats(self.manifest["fairness"])]
         if notes:
             parts.append("\n".join(f"[^{number}]: {_escaped(text)}" for text, number in notes.items()))
         parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]
@@ -149,6 +156,14 @@ class Leaderboard:
         costs = {cost.model: cost for cost in self.summary.cost}
         return _table(header, [[_escaped(model), *_cost_cells(costs.get(model))] for model in self.models])
 
+    def _formats(self, fairness: Mapping[str, Any]) -> str:
+        """Models make what they natively make: formats and devices are stated, not levelled."""
+        body = []
+        for model in self.models:
+            formats = fairness["native_formats"].get(model, ())
+            body.append([_escaped(model), _escaped("; ".join(formats)), str(fairness["devices"].get(model, ""))])
+        return _table(["Model", "Native format", "Device"], body)
+
     def _row(self, model: str) -> dict[str, float | int | None]:
         row: dict[str, float | int | None] = {}
         for column in self.columns:
@@ -167,21 +182,11 @@ def leaderboard(summary: Summary, manifest: Mapping[str, Any]) -> Leaderboard:
 
     Args:
         summary: the estimates and costs.
-        manifest: where they come from; the fields named in ORIGIN are shown.
+        manifest: where they come from, as `manifest.extended` writes it; may be empty.
     """
     asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
     models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]
     return Leaderboard(summary, manifest, tuple(models), _columns(summary))
-
-
-def table(summary: Summary) -> pd.DataFrame:
-    """One row per estimate, in the order of the summary; the interval as `lo` and `hi`."""
-    import pandas as pd
-
-    rows = leaderboard(summary, {}).records()
-    for row in rows:
-        row["lo"], row["hi"] = row.pop("ci") or (None, None)
-    return pd.DataFrame(rows)
 
 
 def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = SUFFIXES) -> list[Path]:
