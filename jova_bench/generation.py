@@ -15,7 +15,7 @@ from jova_bench.models import Generated, Generator, Media, Plan
 from jova_bench.progress import Progress
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Clip, Prompt, Sample, reason_of
+from jova_bench.types import Clip, Prompt, Sample, reason_of
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,18 @@ class Planned:
     generator: Generator
     asked: str
     """The name it was asked for by."""
-    why_not: str | None
-    """Why it cannot run here."""
     plans: dict[str, Plan | str]
     """By prompt id: the plan, or why there is none."""
 
 
 def plan(generator: Generator, asked: str, prompts: Sequence[Prompt], suite: Suite) -> Planned:
     """Asks a model what it will produce."""
-    why_not = generator.check()
-    plans: dict[str, Plan | str] = {}
-    for prompt in prompts:
-        try:
-            plans[prompt.id] = generator.plan(prompt, suite)
-        except Exception as error:
-            plans[prompt.id] = reason_of(error)
-    return Planned(generator, asked, why_not, plans)
+    try:
+        why_not = generator.check()
+    except Exception as error:
+        why_not = reason_of(error)
+    plans = {prompt.id: why_not or _plan(generator, prompt, suite) for prompt in prompts}
+    return Planned(generator, asked, plans)
 
 
 def missing(planned: Planned, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[tuple[str, int]]:
@@ -76,8 +72,11 @@ def _batch(
 ) -> list[Sample]:
     """One call of the model; the samples that were wanted."""
     name = planned.generator.name
+    # A prompt past the limit shares its batch with those before it.
     plans = {prompt.id: planned.plans.get(prompt.id) or _plan(planned.generator, prompt, suite) for prompt in batch}
-    able = [] if planned.why_not else [prompt for prompt in batch if isinstance(plans[prompt.id], Plan)]
+    able = [prompt for prompt in batch if isinstance(plans[prompt.id], Plan)]
+    if not {prompt.id for prompt in able}.intersection(wanted):
+        able = []
     made: list[Generated] = []
     lost = "the model gave fewer clips than it was asked for"
     started = time.perf_counter()
@@ -94,13 +93,13 @@ def _batch(
         if prompt_id in clips:
             samples.append(_inspect(name, prompt_id, seed, clips[prompt_id], seconds, store))
         else:
-            reason = planned.why_not or (plan_or_reason if isinstance(plan_or_reason, str) else lost)
+            reason = plan_or_reason if isinstance(plan_or_reason, str) else lost
             samples.append(Sample(model=name, prompt_id=prompt_id, seed=seed, status="failed", reason=reason))
     return samples
 
 
 def _plan(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
-    """Plan of a prompt past the limit, which shares a batch with one before it."""
+    """The plan of one prompt, or why there is none."""
     try:
         return generator.plan(prompt, suite)
     except Exception as error:
@@ -111,7 +110,7 @@ def _inspect(model: str, prompt_id: str, seed: int, made: Generated, seconds: fl
     """Writes a clip and decodes what was written: only a clip that can be read is a sample."""
     try:
         target, clip = _keep(made.media, store, model, prompt_id, seed)
-    except BenchError as error:
+    except Exception as error:
         return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason_of(error))
     return Sample(
         model=model,

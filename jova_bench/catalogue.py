@@ -1,0 +1,114 @@
+"""What this machine has: models, suites and metrics with the reason why one cannot run, and what to install for it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from jova_bench import assets
+from jova_bench.metrics import build
+from jova_bench.metrics.base import NoCache
+from jova_bench.models import FOLDER_PREFIX, create_model, model_registry
+from jova_bench.suites import load_suite, shipped_suites
+from jova_bench.types import Profile, reason_of
+
+PACKAGES = (
+    ("torch", "everything", "torch"),
+    ("av", "reading and writing clips", "av"),
+    ("torchmetrics", "metrics in training loops", "torchmetrics"),
+    ("pystoi", "stoi", "pystoi"),
+    ("jiwer", "wer, cer", "jiwer"),
+    ("whisper-normalizer", "wer, cer", "whisper-normalizer"),
+    ("pocketsphinx", "wer, cer (embedded)", "pocketsphinx"),
+    ("speechmos", "dnsmos", "speechmos onnxruntime"),
+    ("onnxruntime", "dnsmos", "onnxruntime"),
+    ("pesq", "pesq (built with a C compiler)", "pesq"),
+    ("openai-whisper", "wer, cer (standard)", "openai-whisper"),
+    ("espeakng-loader", "making the corpus anew", "espeakng-loader"),
+    ("opencv-python-headless", "making the corpus anew", "opencv-python-headless"),
+)
+"""Distribution, what it is for, and what to give to pip."""
+
+
+def models() -> list[dict[str, Any]]:
+    """Every model by name, with what it needs and whether it runs here."""
+    found: list[dict[str, Any]] = []
+    for name in model_registry().names():
+        try:
+            model = create_model(name, "cpu")
+            needs, why_not = list(model.needs), model.check()
+        except Exception as error:
+            needs, why_not = [], reason_of(error)
+        found.append({"name": name, "needs": needs, "available": why_not is None, "why_not": why_not})
+    found.append({"name": f"{FOLDER_PREFIX}DIR", "needs": [], "available": True, "why_not": None})
+    return found
+
+
+def suites() -> list[dict[str, Any]]:
+    """Every shipped suite."""
+    loaded = [load_suite(name) for name in shipped_suites()]
+    return [
+        {
+            "name": suite.name,
+            "prompts": len(suite.prompts),
+            "domain": suite.domain,
+            "reference_set": suite.reference_set,
+            "digest": suite.digest,
+        }
+        for suite in loaded
+    ]
+
+
+def metrics() -> list[dict[str, Any]]:
+    """Every metric of every profile; two evaluators of one name are two entries."""
+    found: list[dict[str, Any]] = []
+    profiles: tuple[Profile, ...] = ("embedded", "standard")
+    for profile in profiles:
+        for metric in build(None, profile, NoCache(), "cpu"):
+            try:
+                why_not = metric.check()
+            except Exception as error:
+                why_not = reason_of(error)
+            spec = metric.spec
+            found.append(
+                {
+                    "name": spec.name,
+                    "identity": spec.identity,
+                    "profile": spec.profile,
+                    "level": spec.level,
+                    "unit": spec.unit,
+                    "direction": spec.direction,
+                    "needs": list(spec.needs),
+                    "domain": spec.domain,
+                    "description": spec.description,
+                    "available": why_not is None,
+                    "why_not": why_not,
+                }
+            )
+    return found
+
+
+def packages() -> list[dict[str, Any]]:
+    """Packages by name: the version here, or the pip line that installs it."""
+    found: list[dict[str, Any]] = []
+    for name, purpose, install in PACKAGES:
+        try:
+            here: str | None = version(name)
+        except PackageNotFoundError:
+            here = None
+        found.append({"name": name, "version": here, "for": purpose, "install": f"pip install {install}"})
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Python, devices and the folder of weights."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "devices": ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(count))],
+        "weights": str(assets.folder()),
+    }
