@@ -1,0 +1,226 @@
+"""WER and CER: a recogniser writes down what a clip says, and the errors against its transcript are counted.
+
+Two recognisers: pocketsphinx with the grammar of the shipped corpus (embedded), and openai-whisper (standard).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from jova_bench import assets
+from jova_bench.metrics.base import FeatureCache, measured, require_embedded_domain
+from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
+from jova_bench.metrics.wer import character_error_rate, primary, transcript_words, word_error_rate
+from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+
+GRAMMAR = Path(__file__).with_name("embedded.gram")
+"""Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
+WHISPER = "whisper-large-v3"
+
+
+class Recogniser(Protocol):
+    """Audio to text."""
+
+    key: str
+    """Cache key: another key for whatever may hear something else."""
+
+    def check(self) -> str | None:
+        """None, or why it cannot run here."""
+        ...
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Raises Undefined for a clip outside its domain."""
+        ...
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """Writes down (N,) audio at 16 kHz that is not silent."""
+        ...
+
+
+class SpeechErrors:
+    """WER or CER of one recogniser."""
+
+    def __init__(self, spec: MetricSpec, recogniser: Recogniser, cache: FeatureCache) -> None:
+        self.spec = spec
+        self._recogniser = recogniser
+        self._cache = cache
+        self._rate = word_error_rate if spec.name == "wer" else character_error_rate
+
+    def check(self) -> str | None:
+        """None, or why the recogniser cannot run here."""
+        return self._recogniser.check()
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
+        return measured(lambda: self._errors(clip, prompt))
+
+    def _errors(self, clip: Clip, prompt: Prompt | None) -> float:
+        if prompt is None or not transcript_words(prompt):
+            raise Undefined("no transcript")
+        self._recogniser.admit(clip, prompt.language)
+        # Asked of the transcript alone first: whether there is an answer does not depend on what is installed.
+        self._rate(prompt.transcript, "", prompt.language)
+        audio = mono_16k(clip)
+        if reason := self.check():
+            raise Unavailable(reason)
+        return self._rate(prompt.transcript, self._hear(audio, prompt.language), prompt.language)
+
+    def _hear(self, audio: Audio, language: str) -> str:
+        # Recognisers make words up when nothing is said, Whisper whole sentences.
+        if is_silent(audio):
+            return ""
+        key = f"{self._recogniser.key} in {primary(language)}"
+        heard = self._cache.get(
+            audio_digest(audio), key, lambda: {"text": np.array(self._recogniser.transcribe(audio, language))}
+        )
+        return str(heard["text"])
+
+
+class Pocketsphinx:
+    """The embedded recogniser: CMU Sphinx with its own English acoustic model and the corpus's grammar."""
+
+    def __init__(self, grammar: Path = GRAMMAR) -> None:
+        self.grammar_digest = hashlib.sha256(grammar.read_bytes()).hexdigest()[:12]
+        self.key = f"pocketsphinx@1[{self.grammar_digest}]"
+        self._grammar = grammar
+
+    def check(self) -> str | None:
+        """None when the package is there."""
+        return _not_installed("pocketsphinx", "embedded")
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Drawn faces that say sentences of the corpus."""
+        require_embedded_domain(clip)
+        if primary(language) != "en":
+            raise Undefined(f"the embedded recogniser hears English, not {language!r}")
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """The sentence of the grammar that fits best, or nothing for what is no speech."""
+        decoder = _decoder(self._grammar)
+        samples = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
+        if not len(samples):
+            return ""
+        # Forgets the noise level of the clip before: otherwise what is heard depends on the order of clips.
+        decoder.reinit_feat()
+        decoder.start_utt()
+        decoder.process_raw(samples.tobytes(), False, True)
+        decoder.end_utt()
+        best = decoder.hyp()
+        return best.hypstr if best else ""
+
+
+@cache
+def _decoder(grammar: Path) -> Any:
+    """One decoder per process; making it takes as long as dozens of clips."""
+    from pocketsphinx import Decoder
+
+    decoder = Decoder(lm=None, samprate=float(RATE_HZ), loglevel="FATAL")
+    decoder.add_jsgf_string("embedded", grammar.read_text())
+    decoder.activate_search("embedded")
+    return decoder
+
+
+class Whisper:
+    """openai-whisper, greedy: one pass at temperature 0, each window on its own, the language given."""
+
+    def __init__(self, find: Callable[[], Path], sha256: str, device: str) -> None:
+        """Loads nothing yet.
+
+        Args:
+            find: gives the checkpoint in OpenAI's format, or raises Unavailable.
+            sha256: of the checkpoint.
+            device: where to run; half precision everywhere but on the CPU.
+        """
+        self.key = f"whisper@1[{sha256[:12]}]"
+        self._find = find
+        self._device = device
+
+    @cached_property
+    def _missing(self) -> str | None:
+        try:
+            self._find()
+        except Unavailable as reason:
+            return str(reason)
+        return _not_installed("whisper", "whisper")
+
+    def check(self) -> str | None:
+        """None when weights and package are there."""
+        return self._missing
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Any speech."""
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """What is said, in the language that was asked for."""
+        heard = _whisper(self._find(), self._device).transcribe(
+            audio,
+            language=primary(language),
+            temperature=0.0,
+            condition_on_previous_text=False,
+            fp16=self._device != "cpu",
+        )
+        return heard["text"]
+
+
+@lru_cache(maxsize=1)
+def _whisper(checkpoint: Path, device: str) -> Any:
+    """A path, never a name: a name would be downloaded."""
+    import whisper
+
+    return whisper.load_model(str(checkpoint), device)
+
+
+def _not_installed(package: str, extra: str) -> str | None:
+    return None if find_spec(package) else f"not installed: pip install 'jova-bench[{extra}]'"
+
+
+Unit = Literal["wer", "cer"]
+
+
+def embedded(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
+    """WER or CER as pocketsphinx hears it."""
+    recogniser = Pocketsphinx()
+    params = {"grammar": recogniser.grammar_digest, "normaliser": "whisper-english"}
+    domain = "sentences of the shipped corpus"
+    return SpeechErrors(_spec(unit, "embedded", "pocketsphinx", None, params, domain), recogniser, cache)
+
+
+def standard(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
+    """WER or CER as Whisper hears it."""
+    sha256 = assets.ASSETS[WHISPER].sha256
+    params = {"decoding": "greedy", "normaliser": "whisper"}
+    spec = _spec(unit, "standard", WHISPER, sha256[:12], params, "speech in a language that Whisper knows")
+    return SpeechErrors(spec, Whisper(lambda: assets.find(WHISPER), sha256, device), cache)
+
+
+def _spec(
+    unit: Unit,
+    profile: Literal["embedded", "standard"],
+    backend: str,
+    weights: str | None,
+    params: Mapping[str, str],
+    domain: str,
+) -> MetricSpec:
+    what = "word" if unit == "wer" else "character"
+    return MetricSpec(
+        name=unit,
+        version=1,
+        profile=profile,
+        backend=backend,
+        weights=weights,
+        params=params,
+        unit=f"errors per {what}",
+        direction="down",
+        needs=("audio", "transcript"),
+        domain=domain,
+        description=f"{what} error rate of what a recogniser hears, weighted by the words of each transcript",
+        source="normalisation of arXiv 2212.04356, appendix C",
+        micro="transcript_words",
+    )

@@ -1,0 +1,72 @@
+"""Errors between what was to be said and what was heard: one normalisation, then edits per word or per character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from jova_bench.types import Prompt, Undefined
+
+UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
+"""Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""
+
+
+def primary(language: str) -> str:
+    """Primary subtag of a BCP 47 tag: `zh-Hant-TW` -> `zh`."""
+    return language.split("-")[0].lower()
+
+
+def normalise(text: str, language: str) -> str:
+    """Text as Whisper's evaluation compares it: case, punctuation and spellings of one word made equal.
+
+    Languages without spaces come back as one character per word.
+    """
+    normal = _normaliser(primary(language))(text).strip()
+    return normal if any(letter.isalnum() for letter in normal) else ""  # Whisper's rules keep a bare "..."
+
+
+@lru_cache(maxsize=8)
+def _normaliser(language: str) -> Callable[[str], str]:
+    if language == "en":
+        from whisper_normalizer.english import EnglishTextNormalizer
+
+        return EnglishTextNormalizer()
+    from whisper_normalizer.basic import BasicTextNormalizer
+
+    return BasicTextNormalizer(split_letters=language in UNSPACED)
+
+
+def transcript_words(prompt: Prompt | None) -> int:
+    """Words of a prompt's normalised transcript (characters where nothing separates words).
+
+    The weight of a clip in the micro average, which is errors of all clips over words of all clips.
+    """
+    return 0 if prompt is None else len(normalise(prompt.transcript, prompt.language).split())
+
+
+def word_error_rate(transcript: str, heard: str, language: str) -> float:
+    """(substitutions + deletions + insertions) / words of the transcript; above 1 when much was added.
+
+    Raises Undefined for an empty transcript and for languages that do not separate words.
+    """
+    if primary(language) in UNSPACED:
+        raise Undefined("WER needs spaces between words; see cer")
+    import jiwer
+
+    return jiwer.wer(_said(transcript, language), normalise(heard, language))
+
+
+def character_error_rate(transcript: str, heard: str, language: str) -> float:
+    """Edits per character of the transcript; spaces count where they separate words. Raises Undefined without one."""
+    import jiwer
+
+    said, heard = _said(transcript, language), normalise(heard, language)
+    if primary(language) in UNSPACED:
+        said, heard = said.replace(" ", ""), heard.replace(" ", "")
+    return jiwer.cer(said, heard)
+
+
+def _said(transcript: str, language: str) -> str:
+    if said := normalise(transcript, language):
+        return said
+    raise Undefined("no transcript")

@@ -1,0 +1,247 @@
+"""WER and CER: counting, normalising, and what the recognisers do with speech, noise and silence."""
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from jova_bench import assets
+from jova_bench.metrics import speech
+from jova_bench.metrics.base import NoCache
+from jova_bench.metrics.wer import character_error_rate, normalise, primary, transcript_words, word_error_rate
+from jova_bench.types import Clip, Prompt, Unavailable, Undefined
+
+
+def prompt_of(transcript, language="en"):
+    return Prompt(id="p", video_caption="", audio_caption="", transcript=transcript, language=language)
+
+
+def clip_of(audio, in_domain=True):
+    return Clip(None, Fraction(0), np.atleast_2d(audio), 16_000, "0" * 64, in_domain=in_domain)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "heard", "errors"),
+    [
+        ("place blue at four now", "place blue at four now", 0.0),
+        ("a b c d", "a x c", 0.5),  # one substitution, one deletion, of four
+        ("hello", "", 1.0),
+        ("hello", "hello and some more", 3.0),  # three insertions to one word
+        ("Hello, world!", "hello world", 0.0),
+        ("color 2", "colour two", 0.0),
+        ("It's nineteen ninety-nine.", "it is 1999", 0.0),
+        # "can't" becomes "can not" but "cannot" stays: a known gap of the normaliser, 2 edits to 6 words
+        ("Mr. Smith can't pay $20 million", "mister smith cannot pay twenty million dollars", 1 / 3),
+    ],
+)
+def test_word_error_rates_by_hand(transcript, heard, errors):
+    assert word_error_rate(transcript, heard, "en") == pytest.approx(errors)
+
+
+def test_character_error_rates_by_hand():
+    assert character_error_rate("abc", "abd", "en") == pytest.approx(1 / 3)
+    assert character_error_rate("ab cd", "abcd", "en") == pytest.approx(1 / 5)  # the space is the fifth character
+    assert character_error_rate("你好，世界", "你好世", "zh-Hans") == pytest.approx(1 / 4)
+
+
+def test_normalisation_of_both_kinds():
+    assert normalise("[laughs] Um, OK (really)!", "en-GB") == "ok"
+    assert normalise("Où est-elle ?", "fr") == "où est elle"
+    assert normalise("你好，世界", "zh") == "你 好 世 界"
+    assert primary("zh-Hant-TW") == "zh"
+
+
+def test_the_weight_of_a_clip_is_the_number_of_its_normalised_words():
+    assert transcript_words(prompt_of("Mr. Smith can't pay")) == 5  # mister smith can not pay
+    assert transcript_words(prompt_of("[noise]")) == transcript_words(prompt_of("")) == transcript_words(None) == 0
+    assert transcript_words(prompt_of("你好，世界", "zh")) == 4
+
+
+def test_words_need_spaces_and_a_transcript():
+    with pytest.raises(Undefined, match="WER needs spaces between words; see cer"):
+        word_error_rate("你好", "你好", "zh-CN")
+    with pytest.raises(Undefined, match="no transcript"):
+        word_error_rate("...", "hello", "en")
+
+
+# The metric, with recognisers that are known
+
+
+class Parrot:
+    """Says one thing, counts how often it is asked, and needs nothing."""
+
+    key = "parrot@1"
+
+    def __init__(self, says):
+        self.says = says
+        self.asked = 0
+
+    def check(self):
+        return None
+
+    def admit(self, clip, language):
+        pass
+
+    def transcribe(self, audio, language):
+        self.asked += 1
+        return self.says
+
+
+class Kept:
+    def __init__(self):
+        self.arrays = {}
+
+    def get(self, digest, extractor, compute):
+        if (digest, extractor) not in self.arrays:
+            self.arrays[digest, extractor] = compute()
+        return self.arrays[digest, extractor]
+
+
+TONE = (0.1 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)).astype(np.float32)
+
+
+def metric_of(recogniser, unit="wer", cache=None):
+    return speech.SpeechErrors(speech.standard(NoCache(), "cpu", unit).spec, recogniser, cache or NoCache())
+
+
+def test_silence_is_all_words_missing_and_never_reaches_the_recogniser():
+    parrot = Parrot("thank you for watching")
+    outcome = metric_of(parrot).score(clip_of(np.zeros(16_000, np.float32)), prompt_of("bin red now"), None)
+    assert (outcome.status, outcome.value, parrot.asked) == ("ok", 1.0, 0)
+
+
+def test_one_sound_is_heard_once_by_wer_and_cer_even_as_the_empty_text():
+    cache, parrot = Kept(), Parrot("")
+    for unit in ("wer", "cer"):
+        metric = metric_of(parrot, unit, cache)
+        assert metric.score(clip_of(TONE), prompt_of("bin red now"), None).value == 1.0
+        other_picture = dataclasses.replace(clip_of(TONE), digest="f" * 64)
+        assert metric.score(other_picture, prompt_of("lay blue soon"), None).value == 1.0
+    assert parrot.asked == 1
+
+
+@pytest.mark.parametrize("prompt", [None, prompt_of(""), prompt_of(" ... ")])
+def test_nothing_to_say_is_undefined(prompt):
+    outcome = metric_of(Parrot("hello")).score(clip_of(TONE), prompt, None)
+    assert (outcome.status, outcome.reason) == ("undefined", "no transcript")
+
+
+def test_missing_recogniser_fails_but_undefined_questions_stay_undefined():
+    class Absent(Parrot):
+        def check(self):
+            return "not installed: pip install nothing"
+
+    metric = metric_of(Absent("x"))
+    assert metric.score(clip_of(TONE), prompt_of("bin red"), None).reason == "not installed: pip install nothing"
+    assert metric.score(clip_of(TONE), prompt_of("bin red"), None).status == "failed"
+    assert metric.score(clip_of(TONE), prompt_of("你好", "zh"), None).status == "undefined"
+    no_sound = Clip(None, Fraction(0), None, 0, "0" * 64)
+    assert metric.score(no_sound, prompt_of("bin red"), None).reason == "no audio stream"
+
+
+# Pocketsphinx
+
+
+def test_embedded_words_are_heard_in_drawn_faces_that_speak_english():
+    metric = speech.embedded(NoCache(), "cpu", "wer")
+    assert metric.spec.micro == "transcript_words"
+    assert speech.Pocketsphinx().grammar_digest in metric.spec.identity
+    outside = metric.score(clip_of(TONE, in_domain=False), prompt_of("bin red"), None)
+    assert (outside.status, outside.reason) == ("undefined", "outside the embedded domain")
+    german = metric.score(clip_of(TONE), prompt_of("bin rot", "de"), None)
+    assert german.reason == "the embedded recogniser hears English, not 'de'"
+
+
+def test_noise_tones_and_clicks_are_no_words():
+    pytest.importorskip("pocketsphinx")
+    recogniser, rng = speech.Pocketsphinx(), np.random.default_rng(0)
+    for sound in (rng.normal(0, 0.1, 32_000), np.tile(TONE, 2), rng.normal(0, 0.1, 100), np.zeros(0)):
+        assert recogniser.transcribe(sound.astype(np.float32), "en") == ""
+
+
+def spoken(*words, voice="en-us+f2"):
+    pytest.importorskip("espeakng_loader")
+    pytest.importorskip("pocketsphinx")
+    from jova.data.speech import Delivery, speak
+
+    audio = speak(words, Delivery(voice, 160, 40, (30,) * (len(words) - 1))).audio
+    return np.pad(audio, 4_000).astype(np.float32)
+
+
+SENTENCES = [
+    ("place", "blue", "box", "near", "four", "now"),
+    ("lay", "red", "seven"),
+    ("hold", "white", "with", "nine"),
+]
+
+
+def test_clear_speech_is_heard_word_for_word_and_a_wrong_sentence_counts():
+    metric = speech.embedded(NoCache(), "cpu", "wer")
+    right = [metric.score(clip_of(spoken(*words)), prompt_of(" ".join(words)), None).value for words in SENTENCES]
+    assert np.mean(right) < 0.1
+    wrong = metric.score(clip_of(spoken(*SENTENCES[0])), prompt_of("lay red seven"), None).value
+    assert wrong >= 1
+
+
+def test_what_is_heard_does_not_depend_on_what_was_heard_before():
+    # The decoder's noise estimate outlives a clip unless it is reset; then a loud clip changed words of the next.
+    recogniser, rng = speech.Pocketsphinx(), np.random.default_rng(1)
+    speaking = [spoken(*words) for words in SENTENCES]
+    alone = [recogniser.transcribe(audio, "en") for audio in speaking]
+    for level in (0.3, 0.05):
+        for k in rng.permutation(len(speaking)):
+            recogniser.transcribe(rng.normal(0, level, 20_000).astype(np.float32), "en")
+            assert recogniser.transcribe(speaking[k], "en") == alone[k]
+
+
+# Whisper
+
+
+def test_whisper_without_weights_says_where_they_belong(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
+    metric = speech.standard(NoCache(), "cpu", "wer")
+    assert metric.check().startswith("weights missing: ")
+    assert "large-v3.pt" in metric.check()
+    outcome = metric.score(clip_of(TONE), prompt_of("hello world"), None)
+    assert (outcome.status, outcome.reason) == ("failed", metric.check())
+
+
+def test_whisper_without_its_package_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(speech, "find_spec", lambda name: None)
+    recogniser = speech.Whisper(lambda: tmp_path, "0" * 64, "cpu")
+    assert recogniser.check() == "not installed: pip install 'jova-bench[whisper]'"
+
+
+def test_whisper_identity_names_model_weights_and_decoding():
+    identity = speech.standard(NoCache(), "cpu", "cer").spec.identity
+    sha256 = assets.ASSETS["whisper-large-v3"].sha256
+    assert identity == f"cer@1/standard:whisper-large-v3[{sha256[:12]}]{{decoding=greedy,normaliser=whisper}}"
+
+
+def test_a_random_whisper_checkpoint_in_the_published_format_transcribes(tmp_path):
+    whisper = pytest.importorskip("whisper")
+    import torch
+
+    torch.manual_seed(0)
+    dims = whisper.ModelDimensions(
+        n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=1,
+        n_vocab=51865, n_text_ctx=16, n_text_state=32, n_text_head=2, n_text_layer=1,
+    )  # fmt: skip
+    model = whisper.model.Whisper(dims)
+    torch.save({"dims": dataclasses.asdict(dims), "model_state_dict": model.state_dict()}, tmp_path / "micro.pt")
+    recogniser = speech.Whisper(lambda: tmp_path / "micro.pt", "0" * 64, "cpu")
+    assert recogniser.check() is None
+    first = recogniser.transcribe(TONE, "en-GB")
+    assert isinstance(first, str)
+    assert recogniser.transcribe(TONE, "en-GB") == first  # greedy: no chance in it
+    outcome = metric_of(recogniser).score(clip_of(TONE), prompt_of("hello world"), None)
+    assert outcome.status == "ok"
+    assert outcome.value == word_error_rate("hello world", first, "en")
+
+
+def test_a_checkpoint_that_vanishes_is_unavailable():
+    def gone():
+        raise Unavailable("weights missing: put them there")
+
+    assert speech.Whisper(gone, "0" * 64, "cpu").check() == "weights missing: put them there"
