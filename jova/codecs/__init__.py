@@ -1,1 +1,7 @@
-"""Video and audio codecs between media and latents."""
+"""Video and audio codecs behind one interface; see `jova.codecs.base.Codec`."""
+
+from jova.codecs.audio import AudioCodec, AudioCodecConfig
+from jova.codecs.base import Codec
+from jova.codecs.video import VideoCodec, VideoCodecConfig
+
+__all__ = ["AudioCodec", "AudioCodecConfig", "Codec", "VideoCodec", "VideoCodecConfig"]

@@ -73,7 +73,7 @@ def load_weights(path: Path, kind: str, make_config: Callable[..., ConfigT]) -> 
     """
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, got nothing; train it with python -m jova.train")
-    with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+    with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         if metadata.get("format") != kind:
             raise ValueError(f"expected a {kind} file, got {metadata.get('format', 'no format')!r} in {path}")

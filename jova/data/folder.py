@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 FORMAT = "jova-folder@1"
 
@@ -89,7 +90,9 @@ def write_clip(
 def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """(T, H, W, 3) RGB frames and (N,) mono samples of a clip that `write_clip` made."""
     with av.open(str(path)) as container:
-        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+        convert = VideoReformatter()  # one for all frames, without threads: several times faster on small frames
+        rgb = (convert.reformat(frame, format="rgb24", threads=1) for frame in container.decode(video=0))
+        frames = np.stack([frame.to_ndarray() for frame in rgb])
     with av.open(str(path)) as container:
         chunks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     return frames.astype(np.uint8, copy=False), np.concatenate(chunks).astype(np.float32) / np.float32(32768)

@@ -1,0 +1,148 @@
+"""Trains JoVA from nothing: corpus, codecs, cached latents, model.
+
+python -m jova.train --preset tiny --data none --out work/tiny --steps 3000
+
+Stages that are done are not done again, so the same command continues after a kill. OUT then holds the three
+files of `jova/weights`: video-codec, audio-codec and jova-tiny (.safetensors).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import torch
+
+from jova.codecs.audio import AudioCodec, AudioCodecConfig
+from jova.codecs.video import VideoCodec, VideoCodecConfig
+from jova.config import PRESETS, Fusion, JovaConfig, Positions
+from jova.training.latents import MouthBox, encode_items, load_examples
+from jova.training.model import TrainConfig, Trainer
+
+if TYPE_CHECKING:
+    from jova.data.folder import Item
+
+STAGES = ("corpus", "codecs", "latents", "model")
+VALIDATION_CLIPS = 64
+"""Held-out clips that losses are measured on."""
+CODEC_CLIPS = 1000
+"""Training clips that the codecs are trained on."""
+
+
+def make_corpus(data: Path, clips: int, workers: int) -> None:
+    """Make the train and validation splits in DATA where they are missing."""
+    from jova.data.__main__ import make_split
+
+    if not (data / "train" / "dataset.json").is_file():
+        make_split("train", clips, data / "train", workers)
+    if not (data / "validation" / "dataset.json").is_file():
+        make_split("validation", VALIDATION_CLIPS, data / "validation", workers)
+
+
+def read_split(data: Path, split: str, clips: int) -> list[Item]:
+    """The first clips of a split."""
+    from jova.data.folder import read_folder
+
+    return read_folder(data / split)[:clips]
+
+
+def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
+    """Train both codecs into OUT."""
+    from jova.training.codecs import CodecTraining, fit_audio_codec, read_footage, train_video_codec
+
+    items = read_split(data, "train", CODEC_CLIPS)
+    if not (out / "audio-codec.safetensors").is_file():
+        fit_audio_codec(AudioCodecConfig(), items, out)
+    footage, held_out = read_footage(items), read_footage(read_split(data, "validation", 12))
+    train_video_codec(VideoCodecConfig(), CodecTraining(steps=steps, seed=seed), footage, held_out, out)
+
+
+def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions) -> JovaConfig:
+    """The preset's shape with the corpus's words, fitted to the codecs in OUT."""
+    from jova.data.vocabulary import words
+
+    video, audio = (out / f"{name}-codec.safetensors" for name in ("video", "audio"))
+    return replace(
+        PRESETS[preset](words()),
+        video_channels=VideoCodec.load(video).channels,
+        audio_channels=AudioCodec.load(audio).channels,
+        fusion=fusion,
+        positions=positions,
+    )
+
+
+def encode(data: Path, out: Path, clips: int) -> None:
+    """Encode both splits into OUT/latents."""
+    for split, count in (("train", clips), ("validation", VALIDATION_CLIPS)):
+        encode_items(read_split(data, split, count), out, out / "latents" / split)
+
+
+def train_model(data: Path, codecs: Path, out: Path, clips: int, config: JovaConfig, training: TrainConfig) -> None:
+    """Train the model in OUT on the latents in CODECS."""
+    train, held_out = (
+        load_examples(read_split(data, split, count), codecs / "latents" / split, config, training.mouth_box)
+        for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
+    )
+    Trainer(config, training, out).run(train, held_out)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jova.train", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
+    parser.add_argument("--data", default="none", help="folder with the splits train/ and validation/; none: make them")
+    parser.add_argument("--out", type=Path, required=True, help="folder for codecs, latents, states and the model")
+    parser.add_argument("--codecs", type=Path, help="folder with codecs and latents made before (default: OUT)")
+    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
+    parser.add_argument("--clips", type=int, default=8000, help="training clips")
+    parser.add_argument(
+        "--steps", type=int, default=3000, help="steps of the model; fixes the learning rate's schedule"
+    )
+    parser.add_argument("--codec-steps", type=int, default=2000)
+    parser.add_argument("--mouth-weight", type=float, default=5.0, help="lambda of the mouth-area loss")
+    parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
+    parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
+    parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="processor threads of one process")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stages asked for."""
+    arguments = parse(argv)
+    torch.set_num_threads(arguments.threads)
+    out: Path = arguments.out
+    codecs: Path = arguments.codecs or out
+    data = out / "corpus" if arguments.data == "none" else Path(arguments.data)
+    stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+    try:
+        if "corpus" in stages:
+            make_corpus(data, arguments.clips, arguments.threads)
+        if "codecs" in stages and arguments.codecs is None:
+            train_codecs(data, out, arguments.codec_steps, arguments.seed)
+        if "latents" in stages:
+            encode(data, codecs, arguments.clips)
+        if "model" in stages:
+            training = TrainConfig(
+                steps=arguments.steps,
+                mouth_weight=arguments.mouth_weight,
+                mouth_box=arguments.mouth_box,
+                seed=arguments.seed,
+            )
+            config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions)
+            train_model(data, codecs, out, arguments.clips, config, training)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"jova.train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Training from nothing: codecs, cached latents, model. `jova.train` is the command."""

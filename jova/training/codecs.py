@@ -1,0 +1,274 @@
+"""Training of the two codecs: an autoencoder on groups of four frames, and principal components of log-mel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jova.codecs.audio import AudioCodec, AudioCodecConfig
+from jova.codecs.video import FRAMES_PER_LATENT, PIXELS_PER_LATENT, VideoCodec, VideoCodecConfig
+from jova.data.folder import Item
+from jova.training.state import (
+    Log,
+    batch_indices,
+    decay_factor,
+    detached,
+    generator_of,
+    load_state,
+    progress,
+    save_state,
+    set_rate,
+)
+
+
+@dataclass(frozen=True)
+class CodecTraining:
+    """How the video codec is trained."""
+
+    steps: int = 3000
+    batch: int = 24
+    """Groups of four frames a step."""
+    rate: float = 1.5e-3
+    """Peak learning rate of AdamW."""
+    warmup: int = 100
+    decay: float = 0.7
+    """Share of the steps, at the end, over which the learning rate falls to zero."""
+    noise: float = 0.2
+    """Latents get Gaussian noise whose deviation is drawn evenly from 0 to this, so that the decoder takes
+    a generator's errors; latents have deviation 1."""
+    mouth_weight: float = 10.0
+    """Pixels of the mouth box weigh 1 + this."""
+    crop: tuple[int, int] = (40, 48)
+    """Height and width, in pixels, of the part around the mouth that three steps of four train on, which is
+    cheaper; every fourth step trains on full frames."""
+    first_share: float = 0.08
+    """Share of groups that are the first of their clip, which are one image four times."""
+    save_every_s: float = 60.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Decoded clips of one split."""
+
+    frames: Tensor
+    """(n, T, H, W, 3) uint8."""
+    boxes: Tensor
+    """(n, T, 4) float32 mouth boxes, pixels x0, y0, x1, y1."""
+
+
+def read_footage(items: Sequence[Item]) -> Footage:
+    """Decode the pictures of these clips into memory (0.9 MB a clip)."""
+    frames: Tensor | None = None
+    boxes = []
+    with progress("reading clips", 0, len(items)) as show:
+        for index, item in enumerate(items):
+            picture = torch.from_numpy(item.media()[0])
+            if frames is None:
+                frames = torch.empty(len(items), *picture.shape, dtype=torch.uint8)
+            frames[index] = picture
+            boxes.append(torch.from_numpy(item.track("mouth_box").astype(np.float32)))
+            show(index + 1, "")
+    if frames is None:
+        raise ValueError("expected at least one clip, got none")
+    return Footage(frames, torch.stack(boxes))
+
+
+def box_weights(boxes: Tensor, height: int, width: int, mouth_weight: float) -> Tensor:
+    """1 + mouth_weight inside the boxes, widened by one pixel, and 1 elsewhere.
+
+    Args:
+        boxes: (n, 4, 4) pixels of four frames.
+        height: Of the frames.
+        width: Of the frames.
+        mouth_weight: See above.
+
+    Returns:
+        (n, 12, height, width): each frame's weights for its three colours.
+    """
+    x, y = torch.arange(width) + 0.5, torch.arange(height) + 0.5
+    x0, y0, x1, y1 = (boxes[..., side, None] for side in range(4))  # each (n, 4, 1)
+    across = (x > x0 - 1) & (x < x1 + 1)  # (n, 4, width)
+    down = (y > y0 - 1) & (y < y1 + 1)  # (n, 4, height)
+    inside = (down[..., :, None] & across[..., None, :]).float()
+    return (1 + mouth_weight * inside).repeat_interleave(3, dim=1)
+
+
+def draw_groups(footage: Footage, step: int, training: CodecTraining) -> tuple[Tensor, Tensor]:
+    """The groups (n, 12, H, W) in [-1, 1] and pixel weights of one step, full frames or parts of them."""
+    count, frames, height, width, _ = footage.frames.shape
+    random = generator_of(training.seed, step)
+    clips = batch_indices(step, training.batch, count, training.seed)
+    later = torch.randint(1, max(2, (frames - 1) // FRAMES_PER_LATENT + 1), (training.batch,), generator=random)
+    first = torch.rand(training.batch, generator=random) < training.first_share
+    group = torch.where(first, 0, later)
+    which = (FRAMES_PER_LATENT * group[:, None] + torch.arange(1 - FRAMES_PER_LATENT, 1)).clamp(min=0)  # (n, 4)
+    pixels = footage.frames[clips[:, None], which]  # (n, 4, H, W, 3)
+    boxes = footage.boxes[clips[:, None], which]  # (n, 4, 4)
+    groups = pixels.permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 127.5 - 1
+    weights = box_weights(boxes, height, width, training.mouth_weight)
+    if step % 4:
+        centre = boxes.mean(1).view(-1, 2, 2).mean(1).flip(1)  # (n, 2): y, x
+        size, limit = torch.tensor(training.crop), torch.tensor([height, width])
+        shift = torch.randint(-1, 2, (training.batch, 2), generator=random)
+        cell = ((centre - size / 2) / PIXELS_PER_LATENT).round() + shift
+        corner = (cell.long() * PIXELS_PER_LATENT).clamp(min=0).minimum(limit - size).tolist()
+        parts = [(slice(None), slice(y, y + training.crop[0]), slice(x, x + training.crop[1])) for y, x in corner]
+        groups = torch.stack([whole[part] for whole, part in zip(groups, parts, strict=True)])
+        weights = torch.stack([whole[part] for whole, part in zip(weights, parts, strict=True)])
+    return groups.contiguous(memory_format=torch.channels_last), weights
+
+
+@torch.no_grad()
+def start_from_pca(codec: VideoCodec, footage: Footage, training: CodecTraining) -> None:
+    """Set the codec's linear parts to the principal components of blocks.
+
+    Components get deviations proportional to the square root of their own and are then mixed by a random
+    rotation, so that every channel has the same deviation while large components keep a larger share of it.
+    """
+    blocks = torch.cat(
+        [F.pixel_unshuffle(draw_groups(footage, 4 * step, training)[0], PIXELS_PER_LATENT) for step in range(40)]
+    )
+    data = blocks.permute(0, 2, 3, 1).flatten(0, 2).double()
+    mean = data.mean(0)
+    variance, vectors = torch.linalg.eigh(torch.cov(data.T))
+    variance, vectors = variance.flip(0), vectors.flip(1)
+    channels = codec.channels
+    shrink = variance[:channels].clamp(min=1e-9) ** -0.25  # s -> sqrt(s)
+    random = torch.randn(channels, channels, generator=torch.Generator().manual_seed(training.seed)).double()
+    rotation = torch.linalg.qr(random)[0]
+    forward = rotation @ (shrink[:, None] * vectors[:, :channels].T)  # (C, 768)
+    backward = vectors[:, :channels] / shrink @ rotation.T  # (768, C)
+    latents = (data - mean) @ forward.T
+    deviation = latents.std(0)
+    codec.analysis.weight.copy_(forward[:, :, None, None])
+    codec.synthesis.weight.copy_((backward * deviation)[:, :, None, None])
+    assert codec.synthesis.bias is not None
+    codec.synthesis.bias.copy_(mean)
+    codec.mean.copy_(forward @ mean)
+    codec.std.copy_(deviation)
+
+
+def codec_loss(codec: VideoCodec, groups: Tensor, weights: Tensor, noise: float, random: torch.Generator) -> Tensor:
+    """Weighted |e| + 10 e^2 of a noisy round trip. The noise grows with the latents, so no scale escapes it."""
+    latents = codec.analyse(groups)  # (n, C, h, w)
+    amount = noise * torch.rand(len(latents), 1, 1, 1, generator=random)
+    deviation = latents.std((0, 2, 3))[:, None, None]
+    latents = latents + amount * deviation * torch.randn(latents.shape, generator=random)
+    error = codec.synthesise((latents - codec.mean[:, None, None]) / codec.std[:, None, None]) - groups
+    return (weights * (error.abs() + 10 * error.square())).mean()
+
+
+def train_video_codec(
+    config: VideoCodecConfig, training: CodecTraining, footage: Footage, held_out: Footage, out: Path
+) -> VideoCodec:
+    """Train, or go on training, the video codec; writes OUT/video-codec.safetensors.
+
+    Args:
+        config: Sizes.
+        training: Schedule.
+        footage: Training clips.
+        held_out: Validation clips, measured now and then.
+        out: Folder for the codec, its state and its log.
+    """
+    torch.manual_seed(training.seed)
+    codec = VideoCodec(config)
+    start_from_pca(codec, footage, training)
+    codec.channels_last()
+    optimiser = torch.optim.AdamW(codec.parameters(), lr=training.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    state = load_state(out / "video-codec.state")
+    begin = 0
+    if state is not None:
+        codec.load_state_dict(state["codec"])
+        optimiser.load_state_dict(state["optimiser"])
+        begin = state["step"]
+    log = Log(out / "video-codec.jsonl", begin)
+    saved, cpu = time.monotonic(), time.process_time()
+    with progress("video codec", begin, training.steps) as show:
+        for step in range(begin, training.steps):
+            set_rate(optimiser, training.rate * decay_factor(step, training.steps, training.warmup, training.decay))
+            groups, weights = draw_groups(footage, step, training)
+            loss = codec_loss(codec, groups, weights, training.noise, generator_of(training.seed + 1, step))
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+            optimiser.step()
+            if step % 4 == 0:
+                follow(codec, groups)
+            last = step + 1 == training.steps
+            if step % 50 == 0 or last:
+                record = {"step": step, "loss": loss.item(), "cpu_s": time.process_time() - cpu}
+                log.add(record | (measure(codec, held_out) if step % 500 == 0 or last else {}))
+                show(step + 1, f"loss {loss.item():.4f}")
+            if last or time.monotonic() - saved > training.save_every_s:
+                saved = time.monotonic()
+                save_state(
+                    out / "video-codec.state",
+                    {"step": step + 1, "codec": detached(codec), "optimiser": optimiser.state_dict()},
+                )
+                codec.save(out / "video-codec.safetensors")
+    codec.save(out / "video-codec.safetensors")
+    return VideoCodec.load(out / "video-codec.safetensors")
+
+
+@torch.no_grad()
+def follow(codec: VideoCodec, groups: Tensor) -> None:
+    """Move the latents' mean and deviation towards those of these full frames."""
+    latents = codec.analyse(groups)
+    codec.mean.lerp_(latents.mean((0, 2, 3)), 0.02)
+    codec.std.lerp_(latents.std((0, 2, 3)), 0.02)
+
+
+@torch.no_grad()
+def measure(codec: VideoCodec, footage: Footage) -> dict[str, float]:
+    """How well clips come back.
+
+    Returns:
+        psnr and mouth_psnr in dB (mean over clips of the PSNR of all pixels, and of those in the mouth boxes);
+        opening_gain and opening_corr: slope and correlation, over frames within clips, of the decoded darkness of
+        the mouth box against the true one: a codec that shrinks the opening has a gain below 1.
+    """
+    whole, mouth = [], []
+    true_dark: list[Tensor] = []
+    seen_dark: list[Tensor] = []
+    for frames, boxes in zip(footage.frames, footage.boxes, strict=True):
+        back = codec.decode(codec.encode(frames[None]))[0].float()
+        wanted = frames.float()
+        height, width = frames.shape[1:3]
+        inside = box_weights(boxes[None], height, width, 1.0)[0, ::3] - 1  # (T, H, W)
+        error = (back - wanted).square().mean(-1)
+        whole.append(10 * (255**2 / error.mean()).log10())
+        mouth.append(10 * (255**2 / ((error * inside).sum() / inside.sum())).log10())
+        area = inside.sum((1, 2))
+        for picture, found in ((wanted, true_dark), (back, seen_dark)):
+            dark = 255 - picture.amax(-1)  # neither skin nor lips nor teeth are dark in every colour
+            level = (dark * inside).sum((1, 2)) / area
+            found.append(level - level.mean())
+    x, y = torch.cat(true_dark), torch.cat(seen_dark)
+    return {
+        "psnr": torch.stack(whole).mean().item(),
+        "mouth_psnr": torch.stack(mouth).mean().item(),
+        "opening_gain": ((x * y).sum() / x.square().sum()).item(),
+        "opening_corr": ((x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()).item(),
+    }
+
+
+@torch.no_grad()
+def fit_audio_codec(config: AudioCodecConfig, items: Sequence[Item], out: Path) -> AudioCodec:
+    """Fit the audio codec's components to these clips; writes OUT/audio-codec.safetensors."""
+    codec = AudioCodec(config)
+    stacks = []
+    with progress("audio codec", 0, len(items)) as show:
+        for index, item in enumerate(items):
+            stacks.append(codec.stacks(torch.from_numpy(item.media()[1])[None])[0])
+            show(index + 1, "")
+    codec.fit(torch.cat(stacks))
+    codec.save(out / "audio-codec.safetensors")
+    return AudioCodec.load(out / "audio-codec.safetensors")

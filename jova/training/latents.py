@@ -1,0 +1,115 @@
+"""Every clip encoded once, in shards on disk, then kept in memory in half precision (68 kB a clip)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from jova.codecs.audio import AudioCodec
+from jova.codecs.video import PIXELS_PER_LATENT, VideoCodec
+from jova.config import JovaConfig
+from jova.data.folder import Item
+from jova.flow import Batch, Latents
+from jova.mouth import boxes_off_mouth, latent_mask
+from jova.text import Prompt, TextTokens, WordTokenizer
+from jova.training.state import progress
+
+SHARD = 250
+"""Clips a file."""
+
+MouthBox = Literal["mouth", "off"]
+"""Where the mouth-area loss looks: at the mouth, or (control) at a box of the same size off the mouth."""
+
+
+class Examples(NamedTuple):
+    """Encoded clips with their prompts."""
+
+    video: Tensor
+    """(n, F, h, w, C) float16."""
+    audio: Tensor
+    """(n, A, C) float16."""
+    mouth: Tensor
+    """(n, F, h, w) float16 mouth mask."""
+    text: TextTokens
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The examples at `rows` (b,), in float32."""
+        data = Latents(self.video[rows].float(), self.audio[rows].float())
+        return Batch(data, self.text.select(rows), self.mouth[rows].float())
+
+
+def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
+    """Encode clips into OUT/<first id>.safetensors, a shard at a time; shards made by the same codecs are kept.
+
+    Args:
+        items: The clips, in an order that only ever grows at its end.
+        codecs: Folder of video-codec.safetensors and audio-codec.safetensors.
+        out: Folder of the shards.
+    """
+    files = [codecs / f"{name}-codec.safetensors" for name in ("video", "audio")]
+    made_by = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    video_codec, audio_codec = VideoCodec.load(files[0]), AudioCodec.load(files[1])
+    out.mkdir(parents=True, exist_ok=True)
+    with progress("encoding clips", 0, len(items)) as show:
+        for start in range(0, len(items), SHARD):
+            shard = items[start : start + SHARD]
+            path = out / f"{shard[0].id}.safetensors"
+            ids = json.dumps([item.id for item in shard])
+            if _metadata(path) == {"codecs": made_by, "ids": ids}:
+                continue
+            rows: dict[str, list[Tensor]] = {"video": [], "audio": [], "boxes": []}
+            for index, item in enumerate(shard):
+                frames, sound = item.media()
+                rows["video"].append(video_codec.encode(torch.from_numpy(frames)[None])[0].half())
+                rows["audio"].append(audio_codec.encode(torch.from_numpy(sound)[None])[0].half())
+                rows["boxes"].append(torch.from_numpy(item.track("mouth_box").astype(np.float32)))
+                show(start + index + 1, "")
+            partial = path.with_name(f"{path.name}.part{os.getpid()}")
+            save_file(
+                {key: torch.stack(value) for key, value in rows.items()}, partial, {"codecs": made_by, "ids": ids}
+            )
+            partial.replace(path)
+
+
+def _metadata(path: Path) -> dict[str, str] | None:
+    if not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata() or {})
+
+
+def load_examples(items: Sequence[Item], folder: Path, config: JovaConfig, mouth_box: MouthBox) -> Examples:
+    """The encoded clips of `encode_items`, with mouth masks and tokens for this model."""
+    clock, cells = config.timeline, config.latent_size
+    video = torch.empty(len(items), *config.video_shape, dtype=torch.float16)
+    audio = torch.empty(len(items), *config.audio_shape, dtype=torch.float16)
+    mouth = torch.empty(len(items), *config.video_shape[:-1], dtype=torch.float16)
+    for start in range(0, len(items), SHARD):
+        shard = load_file(folder / f"{items[start].id}.safetensors")
+        rows = slice(start, start + len(shard["video"]))
+        if shard["video"].shape[1:] != config.video_shape or shard["audio"].shape[1:] != config.audio_shape:
+            raise ValueError(
+                f"expected latents of {config.video_shape} and {config.audio_shape}, "
+                f"got {tuple(shard['video'].shape[1:])} and {tuple(shard['audio'].shape[1:])} in {folder}"
+            )
+        video[rows], audio[rows] = shard["video"], shard["audio"]
+        for row, boxes in enumerate(shard["boxes"], start):
+            where = boxes if mouth_box == "mouth" else boxes_off_mouth(boxes)
+            mouth[row] = latent_mask(where, clock, cells, cells * PIXELS_PER_LATENT)
+    tokenizer = WordTokenizer(config.vocabulary, config.words_per_part)
+    return Examples(video, audio, mouth, tokenizer([prompt_of(item) for item in items]))
+
+
+def prompt_of(item: Item) -> Prompt:
+    """What a model would be asked for to make this clip."""
+    return Prompt(*(str(item.prompt[part]) for part in Prompt._fields))

@@ -1,0 +1,207 @@
+"""Training of the joint model on cached latents."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from jova.config import JovaConfig
+from jova.flow import Losses, losses
+from jova.sample import MODEL_FILE
+from jova.training.latents import Examples, MouthBox
+from jova.training.state import (
+    Log,
+    batch_indices,
+    decay_factor,
+    detached,
+    generator_of,
+    load_state,
+    progress,
+    save_state,
+    set_rate,
+)
+from jova.transformer import Jova
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. The learning rate warms up, stays, and falls linearly to zero at the end."""
+
+    steps: int
+    batch: int = 32
+    rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    warmup: int = 150
+    decay: float = 0.4
+    """Share of the steps over which the learning rate falls."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    ema: float = 0.998
+    """Decay of the averaged weights, which are the ones kept; smaller at first."""
+    mouth_weight: float = 5.0
+    """lambda of the mouth-area loss."""
+    mouth_box: MouthBox = "mouth"
+    text_dropout: float = 0.1
+    image_dropout: float = 0.5
+    log_every: int = 50
+    save_every_s: float = 180.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1:
+            raise ValueError(f"expected at least one step and one example a batch, got {self.steps} and {self.batch}")
+        if self.mouth_box not in get_args(MouthBox):
+            raise ValueError(f"expected mouth_box to be one of {', '.join(get_args(MouthBox))}, got {self.mouth_box!r}")
+
+    @property
+    def plateau_ends(self) -> int:
+        """First step of a falling learning rate."""
+        return self.steps - int(self.decay * self.steps)
+
+
+class Trainer:
+    """A model in training: weights, their average, the optimiser and the step, which fix all that follows."""
+
+    def __init__(self, config: JovaConfig, training: TrainConfig, out: Path) -> None:
+        torch.manual_seed(training.seed)
+        self.training, self.out, self.step = training, out, 0
+        self.model = Jova(config)
+        self.average = detached(self.model)
+        matrices = [p for p in self.model.parameters() if p.ndim >= 2]
+        others = [p for p in self.model.parameters() if p.ndim < 2]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": training.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=training.rate,
+            betas=(0.9, 0.95),
+        )
+        self.resume()
+
+    def resume(self) -> None:
+        """Continue from OUT/model.state, or, when more steps are asked for now, from the end of its plateau.
+
+        Raises:
+            ValueError: The states were made by another configuration, or lie past the new plateau.
+        """
+        state = load_state(self.out / "model.state")
+        if state is not None and state["training"] != self._identity():
+            state = load_state(self.out / "plateau.state")
+            if state is not None and state["step"] > self.training.plateau_ends:
+                raise ValueError(
+                    f"expected more than {state['step']} steps of constant rate, got {self.training.plateau_ends}; "
+                    f"use more --steps or another --out than {self.out}"
+                )
+        if state is None:
+            return
+        if {**state["training"], "steps": None} != {**self._identity(), "steps": None}:
+            raise ValueError(f"expected the configuration that {self.out} was begun with; use another --out")
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _identity(self) -> dict[str, Any]:
+        """What must agree between a state and the training that resumes it."""
+        own = {"log_every", "save_every_s"}
+        values = {key: value for key, value in asdict(self.training).items() if key not in own}
+        return values | {"model": json.dumps(asdict(self.model.config), sort_keys=True)}
+
+    def save(self, name: str) -> None:
+        """Write OUT/<name>.state."""
+        state = {
+            "step": self.step,
+            "training": self._identity(),
+            "model": detached(self.model),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        save_state(self.out / f"{name}.state", state)
+
+    def advance(self, examples: Examples) -> Losses:
+        """One step of the optimiser."""
+        training, step = self.training, self.step
+        rows = batch_indices(step, training.batch, len(examples.video), training.seed)
+        set_rate(self.optimiser, training.rate * decay_factor(step, training.steps, training.warmup, training.decay))
+        result = losses(
+            self.model,
+            examples.batch(rows),
+            generator_of(training.seed + 1, step),
+            mouth_weight=training.mouth_weight,
+            text_dropout=training.text_dropout,
+            image_dropout=training.image_dropout,
+        )
+        self.optimiser.zero_grad()
+        result.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.clip)
+        self.optimiser.step()
+        keep = min(training.ema, (1 + step) / (10 + step))
+        for name, value in self.model.state_dict().items():
+            self.average[name].lerp_(value, 1 - keep)
+        self.step += 1
+        return Losses(*(value.detach() for value in result))
+
+    def averaged(self) -> Jova:
+        """A copy of the model with the averaged weights."""
+        model = Jova(self.model.config)
+        model.load_state_dict(self.average)
+        return model.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def validate(self, examples: Examples) -> dict[str, float]:
+        """Losses of the averaged model on held-out clips, with the same noise and times every time."""
+        model, rows = self.averaged(), torch.split(torch.arange(len(examples.video)), self.training.batch)
+        parts = [
+            losses(model, examples.batch(part), generator_of(0, index), mouth_weight=self.training.mouth_weight)
+            for index, part in enumerate(rows)
+        ]
+        return _means(parts, "valid_")
+
+    def run(self, examples: Examples, held_out: Examples) -> Jova:
+        """Train to the end; writes OUT/model.jsonl, states and OUT/jova-tiny.safetensors.
+
+        Args:
+            examples: The training split.
+            held_out: Clips of the validation split.
+
+        Returns:
+            The averaged model as it was stored.
+        """
+        training, target = self.training, self.out / f"{MODEL_FILE}.safetensors"
+        log, saved = Log(self.out / "model.jsonl", self.step), time.monotonic()
+        recent: list[Losses] = []
+        cpu = time.process_time()
+        with progress("model", self.step, training.steps) as show:
+            while self.step < training.steps:
+                recent.append(self.advance(examples))
+                last = self.step == training.steps
+                if self.step % training.log_every == 0 or last:
+                    rate = len(recent) * training.batch / max(1e-9, time.process_time() - cpu)
+                    record = _means(recent, "") | {"samples_per_cpu_s": rate}
+                    show(self.step, " ".join(f"{key} {value:.3g}" for key, value in record.items()))
+                    if self.step % (10 * training.log_every) == 0 or last:
+                        record |= self.validate(held_out)
+                    log.add({"step": self.step - 1, **record})
+                    recent, cpu = [], time.process_time()
+                if self.step == training.plateau_ends and training.decay > 0:
+                    self.save("plateau")
+                if last or time.monotonic() - saved > training.save_every_s:
+                    self.save("model")
+                    self.averaged().save(target)
+                    saved = time.monotonic()
+        if not target.is_file():
+            self.averaged().save(target)
+        return Jova.load(target)
+
+
+def _means(parts: list[Losses], prefix: str) -> dict[str, float]:
+    """The mean of each loss over batches."""
+    columns: list[tuple[Tensor, ...]] = list(zip(*parts, strict=True))
+    return {
+        prefix + name: float(torch.stack(column).mean()) for name, column in zip(Losses._fields, columns, strict=True)
+    }
