@@ -140,7 +140,7 @@ class CodecRoundTrip:
             clip = media.read(suite.path(prompt.reference))
             if clip.frames is None or clip.audio is None:
                 raise BenchError(f"expected a reference clip with picture and sound, got {prompt.reference!r}")
-            if (clip.fps, clip.sample_rate_hz) != (clock.fps, clock.sample_rate_hz):
+            if (clip.fps, clip.sample_rate_hz) != (Fraction(clock.fps), clock.sample_rate_hz):
                 raise BenchError(
                     f"expected a reference clip of {clock.fps} frames/s and {clock.sample_rate_hz} Hz, got "
                     f"{clip.fps} and {clip.sample_rate_hz} in {prompt.reference!r}"

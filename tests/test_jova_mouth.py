@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from jova.mouth import boxes_off_mouth, latent_mask, mouth_boxes, mouth_weighted_mean
+from jova.timeline import Timeline
+
+CLOCK = Timeline(frames=5)  # latent 0: frame 0; latent 1: frames 1..4
+
+
+def test_box_around_keypoints_with_margin():
+    keypoints = torch.tensor([[[10.0, 20.0], [30.0, 24.0], [20.0, 28.0]]])
+    # Width 20 and height 8; a margin of 0.25 adds 5 and 2 on each side.
+    assert mouth_boxes(keypoints, 0.25).tolist() == [[5, 18, 35, 30]]
+
+
+def test_mask_is_the_overlapped_share_of_space_and_time():
+    # Frames of 16 pixels, 4 cells of 4 pixels. In frame 0, x 6..10 and y 8..10: half of columns 1 and 2, the upper
+    # half of row 2, so a quarter of two cells. In frames 1..4: the whole cell (3, 0) in two frames, half in one,
+    # nothing in one: (1 + 1 + .5 + 0) / 4 = .625.
+    boxes = torch.tensor(
+        [[6, 8, 10, 10], [0, 12, 4, 16], [0, 12, 4, 16], [0, 12, 2, 16], [0, 0, 0, 0]], dtype=torch.float32
+    )
+    mask = latent_mask(boxes, CLOCK, cells=4, pixels=16)
+    expected = torch.zeros(2, 4, 4)
+    expected[0, 2, 1] = expected[0, 2, 2] = 0.25
+    expected[1, 3, 0] = 0.625
+    assert torch.equal(mask, expected)
+
+
+def test_a_box_outside_the_frame_counts_for_nothing():
+    boxes = torch.tensor([[-8.0, -8.0, 0.0, 0.0]] * 4 + [[-4.0, 0.0, 4.0, 4.0]])
+    mask = latent_mask(boxes, CLOCK, cells=4, pixels=16)
+    assert mask.sum() == 0.25  # the last frame covers cell (0, 0), one frame of four
+    assert mask[1, 0, 0] == 0.25
+
+
+def test_box_off_the_mouth_has_its_size_and_none_of_its_cells():
+    # 16 x 8 pixels moved from y 40..48 to y 0..8.
+    boxes = torch.tensor([[20.0, 40.0, 36.0, 48.0]] * 5)
+    moved = boxes_off_mouth(boxes)
+    assert moved[0].tolist() == [20, 0, 36, 8]
+    on, off = (latent_mask(box, CLOCK, cells=8, pixels=64) for box in (boxes, moved))
+    assert on.sum() == off.sum() == 2 * 16 * 8 / 64  # two latents, two cells' area each
+    assert (on * off).sum() == 0
+
+
+def test_a_mouth_too_high_to_move_away_from_is_refused():
+    with pytest.raises(ValueError, match=r"from y = 6.0 to 16.0 px in frame 1"):
+        boxes_off_mouth(torch.tensor([[0.0, 20.0, 8.0, 30.0], [0.0, 6.0, 8.0, 16.0]]))
+
+
+def test_loss_is_the_mean_over_all_cells_and_not_renormalised():
+    # Two cells of two channels. Cell errors (mean over channels) 2 and 4, mask 1 and .5, lambda 5:
+    # (6 * 2 + 3.5 * 4) / 2 = 13; with lambda 0 the plain mean 3.
+    error = torch.tensor([[1.0, 3.0], [4.0, 4.0]]).view(1, 1, 1, 2, 2)
+    mask = torch.tensor([1.0, 0.5]).view(1, 1, 1, 2)
+    assert mouth_weighted_mean(error, mask, 5.0).item() == 13
+    assert mouth_weighted_mean(error, mask, 0.0).item() == 3
+    assert mouth_weighted_mean(error, torch.zeros_like(mask), 5.0).item() == 3
