@@ -21,14 +21,14 @@ from jova_bench.metrics.train.fit import progress
 from jova_bench.metrics.train.validate import validation_rows
 
 EVALUATORS: dict[str, Callable[[Split, int], tasks.Trained]] = {
-    "syncnet-a": partial(tasks.syncnet, steps=700),
-    "syncnet-b": partial(tasks.syncnet, steps=700),
-    "mouth-reader": partial(tasks.mouth_reader, steps=600),
-    "mouth-hearer": partial(tasks.mouth_hearer, steps=800),
-    "look-classifier": partial(tasks.look_classifier, steps=400),
-    "voice-classifier": partial(tasks.voice_classifier, steps=300),
-    "video-embedder": partial(tasks.video_embedder, steps=500),
-    "audio-embedder": partial(tasks.audio_embedder, steps=700),
+    "syncnet-a": partial(tasks.syncnet, steps=420),
+    "syncnet-b": partial(tasks.syncnet, steps=420),
+    "mouth-reader": partial(tasks.mouth_reader, steps=400),
+    "mouth-hearer": partial(tasks.mouth_hearer, steps=400),
+    "look-classifier": partial(tasks.look_classifier, steps=250),
+    "voice-classifier": partial(tasks.voice_classifier, steps=250),
+    "video-embedder": partial(tasks.video_embedder, steps=350),
+    "audio-embedder": partial(tasks.audio_embedder, steps=400),
 }
 FEATURES = "embedded-reference.safetensors"
 

@@ -60,9 +60,7 @@ def _mouth_rows(reader: nn.Module, hearer: nn.Module, split: Split) -> Rows:
         yield f"mouth_audio_corr, {what}", float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs]))
 
 
-def _class_rows(
-    name: str, net: nets.LookClassifier | nets.VoiceClassifier, split: Split
-) -> Rows:
+def _class_rows(name: str, net: nets.LookClassifier | nets.VoiceClassifier, split: Split) -> Rows:
     if isinstance(net, nets.LookClassifier):
         voters = np.linspace(0, split.frames.shape[1] - 1, VOTERS).round().astype(int)
         votes = net(nets.pictures(split.frames[:, voters], "cpu"))

@@ -1,0 +1,31 @@
+"""Real clips of the shipped suite, decoded once for all tests."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jova_bench import media
+from jova_bench.suites import load_suite
+from jova_bench.types import Clip, Prompt
+
+
+@pytest.fixture(scope="session")
+def real_prompts() -> list[Prompt]:
+    """The first ten prompts of the embedded suite."""
+    return list(load_suite("embedded").prompts[:10])
+
+
+@pytest.fixture(scope="session")
+def real_clips(real_prompts: list[Prompt]) -> list[Clip]:
+    """Their real clips."""
+    suite = load_suite("embedded")
+    return [replace(media.read(suite.path(str(prompt.reference))), in_domain=True) for prompt in real_prompts]
+
+
+@pytest.fixture(scope="session")
+def reference_features() -> dict[str, np.ndarray]:
+    """`video` and `audio` embeddings of the reference split."""
+    from safetensors.numpy import load_file
+
+    return load_file(load_suite("embedded").root.parent / "embedded-reference.safetensors")
