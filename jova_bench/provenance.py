@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,12 @@ def git_state(checkout: Path) -> dict[str, str | None]:
     return {"git_commit": commit.decode().strip(), "git_dirty": digest.hexdigest() if diff or new else None}
 
 
+@cache
 def packages() -> dict[str, str]:
-    """Version of every installed distribution, sorted by name."""
-    found = {str(d.metadata["Name"]): d.version for d in distributions() if d.metadata["Name"]}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    """Version of every installed distribution, sorted by name; read once, for it takes a second."""
+    found = [distribution.metadata for distribution in distributions()]
+    named = {str(about["Name"]): str(about["Version"]) for about in found if about["Name"]}
+    return dict(sorted(named.items(), key=lambda item: item[0].lower()))
 
 
 def device_name(device: str) -> str:
