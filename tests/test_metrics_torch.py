@@ -88,7 +88,7 @@ def test_forward_gives_the_value_of_one_clip_and_keeps_the_mean():
 
 def test_word_error_rates_are_weighted_by_words():
     metric = TorchMetric(Peak(micro="transcript_words"))
-    metric.update(None, sound(0.25), prompt=prompt_of("one two three"))
+    metric.update(None, sound(0.25), prompt=prompt_of("place red box"))
     metric.update(None, sound(0.75), prompt=prompt_of("red"))
     assert metric.compute().item() == pytest.approx((3 * 0.25 + 0.75) / 4)
 
