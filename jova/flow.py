@@ -165,7 +165,7 @@ class GuidedField:
         self.text, self.image = text, image
         if scale != 1:
             everyone = torch.ones(len(text.ids), dtype=torch.bool, device=text.ids.device)
-            self.text = text.repeat(text.without(everyone))
+            self.text = text.then(text.without(everyone))
             self.image = None if image is None else torch.cat([image, image])
 
     def __call__(self, noisy: Latents, time: float) -> Latents:

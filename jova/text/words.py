@@ -53,7 +53,7 @@ class TextTokens(NamedTuple):
         keep = ~rows[:, None]  # (B, 1)
         return TextTokens(self.ids.where(keep, first * NULL), self.parts * keep, self.positions * keep)
 
-    def repeat(self, other: TextTokens) -> TextTokens:
+    def then(self, other: TextTokens) -> TextTokens:
         """Two batches of the same length, one after the other: (2B, L)."""
         return TextTokens(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
 
