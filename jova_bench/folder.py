@@ -1,78 +1,19 @@
-"""A folder of clips that somebody already has: as a model that answers a suite, and as a suite of its own."""
+"""A folder of clips as a suite of its own: what `score` measures."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jova_bench.models import Generated, Plan
+from jova_bench.models import clips_in, safe_id
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
-CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 PROMPTS = "prompts.jsonl"
-
-
-def safe_id(text: str) -> str:
-    """A name that fits `types.Id`; unchanged when it already does, else with a digest so that no two collide."""
-    clean = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]", "_", text))[:100] or "_"
-    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def clips_in(folder: Path) -> tuple[Path, ...]:
-    """Media files directly in a folder, by name.
-
-    Raises:
-        BenchError: the folder is missing or has none.
-    """
-    if not folder.is_dir():
-        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in CLIP_SUFFIXES and path.is_file())
-    if not found:
-        raise BenchError(f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none")
-    return tuple(found)
-
-
-class ClipsFolder:
-    """The model `clips:DIR`, under the name of its folder. A prompt without a file has no clip."""
-
-    batch_size = 1
-    needs: tuple[str, ...] = ()
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = safe_id(folder.resolve().name)
-        self._clips: dict[str, Path] = {}
-        for path in clips_in(folder):
-            # A suite's ids are stems; `score` on a folder with a.mp4 and a.wav tells them apart by full name.
-            self._clips.setdefault(safe_id(path.stem), path)
-            self._clips[safe_id(path.name)] = path
-
-    def check(self) -> str | None:
-        """Always runs: there is nothing to load."""
-        return None
-
-    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """The file as it is, told apart by its content."""
-        path = self._path(prompt)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Plan(None, None, None, None, None, None, note=f"file {path.name}, sha256 {digest[:16]}")
-
-    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Hands over the files."""
-        for prompt in prompts:
-            yield Generated(media=self._path(prompt), timing="free", timed=False)
-
-    def _path(self, prompt: Prompt) -> Path:
-        if prompt.id not in self._clips:
-            raise BenchError(f"no clip for this prompt: expected {prompt.id}.mp4 (or another suffix) in {self.folder}")
-        return self._clips[prompt.id]
 
 
 def folder_suite(folder: Path, suite: Suite | None) -> Suite:

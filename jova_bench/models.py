@@ -5,7 +5,9 @@ Models are found by name through a lazy registry; this package never imports one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from jova_bench.registry import Registry
 from jova_bench.suites import Suite
-from jova_bench.types import Prompt, Timing
+from jova_bench.types import BenchError, Prompt, Timing
 
 MODELS: Mapping[str, str] = {
     "jova": "baselines.jova:jova",
@@ -33,6 +35,8 @@ CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "s
 """Models that show a metric's top and floor; they stand at the bottom of a leaderboard."""
 
 FOLDER_PREFIX = "clips:"
+
+CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,62 @@ def create_model(name: str, device: str) -> Generator:
         BenchError: no model has that name, or the folder has no clips.
     """
     if name.startswith(FOLDER_PREFIX):
-        from jova_bench.folder import ClipsFolder
-
         return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
     return model_registry().load(name)(device)
+
+
+def safe_id(text: str) -> str:
+    """A name that fits `types.Id`; unchanged when it already does, else with a digest so that no two collide."""
+    clean = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]", "_", text))[:100] or "_"
+    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def clips_in(folder: Path) -> tuple[Path, ...]:
+    """Media files directly in a folder, by name.
+
+    Raises:
+        BenchError: the folder is missing or has none.
+    """
+    if not folder.is_dir():
+        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in CLIP_SUFFIXES and path.is_file())
+    if not found:
+        raise BenchError(f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none")
+    return tuple(found)
+
+
+class ClipsFolder:
+    """The model `clips:DIR`, under the name of its folder. A prompt without a file has no clip."""
+
+    batch_size = 1
+    needs: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = safe_id(folder.resolve().name)
+        self._clips: dict[str, Path] = {}
+        for path in clips_in(folder):
+            # A suite's ids are stems; `score` on a folder with a.mp4 and a.wav tells them apart by full name.
+            self._clips.setdefault(safe_id(path.stem), path)
+            self._clips[safe_id(path.name)] = path
+
+    def check(self) -> str | None:
+        """Always runs: there is nothing to load."""
+        return None
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """The file as it is, told apart by its content."""
+        path = self._path(prompt)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Plan(None, None, None, None, None, None, note=f"file {path.name}, sha256 {digest[:16]}")
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
+        """Hands over the files."""
+        for prompt in prompts:
+            yield Generated(media=self._path(prompt), timing="free", timed=False)
+
+    def _path(self, prompt: Prompt) -> Path:
+        if prompt.id not in self._clips:
+            raise BenchError(f"no clip for this prompt: expected {prompt.id}.mp4 (or another suffix) in {self.folder}")
+        return self._clips[prompt.id]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from jova_bench.aggregate import costs, estimates
 from jova_bench.config import DEFAULT_SUITE, Request, resolve_device
-from jova_bench.folder import asked_for, folder_suite, safe_id
+from jova_bench.folder import asked_for, folder_suite
 from jova_bench.generation import Planned, generate, missing, plan
 from jova_bench.grid import fill
 from jova_bench.manifest import extended
 from jova_bench.metrics import build
 from jova_bench.metrics.base import FeatureCache
-from jova_bench.models import Generator, create_model
+from jova_bench.models import Generator, create_model, safe_id
 from jova_bench.progress import Progress, Quiet
 from jova_bench.scoring import Metric
 from jova_bench.store import DiskCache, RunStore, read_run

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jova_bench import media
-from jova_bench.folder import ClipsFolder, asked_for, folder_suite, safe_id
-from jova_bench.models import create_model
+from jova_bench.folder import asked_for, folder_suite
+from jova_bench.models import ClipsFolder, create_model, safe_id
 from jova_bench.suites import Suite, load_suite
 from jova_bench.types import BenchError, Prompt, check_id
 

@@ -1,0 +1,181 @@
+"""The command line: one clear line for every mistake, results on stdout, talk on stderr."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from jova_bench import cli, media
+
+PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello", "reference": "a.mp4"}
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Two clips with prompts and references, in a folder that is also a suite."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = []
+    for name in ("a", "b"):
+        frames = np.full((10, 16, 16, 3), 100, np.uint8)
+        audio = rng.uniform(-0.3, 0.3, (1, 6400)).astype(np.float32)
+        media.write(folder / f"{name}.mp4", frames, Fraction(25), audio, 16_000)
+        lines.append(json.dumps(PROMPT | {"id": name, "reference": f"{name}.mp4"}))
+    (folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def call(capsys, *argv):
+    """Exit code, stdout, stderr of a command."""
+    try:
+        code = cli.main([str(word) for word in argv])
+    except SystemExit as leaving:
+        code = leaving.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+HELP = """
+import sys
+from jova_bench.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as leaving:
+    assert leaving.code == 0
+heavy = {"torch", "av", "scipy", "pandas", "torchmetrics"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("run",)])
+def test_help_imports_nothing_heavy(words):
+    done = subprocess.run([sys.executable, "-c", HELP, *words, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage: jova-bench" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "generate", "score", "report", "ls", "doctor"])
+def test_every_verb_has_examples(capsys, verb):
+    code, out, _ = call(capsys, verb, "--help")
+    assert code == 0
+    assert f"examples:\n  jova-bench {verb}" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        ([], "VERB"),
+        (["fly"], "'fly'"),
+        (["run"], "--model"),
+        (["run", "--model", "rael", "--suite", "{clips}/prompts.jsonl"], "did you mean 'real'"),
+        (["run", "--model", "real", "--suite", "no.jsonl"], "no.jsonl"),
+        (["run", "--model", "real", "--suite", "embeded"], "'embeded'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--metrics", "wre"], "did you mean 'wer'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--metrics", ","], "got none"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--device", "tpu"], "'tpu'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--seed", "x"], "'x'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--limit", "0"], "got 0"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--profile", "best"], "'best'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--out", "/dev/null/x"], "/dev/null/x"),
+        (["run", "--model", "clips:{clips}/none"], "none"),
+        (["score", "{clips}/none"], "which is not a folder"),
+        (["score", "{empty}"], "found none"),
+        (["score", "{clips}", "--suite", "{broken}"], "broken.jsonl:2"),
+        (["report", "{empty}"], "expected a run folder"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_exit_code_2(capsys, tmp_path, clips, argv, named):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.jsonl").write_text(json.dumps(PROMPT | {"reference": None}) + "\n{not json\n")
+    places = {"clips": clips, "empty": tmp_path / "empty", "broken": tmp_path / "broken.jsonl"}
+    code, out, err = call(capsys, *(word.format(**places) for word in argv))
+    assert code == 2
+    assert out == ""
+    assert named in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_run_prints_a_leaderboard_and_report_prints_it_again(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    words = ["--suite", clips / "prompts.jsonl", "--profile", "standard", "--metrics", "loudness", "--device", "cpu"]
+    code, out, err = call(capsys, "run", "--model", "real", "--model", "silence", *words, "--out", tmp_path / "run")
+    assert code == 0
+    assert "| real " in out
+    assert "| silence " in out
+    assert "score: 4 of 4" in err
+    assert call(capsys, "report", tmp_path / "run")[:2] == (0, out)
+    # The same command finds everything done; with --json stdout is the summary and nothing else.
+    code, out, _ = call(
+        capsys, "run", "--model", "real", "--model", "silence", *words, "--out", tmp_path / "run", "--json"
+    )
+    assert code == 0
+    summary = json.loads(out)
+    assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert {estimate["model"]: estimate["n_ok"] for estimate in summary["estimates"]} == {"real": 2, "silence": 0}
+
+
+def test_generate_stops_before_scoring(capsys, tmp_path, clips):
+    code, out, _ = call(
+        capsys, "generate", "--model", "still", "--suite", clips / "prompts.jsonl", "--out", tmp_path / "run",
+        "--limit", "1", "--device", "cpu",
+    )  # fmt: skip
+    assert (code, out) == (0, f"{tmp_path / 'run'}\n")
+    assert (tmp_path / "run" / "clips" / "still" / "a.0.mp4").is_file()
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_a_clip_that_cannot_be_read_is_named_and_gives_5(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    (clips / "c.mp4").write_bytes(b"no film")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, "score", clips, "--metrics", "loudness", "--device", "cpu", "--json")
+    assert code == 5
+    assert "prompt c, seed 0: cannot decode" in err
+    (estimate,) = json.loads(out)["estimates"]
+    assert (estimate["n_ok"], estimate["n_failed"]) == (2, 1)
+    # The default folder is named after the suite.
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()] == ["clips"]
+
+
+def test_ctrl_c_says_how_to_go_on(capsys, clips, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jova_bench.runner.generate", interrupted)
+    code, _, err = call(capsys, "run", "--model", "real", "--suite", clips / "prompts.jsonl", "--out", tmp_path / "run")
+    assert code == 130
+    assert err == "jova-bench: stopped; the same command continues where it was\n"
+
+
+def test_listings_are_lists_of_named_objects(capsys):
+    models = json.loads(call(capsys, "ls", "models", "--json")[1])
+    assert {"real", "shuffled", "clips:DIR"} <= {model["name"] for model in models}
+    assert all(model.keys() >= {"name", "needs", "available", "why_not"} for model in models)
+    metrics = json.loads(call(capsys, "ls", "metrics", "--json")[1])
+    fields = {"name", "identity", "profile", "level", "unit", "direction", "needs", "domain", "available", "why_not"}
+    assert all(metric.keys() >= fields for metric in metrics)
+    assert len({metric["identity"] for metric in metrics}) == len(metrics)
+    assert all((metric["why_not"] is None) == metric["available"] for metric in metrics)
+    assert isinstance(json.loads(call(capsys, "ls", "suites", "--json")[1]), list)
+
+
+def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch):
+    from importlib import metadata
+
+    from jova_bench import catalogue
+
+    def version(name):
+        if name == "pesq":
+            raise metadata.PackageNotFoundError
+        return metadata.version(name)
+
+    monkeypatch.setattr(catalogue, "version", version)
+    code, out, _ = call(capsys, "doctor")
+    assert code == 0
+    assert "pip install pesq" in out
+    assert "pip install torch" not in out
