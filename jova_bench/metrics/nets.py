@@ -212,7 +212,7 @@ def save(net: nn.Module, config: Config, file: Path) -> None:
         if "num_batches_tracked" not in name
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, file, {"config": json.dumps({"kind": type(net).__name__, **config}, sort_keys=True)})
+    save_file(tensors, file, {"config": json.dumps({"kind": type(net).__name__, **config})})
 
 
 def read_config(file: Path) -> dict[str, Any]:
