@@ -12,11 +12,11 @@ from jova.text import Prompt, TextTokens, WordTokenizer
 from jova.timeline import Timeline
 from jova.transformer import Jova
 
-WORDS = ("red", "blue", "hair", "low", "voice", "place", "now")
+WORDS = ("red", "blue", "long", "low", "calm", "place", "now")
 PROMPTS = [
-    Prompt("red hair", "low voice", "place red now"),
-    Prompt("blue hair", "voice", "place now"),
-    Prompt("hair", "low", "now"),
+    Prompt("red long", "low calm", "place red now"),
+    Prompt("blue long", "calm", "place now"),
+    Prompt("long", "low", "now"),
 ]
 
 CONFIG = JovaConfig(

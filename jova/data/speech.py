@@ -86,6 +86,8 @@ def _library() -> tuple[ctypes.CDLL, int]:
         raise RuntimeError(
             f"espeak-ng could not read its data in {data} (its path must be short, about 100 characters)"
         )
+    library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
+    library.espeak_ng_SetRandSeed(1)  # breathy voices draw noise, from a seed that is otherwise the time
     return library, rate
 
 

@@ -72,8 +72,8 @@ BLINK: tuple[str, ...] = ("staring", "blinking")
 
 
 def words() -> tuple[str, ...]:
-    """Every word of every caption and sentence, sorted: the tokenizer's vocabulary."""
-    seen = {"hair", "skin", "shirt", "background", "voice", "pitch", "pace"}
+    """Every word that tells captions and sentences apart, sorted: the tokenizer's vocabulary."""
+    seen: set[str] = set()
     for group in (*SLOTS.values(), VOICES, PITCHES, SPEEDS, HAIR, SKIN, CLOTHES, BACKGROUND, STYLES, SWAY, BLINK):
         seen.update(group)
     return tuple(sorted(seen))

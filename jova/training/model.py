@@ -49,7 +49,7 @@ class TrainConfig:
     """lambda of the mouth-area loss."""
     mouth_box: MouthBox = "mouth"
     text_dropout: float = 0.1
-    image_dropout: float = 0.5
+    image_dropout: float = 0.85
     log_every: int = 50
     save_every_s: float = 180.0
     seed: int = 0
