@@ -9,7 +9,7 @@ from jova_bench.aggregate import Cell, Part
 from jova_bench.folder import asked_for
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.progress import Progress
-from jova_bench.scoring import Job, Load, Metric, score_clips, stored_features
+from jova_bench.scoring import OUTSIDE, Job, Load, Metric, score_clips, stored_features
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, MetricSpec, Outcome, Sample, Score, reason_of
@@ -112,6 +112,9 @@ def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not
             continue
         if sample.clip is None or sample.clip_digest is None:
             grid.keep(key, identity, Outcome(status="failed", reason=f"no clip: {sample.reason}"))
+        elif spec.profile == "embedded" and suite.domain != "embedded":
+            # Before the question whether the evaluator is installed: nothing that could be would answer.
+            grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
         elif identity in why_not:
             grid.keep(key, identity, Outcome(status="failed", reason=why_not[identity]))
         elif spec.level == "clip":

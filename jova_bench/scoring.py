@@ -26,6 +26,8 @@ Findings = dict[str, "Outcome | FloatArray"]
 Load = Callable[[], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
 
+OUTSIDE = "outside the embedded domain"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -87,7 +89,7 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
     for metric in metrics:
         if metric.spec.profile == "embedded" and not clip.in_domain:
             # Asked before a metric's other needs, so that every embedded metric gives the same reason.
-            findings[metric.spec.identity] = Outcome(status="undefined", reason="outside the embedded domain")
+            findings[metric.spec.identity] = Outcome(status="undefined", reason=OUTSIDE)
         elif is_set_metric(metric):
             findings[metric.spec.identity] = _features(metric, clip, job.domain, cache)
         else:
