@@ -1,8 +1,9 @@
-"""A small causal video autoencoder: 4 frames of 64x64 pixels become one 8x8 latent of C channels.
+"""A small causal video codec: 4 frames of 64x64 pixels become one 8x8 latent of C channels.
 
-Groups of four frames are coded independently of each other, which makes the code causal by construction.
-Each direction is a linear map (an 8x8x4 block transform, initialised by PCA) plus a convolutional correction.
-The decoder ends at half resolution, so that its 3x3 convolutions overlap the seams of the 8x8 blocks.
+Groups of four frames are coded independently of each other, which makes the code causal by construction. The
+encoder is linear: each of the 64 cells, a block of 8x8 pixels x 4 frames x 3 colours, has its own principal
+components, because a head sits in about the same place in every clip. The decoder undoes it and lets a
+convolutional network mend the picture; the network works up to half resolution, across the seams of blocks.
 """
 
 from __future__ import annotations
@@ -23,24 +24,27 @@ PIXELS_PER_LATENT = 8
 
 @dataclass(frozen=True)
 class VideoCodecConfig:
-    """Sizes of the autoencoder."""
+    """Sizes of the codec."""
 
-    channels: int = 24
-    """C, channels of a latent."""
-    encoder_width: int = 96
-    """Channels of the encoder, at 8x8."""
-    encoder_blocks: int = 2
-    """Residual blocks of the encoder."""
-    decoder_widths: tuple[int, int, int] = (128, 48, 32)
-    """Channels of the decoder at 8x8, 16x16 and 32x32 (for 64x64 frames)."""
-    decoder_blocks: tuple[int, int, int] = (2, 2, 1)
-    """Residual blocks of each decoder stage."""
+    channels: int = 32
+    """C, principal components kept of each cell."""
+    size: int = 64
+    """Height and width of a frame in pixels."""
+    widths: tuple[int, int, int] = (128, 48, 32)
+    """Channels of the network at 1/8, 1/4 and 1/2 of the resolution."""
+    blocks: tuple[int, int, int] = (2, 2, 1)
+    """Residual blocks at each resolution."""
 
     def __post_init__(self) -> None:
-        for name in ("decoder_widths", "decoder_blocks"):
+        for name in ("widths", "blocks"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON knows lists only
             if len(getattr(self, name)) != 3:
                 raise ValueError(f"expected {name} to have three entries, got {getattr(self, name)}")
+
+    @property
+    def cells(self) -> int:
+        """Cells along a side of a latent."""
+        return self.size // PIXELS_PER_LATENT
 
 
 def to_groups(frames: Tensor) -> Tensor:
@@ -75,6 +79,16 @@ def from_groups(groups: Tensor) -> Tensor:
     return ((frames.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 1, 3, 4, 2).contiguous()
 
 
+def to_blocks(groups: Tensor) -> Tensor:
+    """(n, 12, H, W) -> (h w, n, 768): the values of every cell."""
+    return F.pixel_unshuffle(groups, PIXELS_PER_LATENT).flatten(2).permute(2, 0, 1)
+
+
+def from_blocks(blocks: Tensor, cells: int) -> Tensor:
+    """The inverse of `to_blocks`: (h w, n, 768) -> (n, 12, H, W)."""
+    return F.pixel_shuffle(blocks.permute(1, 2, 0).reshape(*blocks.shape[1:], cells, cells), PIXELS_PER_LATENT)
+
+
 class Residual(nn.Module):
     """x + conv(relu(conv(relu(x)))), the identity at initialisation."""
 
@@ -97,71 +111,96 @@ def stage(width: int, blocks: int) -> nn.Sequential:
 
 
 class VideoCodec(nn.Module):
-    """Causal video autoencoder; fits `jova.codecs.base.Codec`."""
+    """Causal video codec; fits `jova.codecs.base.Codec`."""
+
+    mean: Tensor
+    basis: Tensor
+    scale: Tensor
 
     def __init__(self, config: VideoCodecConfig) -> None:
         super().__init__()
         self.config = config
-        block = FRAMES_PER_LATENT * 3 * PIXELS_PER_LATENT**2  # 768 values
-        channels, wide, (low, middle, high) = config.channels, config.encoder_width, config.decoder_widths
-        self.analysis = nn.Conv2d(block, channels, 1, bias=False)
-        self.enter = nn.Conv2d(block, wide, 1)
-        self.encoder = stage(wide, config.encoder_blocks)
-        self.leave = nn.Conv2d(wide, channels, 3, padding=1)
+        block, cells = FRAMES_PER_LATENT * 3 * PIXELS_PER_LATENT**2, config.cells**2  # 768 values, 64 cells
+        self.register_buffer("mean", torch.zeros(cells, block))
+        self.register_buffer("basis", torch.eye(block)[:, : config.channels].repeat(cells, 1, 1))
+        self.register_buffer("scale", torch.ones(cells, config.channels))
 
-        self.synthesis = nn.Conv2d(channels, block, 1)
-        self.start = nn.Conv2d(channels, low, 3, padding=1)
-        self.decoder_8 = stage(low, config.decoder_blocks[0])
-        self.to_16 = nn.Conv2d(low, 4 * middle, 1)
-        self.decoder_16 = stage(middle, config.decoder_blocks[1])
-        self.to_32 = nn.Conv2d(middle, 4 * high, 1)
-        self.decoder_32 = stage(high, config.decoder_blocks[2])
-        self.finish = nn.Conv2d(high, FRAMES_PER_LATENT * 3 * 4, 3, padding=1)
-        for last in (self.leave, self.finish):
-            nn.init.zeros_(last.weight)
-            assert last.bias is not None
-            nn.init.zeros_(last.bias)
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("std", torch.ones(channels))
+        low, middle, high = config.widths
+        half = FRAMES_PER_LATENT * 3 * 4  # values of a 2x2 block of pixels in 4 frames
+        self.enter_8 = nn.Conv2d(block, low, 1)
+        self.stage_8 = stage(low, config.blocks[0])
+        self.to_4 = nn.Conv2d(low, 4 * middle, 1)
+        self.stage_4 = stage(middle, config.blocks[1])
+        self.to_2 = nn.Conv2d(middle, 4 * high, 1)
+        self.enter_2 = nn.Conv2d(half, high, 3, padding=1)
+        self.stage_2 = stage(high, config.blocks[2])
+        self.finish = nn.Conv2d(high, half, 3, padding=1)
+        nn.init.zeros_(self.finish.weight)
+        assert self.finish.bias is not None
+        nn.init.zeros_(self.finish.bias)
 
     @property
     def channels(self) -> int:
         """C, channels of a latent."""
         return self.config.channels
 
-    def channels_last(self) -> VideoCodec:
-        """Lay the weights out as the processor's convolutions like them best."""
-        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    @torch.no_grad()
+    def fit(self, mean: Tensor, covariance: Tensor) -> None:
+        """Set the linear part to the principal components of each cell.
+
+        As in the audio codec, a component of deviation s becomes one of deviation g sqrt(s), so that faint detail
+        is not lost beside large flat colours; g makes the mean variance of all latents 1.
+
+        Args:
+            mean: (cells, 768) of the blocks of every cell.
+            covariance: (cells, 768, 768).
+        """
+        variance, vectors = torch.linalg.eigh(covariance.double())  # ascending
+        deviation = variance.flip(1)[:, : self.channels].clamp(min=1e-8).sqrt()
+        gain = 1 / deviation.mean().sqrt()
+        self.mean.copy_(mean)
+        self.basis.copy_(vectors.flip(2)[:, :, : self.channels])
+        self.scale.copy_(deviation.sqrt() / gain)
 
     def analyse(self, groups: Tensor) -> Tensor:
-        """Groups (n, 12, H, W) in [-1, 1] -> latents before normalisation (n, C, H/8, W/8)."""
-        blocks = F.pixel_unshuffle(groups, PIXELS_PER_LATENT)
-        return self.analysis(blocks) + self.leave(F.relu(self.encoder(self.enter(blocks))))
+        """Groups (n, 12, H, W) in [-1, 1] -> latents (n, h, w, C)."""
+        blocks = to_blocks(groups)  # (h w, n, 768)
+        latents = torch.baddbmm(-(self.mean[:, None] @ self.basis), blocks, self.basis) / self.scale[:, None]
+        return latents.transpose(0, 1).reshape(len(groups), self.config.cells, self.config.cells, self.channels)
 
-    def synthesise(self, latents: Tensor) -> Tensor:
-        """Normalised latents (n, C, h, w) -> groups (n, 12, 8h, 8w), nominally in [-1, 1]."""
-        x = self.decoder_8(self.start(latents))
-        x = self.decoder_16(F.pixel_shuffle(self.to_16(F.relu(x)), 2))
-        x = self.decoder_32(F.pixel_shuffle(self.to_32(F.relu(x)), 2))
-        detail = F.pixel_shuffle(self.finish(F.relu(x)), 2)
-        return F.pixel_shuffle(self.synthesis(latents), PIXELS_PER_LATENT) + detail
+    def expand(self, latents: Tensor) -> Tensor:
+        """Latents (n, h, w, C) -> groups (n, 12, H, W), the linear part of decoding."""
+        flat = latents.flatten(1, 2).transpose(0, 1) * self.scale[:, None]  # (h w, n, C)
+        blocks = torch.baddbmm(self.mean[:, None], flat, self.basis.transpose(1, 2))
+        return from_blocks(blocks, self.config.cells)
+
+    def mend(self, groups: Tensor) -> Tensor:
+        """Linearly decoded groups, or parts of them (n, 12, H, W) -> better ones; sides are multiples of 8."""
+        x = self.stage_8(self.enter_8(F.pixel_unshuffle(groups, PIXELS_PER_LATENT)))
+        x = self.stage_4(F.pixel_shuffle(self.to_4(F.relu(x)), 2))
+        x = F.pixel_shuffle(self.to_2(F.relu(x)), 2) + self.enter_2(F.pixel_unshuffle(groups, 2))
+        return groups + F.pixel_shuffle(self.finish(F.relu(self.stage_2(x))), 2)
 
     @torch.no_grad()
     def encode(self, media: Tensor) -> Tensor:
         """Frames (B, 1 + 4k, H, W, 3) uint8 -> latents (B, 1 + k, H/8, W/8, C) float32."""
+        if media.shape[2:4] != (self.config.size, self.config.size):
+            raise ValueError(
+                f"expected frames of {self.config.size} x {self.config.size}, got {tuple(media.shape[2:4])}"
+            )
         groups = to_groups(media)
-        latents = self.analyse(groups.flatten(0, 1).contiguous(memory_format=torch.channels_last))
-        latents = (latents.permute(0, 2, 3, 1) - self.mean) / self.std
+        latents = self.analyse(groups.flatten(0, 1))
         return latents.reshape(*groups.shape[:2], *latents.shape[1:])
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents (B, 1 + k, h, w, C) -> frames (B, 1 + 4k, 8h, 8w, 3) uint8."""
-        flat = latents.flatten(0, 1).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        groups = self.synthesise(flat)
-        return from_groups(groups.reshape(*latents.shape[:2], *groups.shape[1:]))
+        """Latents (B, 1 + k, h, w, C) -> frames (B, 1 + 4k, 8h, 8w, 3) uint8. One clip at a time, for the cache."""
+        clips = [self.mend(self.expand(clip).contiguous(memory_format=torch.channels_last)) for clip in latents]
+        return from_groups(torch.stack(clips))
+
+    def channels_last(self) -> VideoCodec:
+        """Lay the weights out as the processor's convolutions like them best."""
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def save(self, path: Path) -> None:
         """Store in half precision with the config inside."""

@@ -1,4 +1,4 @@
-"""Training of the two codecs: an autoencoder on groups of four frames, and principal components of log-mel."""
+"""Training of the two codecs: principal components in closed form, and the network that mends pictures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
-from jova.codecs.video import FRAMES_PER_LATENT, PIXELS_PER_LATENT, VideoCodec, VideoCodecConfig
+from jova.codecs.video import (
+    FRAMES_PER_LATENT,
+    PIXELS_PER_LATENT,
+    VideoCodec,
+    VideoCodecConfig,
+    to_blocks,
+    to_groups,
+)
 from jova.data.folder import Item
 from jova.training.state import (
     Log,
@@ -32,16 +38,16 @@ from jova.training.state import (
 class CodecTraining:
     """How the video codec is trained."""
 
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 24
     """Groups of four frames a step."""
-    rate: float = 1.5e-3
+    rate: float = 2e-3
     """Peak learning rate of AdamW."""
     warmup: int = 100
     decay: float = 0.7
     """Share of the steps, at the end, over which the learning rate falls to zero."""
-    noise: float = 0.2
-    """Latents get Gaussian noise whose deviation is drawn evenly from 0 to this, so that the decoder takes
+    noise: float = 0.1
+    """Latents get Gaussian noise whose deviation is drawn evenly from 0 to this, so that the network takes
     a generator's errors; latents have deviation 1."""
     mouth_weight: float = 10.0
     """Pixels of the mouth box weigh 1 + this."""
@@ -102,8 +108,8 @@ def box_weights(boxes: Tensor, height: int, width: int, mouth_weight: float) -> 
 
 
 def draw_groups(footage: Footage, step: int, training: CodecTraining) -> tuple[Tensor, Tensor]:
-    """The groups (n, 12, H, W) in [-1, 1] and pixel weights of one step, full frames or parts of them."""
-    count, frames, height, width, _ = footage.frames.shape
+    """The groups (n, 12, H, W) in [-1, 1] of one step and their mouth boxes (n, 4, 4)."""
+    count, frames = footage.frames.shape[:2]
     random = generator_of(training.seed, step)
     clips = batch_indices(step, training.batch, count, training.seed)
     later = torch.randint(1, max(2, (frames - 1) // FRAMES_PER_LATENT + 1), (training.batch,), generator=random)
@@ -111,58 +117,55 @@ def draw_groups(footage: Footage, step: int, training: CodecTraining) -> tuple[T
     group = torch.where(first, 0, later)
     which = (FRAMES_PER_LATENT * group[:, None] + torch.arange(1 - FRAMES_PER_LATENT, 1)).clamp(min=0)  # (n, 4)
     pixels = footage.frames[clips[:, None], which]  # (n, 4, H, W, 3)
-    boxes = footage.boxes[clips[:, None], which]  # (n, 4, 4)
     groups = pixels.permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 127.5 - 1
-    weights = box_weights(boxes, height, width, training.mouth_weight)
-    if step % 4:
-        centre = boxes.mean(1).view(-1, 2, 2).mean(1).flip(1)  # (n, 2): y, x
-        size, limit = torch.tensor(training.crop), torch.tensor([height, width])
-        shift = torch.randint(-1, 2, (training.batch, 2), generator=random)
-        cell = ((centre - size / 2) / PIXELS_PER_LATENT).round() + shift
-        corner = (cell.long() * PIXELS_PER_LATENT).clamp(min=0).minimum(limit - size).tolist()
-        parts = [(slice(None), slice(y, y + training.crop[0]), slice(x, x + training.crop[1])) for y, x in corner]
-        groups = torch.stack([whole[part] for whole, part in zip(groups, parts, strict=True)])
-        weights = torch.stack([whole[part] for whole, part in zip(weights, parts, strict=True)])
-    return groups.contiguous(memory_format=torch.channels_last), weights
+    return groups, footage.boxes[clips[:, None], which]
+
+
+def crop_to_mouth(pictures: Sequence[Tensor], boxes: Tensor, size: tuple[int, int]) -> list[Tensor]:
+    """Cut the same part around the mouth, on the grid of blocks, out of each of several (n, 12, H, W)."""
+    height, width = pictures[0].shape[2:]
+    centre = boxes.mean(1).view(-1, 2, 2).mean(1).flip(1)  # (n, 2): y, x
+    extent = torch.tensor(size)
+    cell = ((centre - extent / 2) / PIXELS_PER_LATENT).round().long()
+    corner = (cell * PIXELS_PER_LATENT).clamp(min=0).minimum(torch.tensor([height, width]) - extent).tolist()
+    return [
+        torch.stack([whole[:, y : y + size[0], x : x + size[1]] for whole, (y, x) in zip(group, corner, strict=True)])
+        for group in pictures
+    ]
 
 
 @torch.no_grad()
-def start_from_pca(codec: VideoCodec, footage: Footage, training: CodecTraining) -> None:
-    """Set the codec's linear parts to the principal components of blocks.
-
-    Components get deviations proportional to the square root of their own and are then mixed by a random
-    rotation, so that every channel has the same deviation while large components keep a larger share of it.
-    """
-    blocks = torch.cat(
-        [F.pixel_unshuffle(draw_groups(footage, 4 * step, training)[0], PIXELS_PER_LATENT) for step in range(40)]
-    )
-    data = blocks.permute(0, 2, 3, 1).flatten(0, 2).double()
-    mean = data.mean(0)
-    variance, vectors = torch.linalg.eigh(torch.cov(data.T))
-    variance, vectors = variance.flip(0), vectors.flip(1)
-    channels = codec.channels
-    shrink = variance[:channels].clamp(min=1e-9) ** -0.25  # s -> sqrt(s)
-    random = torch.randn(channels, channels, generator=torch.Generator().manual_seed(training.seed)).double()
-    rotation = torch.linalg.qr(random)[0]
-    forward = rotation @ (shrink[:, None] * vectors[:, :channels].T)  # (C, 768)
-    backward = vectors[:, :channels] / shrink @ rotation.T  # (768, C)
-    latents = (data - mean) @ forward.T
-    deviation = latents.std(0)
-    codec.analysis.weight.copy_(forward[:, :, None, None])
-    codec.synthesis.weight.copy_((backward * deviation)[:, :, None, None])
-    assert codec.synthesis.bias is not None
-    codec.synthesis.bias.copy_(mean)
-    codec.mean.copy_(forward @ mean)
-    codec.std.copy_(deviation)
+def fit_cells(codec: VideoCodec, footage: Footage) -> None:
+    """Fit the codec's linear part to all groups of the footage."""
+    cells, block = codec.mean.shape
+    total, product, count = torch.zeros(cells, block), torch.zeros(cells, block, block), 0
+    with progress("principal components", 0, len(footage.frames)) as show:
+        for start in range(0, len(footage.frames), 10):
+            blocks = to_blocks(to_groups(footage.frames[start : start + 10]).flatten(0, 1)).contiguous()
+            total += blocks.sum(1)
+            product.baddbmm_(blocks.transpose(1, 2), blocks)
+            count += blocks.shape[1]
+            show(start + 10, "")
+    mean = total / count
+    codec.fit(mean, product / count - mean[:, :, None] * mean[:, None, :])
 
 
-def codec_loss(codec: VideoCodec, groups: Tensor, weights: Tensor, noise: float, random: torch.Generator) -> Tensor:
-    """Weighted |e| + 10 e^2 of a noisy round trip. The noise grows with the latents, so no scale escapes it."""
-    latents = codec.analyse(groups)  # (n, C, h, w)
+@torch.no_grad()
+def rough_copy(codec: VideoCodec, groups: Tensor, noise: float, random: torch.Generator) -> Tensor:
+    """The linear round trip of full frames with noise on the latents, each group with its own amount."""
+    latents = codec.analyse(groups)
     amount = noise * torch.rand(len(latents), 1, 1, 1, generator=random)
-    deviation = latents.std((0, 2, 3))[:, None, None]
-    latents = latents + amount * deviation * torch.randn(latents.shape, generator=random)
-    error = codec.synthesise((latents - codec.mean[:, None, None]) / codec.std[:, None, None]) - groups
+    return codec.expand(latents + amount * torch.randn(latents.shape, generator=random))
+
+
+def mending_loss(codec: VideoCodec, footage: Footage, step: int, training: CodecTraining) -> Tensor:
+    """Weighted |e| + 10 e^2 of one step's groups after a noisy round trip."""
+    groups, boxes = draw_groups(footage, step, training)
+    rough = rough_copy(codec, groups, training.noise, generator_of(training.seed + 1, step))
+    weights = box_weights(boxes, groups.shape[2], groups.shape[3], training.mouth_weight)
+    if step % 4:
+        rough, groups, weights = crop_to_mouth([rough, groups, weights], boxes, training.crop)
+    error = codec.mend(rough.contiguous(memory_format=torch.channels_last)) - groups
     return (weights * (error.abs() + 10 * error.square())).mean()
 
 
@@ -180,28 +183,28 @@ def train_video_codec(
     """
     torch.manual_seed(training.seed)
     codec = VideoCodec(config)
-    start_from_pca(codec, footage, training)
+    state, begin = load_state(out / "video-codec.state"), 0
+    if state is None:
+        fit_cells(codec, footage)
+        codec.half().float()  # the linear part is from now on what the file will hold
+        codec.save(out / "video-codec.safetensors")
+    else:
+        codec.load_state_dict(state["codec"])
+        begin = state["step"]
     codec.channels_last()
     optimiser = torch.optim.AdamW(codec.parameters(), lr=training.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    state = load_state(out / "video-codec.state")
-    begin = 0
     if state is not None:
-        codec.load_state_dict(state["codec"])
         optimiser.load_state_dict(state["optimiser"])
-        begin = state["step"]
     log = Log(out / "video-codec.jsonl", begin)
     saved, cpu = time.monotonic(), time.process_time()
     with progress("video codec", begin, training.steps) as show:
         for step in range(begin, training.steps):
             set_rate(optimiser, training.rate * decay_factor(step, training.steps, training.warmup, training.decay))
-            groups, weights = draw_groups(footage, step, training)
-            loss = codec_loss(codec, groups, weights, training.noise, generator_of(training.seed + 1, step))
+            loss = mending_loss(codec, footage, step, training)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
             optimiser.step()
-            if step % 4 == 0:
-                follow(codec, groups)
             last = step + 1 == training.steps
             if step % 50 == 0 or last:
                 record = {"step": step, "loss": loss.item(), "cpu_s": time.process_time() - cpu}
@@ -216,14 +219,6 @@ def train_video_codec(
                 codec.save(out / "video-codec.safetensors")
     codec.save(out / "video-codec.safetensors")
     return VideoCodec.load(out / "video-codec.safetensors")
-
-
-@torch.no_grad()
-def follow(codec: VideoCodec, groups: Tensor) -> None:
-    """Move the latents' mean and deviation towards those of these full frames."""
-    latents = codec.analyse(groups)
-    codec.mean.lerp_(latents.mean((0, 2, 3)), 0.02)
-    codec.std.lerp_(latents.std((0, 2, 3)), 0.02)
 
 
 @torch.no_grad()
