@@ -20,6 +20,8 @@ from jova.codecs.base import WEIGHTS, load_weights, save_weights
 KIND = "jova-video-codec@1"
 FRAMES_PER_LATENT = 4
 PIXELS_PER_LATENT = 8
+DETAIL = 0.05
+"""Scale of what the network adds: the linear part is right to a few hundredths of the range [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class VideoCodec(nn.Module):
         x = self.stage_8(self.enter_8(F.pixel_unshuffle(groups, PIXELS_PER_LATENT)))
         x = self.stage_4(F.pixel_shuffle(self.to_4(F.relu(x)), 2))
         x = F.pixel_shuffle(self.to_2(F.relu(x)), 2) + self.enter_2(F.pixel_unshuffle(groups, 2))
-        return groups + F.pixel_shuffle(self.finish(F.relu(self.stage_2(x))), 2)
+        return groups + DETAIL * F.pixel_shuffle(self.finish(F.relu(self.stage_2(x))), 2)
 
     @torch.no_grad()
     def encode(self, media: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class CodecTraining:
     steps: int = 2000
     batch: int = 24
     """Groups of four frames a step."""
-    rate: float = 2e-3
+    rate: float = 1e-3
     """Peak learning rate of AdamW."""
     warmup: int = 100
     decay: float = 0.7
