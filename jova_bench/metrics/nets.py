@@ -133,11 +133,14 @@ class MouthHearer(nn.Module):
 class VideoEmbedder(nn.Module):
     """A whole clip -> D numbers (a linear bottleneck of unit variance over the training clips)."""
 
+    LAGS = (1, 2, 4, 8)
+    """Frames over which a frame vector's change is averaged: in a shuffled clip it grows no more with the lag."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.eye = Eye((0, 64, 0, 64), 4, 96)
         self.motion = nn.Sequential(_conv1d(192, 128, 3, 1, 1), _conv1d(128, 128, 5, 2, 2), _conv1d(128, 128, 5, 2, 2))
-        self.bottleneck = nn.Linear(2 * 96 + 2 * 128, config["width"])
+        self.bottleneck = nn.Linear((2 + len(self.LAGS)) * 96 + 2 * 128, config["width"])
         self.scale = nn.BatchNorm1d(config["width"], affine=False)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -146,7 +149,8 @@ class VideoEmbedder(nn.Module):
         change = F.pad(vectors.diff(dim=2), (1, 0))
         moved = self.motion(torch.cat([vectors, change], dim=1))  # (B, 128, T / 4)
         pooled = [vectors.mean(2), vectors.std(2), moved.mean(2), moved.std(2)]
-        return self.scale(self.bottleneck(torch.cat(pooled, dim=1)))
+        travelled = [(vectors[:, :, lag:] - vectors[:, :, :-lag]).abs().mean(2) for lag in self.LAGS]
+        return self.scale(self.bottleneck(torch.cat(pooled + travelled, dim=1)))
 
 
 class AudioEmbedder(nn.Module):

@@ -156,7 +156,7 @@ def video_embedder(data: Split, seed: int, steps: int) -> Trained:
         opening = torch.from_numpy(data.mouth_open[rows, start : start + length])
         motion = torch.stack([opening.mean(1), opening.std(1), opening.diff(dim=1).abs().mean(1)], dim=1)
         named, measured = heads(net(seen.clamp(0, 1)))
-        return _named(named, labels[rows]) + 10 * F.mse_loss(measured, torch.cat([4 * motion, severities], dim=1))
+        return _named(named, labels[rows]) + 30 * F.mse_loss(measured, torch.cat([2 * motion, severities], dim=1))
 
     fit("video embedder", nn.ModuleList([net, heads]), loss_of, steps, 3e-3, seed)
     return net, config
