@@ -90,10 +90,21 @@ def test_more_steps_go_on_from_the_end_of_the_plateau(tmp_path):
     for _ in range(5):
         fresh.advance(data)
     assert all(torch.equal(a, b) for a, b in zip(weights(longer.model), weights(fresh.model), strict=True))
-    with pytest.raises(ValueError, match="expected more than 5 steps of constant rate, got 4"):
+    with pytest.raises(ValueError, match="expected more steps of constant rate than .* has had, got 4"):
         Trainer(jova_micro.CONFIG, replace(TRAINING, steps=6), tmp_path)
     with pytest.raises(ValueError, match="the configuration that"):
         Trainer(jova_micro.CONFIG, replace(TRAINING, mouth_weight=0.0), tmp_path)
+
+
+def test_a_training_is_made_shorter_or_longer_while_its_rate_is_constant(tmp_path):
+    data, trainer = examples(), Trainer(jova_micro.CONFIG, TRAINING, tmp_path)
+    for _ in range(3):
+        trainer.advance(data)
+    trainer.save("model")
+    assert Trainer(jova_micro.CONFIG, replace(TRAINING, steps=6), tmp_path).step == 3  # plateau 4
+    assert Trainer(jova_micro.CONFIG, replace(TRAINING, steps=50), tmp_path).step == 3
+    with pytest.raises(ValueError, match="got 2"):  # the rate would have fallen from step 2 on
+        Trainer(jova_micro.CONFIG, replace(TRAINING, steps=3), tmp_path)
 
 
 def test_a_model_learns_four_clips(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -84,19 +84,23 @@ class Trainer:
         self.resume()
 
     def resume(self) -> None:
-        """Continue from OUT/model.state, or, when more steps are asked for now, from the end of its plateau.
+        """Continue from OUT/model.state, or from the end of its plateau when its rate has begun to fall too soon.
+
+        The rate does not depend on `steps` before it falls, so a training may be made longer or shorter until then.
 
         Raises:
             ValueError: The states were made by another configuration, or lie past the new plateau.
         """
         state = load_state(self.out / "model.state")
         if state is not None and state["training"] != self._identity():
-            state = load_state(self.out / "plateau.state")
-            if state is not None and state["step"] > self.training.plateau_ends:
-                raise ValueError(
-                    f"expected more than {state['step']} steps of constant rate, got {self.training.plateau_ends}; "
-                    f"use more --steps or another --out than {self.out}"
-                )
+            before = replace(self.training, steps=state["training"]["steps"])
+            if state["step"] > min(before.plateau_ends, self.training.plateau_ends):
+                state = load_state(self.out / "plateau.state")
+                if state is None or state["step"] > self.training.plateau_ends:
+                    raise ValueError(
+                        f"expected more steps of constant rate than {self.out} has had, got "
+                        f"{self.training.plateau_ends}; use more --steps or another --out"
+                    )
         if state is None:
             return
         if {**state["training"], "steps": None} != {**self._identity(), "steps": None}:
