@@ -25,7 +25,7 @@ class JovaConfig:
     """Every word the model knows, in the order of its embedding."""
     timeline: Timeline = field(default_factory=Timeline)
     """The clip's length and the codecs' strides."""
-    video_channels: int = 24
+    video_channels: int = 32
     """Channels of a video latent cell."""
     latent_size: int = 8
     """Height and width of a video latent, in cells."""

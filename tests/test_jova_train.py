@@ -90,7 +90,7 @@ def test_more_steps_go_on_from_the_end_of_the_plateau(tmp_path):
     for _ in range(5):
         fresh.advance(data)
     assert all(torch.equal(a, b) for a, b in zip(weights(longer.model), weights(fresh.model), strict=True))
-    with pytest.raises(ValueError, match="expected more steps of constant rate than .* has had, got 4"):
+    with pytest.raises(ValueError, match=r"expected more steps of constant rate than .* has had, got 4"):
         Trainer(jova_micro.CONFIG, replace(TRAINING, steps=6), tmp_path)
     with pytest.raises(ValueError, match="the configuration that"):
         Trainer(jova_micro.CONFIG, replace(TRAINING, mouth_weight=0.0), tmp_path)

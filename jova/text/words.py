@@ -14,7 +14,9 @@ PAD, NULL, FIRST_WORD = 0, 1, 2
 
 PARTS = ("video caption", "audio caption", "transcript")
 
-STOP_WORDS = frozenset("a an and has in is of on the who with hair skin shirt background voice pitch pace".split())
+ARTICLES = frozenset(("a", "an", "and", "has", "in", "is", "of", "on", "the", "who", "with"))
+NOUNS = frozenset(("hair", "skin", "shirt", "background", "voice", "pitch", "pace"))
+STOP_WORDS = ARTICLES | NOUNS
 """Dropped from captions, where they say nothing: captions name their attributes in a fixed order, so a colour's
 place tells what has it, and every word costs two tokens. A transcript is spoken as it stands."""
 

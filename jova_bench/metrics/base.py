@@ -40,7 +40,7 @@ class ClipMetric(Protocol):
     spec: MetricSpec
 
     def check(self) -> str | None:
-        """None when the metric can run here, else why not (`not installed: pip install ...`, `weights missing: ...`)."""
+        """None when it can run here, else why not: `not installed: pip install ...`, `weights missing: ...`."""
         ...
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
