@@ -160,7 +160,6 @@ class AudioCodec(nn.Module):
         """Tokens (1, J, C) -> audio (1, (2 J - 1) * 640)."""
         stacks = (latents * self.scale) @ self.basis.T + self.mean
         mel = stacks.reshape(1, -1, self.config.mels).exp()
-        mel = torch.where(mel <= 1.2 * self.config.floor, 0.0, mel)
         return self.griffin_lim(self.magnitudes(mel.transpose(1, 2)))[:, FRAME:].clamp(-1, 1)
 
     def magnitudes(self, mel: Tensor) -> Tensor:
