@@ -41,6 +41,10 @@ class JovaGenerator:
         self.device = device
         self._folder = weights
 
+    def image(self, prompt: Prompt) -> str | None:
+        """The file whose first picture the clip is to begin with."""
+        return prompt.image
+
     @property
     def folder(self) -> Path:
         """Where the weights lie."""
@@ -64,7 +68,8 @@ class JovaGenerator:
         except ValueError as error:
             raise BenchError(str(error)) from error
         size, clock = PIXELS_PER_CELL * pipeline.config.latent_size, pipeline.config.timeline
-        condition = f"image {prompt.image}" if prompt.image else "no image"
+        image = self.image(prompt)
+        condition = f"image {image}" if image else "no image"
         return Plan(
             frames=clock.frames,
             fps=clock.fps,
@@ -81,7 +86,8 @@ class JovaGenerator:
 
         pipeline = self._pipeline
         clock, size = pipeline.config.timeline, PIXELS_PER_CELL * pipeline.config.latent_size
-        images = [read_image(suite.path(prompt.image), size) if prompt.image else None for prompt in prompts]
+        files = [self.image(prompt) for prompt in prompts]
+        images = [read_image(suite.path(file), size) if file else None for file in files]
         clips = pipeline.sample([parts(prompt) for prompt in prompts], [seed] * len(prompts), images)
         memory = peak_memory_bytes(self.device)
         for frames, audio in zip(clips.frames, clips.audio, strict=True):
@@ -93,6 +99,19 @@ class JovaGenerator:
         from jova.sample import Pipeline
 
         return Pipeline.load(self.folder, self.device)
+
+
+class JovaFromImage(JovaGenerator):
+    """JoVA given the first frame of the real clip as reference image."""
+
+    name = "jova-image"
+    needs = ("reference",)
+
+    def image(self, prompt: Prompt) -> str | None:
+        """The real clip, whose first picture counts, unless the prompt has an image of its own."""
+        if not (prompt.image or prompt.reference):
+            raise BenchError(f"expected a prompt with an image or a reference clip, got {prompt.id!r} without either")
+        return prompt.image or prompt.reference
 
 
 class CodecRoundTrip:
@@ -168,6 +187,11 @@ class CodecRoundTrip:
 def jova(device: str) -> JovaGenerator:
     """Builds the model; weights are read when it is first asked to plan."""
     return JovaGenerator(device)
+
+
+def jova_image(device: str) -> JovaFromImage:
+    """Builds the model with a reference image."""
+    return JovaFromImage(device)
 
 
 def codec(device: str) -> CodecRoundTrip:

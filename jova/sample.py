@@ -104,12 +104,6 @@ class Pipeline:
         for row, image in enumerate(images):
             if image is not None:
                 latent = self.video_codec.encode(torch.from_numpy(image)[None, None].to(self.device))  # (1, 1, h, w, C)
-                if latent.shape[2:] != video.shape[2:]:
-                    cells = " x ".join(map(str, latent.shape[2:4]))
-                    raise ValueError(
-                        f"expected an image of {self.config.latent_size} x {self.config.latent_size} latent cells, "
-                        f"got {cells} from {image.shape[1]} x {image.shape[0]} pixels; resize it"
-                    )
                 video[row, 0] = latent[0, 0]
         given = torch.tensor([image is not None for image in images], device=self.device)
         return image_condition(video, given)

@@ -22,6 +22,7 @@ from jova_bench.types import BenchError, Prompt, Timing
 
 MODELS: Mapping[str, str] = {
     "jova": "baselines.jova:jova",
+    "jova-image": "baselines.jova:jova_image",
     "real": "baselines.controls:real",
     "codec": "baselines.jova:codec",
     "silence": "baselines.controls:silence",

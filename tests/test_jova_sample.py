@@ -24,9 +24,7 @@ SIZE, FRAMES, SAMPLES = 32, 9, 9 * 640  # 4 x 4 latent cells of 8 x 8 pixels
 def weights(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    video = VideoCodec(
-        VideoCodecConfig(3, encoder_width=8, encoder_blocks=1, decoder_widths=(8, 8, 8), decoder_blocks=(1, 1, 1))
-    )
+    video = VideoCodec(VideoCodecConfig(3, SIZE, widths=(8, 8, 8), blocks=(1, 1, 1)))
     audio = AudioCodec(replace(AudioCodecConfig(), channels=6))
     audio.fit(audio.stacks(0.1 * torch.randn(8, SAMPLES)).flatten(0, 1))
     micro().save(folder / FILES[0])
@@ -81,7 +79,7 @@ def test_an_image_changes_the_clip_and_must_fit(pipeline):
     dark, light = (pipeline._encode_images([image(value)]) for value in (20, 230))
     assert np.array_equal(plain.frames, none.frames)
     assert not torch.equal(dark, light)
-    with pytest.raises(ValueError, match="expected an image of 4 x 4 latent cells, got 8 x 8 from 64 x 64 pixels"):
+    with pytest.raises(ValueError, match=r"expected frames of 32 x 32, got \(64, 64\)"):
         pipeline.sample(PROMPTS[:1], [0], [np.zeros((64, 64, 3), np.uint8)], **FAST)
 
 
@@ -154,6 +152,25 @@ def test_harness_runs_jova(weights, tmp_path):
     unknown = suite_of(tmp_path, transcript="place green")
     with pytest.raises(BenchError, match="got 'green'"):
         model.plan(unknown.prompts[0], unknown)
+
+
+def test_harness_gives_jova_the_first_frame_of_the_real_clip(weights, tmp_path):
+    from baselines.jova import JovaFromImage
+    from jova_bench.types import BenchError
+
+    frames = np.full((FRAMES, SIZE, SIZE, 3), 90, np.uint8)
+    frames[1:] = 200  # only the first frame is to count
+    write_clip(tmp_path / "real.mp4", frames, np.zeros(SAMPLES, np.float32))
+    model, suite = JovaFromImage("cpu", weights), suite_of(tmp_path, reference="real.mp4")
+    assert "image real.mp4" in model.plan(suite.prompts[0], suite).note
+    (made,) = model.generate(suite.prompts, 3, suite)
+    first = read_image(tmp_path / "real.mp4", SIZE)
+    assert np.abs(first.astype(int) - 90).max() <= 3
+    direct = model._pipeline.sample([Prompt(*PROMPTS[0])], [3], [first])
+    assert np.array_equal(made.media.frames, direct.frames[0])
+    bare = suite_of(tmp_path)
+    with pytest.raises(BenchError, match="got 'p' without either"):
+        model.plan(bare.prompts[0], bare)
 
 
 def test_harness_runs_the_codec_control(weights, tmp_path):
