@@ -102,7 +102,7 @@ def polish(
 
             wanted = to_groups(footage.frames[rows]).flatten(0, 1)[chosen]  # (groups, 12, H, W)
             boxes = _group_boxes(footage.boxes[rows]).flatten(0, 1)[chosen]  # (groups, 4, 4)
-            weights = box_weights(boxes, *wanted.shape[2:], polishing.mouth_weight)
+            weights = box_weights(boxes, wanted.shape[2], wanted.shape[3], polishing.mouth_weight)
             rough = codec.expand(latents).detach().contiguous(memory_format=torch.channels_last)
             error = codec.mend(rough) - wanted
             loss = (weights * (error.abs() + 10 * error.square())).mean()
@@ -126,4 +126,5 @@ def polish(
 
 def _group_boxes(boxes: Tensor) -> Tensor:
     """(b, T, 4) boxes of frames -> (b, F, 4, 4) of the frames of each group; the first group is frame 0 four times."""
-    return torch.cat([boxes[:, :1].expand(-1, 3, -1), boxes], dim=1).unflatten(1, (-1, 4))
+    repeated = torch.cat([boxes[:, :1].expand(-1, 3, -1), boxes], dim=1)
+    return repeated.view(len(boxes), -1, 4, 4)
