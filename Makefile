@@ -2,11 +2,13 @@
 # make test  install, then run the tests
 # make check lint and types
 #
+# LIMIT     prompts of the suite that make run uses (128 are all of it and take a little over ten minutes)
 # PYTHON    the interpreter that makes .venv (3.11 or newer)
 # PIP_ARGS  passed to pip, e.g. --index-url of an index with CPU builds of torch (see the README)
 
 PYTHON ?= python3
 PIP_ARGS ?=
+LIMIT ?= 100
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 MODELS := jova real codec silence still shuffled shifted
@@ -16,7 +18,7 @@ MODELS := jova real codec silence still shuffled shifted
 install: .venv/installed
 
 run: .venv/installed
-	$(PY) -m jova_bench run $(addprefix --model ,$(MODELS)) --suite embedded
+	$(PY) -m jova_bench run $(addprefix --model ,$(MODELS)) --suite embedded --limit $(LIMIT)
 
 test: .venv/installed-dev
 	$(PY) -m pytest -n 2
