@@ -21,7 +21,7 @@ from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, Fusion, JovaConfig, Positions
 from jova.training.latents import MouthBox, encode_items, load_examples
-from jova.training.model import TrainConfig, Trainer
+from jova.training.model import Precision, TrainConfig, Trainer
 
 if TYPE_CHECKING:
     from jova.data.folder import Item
@@ -122,6 +122,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
     parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
     parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default="float32", help="of the model's activations in training"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="processor threads of one process")
     return parser.parse_args(argv)
@@ -147,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 steps=arguments.steps,
                 mouth_weight=arguments.mouth_weight,
                 mouth_box=arguments.mouth_box,
+                precision=arguments.precision,
                 seed=arguments.seed,
             )
             config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions)

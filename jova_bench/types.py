@@ -200,6 +200,8 @@ class MetricSpec(Record):
     profile: Profile
     backend: str
     """Which evaluator measures it, e.g. `syncnet-a`, `pocketsphinx`, `p862`."""
+    protocol: str = "clean"
+    """`clean` for ours; `BENCH@COMMIT` for what a published bench computes, bug for bug (`compat`)."""
     weights: str | None = None
     """First 12 hex digits of the sha256 of the weights; None when there are none."""
     params: Mapping[str, str | int | float] = Field(default_factory=dict)
@@ -219,12 +221,15 @@ class MetricSpec(Record):
 
     @property
     def identity(self) -> str:
-        """`name@version/profile:backend[weights]{params}`: two numbers compare only if this string is equal."""
+        """What a number is: two compare only if this string is equal.
+
+        `name@version/profile:backend[weights]{params}`, and `profile/compat:bench@commit` for `profile` where a
+        published bench is followed bug for bug.
+        """
+        family = self.profile if self.protocol == "clean" else f"{self.profile}/compat:{self.protocol}"
         weights = f"[{self.weights}]" if self.weights else ""
         params = ",".join(f"{key}={self.params[key]}" for key in sorted(self.params))
-        return f"{self.name}@{self.version}/{self.profile}:{self.backend}{weights}" + (
-            f"{{{params}}}" if params else ""
-        )
+        return f"{self.name}@{self.version}/{family}:{self.backend}{weights}" + (f"{{{params}}}" if params else "")
 
 
 class Estimate(Record):

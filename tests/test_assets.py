@@ -14,20 +14,17 @@ CONTENT = b"weights"
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    toy = assets.Asset("toy", "nets/toy.pt", "https://example.org/toy.pt", sha256, "MIT", ("wer",))
-    monkeypatch.setattr(assets, "ASSETS", {"toy": toy})
+    toy = assets.Asset(name="toy", file="nets/toy.pt", url="https://example.org/toy.pt", sha256=sha256, licence="MIT")
+    monkeypatch.setattr(assets, "table", lambda: {"toy": toy})
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     (tmp_path / "nets").mkdir()
     return tmp_path / "nets" / "toy.pt"
 
 
-def test_missing_weights_say_where_from_and_where_to(toy):
+def test_missing_weights_say_how_to_get_them(toy):
     with pytest.raises(Unavailable) as error:
         assets.find("toy")
-    assert str(error.value) == (
-        f"weights missing: put toy.pt (sha256 {hashlib.sha256(CONTENT).hexdigest()}) at {toy.parent} "
-        "or set JOVA_BENCH_ASSETS; from https://example.org/toy.pt"
-    )
+    assert str(error.value) == assets.missing("toy") == "weights missing: jova-bench assets pull toy"
     with pytest.raises(BenchError, match=r"got 'tog'; did you mean 'toy'\?"):
         assets.find("tog")
 
@@ -42,7 +39,9 @@ def test_weights_are_verified_once_and_again_when_they_change(toy, monkeypatch):
     assert hashed == []
     toy.write_bytes(b"WEIGHTS")
     os.utime(toy, ns=(1, 1))
-    with pytest.raises(Unavailable, match=r"weights damaged: expected sha256 .* put it there anew from https"):
+    with pytest.raises(
+        Unavailable, match=r"weights damaged: expected sha256 .* delete it and run jova-bench assets pull toy"
+    ):
         assets.find("toy")
     assert hashed == [1]
     toy.write_bytes(CONTENT)
@@ -58,12 +57,40 @@ def test_the_default_folder_is_the_users_cache(monkeypatch, tmp_path):
 
 
 def test_the_table_is_sound():
-    for name, asset in assets.ASSETS.items():
+    for name, asset in assets.table().items():
         assert name == asset.name
-        assert len(bytes.fromhex(asset.sha256)) == 32
-        assert asset.url.startswith("https://")
+        assert asset.sha256 is None or len(bytes.fromhex(asset.sha256)) == 32
+        assert asset.url.startswith(("https://", "http://"))
         assert asset.metrics
+        assert asset.licence
     # Whisper's published addresses carry the digest of the file.
-    assert "/d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03/tiny.en.pt" in (
-        assets.ASSETS["whisper-tiny.en"].url
-    )
+    whisper = assets.get("whisper-tiny-en")
+    assert f"/{whisper.sha256}/tiny.en.pt" in whisper.url
+
+
+def test_a_file_without_a_published_digest_is_recorded_and_checked_ever_after(tmp_path, monkeypatch):
+    unknown = assets.Asset(name="toy", file="toy.pt", url="https://example.org/toy.pt", licence="MIT")
+    monkeypatch.setattr(assets, "table", lambda: {"toy": unknown})
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
+    (tmp_path / "toy.pt").write_bytes(CONTENT)
+    assert assets.digest("toy") is None
+    assert assets.find("toy") == tmp_path / "toy.pt"
+    assert assets.digest("toy") == hashlib.sha256(CONTENT).hexdigest()[:12]
+    (tmp_path / "toy.pt").write_bytes(b"other")
+    with pytest.raises(Unavailable, match="weights damaged"):
+        assets.find("toy")
+
+
+def test_a_users_table_puts_other_files_in_place_and_into_the_identity(tmp_path, monkeypatch):
+    own, sha256 = tmp_path / "own.toml", hashlib.sha256(CONTENT).hexdigest()
+    (tmp_path / "mine.pt").write_bytes(CONTENT)
+    own.write_text(f'[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "{sha256}"\n')
+    monkeypatch.setenv(assets.TABLE_VARIABLE, str(own))
+    assert assets.find("whisper-large-v3") == tmp_path / "mine.pt"
+    assert assets.digest("whisper-large-v3") == sha256[:12]
+    for text, words in (("[nope]", "name of an asset, got 'nope'"), ("[whisper-large-v3]", "`file` and `sha256`")):
+        broken = tmp_path / f"{len(text)}.toml"
+        broken.write_text(text)
+        monkeypatch.setenv(assets.TABLE_VARIABLE, str(broken))
+        with pytest.raises(BenchError, match=words):
+            assets.table()

@@ -30,6 +30,14 @@ class Entry:
     """`module:factory`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """For the factory."""
+    bench: str | None = None
+    """A published bench that is followed bug for bug; None for what we think right."""
+
+    def answers(self, wanted: Iterable[str] | None) -> bool:
+        """Whether a selection asks for this: `name`, or `name@bench` and `@bench` for what benches compute."""
+        if self.bench is None:
+            return wanted is None or self.name in wanted
+        return wanted is not None and (f"{self.name}@{self.bench}" in wanted or f"@{self.bench}" in wanted)
 
 
 def _entries(profile: Profile, names: str, module: str, /, **options: str) -> list[Entry]:
@@ -65,7 +73,8 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
     """The metrics of a profile.
 
     Args:
-        names: which; None for all. A name brings every evaluator that it has.
+        names: which; None for all but compat ones. A name brings every evaluator that it has; `name@bench` is
+            the metric as that bench computes it, `@bench` all that the bench computes.
         profile: embedded or standard.
         cache: where expensive arrays are kept.
         device: where networks run.
@@ -80,7 +89,7 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
     metrics = [
         _load(entry.target)(cache, device, **entry.options)
         for entry in CATALOGUE
-        if entry.profile == profile and (wanted is None or entry.name in wanted)
+        if entry.profile == profile and entry.answers(wanted)
     ]
     for name in added.names():
         if wanted is None or name in wanted:
@@ -90,8 +99,9 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
 
 
 def _check(wanted: Iterable[str], profile: Profile, added: Iterable[str]) -> None:
-    here = dict.fromkeys([entry.name for entry in CATALOGUE if entry.profile == profile] + list(added))
-    anywhere = {entry.name: entry.profile for entry in CATALOGUE}
+    names = [(name, entry.profile) for entry in CATALOGUE for name in _names(entry)]
+    here = dict.fromkeys([name for name, of in names if of == profile] + list(added))
+    anywhere = dict(names)
     for name in wanted:
         if name not in here and name in anywhere:
             raise BenchError(
@@ -99,6 +109,11 @@ def _check(wanted: Iterable[str], profile: Profile, added: Iterable[str]) -> Non
             )
         if name not in here:
             raise BenchError(f"expected the name of a metric, got {name!r}; {suggest(name, here)}")
+
+
+def _names(entry: Entry) -> tuple[str, ...]:
+    """What may be typed to get an entry."""
+    return (entry.name,) if entry.bench is None else (f"{entry.name}@{entry.bench}", f"@{entry.bench}")
 
 
 def _load(target: str) -> Factory:

@@ -130,15 +130,15 @@ def _decoder(grammar: Path) -> Any:
 class Whisper:
     """openai-whisper, greedy: one pass at temperature 0, each window on its own, the language given."""
 
-    def __init__(self, find: Callable[[], Path], sha256: str, device: str) -> None:
+    def __init__(self, find: Callable[[], Path], digest: str, device: str) -> None:
         """Loads nothing yet.
 
         Args:
             find: gives the checkpoint in OpenAI's format, or raises Unavailable.
-            sha256: of the checkpoint.
+            digest: of the checkpoint.
             device: where to run; half precision everywhere but on the CPU.
         """
-        self.key = f"whisper@1[{sha256[:12]}]"
+        self.key = f"whisper@1[{digest}]"
         self._find = find
         self._device = device
 
@@ -194,10 +194,10 @@ def embedded(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
 
 def standard(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
     """WER or CER as Whisper hears it."""
-    sha256 = assets.ASSETS[WHISPER].sha256
+    weights = assets.digest(WHISPER)
     params = {"decoding": "greedy", "normaliser": "whisper"}
-    spec = _spec(unit, "standard", WHISPER, sha256[:12], params, "speech in a language that Whisper knows")
-    return SpeechErrors(spec, Whisper(lambda: assets.find(WHISPER), sha256, device), cache)
+    spec = _spec(unit, "standard", WHISPER, weights, params, "speech in a language that Whisper knows")
+    return SpeechErrors(spec, Whisper(lambda: assets.find(WHISPER), str(weights), device), cache)
 
 
 def _spec(

@@ -1,0 +1,64 @@
+"""Reads checkpoints of other projects without running any code in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jova_bench.types import Unavailable
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint: safetensors, or a pickle of tensors and plain values and nothing else.
+
+    Raises:
+        Unavailable: the file is neither.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise Unavailable(f"weights unreadable: {path} holds more than tensors and plain values ({error})") from error
+    if not isinstance(content, dict):
+        raise Unavailable(f"weights unreadable: expected a dictionary in {path}, got {type(content).__name__}")
+    return content
+
+
+def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name.
+
+    Args:
+        path: the file.
+        inside: keys under which the state lies, from the outside in, e.g. `state_dict`.
+        prefix: only names that begin with it are kept, without it.
+    """
+    content: Any = read(path)
+    for key in inside:
+        if not isinstance(content, Mapping) or key not in content:
+            raise Unavailable(f"weights unreadable: expected {key!r} in {path}")
+        content = content[key]
+    return {
+        name.removeprefix(prefix): value
+        for name, value in content.items()
+        if isinstance(value, Tensor) and name.startswith(prefix)
+    }
+
+
+def fill(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
+    """Gives a network its weights, all of them and no others, ready for inference.
+
+    Raises:
+        Unavailable: names or shapes differ; the first few are named.
+    """
+    try:
+        net.load_state_dict(dict(state), strict=True)
+    except RuntimeError as error:
+        raise Unavailable(f"weights unreadable: {path} does not fit: {' '.join(str(error).split())[:300]}") from error
+    return net.eval().requires_grad_(False)
