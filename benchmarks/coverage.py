@@ -73,7 +73,7 @@ def limits(rng: np.random.Generator, values: Array, weights: Array | None) -> tu
     p = values.shape[1]
     binary = weights is None and bool(np.isin(values, (0.0, 1.0)).all())
     if binary or (weights is None and p < stats.T_BELOW):
-        found = [stats.mean_interval(row, rng) for row in values]
+        found = [stats.mean_interval(row, rng, proportion=binary) for row in values]
         return np.array([(x.lo, x.hi) for x in found if x]), "agresti-coull" if binary else "t"
     w = np.ones_like(values) if weights is None else weights
     counts = stats.resample_counts(rng, p, RESAMPLES)
@@ -82,7 +82,7 @@ def limits(rng: np.random.Generator, values: Array, weights: Array | None) -> tu
     for rows in np.array_split(np.flatnonzero(~apart), len(values) // 500):
         found_limits[rows] = stats.studentised_limits(values[rows], w[rows], counts, 0.95)
     for row in np.flatnonzero(apart):
-        interval = stats.mean_interval(values[row], rng, None if weights is None else w[row])
+        interval = stats.mean_interval(values[row], rng, None if weights is None else w[row], proportion=True)
         assert interval is not None
         found_limits[row] = interval.lo, interval.hi
     return found_limits, "studentised"

@@ -47,8 +47,10 @@ def clip_estimate(column: Column, words: Callable[[str], int]) -> Estimate:
     weights = None
     if column.spec.micro == "transcript_words":
         weights = np.array([float(words(prompt_id)) for prompt_id in by_prompt])  # (P,)
+    # A rate of wrong words is a share, too.
+    proportion = column.spec.proportion or column.spec.micro is not None
     # The same resamples for every model and metric, so that intervals differ by the data alone.
-    interval = mean_interval(values, np.random.default_rng(0), weights)
+    interval = mean_interval(values, np.random.default_rng(0), weights, proportion=proportion)
     return _estimate(column, float(np.average(values, weights=weights)), interval)
 
 

@@ -69,12 +69,16 @@ def seed_average(values: npt.ArrayLike, prompt_ids: Sequence[str]) -> tuple[list
 
 
 def mean_interval(
-    values: npt.ArrayLike, rng: np.random.Generator, weights: npt.ArrayLike | None = None, level: float = 0.95
+    values: npt.ArrayLike,
+    rng: np.random.Generator,
+    weights: npt.ArrayLike | None = None,
+    level: float = 0.95,
+    proportion: bool = False,
 ) -> Interval | None:
     """Mean over prompts, or the ratio sum(w v) / sum(w), with its interval; None for a single prompt.
 
-    - Values that are all 0 or 1 are a proportion: Agresti and Coull's interval at every P. It does not
-      collapse at 100 of 100, where resampling sees no spread: there it gives [0.956, 1]. With weights
+    - Shares of right and wrong answers that are all 0 or 1: Agresti and Coull's interval at every P. It does
+      not collapse at 100 of 100, where resampling sees no spread: there it gives [0.956, 1]. With weights
       it is used only when all values are equal, on Kish's effective number of prompts.
     - Other constants have no spread to estimate from: an interval of zero width.
     - Plain means of fewer than 50 prompts: Student's t. All else: studentised bootstrap.
@@ -84,11 +88,11 @@ def mean_interval(
         rng: resamples the prompts; the same generator state gives the same interval.
         weights: (P,) positive, e.g. the words of each transcript for a micro average.
         level: nominal coverage.
+        proportion: each value is a share of right or wrong answers. Only who knows the metric can say: an
+            offset of 0 frames in every clip is no share.
     """
     v, w = _checked(values, weights)
-    if weights is None and bool(np.isin(v, (0.0, 1.0)).all()):
-        return _interval_of_proportion(v, w, level)
-    if np.ptp(v) == 0 and v[0] in (0.0, 1.0):
+    if proportion and bool(np.isin(v, (0.0, 1.0)).all()) and (weights is None or np.ptp(v) == 0):
         return _interval_of_proportion(v, w, level)
     found = _interval_of_mean(v, w, rng, level)
     if found and found.method == "studentised" and v.min() >= 0:
@@ -221,6 +225,7 @@ def paired_test(
     weights: npt.ArrayLike | None = None,
     n: int = RESAMPLES,
     level: float = 0.95,
+    proportion: bool = False,
 ) -> PairedResult:
     """Sign-flip permutation test of the (weighted) mean difference on the same prompts.
 
@@ -233,6 +238,7 @@ def paired_test(
         weights: (P,) positive, shared by both models.
         n: random sign patterns.
         level: of the interval and of the minimum detectable effect.
+        proportion: as in `mean_interval`.
     """
     (x, w), (y, _) = _checked(a, weights), _checked(b, weights)
     d = x - y
@@ -240,7 +246,7 @@ def paired_test(
     if len(d) == 1:
         return PairedResult(delta, None, p, 1, None)
     both = np.concatenate([x, y])
-    if np.ptp(d) == 0 and bool(np.isin(both, (0.0, 1.0)).all()):
+    if proportion and np.ptp(d) == 0 and bool(np.isin(both, (0.0, 1.0)).all()):
         # No pair disagrees with the others: what P such pairs can exclude, instead of zero width.
         unseen = _interval_of_proportion(np.zeros_like(d), w, level)
         margin = unseen.hi if unseen else 0.0

@@ -82,14 +82,14 @@ def test_proportions_get_agresti_and_coulls_interval(ones, p):
     z = 1.959964
     centre = (ones + z * z / 2) / (p + z * z)
     half = z * np.sqrt(centre * (1 - centre) / (p + z * z))
-    found = mean_interval([1.0] * ones + [0.0] * (p - ones), rng())
+    found = mean_interval([1.0] * ones + [0.0] * (p - ones), rng(), proportion=True)
     assert (found.lo, found.hi) == pytest.approx((max(0, centre - half), min(1, centre + half)), abs=1e-6)
     assert found.lo <= found.value == ones / p <= found.hi
 
 
 def test_no_error_seen_is_not_no_error_possible():
     # All word error rates 0. Rule of three: up to 3/60 = 0.05 of prompts may still have one; here a little more.
-    found = mean_interval(np.zeros(60), rng(), weights=np.tile([3.0, 6.0], 30))
+    found = mean_interval(np.zeros(60), rng(), weights=np.tile([3.0, 6.0], 30), proportion=True)
     assert found.value == found.lo == 0
     assert 0.05 < found.hi < 0.09
 
@@ -97,7 +97,11 @@ def test_no_error_seen_is_not_no_error_possible():
 def test_other_constants_have_zero_width_and_one_prompt_has_no_interval():
     assert mean_interval([0.1] * 70, rng()) == stats.Interval(0.1, 0.1, 0.1, "constant")
     assert mean_interval([3.0], rng()) is None
-    assert mean_interval([1.0], rng()) is None
+    assert mean_interval([1.0], rng(), proportion=True) is None
+    # An offset of 0 frames in every clip, or of 0 and 1 frames, is no share of clips.
+    assert mean_interval([0.0] * 70, rng()) == stats.Interval(0.0, 0.0, 0.0, "constant")
+    assert mean_interval([0.0, 1.0] * 10, rng()).method == "t"
+    assert mean_interval([0.0, 0.5, 1.0] * 10, rng(), proportion=True).method == "t"  # two seeds a prompt
 
 
 def test_rare_errors_do_not_make_the_interval_explode():
@@ -133,7 +137,7 @@ def covered(limits, truth):
 
 
 def looped(values):
-    found = [mean_interval(row, rng()) for row in values]
+    found = [mean_interval(row, rng(), proportion=True) for row in values]
     return np.array([(x.lo, x.hi) for x in found])
 
 
@@ -251,10 +255,11 @@ def test_minimum_detectable_effect_is_found_four_times_in_five():
 
 
 def test_two_perfect_models_are_not_known_to_be_equal():
-    found = paired_test(np.ones(100), np.ones(100), rng())
+    found = paired_test(np.ones(100), np.ones(100), rng(), proportion=True)
     assert (found.delta, found.p) == (0.0, 1.0)
     assert found.ci == pytest.approx((-0.0444, 0.0444), abs=1e-3)
     assert found.min_detectable > 0.05
+    assert paired_test(np.ones(100), np.ones(100), rng()).ci == (0.0, 0.0)
 
 
 def test_one_pair_says_nothing():

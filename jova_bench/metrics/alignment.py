@@ -99,6 +99,7 @@ def _metric(tag: str, evaluator: str, needs: tuple[str, ...], cache: FeatureCach
             "needs": needs,
             "domain": "clips of the embedded corpus: drawn faces, 64x64, 25 fps",
             "description": f"share of clips with the {tag} that the prompt asks for",
+            "proportion": True,
         }
     )
     return PromptAttribute(spec, tag, evaluator, cache, device)

@@ -169,6 +169,7 @@ def _metric(
         domain="clips of the embedded corpus: drawn faces, 64x64, 25 fps",
         description=description,
         source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
+        proportion=name == "sync_within_1",
     )
     return LipSync(spec, judge, read, cache, device)
 
