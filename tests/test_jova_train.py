@@ -54,6 +54,21 @@ def test_learning_rate_warms_up_stays_and_falls_to_zero():
     assert factors == pytest.approx([0.1, 1, 1, 1, 0.5, 0.025])
 
 
+def test_bfloat16_takes_the_same_step_within_its_rounding_and_keeps_float32_weights(tmp_path):
+    data, steps = examples(), {}
+    for precision in ("float32", "bfloat16"):
+        trainer = Trainer(jova_micro.CONFIG, replace(TRAINING, precision=precision), tmp_path / precision)
+        trainer.advance(data)  # The first guess is zero in any precision.
+        steps[precision] = trainer.advance(data)
+        assert {weight.dtype for weight in trainer.model.parameters()} == {torch.float32}
+    wide, narrow = steps["float32"], steps["bfloat16"]
+    assert narrow.total != wide.total
+    for name in ("total", "video", "audio", "mouth"):
+        assert getattr(narrow, name).item() == pytest.approx(getattr(wide, name).item(), rel=1e-2)
+    with pytest.raises(ValueError, match="expected precision to be one of float32, bfloat16, got 'half'"):
+        replace(TRAINING, precision="half")
+
+
 class KilledError(Exception):
     pass
 
