@@ -75,6 +75,14 @@ class SetMetric(Protocol):
         """What stands beside the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
         ...
 
+    def against(self, reference: FloatArray) -> SetMetric:
+        """The same distance from another reference set.
+
+        Args:
+            reference: (m, d) embeddings of real clips, as `features` gives them; part of the new identity.
+        """
+        ...
+
 
 def measured(measure: Callable[[], float]) -> Outcome:
     """Runs a measurement and gives what happened a status; a number that is not finite is a failure."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -58,6 +58,12 @@ class SetDistance:
     def details(self, features: FloatArray) -> Mapping[str, float]:
         """Number of clips and dimensions."""
         return {"n": float(len(features)), "d": float(features.shape[1])}
+
+    def against(self, reference: FloatArray) -> Self:
+        """The same distance from another reference set: (m, d) embeddings of real clips."""
+        given = hashlib.sha256(np.ascontiguousarray(reference, dtype=np.float64).tobytes()).hexdigest()[:12]
+        spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
+        return type(self)(spec, self._embed, lambda: reference)
 
     @cached_property
     def _reference(self) -> FloatArray:
