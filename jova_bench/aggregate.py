@@ -18,7 +18,7 @@ from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
 Cell = tuple[str, int]
 """(prompt id, seed)."""
 Part = Outcome | FloatArray
-"""What one clip gives to an estimate: a value or status, or the (d,) features of a set metric."""
+"""What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ def set_estimate(column: Column, metric: SetMetric) -> Estimate:
     seeds = sorted({seed for (_, seed), part in column.parts.items() if not isinstance(part, Outcome)})
     if not ids:
         return _estimate(column, None, None)
-    missing = np.full(next(part.shape for part in column.parts.values() if not isinstance(part, Outcome)), np.nan)
-    grid = np.array([[_row(column.parts.get((i, seed)), missing) for seed in seeds] for i in ids])  # (P, S, d)
+    grid = _grid([[column.parts.get((i, seed)) for seed in seeds] for i in ids])  # (P, S, d) or (P, S, p, d)
 
     def sets(rows: FloatArray) -> list[FloatArray]:
-        return [rows[np.isfinite(rows[:, s]).all(axis=1), s] for s in range(len(seeds))]
+        there = np.asarray(np.isfinite(rows).reshape(len(rows), len(seeds), -1).any(axis=2), dtype=bool)  # (P, S)
+        return [rows[there[:, s], s] for s in range(len(seeds))]
 
     try:
         value = mean(metric.distance(one) for one in sets(grid))
@@ -84,8 +84,16 @@ def set_estimate(column: Column, metric: SetMetric) -> Estimate:
     return _estimate(column, float(value), interval, extra)
 
 
-def _row(part: Part | None, missing: FloatArray) -> FloatArray:
-    return missing if part is None or isinstance(part, Outcome) else part
+def _grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:
+    """The features of each (prompt, seed), NaN where there are none or fewer vectors than elsewhere."""
+    found = [part for row in parts for part in row if part is not None and not isinstance(part, Outcome)]
+    shape = tuple(max(sizes) for sizes in zip(*(part.shape for part in found), strict=True))
+    grid = np.full((len(parts), len(parts[0]), *shape), np.nan)
+    for p, row in enumerate(parts):
+        for s, part in enumerate(row):
+            if part is not None and not isinstance(part, Outcome):
+                grid[p, s][: len(part)] = part
+    return grid
 
 
 def _estimate(

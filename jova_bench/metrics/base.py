@@ -64,11 +64,11 @@ class SetMetric(Protocol):
         ...
 
     def features(self, clip: Clip) -> FloatArray:
-        """(d,) embedding of one clip. Raises Undefined or Unavailable."""
+        """(d,) embedding of one clip, or (p, d) where it has several. Raises Undefined or Unavailable."""
         ...
 
     def distance(self, features: FloatArray) -> float:
-        """Distance of an (n, d) set of embeddings from the reference set."""
+        """Distance of n clips from the reference set: (n, d), or (n, p, d) as `distance.stack` makes them."""
         ...
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
@@ -79,7 +79,8 @@ class SetMetric(Protocol):
         """The same distance from another reference set.
 
         Args:
-            reference: (m, d) embeddings of real clips, as `features` gives them; part of the new identity.
+            reference: (m, d) or (m, p, d) embeddings of real clips, `distance.stack` of their `features`; part of
+                the new identity.
         """
         ...
 

@@ -5,7 +5,7 @@ Arrays in, float64 numbers out. Letters: n and m rows of the two sets, d dimensi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,53 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 Kernel = Callable[[FloatArray, FloatArray], FloatArray]
 """(n, d), (m, d) -> (n, m)."""
+
+
+BLOCK = 1024
+"""Rows whose kernel with all others is held at once."""
+MAX_FOR_MEDIAN = 4000
+"""Rows whose pairwise distances give a bandwidth."""
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Rows that belong to clips: those of one clip are no independent draws."""
+
+    rows: FloatArray
+    """(N, d), finite."""
+    owner: npt.NDArray[np.intp]
+    """(N,) which clip each row is of."""
+
+
+Rows = npt.NDArray[Any] | Clustered
+
+
+def clustered(features: Rows) -> Clustered:
+    """The rows of clips, checked.
+
+    Args:
+        features: (n, d), one row per clip, or (n, p, d) where a clip of fewer than p rows ends in rows of NaN.
+
+    Raises:
+        ValueError: fewer than 2 rows, or a value that is not finite where there should be one.
+    """
+    if isinstance(features, Clustered):
+        return features
+    if features.ndim != 3:
+        rows = _checked(features)
+        return Clustered(rows, np.arange(len(rows)))
+    padding = np.isnan(features).all(axis=2)  # (n, p)
+    return Clustered(_checked(features[~padding]), np.nonzero(~padding)[0])
+
+
+def stack(features: Sequence[npt.NDArray[Any]]) -> FloatArray:
+    """What `clustered` takes, from the (d,) or (p, d) features of each clip."""
+    if not features or features[0].ndim == 1:
+        return np.array(features, dtype=np.float64)
+    most = max(len(one) for one in features)
+    return np.array(
+        [np.pad(one.astype(np.float64), ((0, most - len(one)), (0, 0)), constant_values=np.nan) for one in features]
+    )
 
 
 @dataclass(frozen=True)
@@ -38,32 +85,52 @@ def frechet(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
     """Squared Fréchet distance of the Gaussians fitted to x (n, d) and y (m, d).
 
     ||mu_x - mu_y||^2 + tr(S_x) + tr(S_y) - 2 tr((S_x S_y)^(1/2)), as in FID, FVD and FAD (Dowson & Landau 1982).
-    With no more rows than dimensions the covariances are singular and their roots are avoided altogether.
     """
-    x, y = _checked(x), _checked(y)
-    if x.shape[1] != y.shape[1]:
-        raise ValueError(f"expected two sets of one dimension, got {x.shape[1]} and {y.shape[1]}")
-    if min(len(x), len(y)) <= x.shape[1]:
-        return _frechet_few_rows(x, y)
-    return frechet_gaussians(gaussian(x), gaussian(y))
+    return FrechetFrom(y)(x)
 
 
-def frechet_gaussians(a: Gaussian, b: Gaussian) -> float:
-    """Fréchet distance of two Gaussians: the eigenvalues of S_a^(1/2) S_b S_a^(1/2) are those of S_a S_b."""
-    values, vectors = np.linalg.eigh(a.cov)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # (d, d)
-    product = np.linalg.eigvalsh(root @ b.cov @ root)
-    cross = np.sqrt(np.maximum(product, 0)).sum()
-    return _distance(a.mean - b.mean, float(np.trace(a.cov) + np.trace(b.cov)), float(cross))
+class FrechetFrom:
+    """Fréchet distance from one fixed set, of which whatever is expensive is done once.
+
+    S_y = F^T F for any factor F, and tr((S_x S_y)^(1/2)) is the sum of the singular values of X F^T / sqrt(n - 1)
+    for the centred rows X. With no more rows than dimensions on either side that is the way: nothing singular is ever
+    rooted, and a set is at distance zero from itself to 1e-10 of its variance. With more rows on both sides F is the
+    symmetric root of S_y, and the d x d matrix F S_x F is smaller. Both agree with a matrix square root (scipy's
+    sqrtm) to 1e-6, which is as far as that can be trusted where a covariance is singular; see results/benchmarks.
+    """
+
+    def __init__(self, y: npt.NDArray[Any]) -> None:
+        """Factors the covariance of y (m, d), m >= 2. Raises ValueError for values that are not finite."""
+        y = _checked(y)
+        self._mean, centred = y.mean(axis=0), y - y.mean(axis=0)
+        self._few_rows = len(y) <= y.shape[1]
+        if self._few_rows:
+            self._factor = centred / np.sqrt(len(y) - 1)  # (m, d)
+            self._trace = float((self._factor**2).sum())
+        else:
+            cov = centred.T @ centred / (len(y) - 1)
+            self._factor, self._trace = root(cov), float(np.trace(cov))  # (d, d)
+
+    def __call__(self, x: npt.NDArray[Any]) -> float:
+        """Distance of x (n, d), n >= 2."""
+        x = _checked(x)
+        if x.shape[1] != len(self._mean):
+            raise ValueError(f"expected two sets of one dimension, got {x.shape[1]} and {len(self._mean)}")
+        if not self._few_rows and len(x) > x.shape[1]:
+            fitted = gaussian(x)
+            product = np.linalg.eigvalsh(self._factor @ fitted.cov @ self._factor)
+            cross = np.sqrt(np.maximum(product, 0)).sum()
+            return _distance(self._mean - fitted.mean, self._trace + float(np.trace(fitted.cov)), float(cross))
+        centred = x - x.mean(axis=0)
+        cross = np.linalg.svd(centred @ self._factor.T, compute_uv=False).sum() / np.sqrt(len(x) - 1)
+        trace = float((centred**2).sum()) / (len(x) - 1)
+        return _distance(self._mean - x.mean(axis=0), self._trace + trace, float(cross))
 
 
-def _frechet_few_rows(x: FloatArray, y: FloatArray) -> float:
-    """The same distance from the n x m cross-Gram: tr((S_x S_y)^(1/2)) = ||X Y^T||_* / sqrt((n - 1)(m - 1))."""
-    x_centred, y_centred = x - x.mean(axis=0), y - y.mean(axis=0)
-    freedom = (len(x) - 1) * (len(y) - 1)
-    cross = np.linalg.svd(x_centred @ y_centred.T, compute_uv=False).sum() / np.sqrt(freedom)
-    traces = (x_centred**2).sum() / (len(x) - 1) + (y_centred**2).sum() / (len(y) - 1)
-    return _distance(x.mean(axis=0) - y.mean(axis=0), float(traces), float(cross))
+def root(cov: FloatArray) -> FloatArray:
+    """(d, d) symmetric square root; eigenvalues that rounding put below zero count as zero."""
+    values, vectors = np.linalg.eigh(cov)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T, dtype=np.float64)
 
 
 def _distance(shift: FloatArray, traces: float, cross: float) -> float:
@@ -97,13 +164,14 @@ def n_to_infinity(
     -0.15 from two thirds of the rows, -0.30 from a half).
 
     Args:
-        x: (n, d).
-        distance: of a (k, d) subset from the reference.
+        x: (n, ...), one entry per clip.
+        distance: of a (k, ...) subset from the reference.
         seed: of the subsets.
         sizes: how many subset sizes, evenly spaced in 1/n.
         draws: subsets per size.
     """
-    x = _checked(x)
+    if len(x) < 2:
+        raise ValueError(f"expected at least 2 clips, got {len(x)}")
     rng = np.random.default_rng(seed)
     rows = np.unique(np.rint(1 / np.linspace(1 / len(x), 1.5 / len(x), sizes)).astype(int))  # 2n/3 .. n
     means = np.array([
@@ -126,30 +194,44 @@ def rbf_kernel(bandwidth: float) -> Kernel:
 
 
 def median_bandwidth(y: npt.NDArray[Any]) -> float:
-    """Median distance of two different rows of y (m, d)."""
+    """Median distance of two different rows of y (m, d); of evenly spaced rows where there are more than 4,000."""
     y = _checked(y)
+    y = y[:: -(-len(y) // MAX_FOR_MEDIAN)]
     return float(np.sqrt(np.median(_squared_distances(y, y)[np.triu_indices(len(y), 1)])))
 
 
-def kernel_distance(x: npt.NDArray[Any], y: npt.NDArray[Any], kernel: Kernel, within_y: float | None = None) -> float:
-    """Unbiased squared maximum mean discrepancy of x (n, d) and y (m, d); around 0, so also below, for equal laws.
+def kernel_distance(x: Rows, y: Rows, kernel: Kernel, within_y: float | None = None) -> float:
+    """Unbiased squared maximum mean discrepancy of two sets; around 0, so also below, for equal laws.
 
     Args:
-        x: one set.
+        x: one set, (n, d) or `Clustered`.
         y: the other.
         kernel: of two sets of rows.
         within_y: `mean_within(y, kernel)` when it is known already.
     """
-    x, y = _checked(x), _checked(y)
-    within = mean_within(y, kernel) if within_y is None else within_y
-    return mean_within(x, kernel) + within - 2 * float(kernel(x, y).mean())
+    a, b = clustered(x), clustered(y)
+    within = mean_within(b, kernel) if within_y is None else within_y
+    across = sum(float(kernel(block, b.rows).sum()) for block, _ in _blocks(a)) / (len(a.rows) * len(b.rows))
+    return mean_within(a, kernel) + within - 2 * across
 
 
-def mean_within(x: npt.NDArray[Any], kernel: Kernel) -> float:
-    """Mean kernel of two different rows: leaving out the diagonal is what removes the bias."""
-    x = _checked(x)
-    gram = kernel(x, x)
-    return float((gram.sum() - np.trace(gram)) / (len(x) * (len(x) - 1)))
+def mean_within(x: Rows, kernel: Kernel) -> float:
+    """Mean kernel of two rows of different clips: leaving out a clip's pairs with itself is what removes the bias."""
+    x = clustered(x)
+    total, pairs = 0.0, 0
+    for block, owner in _blocks(x):
+        different = owner[:, None] != x.owner
+        total += float((kernel(block, x.rows) * different).sum())
+        pairs += int(different.sum())
+    if not pairs:
+        raise ValueError("expected rows of at least 2 clips, got 1")
+    return total / pairs
+
+
+def _blocks(x: Clustered) -> Iterator[tuple[FloatArray, npt.NDArray[np.intp]]]:
+    """The rows and their owners a few at a time: the kernel of 14,000 rows with themselves takes 1.6 GB at once."""
+    for start in range(0, len(x.rows), BLOCK):
+        yield x.rows[start : start + BLOCK], x.owner[start : start + BLOCK]
 
 
 def _squared_distances(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -25,7 +25,11 @@ KAD_SCALE = 100
 
 
 class SetDistance:
-    """What the four distances share: an embedder, a reference set, and the reasons why either may be missing."""
+    """What set distances share: an embedder, a reference set, and the reasons why either may be missing.
+
+    A clip has one vector, (d,), or several, (p, d). Those of one clip are no independent draws: they enter a
+    distance together, and it is clips that are counted.
+    """
 
     def __init__(
         self,
@@ -38,8 +42,8 @@ class SetDistance:
 
         Args:
             spec: what is measured.
-            embed: clip -> (d,).
-            reference: gives the (m, d) embeddings of the reference clips.
+            embed: clip -> (d,) or (p, d).
+            reference: gives the features of the reference clips, (m, d) or (m, p, d) as `distance.stack` makes them.
             missing: why this cannot be computed here.
         """
         self.spec = spec
@@ -52,15 +56,19 @@ class SetDistance:
         return self._missing
 
     def features(self, clip: Clip) -> FloatArray:
-        """(d,) embedding of one clip."""
-        return self._embed(clip)
+        """(d,) or (p, d) embedding of one clip. Raises Unavailable for one that is not finite."""
+        embedded = self._embed(clip)
+        if not np.isfinite(embedded).all():
+            raise Unavailable("not finite: the embedding of this clip")
+        return embedded
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
-        """Number of clips and dimensions."""
-        return {"n": float(len(features)), "d": float(features.shape[1])}
+        """Number of clips, of their vectors where a clip has several, and of dimensions."""
+        found = {"n": float(len(features)), "d": float(features.shape[-1])}
+        return found if features.ndim == 2 else {**found, "vectors": float(len(dist.clustered(features).rows))}
 
     def against(self, reference: FloatArray) -> Self:
-        """The same distance from another reference set: (m, d) embeddings of real clips."""
+        """The same distance from another reference set: (m, d) or (m, p, d) embeddings of real clips."""
         given = hashlib.sha256(np.ascontiguousarray(reference, dtype=np.float64).tobytes()).hexdigest()[:12]
         spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
         return type(self)(spec, self._embed, lambda: reference)
@@ -78,13 +86,13 @@ class FrechetMetric(SetDistance):
     """Fréchet distance, with its limit for infinitely many clips beside it."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) set. Undefined for n < 3 d, where the bias is larger than what is measured."""
+        """Of an (n, d) or (n, p, d) set. Undefined for n < 3 d, where the bias is larger than what is measured."""
         self._check_size(features)
         return self._measure(features)
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
         """`n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
-        details = dict(super().details(features))
+        details = super().details(features)
         try:
             self._check_size(features)
         except Undefined:
@@ -93,34 +101,38 @@ class FrechetMetric(SetDistance):
         return {**details, "n_to_infinity": limit.value, "n_to_infinity_r2": limit.r2}
 
     def _check_size(self, features: FloatArray) -> None:
-        d = features.shape[1]
-        self._enough(features, CLIPS_PER_DIMENSION * d, f"{CLIPS_PER_DIMENSION} x d = {CLIPS_PER_DIMENSION * d}")
+        d = features.shape[-1]
+        least = f"{CLIPS_PER_DIMENSION} x d = {CLIPS_PER_DIMENSION * d}"
+        self._enough(features, CLIPS_PER_DIMENSION * d, least)
+        if len(self._reference) < CLIPS_PER_DIMENSION * d:
+            raise Undefined(f"the reference set's {len(self._reference)} clips are fewer than {least}")
 
     def _measure(self, features: FloatArray) -> float:
-        return dist.frechet_gaussians(self._moments, dist.gaussian(features))
+        return self._from_reference(dist.clustered(features).rows)
 
     @cached_property
-    def _moments(self) -> dist.Gaussian:
-        return dist.gaussian(self._reference)
+    def _from_reference(self) -> dist.FrechetFrom:
+        return dist.FrechetFrom(dist.clustered(self._reference).rows)
 
 
 class KernelMetric(SetDistance):
     """Unbiased squared maximum mean discrepancy; may be slightly negative for sets of one law."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) set."""
+        """Of an (n, d) or (n, p, d) set."""
         self._enough(features, MIN_CLIPS, f"{MIN_CLIPS}")
-        kernel, within = self._fitted
-        return float(self.spec.params.get("scale", 1)) * dist.kernel_distance(features, self._reference, kernel, within)
+        reference, kernel, within = self._fitted
+        return float(self.spec.params.get("scale", 1)) * dist.kernel_distance(features, reference, kernel, within)
 
     @cached_property
-    def _fitted(self) -> tuple[dist.Kernel, float]:
-        """The kernel, its bandwidth taken from the reference set, and the reference set's own term."""
+    def _fitted(self) -> tuple[dist.Clustered, dist.Kernel, float]:
+        """The reference set, the kernel (with a bandwidth taken from that set), and the set's own term."""
+        reference = dist.clustered(self._reference)
         if self.spec.params["kernel"] == "rbf":
-            kernel = dist.rbf_kernel(dist.median_bandwidth(self._reference))
+            kernel = dist.rbf_kernel(dist.median_bandwidth(reference.rows))
         else:
             kernel = dist.polynomial_kernel
-        return kernel, dist.mean_within(self._reference, kernel)
+        return reference, kernel, dist.mean_within(reference, kernel)
 
 
 def fvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:

@@ -1,0 +1,137 @@
+"""Sets of clips with several vectors each, and the fast forms of their distances."""
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+
+from jova_bench.aggregate import Column, set_estimate
+from jova_bench.metrics import distance as dist
+from jova_bench.metrics import sets
+from jova_bench.types import MetricSpec, Outcome, Unavailable, Undefined
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(33)
+
+
+def by_square_root(x, y):
+    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
+
+
+@pytest.mark.parametrize("n", [12, 90])
+@pytest.mark.parametrize("m", [15, 80])
+def test_every_form_is_the_published_one(rng, n, m):
+    d = 40
+    x = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 0.2
+    y = rng.normal(size=(m, d)) @ rng.normal(size=(d, d))
+    expected = by_square_root(x, y)
+    distance = dist.FrechetFrom(y)
+    assert distance(x) == distance(x) == pytest.approx(expected, rel=1e-6)
+    assert dist.FrechetFrom(x)(y) == pytest.approx(expected, rel=1e-6)
+    assert dist.FrechetFrom(x)(x) == pytest.approx(0, abs=1e-9 * np.trace(np.cov(x, rowvar=False)))
+
+
+def test_what_is_not_finite_is_refused_before_any_algebra(rng):
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(6, 3))
+    x[2, 1] = np.inf
+    for bad in (lambda: dist.FrechetFrom(x), lambda: dist.FrechetFrom(y)(x), lambda: dist.clustered(x)):
+        with pytest.raises(ValueError, match="finite"):
+            bad()
+    half = np.full((2, 2, 3), np.nan)
+    half[:, 0] = 1
+    half[1, 1, 0] = 1  # A vector of which two numbers are missing is no padding.
+    with pytest.raises(ValueError, match="finite"):
+        dist.clustered(half)
+
+
+def test_clips_of_several_vectors_are_stacked_and_taken_apart():
+    stacked = dist.stack([np.ones((1, 2)), np.full((3, 2), 2.0)])
+    assert stacked.shape == (2, 3, 2)
+    found = dist.clustered(stacked)
+    np.testing.assert_array_equal(found.rows, [[1, 1], [2, 2], [2, 2], [2, 2]])
+    np.testing.assert_array_equal(found.owner, [0, 1, 1, 1])
+    np.testing.assert_array_equal(dist.stack([np.ones(2), np.zeros(2)]), [[1, 1], [0, 0]])
+
+
+def test_pairs_of_one_clip_are_left_out():
+    # Clip 0 has {0, 0} and clip 1 has {1}: the only pairs of different clips are 1 apart.
+    x = dist.stack([np.zeros((2, 1)), np.ones((1, 1))])
+    assert dist.mean_within(x, dist.rbf_kernel(1.0)) == pytest.approx(np.exp(-0.5))
+    with pytest.raises(ValueError, match="at least 2 clips"):
+        dist.mean_within(dist.stack([np.zeros((2, 1))]), dist.rbf_kernel(1.0))
+
+
+def test_vectors_that_repeat_within_a_clip_leave_the_distance_unbiased(rng):
+    """Counted as independent draws, copies would put the distance of one law from itself at 0.044 (measured)."""
+    kernel = dist.rbf_kernel(2.0)
+    found = []
+    for _ in range(300):
+        x, y = rng.normal(size=(12, 1, 3)).repeat(4, axis=1), rng.normal(size=(15, 1, 3)).repeat(2, axis=1)
+        found.append(dist.kernel_distance(x, y, kernel))
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(300)
+    x = rng.normal(size=(12, 3))
+    assert dist.kernel_distance(x[:, None].repeat(4, axis=1), y, kernel) == pytest.approx(
+        dist.kernel_distance(x, y, kernel)
+    )
+
+
+def test_blocks_change_nothing(rng, monkeypatch):
+    x, y = rng.normal(size=(9, 3, 4)), rng.normal(size=(7, 4))
+    whole = dist.kernel_distance(x, y, dist.polynomial_kernel)
+    monkeypatch.setattr(dist, "BLOCK", 2)
+    assert dist.kernel_distance(x, y, dist.polynomial_kernel) == pytest.approx(whole, rel=1e-12)
+
+
+def test_the_bandwidth_of_many_rows_is_that_of_every_so_manieth(rng, monkeypatch):
+    y = rng.normal(size=(50, 3))
+    monkeypatch.setattr(dist, "MAX_FOR_MEDIAN", 20)
+    assert dist.median_bandwidth(y) == dist.median_bandwidth(y[::3])
+
+
+# The metrics
+
+
+def spec_of(name, **params):
+    return MetricSpec(
+        name=name, version=1, profile="standard", backend="random", params=params, level="set", direction="down",
+        needs=("video", "reference_set"), domain="tests", description="",
+    )  # fmt: skip
+
+
+def metric_of(kind, reference, **params):
+    return kind(spec_of("fvd", **params), lambda clip: np.zeros(2), lambda: reference)
+
+
+def test_frechet_is_fitted_to_vectors_and_counts_clips(rng):
+    reference, x = rng.normal(size=(30, 3, 4)), rng.normal(size=(12, 3, 4))
+    x[5, 2] = np.nan
+    metric = metric_of(sets.FrechetMetric, reference)
+    rows = np.delete(x.reshape(36, 4), 17, axis=0)
+    assert metric.distance(x) == pytest.approx(by_square_root(rows, reference.reshape(90, 4)), rel=1e-9)
+    details = metric.details(x)
+    assert (details["n"], details["d"], details["vectors"]) == (12, 4, 35)
+    assert "n_to_infinity" in details
+    with pytest.raises(Undefined, match="11 clips are fewer than 3 x d = 12"):
+        metric.distance(x[:11])
+    with pytest.raises(Undefined, match="the reference set's 11 clips are fewer than 3 x d = 12"):
+        metric_of(sets.FrechetMetric, reference[:11]).distance(x)
+
+
+def test_an_embedding_that_is_not_finite_is_a_failure():
+    metric = sets.FrechetMetric(spec_of("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
+    with pytest.raises(Unavailable, match="not finite"):
+        metric.features(None)
+
+
+def test_an_estimate_takes_clips_of_different_lengths(rng):
+    reference = rng.normal(size=(40, 2, 2))
+    metric = metric_of(sets.KernelMetric, reference, kernel="cubic")
+    clips = [rng.normal(size=(1 + i % 3, 2)) for i in range(12)]
+    parts = {(f"p{i:02}", 0): clip for i, clip in enumerate(clips)}
+    parts["p99", 0] = Outcome(status="undefined", reason="too short")
+    found = set_estimate(Column("m", metric.spec, parts), metric)
+    assert found.value == pytest.approx(metric.distance(dist.stack(clips)))
+    assert (found.n_ok, found.n_undefined, found.extra["n"], found.extra["vectors"]) == (12, 1, 12, 24)
+    assert found.ci is not None
