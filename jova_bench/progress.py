@@ -71,6 +71,33 @@ class Terminal:
 
 
 @contextmanager
+def meter(title: str, done: int, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Shows how many bytes have come: a bar on a terminal, a line at the beginning elsewhere.
+
+    Args:
+        title: what comes.
+        done: bytes that were here before.
+        total: bytes of the whole; None when nobody knows.
+    """
+    if not sys.stderr.isatty():
+        size = "unknown size" if total is None else f"{total / 1e6:.1f} MB"
+        Terminal().say(f"{title}: {size}" + (f", from byte {done} on" if done else ""))
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(title, total=total, completed=done)
+        yield lambda count: bars.advance(task, count)
+
+
+@contextmanager
 def _bar(title: str, total: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn

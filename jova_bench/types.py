@@ -222,16 +222,6 @@ class MetricSpec(Record):
     """A clip's value is 1 or 0, right or wrong, so that the mean is a share of clips. No part of the identity."""
 
     @property
-    def bench(self) -> str | None:
-        """The published bench that is followed bug for bug; None for a clean protocol."""
-        return None if self.protocol == "clean" else self.protocol.partition("@")[0]
-
-    @property
-    def select(self) -> str:
-        """What a user types to get this protocol: `name`, or `name@bench`."""
-        return self.name if self.bench is None else f"{self.name}@{self.bench}"
-
-    @property
     def identity(self) -> str:
         """What a number is: two compare only if this string is equal.
 

@@ -72,10 +72,11 @@ def test_a_file_without_a_published_digest_is_recorded_and_checked_ever_after(tm
     unknown = assets.Asset(name="toy", file="toy.pt", url="https://example.org/toy.pt", licence="MIT")
     monkeypatch.setattr(assets, "table", lambda: {"toy": unknown})
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    (tmp_path / "toy.pt").write_bytes(CONTENT)
     assert assets.digest("toy") is None
-    assert assets.find("toy") == tmp_path / "toy.pt"
+    (tmp_path / "toy.pt").write_bytes(CONTENT)
+    # Seen by whoever asks first: another process of the same run must not give another identity.
     assert assets.digest("toy") == hashlib.sha256(CONTENT).hexdigest()[:12]
+    assert assets.find("toy") == tmp_path / "toy.pt"
     (tmp_path / "toy.pt").write_bytes(b"other")
     with pytest.raises(Unavailable, match="weights damaged"):
         assets.find("toy")
@@ -88,9 +89,38 @@ def test_a_users_table_puts_other_files_in_place_and_into_the_identity(tmp_path,
     monkeypatch.setenv(assets.TABLE_VARIABLE, str(own))
     assert assets.find("whisper-large-v3") == tmp_path / "mine.pt"
     assert assets.digest("whisper-large-v3") == sha256[:12]
-    for text, words in (("[nope]", "name of an asset, got 'nope'"), ("[whisper-large-v3]", "`file` and `sha256`")):
+    for text, words in (
+        ("[nope]", "name of an asset, got 'nope'"),
+        ("[whisper-large-v3]", "`file` and `sha256`"),
+        ('[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "12AB"', r"\[whisper-large-v3\] sha256: "),
+    ):
         broken = tmp_path / f"{len(text)}.toml"
         broken.write_text(text)
         monkeypatch.setenv(assets.TABLE_VARIABLE, str(broken))
         with pytest.raises(BenchError, match=words):
             assets.table()
+
+
+def test_a_users_file_that_is_missing_or_damaged_is_not_to_be_pulled(tmp_path, monkeypatch):
+    own = tmp_path / "own.toml"
+    own.write_text(f'[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "{"0" * 64}"\n')
+    before = assets.path("whisper-large-v3")
+    with assets.using(own):
+        assert assets.missing("whisper-large-v3") == f"weights missing: {tmp_path / 'mine.pt'}"
+        (tmp_path / "mine.pt").write_bytes(CONTENT)
+        with pytest.raises(Unavailable, match="weights damaged: .* mend your table of assets"):
+            assets.find("whisper-large-v3")
+    assert assets.path("whisper-large-v3") == before
+
+
+def test_missing_weights_with_terms_name_the_flag(monkeypatch, tmp_path):
+    some = [
+        assets.Asset(name=name, file=name, url="https://example.org", terms=terms)
+        for name, terms in (("free", None), ("nc", "non-commercial"), ("copyleft", "agpl"))
+    ]
+    monkeypatch.setattr(assets, "table", lambda: {asset.name: asset for asset in some})
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
+    assert assets.missing("nc", "free", "copyleft") == (
+        "weights missing: jova-bench assets pull nc free copyleft --accept agpl --accept non-commercial"
+    )
+    assert assets.get("nc").command == "jova-bench assets pull nc --accept non-commercial"

@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import tomllib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from jova_bench.registry import suggest
 from jova_bench.types import BenchError, Record, Unavailable
@@ -29,6 +30,10 @@ RECORD = "recorded.json"
 SHORT = 12
 """Hex digits of a digest in an identity."""
 
+Terms = Literal["non-commercial", "agpl"]
+TERMS: tuple[Terms, ...] = get_args(Terms)
+"""What a user may have to accept before a file is pulled."""
+
 
 class Asset(Record):
     """One file of weights: an entry of `assets.toml`."""
@@ -37,16 +42,25 @@ class Asset(Record):
     file: str
     """Path inside the assets folder; an absolute path in a user's table."""
     url: str = ""
-    sha256: str | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """None where the publisher states none: recorded when the file is first seen, and checked ever after."""
     size: int | None = None
     """Bytes, where known."""
     licence: str = ""
     """SPDX expression, or what the publisher says."""
-    terms: Literal["non-commercial", "agpl"] | None = None
+    terms: Terms | None = None
     """Terms that a user must accept before the file is pulled."""
     metrics: tuple[str, ...] = ()
-    """Metrics that need it."""
+    """What needs it: `name` for every protocol of a metric of the standard profile, `name@clean` or `name@bench`."""
+
+    @property
+    def command(self) -> str:
+        """The command that gets it."""
+        return f"jova-bench assets pull {self.name}" + (f" --accept {self.terms}" if self.terms else "")
+
+    def serves(self, metric: str, bench: str | None) -> bool:
+        """Whether a metric of the standard profile needs it, as a bench computes it (None: as we do)."""
+        return metric in self.metrics or f"{metric}@{bench or 'clean'}" in self.metrics
 
 
 def table() -> dict[str, Asset]:
@@ -56,6 +70,22 @@ def table() -> dict[str, Asset]:
         BenchError: a table is broken or names an asset that does not exist.
     """
     return dict(_table(os.environ.get(TABLE_VARIABLE)))
+
+
+@contextlib.contextmanager
+def using(own: str | Path | None) -> Iterator[None]:
+    """Puts a user's table in place while it lasts, here and in the processes that are started; None changes nothing."""
+    before = os.environ.get(TABLE_VARIABLE)
+    if own is not None:
+        os.environ[TABLE_VARIABLE] = str(Path(own).resolve())
+    try:
+        table()  # A broken one is told before any work.
+        yield
+    finally:
+        if own is not None and before is None:
+            del os.environ[TABLE_VARIABLE]
+        elif own is not None and before is not None:
+            os.environ[TABLE_VARIABLE] = before
 
 
 @lru_cache(maxsize=8)
@@ -114,14 +144,34 @@ def path(name: str) -> Path:
 
 def missing(*names: str) -> str | None:
     """None when the files of all these assets are there, else why what needs them cannot run. Reads no file."""
-    absent = [name for name in names if not path(name).is_file()]
-    return f"weights missing: jova-bench assets pull {' '.join(absent)}" if absent else None
+    absent = [get(name) for name in names if not path(name).is_file()]
+    if not absent:
+        return None
+    own = [asset.file for asset in absent if not asset.url]
+    if own:
+        return f"weights missing: {', '.join(own)}"
+    terms = sorted({asset.terms for asset in absent if asset.terms})
+    accept = "".join(f" --accept {one}" for one in terms)
+    return f"weights missing: jova-bench assets pull {' '.join(asset.name for asset in absent)}{accept}"
 
 
 def digest(name: str) -> str | None:
-    """The first hex digits of what the file of an asset must have, for an identity; None where nobody knows yet."""
-    sha256 = get(name).sha256 or _recorded().get(name)
+    """The first hex digits of what the file of an asset must have, for an identity.
+
+    None where nobody knows yet: no digest is published and the file is not here. One that is here counts as seen, so
+    that every process of a run gives the same identity.
+    """
+    sha256 = expected(name)
+    if sha256 is None and path(name).is_file():
+        sha256 = _first_seen(name)
     return sha256[:SHORT] if sha256 else None
+
+
+def _first_seen(name: str) -> str:
+    sha256 = sha256_of(path(name))
+    with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is seen for the first time again.
+        record(name, sha256)
+    return sha256
 
 
 def find(name: str) -> Path:
@@ -134,16 +184,16 @@ def find(name: str) -> Path:
     asset, file = get(name), path(name)
     if why_not := missing(name):
         raise Unavailable(why_not)
-    got = sha256_of(file)
-    expected = asset.sha256 or _recorded().get(name)
-    if expected is None:
-        record(name, got)
-    elif got != expected:
-        raise Unavailable(
-            f"weights damaged: expected sha256 {expected}, got {got} for {file}; "
-            f"delete it and run jova-bench assets pull {name}"
-        )
+    right = expected(name) or _first_seen(name)
+    if (got := sha256_of(file)) != right:
+        mend = f"delete it and run {asset.command}" if asset.url else "mend your table of assets"
+        raise Unavailable(f"weights damaged: expected sha256 {right}, got {got} for {file}; {mend}")
     return file
+
+
+def expected(name: str) -> str | None:
+    """sha256 (hex) that the file of an asset must have: published or recorded; None where nobody knows yet."""
+    return get(name).sha256 or _recorded().get(name)
 
 
 def record(name: str, sha256: str) -> None:
@@ -161,20 +211,32 @@ def _recorded() -> dict[str, str]:
 
 def sha256_of(file: Path) -> str:
     """sha256 (hex) of a file, remembered beside it by size and time of change: a large checkpoint takes seconds."""
-    status = file.stat()
-    state = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-    note = file.with_name(f".{file.name}.sha256.json")
+    state = _state(file)
     try:
-        known = json.loads(note.read_bytes())
+        known = json.loads(_note(file).read_bytes())
         if isinstance(known, dict) and {key: known.get(key) for key in state} == state:
             return str(known["sha256"])
     except (OSError, ValueError, KeyError):
         pass  # No note or a broken one: the file itself is the truth.
     with file.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is verified again next time.
-        _write(note, {**state, "sha256": sha256})
+    remember(file, sha256)
     return sha256
+
+
+def remember(file: Path, sha256: str) -> None:
+    """Notes the digest of a file as it is now, for `sha256_of`."""
+    with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is verified again next time.
+        _write(_note(file), {**_state(file), "sha256": sha256})
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(f".{file.name}.sha256.json")
+
+
+def _state(file: Path) -> dict[str, object]:
+    status = file.stat()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def _write(target: Path, value: dict[str, object] | dict[str, str]) -> None:

@@ -1,0 +1,66 @@
+"""The command line: `jova-bench` or `python -m jova_bench`. Results go to stdout, talk goes to stderr.
+
+Nothing heavy is imported before a verb is known, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import jova_bench
+from jova_bench.cli import listing, runs, weights
+from jova_bench.cli.base import Parser, say
+from jova_bench.types import EXIT_OK, EXIT_USAGE, BenchError
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+EXIT_CODES = """exit codes:
+  0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed or a test is underpowered"""
+
+
+def parser() -> Parser:
+    """All verbs and flags."""
+    top = Parser(
+        prog="jova-bench",
+        description="Reproducible evaluation of joint video-audio generation.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    for part in (runs, listing, weights):
+        part.add(verbs)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.action(args)
+        sys.stdout.flush()
+        return code
+    except BenchError as error:
+        say(" ".join(str(error).split()))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("stopped; the same command continues where it was")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of stdout has seen enough, e.g. `| head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except OSError as error:
+        say(f"{error}; nothing that was recorded is lost, the same command continues")
+        return EXIT_USAGE
+
+
+def entry() -> NoReturn:
+    """The installed command."""
+    sys.exit(main())

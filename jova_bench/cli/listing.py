@@ -1,0 +1,67 @@
+"""The verbs that say what there is: ls, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, cast
+
+from jova_bench import assets
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
+from jova_bench.types import EXIT_OK
+
+LS_EXAMPLES = """  jova-bench ls models
+  jova-bench ls metrics --json"""
+DOCTOR_EXAMPLES = """  jova-bench doctor"""
+
+
+def add(verbs: Verbs) -> None:
+    """The verbs and their flags."""
+    ls = add_verb(verbs, "ls", "list what there is", LS_EXAMPLES, _ls)
+    ls.add_argument("what", choices=("models", "suites", "metrics"))
+    ls.add_argument("--json", action="store_true", help="print a list of objects")
+    doctor = add_verb(
+        verbs, "doctor", "say what is installed, what is missing, and how to get it", DOCTOR_EXAMPLES, _doctor
+    )
+    for one in (ls, doctor):
+        add_assets_flag(one)
+
+
+def _ls(args: argparse.Namespace) -> int:
+    from jova_bench import catalogue
+
+    listing = {"models": catalogue.models, "suites": catalogue.suites, "metrics": catalogue.metrics}
+    with assets.using(args.assets):
+        found = listing[args.what]()
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return EXIT_OK
+    for item in found:
+        print(_line(args.what, item))
+    return EXIT_OK
+
+
+def _line(what: str, item: dict[str, Any]) -> str:
+    """One item of a listing."""
+    if what == "suites":
+        return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}"
+    state = "" if item["available"] else f"  [{item['why_not']}]"
+    if what == "models":
+        return f"{item['name']:<12} needs {', '.join(item['needs']) or 'nothing'}{state}"
+    name = f"{item['name']} ({item['profile']})"
+    return f"{name:<30} {item['direction']:<6} {item['description']}{state}"
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from jova_bench import catalogue
+
+    for key, value in catalogue.machine().items():
+        print(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}")
+    for item in catalogue.packages():
+        state = item["version"] or f"missing, for {item['for']}: {item['install']}"
+        print(f"{item['name']:<24} {state}")
+    for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics())):
+        for item in found:
+            if not item["available"]:
+                print(f"{kind} {item['name']}: {item['why_not']}")
+    return EXIT_OK

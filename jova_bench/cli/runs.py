@@ -1,0 +1,174 @@
+"""The verbs that make and show runs: run, generate, score, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from jova_bench import assets
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, say
+from jova_bench.config import DEFAULT_SUITE
+from jova_bench.types import EXIT_OK, BenchError
+
+if TYPE_CHECKING:
+    from jova_bench.runner import Result
+
+SHOWN_FAILURES = 5
+
+RUN_EXAMPLES = """  jova-bench run --model jova --model real --model shuffled
+  jova-bench run --model clips:my_clips --suite my_prompts.jsonl --profile standard
+  jova-bench run --model jova --metrics lse_c,wer --seed 0 --seed 1 --limit 10 --json
+
+The same command continues a run that was stopped; naming more models, seeds or metrics extends it."""
+GENERATE_EXAMPLES = """  jova-bench generate --model jova --limit 4
+  jova-bench generate --model jova --out runs/mine && jova-bench run --model jova --out runs/mine"""
+SCORE_EXAMPLES = """  jova-bench score my_clips
+  jova-bench score my_clips --suite my_prompts.jsonl --metrics wer,dnsmos --json
+  jova-bench score my_clips --metrics lse_c,lse_c@mova
+
+A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl.
+A clip without a prompt is scored by what needs none."""
+REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
+  jova-bench report runs/embedded-0a1b2c3d --format csv > leaderboard.csv"""
+
+
+def add(verbs: Verbs) -> None:
+    """The verbs and their flags."""
+    run = add_verb(verbs, "run", "generate with models, score the clips, and print a leaderboard", RUN_EXAMPLES, _run)
+    generate = add_verb(verbs, "generate", "generate with models and stop there", GENERATE_EXAMPLES, _generate)
+    score = add_verb(verbs, "score", "score the clips in a folder", SCORE_EXAMPLES, _score)
+    score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files")
+    for one in (run, generate):
+        one.add_argument(
+            "--model", action="append", required=True, metavar="NAME", help="see `ls models`; repeat for several"
+        )
+        one.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
+    for one, suite, profile in (
+        (run, DEFAULT_SUITE, "embedded"),
+        (generate, DEFAULT_SUITE, "embedded"),
+        (score, None, "standard"),
+    ):
+        one.add_argument(
+            "--suite", default=suite, metavar="NAME|FILE", help=f"shipped suite or a .jsonl file (default {suite})"
+        )
+        one.add_argument(
+            "--profile",
+            default=profile,
+            choices=("embedded", "standard"),
+            help=f"evaluators that judge (default {profile})",
+        )
+        one.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
+        one.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:i (default auto)")
+        one.add_argument("--out", metavar="DIR", help="run folder (default runs/<suite>-<digest>)")
+    for one in (run, score):
+        one.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
+        one.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: another Whisper for wer and cer")
+        one.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
+        add_assets_flag(one)
+    report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
+    report.add_argument("dir", metavar="RUN", help="run folder")
+    report.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default md")
+
+
+def _names(text: str | None) -> list[str] | None:
+    """`a,b,c` as a list."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _metrics(args: argparse.Namespace) -> list[str] | None:
+    """The selection of `--metrics` and `--whisper`."""
+    from jova_bench.metrics import with_whisper
+
+    names = _names(args.metrics)
+    return names if args.whisper is None else with_whisper(args.whisper, names, args.profile)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.runner import run
+
+    with assets.using(args.assets):
+        result = run(
+            args.model,
+            args.suite,
+            profile=args.profile,
+            metrics=_metrics(args),
+            seeds=args.seed or (0,),
+            limit=args.limit,
+            device=args.device,
+            out=args.out,
+            progress=Terminal(),
+        )
+    return _show(result, args.json)
+
+
+def _generate(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.runner import run
+
+    result = run(
+        args.model,
+        args.suite,
+        profile=args.profile,
+        seeds=args.seed or (0,),
+        limit=args.limit,
+        device=args.device,
+        out=args.out,
+        scoring=False,
+        progress=Terminal(),
+    )
+    _say_failures(result)
+    print(result.folder)
+    return result.exit_code
+
+
+def _score(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.runner import score
+
+    with assets.using(args.assets):
+        result = score(
+            args.dir,
+            args.suite,
+            profile=args.profile,
+            metrics=_metrics(args),
+            limit=args.limit,
+            device=args.device,
+            out=args.out,
+            progress=Terminal(),
+        )
+    return _show(result, args.json)
+
+
+def _show(result: Result, as_json: bool) -> int:
+    """Prints a scored run, and writes its leaderboard beside its records."""
+    from jova_bench.report import write_report
+
+    files = write_report(result.folder)
+    if as_json and result.summary is not None:
+        print(json.dumps(result.summary.model_dump(mode="json", by_alias=True), ensure_ascii=False, indent=2))
+    else:
+        print(files[0].read_text(encoding="utf-8"), end="")
+    _say_failures(result)
+    say(f"everything is in {result.folder}")
+    return result.exit_code
+
+
+def _say_failures(result: Result) -> None:
+    for sample in result.failed[:SHOWN_FAILURES]:
+        say(f"failed: {sample.model}, prompt {sample.prompt_id}, seed {sample.seed}: {sample.reason}")
+    if len(result.failed) > SHOWN_FAILURES:
+        say(f"failed: {len(result.failed) - SHOWN_FAILURES} more, see {result.folder / 'samples.jsonl'}")
+
+
+def _report(args: argparse.Namespace) -> int:
+    from jova_bench.report import leaderboard
+    from jova_bench.store import read_run
+
+    found = read_run(args.dir)
+    if found.summary is None:
+        raise BenchError(f"expected a finished run, got {args.dir}, which has no summary; repeat its command")
+    board = leaderboard(found.summary, found.manifest)
+    print({"md": board.markdown, "csv": board.csv, "json": board.json}[args.format](), end="")
+    return EXIT_OK

@@ -1,0 +1,84 @@
+"""The verb for weights: assets pull, verify, path."""
+
+from __future__ import annotations
+
+import argparse
+
+from jova_bench import assets
+from jova_bench.assets import pull
+from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
+from jova_bench.types import EXIT_OK, EXIT_USAGE, BenchError
+
+EXAMPLES = """  jova-bench assets pull lse_c
+  jova-bench assets pull all --accept non-commercial
+  jova-bench assets verify
+  jova-bench assets path"""
+PULL_EXAMPLES = """  jova-bench assets pull whisper-large-v3
+  jova-bench assets pull fvd lse_c@mova
+  jova-bench assets pull all --accept non-commercial --accept agpl
+
+A download that broke off goes on where it stopped. Files with terms are skipped unless those are accepted."""
+VERIFY_EXAMPLES = """  jova-bench assets verify
+  jova-bench assets verify whisper-large-v3"""
+PATH_EXAMPLES = """  jova-bench assets path
+  jova-bench assets path whisper-large-v3"""
+
+
+def add(verbs: Verbs) -> None:
+    """The verb, its own verbs, and their flags."""
+    top = add_verb(verbs, "assets", "get and check the weights of the standard profile", EXAMPLES)
+    own = top.add_subparsers(dest="asset_verb", required=True, metavar="VERB", parser_class=Parser)
+    get = add_verb(own, "pull", "download weights that are not here yet", PULL_EXAMPLES, _pull)
+    get.add_argument("names", nargs="+", metavar="NAME|METRIC|all", help="see `ls metrics --long`")
+    get.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        choices=assets.TERMS,
+        help="take files under these terms, too; repeat for several",
+    )
+    get.add_argument("--offline", action="store_true", help=f"touch no network ({pull.OFFLINE_VARIABLE}=1 does, too)")
+    verify = add_verb(own, "verify", "read weights and compare them with their digests", VERIFY_EXAMPLES, _verify)
+    verify.add_argument("names", nargs="*", metavar="NAME|METRIC", help="default: all that are here")
+    path = add_verb(own, "path", "print where weights are or belong", PATH_EXAMPLES, _path)
+    path.add_argument("name", nargs="?", metavar="NAME", help="one asset; default: the folder")
+    for one in (verify, path):
+        add_assets_flag(one)
+
+
+def _pull(args: argparse.Namespace) -> int:
+    """One line per asset. A file that was asked for by name and could not be had gives 2; `all` may skip some."""
+    from jova_bench.progress import meter
+
+    code = EXIT_OK
+    for asset in pull.select(args.names):
+        try:
+            why = pull.refusal(asset, args.accept)
+            if why is None:
+                print(f"{asset.name:<32} {pull.pull(asset, meter, args.offline or pull.offline())}", flush=True)
+                continue
+            say(why)
+            code = code if pull.EVERYTHING in args.names else EXIT_USAGE
+        except BenchError as error:
+            say(str(error))
+            code = EXIT_USAGE
+    return code
+
+
+def _verify(args: argparse.Namespace) -> int:
+    with assets.using(args.assets):
+        chosen = pull.select(args.names or [pull.EVERYTHING])
+        states = {asset.name: pull.state(asset) for asset in chosen}
+        for asset in chosen:
+            print(f"{asset.name:<32} {states[asset.name]:<8} {assets.path(asset.name)}", flush=True)
+    damaged = [asset for asset in chosen if states[asset.name] == "damaged"]
+    absent = [asset for asset in chosen if states[asset.name] == "missing" and args.names]
+    for asset in (*damaged, *absent):
+        say(f"{asset.name} is {states[asset.name]}; {asset.command}")
+    return EXIT_USAGE if damaged or absent else EXIT_OK
+
+
+def _path(args: argparse.Namespace) -> int:
+    with assets.using(args.assets):
+        print(assets.folder() if args.name is None else assets.path(args.name))
+    return EXIT_OK
