@@ -10,7 +10,6 @@ from jova_bench import provenance
 from jova_bench.config import Request
 from jova_bench.generation import Planned
 from jova_bench.models import Plan
-from jova_bench.scoring import Metric
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError
@@ -19,7 +18,7 @@ SCHEMA = 1
 
 
 def extended(
-    store: RunStore, suite: Suite, request: Request, planned: Sequence[Planned], metrics: Sequence[Metric]
+    store: RunStore, suite: Suite, request: Request, planned: Sequence[Planned], metrics: Sequence[str]
 ) -> dict[str, Any]:
     """The folder's manifest with this command added to it.
 
@@ -28,7 +27,7 @@ def extended(
         suite: the prompts.
         request: seeds, profile and device.
         planned: the models named now.
-        metrics: those asked for now, found by name.
+        metrics: names asked for now: building them again gives the same metrics, compat ones too.
 
     Raises:
         BenchError: the folder was made with another suite or profile, or holds clips of another version of a model.
@@ -52,7 +51,7 @@ def extended(
         "profile": request.profile,
         "seeds": seeds,
         "device": request.device,
-        "metrics": list(dict.fromkeys([*old.get("metrics", ()), *(metric.spec.name for metric in metrics)])),
+        "metrics": list(dict.fromkeys([*old.get("metrics", ()), *metrics])),
         "models": models,
         "fairness": {
             "prompts": "every model gets the same prompts of one suite, told by suite_digest",

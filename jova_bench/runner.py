@@ -106,7 +106,8 @@ def run(
     planned = _plan_all(models, suite, request)
     talk = progress or Quiet()
     with RunStore(folder) as store:
-        manifest = extended(store, suite, request, planned, named)
+        asked = names if names is not None else tuple(metric.spec.name for metric in named)
+        manifest = extended(store, suite, request, planned, asked)
         store.write_manifest(manifest)
         for one in planned:
             generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)

@@ -6,11 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench import assets
-from jova_bench.metrics import speech
+from jova_bench.metrics import speech, whisper
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.wer import character_error_rate, normalise, primary, transcript_words, word_error_rate
-from jova_bench.types import Clip, Prompt, Unavailable, Undefined
+from jova_bench.types import Clip, Prompt, Undefined
 
 
 def prompt_of(transcript, language="en"):
@@ -102,7 +101,9 @@ TONE = (0.1 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)).astype(np.fl
 
 
 def metric_of(recogniser, unit="wer", cache=None):
-    return speech.SpeechErrors(speech.standard(NoCache(), "cpu", unit).spec, recogniser, cache or NoCache())
+    return speech.SpeechErrors(
+        whisper.standard(NoCache(), "cpu", unit, "large-v3").spec, recogniser, cache or NoCache()
+    )
 
 
 def test_silence_is_all_words_missing_and_never_reaches_the_recogniser():
@@ -193,54 +194,3 @@ def test_what_is_heard_does_not_depend_on_what_was_heard_before():
         for k in rng.permutation(len(speaking)):
             recogniser.transcribe(rng.normal(0, level, 20_000).astype(np.float32), "en")
             assert recogniser.transcribe(speaking[k], "en") == alone[k]
-
-
-# Whisper
-
-
-def test_whisper_without_weights_says_where_they_belong(tmp_path, monkeypatch):
-    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    metric = speech.standard(NoCache(), "cpu", "wer")
-    assert metric.check() == "weights missing: jova-bench assets pull whisper-large-v3"
-    outcome = metric.score(clip_of(TONE), prompt_of("hello world"), None)
-    assert (outcome.status, outcome.reason) == ("failed", metric.check())
-
-
-def test_whisper_without_its_package_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(speech, "find_spec", lambda name: None)
-    recogniser = speech.Whisper(lambda: tmp_path, "0" * 64, "cpu")
-    assert recogniser.check() == "not installed: pip install 'jova-bench[whisper]'"
-
-
-def test_whisper_identity_names_model_weights_and_decoding():
-    identity = speech.standard(NoCache(), "cpu", "cer").spec.identity
-    sha256 = assets.get("whisper-large-v3").sha256
-    assert identity == f"cer@1/standard:whisper-large-v3[{sha256[:12]}]{{decoding=greedy,normaliser=whisper}}"
-
-
-def test_a_random_whisper_checkpoint_in_the_published_format_transcribes(tmp_path):
-    whisper = pytest.importorskip("whisper")
-    import torch
-
-    torch.manual_seed(0)
-    dims = whisper.ModelDimensions(
-        n_mels=80, n_audio_ctx=1500, n_audio_state=32, n_audio_head=2, n_audio_layer=1,
-        n_vocab=51865, n_text_ctx=16, n_text_state=32, n_text_head=2, n_text_layer=1,
-    )  # fmt: skip
-    model = whisper.model.Whisper(dims)
-    torch.save({"dims": dataclasses.asdict(dims), "model_state_dict": model.state_dict()}, tmp_path / "micro.pt")
-    recogniser = speech.Whisper(lambda: tmp_path / "micro.pt", "0" * 64, "cpu")
-    assert recogniser.check() is None
-    first = recogniser.transcribe(TONE, "en-GB")
-    assert isinstance(first, str)
-    assert recogniser.transcribe(TONE, "en-GB") == first  # greedy: no chance in it
-    outcome = metric_of(recogniser).score(clip_of(TONE), prompt_of("hello world"), None)
-    assert outcome.status == "ok"
-    assert outcome.value == word_error_rate("hello world", first, "en")
-
-
-def test_a_checkpoint_that_vanishes_is_unavailable():
-    def gone():
-        raise Unavailable("weights missing: put them there")
-
-    assert speech.Whisper(gone, "0" * 64, "cpu").check() == "weights missing: put them there"

@@ -31,7 +31,8 @@ class Entry:
     options: Mapping[str, str] = field(default_factory=dict)
     """For the factory."""
     bench: str | None = None
-    """A published bench that is followed bug for bug; None for what we think right."""
+    """Computed only when asked for as `name@bench`: a published bench that is followed bug for bug, or
+    `whisper-SIZE` for another size of the recogniser. None for what we think right."""
 
     def answers(self, wanted: Iterable[str] | None) -> bool:
         """Whether a selection asks for this: `name`, or `name@bench` and `@bench` for what benches compute."""
@@ -48,12 +49,24 @@ def _entries(profile: Profile, names: str, module: str, /, **options: str) -> li
 def _profile(profile: Profile) -> list[Entry]:
     """What both profiles measure; the profile is part of the identity."""
     return [
-        Entry("wer", profile, f"jova_bench.metrics.speech:{profile}", {"unit": "wer"}),
-        Entry("cer", profile, f"jova_bench.metrics.speech:{profile}", {"unit": "cer"}),
         *_entries(profile, "pesq stoi", "audio", profile=profile),
         *_entries(profile, "dnsmos", "dnsmos", profile=profile),
         *_entries(profile, "loudness", "loudness", profile=profile),
     ]
+
+
+WHISPER_SIZES = (
+    "large-v3", "large-v3-turbo", "large-v2", "large-v1", "medium", "medium.en", "small", "small.en", "base", "base.en",
+    "tiny", "tiny.en",
+)  # fmt: skip
+"""OpenAI's checkpoints; the first is the default."""
+
+
+def _whisper(size: str) -> list[Entry]:
+    """WER and CER of one recogniser."""
+    bench = None if size == WHISPER_SIZES[0] else f"whisper-{size}"
+    target = "jova_bench.metrics.whisper:standard"
+    return [Entry(unit, "standard", target, {"unit": unit, "size": size}, bench) for unit in ("wer", "cer")]
 
 
 _LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
@@ -63,7 +76,11 @@ CATALOGUE: tuple[Entry, ...] = (
     *_entries("embedded", "mouth_audio_corr", "mouth"),
     *_entries("embedded", "fvd fad kvd kad", "sets", reference="embedded-reference"),
     *_entries("embedded", "prompt_hair prompt_background prompt_voice", "alignment"),
+    Entry("wer", "embedded", "jova_bench.metrics.speech:embedded", {"unit": "wer"}),
+    Entry("cer", "embedded", "jova_bench.metrics.speech:embedded", {"unit": "cer"}),
     *_profile("embedded"),
+    *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
+    Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
 )
 """Every built-in metric, in the order of tables."""
@@ -96,6 +113,31 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
             metric = added.load(name)(cache, device)
             metrics += [metric] if metric.spec.profile == profile else []
     return metrics
+
+
+def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> list[str]:
+    """A selection in which another size of Whisper hears what is said: `wer` becomes `wer@whisper-SIZE`.
+
+    Args:
+        size: one of `WHISPER_SIZES`.
+        names: the selection; None for all of the profile but compat ones.
+        profile: only `standard` has Whisper.
+
+    Raises:
+        BenchError: no such size, another profile, or a selection that nothing hears.
+    """
+    if size not in WHISPER_SIZES or profile != "standard":
+        raise BenchError(
+            f"expected --whisper with one of {', '.join(WHISPER_SIZES)} in the standard profile, "
+            f"got {size!r} in the {profile} profile"
+        )
+    if names is None:
+        names = [entry.name for entry in CATALOGUE if entry.profile == profile and entry.bench is None]
+    names = list(dict.fromkeys(names))
+    if not {"wer", "cer"} & set(names):
+        raise BenchError(f"expected wer or cer among the metrics for --whisper, got {', '.join(names)}")
+    heard = {entry.name: f"{entry.name}@{entry.bench}" for entry in _whisper(size) if entry.bench}
+    return [heard.get(name, name) for name in names]
 
 
 def _check(wanted: Iterable[str], profile: Profile, added: Iterable[str]) -> None:

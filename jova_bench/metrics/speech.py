@@ -1,28 +1,28 @@
 """WER and CER: a recogniser writes down what a clip says, and the errors against its transcript are counted.
 
-Two recognisers: pocketsphinx with the grammar of the shipped corpus (embedded), and openai-whisper (standard).
+Here is what all recognisers share, and the embedded one: pocketsphinx with the grammar of the shipped corpus.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.metrics.base import FeatureCache, measured, require_embedded_domain
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.metrics.wer import character_error_rate, primary, transcript_words, word_error_rate
+from jova_bench.metrics.wer import character_error_rate, primary, word_error_rate
 from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
-WHISPER = "whisper-large-v3"
+Rate = Callable[[str, str, str], float]
+"""`rate(transcript, heard, language)`: errors per word or character; raises Undefined where there is none."""
 
 
 class Recogniser(Protocol):
@@ -47,11 +47,19 @@ class Recogniser(Protocol):
 class SpeechErrors:
     """WER or CER of one recogniser."""
 
-    def __init__(self, spec: MetricSpec, recogniser: Recogniser, cache: FeatureCache) -> None:
+    def __init__(self, spec: MetricSpec, recogniser: Recogniser, cache: FeatureCache, rate: Rate | None = None) -> None:
+        """Loads nothing yet.
+
+        Args:
+            spec: what is measured.
+            recogniser: what listens.
+            cache: where what was heard is kept, by the samples of the sound.
+            rate: how errors are counted; None for the word or character error rate of Whisper's evaluation.
+        """
         self.spec = spec
         self._recogniser = recogniser
         self._cache = cache
-        self._rate = word_error_rate if spec.name == "wer" else character_error_rate
+        self._rate = rate or (word_error_rate if spec.name == "wer" else character_error_rate)
 
     def check(self) -> str | None:
         """None, or why the recogniser cannot run here."""
@@ -62,7 +70,7 @@ class SpeechErrors:
         return measured(lambda: self._errors(clip, prompt))
 
     def _errors(self, clip: Clip, prompt: Prompt | None) -> float:
-        if prompt is None or not transcript_words(prompt):
+        if prompt is None or not prompt.transcript.strip():
             raise Undefined("no transcript")
         self._recogniser.admit(clip, prompt.language)
         # Asked of the transcript alone first: whether there is an answer does not depend on what is installed.
@@ -93,7 +101,7 @@ class Pocketsphinx:
 
     def check(self) -> str | None:
         """None when the package is there."""
-        return _not_installed("pocketsphinx", "embedded")
+        return not_installed("pocketsphinx", "embedded")
 
     def admit(self, clip: Clip, language: str) -> None:
         """Drawn faces that say sentences of the corpus."""
@@ -127,57 +135,8 @@ def _decoder(grammar: Path) -> Any:
     return decoder
 
 
-class Whisper:
-    """openai-whisper, greedy: one pass at temperature 0, each window on its own, the language given."""
-
-    def __init__(self, find: Callable[[], Path], digest: str, device: str) -> None:
-        """Loads nothing yet.
-
-        Args:
-            find: gives the checkpoint in OpenAI's format, or raises Unavailable.
-            digest: of the checkpoint.
-            device: where to run; half precision everywhere but on the CPU.
-        """
-        self.key = f"whisper@1[{digest}]"
-        self._find = find
-        self._device = device
-
-    @cached_property
-    def _missing(self) -> str | None:
-        try:
-            self._find()
-        except Unavailable as reason:
-            return str(reason)
-        return _not_installed("whisper", "whisper")
-
-    def check(self) -> str | None:
-        """None when weights and package are there."""
-        return self._missing
-
-    def admit(self, clip: Clip, language: str) -> None:
-        """Any speech."""
-
-    def transcribe(self, audio: Audio, language: str) -> str:
-        """What is said, in the language that was asked for."""
-        heard = _whisper(self._find(), self._device).transcribe(
-            audio,
-            language=primary(language),
-            temperature=0.0,
-            condition_on_previous_text=False,
-            fp16=self._device != "cpu",
-        )
-        return heard["text"]
-
-
-@lru_cache(maxsize=1)
-def _whisper(checkpoint: Path, device: str) -> Any:
-    """A path, never a name: a name would be downloaded."""
-    import whisper
-
-    return whisper.load_model(str(checkpoint), device)
-
-
-def _not_installed(package: str, extra: str) -> str | None:
+def not_installed(package: str, extra: str) -> str | None:
+    """None when a package is there, else the line that installs the extra which has it."""
     return None if find_spec(package) else f"not installed: pip install 'jova-bench[{extra}]'"
 
 
@@ -189,25 +148,18 @@ def embedded(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
     recogniser = Pocketsphinx()
     params = {"grammar": recogniser.grammar_digest, "normaliser": "whisper-english"}
     domain = "sentences of the shipped corpus"
-    return SpeechErrors(_spec(unit, "embedded", "pocketsphinx", None, params, domain), recogniser, cache)
+    return SpeechErrors(spec_of(unit, "embedded", "pocketsphinx", None, params, domain), recogniser, cache)
 
 
-def standard(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
-    """WER or CER as Whisper hears it."""
-    weights = assets.digest(WHISPER)
-    params = {"decoding": "greedy", "normaliser": "whisper"}
-    spec = _spec(unit, "standard", WHISPER, weights, params, "speech in a language that Whisper knows")
-    return SpeechErrors(spec, Whisper(lambda: assets.find(WHISPER), str(weights), device), cache)
-
-
-def _spec(
+def spec_of(
     unit: Unit,
     profile: Literal["embedded", "standard"],
     backend: str,
     weights: str | None,
-    params: Mapping[str, str],
+    params: Mapping[str, str | int | float],
     domain: str,
 ) -> MetricSpec:
+    """The specification that WER and CER of all recognisers share."""
     what = "word" if unit == "wer" else "character"
     return MetricSpec(
         name=unit,

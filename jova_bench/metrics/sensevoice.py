@@ -1,0 +1,103 @@
+"""WER as Verse-Bench computes it: SenseVoice hears, and words are compared as they are written.
+
+Dorniwang/Verse-Bench at 5645a09: `wer/sensevoice_inferencer.py` (SenseVoiceSmall behind the voice detector fsmn-vad,
+language guessed, numbers and punctuation written as in print) and `wer/wer_inferencer.py` (both texts in lower case
+without outer spaces, `jiwer.wer`), then the mean over clips. Punctuation, digits and the emojis that SenseVoice
+appends count as errors, and a language without spaces is one word.
+"""
+
+from __future__ import annotations
+
+import string
+from importlib.util import find_spec
+from typing import Any
+
+from jova_bench import assets
+from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics.features import RATE_HZ, Audio
+from jova_bench.metrics.resident import resident
+from jova_bench.metrics.speech import SpeechErrors, spec_of
+from jova_bench.types import Clip, Undefined
+
+WEIGHTS, VOICE_DETECTOR = "sensevoice-small", "fsmn-vad"
+FILES = (
+    WEIGHTS,
+    "sensevoice-small-config",
+    "sensevoice-small-configuration",
+    "sensevoice-small-mvn",
+    "sensevoice-small-bpe",
+    VOICE_DETECTOR,
+    "fsmn-vad-config",
+    "fsmn-vad-configuration",
+    "fsmn-vad-mvn",
+)
+
+
+class SenseVoice:
+    """FunASR's pipeline, on files that lie here: it would download what it is only told the name of."""
+
+    def __init__(self, device: str) -> None:
+        self.key = f"sensevoice@1[{assets.digest(WEIGHTS)},{assets.digest(VOICE_DETECTOR)}]"
+        self._device = device
+
+    def check(self) -> str | None:
+        """None when package and files are there."""
+        if not (find_spec("funasr") and find_spec("torchaudio")):
+            return "not installed: pip install funasr torchaudio"
+        return assets.missing(*FILES)
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Any speech."""
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """What is said, in whatever language it sounds like."""
+        from funasr.utils.postprocess_utils import rich_transcription_postprocess
+
+        heard = resident(f"{self.key}@{self._device}", self._load).generate(
+            input=audio,
+            fs=RATE_HZ,
+            cache={},
+            language="auto",
+            use_itn=True,
+            batch_size_s=60,
+            merge_vad=True,
+            merge_length_s=15,
+        )
+        return rich_transcription_postprocess(heard[0]["text"]) if heard else ""
+
+    def _load(self) -> Any:
+        from funasr import AutoModel
+
+        files = {name: assets.find(name) for name in FILES}
+        return AutoModel(
+            model=str(files[WEIGHTS].parent),
+            vad_model=str(files[VOICE_DETECTOR].parent),
+            vad_kwargs={"max_single_segment_time": 30_000},
+            device=self._device,
+            disable_update=True,
+        )
+
+
+def written_word_errors(transcript: str, heard: str, language: str) -> float:
+    """Errors per word of the transcript as it is written; punctuation alone is nothing heard."""
+    import jiwer
+
+    if not transcript.strip():
+        raise Undefined("no transcript")
+    if set(heard) <= set(string.punctuation):
+        heard = ""
+    return jiwer.wer(transcript.strip().lower(), heard.strip().lower())
+
+
+def versebench(cache: FeatureCache, device: str) -> SpeechErrors:
+    """WER of Verse-Bench."""
+    params = {"normaliser": "lower-strip"}
+    spec = spec_of("wer", "standard", WEIGHTS, assets.digest(WEIGHTS), params, "speech").model_copy(
+        update={
+            "protocol": "versebench@5645a09",
+            "micro": None,
+            "description": "mean over clips of word errors in print: punctuation, digits and emojis count as errors",
+            "source": "Dorniwang/Verse-Bench wer/wer_inferencer.py @5645a09",
+        }
+    )
+    return SpeechErrors(spec, SenseVoice(device), cache, written_word_errors)
