@@ -52,8 +52,8 @@ class PairedResult:
     """Two-sided, for the hypothesis that the two models' labels could be swapped on every prompt."""
     n_pairs: int
     min_detectable: float | None
-    """Size of a true difference that a test at level 1 - `level` finds four times in five; None when no
-    difference could be found, however large (a sign flip of fewer than 6 prompts has p > 0.05)."""
+    """Size of a true difference that a test at level (1 - `level`) / `tests` finds four times in five; None when
+    no difference could be found, however large (a sign flip of fewer than 6 prompts has p > 0.05)."""
 
 
 def seed_average(values: npt.ArrayLike, prompt_ids: Sequence[str]) -> tuple[list[str], Array]:
@@ -226,6 +226,7 @@ def paired_test(
     n: int = RESAMPLES,
     level: float = 0.95,
     proportion: bool = False,
+    tests: int = 1,
 ) -> PairedResult:
     """Sign-flip permutation test of the (weighted) mean difference on the same prompts.
 
@@ -239,6 +240,7 @@ def paired_test(
         n: random sign patterns.
         level: of the interval and of the minimum detectable effect.
         proportion: as in `mean_interval`.
+        tests: how many share the error of 1 - `level` (Holm's first step): the detectable effect grows with them.
     """
     (x, w), (y, _) = _checked(a, weights), _checked(b, weights)
     d = x - y
@@ -255,7 +257,7 @@ def paired_test(
         interval = _interval_of_mean(d, w, rng, level)
         ci = (interval.lo, interval.hi) if interval else (float(d[0]), float(d[0]))
         error = float(_ratios(d[None], w[None], np.ones((1, len(d))))[1][0, 0])
-    return PairedResult(delta, ci, p, len(d), _min_detectable(error, len(d), level))
+    return PairedResult(delta, ci, p, len(d), _min_detectable(error, len(d), n, (1 - level) / tests))
 
 
 def sign_flip(d: Array, weights: Array, rng: np.random.Generator, n: int) -> tuple[float, float]:
@@ -273,6 +275,7 @@ def paired_set_test(
     rng: np.random.Generator,
     n: int = 1000,
     level: float = 0.95,
+    tests: int = 1,
 ) -> PairedResult:
     """The same test for statistics of whole sets: swaps the two models' rows within prompts and recomputes.
 
@@ -285,6 +288,7 @@ def paired_set_test(
         rng: draws the swaps.
         n: random swaps; all 2^P for P <= 12.
         level: of the interval and of the minimum detectable effect.
+        tests: as in `paired_test`.
     """
     if len(a_units) != len(b_units):
         raise ValueError(f"expected the same prompts on both sides, got {len(a_units)} and {len(b_units)}")
@@ -304,7 +308,8 @@ def paired_set_test(
         return PairedResult(delta, None, p_value, 1, None)
     error = _jackknife_error(lambda keep: difference(is_b, keep[owner]), p)
     half = _t(level, p) * error
-    return PairedResult(delta, (delta - half, delta + half), p_value, p, _min_detectable(error, p, level))
+    detectable = _min_detectable(error, p, n, (1 - level) / tests)
+    return PairedResult(delta, (delta - half, delta + half), p_value, p, detectable)
 
 
 def _flips(rng: np.random.Generator, p: int, n: int) -> npt.NDArray[np.bool_]:
@@ -321,11 +326,12 @@ def _p_value(permuted: Array, observed: float, exact: bool) -> float:
     return count / len(permuted) if exact else (1 + count) / (1 + len(permuted))
 
 
-def _min_detectable(error: float, p: int, level: float) -> float | None:
-    """Difference that a two-sided t test with this standard error finds with 80 % power."""
-    if 2 / 2**p > 1 - level:
+def _min_detectable(error: float, p: int, n: int, alpha: float) -> float | None:
+    """Difference that a two-sided t test at level alpha with this standard error finds with 80 % power."""
+    smallest = 2 / 2**p if p <= EXACT_UP_TO else 1 / (1 + n)
+    if smallest > alpha * (1 + 1e-9):  # 1 - 0.95 is not quite 0.05
         return None
-    return (_t(level, p) + float(scipy_stats.t.ppf(POWER, p - 1))) * error
+    return (_t(1 - alpha, p) + float(scipy_stats.t.ppf(POWER, p - 1))) * error
 
 
 def holm(p: npt.ArrayLike) -> Array:

@@ -308,3 +308,18 @@ def test_holm_by_hand():
     assert holm([0.04, 0.01, 0.03]).tolist() == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
     assert holm([]).tolist() == []
+
+
+def test_many_tests_need_larger_effects():
+    # As above at level 0.05 / 10: (t(0.9975, 39) + t(0.8, 39)) / sqrt(40) = (2.9756 + 0.8509) / 6.3246 = 0.6050.
+    d = np.tile([-1.0, 1.0], 20) * np.sqrt(39 / 40)
+    assert paired_test(d, np.zeros(40), rng(), tests=10).min_detectable == pytest.approx(0.6050, abs=1e-4)
+    assert paired_test(d, np.zeros(40), rng(), tests=10).ci == paired_test(d, np.zeros(40), rng()).ci
+    # 8 prompts have p >= 2/256 = 0.0078: enough for 6 tests (0.0083), too much for 7 (0.0071).
+    few = paired_test(d[:8], np.zeros(8), rng(), tests=6), paired_set_test(mean, d[:8], -d[:8], rng(), tests=6)
+    assert None not in [found.min_detectable for found in few]
+    assert paired_test(d[:8], np.zeros(8), rng(), tests=7).min_detectable is None
+    assert paired_set_test(mean, d[:8], -d[:8], rng(), tests=7).min_detectable is None
+    # 99 random patterns have p >= 1/100.
+    assert paired_test(d, np.zeros(40), rng(), n=99, tests=5).min_detectable is not None
+    assert paired_test(d, np.zeros(40), rng(), n=99, tests=6).min_detectable is None
