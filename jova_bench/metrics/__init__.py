@@ -69,6 +69,13 @@ def _whisper(size: str) -> list[Entry]:
     return [Entry(unit, "standard", target, {"unit": unit, "size": size}, bench) for unit in ("wer", "cer")]
 
 
+def _benches(name: str, module: str, *benches: str) -> list[Entry]:
+    """One metric of the standard profile: ours, and as benches compute it."""
+    target = f"jova_bench.metrics.{module}:{name}"
+    theirs = [Entry(name, "standard", target, {"protocol": bench}, bench) for bench in benches]
+    return [Entry(name, "standard", target, {"protocol": "clean"}), *theirs]
+
+
 _LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
 CATALOGUE: tuple[Entry, ...] = (
     *_entries("embedded", _LIP_SYNC, "lipsync", judge="a"),
@@ -82,6 +89,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
+    *_benches("motion_score", "motion", "versebench"),
 )
 """Every built-in metric, in the order of tables."""
 
