@@ -24,12 +24,14 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
         suite: has the prompts; None takes those of DIR/prompts.jsonl, if there are any.
 
     Returns:
-        One prompt per clip, empty for a clip that nobody asked for. The digest covers the clips' content.
+        One prompt per clip, empty for a clip that nobody asked for. The digest covers the clips' content; what
+        was asked has one of its own, so that two folders that answer the same prompts can be compared.
     """
     clips = clips_in(folder)
     source = suite or _own_suite(folder)
     known = {prompt.id: prompt for prompt in source.prompts} if source else {}
-    digest = hashlib.sha256((source.digest if source else "no prompts").encode())
+    asked = source.question if source else "no prompts"
+    digest = hashlib.sha256(asked.encode())
     prompts = []
     for clip_id, path in _ids(clips).items():
         nothing = Prompt(id=clip_id, video_caption="", audio_caption="", transcript="")
@@ -38,7 +40,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
             digest.update(clip_id.encode() + hashlib.file_digest(file, "sha256").digest())
     whole = source or Suite("no-prompts", (), folder, "", None, None)
     name = suite.name if suite else safe_id(folder.resolve().name)
-    return replace(whole, name=name, prompts=tuple(prompts), digest=digest.hexdigest())
+    return replace(whole, name=name, prompts=tuple(prompts), digest=digest.hexdigest(), asked_digest=asked)
 
 
 def asked_for(prompt: Prompt) -> Prompt | None:

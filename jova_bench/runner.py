@@ -24,7 +24,7 @@ from jova_bench.metrics.base import FeatureCache
 from jova_bench.models import Generator, create_model, safe_id
 from jova_bench.progress import Progress, Quiet
 from jova_bench.scoring import Metric
-from jova_bench.store import DiskCache, RunStore, read_run
+from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
 from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Profile, Sample, Summary
 from jova_bench.workers import available_cores
@@ -32,8 +32,6 @@ from jova_bench.workers import available_cores
 if TYPE_CHECKING:
     import pandas as pd
 
-FEATURES = "features"
-"""Folder of extracted arrays inside a run."""
 MAX_ON_GPU = 4
 """Processes that each hold a copy of every evaluator."""
 
@@ -119,6 +117,8 @@ def run(
         if workers is None:
             workers = 0 if own else _worker_count(request.device)
         all_metrics, cache = load()
+        # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
+        store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
         grid = fill(store, suite, all_metrics, cache, load, workers, talk)
         names_of_models = list(manifest["models"])
         summary = Summary(

@@ -31,6 +31,8 @@ RecordType = TypeVar("RecordType", Sample, Score)
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json"
+FEATURES = "features"
+"""Folder of extracted arrays inside a run."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,13 @@ class Suite:
     profile: Profile = "standard"
     description: str = ""
     licence: str = ""
+    asked_digest: str | None = None
+    """sha256 (hex) of what is asked alone, where `digest` covers more: the clips of a scored folder."""
+
+    @property
+    def question(self) -> str:
+        """What two runs must share before their models can be compared."""
+        return self.asked_digest or self.digest
 
     def path(self, relative: str) -> Path:
         """The file that a prompt names. Raises BenchError when it would lie outside the suite's folder."""
