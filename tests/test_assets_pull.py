@@ -1,0 +1,358 @@
+"""Downloads from a server on this machine that misbehaves in every way that servers do."""
+
+import contextlib
+import fcntl
+import hashlib
+import re
+import shutil
+import threading
+from collections import namedtuple
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from jova_bench import assets, cli
+from jova_bench.assets import Asset, pull
+from jova_bench.types import BenchError
+
+CONTENT = np.random.default_rng(0).bytes(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one file."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.etag, self.ranges, self.kind, self.status = CONTENT, '"v1"', True, "application/zip", 200
+        self.cuts = []
+        """Bytes after which the next connections break."""
+        self.asked = []
+        """The Range of each request."""
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/toy.pt"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        it = self.server
+        asked = self.headers.get("Range")
+        it.asked.append(asked)
+        if it.status != 200:
+            self.send_error(it.status)
+            return
+        start = 0
+        if asked and it.ranges and self.headers.get("If-Range") in (None, it.etag):
+            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+        if start >= len(it.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(it.content)}")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(it.content) - 1}/{len(it.content)}")
+        if it.etag:
+            self.send_header("ETag", it.etag)
+        self.send_header("Content-Type", it.kind)
+        self.send_header("Content-Length", str(len(it.content) - start))
+        self.end_headers()
+        end = start + it.cuts.pop(0) if it.cuts else len(it.content)
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(it.content[start:end])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def toy(server, tmp_path, monkeypatch):
+    """Makes the only asset there is."""
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
+    monkeypatch.delenv(pull.OFFLINE_VARIABLE, raising=False)
+
+    def make(**fields):
+        default = {"name": "toy", "file": "nets/toy.pt", "url": server.url, "sha256": SHA256, "licence": "MIT"}
+        asset = Asset(**default | {"metrics": ("lse_c",)} | fields)
+        monkeypatch.setattr(assets, "table", lambda: {"toy": asset})
+        return asset
+
+    return make
+
+
+def get(asset, no_network=False):
+    return pull.pull(asset, lambda name, done, total: nullcontext(lambda count: None), no_network)
+
+
+def left(asset):
+    """Files beside the target, but for notes of digests."""
+    target = assets.path(asset.name)
+    return sorted(file.name for file in target.parent.iterdir() if not file.name.endswith(".sha256.json"))
+
+
+def test_a_file_is_in_place_verified_and_alone(server, toy):
+    asset = toy(size=len(CONTENT))
+    target = get(asset)
+    assert target == assets.path("toy") == assets.find("toy")
+    assert target.read_bytes() == CONTENT
+    assert left(asset) == ["toy.pt"]
+    assert get(asset) == target  # Again: nothing is asked of the server.
+    assert server.asked == [None]
+
+
+def test_progress_is_told_of_every_byte_and_of_those_that_were_there(server, toy):
+    asset, told = toy(), []
+
+    def meter(name, done, total):
+        told.append([name, done, total, 0])
+        return nullcontext(lambda count: told[-1].__setitem__(3, told[-1][3] + count))
+
+    server.cuts = [100_000]
+    pull.pull(asset, meter, False)
+    assert told == [["toy", 0, 300_000, 100_000], ["toy", 100_000, 300_000, 200_000]]
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(server, toy):
+    asset = toy()
+    server.cuts = [100_000, 50_000]
+    assert get(asset).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_what_came_is_kept_for_the_next_command(server, toy):
+    asset = toy()
+    server.cuts = [100_000, 0, 0, 0, 0, 0]
+    with pytest.raises(BenchError, match=r"toy: .* 100000 bytes are kept, the same command goes on"):
+        get(asset)
+    assert left(asset) == [".toy.pt.part.json", "toy.pt.part"]
+    assert len(server.asked) == pull.ATTEMPTS
+    server.cuts, server.asked = [], []
+    assert get(asset).read_bytes() == CONTENT
+    assert server.asked == ["bytes=100000-"]
+
+
+def test_a_server_without_ranges_starts_again(server, toy):
+    server.ranges, server.cuts = False, [100_000]
+    assert get(toy()).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-"]
+
+
+@pytest.mark.parametrize("etag", ['"v2"', 'W/"v2"', ""])
+def test_halves_of_two_versions_are_never_put_together(server, toy, etag):
+    """Without a published digest nobody would notice."""
+    asset = toy(sha256=None)
+    server.content, server.cuts = bytes(300_000), [100_000, *[0] * (pull.ATTEMPTS - 1)]
+    with pytest.raises(BenchError):
+        get(asset)
+    server.content, server.etag, server.cuts = CONTENT, etag, []
+    assert get(asset).read_bytes() == CONTENT
+    assert assets.expected("toy") == SHA256
+
+
+def test_without_digest_and_validator_a_download_starts_again(server, toy):
+    server.etag, server.cuts = "", [100_000]
+    assert get(toy(sha256=None)).read_bytes() == CONTENT
+    assert server.asked == [None, None]
+
+
+def test_a_whole_partial_file_needs_no_more_bytes(server, toy):
+    """The process ended between the last byte and the renaming."""
+    asset = toy()
+    server.cuts = [100_000, *[0] * (pull.ATTEMPTS - 1)]
+    with pytest.raises(BenchError):
+        get(asset)
+    part = assets.path("toy").with_name("toy.pt.part")
+    part.write_bytes(CONTENT)
+    assert get(asset).read_bytes() == CONTENT
+    part.write_bytes(CONTENT + b"more than there is")
+    assets.path("toy").unlink()
+    server.cuts = []
+    assert get(asset).read_bytes() == CONTENT
+
+
+def test_a_wrong_digest_is_refused_and_what_was_there_stays(server, toy):
+    asset = toy(sha256="0" * 64)
+    target = assets.path("toy")
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"mine")
+    with pytest.raises(BenchError, match=f"toy: expected sha256 {'0' * 64}, got {SHA256} from {server.url}"):
+        get(asset)
+    assert left(asset) == [".toy.pt.part.json", "toy.pt"]
+    assert target.read_bytes() == b"mine"
+
+
+def test_a_damaged_file_is_replaced(toy):
+    asset = toy()
+    target = assets.path("toy")
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"damaged")
+    assert pull.state(asset) == "damaged"
+    assert get(asset).read_bytes() == CONTENT
+    assert pull.state(asset) == "ok"
+
+
+def test_a_digest_that_nobody_published_is_recorded_and_a_later_change_refused(server, toy):
+    asset = toy(sha256=None)
+    get(asset)
+    assert assets.expected("toy") == SHA256
+    assets.path("toy").unlink()
+    server.content = CONTENT[::-1]
+    with pytest.raises(BenchError, match=rf"expected sha256 {SHA256} \(recorded when first seen, in .*recorded.json\)"):
+        get(asset)
+
+
+def test_a_file_put_there_by_hand_is_seen_for_the_first_time(server, toy):
+    asset = toy(sha256=None)
+    assets.path("toy").parent.mkdir(parents=True)
+    assets.path("toy").write_bytes(b"by hand")
+    get(asset)
+    assert assets.expected("toy") == hashlib.sha256(b"by hand").hexdigest()
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "message"),
+    [
+        ({"size": 5}, {}, "expected 5 bytes, http://.* has 300000"),
+        ({}, {"kind": "text/html"}, "expected a file, got a web page from http"),
+        ({}, {"status": 404}, "HTTP 404 Not Found from http"),
+        ({}, {"status": 403}, "HTTP 403 Forbidden from http.*; get it by hand and put it at .*/nets/toy.pt"),
+        ({"url": "http://127.0.0.1:1/toy.pt"}, {}, "cannot reach http://127.0.0.1:1/toy.pt: "),
+        ({"url": "file:///none/toy.pt"}, {}, "cannot reach file:///none/toy.pt: "),
+        ({"url": ""}, {}, "a table of your own names .*/nets/toy.pt, which is not there"),
+    ],
+)
+def test_what_cannot_be_had_gets_one_clear_line(server, toy, fields, changes, message):
+    for name, value in changes.items():
+        setattr(server, name, value)
+    asset = toy(**fields)
+    with pytest.raises(BenchError, match=f"^toy: {message}") as error:
+        get(asset)
+    assert "\n" not in str(error.value)
+    assert not assets.path("toy").exists()
+
+
+def test_a_full_disk_is_told_before_the_download(server, toy, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(pull.SPARE + 1000))
+    with pytest.raises(BenchError, match=r"GB free in .*; JOVA_BENCH_ASSETS names another folder"):
+        get(toy())
+
+
+def test_a_folder_that_cannot_be_written_is_named(toy, tmp_path):
+    (tmp_path / "assets").write_text("a file")
+    with pytest.raises(BenchError, match=r"toy: cannot write .*/assets/nets: "):
+        get(toy())
+
+
+def test_offline_touches_no_network_but_copies_files(server, toy, tmp_path):
+    with pytest.raises(BenchError, match=f"toy: offline; put the file of {server.url} at .*/nets/toy.pt"):
+        get(toy(), no_network=True)
+    assert server.asked == []
+    (tmp_path / "toy").write_bytes(CONTENT)
+    assert get(toy(url=f"file://{tmp_path / 'toy'}"), no_network=True).read_bytes() == CONTENT
+
+
+def test_two_commands_do_not_write_one_file(toy):
+    asset = toy()
+    folder = assets.path("toy").parent
+    folder.mkdir(parents=True)
+    with (folder / ".toy.pt.part.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BenchError, match=r"another process is downloading .*; wait for it"):
+            get(asset)
+
+
+# The command
+
+
+def call(capsys, *argv):
+    try:
+        code = cli.main(["assets", *argv])
+    except SystemExit as leaving:
+        code = leaving.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
+    toy()
+    place = str(assets.path("toy"))
+    assert call(capsys, "verify", "toy") == (
+        2, f"{'toy':<32} missing  {place}\n", "jova-bench: toy is missing; jova-bench assets pull toy\n"
+    )  # fmt: skip
+    assert call(capsys, "verify")[0] == 0  # Only what is here is asked for.
+    for word in ("toy", "lse_c", "all"):
+        code, out, err = call(capsys, "pull", word)
+        assert (code, out) == (0, f"{'toy':<32} {place}\n")
+        assert err == ("toy: 0.3 MB\n" if word == "toy" else "")
+    assert call(capsys, "verify") == (0, f"{'toy':<32} ok       {place}\n", "")
+    assets.path("toy").write_bytes(b"damaged")
+    code, out, err = call(capsys, "verify")
+    assert (code, out.split()[1], err.count("\n")) == (2, "damaged", 1)
+    assert call(capsys, "path", "toy") == (0, f"{place}\n", "")
+    assert call(capsys, "path") == (0, f"{assets.folder()}\n", "")
+
+
+def test_terms_must_be_accepted(capsys, server, toy):
+    toy(terms="non-commercial", licence="CC-BY-NC-4.0")
+    sentence = (
+        "jova-bench: skipped toy, whose licence is CC-BY-NC-4.0; "
+        "to accept that: jova-bench assets pull toy --accept non-commercial\n"
+    )
+    assert call(capsys, "pull", "toy") == (2, "", sentence)
+    assert call(capsys, "pull", "all", "--accept", "agpl") == (0, "", sentence)
+    assert server.asked == []
+    assert call(capsys, "pull", "toy", "--accept", "non-commercial")[0] == 0
+
+
+def test_a_failure_gives_2_with_one_line_and_the_others_are_pulled(capsys, server, toy, monkeypatch):
+    good, bad = toy(), toy(name="bad", file="bad.pt", url="http://127.0.0.1:1/bad.pt")
+    monkeypatch.setattr(assets, "table", lambda: {"bad": bad, "toy": good})
+    code, out, err = call(capsys, "pull", "all")
+    assert (code, out.split()[0]) == (2, "toy")
+    assert err.splitlines()[0].startswith("jova-bench: bad: cannot reach http://127.0.0.1:1/bad.pt")
+
+
+@pytest.mark.parametrize("words", [("pull", "toy", "--offline"), ("pull", "toy")])
+def test_the_offline_switch(capsys, monkeypatch, server, toy, words):
+    toy()
+    if "--offline" not in words:
+        monkeypatch.setenv(pull.OFFLINE_VARIABLE, "1")
+    code, out, err = call(capsys, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "offline" in err
+    assert server.asked == []
+
+
+def test_names_that_nothing_has(capsys, toy):
+    toy()
+    assert call(capsys, "pull", "toi") == (
+        2, "", "jova-bench: expected an asset, a metric that needs one, or all, got 'toi'; did you mean 'toy'?\n"
+    )  # fmt: skip
+    assert call(capsys, "pull")[0] == 2
+    assert call(capsys, "path", "nope")[0] == 2
+
+
+def test_a_protocol_needs_its_own_files_and_those_of_the_metric():
+    def asset(name, *metrics):
+        return Asset(name=name, file=name, metrics=metrics)
+
+    every, ours, theirs = asset("every", "lse_c"), asset("ours", "lse_c@clean"), asset("theirs", "lse_c@mova", "wer")
+    assert [one.serves("lse_c", None) for one in (every, ours, theirs)] == [True, True, False]
+    assert [one.serves("lse_c", "mova") for one in (every, ours, theirs)] == [True, False, True]
+    assert not every.serves("lse_d", None)
