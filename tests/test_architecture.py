@@ -13,7 +13,7 @@ MAX_LINES = 400
 
 LAYERS = (
     {"types", "stats"},
-    {"registry", "decode", "provenance", "config", "progress", "workers"},
+    {"registry", "decode", "provenance", "config", "progress", "workers", "text", "labels"},
     {"assets", "media", "suites", "store"},
     {"models"},
     {"metrics", "folder", "report"},

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from jova_bench.report import cell, leaderboard, write_report
+from jova_bench.report import leaderboard, write_report
+from jova_bench.report.cells import cell
 from jova_bench.store import RunStore
 from jova_bench.types import BenchError, Cost, Estimate, Summary
 

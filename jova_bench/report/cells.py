@@ -1,0 +1,87 @@
+"""Columns of a leaderboard, and the text of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jova_bench.labels import labelled
+from jova_bench.text import decimals, number, with_interval
+from jova_bench.types import Cost, Direction, Estimate, Summary
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric identity across all models."""
+
+    label: str
+    """Unique in the leaderboard; says `(embedded)` for the evaluators of the embedded profile."""
+    family: str
+    identity: str
+    direction: Direction
+    cells: Mapping[str, Estimate]
+    """By model; a model that was never asked is missing."""
+
+
+def columns(summary: Summary) -> tuple[Column, ...]:
+    """One per identity, in the order of `labels.FAMILIES`, then in the order of the summary."""
+    by_identity: dict[str, dict[str, Estimate]] = {}
+    for estimate in summary.estimates:
+        cells = by_identity.setdefault(estimate.identity, {})
+        if estimate.slice is None:
+            cells[estimate.model] = estimate
+    directions = {e.identity: e.direction for e in reversed(summary.estimates)}
+    return tuple(
+        Column(one.text, one.family, one.identity, directions[one.identity], by_identity[one.identity])
+        for one in labelled((e.metric, e.identity) for e in summary.estimates)
+    )
+
+
+def cell(estimate: Estimate | None, notes: dict[str, int]) -> str:
+    """`mean [lo, hi]`, with `n ok/all` when some clips have no value, or the word for why there is none.
+
+    Args:
+        estimate: of one model; None when it was not measured.
+        notes: footnotes so far, text to number; reasons are added to it.
+    """
+    if estimate is None:
+        return "not measured"
+    mark = _note(estimate, notes)
+    if estimate.value is None:
+        return f"{no_value(estimate)}{mark}"
+    total = estimate.n_ok + estimate.n_undefined + estimate.n_failed
+    text = with_interval(estimate.value, estimate.ci)
+    return text if estimate.n_ok == total else f"{text} n {estimate.n_ok}/{total}{mark}"
+
+
+def no_value(estimate: Estimate) -> str:
+    """`undefined`, `failed`, or both."""
+    words = [word for word, n in (("undefined", estimate.n_undefined), ("failed", estimate.n_failed)) if n]
+    return " and ".join(words) or "undefined"
+
+
+def _note(estimate: Estimate, notes: dict[str, int]) -> str:
+    if not estimate.reasons:
+        return ""
+    text = "; ".join(
+        f"{reason} ({count} clip{'s' * (count > 1)})" for reason, count in sorted(estimate.reasons.items())
+    )
+    return f"[^{notes.setdefault(text, len(notes) + 1)}]"
+
+
+def extrapolated(estimate: Estimate | None) -> str:
+    """The distance that infinitely many clips would have, and how well the line through 1/n fits."""
+    if estimate is None or estimate.value is None or "n_to_infinity" not in estimate.extra:
+        return ""
+    text = number(estimate.extra["n_to_infinity"], decimals(estimate.value, estimate.ci))
+    fit = estimate.extra.get("n_to_infinity_r2")
+    return text if fit is None else f"{text} (R² {fit:.2f})"
+
+
+def cost_cells(cost: Cost | None) -> list[str]:
+    """Seconds per clip, real-time factor, peak memory in MB, function evaluations."""
+    if cost is None:
+        return [""] * 4
+    memory = None if cost.peak_memory_bytes is None else cost.peak_memory_bytes / 1e6
+    values = ((cost.seconds_per_clip, 2), (cost.real_time_factor, 2), (memory, 0), (cost.function_evals, 0))
+    return ["" if value is None else number(value, places) for value, places in values]

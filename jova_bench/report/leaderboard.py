@@ -1,0 +1,183 @@
+"""The leaderboard of a run: Markdown, CSV, JSON and pandas views of its summary, computing nothing anew.
+
+One row per model, controls at the bottom; one column per metric identity, so numbers of two evaluators
+never share a column. A cell is a mean with its 95 % interval, or the word `undefined` or `failed` with the
+reason in a footnote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jova_bench.labels import ARROWS, FAMILIES, OTHER
+from jova_bench.models import CONTROLS
+from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
+from jova_bench.store import read_run
+from jova_bench.text import escaped, plain, table
+from jova_bench.types import BenchError, Cost, Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ORIGIN = ("device_name", "git_commit", "git_dirty")
+"""What every entry of a manifest's provenance says that a reader of the table should see."""
+SUFFIXES = ("md", "csv", "json")
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Everything that the views show."""
+
+    summary: Summary
+    manifest: Mapping[str, Any]
+    models: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """One row per model; per column the value, `lo`, `hi` and `n` (ok clips); then the cost."""
+        import pandas as pd
+
+        rows = [self._row(model) for model in self.models]
+        frame = pd.DataFrame(rows, index=pd.Index(self.models, name="model"))
+        return frame.astype({f"{column.label} n": "Int64" for column in self.columns})
+
+    def csv(self) -> str:
+        """`frame` as text."""
+        return str(self.frame().to_csv(lineterminator="\n"))
+
+    def records(self) -> list[dict[str, Any]]:
+        """One object per (model, metric identity, slice): the estimate with the column's label."""
+        labels = {column.identity: column.label for column in self.columns}
+        return [
+            {"label": labels[e.identity], "control": e.model in CONTROLS} | e.model_dump(mode="json")
+            for e in self.summary.estimates
+        ]
+
+    def json(self) -> str:
+        """The records with the cost and where they come from."""
+        cost = [c.model_dump(mode="json") for c in self.summary.cost]
+        value = {"about": self.about(), "records": self.records(), "cost": cost}
+        return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def about(self) -> dict[str, Any]:
+        """What was asked and what measured it, as the manifest says."""
+        prompts = max((e.n_prompts for e in self.summary.estimates), default=0)
+        made_by = self.manifest.get("provenance", [])
+        origin = {key: self.manifest[key] for key in ("suite_digest", "seeds", "device") if key in self.manifest}
+        for key in ORIGIN:
+            # A run that was continued with other code says so.
+            values = list(dict.fromkeys(entry[key] for entry in made_by if entry.get(key) is not None))
+            if values:
+                origin[key] = values
+        return {"suite": self.summary.suite, "profile": self.summary.profile, "prompts": prompts, **origin}
+
+    def markdown(self) -> str:
+        """Tables by family, each with the same rows, then reasons and metric identities."""
+        notes: dict[str, int] = {}
+        parts = ["# Leaderboard", ", ".join(f"{key} {plain(value)}" for key, value in self.about().items()) + "."]
+        parts.append(
+            "Means over prompts with 95 % intervals over prompts (sampling seeds averaged first); they speak of "
+            "these checkpoints, not of other trainings. ↑ more is better, ↓ less is better, → real: should match "
+            "the real clips."
+        )
+        for family in (*FAMILIES, OTHER):
+            shown = [column for column in self.columns if column.family == family]
+            if shown:
+                parts += [f"## {family}", self._family(shown, notes)]
+        parts += ["## Cost", self._costs()]
+        if "fairness" in self.manifest:
+            parts += ["## What each model makes", self._formats(self.manifest["fairness"])]
+        if notes:
+            parts.append("\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()))
+        parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]
+        return "\n\n".join(parts) + "\n"
+
+    def _family(self, shown: Sequence[Column], notes: dict[str, int]) -> str:
+        header, body = ["Model"], [[escaped(model)] for model in self.models]
+        for column in shown:
+            header.append(f"{column.label} {ARROWS[column.direction]}")
+            for row, model in zip(body, self.models, strict=True):
+                row.append(cell(column.cells.get(model), notes))
+            if any("n_to_infinity" in e.extra for e in column.cells.values()):
+                header.append(f"{column.label} at n → ∞")
+                for row, model in zip(body, self.models, strict=True):
+                    row.append(extrapolated(column.cells.get(model)))
+        return table(header, body)
+
+    def _costs(self) -> str:
+        header = ["Model", "Seconds per clip", "RTF", "Peak memory (MB)", "Function evals"]
+        costs = {cost.model: cost for cost in self.summary.cost}
+        return table(header, [[escaped(model), *cost_cells(costs.get(model))] for model in self.models])
+
+    def _formats(self, fairness: Mapping[str, Any]) -> str:
+        """Models make what they natively make: formats and devices are stated, not levelled."""
+        body = []
+        for model in self.models:
+            formats = fairness["native_formats"].get(model, ())
+            body.append([escaped(model), escaped("; ".join(formats)), str(fairness["devices"].get(model, ""))])
+        return table(["Model", "Native format", "Device"], body)
+
+    def _row(self, model: str) -> dict[str, float | int | None]:
+        row: dict[str, float | int | None] = {}
+        for column in self.columns:
+            estimate = column.cells.get(model)
+            lo, hi = estimate.ci if estimate and estimate.ci else (None, None)
+            row[column.label] = estimate.value if estimate else None
+            row |= {f"{column.label} lo": lo, f"{column.label} hi": hi}
+            row[f"{column.label} n"] = estimate.n_ok if estimate else None
+        cost = next((cost for cost in self.summary.cost if cost.model == model), None)
+        fields = [field for field in Cost.model_fields if field != "model"]
+        return row | {field: getattr(cost, field) if cost else None for field in fields}
+
+
+def leaderboard(summary: Summary, manifest: Mapping[str, Any]) -> Leaderboard:
+    """Arranges a run's summary: models in the order given, controls last; metrics by family.
+
+    Args:
+        summary: the estimates and costs.
+        manifest: where they come from, as `manifest.extended` writes it; may be empty.
+    """
+    asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
+    models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]
+    return Leaderboard(summary, manifest, tuple(models), columns(summary))
+
+
+def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = SUFFIXES) -> list[Path]:
+    """Writes `leaderboard.md`, `.csv` and `.json` into a run folder and returns their paths.
+
+    Raises:
+        BenchError: the folder holds no finished run, or cannot be written.
+    """
+    unknown = [name for name in formats if name not in SUFFIXES]
+    if unknown:
+        raise BenchError(f"expected formats among {', '.join(SUFFIXES)}, got {', '.join(unknown)}")
+    run = read_run(run_folder)
+    if run.summary is None:
+        raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
+    board = leaderboard(run.summary, run.manifest)
+    texts = {"md": board.markdown, "csv": board.csv, "json": board.json}
+    return [_write(Path(run_folder) / f"leaderboard.{suffix}", texts[suffix]()) for suffix in formats]
+
+
+def _write(path: Path, text: str) -> Path:
+    """The file appears whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
+    return path
+
+
+def _identity_line(column: Column) -> str:
+    sets = next((e.extra for e in column.cells.values() if "d" in e.extra), {})
+    size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
+    return f"- {escaped(column.label)}: `{column.identity}`{size}"

@@ -1,0 +1,52 @@
+"""Text of tables: numbers with the digits that they deserve, and Markdown that shows text as it is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+
+def decimals(value: float, ci: tuple[float, float] | None) -> int:
+    """Two digits of the interval's width; three of the value where there is no width. At most 4 decimals."""
+    width = ci[1] - ci[0] if ci else 0.0
+    scale, digits = (width, 2) if width > 0 else (abs(value), 3)
+    return 2 if scale == 0 else min(4, max(0, digits - 1 - math.floor(math.log10(scale))))
+
+
+def number(value: float, places: int) -> str:
+    """With so many decimals, and no minus sign before a zero."""
+    text = f"{value:.{places}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def signed(value: float, places: int) -> str:
+    """A difference: its sign is shown, unless it is a zero."""
+    text = number(value, places)
+    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def with_interval(value: float, ci: tuple[float, float] | None) -> str:
+    """`value [lo, hi]`."""
+    places = decimals(value, ci)
+    text = number(value, places)
+    return text if ci is None else f"{text} [{number(ci[0], places)}, {number(ci[1], places)}]"
+
+
+def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose source lines up too, for terminals."""
+    widths = [max(3, *(len(row[i]) for row in (header, *body))) for i in range(len(header))]
+    rows = [header, ["-" * width for width in widths], *body]
+    lines = [" | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return re.sub(r"([|<*`])", r"\\\1", " ".join(text.split()))
+
+
+def plain(value: Any) -> str:
+    """A value or a list of them, escaped."""
+    return escaped(" ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value))
