@@ -64,28 +64,38 @@ def set_estimate(column: Column, metric: SetMetric) -> Estimate:
     seeds = sorted({seed for (_, seed), part in column.parts.items() if not isinstance(part, Outcome)})
     if not ids:
         return _estimate(column, None, None)
-    grid = _grid([[column.parts.get((i, seed)) for seed in seeds] for i in ids])  # (P, S, d) or (P, S, p, d)
-
-    def sets(rows: FloatArray) -> list[FloatArray]:
-        there = np.asarray(np.isfinite(rows).reshape(len(rows), len(seeds), -1).any(axis=2), dtype=bool)  # (P, S)
-        return [rows[there[:, s], s] for s in range(len(seeds))]
-
+    grid = feature_grid([[column.parts.get((i, seed)) for seed in seeds] for i in ids])
     try:
-        value = mean(metric.distance(one) for one in sets(grid))
-        details = [metric.details(one) for one in sets(grid)]
+        value = mean_distance(metric, grid)
+        details = [metric.details(one) for one in _sets(grid)]
     except Exception as error:
         return _estimate(column, None, None, lost=error)
     extra = {key: mean(detail[key] for detail in details) for key in details[0]}
     try:
-        interval = jackknife_interval(lambda rows: mean(metric.distance(one) for one in sets(rows)), grid)
+        interval = jackknife_interval(lambda rows: mean_distance(metric, rows), grid)
     except Undefined:
         # One prompt fewer is too few: the distance stands without an interval.
         interval = None
-    return _estimate(column, float(value), interval, extra)
+    return _estimate(column, value, interval, extra)
 
 
-def _grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:
-    """The features of each (prompt, seed), NaN where there are none or fewer vectors than elsewhere."""
+def mean_distance(metric: SetMetric, grid: FloatArray) -> float:
+    """Mean over seeds of the distance of that seed's set, from a `feature_grid`."""
+    return float(mean(metric.distance(one) for one in _sets(grid)))
+
+
+def _sets(grid: FloatArray) -> list[FloatArray]:
+    """The clips of each seed."""
+    there = np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)  # (P, S)
+    return [grid[there[:, s], s] for s in range(grid.shape[1])]
+
+
+def feature_grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:
+    """(P, S, d) or (P, S, p, d) features, NaN where there are none or fewer vectors than elsewhere.
+
+    Args:
+        parts: of each prompt, of each seed.
+    """
     found = [part for row in parts for part in row if part is not None and not isinstance(part, Outcome)]
     shape = tuple(max(sizes) for sizes in zip(*(part.shape for part in found), strict=True))
     grid = np.full((len(parts), len(parts[0]), *shape), np.nan)
