@@ -1,5 +1,6 @@
 """The command line: one clear line for every mistake, results on stdout, talk on stderr."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench import cli, media
+from jova_bench import assets, cli, media
 
 PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello", "reference": "a.mp4"}
 
@@ -179,3 +180,57 @@ def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch
     assert code == 0
     assert "pip install pesq" in out
     assert "pip install torch" not in out
+
+
+def own_table(folder, metric, digest_of):
+    """A table of small files in place of all weights of a metric; `digest_of` may lie."""
+    lines = []
+    for asset in assets.table().values():
+        if asset.serves(metric, None):
+            file = folder / f"{asset.name}.bin"
+            file.write_bytes(asset.name.encode())
+            lines.append(f'[{asset.name}]\nfile = "{file.name}"\nsha256 = "{digest_of(file.read_bytes())}"\n')
+    (folder / "own.toml").write_text("\n".join(lines))
+    return folder / "own.toml"
+
+
+def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    table = own_table(tmp_path, "wer", lambda content: hashlib.sha256(content).hexdigest())
+    digests = [hashlib.sha256(name.encode()).hexdigest()[:12] for name in assets.table()]
+    code, out, _ = call(
+        capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
+        "--assets", table,
+    )  # fmt: skip
+    (right,) = json.loads(out)["estimates"]
+    assert code == 0
+    assert any(digest in right["identity"] for digest in digests)
+    # What is in the files is no network, and a scoring process finds that out.
+    assert (right["n_ok"], right["n_failed"]) == (0, 2)
+    assert not any("missing" in reason or "died" in reason for reason in right["reasons"])
+    # Afterwards the published weights are in their place again.
+    listed = json.loads(call(capsys, "ls", "metrics", "--json")[1])
+    assert right["identity"] not in {metric["identity"] for metric in listed}
+
+
+def test_weights_that_are_not_what_the_table_says_are_damaged(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    table = own_table(tmp_path, "wer", lambda content: "0" * 64)
+    code, out, _ = call(
+        capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
+        "--assets", table,
+    )  # fmt: skip
+    (found,) = json.loads(out)["estimates"]
+    assert (code, found["value"], found["n_failed"]) == (0, None, 2)
+    ((reason, count),) = found["reasons"].items()
+    assert count == 2
+    assert reason.startswith(f"weights damaged: expected sha256 {'0' * 64}, got ")
+    assert reason.endswith("mend your table of assets")
+
+
+@pytest.mark.parametrize("words", [["score", "{clips}"], ["run", "--model", "real"], ["ls", "metrics"], ["doctor"]])
+def test_a_table_that_is_broken_is_told_before_any_work(capsys, tmp_path, clips, words):
+    words = [word.format(clips=clips) for word in words]
+    code, out, err = call(capsys, *words, "--assets", tmp_path / "none.toml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "none.toml" in err

@@ -55,13 +55,14 @@ def _line(what: str, item: dict[str, Any]) -> str:
 def _doctor(args: argparse.Namespace) -> int:
     from jova_bench import catalogue
 
-    for key, value in catalogue.machine().items():
-        print(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}")
-    for item in catalogue.packages():
-        state = item["version"] or f"missing, for {item['for']}: {item['install']}"
-        print(f"{item['name']:<24} {state}")
-    for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics())):
-        for item in found:
-            if not item["available"]:
-                print(f"{kind} {item['name']}: {item['why_not']}")
+    with assets.using(args.assets):
+        for key, value in catalogue.machine().items():
+            print(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}")
+        for item in catalogue.packages():
+            state = item["version"] or f"missing, for {item['for']}: {item['install']}"
+            print(f"{item['name']:<24} {state}")
+        for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics())):
+            for item in found:
+                if not item["available"]:
+                    print(f"{kind} {item['name']}: {item['why_not']}")
     return EXIT_OK
