@@ -109,6 +109,7 @@ def test_bfloat16_stays_within_two_per_cent(net, embedded):
     error = np.linalg.norm(found - embedded[0][:4], axis=1) / np.linalg.norm(embedded[0][:4], axis=1)
     assert error.max() < 0.02
     assert error.max() > 1e-5  # It was not float32 after all.
+    assert {weight.dtype for weight in net.parameters()} == {torch.float32}  # The network itself stays as it was.
 
 
 @pytest.mark.parametrize("broken", ["netcnnlip.4.weight", "netfcaud.1.running_var", "netfclip.3.weight"])

@@ -9,6 +9,7 @@ Letters: T frames, N windows, D embedding size (1024), F MFCC frames.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def _folded(layers: nn.Sequential) -> list[nn.Module]:
             assert isinstance(after, nn.BatchNorm2d | nn.BatchNorm3d)
             flat.append(_conv_of(fuse_conv_bn_eval(layer, after)))
         elif isinstance(layer, nn.Linear):
-            flat.append(fuse_linear_bn_eval(layer, after) if isinstance(after, nn.BatchNorm1d) else layer)
+            flat.append(fuse_linear_bn_eval(layer, after) if isinstance(after, nn.BatchNorm1d) else deepcopy(layer))
         elif isinstance(layer, nn.MaxPool2d | nn.MaxPool3d):
             kernel, stride, padding = (_plane(size) for size in (layer.kernel_size, layer.stride, layer.padding))
             flat.append(nn.MaxPool2d(kernel, stride, padding))
