@@ -19,16 +19,35 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "sync_within_1": "Sync within 1",
         "mouth_audio_corr": "Mouth-audio corr",
     },
-    "Distance from real clips": {"fvd": "FVD", "kvd": "KVD", "fad": "FAD", "kad": "KAD"},
+    "Picture and sound together": {
+        "desync": "DeSync (s)",
+        "imagebind_score": "ImageBind",
+        "av_align": "AV-Align",
+        "javis_score": "JavisScore",
+    },
+    "Distance from real clips": {
+        "fvd": "FVD",
+        "kvd": "KVD",
+        "fad": "FAD",
+        "kad": "KAD",
+        "fd_passt": "FD (PaSST)",
+        "fd_panns": "FD (PANNs)",
+        "kl_passt": "KL (PaSST)",
+        "kl_panns": "KL (PANNs)",
+    },
     "Speech and sound": {
         "wer": "WER",
         "cer": "CER",
         "pesq": "PESQ",
         "stoi": "STOI",
+        "mcd_dtw": "MCD (DTW)",
         "dnsmos": "DNSMOS",
         "loudness": "Loudness (LUFS)",
     },
+    "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ"},
+    "Picture": {"motion_score": "MS", "aesthetic_score": "AS", "identity_score": "ID"},
     "Prompt following": {
+        "clap_score": "CS",
         "prompt_hair": "Prompt hair",
         "prompt_background": "Prompt background",
         "prompt_voice": "Prompt voice",
@@ -45,7 +64,8 @@ class Label:
 
     identity: str
     text: str
-    """Unique among the identities that it was made with; says `(embedded)` for the embedded evaluators."""
+    """Unique among the identities that it was made with; says `(embedded)` for the embedded evaluators, and
+    `(compat BENCH)` for what a published bench computes."""
     family: str
 
 
@@ -65,18 +85,48 @@ def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
     found = []
     for metric in order:
         family, name = known.get(metric, (OTHER, metric))
-        identities = list(by_metric[metric])
-        for identity, mark in zip(identities, _marks(identities), strict=True):
-            embedded = " (embedded)" if "/embedded:" in identity else ""
-            found.append(Label(identity, f"{name}{mark}{embedded}", family))
+        by_kind: dict[str, list[str]] = {}
+        for identity in by_metric[metric]:
+            by_kind.setdefault(_kind(identity), []).append(identity)
+        found += [
+            Label(identity, f"{name}{mark}{kind}", family)
+            for kind, identities in by_kind.items()
+            for identity, mark in zip(identities, _marks(identities), strict=True)
+        ]
     return tuple(found)
 
 
+def protocol(identity: str) -> str:
+    """`clean`, or the bench and commit that an identity follows bug for bug."""
+    return _parts(identity)[1] or "clean"
+
+
+# name@version/profile:backend[weights]{params}, and profile/compat:bench@commit where a bench is followed.
+_IDENTITY = re.compile(r"[^/]+/([^:/]+)(?:/compat:([^:]+))?:([^\[{]+)")
+
+
+def _parts(identity: str) -> tuple[str, str, str]:
+    """Profile, protocol (empty for clean) and backend."""
+    found = _IDENTITY.match(identity)
+    return (found[1], found[2] or "", found[3]) if found else ("", "", identity)
+
+
+def _kind(identity: str) -> str:
+    """What every label says of a number that must not be taken for another."""
+    profile, followed, _ = _parts(identity)
+    if followed:
+        return f" (compat {followed.partition('@')[0]})"
+    return " (embedded)" if profile == "embedded" else ""
+
+
 def _marks(identities: Sequence[str]) -> list[str]:
-    """What tells the identities of one metric apart: nothing, the end of the backend's name, or a number."""
+    """What tells identities of one kind apart: nothing, the commit, the end of the backend's name, or a number."""
     if len(identities) == 1:
         return [""]
-    backends = [re.split(r"[\[{]", identity.partition(":")[2])[0] for identity in identities]
+    commits = [_parts(identity)[1].partition("@")[2] for identity in identities]
+    if len(set(commits)) == len(commits):
+        return [f" {commit}" for commit in commits]
+    backends = [_parts(identity)[2] for identity in identities]
     # Judges are called syncnet-a, syncnet-b: their letter is enough.
     one_kind = len({backend.rpartition("-")[0] for backend in backends}) == 1
     ends = [backend.rpartition("-")[2] for backend in backends] if one_kind else backends

@@ -85,15 +85,15 @@ def test_models_as_given_then_controls_in_their_order():
 def test_a_column_per_identity_with_judge_domain_and_direction():
     found = rows_of(leaderboard(summary(), {}).markdown(), "Lip-sync")
     assert found["Model"] == ["LSE-C a (embedded) ↑", "LSE-C b (embedded) ↑"]
-    assert found["jova"] == ["6.64 [6.55, 6.73]", "6.10 [6.00, 6.20]"]
-    assert found["still"] == ["0.50 [0.40, 0.61]", "not measured"]
+    assert found["jova"] == ["6.64 [6.55, 6.73] (100)", "6.10 [6.00, 6.20] (100)"]
+    assert found["still"] == ["0.50 [0.40, 0.61] (100)", "not measured"]
 
 
 def test_counts_and_reasons_stand_where_something_is_missing():
     markdown = leaderboard(summary(), {}).markdown()
     found = rows_of(markdown, "Speech and sound")
     assert found["Model"] == ["WER (embedded) ↓", "PESQ ↑", "Loudness (LUFS) → real"]
-    assert found["jova"] == ["0.050 [0.031, 0.069] n 98/100", "undefined[^1]", "-23.0 [-23.5, -22.5]"]
+    assert found["jova"] == ["0.050 [0.031, 0.069] (98/2/0)", "undefined[^1]", "-23.0 [-23.5, -22.5] (100)"]
     assert found["real"][1] == "failed[^2]"
     assert "[^1]: free generation (100 clips)" in markdown
     assert "[^2]: no a\\|b (100 clips)" in markdown
@@ -103,12 +103,12 @@ def test_set_distances_show_their_extrapolation_and_size():
     markdown = leaderboard(summary(), {}).markdown()
     found = rows_of(markdown, "Distance from real clips")
     assert found["Model"] == ["FVD (embedded) ↓", "FVD (embedded) at n → ∞"]
-    assert found["jova"] == ["31 [25, 38]", "12 (R² 0.99)"]
+    assert found["jova"] == ["31 [25, 38] (100)", "12 (R² 0.99)"]
     assert f"- FVD (embedded): `{FVD}`, n = 100, d = 32" in markdown
 
 
 def test_unknown_metrics_are_not_dropped():
-    assert rows_of(leaderboard(summary(), {}).markdown(), "Other")["jova"] == ["0.30 [0.20, 0.40]"]
+    assert rows_of(leaderboard(summary(), {}).markdown(), "Other")["jova"] == ["0.30 [0.20, 0.40] (100)"]
 
 
 def test_cost_stands_beside_quality():
@@ -142,7 +142,7 @@ def test_identities_and_origin_are_shown():
     ],
 )
 def test_digits_follow_the_interval(value, ci, text):
-    assert cell(estimate("m", value=value, ci=ci), {}) == text
+    assert cell(estimate("m", value=value, ci=ci), {}) == f"{text} (100)"
 
 
 def test_statuses_may_be_mixed_and_reasons_are_shared():
@@ -166,6 +166,33 @@ def test_identities_of_other_kinds_are_told_apart():
     assert labels("wer@1/standard:whisper[00]", "wer@1/standard:whisper[11]") == ["WER #1", "WER #2"]
 
 
+def test_what_a_bench_computes_never_shares_a_column_with_ours():
+    ours = "lse_c@1/standard:syncnet-v2[aa]{edges=masked}"
+    theirs = {bench: f"lse_c@1/standard/compat:{bench}:syncnet-v2[aa]" for bench in ("mova@595a976", "latentsync@a2")}
+    rows = (
+        estimate("m", identity=ours, value=6.5),
+        estimate("m", identity=theirs["mova@595a976"], value=5.5, n=(60, 30, 10), reasons={"no face": 30, "oops": 10}),
+        estimate("n", identity=theirs["latentsync@a2"], value=4.5),
+    )
+    board = leaderboard(Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), {})
+    markdown = board.markdown()
+    found = rows_of(markdown, "Lip-sync")
+    assert found["Model"] == ["LSE-C ↑", "LSE-C (compat mova) ↑", "LSE-C (compat latentsync) ↑"]
+    assert found["m"] == ["6.50 [6.55, 6.73] (100)", "5.50 [6.55, 6.73] (60/30/10)[^1]", "not measured"]
+    assert found["n"] == ["not measured", "not measured", "4.50 [6.55, 6.73] (100)"]
+    assert "[^1]: no face (30 clips); oops (10 clips)" in markdown
+    assert f"- LSE-C (compat mova): `{theirs['mova@595a976']}`, as mova@595a976 computes it" in markdown
+    assert f"- LSE-C: `{ours}`\n" in markdown
+
+
+def test_two_commits_of_one_bench_are_two_columns():
+    rows = tuple(
+        estimate("m", identity=f"lse_c@1/standard/compat:mova@{commit}:syncnet-v2[aa]") for commit in ("595a976", "a1")
+    )
+    board = leaderboard(Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), {})
+    assert [column.label for column in board.columns] == ["LSE-C 595a976 (compat mova)", "LSE-C a1 (compat mova)"]
+
+
 def test_csv_has_one_row_per_model_and_full_precision():
     lines = leaderboard(summary(), {}).csv().splitlines()
     header = lines[0].split(",")
@@ -174,6 +201,7 @@ def test_csv_has_one_row_per_model_and_full_precision():
     assert jova["LSE-C a (embedded)"] == "6.6431"
     assert (jova["LSE-C a (embedded) lo"], jova["LSE-C a (embedded) n"]) == ("6.55", "100")
     assert (jova["PESQ"], jova["PESQ n"], jova["real_time_factor"]) == ("", "0", "0.428")
+    assert (jova["PESQ undefined"], jova["PESQ failed"], jova["WER (embedded) undefined"]) == ("100", "0", "2")
 
 
 def test_json_has_every_estimate_slices_included():

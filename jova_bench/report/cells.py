@@ -38,7 +38,7 @@ def columns(summary: Summary) -> tuple[Column, ...]:
 
 
 def cell(estimate: Estimate | None, notes: dict[str, int]) -> str:
-    """`mean [lo, hi]`, with `n ok/all` when some clips have no value, or the word for why there is none.
+    """`mean [lo, hi] (n)`, with `(ok/undefined/failed)` when some clips have no value, or the word for why none has.
 
     Args:
         estimate: of one model; None when it was not measured.
@@ -49,9 +49,9 @@ def cell(estimate: Estimate | None, notes: dict[str, int]) -> str:
     mark = _note(estimate, notes)
     if estimate.value is None:
         return f"{no_value(estimate)}{mark}"
-    total = estimate.n_ok + estimate.n_undefined + estimate.n_failed
-    text = with_interval(estimate.value, estimate.ci)
-    return text if estimate.n_ok == total else f"{text} n {estimate.n_ok}/{total}{mark}"
+    counts = (estimate.n_ok, estimate.n_undefined, estimate.n_failed)
+    coverage = str(estimate.n_ok) if not any(counts[1:]) else "/".join(map(str, counts))
+    return f"{with_interval(estimate.value, estimate.ci)} ({coverage}){mark}"
 
 
 def no_value(estimate: Estimate) -> str:

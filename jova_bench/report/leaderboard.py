@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jova_bench.labels import ARROWS, FAMILIES, OTHER
+from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.models import CONTROLS
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
 from jova_bench.store import read_run
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ORIGIN = ("device_name", "git_commit", "git_dirty")
 """What every entry of a manifest's provenance says that a reader of the table should see."""
 SUFFIXES = ("md", "csv", "json")
+COUNTS = {"n": "n_ok", "undefined": "n_undefined", "failed": "n_failed"}
+"""Columns of the frame, and the fields of an estimate that they show."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,13 @@ class Leaderboard:
     columns: tuple[Column, ...]
 
     def frame(self) -> pd.DataFrame:
-        """One row per model; per column the value, `lo`, `hi` and `n` (ok clips); then the cost."""
+        """One row per model; per column value, `lo`, `hi`, and how many clips are ok (`n`), `undefined`, `failed`."""
         import pandas as pd
 
         rows = [self._row(model) for model in self.models]
         frame = pd.DataFrame(rows, index=pd.Index(self.models, name="model"))
-        return frame.astype({f"{column.label} n": "Int64" for column in self.columns})
+        counts = [f"{column.label} {count}" for column in self.columns for count in COUNTS]
+        return frame.astype(dict.fromkeys(counts, "Int64"))
 
     def csv(self) -> str:
         """`frame` as text."""
@@ -83,8 +86,8 @@ class Leaderboard:
         parts = ["# Leaderboard", ", ".join(f"{key} {plain(value)}" for key, value in self.about().items()) + "."]
         parts.append(
             "Means over prompts with 95 % intervals over prompts (sampling seeds averaged first); they speak of "
-            "these checkpoints, not of other trainings. ↑ more is better, ↓ less is better, → real: should match "
-            "the real clips."
+            "these checkpoints, not of other trainings. In parentheses the number of clips, or how many are ok / "
+            "undefined / failed. ↑ more is better, ↓ less is better, → real: should match the real clips."
         )
         for family in (*FAMILIES, OTHER):
             shown = [column for column in self.columns if column.family == family]
@@ -130,7 +133,8 @@ class Leaderboard:
             lo, hi = estimate.ci if estimate and estimate.ci else (None, None)
             row[column.label] = estimate.value if estimate else None
             row |= {f"{column.label} lo": lo, f"{column.label} hi": hi}
-            row[f"{column.label} n"] = estimate.n_ok if estimate else None
+            for name, field in COUNTS.items():
+                row[f"{column.label} {name}"] = getattr(estimate, field) if estimate else None
         cost = next((cost for cost in self.summary.cost if cost.model == model), None)
         fields = [field for field in Cost.model_fields if field != "model"]
         return row | {field: getattr(cost, field) if cost else None for field in fields}
@@ -180,4 +184,6 @@ def _write(path: Path, text: str) -> Path:
 def _identity_line(column: Column) -> str:
     sets = next((e.extra for e in column.cells.values() if "d" in e.extra), {})
     size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
-    return f"- {escaped(column.label)}: `{column.identity}`{size}"
+    followed = protocol(column.identity)
+    compat = "" if followed == "clean" else f", as {followed} computes it"
+    return f"- {escaped(column.label)}: `{column.identity}`{compat}{size}"
