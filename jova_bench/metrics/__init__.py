@@ -89,6 +89,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
+    *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("motion_score", "motion", "versebench"),
 )
 """Every built-in metric, in the order of tables."""

@@ -62,3 +62,13 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
     except RuntimeError as error:
         raise Unavailable(f"weights unreadable: {path} does not fit: {' '.join(str(error).split())[:300]}") from error
     return net.eval().requires_grad_(False)
+
+
+def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, named without it."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def count(state: Mapping[str, Tensor], name: str) -> int:
+    """How many numbered children a module has: 12 for `blocks` with `blocks.0.*` to `blocks.11.*`."""
+    return len({child.removeprefix(f"{name}.").split(".")[0] for child in state if child.startswith(f"{name}.")})

@@ -1,0 +1,70 @@
+"""What networks of the papers are shown: frames at another rate, scaled and cropped as the benches do it.
+
+Letters: T frames, H, W pixels, h, w pixels after scaling.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Frames = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+
+Picking = Literal["near", "floor"]
+"""Which frame stands for an instant: `near`, the one on screen in the middle of the new frame's time, as ffmpeg's
+`fps` filter takes it; `floor`, the one on screen at its start, as benches with decord compute it in floating point."""
+
+
+def picked(count: int, fps: Fraction, to_fps: Fraction, picking: Picking = "near") -> Indices:
+    """Which frames make a clip of another rate.
+
+    Args:
+        count: T.
+        fps: of these frames.
+        to_fps: wanted.
+        picking: which frame stands for an instant.
+
+    Returns:
+        As many indices as fit the length: rounded (`near`, half up) or cut (`floor`).
+    """
+    if picking == "floor":
+        instants = np.arange(int(count / float(fps) * float(to_fps))) / float(to_fps)
+        return np.minimum((instants * float(fps)).astype(np.int64), count - 1)
+    step = Fraction(to_fps) / fps
+    half = Fraction(1, 2)
+    # The filter rounds each time to the new grid and shows the last frame that falls on a place or before it.
+    places = range(int(count * step + half))
+    return np.array([min(count, ceil((place + half) / step)) - 1 for place in places], dtype=np.int64)
+
+
+def short_side(frames: Frames, side: int) -> Tensor:
+    """Scales frames so that the shorter side has `side` pixels: bicubic, low-passed, rounded to whole levels.
+
+    Equal to torchvision's `v2.Resize(side, BICUBIC)` of a uint8 tensor.
+
+    Args:
+        frames: (T, H, W, 3) uint8.
+        side: pixels.
+
+    Returns:
+        (T, 3, h, w) uint8; the longer side is cut to whole pixels.
+    """
+    height, width = frames.shape[1:3]
+    short = min(height, width)
+    size = (int(side * height / short), int(side * width / short))
+    pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    return pictures if size == (height, width) else F.interpolate(pictures, size, mode="bicubic", antialias=True)
+
+
+def centre(pictures: Tensor, side: int) -> Tensor:
+    """The middle (..., side, side) of (..., h, w) pictures; an odd margin is rounded to the even number."""
+    top, left = (round((length - side) / 2) for length in pictures.shape[-2:])
+    return pictures[..., top : top + side, left : left + side]
