@@ -34,11 +34,16 @@ class Entry:
     """Computed only when asked for as `name@bench`: a published bench that is followed bug for bug, or
     `whisper-SIZE` for another size of the recogniser. None for what we think right."""
 
+    @property
+    def select(self) -> str:
+        """What a user types to get it: `name`, or `name@bench`."""
+        return self.name if self.bench is None else f"{self.name}@{self.bench}"
+
     def answers(self, wanted: Iterable[str] | None) -> bool:
         """Whether a selection asks for this: `name`, or `name@bench` and `@bench` for what benches compute."""
         if self.bench is None:
             return wanted is None or self.name in wanted
-        return wanted is not None and (f"{self.name}@{self.bench}" in wanted or f"@{self.bench}" in wanted)
+        return wanted is not None and (self.select in wanted or f"@{self.bench}" in wanted)
 
 
 def _entries(profile: Profile, names: str, module: str, /, **options: str) -> list[Entry]:
@@ -89,7 +94,6 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
-    *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("motion_score", "motion", "versebench"),
 )
 """Every built-in metric, in the order of tables."""
@@ -122,6 +126,13 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
             metric = added.load(name)(cache, device)
             metrics += [metric] if metric.spec.profile == profile else []
     return metrics
+
+
+def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
+    """Every metric there is, of all profiles and protocols and of installed packages, with what a user types for it."""
+    built = [(entry.select, _load(entry.target)(cache, device, **entry.options)) for entry in CATALOGUE]
+    added = Registry[Factory]("metric", {}, ENTRY_POINTS)
+    return built + [(name, added.load(name)(cache, device)) for name in added.names()]
 
 
 def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> list[str]:
@@ -164,7 +175,7 @@ def _check(wanted: Iterable[str], profile: Profile, added: Iterable[str]) -> Non
 
 def _names(entry: Entry) -> tuple[str, ...]:
     """What may be typed to get an entry."""
-    return (entry.name,) if entry.bench is None else (f"{entry.name}@{entry.bench}", f"@{entry.bench}")
+    return (entry.select,) if entry.bench is None else (entry.select, f"@{entry.bench}")
 
 
 def _load(target: str) -> Factory:
