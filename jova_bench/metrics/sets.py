@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -37,6 +37,7 @@ class SetDistance:
         embed: Callable[[Clip], FloatArray],
         reference: Callable[[], FloatArray],
         missing: str | None = None,
+        parts: Sequence[Callable[[], FloatArray]] = (),
     ) -> None:
         """Reads nothing yet.
 
@@ -45,8 +46,10 @@ class SetDistance:
             embed: clip -> (d,) or (p, d).
             reference: gives the features of the reference clips, (m, d) or (m, p, d) as `distance.stack` makes them.
             missing: why this cannot be computed here.
+            parts: for each reference clip what embeds and keeps it, so that several processes can do so beforehand.
         """
         self.spec = spec
+        self.parts = parts
         self._embed = embed
         self._load = reference
         self._missing = missing
@@ -113,6 +116,17 @@ class FrechetMetric(SetDistance):
     @cached_property
     def _from_reference(self) -> dist.FrechetFrom:
         return dist.FrechetFrom(dist.clustered(self._reference).rows)
+
+
+class PublishedFrechet(FrechetMetric):
+    """Fréchet distance as benches publish it: of however many clips there are, bias included."""
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """`n` and `d`."""
+        return SetDistance.details(self, features)
+
+    def _check_size(self, features: FloatArray) -> None:
+        self._enough(features, 2, "2, which a covariance needs")
 
 
 class KernelMetric(SetDistance):

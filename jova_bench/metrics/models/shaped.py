@@ -1,0 +1,37 @@
+"""Networks whose every width is read from the shapes in a checkpoint, so that a narrow one takes the same path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from jova_bench.metrics import checkpoint
+from jova_bench.types import Unavailable
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shape of each tensor of a checkpoint, by name."""
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str) -> Net:
+    """A network with the weights of a checkpoint, on a device.
+
+    Args:
+        build: makes the network from the checkpoint's shapes.
+        path: the file.
+        device: where the network runs.
+        inside: keys under which the state lies in the file, from the outside in.
+
+    Raises:
+        Unavailable: the file holds something else.
+    """
+    state = checkpoint.tensors(path, *inside)
+    try:
+        net = build({name: tuple(value.shape) for name, value in state.items()})
+    except (KeyError, IndexError, ValueError) as error:
+        raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
+    checkpoint.fill(net, state, path)
+    return net.to(device)

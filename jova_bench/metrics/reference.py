@@ -1,0 +1,92 @@
+"""Real clips that a set metric of the standard profile compares with, and what embeds them.
+
+A suite names a folder of real clips that none of its prompts has; benches compare with the prompts' own real clips.
+Metrics know neither: they are given clips that are read when their features are not yet known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
+from jova_bench.metrics.distance import stack
+from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
+
+Kind = Literal["suite", "prompts"]
+"""Which real clips: the set that the suite names, or its prompts' own."""
+NONE: Mapping[Kind, str] = {
+    "suite": "the suite names no reference set",
+    "prompts": "no prompt of the suite has a reference clip",
+}
+"""Why a set distance is undefined without."""
+
+
+@dataclass(frozen=True)
+class RealClips:
+    """A set of real clips, in a fixed order."""
+
+    name: str
+    clips: tuple[tuple[str, Callable[[], Clip]], ...]
+    """Digest of each, and what reads it."""
+    cache: FeatureCache
+    """Where their features are kept, whichever run asks for them."""
+
+    @property
+    def digest(self) -> str:
+        """First 12 hex digits of the sha256 of the sorted digests: the same clips in any order are the same set."""
+        return hashlib.sha256("\n".join(sorted(digest for digest, _ in self.clips)).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """What turns a clip into (d,) or (p, d) vectors, once for the same content."""
+
+    key: str
+    """Whatever could change the vectors: network, weights, preprocessing."""
+    compute: Callable[[Clip], Arrays]
+    """Everything that one pass of the network says; failures are exceptions and never kept."""
+    name: str
+    """Which of the arrays is meant."""
+
+    def __call__(self, clip: Clip, cache: FeatureCache) -> FloatArray:
+        """The vectors of a clip."""
+        return self.of(clip.digest, lambda: clip, cache)
+
+    def of(self, digest: str, read: Callable[[], Clip], cache: FeatureCache) -> FloatArray:
+        """The vectors of the clip of a digest, which is read only if they are not there yet."""
+        return np.asarray(cache.get(digest, self.key, lambda: self.compute(read()))[self.name], dtype=np.float64)
+
+    def parts(self, real: RealClips | None) -> tuple[Callable[[], FloatArray], ...]:
+        """For each real clip what gives its vectors; in any order and process, since they are kept."""
+        if real is None:
+            return ()
+        return tuple(partial(self._of_real, *clip, real.name, real.cache) for clip in real.clips)
+
+    def _of_real(self, digest: str, read: Callable[[], Clip], name: str, cache: FeatureCache) -> FloatArray:
+        try:
+            return self.of(digest, read, cache)
+        except (Undefined, Unavailable) as error:
+            raise Unavailable(f"a clip of {name} has no features: {error}; digest {digest[:12]}") from error
+
+
+def features_of(parts: tuple[Callable[[], FloatArray], ...], kind: Kind) -> FloatArray:
+    """All vectors of a reference set. Raises Undefined when there is none."""
+    if not parts:
+        raise Undefined(NONE[kind])
+    return stack([part() for part in parts])
+
+
+def param(kind: Kind, real: RealClips | None) -> dict[str, str]:
+    """What a reference set adds to an identity."""
+    return {"reference": f"{kind}:{real.digest if real else 'none'}"}
+
+
+def lacking(spec: MetricSpec) -> str | None:
+    """Why a set metric that was built without real clips has no value; None for every other metric."""
+    return next((why for kind, why in NONE.items() if spec.params.get("reference") == f"{kind}:none"), None)
