@@ -93,6 +93,35 @@ def sync_within_1_of(curve: FloatArray) -> float:
     return float(abs(offset_frames_of(curve)) <= 1)
 
 
+@dataclass(frozen=True)
+class Number:
+    """What is read off a shift curve."""
+
+    read: Callable[[FloatArray], float]
+    direction: Direction
+    unit: str
+    says: str
+
+
+NUMBERS = {
+    "lse_c": Number(
+        lse_c_of, "up", "", "lip-sync confidence: median minus minimum of the mean distance over +-15 frames"
+    ),
+    "lse_d": Number(lse_d_of, "down", "", "lip-sync distance at the best of +-15 frames"),
+    "lse_d_at_0": Number(lse_d_at_0_of, "down", "", "lip-sync distance with no shift forgiven"),
+    "av_offset_frames": Number(
+        offset_frames_of,
+        "target",
+        "frames",
+        "frames by which the sound comes before the picture (positive: audio leads)",
+    ),
+    "sync_within_1": Number(
+        sync_within_1_of, "up", "", "share of clips whose best shift is at most 1 frame (chance 3/31)"
+    ),
+}
+"""By name of the metric; SyncNet's (`lse`) are the same."""
+
+
 def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> FloatArray:
     """(31,) masked shift curve of a clip by one of the shipped judges. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
@@ -147,15 +176,8 @@ class LipSync:
         return measured(lambda: self.read(embedded_curve(clip, self.cache, self.judge, self.device)))
 
 
-def _metric(
-    name: str,
-    read: Callable[[FloatArray], float],
-    direction: Direction,
-    unit: str,
-    description: str,
-    where: tuple[FeatureCache, str, str],
-) -> LipSync:
-    cache, device, judge = where
+def _metric(name: str, cache: FeatureCache, device: str, judge: str) -> LipSync:
+    number = NUMBERS[name]
     spec = MetricSpec(
         name=name,
         version=1,
@@ -163,42 +185,37 @@ def _metric(
         backend=f"syncnet-{judge}",
         weights=frozen.digest(f"syncnet-{judge}"),
         params={"edges": "masked", "shifts": MAX_SHIFT},
-        unit=unit,
-        direction=direction,
+        unit=number.unit,
+        direction=number.direction,
         needs=("video", "audio"),
         domain="clips of the embedded corpus: drawn faces, 64x64, 25 fps",
-        description=description,
+        description=number.says,
         source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
         proportion=name == "sync_within_1",
     )
-    return LipSync(spec, judge, read, cache, device)
+    return LipSync(spec, judge, number.read, cache, device)
 
 
 def lse_c(cache: FeatureCache, device: str, judge: str) -> LipSync:
     """Confidence that picture and sound belong together."""
-    text = "lip-sync confidence: median minus minimum of the mean distance over +-15 frames"
-    return _metric("lse_c", lse_c_of, "up", "", text, (cache, device, judge))
+    return _metric("lse_c", cache, device, judge)
 
 
 def lse_d(cache: FeatureCache, device: str, judge: str) -> LipSync:
     """Distance of picture and sound at the best shift."""
-    text = "lip-sync distance at the best of +-15 frames"
-    return _metric("lse_d", lse_d_of, "down", "", text, (cache, device, judge))
+    return _metric("lse_d", cache, device, judge)
 
 
 def lse_d_at_0(cache: FeatureCache, device: str, judge: str) -> LipSync:
     """Distance of picture and sound as they are."""
-    text = "lip-sync distance with no shift forgiven"
-    return _metric("lse_d_at_0", lse_d_at_0_of, "down", "", text, (cache, device, judge))
+    return _metric("lse_d_at_0", cache, device, judge)
 
 
 def av_offset_frames(cache: FeatureCache, device: str, judge: str) -> LipSync:
     """Best shift, in frames."""
-    text = "frames by which the sound comes before the picture (positive: audio leads)"
-    return _metric("av_offset_frames", offset_frames_of, "target", "frames", text, (cache, device, judge))
+    return _metric("av_offset_frames", cache, device, judge)
 
 
 def sync_within_1(cache: FeatureCache, device: str, judge: str) -> LipSync:
     """Whether the best shift is at most one frame."""
-    text = "share of clips whose best shift is at most 1 frame (chance 3/31)"
-    return _metric("sync_within_1", sync_within_1_of, "up", "", text, (cache, device, judge))
+    return _metric("sync_within_1", cache, device, judge)
