@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jova_bench.metrics.base import ClipMetric, FeatureCache, SetMetric
+from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.registry import Registry, suggest
 from jova_bench.types import BenchError, Profile
 
@@ -33,6 +34,8 @@ class Entry:
     bench: str | None = None
     """Computed only when asked for as `name@bench`: a published bench that is followed bug for bug, or
     `whisper-SIZE` for another size of the recogniser. None for what we think right."""
+    reference: Kind | None = None
+    """The real clips that its factory takes as `real`."""
 
     @property
     def select(self) -> str:
@@ -81,6 +84,13 @@ def _benches(name: str, module: str, *benches: str) -> list[Entry]:
     return [Entry(name, "standard", target, {"protocol": "clean"}), *theirs]
 
 
+def _sets(names: str, module: str, kind: Kind, bench: str | None = None) -> list[Entry]:
+    """Distances of the standard profile from real clips: ours, or as a bench computes them."""
+    options = {"protocol": bench or "clean"}
+    entries = _entries("standard", names, module, **options)
+    return [replace(entry, bench=bench, reference=kind) for entry in entries]
+
+
 _LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
 CATALOGUE: tuple[Entry, ...] = (
     *_entries("embedded", _LIP_SYNC, "lipsync", judge="a"),
@@ -94,12 +104,32 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
+    *_sets("fvd kvd", "i3d", "suite"),
+    *_sets("fvd kvd", "i3d", "prompts", "javisbench"),
+    *_sets("fvd", "i3d", "prompts", "latentsync"),
+    *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("motion_score", "motion", "versebench"),
 )
 """Every built-in metric, in the order of tables."""
 
 
-def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, device: str) -> list[Metric]:
+def references(names: Iterable[str] | None, profile: Profile) -> set[Kind]:
+    """Which sets of real clips a selection compares with."""
+    return {entry.reference for entry in _selected(names, profile) if entry.reference}
+
+
+def _selected(names: Iterable[str] | None, profile: Profile) -> list[Entry]:
+    wanted = None if names is None else list(names)
+    return [entry for entry in CATALOGUE if entry.profile == profile and entry.answers(wanted)]
+
+
+def build(
+    names: Iterable[str] | None,
+    profile: Profile,
+    cache: FeatureCache,
+    device: str,
+    real: Mapping[Kind, RealClips] | None = None,
+) -> list[Metric]:
     """The metrics of a profile.
 
     Args:
@@ -108,6 +138,7 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
         profile: embedded or standard.
         cache: where expensive arrays are kept.
         device: where networks run.
+        real: the sets of real clips that there are; without theirs, set distances have no value.
 
     Raises:
         BenchError: a name that no metric of this profile has.
@@ -117,9 +148,8 @@ def build(names: Iterable[str] | None, profile: Profile, cache: FeatureCache, de
     if wanted is not None:
         _check(wanted, profile, added.names())
     metrics = [
-        _load(entry.target)(cache, device, **entry.options)
-        for entry in CATALOGUE
-        if entry.profile == profile and entry.answers(wanted)
+        _load(entry.target)(cache, device, **entry.options, **_real(entry, real or {}))
+        for entry in _selected(wanted, profile)
     ]
     for name in added.names():
         if wanted is None or name in wanted:
@@ -133,6 +163,10 @@ def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
     built = [(entry.select, _load(entry.target)(cache, device, **entry.options)) for entry in CATALOGUE]
     added = Registry[Factory]("metric", {}, ENTRY_POINTS)
     return built + [(name, added.load(name)(cache, device)) for name in added.names()]
+
+
+def _real(entry: Entry, real: Mapping[Kind, RealClips]) -> dict[str, RealClips | None]:
+    return {"real": real.get(entry.reference)} if entry.reference else {}
 
 
 def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> list[str]:
