@@ -160,7 +160,9 @@ def build(
 
 def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
     """Every metric there is, of all profiles and protocols and of installed packages, with what a user types for it."""
-    built = [(entry.select, _load(entry.target)(cache, device, **entry.options)) for entry in CATALOGUE]
+    built = [
+        (entry.select, _load(entry.target)(cache, device, **entry.options, **_real(entry, {}))) for entry in CATALOGUE
+    ]
     added = Registry[Factory]("metric", {}, ENTRY_POINTS)
     return built + [(name, added.load(name)(cache, device)) for name in added.names()]
 
