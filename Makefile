@@ -1,6 +1,7 @@
 # make run   install, then generate with JoVA and the controls, score everything, print the leaderboard
 # make test  install, then run the tests
 # make check lint and types
+# make docs  write docs/metrics.md anew
 #
 # LIMIT     prompts of the suite that make run uses (128 are all of it and take a little over ten minutes)
 # PYTHON    the interpreter that makes .venv (3.11 or newer)
@@ -13,7 +14,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 MODELS := jova real codec silence still shuffled shifted
 
-.PHONY: install run test check clean
+.PHONY: install run test check docs clean
 
 install: .venv/installed
 
@@ -27,6 +28,9 @@ check: .venv/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+docs: .venv/installed
+	$(PY) -m jova_bench.docs > docs/metrics.md
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -7,11 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.metrics import build
+from jova_bench.assets import Asset
+from jova_bench.metrics import everything
 from jova_bench.metrics.base import NoCache
 from jova_bench.models import FOLDER_PREFIX, create_model, model_registry
 from jova_bench.suites import load_suite, shipped_suites
-from jova_bench.types import Profile, reason_of
+from jova_bench.types import MetricSpec, reason_of
 
 PACKAGES = (
     ("torch", "everything", "torch"),
@@ -61,32 +62,51 @@ def suites() -> list[dict[str, Any]]:
 
 
 def metrics() -> list[dict[str, Any]]:
-    """Every metric of every profile; two evaluators of one name are two entries."""
+    """Every metric of every profile and protocol; two evaluators of one name are two entries."""
     found: list[dict[str, Any]] = []
-    profiles: tuple[Profile, ...] = ("embedded", "standard")
-    for profile in profiles:
-        for metric in build(None, profile, NoCache(), "cpu"):
-            try:
-                why_not = metric.check()
-            except Exception as error:
-                why_not = reason_of(error)
-            spec = metric.spec
-            found.append(
-                {
-                    "name": spec.name,
-                    "identity": spec.identity,
-                    "profile": spec.profile,
-                    "level": spec.level,
-                    "unit": spec.unit,
-                    "direction": spec.direction,
-                    "needs": list(spec.needs),
-                    "domain": spec.domain,
-                    "description": spec.description,
-                    "available": why_not is None,
-                    "why_not": why_not,
-                }
-            )
+    for select, metric in everything(NoCache(), "cpu"):
+        try:
+            why_not = metric.check()
+        except Exception as error:
+            why_not = reason_of(error)
+        spec = metric.spec
+        found.append(
+            {
+                "name": spec.name,
+                "select": select,
+                "protocol": spec.protocol,
+                "identity": spec.identity,
+                "profile": spec.profile,
+                "level": spec.level,
+                "unit": spec.unit,
+                "direction": spec.direction,
+                "needs": list(spec.needs),
+                "domain": spec.domain,
+                "description": spec.description,
+                "source": spec.source,
+                "weights": [_weights(asset) for asset in needed(select, spec)],
+                "available": why_not is None,
+                "why_not": why_not,
+            }
+        )
     return found
+
+
+def needed(select: str, spec: MetricSpec) -> list[Asset]:
+    """The files of weights that a metric needs and that do not ship with the package or a dependency."""
+    bench = select.partition("@")[2] or None
+    return [asset for asset in assets.table().values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
+
+
+def _weights(asset: Asset) -> dict[str, Any]:
+    return {
+        "name": asset.name,
+        "size": asset.size,
+        "licence": asset.licence,
+        "terms": asset.terms,
+        "here": assets.path(asset.name).is_file(),
+        "command": asset.command,
+    }
 
 
 def packages() -> list[dict[str, Any]]:

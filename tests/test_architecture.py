@@ -17,11 +17,11 @@ LAYERS = (
     {"assets", "media", "suites", "store"},
     {"models"},
     {"metrics", "folder", "report"},
-    {"scoring", "generation"},
+    {"scoring", "generation", "reference"},
     {"aggregate", "manifest"},
     {"grid"},
     {"runner", "catalogue"},
-    {"cli"},
+    {"cli", "docs"},
     {"__main__"},
 )
 """A module imports only from layers before its own: arrows point one way."""

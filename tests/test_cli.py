@@ -162,7 +162,33 @@ def test_listings_are_lists_of_named_objects(capsys):
     assert all(metric.keys() >= fields for metric in metrics)
     assert len({metric["identity"] for metric in metrics}) == len(metrics)
     assert all((metric["why_not"] is None) == metric["available"] for metric in metrics)
+    assert {"wer", "wer@versebench"} <= {metric["select"] for metric in metrics}
+    for metric in metrics:
+        name, _, bench = metric["select"].partition("@")
+        assert metric["name"] == name
+        if metric["protocol"] != "clean":
+            assert metric["protocol"].partition("@")[0] == bench
     assert isinstance(json.loads(call(capsys, "ls", "suites", "--json")[1]), list)
+
+
+def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missing(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    here = assets.path("fsmn-vad")
+    here.parent.mkdir()
+    here.write_bytes(b"something")
+    code, out, _ = call(capsys, "ls", "metrics", "--long")
+    assert code == 0
+    told = {}
+    for line in out.split("\nwer@versebench (standard)")[1].splitlines()[1:]:
+        if not line.startswith("    "):
+            break
+        key, value = line.split(maxsplit=1)
+        told.setdefault(key, []).append(value)
+    assert told["protocol"] == ["versebench@5645a09"]
+    assert told["identity"][0].startswith("wer@1/standard/compat:versebench@5645a09:sensevoice-small")
+    assert told["needs"] == ["audio, transcript"]
+    assert "fsmn-vad (FunASR model licence; here)" in told["weights"]
+    assert "sensevoice-small (FunASR model licence; jova-bench assets pull sensevoice-small)" in told["weights"]
 
 
 def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch):

@@ -11,6 +11,7 @@ from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
 from jova_bench.types import EXIT_OK
 
 LS_EXAMPLES = """  jova-bench ls models
+  jova-bench ls metrics --long
   jova-bench ls metrics --json"""
 DOCTOR_EXAMPLES = """  jova-bench doctor"""
 
@@ -19,6 +20,7 @@ def add(verbs: Verbs) -> None:
     """The verbs and their flags."""
     ls = add_verb(verbs, "ls", "list what there is", LS_EXAMPLES, _ls)
     ls.add_argument("what", choices=("models", "suites", "metrics"))
+    ls.add_argument("--long", action="store_true", help="metrics: identity, domain, needs and weights, too")
     ls.add_argument("--json", action="store_true", help="print a list of objects")
     doctor = add_verb(
         verbs, "doctor", "say what is installed, what is missing, and how to get it", DOCTOR_EXAMPLES, _doctor
@@ -38,6 +40,8 @@ def _ls(args: argparse.Namespace) -> int:
         return EXIT_OK
     for item in found:
         print(_line(args.what, item))
+        if args.long and args.what == "metrics":
+            print("\n".join(f"    {key:<9} {value}" for key, value in _details(item) if value))
     return EXIT_OK
 
 
@@ -48,8 +52,24 @@ def _line(what: str, item: dict[str, Any]) -> str:
     state = "" if item["available"] else f"  [{item['why_not']}]"
     if what == "models":
         return f"{item['name']:<12} needs {', '.join(item['needs']) or 'nothing'}{state}"
-    name = f"{item['name']} ({item['profile']})"
-    return f"{name:<30} {item['direction']:<6} {item['description']}{state}"
+    name = f"{item['select']} ({item['profile']})"
+    return f"{name:<36} {item['direction']:<6} {item['description']}{state}"
+
+
+def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
+    """What `--long` adds; empty values are not shown."""
+    weights = [
+        f"{one['name']} ({one['licence']}; {'here' if one['here'] else one['command']})" for one in metric["weights"]
+    ]
+    return [
+        ("identity", metric["identity"]),
+        ("protocol", metric["protocol"]),
+        ("needs", ", ".join(metric["needs"])),
+        ("domain", metric["domain"]),
+        ("unit", metric["unit"]),
+        ("source", metric["source"]),
+        *[("weights", one) for one in weights],
+    ]
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -64,5 +84,5 @@ def _doctor(args: argparse.Namespace) -> int:
         for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics())):
             for item in found:
                 if not item["available"]:
-                    print(f"{kind} {item['name']}: {item['why_not']}")
+                    print(f"{kind} {item.get('select', item['name'])}: {item['why_not']}")
     return EXIT_OK

@@ -1,0 +1,70 @@
+"""What is written of the metrics is made from the metrics."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jova_bench import assets
+from jova_bench.docs import document
+from jova_bench.metrics import CATALOGUE, everything
+from jova_bench.metrics.base import NoCache
+
+FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
+
+
+def test_the_committed_file_is_what_the_catalogue_says():
+    assert FILE.read_text(encoding="utf-8") == document(), "python -m jova_bench.docs > docs/metrics.md"
+
+
+def test_every_protocol_is_told_with_its_identity():
+    text = document()
+    for select, metric in everything(NoCache(), "cpu"):
+        assert f"`{select}`" in text
+        assert f"(`{metric.spec.name}`)" in text
+        # Digests that only this machine has recorded are no part of the text.
+        assert metric.spec.identity.partition("[")[0] in text
+
+
+def test_clean_comes_before_compat():
+    for section in document().split("\n### ")[1:]:
+        items = re.findall(r"^- \*\*.*?\*\* \((clean|compat)", section.split("\n## ")[0], re.MULTILINE)
+        assert items == sorted(items)
+        assert items
+
+
+def test_weights_that_are_here_change_nothing(tmp_path, monkeypatch):
+    before = document()
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    for asset in assets.table().values():
+        path = assets.path(asset.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"something")
+        assets.digest(asset.name)
+    assert document() == before
+    assert assets.folder() == tmp_path
+
+
+def metrics_of(asset):
+    return {name.partition("@")[0] for name in asset.metrics}
+
+
+def test_weights_name_metrics_that_there_are():
+    selects = {entry.select for entry in CATALOGUE if entry.profile == "standard"}
+    selects |= {f"{entry.name}@clean" for entry in CATALOGUE if entry.profile == "standard" and entry.bench is None}
+    for asset in assets.table().values():
+        assert set(asset.metrics) <= selects, asset.name
+
+
+@pytest.mark.parametrize("select", sorted({entry.select for entry in CATALOGUE if entry.profile == "standard"}))
+def test_a_metric_that_misses_weights_is_named_by_them(select, tmp_path, monkeypatch):
+    """`assets pull METRIC` gets all that the metric asks for."""
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    name, _, bench = select.partition("@")
+    for own, metric in everything(NoCache(), "cpu"):
+        why_not = metric.check()
+        if own == select and metric.spec.profile == "standard" and why_not and "assets pull" in why_not:
+            words = why_not.partition("assets pull ")[2].partition(" --accept")[0].split()
+            assert words
+            for word in words:
+                assert assets.get(word).serves(name, bench or None), f"assets.toml: [{word}] metrics lacks {select}"
