@@ -1,6 +1,6 @@
 """Reproducible evaluation of joint video-audio generation.
 
-`run` and `score` do what the commands of the same names do. Importing the package imports no torch.
+`run`, `score` and `compare` do what the commands of the same names do. Importing the package imports no torch.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jova_bench.comparison import Comparisons, compare
     from jova_bench.runner import Result, run, score
 
 __version__ = "0.1.0"
 
-__all__ = ["Result", "__version__", "run", "score"]
+__all__ = ["Comparisons", "Result", "__version__", "compare", "run", "score"]
+
+_HOMES = {"Comparisons": "comparison", "Result": "runner", "compare": "comparison", "run": "runner", "score": "runner"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the runner when one of its names is first used."""
-    if name in ("Result", "run", "score"):
-        from jova_bench import runner
+    """Imports the module of a public name when it is first used."""
+    if name in _HOMES:
+        from importlib import import_module
 
-        return getattr(runner, name)
+        return getattr(import_module(f"jova_bench.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,280 @@
+"""One side of a comparison: what every clip of a run gave, from its folder or from the file it was frozen into."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field, ValidationError
+
+from jova_bench.aggregate import Cell, Part
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.wer import transcript_words
+from jova_bench.scoring import stored_features
+from jova_bench.store import FEATURES, DiskCache, Run, read_run
+from jova_bench.types import (
+    EXIT_INCOMPLETE,
+    BenchError,
+    Estimate,
+    Id,
+    MetricSpec,
+    Outcome,
+    Profile,
+    Prompt,
+    Record,
+    Status,
+)
+
+
+class Incomplete(BenchError):
+    """A run that has not finished says nothing yet."""
+
+    exit_code = EXIT_INCOMPLETE
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every part of every column, with all that a paired test needs to know of them."""
+
+    source: str
+    """The folder or file, as it was named."""
+    suite: str
+    question: str
+    """Digest of what was asked; results of different questions do not compare."""
+    profile: Profile
+    specs: Mapping[str, MetricSpec]
+    """By identity, in the order of the run's table."""
+    columns: Mapping[tuple[str, str], Mapping[Cell, Part]]
+    """By (model, identity)."""
+    gone: Mapping[tuple[str, str], str]
+    """Why the features of a set metric's column can no longer be had."""
+    words: Mapping[str, int]
+    """Words of each prompt's transcript: weights of micro averages. Empty when no metric is one."""
+    failed: Mapping[str, int]
+    """Samples without a clip, by model."""
+    made_by: Mapping[str, Any]
+    """The last entry of the run's provenance."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """In the order of the run."""
+        return tuple(dict.fromkeys(model for model, _ in self.columns))
+
+    def identities(self, model: str) -> tuple[str, ...]:
+        """What measured a model, in the order of the run's table."""
+        return tuple(identity for identity in self.specs if (model, identity) in self.columns)
+
+    def cells(self, model: str) -> frozenset[Cell]:
+        """The (prompt id, seed) that a model was asked for."""
+        return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
+
+
+def read_results(path: str | os.PathLike[str]) -> Results:
+    """Reads a run folder, or a file made by `freeze`.
+
+    Raises:
+        Incomplete: the run has not finished.
+        BenchError: there is no such run or file, or it is broken.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _of_run(path)
+    if path.is_file():
+        return _of_file(path)
+    raise BenchError(f"expected a run folder or a file made by `jova-bench freeze`, got {path}, which is not there")
+
+
+def freeze(results: Results) -> str:
+    """Results as one JSON text, features included, fit for committing: no clips, no cache.
+
+    Raises:
+        BenchError: features of a set metric can no longer be had.
+    """
+    if results.gone:
+        raise BenchError(next(iter(results.gone.values())))
+    columns = tuple(
+        FrozenColumn(
+            model=model, identity=identity, cells=tuple(_frozen(*item) for item in sorted(parts.items(), key=_at))
+        )
+        for (model, identity), parts in results.columns.items()
+    )
+    whole = Frozen(
+        schema=1,
+        suite=results.suite,
+        question=results.question,
+        profile=results.profile,
+        specs=tuple(results.specs.values()),
+        words=results.words,
+        made_by=results.made_by,
+        columns=columns,
+    )
+    return (
+        json.dumps(whole.model_dump(mode="json", by_alias=True, exclude_none=True), indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def _at(item: tuple[Cell, Part]) -> Cell:
+    return item[0]
+
+
+class Vectors(Record):
+    """Features of one clip, without loss."""
+
+    shape: tuple[int, ...]
+    """(d,) or (p, d)."""
+    dtype: Literal["<f4", "<f8"]
+    data: str
+    """Base64 of the numbers, row by row."""
+
+
+class FrozenCell(Record):
+    """What one clip gave: a value, features, or the reason why there is neither."""
+
+    prompt_id: Id
+    seed: int
+    status: Status
+    value: float | None = None
+    reason: str | None = None
+    features: Vectors | None = None
+
+
+class FrozenColumn(Record):
+    """One metric of one model."""
+
+    model: Id
+    identity: str
+    cells: tuple[FrozenCell, ...]
+
+
+class Frozen(Record):
+    """The file of a frozen run."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    suite: str
+    question: str
+    profile: Profile
+    specs: tuple[MetricSpec, ...]
+    words: Mapping[Id, int]
+    made_by: Mapping[str, Any]
+    columns: tuple[FrozenColumn, ...]
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
+
+
+def _frozen(cell: Cell, part: Part) -> FrozenCell:
+    prompt_id, seed = cell
+    if isinstance(part, Outcome):
+        return FrozenCell(prompt_id=prompt_id, seed=seed, status=part.status, value=part.value, reason=part.reason)
+    # Most embedders give float32: half the size.
+    dtype: Literal["<f4", "<f8"] = "<f4" if np.array_equal(part.astype("<f4").astype("<f8"), part) else "<f8"
+    data = base64.b64encode(part.astype(dtype).tobytes()).decode()
+    features = Vectors(shape=part.shape, dtype=dtype, data=data)
+    return FrozenCell(prompt_id=prompt_id, seed=seed, status="ok", features=features)
+
+
+def _thawed(cell: FrozenCell) -> Part:
+    if cell.features is None:
+        return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
+    found: FloatArray = np.frombuffer(base64.b64decode(cell.features.data, validate=True), cell.features.dtype)
+    return found.reshape(cell.features.shape).astype(np.float64)
+
+
+def _of_file(path: Path) -> Results:
+    try:
+        frozen = Frozen.model_validate_json(path.read_bytes())
+        columns = {
+            (column.model, column.identity): {(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells}
+            for column in frozen.columns
+        }
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BenchError(f"{path}: {where}: {first['msg']}; `jova-bench freeze RUN` makes such a file") from error
+    except (OSError, ValueError, binascii.Error) as error:
+        raise BenchError(f"{path}: {error}; `jova-bench freeze RUN` makes such a file") from error
+    return Results(
+        source=str(path),
+        suite=frozen.suite,
+        question=frozen.question,
+        profile=frozen.profile,
+        specs={spec.identity: spec for spec in frozen.specs},
+        columns=columns,
+        gone={},
+        words=frozen.words,
+        failed={},
+        made_by=frozen.made_by,
+    )
+
+
+def _of_run(folder: Path) -> Results:
+    run = read_run(folder)
+    if run.summary is None:
+        raise Incomplete(f"expected a finished run, got {folder}, which has no summary; repeat its command")
+    if not run.manifest.get("specs"):
+        raise BenchError(f"{folder} was made by a version that kept no metric specifications; repeat its command")
+    specs = {spec.identity: spec for spec in map(MetricSpec.model_validate, run.manifest["specs"])}
+    columns = _columns(run, specs)
+    gone: dict[tuple[str, str], str] = {}
+    cache = DiskCache(folder / FEATURES)
+    asked = Counter(sample.model for sample in run.samples)
+    for estimate in run.summary.estimates:
+        key = (estimate.model, estimate.identity)
+        if estimate.level == "set":
+            columns[key] = _set_column(run, estimate, cache)
+            found = sum(not isinstance(part, Outcome) for part in columns[key].values())
+            if found < estimate.n_ok:
+                gone[key] = f"the features of {estimate.metric} are no longer in {folder}; repeat its command"
+        if not asked[estimate.model] == len(columns.get(key, ())) == _total(estimate):
+            raise Incomplete(f"expected every clip scored, got {folder} with some that are not; repeat its command")
+    micro = any(spec.micro for spec in specs.values())
+    prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]] if micro else []
+    return Results(
+        source=str(folder),
+        suite=run.summary.suite,
+        question=run.manifest["question"],
+        profile=run.summary.profile,
+        specs=specs,
+        columns={(e.model, e.identity): columns[e.model, e.identity] for e in run.summary.estimates},
+        gone=gone,
+        words={prompt.id: transcript_words(prompt) for prompt in prompts},
+        failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),
+        made_by=run.manifest["provenance"][-1],
+    )
+
+
+def _total(estimate: Estimate) -> int:
+    return estimate.n_ok + estimate.n_undefined + estimate.n_failed
+
+
+def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str], dict[Cell, Part]]:
+    """The clip metrics. Rows of evaluators that the run no longer has are left where they are."""
+    columns: dict[tuple[str, str], dict[Cell, Part]] = {}
+    for row in run.scores:
+        if row.identity in specs:
+            outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
+            columns.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = outcome
+    return columns
+
+
+def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[Cell, Part]:
+    """The features that a set metric took from each clip; of a clip without, what the summary says of such clips."""
+    lost = Outcome(
+        status="failed" if estimate.n_failed else "undefined",
+        reason="; ".join(estimate.reasons) or "no features",
+    )
+    column: dict[Cell, Part] = {}
+    for sample in run.samples:
+        if sample.model == estimate.model:
+            digest, domain = sample.clip_digest, run.manifest["domain"]
+            features = stored_features(cache, digest, estimate.identity, domain) if digest else None
+            column[sample.prompt_id, sample.seed] = lost if features is None else features
+    return column
