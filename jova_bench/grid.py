@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from jova_bench.aggregate import Cell, Part
 from jova_bench.folder import asked_for
 from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics.reference import lacking
 from jova_bench.progress import Progress
-from jova_bench.scoring import OUTSIDE, Job, Load, Metric, score_clips, stored_features
+from jova_bench.scoring import OUTSIDE, Job, Load, Metric, embed_real, score_clips, stored_features
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, MetricSpec, Outcome, Sample, Score, reason_of
@@ -100,6 +101,8 @@ def fill(
             left[job.sample] -= len(findings)
             if not left[job.sample]:
                 advance()
+    asked = {identity for (_, _, _, identity), part in grid.sets.items() if not isinstance(part, Outcome)}
+    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, workers, progress)
     return grid
 
 
@@ -115,6 +118,8 @@ def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not
         elif spec.profile == "embedded" and suite.domain != "embedded":
             # Before the question whether the evaluator is installed: nothing that could be would answer.
             grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
+        elif nothing_to_compare_with := lacking(spec):
+            grid.keep(key, identity, Outcome(status="undefined", reason=nothing_to_compare_with))
         elif identity in why_not:
             grid.keep(key, identity, Outcome(status="failed", reason=why_not[identity]))
         elif spec.level == "clip":

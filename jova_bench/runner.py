@@ -7,7 +7,7 @@ the folder was ever asked for, so that the summary is a full grid and depends on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,12 @@ from jova_bench.folder import asked_for, folder_suite
 from jova_bench.generation import Planned, generate, missing, plan
 from jova_bench.grid import fill
 from jova_bench.manifest import extended
-from jova_bench.metrics import build
+from jova_bench.metrics import build, references
 from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.models import Generator, create_model, safe_id
 from jova_bench.progress import Progress, Quiet
+from jova_bench.reference import real_clips
 from jova_bench.scoring import Metric
 from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
@@ -107,13 +109,15 @@ def run(
         asked = names if names is not None else tuple(metric.spec.name for metric in named)
         manifest = extended(store, suite, request, planned, asked)
         store.write_manifest(manifest)
+        selected = tuple(manifest["metrics"])
+        real = real_clips(suite, references(selected, profile), limit, folder, talk) if scoring else {}
         for one in planned:
             generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
         made = {one.generator.name for one in planned}
         failed = tuple(s for s in store.samples() if s.model in made and s.status == "failed")
         if not scoring:
             return Result(folder, None, failed)
-        load = partial(_load, own, tuple(manifest["metrics"]), profile, folder / FEATURES, request.device)
+        load = partial(_load, own, selected, profile, folder / FEATURES, request.device, real)
         if workers is None:
             workers = 0 if own else _worker_count(request.device)
         all_metrics, cache = load()
@@ -189,11 +193,16 @@ def _worker_count(device: str) -> int:
 
 
 def _load(
-    own: Sequence[Metric], names: Sequence[str], profile: Profile, features: Path, device: str
+    own: Sequence[Metric],
+    names: Sequence[str],
+    profile: Profile,
+    features: Path,
+    device: str,
+    real: Mapping[Kind, RealClips],
 ) -> tuple[list[Metric], FeatureCache]:
     """Builds the metrics of a run, in the order of its table, and their cache; a worker calls it, too."""
     cache = DiskCache(features)
-    return [*(build(names, profile, cache, device) if names else ()), *own], cache
+    return [*(build(names, profile, cache, device, real) if names else ()), *own], cache
 
 
 def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request) -> list[Planned]:

@@ -6,7 +6,7 @@ The expensive part of a metric goes through the shared cache; what this file add
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -17,6 +17,7 @@ import numpy as np
 
 from jova_bench import media
 from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
+from jova_bench.progress import Progress
 from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Undefined, reason_of
 from jova_bench.workers import Died, work
 
@@ -64,6 +65,47 @@ def score_clips(jobs: Iterable[Job], load: Load, workers: int) -> Iterator[tuple
                 yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
             else:
                 yield job, findings
+
+
+@dataclass(frozen=True)
+class RealJob:
+    """One clip of a set metric's reference set that is not embedded yet."""
+
+    identity: str
+    index: int
+
+
+def embed_real(metrics: Sequence[Metric], load: Load, workers: int, progress: Progress) -> None:
+    """Embeds the reference sets of set metrics, one network after the other.
+
+    What goes wrong here goes wrong again when a distance is asked for, and is told there.
+    """
+    jobs = [
+        RealJob(metric.spec.identity, index)
+        for metric in metrics
+        for index, part in enumerate(getattr(metric, "parts", ()))
+        if not part.known
+    ]
+    with progress.phase("embed real clips", len(jobs)) as advance, _one_thread(workers):
+        for _ in work(jobs, _RealSetup(load), workers):
+            advance()
+
+
+@dataclass(frozen=True)
+class _RealSetup:
+    """What a worker runs first."""
+
+    load: Load
+
+    def __call__(self) -> Callable[[RealJob], None]:
+        metrics, _ = self.load()
+        parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
+
+        def embed(job: RealJob) -> None:
+            with suppress(Exception):
+                parts[job.identity][job.index]()
+
+        return embed
 
 
 @dataclass(frozen=True)

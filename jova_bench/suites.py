@@ -22,17 +22,18 @@ FILES = ("image", "audio", "reference")
 
 
 class SuiteInfo(Record):
-    """`suite.toml` of a shipped suite."""
+    """`suite.toml` of a shipped suite, or beside any file of prompts."""
 
     name: Id
-    """The same as its folder's."""
+    """Of a shipped suite the same as its folder's."""
     description: str
     domain: Literal["embedded"] | None = None
     """`embedded` when its clips are what the embedded evaluators were trained on."""
     profile: Profile
     """Metrics that fit it."""
     reference_set: str | None = None
-    """Name of the real clips that set distances compare with; None leaves those undefined."""
+    """Folder of real clips that set distances compare with, relative to `suite.toml`, or the name of shipped features
+    of the embedded evaluators; None leaves those distances undefined."""
     licence: str
     """SPDX expression for its prompts and clips."""
 
@@ -64,6 +65,19 @@ class Suite:
         """The file that a prompt names. Raises BenchError when it would lie outside the suite's folder."""
         return _inside(self.root, relative)
 
+    def reference_folder(self) -> Path | None:
+        """The folder of real clips that set distances of the standard profile compare with, if the suite has one.
+
+        Raises:
+            BenchError: it names something else.
+        """
+        if self.reference_set is None or (SHIPPED / f"{self.reference_set}.safetensors").is_file():
+            return None
+        folder = self.path(self.reference_set)
+        if not folder.is_dir():
+            raise BenchError(f"expected a folder as reference_set of the suite {self.name!r}, got {str(folder)!r}")
+        return folder
+
 
 def shipped_suites() -> tuple[str, ...]:
     """Names of the suites that come with the package."""
@@ -71,7 +85,7 @@ def shipped_suites() -> tuple[str, ...]:
 
 
 def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
-    """Loads a shipped suite by name, or the prompts of any `.jsonl` file.
+    """Loads a shipped suite by name, or the prompts of any `.jsonl` file, with the `suite.toml` beside it if any.
 
     Raises:
         BenchError: there is no such suite, or a line of it is broken (`FILE:LINE: field: ...`).
@@ -79,12 +93,15 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
     given = str(name_or_path)
     if given in shipped_suites():
         info = _info(SHIPPED / given / "suite.toml")
+        if info.name != given:
+            raise BenchError(f"{given}/suite.toml: name: expected {given!r} as its folder, got {info.name!r}")
         return _suite(SHIPPED / given / "prompts.jsonl", info)
     path = Path(given)
     if path.suffix != ".jsonl" and not path.is_file():
         hint = suggest(given, shipped_suites())
         raise BenchError(f"expected the name of a shipped suite or a .jsonl file of prompts, got {given!r}; {hint}")
-    return _suite(path, None)
+    beside = path.parent / "suite.toml"
+    return _suite(path, _info(beside) if beside.is_file() else None)
 
 
 def load_prompts(path: Path) -> tuple[Prompt, ...]:
@@ -135,14 +152,11 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
 
 def _info(path: Path) -> SuiteInfo:
     try:
-        info = SuiteInfo.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return SuiteInfo.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BenchError(f"{path}: expected TOML, got {error}") from error
     except ValidationError as error:
         raise BenchError(f"{path}: {_fault(error)}") from error
-    if info.name != path.parent.name:
-        raise BenchError(f"{path}: name: expected {path.parent.name!r} as its folder, got {info.name!r}")
-    return info
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

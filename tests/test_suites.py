@@ -69,8 +69,30 @@ def test_digest_changes_with_everything_that_is_asked_and_nothing_else(shipped):
     seen.add(load_suite("tiny").digest)
     (shipped / "suite.toml").write_text(INFO.replace("faces@1", "faces@2"))
     seen.add(load_suite("tiny").digest)
+    assert load_suite(shipped / "prompts.jsonl") == load_suite("tiny")  # The same files, however they are named.
+    (shipped / "suite.toml").rename(shipped / "no.toml")
     seen.add(load_suite(shipped / "prompts.jsonl").digest)
     assert len(seen) == 5
+
+
+def test_a_suite_names_a_folder_of_real_clips(tmp_path):
+    write(tmp_path / "mine.jsonl", LINE)
+    assert load_suite(tmp_path / "mine.jsonl").reference_folder() is None
+    (tmp_path / "suite.toml").write_text(INFO.replace('"faces@1"', '"real"').replace("tiny", "mine"))
+    suite = load_suite(tmp_path / "mine.jsonl")
+    assert (suite.name, suite.reference_set) == ("mine", "real")
+    with pytest.raises(BenchError, match=r"expected a folder as reference_set of the suite 'mine', got .*real"):
+        suite.reference_folder()
+    (tmp_path / "real").mkdir()
+    assert suite.reference_folder() == tmp_path / "real"
+    (tmp_path / "suite.toml").write_text(INFO.replace("faces@1", "../elsewhere"))
+    with pytest.raises(BenchError, match="expected a path inside"):
+        load_suite(tmp_path / "mine.jsonl").reference_folder()
+
+
+def test_shipped_features_are_no_folder_of_clips():
+    assert load_suite("embedded").reference_set == "embedded-reference"
+    assert load_suite("embedded").reference_folder() is None
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ import numpy as np
 from jova_bench import assets
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
-from jova_bench.metrics.reference import Embedder, Kind, RealClips, features_of, param
+from jova_bench.metrics.reference import Embedder, Kind, RealClips, set_distance
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sets import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
 from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
@@ -231,7 +231,6 @@ def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, rea
         return {"logits": logits(protocol.show(clip), protocol.asset, device)}
 
     embedder = Embedder(f"i3d@1 {protocol.name}[{assets.digest(protocol.asset)}]", compute, "logits")
-    parts = embedder.parts(real)
     kernel: dict[str, str | int] = {"kernel": "cubic"} if name == "kvd" else {}
     spec = MetricSpec(
         name=name,
@@ -240,7 +239,7 @@ def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, rea
         backend="i3d-kinetics400" if protocol.asset == "i3d" else protocol.asset,
         protocol=protocol.name,
         weights=assets.digest(protocol.asset),
-        params={**protocol.params, **kernel, **param(protocol.kind, real)},
+        params={**protocol.params, **kernel},
         level="set",
         direction="down",
         needs=("video", "reference_set"),
@@ -249,10 +248,5 @@ def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, rea
         + (protocol.kernel_note if kernel else ""),
         source=protocol.source,
     )
-    return (protocol.kernel if kernel else protocol.frechet)(
-        spec,
-        lambda clip: embedder(clip, cache),
-        partial(features_of, parts, protocol.kind),
-        assets.missing(protocol.asset),
-        parts,
-    )
+    of = protocol.kernel if kernel else protocol.frechet
+    return set_distance(of, spec, embedder, protocol.kind, real, cache, assets.missing(protocol.asset))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
 from jova_bench.metrics.distance import stack
+from jova_bench.metrics.sets import SetDistance
 from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
 
 Kind = Literal["suite", "prompts"]
@@ -62,24 +62,74 @@ class Embedder:
         """The vectors of the clip of a digest, which is read only if they are not there yet."""
         return np.asarray(cache.get(digest, self.key, lambda: self.compute(read()))[self.name], dtype=np.float64)
 
-    def parts(self, real: RealClips | None) -> tuple[Callable[[], FloatArray], ...]:
-        """For each real clip what gives its vectors; in any order and process, since they are kept."""
-        if real is None:
-            return ()
-        return tuple(partial(self._of_real, *clip, real.name, real.cache) for clip in real.clips)
 
-    def _of_real(self, digest: str, read: Callable[[], Clip], name: str, cache: FeatureCache) -> FloatArray:
+@dataclass(frozen=True)
+class Part:
+    """One clip of a reference set; any process may embed it, since its vectors are kept."""
+
+    embedder: Embedder
+    digest: str
+    read: Callable[[], Clip]
+    real: RealClips
+
+    def __call__(self) -> FloatArray:
+        """Its vectors. Raises Unavailable when it has none: a set with holes would be another set."""
         try:
-            return self.of(digest, read, cache)
+            return self.embedder.of(self.digest, self.read, self.real.cache)
         except (Undefined, Unavailable) as error:
-            raise Unavailable(f"a clip of {name} has no features: {error}; digest {digest[:12]}") from error
+            raise Unavailable(f"a clip of {self.real.name} has no features: {error}; {self.digest[:12]}") from error
+
+    @property
+    def known(self) -> bool:
+        """Whether its vectors are kept already."""
+
+        def absent() -> Arrays:
+            raise LookupError
+
+        try:
+            self.real.cache.get(self.digest, self.embedder.key, absent)
+        except LookupError:
+            return False
+        return True
 
 
-def features_of(parts: tuple[Callable[[], FloatArray], ...], kind: Kind) -> FloatArray:
-    """All vectors of a reference set. Raises Undefined when there is none."""
-    if not parts:
-        raise Undefined(NONE[kind])
-    return stack([part() for part in parts])
+def set_distance(
+    of: type[SetDistance],
+    spec: MetricSpec,
+    embedder: Embedder,
+    kind: Kind,
+    real: RealClips | None,
+    cache: FeatureCache,
+    missing: str | None,
+) -> SetDistance:
+    """A set metric of the standard profile.
+
+    Args:
+        of: how sets are compared.
+        spec: what is measured; `param(kind, real)` is added to its parameters.
+        embedder: of clips and real clips alike.
+        kind: which real clips.
+        real: these clips, if there are any.
+        cache: where vectors of made clips are kept.
+        missing: why it cannot be computed here.
+    """
+    parts = tuple(Part(embedder, digest, read, real) for digest, read in real.clips) if real else ()
+    # A prompt's own clip may be compared with the prompts' own clips: that is what those benches do.
+    closed = {digest for digest, _ in real.clips} if real and kind == "suite" else set()
+
+    def embed(clip: Clip) -> FloatArray:
+        if clip.digest in closed:
+            raise Undefined("is a clip of the reference set")
+        return embedder(clip, cache)
+
+    def reference() -> FloatArray:
+        if not parts:
+            raise Undefined(NONE[kind])
+        return stack([part() for part in parts])
+
+    return of(
+        spec.model_copy(update={"params": {**spec.params, **param(kind, real)}}), embed, reference, missing, parts
+    )
 
 
 def param(kind: Kind, real: RealClips | None) -> dict[str, str]:

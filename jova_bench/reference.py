@@ -1,0 +1,98 @@
+"""The real clips that a suite's set distances compare with: found, told apart from its prompts, read when needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+
+from jova_bench import assets, media
+from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics.reference import Kind, RealClips
+from jova_bench.models import clips_in
+from jova_bench.progress import Progress
+from jova_bench.store import FEATURES, DiskCache
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError
+
+
+def real_clips(
+    suite: Suite, kinds: Iterable[Kind], limit: int | None, run_folder: Path, progress: Progress
+) -> Mapping[Kind, RealClips]:
+    """The sets of real clips that there are.
+
+    What they are is told by their decoded content, which is looked at once; what networks say of them is kept beside
+    the weights for all runs (in the run's own folder where that one is read-only).
+
+    Args:
+        suite: names its reference set and its prompts' clips.
+        kinds: which sets are asked for.
+        limit: the first so many prompts count, or None for all.
+        run_folder: of the run that asks.
+        progress: told of each file.
+
+    Raises:
+        BenchError: a clip cannot be read, is there twice, or is in the reference set and a prompt's own.
+    """
+    wanted = set(kinds)
+    if not wanted:
+        return {}
+    folder = suite.reference_folder() if "suite" in wanted else None
+    named = clips_in(folder) if folder else ()
+    own = [suite.path(prompt.reference) for prompt in suite.prompts if prompt.reference]
+    if not named and "prompts" not in wanted:
+        return {}
+    cache = _shared_cache(run_folder)
+    found: dict[Path, str] = {}
+    with progress.phase("look at real clips", len(named) + len(own)) as advance:
+        for path in (*named, *own):
+            found[path] = content_digest(path, cache)
+            advance()
+    sets: dict[Kind, RealClips] = {}
+    if folder and named:
+        _check_disjoint({path: found[path] for path in named}, {path: found[path] for path in own})
+        sets["suite"] = _set(folder.name, {path: found[path] for path in named}, cache)
+    asked = [suite.path(prompt.reference) for prompt in suite.prompts[:limit] if prompt.reference]
+    if "prompts" in wanted and asked:
+        sets["prompts"] = _set("the prompts' own clips", {path: found[path] for path in asked}, cache)
+    return sets
+
+
+def content_digest(path: Path, cache: FeatureCache) -> str:
+    """`Clip.digest` of a file, decoded only when a file of these bytes was never decoded before."""
+    with path.open("rb") as file:
+        of_bytes = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def look() -> dict[str, np.ndarray]:
+        return {"digest": np.frombuffer(bytes.fromhex(media.read(path).digest), np.uint8)}
+
+    return bytes(cache.get(of_bytes, f"content decoded by PyAV {av.__version__}", look)["digest"]).hex()
+
+
+def _set(name: str, clips: Mapping[Path, str], cache: FeatureCache) -> RealClips:
+    return RealClips(name, tuple((digest, partial(media.read, path)) for path, digest in clips.items()), cache)
+
+
+def _check_disjoint(named: Mapping[Path, str], own: Mapping[Path, str]) -> None:
+    """Real clips compared with themselves are at a distance of 0, which would say nothing."""
+    seen = {digest: path for path, digest in own.items()}
+    for path, digest in named.items():
+        if digest in seen and seen[digest] in own:
+            raise BenchError(
+                f"expected a reference set without the prompts' own clips, got {path}, "
+                f"which shows and sounds the same as {seen[digest]}; remove it"
+            )
+        if digest in seen:
+            raise BenchError(f"expected different clips in a reference set, got {seen[digest]} and {path}; remove one")
+        seen[digest] = path
+
+
+def _shared_cache(run_folder: Path) -> DiskCache:
+    shared = assets.folder() / FEATURES
+    there = next(path for path in (shared, *shared.parents) if path.exists())
+    return DiskCache(shared if os.access(there, os.W_OK) else run_folder / FEATURES)
