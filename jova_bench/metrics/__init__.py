@@ -109,6 +109,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_sets("fvd", "i3d", "prompts", "latentsync"),
     *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("motion_score", "motion", "versebench"),
+    *_benches("aesthetic_score", "aesthetic", "versebench"),
 )
 """Every built-in metric, in the order of tables."""
 

@@ -65,24 +65,6 @@ def short_side(frames: Frames, side: int) -> Tensor:
     return pictures if size == (height, width) else F.interpolate(pictures, size, mode="bicubic", antialias=True)
 
 
-def squashed(frames: Frames, side: int, mode: Literal["bilinear", "bicubic"]) -> Tensor:
-    """Scales frames to squares, whatever their shape: low-passed, rounded to whole levels.
-
-    Equal to Pillow's `resize` but for single levels here and there.
-
-    Args:
-        frames: (T, H, W, 3) uint8.
-        side: pixels.
-        mode: the filter.
-
-    Returns:
-        (T, 3, side, side) uint8.
-    """
-    pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-    same = pictures.shape[2:] == (side, side)
-    return pictures if same else F.interpolate(pictures, (side, side), mode=mode, antialias=True)
-
-
 def normalised(pictures: Tensor, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:
     """(T, 3, h, w) levels of 0 to 255 as float32 numbers around 0, channel by channel."""
     middle, scale = (torch.tensor(values)[:, None, None] for values in (mean, deviation))
