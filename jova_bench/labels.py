@@ -32,6 +32,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "kad": "KAD",
         "fd_passt": "FD (PaSST)",
         "fd_panns": "FD (PANNs)",
+        "fd_clap": "FD (CLAP)",
         "kl_passt": "KL (PaSST)",
         "kl_panns": "KL (PANNs)",
     },

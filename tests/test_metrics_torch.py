@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench.metrics import CATALOGUE, build
+from jova_bench.labels import FAMILIES
+from jova_bench.metrics import CATALOGUE, build, everything
 from jova_bench.metrics.base import NoCache, measured
 from jova_bench.metrics.loudness import loudness
 from jova_bench.metrics.torch_metric import TorchMetric
@@ -135,9 +136,24 @@ def test_the_standard_profile_starts_with_what_needs_no_drawn_faces():
 
 def test_entries_build_what_they_are_called():
     for entry in CATALOGUE:
-        built = build([entry.name], entry.profile, NoCache(), "cpu")
+        built = build([entry.select], entry.profile, NoCache(), "cpu")
         assert {metric.spec.name for metric in built} == {entry.name}
         assert len(built) == (2 if entry.options.get("judge") else 1)
+
+
+def test_everything_has_an_identity_of_its_own_and_a_place_in_the_tables():
+    there = everything(NoCache(), "cpu")
+    identities = [metric.spec.identity for _, metric in there]
+    assert len(set(identities)) == len(identities)
+    known = {name for family in FAMILIES.values() for name in family}
+    for select, metric in there:
+        spec, bench = metric.spec, select.partition("@")[2]
+        assert spec.name in known, "add it to labels.FAMILIES"
+        assert spec.description
+        assert spec.domain
+        # What follows a bench says so in its identity, and is not computed unless asked for.
+        assert spec.protocol == "clean" or spec.protocol.partition("@")[0] == bench
+        assert (f"/compat:{spec.protocol}:" in spec.identity) == (spec.protocol != "clean")
 
 
 def test_names_keep_the_order_of_the_catalogue_and_repeat_nothing():
