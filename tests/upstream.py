@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jova_bench.assets import sha256_of
+
 DATA = Path(__file__).parent / "data" / "parity"
 
 
@@ -37,6 +39,14 @@ def fake_state(shapes: Mapping[str, Sequence[int]]) -> dict[str, torch.Tensor]:
         else:
             state[name] = 0.1 * fake(shape, name)
     return state
+
+
+def own_table(folder: Path, files: Mapping[str, Path]) -> str:
+    """Path of a user's table of assets (`--assets`) in which these files stand for the published ones."""
+    rows = (f'[{name}]\nfile = "{file}"\nsha256 = "{sha256_of(file)}"\n' for name, file in files.items())
+    table = folder / "own.toml"
+    table.write_text("".join(rows))
+    return str(table)
 
 
 def parity(name: str) -> dict[str, object]:

@@ -107,6 +107,8 @@ CATALOGUE: tuple[Entry, ...] = (
     *_sets("fvd kvd", "i3d", "suite"),
     *_sets("fvd kvd", "i3d", "prompts", "javisbench"),
     *_sets("fvd", "i3d", "prompts", "latentsync"),
+    *_benches("clap_score", "clap", "versebench", "avbenchmark", "javisbench", "mova"),
+    Entry("fd_clap", "standard", "jova_bench.metrics.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
     *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("motion_score", "motion", "versebench"),
     *_benches("aesthetic_score", "aesthetic", "versebench"),
