@@ -156,8 +156,10 @@ class Listener:
     def _net(self) -> Clap:
         from jova_bench.metrics.models import clap
 
-        files = self.protocol.weights, TOKENIZER
-        return resident(f"{self._key}@{self._device}", lambda: clap.load(*map(assets.find, files), self._device))
+        def load() -> Clap:
+            return clap.load(assets.find(self.protocol.weights), assets.find(TOKENIZER), self._device)
+
+        return resident(f"{self._key}@{self._device}", load)
 
 
 def prepare(audio: Audio, rate_hz: int, protocol: Protocol) -> Audio:
@@ -171,10 +173,10 @@ def prepare(audio: Audio, rate_hz: int, protocol: Protocol) -> Audio:
         peak = float(np.abs(audio).max())
         if peak == 0:
             raise Undefined("silent")
-        audio = audio * np.float32(10 ** (protocol.peak_db / 20) / peak)
+        audio = np.asarray(audio * (10 ** (protocol.peak_db / 20) / peak), dtype=np.float32)
     if protocol.int16:
-        audio = np.trunc(np.clip(audio, -1, 1) * 32767) / 32767
-    return audio.astype(np.float32)
+        audio = np.asarray(np.trunc(np.clip(audio, -1, 1) * 32767) / 32767, dtype=np.float32)
+    return audio
 
 
 def _choice(rule: str) -> Choose:
