@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jova_bench.aggregate import Cell, Part
 from jova_bench.folder import asked_for
@@ -81,29 +81,54 @@ def fill(
         cache: shared with the workers.
         load: builds metrics and cache in a worker.
         workers: number of processes, 0 for none.
-        progress: told of each clip.
+        progress: told of each clip, once for each network.
     """
     rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
     grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
     for identity in why_not:
-        progress.say(f"{grid.specs[identity].name}: {why_not[identity]}")
-    jobs = []
+        spec = grid.specs[identity]
+        bench = "" if spec.protocol == "clean" else f"@{spec.protocol.partition('@')[0]}"
+        progress.say(f"{spec.name}{bench}: {why_not[identity]}")
+    clips = []
     for sample in _in_order(store.samples(), suite):
-        lacking = tuple(_gaps(grid, sample, suite, cache, why_not))
-        if lacking:
-            jobs.append(_job(sample, suite, store, lacking))
-    left = {job.sample: len(job.identities) for job in jobs}
+        gaps = tuple(_gaps(grid, sample, suite, cache, why_not))
+        if gaps:
+            clips.append(_job(sample, suite, store, gaps))
+    jobs = _by_network(clips, grid.specs)
+    number = {(job.sample, identity): i for i, job in enumerate(jobs) for identity in job.identities}
+    left = [len(job.identities) for job in jobs]
     with progress.phase("score", len(jobs)) as advance:
         for job, findings in score_clips(jobs, load, workers):
             for identity, part in findings.items():
                 grid.keep(job.sample, identity, part)
-            left[job.sample] -= len(findings)
-            if not left[job.sample]:
-                advance()
+                left[number[job.sample, identity]] -= 1
+                if not left[number[job.sample, identity]]:
+                    advance()
     asked = {identity for (_, _, _, identity), part in grid.sets.items() if not isinstance(part, Outcome)}
     embed_real([metric for metric in metrics if metric.spec.identity in asked], load, workers, progress)
     return grid
+
+
+def _by_network(clips: Sequence[Job], specs: Mapping[str, MetricSpec]) -> list[Job]:
+    """All clips for the metrics of one evaluator before those of the next, in the order of the table.
+
+    The evaluators of the papers take gigabytes, and `metrics.resident` keeps one of them in memory: with all metrics
+    of a clip in one job, each clip would load each of them anew. Embedded evaluators are tiny and stay; theirs and
+    the metrics without weights share one job, so that those clips are decoded once.
+    """
+
+    def network(identity: str) -> str:
+        spec = specs[identity]
+        return "" if spec.profile == "embedded" or spec.weights is None else spec.backend
+
+    networks = dict.fromkeys(map(network, specs))
+    return [
+        replace(job, identities=chosen)
+        for one in networks
+        for job in clips
+        if (chosen := tuple(identity for identity in job.identities if network(identity) == one))
+    ]
 
 
 def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]) -> Iterator[str]:

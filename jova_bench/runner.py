@@ -29,13 +29,15 @@ from jova_bench.scoring import Metric
 from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
 from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Profile, Sample, Summary
-from jova_bench.workers import available_cores
+from jova_bench.workers import available_cores, memory_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_ON_GPU = 4
-"""Processes that each hold a copy of every evaluator."""
+"""Processes that share the memory of a device."""
+WORKER_BYTES = 8_000_000_000
+"""Memory that a scoring process of the standard profile may need: the largest evaluator (Whisper large) takes 6 GB."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def run(
             return Result(folder, None, failed)
         load = partial(_load, own, selected, profile, folder / FEATURES, request.device, real)
         if workers is None:
-            workers = 0 if own else _worker_count(request.device)
+            workers = 0 if own else _worker_count(request.device, profile)
         all_metrics, cache = load()
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
@@ -187,9 +189,12 @@ def default_folder(suite: Suite, profile: Profile) -> Path:
     return Path("runs") / f"{safe_id(suite.name)}-{digest[:8]}"
 
 
-def _worker_count(device: str) -> int:
+def _worker_count(device: str, profile: Profile) -> int:
+    """As many as there are cores, or as have room for a copy of the largest evaluator."""
     cores = available_cores()
-    return min(cores, MAX_ON_GPU) if device.startswith("cuda") else cores
+    if device.startswith("cuda"):
+        return min(cores, MAX_ON_GPU)
+    return min(cores, max(1, memory_bytes() // WORKER_BYTES)) if profile == "standard" else cores
 
 
 def _load(

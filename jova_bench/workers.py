@@ -43,6 +43,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory_bytes() -> int:
+    """Main memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def work(
     jobs: Iterable[Job], setup: Callable[[], Callable[[Job], Answer]], workers: int
 ) -> Iterator[tuple[Job, Answer | Died]]:
