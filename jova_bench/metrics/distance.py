@@ -127,6 +127,13 @@ class FrechetFrom:
         return _distance(self._mean - x.mean(axis=0), self._trace + trace, float(cross))
 
 
+def frechet_gaussians(a: Gaussian, b: Gaussian) -> float:
+    """Fréchet distance of two Gaussians: the eigenvalues of S_a^(1/2) S_b S_a^(1/2) are those of S_a S_b."""
+    factor = root(a.cov)  # (d, d)
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ b.cov @ factor), 0)).sum()
+    return _distance(a.mean - b.mean, float(np.trace(a.cov) + np.trace(b.cov)), float(cross))
+
+
 def root(cov: FloatArray) -> FloatArray:
     """(d, d) symmetric square root; eigenvalues that rounding put below zero count as zero."""
     values, vectors = np.linalg.eigh(cov)

@@ -35,3 +35,9 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str) 
         raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
     checkpoint.fill(net, state, path)
     return net.to(device)
+
+
+def linear(shapes: Shapes, name: str) -> nn.Linear:
+    """A layer with the widths of its weight."""
+    width, channels = shapes[f"{name}.weight"]
+    return nn.Linear(channels, width, bias=f"{name}.bias" in shapes)
