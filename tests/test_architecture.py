@@ -24,7 +24,7 @@ LAYERS = (
     {"comparison"},
     {"report", "gate"},
     {"grid"},
-    {"runner", "catalogue"},
+    {"runner", "catalogue", "memory"},
     {"cli", "docs"},
     {"__main__"},
 )

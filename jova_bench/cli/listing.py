@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any, cast
 
 from jova_bench import assets
@@ -13,7 +14,8 @@ from jova_bench.types import EXIT_OK
 LS_EXAMPLES = """  jova-bench ls models
   jova-bench ls metrics --long
   jova-bench ls metrics --json"""
-DOCTOR_EXAMPLES = """  jova-bench doctor"""
+DOCTOR_EXAMPLES = """  jova-bench doctor
+  jova-bench doctor --memory talking_head.mp4"""
 
 
 def add(verbs: Verbs) -> None:
@@ -24,6 +26,14 @@ def add(verbs: Verbs) -> None:
     ls.add_argument("--json", action="store_true", help="print a list of objects")
     doctor = add_verb(
         verbs, "doctor", "say what is installed, what is missing, and how to get it", DOCTOR_EXAMPLES, _doctor
+    )
+    doctor.add_argument(
+        "--memory",
+        nargs="?",
+        const="",
+        metavar="CLIP",
+        help="measure instead what each metric of the standard profile takes on a clip (default: a made-up one, in "
+        "which nobody speaks)",
     )
     for one in (ls, doctor):
         add_assets_flag(one)
@@ -76,6 +86,9 @@ def _doctor(args: argparse.Namespace) -> int:
     from jova_bench import catalogue
 
     with assets.using(args.assets):
+        if args.memory is not None:
+            _memory(Path(args.memory) if args.memory else None)
+            return EXIT_OK
         for key, value in catalogue.machine().items():
             print(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}")
         for item in catalogue.packages():
@@ -86,3 +99,17 @@ def _doctor(args: argparse.Namespace) -> int:
                 if not item["available"]:
                     print(f"{kind} {item.get('select', item['name'])}: {item['why_not']}")
     return EXIT_OK
+
+
+def _memory(clip: Path | None) -> None:
+    """One line per metric as it is measured; a metric without a value did not use all that it needs."""
+    from jova_bench.media import read
+    from jova_bench.memory import uses
+
+    if clip is not None:
+        read(clip)  # One that cannot be read is told once.
+    for use in uses(clip):
+        name = use.select or "interpreter and torch"
+        peak = f"{use.peak_bytes / 1e6:8,.0f} MB" if use.peak_bytes and use.outcome.status == "ok" else " " * 11
+        why = "" if use.outcome.status == "ok" else f"  not measured: {use.outcome.status}: {use.outcome.reason}"
+        print(f"{name:<36} {peak}{why}", flush=True)
