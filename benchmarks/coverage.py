@@ -132,7 +132,7 @@ def alarm_table(rng: np.random.Generator, sets: int = 1000) -> list[str]:
             a, weights, _ = case(rng, (sets, p))
             b = case(rng, (sets, p))[0]  # its words differ: only the differences count here
             w = np.ones_like(a) if weights is None else weights
-            p_values = np.array([stats.sign_flip(a[i] - b[i], w[i], rng, 999)[1] for i in range(sets)])
+            p_values = np.array([stats.sign_flip(a[i] - b[i], w[i], rng, 1999)[1] for i in range(sets)])
             cells.append(f"{100 * np.mean(p_values <= 0.05):.1f}")
         lines.append(f"| paired_test, {name} | " + " | ".join(cells) + " |")
     rates = []

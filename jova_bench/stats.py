@@ -24,8 +24,6 @@ Statistic = Callable[[Array], float]
 RESAMPLES = 10_000
 T_BELOW = 50
 """Plain means of fewer prompts than this get Student's t interval."""
-EXACT_UP_TO = 12
-"""Paired tests of at most this many prompts try all 2^P relabellings instead of a random sample."""
 SPREAD_FLOOR = 0.05
 """Share of the sample's own variance mixed into each resample's: see `studentised_limits`."""
 POWER = 0.8
@@ -230,7 +228,7 @@ def paired_test(
 ) -> PairedResult:
     """Sign-flip permutation test of the (weighted) mean difference on the same prompts.
 
-    All 2^P sign patterns for P <= 12; above, n random ones and p = (1 + count) / (1 + n), which is never 0.
+    All 2^P sign patterns where they are no more than n; else n random ones and p = (1 + count) / (1 + n), never 0.
 
     Args:
         a: (P,) per-prompt means of one model.
@@ -265,7 +263,7 @@ def sign_flip(d: Array, weights: Array, rng: np.random.Generator, n: int) -> tup
     share = weights * d / weights.sum()
     flipped = (1.0 - 2.0 * _flips(rng, len(d), n)) @ share
     delta = float(share.sum())
-    return delta, _p_value(flipped, delta, exact=len(d) <= EXACT_UP_TO)
+    return delta, _p_value(flipped, delta, exact=_exact(len(d), n))
 
 
 def paired_set_test(
@@ -286,7 +284,7 @@ def paired_set_test(
         a_units: one entry per prompt of one model.
         b_units: of the other, same prompts in the same order.
         rng: draws the swaps.
-        n: random swaps; all 2^P for P <= 12.
+        n: random swaps; all 2^P where they are no more.
         level: of the interval and of the minimum detectable effect.
         tests: as in `paired_test`.
     """
@@ -303,7 +301,7 @@ def paired_set_test(
     everything = np.ones(len(rows), dtype=bool)
     delta = difference(is_b, everything)
     swapped = np.array([difference(is_b ^ flip[owner], everything) for flip in _flips(rng, p, n)])
-    p_value = _p_value(swapped, delta, exact=p <= EXACT_UP_TO)
+    p_value = _p_value(swapped, delta, exact=_exact(p, n))
     if p == 1:
         return PairedResult(delta, None, p_value, 1, None)
     error = _jackknife_error(lambda keep: difference(is_b, keep[owner]), p)
@@ -312,9 +310,14 @@ def paired_set_test(
     return PairedResult(delta, (delta - half, delta + half), p_value, p, detectable)
 
 
+def _exact(p: int, n: int) -> bool:
+    """Whether all 2^P relabellings are tried."""
+    return 2**p <= n
+
+
 def _flips(rng: np.random.Generator, p: int, n: int) -> npt.NDArray[np.bool_]:
     """(2^P or n, P) which prompts have their labels swapped."""
-    if p <= EXACT_UP_TO:
+    if _exact(p, n):
         return (np.arange(2**p)[:, None] >> np.arange(p) & 1).astype(bool)
     return rng.integers(0, 2, size=(n, p), dtype=np.int8).astype(bool)
 
@@ -328,7 +331,7 @@ def _p_value(permuted: Array, observed: float, exact: bool) -> float:
 
 def _min_detectable(error: float, p: int, n: int, alpha: float) -> float | None:
     """Difference that a two-sided t test at level alpha with this standard error finds with 80 % power."""
-    smallest = 2 / 2**p if p <= EXACT_UP_TO else 1 / (1 + n)
+    smallest = 2 / 2**p if _exact(p, n) else 1 / (1 + n)
     if smallest > alpha * (1 + 1e-9):  # 1 - 0.95 is not quite 0.05
         return None
     return (_t(1 - alpha, p) + float(scipy_stats.t.ppf(POWER, p - 1))) * error

@@ -49,6 +49,11 @@ def add_assets_flag(verb: Parser) -> None:
     )
 
 
+def names(text: str | None) -> list[str] | None:
+    """`a,b,c` as a list."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
 def say(line: str) -> None:
     """Talk for people; results go to stdout."""
     print(f"jova-bench: {line}", file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jova_bench import assets
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, say
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.config import DEFAULT_SUITE
 from jova_bench.types import EXIT_OK, BenchError
 
@@ -71,17 +71,12 @@ def add(verbs: Verbs) -> None:
     report.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default md")
 
 
-def _names(text: str | None) -> list[str] | None:
-    """`a,b,c` as a list."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _metrics(args: argparse.Namespace) -> list[str] | None:
     """The selection of `--metrics` and `--whisper`."""
     from jova_bench.metrics import with_whisper
 
-    names = _names(args.metrics)
-    return names if args.whisper is None else with_whisper(args.whisper, names, args.profile)
+    wanted = names(args.metrics)
+    return wanted if args.whisper is None else with_whisper(args.whisper, wanted, args.profile)
 
 
 def _run(args: argparse.Namespace) -> int:

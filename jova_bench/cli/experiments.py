@@ -1,0 +1,69 @@
+"""The verbs that set runs side by side: compare, gate, freeze."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from jova_bench import assets
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.types import EXIT_OK
+
+COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
+  jova-bench compare runs/before runs/after --metrics lse_c,wer --json
+
+The verdicts speak of B. A run with one model on each side compares them whatever their names; otherwise models pair
+by name. Exit code 3 when B is worse in anything, 4 when something does not compare, 5 when a test is underpowered."""
+GATE_EXAMPLES = """  jova-bench freeze runs/good > results/reference.json
+  jova-bench gate results/reference.json runs/now --tolerances results/tolerances.toml >> "$GITHUB_STEP_SUMMARY"
+
+A tolerance file has lines such as `wer = 0.05`: how much worse a metric may get, in its own unit. A metric without
+one may get no worse at all, as far as its test can tell; one whose test cannot find as little as its tolerance is
+underpowered."""
+FREEZE_EXAMPLES = """  jova-bench freeze runs/embedded-0a1b2c3d > results/reference.json"""
+
+
+def add(verbs: Verbs) -> None:
+    """The verbs and their flags."""
+    compare = add_verb(
+        verbs, "compare", "say in which metrics run B is better or worse than run A", COMPARE_EXAMPLES, _compare
+    )
+    compare.add_argument("a", metavar="A", help="run folder, or a file made by freeze")
+    compare.add_argument("b", metavar="B", help="run folder, or a file made by freeze")
+    compare.add_argument("--metrics", metavar="A,B,C", help="names or identities (default: all of A)")
+    compare.add_argument("--json", action="store_true", help="print an object instead of the table")
+    gate = add_verb(verbs, "gate", "fail when a run is worse than its reference", GATE_EXAMPLES, _gate)
+    gate.add_argument("reference", metavar="REFERENCE", help="run folder, or a file made by freeze")
+    gate.add_argument("run", metavar="RUN", help="run folder to judge")
+    gate.add_argument("--tolerances", metavar="FILE", help="TOML file of metric = how much worse is allowed")
+    freeze = add_verb(verbs, "freeze", "print a run as one file that a gate can compare with", FREEZE_EXAMPLES, _freeze)
+    freeze.add_argument("run", metavar="RUN", help="run folder")
+    for one in (compare, gate):
+        add_assets_flag(one)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from jova_bench.comparison import compare
+
+    with assets.using(args.assets):
+        found = compare(args.a, args.b, names(args.metrics))
+    text = json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n" if args.json else found.markdown()
+    print(text, end="")
+    return found.exit_code
+
+
+def _gate(args: argparse.Namespace) -> int:
+    from jova_bench.gate import gate, read_tolerances
+
+    tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
+    with assets.using(args.assets):
+        found = gate(args.reference, args.run, tolerances)
+    print(found.markdown(), end="")
+    return found.exit_code
+
+
+def _freeze(args: argparse.Namespace) -> int:
+    from jova_bench.results import freeze, read_results
+
+    print(freeze(read_results(args.run)), end="")
+    return EXIT_OK
