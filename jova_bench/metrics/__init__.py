@@ -114,6 +114,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_benches("clap_score", "clap", "versebench", "avbenchmark", "javisbench", "mova"),
     Entry("fd_clap", "standard", "jova_bench.metrics.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
     *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
+    *_benches("av_align", "av_align", "tempotokens", "javisbench", "mova"),
     *_benches("motion_score", "motion", "versebench"),
     *_benches("aesthetic_score", "aesthetic", "versebench"),
 )

@@ -90,13 +90,18 @@ def mel_bands(n_mels: int, n_fft: int) -> npt.NDArray[np.float64]:
 
     The scale is linear below 1 kHz, which keeps each of up to 80 bands wider than a bin of a 512-point transform.
     """
-    edges_hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(RATE_HZ / 2), n_mels + 2))  # (M + 2,)
+    edges_hz = slaney_edges_hz(n_mels, RATE_HZ / 2)
     bins_hz = np.fft.rfftfreq(n_fft, 1 / RATE_HZ)
     rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
     falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
     bands = np.maximum(0.0, np.minimum(rising, falling))
     bands.setflags(write=False)
     return bands
+
+
+def slaney_edges_hz(n_mels: int, top_hz: float) -> npt.NDArray[np.float64]:
+    """(M + 2,) frequencies where triangular bands from 0 to `top_hz` begin, peak and end: evenly spaced in mel."""
+    return _mel_to_hz(np.linspace(0.0, _hz_to_mel(top_hz), n_mels + 2))
 
 
 # Slaney's Auditory Toolbox (1998): 3 mel per 200 Hz up to 1 kHz, then 27 mel per factor of 6.4.
