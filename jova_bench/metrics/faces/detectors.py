@@ -1,0 +1,43 @@
+"""Face detectors behind one interface, each with an identity of its own.
+
+`s3fd` is the papers'. Its boxes decide the crop, so a lighter detector gives other numbers: it is a choice that
+enters the identity of a metric, never a silent replacement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from jova_bench.metrics.faces.track import Boxes, Frames
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Finds the faces of single frames."""
+
+    name: str
+    missing: Callable[[], str | None]
+    """None when it can run here, else why not."""
+    weights: Callable[[], str | None]
+    """First hex digits of the sha256 of its weights; None while they are missing."""
+    settings: str
+    """Version and every parameter that changes its boxes."""
+    find: Callable[[Frames, str], list[Boxes]]
+    """(T, H, W, 3) and a device -> per frame (n, 5): x0, y0, x1, y1 in pixels and a score, best first."""
+
+    @property
+    def key(self) -> str:
+        """What its boxes depend on: part of cache keys."""
+        return f"{self.name}[{self.weights()}]{{{self.settings}}}"
+
+
+_MODULES = {"s3fd": "s3fd", "scrfd": "scrfd", "opencv-haar": "haar", "mediapipe": "blazeface"}
+NAMES = tuple(_MODULES)
+
+
+def detector(name: str) -> Detector:
+    """The detector of one of `NAMES`; imports no network."""
+    found: Detector = import_module(f"jova_bench.metrics.faces.{_MODULES[name]}").DETECTOR
+    return found

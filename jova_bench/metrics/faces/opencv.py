@@ -1,0 +1,26 @@
+"""OpenCV, imported when first needed."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from jova_bench.types import Unavailable
+
+HOW = "not installed: pip install 'jova-bench[standard]'"
+
+
+def missing() -> str | None:
+    """None when OpenCV is there, else how to get it."""
+    return None if find_spec("cv2") else HOW
+
+
+@cache
+def cv2() -> Any:
+    """The module. Raises Unavailable where it is not installed."""
+    try:
+        import cv2 as module
+    except ImportError as error:
+        raise Unavailable(HOW) from error
+    return module
