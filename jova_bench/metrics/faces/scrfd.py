@@ -1,0 +1,110 @@
+"""SCRFD-10G, the detector of insightface's `buffalo_l`, as Verse-Bench asks for it: frames fitted into 640 x 480.
+
+Source: deepinsight/insightface python-package 0.7.3, model_zoo/retinaface.py `RetinaFace.detect` and
+app/face_analysis.py; Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py at 5645a09.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench import assets
+from jova_bench.metrics.faces import opencv
+from jova_bench.metrics.faces.detectors import Detector
+from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
+from jova_bench.metrics.resident import resident
+
+WIDTH, HEIGHT = 640, 480
+STRIDES = (8, 16, 32)
+"""Pixels between neighbouring cells of the network's three grids; each cell has two anchors."""
+ANCHORS = 2
+CONFIDENCE = 0.5
+OVERLAP = 0.4
+"""Of two boxes that share more than this, the surer one is kept."""
+
+
+def missing() -> str | None:
+    """None when the weights, onnxruntime and OpenCV are there."""
+    here = opencv.missing() or (None if find_spec("onnxruntime") else "not installed: pip install onnxruntime")
+    return assets.missing("scrfd") or here
+
+
+def find(frames: Frames, device: str) -> list[Boxes]:
+    """Per frame (n, 5) boxes in pixels and scores, best first. The network runs on the CPU whatever the device."""
+    session = resident(f"scrfd[{assets.digest('scrfd')}]", _session)
+    name = session.get_inputs()[0].name
+    found = []
+    for frame in frames:
+        image, scale = fitted(frame)
+        boxes = candidates(session.run(None, {name: image}))
+        boxes[:, :4] /= scale
+        found.append(suppressed(boxes))
+    return found
+
+
+def fitted(frame: Frames) -> tuple[npt.NDArray[np.float32], float]:
+    """A frame as the network wants it.
+
+    Args:
+        frame: (H, W, 3) RGB.
+
+    Returns:
+        (1, 3, 480, 640) around 0, black to the right of the frame or below it; and pixels there per pixel of the frame.
+    """
+    ratio = frame.shape[0] / frame.shape[1]
+    height, width = (HEIGHT, int(HEIGHT / ratio)) if ratio > HEIGHT / WIDTH else (int(WIDTH * ratio), WIDTH)
+    image = np.zeros((HEIGHT, WIDTH, 3), dtype=np.float32)
+    image[:height, :width] = opencv.cv2().resize(frame, (width, height))
+    return ((image - np.float32(127.5)) / np.float32(128)).transpose(2, 0, 1)[None], height / frame.shape[0]
+
+
+def candidates(outputs: Sequence[npt.NDArray[np.float32]]) -> Boxes:
+    """What the network is sure enough of.
+
+    Args:
+        outputs: for each grid (cells x 2, 1) scores; then for each grid (cells x 2, 4) distances from the cell's
+            point to the left, upper, right and lower side, in strides; more is ignored.
+
+    Returns:
+        (n, 5) boxes in pixels of the network's input, and scores.
+    """
+    found = []
+    for k, stride in enumerate(STRIDES):
+        scores = np.asarray(outputs[k], dtype=np.float64).reshape(-1)
+        sides = np.asarray(outputs[k + len(STRIDES)], dtype=np.float64).reshape(-1, 4) * stride
+        rows, columns = np.divmod(np.arange(len(scores)) // ANCHORS, WIDTH // stride)
+        points = np.stack([columns, rows], axis=1) * stride
+        boxes = np.column_stack([points - sides[:, :2], points + sides[:, 2:], scores])
+        found.append(boxes[scores >= CONFIDENCE])
+    return np.concatenate(found)
+
+
+def suppressed(boxes: Boxes) -> Boxes:
+    """(n, 5) -> (m, 5): best first, without those that share too much with a better one.
+
+    A box reaches to the far edge of its last pixel, so its sides are one longer than the difference of its corners.
+    """
+    wider = boxes[:, :4] + [0, 0, 1, 1]
+    kept: list[int] = []
+    for k in np.argsort(-boxes[:, 4], kind="stable"):
+        if not (overlaps(wider[kept], wider[[k]]) > OVERLAP).any():
+            kept.append(int(k))
+    return boxes[kept]
+
+
+def _session() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # Scoring runs one process a core.
+    return onnxruntime.InferenceSession(assets.find("scrfd"), options, providers=["CPUExecutionProvider"])
+
+
+DETECTOR = Detector(
+    "scrfd", missing, lambda: assets.digest("scrfd"), f"1,{WIDTH}x{HEIGHT},score={CONFIDENCE},nms={OVERLAP}", find
+)
