@@ -10,7 +10,7 @@ from jova_bench.metrics import lipsync
 from jova_bench.metrics.mfcc import mfcc
 from jova_bench.metrics.models import syncnet
 from jova_bench.types import Unavailable
-from tests import upstream
+import upstream
 
 FRAMES = 26
 PARITY = upstream.parity("syncnet")
