@@ -122,6 +122,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_sets("fad", "vggish", "suite", "fadtk"),
     *_benches("clap_score", "clap", "versebench", "avbenchmark", "javisbench", "mova"),
     Entry("fd_clap", "standard", "jova_bench.metrics.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
+    *(entry for axis in ("ce", "cu", "pc", "pq") for entry in _benches(axis, "aesthetics", "versebench")),
     *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("av_align", "av_align", "tempotokens", "javisbench", "mova"),
     *_benches("motion_score", "motion", "versebench"),

@@ -23,6 +23,7 @@ from jova_bench import assets
 from jova_bench.metrics.base import FeatureCache, FloatArray, measured
 from jova_bench.metrics.features import Audio, audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.resident import resident
+from jova_bench.metrics.sinc import sinc_resample
 from jova_bench.types import Clip, Direction, MetricSpec, Outcome, Prompt, Unavailable, Undefined
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Protocol:
     """Rate at which the sound is read; what the network is told is always 48 kHz."""
     centred: bool = False
     """The mean is taken off."""
+    sinc: bool = False
+    """Resampled as torchaudio does; librosa's way, which the others use, is no nearer to it than ours."""
     seconds: float | None = None
     """Only so much of the beginning is heard."""
     peak_db: float | None = None
@@ -60,6 +63,7 @@ class Protocol:
             "above_10_s": self.above_10_s,
             "rate_hz": self.rate_hz,
             "centred": int(self.centred) or None,
+            "resampling": "sinc-hann" if self.sinc else None,
             "seconds": self.seconds,
             "peak_db": self.peak_db,
             "int16": int(self.int16) or None,
@@ -90,6 +94,7 @@ PROTOCOLS = {
         "cosine of the first 8 s, centred, and the audio caption in CLAP's space (`LAION-CLAP-Score`)",
         "hkchengrex/av-benchmark av_bench/extract.py @050a5cd",
         centred=True,
+        sinc=True,
         seconds=8.0,
     ),
     "javisbench": Protocol(
@@ -166,7 +171,7 @@ def prepare(audio: Audio, rate_hz: int, protocol: Protocol) -> Audio:
     """The (N,) sound that the network is given, at what it takes for 48 kHz. Raises Undefined where there is none."""
     if protocol.centred:
         audio = audio - audio.mean()
-    audio = resample(audio, rate_hz, protocol.rate_hz)
+    audio = (sinc_resample if protocol.sinc else resample)(audio, rate_hz, protocol.rate_hz)
     if protocol.seconds is not None:
         audio = audio[: int(protocol.seconds * protocol.rate_hz)]
     if protocol.peak_db is not None:
