@@ -13,7 +13,7 @@ from jova_bench.progress import Progress
 from jova_bench.scoring import OUTSIDE, Job, Load, Metric, embed_real, score_clips, stored_features
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, MetricSpec, Outcome, Sample, Score, reason_of
+from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Sample, Score, reason_of
 
 Key = tuple[str, str, int, str]
 """(model, prompt id, seed, metric identity)."""
@@ -157,6 +157,13 @@ def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not
                 grid.keep(key, identity, features)
 
 
+def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
+    """A metric knows no suite, so it is told where the reference image lies."""
+    if prompt is None or prompt.image is None:
+        return prompt
+    return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})
+
+
 def _why_not(metric: Metric) -> str | None:
     """Why a metric cannot run here; one that cannot even say so has crashed."""
     try:
@@ -179,7 +186,7 @@ def _job(sample: Sample, suite: Suite, store: RunStore, identities: tuple[str, .
         sample=(sample.model, sample.prompt_id, sample.seed),
         clip=store.folder / sample.clip,
         timing=sample.timing,
-        prompt=asked_for(prompt),
+        prompt=_with_image(asked_for(prompt), suite),
         reference=suite.path(prompt.reference) if prompt.reference else None,
         domain=suite.domain,
         identities=identities,

@@ -86,7 +86,7 @@ class Prompt(Record):
     language: str = "en"
     """BCP 47 tag of the transcript."""
     image: str | None = None
-    """Reference image (path; relative to the prompt file)."""
+    """Reference image (path; relative to the prompt file, absolute when a metric is asked)."""
     audio: str | None = None
     """Driving audio for audio-driven models (path; relative to the prompt file)."""
     reference: str | None = None
@@ -209,7 +209,7 @@ class MetricSpec(Record):
     level: Literal["clip", "set"] = "clip"
     unit: str = ""
     direction: Direction
-    needs: tuple[Literal["video", "audio", "transcript", "reference", "reference_set", "tags"], ...]
+    needs: tuple[Literal["video", "audio", "transcript", "image", "reference", "reference_set", "tags"], ...]
     domain: str
     """In words: the clips for which the value means something."""
     description: str

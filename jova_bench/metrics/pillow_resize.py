@@ -1,13 +1,15 @@
-"""Pillow's bicubic scaling of bytes to the last bit, without Pillow: most published networks are shown its pictures.
+"""Pillow's scaling of bytes to the last bit, without Pillow: most published networks are shown its pictures.
 
-`Image.resize(..., BICUBIC)` widens the filter where it shrinks (a low pass), first along the rows and then along the
-columns, with weights in 1/2^22 and whole levels in between (src/libImaging/Resample.c; equal to Pillow 11.0 on every
-size that was tried). Pillow 13 begins with the columns where that is less work, which moves single levels.
+`Image.resize` with `BICUBIC` or `BILINEAR` widens the filter where it shrinks (a low pass), first along the rows and
+then along the columns, with weights in 1/2^22 and whole levels in between (src/libImaging/Resample.c; equal to Pillow
+11.0 on every size that was tried). Pillow 13 begins with the columns where that is less work, which moves single
+levels.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +21,17 @@ Bytes = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
 
 
+Filter = Literal["bicubic", "bilinear"]
+
+
 def bicubic(picture: Bytes, height: int, width: int) -> Bytes:
     """Scales (H, W, C) bytes to (height, width, C)."""
-    across = _along(picture.transpose(1, 0, 2), width).transpose(1, 0, 2)
-    return _along(across, height)
+    return _resized(picture, height, width, "bicubic")
+
+
+def bilinear(picture: Bytes, height: int, width: int) -> Bytes:
+    """Scales (H, W, C) bytes to (height, width, C)."""
+    return _resized(picture, height, width, "bilinear")
 
 
 def bicubic_crop(picture: Bytes, side: int) -> Bytes:
@@ -38,28 +47,34 @@ def bicubic_crop(picture: Bytes, side: int) -> Bytes:
     return scaled[top : top + side, left : left + side]
 
 
-def _along(pixels: Bytes, after: int) -> Bytes:
+def _resized(picture: Bytes, height: int, width: int, kind: Filter) -> Bytes:
+    across = _along(picture.transpose(1, 0, 2), width, kind).transpose(1, 0, 2)
+    return _along(across, height, kind)
+
+
+def _along(pixels: Bytes, after: int, kind: Filter) -> Bytes:
     """(n, ...) to (after, ...)."""
     before = len(pixels)
     if before == after:
         return pixels
     # Whole numbers below 2^40, so that sums in double precision are exact whatever their order.
-    sums = _weights(before, after) @ pixels.reshape(before, -1).astype(np.float64)
+    sums = _weights(before, after, kind) @ pixels.reshape(before, -1).astype(np.float64)
     levels = np.floor((sums + ONE / 2) / ONE)
     return np.clip(levels, 0, 255).astype(np.uint8).reshape(after, *pixels.shape[1:])
 
 
 @lru_cache(maxsize=8)
-def _weights(before: int, after: int) -> FloatArray:
+def _weights(before: int, after: int, kind: Filter) -> FloatArray:
     """(after, before) whole numbers: how much of each old pixel is in each new one."""
     scale = before / after
     stretch = max(scale, 1.0)
+    reach, shape = (2, _keys) if kind == "bicubic" else (1, _triangle)
     weights = np.zeros((after, before))
     for new in range(after):
         centre = (new + 0.5) * scale
-        first = max(int(centre - 2 * stretch + 0.5), 0)
-        last = min(int(centre + 2 * stretch + 0.5), before)
-        row = _keys((np.arange(first, last, dtype=np.float64) - centre + 0.5) * (1 / stretch))
+        first = max(int(centre - reach * stretch + 0.5), 0)
+        last = min(int(centre + reach * stretch + 0.5), before)
+        row = shape((np.arange(first, last, dtype=np.float64) - centre + 0.5) * (1 / stretch))
         weights[new, first:last] = row / row.sum()
     return np.trunc(weights * ONE + np.copysign(0.5, weights))
 
@@ -70,3 +85,8 @@ def _keys(x: FloatArray) -> FloatArray:
     near = (1.5 * x - 2.5) * x * x + 1
     far = -0.5 * (((x - 5) * x + 8) * x - 4)
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def _triangle(x: FloatArray) -> FloatArray:
+    """1 at 0, falling to 0 at 1."""
+    return np.maximum(1 - np.abs(x), 0)
