@@ -92,13 +92,31 @@ def compare(a: Source, b: Source, metrics: Metrics | None = None) -> Comparisons
     own = [one for one in metrics or () if not isinstance(one, str)]
     names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
     specs = _selected(left, right, None if metrics is None else names)
-    sets = _set_metrics(specs, own)
     pairs = _pairs_of_models(left, right)
-    questions = [one for models in pairs for one in _questions(left, right, models, specs, sets)]
+    rows = compared(left, right, pairs, specs, set_metrics(specs, own))
     paired = {model for model, _ in pairs}
     only = tuple(model for model in left.models if model not in paired)
     failed = sum(right.failed.get(model, 0) for _, model in pairs)
-    return Comparisons(left.source, right.source, judged(questions), only, failed)
+    return Comparisons(left.source, right.source, rows, only, failed)
+
+
+def compared(
+    left: Results,
+    right: Results,
+    pairs: Sequence[tuple[str, str]],
+    specs: Sequence[MetricSpec],
+    sets: Mapping[str, SetMetric],
+) -> tuple[Comparison, ...]:
+    """One row per pair of models and metric that measured the first of them; all share one error rate.
+
+    Args:
+        left: results of side a.
+        right: of side b; may be the same.
+        pairs: (model of a, model of b).
+        specs: metrics of a.
+        sets: what measures set metrics, by identity; see `set_metrics`.
+    """
+    return judged([one for models in pairs for one in _questions(left, right, models, specs, sets)])
 
 
 def _selected(left: Results, right: Results, names: Sequence[str] | None) -> list[MetricSpec]:
@@ -115,7 +133,7 @@ def _answers(spec: MetricSpec) -> tuple[str, ...]:
     return (spec.name, *bench, spec.identity)
 
 
-def _set_metrics(specs: Sequence[MetricSpec], own: Iterable[ClipMetric | SetMetric]) -> dict[str, SetMetric]:
+def set_metrics(specs: Sequence[MetricSpec], own: Iterable[ClipMetric | SetMetric] = ()) -> dict[str, SetMetric]:
     """What measures the set metrics again, by identity; one that is not here as it was then is missing."""
     wanted = {spec.identity for spec in specs if spec.level == "set"}
     found = {one.spec.identity: one for one in own if is_set_metric(one)}

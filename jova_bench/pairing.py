@@ -21,8 +21,8 @@ from jova_bench.types import MetricSpec, Outcome, Undefined
 
 ALPHA = 0.05
 """Shared by all tests of a table."""
-SWAPS = 999
-"""Random swaps of a set test, unless so many tests share ALPHA that p could not get small enough."""
+SWAPS = 512
+"""Swaps of a set test, all there are for 9 prompts; more where so many tests share ALPHA that p could not get small."""
 WORST = 5
 
 Columns = Mapping[Cell, Part]

@@ -40,6 +40,8 @@ class Comparison:
     p_holm: float | None = None
     min_detectable: float | None = None
     """Difference that this test, among all of the table, finds four times in five; None when it finds none."""
+    favours: Literal["a", "b"] | None = None
+    """Whom the test prefers, on the clips that both have."""
     from_real: bool = False
     """a, b and delta are of |value - value of the real clip|."""
     n: int = 0
@@ -124,14 +126,17 @@ def _tested(one: Question, found: Pair, tests: int) -> Tested | str:
 
 def _with_test(one: Question, found: Pair, test: Tested, p_holm: float) -> Comparison:
     result = test.result
+    favours: Literal["a", "b"] | None = None
+    if p_holm <= ALPHA and found.good is not None:
+        favours = "b" if (result.delta > 0) == (found.good == "up") else "a"
     verdict: Verdict
     reason: str | None = None
     if found.lost:
         verdict, reason = "worse", _lost(found)
-    elif p_holm <= ALPHA and found.good is None:
-        verdict, reason = "not comparable", UNKNOWN_SIDE
+    elif favours is not None:
+        verdict = "better" if favours == "b" else "worse"
     elif p_holm <= ALPHA:
-        verdict = "better" if (result.delta > 0) == (found.good == "up") else "worse"
+        verdict, reason = "not comparable", UNKNOWN_SIDE
     elif result.min_detectable is None:
         verdict, reason = "underpowered", f"{result.n_pairs} prompts are too few for so many tests"
     else:
@@ -148,6 +153,7 @@ def _with_test(one: Question, found: Pair, test: Tested, p_holm: float) -> Compa
         p=result.p,
         p_holm=p_holm,
         min_detectable=result.min_detectable,
+        favours=favours,
         from_real=found.from_real,
         n=result.n_pairs,
         lost=len(found.lost),

@@ -221,11 +221,11 @@ def test_report_is_written_into_the_run(tmp_path):
             write_report(tmp_path)
         store.write_summary(summary())
     paths = write_report(tmp_path)
-    assert [path.name for path in paths] == ["leaderboard.md", "leaderboard.csv", "leaderboard.json"]
+    assert [path.name for path in paths] == [f"leaderboard.{suffix}" for suffix in ("md", "csv", "json", "tex")]
     assert paths[0].read_text(encoding="utf-8") == leaderboard(summary(), MANIFEST).markdown()
     assert not list(tmp_path.glob("*.part"))
     assert write_report(tmp_path, ["csv"]) == [tmp_path / "leaderboard.csv"]
-    with pytest.raises(BenchError, match=r"expected formats among md, csv, json, got html"):
+    with pytest.raises(BenchError, match=r"expected formats among md, csv, json, tex, got html"):
         write_report(tmp_path, ["html"])
 
 

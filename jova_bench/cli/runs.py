@@ -30,7 +30,8 @@ SCORE_EXAMPLES = """  jova-bench score my_clips
 A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl.
 A clip without a prompt is scored by what needs none."""
 REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
-  jova-bench report runs/embedded-0a1b2c3d --format csv > leaderboard.csv"""
+  jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
+  jova-bench report results/as-reported.toml"""
 
 
 def add(verbs: Verbs) -> None:
@@ -67,8 +68,8 @@ def add(verbs: Verbs) -> None:
         one.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
         add_assets_flag(one)
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
-    report.add_argument("dir", metavar="RUN", help="run folder")
-    report.add_argument("--format", choices=("md", "csv", "json"), default="md", help="default md")
+    report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
+    report.add_argument("--format", choices=("md", "csv", "json", "tex"), default="md", help="default md")
 
 
 def _metrics(args: argparse.Namespace) -> list[str] | None:
@@ -158,12 +159,20 @@ def _say_failures(result: Result) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from jova_bench.report import leaderboard
-    from jova_bench.store import read_run
+    from jova_bench.report import VIEWS, read_leaderboard
 
-    found = read_run(args.dir)
-    if found.summary is None:
-        raise BenchError(f"expected a finished run, got {args.dir}, which has no summary; repeat its command")
-    board = leaderboard(found.summary, found.manifest)
-    print({"md": board.markdown, "csv": board.csv, "json": board.json}[args.format](), end="")
+    if args.dir.endswith(".toml"):
+        print(_reported(args.dir, args.format), end="")
+    else:
+        print(VIEWS[args.format](read_leaderboard(args.dir)), end="")
     return EXIT_OK
+
+
+def _reported(path: str, form: str) -> str:
+    """Papers' numbers, which never stand in a table with ours."""
+    from jova_bench.report.reported import read_reported
+
+    found = read_reported(path)
+    if form not in ("md", "tex"):
+        raise BenchError(f"expected --format md or tex for numbers as reported, got {form}; the file itself is data")
+    return found.markdown() if form == "md" else found.latex()

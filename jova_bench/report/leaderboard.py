@@ -8,26 +8,22 @@ reason in a footnote.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.models import CONTROLS
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
-from jova_bench.store import read_run
+from jova_bench.report.ranks import Ranks
 from jova_bench.text import escaped, plain, table
-from jova_bench.types import BenchError, Cost, Summary
+from jova_bench.types import Cost, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ORIGIN = ("device_name", "git_commit", "git_dirty")
 """What every entry of a manifest's provenance says that a reader of the table should see."""
-SUFFIXES = ("md", "csv", "json")
 COUNTS = {"n": "n_ok", "undefined": "n_undefined", "failed": "n_failed"}
 """Columns of the frame, and the fields of an estimate that they show."""
 
@@ -40,6 +36,8 @@ class Leaderboard:
     manifest: Mapping[str, Any]
     models: tuple[str, ...]
     columns: tuple[Column, ...]
+    ranks: Ranks = field(default_factory=dict)
+    """Empty when fewer than two models are ranked, or when the run's records are not at hand."""
 
     def frame(self) -> pd.DataFrame:
         """One row per model; per column value, `lo`, `hi`, and how many clips are ok (`n`), `undefined`, `failed`."""
@@ -63,9 +61,14 @@ class Leaderboard:
         ]
 
     def json(self) -> str:
-        """The records with the cost and where they come from."""
+        """The records with the cost, the rank ranges, and where they come from."""
         cost = [c.model_dump(mode="json") for c in self.summary.cost]
-        value = {"about": self.about(), "records": self.records(), "cost": cost}
+        ranks = [
+            {"identity": identity, "model": model, **asdict(rank)}
+            for identity, of_metric in self.ranks.items()
+            for model, rank in of_metric.items()
+        ]
+        value = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def about(self) -> dict[str, Any]:
@@ -93,6 +96,8 @@ class Leaderboard:
             shown = [column for column in self.columns if column.family == family]
             if shown:
                 parts += [f"## {family}", self._family(shown, notes)]
+        if self.ranks:
+            parts += ["## Ranks", self._ranks()]
         parts += ["## Cost", self._costs()]
         if "fairness" in self.manifest:
             parts += ["## What each model makes", self._formats(self.manifest["fairness"])]
@@ -112,6 +117,21 @@ class Leaderboard:
                 for row, model in zip(body, self.models, strict=True):
                     row.append(extrapolated(column.cells.get(model)))
         return table(header, body)
+
+    def _ranks(self) -> str:
+        """Metrics as rows: there are more of them than models."""
+        about = (
+            "Paired tests of every two models, Holm over the pairs of each metric. Models that no test tells apart "
+            "share a range; controls are not ranked, and there is no total."
+        )
+        ranked = [model for model in self.models if any(model in of_metric for of_metric in self.ranks.values())]
+        body = [
+            [f"{column.label} {ARROWS[column.direction]}"]
+            + [found[model].text if model in found else "" for model in ranked]
+            for column in self.columns
+            if (found := self.ranks.get(column.identity))
+        ]
+        return f"{about}\n\n{table(['Metric', *map(escaped, ranked)], body)}"
 
     def _costs(self) -> str:
         header = ["Model", "Seconds per clip", "RTF", "Peak memory (MB)", "Function evals"]
@@ -133,52 +153,24 @@ class Leaderboard:
             lo, hi = estimate.ci if estimate and estimate.ci else (None, None)
             row[column.label] = estimate.value if estimate else None
             row |= {f"{column.label} lo": lo, f"{column.label} hi": hi}
-            for name, field in COUNTS.items():
-                row[f"{column.label} {name}"] = getattr(estimate, field) if estimate else None
+            for name, count in COUNTS.items():
+                row[f"{column.label} {name}"] = getattr(estimate, count) if estimate else None
         cost = next((cost for cost in self.summary.cost if cost.model == model), None)
         fields = [field for field in Cost.model_fields if field != "model"]
         return row | {field: getattr(cost, field) if cost else None for field in fields}
 
 
-def leaderboard(summary: Summary, manifest: Mapping[str, Any]) -> Leaderboard:
+def leaderboard(summary: Summary, manifest: Mapping[str, Any], ranks: Ranks | None = None) -> Leaderboard:
     """Arranges a run's summary: models in the order given, controls last; metrics by family.
 
     Args:
         summary: the estimates and costs.
         manifest: where they come from, as `manifest.extended` writes it; may be empty.
+        ranks: of the models that are no controls.
     """
     asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
     models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]
-    return Leaderboard(summary, manifest, tuple(models), columns(summary))
-
-
-def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = SUFFIXES) -> list[Path]:
-    """Writes `leaderboard.md`, `.csv` and `.json` into a run folder and returns their paths.
-
-    Raises:
-        BenchError: the folder holds no finished run, or cannot be written.
-    """
-    unknown = [name for name in formats if name not in SUFFIXES]
-    if unknown:
-        raise BenchError(f"expected formats among {', '.join(SUFFIXES)}, got {', '.join(unknown)}")
-    run = read_run(run_folder)
-    if run.summary is None:
-        raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
-    board = leaderboard(run.summary, run.manifest)
-    texts = {"md": board.markdown, "csv": board.csv, "json": board.json}
-    return [_write(Path(run_folder) / f"leaderboard.{suffix}", texts[suffix]()) for suffix in formats]
-
-
-def _write(path: Path, text: str) -> Path:
-    """The file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
-    return path
+    return Leaderboard(summary, manifest, tuple(models), columns(summary), ranks or {})
 
 
 def _identity_line(column: Column) -> str:

@@ -1,0 +1,74 @@
+"""Reads a run into a leaderboard, and writes its views beside the records."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from jova_bench.comparison import set_metrics
+from jova_bench.models import CONTROLS
+from jova_bench.report.latex import latex
+from jova_bench.report.leaderboard import Leaderboard, leaderboard
+from jova_bench.report.ranks import Ranks, ranks
+from jova_bench.results import read_results
+from jova_bench.store import read_run
+from jova_bench.types import BenchError
+
+VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
+    "md": Leaderboard.markdown,
+    "csv": Leaderboard.csv,
+    "json": Leaderboard.json,
+    "tex": latex,
+}
+"""By suffix."""
+
+
+def read_leaderboard(run_folder: str | os.PathLike[str]) -> Leaderboard:
+    """The leaderboard of a run, ranks included.
+
+    Raises:
+        BenchError: the folder holds no finished run.
+    """
+    run = read_run(run_folder)
+    if run.summary is None:
+        raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
+    return leaderboard(run.summary, run.manifest, _ranks(run_folder, leaderboard(run.summary, run.manifest).models))
+
+
+def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tuple(VIEWS)) -> list[Path]:
+    """Writes `leaderboard.md`, `.csv`, `.json` and `.tex` into a run folder and returns their paths.
+
+    Raises:
+        BenchError: the folder holds no finished run, or cannot be written.
+    """
+    unknown = [name for name in formats if name not in VIEWS]
+    if unknown:
+        raise BenchError(f"expected formats among {', '.join(VIEWS)}, got {', '.join(unknown)}")
+    board = read_leaderboard(run_folder)
+    return [_write(Path(run_folder) / f"leaderboard.{suffix}", VIEWS[suffix](board)) for suffix in formats]
+
+
+def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
+    """None of a run that cannot be tested: its clips are not all scored, or it kept no specifications."""
+    ranked = [model for model in models if model not in CONTROLS]
+    if len(ranked) < 2:
+        return {}
+    try:
+        results = read_results(run_folder)
+    except BenchError:
+        return {}
+    return ranks(results, ranked, set_metrics(list(results.specs.values())))
+
+
+def _write(path: Path, text: str) -> Path:
+    """The file appears whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
+    return path

@@ -1,0 +1,93 @@
+r"""The leaderboard as LaTeX tables: `\usepackage{booktabs}` is all they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jova_bench.labels import FAMILIES, OTHER
+from jova_bench.models import CONTROLS
+from jova_bench.report.cells import Column, no_value
+from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.text import decimals, number
+from jova_bench.types import Direction, Estimate
+
+ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "→": r"$\to$", "–": "--", "∞": r"$\infty$",
+}  # fmt: skip
+
+
+def latex(board: Leaderboard) -> str:
+    """One table per family: models above the line are ranked, controls stand below it.
+
+    Bold: a paired test puts it before every other ranked model. Superscripts are rank ranges.
+    """
+    about = board.about()
+    asked = f"suite {about['suite']}, profile {about['profile']}, {about['prompts']} prompts"
+    head = f"% {asked}. Needs \\usepackage{{booktabs}}."
+    tables = []
+    for family in (*FAMILIES, OTHER):
+        shown = [column for column in board.columns if column.family == family]
+        if shown:
+            tables.append(_table(board, family, shown))
+    return "\n\n".join([head, *tables]) + "\n"
+
+
+def _table(board: Leaderboard, family: str, shown: Sequence[Column]) -> str:
+    header = " & ".join(["Model", *(f"{escaped(column.label)} {ARROW[column.direction]}" for column in shown)])
+    ranked = [model for model in board.models if model not in CONTROLS]
+    controls = [model for model in board.models if model in CONTROLS]
+    groups = [[_row(board, model, shown) for model in group] for group in (ranked, controls) if group]
+    caption = (
+        f"{escaped(family)} on the {escaped(str(board.about()['suite']))} suite: means over prompts with 95\\,\\% "
+        "intervals; these checkpoints, not other trainings. Bold: a paired test (Holm over pairs) puts it before every "
+        "other ranked model; superscripts: ranks that the tests leave open."
+    )
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\begin{{tabular}}{{l{'c' * len(shown)}}}",
+        r"\toprule",
+        rf"{header} \\",
+    ]
+    for group in groups:
+        lines += [r"\midrule", *group]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+
+
+def _row(board: Leaderboard, model: str, shown: Sequence[Column]) -> str:
+    cells = [_cell(column.cells.get(model), board, model, column.identity) for column in shown]
+    return " & ".join([escaped(model), *cells]) + r" \\"
+
+
+def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: str) -> str:
+    """Value with interval; with `ok/undefined/failed` where some clips have none; the word where none has one."""
+    if estimate is None:
+        return "--"
+    if estimate.value is None:
+        return rf"{{\scriptsize {no_value(estimate)}}}"
+    places = decimals(estimate.value, estimate.ci)
+    text = _minus(number(estimate.value, places))
+    rank = board.ranks.get(identity, {}).get(model)
+    if rank is not None and rank.best:
+        text = rf"\textbf{{{text}}}"
+    if rank is not None:
+        text += rf"\textsuperscript{{{escaped(rank.text)}}}"
+    if estimate.ci is not None:
+        text += rf" {{\scriptsize [{', '.join(_minus(number(end, places)) for end in estimate.ci)}]}}"
+    if estimate.n_undefined or estimate.n_failed:
+        text += rf" {{\scriptsize ({estimate.n_ok}/{estimate.n_undefined}/{estimate.n_failed})}}"
+    return text
+
+
+def _minus(text: str) -> str:
+    """A minus sign instead of a hyphen."""
+    return text.replace("-", "$-$")
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX prints as it is, on one line."""
+    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))

@@ -1,0 +1,85 @@
+"""Rank ranges: how many models a paired test puts before and after each, metric by metric.
+
+A single rank says more than was measured: two models that no test tells apart share a range. Controls are shown, not
+ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from jova_bench.comparison import compared
+from jova_bench.metrics.base import SetMetric
+from jova_bench.results import Results
+from jova_bench.types import Outcome
+from jova_bench.verdicts import Comparison
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where a model stands in one metric."""
+
+    first: int
+    """1 + the number of models that a test puts before it."""
+    last: int
+    """The number of ranked models less those that a test puts after it."""
+    of: int
+    """Models ranked."""
+
+    @property
+    def text(self) -> str:
+        """`2`, or `1–3`."""
+        return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
+
+    @property
+    def best(self) -> bool:
+        """A test puts it before every other model."""
+        return self.of > 1 and self.last == 1
+
+
+Ranks = Mapping[str, Mapping[str, Rank]]
+"""By metric identity, by model; metrics with a value for fewer than two models are missing."""
+
+
+def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]) -> Ranks:
+    """Ranks models by paired tests of every pair, with Holm over the pairs of each metric.
+
+    A model stands before another only if it also has a value wherever the other has one.
+
+    Args:
+        results: of one run.
+        models: which are ranked.
+        sets: what measures set metrics, by identity.
+    """
+    found: dict[str, dict[str, Rank]] = {}
+    for spec in results.specs.values():
+        valued = [model for model in models if _has_value(results, model, spec.identity)]
+        if len(valued) < 2:
+            continue
+        pairs = list(combinations(valued, 2))
+        rows = compared(results, results, pairs, [spec], sets)
+        orders = [order for pair, row in zip(pairs, rows, strict=True) if (order := _order(pair, row))]
+        found[spec.identity] = {
+            model: Rank(
+                first=1 + sum(after == model for _, after in orders),
+                last=len(valued) - sum(before == model for before, _ in orders),
+                of=len(valued),
+            )
+            for model in valued
+        }
+    return found
+
+
+def _has_value(results: Results, model: str, identity: str) -> bool:
+    parts = results.columns.get((model, identity), {}).values()
+    return any(not isinstance(part, Outcome) or part.value is not None for part in parts)
+
+
+def _order(pair: tuple[str, str], row: Comparison) -> tuple[str, str] | None:
+    """(before, after), where a test tells them apart."""
+    a, b = pair
+    if row.favours == "a" and not row.gained:
+        return a, b
+    return (b, a) if row.favours == "b" and not row.lost else None

@@ -1,0 +1,94 @@
+"""Numbers as papers report them, in tables of their own: they compare with nothing that is measured here."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError, model_validator
+
+from jova_bench.labels import ARROWS
+from jova_bench.report.latex import ARROW
+from jova_bench.report.latex import escaped as tex
+from jova_bench.text import escaped, table
+from jova_bench.types import BenchError, Direction, Record
+
+ABOUT = (
+    "Copied from the sources named, which measured their own clips with their own evaluators. These numbers compare "
+    "with nothing that this benchmark measures, nor from one table to the next."
+)
+
+
+class Table(Record):
+    """One table of one source."""
+
+    title: str
+    source: str
+    """Who reports it and where, and whether that was read or is cited by another."""
+    metrics: Mapping[str, Direction]
+    """Columns in order."""
+    rows: Mapping[str, tuple[str, ...]]
+    """By what was measured; numbers as printed, digits included."""
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Table:
+        for name, values in self.rows.items():
+            if len(values) != len(self.metrics):
+                raise ValueError(f"expected {len(self.metrics)} values, got {len(values)} for {name!r}")
+            for value in values:
+                float(value)
+        return self
+
+
+class Reported(Record):
+    """The whole file."""
+
+    table: tuple[Table, ...]
+
+    def markdown(self) -> str:
+        """For people."""
+        parts = ["# As reported", ABOUT]
+        for one in self.table:
+            header = ["", *(f"{escaped(name)} {ARROWS[direction]}" for name, direction in one.metrics.items())]
+            body = [[escaped(name), *values] for name, values in one.rows.items()]
+            parts += [f"## {escaped(one.title)}", table(header, body), f"Source: {escaped(one.source)}."]
+        return "\n\n".join(parts) + "\n"
+
+    def latex(self) -> str:
+        """For papers; nothing is bold, since no test can be made."""
+        return "\n\n".join(["% Needs \\usepackage{booktabs}.", *map(_latex, self.table)]) + "\n"
+
+
+def read_reported(path: str | os.PathLike[str]) -> Reported:
+    """Reads a TOML file of `[[table]]` with title, source, metrics and rows.
+
+    Raises:
+        BenchError: it is not there or says something else.
+    """
+    try:
+        return Reported.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"{path}: expected a TOML file of tables, got {error}") from error
+
+
+def _latex(one: Table) -> str:
+    header = " & ".join(["", *(f"{tex(name)} {ARROW[direction]}" for name, direction in one.metrics.items())])
+    rows = [" & ".join([tex(name), *values]) + r" \\" for name, values in one.rows.items()]
+    return "\n".join([
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{tex(one.title)}, as reported: {tex(one.source)}.}}",
+        rf"\begin{{tabular}}{{l{'c' * len(one.metrics)}}}",
+        r"\toprule",
+        rf"{header} \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ])  # fmt: skip
