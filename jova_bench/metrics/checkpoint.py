@@ -42,6 +42,10 @@ _PLAIN: Mapping[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
     ("numpy.core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
     ("numpy._core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
+    # Cnn14's checkpoint keeps the order of its training clips in arrays.
+    ("numpy.core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
+    ("numpy._core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
+    ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): lambda text, codec: text.encode("latin1"),  # The bytes of a numpy scalar.
 }
