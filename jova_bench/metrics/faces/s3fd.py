@@ -47,14 +47,14 @@ def find(frames: Frames, device: str) -> list[Boxes]:
     from jova_bench.metrics.models.s3fd import MEAN_BGR, MIN_SIDE
 
     height, width = frames.shape[1:3]
+    if round(min(height, width) * SCALE) < MIN_SIDE:
+        raise Undefined(f"frames of {width} x {height} are too small to find faces in by S3FD")
     net = resident(f"s3fd[{assets.digest('s3fd')}]@{device}", lambda: _load(device))
     found: list[Boxes] = []
     mean = torch.tensor(MEAN_BGR[::-1], device=device)[:, None, None]
     with torch.inference_mode():
         for start in range(0, len(frames), BATCH):
             small = np.stack([_quarter(frame) for frame in frames[start : start + BATCH]])
-            if min(small.shape[1:3]) < MIN_SIDE:
-                raise Undefined(f"frames of {width} x {height} are too small to find faces in by S3FD")
             images = torch.from_numpy(small).to(device).permute(0, 3, 1, 2).float() - mean
             boxes, scores = net(images)
             pixels = boxes.new_tensor([width, height, width, height])
