@@ -59,7 +59,7 @@ def test_help_imports_nothing_heavy(words):
     assert "usage: jova-bench" in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "generate", "score", "report", "ls", "doctor"])
+@pytest.mark.parametrize("verb", ["run", "generate", "score", "report", "compare", "gate", "freeze", "ls", "doctor"])
 def test_every_verb_has_examples(capsys, verb):
     code, out, _ = call(capsys, verb, "--help")
     assert code == 0
