@@ -11,7 +11,7 @@ from jova_bench.metrics.faces import compat, cuts
 from jova_bench.metrics.faces.clock import at_25_fps
 from jova_bench.metrics.faces.crop import crops, smoothed
 from jova_bench.metrics.faces.follow import follow
-from jova_bench.metrics.faces.track import Track, between, overlaps
+from jova_bench.metrics.faces.track import Track, between, enlarged, overlaps
 from jova_bench.types import Clip, Undefined
 
 cv2 = pytest.importorskip("cv2")
@@ -70,6 +70,13 @@ def test_overlaps_by_hand():
     # Squares of 100 shifted by 50: 5000 shared of 15000. No area: nothing.
     got = overlaps(np.array([box(0)]), np.array([box(50), box(200), box(0), [5, 5, 5, 90]]))
     np.testing.assert_allclose(got, [[1 / 3, 0, 1, 0]])
+
+
+def test_enlarged_by_hand():
+    # Half width 20, half height 10, centre (30, 20): up by a tenth of 10, then 1.5 times as large.
+    got = enlarged(np.array([[10.0, 10.0, 50.0, 30.0, 0.9]]), 1.5, 0.1)
+    np.testing.assert_allclose(got, [[0, 4, 60, 34, 0.9]])
+    assert enlarged(np.empty((0, 5)), 1.5).shape == (0, 5)
 
 
 def test_between_is_linear():
