@@ -86,10 +86,9 @@ def fill(
     rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
     grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
-    for identity in why_not:
-        spec = grid.specs[identity]
-        bench = "" if spec.protocol == "clean" else f"@{spec.protocol.partition('@')[0]}"
-        progress.say(f"{spec.name}{bench}: {why_not[identity]}")
+    for reason in dict.fromkeys(why_not.values()):
+        names = dict.fromkeys(_called(grid.specs[identity]) for identity, why in why_not.items() if why == reason)
+        progress.say(f"{', '.join(names)}: {reason}")
     clips = []
     for sample in _in_order(store.samples(), suite):
         gaps = tuple(_gaps(grid, sample, suite, cache, why_not))
@@ -162,6 +161,10 @@ def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
     if prompt is None or prompt.image is None:
         return prompt
     return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})
+
+
+def _called(spec: MetricSpec) -> str:
+    return spec.name if spec.protocol == "clean" else f"{spec.name}@{spec.protocol.partition('@')[0]}"
 
 
 def _why_not(metric: Metric) -> str | None:

@@ -46,7 +46,12 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "loudness": "Loudness (LUFS)",
     },
     "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ"},
-    "Picture": {"motion_score": "MS", "aesthetic_score": "AS", "identity_score": "ID"},
+    "Picture": {
+        "motion_score": "MS",
+        "aesthetic_score": "AS",
+        "identity_score": "ID",
+        "identity_consistency": "ID held",
+    },
     "Prompt following": {
         "clap_score": "CS",
         "prompt_hair": "Prompt hair",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import dct, rfft
 
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.features import RATE_HZ
@@ -29,6 +28,8 @@ def mfcc(samples: FloatArray) -> FloatArray:
     Returns:
         (1 + ceil((N - 400) / 160), 13); frame k is of samples 160k .. 160k + 399, with zeros after the end.
     """
+    from scipy.fft import dct, rfft
+
     emphasised = np.append(samples[0], samples[1:] - PREEMPHASIS * samples[:-1])
     count = 1 + max(0, -(-(len(samples) - WINDOW) // HOP))
     padded = np.pad(emphasised, (0, (count - 1) * HOP + WINDOW - len(samples)))
