@@ -221,7 +221,7 @@ def test_odd_sizes_and_a_cut(coded, found):
     ("protocol", "tracks", "reason"),
     [
         ("clean", [], "no face found"),
-        ("clean", [track(0, 75, side=64)], "face too small: 64 pixels, more than 100 needed"),
+        ("clean", [track(0, 75, side=63)], "face too small: 63 pixels, at least 64 needed"),
         ("clean", [track(0, 39)], "too short: 35 windows of 5 frames of one face, at least 36 needed"),
         ("clean", [track(60, 75)], "too short: 11 windows of 5 frames of one face, at least 36 needed"),
         ("syncnet_python", [], "no face found: none of more than 100 pixels in more than 100 frames of a shot"),

@@ -195,7 +195,7 @@ def _metric(name: str, cache: FeatureCache, device: str, protocol: str) -> LipSy
         unit=number.unit,
         direction=number.direction,
         needs=("video", "audio"),
-        domain="one person who speaks, face larger than 100 pixels",
+        domain="one person who speaks, whose face is seen",
         description=f"{number.says}; {chosen.says}",
         source=chosen.source,
         proportion=name == "sync_within_1",
