@@ -113,6 +113,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
+    Entry("mcd_dtw", "standard", "jova_bench.metrics.mcd:mcd_dtw"),
     *_sets("fvd kvd", "i3d", "suite"),
     *_sets("fvd kvd", "i3d", "prompts", "javisbench"),
     *_sets("fvd", "i3d", "prompts", "latentsync"),

@@ -58,7 +58,7 @@ class Aesthetics(nn.Module):
         self, wavlm: nn.Module, heads: Mapping[str, nn.Module], layers: int, config: Mapping[str, Any]
     ) -> None:
         super().__init__()
-        self.wavlm_model = wavlm
+        self.wavlm_model: Any = wavlm
         self.proj_layer = nn.ModuleDict(dict(heads))
         self.layer_weights = nn.ParameterDict({axis: nn.Parameter(torch.ones(layers)) for axis in AXES})
         self._scales = {axis: (float(scale["mean"]), float(scale["std"])) for axis, scale in _targets(config).items()}
