@@ -14,8 +14,10 @@ COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
 
 The verdicts speak of B. A run with one model on each side compares them whatever their names; otherwise models pair
 by name. Exit code 3 when B is worse in anything, 4 when something does not compare, 5 when a test is underpowered."""
-GATE_EXAMPLES = """  jova-bench freeze runs/good > results/reference.json
+GATE_EXAMPLES = """  jova-bench gate runs/good runs/now
   jova-bench gate results/reference.json runs/now --tolerances results/tolerances.toml >> "$GITHUB_STEP_SUMMARY"
+
+`jova-bench freeze runs/good > results/reference.json` makes a reference that fits into a commit.
 
 A tolerance file has lines such as `wer = 0.05`: how much worse a metric may get, in its own unit. A metric without
 one may get no worse at all, as far as its test can tell; one whose test cannot find as little as its tolerance is
