@@ -95,7 +95,8 @@ class Pipeline:
         noises = [noise(self.config, *pair) for pair in zip(prompts, seeds, strict=True)]
         start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
         video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
-        frames, sound = self.video_codec.decode(video), self.audio_codec.decode(audio)
+        frames = self.video_codec.decode(self.video_codec.settle(video))
+        sound = self.audio_codec.decode(audio)
         return Clips(frames.cpu().numpy(), sound.float().cpu().numpy(), field.evals)
 
     def _encode_images(self, images: Sequence[Frames | None]) -> torch.Tensor:

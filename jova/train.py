@@ -1,4 +1,4 @@
-"""Trains JoVA from nothing: corpus, codecs, cached latents, model, and a last polish of the video decoder.
+"""Trains JoVA from nothing: corpus, codecs, cached latents, model.
 
 python -m jova.train --preset tiny --data none --out work/tiny --steps 3000
 
@@ -26,13 +26,11 @@ from jova.training.model import Precision, TrainConfig, Trainer
 if TYPE_CHECKING:
     from jova.data.folder import Item
 
-STAGES = ("corpus", "codecs", "latents", "model", "polish")
+STAGES = ("corpus", "codecs", "latents", "model")
 VALIDATION_CLIPS = 64
 """Held-out clips that losses are measured on."""
 CODEC_CLIPS = 1000
 """Training clips that the codecs are trained on."""
-POLISH_CLIPS = 500
-"""Training clips that the decoder is polished on."""
 
 
 def make_corpus(data: Path, clips: int, workers: int) -> None:
@@ -92,17 +90,6 @@ def train_model(data: Path, codecs: Path, out: Path, clips: int, config: JovaCon
     Trainer(config, training, out).run(train, held_out)
 
 
-def polish_decoder(data: Path, codecs: Path, out: Path, seed: int) -> None:
-    """Train the decoder of CODECS on what the model in OUT gives; the better codec goes to OUT."""
-    from jova.sample import FILES
-    from jova.training.polish import Polishing, polish
-    from jova.transformer import Jova
-
-    items, model = read_split(data, "train", POLISH_CLIPS), Jova.load(out / FILES[0])
-    examples = load_examples(items, codecs / "latents" / "train", model.config, "mouth")
-    polish(VideoCodec.load(codecs / FILES[1]), model, items, examples, Polishing(seed=seed), out)
-
-
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -155,8 +142,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions)
             train_model(data, codecs, out, arguments.clips, config, training)
-        if "polish" in stages:
-            polish_decoder(data, codecs, out, arguments.seed)
     except (FileNotFoundError, ValueError) as error:
         print(f"jova.train: {error}", file=sys.stderr)
         return 2

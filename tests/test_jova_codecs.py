@@ -7,7 +7,7 @@ import torch
 from jova.codecs import AudioCodec, AudioCodecConfig, VideoCodec, VideoCodecConfig
 from jova.codecs.audio import FRAME, HOP, mel_filters
 from jova.codecs.base import load_weights, save_weights
-from jova.codecs.video import from_blocks, from_groups, to_blocks, to_groups
+from jova.codecs.video import GENERATED_ERROR, from_blocks, from_groups, to_blocks, to_groups
 
 
 def video_codec(channels: int = 5, size: int = 16) -> VideoCodec:
@@ -93,6 +93,33 @@ def test_bad_shapes_are_refused_with_what_was_expected():
         AudioCodec(AudioCodecConfig()).encode(torch.zeros(1, 1280))
 
 
+def test_settling_removes_what_pictures_never_show_and_keeps_the_rest():
+    codec = VideoCodec(VideoCodecConfig(channels=1, size=16, common=2))  # 4 cells
+    # Cells of pictures always agree, and vary with variance 1 around 5: one component, of variance 4.
+    codec.fit_common(torch.full((4,), 5.0), torch.ones(4, 4))
+    seen = codec.settle(torch.tensor([1.0, 3.0, 2.0, 2.0]).view(1, 1, 2, 2, 1))
+    kept = 4 / (4 + GENERATED_ERROR**2)  # Wiener: variance / (variance + error)
+    torch.testing.assert_close(seen.flatten(), torch.full((4,), 5 + kept * (2 - 5)))
+    assert seen.shape == (1, 1, 2, 2, 1)
+
+
+def test_settling_a_real_clip_changes_it_little_and_a_blocky_one_much(real_clips):
+    codec = VideoCodec.load()
+    clip = torch.from_numpy(real_clips[0].frames[:73])[None]
+    latents = codec.encode(clip)
+    error = GENERATED_ERROR * torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
+
+    def steps_between_cells(pictures):  # of the plain background in the upper left corner, in levels
+        corner = pictures[0, :, :16, :16].float()
+        across = corner.diff(dim=2).abs().mean((0, 1, 3))
+        return (across[7] - across[[*range(7), *range(8, 15)]].mean()).item()
+
+    assert steps_between_cells(codec.decode(latents)) < 0.3
+    assert steps_between_cells(codec.decode(latents + error)) > 1
+    assert steps_between_cells(codec.decode(codec.settle(latents + error))) < 0.3
+    assert (codec.settle(latents) - latents).square().mean() < 0.02 * latents.square().mean()
+
+
 def test_codecs_survive_being_stored(tmp_path):
     codec, clip = video_codec(), frames(5)
     codec.half().float()
@@ -100,7 +127,7 @@ def test_codecs_survive_being_stored(tmp_path):
     again = VideoCodec.load(tmp_path / "v.safetensors")
     assert again.config == codec.config
     assert torch.equal(again.encode(clip), codec.encode(clip))
-    with pytest.raises(ValueError, match="expected a jova-audio-codec@1 file, got 'jova-video-codec@1'"):
+    with pytest.raises(ValueError, match="expected a jova-audio-codec@1 file, got 'jova-video-codec@2'"):
         AudioCodec.load(tmp_path / "v.safetensors")
     with pytest.raises(FileNotFoundError, match=r"train it with python -m jova\.train"):
         VideoCodec.load(tmp_path / "none.safetensors")

@@ -20,7 +20,6 @@ from jova.training.codecs import (
 )
 from jova.training.latents import Examples, encode_items, load_examples, prompt_of
 from jova.training.model import TrainConfig, Trainer
-from jova.training.polish import Polishing, polish
 from jova.training.state import Log, batch_indices, decay_factor
 from jova.transformer import Jova
 
@@ -250,28 +249,6 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(VideoCodec, "encode", lambda *_: pytest.fail("encoded again"))
     encode_items(items, tmp_path, tmp_path / "latents")
-
-
-def test_polishing_mends_what_the_model_gives_and_leaves_the_encoder(folder, tmp_path):
-    items = [Item(json.loads(line), folder) for line in (folder / "prompts.jsonl").read_text().splitlines()]
-    torch.manual_seed(1)
-    VideoCodec(VideoCodecConfig(3, 32, widths=(8, 8, 8), blocks=(1, 1, 1))).save(tmp_path / "video-codec.safetensors")
-    fit_audio_codec(AudioCodecConfig(channels=6), items, tmp_path)
-    encode_items(items, tmp_path, tmp_path / "latents")
-    data = load_examples(items, tmp_path / "latents", jova_micro.CONFIG, "mouth")
-
-    def polished(out):
-        codec = VideoCodec.load(tmp_path / "video-codec.safetensors")
-        training = Polishing(steps=30, clips=3, groups=6, rate=3e-3, save_every_s=0)
-        return polish(codec, jova_micro.micro(), items, data, training, tmp_path / out)
-
-    done, before = polished("out"), VideoCodec.load(tmp_path / "video-codec.safetensors")
-    found = [json.loads(line)["loss"] for line in (tmp_path / "out" / "polish.jsonl").read_text().splitlines()]
-    assert found[-1] < found[0]
-    for name in ("mean", "basis", "scale"):
-        assert torch.equal(getattr(done, name), getattr(before, name))
-    # The same command again ends with the same codec, without a step.
-    assert all(torch.equal(a, b) for a, b in zip(done.parameters(), polished("out").parameters(), strict=True))
 
 
 def test_the_command_line_names_what_is_missing(tmp_path, capsys):

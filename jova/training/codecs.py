@@ -151,6 +151,22 @@ def fit_cells(codec: VideoCodec, footage: Footage) -> None:
 
 
 @torch.no_grad()
+def fit_common(codec: VideoCodec, footage: Footage) -> None:
+    """Fit what the codec knows of whole latents to all groups of the footage."""
+    values = codec.config.values
+    total, product, count = torch.zeros(values), torch.zeros(values, values), 0
+    with progress("components of whole latents", 0, len(footage.frames)) as show:
+        for start in range(0, len(footage.frames), 10):
+            latents = codec.encode(footage.frames[start : start + 10]).flatten(0, 1).flatten(1)  # (n, h w C)
+            total += latents.sum(0)
+            product.addmm_(latents.T, latents)
+            count += len(latents)
+            show(start + 10, "")
+    mean = total / count
+    codec.fit_common(mean, product / count - torch.outer(mean, mean))
+
+
+@torch.no_grad()
 def rough_copy(codec: VideoCodec, groups: Tensor, noise: float, random: torch.Generator) -> Tensor:
     """The linear round trip of full frames with noise on the latents, each group with its own amount."""
     latents = codec.analyse(groups)
@@ -186,6 +202,7 @@ def train_video_codec(
     state, begin = load_state(out / "video-codec.state"), 0
     if state is None:
         fit_cells(codec, footage)
+        fit_common(codec, footage)
         codec.half().float()  # the linear part is from now on what the file will hold
         codec.save(out / "video-codec.safetensors")
     else:
