@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from upstream import fake, fake_state, parity
 
 from jova_bench import assets
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics import i3d, sets
+from jova_bench.metrics import i3d, latentsync, sets
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import i3d as network
 from jova_bench.metrics.models import shaped
@@ -144,6 +145,55 @@ def test_javisbench_kernel_distance_misses_the_means():
     assert published.distance(x) == pytest.approx(UPSTREAM["javis_fvd"], rel=1e-9)
     assert published.distance(x[:3]) > 0  # However few there are.
     assert published.details(x) == {"n": 30, "d": 20}
+
+
+class Faces:
+    """Finds what it is told, relative to the frame."""
+
+    def __init__(self, *boxes):
+        self.boxes = boxes
+
+    def process(self, frame):
+        def detection(x, y, width, height):
+            box = SimpleNamespace(xmin=x, ymin=y, width=width, height=height)
+            return SimpleNamespace(location_data=SimpleNamespace(relative_bounding_box=box))
+
+        return SimpleNamespace(detections=[detection(*box) for box in self.boxes] or None)
+
+
+def test_latentsync_shows_the_first_face_squashed(monkeypatch):
+    frames = np.zeros((40, 100, 200, 3), np.uint8)
+    frames[20:36, 10:60, 50:70] = 255  # The face, 20 x 50, in white; a pixel more on any side would be dark.
+    monkeypatch.setattr(latentsync, "_net", lambda: Faces((0.25, 0.1, 0.1, 0.5), (0, 0, 1, 1)))
+    shown = latentsync.window(clip_of(frames))
+    assert shown.shape == (1, 3, 16, 224, 224)
+    assert (shown == 1).all()  # For a network that expects -1 .. 1.
+    # What lies beyond the frame is cut off, not filled.
+    monkeypatch.setattr(latentsync, "_net", lambda: Faces((-0.05, -0.1, 0.35, 0.3)))
+    assert latentsync.squashed(frames[20], 20).max() == 255
+    assert latentsync.squashed(frames[20], 20)[:60].max() == 0
+
+
+def test_latentsync_has_no_answer_without_a_face(monkeypatch):
+    frames = np.zeros((36, 100, 200, 3), np.uint8)
+    for net, why in (
+        (Faces(), "no face in frame 20"),
+        (Faces((0.5, 0.5, 0.001, 0.1)), "face in frame 20 has no pixels"),
+    ):
+        monkeypatch.setattr(latentsync, "_net", lambda net=net: net)
+        with pytest.raises(Undefined, match=why):
+            latentsync.window(clip_of(frames))
+    with pytest.raises(Undefined, match="too short: 35 frames, 36 needed"):
+        latentsync.window(clip_of(frames[:35]))
+    with pytest.raises(Undefined, match="no video stream"):
+        latentsync.window(clip_of(None))
+
+
+def test_latentsync_says_what_it_lacks(weights, monkeypatch):
+    monkeypatch.setattr(assets, "missing", lambda *names: None)
+    monkeypatch.setattr(latentsync, "_file", lambda: None)
+    assert i3d.fvd(NoCache(), "cpu", "latentsync", None).check() == latentsync.HOW
+    assert i3d.fvd(NoCache(), "cpu", "clean", None).check() is None
 
 
 # Bad input

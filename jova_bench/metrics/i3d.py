@@ -2,9 +2,9 @@
 
 What a clip becomes before it is embedded moves FVD more than most models do, so it is a protocol:
 
-- `clean`: 25 frames a second, as I3D was trained; every window of 16 frames, none of which overlap, and no frame
-  twice; scaled with a low pass to a shorter side of 224 pixels, of which the middle square is kept; values -1 .. 1.
-  A clip has as many vectors as windows, and counts once.
+- `clean`: 25 frames a second, as I3D was trained; every whole window of 16 frames, one after the other; scaled with a
+  low pass to a shorter side of 224 pixels, of which the middle square is kept; values -1 .. 1. A clip has as many
+  vectors as windows, and counts once.
 - `javisbench@b505b37` (eval/javisbench/src: dataset.py, utils.py, fvd/fvd.py): 24 frames from first to last,
   letterboxed; a range error shows the network [0, 1] for [-1, 1]. The real clips are the prompts' own. KVD is
   computed after the sets were centred in place, so that it misses their means.
@@ -26,6 +26,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.metrics import distance as dist
+from jova_bench.metrics import latentsync
 from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
 from jova_bench.metrics.reference import Embedder, Kind, RealClips, set_distance
 from jova_bench.metrics.resident import resident
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 FPS, WINDOW = 25, 16
 JAVIS_FRAMES = 24
-LATENTSYNC_FRAMES = (20, 36)
 SIDE = 224
 BATCH = 4
 """Windows in one pass: 1 GB of activations."""
@@ -59,6 +59,9 @@ class Protocol:
     description: str
     source: str
     kernel_note: str = ""
+    """What to know of its KVD."""
+    missing: Callable[[], str | None] = lambda: None
+    """Why it cannot run here, weights aside."""
 
 
 def clean_windows(clip: Clip) -> Tensor:
@@ -103,26 +106,6 @@ def javisbench_window(clip: Clip) -> Tensor:
     # Meant for [-1, 1], given [0, 1]: black comes out as grey.
     levels = ((boxed + 1) * 127.5).clamp(0, 255).to(torch.uint8)
     return ((levels.float() / 255 - 0.5) * 2).transpose(0, 1)[None]
-
-
-def latentsync_window(clip: Clip) -> Tensor:
-    """(1, 3, 16, 224, 224) in [0, 1]: the first face of each of the frames 20 to 35."""
-    from jova_bench.metrics.faces import detector
-    from jova_bench.metrics.faces.opencv import cv2
-
-    start, stop = LATENTSYNC_FRAMES
-    frames = _frames(clip)
-    if len(frames) < stop:
-        raise Undefined(f"too short: {len(frames)} frames, {stop} needed")
-    faces = []
-    for number, boxes in enumerate(detector("mediapipe").find(frames[start:stop], "cpu"), start):
-        if not len(boxes):
-            raise Undefined(f"no face in frame {number}")
-        x0, y0, x1, y1 = boxes[0, :4]
-        left, top, width, height = int(x0), int(y0), int(x1 - x0), int(y1 - y0)
-        face = frames[number, max(0, top) : max(0, top) + height, max(0, left) : max(0, left) + width]
-        faces.append(cv2().resize(face, (SIDE, SIDE), interpolation=cv2().INTER_AREA))
-    return (_channels_first(np.stack(faces)).float() / 255).transpose(0, 1)[None]
 
 
 def _frames(clip: Clip) -> np.ndarray:
@@ -205,13 +188,14 @@ JAVISBENCH = Protocol(
 LATENTSYNC = Protocol(
     "latentsync@a229c39",
     "i3d-torchscript",
-    latentsync_window,
-    {"frames": "20..35", "side": SIDE, "resize": "face-area", "range": "0..1"},
+    latentsync.window,
+    {"frames": "20..35", "side": SIDE, "faces": "mediapipe-short-range", "resize": "face-area", "range": "0..1"},
     "prompts",
     PublishedFrechet,
     KernelMetric,
     "from the prompts' own clips: mediapipe's faces of 16 frames, in half the range that I3D expects",
     "bytedance/LatentSync eval/eval_fvd.py, eval/fvd.py",
+    missing=latentsync.missing,
 )
 PROTOCOLS = {"clean": CLEAN, "javisbench": JAVISBENCH, "latentsync": LATENTSYNC}
 
@@ -249,4 +233,6 @@ def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, rea
         source=protocol.source,
     )
     of = protocol.kernel if kernel else protocol.frechet
-    return set_distance(of, spec, embedder, protocol.kind, real, cache, assets.missing(protocol.asset))
+    return set_distance(
+        of, spec, embedder, protocol.kind, real, cache, assets.missing(protocol.asset) or protocol.missing()
+    )
