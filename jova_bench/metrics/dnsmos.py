@@ -48,7 +48,7 @@ class Dnsmos:
     def check(self) -> str | None:
         """None when the packages with the runtime and the weights are there."""
         there = find_spec("onnxruntime") and find_spec("speechmos")
-        return None if there else "not installed: pip install 'jova-bench[embedded]'"
+        return None if there else f"not installed: pip install 'jova-bench[{self.spec.profile}]'"
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Measures what is heard; silence has no quality (the network would give it 1.8)."""

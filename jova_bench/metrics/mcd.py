@@ -149,10 +149,10 @@ def warp(a: FloatArray, b: FloatArray) -> tuple[float, int]:
         costs = np.full(f + 1, np.inf)
         costs[i + 1] = candidates.min(axis=0) + np.linalg.norm(a[i] - b[d - i], axis=1)
         two, one = one, costs
-    i, d, steps = f - 1, f + g - 2, 1
+    row, d, steps = f - 1, f + g - 2, 1
     while d > 0:
-        step = back[d, i]
-        i, d = i - int(step != 2), d - (1 if step else 2)
+        step = int(back[d, row])
+        row, d = row - (step != 2), d - (1 if step else 2)
         steps += 1
     return float(one[f]), steps
 
