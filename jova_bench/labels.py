@@ -43,6 +43,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "stoi": "STOI",
         "mcd_dtw": "MCD (DTW)",
         "dnsmos": "DNSMOS",
+        "nisqa": "NISQA",
         "loudness": "Loudness (LUFS)",
     },
     "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ"},

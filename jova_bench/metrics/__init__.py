@@ -130,6 +130,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for axis in ("ce", "cu", "pc", "pq") for entry in _benches(axis, "aesthetics", "versebench")),
     *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("av_align", "av_align", "tempotokens", "javisbench", "mova"),
+    *_entries("standard", "nisqa", "nisqa"),
     *_benches("identity_score", "identity", "opencv-haar", "mediapipe", "versebench"),
     *_benches("identity_consistency", "identity", "opencv-haar", "mediapipe"),
     *_benches("motion_score", "motion", "versebench"),
