@@ -33,6 +33,15 @@ def test_every_form_is_the_published_one(rng, n, m):
     assert dist.FrechetFrom(x)(x) == pytest.approx(0, abs=1e-9 * np.trace(np.cov(x, rowvar=False)))
 
 
+def test_a_dimension_that_never_moves_is_no_obstacle(rng):
+    """Cnn14's embeddings come out of a ReLU, some of which never open: the covariance has rows of zeros."""
+    x, y = rng.normal(size=(60, 12)), rng.normal(size=(50, 12)) * 1.5
+    x[:, 3] = y[:, 3] = 0
+    expected = dist.frechet(np.delete(x, 3, axis=1), np.delete(y, 3, axis=1))
+    assert dist.frechet(x, y) == pytest.approx(expected, rel=1e-7)
+    np.testing.assert_allclose(dist.factored(np.diag([4.0, 0.0])), np.diag([2.0, 0.0]))
+
+
 def test_what_is_not_finite_is_refused_before_any_algebra(rng):
     x, y = rng.normal(size=(5, 3)), rng.normal(size=(6, 3))
     x[2, 1] = np.inf

@@ -94,9 +94,10 @@ class FrechetFrom:
 
     S_y = F^T F for any factor F, and tr((S_x S_y)^(1/2)) is the sum of the singular values of X F^T / sqrt(n - 1)
     for the centred rows X. With no more rows than dimensions on either side that is the way: nothing singular is ever
-    rooted, and a set is at distance zero from itself to 1e-10 of its variance. With more rows on both sides F is the
-    symmetric root of S_y, and the d x d matrix F S_x F is smaller. Both agree with a matrix square root (scipy's
-    sqrtm) to 1e-6, which is as far as that can be trusted where a covariance is singular; see results/benchmarks.
+    rooted, and a set is at distance zero from itself to 1e-9 of its variance. With more rows on both sides F is
+    Cholesky's factor of S_y, and the d x d matrix F S_x F^T is smaller. Both agree with a matrix square root (scipy's
+    sqrtm) to 1e-6, which is as far as that can be trusted where a covariance is singular; measured in
+    results/benchmarks/frechet.md.
     """
 
     def __init__(self, y: npt.NDArray[Any]) -> None:
@@ -109,7 +110,7 @@ class FrechetFrom:
             self._trace = float((self._factor**2).sum())
         else:
             cov = centred.T @ centred / (len(y) - 1)
-            self._factor, self._trace = root(cov), float(np.trace(cov))  # (d, d)
+            self._factor, self._trace = factored(cov), float(np.trace(cov))  # (d, d)
 
     def __call__(self, x: npt.NDArray[Any]) -> float:
         """Distance of x (n, d), n >= 2."""
@@ -118,7 +119,7 @@ class FrechetFrom:
             raise ValueError(f"expected two sets of one dimension, got {x.shape[1]} and {len(self._mean)}")
         if not self._few_rows and len(x) > x.shape[1]:
             fitted = gaussian(x)
-            product = np.linalg.eigvalsh(self._factor @ fitted.cov @ self._factor)
+            product = np.linalg.eigvalsh(self._factor @ fitted.cov @ self._factor.T)
             cross = np.sqrt(np.maximum(product, 0)).sum()
             return _distance(self._mean - fitted.mean, self._trace + float(np.trace(fitted.cov)), float(cross))
         centred = x - x.mean(axis=0)
@@ -128,16 +129,19 @@ class FrechetFrom:
 
 
 def frechet_gaussians(a: Gaussian, b: Gaussian) -> float:
-    """Fréchet distance of two Gaussians: the eigenvalues of S_a^(1/2) S_b S_a^(1/2) are those of S_a S_b."""
-    factor = root(a.cov)  # (d, d)
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ b.cov @ factor), 0)).sum()
+    """Fréchet distance of two Gaussians: the eigenvalues of F S_b F^T are those of S_a S_b for any F^T F = S_a."""
+    factor = factored(a.cov)  # (d, d)
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ b.cov @ factor.T), 0)).sum()
     return _distance(a.mean - b.mean, float(np.trace(a.cov) + np.trace(b.cov)), float(cross))
 
 
-def root(cov: FloatArray) -> FloatArray:
-    """(d, d) symmetric square root; eigenvalues that rounding put below zero count as zero."""
-    values, vectors = np.linalg.eigh(cov)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T, dtype=np.float64)
+def factored(cov: FloatArray) -> FloatArray:
+    """(d, d) F with F^T F = cov: Cholesky's, or the symmetric root of a covariance that is singular to rounding."""
+    try:
+        return np.asarray(np.linalg.cholesky(cov).T, dtype=np.float64)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(cov)
+        return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T, dtype=np.float64)
 
 
 def _distance(shift: FloatArray, traces: float, cross: float) -> float:
