@@ -202,6 +202,20 @@ def test_jackknife_deletes_all_seeds_of_a_prompt_together():
     assert jackknife_interval(mean, twice) == jackknife_interval(mean, np.array([1.0, 2.0, 6.0]))
 
 
+def test_jackknife_of_many_prompts_leaves_them_out_in_groups():
+    values, calls = np.random.default_rng(5).normal(size=5000), []
+
+    def counted(rows):
+        calls.append(len(rows))
+        return float(rows.mean())
+
+    found = jackknife_interval(counted, values)
+    assert len(calls) == 201
+    assert set(calls[1:]) == {4975}  # 200 groups of 25
+    half = scipy_stats.t.ppf(0.975, 4999) * values.std(ddof=1) / np.sqrt(5000)
+    assert (found.hi - found.lo) / 2 == pytest.approx(half, rel=0.15)  # 200 groups know a spread to 5 %
+
+
 def test_jackknife_needs_two_prompts_and_rows():
     assert jackknife_interval(mean, np.ones((1, 4))) is None
     with pytest.raises(ValueError, match="at least one"):
