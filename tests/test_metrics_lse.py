@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 import upstream
+from scipy.io import wavfile
 
 from jova_bench import assets
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics import CATALOGUE, build, faces, lipsync, lse, lse_protocols
+from jova_bench.metrics import CATALOGUE, build, faces, lipsync, lse, lse_package, lse_protocols
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.lse_protocols import PROTOCOLS, FaceCurve
 from jova_bench.types import Clip, Undefined
@@ -304,6 +307,56 @@ def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
     assert metric.check() == "weights missing: jova-bench assets pull syncnet"
     outcome = metric.score(talking(), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
+
+
+# The package.
+
+
+class Evaluated:
+    """Instead of the package's judge: reads the files that it is given, and answers with what lies in them."""
+
+    def evaluate(self, options) -> tuple[int, float, float]:
+        print("talk")
+        names = sorted(Path(options.tmp_dir).glob("*.jpg"))
+        first = cv2.imread(str(names[0]))
+        rate, samples = wavfile.read(Path(options.tmp_dir) / "audio.wav")
+        assert (rate, samples.dtype, len(samples)) == (16_000, np.int16, len(names) * 640)
+        return 0, float(first[100, 100, 0]), float(first[100, 100, 2])
+
+
+def test_the_package_is_given_crops_without_loss(coded, found, monkeypatch, capsys):
+    # Blue and red of the first frame of each face: the largest "confidence" and the smallest "distance" of either.
+    monkeypatch.setattr(lse_package, "_load", lambda file, device: Evaluated())
+    monkeypatch.setattr(lse_package, "resident", lambda key, build: build())
+    monkeypatch.setattr(lse_package.PackageLipSync, "check", lambda self: None)
+    clip = talking()
+    pixels = clip.frames.copy()
+    pixels[0], pixels[5] = (7, 0, 90), (3, 0, 40)
+    clip = clip_from_arrays(pixels, clip.fps, clip.audio, 16_000)
+    found(track(0, 70), track(5, 70))
+    assert lse_package.lse_c(NoCache(), "cpu").score(clip, None, None).value == 90
+    assert lse_package.lse_d(NoCache(), "cpu").score(clip, None, None).value == 3
+    captured = capsys.readouterr()
+    assert "talk" not in captured.out
+    assert "talk" in captured.err
+
+
+def test_the_package_scores_as_upstream_scores(tmp_path):
+    """The installed package itself, on the checkpoint and input that the original answered for."""
+    pytest.importorskip("syncnet_python", exc_type=ImportError)
+    torch.save(upstream.fake_state(PARITY["shapes"]), tmp_path / "syncnet_v2.model")
+    judge = lse_package._load(tmp_path / "syncnet_v2.model", "cpu")
+    offset, confidence, distance = lse_package.evaluate(judge, crops(), sound())
+    expected = PARITY["outputs"]
+    assert offset == expected["offset"]
+    assert (confidence, distance) == pytest.approx((expected["confidence"], expected["min_distance"]), abs=1e-4)
+
+
+def test_a_package_that_is_not_here_is_named(monkeypatch):
+    monkeypatch.setattr(lse_package, "find_spec", lambda name: None)
+    metric = lse_package.lse_c(NoCache(), "cpu")
+    assert metric.check().startswith("not installed: pip install --no-deps syncnet-python==0.2.3 ")
+    assert metric.spec.protocol == "syncnet-pip@0.2.3"
 
 
 # The catalogue.

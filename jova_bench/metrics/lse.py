@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jova_bench.metrics.models.syncnet import Towers
 
 WEIGHTS = "syncnet"
+DOMAIN = "one person who speaks, whose face is seen"
 EPSILON = 1e-6
 """That torch's `pairwise_distance` adds to every difference, and so the published scores."""
 TAIL = 240
@@ -79,10 +80,10 @@ def face_curves(clip: Clip, protocol: Protocol, cache: FeatureCache, device: str
     network = f"syncnet@1[{assets.digest(WEIGHTS)}]"
 
     def compute() -> Arrays:
-        scored = _scored(clip, sound, protocol, cache, device)
+        heard = scored(clip, sound, protocol, cache, device)
         towers = resident(f"{network} on {device}", partial(_towers, file, device))
-        curves = [curve_of(towers, _pictures(clip, one.track, protocol), one, protocol) for one in scored]
-        where = [(one.windows, one.track.first, one.track.stop) for one in scored]
+        curves = [curve_of(towers, _pictures(clip, one.track, protocol), one, protocol) for one in heard]
+        where = [(one.windows, one.track.first, one.track.stop) for one in heard]
         return {"curves": np.array(curves), "where": np.array(where)}
 
     kept = cache.get(clip.digest, f"{network} {protocol.name} {parameters(protocol)}", compute)
@@ -119,7 +120,7 @@ def hear(track: faces.Track, sound: Audio, protocol: Protocol) -> Heard:
     return Heard(track, samples, max(0, count - (4 if protocol.last_window == "kept" else 5)))
 
 
-def _scored(clip: Clip, sound: Audio, protocol: Protocol, cache: FeatureCache, device: str) -> list[Heard]:
+def scored(clip: Clip, sound: Audio, protocol: Protocol, cache: FeatureCache, device: str) -> list[Heard]:
     """The faces to score, at least one."""
     tracks = protocol.find(clip, protocol.detector, cache, device)
     heard = [hear(track, sound, protocol) for track in tracks]
@@ -195,7 +196,7 @@ def _metric(name: str, cache: FeatureCache, device: str, protocol: str) -> LipSy
         unit=number.unit,
         direction=number.direction,
         needs=("video", "audio"),
-        domain="one person who speaks, whose face is seen",
+        domain=DOMAIN,
         description=f"{number.says}; {chosen.says}",
         source=chosen.source,
         proportion=name == "sync_within_1",

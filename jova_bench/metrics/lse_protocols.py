@@ -239,3 +239,12 @@ PROTOCOLS = {
     ),
 }
 """By what one types after the `@`."""
+PACKAGE = replace(
+    _SYNCNET_PYTHON,
+    name="syncnet-pip@0.2.3",
+    find=partial(_tracked, cuts.PYSCENEDETECT_0_6_7, 50),
+    numbers=("lse_c", "lse_d"),
+    says="by the syncnet-python package; faces seen for over 2 s by our tracker; largest C and smallest D of any face",
+    source="nawta/SyncNet_py309_313 syncnet_python/SyncNetInstance.py, syncnet_pipeline.py",
+)
+"""Of the package's own arithmetic; it alone says what several faces make together (`lse_package`)."""
