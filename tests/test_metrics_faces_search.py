@@ -12,6 +12,8 @@ from jova_bench.metrics import faces
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.faces import blazeface, cuts, haar, opencv, search
 from jova_bench.metrics.faces.detectors import Detector
+from jova_bench.metrics.faces.follow import follow
+from jova_bench.metrics.faces.looks import look, looks_at
 from jova_bench.store import DiskCache
 from jova_bench.types import Clip, Unavailable, Undefined
 
@@ -63,22 +65,54 @@ def scene(*paths: list[float | None], fps: int | Fraction = 25, grey: list[int] 
     return clip_from_arrays(frames, Fraction(fps), None, 0)
 
 
-def test_looks_are_every_fifth_of_a_shot_and_its_last():
-    assert search.looks_at(range(13), 5) == [0, 5, 10, 12]
-    assert search.looks_at(range(7, 18), 5) == [7, 12, 17]
-    assert search.looks_at(range(3, 4), 5) == [3]
-    assert search.looks_at(range(4), 1) == [0, 1, 2, 3]
+def test_looks_are_even_and_no_further_apart_than_asked_for():
+    # 12 steps in 3 of 4; 10 in 2 of 5; 13 in 3, rounded.
+    assert looks_at(range(13), 5) == [0, 4, 8, 12]
+    assert looks_at(range(7, 18), 5) == [7, 12, 17]
+    assert looks_at(range(14), 5) == [0, 4, 9, 13]
+    assert looks_at(range(3, 4), 5) == [3]
+    assert looks_at(range(4), 1) == [0, 1, 2, 3]
+    assert len(looks_at(range(125), 6)) == 22
+
+
+def test_where_a_face_jumps_it_is_looked_at_in_between():
+    # At rest, then 10 px a frame from frame 12 to 18, then at rest: 60 px between two looks are more than half a box
+    # of 100, 30 are less. A look halfway mends it, and no more are taken.
+    path = np.clip(np.arange(31) - 12, 0, 6) * 10.0
+    asked: list[int] = []
+
+    def see(frames: list[int]) -> list[np.ndarray]:
+        asked.extend(frames)
+        return [np.array([[path[k], 0, path[k] + 100, 100, 1]]) for k in frames]
+
+    found = look(range(31), 6, see)
+    assert asked == [0, 6, 12, 18, 24, 30, 15]
+    assert list(found) == [0, 6, 12, 15, 18, 24, 30]
+    (track,) = follow(list(found), list(found.values()))
+    np.testing.assert_allclose(track.boxes[:, 0], path)
+
+
+def test_a_cut_that_was_missed_is_searched_down_to_its_frame():
+    found = look(
+        range(13), 12, lambda frames: [np.array([[300.0 * (k > 4), 0, 100 + 300.0 * (k > 4), 9]]) for k in frames]
+    )
+    assert list(found) == [0, 3, 4, 5, 6, 12]
+
+
+def test_who_comes_or_goes_is_not_looked_for():
+    one, none = np.array([[0.0, 0, 9, 9]]), np.empty((0, 4))
+    assert list(look(range(13), 6, lambda frames: [one if k < 9 else none for k in frames])) == [0, 6, 12]
 
 
 def test_sparse_and_dense_agree_on_a_steady_face(looks: Looks):
-    clip = scene([float(k) for k in range(41)])
+    clip = scene([float(k) for k in range(43)])
     (sparse,) = faces.tracks(clip, "test", NoCache(), "cpu")
-    assert looks.frames == 9
+    assert looks.frames == 8
     (dense,) = faces.tracks(clip, "test", NoCache(), "cpu", every=1)
-    assert looks.frames == 9 + 41
+    assert looks.frames == 8 + 43
     np.testing.assert_allclose(sparse.boxes, dense.boxes)
-    np.testing.assert_allclose(dense.boxes[:, 0], np.arange(41))
-    assert (sparse.first, sparse.stop) == (0, 41)
+    np.testing.assert_allclose(dense.boxes[:, 0], np.arange(43))
+    assert (sparse.first, sparse.stop) == (0, 43)
 
 
 def test_no_face_two_faces(looks: Looks):
@@ -88,9 +122,9 @@ def test_no_face_two_faces(looks: Looks):
 
 
 def test_a_face_that_comes_and_goes_between_looks(looks: Looks):
-    # In sight from frame 3 to 22; looks at 0, 5, .., 25 and 29 find it from 5 to 20.
-    (track,) = faces.tracks(scene([None] * 3 + [50.0] * 20 + [None] * 7), "test", NoCache(), "cpu")
-    assert (track.first, track.stop) == (5, 21)
+    # In sight from frame 3 to 22; looks at 0, 6, .., 30 find it from 6 to 18.
+    (track,) = faces.tracks(scene([None] * 3 + [50.0] * 20 + [None] * 8), "test", NoCache(), "cpu")
+    assert (track.first, track.stop) == (6, 19)
 
 
 def test_no_track_spans_a_cut(looks: Looks):
@@ -127,7 +161,7 @@ def test_compat_tracks_of_a_clip(looks: Looks, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_boxes_are_searched_once(looks: Looks, tmp_path: Path):
-    clip, cache = scene([50.0] * 26), DiskCache(tmp_path)
+    clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
     first = faces.tracks(clip, "test", cache, "cpu")
     assert looks.frames == 6
     again = faces.tracks(clip, "test", cache, "cpu")
@@ -137,18 +171,18 @@ def test_boxes_are_searched_once(looks: Looks, tmp_path: Path):
     faces.tracks(clip, "test", cache, "cpu", every=1)
     faces.verse_bench_segments(clip, "test", cache, "cpu")
     faces.syncnet_tracks(clip, "test", cache, "cpu", cuts.PYSCENEDETECT_0_6_7, 20)
-    assert looks.frames == 6 + 26
+    assert looks.frames == 6 + 31
 
 
 def test_no_faces_are_kept_too(looks: Looks, tmp_path: Path):
-    clip, cache = scene([None] * 26), DiskCache(tmp_path)
+    clip, cache = scene([None] * 31), DiskCache(tmp_path)
     for _ in range(2):
         assert faces.tracks(clip, "test", cache, "cpu") == []
     assert looks.frames == 6
 
 
 def test_other_weights_are_another_search(looks: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    clip, cache = scene([50.0] * 26), DiskCache(tmp_path)
+    clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
     faces.tracks(clip, "test", cache, "cpu")
     stand_in = replace(search.detector("test"), weights=lambda: "another")
     monkeypatch.setattr(search, "detector", lambda name: stand_in)
@@ -157,7 +191,7 @@ def test_other_weights_are_another_search(looks: Looks, tmp_path: Path, monkeypa
 
 
 def test_failures_are_not_kept(looks: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    clip, cache = scene([50.0] * 26), DiskCache(tmp_path)
+    clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
     absent = replace(search.detector("test"), missing=lambda: "weights missing: here")
     with monkeypatch.context() as context:
         context.setattr(search, "detector", lambda name: absent)

@@ -4,8 +4,8 @@
     for track in faces.tracks(clip, "s3fd", cache, device):
         images = faces.crops(faces.at_25_fps(clip), track, scale=0.4)  # (n, 224, 224, 3) BGR
 
-One file an idea: `detectors` (and a file for each), `cuts`, `follow`, `compat` (tracks of published pipelines),
-`search` (a clip's tracks, cached), `crop`, `clock`. Nothing heavy is imported before it is needed.
+One file an idea: `detectors` (and a file for each), `cuts`, `looks`, `follow`, `search` (a clip's tracks, cached),
+`compat` (tracks of published pipelines), `crop`, `clock`. Nothing heavy is imported before it is needed.
 """
 
 from jova_bench.metrics.faces.clock import at_25_fps
