@@ -83,6 +83,7 @@ CLIPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bench", CLIPS)
 def test_each_bench_sees_hears_and_compares_what_the_original_does(bench, net):
     protocol, clip = PROTOCOLS[bench], clip_of(*CLIPS[bench])

@@ -134,6 +134,9 @@ CATALOGUE: tuple[Entry, ...] = (
     *_entries("standard", "nisqa", "nisqa"),
     *_benches("identity_score", "identity", "opencv-haar", "mediapipe", "versebench"),
     *_benches("identity_consistency", "identity", "opencv-haar", "mediapipe"),
+    *_benches("imagebind_score", "imagebind", "avbenchmark", "mova", "javisbench", "t2av", "vabench"),
+    *_benches("javis_score", "javis", "javisbench"),
+    Entry("avh_score", "standard", "jova_bench.metrics.javis:avh_score", {"protocol": "javisbench"}, "javisbench"),
     *_benches("motion_score", "motion", "versebench"),
     *_benches("aesthetic_score", "aesthetic", "versebench"),
 )

@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.metrics.base import FeatureCache, FloatArray, measured
-from jova_bench.metrics.features import Audio, is_silent, mono_16k
+from jova_bench.metrics.features import Audio, is_silent, resample
 from jova_bench.metrics.resident import resident
+from jova_bench.metrics.sinc import sinc_resample
 from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
 
 if TYPE_CHECKING:
@@ -208,7 +209,9 @@ def stretch(clip: Clip, protocol: Protocol) -> tuple[Indices, Audio]:
 
     assert clip.frames is not None
     indices = picked(len(clip.frames), clip.fps, Fraction(FPS), protocol.picking)
-    audio = mono_16k(clip)
+    # Ours is the same low pass as everywhere; the benches have torchaudio's (ffmpeg's, where they encode anew).
+    to_16k = resample if protocol.name == "clean" else sinc_resample
+    audio = to_16k(clip.mono(), clip.sample_rate_hz, FPS * SAMPLES_PER_FRAME)
     if protocol.seconds is None:
         needed_frames = segment_end(SEGMENTS)
         needed_samples = needed_frames * SAMPLES_PER_FRAME
