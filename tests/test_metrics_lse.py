@@ -12,7 +12,7 @@ import torch
 import upstream
 from scipy.io import wavfile
 
-from jova_bench import assets
+from jova_bench import assets, media
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import CATALOGUE, build, faces, lipsync, lse, lse_package, lse_protocols
 from jova_bench.metrics.base import NoCache
@@ -299,6 +299,22 @@ def test_a_clip_scores_as_upstream_scores_it(tmp_path, monkeypatch):
     assert values == pytest.approx([expected["confidence"], expected["min_distance"]], abs=1e-4)
     assert len(clip.frames) == FRAMES
     assert all(assets.digest("syncnet") in metric.spec.identity for metric in metrics)
+
+
+@pytest.mark.weights
+def test_the_published_demo():
+    """joonson/syncnet_python README: offset 3, distance 5.353, confidence 10.021 of example.avi, through JPEG files.
+
+    Needs the weights, and http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/example.avi beside them.
+    """
+    example = assets.path("syncnet").with_name("example.avi")
+    if why := assets.missing("syncnet") or (None if example.is_file() else f"no {example}"):
+        pytest.skip(why)
+    assert assets.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
+    (found,) = lse.face_curves(media.read(example), PROTOCOLS["wav2lip-lrs"], NoCache(), "cpu")
+    assert lipsync.offset_frames_of(found.curve) == 3
+    assert lipsync.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)
+    assert lipsync.lse_c_of(found.curve) == pytest.approx(10.021, abs=0.15)
 
 
 def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
