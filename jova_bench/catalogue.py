@@ -25,7 +25,8 @@ PACKAGES = (
     ("speechmos", "dnsmos", "speechmos onnxruntime"),
     ("onnxruntime", "dnsmos", "onnxruntime"),
     ("pesq", "pesq (built with a C compiler)", "pesq"),
-    ("openai-whisper", "wer, cer (standard)", "openai-whisper"),
+    ("transformers", "wer, cer, clap_score, fd_clap, ce, cu, pc, pq (standard)", "transformers"),
+    ("openai-whisper", "wer, cer (standard) where transformers is not", "openai-whisper"),
     ("espeakng-loader", "making the corpus anew", "espeakng-loader"),
     ("opencv-python-headless", "making the corpus anew", "opencv-python-headless"),
 )

@@ -80,6 +80,7 @@ def test_every_axis_is_a_metric_and_all_come_from_one_pass(own):
     assert [metric.spec.name for metric in metrics] == list(AXES)
     for metric in metrics:
         assert metric.check() is None
+        assert f"config={assets.digest(aesthetics.CONFIG)}" in metric.spec.identity
         value = metric.score(clip_of(sound(known["samples"])), None, None).value
         assert value == pytest.approx(known["scores"][metric.spec.name.upper()], rel=1e-5)
     assert len(cache.arrays) == 1

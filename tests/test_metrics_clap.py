@@ -302,3 +302,9 @@ def test_fd_needs_a_caption_and_another_clip_to_compare_with(own):
     assert fd.score(replace(clip_of(SHORT), timing="reference"), PROMPT, clip_of(SHORT)).reason == "is the reference"
     assert fd.score(clip_of(SHORT), None, clip_of(SHORT)).reason == "no audio caption"
     assert fd.score(clip_of(0 * SHORT), PROMPT, clip_of(SHORT)).reason == "silent"
+
+
+def test_the_tokens_are_part_of_the_identity(own):
+    score = metric("clap_score")
+    assert score.spec.params["tokens"] == assets.digest(clap.TOKENIZER)
+    assert str(assets.digest(clap.TOKENIZER)) in score.spec.identity

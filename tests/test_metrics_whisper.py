@@ -95,6 +95,7 @@ def test_the_metric_runs_whole_with_a_checkpoint_in_the_published_format(own_ass
     (metric,) = build(["wer"], "standard", NoCache(), "cpu")
     assert metric.check() is None
     assert f"whisper-large-v3/transformers[{digests['whisper-large-v3'][:12]}]" in metric.spec.identity
+    assert f"vocabulary={digests['whisper-vocabulary'][:12]}" in metric.spec.identity
     heard = " ".join(map(str, CASES[1]["tokens"]))
     outcome = metric.score(clip_of(SOUND), prompt_of("hello world", "yue-HK"), None)
     assert outcome.reason == "WER needs spaces between words; see cer"
@@ -233,6 +234,7 @@ def test_openai_whisper_stands_in_where_transformers_is_not_installed(own_assets
     monkeypatch.setattr("jova_bench.metrics.speech.find_spec", lambda name: name == "whisper")
     (metric,) = build(["wer@whisper-tiny"], "standard", NoCache(), "cpu")
     assert f"whisper-tiny/openai-whisper[{digests['whisper-tiny'][:12]}]" in metric.spec.identity
+    assert "vocabulary" not in metric.spec.params
     assert metric.score(clip_of(SOUND), prompt_of("hello world"), None).value == 0.5
     assert asked["path"].endswith("net.pt")
     assert (asked["samples"], asked["bands"]) == (480_000, 80)

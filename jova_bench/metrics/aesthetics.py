@@ -105,7 +105,12 @@ def _metric(name: str, cache: FeatureCache, device: str, protocol: Bench) -> Opi
         backend=WEIGHTS,
         protocol="clean" if clean else "versebench@5645a09",
         weights=assets.digest(WEIGHTS),
-        params={"rate_hz": RATE_HZ, "window_s": 10, "resampling": "polyphase" if clean else "sinc-hann"},
+        params={
+            "config": assets.digest(CONFIG) or "unknown",
+            "rate_hz": RATE_HZ,
+            "window_s": 10,
+            "resampling": "polyphase" if clean else "sinc-hann",
+        },
         direction=direction,
         needs=("audio",),
         domain="speech, music and other sound",

@@ -267,7 +267,7 @@ def _spec(name: str, direction: Direction, needs: tuple[str, ...], listener: Lis
             "backend": protocol.weights,
             "protocol": protocol.name,
             "weights": listener.weights,
-            "params": protocol.params(),
+            "params": {**protocol.params(), "tokens": str(assets.digest(TOKENIZER))},
             "direction": direction,
             "needs": needs,
             "domain": "sound that its caption describes",

@@ -116,12 +116,20 @@ def whispered(language: str) -> str:
 def standard(cache: FeatureCache, device: str, unit: Unit, size: str) -> SpeechErrors:
     """WER or CER as a Whisper of one size hears it."""
     recogniser = Whisper(size, device)
+    params: dict[str, str | int | float] = {
+        "decoding": "greedy",
+        "normaliser": "whisper",
+        "no_speech": NO_SPEECH,
+        "window_s": 30,
+    }
+    if recogniser.package == "transformers":  # openai-whisper has a vocabulary of its own.
+        params["vocabulary"] = str(assets.digest(recogniser.vocabulary))
     spec = spec_of(
         unit,
         "standard",
         f"{recogniser.weights}/{recogniser.package}",
         assets.digest(recogniser.weights),
-        {"decoding": "greedy", "normaliser": "whisper", "no_speech": NO_SPEECH, "window_s": 30},
+        params,
         "speech in a language that Whisper knows",
     )
     return SpeechErrors(spec, recogniser, cache)
