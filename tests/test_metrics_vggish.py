@@ -229,3 +229,14 @@ def test_louder_noise_is_farther_from_the_real_clips(weights, monkeypatch):
         assert same < louder < loudest
     with pytest.raises(Undefined, match="is a clip of the reference set"):
         metric.features(noise(3, 0.1))
+
+
+@pytest.mark.weights
+def test_a_tone_has_the_published_embedding():
+    """tensorflow/models research/audioset/vggish/vggish_smoke_test.py: 3 s of 1 kHz at 44.1 kHz, after a ReLU."""
+    if why := assets.missing("vggish"):
+        pytest.skip(why)
+    tone = np.sin(2 * np.pi * 1000 * np.linspace(0, 3, 3 * 44_100))
+    found = np.maximum(vggish.embeddings(listening.clean(clip_of(tone, 44_100), 16_000), "cpu"), 0)
+    assert found.shape == (3, 128)
+    assert (found.mean(), found.std()) == pytest.approx((0.131, 0.238), rel=0.02)
