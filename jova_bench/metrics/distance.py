@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -93,39 +94,37 @@ class FrechetFrom:
     """Fréchet distance from one fixed set, of which whatever is expensive is done once.
 
     S_y = F^T F for any factor F, and tr((S_x S_y)^(1/2)) is the sum of the singular values of X F^T / sqrt(n - 1)
-    for the centred rows X. With no more rows than dimensions on either side that is the way: nothing singular is ever
-    rooted, and a set is at distance zero from itself to 1e-9 of its variance. With more rows on both sides F is
-    Cholesky's factor of S_y, and the d x d matrix F S_x F^T is smaller. Both agree with a matrix square root (scipy's
-    sqrtm) to 1e-6, which is as far as that can be trusted where a covariance is singular; measured in
+    for the centred rows X. With no more rows than dimensions on either side F is the rows of y: nothing singular is
+    ever rooted, no d x d matrix is made, and a set is at distance zero from itself to 1e-9 of its variance. With more
+    rows on both sides F is Cholesky's factor of S_y, and F S_x F^T is smaller. Both agree with a matrix square root
+    (scipy's sqrtm) to 1e-6, which is as far as that can be trusted where a covariance is singular; measured in
     results/benchmarks/frechet.md.
     """
 
     def __init__(self, y: npt.NDArray[Any]) -> None:
-        """Factors the covariance of y (m, d), m >= 2. Raises ValueError for values that are not finite."""
+        """Centres y (m, d), m >= 2. Raises ValueError for values that are not finite."""
         y = _checked(y)
-        self._mean, centred = y.mean(axis=0), y - y.mean(axis=0)
-        self._few_rows = len(y) <= y.shape[1]
-        if self._few_rows:
-            self._factor = centred / np.sqrt(len(y) - 1)  # (m, d)
-            self._trace = float((self._factor**2).sum())
-        else:
-            cov = centred.T @ centred / (len(y) - 1)
-            self._factor, self._trace = factored(cov), float(np.trace(cov))  # (d, d)
+        self._mean = y.mean(axis=0)
+        self._rows = (y - self._mean) / np.sqrt(len(y) - 1)  # (m, d)
+        self._trace = float((self._rows**2).sum())
 
     def __call__(self, x: npt.NDArray[Any]) -> float:
         """Distance of x (n, d), n >= 2."""
         x = _checked(x)
         if x.shape[1] != len(self._mean):
             raise ValueError(f"expected two sets of one dimension, got {x.shape[1]} and {len(self._mean)}")
-        if not self._few_rows and len(x) > x.shape[1]:
-            fitted = gaussian(x)
-            product = np.linalg.eigvalsh(self._factor @ fitted.cov @ self._factor.T)
+        mean = x.mean(axis=0)
+        rows = (x - mean) / np.sqrt(len(x) - 1)
+        if min(len(x), len(self._rows)) <= x.shape[1]:
+            cross = np.linalg.svd(rows @ self._rows.T, compute_uv=False).sum()
+        else:
+            product = np.linalg.eigvalsh(self._factor @ (rows.T @ rows) @ self._factor.T)
             cross = np.sqrt(np.maximum(product, 0)).sum()
-            return _distance(self._mean - fitted.mean, self._trace + float(np.trace(fitted.cov)), float(cross))
-        centred = x - x.mean(axis=0)
-        cross = np.linalg.svd(centred @ self._factor.T, compute_uv=False).sum() / np.sqrt(len(x) - 1)
-        trace = float((centred**2).sum()) / (len(x) - 1)
-        return _distance(self._mean - x.mean(axis=0), self._trace + trace, float(cross))
+        return _distance(self._mean - mean, self._trace + float((rows**2).sum()), float(cross))
+
+    @cached_property
+    def _factor(self) -> FloatArray:
+        return factored(self._rows.T @ self._rows)  # (d, d)
 
 
 def frechet_gaussians(a: Gaussian, b: Gaussian) -> float:
