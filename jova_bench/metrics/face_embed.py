@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 WEIGHTS = "facenet-vggface2"
 SIDE, MARGIN = 160, 14
+STEP = 5
+"""Frames (0.2 s) from one that is embedded to the next; between the detector's own looks boxes are interpolated."""
+EVERY = 5
+"""Frames at 25 fps from one embedding to the next."""
 BATCH = 16
 
 Frames = npt.NDArray[np.uint8]
@@ -40,7 +44,7 @@ def missing(detector: str) -> str | None:
 
 def key(detector: str) -> str:
     """What embeddings depend on beside the clip."""
-    return f"facenet@1[{assets.digest(WEIGHTS)}] of {faces.detector(detector).key} every {faces.EVERY}"
+    return f"facenet@1[{assets.digest(WEIGHTS)}] of {faces.detector(detector).key} every {faces.EVERY}, {EVERY}"
 
 
 def still(image: Frames) -> Clip:
@@ -65,7 +69,7 @@ def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> l
         tracks = faces.tracks(replace(clip, audio=None), detector, cache, device)
         frames = faces.at_25_fps(clip)
         counts, crops = [], []
-        for k in range(0, len(frames), faces.EVERY):
+        for k in range(0, len(frames), EVERY):
             boxes = [track.boxes[k - track.first] for track in tracks if track.first <= k < track.stop]
             cut = [
                 crop for box in sorted(boxes, key=_area, reverse=True) if (crop := cut_out(frames[k], box)) is not None

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from jova_bench import assets
 from jova_bench.metrics import face_embed
 from jova_bench.metrics.base import FeatureCache, FloatArray, measured
-from jova_bench.metrics.faces import EVERY, detector
+from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
 from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
@@ -217,7 +217,7 @@ def _face_identity(
         profile="standard",
         backend=f"facenet+{chosen.name}",
         weights=(digest := assets.digest(face_embed.WEIGHTS)) and f"{digest}+{chosen.weights()}",
-        params={"detector": chosen.settings, "every": EVERY, "margin": face_embed.MARGIN, "seen": SEEN},
+        params={"detector": chosen.settings, "every": face_embed.EVERY, "margin": face_embed.MARGIN, "seen": SEEN},
         direction="up",
         needs=("video", "image") if of_image else ("video",),
         domain="photographic faces seen from the front or half from the side",

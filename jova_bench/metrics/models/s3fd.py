@@ -159,6 +159,9 @@ def load(path: Path) -> S3FD:
         raise Unavailable(f"weights unreadable: {path} is no checkpoint of S3FD")
     net = S3FD(vgg, extras)
     checkpoint.fill(net, state, path)
+    for weight in net.parameters():
+        if weight.ndim == 4:  # A tenth faster on a CPU.
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return net
 
 
