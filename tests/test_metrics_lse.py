@@ -11,6 +11,7 @@ import pytest
 import torch
 import upstream
 from scipy.io import wavfile
+from test_metrics_syncnet import FRAMES, PARITY, crops, sound
 
 from jova_bench import assets, media
 from jova_bench.media import clip_from_arrays
@@ -18,11 +19,8 @@ from jova_bench.metrics import CATALOGUE, build, faces, lipsync, lse, lse_packag
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.lse_protocols import PROTOCOLS, FaceCurve
 from jova_bench.types import Clip, Undefined
-from tests.test_metrics_syncnet import FRAMES, PARITY, crops, sound
 
 NUMBERS = {name: number.read for name, number in lipsync.NUMBERS.items()}
-SMALL = {name: [min(size, 8) if i == 0 or (i == 1 and len(shape) > 1) else size for i, size in enumerate(shape)]
-         for name, shape in PARITY["shapes"].items()}  # fmt: skip
 
 
 class Memory:
@@ -70,9 +68,9 @@ def levels(count: int, seed: int = 0) -> np.ndarray:
 
 def talking(frames: int = 75, lead: int = 0, fps: int = 25, rate_hz: int = 16_000, channels: int = 1) -> Clip:
     """Grey pictures of changing brightness; noise that is as loud as the picture `lead` frames later is bright."""
-    level = levels(frames + 60)[30 - 0 :]
-    pixels = np.broadcast_to(level[:frames, None, None, None], (frames, 240, 320, 3)).astype(np.uint8)
-    loud = levels(frames + 60)[30 + lead :][:frames]
+    level = levels(frames + 60)
+    pixels = np.broadcast_to(level[30 : 30 + frames, None, None, None], (frames, 240, 320, 3)).astype(np.uint8)
+    loud = level[30 + lead : 30 + lead + frames]
     per_frame = rate_hz // 25
     noise = np.random.default_rng(1).standard_normal((frames, per_frame))
     noise *= np.sqrt(per_frame / (noise**2).sum(axis=1, keepdims=True))

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import upstream
 
 from jova_bench.metrics import lipsync
 from jova_bench.metrics.mfcc import mfcc
 from jova_bench.metrics.models import syncnet
 from jova_bench.types import Unavailable
-import upstream
 
 FRAMES = 26
 PARITY = upstream.parity("syncnet")
@@ -94,6 +94,18 @@ def test_towers_compute_what_the_network_states(net, embedded):
         heard = net.listen(torch.cat([cepstra[..., 4 * i : 4 * i + 20] for i in range(3)]))
     np.testing.assert_allclose(embedded[0][:3], seen.numpy(), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(embedded[1][:3], heard.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_sizes_are_those_of_the_checkpoint(tmp_path):
+    # Eight channels everywhere but in what comes in.
+    narrow = {
+        name: [min(size, 8) if axis < 2 else size for axis, size in enumerate(shape)]
+        for name, shape in PARITY["shapes"].items()
+    }
+    torch.save(upstream.fake_state(narrow), tmp_path / "syncnet_v2.model")
+    towers = syncnet.Towers(syncnet.load(tmp_path / "syncnet_v2.model"), "cpu")
+    assert towers.look(crops()[:6]).shape == (2, 8)
+    assert towers.listen(mfcc(sound()[: 6 * 640 + 240])).shape == (2, 8)
 
 
 def test_a_window_depends_on_nothing_outside_it(net):
