@@ -100,6 +100,7 @@ def _results(side: Mapping[str, Array], words: npt.NDArray[np.int64]) -> Results
     }
     return Results(
         source="simulated",
+        folder=None,
         suite="simulated",
         question="the same",
         profile="standard",

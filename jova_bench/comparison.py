@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jova_bench.labels import ARROWS, labelled
 from jova_bench.metrics import everything
 from jova_bench.metrics.base import ClipMetric, NoCache, SetMetric
+from jova_bench.metrics.reference import without_real
 from jova_bench.pairing import ALPHA, pair
 from jova_bench.registry import suggest
 from jova_bench.results import Results, read_results
@@ -93,7 +94,7 @@ def compare(a: Source, b: Source, metrics: Metrics | None = None) -> Comparisons
     names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
     specs = _selected(left, right, None if metrics is None else names)
     pairs = _pairs_of_models(left, right)
-    rows = compared(left, right, pairs, specs, set_metrics(specs, own))
+    rows = compared(left, right, pairs, specs, set_metrics(specs, (left, right), own))
     paired = {model for model, _ in pairs}
     only = tuple(model for model in left.models if model not in paired)
     failed = sum(right.failed.get(model, 0) for _, model in pairs)
@@ -133,14 +134,28 @@ def _answers(spec: MetricSpec) -> tuple[str, ...]:
     return (spec.name, *bench, spec.identity)
 
 
-def set_metrics(specs: Sequence[MetricSpec], own: Iterable[ClipMetric | SetMetric] = ()) -> dict[str, SetMetric]:
-    """What measures the set metrics again, by identity; one that is not here as it was then is missing."""
-    wanted = {spec.identity for spec in specs if spec.level == "set"}
+def set_metrics(
+    specs: Sequence[MetricSpec], sides: Iterable[Results], own: Iterable[ClipMetric | SetMetric] = ()
+) -> dict[str, SetMetric]:
+    """What measures the set metrics again, by identity; one that is not here as it was then is missing.
+
+    Args:
+        specs: of metrics.
+        sides: may have kept the real clips' features.
+        own: metric objects that the catalogue does not know.
+    """
+    wanted = {spec.identity: spec for spec in specs if spec.level == "set"}
     found = {one.spec.identity: one for one in own if is_set_metric(one)}
-    if wanted - found.keys():
-        built = [one for _, one in everything(NoCache(), "cpu")]
-        found = {one.spec.identity: one for one in built if is_set_metric(one)} | found
-    return {identity: metric for identity, metric in found.items() if identity in wanted}
+    if not wanted.keys() <= found.keys():
+        found = {one.spec.identity: one for _, one in everything(NoCache(), "cpu") if is_set_metric(one)} | found
+    measures = {identity: found[identity] for identity in wanted if identity in found}
+    bare = {one.spec.model_copy(update={"weights": None}).identity: one for one in found.values()}
+    for identity in wanted.keys() - measures.keys():
+        spec = without_real(wanted[identity])
+        real = next((features for side in sides if (features := side.reference(identity)) is not None), None)
+        if spec and real is not None and spec.identity in bare:
+            measures[identity] = bare[spec.identity].against(real)
+    return measures
 
 
 def _pairs_of_models(left: Results, right: Results) -> list[tuple[str, str]]:

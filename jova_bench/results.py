@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from jova_bench.aggregate import Cell, Part
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.wer import transcript_words
-from jova_bench.scoring import stored_features
+from jova_bench.scoring import stored_features, stored_reference
 from jova_bench.store import FEATURES, DiskCache, Run, read_run
 from jova_bench.types import (
     EXIT_INCOMPLETE,
@@ -46,6 +46,8 @@ class Results:
 
     source: str
     """The folder or file, as it was named."""
+    folder: Path | None
+    """Of the run; None when it was read from a file."""
     suite: str
     question: str
     """Digest of what was asked; results of different questions do not compare."""
@@ -75,6 +77,10 @@ class Results:
     def cells(self, model: str) -> frozenset[Cell]:
         """The (prompt id, seed) that a model was asked for."""
         return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
+
+    def reference(self, identity: str) -> FloatArray | None:
+        """Features of the real clips that a set metric compared with, where the run's folder keeps them."""
+        return None if self.folder is None else stored_reference(DiskCache(self.folder / FEATURES), identity)
 
 
 def read_results(path: str | os.PathLike[str]) -> Results:
@@ -203,6 +209,7 @@ def _of_file(path: Path) -> Results:
         raise BenchError(f"{path}: {error}; `jova-bench freeze RUN` makes such a file") from error
     return Results(
         source=str(path),
+        folder=None,
         suite=frozen.suite,
         question=frozen.question,
         profile=frozen.profile,
@@ -239,6 +246,7 @@ def _of_run(folder: Path) -> Results:
     prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]] if micro else []
     return Results(
         source=str(folder),
+        folder=folder,
         suite=run.summary.suite,
         question=run.manifest["question"],
         profile=run.summary.profile,

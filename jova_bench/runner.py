@@ -25,7 +25,7 @@ from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.models import Generator, create_model, safe_id
 from jova_bench.progress import Progress, Quiet
 from jova_bench.reference import real_clips
-from jova_bench.scoring import Metric
+from jova_bench.scoring import Metric, keep_references
 from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
 from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Profile, Sample, Summary
@@ -126,6 +126,7 @@ def run(
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
         grid = fill(store, suite, all_metrics, cache, load, workers, talk)
+        keep_references(cache, all_metrics)
         names_of_models = list(manifest["models"])
         summary = Summary(
             schema=1,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeGuard, cast
 
@@ -17,8 +17,9 @@ import numpy as np
 
 from jova_bench import media
 from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
+from jova_bench.metrics.reference import without_real
 from jova_bench.progress import Progress
-from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Undefined, reason_of
+from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
 from jova_bench.workers import Died, work
 
 Metric = ClipMetric | SetMetric
@@ -190,6 +191,34 @@ def stored_features(cache: FeatureCache, digest: str, identity: str, domain: str
         return _vector(cache.get(digest, features_key(identity, domain), absent))
     except LookupError:
         return None
+
+
+def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
+    """Keeps real clips' features with the run: its sets can be compared when the clips themselves are elsewhere."""
+    for metric in metrics:
+        if is_set_metric(metric) and without_real(metric.spec):
+            with suppress(Undefined, Unavailable):
+                cache.get(*_reference_key(metric.spec.identity), partial(_of_reference, metric))
+
+
+def _of_reference(metric: SetMetric) -> Arrays:
+    return {"features": metric.reference()}
+
+
+def stored_reference(cache: FeatureCache, identity: str) -> FloatArray | None:
+    """(m, ...) features of real clips that `keep_references` kept, or None."""
+
+    def absent() -> Arrays:
+        raise LookupError
+
+    try:
+        return _vector(cache.get(*_reference_key(identity), absent))
+    except LookupError:
+        return None
+
+
+def _reference_key(identity: str) -> tuple[str, str]:
+    return "real clips", f"reference set of {identity}"
 
 
 def _vector(arrays: Arrays) -> FloatArray:

@@ -10,10 +10,12 @@ import torch
 from upstream import fake_state, parity
 
 from jova_bench import assets, media, run, score
+from jova_bench.comparison import compare, set_metrics
 from jova_bench.metrics import i3d, sets
 from jova_bench.metrics.reference import NONE
 from jova_bench.progress import Quiet
 from jova_bench.reference import content_digest, real_clips
+from jova_bench.results import freeze, read_results
 from jova_bench.store import DiskCache
 from jova_bench.suites import load_suite
 from jova_bench.types import BenchError
@@ -149,6 +151,31 @@ def test_a_run_compares_with_the_sets_that_its_metrics_want(tmp_path, weights, h
     (itself,) = estimates(tmp_path / "real").values()
     assert itself["value"] is None
     assert itself["reasons"] == {"is a clip of the reference set": 3}
+
+
+def test_runs_compare_when_neither_real_clips_nor_weights_are_at_hand(tmp_path, weights, home):
+    suite = write_suite(tmp_path / "s")
+    arguments = {"profile": "standard", "metrics": ["kvd", "kvd@javisbench"], "workers": 0}
+    for name, seed in (("a", 50), ("b", 60)):
+        for k in range(3):
+            write_clip(tmp_path / name / f"p{k}.mp4", seed + k)
+        run([f"clips:{tmp_path / name}"], suite, out=tmp_path / f"run-{name}", **arguments)
+    shutil.rmtree(home)
+    shutil.rmtree(tmp_path / "s")
+    results = [read_results(tmp_path / f"run-{name}") for name in "ab"]
+    measures = set_metrics(list(results[0].specs.values()), results)
+    for name, side in zip("ab", results, strict=True):
+        of_run = {e["identity"]: e["value"] for e in estimates(tmp_path / f"run-{name}").values()}
+        for (_, identity), parts in side.columns.items():
+            value = measures[identity].distance(np.stack([parts[cell] for cell in sorted(parts)]))
+            assert value == pytest.approx(of_run[identity])
+    # Three clips are what the distance needs, so its jackknife has none; but nothing is said not to compare.
+    found = compare(tmp_path / "run-a", tmp_path / "run-b")
+    assert [row.verdict for row in found.rows] == ["underpowered", "underpowered"]
+    # With a frozen reference, the run's own folder has the real clips' features.
+    (tmp_path / "a.json").write_text(freeze(results[0]))
+    shutil.rmtree(tmp_path / "run-a")
+    assert compare(tmp_path / "a.json", tmp_path / "run-b").rows == found.rows
 
 
 def test_embedding_the_real_clips_again_costs_nothing(tmp_path, weights, monkeypatch):

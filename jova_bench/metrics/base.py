@@ -75,6 +75,10 @@ class SetMetric(Protocol):
         """What stands beside the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
         ...
 
+    def reference(self) -> FloatArray:
+        """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
+        ...
+
     def against(self, reference: FloatArray) -> SetMetric:
         """The same distance from another reference set.
 

@@ -132,6 +132,17 @@ def set_distance(
     )
 
 
+def without_real(spec: MetricSpec) -> MetricSpec | None:
+    """What measures a distance from real clips once all features are there: the metric without those and its weights.
+
+    None for a metric whose reference set ships with the package, or that has none.
+    """
+    kind, _, digest = str(spec.params.get("reference", "")).partition(":")
+    if kind not in NONE or digest == "none":
+        return None
+    return spec.model_copy(update={"params": {**spec.params, "reference": f"{kind}:none"}, "weights": None})
+
+
 def param(kind: Kind, real: RealClips | None) -> dict[str, str]:
     """What a reference set adds to an identity."""
     return {"reference": f"{kind}:{real.digest if real else 'none'}"}

@@ -76,6 +76,10 @@ class SetDistance:
         spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
         return type(self)(spec, self._embed, lambda: reference)
 
+    def reference(self) -> FloatArray:
+        """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
+        return self._reference
+
     @cached_property
     def _reference(self) -> FloatArray:
         return self._load()

@@ -59,7 +59,7 @@ def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
         results = read_results(run_folder)
     except BenchError:
         return {}
-    return ranks(results, ranked, set_metrics(list(results.specs.values())))
+    return ranks(results, ranked, set_metrics(list(results.specs.values()), [results]))
 
 
 def _write(path: Path, text: str) -> Path:
