@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import json
+import shutil
 import sys
 from fractions import Fraction
 from types import ModuleType, SimpleNamespace
@@ -11,11 +13,12 @@ import pytest
 import torch
 from upstream import fake, fake_state, parity
 
-from jova_bench import assets
+from jova_bench import assets, score
 from jova_bench.metrics import WHISPER_SIZES, build, sensevoice, whisper, with_whisper
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models.whisper import Heard, Vocabulary, load
 from jova_bench.metrics.wer import word_error_rate
+from jova_bench.suites import load_suite
 from jova_bench.types import BenchError, Clip, Prompt, Unavailable
 
 CASES = parity("whisper")["cases"]
@@ -297,3 +300,35 @@ def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
     assert made["model"] == str(tmp_path / "sensevoice")
     assert made["vad_model"] == str(tmp_path / "fsmn-vad")
     assert (made["language"], made["use_itn"], made["fs"]) == ("auto", True, 16_000)
+
+
+# The flag
+
+
+def test_a_wrong_size_on_the_command_line_is_bad_input(tmp_path, capsys):
+    from jova_bench.cli import main
+
+    assert main(["score", str(tmp_path), "--whisper", "huge"]) == 2
+    assert "expected --whisper with one of large-v3, " in capsys.readouterr().err
+
+
+def test_a_run_remembers_what_was_selected(own_assets, tmp_path):
+    """Sizes and benches, too: the same names build the same metrics when the run is continued without them."""
+    own_assets("tiny", CASES[0])
+    suite = load_suite("embedded")
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    prompt = suite.prompts[0]
+    shutil.copy(suite.path(str(prompt.reference)), clips / f"{prompt.id}.mp4")
+    (clips / "prompts.jsonl").write_text(
+        json.dumps({"id": prompt.id, "video_caption": "", "audio_caption": "", "transcript": prompt.transcript})
+    )
+    out = tmp_path / "run"
+    score(clips, metrics=["wer@whisper-tiny", "wer@versebench"], device="cpu", out=out, workers=0)
+    later = score(clips, metrics=["loudness"], device="cpu", out=out, workers=0)
+    found = {(one.metric, one.identity.split("[")[0].split("{")[0], one.n_ok) for one in later.summary.estimates}
+    assert found == {
+        ("wer", "wer@1/standard:whisper-tiny/transformers", 1),
+        ("wer", "wer@1/standard/compat:versebench@5645a09:sensevoice-small", 0),
+        ("loudness", "loudness@1/standard:bs1770-4", 1),
+    }
