@@ -57,7 +57,7 @@ def coded(monkeypatch, tmp_path):
     (tmp_path / "syncnet_v2.model").write_bytes(b"stands for weights")
     table = upstream.own_table(tmp_path, {"syncnet": tmp_path / "syncnet_v2.model"})
     monkeypatch.setenv(assets.TABLE_VARIABLE, table)
-    monkeypatch.setattr(lse, "_towers", lambda file, device: Coded())
+    monkeypatch.setattr(lse, "_towers", lambda file, device, dtype: Coded())
     monkeypatch.setattr(lse, "resident", lambda key, build: build())
     monkeypatch.setattr(lse, "missing", lambda protocol: None)
 

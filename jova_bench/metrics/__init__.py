@@ -91,8 +91,8 @@ def _sets(names: str, module: str, kind: Kind, bench: str | None = None) -> list
     return [replace(entry, bench=bench, reference=kind) for entry in entries]
 
 
-_DETECTORS = ("opencv-haar", "mediapipe")
-"""Lighter ones than the papers' S3FD, for lip-sync that is otherwise ours."""
+_LIGHTER = ("opencv-haar", "mediapipe", "bfloat16")
+"""Detectors other than the papers' S3FD, and coarser numbers, for lip-sync that is otherwise ours."""
 _LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
 CATALOGUE: tuple[Entry, ...] = (
     *_entries("embedded", _LIP_SYNC, "lipsync", judge="a"),
@@ -104,13 +104,13 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("cer", "embedded", "jova_bench.metrics.speech:embedded", {"unit": "cer"}),
     *_profile("embedded"),
     *_benches(
-        "lse_c", "lse", *_DETECTORS, "syncnet_python", "wav2lip", "wav2lip-lrs", "latentsync", "mova", "versebench"
+        "lse_c", "lse", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "latentsync", "mova", "versebench"
     ),
-    *_benches("lse_d", "lse", *_DETECTORS, "syncnet_python", "wav2lip", "wav2lip-lrs", "mova"),
+    *_benches("lse_d", "lse", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "mova"),
     *(Entry(name, "standard", f"jova_bench.metrics.lse_package:{name}", {}, "syncnet-pip") for name in ("lse_c", "lse_d")),
-    *_benches("lse_d_at_0", "lse", *_DETECTORS),
-    *_benches("av_offset_frames", "lse", *_DETECTORS, "syncnet_python", "latentsync"),
-    *_benches("sync_within_1", "lse", *_DETECTORS),
+    *_benches("lse_d_at_0", "lse", *_LIGHTER),
+    *_benches("av_offset_frames", "lse", *_LIGHTER, "syncnet_python", "latentsync"),
+    *_benches("sync_within_1", "lse", *_LIGHTER),
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),

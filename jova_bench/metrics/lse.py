@@ -81,7 +81,7 @@ def face_curves(clip: Clip, protocol: Protocol, cache: FeatureCache, device: str
 
     def compute() -> Arrays:
         heard = scored(clip, sound, protocol, cache, device)
-        towers = resident(f"{network} on {device}", partial(_towers, file, device))
+        towers = resident(f"{network} {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype))
         curves = [curve_of(towers, _pictures(clip, one.track, protocol), one, protocol) for one in heard]
         where = [(one.windows, one.track.first, one.track.stop) for one in heard]
         return {"curves": np.array(curves), "where": np.array(where)}
@@ -161,10 +161,12 @@ def curve_of(towers: Towers, pictures: npt.NDArray[np.uint8], heard: Heard, prot
     return shift_curve(video + EPSILON if protocol.edges == "padded" else video, audio, protocol.edges)
 
 
-def _towers(file: Path, device: str) -> Towers:
+def _towers(file: Path, device: str, dtype: str) -> Towers:
+    import torch
+
     from jova_bench.metrics.models import syncnet
 
-    return syncnet.Towers(syncnet.load(file), device)
+    return syncnet.Towers(syncnet.load(file), device, getattr(torch, dtype))
 
 
 def missing(protocol: Protocol) -> str | None:
@@ -180,6 +182,8 @@ def parameters(protocol: Protocol) -> dict[str, str | int | float]:
         found |= {"crop": protocol.crop, "detector": faces.detector(protocol.detector).key}
     if protocol.name == "clean":
         found |= {"every": faces.EVERY, "min_windows": protocol.min_windows}
+    if protocol.dtype != "float32":
+        found |= {"dtype": protocol.dtype}
     return found
 
 

@@ -120,6 +120,8 @@ class Protocol:
     last frame's sound is missing."""
     silence_counts: bool = True
     """Silent sound is scored as any other."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of SyncNet's numbers."""
 
 
 def _followed(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
@@ -188,6 +190,7 @@ PROTOCOLS = {
     "clean": CLEAN,
     "opencv-haar": replace(CLEAN, detector="opencv-haar"),
     "mediapipe": replace(CLEAN, detector="mediapipe"),
+    "bfloat16": replace(CLEAN, dtype="bfloat16"),
     "syncnet_python": _SYNCNET_PYTHON,
     "wav2lip": replace(
         _SYNCNET_PYTHON,

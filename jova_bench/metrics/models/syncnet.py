@@ -123,7 +123,7 @@ class Towers:
         """(T, 224, 224, 3) BGR, as OpenCV reads pictures -> (T - 4, D)."""
         frames, seen = torch.from_numpy(crops), []
         for start in range(0, len(frames) - WINDOW_FRAMES + 1, self._chunk):
-            part = frames[start : start + self._chunk + WINDOW_FRAMES - 1].to(self._device, self._dtype)
+            part = frames[start : start + self._chunk + WINDOW_FRAMES - 1].to(self._device).to(self._dtype)
             windows = part.unfold(0, WINDOW_FRAMES, 1).flatten(3)  # (n, 224, 224, 3 * 5), colour before time
             seen.append(self._run(self._eye, windows.permute(0, 3, 1, 2)))
         return np.concatenate(seen)
