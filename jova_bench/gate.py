@@ -17,7 +17,7 @@ from jova_bench.comparison import Comparisons, Metrics, Source, compare, detecta
 from jova_bench.pairing import Change
 from jova_bench.registry import suggest
 from jova_bench.text import escaped, signed, table
-from jova_bench.types import BenchError
+from jova_bench.types import EXIT_INCOMPLETE, BenchError
 from jova_bench.verdicts import Comparison, Verdict, exit_code
 
 GateVerdict = Verdict | Literal["within tolerance"]
@@ -72,7 +72,7 @@ class Gate:
         return exit_code(verdicts, self.failed)
 
     def markdown(self) -> str:
-        """The table, what it says in one line above it."""
+        """The table, with what it says in one line above it; rows that do not pass come first."""
         header = ["Model", "Metric", "Reference", "Now", "Difference", "p (Holm)", "n", "Tolerance", "Verdict"]
         header.append("Worst samples")
         names = metric_names([check.row for check in self.checks])
@@ -86,7 +86,7 @@ class Gate:
                 f"**{check.text}**" if exit_code([check.verdict], 0) else check.text,
                 _worst(check.row.worst),
             ]
-            for check in self.checks
+            for check in sorted(self.checks, key=lambda check: exit_code([check.verdict], 0) or EXIT_INCOMPLETE + 1)
         ]
         parts = [f"## {self._headline()}", f"Reference {escaped(self.reference)}, run {escaped(self.run)}."]
         parts += [f"The run has no model {escaped(model)}, which the reference has." for model in self.missing]

@@ -14,7 +14,7 @@ from jova_bench.types import BenchError, Outcome
 
 QUALITY = Clips("quality", direction="up")
 ERRORS = Clips("errors", direction="down", proportion=True)
-METRICS = [QUALITY, ERRORS, Spread()]
+METRICS = [ERRORS, QUALITY, Spread()]
 
 
 def numbers(seed, shift=0.0, count=20, noise=0.05):
@@ -72,6 +72,8 @@ def test_the_table_has_what_a_reader_needs(tmp_path):
     assert float(value) == pytest.approx(float(reference) - 1.05, abs=0.011)
     assert difference.startswith("-1.05 [-1.3")
     assert (model, p, n, tolerance, verdict) == ("m", "0.0003", "20", "0.01", "**worse**")
+    rows = [line for line in found.markdown().splitlines() if line.startswith("| m ")]
+    assert " quality ↑ " in rows[0]  # what does not pass comes first, wherever it stands in the catalogue
     # The five that lost most, the worst first.
     assert worst == "p19 0 -2.000, p18 0 -1.900, p17 0 -1.800, p16 0 -1.700, p15 0 -1.600"
 
