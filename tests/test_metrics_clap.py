@@ -41,7 +41,7 @@ def files(tmp_path_factory):
     }
     for kind in ("plain", "fusion"):
         state = {f"module.{name}": value for name, value in (fake_state(shapes(kind)) | extra).items()}
-        torch.save({"epoch": 15, "name": "x", "state_dict": state}, folder / f"{kind}.pt", pickle_protocol=4)
+        torch.save({"epoch": 15, "name": "x", "state_dict": state}, folder / f"{kind}.pt")
     spell = Tokenizer(models.BPE({word: n for n, word in enumerate(WORDS)}, [], unk_token="<unk>"))
     spell.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     spell.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
-from collections import OrderedDict
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +25,8 @@ def read(path: Path) -> dict[str, Any]:
 
         return dict(load_file(path))
     try:
-        content = _load(path)
+        with torch.serialization.safe_globals(_PLAIN):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise Unavailable(f"weights unreadable: {path} holds more than tensors and plain values ({error})") from error
     if not isinstance(content, dict):
@@ -36,47 +34,10 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-_PLAIN: Mapping[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
-    ("numpy.core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
-    ("numpy._core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
-    # Cnn14's checkpoint keeps the order of its training clips in arrays.
-    ("numpy.core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
-    ("numpy._core.multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): lambda text, codec: text.encode("latin1"),  # The bytes of a numpy scalar.
-}
-"""Everything that a checkpoint may name: none of it does more than to build a value from its arguments."""
-
-
-class _Plain(pickle.Unpickler):
-    """Refuses every name but those of tensors and plain values; torch resolves storages before it asks."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """What a name stands for."""
-        if (module, name) not in _PLAIN:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return _PLAIN[module, name]
-
-
-def _load(path: Path) -> Any:
-    """A pickle of tensors and plain values.
-
-    torch's own reader knows neither pickle protocol 4 nor numpy's scalars, both of which LAION's files are said to
-    have; ours refuses the same things, and nothing that a file says is called before its name was found harmless.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        plain = SimpleNamespace(
-            __name__="plain", Unpickler=_Plain, load=lambda file, **options: _Plain(file, **options).load()
-        )
-        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=plain)
+_SCALAR = np.float64(0).__reduce__()[0]
+_PLAIN = [(_SCALAR, "numpy.core.multiarray.scalar"), _SCALAR, np.dtype, type(np.dtype(np.float64)), codecs.encode]
+"""What checkpoints with numpy's scalars name, LAION's among them, under numpy 1's name and numpy 2's. torch's reader
+refuses every name that it does not know, before anything is called."""
 
 
 def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
