@@ -1,8 +1,11 @@
 # make run   install, then generate with JoVA and the controls, score everything, print the leaderboard
 # make test  install, then run the tests
 # make check lint and types
+# make gate  a few clips of the models in results/ci-reference.json against what they gave there: a Markdown table
+# make reference  write results/ci-reference.json anew; commit it with the reason
 # make docs  write docs/metrics.md anew
 #
+# CI_MODELS what make reference freezes
 # LIMIT     prompts of the suite that make run uses (128 are all of it and take a little over ten minutes)
 # PYTHON    the interpreter that makes .venv (3.11 or newer)
 # PIP_ARGS  passed to pip, e.g. --index-url of an index with CPU builds of torch (see the README)
@@ -14,7 +17,12 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 MODELS := jova real codec silence still shuffled shifted
 
-.PHONY: install run test check docs clean
+REFERENCE := results/ci-reference.json
+CI_MODELS ?= real codec shuffled jova
+# 16 prompts: with 12 or fewer, no test among so many metrics could show anything.
+CI_RUN = rm -rf runs/ci && $(PY) -m jova_bench run --suite embedded --limit 16 --device cpu --out runs/ci
+
+.PHONY: install run test check gate reference docs clean
 
 install: .venv/installed
 
@@ -28,6 +36,16 @@ check: .venv/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# A sample that fails (5) is the gate's to tell.
+gate: .venv/installed
+	$(CI_RUN) $(addprefix --model ,$(shell sed -n 's/^ *"model": "\(.*\)",$$/\1/p' $(REFERENCE) | sort -u)) >/dev/null || test $$? = 5
+	$(PY) -m jova_bench gate $(REFERENCE) runs/ci --tolerances results/ci-tolerances.toml
+
+reference: .venv/installed
+	$(CI_RUN) $(addprefix --model ,$(CI_MODELS)) >/dev/null
+	$(PY) -m jova_bench freeze runs/ci >runs/ci-reference.json
+	mv runs/ci-reference.json $(REFERENCE)
 
 docs: .venv/installed
 	$(PY) -m jova_bench.docs > docs/metrics.md

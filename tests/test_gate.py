@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,13 @@ from made_runs import Clips, Spread, made_run, undefined
 import jova_bench
 from jova_bench import cli
 from jova_bench.gate import gate, read_tolerances
+from jova_bench.metrics import build
+from jova_bench.metrics.base import NoCache
+from jova_bench.results import read_results
+from jova_bench.suites import load_suite
 from jova_bench.types import BenchError, Outcome
 
+RESULTS = Path(__file__).parents[1] / "results"
 QUALITY = Clips("quality", direction="up")
 ERRORS = Clips("errors", direction="down", proportion=True)
 METRICS = [ERRORS, QUALITY, Spread()]
@@ -186,6 +192,21 @@ def test_failed_samples_give_5(tmp_path):
     found = gate(a, a, metrics=METRICS)
     assert found.exit_code == 5
     assert "1 sample of the run failed." in found.markdown()
+
+
+# --- our own reference ---
+
+
+def test_the_committed_reference_is_of_this_suite_and_these_metrics():
+    reference = read_results(RESULTS / "ci-reference.json")
+    assert reference.question == load_suite("embedded").question
+    here = {metric.spec.identity for metric in build(None, "embedded", NoCache(), "cpu")}
+    # Another identity would not compare: `make reference` after a new version of a metric.
+    assert set(reference.specs) <= here
+    assert {"real", "codec", "shuffled"} <= set(reference.models)
+    assert all(len(reference.cells(model)) == 16 for model in reference.models)
+    names = {spec.name for spec in reference.specs.values()}
+    assert set(read_tolerances(RESULTS / "ci-tolerances.toml")) <= names
 
 
 # --- the command line ---
