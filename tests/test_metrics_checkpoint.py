@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from jova_bench.metrics import checkpoint
 from jova_bench.types import Unavailable
@@ -26,6 +27,13 @@ def test_numpy_scalars_are_read(tmp_path, zipped):
     assert torch.equal(state["b"], torch.ones(2, 2))
 
 
+def test_safetensors_are_the_state_itself(tmp_path):
+    save_file({"net.a": torch.arange(3.0), "other": torch.ones(1)}, tmp_path / "net.safetensors")
+    state = checkpoint.tensors(tmp_path / "net.safetensors", "state_dict", prefix="net.")
+    assert list(state) == ["a"]
+    assert torch.equal(state["a"], torch.arange(3.0))
+
+
 class Trap:
     def __init__(self, call, *arguments):
         self.call, self.arguments = call, arguments
@@ -40,7 +48,7 @@ def test_a_pickle_that_names_anything_else_is_refused_before_it_acts(tmp_path, p
     if trap.call is os.mkdir:
         trap = Trap(os.mkdir, str(tmp_path / "made"))
     torch.save({"state_dict": {"a": torch.ones(1)}, "trap": trap}, tmp_path / "net.pt", pickle_protocol=protocol)
-    with pytest.raises(Unavailable, match="holds more than tensors and plain values"):
+    with pytest.raises(Unavailable, match="holds more than torch's safe reader takes"):
         checkpoint.read(tmp_path / "net.pt")
     assert not (tmp_path / "made").exists()
 

@@ -28,7 +28,11 @@ def read(path: Path) -> dict[str, Any]:
         with torch.serialization.safe_globals(_PLAIN):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise Unavailable(f"weights unreadable: {path} holds more than tensors and plain values ({error})") from error
+        why = str(error).split("WeightsUnpickler error: ")[-1].splitlines()[0]
+        raise Unavailable(
+            f"weights unreadable: {path} holds more than torch's safe reader takes ({why}); store its tensors as "
+            f"safetensors with the code that made it and name that file with --assets"
+        ) from error
     if not isinstance(content, dict):
         raise Unavailable(f"weights unreadable: expected a dictionary in {path}, got {type(content).__name__}")
     return content
@@ -45,11 +49,12 @@ def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
 
     Args:
         path: the file.
-        inside: keys under which the state lies, from the outside in, e.g. `state_dict`.
+        inside: keys under which the state lies in a pickle, from the outside in, e.g. `state_dict`; safetensors are
+            flat.
         prefix: only names that begin with it are kept, without it.
     """
     content: Any = read(path)
-    for key in inside:
+    for key in () if path.suffix == ".safetensors" else inside:
         if not isinstance(content, Mapping) or key not in content:
             raise Unavailable(f"weights unreadable: expected {key!r} in {path}")
         content = content[key]
