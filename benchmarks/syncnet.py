@@ -24,7 +24,7 @@ from jova_bench.metrics.models.syncnet import SyncNet, Towers
 
 FRAMES, BATCH, SHIFT = 125, 20, lipsync.MAX_SHIFT
 ROUNDS = 5
-HEADER = """| form | processor s, median | times the published speed | times that in inference mode \
+HEADER = """| form | processor s, median | times as fast as published | times as fast as that in inference mode \
 | embeddings, largest difference | LSE-C | LSE-D | offset |
 |---|---|---|---|---|---|---|---|"""
 Scores = tuple[FloatArray, FloatArray]
@@ -86,9 +86,9 @@ def report(spent: dict[str, list[float]], scores: dict[str, Scores]) -> None:
     names = list(spent)
     features, curve = scores[names[0]]
     print("# SyncNet: our form against the original's arithmetic\n")
-    print(f"Made by `python benchmarks/syncnet.py`: one thread, one track of {FRAMES} frames, random weights, ")
-    print(f"{ROUNDS} rounds in which the forms take turns, torch {torch.__version__}. Processor seconds, because ")
-    print("other work shared the machine (and its caches and memory: absolute times are not those of an idle core). ")
+    print(f"Made by `python benchmarks/syncnet.py`: one thread, one track of {FRAMES} frames, random weights,")
+    print(f"{ROUNDS} rounds in which the forms take turns, torch {torch.__version__}. Processor seconds, because")
+    print("other work shared the machine (and its caches and memory: absolute times are not those of an idle core).")
     print("Speed is the median over rounds of the ratio within a round, its range in brackets.\n")
     print(HEADER)
     for name in names:
