@@ -170,7 +170,8 @@ CLEAN = Protocol(
     find=_followed,
     over=one_speaker,
     numbers=("lse_c", "lse_d", "lse_d_at_0", "av_offset_frames", "sync_within_1"),
-    says="faces of 64 pixels or more are followed within each shot; of faces seen at once the surest speaks",
+    says="faces of 64 pixels or more are followed within each shot, of faces seen at once the surest speaks; "
+    "nothing stands for what lies beyond the edges, so that short clips score unlike published LSE",
     source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
     edges="masked",
     last_window="kept",
@@ -183,7 +184,8 @@ _SYNCNET_PYTHON = Protocol(
     find=partial(_tracked, cuts.PYSCENEDETECT_0_5_1, 100),
     over=only_face,
     numbers=("lse_c", "lse_d", "av_offset_frames"),
-    says="faces seen for over 4 s; zeros stand for sound beyond the track, one window is lost; undefined for two faces",
+    says="faces seen for over 4 s; zeros stand for sound beyond the track, one window is lost; two faces: undefined; "
+    "pictures and sound as decoded, where the bench recodes them with loss",
     source="joonson/syncnet_python run_pipeline.py, SyncNetInstance.py",
 )
 PROTOCOLS = {
@@ -205,7 +207,8 @@ PROTOCOLS = {
         name="wav2lip-lrs@5c90fa9",
         find=_whole_picture,
         numbers=("lse_c", "lse_d"),
-        says="its script for LRS and LRW: no face is looked for, the whole picture is squeezed into the square",
+        says="its script for LRS and LRW: no face is looked for, the whole picture is squeezed into the square; "
+        "edges and pictures as in syncnet_python",
         source="Rudrabha/Wav2Lip evaluation/scores_LSE/calculate_scores_LRS.py",
         crop=None,
     ),
@@ -233,7 +236,8 @@ PROTOCOLS = {
         find=_first_faces,
         over=mean_unless_far,
         numbers=("lse_c",),
-        says="first face of each frame, whoever it is, across cuts, cropped tighter; clips 14 frames off are dropped",
+        says="first face of each frame, whoever it is, across cuts, cropped tighter; clips 14 frames off are dropped; "
+        "edges and pictures as in syncnet_python",
         source="Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py, syncnet/synchronizer.py",
         detector="scrfd",
         crop=0.3,
