@@ -65,6 +65,8 @@ class Comparisons:
             "these checkpoints, not of other trainings. Detectable: the difference that such a test finds four times "
             "in five."
         )
+        if self.only_a:
+            about += f" Models of A alone: {escaped(', '.join(self.only_a))}."
         names = metric_names(self.rows)
         body = [
             [escaped(row.model), names[row.spec.identity], *numbers(row), detectable(row), str(row.n), said(row)]

@@ -251,6 +251,7 @@ def test_one_model_each_whatever_their_names_else_by_name(tmp_path):
     many = made_run(tmp_path / "c", {"old": {"score": EIGHT}, "older": {"score": EIGHT}})
     found = compare(many, a)
     assert ([row.model for row in found.rows], found.only_a) == (["old"], ("older",))
+    assert "Models of A alone: older." in found.markdown()
     with pytest.raises(NotComparable, match="expected a model in both, got old, older"):
         compare(many, b)
 
