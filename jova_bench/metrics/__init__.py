@@ -107,7 +107,10 @@ CATALOGUE: tuple[Entry, ...] = (
         "lse_c", "lse", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "latentsync", "mova", "versebench"
     ),
     *_benches("lse_d", "lse", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "mova"),
-    *(Entry(name, "standard", f"jova_bench.metrics.lse_package:{name}", {}, "syncnet-pip") for name in ("lse_c", "lse_d")),
+    *(
+        Entry(name, "standard", f"jova_bench.metrics.lse_package:{name}", {}, "syncnet-pip")
+        for name in ("lse_c", "lse_d")
+    ),
     *_benches("lse_d_at_0", "lse", *_LIGHTER),
     *_benches("av_offset_frames", "lse", *_LIGHTER, "syncnet_python", "latentsync"),
     *_benches("sync_within_1", "lse", *_LIGHTER),
