@@ -8,6 +8,9 @@ a peak must move as much at any size and frame rate; a match is less than 40 ms 
 analysed at 22,050 Hz; the edges of a clip are no onsets, silence has none, and only the time that both streams last
 counts. Every onset matches one peak at most and the other way round.
 
+It is a weak witness: four real talking heads of 5 s have 0.24 with their own sound and 0.18 with that of the others.
+The benches resample with other filters (soxr, ffmpeg) than ours, which moves an onset by a frame now and then.
+
 Letters: T frames, K onsets of sound, V peaks of motion.
 """
 
