@@ -38,10 +38,14 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-_SCALAR = np.float64(0).__reduce__()[0]
-_PLAIN = [(_SCALAR, "numpy.core.multiarray.scalar"), _SCALAR, np.dtype, type(np.dtype(np.float64)), codecs.encode]
-"""What checkpoints with numpy's scalars name, LAION's among them, under numpy 1's name and numpy 2's. torch's reader
-refuses every name that it does not know, before anything is called."""
+_SCALAR, _ARRAY = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+_PLAIN: list[Any] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"), _SCALAR, (_ARRAY, "numpy.core.multiarray._reconstruct"), _ARRAY,
+    np.ndarray, np.dtype, type(np.dtype(np.float64)), type(np.dtype(np.int64)), codecs.encode,
+]  # fmt: skip
+"""What checkpoints with numpy's scalars and arrays name (LAION's; Cnn14's, which keeps the order of its training
+clips), under numpy 1's name and numpy 2's. torch's reader refuses every name that it does not know, before anything
+is called."""
 
 
 def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
