@@ -125,8 +125,10 @@ def logits(shown: Tensor, asset: str, device: str) -> np.ndarray:
     """(p, 400) float32 of (p, 3, T, 224, 224). Raises Unavailable without the weights."""
     import torch
 
+    from jova_bench.metrics.models import shaped
+
     net = resident(f"{asset}[{assets.digest(asset)}]@{device}", lambda: load(asset, device))
-    with torch.inference_mode():
+    with shaped.inference():
         found = [net(shown[start : start + BATCH].to(device)) for start in range(0, len(shown), BATCH)]
     return torch.cat(found).float().cpu().numpy()
 

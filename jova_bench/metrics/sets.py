@@ -74,7 +74,7 @@ class SetDistance:
         """The same distance from another reference set: (m, d) or (m, p, d) embeddings of real clips."""
         given = hashlib.sha256(np.ascontiguousarray(reference, dtype=np.float64).tobytes()).hexdigest()[:12]
         spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
-        return type(self)(spec, self._embed, lambda: reference)
+        return type(self)(spec, self._embed, lambda: reference, self._missing)
 
     def reference(self) -> FloatArray:
         """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""

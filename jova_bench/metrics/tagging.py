@@ -136,8 +136,10 @@ def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
         raise Undefined(f"too short: {seconds:.2f} s of sound, {MIN_S} s needed")
     import torch
 
+    from jova_bench.metrics.models import shaped
+
     net = resident(f"{network.asset}[{assets.digest(network.asset)}]@{device}", lambda: load(network, device))
-    with torch.inference_mode():
+    with shaped.inference():
         found = [net(torch.from_numpy(np.ascontiguousarray(one))[None].to(device)) for one in windows]
     embeddings, logits = (torch.cat(one).mean(dim=0).float().cpu().numpy() for one in zip(*found, strict=True))
     return {"embedding": embeddings, "logits": logits}

@@ -161,7 +161,7 @@ def embeddings(audio: Audio, device: str) -> npt.NDArray[np.float32]:
     key = f"{ASSET}[{assets.digest(ASSET)}]@{device}"
     net = resident(key, lambda: shaped.load(VGGish, assets.find(ASSET), device))
     heard = torch.from_numpy(patches(audio)).to(device)
-    with torch.inference_mode():
+    with shaped.inference():
         found = [net(heard[start : start + BATCH]) for start in range(0, len(heard), BATCH)]
     return np.asarray(torch.cat(found).cpu().numpy(), dtype=np.float32)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from torch import nn
 
 from jova_bench.metrics import checkpoint
@@ -35,6 +37,13 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str) 
         raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
     checkpoint.fill(net, state, path)
     return net.to(device)
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Without gradients, and on a GPU in full single precision: its default rounds convolutions to 10 bits."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
 
 
 def linear(shapes: Shapes, name: str) -> nn.Linear:
