@@ -24,7 +24,7 @@ from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.crop import SIDE
 from jova_bench.metrics.features import Audio, is_silent, mono_16k
 from jova_bench.metrics.lipsync import MAX_SHIFT, NUMBERS, SAMPLES_PER_FRAME, shift_curve
-from jova_bench.metrics.lse_protocols import PROTOCOLS, FaceCurve, Protocol
+from jova_bench.metrics.lse_protocols import MIN_FACE, PROTOCOLS, FaceCurve, Protocol
 from jova_bench.metrics.mfcc import mfcc
 from jova_bench.metrics.resident import resident
 from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
@@ -181,7 +181,7 @@ def parameters(protocol: Protocol) -> dict[str, str | int | float]:
     if protocol.crop is not None:
         found |= {"crop": protocol.crop, "detector": faces.detector(protocol.detector).key}
     if protocol.name == "clean":
-        found |= {"every": faces.EVERY, "min_windows": protocol.min_windows}
+        found |= {"every": faces.EVERY, "min_face": MIN_FACE, "min_windows": protocol.min_windows}
     if protocol.dtype != "float32":
         found |= {"dtype": protocol.dtype}
     return found
