@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import upstream
 
 from jova_bench.metrics.faces import scrfd
-import upstream
 
 PARITY = upstream.parity("scrfd")
 CELLS = [scrfd.HEIGHT // stride * (scrfd.WIDTH // stride) * scrfd.ANCHORS for stride in scrfd.STRIDES]
