@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from jova_bench.metrics import checkpoint
 from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.models.shaped import inference
 from jova_bench.types import Unavailable
 
 SIDE = 224
@@ -118,7 +119,6 @@ class Towers:
     def _placed(self, convolutions: list[nn.Module], head: list[nn.Module]) -> nn.Sequential:
         return nn.Sequential(*convolutions, nn.Flatten(), *head).to(self._device, self._dtype)
 
-    @torch.inference_mode()
     def look(self, crops: npt.NDArray[np.uint8]) -> FloatArray:
         """(T, 224, 224, 3) BGR, as OpenCV reads pictures -> (T - 4, D)."""
         frames, seen = torch.from_numpy(crops), []
@@ -128,7 +128,6 @@ class Towers:
             seen.append(self._run(self._eye, windows.permute(0, 3, 1, 2)))
         return np.concatenate(seen)
 
-    @torch.inference_mode()
     def listen(self, mfcc: FloatArray) -> FloatArray:
         """(F, 13) -> ((F - 20) // 4 + 1, D); window i hears frames 4i .. 4i + 19."""
         frames = torch.from_numpy(mfcc).to(self._device, self._dtype)
@@ -136,8 +135,7 @@ class Towers:
         return self._run(self._ear, windows.contiguous(memory_format=torch.channels_last))
 
     def _run(self, layers: nn.Sequential, windows: Tensor) -> FloatArray:
-        # On GPUs convolutions round to 10 bits by default, which is more than float32 promises.
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with inference():
             return layers(windows).double().cpu().numpy()
 
 
