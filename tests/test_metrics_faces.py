@@ -149,6 +149,19 @@ def test_compat_counts_the_length_of_a_shot():
     assert compat.syncnet_tracks([np.array([box(0, side=100)])] * 60, [range(60)], min_track=20) == []
 
 
+@pytest.mark.parametrize(("away", "tracks"), [(25, 1), (26, 0)])
+def test_compat_bridges_a_second(away: int, tracks: int):
+    # 15 frames and 10 frames with the face, together more than 20; a second apart they are one track, longer none.
+    face, none = np.array([box(0, side=120)]), np.empty((0, 4))
+    found = [face] * 15 + [none] * (away - 1) + [face] * 10
+    assert len(compat.syncnet_tracks(found, [range(len(found))], min_track=20)) == tracks
+
+
+def test_compat_takes_the_longer_side():
+    found = [np.array([[0.0, 0.0, 90.0, 101.0]])] * 30
+    assert len(compat.syncnet_tracks(found, [range(30)], min_track=20)) == 1
+
+
 def test_crop_by_hand():
     # Half the side 80, scale 0.4: 144 rows below the centre and 80 above, 112 columns to each side; 224 x 224, so
     # nothing is resized. Centre (120, 100): rows 20 .. 244, columns 8 .. 232, in BGR.
