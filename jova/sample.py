@@ -28,7 +28,7 @@ MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE = "jova-tiny", "video-codec", "au
 FILES = tuple(f"{name}.safetensors" for name in (MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE))
 """What a folder of weights must hold: the model and its two codecs."""
 
-STEPS, GUIDANCE = 25, 1.75
+STEPS, GUIDANCE = 25, 3.0
 SAMPLER: Sampler = "euler"
 """How clips are made unless told otherwise."""
 
