@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "imagebind_score": "ImageBind",
         "av_align": "AV-Align",
         "javis_score": "JavisScore",
+        "avh_score": "AVHScore",
     },
     "Distance from real clips": {
         "fvd": "FVD",

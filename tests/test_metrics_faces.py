@@ -88,9 +88,15 @@ def test_between_is_linear():
 
 def test_a_face_is_followed_between_looks():
     looks = [10, 15, 20]
-    (track,) = follow(looks, [np.array([box(0)]), np.array([box(20)]), np.array([box(20)])])
+    (track,) = follow(looks, [np.array([box(0)]), np.array([box(20)]), np.array([box(40)])])
     assert track.first == 10
-    np.testing.assert_allclose(track.boxes[:, 0], [0, 4, 8, 12, 16, 20, 20, 20, 20, 20, 20])
+    np.testing.assert_allclose(track.boxes[:, 0], np.arange(11) * 4)
+    # It stops at the second look: slopes 4 and 0 make 0 there (a corner is no overshoot) and (3 * 4 - 0) / 2 = 6 at the
+    # start. With t = s / 5 the curve is 30 t (1 - t)^2 + 20 t^2 (3 - 2 t).
+    (track,) = follow(looks, [np.array([box(0)]), np.array([box(20)]), np.array([box(20)])])
+    np.testing.assert_allclose(track.boxes[:, 0], [0, 5.92, 11.36, 15.84, 18.88, 20, 20, 20, 20, 20, 20])
+    (track,) = follow([4], [np.array([box(7)])])
+    np.testing.assert_allclose((track.first, *track.boxes[0]), [4, 7, 0, 107, 100])
 
 
 def test_two_faces_that_cross_keep_their_boxes():

@@ -9,7 +9,6 @@ Letters: B pictures, P = (224 / patch)^2 patches, D width of the vision transfor
 
 from __future__ import annotations
 
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
