@@ -10,7 +10,6 @@ from jova_bench import cli, memory
 from jova_bench.metrics import everything
 from jova_bench.metrics.base import NoCache
 
-
 PEAKS = """
 import numpy as np
 from jova_bench import memory
