@@ -73,7 +73,9 @@ def limits(rng: np.random.Generator, values: Array, weights: Array | None) -> tu
     p = values.shape[1]
     binary = weights is None and bool(np.isin(values, (0.0, 1.0)).all())
     if binary or (weights is None and p < stats.T_BELOW):
-        found = [stats.mean_interval(row, rng, proportion=binary) for row in values]
+        # Means of two seeds are shares of right answers, too.
+        share = weights is None and bool(np.isin(values, (0.0, 0.5, 1.0)).all())
+        found = [stats.mean_interval(row, rng, proportion=share) for row in values]
         return np.array([(x.lo, x.hi) for x in found if x]), "agresti-coull" if binary else "t"
     w = np.ones_like(values) if weights is None else weights
     counts = stats.resample_counts(rng, p, RESAMPLES)
