@@ -257,14 +257,12 @@ def corpus(name: str) -> None:
                 windows = np.column_stack([(middle - reach * half / 2).T, reach * half])
             scores[way].append(judged(clip, cut(moving, windows, clip.frames.shape[1])))
     count = len(scores["as it is"])
+    print(f"\nDrawn clips of the shipped suite that sway by {SWAY} of {PICTURE} px every two seconds, cut out again by")
     print(
-        f"\nDrawn clips of the shipped suite that nod by {SWAY} px of {PICTURE} in a second, cut out again by the boxes;"
+        f"the boxes; {count} of {CORPUS_CLIPS} were followed from end to end. LSE-C is that of the embedded judge `a`,"
     )
     print(
-        f"{count} of {CORPUS_CLIPS} were followed from end to end. LSE-C is that of the embedded judge `a`, whose scale"
-    )
-    print(
-        "is not SyncNet's: it shows how much following matters to a judge of lips, not what a published column loses."
+        "whose scale is not SyncNet's: how much following matters to a judge of lips, not what a published column loses."
     )
     print("\n| picture | LSE-C | change from every frame, mean | mean of its size |\n|---|---|---|---|")
     for way, values in scores.items():
