@@ -261,9 +261,7 @@ def corpus(name: str) -> None:
     print(
         f"the boxes; {count} of {CORPUS_CLIPS} were followed from end to end. LSE-C is that of the embedded judge `a`,"
     )
-    print(
-        "whose scale is not SyncNet's: how much following matters to a judge of lips, not what a published column loses."
-    )
+    print("whose scale is not SyncNet's: how much following matters to a judge of lips, not what a paper loses.")
     print("\n| picture | LSE-C | change from every frame, mean | mean of its size |\n|---|---|---|---|")
     for way, values in scores.items():
         change = np.array(values) - scores["followed, every frame"]
