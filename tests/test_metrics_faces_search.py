@@ -10,7 +10,7 @@ import pytest
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import faces
 from jova_bench.metrics.base import NoCache
-from jova_bench.metrics.faces import blazeface, cuts, haar, opencv, search
+from jova_bench.metrics.faces import blazeface, cuts, haar, mediapipe_nets, opencv, search
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look, looks_at
@@ -234,7 +234,9 @@ DETECTORS = [
         blazeface,
         8,
         id="mediapipe",
-        marks=pytest.mark.skipif(blazeface.missing() is not None, reason="mediapipe 0.10.21 is not installed"),
+        marks=pytest.mark.skipif(
+            mediapipe_nets.FULL_RANGE.missing() is not None, reason="mediapipe 0.10.21 is not installed"
+        ),
     ),
 ]
 
@@ -280,8 +282,8 @@ def test_large_frames_are_searched_small(real_clips: list[Clip]):
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(opencv, "find_spec", lambda name: None)
     assert haar.missing() == "not installed: pip install 'jova-bench[standard]'"
-    monkeypatch.setattr(blazeface, "find_spec", lambda name: None)
-    assert "jova-bench[face-mediapipe]" in str(blazeface.missing())
+    monkeypatch.setattr(mediapipe_nets, "find_spec", lambda name: None)
+    assert "jova-bench[face-mediapipe]" in str(mediapipe_nets.FULL_RANGE.missing())
     monkeypatch.undo()
     monkeypatch.setattr(haar, "CASCADE", "absent.xml")
     assert "opencv-python-headless<5" in str(haar.missing())

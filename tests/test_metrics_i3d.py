@@ -13,6 +13,7 @@ from jova_bench import assets
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics import i3d, latentsync, sets
 from jova_bench.metrics.base import NoCache
+from jova_bench.metrics.faces import mediapipe_nets
 from jova_bench.metrics.models import i3d as network
 from jova_bench.metrics.models import shaped
 from jova_bench.metrics.reference import RealClips
@@ -161,15 +162,19 @@ class Faces:
         return SimpleNamespace(detections=[detection(*box) for box in self.boxes] or None)
 
 
+def bundled(monkeypatch, net):
+    monkeypatch.setattr(latentsync, "SHORT_RANGE", SimpleNamespace(load=lambda: net))
+
+
 def test_latentsync_shows_the_first_face_squashed(monkeypatch):
     frames = np.zeros((40, 100, 200, 3), np.uint8)
     frames[20:36, 10:60, 50:70] = 255  # The face, 20 x 50, in white; a pixel more on any side would be dark.
-    monkeypatch.setattr(latentsync, "_net", lambda: Faces((0.25, 0.1, 0.1, 0.5), (0, 0, 1, 1)))
+    bundled(monkeypatch, Faces((0.25, 0.1, 0.1, 0.5), (0, 0, 1, 1)))
     shown = latentsync.window(clip_of(frames))
     assert shown.shape == (1, 3, 16, 224, 224)
     assert (shown == 1).all()  # For a network that expects -1 .. 1.
     # What lies beyond the frame is cut off, not filled.
-    monkeypatch.setattr(latentsync, "_net", lambda: Faces((-0.05, -0.1, 0.35, 0.3)))
+    bundled(monkeypatch, Faces((-0.05, -0.1, 0.35, 0.3)))
     assert latentsync.squashed(frames[20], 20).max() == 255
     assert latentsync.squashed(frames[20], 20)[:60].max() == 0
 
@@ -180,7 +185,7 @@ def test_latentsync_has_no_answer_without_a_face(monkeypatch):
         (Faces(), "no face in frame 20"),
         (Faces((0.5, 0.5, 0.001, 0.1)), "face in frame 20 has no pixels"),
     ):
-        monkeypatch.setattr(latentsync, "_net", lambda net=net: net)
+        bundled(monkeypatch, net)
         with pytest.raises(Undefined, match=why):
             latentsync.window(clip_of(frames))
     with pytest.raises(Undefined, match="too short: 35 frames, 36 needed"):
@@ -191,8 +196,8 @@ def test_latentsync_has_no_answer_without_a_face(monkeypatch):
 
 def test_latentsync_says_what_it_lacks(weights, monkeypatch):
     monkeypatch.setattr(assets, "missing", lambda *names: None)
-    monkeypatch.setattr(latentsync, "_file", lambda: None)
-    assert i3d.fvd(NoCache(), "cpu", "latentsync", None).check() == latentsync.HOW
+    monkeypatch.setattr(mediapipe_nets, "find_spec", lambda name: None)
+    assert i3d.fvd(NoCache(), "cpu", "latentsync", None).check() == mediapipe_nets.HOW
     assert i3d.fvd(NoCache(), "cpu", "clean", None).check() is None
 
 

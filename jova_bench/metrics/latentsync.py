@@ -6,31 +6,24 @@ later ones bundle none). There a clip without a face ends the evaluation; here i
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jova_bench.metrics.faces import opencv
-from jova_bench.types import Clip, Unavailable, Undefined
+from jova_bench.metrics.faces.mediapipe_nets import SHORT_RANGE
+from jova_bench.types import Clip, Undefined
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FRAMES = range(20, 36)
 SIDE = 224
-HOW = "not installed: pip install 'jova-bench[face-mediapipe]' (mediapipe 0.10.21, Python 3.12 at most, numpy below 2)"
-MODEL = Path("modules/face_detection/face_detection_short_range.tflite")
-SHA256 = "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
-SHORT_RANGE, CONFIDENCE = 0, 0.5
 
 
 def missing() -> str | None:
     """None when OpenCV and a mediapipe that bundles its model are there."""
-    return opencv.missing() or (None if _file() else HOW)
+    return opencv.missing() or SHORT_RANGE.missing()
 
 
 def window(clip: Clip) -> Tensor:
@@ -49,7 +42,7 @@ def squashed(frame: np.ndarray, number: int) -> np.ndarray:
     """(224, 224, 3) the first face of a frame (H, W, 3), without a margin and without its proportions."""
     cv2 = opencv.cv2()
     height, width = frame.shape[:2]
-    detections = _net().process(np.ascontiguousarray(frame)).detections
+    detections = SHORT_RANGE.load().process(np.ascontiguousarray(frame)).detections
     if not detections:
         raise Undefined(f"no face in frame {number}")
     box = detections[0].location_data.relative_bounding_box
@@ -58,21 +51,3 @@ def squashed(frame: np.ndarray, number: int) -> np.ndarray:
     if not face.size:
         raise Undefined(f"the face in frame {number} has no pixels")
     return np.asarray(cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-
-
-def _file() -> Path | None:
-    spec = find_spec("mediapipe")
-    folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
-    return folder / MODEL if folder and (folder / MODEL).is_file() else None
-
-
-@cache
-def _net() -> Any:
-    file = _file()
-    if file is None:
-        raise Unavailable(HOW)
-    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != SHA256:
-        raise Unavailable(f"weights differ: expected sha256 {SHA256}, got {found} in {file}; {HOW}")
-    from mediapipe.python.solutions.face_detection import FaceDetection
-
-    return FaceDetection(min_detection_confidence=CONFIDENCE, model_selection=SHORT_RANGE)

@@ -1,0 +1,63 @@
+"""The BlazeFace networks (Bazarevsky et al. 2019, arXiv 1907.05047) that mediapipe 0.10.21 bundles.
+
+Later releases of mediapipe bundle none. This one asks for numpy below 2, so it is an extra of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jova_bench.types import Unavailable
+
+HOW = "not installed: pip install 'jova-bench[face-mediapipe]' (mediapipe 0.10.21, Python 3.12 at most, numpy below 2)"
+CONFIDENCE = 0.5
+"""mediapipe's own."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One bundled face detector."""
+
+    file: str
+    """Its name among mediapipe's modules."""
+    sha256: str
+    selection: int
+    """mediapipe's number for it."""
+
+    def missing(self) -> str | None:
+        """None when a mediapipe that bundles it is there."""
+        return None if self._path() else HOW
+
+    @cache  # noqa: B019 - there are two networks, and they stay.
+    def load(self) -> Any:
+        """Mediapipe's `FaceDetection`. Raises Unavailable when the file is not there, or is another."""
+        path = self._path()
+        if path is None:
+            raise Unavailable(HOW)
+        if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != self.sha256:
+            raise Unavailable(f"weights differ: expected sha256 {self.sha256}, got {found} in {path}; {HOW}")
+        from mediapipe.python.solutions.face_detection import FaceDetection
+
+        return FaceDetection(min_detection_confidence=CONFIDENCE, model_selection=self.selection)
+
+    def _path(self) -> Path | None:
+        spec = find_spec("mediapipe")
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = Path(spec.submodule_search_locations[0], "modules", "face_detection", self.file)
+        return path if path.is_file() else None
+
+
+SHORT_RANGE = Network(
+    "face_detection_short_range.tflite", "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8", 0
+)
+"""Sees faces up to 2 m away."""
+FULL_RANGE = Network(
+    "face_detection_full_range_sparse.tflite", "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1", 1
+)
+"""Sees faces up to 5 m away."""
