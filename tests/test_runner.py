@@ -1,125 +1,15 @@
-"""A run: every clip and score accounted for, the same result however often it is stopped."""
+"""A run: every clip and score accounted for, and every mistake told."""
 
 import json
-import subprocess
-import sys
 from fractions import Fraction
-from pathlib import Path
 
-import numpy as np
 import pytest
+from tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts
 
 import jova_bench
-from jova_bench.models import Generated, Media, Plan
 from jova_bench.store import read_run
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Undefined
-
-RATE_HZ = 16_000
-COUNT = 5
-
-
-def prompts(count=COUNT):
-    return tuple(Prompt(id=f"p{i}", video_caption="v", audio_caption="a", transcript=f"word {i}") for i in range(count))
-
-
-def suite(tmp_path, count=COUNT):
-    return Suite("tiny", prompts(count), tmp_path, f"digest of {count}", None, None)
-
-
-class Tones:
-    """Sound alone: 1000 samples of (prompt index + 1) / 16 + seed / 256. Dies where it is told to."""
-
-    needs = ()
-
-    def __init__(self, name="tones", batch_size=2, die=None, error=KeyboardInterrupt, note="v1"):
-        self.name, self.batch_size, self.die, self.error, self.note = name, batch_size, die, error, note
-        self.calls = []
-
-    def check(self):
-        return None
-
-    def plan(self, prompt, suite):
-        return Plan(None, None, None, None, RATE_HZ, 1000 / RATE_HZ, self.note)
-
-    def generate(self, prompts, seed, suite):
-        self.calls.append((tuple(prompt.id for prompt in prompts), seed))
-        for prompt in prompts:
-            if (prompt.id, seed) == self.die:
-                raise self.error("out of memory")
-            level = (int(prompt.id[1:]) + 1) / 16 + seed / 256
-            audio = np.full((1, 1000), level, np.float32)
-            yield Generated(Media(None, Fraction(0), audio, RATE_HZ), "free", function_evals=4)
-
-
-class Level:
-    """Loudest sample, times 16; undefined where told, dying where told."""
-
-    def __init__(self, name="level", undefined=(), die=None, error=KeyboardInterrupt, missing=None, micro=None):
-        self.spec = MetricSpec(
-            name=name, version=1, profile="standard", backend="peak", direction="up", needs=("audio",), domain="any",
-            description="loudest sample", micro=micro,
-        )  # fmt: skip
-        self.undefined, self.die, self.error, self.missing = undefined, die, error, missing
-        self.scored = 0
-
-    def check(self):
-        return self.missing
-
-    def score(self, clip, prompt, reference):
-        if self.scored == self.die:
-            raise self.error("boom")
-        self.scored += 1
-        if prompt is not None and prompt.id in self.undefined:
-            return Outcome(status="undefined", reason="no speech")
-        return Outcome(status="ok", value=float(clip.audio.max()) * 16)
-
-
-class Spread:
-    """Set metric: |mean of the features|; needs two clips."""
-
-    def __init__(self, die=None):
-        self.spec = MetricSpec(
-            name="spread", version=1, profile="standard", backend="mean", level="set", direction="down",
-            needs=("audio",), domain="any", description="mean of the means",
-        )  # fmt: skip
-        self.extracted, self.die = 0, die
-
-    def check(self):
-        return None
-
-    def features(self, clip):
-        if self.extracted == self.die:
-            raise KeyboardInterrupt
-        self.extracted += 1
-        return np.array([float(clip.audio.mean()) * 16, 1.0])
-
-    def distance(self, features):
-        if len(features) < 2:
-            raise Undefined("1 clip, needs 2")
-        return float(abs(features[:, 0].mean()))
-
-    def details(self, features):
-        return {"n": float(len(features)), "d": 2.0}
-
-
-def go(tmp_path, models, metrics, out="run", count=COUNT, **options):
-    options = {"profile": "standard", "device": "cpu", "workers": 0} | options
-    return jova_bench.run(models, suite(tmp_path, count), metrics=metrics, out=tmp_path / out, **options)
-
-
-def content(folder):
-    """What has to be equal: clips by name and bytes, score rows, summary apart from the time it took."""
-    clips = {path.relative_to(folder): path.read_bytes() for path in sorted(folder.glob("clips/**/*.*"))}
-    rows = sorted(score.model_dump_json() for score in read_run(folder).scores)
-    summary = read_run(folder).summary.model_dump()
-    costs = [{k: v for k, v in cost.items() if k in ("model", "function_evals")} for cost in summary.pop("cost")]
-    return clips, rows, summary, costs
-
-
-def estimate(result, metric="level", model="tones"):
-    (found,) = [e for e in result.summary.estimates if (e.metric, e.model) == (metric, model)]
-    return found
+from jova_bench.types import BenchError, Outcome, Prompt
 
 
 def test_values_are_means_over_prompts_with_costs_and_counts(tmp_path):
@@ -162,87 +52,6 @@ def test_a_micro_average_weighs_clips_by_their_words(tmp_path):
     )  # fmt: skip
     # (1 word * 1 + 3 words * 2) / 4 words.
     assert estimate(result).value == pytest.approx(1.75)
-
-
-@pytest.mark.parametrize("die", [("p0", 0), ("p1", 0), ("p3", 0), ("p4", 1)])
-def test_generation_that_is_killed_and_resumed_equals_an_unbroken_one(tmp_path, die):
-    seeds = (0, 1)
-    go(tmp_path, [Tones()], [Level(), Spread()], out="whole", seeds=seeds)
-    with pytest.raises(KeyboardInterrupt):
-        go(tmp_path, [Tones(die=die)], [Level(), Spread()], seeds=seeds)
-    resumed = Tones()
-    go(tmp_path, [resumed], [Level(), Spread()], seeds=seeds)
-    assert content(tmp_path / "run") == content(tmp_path / "whole")
-    # Batches are those of the whole suite, and finished ones are not made again.
-    batches = [(ids, seed) for seed in seeds for ids in (("p0", "p1"), ("p2", "p3"), ("p4",))]
-    assert (
-        resumed.calls == batches[next(i for i, (ids, seed) in enumerate(batches) if die[0] in ids and die[1] == seed) :]
-    )
-
-
-@pytest.mark.parametrize("die", [0, 1, 4])
-def test_scoring_that_is_killed_and_resumed_equals_an_unbroken_one(tmp_path, die):
-    go(tmp_path, [Tones()], [Level(), Spread()], out="whole")
-    with pytest.raises(KeyboardInterrupt):
-        go(tmp_path, [Tones()], [Spread(die=die), Level()])
-    level, spread, model = Level(), Spread(), Tones()
-    go(tmp_path, [model], [level, spread])
-    assert content(tmp_path / "run") == content(tmp_path / "whole")
-    assert model.calls == []
-    # Extracted once, and not again for the clips whose features were kept.
-    assert spread.extracted == COUNT - die
-
-
-HARD_KILL = """
-import os, sys
-sys.path[:0] = [{tests!r}]
-from pathlib import Path
-from test_runner import Level, Spread, Tones, go
-
-class Deadly(Level):
-    def score(self, clip, prompt, reference):
-        if self.scored == 3:
-            os._exit(9)
-        return super().score(clip, prompt, reference)
-
-go(Path({tmp!r}), [Tones()], [Deadly(), Spread()])
-"""
-
-
-def test_a_process_that_vanishes_leaves_a_run_that_resumes(tmp_path):
-    code = HARD_KILL.format(tests=str(Path(__file__).parent), tmp=str(tmp_path))
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    assert len(read_run(tmp_path / "run").scores) in (2, 3)
-    go(tmp_path, [Tones()], [Level(), Spread()])
-    go(tmp_path, [Tones()], [Level(), Spread()], out="whole")
-    assert content(tmp_path / "run") == content(tmp_path / "whole")
-
-
-def test_more_seeds_models_metrics_and_prompts_are_the_same_command_with_more(tmp_path):
-    go(tmp_path, [Tones()], [Level()], limit=3)
-    first = read_run(tmp_path / "run")
-    assert {sample.prompt_id for sample in first.samples} == {"p0", "p1", "p2"}
-    level = Level()
-    go(tmp_path, [Tones(), Tones("other")], [level, Level("again"), Spread()], seeds=(0, 1))
-    assert level.scored == 2 * 2 * COUNT - 3
-    go(tmp_path, [Tones(), Tones("other")], [Level(), Level("again"), Spread()], out="whole", seeds=(0, 1))
-    assert content(tmp_path / "run") == content(tmp_path / "whole")
-
-
-def test_a_limit_does_not_change_the_batches(tmp_path):
-    cut = Tones(batch_size=4)
-    go(tmp_path, [cut], [Level()], limit=1)
-    assert cut.calls == [(("p0", "p1", "p2", "p3"), 0)]
-    assert len(read_run(tmp_path / "run").samples) == 1
-
-
-def test_running_again_does_and_changes_nothing(tmp_path):
-    go(tmp_path, [Tones()], [Level(undefined=("p1",), die=3, error=ValueError), Spread()])
-    lines = [(tmp_path / "run" / name).read_bytes() for name in ("samples.jsonl", "scores.jsonl")]
-    model, level = Tones(), Level(undefined=("p1",), die=0, error=ValueError)
-    go(tmp_path, [model], [level, Spread()])
-    assert [(tmp_path / "run" / name).read_bytes() for name in ("samples.jsonl", "scores.jsonl")] == lines
-    assert model.calls == []
 
 
 def test_a_model_that_crashes_fails_its_sample_and_no_other(tmp_path):
