@@ -65,7 +65,8 @@ PROTOCOLS = {
         Protocol(
             "clean",
             rate_hz=22_050,
-            says="onsets of sound that fall on a peak of motion, within 40 ms, one to one: matches / union",
+            says="onsets of sound that fall on a peak of motion, within 40 ms, one to one: matches / union; "
+            "undefined where no sound begins or nothing moves",
         ),
         Protocol(
             "tempotokens@bf0b1e3",
@@ -85,7 +86,7 @@ PROTOCOLS = {
             rate_hz=44_100,
             min_pixels=0.1,
             nothing=0.0,
-            says="the original at 44.1 kHz; a clip without onsets and peaks, and any failure, counts as 0",
+            says="the original at 44.1 kHz; without onsets and peaks 0; its zeros for failures are undefined here",
         ),
     )
 }
@@ -176,6 +177,8 @@ class AvAlign:
             assert clip.audio is not None
             common_s = min(len(frames) / fps, clip.audio.shape[1] / clip.sample_rate_hz)
             sounds, motions = sounds[sounds < common_s], motions[motions < common_s]
+            if not len(sounds) or not len(motions):
+                raise Undefined("no sound begins" if len(motions) else "nothing moves")
         both = len(sounds) + len(motions)
         if not both:
             if self.protocol.nothing is None:
