@@ -34,14 +34,16 @@ def rope_table(positions: Tensor, head_size: int) -> Tensor:
     angles = []
     for axis, channels in enumerate((head_size // 2, head_size // 4, head_size // 4)):
         pairs = channels // 2
-        frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)  # (pairs,)
+        frequencies = ROPE_BASE ** (
+            -torch.arange(pairs, dtype=torch.float64, device=positions.device) / pairs
+        )  # (pairs,)
         angles.append(positions[:, axis, None].double() * frequencies)  # (N, pairs)
     angle = torch.cat(angles, dim=-1).float()  # (N, E / 2)
     return torch.polar(torch.ones_like(angle), angle)
 
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
-    """Applies rotary positions: (..., N, E) with (N, E / 2) complex. One complex product is one pass over memory."""
+    """Applies rotary positions: (..., N, E) with (..., N, E / 2) complex. A complex product is one pass over memory."""
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))  # (..., N, E / 2)
     return torch.view_as_real(pairs * rope).flatten(-2).type_as(x)
 

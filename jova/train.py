@@ -81,13 +81,21 @@ def encode(data: Path, out: Path, clips: int) -> None:
         encode_items(read_split(data, split, count), out, out / "latents" / split)
 
 
-def train_model(data: Path, codecs: Path, out: Path, clips: int, config: JovaConfig, training: TrainConfig) -> None:
-    """Train the model in OUT on the latents in CODECS."""
+def train_model(
+    data: Path,
+    codecs: Path,
+    out: Path,
+    clips: int,
+    config: JovaConfig,
+    training: TrainConfig,
+    begin_with: Path | None = None,
+) -> None:
+    """Train the model in OUT on the latents in CODECS, from random weights or from those of a stored model."""
     train, held_out = (
         load_examples(read_split(data, split, count), codecs / "latents" / split, config, training.mouth_box)
         for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
     )
-    Trainer(config, training, out).run(train, held_out)
+    Trainer(config, training, out, begin_with).run(train, held_out)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -104,6 +112,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, default=3000, help="steps of the model; fixes the learning rate's schedule"
     )
+    parser.add_argument("--init", type=Path, help="stored model to begin with (default: random weights)")
     parser.add_argument("--codec-steps", type=int, default=2000)
     parser.add_argument("--mouth-weight", type=float, default=5.0, help="lambda of the mouth-area loss")
     parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
@@ -141,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seed=arguments.seed,
             )
             config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions)
-            train_model(data, codecs, out, arguments.clips, config, training)
+            train_model(data, codecs, out, arguments.clips, config, training, arguments.init)
     except (FileNotFoundError, ValueError) as error:
         print(f"jova.train: {error}", file=sys.stderr)
         return 2

@@ -48,7 +48,7 @@ def test_training_times_are_logistic_normal():
     time = sample_times(40_000, torch.Generator().manual_seed(0))
     logits = torch.log(time / (1 - time))
     # Standard errors 1.4 / 200 = .007 and about .005; five of them.
-    assert logits.mean().item() == pytest.approx(-1.3, abs=0.035)
+    assert logits.mean().item() == pytest.approx(-1.0, abs=0.035)
     assert logits.std().item() == pytest.approx(1.4, abs=0.025)
 
 

@@ -81,10 +81,12 @@ class TrainConfig:
 class Trainer:
     """A model in training: weights, their average, the optimiser and the step, which fix all that follows."""
 
-    def __init__(self, config: JovaConfig, training: TrainConfig, out: Path) -> None:
+    def __init__(self, config: JovaConfig, training: TrainConfig, out: Path, begin_with: Path | None = None) -> None:
         torch.manual_seed(training.seed)
         self.training, self.out, self.step = training, out, 0
         self.model = Jova(config)
+        if begin_with is not None:
+            self.model.load_state_dict(Jova.load(begin_with).state_dict())
         self.average = detached(self.model)
         matrices = [p for p in self.model.parameters() if p.ndim >= 2]
         others = [p for p in self.model.parameters() if p.ndim < 2]
