@@ -16,6 +16,9 @@ Positions = Literal["aligned", "independent"]
 """`aligned`: audio and video tokens of one instant have one temporal position. `independent`: each
 modality counts its own tokens."""
 
+Task = Literal["joint", "audio-driven"]
+"""`joint`: sound and picture are made together. `audio-driven`: the sound is given, and a picture made for it."""
+
 
 @dataclass(frozen=True)
 class JovaConfig:
@@ -49,14 +52,12 @@ class JovaConfig:
     """Most words that a caption or a transcript may have."""
     fusion: Fusion = "joint"
     positions: Positions = "aligned"
+    task: Task = "joint"
 
     def __post_init__(self) -> None:
-        if self.fusion not in get_args(Fusion):
-            raise ValueError(f"expected fusion to be one of {', '.join(get_args(Fusion))}, got {self.fusion!r}")
-        if self.positions not in get_args(Positions):
-            raise ValueError(
-                f"expected positions to be one of {', '.join(get_args(Positions))}, got {self.positions!r}"
-            )
+        for name, kind in (("fusion", Fusion), ("positions", Positions), ("task", Task)):
+            if (value := getattr(self, name)) not in get_args(kind):
+                raise ValueError(f"expected {name} to be one of {', '.join(get_args(kind))}, got {value!r}")
         if self.latent_size % self.patch:
             raise ValueError(f"expected patch to divide latent_size = {self.latent_size}, got {self.patch}")
         if self.width % (8 * self.heads):

@@ -73,6 +73,22 @@ Field = Callable[[Latents, float], Latents]
 """Velocity of latents at a time in [0, 1)."""
 
 
+class AudioDriven:
+    """A network whose sound is given: it sees clean audio latents at every time, and its guess of them is right.
+
+    So a sampler carries the audio from its noise to what was given, and there is no error to learn from.
+    """
+
+    def __init__(self, model: Denoiser, audio: Tensor) -> None:
+        """Args: model: trained with clean sound. audio: (B, A, C) clean latents."""
+        self.model, self.audio = model, audio
+
+    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, image: Tensor | None) -> Latents:
+        """x_hat of the picture; guidance runs 2B rows, the second half for the same clips."""
+        audio = self.audio.repeat(len(noisy.audio) // len(self.audio), 1, 1)
+        return Latents(self.model(Latents(noisy.video, audio), time, text, image).video, audio)
+
+
 def _expand(time: Tensor, like: Tensor) -> Tensor:
     """(B,) -> (B, 1, ..., 1) with as many axes as `like`."""
     return time.view(-1, *(1,) * (like.ndim - 1))

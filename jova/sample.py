@@ -20,7 +20,7 @@ from jova.codecs.audio import AudioCodec
 from jova.codecs.base import WEIGHTS
 from jova.codecs.video import VideoCodec
 from jova.config import JovaConfig
-from jova.flow import SAMPLERS, GuidedField, Latents, Sampler, image_condition, uniform_times
+from jova.flow import SAMPLERS, AudioDriven, Denoiser, GuidedField, Latents, Sampler, image_condition, uniform_times
 from jova.text import Prompt, WordTokenizer
 from jova.transformer import Jova
 
@@ -33,6 +33,7 @@ SAMPLER: Sampler = "euler"
 """How clips are made unless told otherwise."""
 
 Frames = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
 
 
 class Clips(NamedTuple):
@@ -74,6 +75,7 @@ class Pipeline:
         prompts: Sequence[Prompt],
         seeds: Sequence[int],
         images: Sequence[Frames | None] | None = None,
+        sounds: Sequence[Sound] | None = None,
         *,
         steps: int = STEPS,
         guidance: float = GUIDANCE,
@@ -85,18 +87,28 @@ class Pipeline:
             prompts: B prompts of known words.
             seeds: B seeds.
             images: B first frames (H, W, 3), None where there is none; or None for no images at all.
+            sounds: B waveforms (N,) of the clip's length for an audio-driven model, which are the clips' sound as they
+                stand; None for a joint model.
             steps: steps of the sampler.
             guidance: scale of classifier-free guidance; 1 is none.
             sampler: `euler`, or `heun` with about twice the function evaluations.
+
+        Raises:
+            ValueError: sounds for a joint model, none for an audio-driven one, or words the model does not know.
         """
+        if (sounds is None) == (self.config.task == "audio-driven"):
+            given = "none" if sounds is None else "some"
+            raise ValueError(f"expected sounds for an audio-driven model and none for a joint one, got {given}")
         text = self.tokenizer(prompts).to(self.device)
         image = None if images is None or all(x is None for x in images) else self._encode_images(images)
-        field = GuidedField(self.model, text, image, guidance)
+        heard = None if sounds is None else torch.from_numpy(np.stack(sounds)).to(self.device)  # (B, N)
+        model: Denoiser = self.model if heard is None else AudioDriven(self.model, self.audio_codec.encode(heard))
+        field = GuidedField(model, text, image, guidance)
         noises = [noise(self.config, *pair) for pair in zip(prompts, seeds, strict=True)]
         start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
         video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
         frames = self.video_codec.decode(self.video_codec.settle(video))
-        sound = self.audio_codec.decode(audio)
+        sound = self.audio_codec.decode(audio) if heard is None else heard
         return Clips(frames.cpu().numpy(), sound.float().cpu().numpy(), field.evals)
 
     def _encode_images(self, images: Sequence[Frames | None]) -> torch.Tensor:

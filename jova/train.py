@@ -19,7 +19,7 @@ import torch
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
-from jova.config import PRESETS, Fusion, JovaConfig, Positions
+from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
 from jova.training.latents import MouthBox, encode_items, load_examples
 from jova.training.model import Precision, TrainConfig, Trainer
 
@@ -61,7 +61,7 @@ def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
     train_video_codec(VideoCodecConfig(), CodecTraining(steps=steps, seed=seed), footage, held_out, out)
 
 
-def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions) -> JovaConfig:
+def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions, task: Task) -> JovaConfig:
     """The preset's shape with the corpus's words, fitted to the codecs in OUT."""
     from jova.data.vocabulary import words
 
@@ -72,6 +72,7 @@ def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions) -
         audio_channels=AudioCodec.load(audio).channels,
         fusion=fusion,
         positions=positions,
+        task=task,
     )
 
 
@@ -118,6 +119,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
     parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
     parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
+    parser.add_argument("--task", choices=get_args(Task), default="joint")
     parser.add_argument(
         "--precision", choices=get_args(Precision), default="float32", help="of the model's activations in training"
     )
@@ -149,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 precision=arguments.precision,
                 seed=arguments.seed,
             )
-            config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions)
+            config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions, arguments.task)
             train_model(data, codecs, out, arguments.clips, config, training, arguments.init)
     except (FileNotFoundError, ValueError) as error:
         print(f"jova.train: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ import torch
 from jova_micro import CONFIG, latents, micro, tokens
 
 from jova.flow import (
+    AudioDriven,
     Batch,
     GuidedField,
     Latents,
@@ -18,6 +19,7 @@ from jova.flow import (
     velocity,
     velocity_error,
 )
+from jova.text import TextTokens
 
 
 def batch(count: int = 3) -> Batch:
@@ -182,3 +184,22 @@ def test_training_on_a_few_clips_halves_the_loss_and_moves_every_weight(fusion):
             assert [name for name, p in model.named_parameters() if not p.grad.any()] == []
         optimizer.step()
     assert evaluate() < 0.5 * before
+
+
+def test_an_audio_driven_model_sees_clean_sound_and_ends_with_it():
+    """Whatever the sampler's noise, the network sees what was given and the result is that."""
+    given = torch.randn(2, 5, 3)
+    seen = []
+
+    def network(noisy, time, text, image):
+        seen.append(noisy.audio)
+        return Latents(torch.zeros_like(noisy.video), torch.full_like(noisy.audio, 9.0))
+
+    text = TextTokens(*(torch.ones(2, 1, dtype=torch.long),) * 3, torch.zeros(2, 1))
+    field = GuidedField(AudioDriven(network, given), text, None, 2.0)
+    start = Latents(torch.randn(2, 1, 1, 1, 3), torch.randn(2, 5, 3))
+    made = euler(field, start, uniform_times(4))
+    torch.testing.assert_close(made.audio, given)
+    torch.testing.assert_close(made.video, torch.zeros_like(start.video), atol=1e-6, rtol=0)
+    assert len(seen) == 4
+    assert all(torch.equal(audio, torch.cat([given, given])) for audio in seen)

@@ -53,6 +53,22 @@ def test_learning_rate_warms_up_stays_and_falls_to_zero():
     assert factors == pytest.approx([0.1, 1, 1, 1, 0.5, 0.025])
 
 
+def test_a_training_may_begin_with_a_stored_model(tmp_path):
+    first = jova_micro.micro()
+    first.save(tmp_path / "first.safetensors")
+    trainer = Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "out", tmp_path / "first.safetensors")
+    for ours, stored in zip(weights(trainer.model), weights(Jova.load(tmp_path / "first.safetensors")), strict=True):
+        assert torch.equal(ours, stored)
+
+
+def test_an_audio_driven_model_learns_from_pictures_alone(tmp_path):
+    config = replace(jova_micro.CONFIG, task="audio-driven")
+    trainer = Trainer(config, TRAINING, tmp_path)
+    result = trainer.advance(examples())
+    assert result.audio == 0
+    assert result.total == result.video > 0
+
+
 def test_bfloat16_takes_the_same_step_within_its_rounding_and_keeps_float32_weights(tmp_path):
     data, steps = examples(), {}
     for precision in ("float32", "bfloat16"):

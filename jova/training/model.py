@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jova.config import JovaConfig
-from jova.flow import Losses, losses
+from jova.flow import AudioDriven, Batch, Denoiser, Losses, losses
 from jova.sample import MODEL_FILE
 from jova.training.latents import Examples, MouthBox
 from jova.training.state import (
@@ -148,10 +148,11 @@ class Trainer:
         rows = batch_indices(step, training.batch, len(examples.video), training.seed)
         set_rate(self.optimiser, training.rate * decay_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
+        batch = examples.batch(rows)
         with arithmetic(training.precision):
             result = losses(
-                self.model,
-                examples.batch(rows),
+                denoiser(self.model, batch),
+                batch,
                 generator_of(training.seed + 1, step),
                 mouth_weight=training.mouth_weight,
                 text_dropout=training.text_dropout,
@@ -176,9 +177,10 @@ class Trainer:
     def validate(self, examples: Examples) -> dict[str, float]:
         """Losses of the averaged model on held-out clips, with the same noise and times every time."""
         model, rows = self.averaged(), torch.split(torch.arange(len(examples.video)), self.training.batch)
+        batches = [examples.batch(part) for part in rows]
         parts = [
-            losses(model, examples.batch(part), generator_of(0, index), mouth_weight=self.training.mouth_weight)
-            for index, part in enumerate(rows)
+            losses(denoiser(model, batch), batch, generator_of(0, index), mouth_weight=self.training.mouth_weight)
+            for index, batch in enumerate(batches)
         ]
         return _means(parts, "valid_")
 
@@ -217,6 +219,11 @@ class Trainer:
         if not target.is_file():
             self.averaged().save(target)
         return Jova.load(target)
+
+
+def denoiser(model: Jova, batch: Batch) -> Denoiser:
+    """What is trained on a batch: the model, given the sound of its clips if that is its task."""
+    return AudioDriven(model, batch.data.audio) if model.config.task == "audio-driven" else model
 
 
 @contextmanager
