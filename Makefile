@@ -54,12 +54,12 @@ docs: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "expected Python 3.11 or newer, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(PIP) -e '.[embedded]'
+	$(PIP) -e '.[embedded,report]'
 	@$(PIP) pesq || echo "PESQ was not installed (it needs a C compiler); everything else works without it."
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e '.[embedded,corpus,dev]'
+	$(PIP) -e '.[embedded,report,corpus,dev]'
 	touch $@
 
 clean:
