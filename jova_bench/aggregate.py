@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import mean, median
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from jova_bench.metrics.base import FloatArray, SetMetric
 from jova_bench.metrics.wer import transcript_words
 from jova_bench.scoring import Metric, is_set_metric
-from jova_bench.stats import Interval, jackknife_interval, mean_interval
+from jova_bench.stats import RESAMPLES, Interval, jackknife_interval, mean_interval, resample_counts
 from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Undefined, reason_of
 
 Cell = tuple[str, int]
@@ -49,9 +50,15 @@ def clip_estimate(column: Column, words: Callable[[str], int]) -> Estimate:
         weights = np.array([float(words(prompt_id)) for prompt_id in by_prompt])  # (P,)
     # A rate of wrong words is a share, too.
     proportion = column.spec.proportion or column.spec.micro is not None
-    # The same resamples for every model and metric, so that intervals differ by the data alone.
-    interval = mean_interval(values, np.random.default_rng(0), weights, proportion=proportion)
+    interval = mean_interval(values, _resamples(len(values)), weights, proportion=proportion)
     return _estimate(column, float(np.average(values, weights=weights)), interval)
+
+
+# The same for every model and metric, so that intervals differ by the data alone.
+@lru_cache(maxsize=2)
+def _resamples(prompts: int) -> FloatArray:
+    """(B, P)."""
+    return resample_counts(np.random.default_rng(0), prompts, RESAMPLES)
 
 
 def set_estimate(column: Column, metric: SetMetric) -> Estimate:

@@ -127,7 +127,7 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
         clip = _read(job.clip)
     except BenchError as error:
         return {metric.spec.identity: Outcome(status="failed", reason=str(error)) for metric in metrics}
-    clip = replace(clip, timing=job.timing, in_domain=_in_domain(clip, job.domain))
+    clip = replace(clip, timing=job.timing, in_domain=in_domain(clip, job.domain))
     findings: Findings = {}
     for metric in metrics:
         if metric.spec.profile == "embedded" and not clip.in_domain:
@@ -145,7 +145,7 @@ def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
     return metric.spec.level == "set"
 
 
-def _in_domain(clip: Clip, domain: str | None) -> bool:
+def in_domain(clip: Clip, domain: str | None) -> bool:
     """The embedded evaluators were trained on 64 x 64 pictures at 25 fps of a suite of their domain."""
     frames = clip.frames
     return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)

@@ -70,7 +70,7 @@ def seed_average(values: npt.ArrayLike, prompt_ids: Sequence[str]) -> tuple[list
 
 def mean_interval(
     values: npt.ArrayLike,
-    rng: np.random.Generator,
+    resampling: np.random.Generator | Array,
     weights: npt.ArrayLike | None = None,
     level: float = 0.95,
     proportion: bool = False,
@@ -85,7 +85,8 @@ def mean_interval(
 
     Args:
         values: (P,) per-prompt means.
-        rng: resamples the prompts; the same generator state gives the same interval.
+        resampling: resamples the prompts; the same generator state gives the same interval. Or (B, P) counts of
+            `resample_counts`, which take longer to draw than to use, for many means of as many prompts.
         weights: (P,) positive, e.g. the words of each transcript for a micro average.
         level: nominal coverage.
         proportion: each value is a share of right or wrong answers. Only who knows the metric can say: an
@@ -94,7 +95,7 @@ def mean_interval(
     v, w = _checked(values, weights)
     if proportion and bool(np.isin(v, (0.0, 1.0)).all()) and (weights is None or np.ptp(v) == 0):
         return _interval_of_proportion(v, w, level)
-    found = _interval_of_mean(v, w, rng, level)
+    found = _interval_of_mean(v, w, resampling, level)
     if found and found.method == "studentised" and v.min() >= 0:
         # Where few values differ from 0 the limit can fall below what an error rate can be.
         return replace(found, lo=max(found.lo, 0.0))
@@ -123,7 +124,7 @@ def _interval_of_proportion(v: Array, w: Array, level: float) -> Interval | None
     return Interval(p, max(0.0, centre - half), min(1.0, centre + half), "agresti-coull")
 
 
-def _interval_of_mean(v: Array, w: Array, rng: np.random.Generator, level: float) -> Interval | None:
+def _interval_of_mean(v: Array, w: Array, resampling: np.random.Generator | Array, level: float) -> Interval | None:
     mean, error = (float(x[0, 0]) for x in _ratios(v[None], w[None], np.ones((1, len(v)))))
     if len(v) == 1:
         return None
@@ -132,7 +133,8 @@ def _interval_of_mean(v: Array, w: Array, rng: np.random.Generator, level: float
     if len(v) < T_BELOW and np.ptp(w) == 0:
         half = float(scipy_stats.t.ppf((1 + level) / 2, len(v) - 1)) * error
         return Interval(mean, mean - half, mean + half, "t")
-    lo, hi = studentised_limits(v[None], w[None], resample_counts(rng, len(v), RESAMPLES), level)[0]
+    counts = resampling if isinstance(resampling, np.ndarray) else resample_counts(resampling, len(v), RESAMPLES)
+    lo, hi = studentised_limits(v[None], w[None], counts, level)[0]
     return Interval(mean, float(lo), float(hi), "studentised")
 
 

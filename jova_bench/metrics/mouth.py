@@ -59,6 +59,24 @@ def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, 
     return np.asarray(found["seen"], dtype=np.float64), np.asarray(found["heard"], dtype=np.float64)
 
 
+def seen(clip: Clip, cache: FeatureCache, device: str) -> FloatArray:
+    """(T,) opening in [0, 1] seen in the pixels, whatever is heard, for who wants to see it. Raises Undefined."""
+    require_embedded_domain(clip)
+    if clip.frames is None:
+        raise Undefined("no video stream")
+    frames = clip.frames
+
+    def compute() -> dict[str, FloatArray]:
+        import torch
+
+        from jova_bench.metrics import nets
+
+        with torch.inference_mode():
+            return {"seen": nets.load(READER, device)(nets.pictures(frames, device)).double().cpu().numpy()}
+
+    return np.asarray(cache.get(clip.digest, frozen.extractor(READER), compute)["seen"], dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class MouthAudioCorrelation:
     """Correlation of the opening seen and the opening heard."""

@@ -69,6 +69,16 @@ class SpeechErrors:
         """Errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
         return measured(lambda: self._errors(clip, prompt))
 
+    def heard(self, clip: Clip, language: str) -> str:
+        """What the recogniser writes down, for who wants to see it. Raises Undefined, and what the recogniser raises.
+
+        Args:
+            clip: whose sound is heard.
+            language: BCP 47 tag of what is said.
+        """
+        self._recogniser.admit(clip, language)
+        return self._hear(mono_16k(clip), language)
+
     def _errors(self, clip: Clip, prompt: Prompt | None) -> float:
         if prompt is None or not prompt.transcript.strip():
             raise Undefined("no transcript")
