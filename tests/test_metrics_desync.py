@@ -8,7 +8,7 @@ import pytest
 import torch
 import upstream
 
-from jova_bench import assets
+from jova_bench import assets, media
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import desync
 from jova_bench.metrics.base import NoCache
@@ -71,6 +71,35 @@ def test_the_network_equals_the_original(tmp_path):
     ):
         np.testing.assert_allclose(got.flatten().numpy(), expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
     np.testing.assert_allclose(desync.GRID_S, expected["grid"], atol=1e-6)
+
+
+EXAMPLES = {
+    "3qesirWAGt4_20000_30000": (1.6, 0, "f6c2a07c9202d151b701de9865a71abf8bed6065b4fa68fc595579be8505815c"),
+    "ZYc410CE4Rg_0_10000": (-2.0, 4, "10518460948dc56ffa03b09aefcb0991f78b82fb139b1caddca205837b85f980"),
+}
+"""Seconds by which the sound is made early, where the picture begins, sha256."""
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_published_examples(example):
+    """v-iashin/Synchformer README @b66668a: the true offset has p = 0.81 and 0.83, or 0.95 and 0.71, by version of av.
+
+    Needs the weights, and the repository's data/vggsound/h264_video_25fps_256side_16000hz_aac/*.mp4 beside them.
+    """
+    early_s, from_s, digest = EXAMPLES[example]
+    file = assets.path("synchformer").with_name(f"{example}.mp4")
+    if why := assets.missing("synchformer") or (None if file.is_file() else f"no {file}"):
+        pytest.skip(why)
+    assert assets.sha256_of(file) == digest
+    clip = media.read(file)
+    first, sample = 25 * from_s, round(16_000 * (from_s + early_s))
+    moved = clip_from_arrays(clip.frames[first : first + 125], clip.fps, clip.audio[:, sample:], clip.sample_rate_hz)
+    indices, audio = desync.stretch(moved, PROTOCOLS["t2av"])
+    net = synchformer.load(assets.find("synchformer"), "cpu")
+    (row,) = desync.logits(net, moved.frames, indices, audio, PROTOCOLS["t2av"], "cpu")
+    assert desync.offset_of(row[None], signed=True) == pytest.approx(early_s)
+    assert 0.65 < (np.exp(row - row.max()) / np.exp(row - row.max()).sum()).max() < 0.99
 
 
 CLIPS = {
