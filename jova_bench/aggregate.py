@@ -14,12 +14,13 @@ from jova_bench.metrics.base import FloatArray, SetMetric
 from jova_bench.metrics.wer import transcript_words
 from jova_bench.scoring import Metric, is_set_metric
 from jova_bench.stats import RESAMPLES, Interval, jackknife_interval, mean_interval, resample_counts
-from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Undefined, reason_of
+from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Unavailable, Undefined, reason_of
 
 Cell = tuple[str, int]
 """(prompt id, seed)."""
 Part = Outcome | FloatArray
 """What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
+GONE = "no metric of this identity is here to measure the distance again"
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _estimate(
 
 def estimates(
     models: Sequence[str],
-    metrics: Sequence[Metric],
+    metrics: Sequence[Metric | MetricSpec],
     parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
     prompts: Iterable[Prompt],
 ) -> tuple[Estimate, ...]:
@@ -164,7 +165,8 @@ def estimates(
 
     Args:
         models: names, in the order of the table.
-        metrics: in the order of the table.
+        metrics: in the order of the table. A specification is enough of a clip metric; a set metric of which no more
+            is here cannot measure its distance and is `failed`.
         parts: by (model, metric identity).
         prompts: of the suite.
     """
@@ -176,9 +178,48 @@ def estimates(
     found = []
     for model in models:
         for metric in metrics:
-            column = Column(model, metric.spec, parts.get((model, metric.spec.identity), {}))
-            if column.parts:
-                found.append(set_estimate(column, metric) if is_set_metric(metric) else clip_estimate(column, words))
+            spec = metric if isinstance(metric, MetricSpec) else metric.spec
+            column = Column(model, spec, parts.get((model, spec.identity), {}))
+            if not column.parts:
+                continue
+            if spec.level == "clip":
+                found.append(clip_estimate(column, words))
+            elif not isinstance(metric, MetricSpec) and is_set_metric(metric):
+                found.append(set_estimate(column, metric))
+            else:
+                found.append(_estimate(column, None, None, lost=Unavailable(GONE)))
+    return tuple(found)
+
+
+def slice_estimates(
+    models: Sequence[str],
+    metrics: Sequence[Metric | MetricSpec],
+    parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
+    prompts: Sequence[Prompt],
+    tags: Iterable[str],
+) -> tuple[Estimate, ...]:
+    """One more estimate per model and metric for each value of each tag: of the prompts that have it.
+
+    `Estimate.slice` is `tag=value`. Values of a tag stand in sorted order; a prompt of two values counts in both,
+    one without the tag in none. Counts are of the slice's clips. Distances of sets grow with fewer clips: read them
+    down the models of one slice, not across slices.
+
+    Args:
+        models: names, in the order of the table.
+        metrics: as in `estimates`.
+        parts: by (model, metric identity).
+        prompts: of the suite.
+        tags: in the order of the table.
+    """
+    found: list[Estimate] = []
+    for tag in tags:
+        for value in sorted({value for prompt in prompts for value in prompt.values(tag)}):
+            ids = {prompt.id for prompt in prompts if value in prompt.values(tag)}
+            inside = {
+                key: {cell: part for cell, part in column.items() if cell[0] in ids} for key, column in parts.items()
+            }
+            of_slice = estimates(models, metrics, inside, prompts)
+            found += [one.model_copy(update={"slice": f"{tag}={value}"}) for one in of_slice]
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from jova_bench import assets
@@ -11,7 +12,7 @@ from jova_bench.assets import Asset
 from jova_bench.metrics import everything
 from jova_bench.metrics.base import NoCache
 from jova_bench.models import FOLDER_PREFIX, create_model, model_registry
-from jova_bench.suites import load_suite, shipped_suites
+from jova_bench.suites import Suite, load_suite, suite_registry
 from jova_bench.types import MetricSpec, reason_of
 
 PACKAGES = (
@@ -48,18 +49,28 @@ def models() -> list[dict[str, Any]]:
 
 
 def suites() -> list[dict[str, Any]]:
-    """Every shipped suite."""
-    loaded = [load_suite(name) for name in shipped_suites()]
-    return [
-        {
-            "name": suite.name,
-            "prompts": len(suite.prompts),
-            "domain": suite.domain,
-            "reference_set": suite.reference_set,
-            "digest": suite.digest,
-        }
-        for suite in loaded
-    ]
+    """Every suite that ships, and those of installed packages, with the reason why one cannot be read."""
+    found: list[dict[str, Any]] = []
+    for name in suite_registry().names():
+        try:
+            suite, why_not = load_suite(name), None
+        except Exception as error:
+            suite, why_not = Suite(name, (), Path(), "", None, None), reason_of(error)
+        found.append(
+            {
+                "name": suite.name,
+                "description": suite.description,
+                "prompts": len(suite.prompts),
+                "domain": suite.domain,
+                "reference_set": suite.reference_set,
+                "slices": list(suite.slices),
+                "licence": suite.licence,
+                "digest": suite.digest,
+                "available": why_not is None,
+                "why_not": why_not,
+            }
+        )
+    return found
 
 
 def metrics() -> list[dict[str, Any]]:

@@ -233,7 +233,8 @@ def _of_run(folder: Path) -> Results:
     gone: dict[tuple[str, str], str] = {}
     cache = DiskCache(folder / FEATURES)
     asked = Counter(sample.model for sample in run.samples)
-    for estimate in run.summary.estimates:
+    whole = [estimate for estimate in run.summary.estimates if estimate.slice is None]
+    for estimate in whole:
         key = (estimate.model, estimate.identity)
         if estimate.level == "set":
             columns[key] = _set_column(run, estimate, cache)
@@ -251,7 +252,7 @@ def _of_run(folder: Path) -> Results:
         question=run.manifest["question"],
         profile=run.summary.profile,
         specs=specs,
-        columns={(e.model, e.identity): columns[e.model, e.identity] for e in run.summary.estimates},
+        columns={(e.model, e.identity): columns[e.model, e.identity] for e in whole},
         gone=gone,
         words={prompt.id: transcript_words(prompt) for prompt in prompts},
         failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jova_bench.aggregate import costs, estimates
+from jova_bench.aggregate import costs, estimates, slice_estimates
 from jova_bench.config import DEFAULT_SUITE, Request, resolve_device
 from jova_bench.folder import asked_for, folder_suite
 from jova_bench.generation import Planned, generate, missing, plan
@@ -127,12 +127,15 @@ def run(
         store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
         grid = fill(store, suite, all_metrics, cache, load, workers, talk)
         keep_references(cache, all_metrics)
-        names_of_models = list(manifest["models"])
+        names_of_models, columns = list(manifest["models"]), grid.columns()
         summary = Summary(
             schema=1,
             suite=suite.name,
             profile=profile,
-            estimates=estimates(names_of_models, all_metrics, grid.columns(), suite.prompts),
+            estimates=(
+                *estimates(names_of_models, all_metrics, columns, suite.prompts),
+                *slice_estimates(names_of_models, all_metrics, columns, suite.prompts, suite.slices),
+            ),
             cost=costs(names_of_models, store.samples()),
         )
         store.write_summary(summary)

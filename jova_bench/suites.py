@@ -1,4 +1,4 @@
-"""Prompt suites: a shipped folder by name, or any file of JSON lines, whose faults are named by line and field."""
+"""Prompt suites: a shipped or installed one by name, or any file of JSON lines, whose faults are named by line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from jova_bench.registry import suggest
+from jova_bench.registry import Registry, suggest
 from jova_bench.types import BenchError, Id, Profile, Prompt, Record
 
 SHIPPED = Path(__file__).parent / "suites"
+ENTRY_POINTS = "jova_bench.suites"
+"""Group in which an installed package names suites of its own, each the path of a folder like the shipped ones."""
+PROMPTS, INFO = "prompts.jsonl", "suite.toml"
+"""Files of a suite's folder."""
 FILES = ("image", "audio", "reference")
 """Fields of a prompt that name a file."""
 
@@ -36,6 +40,9 @@ class SuiteInfo(Record):
     of the embedded evaluators; None leaves those distances undefined."""
     licence: str
     """SPDX expression for its prompts and clips."""
+    slices: tuple[str, ...] = ()
+    """Tags whose values are slices of every table: one more estimate per model, metric and value, so few are named.
+    `report --slices` makes those of any tag."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class Suite:
     profile: Profile = "standard"
     description: str = ""
     licence: str = ""
+    slices: tuple[str, ...] = ()
+    """Tags whose values are slices in the summary. What is asked does not depend on it, and neither does a digest."""
     asked_digest: str | None = None
     """sha256 (hex) of what is asked alone, where `digest` covers more: the clips of a scored folder."""
 
@@ -63,7 +72,7 @@ class Suite:
 
     def path(self, relative: str) -> Path:
         """The file that a prompt names. Raises BenchError when it would lie outside the suite's folder."""
-        return _inside(self.root, relative)
+        return inside(self.root, relative)
 
     def reference_folder(self) -> Path | None:
         """The folder of real clips that set distances of the standard profile compare with, if the suite has one.
@@ -81,61 +90,93 @@ class Suite:
 
 def shipped_suites() -> tuple[str, ...]:
     """Names of the suites that come with the package."""
-    return tuple(sorted(path.parent.name for path in SHIPPED.glob("*/suite.toml")))
+    return tuple(sorted(path.parent.name for path in SHIPPED.glob(f"*/{INFO}")))
+
+
+def suite_registry() -> Registry[str | os.PathLike[str]]:
+    """The suites that ship, and those that other packages add as entry points. Each loads as the path of its folder."""
+    return Registry("suite", dict.fromkeys(shipped_suites(), f"{__name__}:SHIPPED"), ENTRY_POINTS)
 
 
 def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
-    """Loads a shipped suite by name, or the prompts of any `.jsonl` file, with the `suite.toml` beside it if any.
+    """Loads a suite by name, or the prompts of any `.jsonl` file, with the `suite.toml` beside it if any.
 
     Raises:
         BenchError: there is no such suite, or a line of it is broken (`FILE:LINE: field: ...`).
     """
     given = str(name_or_path)
-    if given in shipped_suites():
-        info = _info(SHIPPED / given / "suite.toml")
+    registry = suite_registry()
+    if given in registry.names():
+        folder = SHIPPED / given if given in shipped_suites() else Path(registry.load(given))
+        info = _info(folder / INFO)
         if info.name != given:
-            raise BenchError(f"{given}/suite.toml: name: expected {given!r} as its folder, got {info.name!r}")
-        return _suite(SHIPPED / given / "prompts.jsonl", info)
+            raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {info.name!r}")
+        return _suite(folder / PROMPTS, info)
     path = Path(given)
     if path.suffix != ".jsonl" and not path.is_file():
-        hint = suggest(given, shipped_suites())
-        raise BenchError(f"expected the name of a shipped suite or a .jsonl file of prompts, got {given!r}; {hint}")
-    beside = path.parent / "suite.toml"
+        hint = suggest(given, registry.names())
+        raise BenchError(f"expected the name of a suite or a .jsonl file of prompts, got {given!r}; {hint}")
+    beside = path.parent / INFO
     return _suite(path, _info(beside) if beside.is_file() else None)
 
 
 def load_prompts(path: Path) -> tuple[Prompt, ...]:
     """Reads a prompt file: ids are unique, and every file that a prompt names exists inside the file's folder."""
+    prompts, faults = read_prompts(path)
+    if faults:
+        more = f" (and {len(faults) - 1} more: `suites validate` lists them)" if faults[1:] else ""
+        raise BenchError(f"{faults[0]}{more}")
+    return prompts
+
+
+def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
+    """The good lines of a prompt file, and all that is wrong with the others: `FILE:LINE: field: what`.
+
+    Raises:
+        BenchError: the file cannot be read.
+    """
     prompts: dict[str, Prompt] = {}
     lines: dict[str, int] = {}
+    faults: list[str] = []
     for number, line in _lines(path):
         try:
             prompt = Prompt.model_validate(json.loads(line))
         except json.JSONDecodeError as error:
-            raise BenchError(
-                f"{path}:{number}: expected a JSON object, got {error.msg} at column {error.colno}"
-            ) from error
+            faults.append(f"{path}:{number}: expected a JSON object, got {error.msg} at column {error.colno}")
+            continue
         except ValidationError as error:
-            raise BenchError(f"{path}:{number}: {_fault(error)}") from error
+            faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
+            continue
+        wrong = [f"{field}: {why}" for field in FILES if (why := _missing(path.parent, getattr(prompt, field)))]
         if prompt.id in prompts:
-            raise BenchError(f"{path}:{number}: id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
-        for field in FILES:
-            relative = getattr(prompt, field)
-            try:
-                if relative is not None and not _inside(path.parent, relative).is_file():
-                    raise BenchError(f"expected a file, got {relative!r}; paths are relative to {path.parent}")
-            except BenchError as error:
-                raise BenchError(f"{path}:{number}: {field}: {error}") from error
-        prompts[prompt.id], lines[prompt.id] = prompt, number
-    if not prompts:
-        raise BenchError(f"{path}: expected at least one prompt, got an empty file")
-    return tuple(prompts.values())
+            wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
+        faults += [f"{path}:{number}: {fault}" for fault in wrong]
+        prompts.setdefault(prompt.id, prompt)
+        lines.setdefault(prompt.id, number)
+    if not prompts and not faults:
+        faults.append(f"{path}: expected at least one prompt, got an empty file")
+    return tuple(prompts.values()), tuple(faults)
+
+
+def _missing(root: Path, relative: str | None) -> str | None:
+    """What is wrong with a file that a prompt names."""
+    try:
+        if relative is not None and not inside(root, relative).is_file():
+            return f"expected a file, got {relative!r}; paths are relative to {root}"
+    except (BenchError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _suite(path: Path, info: SuiteInfo | None) -> Suite:
     prompts = load_prompts(path)
     if info is None:
         return Suite(path.stem, prompts, path.parent, _digest(prompts, path.parent, ""), None, None)
+    tags = dict.fromkeys(tag for prompt in prompts for tag in prompt.tags)
+    for tag in info.slices:
+        if tag not in tags:
+            hint = suggest(tag, tags)
+            raise BenchError(f"{path.parent / INFO}: slices: expected a tag of a prompt, got {tag!r}; {hint}")
     digest = _digest(prompts, path.parent, f"{info.domain} {info.reference_set}")
     return Suite(
         info.name,
@@ -147,6 +188,7 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
         info.profile,
         info.description,
         info.licence,
+        info.slices,
     )
 
 
@@ -156,7 +198,7 @@ def _info(path: Path) -> SuiteInfo:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BenchError(f"{path}: expected TOML, got {error}") from error
     except ValidationError as error:
-        raise BenchError(f"{path}: {_fault(error)}") from error
+        raise BenchError(f"{path}: {faults_of(error)[0]}") from error
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -171,21 +213,30 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _fault(error: ValidationError) -> str:
-    """`field: what is wrong with it`, with the known fields when it is not one of them."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = tuple(SuiteInfo.model_fields if error.title == "SuiteInfo" else Prompt.model_fields)
-        return f"{where}: unknown field; {suggest(where, known)}"
-    return f"{where}: {first['msg']}" if where else f"expected an object, got {type(first['input']).__name__}"
+def faults_of(error: ValidationError) -> list[str]:
+    """`field: what is wrong with it`, of each field; with the known fields when it is not one of them."""
+    known = tuple(SuiteInfo.model_fields if error.title == "SuiteInfo" else Prompt.model_fields)
+    faults = []
+    for one in error.errors():
+        where = ".".join(str(part) for part in one["loc"])
+        if one["type"] == "extra_forbidden":
+            faults.append(f"{where}: unknown field; {suggest(where, known)}")
+        else:
+            faults.append(
+                f"{where}: {one['msg']}" if where else f"expected an object, got {type(one['input']).__name__}"
+            )
+    return faults
 
 
-def _inside(root: Path, relative: str) -> Path:
+def inside(root: Path, relative: str) -> Path:
     """Joins a POSIX path from a prompt to the folder, and refuses one that leads out of it, by links too."""
     pure = PurePosixPath(relative)
     path = root / pure
-    if not relative or pure.is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+    try:
+        outside = not path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        outside = True  # A loop of links, a name too long, a zero byte.
+    if not relative or pure.is_absolute() or outside:
         raise BenchError(f"expected a path inside {root}, got {relative!r}; copy the file there")
     return path
 
@@ -198,6 +249,6 @@ def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> str:
         for field in FILES:
             relative = getattr(prompt, field)
             if relative is not None:
-                with _inside(root, relative).open("rb") as file:
+                with inside(root, relative).open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

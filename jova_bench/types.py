@@ -94,6 +94,10 @@ class Prompt(Record):
     tags: Mapping[str, str] = Field(default_factory=dict)
     """Slices of the leaderboard, and the attributes that prompt metrics look for."""
 
+    def values(self, tag: str) -> tuple[str, ...]:
+        """The slices of a tag that the prompt is in: `music | speech` are two. None without the tag."""
+        return tuple(dict.fromkeys(part for one in self.tags.get(tag, "").split("|") if (part := one.strip())))
+
 
 class Finding(Record):
     """Something noticed about a media file that a reader of its scores should know."""

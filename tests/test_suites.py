@@ -133,7 +133,7 @@ def test_files_that_are_no_prompt_files(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"tiny"', '"other"', r"suite\.toml: name: expected 'tiny' as its folder, got 'other'"),
+        ('"tiny"', '"other"', r"suite\.toml: name: expected 'tiny', as it is called, got 'other'"),
         ("licence", "license", r"suite\.toml: (licence: Field required|license: unknown field)"),
         ('"embedded"\nprofile', '"faces"\nprofile', r"suite\.toml: domain: Input should be 'embedded'"),
         ("name =", "name", r"suite\.toml: expected TOML"),

@@ -57,9 +57,9 @@ def _ls(args: argparse.Namespace) -> int:
 
 def _line(what: str, item: dict[str, Any]) -> str:
     """One item of a listing."""
-    if what == "suites":
-        return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}"
     state = "" if item["available"] else f"  [{item['why_not']}]"
+    if what == "suites":
+        return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
     if what == "models":
         return f"{item['name']:<12} needs {', '.join(item['needs']) or 'nothing'}{state}"
     name = f"{item['select']} ({item['profile']})"

@@ -31,6 +31,7 @@ A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR
 A clip without a prompt is scored by what needs none."""
 REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
+  jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
   jova-bench report results/as-reported.toml"""
 
 
@@ -69,6 +70,7 @@ def add(verbs: Verbs) -> None:
         add_assets_flag(one)
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
+    report.add_argument("--slices", metavar="TAG,TAG", help="tables for the prompts of each value of these tags, too")
     report.add_argument("--format", choices=("md", "csv", "json", "tex"), default="md", help="default md")
 
 
@@ -161,10 +163,13 @@ def _say_failures(result: Result) -> None:
 def _report(args: argparse.Namespace) -> int:
     from jova_bench.report import VIEWS, read_leaderboard
 
-    if args.dir.endswith(".toml"):
-        print(_reported(args.dir, args.format), end="")
+    slices = names(args.slices) or ()
+    if not args.dir.endswith(".toml"):
+        print(VIEWS[args.format](read_leaderboard(args.dir, slices)), end="")
+    elif slices:
+        raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
     else:
-        print(VIEWS[args.format](read_leaderboard(args.dir)), end="")
+        print(_reported(args.dir, args.format), end="")
     return EXIT_OK
 
 

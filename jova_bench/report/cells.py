@@ -23,12 +23,17 @@ class Column:
     """By model; a model that was never asked is missing."""
 
 
-def columns(summary: Summary) -> tuple[Column, ...]:
-    """One per identity, in the order of `labels.FAMILIES`, then in the order of the summary."""
+def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]:
+    """One per identity, in the order of `labels.FAMILIES`, then in the order of the summary.
+
+    Args:
+        summary: has the estimates.
+        of_slice: `tag=value`, or None for those of all prompts.
+    """
     by_identity: dict[str, dict[str, Estimate]] = {}
     for estimate in summary.estimates:
         cells = by_identity.setdefault(estimate.identity, {})
-        if estimate.slice is None:
+        if estimate.slice == of_slice:
             cells[estimate.model] = estimate
     directions = {e.identity: e.direction for e in reversed(summary.estimates)}
     return tuple(

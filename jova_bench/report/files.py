@@ -12,6 +12,7 @@ from jova_bench.models import CONTROLS
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
 from jova_bench.report.ranks import Ranks, ranks
+from jova_bench.report.slices import with_slices
 from jova_bench.results import read_results
 from jova_bench.store import read_run
 from jova_bench.types import BenchError
@@ -25,16 +26,21 @@ VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
 """By suffix."""
 
 
-def read_leaderboard(run_folder: str | os.PathLike[str]) -> Leaderboard:
+def read_leaderboard(run_folder: str | os.PathLike[str], slices: Sequence[str] = ()) -> Leaderboard:
     """The leaderboard of a run, ranks included.
 
+    Args:
+        run_folder: of the run.
+        slices: tags whose values are slices, beside those that the suite names.
+
     Raises:
-        BenchError: the folder holds no finished run.
+        BenchError: the folder holds no finished run, or no prompt has such a tag.
     """
     run = read_run(run_folder)
     if run.summary is None:
         raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
-    return leaderboard(run.summary, run.manifest, _ranks(run_folder, leaderboard(run.summary, run.manifest).models))
+    summary = with_slices(run_folder, run, run.summary, slices)
+    return leaderboard(summary, run.manifest, _ranks(run_folder, leaderboard(summary, run.manifest).models))
 
 
 def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tuple(VIEWS)) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.models import CONTROLS
+from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
 from jova_bench.report.ranks import Ranks
 from jova_bench.text import escaped, plain, table
@@ -39,6 +40,16 @@ class Leaderboard:
     ranks: Ranks = field(default_factory=dict)
     """Empty when fewer than two models are ranked, or when the run's records are not at hand."""
 
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """`tag=value`, each once."""
+        return tuple(name for tag in slices.tags_of(self.summary) for name in slices.slices_of(self.summary, tag))
+
+    def at(self, of_slice: str) -> Leaderboard:
+        """The same models and columns for the prompts of a slice: no ranks, no costs."""
+        summary = self.summary.model_copy(update={"cost": ()})
+        return Leaderboard(summary, self.manifest, self.models, columns(summary, of_slice))
+
     def frame(self) -> pd.DataFrame:
         """One row per model; per column value, `lo`, `hi`, and how many clips are ok (`n`), `undefined`, `failed`."""
         import pandas as pd
@@ -49,8 +60,15 @@ class Leaderboard:
         return frame.astype(dict.fromkeys(counts, "Int64"))
 
     def csv(self) -> str:
-        """`frame` as text."""
-        return str(self.frame().to_csv(lineterminator="\n"))
+        """`frame` as text; where there are slices, with a column `slice` and the rows of each below."""
+        import pandas as pd
+
+        frame = self.frame()
+        if self.slices:
+            boards = {"": self, **{name: self.at(name) for name in self.slices}}
+            frame = pd.concat([board.frame().assign(slice=name) for name, board in boards.items()])
+            frame.insert(0, "slice", frame.pop("slice"))
+        return str(frame.to_csv(lineterminator="\n"))
 
     def records(self) -> list[dict[str, Any]]:
         """One object per (model, metric identity, slice): the estimate with the column's label."""
@@ -96,6 +114,8 @@ class Leaderboard:
             shown = [column for column in self.columns if column.family == family]
             if shown:
                 parts += [f"## {family}", self._family(shown, notes)]
+        for tag in slices.tags_of(self.summary):
+            parts += [f"## By {escaped(tag)}", slices.ABOUT, *self._slices(tag, notes)]
         if self.ranks:
             parts += ["## Ranks", self._ranks()]
         parts += ["## Cost", self._costs()]
@@ -117,6 +137,23 @@ class Leaderboard:
                 for row, model in zip(body, self.models, strict=True):
                     row.append(extrapolated(column.cells.get(model)))
         return table(header, body)
+
+    def _slices(self, tag: str, notes: dict[str, int]) -> list[str]:
+        """One table per family, with a row per value and model."""
+        boards = {value: self.at(name) for name, value in slices.slices_of(self.summary, tag).items()}
+        tables = []
+        for family in (*FAMILIES, OTHER):
+            shown = [column for column in self.columns if column.family == family]
+            header = [escaped(tag), "Model", *(f"{column.label} {ARROWS[column.direction]}" for column in shown)]
+            body = []
+            for value, board in boards.items():
+                here = [column for column in board.columns if column.family == family]
+                for model in self.models:
+                    cells = [cell(column.cells.get(model), notes) for column in here]
+                    body.append([escaped(value), escaped(model), *cells])
+            if shown:
+                tables.append(f"**{family}**\n\n{table(header, body)}")
+        return tables
 
     def _ranks(self) -> str:
         """Metrics as rows: there are more of them than models."""
