@@ -1,10 +1,11 @@
 """Aesthetic score: every network against the original on a random checkpoint, and clips that have no score."""
 
 import ast
-from collections import OrderedDict
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import every_asset
 import numpy as np
 import pytest
 import torch
@@ -21,6 +22,7 @@ from jova_bench.types import Unavailable
 
 PARITY = upstream.parity("aesthetic")
 OUTPUTS, SHAPES = PARITY["outputs"], PARITY["shapes"]
+NETWORKS = ("clip-vit-l14", "laion-aesthetic", "siglip-so400m", "aesthetic-v2-5", "musiq-koniq", "maniqa-koniq10k")
 PICTURES = sorted(OUTPUTS["musiq"])
 """Sizes, as text."""
 
@@ -38,30 +40,11 @@ def clip_of(frames, fps=25):
 def checkpoints(tmp_path_factory):
     """Narrow networks in the formats of the published files, with what those files hold beside what is needed."""
     folder = tmp_path_factory.mktemp("weights")
-    states = {name: upstream.fake_state(shapes) for name, shapes in SHAPES.items()}
-    positions = torch.arange(SHAPES["clip"]["vision_model.embeddings.position_embedding.weight"][0])[None]
-    text = {"text_model.final_layer_norm.weight": torch.ones(4), "logit_scale": torch.tensor(1.0)}
-    clip = {**states["clip"], "vision_model.embeddings.position_ids": positions, **text}
-    buffers = {"swintransformer1.layers.0.blocks.1.attn_mask": torch.zeros(4, 16, 16)}
-    save_file(clip, folder / "clip.safetensors")
-    save_file({**states["siglip"], **text}, folder / "siglip.safetensors")
-    torch.save(states["laion"], folder / "laion.pth")
-    torch.save(OrderedDict(states["head"]), folder / "v2_5.pth")
-    torch.save({f"module.{name}": value for name, value in states["musiq"].items()}, folder / "musiq.pth")
-    torch.save({**states["maniqa"], **buffers}, folder / "maniqa.pt")
-    files = {
-        "clip-vit-l14": "clip.safetensors",
-        "laion-aesthetic": "laion.pth",
-        "siglip-so400m": "siglip.safetensors",
-        "aesthetic-v2-5": "v2_5.pth",
-        "musiq-koniq": "musiq.pth",
-        "maniqa-koniq10k": "maniqa.pt",
-    }
-    table = "".join(
-        f'[{name}]\nfile = "{file}"\nsha256 = "{assets.sha256_of(folder / file)}"\n' for name, file in files.items()
-    )
-    (folder / "own.toml").write_text(table)
-    return folder / "own.toml"
+    files = {name: folder / Path(assets.get(name).file).name for name in NETWORKS}
+    files["clip-vit-l14"] = folder / "clip.safetensors"  # SigLIP's is called the same.
+    for name, file in files.items():
+        every_asset.WRITERS[name](file)
+    return upstream.own_table(folder, files)
 
 
 @pytest.fixture

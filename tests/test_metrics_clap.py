@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import every_asset
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,6 @@ PARITY = parity("clap")
 SHORT = (0.1 * fake((3 * 48_000 + 77,), "clap sound")).numpy()
 LONG = (0.1 * fake((12 * 48_000 + 100,), "clap long sound")).numpy()
 PROMPT = Prompt(id="p", video_caption="", audio_caption="a dog barks", transcript="")
-WORDS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>", *"abcdefghijklmnopqrstuvwxyz", "Ġ")
 
 
 def first(places):
@@ -28,24 +28,11 @@ def first(places):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Random checkpoints in LAION's format, with what theirs hold beside, and a tokenizer that spells."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
+    """Random checkpoints in LAION's format, and a tokenizer that spells."""
     folder = tmp_path_factory.mktemp("clap")
-    extra = {
-        "audio_branch.spectrogram_extractor.stft.conv_real.weight": torch.ones(513, 1, 1024),
-        "audio_branch.logmel_extractor.melW": torch.ones(513, 64),
-        "audio_branch.layers.0.blocks.1.attn_mask": torch.ones(64, 64, 64),
-        "audio_branch.layers.0.blocks.0.attn.relative_position_index": torch.zeros(64, 64, dtype=torch.int64),
-        "text_branch.embeddings.position_ids": torch.arange(82)[None],
-    }
     for kind in ("plain", "fusion"):
-        state = {f"module.{name}": value for name, value in (fake_state(shapes(kind)) | extra).items()}
-        torch.save({"epoch": 15, "name": "x", "state_dict": state}, folder / f"{kind}.pt")
-    spell = Tokenizer(models.BPE({word: n for n, word in enumerate(WORDS)}, [], unk_token="<unk>"))
-    spell.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    spell.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-    spell.save(str(folder / "tokenizer.json"))
+        every_asset.clap(kind, folder / f"{kind}.pt")
+    every_asset.spelling_tokenizer(folder / "tokenizer.json")
     return {path.stem: path for path in folder.iterdir()}
 
 

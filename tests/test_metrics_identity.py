@@ -6,11 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
+import every_asset
 import numpy as np
 import pytest
-import torch
 import upstream
-from safetensors.torch import save_file
 
 from jova_bench import assets, grid
 from jova_bench.media import clip_from_arrays
@@ -44,19 +43,14 @@ def save(path, frame):
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
-    shapes = {name: list(value.shape) for name, value in FaceNet().state_dict().items()}
+    shapes = every_asset.shapes_of(FaceNet())
     # The original's names and shapes, classifier apart.
     digest = hashlib.sha256(json.dumps(sorted(shapes.items())).encode()).hexdigest()
     assert digest == FACENET["shapes_sha256"]
-    classifier = {"logits.weight": torch.zeros(8631, 512), "logits.bias": torch.zeros(8631)}
-    torch.save({**upstream.fake_state(shapes), **classifier}, folder / "facenet.pt")
-    save_file(upstream.fake_state(DINOV3["shapes"]), folder / "dinov3.safetensors")
-    files = {"facenet-vggface2": "facenet.pt", "dinov3-vitl16": "dinov3.safetensors"}
-    table = "".join(
-        f'[{name}]\nfile = "{file}"\nsha256 = "{assets.sha256_of(folder / file)}"\n' for name, file in files.items()
-    )
-    (folder / "own.toml").write_text(table)
-    return folder / "own.toml"
+    files = {"facenet-vggface2": folder / "facenet.pt", "dinov3-vitl16": folder / "dinov3.safetensors"}
+    for name, file in files.items():
+        every_asset.WRITERS[name](file)
+    return upstream.own_table(folder, files)
 
 
 @pytest.fixture

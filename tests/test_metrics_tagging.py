@@ -6,13 +6,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from every_asset import cnn14, panns_state, torchlibrosa_matrices
 from upstream import fake, fake_state, own_table, parity
 
 from jova_bench import assets
 from jova_bench.metrics import checkpoint, tagging
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics.base import NoCache
-from jova_bench.metrics.features import slaney_edges_hz
 from jova_bench.metrics.models import panns, passt, shaped
 from jova_bench.metrics.reference import RealClips
 from jova_bench.metrics.resident import _resident
@@ -26,37 +26,11 @@ def clip_of(audio, rate=16_000, digest="0" * 64, timing="free"):
     return Clip(frames=None, fps=Fraction(0), audio=audio, sample_rate_hz=rate, digest=digest, timing=timing)
 
 
-def torchlibrosa_matrices():
-    """What the real checkpoint has: a windowed Fourier transform and Slaney's bands of equal area, 50 to 8,000 Hz."""
-    n = np.arange(512)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 512)
-    turns = np.exp(-2j * np.pi * np.arange(257)[:, None] * n / 512) * window
-    low = 50 * 3 / 200  # 50 Hz in Slaney's mel, which is linear there
-    top = slaney_edges_hz(64, 8000)
-    mel = np.linspace(low, 15 + np.log(8) / (np.log(6.4) / 27), 66)
-    edges = np.where(mel < 15, mel * 200 / 3, 1000 * np.exp(np.log(6.4) / 27 * (mel - 15)))
-    assert edges[-1] == pytest.approx(top[-1])
-    bins = np.fft.rfftfreq(512, 1 / 16_000)
-    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    bands = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
-    return {
-        "spectrogram_extractor.stft.conv_real.weight": torch.tensor(turns.real[:, None], dtype=torch.float32),
-        "spectrogram_extractor.stft.conv_imag.weight": torch.tensor(turns.imag[:, None], dtype=torch.float32),
-        "logmel_extractor.melW": torch.tensor(bands.T, dtype=torch.float32),
-    }
-
-
-def panns_state():
-    return fake_state(PANNS["shapes"]) | torchlibrosa_matrices()
-
-
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
     """Checkpoints like `Cnn14_16k_mAP=0.438.pth` and `passt-s-f128-p16-s10-ap.476-swa.pt`, with few channels."""
     files = {"panns-cnn14-16k": tmp_path / "Cnn14_16k.pth", "passt": tmp_path / "passt.pt"}
-    # As published: the state beside the iteration and the order of the training clips.
-    torch.save({"iteration": 1, "model": panns_state(), "sampler": {"order": np.arange(3)}}, files["panns-cnn14-16k"])
+    cnn14(panns_state(), files["panns-cnn14-16k"])
     torch.save(fake_state(PASST["shapes"]), files["passt"])
     monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, files))
     _resident.clear()

@@ -1,6 +1,5 @@
 """Whisper: parity with openai-whisper, its gates, sizes, languages; and SenseVoice as Verse-Bench counts it."""
 
-import base64
 import hashlib
 import json
 import shutil
@@ -11,7 +10,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from upstream import fake, fake_state, parity
+from every_asset import whisper as whisper_file
+from every_asset import whisper_vocabulary
+from upstream import fake, parity
 
 from jova_bench import assets, score
 from jova_bench.metrics import WHISPER_SIZES, build, sensevoice, whisper, with_whisper
@@ -33,27 +34,16 @@ def clip_of(audio):
     return Clip(None, Fraction(0), np.atleast_2d(audio), 16_000, "0" * 64)
 
 
-def write_vocabulary(file, words):
-    """Token n says " n"; 220 is the lone space, as in both vocabularies of OpenAI."""
-    said = (b" " if n == 220 else f" {n}".encode() for n in range(words))
-    file.write_text("".join(f"{base64.b64encode(token).decode()} {n}\n" for n, token in enumerate(said)))
-    return file
-
-
-def write_checkpoint(file, case):
-    torch.save({"dims": case["dims"], "model_state_dict": fake_state(case["shapes"])}, file)
-    return file
-
-
 @pytest.fixture
 def own_assets(tmp_path, monkeypatch):
     """Puts random checkpoints in the published format in the place of the published ones."""
 
     def use(size, case):
         english = case["dims"]["n_vocab"] < 51865
+        words = whisper_vocabulary(50257 - english, tmp_path / "words")
         files = {
-            f"whisper-{size.replace('.', '-')}": write_checkpoint(tmp_path / "net.pt", case),
-            "whisper-vocabulary" + ("-en" if english else ""): write_vocabulary(tmp_path / "words", 50257 - english),
+            f"whisper-{size.replace('.', '-')}": whisper_file(case, tmp_path / "net.pt"),
+            "whisper-vocabulary" + ("-en" if english else ""): words,
         }
         digests = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
         table = "".join(f'[{name}]\nfile = "{files[name]}"\nsha256 = "{digests[name]}"\n' for name in files)
@@ -67,7 +57,7 @@ def own_assets(tmp_path, monkeypatch):
 @pytest.mark.parametrize("case", CASES, ids=["99 languages", "100 languages", "English only"])
 def test_tokens_and_probabilities_are_those_of_openai_whisper(case, tmp_path):
     words = 50257 if case["dims"]["n_vocab"] >= 51865 else 50256
-    net = load(write_checkpoint(tmp_path / "net.pt", case), write_vocabulary(tmp_path / "words", words), "cpu")
+    net = load(whisper_file(case, tmp_path / "net.pt"), whisper_vocabulary(words, tmp_path / "words"), "cpu")
     tokens, no_speech, log_probability = net.decode(SOUND, case["language"])
     assert tokens == case["tokens"]
     assert no_speech == pytest.approx(case["no_speech"], rel=1e-4)
@@ -207,9 +197,9 @@ def test_without_a_package_it_says_how_to_get_it(own_assets, monkeypatch):
     ],
 )
 def test_files_that_do_not_belong_together_are_refused(spoil, reason, tmp_path):
-    words = write_vocabulary(tmp_path / "words", 50257)
+    words = whisper_vocabulary(50257, tmp_path / "words")
     with pytest.raises(Unavailable, match=reason):
-        load(write_checkpoint(tmp_path / "net.pt", spoil(CASES[0])), words, "cpu")
+        load(whisper_file(spoil(CASES[0]), tmp_path / "net.pt"), words, "cpu")
 
 
 def test_a_broken_vocabulary_is_refused(tmp_path):
@@ -266,7 +256,7 @@ def test_verse_bench_counts_words_as_they_are_printed(transcript, heard, errors)
 
 def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same():
     (metric,) = build(["wer@versebench"], "standard", NoCache(), "cpu")
-    assert metric.check() == "not installed: pip install funasr torchaudio"
+    assert metric.check() == "not installed: pip install funasr kaldi-native-fbank"
     assert metric.spec.micro is None
     assert metric.spec.identity.startswith("wer@1/standard/compat:versebench@5645a09:sensevoice-small")
     outcome = metric.score(clip_of(SOUND), prompt_of("hello there"), None)

@@ -24,7 +24,7 @@ MAX_SAMPLES = 320_000
 STRIDE = 10
 """Mel bands and frames from one patch to the next."""
 HEAD = 64
-"""Width of an attention head."""
+"""Width of an attention head; a narrower network has one."""
 
 
 def spectrogram(audio: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 2 + P, D)."""
         batch, tokens, width = x.shape
-        qkv = self.attn["qkv"](self.norm1(x)).view(batch, tokens, 3, width // HEAD, HEAD)
+        qkv = self.attn["qkv"](self.norm1(x)).view(batch, tokens, 3, -1, min(HEAD, width))
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, 2 + P, 64) each
         attended = F.scaled_dot_product_attention(query, key, value)
         x = x + self.attn["proj"](attended.transpose(1, 2).reshape(batch, tokens, width))
