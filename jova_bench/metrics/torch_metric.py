@@ -24,15 +24,28 @@ Array = Tensor | np.ndarray[Any, Any]
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
 
 
-class TorchMetric(Metric):
-    """Scores clip after clip: the mean over those that are ok. Each update is one clip."""
+class _Counting(Metric):
+    """What both kinds share: a metric, and how many clips it had an answer for."""
 
     full_state_update = False
-    total: Tensor
-    weight: Tensor
     ok: Tensor
     undefined: Tensor
     failed: Tensor
+
+    def __init__(self, in_domain: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.in_domain = in_domain
+        # States that hold nothing yet are gathered as tensors of the metric's dtype.
+        self.set_dtype(torch.float64)
+        for name in ("ok", "undefined", "failed"):
+            self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
+
+
+class TorchMetric(_Counting):
+    """Scores clip after clip: the mean over those that are ok. Each update is one clip."""
+
+    total: Tensor
+    weight: Tensor
 
     def __init__(self, metric: ClipMetric, in_domain: bool = False, timing: Timing = "free", **kwargs: Any) -> None:
         """Wraps a metric.
@@ -43,14 +56,11 @@ class TorchMetric(Metric):
             timing: how the clips relate in time to their references.
             **kwargs: of `torchmetrics.Metric`.
         """
-        super().__init__(**kwargs)
+        super().__init__(in_domain, **kwargs)
         self.metric = metric
-        self.in_domain = in_domain
         self.timing = timing
         for name, zero in (("total", torch.tensor(0.0, dtype=torch.float64)), ("weight", torch.tensor(0))):
             self.add_state(name, zero, dist_reduce_fx="sum")
-        for name in ("ok", "undefined", "failed"):
-            self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
 
     def update(
         self,
@@ -87,21 +97,17 @@ class TorchMetric(Metric):
         return self.total / self.weight
 
 
-class TorchSetMetric(Metric):
+class TorchSetMetric(_Counting):
     """Distance of all clips seen so far from real ones: FVD, FAD and their like.
 
     The real clips are those of `update(..., real=True)`, else the reference given, else the metric's own. After
     `compute`, `why` says why a distance is NaN (too few clips, no reference set), or is None.
     """
 
-    full_state_update = False
     made: list[Tensor]
     made_shapes: list[Tensor]
     real: list[Tensor]
     real_shapes: list[Tensor]
-    ok: Tensor
-    undefined: Tensor
-    failed: Tensor
 
     def __init__(
         self,
@@ -120,19 +126,15 @@ class TorchSetMetric(Metric):
             reset_real: whether `reset` forgets the real clips, too; False for the same ones in every epoch.
             **kwargs: of `torchmetrics.Metric`.
         """
-        super().__init__(**kwargs)
+        super().__init__(in_domain, **kwargs)
         self.metric = metric if reference is None else metric.against(_numpy(reference).astype(np.float64))
-        self.in_domain = in_domain
         self.why: str | None = None
         self._given = reference is not None
         self._reset_real = reset_real
         # Features of all clips in one line of numbers, and (vectors, dimensions) of each: a process that has seen no
-        # clip yet has no numbers, which is a shape that torchmetrics can gather. It makes them of the metric's dtype.
-        self.set_dtype(torch.float64)
+        # clip yet has no numbers, which is a shape that torchmetrics can gather.
         for name in ("made", "made_shapes", "real", "real_shapes"):
             self.add_state(name, [], dist_reduce_fx="cat")
-        for name in ("ok", "undefined", "failed"):
-            self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
 
     def update(
         self,
