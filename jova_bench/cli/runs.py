@@ -32,6 +32,7 @@ A clip without a prompt is scored by what needs none."""
 REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
+  jova-bench report runs/embedded-0a1b2c3d --html
   jova-bench report results/as-reported.toml"""
 
 
@@ -71,6 +72,15 @@ def add(verbs: Verbs) -> None:
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
     report.add_argument("--slices", metavar="TAG,TAG", help="tables for the prompts of each value of these tags, too")
+    report.add_argument(
+        "--html",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="write pages for a browser instead, clips included (default DIR: report in the run)",
+    )
+    report.add_argument("--reported", metavar="FILE", help="with --html: papers' numbers (.toml), apart from ours")
+    report.add_argument("--sweep", metavar="FILE", help="with --html: a .json file of a sweep's results, as curves")
     report.add_argument("--format", choices=("md", "csv", "json", "tex"), default="md", help="default md")
 
 
@@ -163,6 +173,10 @@ def _say_failures(result: Result) -> None:
 def _report(args: argparse.Namespace) -> int:
     from jova_bench.report import VIEWS, read_leaderboard
 
+    if args.html is not None:
+        return _pages(args)
+    if args.reported or args.sweep:
+        raise BenchError("expected --html with --reported and --sweep, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
         print(VIEWS[args.format](read_leaderboard(args.dir, slices)), end="")
@@ -170,6 +184,23 @@ def _report(args: argparse.Namespace) -> int:
         raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
     else:
         print(_reported(args.dir, args.format), end="")
+    return EXIT_OK
+
+
+def _pages(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.report.html.figures import read_sweep
+    from jova_bench.report.html.site import write_html
+
+    page = write_html(
+        args.dir,
+        args.html or None,
+        slices=names(args.slices) or (),
+        reported=args.reported,
+        figures=read_sweep(args.sweep) if args.sweep else (),
+        talk=Terminal(),
+    )
+    print(page)
     return EXIT_OK
 
 

@@ -1,0 +1,270 @@
+"""Fills the templates: the first page, and a page per prompt. Every text is escaped by the template engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jova_bench.labels import ARROWS, protocol
+from jova_bench.models import CONTROLS
+from jova_bench.report.cells import Column, extrapolated, no_value
+from jova_bench.report.html.data import COSTS, page_data
+from jova_bench.report.html.takes import Asked, Take
+from jova_bench.report.html.tracks import curve_path, sound_path
+from jova_bench.report.html.view import CURVE_HZ
+from jova_bench.report.html.words import Word, aligned
+from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.report.reported import ABOUT, Reported
+from jova_bench.text import decimals, number
+from jova_bench.types import BenchError, Estimate, Outcome
+
+if TYPE_CHECKING:
+    import jinja2
+
+TEMPLATES = Path(__file__).parent / "templates"
+COLOURS = 8
+"""Of models; controls have shades of grey."""
+
+
+@dataclass(frozen=True)
+class Listened:
+    """What one recogniser heard of a take."""
+
+    label: str
+    words: tuple[Word, ...]
+    reason: str | None
+    """Why it is not known."""
+    rate: Outcome | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A take as its page shows it."""
+
+    take: Take
+    name: str
+    colour: str
+    sound: str
+    seen: str
+    heard: str
+    """Paths of the curves."""
+    offsets: tuple[tuple[str, str], ...]
+    """(labels of the judges that say so, what they say)."""
+    listened: tuple[Listened, ...]
+
+
+def environment() -> jinja2.Environment:
+    """Templates that escape and that fail on a name which is not there. Raises BenchError without the package."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise BenchError("not installed: pip install 'jova-bench[report]'") from error
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    texts = (outcome_text, counts_text, mean_text, interval_text, extrapolated, protocol)
+    made.globals |= {"arrows": ARROWS, **{one.__name__: one for one in texts}}
+    return made
+
+
+def index_page(
+    env: jinja2.Environment,
+    board: Leaderboard,
+    slices: Mapping[str, Sequence[Estimate]],
+    asked: Sequence[Asked],
+    reported: Reported | None,
+    figures: Sequence[Mapping[str, Any]],
+) -> str:
+    """The leaderboard, plots, prompts and footnotes."""
+    notes: dict[str, int] = {}
+    columns = [(place, column, _said_of(board, column)) for place, column in enumerate(board.columns)]
+    data = page_data(board, slices, asked) | {"figures": list(figures)}
+    return env.get_template("index.html").render(
+        root="",
+        about=board.about(),
+        board=board,
+        columns=columns,
+        groups=_groups(board.models),
+        colours=colours(board.models),
+        costs=list(zip(COSTS.values(), (one["values"] for one in data["costs"]), strict=True)),
+        note=lambda estimate: _note(estimate, notes),
+        notes=notes,
+        places={model: place for place, model in enumerate(board.models)},
+        asked=asked,
+        slices=_slice_groups(data["slices"]),
+        reported=reported,
+        about_reported=ABOUT,
+        fairness=board.manifest.get("fairness"),
+        data=data,
+    )
+
+
+def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Asked], place: int) -> str:
+    """One prompt: its models side by side on one clock."""
+    one = asked[place]
+    longest = max((take.view.seconds for take in one.takes if take.view), default=0.0)
+    cards = [_card(board, one, take, longest) for take in one.takes]
+    groups = [
+        (title, [card for card in cards if (card.take.model in CONTROLS) == control])
+        for title, control in (("Models", False), ("Controls", True))
+    ]
+    return env.get_template("prompt.html").render(
+        root="../",
+        about=board.about(),
+        one=one,
+        place=place,
+        total=len(asked),
+        before=asked[place - 1].page if place else None,
+        after=asked[place + 1].page if place + 1 < len(asked) else None,
+        longest=longest,
+        groups=[group for group in groups if group[1]],
+        cards=cards,
+        families=_scored(board, cards),
+    )
+
+
+def colours(models: Sequence[str]) -> dict[str, str]:
+    """A class name per model: colours for models, greys for controls."""
+    ranked = [model for model in models if model not in CONTROLS]
+    found = {model: f"m{place % COLOURS}" for place, model in enumerate(ranked)}
+    return found | {model: f"c{CONTROLS.index(model)}" for model in models if model in CONTROLS}
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """A value with the digits that it deserves, or its status."""
+    if outcome.value is None:
+        return outcome.status
+    return _number(outcome.value, 0 if outcome.value.is_integer() else decimals(outcome.value, None))
+
+
+def mean_text(estimate: Estimate) -> str:
+    """The value alone, or why there is none."""
+    if estimate.value is None:
+        return no_value(estimate)
+    return _number(estimate.value, decimals(estimate.value, estimate.ci))
+
+
+def interval_text(estimate: Estimate) -> str:
+    """`[low, high]`, or nothing."""
+    if estimate.value is None or estimate.ci is None:
+        return ""
+    places = decimals(estimate.value, estimate.ci)
+    return f"[{', '.join(_number(end, places) for end in estimate.ci)}]"
+
+
+def counts_text(estimate: Estimate) -> str:
+    """How many clips are what, where not all are ok."""
+    counts = {"ok": estimate.n_ok, "undefined": estimate.n_undefined, "failed": estimate.n_failed}
+    partial = estimate.n_undefined or estimate.n_failed
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) if partial else ""
+
+
+def _number(value: float, places: int) -> str:
+    return number(value, places).replace("-", "\N{MINUS SIGN}")
+
+
+def _groups(models: Sequence[str]) -> list[tuple[str, list[str]]]:
+    parted = [
+        ("Models", [model for model in models if model not in CONTROLS]),
+        ("Controls", [model for model in models if model in CONTROLS]),
+    ]
+    return [group for group in parted if group[1]]
+
+
+def _slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[int, str, int]]]]:
+    """By tag: (place, value, number of prompts); the first slice, all prompts, has no tag."""
+    found: dict[str, list[tuple[int, str, int]]] = {}
+    for place, one in enumerate(slices):
+        tag, _, value = one["name"].rpartition("=")
+        found.setdefault(tag, []).append((place, value, len(one["prompts"])))
+    return list(found.items())
+
+
+def _said_of(board: Leaderboard, column: Column) -> str:
+    """One line on what a column measures, from the run's own specification."""
+    specs = board.manifest.get("specs", ())
+    return next((spec["description"] for spec in specs if _identity(spec) == column.identity), "")
+
+
+def _identity(spec: Mapping[str, Any]) -> str:
+    from jova_bench.types import MetricSpec
+
+    return MetricSpec.model_validate(spec).identity
+
+
+def _note(estimate: Estimate, notes: dict[str, int]) -> int | None:
+    """The number of the footnote that gives the reasons of an estimate."""
+    if not estimate.reasons:
+        return None
+    text = "; ".join(f"{why} ({n} clip{'s' * (n > 1)})" for why, n in sorted(estimate.reasons.items()))
+    return notes.setdefault(text, len(notes) + 1)
+
+
+def _card(board: Leaderboard, one: Asked, take: Take, longest: float) -> Card:
+    view = take.view
+    several = len({other.seed for other in one.takes}) > 1
+    share = view.seconds / longest if view and longest else 1.0
+    return Card(
+        take=take,
+        name=f"{take.model}, seed {take.seed}" if several else take.model,
+        colour=colours(board.models).get(take.model, "c0"),
+        sound=sound_path(view.outline, share) if view else "",
+        seen=curve_path(view.opening_seen, CURVE_HZ, longest, filled=True) if view else "",
+        heard=curve_path(view.opening_heard, CURVE_HZ, longest, filled=False) if view else "",
+        offsets=_offsets(board, take),
+        listened=tuple(_listened(board, one, take)),
+    )
+
+
+def _offsets(board: Leaderboard, take: Take) -> tuple[tuple[str, str], ...]:
+    found: dict[str, list[str]] = {}
+    for column in board.columns:
+        if column.identity in take.scores and column.identity.startswith("av_offset_frames@"):
+            found.setdefault(_offset(take.scores[column.identity]), []).append(column.label)
+    return tuple((", ".join(labels), words) for words, labels in found.items())
+
+
+def _offset(outcome: Outcome) -> str:
+    if outcome.value is None:
+        return f"{outcome.status}: {outcome.reason}"
+    frames = round(abs(outcome.value))
+    if not frames:
+        return "in sync"
+    return f"sound {frames} frame{'s' * (frames > 1)} {'early' if outcome.value > 0 else 'late'}"
+
+
+def _listened(board: Leaderboard, one: Asked, take: Take) -> list[Listened]:
+    """By recogniser: one that counts words stands for the one that counts characters."""
+    if not take.view or not one.prompt.transcript.strip():
+        return []
+    heard = take.view.heard
+    for name in ("wer@", "cer@"):
+        found = [column for column in board.columns if column.identity in heard and column.identity.startswith(name)]
+        if found:
+            break
+    return [
+        Listened(
+            column.label,
+            aligned(one.prompt.transcript, said.text, one.prompt.language) if said.text is not None else (),
+            said.reason,
+            take.scores.get(column.identity),
+        )
+        for column in found
+        for said in [heard[column.identity]]
+    ]
+
+
+def _scored(board: Leaderboard, cards: Sequence[Card]) -> list[tuple[str, list[tuple[Column, list[Outcome | None]]]]]:
+    """By family: each column of the leaderboard that speaks of clips, with the outcome of every card."""
+    found: dict[str, list[tuple[Column, list[Outcome | None]]]] = {}
+    for column in board.columns:
+        row = [card.take.scores.get(column.identity) for card in cards]
+        if any(row):
+            found.setdefault(column.family, []).append((column, row))
+    return list(found.items())

@@ -1,0 +1,119 @@
+"""Writes the folder of pages: complete or not at all, and never over something that is no report."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jova_bench.progress import Progress, Quiet
+from jova_bench.report.files import read_leaderboard
+from jova_bench.report.html.pages import environment, index_page, prompt_page
+from jova_bench.report.html.slices import by_slice
+from jova_bench.report.html.takes import Asked, gather
+from jova_bench.report.reported import read_reported
+from jova_bench.store import read_run
+from jova_bench.types import BenchError
+
+STATIC = Path(__file__).parent / "static"
+MARK = ".jova-bench-report"
+"""A file that tells a folder of pages from anything else: only such a folder is ever replaced."""
+DEFAULT = "report"
+"""Folder of the pages inside a run."""
+
+
+def write_html(
+    run_folder: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    slices: Sequence[str] = (),
+    reported: str | os.PathLike[str] | None = None,
+    figures: Sequence[Mapping[str, Any]] = (),
+    talk: Progress | None = None,
+) -> Path:
+    """Writes a run as pages and returns the first one. The same run gives the same bytes.
+
+    Args:
+        run_folder: of a finished run.
+        target: folder to write, new or an earlier report; None for `report` in the run.
+        slices: tags whose values part the prompts; none takes those of the summary, or else every tag.
+        reported: TOML file of numbers as papers report them, for a table of their own.
+        figures: Plotly figures to show besides, as `figures.sweep_curves` makes them.
+        talk: told of each clip.
+
+    Raises:
+        BenchError: the folder holds no finished run, the target is something else, or a package is missing.
+    """
+    run_folder = Path(run_folder)
+    target = Path(target) if target is not None else run_folder / DEFAULT
+    env = environment()
+    script = _plotly()
+    told = read_reported(reported) if reported is not None else None
+    board = read_leaderboard(run_folder, slices)
+    run = read_run(run_folder)
+    _check(target)
+    asked = gather(run_folder, run, board.models, [one.identity for one in board.columns], talk or Quiet())
+    parts = by_slice(board, run, [one.prompt for one in asked])
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        part.mkdir(parents=True)
+        (part / MARK).touch()
+        for path in sorted(STATIC.iterdir()):
+            shutil.copyfile(path, part / path.name)
+        shutil.copyfile(script, part / "plotly.min.js")
+        _place(part, asked)
+        pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
+        for name, text in {"index.html": index_page(env, board, parts, asked, told, figures), **pages}.items():
+            (part / name).parent.mkdir(exist_ok=True)
+            (part / name).write_text(text, encoding="utf-8")
+        _swap(part, target)
+    except OSError as error:
+        raise BenchError(f"expected a folder that can be written, got {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target / "index.html"
+
+
+def _plotly() -> Path:
+    """The script that the installed package brings."""
+    spec = find_spec("plotly")
+    if spec is None or not spec.submodule_search_locations:
+        raise BenchError("not installed: pip install 'jova-bench[report]'")
+    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+
+
+def _check(target: Path) -> None:
+    if target.exists() and not (target.is_dir() and ((target / MARK).is_file() or not any(target.iterdir()))):
+        raise BenchError(f"expected a new folder or an earlier report, got {target}, which is something else")
+
+
+def _place(folder: Path, asked: Iterable[Asked]) -> None:
+    """Puts clips and thumbnails where the pages look for them. A clip is linked where the file system can."""
+    for name in ("clips", "thumbs"):
+        (folder / name).mkdir()
+    for take in (take for one in asked for take in one.takes):
+        if take.file and take.source:
+            _link(take.source.resolve(), folder / take.file)
+        if take.thumb and take.view:
+            (folder / take.thumb).write_bytes(take.view.thumb)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # Another file system, or one without links.
+        shutil.copyfile(source, target)
+
+
+def _swap(part: Path, target: Path) -> None:
+    """Puts a finished folder in the place of an older one."""
+    old = part.with_suffix(".old")
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    part.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

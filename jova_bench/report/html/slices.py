@@ -1,0 +1,63 @@
+"""The leaderboard's numbers once more for parts of the prompts: those of the summary, or of every tag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jova_bench.aggregate import Cell, Part, slice_estimates
+from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.store import Run
+from jova_bench.types import Estimate, MetricSpec, Outcome, Prompt
+
+MIN_PROMPTS = 5
+"""A part of fewer prompts has intervals too wide to say anything."""
+MAX_SLICES = 100
+"""Of all tags together; past them a reader finds nothing."""
+
+
+def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[str, list[Estimate]]:
+    """Estimates by `tag=value`, for every part of at least MIN_PROMPTS prompts.
+
+    A distance of sets is there only where the summary has it: its bias depends on the number of clips.
+
+    Args:
+        board: of the run.
+        run: its records.
+        prompts: that were asked.
+    """
+    found: dict[str, list[Estimate]] = {}
+    for estimate in board.summary.estimates:
+        if estimate.slice is not None:
+            found.setdefault(estimate.slice, []).append(estimate)
+    if not found:
+        for estimate in _from_scores(board, run, prompts):
+            found.setdefault(str(estimate.slice), []).append(estimate)
+    large = {name: rows for name, rows in found.items() if len(members(name, prompts)) >= MIN_PROMPTS}
+    return dict(list(large.items())[:MAX_SLICES])
+
+
+def members(name: str, prompts: Sequence[Prompt]) -> list[int]:
+    """Which prompts a slice has, by place."""
+    tag, _, value = name.partition("=")
+    return [place for place, prompt in enumerate(prompts) if value in prompt.values(tag)]
+
+
+def _from_scores(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> tuple[Estimate, ...]:
+    specs = [MetricSpec.model_validate(spec) for spec in run.manifest.get("specs", ())]
+    metrics = [spec for spec in specs if spec.level == "clip"]
+    parts: dict[tuple[str, str], dict[Cell, Part]] = {}
+    for row in run.scores:
+        outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
+        parts.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = outcome
+    return slice_estimates(board.models, metrics, parts, prompts, _tags(prompts))
+
+
+def _tags(prompts: Sequence[Prompt]) -> list[str]:
+    """Tags that part the prompts, in the order of the suite; not one that names each."""
+    found: dict[str, dict[str, int]] = {}
+    for prompt in prompts:
+        for tag in prompt.tags:
+            for value in prompt.values(tag):
+                counts = found.setdefault(tag, {})
+                counts[value] = counts.get(value, 0) + 1
+    return [tag for tag, counts in found.items() if max(counts.values(), default=0) >= MIN_PROMPTS]

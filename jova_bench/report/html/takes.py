@@ -1,0 +1,151 @@
+"""Every sample of a run with what is known of it, and its clip looked at: nothing outside of the run is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jova_bench.folder import asked_for
+from jova_bench.progress import Progress
+from jova_bench.report.html.view import Look, Looking, View
+from jova_bench.store import FEATURES, Run
+from jova_bench.types import Finding, Outcome, Prompt, Sample
+from jova_bench.workers import Died, available_cores, work
+
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
+"""What a page plays."""
+Key = tuple[str, str, int]
+"""(model, prompt id, seed)."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """What one model made of one prompt with one seed."""
+
+    model: str
+    seed: int
+    reason: str | None
+    """Why there is no clip to show."""
+    file: str
+    """Path of the clip in the folder of pages; empty without one."""
+    thumb: str
+    """Path of its thumbnail; empty without one."""
+    source: Path | None
+    view: View | None
+    findings: tuple[Finding, ...]
+    scores: Mapping[str, Outcome]
+    """By metric identity."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One prompt and all that was made of it."""
+
+    prompt: Prompt
+    page: str
+    """Path of its page in the folder of pages."""
+    takes: tuple[Take, ...]
+    """In the order of the leaderboard's models, then of seeds."""
+
+
+def gather(folder: Path, run: Run, models: Sequence[str], identities: Sequence[str], talk: Progress) -> list[Asked]:
+    """All prompts that any model answered, in the order of the suite.
+
+    Files are named by number: ids and names of models are no paths.
+
+    Args:
+        folder: of the run.
+        run: its records.
+        models: in the order of the leaderboard.
+        identities: that the leaderboard shows.
+        talk: told of each clip.
+    """
+    samples = {(s.model, s.prompt_id, s.seed): s for s in run.samples}
+    prompts = _prompts(run)
+    scores: dict[Key, dict[str, Outcome]] = {}
+    for row in run.scores:
+        if row.identity in identities:
+            outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
+            scores.setdefault((row.model, row.prompt_id, row.seed), {})[row.identity] = outcome
+    sources = {key: _source(folder, sample) for key, sample in samples.items()}
+    views = _views(folder, run, sources, prompts, identities, talk)
+    seeds = sorted({sample.seed for sample in run.samples})
+    found = []
+    for number, prompt in enumerate(prompts.values(), start=1):
+        takes = []
+        for m, model in enumerate(models):
+            for seed in seeds:
+                key = (model, prompt.id, seed)
+                if key in samples:
+                    name = f"{number:04d}-m{m}-s{seed}"
+                    takes.append(_take(samples[key], sources[key], views.get(key), scores.get(key, {}), name))
+        if takes:
+            found.append(Asked(prompt, f"prompts/{number:04d}.html", tuple(takes)))
+    return found
+
+
+def _prompts(run: Run) -> dict[str, Prompt]:
+    """By id; a run of an old version kept none, so its prompts are their ids."""
+    kept = [Prompt.model_validate(prompt) for prompt in run.manifest.get("prompts", ())]
+    asked = {prompt.id: prompt for prompt in kept}
+    for sample in run.samples:
+        nothing = Prompt(id=sample.prompt_id, video_caption="", audio_caption="", transcript="")
+        asked.setdefault(sample.prompt_id, nothing)
+    return asked
+
+
+def _source(folder: Path, sample: Sample) -> Path | str:
+    """The clip's file, or why it is not shown."""
+    if sample.clip is None:
+        return sample.reason or "no clip"
+    path = folder / sample.clip
+    if not path.resolve().is_relative_to(folder.resolve()) or path.suffix.lower() not in SUFFIXES:
+        return f"expected a clip inside the run folder, got {sample.clip}"
+    return path if path.is_file() else f"{sample.clip} is no longer in the run folder"
+
+
+def _take(
+    sample: Sample, source: Path | str, view: View | str | None, scores: Mapping[str, Outcome], name: str
+) -> Take:
+    seen = view if isinstance(view, View) else None
+    reasons = [one for one in (source, view) if isinstance(one, str)]
+    path = source if isinstance(source, Path) else None
+    return Take(
+        model=sample.model,
+        seed=sample.seed,
+        reason=reasons[0] if reasons else None,
+        file=f"clips/{name}{path.suffix.lower()}" if path and seen else "",
+        thumb=f"thumbs/{name}.jpg" if seen and seen.thumb else "",
+        source=path,
+        view=seen,
+        findings=sample.findings,
+        scores=scores,
+    )
+
+
+def _views(
+    folder: Path,
+    run: Run,
+    sources: Mapping[Key, Path | str],
+    prompts: Mapping[str, Prompt],
+    identities: Sequence[str],
+    talk: Progress,
+) -> dict[Key, View | str]:
+    """What each clip looks like, or why nobody can look."""
+    manifest: Mapping[str, Any] = run.manifest
+    hearing = tuple(name for name in manifest.get("metrics", ()) if name.split("@")[0] in ("wer", "cer", ""))
+    looking = Looking(folder / FEATURES, manifest["profile"], hearing, frozenset(identities))
+    looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}
+    digests = {(s.model, s.prompt_id, s.seed): s.clip_digest for s in run.samples}
+    jobs = [
+        Look(name, source, digests[key], asked_for(prompts[key[1]]), manifest.get("domain"))
+        for name, (key, source) in looks.items()
+    ]
+    found: dict[Key, View | str] = {}
+    with talk.phase("look at clips", len(jobs)) as advance:
+        for job, view in work(jobs, looking, min(available_cores(), len(jobs))):
+            found[looks[job.key][0]] = view.reason if isinstance(view, Died) else view
+            advance()
+    return found

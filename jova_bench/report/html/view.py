@@ -1,0 +1,227 @@
+"""What one clip looks and sounds like: a thumbnail, the outline of its sound, its mouth, and what was heard of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench import media
+from jova_bench.metrics import build, frozen, mouth
+from jova_bench.metrics.base import Arrays, FeatureCache, NoCache
+from jova_bench.metrics.speech import SpeechErrors
+from jova_bench.scoring import in_domain
+from jova_bench.store import DiskCache
+from jova_bench.types import BenchError, Clip, Profile, Prompt, Unavailable, Undefined, reason_of
+
+BINS = 240
+"""Steps of the outline of a clip's sound."""
+THUMB_PX = 160
+"""Longer side of a thumbnail; a smaller picture stays as it is."""
+CURVE_HZ = 25
+"""Points of a mouth curve per second."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one recogniser wrote down, or why it is not known."""
+
+    text: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a page shows of a clip besides its scores."""
+
+    seconds: float
+    size: tuple[int, int] | None
+    """Width and height in pixels; None without a picture."""
+    outline: tuple[tuple[float, float], ...]
+    """Lowest and highest sample of each step; empty without sound."""
+    opening_seen: tuple[float, ...]
+    """In [0, 1] at 25 a second, by the embedded mouth reader."""
+    opening_heard: tuple[float, ...]
+    """As the sound alone would open it; empty for a silent clip."""
+    no_mouth: str | None
+    """Why there is no curve."""
+    heard: Mapping[str, Heard]
+    """By metric identity."""
+    thumb: bytes
+    """JPEG; empty without a picture."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One clip to look at."""
+
+    key: str
+    path: Path
+    digest: str | None
+    """`Clip.digest`: what was seen of a content once is kept in the run's cache."""
+    prompt: Prompt | None
+    domain: str | None
+    """Domain of the run's suite."""
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Makes views; a worker calls it once."""
+
+    features: Path
+    profile: Profile
+    recognisers: tuple[str, ...]
+    """Names of the run's metrics that hear words."""
+    identities: frozenset[str]
+    """Of the run: a recogniser of another identity did not measure it."""
+
+    def __call__(self) -> Callable[[Look], View | str]:
+        """Returns what looks at one clip: a view, or why there is none."""
+        # A network of the papers is not run for a report: what it heard was kept when it measured.
+        cache: FeatureCache = DiskCache(self.features)
+        kept = cache if self.profile == "embedded" else Kept(self.features)
+        return partial(_look, cache, _listeners(self, kept))
+
+
+class Kept(DiskCache):
+    """Gives what a run kept and computes nothing."""
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Returns the stored arrays. Raises Unavailable without them."""
+
+        def absent() -> Arrays:
+            raise Unavailable("what was heard is no longer in the run folder")
+
+        return super().get(digest, extractor, absent)
+
+
+def _listeners(looking: Looking, cache: FeatureCache) -> list[SpeechErrors]:
+    try:
+        metrics = build(looking.recognisers, looking.profile, cache, "cpu") if looking.recognisers else []
+    except BenchError:  # A metric of another version, or of a package that is gone.
+        return []
+    return [one for one in metrics if isinstance(one, SpeechErrors) and one.spec.identity in looking.identities]
+
+
+class _Passing(Exception):
+    """A view that lacks what may be there another time: shown, not kept."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+
+
+def _look(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> View | str:
+    asked = (look.domain, look.prompt and look.prompt.language, *sorted(one.spec.identity for one in listeners))
+    key = f"view@1 with {frozen.extractor(mouth.READER)} of {asked}"
+    kept = cache if look.digest else NoCache()
+    try:
+        return _restored(kept.get(look.digest or "", key, lambda: _arrays(_view(cache, listeners, look))))
+    except _Passing as passing:
+        return passing.view
+    except BenchError as error:
+        # A page speaks of clips by their name: where they lay is nobody's business.
+        return str(error).replace(str(look.path), look.path.name)
+
+
+def _arrays(view: View) -> Arrays:
+    if any(heard.text is None for heard in view.heard.values()):
+        raise _Passing(view)
+    text = json.dumps(vars(view) | {"thumb": view.thumb.hex(), "heard": _texts(view)})
+    return {"view": np.frombuffer(text.encode(), np.uint8)}
+
+
+def _texts(view: View) -> dict[str, str | None]:
+    return {identity: heard.text for identity, heard in view.heard.items()}
+
+
+def _restored(arrays: Arrays) -> View:
+    kept = json.loads(arrays["view"].tobytes())
+    return View(
+        seconds=kept["seconds"],
+        size=kept["size"] and tuple(kept["size"]),
+        outline=tuple((low, high) for low, high in kept["outline"]),
+        opening_seen=tuple(kept["opening_seen"]),
+        opening_heard=tuple(kept["opening_heard"]),
+        no_mouth=kept["no_mouth"],
+        heard={identity: Heard(text, None) for identity, text in kept["heard"].items()},
+        thumb=bytes.fromhex(kept["thumb"]),
+    )
+
+
+def _view(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> View:
+    clip = media.read(look.path)
+    clip = replace(clip, in_domain=in_domain(clip, look.domain))
+    seen, heard, no_mouth = _mouth(clip, cache)
+    return View(
+        seconds=clip.seconds,
+        size=None if clip.frames is None else (clip.frames.shape[2], clip.frames.shape[1]),
+        outline=outline(clip),
+        opening_seen=seen,
+        opening_heard=heard,
+        no_mouth=no_mouth,
+        heard={one.spec.identity: _heard(one, clip, look.prompt) for one in listeners} if look.prompt else {},
+        thumb=b"" if clip.frames is None else jpeg(clip.frames[len(clip.frames) // 2]),
+    )
+
+
+def outline(clip: Clip) -> tuple[tuple[float, float], ...]:
+    """(BINS, 2) lowest and highest sample of equal parts of a clip's sound; empty without sound."""
+    if clip.audio is None:
+        return ()
+    mono = clip.mono()
+    parts = np.array_split(mono, min(BINS, len(mono)))
+    return tuple((round(float(part.min()), 3), round(float(part.max()), 3)) for part in parts)
+
+
+def _mouth(clip: Clip, cache: FeatureCache) -> tuple[tuple[float, ...], tuple[float, ...], str | None]:
+    """Opening seen, opening heard, and why there is no curve."""
+    try:
+        seen, heard = mouth.openings(clip, cache, "cpu")
+        return _rounded(seen), _rounded(heard), None
+    except Undefined:
+        pass  # Nothing is heard; what is seen can still be shown.
+    except Exception as error:
+        return (), (), reason_of(error)
+    try:
+        return _rounded(mouth.seen(clip, cache, "cpu")), (), None
+    except Exception as error:
+        return (), (), reason_of(error)
+
+
+def _rounded(curve: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(float(value), 3) for value in np.clip(curve, 0, 1))
+
+
+def _heard(listener: SpeechErrors, clip: Clip, prompt: Prompt) -> Heard:
+    try:
+        return Heard(listener.heard(clip, prompt.language), None)
+    except Exception as error:
+        return Heard(None, reason_of(error))
+
+
+def jpeg(frame: npt.NDArray[np.uint8]) -> bytes:
+    """(H, W, 3) RGB as a small JPEG, the same bytes every time."""
+    import av
+    from av.video.codeccontext import VideoCodecContext
+
+    scale = min(1.0, THUMB_PX / max(frame.shape[:2]))
+    height, width = (max(2, round(side * scale / 2) * 2) for side in frame.shape[:2])
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    picture = picture.reformat(width=width, height=height, format="yuvj420p")
+    codec = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(codec, VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt, codec.time_base = width, height, "yuvj420p", Fraction(1, 1)
+    codec.options = {"flags": "+qscale+bitexact"}
+    codec.global_quality = 4 * 118
+    out = io.BytesIO()
+    for packet in (*codec.encode(picture), *codec.encode(None)):
+        out.write(bytes(packet))
+    return out.getvalue()
