@@ -8,6 +8,7 @@ appends count as errors, and a language without spaces is one word.
 
 from __future__ import annotations
 
+import hashlib
 import string
 from importlib.util import find_spec
 from typing import Any
@@ -17,7 +18,7 @@ from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.features import RATE_HZ, Audio
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.speech import SpeechErrors, spec_of
-from jova_bench.types import Clip, Undefined
+from jova_bench.types import Clip, Unavailable, Undefined
 
 WEIGHTS, VOICE_DETECTOR = "sensevoice-small", "fsmn-vad"
 FILES = (
@@ -37,13 +38,17 @@ class SenseVoice:
     """FunASR's pipeline, on files that lie here: it would download what it is only told the name of."""
 
     def __init__(self, device: str) -> None:
-        self.key = f"sensevoice@1[{assets.digest(WEIGHTS)},{assets.digest(VOICE_DETECTOR)}]"
+        self.files = _digest()
+        """All files together; None where one is not here."""
+        self.key = f"sensevoice@1[{self.files}]"
         self._device = device
 
     def check(self) -> str | None:
         """None when package and files are there."""
-        if not (find_spec("funasr") and find_spec("torchaudio")):
-            return "not installed: pip install funasr torchaudio"
+        # Filter banks come from either; torchaudio must not be in this environment, but may be in another.
+        banks = find_spec("kaldi_native_fbank") or find_spec("torchaudio")
+        if not (find_spec("funasr") and banks):
+            return "not installed: pip install funasr kaldi-native-fbank"
         return assets.missing(*FILES)
 
     def admit(self, clip: Clip, language: str) -> None:
@@ -66,16 +71,30 @@ class SenseVoice:
         return rich_transcription_postprocess(heard[0]["text"]) if heard else ""
 
     def _load(self) -> Any:
+        import torch
         from funasr import AutoModel
 
         files = {name: assets.find(name) for name in FILES}
+        for name, file in files.items():
+            beside = files[WEIGHTS if name.startswith(WEIGHTS) else VOICE_DETECTOR]
+            if file.parent != beside.parent:
+                raise Unavailable(f"weights unreadable: FunASR reads what lies beside {beside}, so {file} must, too")
+        threads = torch.get_num_threads()
         return AutoModel(
             model=str(files[WEIGHTS].parent),
             vad_model=str(files[VOICE_DETECTOR].parent),
-            vad_kwargs={"max_single_segment_time": 30_000},
+            vad_kwargs={"max_single_segment_time": 30_000, "ncpu": threads},
             device=self._device,
+            ncpu=threads,  # It would set four for the whole process.
             disable_update=True,
         )
+
+
+def _digest() -> str | None:
+    """First hex digits of what all files are together. No digests are published: None until all are here."""
+    found = [assets.digest(name) for name in FILES]
+    whole = None if None in found else hashlib.sha256(",".join(map(str, found)).encode()).hexdigest()
+    return whole and whole[: assets.SHORT]
 
 
 def written_word_errors(transcript: str, heard: str, language: str) -> float:
@@ -91,7 +110,10 @@ def written_word_errors(transcript: str, heard: str, language: str) -> float:
 
 def versebench(cache: FeatureCache, device: str) -> SpeechErrors:
     """WER of Verse-Bench."""
-    params = {"normaliser": "lower-strip"}
+    recogniser = SenseVoice(device)
+    params: dict[str, str | int | float] = {"normaliser": "lower-strip"}
+    if recogniser.files:
+        params["files"] = recogniser.files
     spec = spec_of("wer", "standard", WEIGHTS, assets.digest(WEIGHTS), params, "speech").model_copy(
         update={
             "protocol": "versebench@5645a09",
@@ -100,4 +122,4 @@ def versebench(cache: FeatureCache, device: str) -> SpeechErrors:
             "source": "Dorniwang/Verse-Bench wer/wer_inferencer.py @5645a09",
         }
     )
-    return SpeechErrors(spec, SenseVoice(device), cache, written_word_errors)
+    return SpeechErrors(spec, recogniser, cache, written_word_errors)
