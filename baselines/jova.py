@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -25,21 +25,34 @@ if TYPE_CHECKING:
     from jova import sample
     from jova.codecs.audio import AudioCodec
     from jova.codecs.video import VideoCodec
+    from jova.flow import Sampler
     from jova.text import Prompt as Parts
 
 PIXELS_PER_CELL = 8
 
 
+class Sampling(TypedDict, total=False):
+    """How clips are made; what is left out is as `jova.sample` has it."""
+
+    steps: int
+    guidance: float
+    sampler: Sampler
+
+
 class JovaGenerator:
-    """JoVA with its shipped weights."""
+    """JoVA with its shipped weights, or with those of another training."""
 
     name = "jova"
     batch_size = 8
     needs: tuple[str, ...] = ()
 
-    def __init__(self, device: str, weights: Path | None = None) -> None:
+    def __init__(
+        self, device: str, weights: Path | None = None, name: str | None = None, sampling: Sampling | None = None
+    ) -> None:
         self.device = device
         self._folder = weights
+        self.name = name or self.name
+        self._sampling = sampling or Sampling()
 
     def image(self, prompt: Prompt) -> str | None:
         """The file whose first picture the clip is to begin with."""
@@ -70,6 +83,7 @@ class JovaGenerator:
         size, clock = PIXELS_PER_CELL * pipeline.config.latent_size, pipeline.config.timeline
         image = self.image(prompt)
         condition = f"image {image}" if image else "no image"
+        how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
         return Plan(
             frames=clock.frames,
             fps=clock.fps,
@@ -77,7 +91,8 @@ class JovaGenerator:
             width=size,
             sample_rate_hz=clock.sample_rate_hz,
             seconds=clock.seconds,
-            note=f"{SAMPLER}, {STEPS} steps, guidance {GUIDANCE}, {condition}, weights {digest(self.folder, FILES)}",
+            note=f"{how['sampler']}, {how['steps']} steps, guidance {how['guidance']}, {condition}, "
+            f"weights {digest(self.folder, FILES)}",
         )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
@@ -88,7 +103,7 @@ class JovaGenerator:
         clock, size = pipeline.config.timeline, PIXELS_PER_CELL * pipeline.config.latent_size
         files = [self.image(prompt) for prompt in prompts]
         images = [read_image(suite.path(file), size) if file else None for file in files]
-        clips = pipeline.sample([parts(prompt) for prompt in prompts], [seed] * len(prompts), images)
+        clips = pipeline.sample([parts(prompt) for prompt in prompts], [seed] * len(prompts), images, **self._sampling)
         memory = peak_memory_bytes(self.device)
         for frames, audio in zip(clips.frames, clips.audio, strict=True):
             made = Media(frames, Fraction(clock.fps), audio[None], clock.sample_rate_hz)

@@ -110,5 +110,13 @@ def tiny(vocabulary: tuple[str, ...]) -> JovaConfig:
     return JovaConfig(vocabulary=vocabulary)
 
 
-PRESETS: Mapping[str, Callable[[tuple[str, ...]], JovaConfig]] = {"tiny": tiny}
+def ablation(vocabulary: tuple[str, ...]) -> JovaConfig:
+    """For comparing ways to train: a third of the shipped model, trains in minutes on one CPU core.
+
+    One video token a latent frame: two fifths fewer tokens, and one token of sound and picture each to align.
+    """
+    return JovaConfig(vocabulary=vocabulary, width=128, heads=2, patch=8, separate_blocks=1, shared_blocks=2)
+
+
+PRESETS: Mapping[str, Callable[[tuple[str, ...]], JovaConfig]] = {"tiny": tiny, "ablation": ablation}
 """Shapes by name, each made from a vocabulary."""

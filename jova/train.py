@@ -22,8 +22,10 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
 from jova.training.latents import MouthBox, encode_items, load_examples
 from jova.training.model import Precision, TrainConfig, Trainer
+from jova.training.recipes import RECIPES
 
 if TYPE_CHECKING:
+    from jova.data.corpus import Split
     from jova.data.folder import Item
 
 STAGES = ("corpus", "codecs", "latents", "model")
@@ -34,13 +36,16 @@ CODEC_CLIPS = 1000
 
 
 def make_corpus(data: Path, clips: int, workers: int) -> None:
-    """Make the train and validation splits in DATA where they are missing."""
-    from jova.data.__main__ import make_split
+    """Make the train and validation splits in DATA where they are missing or have fewer clips."""
+    from jova.data.folder import read_folder
 
-    if not (data / "train" / "dataset.json").is_file():
-        make_split("train", clips, data / "train", workers)
-    if not (data / "validation" / "dataset.json").is_file():
-        make_split("validation", VALIDATION_CLIPS, data / "validation", workers)
+    wanted: tuple[tuple[Split, int], ...] = (("train", clips), ("validation", VALIDATION_CLIPS))
+    for split, count in wanted:
+        finished = (data / split / "dataset.json").is_file()
+        if not finished or len(read_folder(data / split)) < count:
+            from jova.data.__main__ import make_split
+
+            make_split(split, count, data / split, workers)
 
 
 def read_split(data: Path, split: str, clips: int) -> list[Item]:
@@ -109,9 +114,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for codecs, latents, states and the model")
     parser.add_argument("--codecs", type=Path, help="folder with codecs and latents made before (default: OUT)")
     parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
-    parser.add_argument("--clips", type=int, default=8000, help="training clips")
+    parser.add_argument("--clips", type=int, help="training clips (default: the preset's)")
     parser.add_argument(
-        "--steps", type=int, default=3000, help="steps of the model; fixes the learning rate's schedule"
+        "--steps", type=int, help="steps of the model; fixes the learning rate's schedule (default: the preset's)"
     )
     parser.add_argument("--init", type=Path, help="stored model to begin with (default: random weights)")
     parser.add_argument("--codec-steps", type=int, default=2000)
@@ -135,26 +140,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     out: Path = arguments.out
     codecs: Path = arguments.codecs or out
     data = out / "corpus" if arguments.data == "none" else Path(arguments.data)
+    recipe = RECIPES[arguments.preset]
+    clips = recipe.clips if arguments.clips is None else arguments.clips
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     try:
         if "corpus" in stages:
-            make_corpus(data, arguments.clips, arguments.threads)
+            make_corpus(data, clips, arguments.threads)
         if "codecs" in stages and arguments.codecs is None:
             train_codecs(data, out, arguments.codec_steps, arguments.seed)
         if "latents" in stages:
-            encode(data, codecs, arguments.clips)
+            encode(data, codecs, clips)
         if "model" in stages:
-            training = TrainConfig(
-                steps=arguments.steps,
+            training = replace(
+                recipe.training,
+                steps=recipe.training.steps if arguments.steps is None else arguments.steps,
                 mouth_weight=arguments.mouth_weight,
                 mouth_box=arguments.mouth_box,
                 precision=arguments.precision,
                 seed=arguments.seed,
             )
             config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions, arguments.task)
-            train_model(data, codecs, out, arguments.clips, config, training, arguments.init)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"jova.train: {error}", file=sys.stderr)
+            train_model(data, codecs, out, clips, config, training, arguments.init)
+    except (FileNotFoundError, ValueError, ModuleNotFoundError) as error:
+        hint = "; pip install '.[corpus]' brings what makes clips" if isinstance(error, ModuleNotFoundError) else ""
+        print(f"jova.train: {error}{hint}", file=sys.stderr)
         return 2
     return 0
 

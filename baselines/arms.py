@@ -1,0 +1,194 @@
+"""JoVA as a sweep sees it: settings, trainings from a shared corpus, and clips with the weights of a training.
+
+`jova.train` runs as a process of its own, so that a kill leaves its checkpoints and the same command goes on. The
+codecs are the shipped ones; the corpus and its latents are made once for all arms.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, get_args
+
+from baselines.jova import JovaGenerator, Sampling, digest
+from jova_bench.sweep.model import Setting, Settings, Training, Value
+from jova_bench.types import BenchError
+
+DONE, LOCK, LOG = "arm.json", ".lock", "train.log"
+FLAGS = ("preset", "steps", "clips", "mouth_weight", "mouth_box", "fusion", "positions", "precision")
+"""Settings that `jova.train` takes as flags of these names."""
+
+
+class JovaArms:
+    """Trainings of JoVA that differ in a setting."""
+
+    name = "jova"
+
+    def __init__(self) -> None:
+        from jova.config import PRESETS, Fusion, Positions
+        from jova.flow import Sampler
+        from jova.sample import GUIDANCE, SAMPLER, STEPS
+        from jova.training.latents import MouthBox
+        from jova.training.model import Precision
+        from jova.training.recipes import RECIPES
+
+        recipe = RECIPES["ablation"]
+        self.settings: tuple[Setting, ...] = (
+            Setting("preset", "ablation", "size and recipe of the model", tuple(PRESETS)),
+            Setting("steps", recipe.training.steps, "steps of the optimiser", least=1),
+            Setting("clips", recipe.clips, "training clips", least=1),
+            Setting("mouth_weight", 5.0, "lambda of the mouth-area loss", least=0),
+            Setting("mouth_box", "mouth", "where the mouth-area loss looks", get_args(MouthBox)),
+            Setting("fusion", "joint", "how sound and picture meet", get_args(Fusion)),
+            Setting("positions", "aligned", "temporal positions of sound and picture", get_args(Positions)),
+            Setting("precision", "float32", "of activations in training", get_args(Precision)),
+            Setting("guidance", GUIDANCE, "scale of classifier-free guidance; 1 is none", least=0, sampling=True),
+            Setting("sampler_steps", STEPS, "steps of the sampler", least=1, sampling=True),
+            Setting("sampler", SAMPLER, "how the flow is followed", get_args(Sampler), sampling=True),
+        )
+
+    def made_by(self, shipped: bool) -> Mapping[str, str]:
+        """Format, codecs and what the presets are; the weights themselves where nothing is trained."""
+        from jova.codecs.base import WEIGHTS
+        from jova.config import PRESETS, JovaConfig
+        from jova.sample import FILES
+        from jova.training.model import TrainConfig
+        from jova.training.recipes import RECIPES
+        from jova.transformer import KIND
+
+        made = {"format": KIND, "codecs": digest(WEIGHTS, FILES[1:])}
+        for name, preset in PRESETS.items():
+            shape = own_fields(preset(("word",)), JovaConfig(("word",)))
+            made[name] = f"{shape} {own_fields(RECIPES[name].training, TrainConfig(steps=1))}"
+        return made | {"weights": digest(WEIGHTS, FILES[:1])} if shipped else made
+
+    def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
+        """Copies the shipped codecs, makes the corpus, encodes it: stages of `jova.train`, which skip what is done."""
+        from jova.codecs.base import WEIGHTS
+        from jova.sample import FILES
+
+        shared.mkdir(parents=True, exist_ok=True)
+        with _locked(shared) as lock:
+            for name in FILES[1:]:
+                shutil.copyfile(WEIGHTS / name, shared / name)
+            for stage in ("corpus", "latents"):
+                clips = ["--clips", str(settings["clips"]), "--threads", str(threads)]
+                _run(["--stage", stage, *_folders(shared), "--out", str(shared), *clips], shared / LOG, lock)
+
+    def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
+        """Trains in OUT, or goes on; what the process says is in OUT/train.log."""
+        from jova.sample import FILES
+
+        out.mkdir(parents=True, exist_ok=True)
+        flags = [word for name in FLAGS for word in (f"--{name.replace('_', '-')}", str(settings[name]))]
+        rest = ["--out", str(out), "--seed", str(seed), "--threads", str(threads)]
+        with _locked(out) as lock:
+            if self.trained(out) is not None:
+                return
+            _run(["--stage", "model", *_folders(shared), *flags, *rest], out / LOG, lock)
+            for name in FILES[1:]:
+                (out / name).unlink(missing_ok=True)
+                (out / name).symlink_to(os.path.relpath(shared / name, out))
+            _write(
+                out / DONE,
+                {**{name: settings[name] for name in FLAGS}, "seed": seed, **_training(out, str(settings["preset"]))},
+            )
+
+    def trained(self, out: Path) -> Training | None:
+        """What OUT/arm.json says."""
+        if not (out / DONE).is_file():
+            return None
+        said = json.loads((out / DONE).read_text(encoding="utf-8"))
+        return Training(**{name: said[name] for name in Training.__dataclass_fields__})
+
+    def generator(self, name: str, weights: Path | None, settings: Settings, device: str) -> JovaGenerator:
+        """JoVA with the weights in a training's folder, or the shipped ones; also for baselines that are an arm."""
+        sampling = Sampling(
+            steps=settings["sampler_steps"],  # type: ignore[typeddict-item]  # checked by its Setting
+            guidance=settings["guidance"],  # type: ignore[typeddict-item]
+            sampler=settings["sampler"],  # type: ignore[typeddict-item]
+        )
+        return JovaGenerator(device, weights, name, sampling)
+
+
+def jova() -> JovaArms:
+    """Builds it; nothing is read from disk."""
+    return JovaArms()
+
+
+def own_fields(one: object, plain: object) -> dict[str, object]:
+    """The fields of a dataclass that differ from another's: the same when fields with defaults are added to it."""
+    return {name: value for name, value in vars(one).items() if value != getattr(plain, name)}
+
+
+def _folders(shared: Path) -> list[str]:
+    return ["--data", str(shared / "corpus"), "--codecs", str(shared)]
+
+
+def _run(arguments: Sequence[str], log: Path, lock: IO[str]) -> None:
+    """Runs `python -m jova.train`, which holds the lock for as long as it lives, even when we do not.
+
+    Raises:
+        BenchError: it failed.
+    """
+    with log.open("a", encoding="utf-8") as said:
+        code = subprocess.run(
+            [sys.executable, "-m", "jova.train", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            pass_fds=[lock.fileno()],
+            check=False,
+        ).returncode
+    if code:
+        last = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][-1:]
+        raise BenchError(f"python -m jova.train stopped with {code}: {' '.join(last)}; see {log}")
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The folder's lock, held until the file is closed.
+
+    Raises:
+        BenchError: another process holds it.
+    """
+    lock = (folder / LOCK).open("a", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise BenchError(f"another process is working in {folder}; wait for it, or stop it") from error
+    return lock
+
+
+def _training(out: Path, preset: str) -> Mapping[str, Value]:
+    """The fields of `Training`, from what `jova.train` left."""
+    from jova.sample import FILES
+    from jova.training.recipes import RECIPES
+    from jova.transformer import Jova
+
+    log = [json.loads(line) for line in (out / "model.jsonl").read_text(encoding="utf-8").splitlines()]
+    ends = [record["step"] + 1 for record in log]
+    batch = RECIPES[preset].training.batch
+    seconds = sum(
+        (end - start) * batch / record["samples_per_cpu_s"]
+        for start, end, record in zip([0, *ends[:-1]], ends, log, strict=True)
+    )
+    return {
+        "steps": ends[-1],
+        "examples": ends[-1] * batch,
+        "parameters": sum(part.numel() for part in Jova.load(out / FILES[0]).parameters()),
+        "cpu_minutes": round(seconds / 60, 2),
+        "weights": digest(out, FILES[:1]),
+    }
+
+
+def _write(path: Path, what: Mapping[str, Value]) -> None:
+    part = path.with_name(f"{path.name}.part{os.getpid()}")
+    part.write_text(json.dumps(what, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,36 @@
+"""Writes views of results, which appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from jova_bench.types import BenchError
+
+
+def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> list[Path]:
+    """Writes files into a folder, which is made where it is missing.
+
+    Args:
+        folder: where.
+        texts: by file name.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    return [write_text(Path(folder) / name, text) for name, text in texts.items()]
+
+
+def write_text(path: Path, text: str) -> Path:
+    """The file appears whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
+    return path

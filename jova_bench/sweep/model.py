@@ -1,0 +1,136 @@
+"""What a model offers to a sweep: its settings, a training for some of them, and clips.
+
+Models are found by name through a lazy registry; this package never imports one by statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from jova_bench.models import Generator
+from jova_bench.registry import Registry, suggest
+from jova_bench.types import BenchError
+
+Value: TypeAlias = str | int | float | bool
+Settings: TypeAlias = Mapping[str, Value]
+
+MODELS: Mapping[str, str] = {"jova": "baselines.arms:jova"}
+"""Name to factory."""
+KINDS: Mapping[type, str] = {str: "a word", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something that a sweep may vary."""
+
+    name: str
+    default: Value
+    """Values are of its type; a whole number will do for a float."""
+    about: str
+    choices: tuple[str, ...] = ()
+    """All words that it may be; empty for any."""
+    least: float | None = None
+    """Smallest number."""
+    sampling: bool = False
+    """It changes how clips are made, and no weights."""
+
+    def checked(self, value: object) -> Value:
+        """The value, of the right type.
+
+        Raises:
+            BenchError: it is no value of this setting.
+        """
+        kind = type(self.default)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if not isinstance(value, str | int | float) or type(value) is not kind:
+            raise BenchError(f"expected {KINDS[kind]} as {self.name} ({self.about}), got {value!r}")
+        if self.choices and value not in self.choices:
+            raise BenchError(
+                f"expected {self.name} to be one of {', '.join(self.choices)}, got {value!r}; "
+                f"{suggest(str(value), self.choices)}"
+            )
+        if self.least is not None and not isinstance(value, str) and not value >= self.least:
+            raise BenchError(f"expected {self.name} to be at least {self.least:g}, got {value!r}")
+        return value
+
+    def read(self, text: str) -> Value:
+        """A value as it is written in a flag."""
+        kind = type(self.default)
+        try:
+            if kind is bool:
+                return self.checked({"true": True, "false": False}[text])
+            return self.checked(kind(text))
+        except (ValueError, KeyError):
+            raise BenchError(f"expected {KINDS[kind]} as {self.name} ({self.about}), got {text!r}") from None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a finished training was."""
+
+    steps: int
+    """Of the optimiser."""
+    examples: int
+    """Shown to the model, repetitions counted."""
+    parameters: int
+    cpu_minutes: float
+    """Processor time of the steps that led to the weights."""
+    weights: str
+    """First 12 hex digits of the sha256 of the weights."""
+
+
+class SweptModel(Protocol):
+    """A model that a sweep can train and sample."""
+
+    name: str
+    settings: tuple[Setting, ...]
+    """All of them, in the order of tables."""
+
+    def made_by(self, shipped: bool) -> Mapping[str, str]:
+        """What else shapes a training and never varies: format, codecs; the shipped weights if those are used.
+
+        It is part of an arm's digest.
+        """
+        ...
+
+    def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
+        """Makes in SHARED what trainings with these settings have in common, such as a corpus, where it is missing."""
+        ...
+
+    def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
+        """Trains in OUT; called again after a kill, it goes on.
+
+        Raises:
+            BenchError: the training failed, or another process is at it.
+        """
+        ...
+
+    def trained(self, out: Path) -> Training | None:
+        """The finished training in OUT; None where there is none, or an unfinished one."""
+        ...
+
+    def generator(self, name: str, weights: Path | None, settings: Settings, device: str) -> Generator:
+        """What makes clips, called `name`, with the weights of a training's folder, or the shipped ones."""
+        ...
+
+
+class SweptFactory(Protocol):
+    """What a registered name points to."""
+
+    def __call__(self) -> SweptModel:
+        """Builds it, loading nothing yet."""
+        ...
+
+
+def swept_model(name: str) -> SweptModel:
+    """The model called `name`.
+
+    Raises:
+        BenchError: no model of this name can be swept.
+    """
+    registry: Registry[SweptFactory] = Registry("model that can be swept", MODELS, "jova_bench.swept_models")
+    return registry.load(name)()

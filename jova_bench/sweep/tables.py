@@ -1,0 +1,137 @@
+"""A sweep for people: what is left to do, what every training gave, and what may be said of the method."""
+
+from __future__ import annotations
+
+from jova_bench.labels import ARROWS, labelled
+from jova_bench.report.curves import Panel, Point, curves
+from jova_bench.sweep.claims import spread
+from jova_bench.sweep.model import SweptModel
+from jova_bench.sweep.plan import Plan, is_scored
+from jova_bench.sweep.results import Row, SweepResult
+from jova_bench.sweep.spec import BASE, shown
+from jova_bench.text import escaped, table, with_interval
+from jova_bench.types import Estimate
+
+
+def dry_run(plan: Plan, model: SweptModel) -> str:
+    """The trainings of a plan, with what is done."""
+    body, left = [], 0
+    for job in plan.jobs:
+        trained = job.training is None or model.trained(job.training) is not None
+        scored = is_scored(job.run, [job.model], plan.spec, plan.suite)
+        left += not scored
+        state = "done" if scored else "to sample and score" if trained else "to train, sample and score"
+        where = str(job.run if trained else job.training)
+        body.append([escaped(base_label(plan, job.arm.label)), _seed(job.seed), job.key, state, escaped(where)])
+    head = ["Arm", "Training seed", "Digest", "State", "In"]
+    return f"{table(head, body)}\n\n{len(body)} arms and seeds, {len(body) - left} done, {left} left\n"
+
+
+def markdown(result: SweepResult) -> str:
+    """Both tables."""
+    spec = result.plan.spec
+    prompts = min(spec.limit, len(result.plan.suite.prompts))
+    labels = metric_labels(result)
+    trained = any(row.training for row in result.rows)
+    head = ["Arm", *(["Training seed", "Steps", "CPU min"] if trained else []), *labels.values()]
+    body = [
+        [
+            *_about(result, row, trained),
+            *(_value({e.identity: e for e in row.estimates}.get(identity)) for identity in labels),
+        ]
+        for row in (*result.rows, *result.controls)
+    ]
+    about = (
+        f"{prompts} prompts of the suite {escaped(spec.suite)} (digest {result.plan.suite.digest[:12]}), sampling "
+        f"seeds {', '.join(map(str, spec.sampling_seeds))}. Means with 95 % intervals over prompts: they speak for "
+        "these checkpoints, not for other trainings. Controls at the bottom."
+    )
+    if trained:
+        about += " CPU minutes are of the optimiser's steps, one core."
+    said = (
+        f"Against the base ({escaped(base_label(result.plan, BASE))}): differences of means, arm - base, over all "
+        "pairs of trainings, each pair tested over the prompts that both have (paired, Holm over metrics). A claim "
+        "about the method needs several trainings on both sides, and all pairs to agree."
+    )
+    claims = [
+        [escaped(one.arm), labels[one.spec.identity], spread(one), str(one.pairs), escaped(one.text)]
+        for one in result.claims
+    ]
+    title = f"# Sweep: {escaped(spec.name)}\n\n" + (f"{escaped(spec.description)}\n\n" if spec.description else "")
+    second = table(["Arm", "Metric", "Arm - base", "Pairs", "The arm is"], claims)
+    return f"{title}{about}\n\n{table(head, body)}\n\n{said}\n\n{second}\n"
+
+
+def picture(result: SweepResult) -> str:
+    """Every metric as a panel, every training as a point; where numbers vary, in their order and joined by a line."""
+    arms, base = list(result.plan.arms), result.plan.arms[0]
+    factors = list(dict.fromkeys(name for arm in arms for name in arm.changed))
+    numeric = [name for name in factors if isinstance(base.settings[name], int | float)]
+    joined = 0
+    if len(numeric) == 1 and result.plan.spec.design == "one-factor":
+        line = [arm for arm in arms if not arm.changed or numeric[0] in arm.changed]
+        line.sort(key=lambda arm: float(arm.settings[numeric[0]]))
+        arms, joined = line + [arm for arm in arms if arm not in line], len(line)
+    lone = len(factors) == 1
+    names = [
+        shown(arm.settings[factors[0]]) if lone else base_label(result.plan, arm.label).removeprefix("base: ")
+        for arm in arms
+    ]
+    place = {arm.label: index for index, arm in enumerate(arms)}
+    panels = []
+    for identity, label in metric_labels(result).items():
+        points = [
+            Point(place[row.label], e.value, e.ci)
+            for row in result.rows
+            for e in row.estimates
+            if e.identity == identity and e.value is not None
+        ]
+        levels = {
+            row.label: e.value
+            for row in result.controls
+            for e in row.estimates
+            if e.identity == identity and e.value is not None
+        }
+        if points:
+            panels.append(Panel(label, tuple(points), levels))
+    return curves(names, panels, joined)
+
+
+def metric_labels(result: SweepResult) -> dict[str, str]:
+    """What readers call the metrics, by identity, with the direction of the better."""
+    arrows = {spec.identity: ARROWS[spec.direction] for spec in result.specs}
+    return {
+        one.identity: f"{one.text} {arrows[one.identity]}"
+        for one in labelled((spec.name, spec.identity) for spec in result.specs)
+    }
+
+
+def base_label(plan: Plan, label: str) -> str:
+    """A label; the base's with its own values of the factors."""
+    if label != BASE:
+        return label
+    factors = dict.fromkeys(name for arm in plan.arms for name in arm.changed)
+    return f"base: {', '.join(f'{name}={shown(plan.arms[0].settings[name])}' for name in factors)}"
+
+
+def _about(result: SweepResult, row: Row, trained: bool) -> list[str]:
+    label = row.label if row.job is None else base_label(result.plan, row.label)
+    if not trained:
+        return [escaped(label)]
+    training = row.training
+    steps, minutes = (str(training.steps), f"{training.cpu_minutes:.1f}") if training else ("", "")
+    return [escaped(label), _seed(row.seed), steps, minutes]
+
+
+def _seed(seed: int | None) -> str:
+    return "" if seed is None else str(seed)
+
+
+def _value(found: Estimate | None) -> str:
+    if found is None:
+        return "not measured"
+    if found.value is None:
+        return "undefined" if not found.n_failed else "failed"
+    text = with_interval(found.value, found.ci)
+    total = found.n_ok + found.n_undefined + found.n_failed
+    return text if found.n_ok == total else f"{text} ({found.n_ok} of {total})"

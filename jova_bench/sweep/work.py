@@ -1,0 +1,142 @@
+"""A sweep from beginning to end: train what is missing, make and score what is missing, compare. Again: resume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from jova_bench.config import resolve_device
+from jova_bench.metrics import build
+from jova_bench.metrics.base import NoCache
+from jova_bench.progress import Progress, Quiet
+from jova_bench.runner import run
+from jova_bench.suites import load_suite
+from jova_bench.sweep.model import SweptModel, swept_model
+from jova_bench.sweep.plan import Job, Plan, is_scored, planned
+from jova_bench.sweep.results import SweepResult, collected
+from jova_bench.sweep.spec import SweepSpec, arms_of
+
+OUT = Path("runs") / "sweeps"
+
+
+def plan_sweep(
+    spec: SweepSpec,
+    model: SweptModel | None = None,
+    *,
+    seeds: Sequence[int] = (0,),
+    only: Sequence[str] | None = None,
+    out: Path = OUT,
+) -> Plan:
+    """Checks a sweep and says what it consists of.
+
+    Args:
+        spec: of the sweep.
+        model: what is trained; None for the one that the sweep names.
+        seeds: of trainings; arms that are not repeated get the first.
+        only: labels of the arms wanted beside the base; None for all.
+        out: folder of all sweeps, which share what they have in common.
+
+    Raises:
+        BenchError: bad input.
+    """
+    model = model or swept_model(spec.model)
+    arms = arms_of(spec, model)
+    build(spec.metrics, spec.profile, NoCache(), "cpu")  # Wrong names are told before any work.
+    return planned(spec, model, load_suite(spec.suite), arms, seeds, out, only)
+
+
+def sweep(
+    plan: Plan,
+    model: SweptModel | None = None,
+    *,
+    device: str = "auto",
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> SweepResult:
+    """Does what is left of a plan and compares its arms with the base.
+
+    Args:
+        plan: from `plan_sweep`.
+        model: as there.
+        device: for sampling and scoring; trainings run on processors.
+        threads: processor threads: so many trainings at once, each on one.
+        progress: where to tell of progress; None for nowhere.
+
+    Raises:
+        BenchError: a training failed; the others that had begun were finished, and the same call goes on.
+    """
+    model, talk = model or swept_model(plan.spec.model), progress or Quiet()
+    device = resolve_device(device)
+    _train(plan, model, threads, talk)
+    failed = 0
+    workers = threads if threads > 1 else 0
+    for index, job in enumerate(plan.jobs, 1):
+        if not is_scored(job.run, [job.model], plan.spec, plan.suite):
+            talk.say(f"arm {index} of {len(plan.jobs)}: {job.title}: clips and scores in {job.run}")
+            failed += _score(plan, model, job, device, workers, talk)
+    if plan.spec.controls and not is_scored(plan.controls, plan.spec.controls, plan.spec, plan.suite):
+        talk.say(f"controls: {', '.join(plan.spec.controls)}")
+        found = run(
+            plan.spec.controls,
+            plan.suite,
+            profile=plan.spec.profile,
+            metrics=plan.spec.metrics,
+            seeds=plan.spec.sampling_seeds,
+            limit=plan.spec.limit,
+            device=device,
+            out=plan.controls,
+            workers=workers,
+            progress=talk,
+        )
+        failed += len(found.failed)
+    talk.say("comparing")
+    return collected(plan, model, failed)
+
+
+def untrained(plan: Plan, model: SweptModel) -> list[Job]:
+    """The jobs whose training is not finished."""
+    return [job for job in plan.jobs if job.training is not None and model.trained(job.training) is None]
+
+
+def _train(plan: Plan, model: SweptModel, threads: int, talk: Progress) -> None:
+    todo = untrained(plan, model)
+    if not todo:
+        return
+    for settings in {repr(sorted(job.arm.settings.items())): job.arm.settings for job in todo}.values():
+        model.prepare(settings, plan.shared, threads)
+    with talk.phase("train", len(todo)) as advance, ThreadPoolExecutor(threads) as pool:
+
+        def one(job: Job) -> None:
+            assert job.training is not None  # `untrained` has no others.
+            assert job.seed is not None
+            talk.say(f"training {job.title} in {job.training}")
+            model.train(job.arm.settings, job.seed, job.training, plan.shared, 1)
+
+        for future in as_completed([pool.submit(one, job) for job in todo]):
+            if future.exception() is not None:
+                pool.shutdown(cancel_futures=True)  # Those that have begun go on to their end.
+            future.result()
+            advance()
+
+
+def _score(plan: Plan, model: SweptModel, job: Job, device: str, workers: int, talk: Progress) -> int:
+    """Makes and scores the clips of one arm; returns how many have none."""
+    import torch
+
+    if device == "cpu":
+        torch.set_num_threads(max(1, workers))
+    generator = model.generator(job.model, job.training, job.arm.settings, device)
+    found = run(
+        [generator],
+        plan.suite,
+        profile=plan.spec.profile,
+        metrics=plan.spec.metrics,
+        seeds=plan.spec.sampling_seeds,
+        limit=plan.spec.limit,
+        device=device,
+        out=job.run,
+        workers=workers,
+        progress=talk,
+    )
+    return len(found.failed)

@@ -1,0 +1,152 @@
+"""JoVA as a sweep trains it: real trainings as processes of their own, on latents that are noise."""
+
+import fcntl
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from baselines.arms import DONE, jova
+from jova.codecs.audio import AudioCodec
+from jova.codecs.base import WEIGHTS
+from jova.codecs.video import VideoCodec
+from jova.config import PRESETS
+from jova.data.folder import FORMAT, read_folder
+from jova.data.vocabulary import words
+from jova.sample import FILES
+from jova.training.latents import encoder_digest, load_examples
+from jova.training.model import Trainer
+from jova.training.recipes import RECIPES
+from jova.training.state import detached
+from jova.transformer import Jova
+from jova_bench.suites import load_suite
+from jova_bench.types import BenchError
+
+STEPS, CLIPS = 4, 4
+SPLITS = {"train": CLIPS, "validation": 64}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A finished corpus without clips, and its latents as the shipped codecs would have made them: noise."""
+    folder = tmp_path_factory.mktemp("shared")
+    codecs = (VideoCodec.load(WEIGHTS / FILES[1]), AudioCodec.load(WEIGHTS / FILES[2]))
+    config = PRESETS["ablation"](tuple(words()))
+    asked = load_suite("embedded").prompts
+    generator = torch.Generator().manual_seed(0)
+    for split, count in SPLITS.items():
+        root = folder / "corpus" / split
+        (root / "tracks").mkdir(parents=True)
+        prompts = [asked[i].model_dump() | {"id": f"{split}-{i:05d}"} for i in range(count)]
+        (root / "prompts.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
+        (root / "dataset.json").write_text(json.dumps({"format": FORMAT, "count": count}))
+        for prompt in prompts:
+            np.savez(root / "tracks" / f"{prompt['id']}.npz", phoneme_times=np.array([[0.2, 0.4], [0.4, 2.5]]))
+        latents = {
+            "video": torch.randn(count, *config.video_shape, generator=generator).half(),
+            "audio": torch.randn(count, *config.audio_shape, generator=generator).half(),
+            "boxes": torch.tensor([20.0, 36.0, 44.0, 52.0]).expand(count, config.timeline.frames, 4).contiguous(),
+        }
+        made_by = {"codecs": encoder_digest(*codecs), "ids": json.dumps([prompt["id"] for prompt in prompts])}
+        (folder / "latents" / split).mkdir(parents=True)
+        save_file(latents, folder / "latents" / split / f"{prompts[0]['id']}.safetensors", metadata=made_by)
+    return folder
+
+
+def settings(**changes):
+    return {setting.name: setting.default for setting in jova().settings} | {"steps": STEPS, "clips": CLIPS} | changes
+
+
+def test_what_is_shared_is_made_once(shared):
+    before = {path: path.stat().st_mtime_ns for path in (shared / "latents").rglob("*.safetensors")}
+    jova().prepare(settings(), shared, 1)
+    assert {path: path.stat().st_mtime_ns for path in (shared / "latents").rglob("*.safetensors")} == before
+    assert (shared / FILES[1]).read_bytes() == (WEIGHTS / FILES[1]).read_bytes()
+
+
+def test_a_training_is_recorded_and_makes_clips(shared, tmp_path):
+    arms = jova()
+    arms.prepare(settings(), shared, 1)
+    assert arms.trained(tmp_path) is None
+    arms.train(settings(), 0, tmp_path, shared, 1)
+    found = arms.trained(tmp_path)
+    batch = RECIPES["ablation"].training.batch
+    assert (found.steps, found.examples) == (STEPS, STEPS * batch)
+    assert found.parameters == sum(part.numel() for part in Jova.load(tmp_path / FILES[0]).parameters())
+    assert found.cpu_minutes >= 0
+    said = json.loads((tmp_path / DONE).read_text())
+    assert (said["mouth_weight"], said["fusion"], said["seed"]) == (5.0, "joint", 0)
+    suite = load_suite("embedded")
+    generator = arms.generator("arm", tmp_path, settings(sampler_steps=1, guidance=1.0), "cpu")
+    assert generator.check() is None
+    plan = generator.plan(suite.prompts[0], suite)
+    assert plan.note.startswith("euler, 1 steps, guidance 1.0, no image, weights ")
+    (clip,) = generator.generate(suite.prompts[:1], 0, suite)
+    assert clip.media.frames.shape == (73, 64, 64, 3)
+    assert clip.function_evals == 1
+
+
+def test_a_killed_training_ends_as_an_unbroken_one(shared, tmp_path):
+    arms = jova()
+    arms.prepare(settings(), shared, 1)
+    arms.train(settings(), 1, tmp_path / "whole", shared, 1)
+    # What a kill after two steps leaves: a state, no weights, and a log that is a step ahead.
+    config = replace(PRESETS["ablation"](tuple(words())), fusion="joint", positions="aligned")
+    training = replace(RECIPES["ablation"].training, steps=STEPS, seed=1)
+    examples = load_examples(read_folder(shared / "corpus" / "train"), shared / "latents" / "train", config, "mouth")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    trainer = Trainer(config, training, tmp_path / "killed")
+    trainer.model.speaking.fit(examples.text)
+    trainer.average = detached(trainer.model)
+    trainer.advance(examples)
+    trainer.advance(examples)
+    trainer.save("model")
+    torch.set_num_threads(threads)
+    arms.train(settings(), 1, tmp_path / "killed", shared, 1)
+    assert (tmp_path / "killed" / FILES[0]).read_bytes() == (tmp_path / "whole" / FILES[0]).read_bytes()
+    weights = arms.trained(tmp_path / "killed").weights
+    assert weights == arms.trained(tmp_path / "whole").weights
+    # A finished training is left as it is, whatever the folder of the latents holds.
+    arms.train(settings(), 1, tmp_path / "whole", tmp_path / "nowhere", 1)
+
+
+def test_a_training_that_fails_says_why_and_is_not_done(shared, tmp_path):
+    arms = jova()
+    with pytest.raises(BenchError, match=r"jova.train stopped with 2: jova.train: .*nowhere.*train.log"):
+        arms.train(settings(), 0, tmp_path, shared / "nowhere", 1)
+    assert arms.trained(tmp_path) is None
+
+
+def test_two_processes_do_not_train_in_one_folder(shared, tmp_path):
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BenchError, match=f"another process is working in {tmp_path}"):
+            jova().train(settings(), 0, tmp_path, shared, 1)
+
+
+def test_arms_of_the_ablation_preset_have_the_same_size():
+    config = PRESETS["ablation"](tuple(words()))
+    arms = [replace(config, fusion=fusion) for fusion in ("joint", "cross", "none")]
+    arms += [replace(config, positions="independent")]
+    sizes = [sum(part.numel() for part in Jova(arm).parameters()) for arm in arms]
+    assert max(sizes) <= 1.05 * min(sizes)
+    assert max(sizes) < 0.5 * sum(part.numel() for part in Jova(PRESETS["tiny"](tuple(words()))).parameters())
+
+
+def test_settings_are_those_of_the_training():
+    known = {setting.name: setting for setting in jova().settings}
+    assert known["fusion"].choices == ("joint", "cross", "none")
+    assert known["positions"].choices == ("aligned", "independent")
+    assert known["mouth_box"].choices == ("mouth", "off")
+    assert known["preset"].choices == tuple(PRESETS)
+    assert {name for name, setting in known.items() if setting.sampling} == {"guidance", "sampler_steps", "sampler"}
+
+
+def test_shipped_weights_are_told_apart_by_their_digest():
+    trained, shipped = jova().made_by(False), jova().made_by(True)
+    assert shipped.items() - trained.items() == {("weights", shipped["weights"])}
+    assert "'width': 128" in trained["ablation"]
