@@ -6,16 +6,20 @@ Batches are cut from the whole suite, never from what is still missing, so a res
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jova_bench import media
-from jova_bench.models import Generated, Generator, Media, Plan
+from jova_bench.checks import broken, noticed
+from jova_bench.models import Generated, Generator, Media, Plan, close
 from jova_bench.progress import Progress
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import Clip, Prompt, Sample, reason_of
+from jova_bench.types import BenchError, Clip, Prompt, Sample, reason_of
+
+_SHARE = -1.0
+"""Stands for a share of the batch's time until the batch is done."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,20 @@ def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: 
     known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == planned.generator.name}
     size = planned.generator.batch_size
     batches = [suite.prompts[start : start + size] for start in range(0, len(suite.prompts), size)]
-    with progress.phase(f"generate {planned.generator.name}", len(todo)) as advance:
-        for seed in sorted({seed for _, seed in todo}):
-            for batch in batches:
-                wanted = [prompt.id for prompt in batch if (prompt.id, seed) in todo]
-                if not wanted:
-                    continue
-                for sample in _batch(planned, batch, wanted, seed, suite, store):
-                    # A retry that fails as before adds nothing to the records.
-                    if sample != known.get((sample.prompt_id, seed)):
-                        store.add_sample(sample)
-                    advance()
+    try:
+        with progress.phase(f"generate {planned.generator.name}", len(todo)) as advance:
+            for seed in sorted({seed for _, seed in todo}):
+                for batch in batches:
+                    wanted = [prompt.id for prompt in batch if (prompt.id, seed) in todo]
+                    if not wanted:
+                        continue
+                    for sample in _batch(planned, batch, wanted, seed, suite, store):
+                        # A retry that fails as before adds nothing to the records.
+                        if sample != known.get((sample.prompt_id, seed)):
+                            store.add_sample(sample)
+                        advance()
+    finally:
+        close(planned.generator)
 
 
 def _batch(
@@ -77,25 +84,46 @@ def _batch(
     able = [prompt for prompt in batch if isinstance(plans[prompt.id], Plan)]
     if not {prompt.id for prompt in able}.intersection(wanted):
         able = []
-    made: list[Generated] = []
+    made: dict[str, Sample] = {}
+    waited = loaded = 0.0
     lost = "the model gave fewer clips than it was asked for"
-    started = time.perf_counter()
     try:
-        for generated in planned.generator.generate(able, seed, suite) if able else ():
-            made.append(generated)
+        for prompt, (item, seconds) in zip(able, _timed(planned.generator, able, seed, suite), strict=False):
+            waited += seconds
+            if isinstance(item, Generated):
+                loaded += item.load_s or 0.0
+            if prompt.id in wanted:
+                made[prompt.id] = _inspect(name, prompt.id, seed, item, plans[prompt.id], store)
     except Exception as error:
         lost = reason_of(error)
-    seconds = (time.perf_counter() - started) / max(len(able), 1)
-    clips = dict(zip((prompt.id for prompt in able), made, strict=False))
-    samples = []
-    for prompt_id in wanted:
-        plan_or_reason = plans[prompt_id]
-        if prompt_id in clips:
-            samples.append(_inspect(name, prompt_id, seed, clips[prompt_id], seconds, store))
-        else:
-            reason = plan_or_reason if isinstance(plan_or_reason, str) else lost
-            samples.append(Sample(model=name, prompt_id=prompt_id, seed=seed, status="failed", reason=reason))
-    return samples
+    share = (waited - loaded) / max(len(able), 1)
+    return [_finished(made.get(i), name, i, seed, plans[i], lost, share) for i in wanted]
+
+
+def _timed(
+    generator: Generator, prompts: Sequence[Prompt], seed: int, suite: Suite
+) -> Iterator[tuple[Generated | Exception, float]]:
+    """What a model makes, and how long it was waited for; inspecting it in between does not count."""
+    if not prompts:
+        return
+    items = iter(generator.generate(prompts, seed, suite))
+    while True:
+        started = time.perf_counter()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        yield item, time.perf_counter() - started
+
+
+def _finished(
+    sample: Sample | None, model: str, prompt_id: str, seed: int, plan: Plan | str, lost: str, share: float
+) -> Sample:
+    """The record of one prompt: what was made, with its share of the batch's time, or why nothing was."""
+    if sample is None:
+        reason = plan if isinstance(plan, str) else lost
+        return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason)
+    return sample.model_copy(update={"generate_s": share}) if sample.generate_s == _SHARE else sample
 
 
 def _plan(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
@@ -106,10 +134,16 @@ def _plan(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
         return reason_of(error)
 
 
-def _inspect(model: str, prompt_id: str, seed: int, made: Generated, seconds: float, store: RunStore) -> Sample:
-    """Writes a clip and decodes what was written: only a clip that can be read is a sample."""
+def _inspect(
+    model: str, prompt_id: str, seed: int, made: Generated | Exception, plan: Plan | str, store: RunStore
+) -> Sample:
+    """Writes a clip and decodes what was written: only a clip that can be read and fits its plan is a sample."""
     try:
+        if isinstance(made, Exception):
+            raise made
         target, clip = _keep(made.media, store, model, prompt_id, seed)
+        if isinstance(plan, Plan) and (why_not := broken(clip, plan)):
+            raise BenchError(why_not)
     except Exception as error:
         return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason_of(error))
     return Sample(
@@ -120,8 +154,9 @@ def _inspect(model: str, prompt_id: str, seed: int, made: Generated, seconds: fl
         clip=target.relative_to(store.folder).as_posix(),
         clip_digest=clip.digest,
         timing=made.timing,
-        findings=clip.findings,
-        generate_s=seconds if made.timed else None,
+        findings=clip.findings + noticed(clip),
+        generate_s=(_SHARE if made.seconds is None else made.seconds) if made.timed else None,
+        load_s=made.load_s,
         clip_s=clip.seconds,
         peak_memory_bytes=made.peak_memory_bytes,
         function_evals=made.function_evals,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from jova_bench import provenance
 from jova_bench.config import Request
 from jova_bench.generation import Planned
-from jova_bench.models import Plan
+from jova_bench.models import Plan, settings_of
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError
@@ -60,6 +60,7 @@ def extended(
             "seeds": "every model gets the same seeds; `n_seeds` of an estimate says which were done",
             "devices": {name: model["device"] for name, model in models.items()},
             "native_formats": {name: _formats(model["plans"]) for name, model in models.items()},
+            "settings": {name: model.get("settings", {}) for name, model in models.items()},
         },
         "provenance": history if history and history[-1] == now else [*history, now],
         "prompts": [prompt.model_dump(mode="json") for prompt in suite.prompts],
@@ -72,7 +73,7 @@ def _model(old: dict[str, Any] | None, planned: Planned, request: Request, store
     plans = {key: asdict(plan) if isinstance(plan, Plan) else {"why_not": plan} for key, plan in planned.plans.items()}
     if old is not None:
         done = {s.prompt_id for s in store.samples() if s.model == name and s.status == "ok"}
-        changed = [key for key in plans if key in done and old["plans"].get(key) != plans[key]]
+        changed = [key for key in plans if key in done and _filled(old["plans"].get(key)) != plans[key]]
         if changed:
             before, after = old["plans"].get(changed[0]), plans[changed[0]]
             raise BenchError(
@@ -90,8 +91,15 @@ def _model(old: dict[str, Any] | None, planned: Planned, request: Request, store
         "device": request.device,
         "needs": list(planned.generator.needs),
         "batch_size": planned.generator.batch_size,
+        "settings": settings_of(planned.generator),
         "plans": plans,
     }
+
+
+def _filled(plan: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A plan as it was written, with what plans did not say at that time."""
+    defaults = {field.name: field.default for field in fields(Plan) if field.default is not MISSING}
+    return plan if plan is None or "why_not" in plan else defaults | plan
 
 
 def _formats(plans: dict[str, Any]) -> list[str]:

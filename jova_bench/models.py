@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ MODELS: Mapping[str, str] = {
     "still": "baselines.controls:still",
     "shuffled": "baselines.controls:shuffled",
     "shifted": "baselines.controls:shifted",
+    "ovi": "baselines.ovi:ovi",
+    "ltx2": "baselines.ltx2:ltx2",
+    "ltx2-image": "baselines.ltx2:ltx2_image",
 }
 """Name to factory; `clips:DIR` is built here."""
 
@@ -64,6 +67,10 @@ class Generated:
     function_evals: int | None = None
     """Forward passes of the network for this clip."""
     peak_memory_bytes: int | None = None
+    seconds: float | None = None
+    """What this clip took without any loading, where the model measured it; None: its share of the batch's time."""
+    load_s: float | None = None
+    """Seconds that weights were loaded before this clip; no part of what the clip took."""
     timed: bool = True
     """False for a clip that was there before, or copied from one: how long that took says nothing of a model."""
 
@@ -81,6 +88,8 @@ class Plan:
     note: str
     """Anything else that changes the clip, such as the digest of the weights. A plan that differs from the one
     a run folder was made with is refused, so clips of two versions never stand under one name."""
+    audio: Literal["generated", "driving", "none"] | None = None
+    """Where the sound comes from: `driving` is the sound that the model was given. None: not said."""
 
 
 class Generator(Protocol):
@@ -101,9 +110,23 @@ class Generator(Protocol):
         """Says what will be produced, without producing it. Raises BenchError when the prompt cannot be done."""
         ...
 
-    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterable[Generated]:
-        """Yields one clip per prompt, in their order. The clip depends on (prompt, seed) and the batch alone."""
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterable[Generated | Exception]:
+        """Yields one clip per prompt, in their order. The clip depends on (prompt, seed) and the batch alone.
+
+        An exception in place of a clip says why this one is lost and goes on; one that is raised ends the batch.
+        A clip is put into the run folder before the next is asked for.
+        """
         ...
+
+
+def settings_of(generator: Generator) -> dict[str, Any]:
+    """What a model says of steps, guidance, prompt rendering and the like: its attribute `settings`, if it has one."""
+    return dict(getattr(generator, "settings", {}))
+
+
+def close(generator: Generator) -> None:
+    """Lets go of what a model holds, such as a process of its own: its method `close`, if it has one."""
+    getattr(generator, "close", lambda: None)()
 
 
 class ModelFactory(Protocol):

@@ -160,7 +160,9 @@ class Sample(Record):
     timing: Timing = "free"
     findings: tuple[Finding, ...] = ()
     generate_s: float | None = None
-    """Wall-clock seconds this sample took (its share of its batch)."""
+    """Wall-clock seconds this sample took (its share of its batch), without loading weights where the model tells."""
+    load_s: float | None = None
+    """Seconds that weights were loaded before this sample."""
     clip_s: float | None = None
     """Length of the clip in seconds."""
     peak_memory_bytes: int | None = None

@@ -1,0 +1,177 @@
+"""Runs a baseline's `worker.py` inside the upstream's environment: `python -I child.py`, JSON lines on fds 0 and 1.
+
+Python 3.9 and the standard library only, for the environments differ. Upstreams print, draw progress bars and start
+programs that read stdin, so the two descriptors of the protocol are moved away before anything else is imported: what
+is printed goes to stderr, and whoever reads stdin finds its end.
+
+The worker defines `load(weights, device, options) -> model` and `generate(model, seed, folder, **arguments) -> dict`.
+A result has `frames` ((T, H, W, 3) uint8, or floats in [-1, 1]) and `fps`, or `file`, a film that upstream wrote;
+`audio` ((N,) or (channels, N) floats) and `rate_hz` beside frames where the model makes sound. Arrays may be tensors.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+FATAL_NAMES = ("OutOfMemoryError", "AcceleratorError")
+FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATUS", "NCCL error")
+"""After these the process cannot be trusted with another sample."""
+
+
+def main() -> int:
+    """Answers requests until `quit` or the end of the input."""
+    requests, answers = take_over_stdio()
+    worker = Worker()
+    for line in requests:
+        request = json.loads(line)
+        if request["op"] == "quit":
+            send(answers, event="bye")
+            return 0
+        started = time.perf_counter()
+        try:
+            result = worker.load(request) if request["op"] == "load" else worker.generate(request)
+        except BaseException as error:  # A SystemExit of the upstream is an answer, too.
+            traceback.print_exc()
+            message = " ".join(str(error).split())[:2000]
+            send(answers, event="error", kind=type(error).__name__, message=message, fatal=is_fatal(error))
+            if is_fatal(error):
+                return 1
+            continue
+        seconds = time.perf_counter() - started
+        send(answers, event="ready" if request["op"] == "load" else "done", seconds=seconds, result=result)
+    return 0
+
+
+def take_over_stdio() -> tuple[IO[str], IO[str]]:
+    """The pipes to the parent, out of reach of everything that is imported and started from now on."""
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def send(answers: IO[str], **message: Any) -> None:
+    """One line to the parent."""
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether the process must be started anew."""
+    if not isinstance(error, Exception) or isinstance(error, MemoryError):
+        return True
+    return type(error).__name__ in FATAL_NAMES or any(word in str(error) for word in FATAL_WORDS)
+
+
+class Worker:
+    """The module `worker.py` and the model that it loaded."""
+
+    def __init__(self) -> None:
+        self.module: ModuleType | None = None
+        self.model: Any = None
+
+    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Imports the worker beside the checkout and loads the model."""
+        os.chdir(request["checkout"])  # Upstreams read files of their own by relative paths, some at import.
+        sys.path.insert(0, request["checkout"])
+        spec = importlib.util.spec_from_file_location("worker", request["worker"])
+        assert spec is not None
+        assert spec.loader is not None
+        self.module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.module)
+        self.model = self.module.load(request["weights"], request["device"], request["options"])
+        return {"python": sys.version.split()[0], "torch": getattr(sys.modules.get("torch"), "__version__", None)}
+
+    def generate(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Makes one sample; arrays go to files in the request's folder."""
+        assert self.module is not None
+        seed_everything(request["seed"])
+        reset_peak()
+        folder = request["folder"]
+        made = self.module.generate(self.model, seed=request["seed"], folder=folder, **request["arguments"])
+        if not isinstance(made, dict) or ("frames" in made) == ("file" in made):
+            raise TypeError(f"expected a result with either frames or a file, got {sorted(made) if made else made!r}")
+        result = {key: value for key, value in made.items() if key not in ("frames", "audio")}
+        if "frames" in made:
+            result["frames"] = save(Path(folder, "frames.npy"), pixels(made["frames"]))
+        if made.get("audio") is not None:
+            result["audio"] = save(Path(folder, "audio.npy"), samples(made["audio"]))
+        return dict(result, peak_memory_bytes=peak())
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds the global generators: some upstreams have a seed argument that they never use."""
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def pixels(frames: Any) -> Any:
+    """(T, H, W, 3) uint8; floats are taken as [-1, 1] and rounded."""
+    import numpy as np
+
+    array = as_array(frames)
+    if array.dtype == np.uint8:
+        return array
+    return np.rint((np.clip(array.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def samples(audio: Any) -> Any:
+    """(channels, N) float32."""
+    import numpy as np
+
+    return np.atleast_2d(as_array(audio)).astype(np.float32)
+
+
+def as_array(value: Any) -> Any:
+    """A numpy array of an array or a tensor."""
+    import numpy as np
+
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if value.is_floating_point() else value  # numpy has no bfloat16
+        value = value.numpy()
+    return np.asarray(value)
+
+
+def save(path: Path, array: Any) -> str:
+    """Writes an array and gives back the name of its file."""
+    import numpy as np
+
+    np.save(path, np.ascontiguousarray(array))
+    return path.name
+
+
+def reset_peak() -> None:
+    """Begins to count the memory of the GPU anew."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak() -> int:
+    """Most memory since then on the GPU; of this process so far where there is none, in bytes."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

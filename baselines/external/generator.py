@@ -1,0 +1,210 @@
+"""A baseline behind the harness's `Generator` interface: what it lacks, what it will make, and its clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from baselines.external import home
+from baselines.external.client import Answer, Command, Worker, environment
+from baselines.external.inputs import DURATION_S, Ask, ask, driving, files
+from baselines.external.job import Job, Planner
+from baselines.external.manifest import ROOT, Manifest, Options
+from jova_bench.models import Generated, Media, Plan
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError, Prompt
+
+PARTS = ("image", "audio", "video")
+
+
+class Baseline:
+    """What all kinds of baselines share: everything before a sample is made."""
+
+    batch_size = 1
+
+    def __init__(self, manifest: Manifest, planner: Planner, device: str) -> None:
+        """Loads nothing.
+
+        Args:
+            manifest: of the baseline.
+            planner: the function of its `plan.py`.
+            device: `cpu` or `cuda:i`.
+        """
+        self.manifest, self.planner, self.device = manifest, planner, device
+        self.name: str = manifest.name
+        self.needs: tuple[str, ...] = manifest.needs
+
+    @cached_property
+    def options(self) -> Options:
+        """Of the manifest, with the user's own in their place."""
+        return home.options(self.manifest)
+
+    def check(self) -> str | None:
+        """What is missing and what mends it; a device that it cannot use."""
+        kind = self.device.partition(":")[0]
+        missing = home.missing(self.manifest)
+        if missing is None and kind not in self.manifest.devices:
+            return f"needs {' or '.join(self.manifest.devices)}, got {kind}; use --device {self.manifest.devices[0]}"
+        return missing
+
+    def asked(self, prompt: Prompt, suite: Suite) -> tuple[Ask, Job]:
+        """A prompt as the model sees it, and what it is told. Raises BenchError when it cannot be done."""
+        seen = ask(prompt, suite, self.manifest.consumes)
+        return seen, self.planner(seen, self.manifest, self.options)
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """What will really be made. Needs no weights."""
+        seen, job = self.asked(prompt, suite)
+        audio = self.manifest.produces.audio
+        rate = job.sample_rate_hz
+        if audio == "driving" and seen.audio is not None:
+            rate = seen.audio.sample_rate_hz
+        return Plan(
+            frames=job.frames,
+            fps=float(job.fps),
+            height=job.height,
+            width=job.width,
+            sample_rate_hz=rate,
+            seconds=job.seconds,
+            note="; ".join(filter(None, [job.note, *self._origins(seen), self._identity, f"request {job.digest}"])),
+            audio=audio,
+        )
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What a reader needs to judge whether a comparison is fair: written into the run's manifest."""
+        source = self.manifest.source
+        return {
+            "title": self.manifest.title,
+            "source": f"{source.repository}@{source.commit}" if source else None,
+            "weights": [f"{one.hub or one.url}@{one.revision}, licence {one.licence}" for one in self.manifest.weights],
+            "weights_digest": home.weights_digest(self.manifest),
+            "prompt_renderer": self.manifest.renderer,
+            "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],
+            "audio": self.manifest.produces.audio,
+            "seconds_asked": DURATION_S if self.manifest.consumes.audio != "required" else "of the driving sound",
+            "options": dict(self.options),
+        }
+
+    def _origins(self, seen: Ask) -> list[str]:
+        """Where image and driving sound come from."""
+        found = []
+        if "image" in self._consumed:
+            origin = {None: "no image", "prompt": "image of the prompt", "reference": "first frame of the real clip"}
+            found.append(origin[seen.image.origin if seen.image else None])
+        if seen.audio is not None:
+            whose = "the prompt" if seen.audio.origin == "prompt" else "the real clip"
+            found.append(f"driven by the sound of {whose}")
+        if seen.video is not None:
+            found.append("picture of the real clip")
+        return found
+
+    @cached_property
+    def _consumed(self) -> tuple[str, ...]:
+        return tuple(one for one in PARTS if getattr(self.manifest.consumes, one) in ("required", "optional"))
+
+    @cached_property
+    def _identity(self) -> str:
+        """What tells two versions of the model apart."""
+        source = self.manifest.source
+        parts = [f"{source.repository}@{source.commit[:7]}"] if source else []
+        parts.append(f"weights {home.weights_digest(self.manifest)}")
+        return ", ".join([*parts, *(f"{key} {value}" for key, value in sorted(self.options.items()))])
+
+    def clip(self, seen: Ask, job: Job, folder: Path, result: dict[str, Any]) -> Generated:
+        """A clip from a worker's result.
+
+        Args:
+            seen: what was asked.
+            job: what was planned.
+            folder: has the files that the result names.
+            result: `frames` and `fps`, with `audio` and `rate_hz` where there is sound; or `file`.
+        """
+        produced = self.manifest.produces.audio
+        aligned = produced == "driving" and seen.audio is not None and seen.audio.origin == "reference"
+        evals = result.get("function_evals", job.function_evals)
+        if "file" in result:
+            media: Media | Path = _inside(folder, result["file"])
+        else:
+            frames = np.load(_inside(folder, result["frames"]), mmap_mode="r", allow_pickle=False)
+            fps = Fraction(str(result["fps"])).limit_denominator(1001)
+            audio, rate = None, 0
+            if produced == "driving" and seen.audio is not None:
+                rate = seen.audio.sample_rate_hz
+                audio = driving(seen)[:, : round(len(frames) / fps * rate)]
+            elif "audio" in result:
+                audio, rate = np.load(_inside(folder, result["audio"]), allow_pickle=False), int(result["rate_hz"])
+            # No samples are no sound stream: an encoder cannot write one.
+            media = Media(frames, fps, audio if audio is not None and audio.size else None, rate)
+        return Generated(
+            media,
+            timing="aligned" if aligned else "free",
+            function_evals=evals,
+            peak_memory_bytes=result.get("peak_memory_bytes"),
+        )
+
+
+class WorkerBaseline(Baseline):
+    """A baseline in a process of its own, which lives from the first sample to the last."""
+
+    @cached_property
+    def worker(self) -> Worker:
+        """The process; started by the first sample."""
+        where, limits = home.of(self.manifest), self.manifest.limits
+        recipe = self.manifest.environment
+        load = {
+            "worker": str(ROOT / self.manifest.name / "worker.py"),
+            "checkout": str(where.checkout.resolve()),
+            "weights": str(where.weights.resolve()),
+            "device": "cpu" if self.device == "cpu" else "cuda:0",
+            "options": dict(self.options),
+        }
+        variables = environment(recipe.variables if recipe else {}, self.device, where.python)
+        log = where.log / f"{self.name}-{self.device.replace(':', '')}.log"
+        return Worker(Command(where.python, load, variables, log, limits.start_timeout_s, limits.sample_timeout_s))
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
+        """Makes one clip after the other; files live until the next is asked for."""
+        for prompt in prompts:
+            seen, job = self.asked(prompt, suite)
+            with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
+                answer = self.make(seen, job, seed, Path(folder))
+                made = self.clip(seen, job, Path(folder), dict(answer.result))
+                yield replace(made, seconds=answer.seconds, load_s=answer.load_s or None)
+
+    def make(self, seen: Ask, job: Job, seed: int, folder: Path) -> Answer:
+        """One request to the worker. Raises Unavailable when there is no clip."""
+        paths = files(seen, folder)
+        out = folder / "out"
+        out.mkdir()
+        arguments = {**job.arguments, **{part: paths.get(part) for part in self._consumed}}
+        answer = self.worker.generate(arguments, seed, out)
+        return replace(answer, result=_prefixed(answer.result, out.name))
+
+    def close(self) -> None:
+        """Ends the process."""
+        if "worker" in self.__dict__:
+            self.worker.close()
+            del self.worker
+
+
+def _prefixed(result: Any, folder: str) -> dict[str, Any]:
+    """The same result with its file names seen from the folder above."""
+    named = {key: str(Path(folder) / result[key]) for key in ("frames", "audio", "file") if key in result}
+    return {**json.loads(json.dumps(dict(result))), **named}
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file that a worker names. Raises BenchError when it is not there or not inside the folder."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        raise BenchError(f"expected a file in the sample's folder, got {name!r} from the worker")
+    return path

@@ -1,0 +1,182 @@
+"""Where the files of a baseline lie, and what is missing of them.
+
+`$JOVA_BENCH_ASSETS/baselines/NAME` (else in the user's cache folder) has `checkout`, `env`, `weights` and `log`; each
+may be a link to where a user already has it. `options.toml` there overrides options of the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from baselines.external.manifest import Manifest, Option, Options, Weights
+from jova_bench import assets
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError
+
+REVISION = ".revision"
+"""Written into a folder of weights when they are fetched: the commit of their repository."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one baseline."""
+
+    folder: Path
+
+    @property
+    def checkout(self) -> Path:
+        """Upstream's code."""
+        return self.folder / "checkout"
+
+    @property
+    def environment(self) -> Path:
+        """A virtual environment."""
+        return self.folder / "env"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.environment / "bin" / "python"
+
+    @property
+    def installed(self) -> Path:
+        """Holds the digest of the recipe that the environment was made by."""
+        return self.environment / ".installed"
+
+    @property
+    def weights(self) -> Path:
+        """Checkpoints, in the folders that the manifest names."""
+        return self.folder / "weights"
+
+    @property
+    def log(self) -> Path:
+        """What the worker said on stderr, of its last start."""
+        return self.folder / "log"
+
+
+def of(manifest: Manifest) -> Home:
+    """The folder of a baseline, whether it is there or not."""
+    return Home(assets.folder() / "baselines" / manifest.name)
+
+
+def recipe(manifest: Manifest) -> str:
+    """12 hex digits that change with how the environment is made."""
+    assert manifest.environment is not None
+    made_by = manifest.environment.model_dump_json(include={"python", "pip"})
+    commit = manifest.source.commit if manifest.source else ""
+    return hashlib.sha256(f"{made_by} {commit}".encode()).hexdigest()[:12]
+
+
+def missing(manifest: Manifest) -> str | None:
+    """None when all that the baseline needs is there, else what is missing and the command that mends it."""
+    home, parts = of(manifest), []
+    code = _missing_code(manifest, home)
+    if code:
+        parts.append(f"{code}: python -m baselines.setup {manifest.name}")
+    absent = missing_weights(manifest, home)
+    if absent:
+        accept = "".join(f" --accept {one}" for one in manifest.terms)
+        names = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
+        parts.append(f"weights missing ({names}): python -m baselines.setup {manifest.name} --weights{accept}")
+    if manifest.environment:
+        programs = [name for name in manifest.environment.system if shutil.which(name) is None]
+        parts += [f"not installed: {name}" for name in programs]
+    return "; ".join(parts) or None
+
+
+def _missing_code(manifest: Manifest, home: Home) -> str:
+    parts = []
+    if manifest.source is not None:
+        commit = head(home.checkout)
+        if commit is None:
+            parts.append("checkout missing")
+        elif commit != manifest.source.commit:
+            parts.append(f"checkout at {commit[:7]} instead of {manifest.source.commit[:7]}")
+        elif modified(home.checkout):
+            parts.append(f"checkout modified (git -C {home.checkout} diff)")
+    if manifest.environment is not None:
+        if not home.python.exists() or not home.installed.is_file():
+            parts.append("environment missing")
+        elif home.installed.read_text(encoding="utf-8").strip() != recipe(manifest):
+            parts.append("environment made by another recipe")
+    return ", ".join(parts)
+
+
+def head(checkout: Path) -> str | None:
+    """The commit that is checked out; None where there is no checkout."""
+    return _git(checkout, "rev-parse", "HEAD") if (checkout / ".git").exists() else None
+
+
+def modified(checkout: Path) -> bool:
+    """Whether a file of the commit was changed: such code is not what the manifest names."""
+    return bool(_git(checkout, "status", "--porcelain", "--untracked-files=no"))
+
+
+def missing_weights(manifest: Manifest, home: Home) -> list[str]:
+    """Files or patterns of the manifest that nothing in the folder of weights answers."""
+    absent = []
+    for one in manifest.weights:
+        folder = home.weights / one.folder
+        absent += [str(Path(one.folder) / pattern) for pattern in one.files if not next(folder.glob(pattern), None)]
+    return absent
+
+
+def weights_digest(manifest: Manifest) -> str:
+    """12 hex digits of the names, sizes and revisions of the weights that are there.
+
+    Reading tens of gigabytes for a digest would take minutes at every start.
+    """
+    home, digest = of(manifest), hashlib.sha256()
+    for one in manifest.weights:
+        for line in _listing(home.weights / one.folder, one):
+            digest.update(f"{one.folder}/{line}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _listing(folder: Path, one: Weights) -> list[str]:
+    found = sorted({path for pattern in one.files for path in folder.glob(pattern) if path.is_file()})
+    lines = [f"{path.relative_to(folder).as_posix()} {path.stat().st_size}" for path in found]
+    revision = folder / REVISION
+    return [*lines, revision.read_text(encoding="utf-8").strip()] if revision.is_file() else lines
+
+
+def options(manifest: Manifest) -> Options:
+    """The manifest's options with the user's own in their place.
+
+    Raises:
+        BenchError: `options.toml` names an option that does not exist, or gives it another type.
+    """
+    path, found = of(manifest).folder / "options.toml", dict(manifest.options)
+    if not path.is_file():
+        return found
+    try:
+        own = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"{path}: expected TOML, got {error}") from error
+    for name, value in own.items():
+        if name not in found:
+            raise BenchError(f"{path}: expected an option of {manifest.name}, got {name!r}; {suggest(name, found)}")
+        found[name] = _typed(path, name, found[name], value)
+    return found
+
+
+def _typed(path: Path, name: str, default: Option, value: object) -> Option:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default) or not isinstance(value, bool | int | float | str):
+        raise BenchError(f"{path}: {name}: expected {type(default).__name__}, got {value!r}")
+    return value
+
+
+def _git(checkout: Path, *arguments: str) -> str | None:
+    """Output of a git command; None when it fails."""
+    try:
+        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace").strip()

@@ -1,0 +1,211 @@
+"""What a prompt gives a baseline: its words, an image, driving sound, a source film, and where each comes from.
+
+An image or sound that a model requires and the prompt lacks is taken from the prompt's real clip, which is said.
+Workers get plain files made from decoded media (RGB png, wav), so that no upstream reader's quirk (greyscale, EXIF,
+alpha, an exotic container) makes a difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from baselines.external.manifest import Consumes
+from jova_bench import media
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError, Clip, Prompt
+
+Frames = npt.NDArray[np.uint8]
+Audio = npt.NDArray[np.float32]
+Origin = Literal["prompt", "reference"]
+"""Whether the prompt names the file, or it is a part of the prompt's real clip."""
+
+DURATION_S = 5.0
+"""What a model of free length is asked for: the length at which the JoVA paper's baselines are usually run."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A first or reference frame."""
+
+    path: Path
+    """An image, or the clip whose first frame it is."""
+    height: int
+    width: int
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Driving sound."""
+
+    path: Path
+    """A sound file, or the clip whose sound it is."""
+    seconds: float
+    sample_rate_hz: int
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Film:
+    """A source picture."""
+
+    path: Path
+    frames: int
+    fps: Fraction
+    height: int
+    width: int
+
+    @property
+    def seconds(self) -> float:
+        """Length of the picture."""
+        return float(self.frames / self.fps)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt as one model sees it."""
+
+    prompt: Prompt
+    image: Picture | None = None
+    audio: Sound | None = None
+    video: Film | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length to aim at: of what drives the model, else `DURATION_S`."""
+        if self.audio is not None:
+            return self.audio.seconds
+        return self.video.seconds if self.video is not None else DURATION_S
+
+
+def ask(prompt: Prompt, suite: Suite, consumes: Consumes) -> Ask:
+    """Looks at a prompt with the eyes of a model.
+
+    Raises:
+        BenchError: the prompt lacks what the model requires, or has what it cannot do.
+    """
+    for part in ("video_caption", "audio_caption", "transcript"):
+        _allowed(part, getattr(consumes, part), bool(getattr(prompt, part).strip()), prompt.id)
+    reference = suite.path(prompt.reference) if prompt.reference is not None else None
+    found: dict[str, tuple[Path, Origin] | None] = {}
+    for part, own in (("image", prompt.image), ("audio", prompt.audio), ("video", None)):
+        need = getattr(consumes, part)
+        wanted = need in ("required", "optional")
+        if own is not None and wanted:
+            found[part] = (suite.path(own), "prompt")
+        elif need == "required" and reference is not None:
+            found[part] = (reference, "reference")
+        else:
+            found[part] = None
+        _allowed(part, need, own is not None or found[part] is not None, prompt.id)
+    image, audio, video = found["image"], found["audio"], found["video"]
+    return Ask(
+        prompt,
+        None if image is None else Picture(image[0], *_size(image[0]), image[1]),
+        None if audio is None else _sound(*audio),
+        None if video is None else _film(video[0]),
+    )
+
+
+def files(asked: Ask, folder: Path) -> dict[str, str]:
+    """Writes the inputs of a prompt for a worker.
+
+    Args:
+        asked: the prompt.
+        folder: where `image.png` and `audio.wav` go.
+
+    Returns:
+        Absolute paths under the names `image`, `audio` and `video`, of those that the prompt has.
+    """
+    paths = {}
+    if asked.image is not None:
+        paths["image"] = _png(first_frame(asked.image.path), folder / "image.png")
+    if asked.audio is not None:
+        target = folder / "audio.wav"
+        media.write(target, None, Fraction(0), driving(asked), asked.audio.sample_rate_hz)
+        paths["audio"] = str(target)
+    if asked.video is not None:
+        paths["video"] = str(asked.video.path.resolve())
+    return paths
+
+
+def driving(asked: Ask) -> Audio:
+    """(channels, N) driving sound, as it was given."""
+    assert asked.audio is not None
+    audio = _clip(asked.audio.path).audio
+    assert audio is not None  # `ask` refuses such files
+    return audio
+
+
+def first_frame(path: Path) -> Frames:
+    """(H, W, 3) RGB: the first picture of an image or video file, upright."""
+    from av.video.reformatter import VideoReformatter
+
+    frame = _first(path)
+    image = VideoReformatter().reformat(frame, format="rgb24", threads=1).to_ndarray()
+    return np.ascontiguousarray(np.rot90(image, frame.rotation // 90), dtype=np.uint8)
+
+
+def _allowed(part: str, need: str, there: bool, prompt_id: str) -> None:
+    what = part.replace("_", " ")
+    if need == "required" and not there:
+        extra = {"image": " or a reference clip", "audio": " or a reference clip", "video": ", its reference clip"}
+        raise BenchError(f"expected a prompt with {what}{extra.get(part, '')}, got {prompt_id!r} without")
+    if need == "refused" and there:
+        raise BenchError(f"expected a prompt without {what}, got {prompt_id!r} with it; this model cannot do it")
+
+
+def _first(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  av.VideoFrame; av is imported when used
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            return next(container.decode(video=0))
+    except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
+        raise BenchError(f"expected an image or a film in {path}, got {type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def _size(path: Path) -> tuple[int, int]:
+    """(height, width), upright."""
+    height, width = first_frame(path).shape[:2]
+    return height, width
+
+
+@lru_cache(maxsize=4)
+def _clip(path: Path) -> Clip:
+    return media.read(path)
+
+
+def _sound(path: Path, origin: Origin) -> Sound:
+    clip = _clip(path)
+    if clip.audio is None:
+        raise BenchError(f"expected sound in {path}, got none; this model is driven by it")
+    return Sound(path, clip.audio.shape[1] / clip.sample_rate_hz, clip.sample_rate_hz, origin)
+
+
+def _film(path: Path) -> Film:
+    clip = _clip(path)
+    if clip.frames is None:
+        raise BenchError(f"expected a picture in {path}, got none; this model works on it")
+    count, height, width = clip.frames.shape[:3]
+    return Film(path, count, clip.fps, height, width)
+
+
+def _png(image: Frames, target: Path) -> str:
+    """Writes (H, W, 3) RGB without loss."""
+    import av
+
+    context = av.CodecContext.create("png", "w")
+    height, width = image.shape[:2]
+    context.width, context.height, context.pix_fmt, context.time_base = width, height, "rgb24", Fraction(1)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+    target.write_bytes(b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)]))
+    return str(target)

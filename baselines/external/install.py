@@ -1,0 +1,90 @@
+"""The commands that put a baseline's code, environment and weights in their place; those that are done are left out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from baselines.external import home
+from baselines.external.manifest import Manifest, Weights
+from jova_bench.assets import Terms
+from jova_bench.types import BenchError
+
+PULL = Path(__file__).with_name("pull.py")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, run without a shell."""
+
+    command: tuple[str, ...]
+    folder: Path | None = None
+    """Where it runs; made before it does."""
+    writes: tuple[Path, str] | None = None
+    """A file that says that it is done."""
+
+
+def code(manifest: Manifest) -> list[Step]:
+    """Checkout and environment.
+
+    Raises:
+        BenchError: neither the interpreter nor `uv`, which fetches one, is there.
+    """
+    where, steps = home.of(manifest), []
+    if manifest.source is not None and home.head(where.checkout) != manifest.source.commit:
+        git = ("git", "-C", str(where.checkout))
+        steps += [
+            Step((*git, "init", "--quiet"), where.checkout),
+            # One commit, without the history or files of Git LFS.
+            Step((*git, "fetch", "--quiet", "--depth", "1", manifest.source.repository, manifest.source.commit)),
+            Step((*git, "checkout", "--quiet", "--detach", "FETCH_HEAD")),
+        ]
+    if manifest.environment is not None and not _installed(manifest, where):
+        python = manifest.environment.python
+        steps.append(Step(_venv(python, where.environment), where.folder))
+        pip = (str(where.python), "-m", "pip", "install", "--disable-pip-version-check")
+        # Builds without isolation need these, and environments of uv lack them.
+        steps.append(Step((*pip, "--upgrade", "pip", "setuptools", "wheel"), where.checkout))
+        steps += [Step((*pip, *arguments), where.checkout) for arguments in manifest.environment.pip]
+        done = (where.installed, home.recipe(manifest))
+        steps[-1] = Step(steps[-1].command, steps[-1].folder, writes=done)
+    return steps
+
+
+def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
+    """What fetches the files that are missing.
+
+    Raises:
+        BenchError: terms of a file were not accepted.
+    """
+    where, steps = home.of(manifest), []
+    for one in manifest.weights:
+        if not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where):
+            continue
+        if one.terms is not None and one.terms not in accepted:
+            raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
+        folder = where.weights / one.folder
+        steps.append(Step((str(where.python), str(PULL), _order(one), str(folder)), folder))
+    return steps
+
+
+def _order(one: Weights) -> str:
+    """What `pull.py` is told."""
+    return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256"}, exclude_none=True))
+
+
+def _installed(manifest: Manifest, where: home.Home) -> bool:
+    return where.installed.is_file() and where.installed.read_text(encoding="utf-8").strip() == home.recipe(manifest)
+
+
+def _venv(python: str, target: Path) -> tuple[str, ...]:
+    interpreter = shutil.which(f"python{python}")
+    if interpreter is not None:
+        return (interpreter, "-m", "venv", "--clear", str(target))
+    uv = shutil.which("uv")
+    if uv is None:
+        raise BenchError(f"expected python{python} on the path, got none; install it, or uv, which fetches it")
+    return (uv, "venv", "--seed", "--python", python, str(target))

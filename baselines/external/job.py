@@ -1,0 +1,48 @@
+"""What a baseline will be asked for one prompt, and what it will really make."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from baselines.external.inputs import Ask
+from baselines.external.manifest import Manifest, Options
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """The answer of a baseline's `plan.py`."""
+
+    arguments: Mapping[str, Json]
+    """Keyword arguments of the worker's `generate`, without `seed`, `folder` and the paths of inputs, which the
+    generator adds."""
+    frames: int
+    fps: Fraction
+    height: int
+    width: int
+    sample_rate_hz: int | None
+    """None when the checkpoint decides, or when there is no sound."""
+    function_evals: int | None = None
+    """Forward passes of the network; None when upstream does not fix them."""
+    note: str = ""
+    """What a reader should know of how the plan differs from what was asked."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the picture."""
+        return float(self.frames / self.fps)
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits that change with anything the model is told."""
+        text = json.dumps(dict(self.arguments), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+Planner = Callable[[Ask, Manifest, Options], Job]
+"""`plan(ask, manifest, options)` of a baseline: pure, without weights. Raises BenchError when it cannot be done."""

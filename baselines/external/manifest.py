@@ -1,0 +1,250 @@
+"""`manifest.toml` of a baseline: what it takes and makes, where it comes from, and what it needs to run."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from jova_bench.assets import Terms
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError, Id, Record
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Has a folder with a manifest for each baseline."""
+
+Kind = Literal["worker", "diffusers"]
+"""`worker`: a checkout in an environment of its own, driven by `client`, and for comparison by its own command line.
+`diffusers`: a pipeline of the library diffusers."""
+
+Need = Literal["required", "optional", "ignored", "refused"]
+"""What a model does with a part of a prompt: a prompt without a `required` one is refused, and so is one that has a
+`refused` one; `ignored` says that the model never learns of it."""
+
+Option = bool | int | float | str
+Options = Mapping[str, Option]
+
+
+def _rate(value: str) -> str:
+    if Fraction(value) <= 0:
+        raise ValueError(f"expected a rate above 0, got {value}")
+    return value
+
+
+class Consumes(Record):
+    """What a model does with each part of a prompt."""
+
+    video_caption: Need
+    audio_caption: Need
+    transcript: Need
+    image: Need
+    """First or reference frame."""
+    audio: Need
+    """Driving sound."""
+    video: Need
+    """Source picture: of a dub, or of sound made for a film."""
+
+
+class Produces(Record):
+    """What comes out."""
+
+    audio: Literal["generated", "driving", "none"]
+    """`driving`: the sound that was given, untouched, so that its scores say nothing of the model."""
+    fps: Annotated[str, AfterValidator(_rate)] | None = None
+    """Frames per second, e.g. `24` or `30000/1001`; None when options or the source video decide."""
+    sample_rate_hz: int | None = None
+    """None when the driving sound or the checkpoint decides."""
+
+
+class Frames(Record):
+    """Counts of frames that a model can make: n * step + offset, from `least` to `most`."""
+
+    step: int = Field(ge=1)
+    offset: int
+    least: int = Field(ge=1)
+    most: int
+
+    @model_validator(mode="after")
+    def _ends_are_counts(self) -> Frames:
+        for count in (self.least, self.most):
+            if (count - self.offset) % self.step:
+                raise ValueError(f"expected n * {self.step} + {self.offset}, got {count}")
+        if self.most < self.least:
+            raise ValueError(f"expected most of at least {self.least}, got {self.most}")
+        return self
+
+    def nearest(self, seconds: float, fps: Fraction) -> int:
+        """The count whose length is nearest to `seconds`; of two as near, the longer."""
+        n = math.floor((seconds * float(fps) - self.offset) / self.step + 0.5)
+        return min(max(n * self.step + self.offset, self.least), self.most)
+
+    def covering(self, seconds: float, fps: Fraction) -> int:
+        """The smallest count that is at least `seconds` long, or `most`."""
+        n = math.ceil((seconds * float(fps) - self.offset) / self.step - 1e-9)
+        return min(max(n * self.step + self.offset, self.least), self.most)
+
+
+class Limits(Record):
+    """What a model can do at most, and how long it may take."""
+
+    frames: Frames
+    prompt_words: int | None = None
+    """More words than this are more tokens than the text encoder reads; what is beyond would be cut in silence."""
+    start_timeout_s: float = 1800
+    """For loading the weights."""
+    sample_timeout_s: float = 3600
+
+
+class Source(Record):
+    """The code, at one commit."""
+
+    repository: str
+    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    licence: str
+
+
+class Weights(Record):
+    """Files of one repository of the Hugging Face Hub, or one file by its address."""
+
+    hub: str | None = None
+    """`owner/name`."""
+    revision: str = "main"
+    url: str | None = None
+    folder: str = "."
+    """Inside the folder of weights."""
+    files: tuple[str, ...] = Field(min_length=1)
+    """Names or patterns (`google/*`) inside the repository."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Of a file by address."""
+    licence: str
+    """SPDX expression, or `unverified` until a person has read the card."""
+    terms: Terms | None = None
+    """What a user must accept before they are fetched."""
+    needs_token: bool = False
+    """Gated: asks for an account that has accepted the owner's terms."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Weights:
+        if (self.hub is None) == (self.url is None) or (self.url is not None and len(self.files) != 1):
+            raise ValueError("expected `hub` with `files`, or `url` with one file")
+        return self
+
+
+class Environment(Record):
+    """A virtual environment of its own."""
+
+    python: Annotated[str, Field(pattern=r"^3\.\d+$")]
+    """Minor version, as upstream asks for."""
+    pip: tuple[tuple[str, ...], ...]
+    """Arguments of `pip install`, one step after the other, run inside the checkout."""
+    variables: Mapping[str, str] = Field(default_factory=dict)
+    """Environment variables of the worker."""
+    system: tuple[str, ...] = ()
+    """Programs that must be on the path, e.g. `ffmpeg`."""
+
+
+class Diffusers(Record):
+    """How a pipeline of diffusers is called."""
+
+    pipeline: str
+    """Class name."""
+    image_pipeline: str | None = None
+    """Class for prompts with an image."""
+    without: tuple[str, ...] = ()
+    """Components of the folder that are not loaded."""
+    negative_prompt: str | None = None
+    """Where the library keeps the one that it recommends, as `module:NAME`."""
+
+
+class Memory(Record):
+    """What a run takes."""
+
+    gpu_gb: float | None = None
+    """None where nobody has stated or measured it."""
+    note: str
+    """Who says so, for which setting."""
+
+
+class Manifest(Record):
+    """Everything that is known of a baseline without running it."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Id
+    title: str
+    """Name and variant, as a paper would write it."""
+    kind: Kind
+    devices: tuple[Literal["cpu", "cuda"], ...] = ("cuda",)
+    consumes: Consumes
+    produces: Produces
+    limits: Limits
+    renderer: str
+    """Of `render.RENDERERS`: how a prompt becomes what the model reads."""
+    source: Source | None = None
+    environment: Environment | None = None
+    weights: tuple[Weights, ...] = ()
+    diffusers: Diffusers | None = None
+    memory: Memory
+    options: Mapping[str, Option] = Field(default_factory=dict)
+    """Steps, guidance and the like: every one is used by the plan or the worker, and enters the plan's note."""
+
+    @model_validator(mode="after")
+    def _kind_has_its_parts(self) -> Manifest:
+        parts = ("source", "environment") if self.kind == "worker" else ("diffusers",)
+        missing = [name for name in parts if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"expected {' and '.join(missing)} for kind {self.kind}")
+        return self
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second of a model that has one rate."""
+        if self.produces.fps is None:
+            raise BenchError(f"{self.name}: its frame rate depends on options or its source")
+        return Fraction(self.produces.fps)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a prompt must have beside its captions; an image or sound may come from its reference clip."""
+        names = {"image": "image", "audio": "audio", "video": "reference"}
+        return tuple(name for part, name in names.items() if getattr(self.consumes, part) == "required")
+
+    @property
+    def terms(self) -> tuple[Terms, ...]:
+        """All that has to be accepted for the weights."""
+        return tuple(sorted({one.terms for one in self.weights if one.terms}))
+
+
+def known() -> tuple[str, ...]:
+    """Names of the baselines with a manifest."""
+    return tuple(sorted(path.parent.name for path in ROOT.glob("*/manifest.toml")))
+
+
+def load(name: str) -> Manifest:
+    """Reads the manifest of a baseline by its name.
+
+    Raises:
+        BenchError: there is no such baseline, or its manifest is broken (`FILE: field: ...`).
+    """
+    if name not in known():
+        raise BenchError(f"expected the name of a baseline, got {name!r}; {suggest(name, known())}")
+    manifest = read(ROOT / name / "manifest.toml")
+    if manifest.name != name:
+        raise BenchError(f"{name}/manifest.toml: name: expected {name!r} as its folder, got {manifest.name!r}")
+    return manifest
+
+
+def read(path: Path) -> Manifest:
+    """Reads a manifest from a file."""
+    try:
+        return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"{path}: expected TOML, got {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BenchError(f"{path}: {where}: {first['msg']}" if where else f"{path}: {first['msg']}") from error

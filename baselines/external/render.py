@@ -1,0 +1,128 @@
+"""How a prompt becomes what a model reads: one pure function per way of writing, named in manifests.
+
+A prompt has a video caption, an audio caption and a transcript; most models read one text. What a model's own format
+gives a meaning to must not stand in the parts, or it would be read as markup: such a prompt is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError, Prompt
+
+Rendered = str | dict[str, object]
+
+
+def picture(prompt: Prompt) -> str:
+    """The video caption alone, for audio-driven models."""
+    return sentence(prompt.video_caption)
+
+
+def sound(prompt: Prompt) -> str:
+    """The audio caption alone, for models that add sound to a film."""
+    return sentence(prompt.audio_caption)
+
+
+def prose(prompt: Prompt) -> str:
+    """One paragraph with the words in quotes: LTX-2, MOVA and others that were trained on descriptions."""
+    said = " ".join(prompt.transcript.split()).replace('"', "'")
+    parts = [sentence(prompt.video_caption)]
+    if said:
+        parts.append(f'The person says: "{said}"')
+    if prompt.audio_caption.strip():
+        parts.append(f"The sound: {sentence(prompt.audio_caption)}")
+    return " ".join(parts)
+
+
+def scene(prompt: Prompt) -> str:
+    """Picture and sound in one paragraph, no words: for models that do not speak.
+
+    Raises:
+        BenchError: JavisDiT reads `{` as JSON and `|0|` as the beginning of a loop (scripts/inference.py @b505b37).
+    """
+    _without(prompt, r"[{}]|\|\d+\|", ("video_caption", "audio_caption"))
+    return " ".join(part for part in (picture(prompt), sound(prompt)) if part)
+
+
+def ovi(prompt: Prompt) -> str:
+    """Ovi 1.1: words between <S> and <E>, and `Audio:` with the audio caption at the end (README @5b69b25).
+
+    The first Ovi (720x720) reads <AUDCAP> instead; upstream turns the one form into the other by a pattern that takes
+    everything from the first `Audio:` on, so there may be only one.
+    """
+    _without(prompt, r"<\s*/?\s*(S|E|AUDCAP|ENDAUDCAP)\s*>|Audio:", ("video_caption", "audio_caption", "transcript"))
+    said = " ".join(prompt.transcript.split())
+    parts = [sentence(prompt.video_caption)]
+    if said:
+        parts.append(f"The person says, <S>{said}<E>.")
+    if prompt.audio_caption.strip():
+        parts.append(f"Audio: {sentence(prompt.audio_caption)}")
+    return " ".join(parts)
+
+
+def verse(prompt: Prompt) -> dict[str, object]:
+    """The fields of a Verse-Bench file, which UniVerse-1 reads: sounds are a list, words are a channel of their own.
+
+    Raises:
+        BenchError: upstream takes an audio prompt with the letters `none` or `no ambient` anywhere in it for an empty
+            one (fastvideo/sample/sample_universe.py @2b9bb02).
+    """
+    _without(prompt, r"(?i)none|no ambient", ("audio_caption",))
+    return {
+        "video_prompt": sentence(prompt.video_caption),
+        "audio_prompt": [sentence(prompt.audio_caption)] if prompt.audio_caption.strip() else [],
+        "speech_prompt": {"speaker": "the person", "text": " ".join(prompt.transcript.split())},
+    }
+
+
+RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
+    "picture": picture,
+    "sound": sound,
+    "prose": prose,
+    "scene": scene,
+    "ovi": ovi,
+    "verse": verse,
+}
+
+
+def rendered(name: str, prompt: Prompt) -> Rendered:
+    """Renders a prompt by the name of a renderer."""
+    if name not in RENDERERS:
+        raise BenchError(f"expected the name of a prompt renderer, got {name!r}; {suggest(name, RENDERERS)}")
+    return RENDERERS[name](prompt)
+
+
+def text(name: str, prompt: Prompt, most_words: int | None = None) -> str:
+    """Renders a prompt to one text.
+
+    Args:
+        name: of the renderer.
+        prompt: what is asked.
+        most_words: that the model can read.
+
+    Raises:
+        BenchError: it has more words than the model can read, or the renderer makes no text.
+    """
+    made = rendered(name, prompt)
+    if not isinstance(made, str):
+        raise BenchError(f"expected a renderer of one text, got {name!r}")
+    if most_words is not None and (count := len(made.split())) > most_words:
+        raise BenchError(f"expected a prompt of at most {most_words} words, got {count}; the rest would be cut")
+    return made
+
+
+def sentence(part: str) -> str:
+    """A part on one line, with a full stop where it has no end of its own; empty stays empty."""
+    line = " ".join(part.split())
+    return line if not line or line[-1] in ".!?。！？…\"'" else f"{line}."
+
+
+def _without(prompt: Prompt, reserved: str, parts: tuple[str, ...]) -> None:
+    for part in parts:
+        if found := re.search(reserved, getattr(prompt, part)):
+            raise BenchError(
+                f"expected a {part.replace('_', ' ')} without {found[0]!r}, which this model reads as markup, "
+                f"got it in {prompt.id!r}"
+            )

@@ -1,0 +1,80 @@
+"""`python -m baselines.setup NAME`: makes a baseline's checkout and environment, and with --weights gets its weights.
+
+Running it again does what is not done yet. Everything goes to `$JOVA_BENCH_ASSETS/baselines/NAME` (else in the user's
+cache folder); `checkout`, `env` or `weights` there may be a link to where you already have it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from baselines.external import home, install
+from baselines.external.manifest import Manifest, known, load
+from jova_bench.assets import TERMS
+from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError
+
+Run = Callable[[install.Step], int]
+
+
+def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
+    """The command line.
+
+    Args:
+        arguments: None for those of the process.
+        run: carries out a step and gives back its exit code.
+    """
+    parser = argparse.ArgumentParser(prog="python -m baselines.setup", description=__doc__)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of a baseline; without it, all are listed")
+    parser.add_argument("--weights", action="store_true", help="get the weights, too")
+    parser.add_argument(
+        "--accept", action="append", default=[], choices=TERMS, help="terms of weights that you have read"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the commands that are left to do, and do none")
+    args = parser.parse_args(arguments)
+    try:
+        if args.name is None:
+            for name in known():
+                print(described(load(name)))
+            return EXIT_OK
+        manifest = load(args.name)
+        steps = install.code(manifest) + (install.weights(manifest, args.accept) if args.weights else [])
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    for step in steps:
+        print(shlex.join(step.command), flush=True)
+        if not args.dry_run and (code := (run or carry_out)(step)):
+            print(f"error: that ended with {code}; mend it and run the same command again", file=sys.stderr)
+            return EXIT_INCOMPLETE
+    if not args.dry_run:
+        print(home.missing(manifest) or f"{manifest.name} is ready")
+    return EXIT_OK
+
+
+def carry_out(step: install.Step) -> int:
+    """Runs a command; when it succeeds, writes down that it did."""
+    if step.folder is not None:
+        step.folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(step.command, cwd=step.folder, check=False)
+    if done.returncode == 0 and step.writes is not None:
+        path, text = step.writes
+        path.write_text(text, encoding="utf-8")
+    return done.returncode
+
+
+def described(manifest: Manifest) -> str:
+    """One baseline: what it is, takes and needs."""
+    memory = f"{manifest.memory.gpu_gb:g} GB of GPU memory" if manifest.memory.gpu_gb else "GPU memory not stated"
+    licences = sorted({one.licence for one in manifest.weights})
+    return (
+        f"{manifest.name:<14} {manifest.title}: {memory} ({manifest.memory.note}); "
+        f"code {manifest.source.licence if manifest.source else 'of diffusers'}, weights {', '.join(licences)}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
