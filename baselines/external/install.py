@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,9 @@ def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
         if one.terms is not None and one.terms not in accepted:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
         folder = where.weights / one.folder
-        steps.append(Step((str(where.python), str(PULL), _order(one), str(folder)), folder))
+        # A pipeline of diffusers runs in this environment.
+        python = str(where.python) if manifest.environment is not None else sys.executable
+        steps.append(Step((python, str(PULL), _order(one), str(folder)), folder))
     return steps
 
 

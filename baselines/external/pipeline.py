@@ -36,9 +36,10 @@ class DiffusersBaseline(Baseline):
     """The pipeline that made the last clip."""
 
     def check(self) -> str | None:
-        """Names packages, then weights, that are missing."""
+        """Names packages and weights that are missing."""
         absent = [name for name in PACKAGES if find_spec(name) is None]
-        return f"not installed: {', '.join(absent)}: {INSTALL}" if absent else super().check()
+        packages = f"not installed: {', '.join(absent)}: {INSTALL}" if absent else None
+        return "; ".join(filter(None, [packages, super().check()])) or None
 
     @cached_property
     def settings(self) -> dict[str, Any]:

@@ -1,0 +1,21 @@
+"""LTX-2: picture and stereo sound from text, and from an image, through diffusers."""
+
+from __future__ import annotations
+
+from baselines.external.manifest import load
+from baselines.external.pipeline import DiffusersBaseline
+from baselines.ltx2.plan import plan
+
+
+def ltx2(device: str) -> DiffusersBaseline:
+    """Builds the model; weights are read when it makes its first clip."""
+    return DiffusersBaseline(load("ltx2"), plan, device)
+
+
+def ltx2_image(device: str) -> DiffusersBaseline:
+    """The same model, never without an image: beside models that need one, it begins where they do."""
+    manifest = load("ltx2")
+    consumes = manifest.consumes.model_copy(update={"image": "required"})
+    model = DiffusersBaseline(manifest.model_copy(update={"consumes": consumes}), plan, device)
+    model.name = "ltx2-image"
+    return model

@@ -1,0 +1,87 @@
+"""What LTX-2 is asked for, and how long and large its clips will be.
+
+Source: diffusers 0.42.1, `pipelines/ltx2/pipeline_ltx2.py` (frames and sound latents) and
+`models/autoencoders/autoencoder_kl_ltx2_audio.py` (mel frames); Lightricks/LTX-2 @400fd31,
+`ltx_pipelines/utils/constants.py` (steps and guidance of LTX-2.0).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import sqrt
+
+from baselines.external.inputs import Ask
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.types import BenchError
+
+CELL = 32
+"""Pixels on the side of a latent."""
+LATENTS_PER_S = 25
+"""Of the sound: 16 kHz, hop of 160 samples, 4 mel frames in a latent."""
+SAMPLES_PER_MEL_FRAME = 240
+"""At 24 kHz, what the vocoder makes of one."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
+    height, width = size(ask, options)
+    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    steps, cfg, audio_cfg = int(options["steps"]), float(options["cfg"]), float(options["audio_cfg"])
+    stg, modality = float(options["stg"]), float(options["modality"])
+    if steps < 1:
+        raise BenchError(f"expected at least 1 step, got {steps}")
+    rate = manifest.produces.sample_rate_hz
+    assert rate is not None
+    # Each kind of guidance compares with one more guess of the network; text guidance makes both in one batch.
+    guesses = 1 + (max(cfg, audio_cfg) > 1) + (stg > 0) + (modality > 1)
+    return Job(
+        arguments={
+            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "height": height,
+            "width": width,
+            # Without it a newer checkpoint would choose the length by itself.
+            "num_frames": frames,
+            "frame_rate": float(manifest.fps),
+            "num_inference_steps": steps,
+            "guidance_scale": cfg,
+            "audio_guidance_scale": audio_cfg,
+            "stg_scale": stg,
+            "audio_stg_scale": stg,
+            "spatio_temporal_guidance_blocks": [int(options["stg_block"])],
+            "modality_scale": modality,
+            "audio_modality_scale": modality,
+            "guidance_rescale": float(options["rescale"]),
+            "audio_guidance_rescale": float(options["rescale"]),
+            # As LTX-2.0 was trained; later ones condition each modality on the other's noise level.
+            "use_cross_timestep": False,
+        },
+        frames=frames,
+        fps=manifest.fps,
+        height=height,
+        width=width,
+        sample_rate_hz=rate,
+        function_evals=steps * guesses,
+        note=f"sound {samples(frames, manifest.fps) / rate:.3f} s",
+    )
+
+
+def samples(frames: int, fps: Fraction) -> int:
+    """Samples of sound beside a picture: each latent is 4 mel frames, but for the first, which is one."""
+    return (round(frames / fps * LATENTS_PER_S) * 4 - 3) * SAMPLES_PER_MEL_FRAME
+
+
+def size(ask: Ask, options: Options) -> tuple[int, int]:
+    """(height, width): as configured, or as many pixels in the shape of the image.
+
+    A portrait cropped to the shape of a film would lose its chin.
+    """
+    height, width = int(options["height"]), int(options["width"])
+    if height < CELL or width < CELL or height % CELL or width % CELL:
+        raise BenchError(f"expected height and width as multiples of {CELL}, got {height} x {width}")
+    if ask.image is None:
+        return height, width
+    scale = sqrt(height * width / (ask.image.height * ask.image.width))
+    tall, wide = (max(1, round(side * scale / CELL)) * CELL for side in (ask.image.height, ask.image.width))
+    return tall, wide
