@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
-from jova_bench.types import BenchError, Id, Sample, Score, Summary
+from jova_bench.types import BenchError, Id, Prompt, Sample, Score, Summary
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 RecordType = TypeVar("RecordType", Sample, Score)
@@ -132,6 +132,31 @@ class RunStore:
         # One write of one whole line: a reader never sees half of it unless the machine dies.
         self._files[name].write(record.model_dump_json().encode() + b"\n")
         self._files[name].flush()
+
+
+def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies: Mapping[Path, Path]) -> None:
+    """Writes a prompt file, last of all, so that one that is there is whole.
+
+    Args:
+        prompts: the prompt file.
+        lines: its prompts.
+        info: text of the `suite.toml` beside it; None for none.
+        copies: files that the prompts name, new to old.
+    """
+    for new, old in copies.items():
+        with old.open("rb") as source, _replacing(new) as target:
+            shutil.copyfileobj(source, target)
+    if info is not None:
+        with _replacing(prompts.with_name("suite.toml")) as file:
+            file.write(info.encode())
+    with _replacing(prompts) as file:
+        for prompt in lines:
+            file.write(json.dumps(_said(prompt), ensure_ascii=False).encode() + b"\n")
+
+
+def _said(prompt: Prompt) -> dict[str, Any]:
+    """A prompt's fields without those that are empty anyway."""
+    return {name: value for name, value in prompt.model_dump(mode="json").items() if value not in (None, {})}
 
 
 def read_run(folder: str | os.PathLike[str]) -> Run:

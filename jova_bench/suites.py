@@ -148,14 +148,25 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
             faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
             continue
         wrong = [f"{field}: {why}" for field in FILES if (why := _missing(path.parent, getattr(prompt, field)))]
-        if prompt.id in prompts:
+        wrong += unwritable(prompt)
+        if prompt.id in lines:
             wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
         faults += [f"{path}:{number}: {fault}" for fault in wrong]
-        prompts.setdefault(prompt.id, prompt)
         lines.setdefault(prompt.id, number)
+        if not wrong:
+            prompts[prompt.id] = prompt
     if not prompts and not faults:
         faults.append(f"{path}: expected at least one prompt, got an empty file")
     return tuple(prompts.values()), tuple(faults)
+
+
+def unwritable(prompt: Prompt) -> list[str]:
+    """The fault of a prompt that no file can hold: JSON's escapes can spell half of a character."""
+    try:
+        prompt.model_dump_json()
+    except ValueError:
+        return ["expected whole characters, got half of a surrogate pair (\\ud800 to \\udfff)"]
+    return []
 
 
 def _missing(root: Path, relative: str | None) -> str | None:

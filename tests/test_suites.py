@@ -108,6 +108,7 @@ def test_shipped_features_are_no_folder_of_clips():
         (LINE | {"id": "b", "image": "none.png"}, r"p\.jsonl:2: image: expected a file, got 'none\.png'"),
         (LINE | {"id": "b", "audio": "../p.jsonl"}, r"p\.jsonl:2: audio: expected a path inside"),
         (LINE | {"id": "b", "reference": "/etc/hostname"}, r"p\.jsonl:2: reference: expected a path inside"),
+        (LINE | {"id": "b", "transcript": "\ud83d"}, r"p\.jsonl:2: expected whole characters, got half"),
         (LINE | {"id": "b", "reference": "link"}, r"p\.jsonl:2: reference: expected a path inside"),
     ],
 )

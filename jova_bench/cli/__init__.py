@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import jova_bench
-from jova_bench.cli import experiments, listing, runs, sweeps, weights
+from jova_bench.cli import experiments, listing, runs, suites, sweeps, weights
 from jova_bench.cli.base import Parser, say
 from jova_bench.types import EXIT_OK, EXIT_USAGE, BenchError
 
@@ -34,7 +34,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
-    for part in (runs, experiments, sweeps, listing, weights):
+    for part in (runs, experiments, sweeps, suites, listing, weights):
         part.add(verbs)
     return top
 

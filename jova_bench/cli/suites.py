@@ -1,0 +1,91 @@
+"""The verb for suites: suites import, validate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from jova_bench.cli.base import Parser, Verbs, add_verb, say
+from jova_bench.types import EXIT_OK, EXIT_USAGE
+
+EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
+  jova-bench suites validate suites/verse/prompts.jsonl"""
+IMPORT_EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
+  jova-bench suites import lrs3 lrs3/test --out lrs3/test/prompts.jsonl
+  jova-bench suites import csv mine.csv --out mine.jsonl --language fr
+
+Every row that cannot become a prompt is told with its file and line; then nothing is written, unless --skip-invalid
+leaves those rows out. FILE.jsonl names media where they are; DIR gets copies and a suite.toml.
+
+formats and what SOURCE is:
+{formats}"""
+VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl"""
+
+
+def add(verbs: Verbs) -> None:
+    """The verb, its own verbs, and their flags."""
+    from jova_bench.importers import FORMATS
+
+    top = add_verb(verbs, "suites", "make prompt files of other benchmarks' prompts, and check them", EXAMPLES)
+    own = top.add_subparsers(dest="suite_verb", required=True, metavar="VERB", parser_class=Parser)
+    formats = "\n".join(f"  {name:<17} {form.source}" for name, form in FORMATS.items())
+    take = add_verb(
+        own,
+        "import",
+        "make a prompt file of another benchmark's prompts",
+        IMPORT_EXAMPLES.format(formats=formats),
+        _import,
+    )
+    take.add_argument("format", choices=FORMATS, metavar="FORMAT", help="see below")
+    take.add_argument("source", metavar="SOURCE", help="file or folder")
+    take.add_argument(
+        "--out", required=True, metavar="FILE.jsonl|DIR", help="new prompt file, or new folder of a suite"
+    )
+    take.add_argument("--skip-invalid", action="store_true", help="leave out rows that cannot become a prompt")
+    take.add_argument("--language", metavar="TAG", help="BCP 47 tag of transcripts whose source names none")
+    check = add_verb(own, "validate", "tell everything that is wrong with a prompt file", VALIDATE_EXAMPLES, _validate)
+    check.add_argument("file", metavar="FILE", help="prompt file, or the folder of a suite")
+
+
+def _import(args: argparse.Namespace) -> int:
+    from jova_bench.importers import FORMATS, read_source
+    from jova_bench.importers.placing import place
+
+    form = FORMATS[args.format]
+    found = read_source(args.format, Path(args.source), args.language)
+    for fault in found.faults:
+        say(str(fault))
+    for note, count in found.notes.items():
+        say(f"note: {note} ({count} rows)")
+    good = f"{len(found.prompts)} prompts"
+    if found.faults and not (args.skip_invalid and found.prompts):
+        rows = len({fault.where for fault in found.faults})
+        mend = "mend them or give --skip-invalid" if found.prompts else "none is left"
+        say(f"{rows} rows cannot become a prompt ({good} can); {mend}")
+        return EXIT_USAGE
+    path = place(found, Path(args.out), args.format, form.licence, form.slices)
+    left_out = f", {len({fault.where for fault in found.faults})} rows left out as told above" if found.faults else ""
+    say(f"{good}{left_out}; licence of the prompts: {form.licence}")
+    print(path)
+    return EXIT_OK
+
+
+def _validate(args: argparse.Namespace) -> int:
+    from jova_bench.suites import FILES, PROMPTS, load_suite, read_prompts
+
+    path = Path(args.file) / PROMPTS if Path(args.file).is_dir() else Path(args.file)
+    prompts, faults = read_prompts(path)
+    for fault in faults:
+        say(fault)
+    if faults:
+        say(f"{len(faults)} faults, {len(prompts)} good prompts")
+        return EXIT_USAGE
+    suite = load_suite(path)
+    counts = {field: sum(getattr(prompt, field) is not None for prompt in prompts) for field in FILES}
+    counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
+    told = ", ".join(f"{count} with {field}" for field, count in counts.items())
+    print(f"{suite.name}: {len(prompts)} prompts, {told}; digest {suite.digest[:12]}")
+    for tag in dict.fromkeys(tag for prompt in prompts for tag in prompt.tags):
+        values = {value for prompt in prompts for value in prompt.values(tag)}
+        print(f"  tag {tag}: {len(values)} values{', a slice of every table' * (tag in suite.slices)}")
+    return EXIT_OK

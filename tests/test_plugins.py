@@ -1,0 +1,148 @@
+"""Somebody else's package brings a model, a metric and a suite by entry points, and a run uses all three."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "tone-bench"
+version = "1.0"
+
+[project.entry-points."jova_bench.models"]
+tone = "tone_bench:Tone"
+[project.entry-points."jova_bench.metrics"]
+peak = "tone_bench:Peak"
+[project.entry-points."jova_bench.suites"]
+scales = "tone_bench:SCALES"
+
+[tool.setuptools]
+packages = ["tone_bench"]
+[tool.setuptools.package-data]
+tone_bench = ["scales/*"]
+"""
+
+MODEL = '''
+from fractions import Fraction
+
+import numpy as np
+
+from jova_bench.models import Generated, Media, Plan
+
+
+class Tone:
+    """One second of grey with a tone, as loud as the prompt's transcript is long."""
+
+    name, batch_size, needs = "tone", 1, ()
+
+    def __init__(self, device):
+        self.device = device
+
+    def check(self):
+        return None
+
+    def plan(self, prompt, suite):
+        return Plan(frames=25, fps=25, height=64, width=64, sample_rate_hz=16_000, seconds=1.0, note="v1")
+
+    def generate(self, prompts, seed, suite):
+        for prompt in prompts:
+            frames = np.full((25, 64, 64, 3), 128, np.uint8)
+            wave = np.sin(np.arange(16_000) * 0.1 * (seed + 1), dtype=np.float32) * len(prompt.transcript) / 16
+            yield Generated(Media(frames, Fraction(25), wave[None], 16_000), timing="free")
+'''
+"""The README shows this one."""
+
+METRIC_AND_SUITE = """
+
+from pathlib import Path
+
+from jova_bench.types import MetricSpec, Outcome
+
+SCALES = Path(__file__).parent / "scales"
+
+
+class Peak:
+    spec = MetricSpec(
+        name="peak", version=1, profile="standard", backend="max", direction="up", needs=("audio",), domain="any sound",
+        description="loudest sample",
+    )
+
+    def __init__(self, cache, device):
+        pass
+
+    def check(self):
+        return None
+
+    def score(self, clip, prompt, reference):
+        return Outcome(status="ok", value=float(abs(clip.mono()).max()))
+"""
+
+SUITE = """name = "scales"
+description = "two tones"
+profile = "standard"
+licence = "CC0-1.0"
+slices = ["key"]
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Folder to put on the path, made by pip from the package's source without any network."""
+    root = tmp_path_factory.mktemp("plugin")
+    package = root / "src" / "tone_bench"
+    (package / "scales").mkdir(parents=True)
+    (root / "src" / "pyproject.toml").write_text(PROJECT)
+    (package / "__init__.py").write_text(MODEL + METRIC_AND_SUITE)
+    (package / "scales" / "suite.toml").write_text(SUITE)
+    lines = [
+        {"id": f"p{i}", "video_caption": "grey", "audio_caption": "a tone", "transcript": "x" * (4 * i + 4),
+         "tags": {"key": "c" if i < 2 else "d"}} for i in range(3)
+    ]  # fmt: skip
+    (package / "scales" / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
+    done = subprocess.run(
+        [*pip, "--no-deps", "--no-build-isolation", "--target", root / "site", root / "src"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return root / "site"
+
+
+def bench(installed, *words, folder):
+    """The command as a user of both packages types it."""
+    path = os.pathsep.join([str(installed), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "jova_bench", *map(str, words)],
+        capture_output=True, text=True, check=False, cwd=folder, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+
+
+def test_all_three_run_by_name(installed, tmp_path):
+    done = bench(
+        installed, "run", "--model", "tone", "--suite", "scales", "--profile", "standard", "--metrics", "peak",
+        "--device", "cpu", "--seed", "0", "--seed", "1", "--out", "run", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = {e["slice"]: e for e in json.loads(done.stdout)["estimates"]}
+    # Transcripts of 4, 8 and 12 letters are peaks of 1/4, 1/2 and 3/4; FLAC keeps 16 bits.
+    assert found[None]["value"] == pytest.approx(0.5, abs=1e-3)
+    assert (found[None]["n_ok"], found[None]["n_seeds"]) == (6, 2)
+    assert found["key=c"]["value"] == pytest.approx(0.375, abs=1e-3)
+    assert found["key=d"]["value"] == pytest.approx(0.75, abs=1e-3)
+    assert found[None]["identity"] == "peak@1/standard:max"
+
+
+def test_listings_show_them(installed, tmp_path):
+    for what, name in (("models", "tone"), ("suites", "scales"), ("metrics", "peak")):
+        done = bench(installed, "ls", what, "--json", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (one,) = [item for item in json.loads(done.stdout) if item["name"] == name]
+        assert one["available"], one
