@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
+from jova_bench.report.texts import write_texts
 from jova_bench.results import read_results
 from jova_bench.store import read_run
 from jova_bench.types import BenchError
@@ -53,7 +53,7 @@ def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tu
     if unknown:
         raise BenchError(f"expected formats among {', '.join(VIEWS)}, got {', '.join(unknown)}")
     board = read_leaderboard(run_folder)
-    return [_write(Path(run_folder) / f"leaderboard.{suffix}", VIEWS[suffix](board)) for suffix in formats]
+    return write_texts(run_folder, {f"leaderboard.{suffix}": VIEWS[suffix](board) for suffix in formats})
 
 
 def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
@@ -66,15 +66,3 @@ def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
     except BenchError:
         return {}
     return ranks(results, ranked, set_metrics(list(results.specs.values()), [results]))
-
-
-def _write(path: Path, text: str) -> Path:
-    """The file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
-    return path

@@ -1,0 +1,79 @@
+"""The verb: what it prints and refuses."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from jova_bench.cli import main
+from jova_bench.report.curves import Panel, Point, curves, nice_ticks
+
+
+def said(capsys, *argv):
+    code = main(["sweep", *argv])
+    return code, *capsys.readouterr()
+
+
+def test_a_dry_run_prints_the_arms_and_does_nothing(capsys, tmp_path):
+    code, out, _ = said(capsys, "mouth-loss", "--seeds", "0,1", "--dry-run", "--out", str(tmp_path / "x"))
+    assert code == 0
+    assert "| base: mouth_weight=5, mouth_box=mouth | 0 " in out
+    assert out.count("to train, sample and score") == 8  # six arms, two of them with a second seed
+    assert "8 arms and seeds, 0 done, 8 left" in out
+    assert not (tmp_path / "x").exists()
+
+
+def test_flags_alone_make_a_sweep(capsys, tmp_path):
+    flags = ("--base", "mouth_weight=2", "--factor", "mouth_weight=0,2", "--factor", "fusion=joint,none", "--grid")
+    code, out, _ = said(capsys, *flags, "--steps", "7", "--dry-run", "--out", str(tmp_path))
+    assert code == 0
+    assert [line.split("|")[1].strip() for line in out.splitlines()[2:6]] == [
+        "base: mouth_weight=2, fusion=joint", "mouth_weight=0", "mouth_weight=0, fusion=none", "fusion=none",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("argv", "wanted"),
+    [
+        ((), "expected a sweep (fusion, guidance, mouth-loss, positions, steps), a TOML file or --factor"),
+        (("mouth",), "expected a sweep's name or a TOML file, got 'mouth'"),
+        (("fusion", "--base", "fusio=none"), "expected SETTING=VALUE, got 'fusio=none'; settings are: preset, steps"),
+        (("fusion", "--base", "fusion"), "expected SETTING=VALUE, got 'fusion'"),
+        (("fusion", "--factor", "fusion=join"), "one of joint, cross, none, got 'join'; did you mean 'joint'"),
+        (("fusion", "--factor", "mouth_weight=much"), "expected a number as mouth_weight"),
+        (("fusion", "--steps", "0"), "expected steps to be at least 1, got 0"),
+        (("fusion", "--seeds", "a"), "expected training seeds such as 0,1,2, got 'a'"),
+        (("fusion", "--seeds", ""), "expected one or more different training seeds"),
+        (("fusion", "--seeds", "0,0"), "expected one or more different training seeds"),
+        (("fusion", "--limit", "0"), "expected a limit of at least 1 prompt, got 0"),
+        (("fusion", "--threads", "0"), "expected at least one thread, got 0"),
+        (("fusion", "--only", "none"), "expected an arm of this sweep, got 'none'; known are: base; fusion=cross"),
+        (("guidance", "--factor", "fusion=none"), "expected sampling settings for shipped weights (guidance, sampler"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(capsys, tmp_path, argv, wanted):
+    code, out, err = said(capsys, *argv, "--dry-run", "--out", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert wanted in err
+    assert err.count("\n") == 1
+
+
+def test_the_picture_is_drawn_to_scale():
+    panel = Panel("A < B", (Point(0, 1.0, (0.5, 1.5)), Point(1, 3.0), Point(1, 2.0)), {"real": 4.0})
+    drawn = ET.fromstring(curves(["none", "all & more"], [panel, panel], joined=2))
+    one = drawn.findall("{*}g")[0]
+    dots = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in one.findall("{*}circle")]
+    assert dots[0][0] < dots[1][0] < dots[2][0]
+    assert dots[1][1] < dots[2][1] < dots[0][1]  # more is higher
+    assert dots[0][1] - dots[2][1] == pytest.approx(dots[2][1] - dots[1][1], abs=0.2)
+    (line,) = [float(level.get("y1")) for level in one.findall("{*}line") if level.get("stroke-dasharray")]
+    assert dots[1][1] - line == pytest.approx(dots[2][1] - dots[1][1], abs=0.2)
+    ends = [tuple(map(float, point.split(","))) for point in one.find("{*}polyline").get("points").split()]
+    assert ends[1][1] == pytest.approx((dots[1][1] + dots[2][1]) / 2, abs=0.2)  # the mean
+    texts = [text.text for text in one.findall("{*}text")]
+    assert {"A < B", "all & more", "real"} <= set(texts)
+
+
+def test_ticks_are_round_and_span_the_values():
+    assert nice_ticks(0.068, 0.435) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert nice_ticks(-3, 12) == [-5, 0, 5, 10, 15]
+    assert nice_ticks(1, 1) == [0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6]
