@@ -22,7 +22,7 @@ from jova_bench.types import BenchError
 
 DONE, LOCK, LOG = "arm.json", ".lock", "train.log"
 FLAGS = ("preset", "steps", "clips", "mouth_weight", "mouth_box", "fusion", "positions", "precision")
-"""Settings that `jova.train` takes as flags of these names."""
+"""Settings that `jova.train` takes as flags of these names; `task`, too, where a baseline is trained for another."""
 
 
 class JovaArms:
@@ -86,7 +86,8 @@ class JovaArms:
         from jova.sample import FILES
 
         out.mkdir(parents=True, exist_ok=True)
-        flags = [word for name in FLAGS for word in (f"--{name.replace('_', '-')}", str(settings[name]))]
+        given = {name: settings[name] for name in (*FLAGS, "task") if name in settings}
+        flags = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
         rest = ["--out", str(out), "--seed", str(seed), "--threads", str(threads)]
         with _locked(out) as lock:
             if self.trained(out) is not None:
@@ -95,10 +96,7 @@ class JovaArms:
             for name in FILES[1:]:
                 (out / name).unlink(missing_ok=True)
                 (out / name).symlink_to(os.path.relpath(shared / name, out))
-            _write(
-                out / DONE,
-                {**{name: settings[name] for name in FLAGS}, "seed": seed, **_training(out, str(settings["preset"]))},
-            )
+            _write(out / DONE, {**given, "seed": seed, **_training(out, str(settings["preset"]))})
 
     def trained(self, out: Path) -> Training | None:
         """What OUT/arm.json says."""

@@ -23,6 +23,10 @@ from jova_bench.types import BenchError, Prompt, Timing
 MODELS: Mapping[str, str] = {
     "jova": "baselines.jova:jova",
     "jova-image": "baselines.jova:jova_image",
+    "jova-ablation": "baselines.trained:jova_ablation",
+    "twin-towers": "baselines.trained:twin_towers",
+    "independent-towers": "baselines.trained:independent_towers",
+    "cascade": "baselines.trained:cascade",
     "real": "baselines.controls:real",
     "codec": "baselines.jova:codec",
     "silence": "baselines.controls:silence",
