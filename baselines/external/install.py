@@ -90,4 +90,4 @@ def _venv(python: str, target: Path) -> tuple[str, ...]:
     uv = shutil.which("uv")
     if uv is None:
         raise BenchError(f"expected python{python} on the path, got none; install it, or uv, which fetches it")
-    return (uv, "venv", "--seed", "--python", python, str(target))
+    return (uv, "venv", "--seed", "--allow-existing", "--python", python, str(target))

@@ -1,0 +1,195 @@
+"""`python -m baselines.setup`: what it runs, in which order, and that it runs nothing twice."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from baselines import setup
+from baselines.external import home, install, pull
+from baselines.external.manifest import Weights, load
+from jova_bench import assets
+from jova_bench.models import create_model
+from jova_bench.types import BenchError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The assets of these tests, and an interpreter of every version on the path."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for version in ("3.9", "3.10", "3.11", "3.12", "3.13"):
+        (programs / f"python{version}").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "assets"))
+    return tmp_path / "assets" / "baselines"
+
+
+def recorded(steps):
+    """A runner that runs nothing and remembers."""
+
+    def run(step):
+        steps.append(step)
+        return 0
+
+    return run
+
+
+def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
+    assert setup.main(["ovi", "--weights", "--accept", "non-commercial", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    checkout, python = folder / "ovi/checkout", folder / "ovi/env/bin/python"
+    commit = "5b69b25a4b3115216e9ea53a37a04410be6ad39a"
+    assert lines[0] == f"git -C {checkout} init --quiet"
+    assert lines[1].endswith(f"--depth 1 https://github.com/character-ai/Ovi {commit}")
+    assert lines[2] == f"git -C {checkout} checkout --quiet --detach FETCH_HEAD"
+    assert lines[3].endswith(f"python3.10 -m venv --clear {folder / 'ovi/env'}")
+    assert lines[4].startswith(f"{python} -m pip install --disable-pip-version-check --upgrade pip")
+    assert [line.rpartition("version-check ")[2] for line in lines[5:8]] == [
+        "torch==2.6.0 torchvision==0.21.0 torchaudio==2.6.0", "-r requirements.txt", "flash_attn --no-build-isolation",
+    ]  # fmt: skip
+    assert [line.split()[0] for line in lines[8:]] == [str(python)] * 3
+    assert '"hub": "chetwinlow1/Ovi"' in lines[8]
+    assert not folder.exists()
+
+
+def test_terms_of_weights_must_be_accepted(capsys):
+    assert setup.main(["ovi", "--weights", "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    assert "hkchengrex/MMAudio is CC-BY-NC-4.0: read its terms and add --accept non-commercial" in said
+
+
+def test_a_step_that_fails_ends_it_and_the_environment_is_done_with_its_last_step(capsys):
+    steps = []
+
+    def run(step):
+        steps.append(step)
+        return 7 if "requirements.txt" in step.command else 0
+
+    assert setup.main(["ovi"], run) == 5
+    assert "that ended with 7" in capsys.readouterr().err
+    assert [step.writes for step in steps] == [None] * 7
+    steps.clear()
+    assert setup.main(["ovi"], recorded(steps)) == 0
+    assert [step.writes is not None for step in steps] == [False] * 7 + [True]
+
+
+def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, folder, capsys):
+    upstream = tmp_path / "upstream"
+    upstream.mkdir()
+
+    def git(*arguments):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        done = subprocess.run(["git", "-C", str(upstream), *identity, *arguments], capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    git("init", "--quiet")
+    (upstream / "model.py").write_text("1\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    first = git("rev-parse", "HEAD")
+    (upstream / "model.py").write_text("2\n")
+    git("commit", "-q", "-a", "-m", "two")
+    manifest = load("ovi")
+    source = manifest.source.model_copy(update={"repository": str(upstream), "commit": first})
+    manifest = manifest.model_copy(update={"source": source})
+    where = home.of(manifest)
+    steps = install.code(manifest)
+    assert [setup.carry_out(step) for step in steps[:3]] == [0, 0, 0]
+    assert (where.checkout / "model.py").read_text() == "1\n"
+    assert home.head(where.checkout) == first
+    where.python.parent.mkdir(parents=True)
+    where.python.touch()
+    where.installed.write_text(home.recipe(manifest))
+    assert install.code(manifest) == []
+    assert home.missing(manifest).startswith("weights missing (Ovi/model_960x960.safetensors, ")
+    (where.checkout / "model.py").write_text("3\n")
+    assert home.missing(manifest).startswith(f"checkout modified (git -C {where.checkout} diff): ")
+    other = manifest.model_copy(update={"source": source.model_copy(update={"commit": "f" * 40})})
+    assert f"checkout at {first[:7]} instead of fffffff, environment made by another recipe" in home.missing(other)
+
+
+def test_a_command_that_succeeds_is_written_down(tmp_path):
+    done = (tmp_path / "done", "text")
+    assert setup.carry_out(install.Step((sys.executable, "-c", "raise SystemExit(3)"), tmp_path, done)) == 3
+    assert not done[0].exists()
+    assert setup.carry_out(install.Step((sys.executable, "-c", ""), tmp_path / "new", done)) == 0
+    assert done[0].read_text() == "text"
+
+
+def test_without_an_interpreter_uv_makes_the_environment_or_the_user_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with pytest.raises(BenchError, match=r"expected python3\.10 on the path, got none; install it, or uv"):
+        install.code(load("ovi"))
+    programs = tmp_path / "uv"
+    programs.mkdir()
+    (programs / "uv").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    commands = [step.command for step in install.code(load("ovi"))]
+    assert (str(programs / "uv"), "venv", "--seed", "--allow-existing", "--python", "3.10") == commands[3][:6]
+
+
+def test_weights_from_the_hub_are_of_one_commit(tmp_path, monkeypatch):
+    """With a stand-in for huggingface_hub: what is asked, and that the commit is written down."""
+    asked = []
+
+    class Hub:
+        class HfApi:
+            def model_info(self, repository, revision):
+                asked.append((repository, revision))
+                return type("Info", (), {"sha": "abc"})
+
+        @staticmethod
+        def snapshot_download(repository, revision, allow_patterns, local_dir):
+            asked.append((repository, revision, allow_patterns, local_dir))
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Hub)
+    order = json.loads(install._order(Weights(hub="a/b", files=("x/*",), licence="MIT")))
+    pull.main(order, tmp_path)
+    assert asked == [("a/b", "main"), ("a/b", "abc", ["x/*"], str(tmp_path))]
+    assert (tmp_path / home.REVISION).read_text() == "a/b@abc\n"
+
+
+def test_weights_by_address_are_verified(tmp_path):
+    (tmp_path / "there.bin").write_bytes(b"weights")
+    url, right = (tmp_path / "there.bin").as_uri(), hashlib.sha256(b"weights").hexdigest()
+    order = {"url": url, "files": ["in/here.bin"]}
+    pull.main({**order, "sha256": right}, tmp_path)
+    assert (tmp_path / "in/here.bin").read_bytes() == b"weights"
+    with pytest.raises(SystemExit, match=f"expected sha256 {'0' * 64}"):
+        pull.main({**order, "files": ["in/other.bin"], "sha256": "0" * 64}, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["here.bin"]
+
+
+def test_other_weights_are_another_version(tmp_path):
+    manifest = load("ovi")
+    where = home.of(manifest)
+    before = home.weights_digest(manifest)
+    file = where.weights / "Ovi" / "model_960x960.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"one")
+    first = home.weights_digest(manifest)
+    (file.parent / home.REVISION).write_text("a/b@abc")
+    assert len({before, first, home.weights_digest(manifest)}) == 3
+
+
+def test_all_baselines_are_listed_with_what_they_need(capsys):
+    assert setup.main([]) == 0
+    said = capsys.readouterr().out
+    assert "ovi            Ovi 1.1: 80 GB of GPU memory" in said
+    assert "weights Apache-2.0, CC-BY-NC-4.0, unverified" in said
+
+
+def test_an_unknown_name_is_told(capsys):
+    assert setup.main(["ov"]) == 2
+    assert "did you mean 'ovi'?" in capsys.readouterr().err
+
+
+def test_a_gpu_is_asked_for_only_when_everything_is_there(monkeypatch):
+    model = create_model("ovi", "cpu")
+    assert "environment missing" in model.check()
+    monkeypatch.setattr(home, "missing", lambda manifest: None)
+    assert model.check() == "needs cuda, got cpu; use --device cuda"
+    assert create_model("ovi", "cuda:1").check() is None
