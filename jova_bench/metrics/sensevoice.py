@@ -8,8 +8,10 @@ appends count as errors, and a language without spaces is one word.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import string
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -58,16 +60,17 @@ class SenseVoice:
         """What is said, in whatever language it sounds like."""
         from funasr.utils.postprocess_utils import rich_transcription_postprocess
 
-        heard = resident(f"{self.key}@{self._device}", self._load).generate(
-            input=audio,
-            fs=RATE_HZ,
-            cache={},
-            language="auto",
-            use_itn=True,
-            batch_size_s=60,
-            merge_vad=True,
-            merge_length_s=15,
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # It talks.
+            heard = resident(f"{self.key}@{self._device}", self._load).generate(
+                input=audio,
+                fs=RATE_HZ,
+                cache={},
+                language="auto",
+                use_itn=True,
+                batch_size_s=60,
+                merge_vad=True,
+                merge_length_s=15,
+            )
         return rich_transcription_postprocess(heard[0]["text"]) if heard else ""
 
     def _load(self) -> Any:
@@ -87,6 +90,7 @@ class SenseVoice:
             device=self._device,
             ncpu=threads,  # It would set four for the whole process.
             disable_update=True,
+            disable_pbar=True,
         )
 
 
