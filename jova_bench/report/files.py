@@ -8,8 +8,10 @@ from pathlib import Path
 
 from jova_bench.comparison import set_metrics
 from jova_bench.models import CONTROLS
+from jova_bench.report.common import common
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
+from jova_bench.report.made import made
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
@@ -40,7 +42,10 @@ def read_leaderboard(run_folder: str | os.PathLike[str], slices: Sequence[str] =
     if run.summary is None:
         raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
     summary = with_slices(run_folder, run, run.summary, slices)
-    return leaderboard(summary, run.manifest, _ranks(run_folder, leaderboard(summary, run.manifest).models))
+    models = leaderboard(summary, run.manifest).models
+    return leaderboard(
+        summary, run.manifest, _ranks(run_folder, models), made(run.samples), common(run_folder, run, models)
+    )
 
 
 def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tuple(VIEWS)) -> list[Path]:

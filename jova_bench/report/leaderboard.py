@@ -16,6 +16,8 @@ from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.models import CONTROLS
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
+from jova_bench.report.common import Common
+from jova_bench.report.made import Made, clips_table, formats_table, load_cell
 from jova_bench.report.ranks import Ranks
 from jova_bench.text import escaped, plain, table
 from jova_bench.types import Cost, Summary
@@ -39,6 +41,10 @@ class Leaderboard:
     columns: tuple[Column, ...]
     ranks: Ranks = field(default_factory=dict)
     """Empty when fewer than two models are ranked, or when the run's records are not at hand."""
+    made: Mapping[str, Made] = field(default_factory=dict)
+    """By model; empty when the run's records are not at hand."""
+    common: Common | None = None
+    """None when every model made the same clips."""
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -86,7 +92,12 @@ class Leaderboard:
             for identity, of_metric in self.ranks.items()
             for model, rank in of_metric.items()
         ]
-        value = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
+        value: dict[str, Any] = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
+        value["made"] = [{"model": model, **asdict(one)} for model, one in self.made.items()]
+        if self.common is not None:
+            found = self._of_common()
+            about = {"clips": self.common.clips, "prompts": self.common.prompts, "models": self.common.models}
+            value["common"] = {**about, "records": found.records()}
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def about(self) -> dict[str, Any]:
@@ -110,21 +121,37 @@ class Leaderboard:
             "these checkpoints, not of other trainings. In parentheses the number of clips, or how many are ok / "
             "undefined / failed. ↑ more is better, ↓ less is better, → real: should match the real clips."
         )
-        for family in (*FAMILIES, OTHER):
-            shown = [column for column in self.columns if column.family == family]
-            if shown:
-                parts += [f"## {family}", self._family(shown, notes)]
+        parts += [f"## {title}\n\n{text}" for title, text in self._families(notes)]
+        if self.common is not None:
+            parts += ["## On the clips that every model made", self.common.about]
+            parts += [f"**{title}**\n\n{text}" for title, text in self._of_common()._families(notes)]
         for tag in slices.tags_of(self.summary):
             parts += [f"## By {escaped(tag)}", slices.ABOUT, *self._slices(tag, notes)]
         if self.ranks:
             parts += ["## Ranks", self._ranks()]
         parts += ["## Cost", self._costs()]
+        if self.made:
+            parts += ["## Clips", clips_table(self.models, self.made)]
         if "fairness" in self.manifest:
-            parts += ["## What each model makes", self._formats(self.manifest["fairness"])]
+            parts += ["## What each model makes", formats_table(self.models, self.manifest["fairness"])]
         if notes:
             parts.append("\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()))
         parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]
         return "\n\n".join(parts) + "\n"
+
+    def _of_common(self) -> Leaderboard:
+        """The same models and columns on the clips that every model made."""
+        assert self.common is not None
+        return Leaderboard(self.common.summary, self.manifest, self.models, columns(self.common.summary))
+
+    def _families(self, notes: dict[str, int]) -> list[tuple[str, str]]:
+        """(family, table)."""
+        found = []
+        for family in (*FAMILIES, OTHER):
+            shown = [column for column in self.columns if column.family == family]
+            if shown:
+                found.append((family, self._family(shown, notes)))
+        return found
 
     def _family(self, shown: Sequence[Column], notes: dict[str, int]) -> str:
         header, body = ["Model"], [[escaped(model)] for model in self.models]
@@ -173,15 +200,12 @@ class Leaderboard:
     def _costs(self) -> str:
         header = ["Model", "Seconds per clip", "RTF", "Peak memory (MB)", "Function evals"]
         costs = {cost.model: cost for cost in self.summary.cost}
-        return table(header, [[escaped(model), *cost_cells(costs.get(model))] for model in self.models])
-
-    def _formats(self, fairness: Mapping[str, Any]) -> str:
-        """Models make what they natively make: formats and devices are stated, not levelled."""
-        body = []
-        for model in self.models:
-            formats = fairness["native_formats"].get(model, ())
-            body.append([escaped(model), escaped("; ".join(formats)), str(fairness["devices"].get(model, ""))])
-        return table(["Model", "Native format", "Device"], body)
+        body = [[escaped(model), *cost_cells(costs.get(model))] for model in self.models]
+        if any(one.load_s is not None for one in self.made.values()):
+            header.append("Loading (s)")
+            for row, model in zip(body, self.models, strict=True):
+                row.append(load_cell(self.made.get(model)))
+        return table(header, body)
 
     def _row(self, model: str) -> dict[str, float | int | None]:
         row: dict[str, float | int | None] = {}
@@ -197,17 +221,25 @@ class Leaderboard:
         return row | {field: getattr(cost, field) if cost else None for field in fields}
 
 
-def leaderboard(summary: Summary, manifest: Mapping[str, Any], ranks: Ranks | None = None) -> Leaderboard:
+def leaderboard(
+    summary: Summary,
+    manifest: Mapping[str, Any],
+    ranks: Ranks | None = None,
+    made: Mapping[str, Made] | None = None,
+    common: Common | None = None,
+) -> Leaderboard:
     """Arranges a run's summary: models in the order given, controls last; metrics by family.
 
     Args:
         summary: the estimates and costs.
         manifest: where they come from, as `manifest.extended` writes it; may be empty.
         ranks: of the models that are no controls.
+        made: what is known of the clips.
+        common: the same on the clips that every model made.
     """
     asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
     models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]
-    return Leaderboard(summary, manifest, tuple(models), columns(summary), ranks or {})
+    return Leaderboard(summary, manifest, tuple(models), columns(summary), ranks or {}, made or {}, common)
 
 
 def _identity_line(column: Column) -> str:

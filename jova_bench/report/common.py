@@ -1,0 +1,71 @@
+"""The leaderboard once more on the clips that every model made.
+
+A model that fails where it is hard would gain by it: its mean is over what is easy. Beside each model's own mean
+stand those over the same prompts and seeds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jova_bench.aggregate import Cell, estimates
+from jova_bench.comparison import set_metrics
+from jova_bench.models import CONTROLS
+from jova_bench.results import read_results
+from jova_bench.store import Run
+from jova_bench.types import BenchError, Prompt, Sample, Summary
+
+
+@dataclass(frozen=True)
+class Common:
+    """What is measured on the clips that every model made."""
+
+    summary: Summary
+    """Of these clips alone."""
+    clips: int
+    """Of each model."""
+    prompts: int
+    models: tuple[str, ...]
+    """Those that were compared: no controls, and none that made nothing."""
+
+    @property
+    def about(self) -> str:
+        """One paragraph."""
+        return (
+            f"The same estimates over the {self.clips} clips of {self.prompts} prompts that "
+            f"{', '.join(self.models)} all made; above, each is over what the model made."
+        )
+
+
+def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[tuple[str, ...], frozenset[Cell]]:
+    """The models that made something, no controls, and the (prompt, seed) that all of them made."""
+    done = {
+        model: frozenset((one.prompt_id, one.seed) for one in samples if one.model == model and one.status == "ok")
+        for model in models
+        if model not in CONTROLS
+    }
+    done = {model: cells for model, cells in done.items() if cells}
+    return tuple(done), frozenset.intersection(*done.values()) if done else frozenset()
+
+
+def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) -> Common | None:
+    """None when all models made the same clips, when fewer than two made any, or when the run is not all scored."""
+    compared, cells = completed_by_all(run.samples, models)
+    made = {(s.model, s.prompt_id, s.seed) for s in run.samples if s.model in compared and s.status == "ok"}
+    if len(compared) < 2 or not cells or len(made) == len(compared) * len(cells) or run.summary is None:
+        return None
+    try:
+        results = read_results(run_folder)
+    except BenchError:
+        return None
+    sets = set_metrics(list(results.specs.values()), [results])
+    columns = {
+        key: {cell: part for cell, part in column.items() if cell in cells} for key, column in results.columns.items()
+    }
+    prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]]
+    metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
+    found = estimates(results.models, metrics, columns, prompts)
+    summary = run.summary.model_copy(update={"estimates": found, "cost": ()})
+    return Common(summary, len(cells), len({prompt_id for prompt_id, _ in cells}), compared)
