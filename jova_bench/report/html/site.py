@@ -19,6 +19,7 @@ from jova_bench.report.html.takes import Asked, gather
 from jova_bench.report.reported import read_reported
 from jova_bench.store import read_run
 from jova_bench.types import BenchError
+from jova_bench.workers import available_cores
 
 STATIC = Path(__file__).parent / "static"
 MARK = ".jova-bench-report"
@@ -34,6 +35,7 @@ def write_html(
     slices: Sequence[str] = (),
     reported: str | os.PathLike[str] | None = None,
     figures: Sequence[Mapping[str, Any]] = (),
+    workers: int | None = None,
     talk: Progress | None = None,
 ) -> Path:
     """Writes a run as pages and returns the first one. The same run gives the same bytes.
@@ -44,6 +46,7 @@ def write_html(
         slices: tags whose values part the prompts; none takes those of the summary, or else every tag.
         reported: TOML file of numbers as papers report them, for a table of their own.
         figures: Plotly figures to show besides, as `figures.sweep_curves` makes them.
+        workers: processes that look at clips, 0 for none; None for one per core.
         talk: told of each clip.
 
     Raises:
@@ -57,7 +60,10 @@ def write_html(
     board = read_leaderboard(run_folder, slices)
     run = read_run(run_folder)
     _check(target)
-    asked = gather(run_folder, run, board.models, [one.identity for one in board.columns], talk or Quiet())
+    identities = [one.identity for one in board.columns]
+    asked = gather(
+        run_folder, run, board.models, identities, available_cores() if workers is None else workers, talk or Quiet()
+    )
     parts = by_slice(board, run, [one.prompt for one in asked])
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:

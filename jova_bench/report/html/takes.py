@@ -12,7 +12,7 @@ from jova_bench.progress import Progress
 from jova_bench.report.html.view import Look, Looking, View
 from jova_bench.store import FEATURES, Run
 from jova_bench.types import Finding, Outcome, Prompt, Sample
-from jova_bench.workers import Died, available_cores, work
+from jova_bench.workers import Died, work
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 """What a page plays."""
@@ -50,7 +50,9 @@ class Asked:
     """In the order of the leaderboard's models, then of seeds."""
 
 
-def gather(folder: Path, run: Run, models: Sequence[str], identities: Sequence[str], talk: Progress) -> list[Asked]:
+def gather(
+    folder: Path, run: Run, models: Sequence[str], identities: Sequence[str], workers: int, talk: Progress
+) -> list[Asked]:
     """All prompts that any model answered, in the order of the suite.
 
     Files are named by number: ids and names of models are no paths.
@@ -60,6 +62,7 @@ def gather(folder: Path, run: Run, models: Sequence[str], identities: Sequence[s
         run: its records.
         models: in the order of the leaderboard.
         identities: that the leaderboard shows.
+        workers: processes, 0 for none.
         talk: told of each clip.
     """
     samples = {(s.model, s.prompt_id, s.seed): s for s in run.samples}
@@ -70,7 +73,7 @@ def gather(folder: Path, run: Run, models: Sequence[str], identities: Sequence[s
             outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
             scores.setdefault((row.model, row.prompt_id, row.seed), {})[row.identity] = outcome
     sources = {key: _source(folder, sample) for key, sample in samples.items()}
-    views = _views(folder, run, sources, prompts, identities, talk)
+    views = _views(folder, run, sources, prompts, identities, workers, talk)
     seeds = sorted({sample.seed for sample in run.samples})
     found = []
     for number, prompt in enumerate(prompts.values(), start=1):
@@ -131,6 +134,7 @@ def _views(
     sources: Mapping[Key, Path | str],
     prompts: Mapping[str, Prompt],
     identities: Sequence[str],
+    workers: int,
     talk: Progress,
 ) -> dict[Key, View | str]:
     """What each clip looks like, or why nobody can look."""
@@ -145,7 +149,7 @@ def _views(
     ]
     found: dict[Key, View | str] = {}
     with talk.phase("look at clips", len(jobs)) as advance:
-        for job, view in work(jobs, looking, min(available_cores(), len(jobs))):
+        for job, view in work(jobs, looking, min(workers, len(jobs))):
             found[looks[job.key][0]] = view.reason if isinstance(view, Died) else view
             advance()
     return found
