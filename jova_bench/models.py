@@ -34,6 +34,7 @@ MODELS: Mapping[str, str] = {
     "shuffled": "baselines.controls:shuffled",
     "shifted": "baselines.controls:shifted",
     "ovi": "baselines.ovi:ovi",
+    "ovi-command": "baselines.ovi:ovi_command",
     "ltx2": "baselines.ltx2:ltx2",
     "ltx2-image": "baselines.ltx2:ltx2_image",
 }

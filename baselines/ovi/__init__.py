@@ -1,10 +1,16 @@
 """Ovi (character-ai/Ovi): twin backbones for picture and sound that attend to each other."""
 
+from baselines.external.command import CommandBaseline
 from baselines.external.generator import WorkerBaseline
 from baselines.external.manifest import load
-from baselines.ovi import plan
+from baselines.ovi import command, plan
 
 
 def ovi(device: str) -> WorkerBaseline:
     """Builds the baseline; nothing is loaded."""
     return WorkerBaseline(load("ovi"), plan.plan, device)
+
+
+def ovi_command(device: str) -> CommandBaseline:
+    """The same by upstream's own command line, to compare with."""
+    return CommandBaseline("ovi-command", load("ovi"), plan.plan, device, command)

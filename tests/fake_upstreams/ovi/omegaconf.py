@@ -1,5 +1,7 @@
 """As much of omegaconf as Ovi's engine and worker use."""
 
+import json
+
 
 class _Config(dict):
     __getattr__ = dict.__getitem__
@@ -12,5 +14,5 @@ class OmegaConf:
 
     @staticmethod
     def load(file_):
-        with open(file_):  # noqa: PTH123  upstream reads it by a path relative to the checkout
-            return _Config()
+        with open(file_) as file:  # noqa: PTH123  upstream reads it by a path relative to the checkout
+            return _Config(json.load(file))

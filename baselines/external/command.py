@@ -1,0 +1,134 @@
+"""A baseline through its own command line: one command per batch, loaded anew each time.
+
+The fallback where an upstream cannot be driven from Python, and the check that a worker changes nothing: the same
+plan and seed, by the path that upstream's authors use. What it writes is collected from a folder of its own, by the
+names that it gives files, which are not ours.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from baselines.external import home
+from baselines.external.client import environment, tail
+from baselines.external.generator import Baseline
+from baselines.external.inputs import Ask, files
+from baselines.external.job import Job, Planner
+from baselines.external.manifest import Manifest, Options
+from jova_bench.models import Generated
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError, Prompt, Unavailable, reason_of
+
+
+@dataclass(frozen=True)
+class Order:
+    """One sample of a batch."""
+
+    seen: Ask
+    job: Job
+    files: Mapping[str, str]
+    """Paths of its inputs, as the worker would get them."""
+
+
+class CommandLine(Protocol):
+    """The module `command.py` of a baseline."""
+
+    def together(self, orders: Sequence[Order]) -> bool:
+        """Whether one command can make them all; else each gets a command of its own."""
+        ...
+
+    def arguments(self, orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+        """Arguments after the interpreter.
+
+        Writes what the command reads into `folder`; its output goes to `folder / "out"`.
+        """
+        ...
+
+    def made(self, orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+        """Where each sample should be."""
+        ...
+
+
+class CommandBaseline(Baseline):
+    """A baseline that is started for every batch."""
+
+    batch_size = 8
+
+    def __init__(self, name: str, manifest: Manifest, planner: Planner, device: str, line: CommandLine) -> None:
+        """As `Baseline`, under a name of its own.
+
+        Args:
+            name: of the model, to tell it from the worker's.
+            manifest: as in `Baseline`.
+            planner: as in `Baseline`.
+            device: as in `Baseline`.
+            line: how the command is written and its output read.
+        """
+        super().__init__(manifest, planner, device)
+        self.name, self.line = name, line
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
+        """Makes the batch by one command, or by one for each where they cannot share one."""
+        with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
+            orders = [self._order(prompt, suite, Path(folder) / f"inputs{k}") for k, prompt in enumerate(prompts)]
+            groups = [orders] if self.line.together(orders) else [[order] for order in orders]
+            for k, group in enumerate(groups):
+                yield from self._make(group, seed, Path(folder) / f"command{k}")
+
+    def _make(self, orders: Sequence[Order], seed: int, folder: Path) -> Iterator[Generated | Exception]:
+        """Runs one command and hands over what it left; for a sample that is not there, says how the command ended."""
+        where = home.of(self.manifest)
+        (folder / "out").mkdir(parents=True)
+        started = time.monotonic()
+        arguments = self.line.arguments(orders, seed, folder, where.weights.resolve(), self.options)
+        ended = self._run([str(where.python), *arguments], len(orders))
+        seconds = (time.monotonic() - started) / len(orders)
+        for order, path in zip(orders, self.line.made(orders, seed, folder, self.options), strict=True):
+            if path.is_file():
+                made = self.clip(order.seen, order.job, folder, {"file": str(path.relative_to(folder))})
+                yield replace(made, seconds=seconds)
+            else:
+                yield Unavailable(f"the command left no clip: {ended}")
+
+    def _order(self, prompt: Prompt, suite: Suite, folder: Path) -> Order:
+        folder.mkdir()
+        seen, job = self.asked(prompt, suite)
+        return Order(seen, job, files(seen, folder))
+
+    def _run(self, command: Sequence[str], samples: int) -> str:
+        """Runs it in the checkout and says how it ended. All that it started ends with it."""
+        where, recipe, limits = home.of(self.manifest), self.manifest.environment, self.manifest.limits
+        variables = environment(recipe.variables if recipe else {}, self.device, where.python)
+        log = where.log / f"{self.name}-{self.device.replace(':', '')}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=where.checkout,
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise BenchError(f"cannot start {command[0]}: {reason_of(error)}") from error
+            seconds = limits.start_timeout_s + samples * limits.sample_timeout_s
+            try:
+                ended = f"it ended with {process.wait(seconds)}"
+            except subprocess.TimeoutExpired:
+                ended = f"it was killed after {seconds:g} s"
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+        return ended + tail(log)

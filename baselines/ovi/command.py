@@ -1,0 +1,69 @@
+"""Ovi through its own inference.py: a configuration and a table of prompts in, films out (@5b69b25)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from baselines.external.command import Order
+from baselines.external.manifest import Options
+
+NAME_LENGTH = 50
+"""Characters of the prompt in a file's name: prompts that share them write one file."""
+
+
+def together(orders: Sequence[Order]) -> bool:
+    """All have an image or none has, and no two write the same file."""
+    images = [order.files.get("image") for order in orders]
+    return all(images) == any(images) and len({_stem(order) for order in orders}) == len(orders)
+
+
+def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+    """Of a batch that can be made together."""
+    images = [order.files.get("image", "") for order in orders]
+    with (folder / "prompts.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["text_prompt", "image_path"])
+        table.writerows(
+            [order.job.arguments["prompt"], image or ""] for order, image in zip(orders, images, strict=True)
+        )
+    first = orders[0].job.arguments
+    configuration = {
+        "ckpt_dir": str(weights),
+        "output_dir": str(folder / "out"),
+        "model_name": options["variant"],
+        "mode": "i2v" if all(images) else "t2v",
+        "text_prompt": str(folder / "prompts.csv"),
+        "video_frame_height_width": first["size"],
+        "sample_steps": first["steps"],
+        "solver_name": first["solver"],
+        "shift": first["shift"],
+        "seed": seed,
+        "video_guidance_scale": first["video_guidance"],
+        "audio_guidance_scale": first["audio_guidance"],
+        "slg_layer": first["slg_layer"],
+        "video_negative_prompt": first["video_negative_prompt"],
+        "audio_negative_prompt": first["audio_negative_prompt"],
+        "cpu_offload": options["cpu_offload"],
+        "qint8": options["qint8"],
+        "each_example_n_times": 1,
+        "sp_size": 1,
+    }
+    # Every JSON file is a YAML file.
+    (folder / "ovi.json").write_text(json.dumps(configuration, indent=1), encoding="utf-8")
+    return ["inference.py", "--config-file", str(folder / "ovi.json")]
+
+
+def made(orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+    """Named by the prompt, the size that was asked for (not the one that was made), the seed and the rank."""
+    size = f"{options['height']}x{options['width']}"
+    return [folder / "out" / f"{_stem(order)}_{size}_{seed}_0.mp4" for order in orders]
+
+
+def _stem(order: Order) -> str:
+    """What upstream makes of a prompt: no tags, no spaces or slashes, and cut."""
+    words = re.sub(r"<.*?>", "", str(order.job.arguments["prompt"]))
+    return words.replace(" ", "_").replace("/", "_")[:NAME_LENGTH]
