@@ -107,7 +107,7 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
     given = str(name_or_path)
     registry = suite_registry()
     if given in registry.names():
-        folder = SHIPPED / given if given in shipped_suites() else Path(registry.load(given))
+        folder = SHIPPED / given if given in shipped_suites() else _installed(registry, given)
         info = _info(folder / INFO)
         if info.name != given:
             raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {info.name!r}")
@@ -118,6 +118,16 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
         raise BenchError(f"expected the name of a suite or a .jsonl file of prompts, got {given!r}; {hint}")
     beside = path.parent / INFO
     return _suite(path, _info(beside) if beside.is_file() else None)
+
+
+def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
+    """The folder of an installed package's suite."""
+    found = registry.load(name)
+    if not isinstance(found, str | os.PathLike) or not Path(found).is_dir():
+        raise BenchError(
+            f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {found!r}"
+        )
+    return Path(found)
 
 
 def load_prompts(path: Path) -> tuple[Prompt, ...]:

@@ -4,9 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from jova_bench import registry
+from jova_bench.metrics import ENTRY_POINTS, build
+from jova_bench.metrics.base import NoCache
+from jova_bench.types import BenchError
 
 PROJECT = """
 [build-system]
@@ -146,3 +153,26 @@ def test_listings_show_them(installed, tmp_path):
         assert done.returncode == 0, done.stderr
         (one,) = [item for item in json.loads(done.stdout) if item["name"] == name]
         assert one["available"], one
+
+
+def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
+    module = ModuleType("someones")
+    module.crash = lambda cache, device: 1 / 0
+    module.other = lambda cache, device: Path("no metric")
+    monkeypatch.setitem(sys.modules, "someones", module)
+    for attribute, message in (
+        ("crash", r"the metric 'mine' of an installed package \(someones:crash\) cannot be built: ZeroDivisionError"),
+        ("other", r"cannot be built: AttributeError: .*spec"),
+        ("gone", r"the metric 'mine' cannot be loaded from someones:gone"),
+    ):
+        points = [EntryPoint("mine", f"someones:{attribute}", ENTRY_POINTS)]
+        monkeypatch.setattr(registry, "entry_points", lambda group, points=points: points * (group == ENTRY_POINTS))
+        with pytest.raises(BenchError, match=message):
+            build(["mine"], "standard", NoCache(), "cpu")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [])
+    loudness = build(["loudness"], "standard", NoCache(), "cpu")[0]
+    module.twin = lambda cache, device: loudness
+    points = [EntryPoint("mine", "someones:twin", ENTRY_POINTS)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
+    with pytest.raises(BenchError, match=r"another metric of the identity loudness@\d"):
+        build(["loudness", "mine"], "standard", NoCache(), "cpu")

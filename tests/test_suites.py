@@ -1,10 +1,13 @@
 """A suite says exactly what is asked, and a broken one says exactly what is broken."""
 
 import json
+import sys
+from importlib.metadata import EntryPoint
+from types import ModuleType
 
 import pytest
 
-from jova_bench import suites
+from jova_bench import catalogue, registry, suites
 from jova_bench.suites import load_suite, shipped_suites
 from jova_bench.types import BenchError
 
@@ -53,6 +56,32 @@ def test_a_shipped_suite_loads_by_name(shipped):
     assert suite.path("clips/a.mp4").read_bytes() == b"clip a"
     with pytest.raises(BenchError, match=r"got 'tinny'; did you mean 'tiny'\?"):
         load_suite("tinny")
+
+
+def test_a_package_names_suites_by_entry_point(tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write(folder / "prompts.jsonl", LINE)
+    (folder / "suite.toml").write_text(INFO.replace("tiny", "mine"))
+    package = ModuleType("someones")
+    package.MINE, package.FILE, package.NONE = folder, str(folder / "suite.toml"), 7
+    monkeypatch.setitem(sys.modules, "someones", package)
+    names = {"mine": "MINE", "other": "MINE", "file": "FILE", "none": "NONE", "gone": "GONE"}
+    points = [EntryPoint(name, f"someones:{attribute}", suites.ENTRY_POINTS) for name, attribute in names.items()]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == suites.ENTRY_POINTS else [])
+    assert load_suite("mine").path("prompts.jsonl") == folder / "prompts.jsonl"
+    for name, message in (
+        ("other", r"suite\.toml: name: expected 'other', as it is called, got 'mine'"),
+        ("file", r"expected the suite 'file' \(someones:FILE\) to be the path of a folder, got '.*suite\.toml'"),
+        ("none", "to be the path of a folder, got 7"),
+        ("gone", "the suite 'gone' cannot be loaded from someones:GONE"),
+        ("mein", r"expected the name of a suite or a \.jsonl file of prompts, got 'mein'; did you mean 'mine'"),
+    ):
+        with pytest.raises(BenchError, match=message):
+            load_suite(name)
+    listed = {item["name"]: item["why_not"] for item in catalogue.suites()}
+    assert [name for name, why in listed.items() if why is None] == ["embedded", "mine"]
+    assert "someones:GONE" in listed["gone"]
 
 
 def test_digest_changes_with_everything_that_is_asked_and_nothing_else(shipped):

@@ -6,13 +6,14 @@ This file is the catalogue: names and where their factories are. Building import
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from jova_bench.metrics.base import ClipMetric, FeatureCache, SetMetric
 from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.registry import Registry, suggest
-from jova_bench.types import BenchError, Profile
+from jova_bench.types import BenchError, MetricSpec, Profile
 
 Metric = ClipMetric | SetMetric
 Factory = Callable[..., Metric]
@@ -186,8 +187,11 @@ def build(
     ]
     for name in added.names():
         if wanted is None or name in wanted:
-            metric = added.load(name)(cache, device)
+            metric = _installed(added, name, cache, device)
             metrics += [metric] if metric.spec.profile == profile else []
+    twice = [one for one, count in Counter(metric.spec.identity for metric in metrics).items() if count > 1]
+    if twice:
+        raise BenchError(f"an installed package has another metric of the identity {twice[0]}; give its own a new name")
     return metrics
 
 
@@ -197,7 +201,20 @@ def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
         (entry.select, _load(entry.target)(cache, device, **entry.options, **_real(entry, {}))) for entry in CATALOGUE
     ]
     added = Registry[Factory]("metric", {}, ENTRY_POINTS)
-    return built + [(name, added.load(name)(cache, device)) for name in added.names()]
+    return built + [(name, _installed(added, name, cache, device)) for name in added.names()]
+
+
+def _installed(added: Registry[Factory], name: str, cache: FeatureCache, device: str) -> Metric:
+    """A metric of an installed package, whose mistakes are told as such."""
+    try:
+        metric = added.load(name)(cache, device)
+        MetricSpec.model_validate(metric.spec)
+    except BenchError:
+        raise
+    except Exception as error:
+        what = f"the metric {name!r} of an installed package ({added.entries[name]}) cannot be built"
+        raise BenchError(f"{what}: {type(error).__name__}: {error}; mend or uninstall it") from error
+    return metric
 
 
 def _real(entry: Entry, real: Mapping[Kind, RealClips]) -> dict[str, RealClips | None]:
