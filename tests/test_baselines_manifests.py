@@ -9,7 +9,7 @@ import pytest
 
 from baselines.external import home
 from baselines.external.inputs import ask
-from baselines.external.manifest import ROOT, Frames, known, load, read
+from baselines.external.manifest import ROOT, Frames, known, load, package, read
 from baselines.external.render import RENDERERS
 from jova_bench import assets, media
 from jova_bench.models import MODELS, create_model
@@ -18,7 +18,7 @@ from jova_bench.types import BenchError
 
 WORKERS = [name for name in known() if load(name).kind == "worker"]
 ONLY_STDLIB = [ROOT / "external" / "child.py", ROOT / "external" / "pull.py"]
-IN_UPSTREAMS = ONLY_STDLIB + [ROOT / name / "worker.py" for name in WORKERS]
+IN_UPSTREAMS = ONLY_STDLIB + [package(name) / "worker.py" for name in WORKERS]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_a_plan_gives_the_worker_what_it_takes(name, suite):
     seen = ask(suite.prompts[0], suite, model.manifest.consumes)
     job = model.planner(seen, model.manifest, model.options)
     parts = [part for part in ("image", "audio", "video") if getattr(seen, part) is not None]
-    tree = ast.parse((ROOT / name / "worker.py").read_text(encoding="utf-8"))
+    tree = ast.parse((package(name) / "worker.py").read_text(encoding="utf-8"))
     functions = {node.name: [one.arg for one in node.args.args] for node in tree.body if hasattr(node, "args")}
     assert functions["load"] == ["weights", "device", "options"]
     assert set(functions["generate"][1:]) == {"seed", "folder", *job.arguments, *parts}

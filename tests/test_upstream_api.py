@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import upstream_api
 
-from baselines.external.manifest import ROOT, load
+from baselines.external.manifest import load, package
 
 NAMES = sorted(path.stem for path in upstream_api.FACTS.glob("*.json"))
 FAKES = Path(__file__).parent / "fake_upstreams"
 FUNCTIONS = [(name, key) for name in NAMES for key in upstream_api.facts(name).get("functions", {})]
-WORKER = {name for name in NAMES if (ROOT / name / "worker.py").is_file()}
+WORKER = {name for name in NAMES if (package(name) / "worker.py").is_file()}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,8 +24,9 @@ def test_facts_are_of_the_commit_that_is_run(name):
 @pytest.mark.parametrize(("name", "key"), [one for one in FUNCTIONS if one[0] in WORKER])
 def test_the_worker_calls_upstream_as_it_is(name, key):
     *_, owner, last = ["", *key.partition(":")[2].split(".")]
-    called = owner if last == "__init__" else last
-    found = upstream_api.calls((ROOT / name / "worker.py").read_text(encoding="utf-8"), called)
+    # Workers call a pipeline `pipe`.
+    called = {"__init__": owner, "__call__": "pipe"}.get(last, last)
+    found = upstream_api.calls((package(name) / "worker.py").read_text(encoding="utf-8"), called)
     assert found, f"nothing calls {called}"
     arguments = upstream_api.facts(name)["functions"][key]
     assert [upstream_api.misfit(call, arguments) for call in found] == [None] * len(found)

@@ -219,9 +219,14 @@ class Manifest(Record):
         return tuple(sorted({one.terms for one in self.weights if one.terms}))
 
 
+def package(name: str) -> Path:
+    """The package of a baseline: `wan2.2-s2v` is in `wan22_s2v`, for a module's name has neither dots nor hyphens."""
+    return ROOT / name.replace(".", "").replace("-", "_")
+
+
 def known() -> tuple[str, ...]:
     """Names of the baselines with a manifest."""
-    return tuple(sorted(path.parent.name for path in ROOT.glob("*/manifest.toml")))
+    return tuple(sorted(read(path).name for path in ROOT.glob("*/manifest.toml")))
 
 
 def load(name: str) -> Manifest:
@@ -230,11 +235,9 @@ def load(name: str) -> Manifest:
     Raises:
         BenchError: there is no such baseline, or its manifest is broken (`FILE: field: ...`).
     """
-    if name not in known():
+    path = package(name) / "manifest.toml"
+    if not path.is_file() or (manifest := read(path)).name != name:
         raise BenchError(f"expected the name of a baseline, got {name!r}; {suggest(name, known())}")
-    manifest = read(ROOT / name / "manifest.toml")
-    if manifest.name != name:
-        raise BenchError(f"{name}/manifest.toml: name: expected {name!r} as its folder, got {manifest.name!r}")
     return manifest
 
 
