@@ -7,6 +7,7 @@ alpha, an exotic container) makes a difference.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -50,6 +51,15 @@ class Sound:
     seconds: float
     sample_rate_hz: int
     origin: Origin
+
+    def frames(self, fps: Fraction) -> int:
+        """Pictures from the first to the last that has sound."""
+        return math.ceil(self.seconds * float(fps) - 1e-6)
+
+    def cut(self, seconds: Fraction) -> str:
+        """What a reader should know when the picture ends after so long; empty when no sound is lost."""
+        lost = self.seconds - float(seconds)
+        return f"the last {lost:.2f} s of the sound are cut" if lost > 0.005 else ""
 
 
 @dataclass(frozen=True)
