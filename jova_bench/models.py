@@ -35,8 +35,8 @@ MODELS: Mapping[str, str] = {
     "shifted": "baselines.controls:shifted",
     "ovi": "baselines.ovi:ovi",
     "ovi-command": "baselines.ovi:ovi_command",
-    "ltx2": "baselines.ltx2:ltx2",
-    "ltx2-image": "baselines.ltx2:ltx2_image",
+    "ltx-2": "baselines.ltx_2:ltx_2",
+    "ltx-2-image": "baselines.ltx_2:ltx_2_image",
 }
 """Name to factory; `clips:DIR` is built here."""
 

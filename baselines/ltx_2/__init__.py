@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from baselines.external.manifest import load
 from baselines.external.pipeline import DiffusersBaseline
-from baselines.ltx2.plan import plan
+from baselines.ltx_2.plan import plan
 
 
-def ltx2(device: str) -> DiffusersBaseline:
+def ltx_2(device: str) -> DiffusersBaseline:
     """Builds the model; weights are read when it makes its first clip."""
-    return DiffusersBaseline(load("ltx2"), plan, device)
+    return DiffusersBaseline(load("ltx-2"), plan, device)
 
 
-def ltx2_image(device: str) -> DiffusersBaseline:
+def ltx_2_image(device: str) -> DiffusersBaseline:
     """The same model, never without an image: beside models that need one, it begins where they do."""
-    manifest = load("ltx2")
+    manifest = load("ltx-2")
     consumes = manifest.consumes.model_copy(update={"image": "required"})
     model = DiffusersBaseline(manifest.model_copy(update={"consumes": consumes}), plan, device)
-    model.name = "ltx2-image"
+    model.name = "ltx-2-image"
     return model

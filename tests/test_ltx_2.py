@@ -15,19 +15,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_ltx2 import save
+from tiny_ltx_2 import save
 
 from baselines.external import home, install, pipeline
 from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
-from baselines.ltx2.plan import plan, samples
+from baselines.ltx_2.plan import plan, samples
 from jova_bench import assets, media
 from jova_bench.models import create_model
 from jova_bench.results import read_run
 from jova_bench.suites import load_suite
 from jova_bench.types import BenchError, Prompt, Unavailable
 
-MANIFEST = load("ltx2")
+MANIFEST = load("ltx-2")
 PROMPT = Prompt(id="a", video_caption="A woman in a red coat", audio_caption="Rain", transcript="It's late, go home.")
 SMALL = {"height": 64, "width": 96, "steps": 2, "stg_block": 1}
 """Two steps of the two-layer network; its picture is not square, so that no axes can be exchanged unseen."""
@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_refused(options, words, message):
 @pytest.fixture
 def baseline(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "assets"))
-    return create_model("ltx2", "cpu")
+    return create_model("ltx-2", "cpu")
 
 
 def test_packages_and_weights_that_are_missing_are_named_with_what_gets_them(baseline, monkeypatch):
@@ -122,7 +122,7 @@ def test_packages_and_weights_that_are_missing_are_named_with_what_gets_them(bas
     monkeypatch.setattr(pipeline, "find_spec", lambda name: object())
     assert baseline.check() == files
     assert files.startswith("weights missing (model_index.json, ")
-    assert files.endswith("python -m baselines.setup ltx2 --weights")
+    assert files.endswith("python -m baselines.setup ltx-2 --weights")
 
 
 def test_its_weights_are_fetched_by_this_environment_at_one_commit(baseline):
@@ -179,14 +179,14 @@ def test_beside_models_that_need_an_image_it_begins_with_the_real_clip(tmp_path)
     path = tmp_path / "prompts.jsonl"
     path.write_text(PROMPT.model_copy(update={"reference": "real.mp4"}).model_dump_json())
     suite = load_suite(path)
-    plain, pictured = (create_model(name, "cpu").plan(suite.prompts[0], suite) for name in ("ltx2", "ltx2-image"))
+    plain, pictured = (create_model(name, "cpu").plan(suite.prompts[0], suite) for name in ("ltx-2", "ltx-2-image"))
     assert (plain.height, plain.width) == (512, 768)
     assert "no image" in plain.note
     assert (pictured.height, pictured.width) == (768, 512)
     assert "first frame of the real clip" in pictured.note
-    assert create_model("ltx2-image", "cpu").name == "ltx2-image"
+    assert create_model("ltx-2-image", "cpu").name == "ltx-2-image"
     with pytest.raises(BenchError, match="with image or a reference clip, got 'a' without"):
-        create_model("ltx2-image", "cpu").plan(PROMPT, suite)
+        create_model("ltx-2-image", "cpu").plan(PROMPT, suite)
 
 
 @pytest.mark.slow
@@ -239,7 +239,7 @@ def suite(tmp_path_factory):
 def run(weights, suite, tmp_path_factory):
     """The folder of a run by the command line, and what it printed."""
     out = tmp_path_factory.mktemp("run")
-    ask = ["--model", "ltx2", "--profile", "standard", "--metrics", "loudness,av_align", "--device", "cpu", "--json"]
+    ask = ["--model", "ltx-2", "--profile", "standard", "--metrics", "loudness,av_align", "--device", "cpu", "--json"]
     command = [sys.executable, "-m", "jova_bench", "run", *ask, "--suite", str(suite), "--out", str(out)]
     variables = {**os.environ, assets.FOLDER_VARIABLE: str(weights), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
@@ -269,7 +269,7 @@ def test_a_small_one_goes_from_weights_to_a_table(run):
     assert 0 <= found["av_align"]["value"] <= 1
     assert [(found[name]["n_ok"], found[name]["n_failed"]) for name in ("loudness", "av_align")] == [(3, 0)] * 2
     table = (folder / "leaderboard.md").read_text()
-    assert "ltx2" in table
+    assert "ltx-2" in table
     assert "av_align" in table
 
 
@@ -288,7 +288,7 @@ def one_thread():
 @pytest.mark.usefixtures("one_thread")
 def test_the_noise_is_the_seeds_and_both_pipelines_share_their_networks(run, weights, suite, tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(weights))
-    loaded, model = load_suite(suite), create_model("ltx2", "cpu")
+    loaded, model = load_suite(suite), create_model("ltx-2", "cpu")
     words, _, pictured = loaded.prompts
     (first,) = model.generate([words], 0, loaded)
     networks = dict(model.pipe.components)
