@@ -59,7 +59,7 @@ def test_mistakes_are_told_in_one_line(capsys, tmp_path, argv, wanted):
 
 def test_the_picture_is_drawn_to_scale():
     panel = Panel("A < B", (Point(0, 1.0, (0.5, 1.5)), Point(1, 3.0), Point(1, 2.0)), {"real": 4.0})
-    drawn = ET.fromstring(curves(["none", "all & more"], [panel, panel], joined=2))
+    drawn = ET.fromstring(curves(["none", "all & more"], [panel, panel], "weight", joined=2))
     one = drawn.findall("{*}g")[0]
     dots = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in one.findall("{*}circle")]
     assert dots[0][0] < dots[1][0] < dots[2][0]
@@ -70,7 +70,7 @@ def test_the_picture_is_drawn_to_scale():
     ends = [tuple(map(float, point.split(","))) for point in one.find("{*}polyline").get("points").split()]
     assert ends[1][1] == pytest.approx((dots[1][1] + dots[2][1]) / 2, abs=0.2)  # the mean
     texts = [text.text for text in one.findall("{*}text")]
-    assert {"A < B", "all & more", "real"} <= set(texts)
+    assert {"A < B", "all & more", "real", "weight"} <= set(texts)
 
 
 def test_ticks_are_round_and_span_the_values():

@@ -53,23 +53,27 @@ def shared(tmp_path_factory):
         made_by = {"codecs": encoder_digest(*codecs), "ids": json.dumps([prompt["id"] for prompt in prompts])}
         (folder / "latents" / split).mkdir(parents=True)
         save_file(latents, folder / "latents" / split / f"{prompts[0]['id']}.safetensors", metadata=made_by)
+    before = times(folder)
+    jova().prepare(settings(), folder, 1)
+    assert times(folder) == before  # What is there is not made again.
     return folder
+
+
+def times(folder):
+    return {path: path.stat().st_mtime_ns for part in ("corpus", "latents") for path in (folder / part).rglob("*.*")}
 
 
 def settings(**changes):
     return {setting.name: setting.default for setting in jova().settings} | {"steps": STEPS, "clips": CLIPS} | changes
 
 
-def test_what_is_shared_is_made_once(shared):
-    before = {path: path.stat().st_mtime_ns for path in (shared / "latents").rglob("*.safetensors")}
-    jova().prepare(settings(), shared, 1)
-    assert {path: path.stat().st_mtime_ns for path in (shared / "latents").rglob("*.safetensors")} == before
-    assert (shared / FILES[1]).read_bytes() == (WEIGHTS / FILES[1]).read_bytes()
+def test_trainings_use_the_shipped_codecs(shared):
+    for name in FILES[1:]:
+        assert (shared / name).read_bytes() == (WEIGHTS / name).read_bytes()
 
 
 def test_a_training_is_recorded_and_makes_clips(shared, tmp_path):
     arms = jova()
-    arms.prepare(settings(), shared, 1)
     assert arms.trained(tmp_path) is None
     arms.train(settings(), 0, tmp_path, shared, 1)
     found = arms.trained(tmp_path)
@@ -91,7 +95,6 @@ def test_a_training_is_recorded_and_makes_clips(shared, tmp_path):
 
 def test_a_killed_training_ends_as_an_unbroken_one(shared, tmp_path):
     arms = jova()
-    arms.prepare(settings(), shared, 1)
     arms.train(settings(), 1, tmp_path / "whole", shared, 1)
     # What a kill after two steps leaves: a state, no weights, and a log that is a step ahead.
     config = replace(PRESETS["ablation"](tuple(words())), fusion="joint", positions="aligned")

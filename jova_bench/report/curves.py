@@ -13,6 +13,8 @@ from html import escape
 WIDTH, HEIGHT, COLUMNS = 330, 250, 3
 LEFT, RIGHT, TOP, BOTTOM = 46, 62, 34, 58
 """Margins of a panel, px."""
+LETTER = 6.5
+"""Width of a letter, px, about."""
 INK, FAINT, POINT, LEVEL = "#1c2430", "#d9dee6", "#2463c4", "#8a94a3"
 
 
@@ -36,12 +38,13 @@ class Panel:
     """Dashed lines to compare with, by name."""
 
 
-def curves(names: Sequence[str], panels: Sequence[Panel], joined: int = 0) -> str:
+def curves(names: Sequence[str], panels: Sequence[Panel], axis: str = "", joined: int = 0) -> str:
     """The picture.
 
     Args:
         names: of the places, from left to right.
         panels: at least one.
+        axis: what the places are values of.
         joined: a line goes through the means of the first so many places.
 
     Returns:
@@ -56,7 +59,7 @@ def curves(names: Sequence[str], panels: Sequence[Panel], joined: int = 0) -> st
     ]
     for index, panel in enumerate(panels):
         x, y = index % columns * WIDTH, index // columns * HEIGHT
-        parts += [f'<g transform="translate({x} {y})">', *_panel(names, panel, joined), "</g>"]
+        parts += [f'<g transform="translate({x} {y})">', *_panel(names, panel, joined), _axis(axis), "</g>"]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -80,7 +83,7 @@ def _panel(names: Sequence[str], panel: Panel, joined: int) -> Iterator[str]:
     for place, name in enumerate(names):
         at = f'x="{across(place):.1f}" y="{bottom + 14}"'
         turned = f'text-anchor="end" transform="rotate(-30 {across(place):.1f} {bottom + 14})"'
-        anchor = turned if max(map(len, names)) > 4 else 'text-anchor="middle"'
+        anchor = turned if max(map(len, names)) * LETTER > step else 'text-anchor="middle"'
         yield f"<text {at} {anchor}>{escape(name)}</text>"
     yield from _levels(panel.levels, up, right)
     means = [
@@ -99,6 +102,11 @@ def _panel(names: Sequence[str], panel: Panel, joined: int) -> Iterator[str]:
                 y1, y2 = (up(end) for end in point.interval)
                 yield f'<path d="M {x:.1f} {y1:.1f} V {y2:.1f}" stroke="{POINT}" stroke-width="1.5"/>'
             yield f'<circle cx="{x:.1f}" cy="{up(point.value):.1f}" r="3.5" fill="{POINT}"/>'
+
+
+def _axis(name: str) -> str:
+    at = f'x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}"'
+    return f'<text {at} text-anchor="middle" fill="{LEVEL}">{escape(name)}</text>'
 
 
 def _levels(levels: Mapping[str, float], up: Callable[[float], float], right: float) -> Iterator[str]:

@@ -53,6 +53,8 @@ class Plan:
     suite: Suite
     arms: tuple[Arm, ...]
     jobs: tuple[Job, ...]
+    made_by: Mapping[str, str]
+    """What shapes all trainings and is no setting."""
     shared: Path
     controls: Path
     """Run folder of the models that show the scale."""
@@ -106,6 +108,7 @@ def planned(
         suite=suite,
         arms=tuple(arm for arm in arms if arm.label in wanted),
         jobs=tuple(jobs),
+        made_by=made_by,
         shared=out / "shared",
         controls=out / "runs" / digest({"controls": True, "made_by": made_by, **asked}),
     )

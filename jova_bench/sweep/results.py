@@ -70,6 +70,7 @@ class SweepResult:
             "prompts": min(spec.limit, len(self.plan.suite.prompts)),
             "sampling_seeds": list(spec.sampling_seeds),
             "base": dict(base.settings),
+            "trained_with": dict(self.plan.made_by),
             "metrics": [
                 {"metric": one.name, "identity": one.identity, "direction": one.direction, "unit": one.unit}
                 for one in self.specs

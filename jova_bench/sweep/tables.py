@@ -49,7 +49,7 @@ def markdown(result: SweepResult) -> str:
     if trained:
         about += " CPU minutes are of the optimiser's steps, one core."
     said = (
-        f"Against the base ({escaped(base_label(result.plan, BASE))}): differences of means, arm - base, over all "
+        f"Against the base ({escaped(base_values(result.plan))}): differences of means, arm - base, over all "
         "pairs of trainings, each pair tested over the prompts that both have (paired, Holm over metrics). A claim "
         "about the method needs several trainings on both sides, and all pairs to agree."
     )
@@ -66,17 +66,13 @@ def picture(result: SweepResult) -> str:
     """Every metric as a panel, every training as a point; where numbers vary, in their order and joined by a line."""
     arms, base = list(result.plan.arms), result.plan.arms[0]
     factors = list(dict.fromkeys(name for arm in arms for name in arm.changed))
-    numeric = [name for name in factors if isinstance(base.settings[name], int | float)]
-    joined = 0
+    numeric = [name for name in factors if type(base.settings[name]) in (int, float)]
+    axis, joined = (factors[0] if len(factors) == 1 else ""), 0
     if len(numeric) == 1 and result.plan.spec.design == "one-factor":
-        line = [arm for arm in arms if not arm.changed or numeric[0] in arm.changed]
-        line.sort(key=lambda arm: float(arm.settings[numeric[0]]))
+        axis = numeric[0]
+        line = sorted((arm for arm in arms if arm is base or axis in arm.changed), key=lambda arm: arm.settings[axis])
         arms, joined = line + [arm for arm in arms if arm not in line], len(line)
-    lone = len(factors) == 1
-    names = [
-        shown(arm.settings[factors[0]]) if lone else base_label(result.plan, arm.label).removeprefix("base: ")
-        for arm in arms
-    ]
+    names = [shown(arm.settings[axis]) if axis and (arm is base or axis in arm.changed) else arm.label for arm in arms]
     place = {arm.label: index for index, arm in enumerate(arms)}
     panels = []
     for identity, label in metric_labels(result).items():
@@ -94,7 +90,7 @@ def picture(result: SweepResult) -> str:
         }
         if points:
             panels.append(Panel(label, tuple(points), levels))
-    return curves(names, panels, joined)
+    return curves(names, panels, axis, joined)
 
 
 def metric_labels(result: SweepResult) -> dict[str, str]:
@@ -108,10 +104,13 @@ def metric_labels(result: SweepResult) -> dict[str, str]:
 
 def base_label(plan: Plan, label: str) -> str:
     """A label; the base's with its own values of the factors."""
-    if label != BASE:
-        return label
+    return f"{BASE}: {base_values(plan)}" if label == BASE else label
+
+
+def base_values(plan: Plan) -> str:
+    """What the base has where other arms differ from it."""
     factors = dict.fromkeys(name for arm in plan.arms for name in arm.changed)
-    return f"base: {', '.join(f'{name}={shown(plan.arms[0].settings[name])}' for name in factors)}"
+    return ", ".join(f"{name}={shown(plan.arms[0].settings[name])}" for name in factors)
 
 
 def _about(result: SweepResult, row: Row, trained: bool) -> list[str]:
