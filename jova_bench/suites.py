@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from jova_bench.registry import Registry, suggest
-from jova_bench.types import BenchError, Id, Profile, Prompt, Record
+from jova_bench.types import BenchError, Id, Profile, Prompt, Record, reason_of
 
 SHIPPED = Path(__file__).parent / "suites"
 ENTRY_POINTS = "jova_bench.suites"
@@ -156,6 +156,9 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
             continue
         except ValidationError as error:
             faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
+            continue
+        except (RecursionError, ValueError) as error:
+            faults.append(f"{path}:{number}: expected a JSON object, got {reason_of(error)}")
             continue
         wrong = [f"{field}: {why}" for field in FILES if (why := _missing(path.parent, getattr(prompt, field)))]
         wrong += unwritable(prompt)

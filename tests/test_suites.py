@@ -129,6 +129,8 @@ def test_shipped_features_are_no_folder_of_clips():
     [
         ('{"id": "b",', r"p\.jsonl:2: expected a JSON object, got .* at column"),
         ("[1]", r"p\.jsonl:2: expected an object, got list"),
+        ("[" * 100_000, r"p\.jsonl:2: expected a JSON object, got RecursionError"),
+        ("9" * 9999, r"p\.jsonl:2: expected a JSON object, got ValueError"),
         ({"id": "b", "video_caption": "", "audio_caption": ""}, r"p\.jsonl:2: transcript: Field required"),
         (LINE | {"id": "b", "transcipt": ""}, r"p\.jsonl:2: transcipt: unknown field; did you mean 'transcript'\?"),
         (LINE | {"id": "b", "transcript": 3}, r"p\.jsonl:2: transcript: Input should be a valid string"),

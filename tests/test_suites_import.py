@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import jova_bench
 from jova_bench import cli, media
 from jova_bench.importers import FORMATS, read_source
 from jova_bench.importers.collect import clean, collect, guessed
@@ -243,9 +244,10 @@ def test_every_bad_row_is_told_and_nothing_is_written(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "expected a JSON object, got Expecting property name"),
+        ("{", "expected JSON, got Expecting property name"),
         ("[1]", "expected an object, got a list"),
         ("[" * 100_000, "nested too deeply"),
+        ("9" * 9999, "expected JSON, got Exceeds the limit"),
         ({"id": "b"}, "expected a video_caption, an audio_caption or a transcript, got none"),
         ({"video_caption": "v"}, "id: expected a text, got no such field"),
         ({"id": 3, "video_caption": "v"}, "id: expected a text, got a number"),
@@ -288,12 +290,21 @@ def test_links_out_of_the_source_are_not_followed(tmp_path):
 
 
 def test_json_tells_the_line_of_a_row_and_of_a_break(tmp_path):
-    path = put(tmp_path / "a.json", '[\n {"a": 1},\n 3,\n {"a": "]\\n["}\n,\n {"b"\n')
+    path = put(tmp_path / "a.json", '[\n {"a": 1},\n 3,\n {"a": "]\\n["}\n,\n {"b": {}}]\n')
     rows = list(json_rows(path))
-    assert [getattr(row, "fields", None) for row in rows] == [{"a": 1}, None, {"a": "]\n["}, None]
-    assert [row.where for row in rows] == [f"{path}:{line}" for line in (2, 3, 4, 7)]
-    for broken in ("", "7", '{"a": {}', '{"a" {}}', "[{} {}]", '{"a": {},}', "[1e]"):
-        assert type(list(json_rows(put(path, broken)))[-1]).__name__ == "Fault"
+    assert [getattr(row, "fields", None) for row in rows] == [{"a": 1}, None, {"a": "]\n["}, {"b": {}}]
+    assert [row.where for row in rows] == [f"{path}:{line}" for line in (2, 3, 4, 6)]
+    nested = put(path, '{"x": {"a": {},\n "b": {"c": 1}\n}, "y": [], "z": 3 }')
+    assert [(row.where, getattr(row, "key", None)) for row in json_rows(nested, levels=2)] == [
+        (f"{path}:1", "x/a"),
+        (f"{path}:2", "x/b"),
+        (f"{path}:3", None),
+    ]
+    # One break, and nothing of the file is taken.
+    for broken in ("", "7", '{"a": {}', '{"a" {}}', "[{} {}]", '{"a": {},}', "[1e]", "[{}]x", f"[{'9' * 9999}]"):
+        assert [type(row).__name__ for row in json_rows(put(path, broken))] == ["Fault"]
+    (fault,) = json_rows(put(path, '[{},\n{"b"\n'))
+    assert str(fault) == f"{path}:3: expected JSON, got Expecting ':' delimiter at column 1"
     # A name that stands twice is two rows, where a dictionary would have kept one.
     row = json.dumps(verse())
     twice = put(path, f'{{"set1": {{"5": {row}, "05": {row}}}}}')
@@ -410,8 +421,7 @@ def test_a_language_is_never_claimed_against_the_letters():
 # Round trips
 
 
-def test_import_validate_run(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+def test_import_validate_run(capsys, tmp_path):
     for speaker in ("aaa", "bbb"):
         for number in (1, 2):
             clip(tmp_path / f"lrs3/test/{speaker}/0000{number}.mp4")
@@ -426,10 +436,11 @@ def test_import_validate_run(capsys, tmp_path, monkeypatch):
     (tmp_path / "lrs3").rename(tmp_path / "gone")  # The folder stands on its own.
     toml = tmp_path / "suite/suite.toml"
     toml.write_text(toml.read_text().replace("slices = []", 'slices = ["speaker"]'))
-    words = ["--suite", tmp_path / "suite/prompts.jsonl", "--profile", "standard", "--metrics", "loudness"]
-    code, out, _ = call(
-        capsys, "run", "--model", "real", "--model", "silence", *words, "--device", "cpu", "--out", tmp_path / "run"
-    )
+    jova_bench.run(
+        ["real", "silence"], tmp_path / "suite/prompts.jsonl", profile="standard", metrics=["loudness"], device="cpu",
+        out=tmp_path / "run", workers=0,
+    )  # fmt: skip
+    code, out, _ = call(capsys, "report", tmp_path / "run")
     assert code == 0
     assert "## By speaker" in out
     summary = json.loads((tmp_path / "run/summary.json").read_text())

@@ -70,7 +70,7 @@ def collect(found: Iterable[Draft | Fault], root: Path, language: str | None = N
             faults += [Fault(one.where, what) for what in (*wrong, *why)]
             continue
         prompts.append(made)
-        changed = [f"the id differs from the source's, as in {made.id}"] if safe[name] > 1 else []
+        changed = ["another id would be the same, so this one has a suffix"] if safe[name] > 1 else []
         notes.update([*one.notes, *changed])
     return Imported(tuple(prompts), root, tuple(faults), dict(notes))
 

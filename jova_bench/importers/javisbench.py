@@ -58,6 +58,6 @@ def there(root: Path, relative: str) -> bool:
 def _categories(row: Row, column: str, known: tuple[str, ...]) -> str:
     numbers = [part.strip() for part in row.text(column).split(",") if part.strip()]
     for number in numbers:
-        if not re.fullmatch(r"\d+(\.0)?", number) or int(float(number)) >= len(known):
+        if not re.fullmatch(r"\d{1,3}(\.0)?", number) or int(float(number)) >= len(known):
             raise Bad(f"{column}: expected numbers from 0 to {len(known) - 1} with commas between them, got {number!r}")
     return " | ".join(known[int(float(number))] for number in numbers)

@@ -135,7 +135,7 @@ def read_text(path: Path) -> str:
 
 
 def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
-    """The objects of a JSON array or object of objects.
+    """The objects of a JSON array or object of objects; of a file that is no JSON, none.
 
     Args:
         path: of the file.
@@ -143,69 +143,71 @@ def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
     """
     try:
         text = read_text(path)
-        for at, key, value in _members(text, levels):
-            where = f"{path}:{text.count(chr(10), 0, at) + 1}"
-            ok = isinstance(value, dict)
-            yield Row(where, key, value) if ok else Fault(where, f"expected an object, got {_kind(value)}")
-    except json.JSONDecodeError as error:
-        yield Fault(
-            f"{path}:{error.lineno}", f"expected JSON, got {error.msg} at column {error.colno}; nothing after is read"
-        )
-    except RecursionError:
-        yield Fault(str(path), "expected JSON, got one nested too deeply")
     except Bad as error:
         yield Fault(str(path), str(error))
+        return
+    whole = _decoded(text, path)
+    if isinstance(whole, Fault):
+        yield whole
+    elif not isinstance(whole, list | dict):
+        yield Fault(f"{path}:1", f"expected an array or an object of rows, got {_kind(whole)}")
+    else:
+        for at, key, value in _members(text, levels):
+            yield _row(f"{path}:{text.count(chr(10), 0, at) + 1}", key, value)
+
+
+def _row(where: str, key: str, value: Any) -> Row | Fault:
+    return (
+        Row(where, key, value) if isinstance(value, dict) else Fault(where, f"expected an object, got {_kind(value)}")
+    )
+
+
+def _decoded(text: str, path: Path, line: int = 1) -> Any:
+    """What JSON says, or the fault of it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{line + error.lineno - 1}"
+        return Fault(where, f"expected JSON, got {error.msg} at column {error.colno}")
+    except RecursionError:
+        return Fault(f"{path}:{line}", "expected JSON, got one nested too deeply")
+    except ValueError as error:
+        return Fault(f"{path}:{line}", f"expected JSON, got {error}")  # A number of thousands of digits.
 
 
 def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, Any]]:
-    """(place, key, value) of an array or object; keys that stand twice come twice."""
+    """(place, key, value) of the array or object at a place of a JSON text; keys that stand twice come twice."""
     at = _skip(text, at)
-    opening, number = text[at : at + 1], 0
-    if opening not in ("{", "["):
-        raise json.JSONDecodeError("Expecting an array or an object", text, at)
-    closing, at = {"{": "}", "[": "]"}[opening], _skip(text, at + 1)
-    while text[at : at + 1] != closing:
-        if number:
-            at = _skip(text, _expect(text, at, ","))
+    closing, named, number = {"{": "}", "[": "]"}[text[at]], text[at] == "{", 0
+    at = _skip(text, at + 1)
+    while text[at] != closing:
         start, key = at, str(number)
-        if opening == "{":
-            found, at = _DECODER.raw_decode(text, at)
-            if not isinstance(found, str):
-                raise json.JSONDecodeError("Expecting a name in quotes", text, start)
-            key, at = found, _skip(text, _expect(text, _skip(text, at), ":"))
+        if named:
+            key, at = _DECODER.raw_decode(text, at)
+            at = _skip(text, _skip(text, at) + 1)
         value, end = _DECODER.raw_decode(text, at)
-        if levels > 1:
+        if levels > 1 and isinstance(value, list | dict):
             yield from ((place, f"{key}/{inner}", one) for place, inner, one in _members(text, levels - 1, at))
         else:
             yield start, key, value
         at, number = _skip(text, end), number + 1
+        if text[at] == ",":
+            at = _skip(text, at + 1)
 
 
 def _skip(text: str, at: int) -> int:
+    """The place of what follows blanks."""
     found = _SPACE.match(text, at)
     return found.end() if found else at
-
-
-def _expect(text: str, at: int, mark: str) -> int:
-    if text[at : at + 1] != mark:
-        raise json.JSONDecodeError(f"Expecting {mark!r}", text, at)
-    return at + 1
 
 
 def json_file(path: Path) -> Iterator[Row | Fault]:
     """The one object of a JSON file."""
     try:
-        value = json.loads(read_text(path))
-        ok = isinstance(value, dict)
-        yield (
-            Row(f"{path}:1", path.stem, value) if ok else Fault(f"{path}:1", f"expected an object, got {_kind(value)}")
-        )
-    except json.JSONDecodeError as error:
-        yield Fault(f"{path}:{error.lineno}", f"expected JSON, got {error.msg} at column {error.colno}")
-    except RecursionError:
-        yield Fault(str(path), "expected JSON, got one nested too deeply")
+        value = _decoded(read_text(path), path)
     except Bad as error:
-        yield Fault(str(path), str(error))
+        value = Fault(str(path), str(error))
+    yield value if isinstance(value, Fault) else _row(f"{path}:1", path.stem, value)
 
 
 def json_lines(path: Path) -> Iterator[Row | Fault]:
@@ -215,18 +217,10 @@ def json_lines(path: Path) -> Iterator[Row | Fault]:
     except Bad as error:
         yield Fault(str(path), str(error))
         return
-    for number, line in enumerate(lines):
-        where = f"{path}:{number + 1}"
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-            ok = isinstance(value, dict)
-            yield Row(where, str(number), value) if ok else Fault(where, f"expected an object, got {_kind(value)}")
-        except json.JSONDecodeError as error:
-            yield Fault(where, f"expected a JSON object, got {error.msg} at column {error.colno}")
-        except RecursionError:
-            yield Fault(where, "expected a JSON object, got one nested too deeply")
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            value = _decoded(line, path, number)
+            yield value if isinstance(value, Fault) else _row(f"{path}:{number}", str(number), value)
 
 
 def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMAL) -> Iterator[Row | Fault]:
