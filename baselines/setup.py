@@ -7,6 +7,7 @@ cache folder); `checkout`, `env` or `weights` there may be a link to where you a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import subprocess
 import sys
@@ -59,7 +60,9 @@ def carry_out(step: install.Step) -> int:
     """Runs a command; when it succeeds, writes down that it did."""
     if step.folder is not None:
         step.folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(step.command, cwd=step.folder, check=False)
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(step.output.open("wb")) if step.output is not None else None
+        done = subprocess.run(step.command, cwd=step.folder, stdout=output, check=False)
     if done.returncode == 0 and step.writes is not None:
         path, text = step.writes
         path.write_text(text, encoding="utf-8")

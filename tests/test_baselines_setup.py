@@ -50,8 +50,9 @@ def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
     assert [line.rpartition("version-check ")[2] for line in lines[5:8]] == [
         "torch==2.6.0 torchvision==0.21.0 torchaudio==2.6.0", "-r requirements.txt", "flash_attn --no-build-isolation",
     ]  # fmt: skip
-    assert [line.split()[0] for line in lines[8:]] == [str(python)] * 3
-    assert '"hub": "chetwinlow1/Ovi"' in lines[8]
+    assert lines[8] == f"{python} -m pip freeze --all"
+    assert [line.split()[0] for line in lines[9:]] == [str(python)] * 3
+    assert '"hub": "chetwinlow1/Ovi"' in lines[9]
     assert not folder.exists()
 
 
@@ -73,7 +74,7 @@ def test_a_step_that_fails_ends_it_and_the_environment_is_done_with_its_last_ste
     assert [step.writes for step in steps] == [None] * 7
     steps.clear()
     assert setup.main(["ovi"], recorded(steps)) == 0
-    assert [step.writes is not None for step in steps] == [False] * 7 + [True]
+    assert [step.writes is not None for step in steps] == [False] * 8 + [True]
 
 
 def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, folder, capsys):
@@ -113,10 +114,12 @@ def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, 
 
 def test_a_command_that_succeeds_is_written_down(tmp_path):
     done = (tmp_path / "done", "text")
-    assert setup.carry_out(install.Step((sys.executable, "-c", "raise SystemExit(3)"), tmp_path, done)) == 3
+    assert setup.carry_out(install.Step((sys.executable, "-c", "raise SystemExit(3)"), tmp_path, writes=done)) == 3
     assert not done[0].exists()
-    assert setup.carry_out(install.Step((sys.executable, "-c", ""), tmp_path / "new", done)) == 0
-    assert done[0].read_text() == "text"
+    said = tmp_path / "said"
+    step = install.Step((sys.executable, "-c", "print('torch==2.6.0')"), tmp_path / "new", said, done)
+    assert setup.carry_out(step) == 0
+    assert (done[0].read_text(), said.read_text()) == ("text", "torch==2.6.0\n")
 
 
 def test_without_an_interpreter_uv_makes_the_environment_or_the_user_is_told(tmp_path, monkeypatch):

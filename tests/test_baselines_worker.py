@@ -1,6 +1,9 @@
 """The real worker of a baseline against a fake of its upstream: deaths, hangs, noise, and what becomes of the rest."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 from fake_upstreams import calls, installed
@@ -22,7 +25,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def baseline(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(provenance, "collect", lambda device: {})  # Asks git and every package: slow, and tested.
+    monkeypatch.setattr(provenance, "collect", lambda *_: {})  # Asks git and every package: slow, and tested.
     made = installed("ovi", tmp_path / "assets", monkeypatch, sample_timeout_s=60)
     made.options = {**made.options, "height": 64, "width": 64}
     yield made
@@ -118,6 +121,39 @@ def test_a_worker_ends_when_it_is_closed(tmp_path, baseline):
     assert not running(pid)
     assert "worker" not in vars(baseline)
     assert isinstance(baseline.worker, Worker)
+
+
+def test_a_worker_does_not_outlive_its_parent(tmp_path, baseline, monkeypatch):
+    """The parent is killed in the middle of a sample, and can do nothing about its child."""
+    command = baseline.worker.command
+    program = f"""
+import os, sys
+from pathlib import Path
+from baselines.external.client import Command, Worker
+python, log = Path({str(command.python)!r}), Path({str(command.log)!r})
+command = Command(python, {dict(command.load)!r}, dict(os.environ), log, 60, 60)
+Worker(command).generate(
+    dict(prompt="[leave] [hang]", size=[64, 64], steps=1, solver="unipc", shift=5.0, video_guidance=4.0,
+         audio_guidance=3.0, slg_layer=11, video_negative_prompt="", audio_negative_prompt="", image=None),
+    0, Path({str(tmp_path)!r}))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    left = tmp_path / "assets/baselines/ovi/checkout/left.pid"
+    assert wait_until(lambda: left.is_file() and left.read_text())
+    parent.kill()
+    parent.wait()
+    pids = [int(left.read_text()), calls(baseline)[0]["pid"]]
+    assert wait_until(lambda: not any(map(running, pids)))
+
+
+def wait_until(true, seconds=60):
+    """Whether something comes true; it is asked for twenty times a second."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def running(pid):

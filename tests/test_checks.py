@@ -1,5 +1,6 @@
 """A clip against its plan, and a whole run of models that do not keep to theirs."""
 
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_clipped_sound_is_noticed():
 
 
 def samples(tmp_path, monkeypatch, model, **options):
-    monkeypatch.setattr(provenance, "collect", lambda device: {})
+    monkeypatch.setattr(provenance, "collect", lambda *_: {})
     jova_bench.run([model], suite(tmp_path), profile="standard", out=tmp_path / "run", scoring=False, **options)
     return {sample.prompt_id: sample for sample in read_run(tmp_path / "run").samples}
 
@@ -105,7 +106,7 @@ def test_a_model_may_lose_one_clip_of_a_batch(tmp_path, monkeypatch):
 
 def test_loading_is_no_part_of_what_a_clip_took_and_a_model_is_closed(tmp_path, monkeypatch):
     now, closed = iter(range(0, 10_000, 100)), []
-    monkeypatch.setattr("jova_bench.generation.time.perf_counter", lambda: next(now))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
 
     class Loads(Tones):
         """Every clip takes 100 s by the clock; the first has loaded for 60 of them."""

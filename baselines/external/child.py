@@ -15,7 +15,9 @@ import importlib.util
 import json
 import os
 import random
+import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -30,6 +32,7 @@ FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATU
 def main() -> int:
     """Answers requests until `quit` or the end of the input."""
     requests, answers = take_over_stdio()
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     worker = Worker()
     for line in requests:
         request = json.loads(line)
@@ -38,7 +41,8 @@ def main() -> int:
             return 0
         started = time.perf_counter()
         try:
-            result = worker.load(request) if request["op"] == "load" else worker.generate(request)
+            act = worker.load if request["op"] == "load" else worker.generate
+            result = act(request)
         except BaseException as error:  # A SystemExit of the upstream is an answer, too.
             traceback.print_exc()
             message = " ".join(str(error).split())[:2000]
@@ -62,6 +66,13 @@ def take_over_stdio() -> tuple[IO[str], IO[str]]:
     return requests, answers
 
 
+def end_with(parent: int) -> None:
+    """Ends this process and all that it started when the parent is gone, whatever it is doing: it holds a GPU."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
+
+
 def send(answers: IO[str], **message: Any) -> None:
     """One line to the parent."""
     answers.write(json.dumps(message) + "\n")
@@ -82,7 +93,7 @@ class Worker:
         self.module: ModuleType | None = None
         self.model: Any = None
 
-    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+    def load(self, request: dict[str, Any]) -> None:
         """Imports the worker beside the checkout and loads the model."""
         os.chdir(request["checkout"])  # Upstreams read files of their own by relative paths, some at import.
         sys.path.insert(0, request["checkout"])
@@ -92,7 +103,6 @@ class Worker:
         self.module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.module)
         self.model = self.module.load(request["weights"], request["device"], request["options"])
-        return {"python": sys.version.split()[0], "torch": getattr(sys.modules.get("torch"), "__version__", None)}
 
     def generate(self, request: dict[str, Any]) -> dict[str, Any]:
         """Makes one sample; arrays go to files in the request's folder."""

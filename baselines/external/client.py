@@ -15,7 +15,7 @@ import subprocess
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,6 @@ class Worker:
     """A model in a process of its own: loaded by the first request, and once for all that follow."""
 
     command: Command
-    about: Mapping[str, Any] = field(default_factory=dict)
-    """Versions of Python and torch there, once it has started."""
     _process: subprocess.Popen[bytes] | None = None
     _buffer: bytes = b""
     _broken: str | None = None
@@ -138,7 +136,6 @@ class Worker:
             # Trying again with every prompt would take as long every time.
             self._broken = f"the model cannot be loaded: {answer['kind']}: {answer['message']}"
             raise Broken(self._broken)
-        self.about = answer["result"]
         return time.monotonic() - started
 
     def _start(self) -> None:
@@ -161,7 +158,7 @@ class Worker:
         try:
             self._send(request)
             answer = self._receive(seconds)
-        except Lost:
+        except BaseException:  # Who stops the run must not wait for the sample in hand.
             self._kill()
             raise
         if answer.get("fatal"):

@@ -20,7 +20,7 @@ from baselines.external.job import Job, Planner
 from baselines.external.manifest import Manifest, Options, package
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import BenchError, Prompt, Unavailable
 
 PARTS = ("image", "audio", "video")
 
@@ -85,6 +85,7 @@ class Baseline:
         return {
             "title": self.manifest.title,
             "source": f"{source.repository}@{source.commit}" if source else None,
+            "environment": home.packages_digest(self.manifest),
             "weights": [f"{one.hub or one.url}@{one.revision}, licence {one.licence}" for one in self.manifest.weights],
             "weights_digest": home.weights_digest(self.manifest),
             "prompt_renderer": self.manifest.renderer,
@@ -171,14 +172,20 @@ class WorkerBaseline(Baseline):
         log = where.log / f"{self.name}-{self.device.replace(':', '')}.log"
         return Worker(Command(where.python, load, variables, log, limits.start_timeout_s, limits.sample_timeout_s))
 
-    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
         """Makes one clip after the other; files live until the next is asked for."""
         for prompt in prompts:
-            seen, job = self.asked(prompt, suite)
             with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
-                answer = self.make(seen, job, seed, Path(folder))
-                made = self.clip(seen, job, Path(folder), dict(answer.result))
-                yield replace(made, seconds=answer.seconds, load_s=answer.load_s or None)
+                yield self._sample(prompt, seed, suite, Path(folder))
+
+    def _sample(self, prompt: Prompt, seed: int, suite: Suite, folder: Path) -> Generated | Exception:
+        try:
+            seen, job = self.asked(prompt, suite)
+            answer = self.make(seen, job, seed, folder)
+            made = self.clip(seen, job, folder, dict(answer.result))
+        except (BenchError, Unavailable) as error:
+            return error
+        return replace(made, seconds=answer.seconds, load_s=answer.load_s or None)
 
     def make(self, seen: Ask, job: Job, seed: int, folder: Path) -> Answer:
         """One request to the worker. Raises Unavailable when there is no clip."""

@@ -49,6 +49,11 @@ class Home:
         return self.environment / ".installed"
 
     @property
+    def packages(self) -> Path:
+        """Versions of what was installed."""
+        return self.environment / ".packages"
+
+    @property
     def weights(self) -> Path:
         """Checkpoints, in the folders that the manifest names."""
         return self.folder / "weights"
@@ -124,6 +129,12 @@ def missing_weights(manifest: Manifest, home: Home) -> list[str]:
         folder = home.weights / one.folder
         absent += [str(Path(one.folder) / pattern) for pattern in one.files if not next(folder.glob(pattern), None)]
     return absent
+
+
+def packages_digest(manifest: Manifest) -> str | None:
+    """12 hex digits of what is installed in the environment; None when nobody wrote it down."""
+    listing = of(manifest).packages
+    return hashlib.sha256(listing.read_bytes()).hexdigest()[:12] if listing.is_file() else None
 
 
 def weights_digest(manifest: Manifest) -> str:

@@ -24,6 +24,8 @@ class Step:
     command: tuple[str, ...]
     folder: Path | None = None
     """Where it runs; made before it does."""
+    output: Path | None = None
+    """Gets what it prints."""
     writes: tuple[Path, str] | None = None
     """A file that says that it is done."""
 
@@ -50,8 +52,8 @@ def code(manifest: Manifest) -> list[Step]:
         # Builds without isolation need these, and environments of uv lack them.
         steps.append(Step((*pip, "--upgrade", "pip", "setuptools", "wheel"), where.checkout))
         steps += [Step((*pip, *arguments), where.checkout) for arguments in manifest.environment.pip]
-        done = (where.installed, home.recipe(manifest))
-        steps[-1] = Step(steps[-1].command, steps[-1].folder, writes=done)
+        freeze = (*pip[:-2], "freeze", "--all")
+        steps.append(Step(freeze, output=where.packages, writes=(where.installed, home.recipe(manifest))))
     return steps
 
 
