@@ -172,6 +172,19 @@ def test_a_broken_clip_is_told_by_its_name(run, tmp_path):
     assert not list((folder / "clips").iterdir())
 
 
+def test_sound_alone_is_played_and_has_no_picture(tmp_path):
+    folder = made_run(tmp_path, {"one": {"score": [1.0, 2.0]}})
+    media.write(folder / "c.wav", None, Fraction(0), np.ones((1, 8000), np.float32) / 2, 16_000)
+    samples = (folder / SAMPLES).read_text()
+    (folder / SAMPLES).write_text(samples.replace("c.mp4", "c.wav"))
+    found = written(folder).parent
+    page = Page((found / "prompts/0001.html").read_text(encoding="utf-8"))
+    assert [attrs["src"] for tag, attrs in page.tags if tag == "audio"] == ["../clips/0001-m0-s0.wav"]
+    assert not [tag for tag, _ in page.tags if tag == "video"]
+    assert "sound alone" in page.text
+    assert not list((found / "thumbs").iterdir())
+
+
 def test_an_earlier_report_is_replaced_and_nothing_else_is(run, tmp_path, capsys):
     folder = written(run).parent
     (folder / "stale.html").touch()

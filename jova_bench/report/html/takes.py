@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jova_bench.executors import Lost, Place
 from jova_bench.folder import asked_for
 from jova_bench.progress import Progress
 from jova_bench.report.html.view import Look, Looking, View
 from jova_bench.store import FEATURES, Run
 from jova_bench.types import Finding, Outcome, Prompt, Sample
-from jova_bench.workers import Died, work
+from jova_bench.workers import on_cpu
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 """What a page plays."""
@@ -149,7 +151,12 @@ def _views(
     ]
     found: dict[Key, View | str] = {}
     with talk.phase("look at clips", len(jobs)) as advance:
-        for job, view in work(jobs, looking, min(workers, len(jobs))):
-            found[looks[job.key][0]] = view.reason if isinstance(view, Died) else view
+        for job, view in on_cpu(min(workers, len(jobs))).map(jobs, partial(_begun, looking)):
+            found[looks[job.key][0]] = view.reason if isinstance(view, Lost) else view
             advance()
     return found
+
+
+def _begun(looking: Looking, place: Place) -> Callable[[Look], View | str]:
+    """What a worker does; it is on this machine and opens the files as they are named."""
+    return looking()
