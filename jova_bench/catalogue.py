@@ -28,6 +28,8 @@ PACKAGES = (
     ("pesq", "pesq (built with a C compiler)", "pesq"),
     ("transformers", "wer, cer, clap_score, fd_clap, ce, cu, pc, pq (standard)", "transformers"),
     ("openai-whisper", "wer, cer (standard) where transformers is not", "openai-whisper"),
+    ("jinja2", "report --html", "'jova-bench[report]'"),
+    ("plotly", "report --html", "'jova-bench[report]'"),
     ("espeakng-loader", "making the corpus anew", "espeakng-loader"),
     ("opencv-python-headless", "making the corpus anew", "opencv-python-headless"),
 )
