@@ -71,6 +71,14 @@ class JovaGenerator:
 
         return missing_weights(self.folder, FILES)
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """How it samples, for the run's manifest."""
+        from jova.sample import GUIDANCE, SAMPLER, STEPS
+
+        how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
+        return {"prompt_renderer": "its three parts", "audio": "generated", "options": dict(how)}
+
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """The model's own format; refuses words that it never learned."""
         from jova.sample import FILES, GUIDANCE, SAMPLER, STEPS
