@@ -59,7 +59,7 @@ docs: .venv/installed
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e '.[embedded,report,corpus,dev]'
+	$(PIP) -e '.[embedded,report,corpus,ray,dev]'
 	touch $@
 
 clean:

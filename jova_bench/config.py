@@ -19,7 +19,9 @@ class Request:
     limit: int | None
     """The first so many prompts of the suite, or None for all."""
     device: str
-    """`cpu` or `cuda:i`."""
+    """`cpu`, `cuda:i`, several of these with commas between them, or `cuda` for those of a cluster."""
+    device_name: str = ""
+    """Of the processor or the GPUs."""
 
     def __post_init__(self) -> None:
         if self.profile not in ("embedded", "standard"):
@@ -31,21 +33,28 @@ class Request:
 
 
 def resolve_device(name: str) -> str:
-    """Turns `auto`, `cpu`, `cuda` or `cuda:i` into `cpu` or `cuda:i`.
+    """The first of `resolve_devices`."""
+    return resolve_devices(name)[0]
+
+
+def resolve_devices(name: str) -> tuple[str, ...]:
+    """Turns `auto`, `cpu`, `cuda`, `cuda:i` or `cuda:i,cuda:j` into `cpu` or one `cuda:i` for each GPU.
+
+    `cuda` stands for every GPU that this process sees, and `auto` for the same or, where there is none, `cpu`.
 
     Raises:
         BenchError: no such device on this machine.
     """
     if name == "cpu":
-        return name
-    if not re.fullmatch(r"auto|cuda(:\d+)?", name):
-        raise BenchError(f"expected device auto, cpu, cuda or cuda:i, got {name!r}")
+        return (name,)
+    if not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
+        raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {name!r}")
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        return "cuda:0" if count else "cpu"
-    index = int(name.partition(":")[2] or 0)
-    if index >= count:
-        raise BenchError(f"expected a CUDA device below {count}, got {name!r}; use --device cpu or auto")
-    return f"cuda:{index}"
+    if name == "auto" and not count:
+        return ("cpu",)
+    wanted = [int(one.removeprefix("cuda:")) for one in name.split(",")] if ":" in name else range(max(count, 1))
+    if max(wanted) >= count:
+        raise BenchError(f"expected CUDA devices below {count}, got {name!r}; use --device cpu or auto")
+    return tuple(f"cuda:{index}" for index in dict.fromkeys(wanted))

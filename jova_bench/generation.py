@@ -1,25 +1,21 @@
-"""Plans, makes and inspects the clips of one model: one record per (prompt, seed), whatever happens.
+"""Plans the clips of one model, has the missing ones made, and records one sample per (prompt, seed), whatever happens.
 
-Batches are cut from the whole suite, never from what is still missing, so a resumed run makes the same clips.
+Batches are cut from the whole suite, never from what is still missing, so a resumed run makes the same clips, and so
+does one on other workers.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from jova_bench import media
-from jova_bench.checks import broken, noticed
-from jova_bench.models import Generated, Generator, Media, Plan, close
+from jova_bench.executors import Executor, Lost
+from jova_bench.making import Batch, Build, Made, Maker, Planner, failed
+from jova_bench.models import Generator, Plan
 from jova_bench.progress import Progress
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Clip, Prompt, Sample, reason_of
-
-_SHARE = -1.0
-"""Stands for a share of the batch's time until the batch is done."""
+from jova_bench.types import Prompt, Sample
 
 
 @dataclass(frozen=True)
@@ -27,20 +23,24 @@ class Planned:
     """A model and what it says before it starts."""
 
     generator: Generator
+    """Speaks for itself; clips are made by what `build` gives each worker."""
     asked: str
     """The name it was asked for by."""
+    build: Build
+    executor: Executor
+    """Where its clips are made."""
     plans: dict[str, Plan | str]
     """By prompt id: the plan, or why there is none."""
 
 
-def plan(generator: Generator, asked: str, prompts: Sequence[Prompt], suite: Suite) -> Planned:
-    """Asks a model what it will produce."""
-    try:
-        why_not = generator.check()
-    except Exception as error:
-        why_not = reason_of(error)
-    plans = {prompt.id: why_not or _plan(generator, prompt, suite) for prompt in prompts}
-    return Planned(generator, asked, plans)
+def plan(
+    generator: Generator, asked: str, build: Build, executor: Executor, prompts: Sequence[Prompt], suite: Suite
+) -> Planned:
+    """Asks a model what it will produce, where it will run: what it lacks is lacking there."""
+    ((_, plans),) = executor.map([tuple(prompts)], Planner(build, suite))
+    if isinstance(plans, Lost):
+        plans = {prompt.id: plans.reason for prompt in prompts}
+    return Planned(generator, asked, build, executor, plans)
 
 
 def missing(planned: Planned, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[tuple[str, int]]:
@@ -54,122 +54,46 @@ def missing(planned: Planned, wanted: Sequence[Prompt], seeds: Sequence[int], st
 
 
 def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: RunStore, progress: Progress) -> None:
-    """Makes what is missing of one model and records each sample as soon as it is inspected."""
-    known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == planned.generator.name}
-    size = planned.generator.batch_size
-    batches = [suite.prompts[start : start + size] for start in range(0, len(suite.prompts), size)]
-    try:
-        with progress.phase(f"generate {planned.generator.name}", len(todo)) as advance:
-            for seed in sorted({seed for _, seed in todo}):
-                for batch in batches:
-                    wanted = [prompt.id for prompt in batch if (prompt.id, seed) in todo]
-                    if not wanted:
-                        continue
-                    for sample in _batch(planned, batch, wanted, seed, suite, store):
-                        # A retry that fails as before adds nothing to the records.
-                        if sample != known.get((sample.prompt_id, seed)):
-                            store.add_sample(sample)
-                        advance()
-    finally:
-        close(planned.generator)
-
-
-def _batch(
-    planned: Planned, batch: Sequence[Prompt], wanted: Sequence[str], seed: int, suite: Suite, store: RunStore
-) -> list[Sample]:
-    """One call of the model; the samples that were wanted."""
+    """Makes what is missing of one model and records each sample as soon as its batch comes back."""
     name = planned.generator.name
-    # A prompt past the limit shares its batch with those before it.
-    plans = {prompt.id: planned.plans.get(prompt.id) or _plan(planned.generator, prompt, suite) for prompt in batch}
-    able = [prompt for prompt in batch if isinstance(plans[prompt.id], Plan)]
-    if not {prompt.id for prompt in able}.intersection(wanted):
-        able = []
-    made: dict[str, Sample] = {}
-    waited = loaded = 0.0
-    lost = "the model gave fewer clips than it was asked for"
-    try:
-        for prompt, (item, seconds) in zip(able, _timed(planned.generator, able, seed, suite), strict=False):
-            waited += seconds
-            if isinstance(item, Generated):
-                loaded += item.load_s or 0.0
-            if prompt.id in wanted:
-                made[prompt.id] = _inspect(name, prompt.id, seed, item, plans[prompt.id], store)
-    except Exception as error:
-        lost = reason_of(error)
-    share = (waited - loaded) / max(len(able), 1)
-    return [_finished(made.get(i), name, i, seed, plans[i], lost, share) for i in wanted]
+    known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == name}
+    with progress.phase(f"generate {name}", len(todo)) as advance:
+
+        def keep(made: Made) -> None:
+            sample = _stored(made, store)
+            # A retry that fails as before adds nothing to the records.
+            if sample != known.get((sample.prompt_id, sample.seed)):
+                store.add_sample(sample)
+            advance()
+
+        for prompt_id, seed in sorted(todo):
+            if isinstance(why_not := planned.plans[prompt_id], str):
+                keep(Made(failed(name, prompt_id, seed, why_not)))
+        for batch, answer in planned.executor.map(_batches(planned, todo, suite), Maker(planned.build, suite)):
+            if isinstance(answer, Lost):
+                answer = [Made(failed(name, prompt_id, batch.seed, answer.reason)) for prompt_id in batch.wanted]
+            for made in answer:
+                keep(made)
 
 
-def _timed(
-    generator: Generator, prompts: Sequence[Prompt], seed: int, suite: Suite
-) -> Iterator[tuple[Generated | Exception, float]]:
-    """What a model makes, and how long it was waited for; inspecting it in between does not count."""
-    if not prompts:
-        return
-    items = iter(generator.generate(prompts, seed, suite))
-    while True:
-        started = time.perf_counter()
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        yield item, time.perf_counter() - started
+def _batches(planned: Planned, todo: set[tuple[str, int]], suite: Suite) -> list[Batch]:
+    """The batches that have something to make."""
+    size = planned.generator.batch_size
+    found = []
+    for seed in sorted({seed for _, seed in todo}):
+        for start in range(0, len(suite.prompts), size):
+            prompts = suite.prompts[start : start + size]
+            wanted = [p.id for p in prompts if (p.id, seed) in todo and isinstance(planned.plans[p.id], Plan)]
+            if wanted:
+                found.append(Batch(prompts, tuple(wanted), seed))
+    return found
 
 
-def _finished(
-    sample: Sample | None, model: str, prompt_id: str, seed: int, plan: Plan | str, lost: str, share: float
-) -> Sample:
-    """The record of one prompt: what was made, with its share of the batch's time, or why nothing was."""
-    if sample is None:
-        reason = plan if isinstance(plan, str) else lost
-        return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason)
-    return sample.model_copy(update={"generate_s": share}) if sample.generate_s == _SHARE else sample
-
-
-def _plan(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
-    """The plan of one prompt, or why there is none."""
-    try:
-        return generator.plan(prompt, suite)
-    except Exception as error:
-        return reason_of(error)
-
-
-def _inspect(
-    model: str, prompt_id: str, seed: int, made: Generated | Exception, plan: Plan | str, store: RunStore
-) -> Sample:
-    """Writes a clip and decodes what was written: only a clip that can be read and fits its plan is a sample."""
-    try:
-        if isinstance(made, Exception):
-            raise made
-        target, clip = _keep(made.media, store, model, prompt_id, seed)
-        if isinstance(plan, Plan) and (why_not := broken(clip, plan)):
-            raise BenchError(why_not)
-    except Exception as error:
-        return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason_of(error))
-    return Sample(
-        model=model,
-        prompt_id=prompt_id,
-        seed=seed,
-        status="ok",
-        clip=target.relative_to(store.folder).as_posix(),
-        clip_digest=clip.digest,
-        timing=made.timing,
-        findings=clip.findings + noticed(clip),
-        generate_s=(_SHARE if made.seconds is None else made.seconds) if made.timed else None,
-        load_s=made.load_s,
-        clip_s=clip.seconds,
-        peak_memory_bytes=made.peak_memory_bytes,
-        function_evals=made.function_evals,
-    )
-
-
-def _keep(made: Media | Path, store: RunStore, model: str, prompt_id: str, seed: int) -> tuple[Path, Clip]:
-    """Puts a clip into the run folder; a file goes there as it is, unless it cannot be read."""
-    if isinstance(made, Path):
-        clip = media.read(made)
-        target = store.clip_path(model, prompt_id, seed, made.suffix.lower())
-        store.copy_clip(made, target)
-        return target, clip
-    target = store.clip_path(model, prompt_id, seed, ".wav" if made.frames is None else ".mp4")
-    media.write(target, made.frames, made.fps, made.audio, made.sample_rate_hz)
-    return target, media.read(target)
+def _stored(made: Made, store: RunStore) -> Sample:
+    """Puts the file into the run folder, where there is one."""
+    sample = made.sample
+    if made.content is None:
+        return sample
+    target = store.clip_path(sample.model, sample.prompt_id, sample.seed, made.suffix)
+    store.keep_clip(made.content, target)
+    return sample.model_copy(update={"clip": target.relative_to(store.folder).as_posix()})

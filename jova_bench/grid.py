@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jova_bench.aggregate import Cell, Part
+from jova_bench.executors import Executor
 from jova_bench.folder import asked_for
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import lacking
@@ -69,7 +70,7 @@ def fill(
     metrics: Sequence[Metric],
     cache: FeatureCache,
     load: Load,
-    workers: int,
+    executor: Executor,
     progress: Progress,
 ) -> Grid:
     """Scores whatever is missing or failed before.
@@ -80,7 +81,7 @@ def fill(
         metrics: of this process, in the order of the table.
         cache: shared with the workers.
         load: builds metrics and cache in a worker.
-        workers: number of processes, 0 for none.
+        executor: where clips are scored.
         progress: told of each clip, once for each network.
     """
     rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
@@ -98,14 +99,14 @@ def fill(
     number = {(job.sample, identity): i for i, job in enumerate(jobs) for identity in job.identities}
     left = [len(job.identities) for job in jobs]
     with progress.phase("score", len(jobs)) as advance:
-        for job, findings in score_clips(jobs, load, workers):
+        for job, findings in score_clips(jobs, load, executor):
             for identity, part in findings.items():
                 grid.keep(job.sample, identity, part)
                 left[number[job.sample, identity]] -= 1
                 if not left[number[job.sample, identity]]:
                     advance()
     asked = {identity for (_, _, _, identity), part in grid.sets.items() if not isinstance(part, Outcome)}
-    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, workers, progress)
+    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, executor, progress)
     return grid
 
 

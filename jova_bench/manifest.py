@@ -40,7 +40,7 @@ def extended(
     for one in planned:
         models[one.generator.name] = _model(models.get(one.generator.name), one, request, store)
     seeds = sorted({*old.get("seeds", ()), *request.seeds})
-    now = provenance.collect(request.device)
+    now = provenance.collect(request.device, request.device_name)
     history = [*old.get("provenance", ())]
     return {
         "schema": SCHEMA,

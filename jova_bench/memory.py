@@ -12,10 +12,11 @@ from typing import cast
 import numpy as np
 
 from jova_bench import media
+from jova_bench.executors import Lost, Place
 from jova_bench.metrics import everything
 from jova_bench.metrics.base import ClipMetric, NoCache, SetMetric, measured
 from jova_bench.types import Clip, Outcome, Prompt
-from jova_bench.workers import Died, work
+from jova_bench.workers import on_cpu
 
 SECONDS = 5
 """Of the clip that is made up; DeSync needs 4.8."""
@@ -49,8 +50,8 @@ def uses(clip: Path | None) -> Iterator[Use]:
     able = [(select, metric.spec.identity) for select, metric in there if metric.check() is None]
     for select, identity in [("", ""), *able]:
         # A new process each time: a peak never falls.
-        ((_, answer),) = work([identity], _Setup(clip), workers=1)
-        if isinstance(answer, Died):
+        ((_, answer),) = on_cpu(1).map([identity], _Setup(clip), attempts=1)
+        if isinstance(answer, Lost):
             yield Use(select, Outcome(status="failed", reason=answer.reason), None)
         else:
             yield Use(select, *answer)
@@ -62,10 +63,9 @@ class _Setup:
 
     clip: Path | None
 
-    def __call__(self) -> Callable[[str], tuple[Outcome, int]]:
-        import torch  # Part of what a process that measures nothing takes.
+    def __call__(self, place: Place) -> Callable[[str], tuple[Outcome, int]]:
+        import torch  # noqa: F401  Part of what a process that measures nothing takes.
 
-        torch.set_num_threads(1)
         clip = made_up() if self.clip is None else media.read(self.clip)
         # A copy of itself, so that metrics that need a reference have one.
         copy = replace(clip, timing="aligned")

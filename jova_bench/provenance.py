@@ -18,11 +18,12 @@ CODE = ("jova_bench", "jova", "baselines", "pyproject.toml")
 """What can change a result; a dirty README does not."""
 
 
-def collect(device: str) -> dict[str, Any]:
+def collect(device: str, name: str = "") -> dict[str, Any]:
     """What a reader needs to make the same result again.
 
     Args:
         device: `cpu`, `cuda` or `cuda:i`, as models and metrics get it.
+        name: of the device, where this machine does not know it.
 
     Returns:
         `git_commit` and `git_dirty` (null outside a checkout; the latter also when the code is as committed),
@@ -35,7 +36,7 @@ def collect(device: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "device": device,
-        "device_name": device_name(device),
+        "device_name": name or device_name(device),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +13,35 @@ import av
 import numpy as np
 
 from jova_bench import assets, media
+from jova_bench.executors import Place
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.models import clips_in
 from jova_bench.progress import Progress
 from jova_bench.store import FEATURES, DiskCache
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError
+from jova_bench.types import BenchError, Clip
+
+
+@dataclass(frozen=True)
+class RealFiles:
+    """A set of real clips before anyone reads them."""
+
+    name: str
+    digests: Mapping[Path, str]
+    """`Clip.digest` of each file, in their order."""
+    features: Path
+    """Folder of the cache of what networks say of them."""
+
+    def at(self, place: Place) -> RealClips:
+        """The clips as metrics get them in a worker."""
+        clips = tuple((digest, partial(_read, place, path)) for path, digest in self.digests.items())
+        return RealClips(self.name, clips, place.cache(self.features))
 
 
 def real_clips(
     suite: Suite, kinds: Iterable[Kind], limit: int | None, run_folder: Path, progress: Progress
-) -> Mapping[Kind, RealClips]:
+) -> Mapping[Kind, RealFiles]:
     """The sets of real clips that there are.
 
     What they are is told by their decoded content, which is looked at once; what networks say of them is kept beside
@@ -53,13 +71,13 @@ def real_clips(
         for path in (*named, *own):
             found[path] = content_digest(path, cache)
             advance()
-    sets: dict[Kind, RealClips] = {}
+    sets: dict[Kind, RealFiles] = {}
     if folder and named:
         _check_disjoint({path: found[path] for path in named}, {path: found[path] for path in own})
-        sets["suite"] = _set(folder.name, {path: found[path] for path in named}, cache)
+        sets["suite"] = RealFiles(folder.name, {path: found[path] for path in named}, cache.folder)
     asked = [suite.path(prompt.reference) for prompt in suite.prompts[:limit] if prompt.reference]
     if "prompts" in wanted and asked:
-        sets["prompts"] = _set("the prompts' own clips", {path: found[path] for path in asked}, cache)
+        sets["prompts"] = RealFiles("the prompts' own clips", {path: found[path] for path in asked}, cache.folder)
     return sets
 
 
@@ -74,8 +92,8 @@ def content_digest(path: Path, cache: FeatureCache) -> str:
     return bytes(cache.get(of_bytes, f"content decoded by PyAV {av.__version__}", look)["digest"]).hex()
 
 
-def _set(name: str, clips: Mapping[Path, str], cache: FeatureCache) -> RealClips:
-    return RealClips(name, tuple((digest, partial(media.read, path)) for path, digest in clips.items()), cache)
+def _read(place: Place, path: Path) -> Clip:
+    return media.read(place.file(path))
 
 
 def _check_disjoint(named: Mapping[Path, str], own: Mapping[Path, str]) -> None:

@@ -14,30 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.aggregate import costs, estimates, slice_estimates
-from jova_bench.config import DEFAULT_SUITE, Request, resolve_device
+from jova_bench.config import DEFAULT_SUITE, Request
+from jova_bench.executors import Executor, Local, Place
 from jova_bench.folder import asked_for, folder_suite
 from jova_bench.generation import Planned, generate, missing, plan
 from jova_bench.grid import fill
+from jova_bench.making import Build
 from jova_bench.manifest import extended
 from jova_bench.metrics import build, references
 from jova_bench.metrics.base import FeatureCache
-from jova_bench.metrics.reference import Kind, RealClips
-from jova_bench.models import Generator, create_model, safe_id
+from jova_bench.metrics.reference import Kind
+from jova_bench.models import FOLDER_PREFIX, Generator, create_model, safe_id
+from jova_bench.placement import Placement, placed
 from jova_bench.progress import Progress, Quiet
-from jova_bench.reference import real_clips
+from jova_bench.reference import RealFiles, real_clips
 from jova_bench.scoring import Metric, keep_references
 from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
 from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Profile, Sample, Summary
-from jova_bench.workers import available_cores, memory_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MAX_ON_GPU = 4
-"""Processes that share the memory of a device."""
-WORKER_BYTES = 8_000_000_000
-"""Memory that a scoring process of the standard profile may need: the largest evaluator (Whisper large) takes 6 GB."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,7 @@ def run(
     device: str = "auto",
     out: str | Path | None = None,
     scoring: bool = True,
+    executor: str = "processes",
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -87,26 +85,43 @@ def run(
         metrics: names (`ls metrics`), or metric objects, with which all are computed in this process; None for all.
         seeds: one clip per prompt for each.
         limit: the first so many prompts, or None for all.
-        device: `auto`, `cpu`, `cuda` or `cuda:i`.
+        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`.
         out: run folder; None for `runs/<suite>-<digest>`.
         scoring: False stops after generation.
-        workers: scoring processes, 0 for none; None for one per core.
+        executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
+        workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU), and for one
+            per core to score.
         progress: where to tell of progress; None for nowhere.
 
     Raises:
         BenchError: bad input. Whatever goes wrong with a single clip or metric is a `failed` record instead.
     """
-    request = Request(profile, tuple(dict.fromkeys(seeds)), limit, resolve_device(device))
     if not models or (metrics is not None and not metrics):
         raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     folder = Path(out) if out is not None else default_folder(suite, profile)
+    with placed(executor, device, workers, profile) as place:
+        request = Request(profile, tuple(dict.fromkeys(seeds)), limit, place.device, place.device_name)
+        return _run(models, suite, metrics, request, place, folder, scoring, progress or Quiet())
+
+
+def _run(
+    models: Sequence[str | Generator],
+    suite: Suite,
+    metrics: Sequence[str | Metric] | None,
+    request: Request,
+    place: Placement,
+    folder: Path,
+    scoring: bool,
+    talk: Progress,
+) -> Result:
+    """A run whose workers are known."""
+    profile, limit = request.profile, request.limit
     own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
     names = None if metrics is None else tuple(metric for metric in metrics if isinstance(metric, str))
     # Wrong names are told before any work.
-    named = [] if names == () else build(names, profile, DiskCache(folder / FEATURES), request.device)
-    planned = _plan_all(models, suite, request)
-    talk = progress or Quiet()
+    named = [] if names == () else build(names, profile, DiskCache(folder / FEATURES), place.home.device)
+    planned = _plan_all(models, suite, request, place)
     with RunStore(folder) as store:
         asked = names if names is not None else tuple(metric.spec.name for metric in named)
         manifest = extended(store, suite, request, planned, asked)
@@ -119,13 +134,12 @@ def run(
         failed = tuple(s for s in store.samples() if s.model in made and s.status == "failed")
         if not scoring:
             return Result(folder, None, failed)
-        load = partial(_load, own, selected, profile, folder / FEATURES, request.device, real)
-        if workers is None:
-            workers = 0 if own else _worker_count(request.device, profile)
-        all_metrics, cache = load()
+        load = partial(_load, own, selected, profile, folder / FEATURES, real)
+        all_metrics, cache = load(place.home)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
-        grid = fill(store, suite, all_metrics, cache, load, workers, talk)
+        judges = Local(place.home, threads=1) if own else place.scoring
+        grid = fill(store, suite, all_metrics, cache, load, judges, talk)
         keep_references(cache, all_metrics)
         names_of_models, columns = list(manifest["models"]), grid.columns()
         summary = Summary(
@@ -151,6 +165,7 @@ def score(
     limit: int | None = None,
     device: str = "auto",
     out: str | Path | None = None,
+    executor: str = "processes",
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -164,6 +179,7 @@ def score(
         limit: the first so many clips by name, or None for all.
         device: as in `run`.
         out: as in `run`; the default changes when a clip does.
+        executor: as in `run`.
         workers: as in `run`.
         progress: as in `run`.
 
@@ -182,6 +198,7 @@ def score(
         limit=limit,
         device=device,
         out=out,
+        executor=executor,
         workers=workers,
         progress=talk,
     )
@@ -193,36 +210,40 @@ def default_folder(suite: Suite, profile: Profile) -> Path:
     return Path("runs") / f"{safe_id(suite.name)}-{digest[:8]}"
 
 
-def _worker_count(device: str, profile: Profile) -> int:
-    """As many as there are cores, or as have room for a copy of the largest evaluator."""
-    cores = available_cores()
-    if device.startswith("cuda"):
-        return min(cores, MAX_ON_GPU)
-    return min(cores, max(1, memory_bytes() // WORKER_BYTES)) if profile == "standard" else cores
-
-
 def _load(
     own: Sequence[Metric],
     names: Sequence[str],
     profile: Profile,
     features: Path,
-    device: str,
-    real: Mapping[Kind, RealClips],
+    real: Mapping[Kind, RealFiles],
+    place: Place,
 ) -> tuple[list[Metric], FeatureCache]:
-    """Builds the metrics of a run, in the order of its table, and their cache; a worker calls it, too."""
-    cache = DiskCache(features)
-    return [*(build(names, profile, cache, device, real) if names else ()), *own], cache
+    """Builds the metrics of a run, in the order of its table, and their cache; every worker calls it, too."""
+    cache = place.cache(features)
+    clips = {kind: files.at(place) for kind, files in real.items()}
+    return [*(build(names, profile, cache, place.device, clips) if names else ()), *own], cache
 
 
-def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request) -> list[Planned]:
+def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request, place: Placement) -> list[Planned]:
     """Builds every model and asks for its plans."""
     planned: dict[str, Planned] = {}
     for model in models:
-        generator = create_model(model, request.device) if isinstance(model, str) else model
+        generator = create_model(model, place.home.device) if isinstance(model, str) else model
         name, asked = generator.name, model if isinstance(model, str) else generator.name
         if safe_id(name) != name:
             raise BenchError(f"expected a model's name of A-Z a-z 0-9 . _ -, got {name!r}")
         if name in planned and planned[name].asked != asked:
             raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
-        planned[name] = plan(generator, asked, suite.prompts[: request.limit], suite)
+        where: Executor = place.generation
+        build: Build = partial(_given, generator)
+        if not isinstance(model, str) or model.startswith(FOLDER_PREFIX) or isinstance(where, Local):
+            where = Local(place.home)  # An object stays where it is, and so do files that are only copied.
+        else:
+            build = partial(create_model, model)
+        planned[name] = plan(generator, asked, build, where, suite.prompts[: request.limit], suite)
     return list(planned.values())
+
+
+def _given(generator: Generator, device: str) -> Generator:
+    """A model that is there already."""
+    return generator

@@ -1,4 +1,4 @@
-"""Scores clips: one job per clip, any error a status, over worker processes that may die.
+"""Scores clips: one job per clip, any error a status, over workers that may die.
 
 The expensive part of a metric goes through the shared cache; what this file adds is order, isolation and resuming.
 """
@@ -6,7 +6,7 @@ The expensive part of a metric goes through the shared cache; what this file add
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -16,16 +16,16 @@ from typing import TypeGuard, cast
 import numpy as np
 
 from jova_bench import media
+from jova_bench.executors import ATTEMPTS, Executor, Lost, Place
 from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
 from jova_bench.metrics.reference import without_real
 from jova_bench.progress import Progress
 from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
-from jova_bench.workers import Died, work
 
 Metric = ClipMetric | SetMetric
 Findings = dict[str, "Outcome | FloatArray"]
 """By metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why there are none)."""
-Load = Callable[[], tuple[Sequence[Metric], FeatureCache]]
+Load = Callable[[Place], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
 
 OUTSIDE = "outside the embedded domain"
@@ -47,25 +47,22 @@ class Job:
     identities: tuple[str, ...]
 
 
-def score_clips(jobs: Iterable[Job], load: Load, workers: int) -> Iterator[tuple[Job, Findings]]:
+def score_clips(jobs: Sequence[Job], load: Load, executor: Executor) -> Iterator[tuple[Job, Findings]]:
     """Scores every job; jobs come back in the order in which they finish, maybe in parts.
 
-    A job whose process died is tried once more, one metric at a time, so that only the deadly one fails.
+    A job whose worker died is tried again, one metric at a time, so that only the deadly one fails.
     """
     orphans: list[Job] = []
-    with _one_thread(workers):
-        for job, findings in work(jobs, _Setup(load), workers):
-            if not isinstance(findings, Died):
-                yield job, findings
-            elif len(job.identities) == 1:
-                yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
-            else:
-                orphans += [replace(job, identities=(identity,)) for identity in job.identities]
-        for job, findings in work(orphans, _Setup(load), workers):
-            if isinstance(findings, Died):
-                yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
-            else:
-                yield job, findings
+    for job, findings in executor.map(jobs, _Setup(load), attempts=1):
+        if isinstance(findings, Lost):
+            orphans += [replace(job, identities=(identity,)) for identity in job.identities]
+        else:
+            yield job, findings
+    for job, findings in executor.map(orphans, _Setup(load), attempts=ATTEMPTS - 1):
+        if isinstance(findings, Lost):
+            yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
+        else:
+            yield job, findings
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class RealJob:
     index: int
 
 
-def embed_real(metrics: Sequence[Metric], load: Load, workers: int, progress: Progress) -> None:
+def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progress: Progress) -> None:
     """Embeds the reference sets of set metrics, one network after the other.
 
     What goes wrong here goes wrong again when a distance is asked for, and is told there.
@@ -87,8 +84,8 @@ def embed_real(metrics: Sequence[Metric], load: Load, workers: int, progress: Pr
         for index, part in enumerate(getattr(metric, "parts", ()))
         if not part.known
     ]
-    with progress.phase("embed real clips", len(jobs)) as advance, _one_thread(workers):
-        for _ in work(jobs, _RealSetup(load), workers):
+    with progress.phase("embed real clips", len(jobs)) as advance:
+        for _ in executor.map(jobs, _RealSetup(load)):
             advance()
 
 
@@ -98,8 +95,8 @@ class _RealSetup:
 
     load: Load
 
-    def __call__(self) -> Callable[[RealJob], None]:
-        metrics, _ = self.load()
+    def __call__(self, place: Place) -> Callable[[RealJob], None]:
+        metrics, _ = self.load(place)
         parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
 
         def embed(job: RealJob) -> None:
@@ -115,10 +112,25 @@ class _Setup:
 
     load: Load
 
-    def __call__(self) -> Callable[[Job], Findings]:
-        metrics, cache = self.load()
+    def __call__(self, place: Place) -> Callable[[Job], Findings]:
+        metrics, cache = self.load(place)
         by_identity = {metric.spec.identity: metric for metric in metrics}
-        return lambda job: _score(job, [by_identity[identity] for identity in job.identities], cache)
+
+        def score(job: Job) -> Findings:
+            chosen = [by_identity[identity] for identity in job.identities]
+            return _score(_brought(job, chosen, place), chosen, cache)
+
+        return score
+
+
+def _brought(job: Job, metrics: Sequence[Metric], place: Place) -> Job:
+    """The same job with its files where the worker is."""
+    needs = {need for metric in metrics for need in metric.spec.needs}
+    prompt = job.prompt
+    if prompt is not None and prompt.image is not None and "image" in needs:
+        prompt = prompt.model_copy(update={"image": str(place.file(Path(prompt.image)))})
+    reference = place.file(job.reference) if job.reference and "reference" in needs else None
+    return replace(job, clip=place.file(job.clip), prompt=prompt, reference=reference)
 
 
 def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings:
@@ -229,19 +241,3 @@ def _vector(arrays: Arrays) -> FloatArray:
 @lru_cache(maxsize=4)
 def _read(path: Path) -> Clip:
     return media.read(path)
-
-
-@contextmanager
-def _one_thread(workers: int) -> Iterator[None]:
-    """Scoring in this process sums in the same order as in a worker; afterwards torch is as it was."""
-    if workers:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

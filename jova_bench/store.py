@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,10 +124,10 @@ class RunStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def copy_clip(self, source: Path, target: Path) -> None:
-        """Copies a file byte for byte; `target` appears complete or not at all."""
-        with source.open("rb") as old, _replacing(target) as new:
-            shutil.copyfileobj(old, new)
+    def keep_clip(self, content: bytes, target: Path) -> None:
+        """Writes a file of media as it is; `target` appears complete or not at all."""
+        with _replacing(target) as file:
+            file.write(content)
 
     def _append(self, name: str, record: Sample | Score) -> None:
         # One write of one whole line: a reader never sees half of it unless the machine dies.
@@ -197,6 +198,38 @@ class DiskCache:
         with _replacing(path) as file:
             np.savez(file, allow_pickle=False, **arrays)
         return arrays
+
+
+class Copies:
+    """Files that lie on another machine, in a temporary folder of this one: the latest that were asked for."""
+
+    def __init__(self, read: Callable[[Path], bytes], kept: int = 64) -> None:
+        """Copies nothing yet.
+
+        Args:
+            read: gives the content of a file.
+            kept: how many copies lie here at once.
+        """
+        self._read, self._kept = read, kept
+        self._folder = tempfile.TemporaryDirectory(prefix="jova-bench-")
+        self._copies: dict[Path, Path] = {}
+        """The one asked for last comes last."""
+
+    def get(self, path: Path) -> Path:
+        """The copy of a file, under its own name; it stays until `kept` others were asked for after it."""
+        copy = self._copies.pop(path, None)
+        if copy is None:
+            copy = Path(self._folder.name) / hashlib.sha256(os.fsencode(path)).hexdigest() / path.name
+            with _replacing(copy) as file:
+                file.write(self._read(path))
+            if len(self._copies) == self._kept:
+                self._copies.pop(next(iter(self._copies))).unlink(missing_ok=True)
+        self._copies[path] = copy
+        return copy
+
+    def close(self) -> None:
+        """Removes them."""
+        self._folder.cleanup()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Jobs over worker processes, where the death of a process costs its own job and nothing else.
+"""Units of work over processes of this machine, where the death of one costs its own unit and nothing else.
 
 A worker is a fresh interpreter that never imports the caller's main module (as `multiprocessing` would, running a
 script without a main guard a second time) and that ends by itself when the caller is gone.
@@ -9,33 +9,31 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar, cast
+from typing import Any
 
-Job = TypeVar("Job")
-Answer = TypeVar("Answer")
+from jova_bench.executors import (
+    ATTEMPTS,
+    Answer,
+    Executor,
+    Here,
+    Local,
+    Lost,
+    Report,
+    Setup,
+    Unit,
+    Worker,
+    answered,
+    close,
+    dispatch,
+)
+from jova_bench.types import reason_of
 
-# One thread each: as many workers as cores, and sums in the same order on every machine.
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-
-
-@dataclass(frozen=True)
-class Died:
-    """Stands for the answer of a job whose process ended before it gave one."""
-
-    reason: str
-
-
-@dataclass
-class _Worker(Generic[Job]):
-    process: subprocess.Popen[bytes]
-    pipe: Connection
-    job: Job
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def available_cores() -> int:
@@ -48,60 +46,88 @@ def memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def work(
-    jobs: Iterable[Job], setup: Callable[[], Callable[[Job], Answer]], workers: int
-) -> Iterator[tuple[Job, Answer | Died]]:
-    """Does every job and yields its answer, in the order in which they finish.
+@dataclass(frozen=True)
+class Processes:
+    """Answers units in processes of their own."""
 
-    Args:
-        jobs: picklable jobs.
-        setup: importable and picklable; called once in each worker, it returns what answers a job.
-        workers: number of processes; 0 does the jobs here, in order.
-    """
-    if workers == 0:
-        answer = setup()
-        for job in jobs:
-            yield job, answer(job)
-        return
-    queue = iter(jobs)
-    busy: dict[Connection, _Worker[Job]] = {}
-    try:
-        for _ in range(workers):
-            for job in islice(queue, 1):
-                worker = _start(setup, job)
-                busy[worker.pipe] = worker
-        while busy:
-            for ready in wait(list(busy)):
-                worker = busy.pop(cast(Connection, ready))
-                done, result = worker.job, _receive(worker)
-                for job in islice(queue, 1):
-                    worker = _start(setup, job) if isinstance(result, Died) else _assign(worker, job)
-                    busy[worker.pipe] = worker
-                if worker.pipe not in busy:
-                    _stop(worker)
-                yield done, result
-    finally:
-        for worker in busy.values():
-            worker.process.kill()
-            _stop(worker)
+    devices: Sequence[str]
+    """Dealt out in turn."""
+    workers: int
+    threads: int
+    """Of torch and of the libraries of linear algebra, in each."""
+
+    def map(
+        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Unit, Answer | Lost]]:
+        """As `Executor.map`."""
+        return dispatch(units, _Crew(self, setup), self.workers, attempts)
 
 
-def _start(setup: Callable[[], Any], job: Job) -> _Worker[Job]:
-    """Starts a process and gives it its first job."""
-    ours, theirs = Pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"from jova_bench.workers import serve; serve({theirs.fileno()})"],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        # What libraries print must not mix with the summary that the command prints.
-        stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
-        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        # Ctrl-C is for the caller, which then stops its workers.
-        start_new_session=True,
-    )
-    theirs.close()
-    ours.send(setup)
-    return _assign(_Worker(process, ours, job), job)
+def on_cpu(workers: int) -> Executor:
+    """So many processes of one thread each; 0 for this process, with one thread."""
+    return Processes(("cpu",), workers, threads=1) if workers else Local(Here("cpu"), threads=1)
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """Starts processes and listens to their pipes."""
+
+    of: Processes
+    setup: Setup[Any, Any]
+
+    def start(self, number: int) -> _Process:
+        ours, theirs = Pipe()
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"from jova_bench.workers import serve; serve({theirs.fileno()})"],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            # What libraries print must not mix with the summary that the command prints.
+            stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
+            env={
+                **os.environ,
+                **dict.fromkeys(THREAD_VARIABLES, str(self.of.threads)),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
+            # Ctrl-C is for the caller, which then stops its workers.
+            start_new_session=True,
+        )
+        theirs.close()
+        worker = _Process(process, ours)
+        worker.give((self.setup, Here(self.of.devices[number % len(self.of.devices)])))
+        return worker
+
+    def wait(self, workers: Sequence[Worker[Any]]) -> list[Report]:
+        by_pipe = {worker.pipe: worker for worker in workers if isinstance(worker, _Process)}
+        return [by_pipe[pipe].report() for pipe in wait(list(by_pipe)) if isinstance(pipe, Connection)]
+
+
+@dataclass(eq=False)
+class _Process:
+    """The caller's side of a worker."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+
+    def give(self, unit: Any) -> None:
+        # If it died meanwhile, its report will say so.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(unit)
+
+    def report(self) -> Report:
+        try:
+            alive, answer = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            code = self.process.wait()
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            return Report(self, Lost(f"worker process died ({how})"), alive=False)
+        return Report(self, answer, alive)
+
+    def stop(self, busy: bool) -> None:
+        """Closes the pipe, upon which a worker at rest ends, and waits for that."""
+        if busy:
+            self.process.kill()
+        self.pipe.close()
+        self.process.wait()
 
 
 def _has_fileno(stream: Any) -> bool:
@@ -112,38 +138,19 @@ def _has_fileno(stream: Any) -> bool:
         return False
 
 
-def _assign(worker: _Worker[Job], job: Job) -> _Worker[Job]:
-    """Sends the next job."""
-    worker.job = job
-    # If it died meanwhile, receiving will say so.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        worker.pipe.send(job)
-    return worker
-
-
-def _receive(worker: _Worker[Any]) -> Any:
-    """The answer, or `Died`."""
-    try:
-        return worker.pipe.recv()
-    except (EOFError, ConnectionResetError):
-        code = worker.process.wait()
-        worker.pipe.close()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return Died(f"scoring process died ({how})")
-
-
-def _stop(worker: _Worker[Any]) -> None:
-    """Closes the pipe, upon which the worker ends, and waits for that."""
-    worker.pipe.close()
-    worker.process.wait()
-
-
 def serve(descriptor: int) -> None:
-    """The worker's side: answers jobs until the caller closes the pipe or is gone."""
+    """The worker's side: answers units until the caller closes the pipe or is gone."""
     pipe = Connection(descriptor)
-    try:
-        answer = pipe.recv()()
-        while True:
-            pipe.send(answer(pipe.recv()))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            setup, place = pipe.recv()
+            answer = setup(place)
+        except Exception as error:
+            pipe.send((False, Lost(reason_of(error))))
+            return
+        try:
+            pipe.send((True, None))
+            while True:
+                pipe.send((True, answered(answer, pipe.recv())))
+        finally:
+            close(answer)

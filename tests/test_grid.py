@@ -126,13 +126,11 @@ def test_embedded_networks_are_tiny_so_a_clip_is_decoded_once(tmp_path):
     assert scoring._read.cache_info().misses == 2
 
 
-def test_workers_have_room_for_the_largest_network(monkeypatch):
-    from jova_bench import runner
+def test_workers_have_room_for_the_largest_network():
+    from jova_bench.placement import judge_count
 
-    monkeypatch.setattr(runner, "available_cores", lambda: 16)
-    monkeypatch.setattr(runner, "memory_bytes", lambda: 32 * 10**9)
-    assert runner._worker_count("cpu", "embedded") == 16
-    assert runner._worker_count("cpu", "standard") == 4
-    assert runner._worker_count("cuda:0", "standard") == 4
-    monkeypatch.setattr(runner, "memory_bytes", lambda: 2 * 10**9)
-    assert runner._worker_count("cpu", "standard") == 1
+    assert judge_count(("cpu",), "embedded", 16, 32 * 10**9) == 16
+    assert judge_count(("cpu",), "standard", 16, 32 * 10**9) == 4
+    assert judge_count(("cpu",), "standard", 16, 2 * 10**9) == 1
+    assert judge_count(("cuda:0",), "standard", 16, 32 * 10**9) == 4
+    assert judge_count(("cuda:0", "cuda:1"), "standard", 16, 32 * 10**9) == 8

@@ -2,11 +2,12 @@
 
 import multiprocessing
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jova_bench.store import DiskCache, RunStore, read_run
+from jova_bench.store import Copies, DiskCache, RunStore, read_run
 from jova_bench.types import BenchError, Cost, Estimate, Sample, Score, Summary
 
 
@@ -175,3 +176,26 @@ def test_processes_share_a_cache(tmp_path):
     assert [worker.exitcode for worker in workers] == [0] * 4
     assert len(list(tmp_path.rglob("*.npz"))) == 20
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_copies_of_anothers_files_are_fetched_once_and_the_latest_stay(tmp_path):
+    fetched = []
+
+    def read(path):
+        fetched.append(path.name)
+        return path.name.encode()
+
+    copies = Copies(read, kept=2)
+    one = copies.get(Path("/far/one.mp4"))
+    assert (one.name, one.read_bytes()) == ("one.mp4", b"one.mp4")
+    two, also_one = copies.get(Path("/far/two.mp4")), copies.get(Path("/near/one.mp4"))
+    assert also_one != one
+    assert copies.get(Path("/far/two.mp4")) == two
+    # The oldest went when the third came, and comes back when it is asked for.
+    assert [path.exists() for path in (one, two, also_one)] == [False, True, True]
+    assert copies.get(Path("/far/one.mp4")) == one
+    assert fetched == ["one.mp4", "two.mp4", "one.mp4", "one.mp4"]
+    # What was asked for last is kept: two.mp4 was, after the other one.mp4.
+    assert [path.exists() for path in (one, two, also_one)] == [True, True, False]
+    copies.close()
+    assert not one.exists()

@@ -1,4 +1,4 @@
-"""Jobs over processes that may die."""
+"""Units of work over processes that may die."""
 
 import os
 import signal
@@ -8,45 +8,61 @@ import numpy as np
 import pytest
 
 from jova_bench import media
+from jova_bench.executors import Lost
 from jova_bench.metrics.base import NoCache
 from jova_bench.scoring import Job, score_clips
 from jova_bench.types import MetricSpec, Outcome
-from jova_bench.workers import Died, work
+from jova_bench.workers import Processes
 
 
-def setup():
-    """What a worker does: doubles; 3 kills it, 4 leaves."""
+def setup(place):
+    """What a worker does: doubles; 3 kills it, 4 leaves, 5 raises."""
 
-    def answer(job):
-        if job == 3:
+    def answer(unit):
+        if unit == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-        if job == 4:
+        if unit == 4:
             os._exit(7)
-        return 2 * job, os.environ["OMP_NUM_THREADS"], os.getpid()
+        if unit == 5:
+            raise ValueError("not five")
+        return 2 * unit, os.environ["OMP_NUM_THREADS"], os.getpid(), place.device
 
     return answer
 
 
-def test_a_death_costs_its_own_job_and_nothing_else():
-    answers = dict(work(range(8), setup, workers=2))
-    assert answers.pop(3) == Died("scoring process died (signal 9)")
-    assert answers.pop(4) == Died("scoring process died (exit code 7)")
-    assert {job: answer[0] for job, answer in answers.items()} == {job: 2 * job for job in (0, 1, 2, 5, 6, 7)}
-    assert {threads for _, threads, _ in answers.values()} == {"1"}
-    assert os.getpid() not in {pid for _, _, pid in answers.values()}
+def broken(place):
+    """Loads nothing."""
+    raise ImportError("no module of this name")
+
+
+def test_a_death_costs_its_own_unit_and_nothing_else():
+    answers = dict(Processes(("cpu", "cuda:7"), 2, threads=3).map(range(8), setup))
+    assert answers.pop(3) == Lost("worker process died (signal 9), 3 times")
+    assert answers.pop(4) == Lost("worker process died (exit code 7), 3 times")
+    assert answers.pop(5) == Lost("ValueError: not five")
+    assert {unit: answer[0] for unit, answer in answers.items()} == {unit: 2 * unit for unit in (0, 1, 2, 6, 7)}
+    assert {answer[1] for answer in answers.values()} == {"3"}
+    assert os.getpid() not in {answer[2] for answer in answers.values()}
+
+
+def test_each_worker_has_a_device_of_its_own():
+    devices = ("cuda:0", "cuda:1", "cuda:2")
+    by_process = {answer[2:] for _, answer in Processes(devices, 3, threads=1).map([0] * 12, setup)}
+    assert len(by_process) == len({pid for pid, _ in by_process})
+    assert {device for _, device in by_process} <= set(devices)
+
+
+def test_a_worker_that_cannot_begin_loses_every_unit_and_ends():
+    answers = dict(Processes(("cpu",), 2, threads=1).map(range(3), broken, attempts=1))
+    assert answers == dict.fromkeys(range(3), Lost("ImportError: no module of this name"))
 
 
 def test_stopping_early_ends_the_workers():
-    running = work(range(100), setup, workers=2)
-    _, (_, _, pid) = next(running)
+    running = Processes(("cpu",), 2, threads=1).map(range(100), setup)
+    _, (_, _, pid, _) = next(running)
     running.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-
-
-def test_without_workers_jobs_are_done_here_in_order(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert [(job, pid) for job, (_, _, pid) in work(range(3), setup, workers=0)] == [(i, os.getpid()) for i in range(3)]
 
 
 class Metric:
@@ -73,18 +89,18 @@ class Metric:
         return Outcome(status="ok", value=1.0)
 
 
-def load():
+def load(place):
     """What a worker scores with."""
     return [Metric("before"), Metric("deadly"), Metric("after")], NoCache()
 
 
 def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
     media.write(tmp_path / "a.wav", None, Fraction(0), np.full((1, 100), 0.5, np.float32), 16_000)
-    identities = tuple(metric.spec.identity for metric in load()[0])
+    identities = tuple(metric.spec.identity for metric in load(None)[0])
     job = Job(("m", "a", 0), tmp_path / "a.wav", "free", None, None, None, identities)
     found = {}
-    for _, findings in score_clips([job], load, workers=1):
+    for _, findings in score_clips([job], load, Processes(("cpu",), 1, threads=1)):
         found |= findings
     before, deadly, after = (found[identity] for identity in identities)
     assert before == after == Outcome(status="ok", value=1.0)
-    assert deadly == Outcome(status="failed", reason="scoring process died (signal 11)")
+    assert deadly == Outcome(status="failed", reason="worker process died (signal 11), 2 times")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.config import DEFAULT_SUITE
+from jova_bench.tracking import check_tracker, to_mlflow
 from jova_bench.types import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
@@ -62,12 +63,19 @@ def add(verbs: Verbs) -> None:
             help=f"evaluators that judge (default {profile})",
         )
         one.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
-        one.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:i (default auto)")
+        one.add_argument(
+            "--device", default="auto", metavar="D", help="auto, cpu, cuda (all GPUs) or cuda:0,cuda:1 (default auto)"
+        )
+        one.add_argument("--executor", default="processes", metavar="X", help="processes or ray (default processes)")
+        one.add_argument(
+            "--workers", type=int, metavar="N", help="how many; 0: none (default: one per GPU, to score per core)"
+        )
         one.add_argument("--out", metavar="DIR", help="run folder (default runs/<suite>-<digest>)")
     for one in (run, score):
         one.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
         one.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: another Whisper for wer and cer")
         one.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
+        one.add_argument("--track", metavar="T", help="mlflow: log the finished run there, too")
         add_assets_flag(one)
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
@@ -96,6 +104,7 @@ def _run(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
     from jova_bench.runner import run
 
+    check_tracker(args.track)
     with assets.using(args.assets):
         result = run(
             args.model,
@@ -106,9 +115,11 @@ def _run(args: argparse.Namespace) -> int:
             limit=args.limit,
             device=args.device,
             out=args.out,
+            executor=args.executor,
+            workers=args.workers,
             progress=Terminal(),
         )
-    return _show(result, args.json)
+    return _show(result, args.json, args.track)
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -124,6 +135,8 @@ def _generate(args: argparse.Namespace) -> int:
         device=args.device,
         out=args.out,
         scoring=False,
+        executor=args.executor,
+        workers=args.workers,
         progress=Terminal(),
     )
     _say_failures(result)
@@ -135,6 +148,7 @@ def _score(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
     from jova_bench.runner import score
 
+    check_tracker(args.track)
     with assets.using(args.assets):
         result = score(
             args.dir,
@@ -144,13 +158,15 @@ def _score(args: argparse.Namespace) -> int:
             limit=args.limit,
             device=args.device,
             out=args.out,
+            executor=args.executor,
+            workers=args.workers,
             progress=Terminal(),
         )
-    return _show(result, args.json)
+    return _show(result, args.json, args.track)
 
 
-def _show(result: Result, as_json: bool) -> int:
-    """Prints a scored run, and writes its leaderboard beside its records."""
+def _show(result: Result, as_json: bool, tracker: str | None) -> int:
+    """Prints a scored run, writes its leaderboard beside its records, and logs it where it is to be tracked."""
     from jova_bench.report import write_report
 
     files = write_report(result.folder)
@@ -160,6 +176,11 @@ def _show(result: Result, as_json: bool) -> int:
         print(files[0].read_text(encoding="utf-8"), end="")
     _say_failures(result)
     say(f"everything is in {result.folder}")
+    if tracker is not None:
+        try:
+            say(f"logged to MLflow as {to_mlflow(result.folder, files)}")
+        except BenchError as error:
+            say(str(error))  # The run itself is whole.
     return result.exit_code
 
 

@@ -1,0 +1,232 @@
+"""Where independent units of work are done: in this process, in processes of this machine, or on a cluster.
+
+A unit is a batch of prompts or a clip to score. Its answer depends on the unit alone, so units may be answered anywhere
+and in any order, and one whose worker died is given to another. What cannot be answered is an answer, too: `Lost`.
+Workers never write records: they hand back what they made, and the caller keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from jova_bench.metrics.base import FeatureCache
+from jova_bench.store import DiskCache
+from jova_bench.types import reason_of
+
+Unit = TypeVar("Unit")
+Answer = TypeVar("Answer")
+UnitIn = TypeVar("UnitIn", contravariant=True)
+
+ATTEMPTS = 3
+"""How often a unit is given to a worker; the first death may have been the machine's fault, the third is the unit's."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Stands for the answer of a unit that has none: its worker died, or raised an exception."""
+
+    reason: str
+
+
+class Place(Protocol):
+    """Where a worker is, and how it gets at what lies with the caller."""
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda:i`, as models and metrics get it."""
+        ...
+
+    def file(self, path: Path) -> Path:
+        """A file of the caller's machine as it can be opened here; another call may take its copy away."""
+        ...
+
+    def cache(self, folder: Path) -> FeatureCache:
+        """The caller's cache of extracted arrays."""
+        ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """A worker on the caller's machine."""
+
+    device: str
+
+    def file(self, path: Path) -> Path:
+        """The file itself."""
+        return path
+
+    def cache(self, folder: Path) -> FeatureCache:
+        """The cache itself: several processes may share it."""
+        return DiskCache(folder)
+
+
+Setup = Callable[[Place], Callable[[Unit], Answer]]
+"""Called once in every worker, it builds what answers units; where that has a method `close`, it is called at the end.
+Picklable, and importable by name, unless units are answered in this process."""
+
+
+class Executor(Protocol):
+    """What answers units."""
+
+    def map(
+        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Unit, Answer | Lost]]:
+        """Yields every unit once with its answer, in the order in which they are finished.
+
+        Args:
+            units: picklable, unless they are answered in this process.
+            setup: builds what answers them.
+            attempts: how often a unit is tried before it is lost to the deaths of its workers.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Local:
+    """Answers units in this process, in their order."""
+
+    place: Place
+    threads: int | None = None
+    """Of torch while it lasts; None leaves them as they are."""
+
+    def map(
+        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Unit, Answer | Lost]]:
+        """As `Executor.map`; nobody can die here but the caller."""
+        if not units:
+            return
+        with _torch_threads(self.threads):
+            answer = setup(self.place)
+            try:
+                for unit in units:
+                    yield unit, answered(answer, unit)
+            finally:
+                close(answer)
+
+
+def answered(answer: Callable[[Unit], Answer], unit: Unit) -> Answer | Lost:
+    """One answer; an exception loses this unit and no other."""
+    try:
+        return answer(unit)
+    except Exception as error:
+        return Lost(reason_of(error))
+
+
+def close(answer: Any) -> None:
+    """Lets go of what a worker holds."""
+    getattr(answer, "close", lambda: None)()
+
+
+@contextmanager
+def _torch_threads(count: int | None) -> Iterator[None]:
+    """Sums are taken in the same order wherever torch has as many threads; afterwards it is as it was."""
+    if count is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Worker(Protocol[UnitIn]):
+    """One worker of a crew."""
+
+    def give(self, unit: UnitIn) -> None:
+        """Hands over one unit. A worker that is gone is told of by `Crew.wait`."""
+        ...
+
+    def stop(self, busy: bool) -> None:
+        """Ends it: in order, or in the middle of a unit."""
+        ...
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the last thing a worker was asked."""
+
+    worker: Worker[Any]
+    answer: Any
+    """Of its unit; a new worker reports without one when it can take its first."""
+    alive: bool = True
+    """Whether it can be given another unit."""
+
+
+class Crew(Protocol):
+    """Workers of one kind: what `dispatch` needs of processes and of a cluster."""
+
+    def start(self, number: int) -> Worker[Any]:
+        """Starts a worker, which reports when it is ready.
+
+        Args:
+            number: of its seat, from 0; a worker that died is replaced by one of the same number.
+        """
+        ...
+
+    def wait(self, workers: Sequence[Worker[Any]]) -> Sequence[Report]:
+        """Waits until one or more of these have something to report."""
+        ...
+
+
+@dataclass
+class _Seat(Generic[Unit]):
+    number: int
+    unit: Unit | None
+    """None while its worker is starting."""
+    tries: int = 0
+
+
+def dispatch(
+    units: Sequence[Unit], crew: Crew, size: int, attempts: int = ATTEMPTS
+) -> Iterator[tuple[Unit, Any | Lost]]:
+    """Gives units to the workers of a crew: one each at a time, those of the dead once more to others.
+
+    A worker that dies before its first unit costs the next unit a try, or a setup that always fails would go on for
+    ever.
+
+    Args:
+        units: in the order in which they are begun.
+        crew: starts workers and hears of them.
+        size: how many at once.
+        attempts: how often a unit is tried.
+    """
+    left = deque((unit, 0) for unit in units)
+    seats: dict[Worker[Any], _Seat[Unit]] = {}
+    try:
+        for number in range(min(size, len(left))):
+            seats[crew.start(number)] = _Seat(number, None)
+        while left or any(seat.unit is not None for seat in seats.values()):
+            for report in crew.wait(tuple(seats)):
+                seat = seats.pop(report.worker)
+                unit, tries, answer = seat.unit, seat.tries, report.answer
+                if not report.alive:
+                    report.worker.stop(busy=True)
+                    if unit is None and left:
+                        unit, tries = left.popleft()
+                    tries += 1
+                    if unit is not None and tries < attempts:
+                        left.append((unit, tries))
+                        unit = None
+                    elif attempts > 1:
+                        answer = Lost(f"{answer.reason}, {attempts} times")
+                    if left:
+                        seats[crew.start(seat.number)] = _Seat(seat.number, None)
+                elif left:
+                    seats[report.worker] = _Seat(seat.number, *left.popleft())
+                    report.worker.give(seats[report.worker].unit)
+                else:
+                    report.worker.stop(busy=False)
+                if unit is not None:
+                    yield unit, answer
+    finally:
+        for worker in seats:
+            worker.stop(busy=True)
