@@ -162,6 +162,14 @@ def test_curves_of_a_sweep(tmp_path):
     assert read_sweep(tmp_path / "sweep.json") == json.loads(json.dumps(sweep_curves(SWEEP)))
 
 
+def test_arms_that_are_no_numbers_stand_behind_unjoined():
+    arms = [*SWEEP["arms"], {"arm": "box=off", "changed": {"box": "off"}}]
+    (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": [*SWEEP["values"], value("box=off", 0, 0.5, None)]})
+    assert (figure["x"], figure["categories"]) == ("weight, other arms", ["0", "5", "10", "box=off"])
+    first = figure["traces"][0]
+    assert (first["x"][3:], first["y"]) == (["box=off", "box=off"], [1.0, 2.0, 2.5, None, 0.5])
+
+
 def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
     arms = [{"arm": "base", "changed": {}}, {"arm": "box=off", "changed": {"box": "off"}}]
     values = [SWEEP["values"][0], SWEEP["values"][0] | {"arm": "box=off"}]

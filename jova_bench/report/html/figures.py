@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     Returns:
         `title`, `about`, `x`, `y`, `categories` (arms in order), `traces` (one per training seed), `levels` (controls).
     """
-    places = _places(record)
-    factor = _numeric_factor(record)
+    axis = _axis(record)
     directions = {one["identity"]: one["direction"] for one in record["metrics"]}
     found = []
     for label in labelled((one["metric"], one["identity"]) for one in record["metrics"]):
@@ -49,53 +49,57 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
             found.append({
                 "title": f"{record['sweep']}: {label.text}",
                 "about": ABOUT,
-                "x": factor or "arm",
+                "x": axis.title,
                 "y": f"{label.text} {ARROWS[directions[label.identity]]}",
-                "categories": list(places.values()),
-                "traces": [
-                    _trace(seed, [row for row in arms if row["training_seed"] == seed], places, factor is not None)
-                    for seed in seeds
-                ],
+                "categories": list(axis.labels.values()),
+                "traces": [_trace(seed, [row for row in arms if row["training_seed"] == seed], axis) for seed in seeds],
                 "levels": [{"name": row["arm"], "value": row["value"]} for row in rows if row["control"]],
             })  # fmt: skip
     return found
 
 
-def _trace(
-    seed: int | None, rows: Sequence[Mapping[str, Any]], places: Mapping[str, str], joined: bool
-) -> dict[str, Any]:
-    order = list(places)
+@dataclass(frozen=True)
+class _Axis:
+    """Where the arms of a sweep stand."""
+
+    title: str
+    labels: Mapping[str, str]
+    """By arm, in order; what is written under it."""
+    joined: int
+    """So many arms at the beginning differ in one number alone: a line joins them."""
+
+
+def _trace(seed: int | None, rows: Sequence[Mapping[str, Any]], axis: _Axis) -> dict[str, Any]:
+    order = list(axis.labels)
     rows = sorted(rows, key=lambda row: order.index(row["arm"]))
-    ends = [row["interval"] or (row["value"], row["value"]) for row in rows]
+    points: list[tuple[str, float | None, float, float]] = []
+    for row in rows:
+        if points and order.index(row["arm"]) >= axis.joined:
+            # A point without a value breaks the line.
+            points.append((axis.labels[row["arm"]], None, 0.0, 0.0))
+        lo, hi = row["interval"] or (row["value"], row["value"])
+        points.append((axis.labels[row["arm"]], row["value"], row["value"] - lo, hi - row["value"]))
+    x, y, below, above = (list(column) for column in zip(*points, strict=True))
     return {
         "name": "shipped weights" if seed is None else f"training seed {seed}",
-        "mode": "lines+markers" if joined else "markers",
-        "x": [places[row["arm"]] for row in rows],
-        "y": [row["value"] for row in rows],
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [hi - row["value"] for row, (_, hi) in zip(rows, ends, strict=True)],
-            "arrayminus": [row["value"] - lo for row, (lo, _) in zip(rows, ends, strict=True)],
-        },
+        "mode": "lines+markers" if axis.joined else "markers",
+        "x": x,
+        "y": y,
+        "error_y": {"type": "data", "symmetric": False, "array": above, "arrayminus": below},
     }
 
 
-def _places(record: Mapping[str, Any]) -> dict[str, str]:
-    """What is written under each arm, in order: the values of a factor that is a number, else the arms' names."""
-    arms = {one["arm"]: one["changed"] for one in record["arms"]}
-    factor = _numeric_factor(record)
-    if factor is None:
-        return {arm: arm for arm in arms}
-    values = {arm: changed.get(factor, record["base"][factor]) for arm, changed in arms.items()}
-    return {arm: f"{values[arm]:g}" for arm in sorted(values, key=lambda arm: float(values[arm]))}
-
-
-def _numeric_factor(record: Mapping[str, Any]) -> str | None:
-    """The only factor that varies, where it is a number."""
-    factors = {name for one in record["arms"] for name in one["changed"]}
-    if len(factors) != 1:
-        return None
-    (name,) = factors
-    number = isinstance(record["base"][name], int | float) and not isinstance(record["base"][name], bool)
-    return name if number else None
+def _axis(record: Mapping[str, Any]) -> _Axis:
+    """Arms in the order of the only factor that is a number, where there is one; the others behind them."""
+    arms: dict[str, Mapping[str, Any]] = {one["arm"]: one["changed"] for one in record["arms"]}
+    base: Mapping[str, Any] = record["base"]
+    factors = list(dict.fromkeys(name for changed in arms.values() for name in changed))
+    numbers = [name for name in factors if type(base[name]) in (int, float)]
+    if len(numbers) != 1:
+        return _Axis("arm", {arm: arm for arm in arms}, 0)
+    (factor,) = numbers
+    line = [arm for arm, changed in arms.items() if set(changed) <= {factor}]
+    line.sort(key=lambda arm: float(arms[arm].get(factor, base[factor])))
+    labels = {arm: f"{arms[arm].get(factor, base[factor]):g}" for arm in line}
+    others = {arm: arm for arm in arms if arm not in labels}
+    return _Axis(f"{factor}, other arms" if others else factor, labels | others, len(line))
