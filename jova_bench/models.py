@@ -35,6 +35,9 @@ MODELS: Mapping[str, str] = {
     "shifted": "baselines.controls:shifted",
     "ovi": "baselines.ovi:ovi",
     "ovi-command": "baselines.ovi:ovi_command",
+    "universe-1": "baselines.universe_1:universe_1",
+    "wan2.2-s2v": "baselines.wan22_s2v:wan22_s2v",
+    "fantasytalking": "baselines.fantasytalking:fantasytalking",
     "ltx-2": "baselines.ltx_2:ltx_2",
     "ltx-2-image": "baselines.ltx_2:ltx_2_image",
 }

@@ -1,0 +1,71 @@
+"""What FantasyTalking is asked for a prompt: as many frames as cover its sound, up to those that it was trained for.
+
+The image is scaled by its longer side (utils.py @8c2d0c9), and its sides are rounded up to multiples of 16
+(diffsynth/pipelines/base.py).
+"""
+
+from __future__ import annotations
+
+import math
+
+from baselines.external.inputs import Ask
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.types import BenchError
+
+SIDE = 16
+STEPS = 30
+"""Fixed by upstream's script."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when FantasyTalking cannot do the prompt, or an option has a value that it cannot have."""
+    limits, most = manifest.limits.frames, int(options["max_frames"])
+    if not limits.least <= most <= limits.most or (most - limits.offset) % limits.step:
+        counts = f"n * {limits.step} + {limits.offset} from {limits.least} to {limits.most}"
+        raise BenchError(f"expected max_frames of {counts}, got {most}")
+    assert ask.image is not None
+    assert ask.audio is not None
+    made = min(covering(ask.audio.seconds, int(manifest.fps)), most)
+    # Upstream ends the film with its sound.
+    frames = min(made, ask.audio.frames(manifest.fps))
+    height, width = fitted(ask.image.height, ask.image.width, int(options["image_size"]))
+    return Job(
+        arguments={
+            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "fps": int(manifest.fps),
+            "max_frames": most,
+            "frames": frames,
+            "image_size": int(options["image_size"]),
+            "audio_scale": float(options["audio_scale"]),
+            "prompt_guidance": float(options["prompt_guidance"]),
+            "audio_guidance": float(options["audio_guidance"]),
+        },
+        frames=frames,
+        fps=manifest.fps,
+        height=height,
+        width=width,
+        sample_rate_hz=manifest.produces.sample_rate_hz,
+        # With everything, without the sound, and without the prompt as well.
+        function_evals=(2 if float(options["prompt_guidance"]) == 1 else 3) * STEPS,
+        note=ask.audio.cut(frames / manifest.fps),
+    )
+
+
+def covering(seconds: float, fps: int) -> int:
+    """Frames that upstream makes of a sound when nothing limits it: 4 n + 1, and longer than the sound (infer.py)."""
+    return int(fps * seconds // 4) * 4 + 5
+
+
+def fitted(height: int, width: int, longest: int) -> tuple[int, int]:
+    """(height, width) of the picture made from an image.
+
+    Raises:
+        BenchError: nothing is left of its shorter side.
+    """
+    scale = longest / max(height, width)
+    rows, columns = (math.ceil(int(side * scale) / SIDE) * SIDE for side in (height, width))
+    if not rows * columns:
+        raise BenchError(f"expected an image of which {longest} pixels show something, got {width}x{height}")
+    return rows, columns

@@ -1,0 +1,10 @@
+"""UniVerse-1 (Dorniwang/UniVerse-1-code): Wan2.1 and ACE-Step stitched layer by layer."""
+
+from baselines.external.generator import WorkerBaseline
+from baselines.external.manifest import load
+from baselines.universe_1 import plan
+
+
+def universe_1(device: str) -> WorkerBaseline:
+    """Builds the baseline; nothing is loaded."""
+    return WorkerBaseline(load("universe-1"), plan.plan, device)

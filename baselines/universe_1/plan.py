@@ -1,0 +1,61 @@
+"""What UniVerse-1 is asked for a prompt: one length, and that of three sizes whose shape is nearest to the image's.
+
+Facts from fastvideo/sample/sample_universe.py @2b9bb02.
+"""
+
+from __future__ import annotations
+
+from baselines.external.inputs import Ask
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import rendered
+from jova_bench.types import BenchError
+
+SIZES = ((512, 512), (480, 768), (768, 480))
+"""(height, width)."""
+AMBIENT_WORDS = 256
+"""Tokens that are read of the sound's text; more words are more tokens."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when UniVerse-1 cannot do the prompt, or an option has a value that would be ignored."""
+    assert ask.image is not None
+    steps, guidance = int(options["steps"]), float(options["video_guidance"])
+    if guidance <= 1:
+        # The pipeline looks at this one alone when it decides whether to guide anything.
+        raise BenchError(f"expected video_guidance above 1, else audio_guidance is ignored as well, got {guidance:g}")
+    prompt = rendered(manifest.renderer, ask.prompt)
+    assert isinstance(prompt, dict)
+    _short("video caption", str(prompt["video_prompt"]), manifest.limits.prompt_words or 0)
+    _short("audio caption", ask.prompt.audio_caption, AMBIENT_WORDS)
+    height, width = nearest(ask.image.height, ask.image.width)
+    stretched = ask.image.height * width != ask.image.width * height
+    return Job(
+        arguments={
+            "prompt": prompt,  # type: ignore[dict-item]  # The renderer's texts are JSON.
+            "height": height,
+            "width": width,
+            "frames": manifest.limits.frames.nearest(ask.seconds, manifest.fps),
+            "steps": steps,
+            "video_guidance": guidance,
+            "audio_guidance": float(options["audio_guidance"]),
+        },
+        frames=manifest.limits.frames.nearest(ask.seconds, manifest.fps),
+        fps=manifest.fps,
+        height=height,
+        width=width,
+        sample_rate_hz=manifest.produces.sample_rate_hz,
+        # With and without the prompt at every step, in one batch.
+        function_evals=2 * steps,
+        note=f"upstream stretches the image of {ask.image.width}x{ask.image.height}" if stretched else "",
+    )
+
+
+def nearest(height: int, width: int) -> tuple[int, int]:
+    """(height, width) whose ratio is nearest to that of an image; of two as near, the first."""
+    return min(SIZES, key=lambda size: abs(size[0] / size[1] - height / width))
+
+
+def _short(part: str, words: str, most: int) -> None:
+    if (count := len(words.split())) > most:
+        raise BenchError(f"expected {part} of at most {most} words, got {count}; the rest would be cut")

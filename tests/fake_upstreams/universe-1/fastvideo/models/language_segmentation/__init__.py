@@ -1,0 +1,1 @@
+from fastvideo.models.language_segmentation.LangSegment import LangSegment as LangSegment

@@ -1,0 +1,1 @@
+default = ["en", "zh"]

@@ -1,0 +1,1 @@
+from .speech2video import WanS2V as WanS2V
