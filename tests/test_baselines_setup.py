@@ -47,7 +47,7 @@ def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
     assert lines[2] == f"git -C {checkout} checkout --quiet --detach FETCH_HEAD"
     assert lines[3].endswith(f"python3.10 -m venv --clear {folder / 'ovi/env'}")
     assert lines[4].startswith(f"{python} -m pip install --disable-pip-version-check --upgrade pip")
-    assert [line.rpartition("version-check ")[2] for line in lines[5:8]] == [
+    assert [line.rpartition("version-check --uploaded-prior-to 2025-11-15 ")[2] for line in lines[5:8]] == [
         "torch==2.6.0 torchvision==0.21.0 torchaudio==2.6.0", "-r requirements.txt", "flash_attn --no-build-isolation",
     ]  # fmt: skip
     assert lines[8] == f"{python} -m pip freeze --all"

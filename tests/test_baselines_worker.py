@@ -58,7 +58,7 @@ def test_many_samples_of_one_load_and_each_has_its_own_fate(tmp_path, baseline):
     assert asked[1]["text_prompt"] == "a face. The person says, <S>good day<E>. Audio: a voice."
     assert asked[0]["device"] == "cpu"
     state = {i: (samples[f"p{i}", 3].status, samples[f"p{i}", 3].reason) for i in range(7)}
-    nothing = "RuntimeError: Ovi gave nothing; its exception is in the log"
+    nothing = "RuntimeError: Ovi gave nothing: ValueError: the prompt is too strange"
     assert state == {
         0: ("ok", None), 1: ("ok", None), 2: ("failed", nothing), 3: ("ok", None),
         4: ("failed", "no sound where the plan promises it"), 5: ("ok", None), 6: ("ok", None),
@@ -92,6 +92,13 @@ def test_a_death_costs_its_sample_and_no_other(tmp_path, baseline):
     assert asked.count("load") == 4
     assert asked.count("generate") == 1 + 2 + 2
     assert samples["p2", 0].load_s > 0
+
+
+def test_a_lack_of_memory_needs_a_new_process_and_is_tried_once_more(tmp_path, baseline):
+    samples, _ = made(tmp_path, baseline, "[memory]", "")
+    assert samples["p0", 0].reason.startswith("RuntimeError: Ovi gave nothing: RuntimeError: CUDA out of memory")
+    assert samples["p1", 0].status == "ok"
+    assert [one["call"] for one in calls(baseline)] == ["load", "generate"] * 3
 
 
 def test_a_hang_is_killed_with_all_that_it_started_and_not_repeated(tmp_path, baseline):

@@ -72,7 +72,7 @@ def of(manifest: Manifest) -> Home:
 def recipe(manifest: Manifest) -> str:
     """12 hex digits that change with how the environment is made."""
     assert manifest.environment is not None
-    made_by = manifest.environment.model_dump_json(include={"python", "pip"})
+    made_by = manifest.environment.model_dump_json(include={"python", "pip", "before"})
     commit = manifest.source.commit if manifest.source else ""
     return hashlib.sha256(f"{made_by} {commit}".encode()).hexdigest()[:12]
 

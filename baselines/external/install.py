@@ -51,7 +51,9 @@ def code(manifest: Manifest) -> list[Step]:
         pip = (str(where.python), "-m", "pip", "install", "--disable-pip-version-check")
         # Builds without isolation need these, and environments of uv lack them.
         steps.append(Step((*pip, "--upgrade", "pip", "setuptools", "wheel"), where.checkout))
-        steps += [Step((*pip, *arguments), where.checkout) for arguments in manifest.environment.pip]
+        day = manifest.environment.before
+        until = ("--uploaded-prior-to", day) if day is not None else ()
+        steps += [Step((*pip, *until, *arguments), where.checkout) for arguments in manifest.environment.pip]
         freeze = (*pip[:-2], "freeze", "--all")
         steps.append(Step(freeze, output=where.packages, writes=(where.installed, home.recipe(manifest))))
     return steps

@@ -139,9 +139,12 @@ class Environment(Record):
     """A virtual environment of its own."""
 
     python: Annotated[str, Field(pattern=r"^3\.\d+$")]
-    """Minor version, as upstream asks for."""
+    """Minor version that upstream asks for, or that its requirements have wheels for."""
     pip: tuple[tuple[str, ...], ...]
     """Arguments of `pip install`, one step after the other, run inside the checkout."""
+    before: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    """Packages that were published on this day or later are not looked at: an upstream's open ranges then mean what
+    they meant when its commit was made. Needs an index that states when (PyPI does)."""
     variables: Mapping[str, str] = Field(default_factory=dict)
     """Environment variables of the worker."""
     system: tuple[str, ...] = ()

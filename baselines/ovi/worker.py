@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
+
+class LastError(logging.Handler):
+    """Remembers the last line of the last error that was logged: upstream logs its exceptions and gives nothing."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.line = "no reason was logged"
+
+    def emit(self, record):
+        """Takes one record."""
+        self.line = record.getMessage().strip().rpartition("\n")[2] or self.line
+
 
 def load(weights, device, options):
     """The engine with its weights. Upstream reads its configuration at import, by a path relative to the checkout."""
@@ -37,21 +51,27 @@ def generate(
     image,
 ):
     """One sample: frames (T, H, W, 3) and mono sound."""
-    made = engine.generate(
-        text_prompt=prompt,
-        image_path=image,
-        video_frame_height_width=size,
-        seed=seed,
-        solver_name=solver,
-        sample_steps=steps,
-        shift=shift,
-        video_guidance_scale=video_guidance,
-        audio_guidance_scale=audio_guidance,
-        slg_layer=slg_layer,
-        video_negative_prompt=video_negative_prompt,
-        audio_negative_prompt=audio_negative_prompt,
-    )
-    if made is None:  # Upstream logs its exceptions and gives nothing.
-        raise RuntimeError("Ovi gave nothing; its exception is in the log")
+    error = LastError()
+    logging.getLogger().addHandler(error)
+    try:
+        made = engine.generate(
+            text_prompt=prompt,
+            image_path=image,
+            video_frame_height_width=size,
+            seed=seed,
+            solver_name=solver,
+            sample_steps=steps,
+            shift=shift,
+            video_guidance_scale=video_guidance,
+            audio_guidance_scale=audio_guidance,
+            slg_layer=slg_layer,
+            video_negative_prompt=video_negative_prompt,
+            audio_negative_prompt=audio_negative_prompt,
+        )
+    finally:
+        logging.getLogger().removeHandler(error)
+    if made is None:
+        # In upstream's words, so that a lack of memory is known for what it is.
+        raise RuntimeError(f"Ovi gave nothing: {error.line}")
     video, audio, _ = made  # (3, T, H, W) in [-1, 1]; (N,)
     return {"frames": video.transpose(1, 2, 3, 0), "fps": 24, "audio": audio, "rate_hz": 16000}

@@ -1,5 +1,6 @@
 """Stands for character-ai/Ovi: the signatures of its engine, a tenth of its length and none of its networks."""
 
+import logging
 import traceback
 from pathlib import Path
 
@@ -40,6 +41,6 @@ class OviFusionEngine:
             frames = acts.picture(text_prompt, seed, 25, height, width).transpose(3, 0, 1, 2) / 127.5 - 1
             audio = acts.tone(text_prompt, seed, 16_667, 16_000)
         except Exception:
-            traceback.print_exc()
+            logging.error(traceback.format_exc())
             return None
         return frames, audio, None
