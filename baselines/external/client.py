@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -108,6 +109,8 @@ class Worker:
             except Lost as error:
                 if isinstance(error, TimedOut) or not again:
                     raise SampleFailed(str(error)) from error
+                shutil.rmtree(folder, ignore_errors=True)  # Of what the first attempt left.
+                folder.mkdir(exist_ok=True)
         raise AssertionError
 
     def close(self) -> None:
