@@ -10,8 +10,10 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
+import funasr_files
 import numpy as np
 import planted_faces
 import torch
@@ -25,18 +27,18 @@ from jova_bench.metrics.models.syncnet import SyncNet
 
 D = 4
 """Dimensions of what set distances compare, so that a dozen clips are enough."""
-NOT_MADE = {name for name in assets.table() if name.startswith(("sensevoice", "fsmn"))}
-"""FunASR alone reads these, and it needs torchaudio, which this environment never has."""
+OF_FUNASR = {name for name in assets.table() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
+"""Made where FunASR is installed, which alone reads them."""
 
 
 def write(folder: Path) -> str:
-    """Writes every asset but `NOT_MADE`. Returns the table that puts them in place of the published files."""
-    files = {}
+    """Writes every asset, under its published name. Returns the table that puts these files in the others' place."""
+    files = {name: folder / assets.table()[name].file for name in WRITERS}
     for name, save in WRITERS.items():
-        # The published file's name decides how it is read.
-        files[name] = folder / name / Path(assets.table()[name].file).name
-        files[name].parent.mkdir(parents=True)
+        files[name].parent.mkdir(parents=True, exist_ok=True)
         save(files[name])
+    if not funasr_files.missing():
+        files |= funasr_files.write(folder, {name: assets.table()[name].file for name in OF_FUNASR})
     return own_table(folder, files)
 
 
@@ -172,10 +174,14 @@ def whisper_case(name: str) -> Mapping[str, object]:
 
 
 def syncnet_state() -> dict[str, torch.Tensor]:
-    """All embeddings lie near one point far from 0, so that what stands beyond the edges of a clip is no match."""
-    state = fake_state(shapes_of(SyncNet(ear=[4] * 6, eye=[4] * 6, hidden=8, width=8)))
+    """All embeddings lie near one point far from 0, so that what stands beyond the edges of a clip is no match.
+
+    The syncnet-python package, where it is installed, takes the published size alone.
+    """
+    narrow = shapes_of(SyncNet(ear=[4] * 6, eye=[4] * 6, hidden=8, width=8))
+    state = fake_state(parity("syncnet")["shapes"] if find_spec("syncnet_python") else narrow)
     for tower in ("netfclip", "netfcaud"):
-        state[f"{tower}.3.bias"] = torch.full((8,), 100.0)
+        state[f"{tower}.3.bias"].fill_(100)
     return state
 
 
