@@ -14,8 +14,8 @@ from jova_bench.types import Clip
 
 SEEN = ("test-00001", "test-00003", "test-00006", "test-00008")
 """Drawn faces of the shipped suite that its cascade finds in every frame, four times as large."""
-LONG, BRIEF, FEW = "long", "brief", 0.4
-"""Two prompts: 8.76 s, as much as any bench wants; and `FEW` seconds, for what looks at every frame at length."""
+LONG, BRIEF, FEW = "long", "brief", 0.28
+"""Two prompts: 8.76 s, as much as any bench wants; and `FEW` seconds, 7 frames, for what looks at each at length."""
 MANY, SHORT_S = 12, 1.48
 """Prompts of short clips, for distances of sets."""
 INFO = """
