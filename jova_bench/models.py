@@ -40,6 +40,7 @@ MODELS: Mapping[str, str] = {
     "fantasytalking": "baselines.fantasytalking:fantasytalking",
     "ltx-2": "baselines.ltx_2:ltx_2",
     "ltx-2-image": "baselines.ltx_2:ltx_2_image",
+    "mova": "baselines.mova:mova",
 }
 """Name to factory; `clips:DIR` is built here."""
 

@@ -1,0 +1,10 @@
+"""MOVA (OpenMOSS/MOVA): two towers for picture and sound with a bridge between them."""
+
+from baselines.external.generator import WorkerBaseline
+from baselines.external.manifest import load
+from baselines.mova import plan
+
+
+def mova(device: str) -> WorkerBaseline:
+    """Builds the baseline; nothing is loaded."""
+    return WorkerBaseline(load("mova"), plan.plan, device)

@@ -1,0 +1,63 @@
+"""What MOVA is asked for a prompt: a size of the options, into which upstream crops the image.
+
+Facts from mova/diffusion/pipelines/pipeline_mova.py and mova/datasets/transforms/custom.py @595a976. The shift of
+the noise schedule is no option: upstream's pipeline takes it and leaves its use commented out.
+"""
+
+from __future__ import annotations
+
+from baselines.external.inputs import Ask
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError
+
+VARIANTS = ("360p", "720p")
+OFFLOADS = ("none", "cpu", "group")
+SIDE = 16
+"""Twice what a latent spans, for the network joins two by two of them."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when MOVA cannot do the prompt, or an option has a value that it does not know."""
+    for name, known in (("variant", VARIANTS), ("offload", OFFLOADS)):
+        if (value := str(options[name])) not in known:
+            raise BenchError(f"expected {name} of MOVA, got {value!r}; {suggest(value, known)}")
+    height, width, steps = int(options["height"]), int(options["width"]), int(options["steps"])
+    if height % SIDE or width % SIDE or min(height, width) < SIDE:
+        raise BenchError(f"expected height and width in multiples of {SIDE}, got {width}x{height}")
+    assert ask.image is not None
+    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    kept = cropped(ask.image.height, ask.image.width, height, width)
+    if not all(kept):
+        given = f"{ask.image.width}x{ask.image.height}"
+        raise BenchError(f"expected an image of which a cut of {width}x{height} leaves something, got {given}")
+    whole = kept == (ask.image.height, ask.image.width)
+    return Job(
+        arguments={
+            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "height": height,
+            "width": width,
+            "frames": frames,
+            "steps": steps,
+            "guidance": float(options["guidance"]),
+            "negative_prompt": str(options["negative_prompt"]),
+        },
+        frames=frames,
+        fps=manifest.fps,
+        height=height,
+        width=width,
+        sample_rate_hz=manifest.produces.sample_rate_hz,
+        function_evals=(1 if float(options["guidance"]) == 1 else 2) * steps,
+        note=""
+        if whole
+        else f"upstream crops the image of {ask.image.width}x{ask.image.height} to {kept[1]}x{kept[0]}",
+    )
+
+
+def cropped(height: int, width: int, into_height: int, into_width: int) -> tuple[int, int]:
+    """(height, width) of what upstream keeps of an image, in the middle, before it scales that to the size."""
+    if height / width < into_height / into_width:
+        return height, int(height / into_height * into_width)
+    return int(width / into_width * into_height), width
