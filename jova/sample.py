@@ -32,6 +32,9 @@ STEPS, GUIDANCE = 25, 3.0
 SAMPLER: Sampler = "euler"
 """How clips are made unless told otherwise."""
 
+GUIDED_UNTIL = 0.25
+"""Flow time at which guidance ends: what is said is decided by then. Guided to the end, lips follow the sound less."""
+
 Frames = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
 
@@ -101,10 +104,12 @@ class Pipeline:
             raise ValueError(f"expected sounds for an audio-driven model and none for a joint one, got {given}")
         text = self.tokenizer(prompts).to(self.device)
         image = None if images is None or all(x is None for x in images) else self._encode_images(images)
+        generators = [generator_of(*pair) for pair in zip(prompts, seeds, strict=True)]
+        noises = [noise(self.config, one) for one in generators]
+        text = text.said(self.model.speaking.plan(text, self.config.timeline.seconds, generators))
         heard = None if sounds is None else torch.from_numpy(np.stack(sounds)).to(self.device)  # (B, N)
         model: Denoiser = self.model if heard is None else AudioDriven(self.model, self.audio_codec.encode(heard))
-        field = GuidedField(model, text, image, guidance)
-        noises = [noise(self.config, *pair) for pair in zip(prompts, seeds, strict=True)]
+        field = GuidedField(model, text, image, guidance, GUIDED_UNTIL)
         start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
         video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
         frames = self.video_codec.decode(self.video_codec.settle(video))
@@ -122,10 +127,14 @@ class Pipeline:
         return image_condition(video, given)
 
 
-def noise(config: JovaConfig, prompt: Prompt, seed: int) -> Latents:
-    """The starting noise of one clip, without a batch axis: from (prompt, seed) alone, on the CPU on every device."""
+def generator_of(prompt: Prompt, seed: int) -> torch.Generator:
+    """The randomness of one clip: from (prompt, seed) alone, on the CPU on every device."""
     digest = hashlib.sha256(json.dumps([*prompt, seed]).encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def noise(config: JovaConfig, generator: torch.Generator) -> Latents:
+    """The starting noise of one clip, without a batch axis."""
     return Latents(*(torch.randn(shape, generator=generator) for shape in (config.video_shape, config.audio_shape)))
 
 

@@ -27,9 +27,10 @@ from jova.codecs.base import load_weights, save_weights
 from jova.config import JovaConfig
 from jova.flow import Latents
 from jova.layers import CrossAttention, GroupWeights, HeadNorm, TimeModulation, modulate, normalise, rope_table, rotate
+from jova.text.speaking import SpeakingTime
 from jova.text.words import FIRST_WORD, PARTS, TextTokens
 
-KIND = "jova@1"
+KIND = "jova@3"
 """Format of a checkpoint; raised whenever old weights would mean something else."""
 
 
@@ -41,7 +42,7 @@ class Context(NamedTuple):
     time: Tensor
     """(B, 6, 1, D) timestep modulation."""
     rope: Tensor
-    """(N, E / 2) rotary positions."""
+    """(B, 1, N, E / 2) rotary positions."""
     mask: Tensor
     """(B, 1, 1, N) bool: False for padding, which nobody attends to."""
 
@@ -106,7 +107,7 @@ class Block(nn.Module):
     def exchange(self, x: Tensor, context: Context) -> Tensor:
         """Audio tokens look at video tokens and the reverse, both as they were: (B, N, D) -> (B, N, D)."""
         audio, *texts, video = torch.split(x, context.groups, dim=1)
-        audio_rope, *_, video_rope = torch.split(context.rope, context.groups)
+        audio_rope, *_, video_rope = torch.split(context.rope, context.groups, dim=2)
         from_video = self.audio_cross(audio, video, audio_rope, video_rope)  # (B, A, D)
         from_audio = self.video_cross(video, audio, video_rope, audio_rope)  # (B, V, D)
         return torch.cat([audio + from_video, *texts, video + from_audio], dim=1)
@@ -154,6 +155,7 @@ class Jova(nn.Module):
         self.video_in = nn.Linear(cells * (2 * config.video_channels + 1), config.width)
         self.audio_in = nn.Linear(config.audio_channels, config.width)
         self.text_in = TextEmbedding(config)
+        self.speaking = SpeakingTime(FIRST_WORD + len(config.vocabulary))
         self.time = TimeModulation(config.width)
         self.blocks = nn.ModuleList(Block(config, shared=i >= config.separate_blocks) for i in range(config.blocks))
         self.video_head = Head(config.width, cells * config.video_channels)
@@ -217,13 +219,22 @@ class Jova(nn.Module):
         return model.eval().requires_grad_(False)
 
     def context(self, time: Tensor, text: TextTokens) -> Context:
-        """Modulation, positions and mask of one forward pass; words stand at position (0, 0, 0)."""
-        words = self.audio_rope.new_ones(text.ids.shape[1], self.audio_rope.shape[1])  # (L, E / 2)
-        groups = [len(self.audio_rope), len(words), len(words), len(self.video_rope)]
-        rope = torch.cat([self.audio_rope, words, words, self.video_rope])  # (N, E / 2)
+        """Modulation, positions and mask of one forward pass.
+
+        For sound that is to be made, words of the transcript stand where they are said; all others stand at
+        position (0, 0, 0).
+        """
+        (batch, words), config = text.ids.shape, self.config
+        groups = [len(self.audio_rope), words, words, len(self.video_rope)]
+        said = text.times_s * config.timeline.audio_tokens_per_s * (config.task == "joint")  # (B, L)
+        spoken = rope_table(F.pad(said.reshape(-1, 1), (0, 2)), config.head_size).view(batch, words, -1)
+        silent = torch.ones_like(spoken)
+        rope = torch.cat(
+            [self.audio_rope.expand(batch, -1, -1), spoken, silent, self.video_rope.expand(batch, -1, -1)], dim=1
+        )  # (B, N, E / 2)
         real, audio, video = text.mask, groups[0], groups[-1]
         mask = torch.cat([F.pad(real, (audio, 0), value=True), F.pad(real, (0, video), value=True)], dim=1)  # (B, N)
-        return Context(groups, self.time(time), rope, mask[:, None, None])
+        return Context(groups, self.time(time), rope[:, None], mask[:, None, None])
 
     def patchify(self, video: Tensor) -> Tensor:
         """(B, F, h, w, C) -> (B, V, p p C): p x p cells make a token."""

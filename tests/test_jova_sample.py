@@ -13,7 +13,7 @@ from jova_micro import PROMPTS, micro
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.data.folder import read_clip, write_clip
-from jova.sample import FILES, Pipeline, noise, read_image
+from jova.sample import FILES, Pipeline, generator_of, noise, read_image
 from jova.text import Prompt
 
 FAST = {"steps": 2, "guidance": 1.5}
@@ -47,7 +47,7 @@ def test_clips_have_the_lengths_of_the_timeline(pipeline):
     assert clips.frames.shape == (3, FRAMES, SIZE, SIZE, 3)
     assert clips.frames.dtype == np.uint8
     assert clips.audio.shape == (3, SAMPLES)
-    assert clips.function_evals == 4
+    assert clips.function_evals == 3  # guided at t = 0, no more at t = 0.5
     assert pipeline.sample(PROMPTS[:1], [0], steps=3, guidance=1.0, sampler="heun").function_evals == 5
 
 
@@ -62,9 +62,10 @@ def test_a_clip_does_not_depend_on_its_batch(pipeline):
 
 
 def test_noise_comes_from_prompt_and_seed_alone(pipeline):
-    first, same = (noise(pipeline.config, PROMPTS[0], 3) for _ in range(2))
+    first, same = (noise(pipeline.config, generator_of(PROMPTS[0], 3)) for _ in range(2))
     assert torch.equal(first.video, same.video)
-    for other in (noise(pipeline.config, PROMPTS[1], 3), noise(pipeline.config, PROMPTS[0], 4)):
+    for key in ((PROMPTS[1], 3), (PROMPTS[0], 4)):
+        other = noise(pipeline.config, generator_of(*key))
         assert not torch.equal(first.video, other.video)
         assert not torch.equal(first.audio, other.audio)
     # 144 + 30 values: standard error of the mean .076.
@@ -162,7 +163,7 @@ def test_harness_runs_jova(weights, tmp_path):
     assert np.array_equal(made.media.frames, direct.frames[0])
     assert made.media.audio.shape == (1, SAMPLES)
     assert made.timing == "free"
-    assert made.function_evals == 50  # 25 Euler steps, two passes each
+    assert made.function_evals == 32  # 25 Euler steps, the first 7 of them guided
     assert made.peak_memory_bytes > 10_000_000
     unknown = suite_of(tmp_path, transcript="place green")
     with pytest.raises(BenchError, match="got 'green'"):

@@ -237,7 +237,8 @@ def folder(tmp_path):
         name = f"train-{index:05d}"
         frames = np.clip(random.normal(100 + 20 * index, 30, (9, 32, 32, 3)), 0, 255).astype(np.uint8)
         write_clip(root / "clips" / f"{name}.mp4", frames, random.normal(0, 0.1, 9 * 640).astype(np.float32))
-        np.savez(root / "tracks" / f"{name}.npz", mouth_box=np.tile(np.float32([8, 16, 24, 24]), (9, 1)))
+        boxes, times = np.tile(np.float32([8, 16, 24, 24]), (9, 1)), np.float32([[0.1, 0.2], [0.2, 0.3]])
+        np.savez(root / "tracks" / f"{name}.npz", mouth_box=boxes, phoneme_times=times)
         captions = {"video_caption": "red hair", "audio_caption": "low voice", "transcript": "place red now"}
         lines.append(json.dumps({"id": name, **captions}) + "\n")
     (root / "prompts.jsonl").write_text("".join(lines))
@@ -258,6 +259,7 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
     # The box covers columns 8..24 and rows 16..24 of 32 pixels: cells 1 and 2 of row 2, in every latent.
     assert found.mouth[0].sum((1, 2)).tolist() == [2, 2, 2]
     assert found.mouth[0, 0, 2].tolist() == [0, 1, 1, 0]
+    assert found.text.spans[0].tolist() == pytest.approx([0.1, 0.3])
     # The control has the same area at the top edge.
     off = load_examples(items, tmp_path / "latents", jova_micro.CONFIG, "off")
     assert off.mouth[0, 0, 0].tolist() == [0, 1, 1, 0]

@@ -68,7 +68,7 @@ def test_both_text_groups_matter():
 @pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
 def test_padding_changes_nothing(fusion):
     model, x, text = micro(fusion=fusion), latents(3), tokens()
-    longer = TextTokens(*(torch.nn.functional.pad(field, (0, 5)) for field in text))
+    longer = TextTokens(*(torch.nn.functional.pad(field, (0, 5)) for field in text[:-1]), text.spans)
     for a, b in zip(run(model, x, text), run(model, x, longer), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
@@ -166,3 +166,18 @@ def test_config_survives_json_and_refuses_unknown_fields():
 def test_shapes_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **changes)
+
+
+def test_words_stand_for_the_sound_where_they_are_said():
+    text = tokens(PROMPTS[:1]).said(torch.tensor([[0.1, 0.32]]))
+    # place red now: middles 2.5, 6.5, 9.5 of 11 letters, after four words of captions; 12.5 audio tokens a second.
+    said = torch.tensor([0, 0, 0, 0, 0.1 + 0.05, 0.1 + 0.13, 0.1 + 0.19]) * 12.5
+    there, nowhere = (rope_table(torch.nn.functional.pad(t[:, None], (0, 2)), 16) for t in (said, torch.zeros(7)))
+    for task, wanted in (("joint", there), ("audio-driven", nowhere)):
+        model = micro(task=task)
+        context = model.context(torch.zeros(1), text)
+        audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.groups)
+        torch.testing.assert_close(for_audio, wanted)
+        assert torch.equal(for_video, nowhere)
+        assert torch.equal(audio, model.audio_rope)
+        assert torch.equal(video, model.video_rope)

@@ -112,10 +112,16 @@ def load_examples(items: Sequence[Item], folder: Path, config: JovaConfig, mouth
         for row, boxes in enumerate(shard["boxes"], start):
             where = boxes if mouth_box == "mouth" else boxes_off_mouth(boxes)
             mouth[row] = latent_mask(where, clock, cells, cells * PIXELS_PER_LATENT)
-    tokenizer = WordTokenizer(config.vocabulary, config.words_per_part)
-    return Examples(video, audio, mouth, tokenizer([prompt_of(item) for item in items]))
+    text = WordTokenizer(config.vocabulary, config.words_per_part)([prompt_of(item) for item in items])
+    return Examples(video, audio, mouth, text.said(torch.stack([span_of(item) for item in items])))
 
 
 def prompt_of(item: Item) -> Prompt:
     """What a model would be asked for to make this clip."""
     return Prompt(*(str(item.prompt[part]) for part in Prompt._fields))
+
+
+def span_of(item: Item) -> Tensor:
+    """(2,) first and last second of a clip's speech."""
+    times = item.track("phoneme_times")
+    return torch.tensor([times[0, 0], times[-1, 1]], dtype=torch.float32)

@@ -195,6 +195,9 @@ class Trainer:
             The averaged model as it was stored.
         """
         training, target = self.training, self.out / f"{MODEL_FILE}.safetensors"
+        if self.step == 0:
+            self.model.speaking.fit(examples.text)
+            self.average = detached(self.model)
         log, saved = Log(self.out / "model.jsonl", self.step), time.monotonic()
         recent: list[Losses] = []
         cpu = time.process_time()
