@@ -150,17 +150,13 @@ def _run(arguments: Sequence[str], log: Path, lock: IO[str]) -> None:
 
 
 def _locked(folder: Path) -> IO[str]:
-    """The folder's lock, held until the file is closed.
-
-    Raises:
-        BenchError: another process holds it.
-    """
+    """The folder's lock, held until the file is closed; waits for another process that holds it."""
     lock = (folder / LOCK).open("a", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise BenchError(f"another process is working in {folder}; wait for it, or stop it") from error
+    except BlockingIOError:
+        print(f"waiting for another process in {folder}", file=sys.stderr, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
 

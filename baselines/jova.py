@@ -81,7 +81,7 @@ class JovaGenerator:
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """The model's own format; refuses words that it never learned."""
-        from jova.sample import FILES, GUIDANCE, SAMPLER, STEPS
+        from jova.sample import FILES, GUIDANCE, GUIDED_UNTIL, SAMPLER, STEPS
 
         pipeline = self._pipeline
         try:
@@ -99,8 +99,8 @@ class JovaGenerator:
             width=size,
             sample_rate_hz=clock.sample_rate_hz,
             seconds=clock.seconds,
-            note=f"{how['sampler']}, {how['steps']} steps, guidance {how['guidance']}, {condition}, "
-            f"weights {digest(self.folder, FILES)}",
+            note=f"{how['sampler']}, {how['steps']} steps, guidance {how['guidance']} until t = {GUIDED_UNTIL}, "
+            f"{condition}, weights {digest(self.folder, FILES)}",
         )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:

@@ -27,23 +27,27 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "results")
     args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        reported = ROOT / "results" / "as-reported.toml"
+        pictures(write_html(args.run, Path(folder) / "pages", reported=reported, talk=Terminal()), args.out)
+
+
+def pictures(index: Path, out: Path) -> None:
+    """Three pictures of the pages that begin at `index`."""
     from playwright.sync_api import sync_playwright
 
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        index = write_html(
-            args.run, Path(folder) / "pages", reported=ROOT / "results" / "as-reported.toml", talk=Terminal()
-        )
+    prompt = sorted((index.parent / "prompts").iterdir())[PLACE - 1]
+    wide, narrow = {"width": 1280, "height": 1180}, {"width": 375, "height": 812}
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        prompt = sorted((index.parent / "prompts").iterdir())[PLACE - 1]
-        wide, narrow = {"width": 1280, "height": 1180}, {"width": 375, "height": 812}
-        save(args.out / "report-leaderboard.webp", shot(browser, index, wide, "light", drawn))
-        save(args.out / "report-prompt.webp", shot(browser, prompt, wide, "dark", played))
+        save(out / "report-leaderboard.webp", shot(browser, index, wide, "light", drawn))
+        save(out / "report-prompt.webp", shot(browser, prompt, wide, "dark", played))
         phones = [
             shot(browser, index, narrow, "dark", table_of_prompts),
             shot(browser, prompt, narrow, "light", played),
         ]
-        save(args.out / "report-phone.webp", *phones)
+        save(out / "report-phone.webp", *phones)
         browser.close()
 
 

@@ -166,7 +166,10 @@ def in_domain(clip: Clip, domain: str | None) -> bool:
 def _outcome(metric: ClipMetric, clip: Clip, job: Job) -> Outcome:
     """One clip metric; whatever goes wrong in it stays in its own row."""
     try:
-        reference = _read(job.reference) if job.reference and "reference" in metric.spec.needs else None
+        looked_at = "reference" in metric.spec.needs and (
+            job.timing == "aligned" or not getattr(metric, "aligned_only", False)
+        )
+        reference = _read(job.reference) if job.reference and looked_at else None
         return metric.score(clip, job.prompt, reference)
     except Exception as error:
         return _status(error)

@@ -1,10 +1,12 @@
 """PESQ, STOI, DNSMOS and loudness: known values, what damage does to them, and what they refuse to judge."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jova_bench import scoring
 from jova_bench.metrics import audio, dnsmos, loudness
 from jova_bench.metrics.base import NoCache
 from jova_bench.types import Clip, Undefined
@@ -101,6 +103,15 @@ def test_a_missing_package_is_a_failure_with_the_line_that_installs_it(monkeypat
     outcome = PAIRED[0].score(clip_of(voiced()), None, clip_of(voiced()))
     assert outcome.status == "failed"
     assert outcome.reason == PAIRED[0].check() == "not installed: pip install pesq (needs a C compiler)"
+
+
+@pytest.mark.parametrize(("timing", "decoded"), [("free", 0), ("reference", 0), ("aligned", 1)])
+def test_a_reference_that_would_not_be_listened_to_is_not_decoded(monkeypatch, timing, decoded):
+    asked = []
+    monkeypatch.setattr(scoring, "_read", lambda path: asked.append(path) or clip_of(voiced()))
+    job = scoring.Job(("m", "p", 0), Path("clip.mp4"), timing, None, Path("real.mp4"), None, ())
+    outcome = scoring._outcome(runnable(PAIRED[1]), clip_of(voiced(), timing), job)
+    assert (len(asked), outcome.status) == (decoded, "ok" if decoded else "undefined")
 
 
 # DNSMOS

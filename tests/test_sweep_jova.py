@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from baselines.arms import DONE, jova
 from jova.codecs.audio import AudioCodec
@@ -87,7 +87,7 @@ def test_a_training_is_recorded_and_makes_clips(shared, tmp_path):
     generator = arms.generator("arm", tmp_path, settings(sampler_steps=1, guidance=1.0), "cpu")
     assert generator.check() is None
     plan = generator.plan(suite.prompts[0], suite)
-    assert plan.note.startswith("euler, 1 steps, guidance 1.0, no image, weights ")
+    assert plan.note.startswith("euler, 1 steps, guidance 1.0")
     (clip,) = generator.generate(suite.prompts[:1], 0, suite)
     assert clip.media.frames.shape == (73, 64, 64, 3)
     assert clip.function_evals == 1
@@ -110,9 +110,10 @@ def test_a_killed_training_ends_as_an_unbroken_one(shared, tmp_path):
     trainer.save("model")
     torch.set_num_threads(threads)
     arms.train(settings(), 1, tmp_path / "killed", shared, 1)
-    assert (tmp_path / "killed" / FILES[0]).read_bytes() == (tmp_path / "whole" / FILES[0]).read_bytes()
-    weights = arms.trained(tmp_path / "killed").weights
-    assert weights == arms.trained(tmp_path / "whole").weights
+    killed, whole = (load_file(tmp_path / name / FILES[0]) for name in ("killed", "whole"))
+    assert killed.keys() == whole.keys()
+    assert all(torch.equal(killed[name], whole[name]) for name in whole)
+    assert arms.trained(tmp_path / "killed").examples == arms.trained(tmp_path / "whole").examples
     # A finished training is left as it is, whatever the folder of the latents holds.
     arms.train(settings(), 1, tmp_path / "whole", tmp_path / "nowhere", 1)
 
@@ -124,11 +125,23 @@ def test_a_training_that_fails_says_why_and_is_not_done(shared, tmp_path):
     assert arms.trained(tmp_path) is None
 
 
-def test_two_processes_do_not_train_in_one_folder(shared, tmp_path):
-    with (tmp_path / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BenchError, match=f"another process is working in {tmp_path}"):
-            jova().train(settings(), 0, tmp_path, shared, 1)
+def test_a_process_waits_for_another_in_the_same_folder(tmp_path, monkeypatch, capsys):
+    """And then finds the training done."""
+    arms = jova()
+    tried = []
+
+    def flock(file, how):
+        tried.append(how)
+        if how & fcntl.LOCK_NB:
+            raise BlockingIOError
+        done = {"steps": 1, "examples": 8, "parameters": 9, "cpu_minutes": 0.1, "weights": "0123456789ab"}
+        (tmp_path / DONE).write_text(json.dumps(done))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    arms.train(settings(), 0, tmp_path, tmp_path / "nowhere", 1)
+    assert tried == [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
+    assert capsys.readouterr().err == f"waiting for another process in {tmp_path}\n"
+    assert arms.trained(tmp_path).steps == 1
 
 
 def test_arms_of_the_ablation_preset_have_the_same_size():

@@ -9,6 +9,7 @@ import upstream_api
 from fake_upstreams import calls, installed
 from spoken_prompts import sample, suite
 
+from baselines.external import home
 from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
 from baselines.universe_1 import plan as planning
@@ -68,6 +69,11 @@ def test_what_it_cannot_do_is_refused(change, message):
         planned(**change)
 
 
+def test_its_package_is_of_the_commit_that_is_run():
+    manifest = load("universe-1")
+    assert manifest.environment.pip[-1] == (f"fastvideo @ git+{manifest.source.repository}@{manifest.source.commit}",)
+
+
 def test_it_needs_an_image(tmp_path):
     model, asked = create_model("universe-1", "cuda"), suite(tmp_path / "own", "a face")
     assert model.needs == ("image",)
@@ -117,6 +123,8 @@ def test_one_load_serves_all_samples_and_words_that_upstream_would_lose_fail(bas
     assert sound.shape == (1, 8320)
     assert np.allclose(sound[0], 0.3 * np.sin(2 * np.pi * 221 * np.arange(8320) / 16_000), atol=1e-6)
     assert not np.allclose(sound, another)
+    # Upstream's commit has bytecode: written anew, it would be a changed checkout.
+    assert not list(home.of(baseline.manifest).checkout.rglob("*.pyc"))
     log = calls(baseline)
     assert [one["call"] for one in log] == ["load", "offload", "sound", "pipe", "pipe"]
     assert len({one["pid"] for one in log}) == 1

@@ -111,7 +111,7 @@ def test_it_is_driven_by_the_prompts_sound_or_by_that_of_its_real_clip(tmp_path)
 
 def test_one_load_serves_all_samples_and_frames_never_pass_through_upstreams_files(tmp_path, monkeypatch):
     baseline = installed("wan2.2-s2v", tmp_path / "assets", monkeypatch)
-    asked = suite(tmp_path / "own", "a face [noise]", "[raise]", "[nothing]", "a face")
+    asked = suite(tmp_path / "own", "a face [noise]", "[raise]", "[nothing]", "a face", "[overflow]")
     real = suite(tmp_path / "real", "a face", own=False)
     try:
         first, frames, sound = sample(baseline, asked, 0, seed=1)
@@ -119,6 +119,8 @@ def test_one_load_serves_all_samples_and_frames_never_pass_through_upstreams_fil
             sample(baseline, asked, 1, seed=1)
         with pytest.raises(Unavailable, match=r"RuntimeError: Wan2\.2-S2V gave nothing"):
             sample(baseline, asked, 2, seed=1)
+        with pytest.raises(Unavailable, match="ValueError: expected finite frames"):
+            sample(baseline, asked, 4, seed=1)
         second, others, _ = sample(baseline, asked, 3, seed=2)
         third, _, _ = sample(baseline, real, 0, seed=2)
     finally:
@@ -133,9 +135,9 @@ def test_one_load_serves_all_samples_and_frames_never_pass_through_upstreams_fil
     assert first.load_s
     assert second.load_s is None
     log = calls(baseline)
-    assert [one["call"] for one in log] == ["load"] + ["generate"] * 5
+    assert [one["call"] for one in log] == ["load"] + ["generate"] * 6
     assert len({one["pid"] for one in log}) == 1
-    assert [one["seed"] for one in log[1:]] == [1, 1, 1, 2, 2]
+    assert [one["seed"] for one in log[1:]] == [1, 1, 1, 1, 2, 2]
     told = {"clips": 1, "area": 1024 * 704, "solver": "unipc", "steps": 40, "shift": 3.0, "guidance": 4.5}
-    assert log[4] | told | {"tts": False, "offload": True} == log[4]
+    assert log[5] | told | {"tts": False, "offload": True} == log[5]
     assert log[0] | {"config": "Config: Wan S2V 14B", "device": 0, "convert": True} == log[0]

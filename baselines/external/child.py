@@ -137,6 +137,8 @@ def pixels(frames: Any) -> Any:
     array = as_array(frames)
     if array.dtype == np.uint8:
         return array
+    if not np.isfinite(array).all():  # As bytes they would be a black film.
+        raise ValueError("expected finite frames, got some that are not")
     return np.rint((np.clip(array.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
@@ -144,7 +146,10 @@ def samples(audio: Any) -> Any:
     """(channels, N) float32."""
     import numpy as np
 
-    return np.atleast_2d(as_array(audio)).astype(np.float32)
+    array = np.atleast_2d(as_array(audio)).astype(np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError("expected finite sound, got some that is not")
+    return array
 
 
 def as_array(value: Any) -> Any:

@@ -5,6 +5,7 @@ Upstream's function loads everything for one sample; here it stays. One GPU need
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 SHIFT = 15
@@ -19,6 +20,7 @@ FAILED_SPEECH = 1
 
 def load(weights, device, options):
     """The pipeline and the networks around it."""
+    sys.dont_write_bytecode = True  # Upstream's commit has bytecode, and a changed checkout is refused.
     import torch
     from fastvideo.models.language_segmentation import LangSegment, language_filters
     from fastvideo.models.lyrics_utils.lyric_tokenizer import VoiceBpeTokenizer

@@ -1,10 +1,16 @@
 """Wan2.2-S2V (Wan-Video/Wan2.2): an image that speaks the sound it is given."""
 
+from baselines.external.command import CommandBaseline
 from baselines.external.generator import WorkerBaseline
 from baselines.external.manifest import load
-from baselines.wan22_s2v import plan
+from baselines.wan22_s2v import command, plan
 
 
 def wan22_s2v(device: str) -> WorkerBaseline:
     """Builds the baseline; nothing is loaded."""
     return WorkerBaseline(load("wan2.2-s2v"), plan.plan, device)
+
+
+def wan22_s2v_command(device: str) -> CommandBaseline:
+    """The same by upstream's own command line, to compare with."""
+    return CommandBaseline("wan2.2-s2v-command", load("wan2.2-s2v"), plan.plan, device, command)

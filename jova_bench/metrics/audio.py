@@ -26,6 +26,9 @@ STOI_MIN_S = 0.41
 class PairedAudio:
     """A metric of a clip's sound against its prompt's real clip."""
 
+    aligned_only = True
+    """No reference is looked at for clips that are not declared aligned with it, so none needs to be decoded."""
+
     def __init__(
         self,
         spec: MetricSpec,

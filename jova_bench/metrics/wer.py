@@ -16,6 +16,8 @@ def primary(language: str) -> str:
     return language.split("-")[0].lower()
 
 
+# The transcript of a prompt is asked for by every model, seed and slice.
+@lru_cache(maxsize=4096)
 def normalise(text: str, language: str) -> str:
     """Text as Whisper's evaluation compares it: case, punctuation and spellings of one word made equal.
 

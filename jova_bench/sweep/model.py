@@ -102,10 +102,10 @@ class SweptModel(Protocol):
         ...
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
-        """Trains in OUT; called again after a kill, it goes on.
+        """Trains in OUT; called again after a kill, it goes on. It waits for another process that is at it.
 
         Raises:
-            BenchError: the training failed, or another process is at it.
+            BenchError: the training failed.
         """
         ...
 

@@ -18,7 +18,7 @@ from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.reported import ABOUT, Reported
 from jova_bench.text import decimals, number
-from jova_bench.types import BenchError, Estimate, Outcome
+from jova_bench.types import BenchError, Estimate, MetricSpec, Outcome
 
 if TYPE_CHECKING:
     import jinja2
@@ -188,14 +188,8 @@ def _slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[t
 
 def _said_of(board: Leaderboard, column: Column) -> str:
     """One line on what a column measures, from the run's own specification."""
-    specs = board.manifest.get("specs", ())
-    return next((spec["description"] for spec in specs if _identity(spec) == column.identity), "")
-
-
-def _identity(spec: Mapping[str, Any]) -> str:
-    from jova_bench.types import MetricSpec
-
-    return MetricSpec.model_validate(spec).identity
+    specs = map(MetricSpec.model_validate, board.manifest.get("specs", ()))
+    return next((spec.description for spec in specs if spec.identity == column.identity), "")
 
 
 def _note(estimate: Estimate, notes: dict[str, int]) -> int | None:

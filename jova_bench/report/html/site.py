@@ -56,10 +56,10 @@ def write_html(
     target = Path(target) if target is not None else run_folder / DEFAULT
     env = environment()
     script = _plotly()
+    _check(target)
     told = read_reported(reported) if reported is not None else None
     board = read_leaderboard(run_folder, slices)
     run = read_run(run_folder)
-    _check(target)
     identities = [one.identity for one in board.columns]
     asked = gather(
         run_folder, run, board.models, identities, available_cores() if workers is None else workers, talk or Quiet()

@@ -68,4 +68,5 @@ class WanS2V:
         if "[nothing]" in input_prompt:
             return None
         made = acts.picture(input_prompt, seed, infer_frames * clips - 3, height, width)
-        return (made.transpose(3, 0, 1, 2).astype(np.float32) / 127.5 - 1).view(Tensor)
+        scale = np.nan if "[overflow]" in input_prompt else 1 / 127.5
+        return (made.transpose(3, 0, 1, 2).astype(np.float32) * np.float32(scale) - 1).view(Tensor)

@@ -1,0 +1,45 @@
+"""FantasyTalking through its own infer.py, which makes one film for each start (@8c2d0c9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from baselines.external.command import Order
+from baselines.external.manifest import Options
+
+
+def together(orders: Sequence[Order]) -> bool:
+    """One at a time."""
+    return len(orders) == 1
+
+
+def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+    """Everything is given: what is not, upstream replaces by its own example of an image, a sound and a prompt."""
+    (order,) = orders
+    told, persistent = order.job.arguments, int(options["persistent_parameters"])
+    named = {
+        "wan_model_dir": weights / "Wan2.1-I2V-14B-720P",
+        "fantasytalking_model_path": weights / "fantasytalking_model.ckpt",
+        "wav2vec_model_dir": weights / "wav2vec2-base-960h",
+        "image_path": order.files["image"],
+        "audio_path": order.files["audio"],
+        "prompt": told["prompt"],
+        "output_dir": folder / "out",
+        "image_size": told["image_size"],
+        "audio_scale": told["audio_scale"],
+        "prompt_cfg_scale": told["prompt_guidance"],
+        "audio_cfg_scale": told["audio_guidance"],
+        "max_num_frames": told["max_frames"],
+        "fps": told["fps"],
+        "seed": seed,
+    }
+    # In one word, for a prompt may begin with a hyphen.
+    flags = [f"--{name}={value}" for name, value in named.items()]
+    return ["infer.py", *flags, *([f"--num_persistent_param_in_dit={persistent}"] if persistent >= 0 else [])]
+
+
+def made(orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+    """Named by the second, beside a film without sound that is left behind when the last step fails."""
+    films = sorted((folder / "out").glob("image_audio_*.mp4"))
+    return films[:1] or [folder / "out" / "image_audio_TIME.mp4"]

@@ -1,0 +1,44 @@
+"""Wan2.2-S2V through its own generate.py, which makes one film for each start (@42bf4cf)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from baselines.external.command import Order
+from baselines.external.manifest import Options
+
+
+def together(orders: Sequence[Order]) -> bool:
+    """One at a time."""
+    return len(orders) == 1
+
+
+def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+    """Everything is given: what is not, upstream replaces by its own example of an image, a sound and a prompt."""
+    (order,) = orders
+    told = order.job.arguments
+    named = {
+        "task": "s2v-14B",
+        "size": options["size"],
+        "ckpt_dir": weights / "Wan2.2-S2V-14B",
+        "offload_model": told["offload"],
+        "prompt": told["prompt"],
+        "image": order.files["image"],
+        "audio": order.files["audio"],
+        "base_seed": seed,
+        "num_clip": told["clips"],
+        "sample_solver": told["solver"],
+        "sample_steps": told["steps"],
+        "sample_shift": told["shift"],
+        "sample_guide_scale": told["guidance"],
+        "save_file": folder / "out" / "film.mp4",
+    }
+    # In one word, for a prompt may begin with a hyphen.
+    flags = [f"--{name}={value}" for name, value in named.items()]
+    return ["generate.py", *flags, *(["--convert_model_dtype"] if options["convert_dtype"] else [])]
+
+
+def made(orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+    """Upstream ends well whether it could write the film or not."""
+    return [folder / "out" / "film.mp4"]
