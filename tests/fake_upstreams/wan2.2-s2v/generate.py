@@ -1,4 +1,4 @@
-"""Stands for upstream's script: it writes the film and its sound by functions that print what goes wrong and end well."""
+"""Stands for upstream's script: writes the film and its sound by functions that print what goes wrong and end well."""
 
 import argparse
 from fractions import Fraction
