@@ -102,7 +102,7 @@ def test_a_mistake_gets_one_line_and_exit_code_2(capsys, tmp_path, clips, argv, 
 
 
 def test_run_prints_a_leaderboard_and_report_prints_it_again(capsys, tmp_path, clips, monkeypatch):
-    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    monkeypatch.setattr("jova_bench.placement.available_cores", lambda: 1)
     words = ["--suite", clips / "prompts.jsonl", "--profile", "standard", "--metrics", "loudness", "--device", "cpu"]
     code, out, err = call(capsys, "run", "--model", "real", "--model", "silence", *words, "--out", tmp_path / "run")
     assert code == 0
@@ -131,7 +131,7 @@ def test_generate_stops_before_scoring(capsys, tmp_path, clips):
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_gives_5(capsys, tmp_path, clips, monkeypatch):
-    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    monkeypatch.setattr("jova_bench.placement.available_cores", lambda: 1)
     (clips / "c.mp4").write_bytes(b"no film")
     monkeypatch.chdir(tmp_path)
     code, out, err = call(capsys, "score", clips, "--metrics", "loudness", "--device", "cpu", "--json")
@@ -221,7 +221,7 @@ def own_table(folder, metric, digest_of):
 
 
 def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(capsys, tmp_path, clips, monkeypatch):
-    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    monkeypatch.setattr("jova_bench.placement.available_cores", lambda: 1)
     table = own_table(tmp_path, "wer", lambda content: hashlib.sha256(content).hexdigest())
     digests = [hashlib.sha256(name.encode()).hexdigest()[:12] for name in assets.table()]
     code, out, _ = call(
@@ -240,7 +240,7 @@ def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(ca
 
 
 def test_weights_that_are_not_what_the_table_says_are_damaged(capsys, tmp_path, clips, monkeypatch):
-    monkeypatch.setattr("jova_bench.runner.available_cores", lambda: 1)
+    monkeypatch.setattr("jova_bench.placement.available_cores", lambda: 1)
     table = own_table(tmp_path, "wer", lambda content: "0" * 64)
     code, out, _ = call(
         capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
