@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """  jova-bench sweep mouth-loss --dry-run
   jova-bench sweep mouth-loss
-  jova-bench sweep fusion --seeds 0,1,2 --threads 2
+  jova-bench sweep fusion --seeds 0,1,2
   jova-bench sweep guidance --limit 16
   jova-bench sweep mine.toml --only mouth_weight=0
   jova-bench sweep --base preset=ablation --factor mouth_weight=0,5 --factor fusion=joint,none --grid
@@ -56,7 +56,7 @@ def add(verbs: Verbs) -> None:
     one.add_argument(
         "--device", default="auto", metavar="D", help="of sampling: auto, cpu, cuda or cuda:i (default auto)"
     )
-    one.add_argument("--threads", type=int, default=1, metavar="N", help="so many trainings at once, one core each")
+    one.add_argument("--threads", type=int, metavar="N", help="trainings at once, one core each (default: all cores)")
     one.add_argument("--out", type=Path, metavar="DIR", help="folder of all sweeps (default runs/sweeps)")
     one.add_argument("--dry-run", action="store_true", help="print the arms, what is done and what is left")
     one.add_argument("--json", action="store_true", help="print the result object instead of the tables")
@@ -68,9 +68,11 @@ def _sweep(args: argparse.Namespace) -> int:
     from jova_bench.sweep.model import swept_model
     from jova_bench.sweep.tables import dry_run, markdown, picture
     from jova_bench.sweep.work import OUT, plan_sweep, sweep
+    from jova_bench.workers import available_cores
 
-    if args.threads < 1:
-        raise BenchError(f"expected at least one thread, got {args.threads}")
+    threads = available_cores() if args.threads is None else args.threads
+    if threads < 1:
+        raise BenchError(f"expected at least one thread, got {threads}")
     spec = _spec(args)
     model = swept_model(spec.model)
     spec = spec.model_copy(update=_flags(args, spec, model))
@@ -79,7 +81,7 @@ def _sweep(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(dry_run(plan, model), end="")
         return EXIT_OK
-    result = sweep(plan, model, device=args.device, threads=args.threads, progress=Terminal())
+    result = sweep(plan, model, device=args.device, threads=threads, progress=Terminal())
     record = json.dumps(result.record(), ensure_ascii=False, indent=1) + "\n"
     text = markdown(result)
     write_texts(out, {f"{spec.name}.json": record, f"{spec.name}.md": text, f"{spec.name}.svg": picture(result)})
