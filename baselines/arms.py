@@ -69,7 +69,10 @@ class JovaArms:
         return made | {"weights": digest(WEIGHTS, FILES[:1])} if shipped else made
 
     def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
-        """Copies the shipped codecs, makes the corpus, encodes it: stages of `jova.train`, which skip what is done."""
+        """Copies the shipped codecs, makes the corpus, encodes it: stages of `jova.train`, which skip what is done.
+
+        Their progress is shown: these minutes come before any training's.
+        """
         from jova.codecs.base import WEIGHTS
         from jova.sample import FILES
 
@@ -79,7 +82,8 @@ class JovaArms:
                 shutil.copyfile(WEIGHTS / name, shared / name)
             for stage in ("corpus", "latents"):
                 clips = ["--clips", str(settings["clips"]), "--threads", str(threads)]
-                _run(["--stage", stage, *_folders(shared), "--out", str(shared), *clips], shared / LOG, lock)
+                flags = ["--stage", stage, *_folders(shared), "--out", str(shared), *clips]
+                _run(flags, shared / LOG, lock, shown=True)
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
         """Trains in OUT, or goes on; what the process says is in OUT/train.log."""
@@ -129,8 +133,10 @@ def _folders(shared: Path) -> list[str]:
     return ["--data", str(shared / "corpus"), "--codecs", str(shared)]
 
 
-def _run(arguments: Sequence[str], log: Path, lock: IO[str]) -> None:
+def _run(arguments: Sequence[str], log: Path, lock: IO[str], shown: bool = False) -> None:
     """Runs `python -m jova.train`, which holds the lock for as long as it lives, even when we do not.
+
+    What it says goes to the log; with `shown`, its progress and errors go to our own stderr instead.
 
     Raises:
         BenchError: it failed.
@@ -140,13 +146,14 @@ def _run(arguments: Sequence[str], log: Path, lock: IO[str]) -> None:
             [sys.executable, "-m", "jova.train", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=said,
-            stderr=subprocess.STDOUT,
+            stderr=None if shown else subprocess.STDOUT,
             pass_fds=[lock.fileno()],
             check=False,
         ).returncode
     if code:
         last = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][-1:]
-        raise BenchError(f"python -m jova.train stopped with {code}: {' '.join(last)}; see {log}")
+        why = "see above" if shown else f"{' '.join(last)}; see {log}"
+        raise BenchError(f"python -m jova.train stopped with {code}: {why}")
 
 
 def _locked(folder: Path) -> IO[str]:
