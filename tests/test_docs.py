@@ -1,6 +1,9 @@
 """What is written of the metrics is made from the metrics."""
 
+import json
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 from jova_bench import assets
@@ -8,7 +11,8 @@ from jova_bench.docs import document
 from jova_bench.metrics import CATALOGUE, everything
 from jova_bench.metrics.base import NoCache
 
-FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "docs" / "metrics.md"
 
 
 def test_the_committed_file_is_what_the_catalogue_says():
@@ -61,3 +65,35 @@ def test_what_a_metric_misses_is_what_pulling_it_gets(tmp_path, monkeypatch):
             for word in words:
                 assert assets.get(word).serves(metric.spec.name, bench or None), f"[{word}] metrics lacks {select}"
     assert told
+
+
+def blocks(path, language):
+    """The fenced code of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_shows_the_model_that_a_test_installs():
+    from test_plugins import MODEL, PROJECT
+
+    assert MODEL.strip() in [block.strip() for block in blocks(ROOT / "README.md", "python")]
+    (shown,) = blocks(ROOT / "README.md", "toml")
+    ours = tomllib.loads(PROJECT)["project"]["entry-points"]["jova_bench.models"]
+    assert tomllib.loads(shown)["project"]["entry-points"]["jova_bench.models"] == ours
+
+
+def test_commands_and_prompts_of_the_pages_are_valid():
+    """Every `jova-bench` line is one that its parser takes; every prompt that is shown is a prompt."""
+    from jova_bench.cli import parser
+    from jova_bench.types import Prompt
+
+    read, seen = parser(), 0
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for line in "\n".join(blocks(page, "sh")).splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == "jova-bench":
+                end = min([words.index(word) for word in (">", ">>") if word in words], default=len(words))
+                read.parse_args(words[1:end])
+                seen += 1
+        for block in blocks(page, "json"):
+            Prompt.model_validate(json.loads(block))
+    assert seen > 20
