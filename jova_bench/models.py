@@ -43,6 +43,7 @@ MODELS: Mapping[str, str] = {
     "ltx-2": "baselines.ltx_2:ltx_2",
     "ltx-2-image": "baselines.ltx_2:ltx_2_image",
     "mova": "baselines.mova:mova",
+    "latentsync": "baselines.latentsync:latentsync",
 }
 """Name to factory; `clips:DIR` is built here."""
 

@@ -30,7 +30,7 @@ def nothing_installed(tmp_path, monkeypatch):
 def suite(tmp_path_factory):
     """One prompt with everything a model could ask for, and one with captions alone; 5 s."""
     folder = tmp_path_factory.mktemp("suite")
-    frames = np.random.default_rng(0).integers(0, 255, (125, 64, 64, 3), np.uint8)
+    frames = np.random.default_rng(0).integers(0, 255, (125, 128, 128, 3), np.uint8)
     audio = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 80_000)).astype(np.float32)
     media.write(folder / "real.mp4", frames, Fraction(25), audio, 16_000)
     media.write(folder / "voice.wav", None, Fraction(0), audio, 16_000)

@@ -12,6 +12,7 @@ def prompt(**changes):
 
 
 GOLDENS = {
+    "nothing": "",
     "picture": "A woman in a red coat looks up.",
     "sound": "A low, calm voice.",
     "prose": "A woman in a red coat looks up. The person says: \"He said 'no' twice.\" The sound: A low, calm voice.",

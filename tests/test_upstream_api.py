@@ -25,7 +25,7 @@ def test_facts_are_of_the_commit_that_is_run(name):
 def test_the_worker_calls_upstream_as_it_is(name, key):
     *_, owner, last = ["", *key.partition(":")[2].split(".")]
     # Workers call a pipeline `pipe`.
-    called = {"__init__": owner, "__call__": "pipe"}.get(last, last)
+    called = {"__init__": owner, "__call__": "pipe", "from_pretrained": f"{owner}.{last}"}.get(last, last)
     found = upstream_api.calls((package(name) / "worker.py").read_text(encoding="utf-8"), called)
     assert found, f"nothing calls {called}"
     arguments = upstream_api.facts(name)["functions"][key]

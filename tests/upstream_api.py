@@ -36,7 +36,7 @@ def signature(source, path):
     found += [_argument(one, default) for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     if arguments.kwarg:
         found.append({"name": f"**{arguments.kwarg.arg}"})
-    return [one for one in found if one["name"] != "self"]
+    return [one for one in found if one["name"] not in ("self", "cls")]
 
 
 def _argument(argument, default):
@@ -63,11 +63,13 @@ def command_line(source):
 
 
 def calls(source, name):
-    """Calls of `name` or `anything.name` in a file: (number of positional arguments, names of the others)."""
+    """Calls of `name` or `anything.name` in a file, or of `Class.name` alone: (number of positional arguments, names of
+    the others)."""
     return [
         (len(node.args), [one.arg for one in node.keywords])
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == name
+        if isinstance(node, ast.Call)
+        and name in (getattr(node.func, "attr", getattr(node.func, "id", "")), ast.unparse(node.func))
     ]
 
 

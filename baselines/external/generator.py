@@ -90,10 +90,18 @@ class Baseline:
             "weights_digest": home.weights_digest(self.manifest),
             "prompt_renderer": self.manifest.renderer,
             "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],
+            "inputs": {part: self._given(part) for part in self._consumed},
             "audio": self.manifest.produces.audio,
             "seconds_asked": DURATION_S if self.manifest.consumes.audio != "required" else "of the driving sound",
             "options": dict(self.options),
         }
+
+    def _given(self, part: str) -> str:
+        """Whose image, sound or film the model gets."""
+        if part == "video":
+            return "of the real clip"
+        required = getattr(self.manifest.consumes, part) == "required"
+        return "of the prompt, else of its real clip" if required else "of the prompt, where it has one"
 
     def _origins(self, seen: Ask) -> list[str]:
         """Where image and driving sound come from."""

@@ -20,6 +20,11 @@ def picture(prompt: Prompt) -> str:
     return sentence(prompt.video_caption)
 
 
+def nothing(prompt: Prompt) -> str:
+    """No text, for models that read none."""
+    return ""
+
+
 def sound(prompt: Prompt) -> str:
     """The audio caption alone, for models that add sound to a film."""
     return sentence(prompt.audio_caption)
@@ -78,6 +83,7 @@ def verse(prompt: Prompt) -> dict[str, object]:
 
 
 RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
+    "nothing": nothing,
     "picture": picture,
     "sound": sound,
     "prose": prose,

@@ -1,0 +1,10 @@
+"""LatentSync (bytedance/LatentSync): the mouth of a film made anew to a driving sound, by latent diffusion."""
+
+from baselines.external.generator import WorkerBaseline
+from baselines.external.manifest import load
+from baselines.latentsync import plan
+
+
+def latentsync(device: str) -> WorkerBaseline:
+    """Builds the baseline; nothing is loaded."""
+    return WorkerBaseline(load("latentsync"), plan.plan, device)

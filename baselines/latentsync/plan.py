@@ -1,0 +1,75 @@
+"""What LatentSync is asked for a prompt: its real clip's film, brought to 25 frames per second, with another sound.
+
+The film is cut to the sound, or run to and fro until the sound ends (latentsync/pipelines/lipsync_pipeline.py
+@a229c39). It keeps its size.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from baselines.external.inputs import Ask, Film, Sound
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from jova_bench.types import BenchError
+
+PART = 16
+"""Frames that go through the network together (configs/unet/stage2_512.yaml)."""
+FACE_WIDTH, FACE_HEIGHT = 50, 80
+"""Pixels of the smallest face that upstream takes for one (latentsync/utils/face_detector.py)."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when LatentSync cannot do the prompt, or an option has a value that it cannot have."""
+    steps, guidance = int(options["steps"]), float(options["guidance"])
+    if steps < 1 or guidance < 1:
+        raise BenchError(f"expected steps and guidance of at least 1, got {steps} and {guidance:g}")
+    assert ask.audio is not None
+    assert ask.video is not None
+    film, limits = ask.video, manifest.limits.frames
+    frames = ask.audio.frames(manifest.fps)
+    if not limits.least <= frames <= limits.most:
+        counts = f"{limits.least} to {limits.most} frames at {manifest.fps} per second"
+        raise BenchError(f"expected driving sound of {counts}, got {ask.audio.seconds:g} s")
+    if film.width < FACE_WIDTH or film.height < FACE_HEIGHT or film.width % 2 or film.height % 2:
+        least = f"{FACE_WIDTH}x{FACE_HEIGHT}, the smallest face that upstream sees,"
+        raise BenchError(f"expected a film of even sides and at least {least} got {film.width}x{film.height}")
+    return Job(
+        arguments={"frames": frames, "steps": steps, "guidance": guidance},
+        frames=frames,
+        fps=manifest.fps,
+        height=film.height,
+        width=film.width,
+        sample_rate_hz=manifest.produces.sample_rate_hz,
+        # With and without the sound.
+        function_evals=(2 if guidance > 1 else 1) * steps * math.ceil(made(ask.audio.seconds, manifest.fps) / PART),
+        note="; ".join(filter(None, [source(film, ask.audio), rate(film, manifest), shown(ask.audio)])),
+    )
+
+
+def made(seconds: float, fps: Fraction) -> int:
+    """Frames that upstream makes: one or two beyond the sound's end, which are left away (audio2feature.py)."""
+    return int(seconds * fps + 1e-6) + 2
+
+
+def source(film: Film, sound: Sound) -> str:
+    """Says what part of the film is used."""
+    left = film.seconds - sound.seconds
+    if left > 0.04:
+        return f"the last {left:.2f} s of the film are left out"
+    return f"the film of {film.seconds:.2f} s runs to and fro" if left < -0.04 else ""
+
+
+def rate(film: Film, manifest: Manifest) -> str:
+    """Says where frames are repeated or left out."""
+    return (
+        ""
+        if film.fps == manifest.fps
+        else f"upstream brings the film from {float(film.fps):g} to {manifest.fps} frames per second"
+    )
+
+
+def shown(sound: Sound) -> str:
+    """Says where the answer is part of the question: what is made of a face is conditioned on the whole face."""
+    return "the film already moves its mouth to this sound" if sound.origin == "reference" else ""
