@@ -231,3 +231,31 @@ def test_values_have_the_digits_that_they_deserve():
         "3", "−8", "0.123", "−21.6",
     ]  # fmt: skip
     assert pages.outcome_text(Outcome(status="failed", reason="no weights")) == "failed"
+
+
+def test_what_was_made_is_told_beside_the_scores(tmp_path):
+    gone = Outcome(status="failed", reason="no clip: it crashed")
+    values = {"one": {"score": [1.0, 2.0, 6.0]}, "two": {"score": [2.0, 4.0, gone]}}
+    folder = made_run(tmp_path, values, failed=[("two", "p02", 0)])
+    clip(folder / "c.mp4")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    said = {"audio": "driving", "prompt_renderer": "prose", "options": {"steps": 40}}
+    formats = {"native_formats": {"one": ["64x64"]}, "devices": {"one": "cpu"}, "settings": {"one": said}}
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"fairness": formats}))
+    lines = [json.loads(line) for line in (folder / SAMPLES).read_text().splitlines()]
+    lines = [line | {"load_s": 42.0} if line["model"] == "one" else line for line in lines]
+    (folder / SAMPLES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = Page((written(folder)).read_text(encoding="utf-8"))
+    text = " ".join(" ".join(page.text).split())
+    assert "Model Asked Made Failed one 3 3 0 two 3 2 1" in text
+    assert "Native format Device Prompt as Sound Settings one 64x64 cpu prose driving steps 40 two" in text
+    data = json.loads(page.json)
+    assert data["costs"][-1] == {"label": "Loading (s)", "values": [42.0, None]}
+    assert "Loading (s)" in text
+    # Means over what both made are a choice beside those over all.
+    whole, both = data["slices"][:2]
+    assert (whole["name"], whole["prompts"]) == ("all prompts", [0, 1, 2])
+    assert (both["name"], both["prompts"]) == ("made by every model", [0, 1])
+    assert [cell[0] for cell in whole["cells"][0]] == [3.0, 3.0]
+    assert [cell[0] for cell in both["cells"][0]] == [1.5, 3.0]
+    assert "made by every model (2)" in text

@@ -8,7 +8,7 @@ from made_runs import Clips, Spread, made_run
 
 from jova_bench.report import read_leaderboard
 from jova_bench.report.common import completed_by_all
-from jova_bench.report.made import Made, formats_table, load_cell, made
+from jova_bench.report.made import Made, clips_rows, format_rows, load_cell, made
 from jova_bench.types import Finding, Outcome, Sample
 
 GONE = Outcome(status="failed", reason="no clip: it crashed")
@@ -31,17 +31,19 @@ def test_clips_are_counted_by_model_and_finding():
         ]
     )
     assert found["m"] == Made(4, 1, {"length_mismatch": 1, "silent": 2}, 45.0)
+    header, body = clips_rows(["other", "m", "unknown"], found)
+    assert header == ["Model", "Asked", "Made", "Failed", "length mismatch", "silent"]
+    assert body == [["other", "1", "1", "0", "0", "0"], ["m", "4", "3", "1", "1", "2"]]
     assert (load_cell(found["m"]), load_cell(found["other"]), load_cell(None)) == ("45.0", "", "")
 
 
 def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
     plain = {"native_formats": {"m": ["64x64"]}, "devices": {"m": "cpu"}}
-    assert formats_table(["m"], plain).splitlines()[0] == "| Model | Native format | Device |"
+    assert format_rows(["m"], plain) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
     settings = {"m": {"audio": "driving", "options": {"steps": 40, "shift": 3.0}}, "n": {}}
-    header, _, first, second = formats_table(["m", "n"], {**plain, "settings": settings}).splitlines()
-    assert [cell.strip() for cell in header.strip("|").split("|")][3:] == ["Sound", "Settings"]
-    assert [cell.strip() for cell in first.strip("|").split("|")][3:] == ["driving", "steps 40, shift 3.0"]
-    assert [cell.strip() for cell in second.strip("|").split("|")][1:] == [""] * 4
+    header, body = format_rows(["m", "n"], {**plain, "settings": settings})
+    assert header[3:] == ["Sound", "Settings"]
+    assert body == [["m", "64x64", "cpu", "driving", "steps 40, shift 3.0"], ["n", "", "", "", ""]]
 
 
 def test_what_all_models_made_leaves_out_controls_and_models_that_made_nothing():

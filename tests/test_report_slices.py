@@ -12,6 +12,7 @@ from jova_bench import cli
 from jova_bench.aggregate import slice_estimates
 from jova_bench.gate import gate
 from jova_bench.report import VIEWS, read_leaderboard
+from jova_bench.report.common import COMMON
 from jova_bench.report.files import write_report
 from jova_bench.results import freeze, read_results
 from jova_bench.store import read_run
@@ -95,13 +96,15 @@ def test_every_view_has_the_slices(tmp_path):
     board = read_leaderboard(tmp_path / "a", ("place",))
     lines = board.csv().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [
-        [model, name] for name in ("", "place=in", "place=out") for model in ("one", "two")
+        [model, name] for name in ("", COMMON, "place=in", "place=out") for model in ("one", "two")
     ]
     assert r"tiny suite, place=out: means" in VIEWS["tex"](board)
     slices = {record["slice"] for record in json.loads(board.json())["records"]}
     assert slices == {None, "place=in", "place=out"}
-    # Without slices there is no column of them.
-    assert "slice" not in read_leaderboard(tmp_path / "a").csv().splitlines()[0]
+    # Without slices the column tells what every model made alone: one clip failed.
+    lines = read_leaderboard(tmp_path / "a").csv().splitlines()
+    assert [line.split(",")[1] for line in lines] == ["slice", "", "", COMMON, COMMON]
+    assert r"tiny suite, made by every model: means" in VIEWS["tex"](board)
 
 
 def test_report_takes_tags_and_names_a_wrong_one(tmp_path, capsys):

@@ -17,6 +17,9 @@ from jova_bench.results import read_results
 from jova_bench.store import Run
 from jova_bench.types import BenchError, Prompt, Sample, Summary
 
+COMMON = "made by every model"
+"""What the part of a table is called."""
+
 
 @dataclass(frozen=True)
 class Common:
@@ -24,11 +27,20 @@ class Common:
 
     summary: Summary
     """Of these clips alone."""
-    clips: int
-    """Of each model."""
-    prompts: int
+    cells: frozenset[Cell]
+    """(prompt id, seed) of the clips of each model."""
     models: tuple[str, ...]
     """Those that were compared: no controls, and none that made nothing."""
+
+    @property
+    def clips(self) -> int:
+        """Of each model."""
+        return len(self.cells)
+
+    @property
+    def prompts(self) -> int:
+        """How many the clips answer."""
+        return len({prompt_id for prompt_id, _ in self.cells})
 
     @property
     def about(self) -> str:
@@ -68,4 +80,4 @@ def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) 
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
     found = estimates(results.models, metrics, columns, prompts)
     summary = run.summary.model_copy(update={"estimates": found, "cost": ()})
-    return Common(summary, len(cells), len({prompt_id for prompt_id, _ in cells}), compared)
+    return Common(summary, cells, compared)

@@ -27,21 +27,21 @@ def latex(board: Leaderboard) -> str:
     about = board.about()
     asked = f"suite {about['suite']}, profile {about['profile']}, {about['prompts']} prompts"
     head = f"% {asked}. Needs \\usepackage{{booktabs}}."
-    tables = [*_tables(board), *(one for name in board.slices for one in _tables(board.at(name), name))]
+    tables = [*_tables(board), *(one for name, part in board.parts.items() for one in _tables(part, name))]
     return "\n\n".join([head, *tables]) + "\n"
 
 
-def _tables(board: Leaderboard, of_slice: str | None = None) -> list[str]:
+def _tables(board: Leaderboard, of_part: str | None = None) -> list[str]:
     families = {family: [one for one in board.columns if one.family == family] for family in (*FAMILIES, OTHER)}
-    return [_table(board, family, shown, of_slice) for family, shown in families.items() if shown]
+    return [_table(board, family, shown, of_part) for family, shown in families.items() if shown]
 
 
-def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_slice: str | None) -> str:
+def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: str | None) -> str:
     header = " & ".join(["Model", *(f"{escaped(column.label)} {ARROW[column.direction]}" for column in shown)])
     ranked = [model for model in board.models if model not in CONTROLS]
     controls = [model for model in board.models if model in CONTROLS]
     groups = [[_row(board, model, shown) for model in group] for group in (ranked, controls) if group]
-    where = f"{board.about()['suite']} suite" + (f", {of_slice}" if of_slice else "")
+    where = f"{board.about()['suite']} suite" + (f", {of_part}" if of_part else "")
     caption = (
         f"{escaped(family)} on the {escaped(where)}: means over prompts with 95\\,\\% "
         "intervals; these checkpoints, not other trainings. Bold: a paired test (Holm over pairs) puts it before every "

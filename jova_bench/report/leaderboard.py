@@ -16,8 +16,8 @@ from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.models import CONTROLS
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
-from jova_bench.report.common import Common
-from jova_bench.report.made import Made, clips_table, formats_table, load_cell
+from jova_bench.report.common import COMMON, Common
+from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, Made, clips_rows, format_rows, load_cell
 from jova_bench.report.ranks import Ranks
 from jova_bench.text import escaped, plain, table
 from jova_bench.types import Cost, Summary
@@ -51,6 +51,12 @@ class Leaderboard:
         """`tag=value`, each once."""
         return tuple(name for tag in slices.tags_of(self.summary) for name in slices.slices_of(self.summary, tag))
 
+    @property
+    def parts(self) -> dict[str, Leaderboard]:
+        """The same models and columns for what every model made, where some did not make all, and for each slice."""
+        common = {} if self.common is None else {COMMON: self.of_common()}
+        return common | {name: self.at(name) for name in self.slices}
+
     def at(self, of_slice: str) -> Leaderboard:
         """The same models and columns for the prompts of a slice: no ranks, no costs."""
         summary = self.summary.model_copy(update={"cost": ()})
@@ -66,12 +72,12 @@ class Leaderboard:
         return frame.astype(dict.fromkeys(counts, "Int64"))
 
     def csv(self) -> str:
-        """`frame` as text; where there are slices, with a column `slice` and the rows of each below."""
+        """`frame` as text; where there are `parts`, with a column `slice` and the rows of each below."""
         import pandas as pd
 
         frame = self.frame()
-        if self.slices:
-            boards = {"": self, **{name: self.at(name) for name in self.slices}}
+        if self.parts:
+            boards = {"": self, **self.parts}
             frame = pd.concat([board.frame().assign(slice=name) for name, board in boards.items()])
             frame.insert(0, "slice", frame.pop("slice"))
         return str(frame.to_csv(lineterminator="\n"))
@@ -95,7 +101,7 @@ class Leaderboard:
         value: dict[str, Any] = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
         value["made"] = [{"model": model, **asdict(one)} for model, one in self.made.items()]
         if self.common is not None:
-            found = self._of_common()
+            found = self.of_common()
             about = {"clips": self.common.clips, "prompts": self.common.prompts, "models": self.common.models}
             value["common"] = {**about, "records": found.records()}
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -124,22 +130,23 @@ class Leaderboard:
         parts += [f"## {title}\n\n{text}" for title, text in self._families(notes)]
         if self.common is not None:
             parts += ["## On the clips that every model made", self.common.about]
-            parts += [f"**{title}**\n\n{text}" for title, text in self._of_common()._families(notes)]
+            parts += [f"**{title}**\n\n{text}" for title, text in self.of_common()._families(notes)]
         for tag in slices.tags_of(self.summary):
             parts += [f"## By {escaped(tag)}", slices.ABOUT, *self._slices(tag, notes)]
         if self.ranks:
             parts += ["## Ranks", self._ranks()]
         parts += ["## Cost", self._costs()]
         if self.made:
-            parts += ["## Clips", clips_table(self.models, self.made)]
+            parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made))]
         if "fairness" in self.manifest:
-            parts += ["## What each model makes", formats_table(self.models, self.manifest["fairness"])]
+            rows = format_rows(self.models, self.manifest["fairness"])
+            parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
         if notes:
             parts.append("\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()))
         parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]
         return "\n\n".join(parts) + "\n"
 
-    def _of_common(self) -> Leaderboard:
+    def of_common(self) -> Leaderboard:
         """The same models and columns on the clips that every model made."""
         assert self.common is not None
         return Leaderboard(self.common.summary, self.manifest, self.models, columns(self.common.summary))
@@ -240,6 +247,10 @@ def leaderboard(
     asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
     models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]
     return Leaderboard(summary, manifest, tuple(models), columns(summary), ranks or {}, made or {}, common)
+
+
+def _rows_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    return table([escaped(text) for text in header], [[escaped(text) for text in row] for row in body])
 
 
 def _identity_line(column: Column) -> str:

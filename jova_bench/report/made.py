@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from jova_bench.text import escaped, number, table
+from jova_bench.text import number
 from jova_bench.types import Sample
 
-SETTINGS = {"prompt_renderer": "Prompt as", "audio": "Sound", "options": "Settings"}
+SETTINGS = {"prompt_renderer": "Prompt as", "inputs": "Given", "audio": "Sound", "options": "Settings"}
 """Of `fairness.settings`, and their columns."""
+ABOUT_CLIPS = (
+    "A clip that cannot be read, or is not what its model's plan says, is failed. What a reader should know of the "
+    "others is counted by its name."
+)
+ABOUT_FORMATS = (
+    "Models are asked for the same prompts and seeds, and make what they natively make: formats and settings are "
+    "stated, not levelled."
+)
 
 
 @dataclass(frozen=True)
@@ -42,20 +50,19 @@ def _made(samples: Sequence[Sample]) -> Made:
     return Made(len(samples), failed, dict(sorted(codes.items())), median(loads) if loads else None)
 
 
-def clips_table(models: Sequence[str], found: Mapping[str, Made]) -> str:
-    """How many clips each model was asked for, made and failed to make, and how many have which finding."""
+def clips_rows(models: Sequence[str], found: Mapping[str, Made]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: how many clips each model was asked for, made, failed to make, and how many have which finding.
+
+    A model that nothing is known of has no row.
+    """
     codes = sorted({code for one in found.values() for code in one.findings})
     body = []
     for model in models:
         if model in found:
             one = found[model]
             counts = [one.asked, one.asked - one.failed, one.failed, *(one.findings.get(code, 0) for code in codes)]
-            body.append([escaped(model), *map(str, counts)])
-    about = (
-        "A clip that cannot be read, or is not what its model's plan says, is failed. What a reader should know of the "
-        "others is counted by its name."
-    )
-    return f"{about}\n\n{table(['Model', 'Asked', 'Made', 'Failed', *codes], body)}"
+            body.append([model, *map(str, counts)])
+    return ["Model", "Asked", "Made", "Failed", *(code.replace("_", " ") for code in codes)], body
 
 
 def load_cell(found: Made | None) -> str:
@@ -63,17 +70,16 @@ def load_cell(found: Made | None) -> str:
     return "" if found is None or found.load_s is None else number(found.load_s, 1)
 
 
-def formats_table(models: Sequence[str], fairness: Mapping[str, Any]) -> str:
-    """Models make what they natively make: formats, devices and settings are stated, not levelled."""
+def format_rows(models: Sequence[str], fairness: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: what each model natively makes, on which device, of which prompt, with which settings."""
     settings = fairness.get("settings", {})
     said = [key for key in SETTINGS if any(key in of_model for of_model in settings.values())]
     body = []
     for model in models:
         formats = fairness["native_formats"].get(model, ())
         row = [model, "; ".join(formats), str(fairness["devices"].get(model, ""))]
-        row += [_said(settings.get(model, {}).get(key, "")) for key in said]
-        body.append([escaped(text) for text in row])
-    return table(["Model", "Native format", "Device", *(SETTINGS[key] for key in said)], body)
+        body.append(row + [_said(settings.get(model, {}).get(key, "")) for key in said])
+    return ["Model", "Native format", "Device", *(SETTINGS[key] for key in said)], body
 
 
 def _said(value: Any) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 
 from jova_bench.models import CONTROLS
 from jova_bench.report.cells import Column
+from jova_bench.report.common import COMMON
 from jova_bench.report.html.slices import members
 from jova_bench.report.html.takes import Asked
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.text import decimals
-from jova_bench.types import Estimate
+from jova_bench.types import Estimate, Prompt
 
 COSTS = {
     "seconds_per_clip": "Seconds per clip",
@@ -45,9 +46,13 @@ def page_data(board: Leaderboard, slices: Mapping[str, Sequence[Estimate]], aske
             {"label": one.label, "family": one.family, "direction": one.direction, "level": _level(one)}
             for one in board.columns
         ],
-        "costs": [{"label": label, "values": _cost(board, field)} for field, label in COSTS.items()],
+        "costs": [
+            *({"label": label, "values": _cost(board, field)} for field, label in COSTS.items()),
+            *_loading(board),
+        ],
         "slices": [
             {"name": ALL, "prompts": list(range(len(asked))), "cells": _cells(board, places, everything)},
+            *_common(board, places, prompts),
             *(
                 {"name": name, "prompts": members(name, prompts), "cells": _cells(board, places, rows)}
                 for name, rows in slices.items()
@@ -78,6 +83,21 @@ def _cost(board: Leaderboard, field: str) -> list[float | None]:
     costs = {cost.model: getattr(cost, field) for cost in board.summary.cost}
     found = [costs.get(model) for model in board.models]
     return [None if value is None else _short(value * SCALE.get(field, 1)) for value in found]
+
+
+def _loading(board: Leaderboard) -> list[dict[str, Any]]:
+    """Seconds that weights took to load, apart from those of a clip; nothing where no model tells."""
+    found = [board.made[model].load_s if model in board.made else None for model in board.models]
+    return [{"label": "Loading (s)", "values": found}] if any(value is not None for value in found) else []
+
+
+def _common(board: Leaderboard, places: Mapping[str, int], prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+    """The slice of what every model made, where some did not make all."""
+    if board.common is None:
+        return []
+    made = {prompt_id for prompt_id, _ in board.common.cells}
+    inside = [place for place, prompt in enumerate(prompts) if prompt.id in made]
+    return [{"name": COMMON, "prompts": inside, "cells": _cells(board, places, board.common.summary.estimates)}]
 
 
 def _cells(

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from jova_bench.labels import ARROWS, protocol
 from jova_bench.models import CONTROLS
 from jova_bench.report.cells import Column, extrapolated, no_value
-from jova_bench.report.html.data import COSTS, page_data
+from jova_bench.report.html.data import page_data
 from jova_bench.report.html.takes import Asked, Take
 from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import CURVE_HZ
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, clips_rows, format_rows
 from jova_bench.report.reported import ABOUT, Reported
 from jova_bench.text import decimals, number
 from jova_bench.types import BenchError, Estimate, MetricSpec, Outcome
@@ -92,7 +93,7 @@ def index_page(
         columns=columns,
         groups=_groups(board.models),
         colours=colours(board.models),
-        costs=list(zip(COSTS.values(), (one["values"] for one in data["costs"]), strict=True)),
+        costs=[(one["label"], one["values"]) for one in data["costs"]],
         note=lambda estimate: _note(estimate, notes),
         notes=notes,
         places={model: place for place, model in enumerate(board.models)},
@@ -100,9 +101,20 @@ def index_page(
         slices=_slice_groups(data["slices"]),
         reported=reported,
         about_reported=ABOUT,
-        fairness=board.manifest.get("fairness"),
+        made=_made(board),
         data=data,
     )
+
+
+def _made(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
+    """Tables of the clips themselves: title, `numbers` or `text`, what it says, header, rows."""
+    fairness = board.manifest.get("fairness")
+    found = []
+    if board.made:
+        found.append(("Clips", "numbers", ABOUT_CLIPS, *clips_rows(board.models, board.made)))
+    if fairness:
+        found.append(("Native formats and settings", "text", ABOUT_FORMATS, *format_rows(board.models, fairness)))
+    return found
 
 
 def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Asked], place: int) -> str:
