@@ -9,6 +9,7 @@ from pathlib import Path
 from jova_bench.config import resolve_device
 from jova_bench.metrics import build
 from jova_bench.metrics.base import NoCache
+from jova_bench.models import Generator
 from jova_bench.progress import Progress, Quiet
 from jova_bench.runner import run
 from jova_bench.suites import load_suite
@@ -70,26 +71,15 @@ def sweep(
     device = resolve_device(device)
     _train(plan, model, threads, talk)
     failed = 0
-    workers = threads if threads > 1 else 0
     for index, job in enumerate(plan.jobs, 1):
         if not is_scored(job.run, [job.model], plan.spec, plan.suite):
             talk.say(f"arm {index} of {len(plan.jobs)}: {job.title}: clips and scores in {job.run}")
-            failed += _score(plan, model, job, device, workers, talk)
-    if plan.spec.controls and not is_scored(plan.controls, plan.spec.controls, plan.spec, plan.suite):
-        talk.say(f"controls: {', '.join(plan.spec.controls)}")
-        found = run(
-            plan.spec.controls,
-            plan.suite,
-            profile=plan.spec.profile,
-            metrics=plan.spec.metrics,
-            seeds=plan.spec.sampling_seeds,
-            limit=plan.spec.limit,
-            device=device,
-            out=plan.controls,
-            workers=workers,
-            progress=talk,
-        )
-        failed += len(found.failed)
+            generator = model.generator(job.model, job.training, job.arm.settings, device)
+            failed += _score(plan, [generator], job.run, device, threads, talk)
+    controls = plan.spec.controls
+    if controls and not is_scored(plan.controls, controls, plan.spec, plan.suite):
+        talk.say(f"controls: {', '.join(controls)}")
+        failed += _score(plan, controls, plan.controls, device, threads, talk)
     talk.say("comparing")
     return collected(plan, model, failed)
 
@@ -120,23 +110,22 @@ def _train(plan: Plan, model: SweptModel, threads: int, talk: Progress) -> None:
             advance()
 
 
-def _score(plan: Plan, model: SweptModel, job: Job, device: str, workers: int, talk: Progress) -> int:
-    """Makes and scores the clips of one arm; returns how many have none."""
+def _score(plan: Plan, models: Sequence[str | Generator], out: Path, device: str, threads: int, talk: Progress) -> int:
+    """Makes and scores the clips of an arm, or of the controls; returns how many have none."""
     import torch
 
     if device == "cpu":
-        torch.set_num_threads(max(1, workers))
-    generator = model.generator(job.model, job.training, job.arm.settings, device)
+        torch.set_num_threads(threads)
     found = run(
-        [generator],
+        models,
         plan.suite,
         profile=plan.spec.profile,
         metrics=plan.spec.metrics,
         seeds=plan.spec.sampling_seeds,
         limit=plan.spec.limit,
         device=device,
-        out=job.run,
-        workers=workers,
+        out=out,
+        workers=threads if threads > 1 else 0,
         progress=talk,
     )
     return len(found.failed)
