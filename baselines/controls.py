@@ -31,6 +31,13 @@ class Control:
     needs: tuple[str, ...] = ("reference",)
     name: str
     note: str
+    heard: str
+    """Whose sound it has."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For the run's manifest."""
+        return {"audio": self.heard}
 
     def check(self) -> str | None:
         """Always runs: there is nothing to load."""
@@ -56,6 +63,7 @@ class Real(Control):
 
     name = "real"
     note = "the reference file itself"
+    heard = "the real clip's"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
         """Hands over the file, byte for byte."""
@@ -67,6 +75,7 @@ class Silence(Control):
 
     name = "silence"
     note = "real picture, digital silence"
+    heard = "none"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
         """Replaces every sample by zero."""
@@ -79,6 +88,7 @@ class Still(Control):
 
     name = "still"
     note = "first frame repeated, real audio"
+    heard = "the real clip's"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
         """Repeats the first frame."""
@@ -93,6 +103,7 @@ class Shuffled(Control):
 
     name = "shuffled"
     note = "real picture, real audio of another prompt, cut or padded with silence to the picture's length"
+    heard = "the real clip's of another prompt"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
         """Takes the sound of the prompt's partner."""
@@ -111,6 +122,7 @@ class Shifted(Control):
 
     name = "shifted"
     note = f"real clip, audio {SHIFT_FRAMES} frames of 25 fps (0.2 s) earlier than the picture"
+    heard = "the real clip's, 0.2 s early"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
         """Moves the sound and fills its end with silence."""

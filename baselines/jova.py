@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
@@ -45,6 +45,8 @@ class JovaGenerator:
     name = "jova"
     batch_size = 8
     needs: tuple[str, ...] = ()
+    image_of = "of the prompt, where it has one"
+    """Whose reference image it is given."""
 
     def __init__(
         self, device: str, weights: Path | None = None, name: str | None = None, sampling: Sampling | None = None
@@ -77,7 +79,12 @@ class JovaGenerator:
         from jova.sample import GUIDANCE, SAMPLER, STEPS
 
         how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
-        return {"prompt_renderer": "its three parts", "audio": "generated", "options": dict(how)}
+        told: dict[str, object] = {
+            "prompt_renderer": "its three parts",
+            "inputs": {"image": self.image_of},
+            "audio": "generated",
+        }
+        return told | {"options": dict(how)}
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """The model's own format; refuses words that it never learned."""
@@ -129,6 +136,7 @@ class JovaFromImage(JovaGenerator):
 
     name = "jova-image"
     needs = ("reference",)
+    image_of = "of the prompt, else the first frame of its real clip"
 
     def image(self, prompt: Prompt) -> str | None:
         """The real clip, whose first picture counts, unless the prompt has an image of its own."""
@@ -143,6 +151,7 @@ class CodecRoundTrip:
     name = "codec"
     batch_size = 1
     needs: tuple[str, ...] = ("reference",)
+    settings: Mapping[str, str] = {"audio": "the real clip's, through the codec"}
 
     def __init__(self, device: str, weights: Path | None = None) -> None:
         self.device = device

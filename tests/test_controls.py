@@ -7,7 +7,7 @@ import pytest
 
 from baselines import controls
 from jova_bench import media
-from jova_bench.models import CONTROLS, MODELS, create_model
+from jova_bench.models import CONTROLS, MODELS, create_model, settings_of
 from jova_bench.suites import load_suite
 from jova_bench.types import BenchError
 
@@ -41,6 +41,12 @@ def made(name, prompt, suite, seed=0):
 
 def test_every_control_is_a_registered_model():
     assert set(CONTROLS) <= set(MODELS)
+
+
+def test_every_control_says_whose_sound_it_has():
+    sounds = [settings_of(create_model(name, "cpu"))["audio"] for name in CONTROLS]
+    own, early = "the real clip's", "the real clip's, 0.2 s early"
+    assert sounds == [own, f"{own}, through the codec", "none", own, f"{own} of another prompt", early]
 
 
 def test_real_is_the_file_itself(suite):

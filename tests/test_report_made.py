@@ -40,10 +40,23 @@ def test_clips_are_counted_by_model_and_finding():
 def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
     plain = {"native_formats": {"m": ["64x64"]}, "devices": {"m": "cpu"}}
     assert format_rows(["m"], plain) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
-    settings = {"m": {"audio": "driving", "options": {"steps": 40, "shift": 3.0}}, "n": {}}
-    header, body = format_rows(["m", "n"], {**plain, "settings": settings})
-    assert header[3:] == ["Sound", "Settings"]
-    assert body == [["m", "64x64", "cpu", "driving", "steps 40, shift 3.0"], ["n", "", "", "", ""]]
+    driven = {
+        "audio": "driving",
+        "inputs": {"audio": "of the prompt, else of its real clip"},
+        "ignored": ["audio_caption", "transcript"],
+        "options": {"steps": 40, "shift": 3.0},
+        "seconds_asked": "of the driving sound",
+    }
+    header, body = format_rows(["m", "n"], {**plain, "settings": {"m": driven, "n": {}}})
+    assert header[3:] == ["Seconds asked", "Not read", "Given", "Sound", "Settings"]
+    assert body[0][3:] == [
+        "of the driving sound",
+        "audio caption, transcript",
+        "audio of the prompt, else of its real clip",
+        "driving",
+        "steps 40, shift 3.0",
+    ]
+    assert body[1] == ["n", *[""] * 7]
 
 
 def test_what_all_models_made_leaves_out_controls_and_models_that_made_nothing():

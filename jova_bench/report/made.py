@@ -11,7 +11,14 @@ from typing import Any
 from jova_bench.text import number
 from jova_bench.types import Sample
 
-SETTINGS = {"prompt_renderer": "Prompt as", "inputs": "Given", "audio": "Sound", "options": "Settings"}
+SETTINGS = {
+    "seconds_asked": "Seconds asked",
+    "prompt_renderer": "Prompt as",
+    "ignored": "Not read",
+    "inputs": "Given",
+    "audio": "Sound",
+    "options": "Settings",
+}
 """Of `fairness.settings`, and their columns."""
 ABOUT_CLIPS = (
     "A clip that cannot be read, or is not what its model's plan says, is failed. What a reader should know of the "
@@ -85,4 +92,6 @@ def format_rows(models: Sequence[str], fairness: Mapping[str, Any]) -> tuple[lis
 def _said(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {one}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one).replace("_", " ") for one in value)
     return str(value)
