@@ -171,3 +171,11 @@ def running(pid):
         return False
     with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
         return file.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_processes_that_run_the_same_model_write_logs_of_their_own(baseline, monkeypatch):
+    log = baseline.worker.command.log
+    assert log.name == f"ovi-cpu-{os.getpid()}.log"
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.delitem(vars(baseline), "worker")
+    assert baseline.worker.command.log == log.with_name("ovi-cpu-1.log")

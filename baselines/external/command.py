@@ -107,7 +107,7 @@ class CommandBaseline(Baseline):
         """Runs it in the checkout and says how it ended. All that it started ends with it."""
         where, recipe, limits = home.of(self.manifest), self.manifest.environment, self.manifest.limits
         variables = environment(recipe.variables if recipe else {}, self.device, where.python)
-        log = where.log / f"{self.name}-{self.device.replace(':', '')}.log"
+        log = where.log_file(self.name, self.device)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             try:

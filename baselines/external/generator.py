@@ -177,7 +177,7 @@ class WorkerBaseline(Baseline):
             "options": dict(self.options),
         }
         variables = environment(recipe.variables if recipe else {}, self.device, where.python)
-        log = where.log / f"{self.name}-{self.device.replace(':', '')}.log"
+        log = where.log_file(self.name, self.device)
         return Worker(Command(where.python, load, variables, log, limits.start_timeout_s, limits.sample_timeout_s))
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:

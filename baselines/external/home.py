@@ -7,6 +7,7 @@ may be a link to where a user already has it. `options.toml` there overrides opt
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tomllib
@@ -60,8 +61,12 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """What the worker said on stderr, of its last start."""
+        """What workers said on stderr, each of its last start."""
         return self.folder / "log"
+
+    def log_file(self, model: str, device: str) -> Path:
+        """Of the worker of this process: another may run the same model on the same device."""
+        return self.log / f"{model}-{device.replace(':', '')}-{os.getpid()}.log"
 
 
 def of(manifest: Manifest) -> Home:
