@@ -54,17 +54,22 @@ def test_weights_name_metrics_that_there_are():
         assert set(asset.metrics) <= known, asset.name
 
 
-def test_what_a_metric_misses_is_what_pulling_it_gets(tmp_path, monkeypatch):
+def test_a_metric_asks_at_once_for_all_that_it_misses_and_pulling_it_gets_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     told = 0
     for select, metric in everything(NoCache(), "cpu"):
-        why_not, bench = metric.check() or "", select.partition("@")[2]
-        if metric.spec.profile == "standard" and "assets pull " in why_not:
-            words = why_not.partition("assets pull ")[2].partition(" --accept")[0].split()
-            told += len(words)
-            for word in words:
-                assert assets.get(word).serves(metric.spec.name, bench or None), f"[{word}] metrics lacks {select}"
+        if metric.spec.profile == "standard":
+            asked = (metric.check() or "").partition("assets pull ")[2].partition(" --accept")[0].split()
+            needed = {
+                one.name for one in assets.table().values() if one.serves(select.partition("@")[0], bench(select))
+            }
+            assert set(asked) == needed, select
+            told += len(asked)
     assert told
+
+
+def bench(select):
+    return select.partition("@")[2] or None
 
 
 def blocks(path, language):

@@ -192,7 +192,7 @@ def test_other_weights_are_another_search(looks: Looks, tmp_path: Path, monkeypa
 
 def test_failures_are_not_kept(looks: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
-    absent = replace(search.detector("test"), missing=lambda: "weights missing: here")
+    absent = replace(search.detector("test"), packages=lambda: "weights missing: here")
     with monkeypatch.context() as context:
         context.setattr(search, "detector", lambda name: absent)
         with pytest.raises(Unavailable, match="weights missing: here"):

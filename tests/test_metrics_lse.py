@@ -318,7 +318,7 @@ def test_the_published_demo():
 def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     metric = lse.lse_c(NoCache(), "cpu", "clean")
-    assert metric.check() == "weights missing: jova-bench assets pull syncnet"
+    assert metric.check() == "weights missing: jova-bench assets pull syncnet s3fd"
     outcome = metric.score(talking(), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
 

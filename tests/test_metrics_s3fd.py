@@ -98,7 +98,7 @@ def test_the_surest_of_overlapping_boxes_stays():
 def test_missing_and_foreign_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.delenv(assets.TABLE_VARIABLE, raising=False)
-    assert search.missing() == "weights missing: jova-bench assets pull s3fd"
+    assert search.DETECTOR.missing() == "weights missing: jova-bench assets pull s3fd"
     path = tmp_path / "other.pth"
     torch.save({"vgg.0.weight": torch.zeros(4, 3, 3, 3)}, path)
     with pytest.raises(Unavailable, match="no checkpoint of S3FD"):

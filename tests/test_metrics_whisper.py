@@ -254,9 +254,13 @@ def test_verse_bench_counts_words_as_they_are_printed(transcript, heard, errors)
     assert sensevoice.written_word_errors(transcript, heard, "en") == pytest.approx(errors)
 
 
-def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same():
+def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
+    monkeypatch.setattr(sensevoice, "find_spec", lambda name: None)
     (metric,) = build(["wer@versebench"], "standard", NoCache(), "cpu")
-    assert metric.check() == "not installed: pip install funasr kaldi-native-fbank"
+    package, weights = metric.check().split("; ")
+    assert package == "not installed: pip install funasr kaldi-native-fbank"
+    assert weights == f"weights missing: jova-bench assets pull {' '.join(sensevoice.FILES)}"
     assert metric.spec.micro is None
     assert metric.spec.identity.startswith("wer@1/standard/compat:versebench@5645a09:sensevoice-small")
     outcome = metric.score(clip_of(SOUND), prompt_of("hello there"), None)

@@ -21,7 +21,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.metrics import quality
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.metrics.base import FeatureCache, FloatArray, lacking, measured
 from jova_bench.metrics.quality import Frames, Predictor
 from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
 
@@ -114,9 +114,10 @@ class AestheticScore:
     def check(self) -> str | None:
         """None when package and weights are there."""
         predictors = self._protocol.predictors
-        if any(predictor.transformers for predictor in predictors) and not find_spec("transformers"):
-            return "not installed: pip install 'jova-bench[standard]'"
-        return assets.missing(*(name for predictor in predictors for name in predictor.weights))
+        wanted = any(predictor.transformers for predictor in predictors)
+        there = not wanted or find_spec("transformers")
+        files = (name for predictor in predictors for name in predictor.weights)
+        return lacking(None if there else "not installed: pip install 'jova-bench[standard]'", assets.missing(*files))
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Looks at the frames; needs neither prompt nor reference."""

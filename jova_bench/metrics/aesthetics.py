@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, measured
+from jova_bench.metrics.base import FeatureCache, lacking, measured
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sinc import sinc_resample
@@ -47,9 +47,8 @@ class Opinion:
 
     def check(self) -> str | None:
         """None when weights and package are there."""
-        if why_not := assets.missing(WEIGHTS, CONFIG):
-            return why_not
-        return None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
+        package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
+        return lacking(package, assets.missing(WEIGHTS, CONFIG))
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Needs nothing but sound."""

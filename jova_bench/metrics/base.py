@@ -89,6 +89,11 @@ class SetMetric(Protocol):
         ...
 
 
+def lacking(*reasons: str | None) -> str | None:
+    """Everything that is missing, each once, so that it can be mended at one go; None when nothing is."""
+    return "; ".join(dict.fromkeys(filter(None, reasons))) or None
+
+
 def measured(measure: Callable[[], float]) -> Outcome:
     """Runs a measurement and gives what happened a status; a number that is not finite is a failure."""
     try:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.metrics.base import FeatureCache, FloatArray, lacking, measured
 from jova_bench.metrics.features import Audio, audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sinc import sinc_resample
@@ -128,9 +128,8 @@ class Listener:
 
     def check(self) -> str | None:
         """None when weights and package are there."""
-        if why_not := assets.missing(self.protocol.weights, TOKENIZER):
-            return why_not
-        return None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
+        package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
+        return lacking(package, assets.missing(self.protocol.weights, TOKENIZER))
 
     def sound(self, clip: Clip) -> FloatArray:
         """(D,) embedding of length 1 of what a clip sounds like. Raises Undefined or Unavailable."""

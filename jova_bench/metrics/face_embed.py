@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FeatureCache, FloatArray
+from jova_bench.metrics.base import FeatureCache, FloatArray, lacking
 from jova_bench.metrics.pillow_resize import bilinear
 from jova_bench.types import Clip, Undefined
 
@@ -39,7 +39,8 @@ Frames = npt.NDArray[np.uint8]
 
 def missing(detector: str) -> str | None:
     """None when detector and recogniser are there."""
-    return faces.detector(detector).missing() or assets.missing(WEIGHTS)
+    found = faces.detector(detector)
+    return lacking(found.packages(), assets.missing(*found.files, WEIGHTS))
 
 
 def key(detector: str) -> str:

@@ -27,7 +27,7 @@ import numpy as np
 from jova_bench import assets
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics import latentsync
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
+from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, lacking
 from jova_bench.metrics.reference import Embedder, Kind, RealClips, set_distance
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sets import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
@@ -236,5 +236,5 @@ def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, rea
     )
     of = protocol.kernel if kernel else protocol.frechet
     return set_distance(
-        of, spec, embedder, protocol.kind, real, cache, assets.missing(protocol.asset) or protocol.missing()
+        of, spec, embedder, protocol.kind, real, cache, lacking(protocol.missing(), assets.missing(protocol.asset))
     )

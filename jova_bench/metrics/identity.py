@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.metrics import face_embed
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.metrics.base import FeatureCache, FloatArray, lacking, measured
 from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
@@ -66,7 +66,7 @@ class FaceIdentity:
 
     def check(self) -> str | None:
         """None when detector, recogniser and their packages are there."""
-        return missing_opencv() or face_embed.missing(self.detector)
+        return lacking(missing_opencv(), face_embed.missing(self.detector))
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Looks at faces; the prompt gives the reference image."""
@@ -125,9 +125,8 @@ class PatchIdentity:
         """None when the weights and packages are there."""
         from importlib.util import find_spec
 
-        if not find_spec("transformers"):
-            return "not installed: pip install 'jova-bench[standard]'"
-        return missing_opencv() or assets.missing(DINOV3)
+        package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
+        return lacking(package, missing_opencv(), assets.missing(DINOV3))
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Looks at every frame; the prompt gives the reference image."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jova_bench.metrics.base import lacking
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.mediapipe_nets import SHORT_RANGE
 from jova_bench.types import Clip, Undefined
@@ -23,7 +24,7 @@ SIDE = 224
 
 def missing() -> str | None:
     """None when OpenCV and a mediapipe that bundles its model are there."""
-    return opencv.missing() or SHORT_RANGE.missing()
+    return lacking(opencv.missing(), SHORT_RANGE.missing())
 
 
 def window(clip: Clip) -> Tensor:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, measured
+from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, lacking, measured
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.crop import SIDE
 from jova_bench.metrics.features import Audio, is_silent, mono_16k
@@ -170,9 +170,11 @@ def _towers(file: Path, device: str, dtype: str) -> Towers:
 
 
 def missing(protocol: Protocol) -> str | None:
-    """None when SyncNet, the detector and OpenCV are there."""
-    detector = None if protocol.crop is None else faces.detector(protocol.detector).missing()
-    return assets.missing(WEIGHTS) or detector or opencv.missing()
+    """None when OpenCV, SyncNet and the detector are there."""
+    if protocol.crop is None:
+        return lacking(opencv.missing(), assets.missing(WEIGHTS))
+    detector = faces.detector(protocol.detector)
+    return lacking(opencv.missing(), detector.packages(), assets.missing(WEIGHTS, *detector.files))
 
 
 def parameters(protocol: Protocol) -> dict[str, str | int | float]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.metrics import faces, lse
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, measured
+from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, lacking, measured
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.features import RATE_HZ, mono_16k
 from jova_bench.metrics.lipsync import MAX_SHIFT, NUMBERS
@@ -51,7 +51,7 @@ class PackageLipSync:
 
     def check(self) -> str | None:
         """None when package and weights are there."""
-        return (None if find_spec("syncnet_python") else HOW) or lse.missing(PACKAGE)
+        return lacking(None if find_spec("syncnet_python") else HOW, lse.missing(PACKAGE))
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Looks and listens; needs neither prompt nor reference."""

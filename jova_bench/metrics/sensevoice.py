@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics.base import FeatureCache, lacking
 from jova_bench.metrics.features import RATE_HZ, Audio
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.speech import SpeechErrors, spec_of
@@ -49,9 +49,10 @@ class SenseVoice:
         """None when package and files are there."""
         # Filter banks come from either; torchaudio must not be in this environment, but may be in another.
         banks = find_spec("kaldi_native_fbank") or find_spec("torchaudio")
-        if not (find_spec("funasr") and banks):
-            return "not installed: pip install funasr kaldi-native-fbank"
-        return assets.missing(*FILES)
+        there = find_spec("funasr") and banks
+        return lacking(
+            None if there else "not installed: pip install funasr kaldi-native-fbank", assets.missing(*FILES)
+        )
 
     def admit(self, clip: Clip, language: str) -> None:
         """Any speech."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics.base import FeatureCache, lacking
 from jova_bench.metrics.features import Audio, is_silent
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.speech import SpeechErrors, Unit, not_installed, spec_of
@@ -48,7 +48,7 @@ class Whisper:
         """None when weights and a package are there."""
         files = (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
         module = "transformers" if self.package == "transformers" else "whisper"
-        return assets.missing(*files) or not_installed(module, "standard")
+        return lacking(not_installed(module, "standard"), assets.missing(*files))
 
     def admit(self, clip: Clip, language: str) -> None:
         """Speech in a language that Whisper knows."""

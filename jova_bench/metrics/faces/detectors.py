@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+from jova_bench import assets
+from jova_bench.metrics.base import lacking
 from jova_bench.metrics.faces.track import Boxes, Frames
 
 
@@ -18,14 +20,20 @@ class Detector:
     """Finds the faces of single frames."""
 
     name: str
-    missing: Callable[[], str | None]
-    """None when it can run here, else why not."""
+    packages: Callable[[], str | None]
+    """None when the packages that it needs are here, else how to get them."""
     weights: Callable[[], str | None]
     """First hex digits of the sha256 of its weights; None while they are missing."""
     settings: str
     """Version and every parameter that changes its boxes."""
     find: Callable[[Frames, str], list[Boxes]]
     """(T, H, W, 3) and a device -> per frame (n, 5): x0, y0, x1, y1 in pixels and a score, best first."""
+    files: tuple[str, ...] = ()
+    """The assets that it needs; none where a package bundles them."""
+
+    def missing(self) -> str | None:
+        """None when it can run here, else why not."""
+        return lacking(self.packages(), assets.missing(*self.files))
 
     @property
     def key(self) -> str:

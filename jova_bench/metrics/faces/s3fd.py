@@ -30,11 +30,6 @@ OVERLAP_AFTER = 0.1
 BATCH = 4
 
 
-def missing() -> str | None:
-    """None when the weights and OpenCV are there."""
-    return assets.missing("s3fd") or opencv.missing()
-
-
 def find(frames: Frames, device: str) -> list[Boxes]:
     """Per frame (n, 5) boxes in pixels and probabilities.
 
@@ -85,4 +80,5 @@ def _load(device: str) -> S3FD:
     return load(assets.find("s3fd")).to(device)
 
 
-DETECTOR = Detector("s3fd", missing, lambda: assets.digest("s3fd"), f"1,scale={SCALE},score={CONFIDENCE}", find)
+SETTINGS = f"1,scale={SCALE},score={CONFIDENCE}"
+DETECTOR = Detector("s3fd", opencv.missing, lambda: assets.digest("s3fd"), SETTINGS, find, ("s3fd",))

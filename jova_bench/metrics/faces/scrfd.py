@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.metrics.base import lacking
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
@@ -28,10 +29,9 @@ OVERLAP = 0.4
 """Of two boxes that share more than this, the surer one is kept."""
 
 
-def missing() -> str | None:
-    """None when the weights, onnxruntime and OpenCV are there."""
-    here = opencv.missing() or (None if find_spec("onnxruntime") else "not installed: pip install onnxruntime")
-    return assets.missing("scrfd") or here
+def packages() -> str | None:
+    """None when OpenCV and onnxruntime are there."""
+    return lacking(opencv.missing(), None if find_spec("onnxruntime") else "not installed: pip install onnxruntime")
 
 
 def find(frames: Frames, device: str) -> list[Boxes]:
@@ -105,6 +105,5 @@ def _session() -> Any:
     return onnxruntime.InferenceSession(assets.find("scrfd"), options, providers=["CPUExecutionProvider"])
 
 
-DETECTOR = Detector(
-    "scrfd", missing, lambda: assets.digest("scrfd"), f"1,{WIDTH}x{HEIGHT},score={CONFIDENCE},nms={OVERLAP}", find
-)
+SETTINGS = f"1,{WIDTH}x{HEIGHT},score={CONFIDENCE},nms={OVERLAP}"
+DETECTOR = Detector("scrfd", packages, lambda: assets.digest("scrfd"), SETTINGS, find, ("scrfd",))
