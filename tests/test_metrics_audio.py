@@ -9,6 +9,7 @@ import pytest
 from jova_bench import scoring
 from jova_bench.metrics import audio, dnsmos, loudness
 from jova_bench.metrics.base import NoCache
+from jova_bench.metrics.features import slaney_edges_hz
 from jova_bench.types import Clip, Undefined
 
 
@@ -151,6 +152,42 @@ def test_dnsmos_refuses_silence_and_listens_once_to_one_sound():
     assert cache.calls == 1
     assert first.status == "ok"
     assert 1 < first.value < 5
+
+
+@dnsmos_runs
+@pytest.mark.parametrize(
+    ("sound", "expected"),
+    [
+        (voiced(0.1), 2.496906),
+        (voiced(3.0), 2.893605),
+        (voiced(9.5), 2.978807),
+        (voiced(12.0), 3.015931),
+        (np.zeros(16_000, np.float32), 2.146801),
+    ],
+)
+def test_mova_hears_by_the_network_of_p_808(sound, expected):
+    # `ComputeScore(..., use_gpu=False)(file, 16000, False)["P808_MOS"]` of OpenMOSS/MOVA evaluation/metrics/dnsmos
+    # @595a976 with librosa 0.11.0, of wav files of 16 bits.
+    metric = dnsmos.dnsmos(NoCache(), "cpu", "standard", "mova")
+    assert metric.score(clip_of(sound), None, None).value == pytest.approx(expected, abs=2e-5)
+
+
+def test_mova_has_no_answer_where_nothing_is_heard():
+    metric = dnsmos.dnsmos(NoCache(), "cpu", "standard", "mova")
+    assert metric.score(clip_of(np.zeros(0, np.float32)), None, None).reason == "no sound"
+    assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
+    assert metric.spec.identity.startswith("dnsmos@1/standard/compat:mova@595a976:p808[9246480c5856]")
+
+
+def test_the_loudest_is_one_and_what_is_80_db_below_minus_one():
+    # A tone in one band, and far below it what leaks into the others.
+    seen = dnsmos.spectrogram(np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32))
+    assert seen.shape == (100, 120)
+    assert seen.max() == 1
+    assert seen.min() == -1
+    edges_hz = slaney_edges_hz(120, 8000)
+    band = seen[50].argmax()
+    assert edges_hz[band] < 1000 < edges_hz[band + 2]
 
 
 def test_one_dnsmos_in_two_profiles_has_two_identities_and_the_same_weights():

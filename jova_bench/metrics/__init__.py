@@ -118,6 +118,9 @@ CATALOGUE: tuple[Entry, ...] = (
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
     Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
+    Entry(
+        "dnsmos", "standard", "jova_bench.metrics.dnsmos:dnsmos", {"profile": "standard", "protocol": "mova"}, "mova"
+    ),
     Entry("mcd_dtw", "standard", "jova_bench.metrics.mcd:mcd_dtw"),
     *_sets("fvd kvd", "i3d", "suite"),
     *_sets("fvd kvd", "i3d", "prompts", "javisbench"),

@@ -1,48 +1,73 @@
-"""DNSMOS P.835: the overall quality of noisy speech that listeners would report, without a reference.
+"""DNSMOS: the quality of speech that listeners would report, without a reference.
 
-The network is the one inside the `speechmos` wheel; it is run here directly, because importing `speechmos.dnsmos`
-needs librosa (hundreds of megabytes and minutes of compiling) for an input that the P.835 network does not use.
+Two networks of one project: P.835's, which hears the waveform and rates noisy speech overall (ours), and the older
+P.808's, which hears a spectrogram (MOVA's). Both are inside the `speechmos` wheel and are run here directly, because
+importing `speechmos.dnsmos` needs librosa (hundreds of megabytes and minutes of compiling).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from jova_bench.metrics.base import FeatureCache, measured
-from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
+from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mel_bands, mono_16k, slaney_edges_hz
 from jova_bench.types import Clip, MetricSpec, Outcome, Profile, Prompt, Unavailable, Undefined
 
-WEIGHTS = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
+P835 = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
 """sha256 of sig_bak_ovr.onnx, as in microsoft/DNS-Challenge."""
+P808 = "9246480c58567bc6affd4200938e77eef49468c8bc7ed3776d109c07456f6e91"
+"""sha256 of model_v8.onnx, the same."""
+FILES = {P835: "sig_bak_ovr.onnx", P808: "model_v8.onnx"}
 WINDOW_S, HOP_S = 9.01, 1
 MIN_S = 0.25
 """Shorter sound would be repeated dozens of times, and the network would judge the rhythm of the copies."""
 
 
-class Dnsmos:
-    """OVRL of P.835, 1 to 5."""
+@dataclass(frozen=True)
+class Protocol:
+    """What is heard of a clip, and by which network."""
 
-    def __init__(self, cache: FeatureCache, profile: Profile) -> None:
+    name: str
+    network: str
+    """sha256 of one of `FILES`."""
+    backend: str
+    hear: Callable[[Clip], Audio]
+    """Clip -> (N,) at 16 kHz, N > 0. Raises Undefined."""
+    rate: Callable[[Audio], float]
+    """(N,) -> mean opinion score."""
+    description: str
+    source: str
+
+
+class Dnsmos:
+    """Mean opinion score, 1 to 5."""
+
+    def __init__(self, cache: FeatureCache, profile: Profile, protocol: Protocol) -> None:
         self._cache = cache
+        self._protocol = protocol
         self.spec = MetricSpec(
             name="dnsmos",
             version=1,
             profile=profile,
-            backend="p835-ovrl",
-            weights=WEIGHTS[:12],
+            backend=protocol.backend,
+            protocol=protocol.name,
+            weights=protocol.network[:12],
             params={"window_s": WINDOW_S, "hop_s": HOP_S, "rate_hz": RATE_HZ},
             unit="MOS",
             direction="up",
             needs=("audio",),
             domain="speech",
-            description="predicted overall quality of speech, without a reference",
-            source="Reddy et al. 2022, arXiv 2110.01763",
+            description=protocol.description,
+            source=protocol.source,
         )
 
     def check(self) -> str | None:
@@ -51,39 +76,51 @@ class Dnsmos:
         return None if there else f"not installed: pip install 'jova-bench[{self.spec.profile}]'"
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Measures what is heard; silence has no quality (the network would give it 1.8)."""
-        return measured(lambda: self._measure(mono_16k(clip)))
+        """Measures what is heard."""
+        return measured(lambda: self._measure(self._protocol.hear(clip)))
 
     def _measure(self, audio: Audio) -> float:
-        if len(audio) < MIN_S * RATE_HZ:
-            raise Undefined(f"too short: {len(audio) / RATE_HZ:.2f} s, DNSMOS needs {MIN_S} s")
-        if is_silent(audio):
-            raise Undefined("silent")
         if reason := self.check():
             raise Unavailable(reason)
         # By the sound alone: clips that differ only in their picture are listened to once.
-        key = f"dnsmos-p835@1[{WEIGHTS[:12]}]"
-        return float(self._cache.get(audio_digest(audio), key, lambda: {"ovrl": np.array(overall(audio))})["ovrl"])
+        key = f"dnsmos-{self._protocol.backend}@1[{self.spec.weights}]"
+        rated = self._cache.get(audio_digest(audio), key, lambda: {"mos": np.array(self._protocol.rate(audio))})
+        return float(rated["mos"])
+
+
+def clean_audio(clip: Clip) -> Audio:
+    """Sound at 16 kHz; silence has no quality (the network would give it 1.8)."""
+    audio = mono_16k(clip)
+    if len(audio) < MIN_S * RATE_HZ:
+        raise Undefined(f"too short: {len(audio) / RATE_HZ:.2f} s, DNSMOS needs {MIN_S} s")
+    if is_silent(audio):
+        raise Undefined("silent")
+    return audio
+
+
+def sixteen_bits(clip: Clip) -> Audio:
+    """Sound at 16 kHz in 65,536 levels, as a wav file has it."""
+    audio = mono_16k(clip)
+    if not len(audio):
+        raise Undefined("no sound")
+    return (np.clip(np.rint(audio * 32768.0), -32768, 32767) / 32768).astype(np.float32)
+
+
+def windows(audio: Audio) -> list[Audio]:
+    """Windows of 9.01 s, one per second, of (N,) audio at 16 kHz, N > 0; shorter sound is doubled until it fills one.
+
+    The count rounds the length down to whole seconds first, as upstream does.
+    """
+    window = int(WINDOW_S * RATE_HZ)
+    while len(audio) < window:
+        audio = np.append(audio, audio)
+    starts = [k * HOP_S * RATE_HZ for k in range(int(len(audio) // RATE_HZ - WINDOW_S) + 1)]
+    return [audio[start : start + window] for start in starts if start + window <= len(audio)]
 
 
 def overall(audio: Audio) -> float:
-    """OVRL of (N,) audio at 16 kHz, N > 0: the mean over windows of 9.01 s, one per second.
-
-    Shorter sound is doubled until it fills a window; samples beyond full scale are clipped.
-    """
-    window = int(WINDOW_S * RATE_HZ)
-    audio = np.clip(audio, -1, 1)
-    while len(audio) < window:
-        audio = np.append(audio, audio)
-    # The count of windows rounds the length down to whole seconds first, as upstream does.
-    windows = int(len(audio) // RATE_HZ - WINDOW_S) + 1
-    starts = [k * HOP_S * RATE_HZ for k in range(windows)]
-    session = _session()
-    raw = [
-        session.run(None, {"input_1": audio[None, start : start + window].astype(np.float32)})[0][0, 2]
-        for start in starts
-        if start + window <= len(audio)
-    ]
+    """OVRL of P.835: the mean over `windows`; samples beyond full scale are clipped."""
+    raw = [_run(P835, window)[2] for window in windows(np.clip(audio, -1, 1))]
     return float(np.mean([calibrated(float(value)) for value in raw]))
 
 
@@ -92,23 +129,74 @@ def calibrated(raw: float) -> float:
     return -0.06766283 * raw**2 + 1.11546468 * raw + 0.04602535
 
 
-@lru_cache(maxsize=1)
-def _session() -> Any:
-    """The network in ONNX Runtime, one thread: sums come out the same on every machine."""
+def p808(audio: Audio) -> float:
+    """MOS of P.808: the mean over `windows`, each without its last 10 ms."""
+    return float(np.mean([_run(P808, spectrogram(window[:-HOP]))[0] for window in windows(audio)]))
+
+
+N_FFT, HOP, BANDS = 321, 160, 120
+TOP_DB = 80.0
+
+
+def spectrogram(audio: Audio) -> npt.NDArray[np.float64]:
+    """(ceil(N / 160), 120) decibels below the loudest, 0 dB -> 1 and -80 dB -> -1.
+
+    As librosa 0.11 makes it: Hann windows of 321 samples centred on every 160th, zeros outside, bands of equal area.
+    """
+    padded = np.pad(audio.astype(np.float64), N_FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    power = np.abs(np.fft.rfft(frames * hann, axis=1)) ** 2
+    edges_hz = slaney_edges_hz(BANDS, RATE_HZ / 2)
+    mel = power @ (mel_bands(BANDS, N_FFT) * (2 / (edges_hz[2:] - edges_hz[:-2]))[:, None]).T
+    loud = 10 * np.log10(np.maximum(mel, 1e-10))
+    return (np.maximum(loud - loud.max(), -TOP_DB) + 40) / 40
+
+
+def _run(network: str, heard: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    """What a network answers to one window."""
+    return np.asarray(_session(network).run(None, {"input_1": heard[None].astype(np.float32)})[0][0])
+
+
+@lru_cache(maxsize=2)
+def _session(network: str) -> Any:
+    """A network in ONNX Runtime, one thread: sums come out the same on every machine."""
     import onnxruntime
 
     spec = find_spec("speechmos")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    file = Path(spec.submodule_search_locations[0]) / "dnsmos_models" / "sig_bak_ovr.onnx"
-    network = file.read_bytes()
-    if (found := hashlib.sha256(network).hexdigest()) != WEIGHTS:
-        raise Unavailable(f"weights differ: expected sha256 {WEIGHTS}, got {found} in {file}; pip install speechmos")
+    file = Path(spec.submodule_search_locations[0]) / "dnsmos_models" / FILES[network]
+    content = file.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != network:
+        raise Unavailable(f"weights differ: expected sha256 {network}, got {found} in {file}; pip install speechmos")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def dnsmos(cache: FeatureCache, device: str, profile: Profile) -> Dnsmos:
-    """The metric; its small network always runs on the CPU."""
-    return Dnsmos(cache, profile)
+PROTOCOLS = {
+    "clean": Protocol(
+        "clean",
+        P835,
+        "p835-ovrl",
+        clean_audio,
+        overall,
+        "predicted overall quality of speech, without a reference",
+        "Reddy et al. 2022, arXiv 2110.01763",
+    ),
+    "mova": Protocol(
+        "mova@595a976",
+        P808,
+        "p808",
+        sixteen_bits,
+        p808,
+        "the older network, of P.808: other numbers than P.835's overall quality; silence counts, too",
+        "OpenMOSS/MOVA evaluation/metrics/dnsmos/eval_dnsmos.py; Reddy et al. 2021, arXiv 2010.15258",
+    ),
+}
+
+
+def dnsmos(cache: FeatureCache, device: str, profile: Profile, protocol: str = "clean") -> Dnsmos:
+    """The metric; its small networks always run on the CPU."""
+    return Dnsmos(cache, profile, PROTOCOLS[protocol])
