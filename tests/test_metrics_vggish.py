@@ -7,7 +7,7 @@ import pytest
 import torch
 from upstream import fake, fake_state, own_table, parity
 
-from jova_bench import assets
+from jova_bench import assets, media
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics import listening, sets, vggish
 from jova_bench.metrics.base import NoCache
@@ -240,3 +240,54 @@ def test_a_tone_has_the_published_embedding():
     found = np.maximum(vggish.embeddings(listening.clean(clip_of(tone, 44_100), 16_000), "cpu"), 0)
     assert found.shape == (3, 128)
     assert (found.mean(), found.std()) == pytest.approx((0.131, 0.238), rel=0.02)
+
+
+def sines(count, noise=0.0):
+    """(count, 96000) tones of 6 s, with noise, in 16 bits that overflow where the noise goes beyond full scale."""
+    stream = np.random.RandomState(0)
+    tones = np.sin(2 * np.pi * np.linspace(100, 1000, count)[:, None] * np.linspace(0, 6, 96_000))
+    noisy = tones + stream.normal(0, 1, tones.shape) * noise * np.abs(tones).max(axis=1, keepdims=True)
+    return (2**15 * noisy).astype(np.int64).astype(np.int16) / np.float32(2**15)
+
+
+def test_full_scale_and_noise_overflow_into_clicks():
+    clean, noisy = sines(5), sines(5, 1e-4)
+    assert np.abs(np.diff(clean)).max() < 0.5
+    assert np.abs(np.diff(noisy)).max() > 1.9
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("noise", "published"), [(1e-4, 12.7398), (1e-5, 4.9815)])
+def test_noisy_tones_are_as_far_as_is_published(noise, published):
+    """gudgud96/frechet-audio-distance README: the sets of google-research frechet_audio_distance/gen_test_files.py.
+
+    The noise there has no seed. Google's own network gave 12.4375 and 4.7680.
+    """
+    if why := assets.missing("vggish"):
+        pytest.skip(why)
+    metric = vggish.fad(NoCache(), "cpu", "gudgud96", None)
+    real, made = (
+        dist.stack([metric.features(clip_of(tone)) for tone in some]) for some in (sines(10), sines(5, noise))
+    )
+    assert metric.against(real).distance(made) == pytest.approx(published, rel=0.05)
+
+
+@pytest.mark.weights
+def test_fadtks_own_samples_are_as_far_as_is_published():
+    """microsoft/fadtk @ec74b1f fadtk/test/samples_FAD_scores.csv, FAD_vggish_fma_pop of all samples and of one.
+
+    Needs the weights, and in a folder `fadtk` beside them that repository's fadtk/test/samples/*.opus and
+    fadtk/stats/fma_pop.npz.
+    """
+    folder = assets.path("vggish").with_name("fadtk")
+    files = sorted(folder.glob("*.opus"))
+    if why := assets.missing("vggish") or (None if len(files) == 23 else f"no samples in {folder}"):
+        pytest.skip(why)
+    with np.load(folder / "fma_pop.npz") as popular:
+        base = dist.Gaussian(popular["vggish.mu"], popular["vggish.cov"])
+    metric = vggish.fad(NoCache(), "cpu", "fadtk", None)
+    found = {file.stem: metric.features(media.read(file)) for file in files}
+    # Moments as upstream gathers them, of what is to be scored instead of what it is compared with.
+    for names, published in ((list(found), 5.121900), (["mg-1634"], 21.193698)):
+        made = metric.against(dist.stack([found[name] for name in names]))._online
+        assert dist.frechet_gaussians(base, made) == pytest.approx(published, rel=0.02), names
