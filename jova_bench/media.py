@@ -164,7 +164,8 @@ def _audio(
         findings.append(Finding(code=code, detail=detail))
     peak = float(np.abs(audio).max())
     if peak < SILENT_PEAK:
-        findings.append(Finding(code="silent", detail=f"peak {peak:.2e} of full scale, below -60 dBFS"))
+        loudest = f"the loudest sample is {20 * np.log10(peak):.0f} dBFS, below -60" if peak else "every sample is zero"
+        findings.append(Finding(code="silent", detail=loudest))
     return audio, findings
 
 

@@ -212,8 +212,11 @@ def test_flags_of_pages_need_pages(run, capsys):
 
 
 def test_the_command_prints_the_first_page(run, tmp_path, capsys):
-    assert cli.main(["report", str(run), "--html", str(tmp_path / "pages")]) == 0
+    sweeps = [f"--sweep=results/{name}.json" for name in ("mouth-loss", "fusion")]
+    assert cli.main(["report", str(run), "--html", str(tmp_path / "pages"), *sweeps]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'pages' / 'index.html'}\n"
+    data = json.loads(Page((tmp_path / "pages" / "index.html").read_text()).json)
+    assert {figure["title"].split(":")[0] for figure in data["figures"]} == {"mouth-loss", "fusion"}
 
 
 @pytest.mark.parametrize("package", ["jinja2", "plotly"])

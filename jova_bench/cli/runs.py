@@ -34,6 +34,7 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
   jova-bench report runs/embedded-0a1b2c3d --html
+  jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
   jova-bench report results/as-reported.toml"""
 
 
@@ -88,7 +89,13 @@ def add(verbs: Verbs) -> None:
         help="write pages for a browser instead, clips included (default DIR: report in the run)",
     )
     report.add_argument("--reported", metavar="FILE", help="with --html: papers' numbers (.toml), apart from ours")
-    report.add_argument("--sweep", metavar="FILE", help="with --html: a .json file of a sweep's results, as curves")
+    report.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with --html: a .json file of a sweep's results, as curves; repeat for several",
+    )
     report.add_argument("--format", choices=("md", "csv", "json", "tex"), default="md", help="default md")
 
 
@@ -218,7 +225,7 @@ def _pages(args: argparse.Namespace) -> int:
         args.html or None,
         slices=names(args.slices) or (),
         reported=args.reported,
-        figures=read_sweep(args.sweep) if args.sweep else (),
+        figures=[figure for file in args.sweep for figure in read_sweep(file)],
         talk=Terminal(),
     )
     print(page)

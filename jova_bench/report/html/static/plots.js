@@ -43,8 +43,7 @@
         lines.push({ name, value: cell[0], colour: colour(model) });
         continue;
       }
-      // Above its interval, where no whisker crosses it.
-      names.push({ x, y: cell[2] ?? cell[0], yshift: cell[2] === null ? 8 : 4, yanchor: "bottom", text: name, showarrow: false, font: { size: 12 } });
+      names.push({ x, low: cell[1] ?? cell[0], high: cell[2] ?? cell[0], gap: cell[2] === null ? 8 : 4, name });
       traces.push({
         x: [x], y: [cell[0]], name, mode: "markers", cliponaxis: false,
         marker: { size: 12, color: colour(model), symbol: symbol(model) },
@@ -55,7 +54,28 @@
     // A dashed line says nothing of the range of costs, so the axis begins at zero.
     made.xaxis.rangemode = "tozero";
     const [shapes, annotations] = levels(lines);
-    Plotly.react("plot-cost", traces, { ...made, shapes, annotations: [...annotations, ...names] }, options);
+    const values = [...names.flatMap((one) => [one.low, one.high]), ...lines.map((one) => one.value)];
+    const found = placed(names, Math.max(...names.map((one) => one.x), 0), Math.max(...values) - Math.min(...values));
+    Plotly.react("plot-cost", traces, { ...made, shapes, annotations: [...annotations, ...found] }, options);
+  }
+
+  /** Names above their intervals, where no whisker crosses them; below, where something is above already. */
+  function placed(names, width, height) {
+    const box = document.getElementById("plot-cost").getBoundingClientRect();
+    const perX = (width || 1) / (box.width - 90), perY = (height || 1) / (box.height - 110); // Of one pixel, about.
+    const taken = names.map((one) => ({ of: one, left: one.x - 8 * perX, right: one.x + 8 * perX, low: one.low, high: one.high }));
+    return [...names].sort((a, b) => b.high - a.high).map((one) => {
+      const half = 3.6 * one.name.length * perX, tall = 22 * perY;
+      const above = { left: one.x - half, right: one.x + half, low: one.high, high: one.high + tall };
+      const below = { ...above, low: one.low - tall, high: one.low };
+      const crossed = (at) => taken.filter((b) => b.of !== one && b.right > at.left && b.left < at.right && b.high > at.low && b.low < at.high).length;
+      const up = crossed(above) <= crossed(below);
+      taken.push(up ? above : below);
+      return {
+        x: one.x, y: up ? one.high : one.low, yshift: up ? one.gap : -one.gap, yanchor: up ? "bottom" : "top",
+        text: one.name, showarrow: false, font: { size: 12 },
+      };
+    });
   }
 
   /** Dotted lines with their names; names of lines that lie close together stand side by side. */
@@ -93,8 +113,11 @@
       const figure = data.figures[Number(target.dataset.figure)], made = layout(figure.x, figure.y);
       const palette = SYMBOLS.map((_, place) => css(`--m${place}`));
       const traces = figure.traces.map((trace, place) => ({ ...trace, marker: { ...trace.marker, size: 9, color: palette[place % 8], symbol: SYMBOLS[place % 8] }, line: { ...trace.line, color: palette[place % 8] } }));
-      if (traces.length > 1) Object.assign(made, { showlegend: true, legend: { orientation: "h", y: 1.12 } });
-      if (figure.categories) Object.assign(made.xaxis, { type: "category", categoryarray: figure.categories });
+      if (traces.length > 1) Object.assign(made, { showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } });
+      if (figure.categories) Object.assign(made.xaxis, {
+        type: "category", categoryarray: figure.categories, tickvals: figure.categories, tickangle: 0,
+        ticktext: figure.categories.map((name) => text(name).replace(/([=,;]) ?/g, "$1<br>")),
+      });
       const [shapes, annotations] = levels(figure.levels.map((one) => ({ ...one, colour: css("--soft") })));
       Plotly.react(target, traces, { ...made, shapes, annotations }, options);
     }
