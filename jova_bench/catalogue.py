@@ -11,7 +11,7 @@ from jova_bench import assets
 from jova_bench.assets import Asset
 from jova_bench.metrics import everything
 from jova_bench.metrics.base import NoCache
-from jova_bench.models import FOLDER_PREFIX, create_model, model_registry
+from jova_bench.models import FOLDER_PREFIX, create_model, model_registry, settings_of
 from jova_bench.suites import Suite, load_suite, suite_registry
 from jova_bench.types import MetricSpec, reason_of
 
@@ -37,16 +37,20 @@ PACKAGES = (
 
 
 def models() -> list[dict[str, Any]]:
-    """Every model by name, with what it needs and whether it runs here."""
+    """Every model by name, with what it needs, what it says of itself, and whether it runs here."""
     found: list[dict[str, Any]] = []
     for name in model_registry().names():
+        needs: list[str] = []
+        settings: dict[str, Any] = {}
         try:
             model = create_model(name, "cpu")
-            needs, why_not = list(model.needs), model.check()
+            needs, why_not, settings = list(model.needs), model.check(), settings_of(model)
         except Exception as error:
-            needs, why_not = [], reason_of(error)
-        found.append({"name": name, "needs": needs, "available": why_not is None, "why_not": why_not})
-    found.append({"name": f"{FOLDER_PREFIX}DIR", "needs": [], "available": True, "why_not": None})
+            why_not = reason_of(error)
+        found.append(
+            {"name": name, "needs": needs, "available": why_not is None, "why_not": why_not, "settings": settings}
+        )
+    found.append({"name": f"{FOLDER_PREFIX}DIR", "needs": [], "available": True, "why_not": None, "settings": {}})
     return found
 
 

@@ -54,8 +54,13 @@ class Registry(Generic[Thing]):
             raise BenchError(f"the {self.kind} {name!r} cannot be loaded from {target}: {error}") from error
 
 
+LISTED = 40
+"""Names that a message lists: past them a reader finds nothing."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
-    """`did you mean X?`, or all names when none is near."""
+    """`did you mean X?`, or the names when none is near."""
     names = tuple(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names) or 'none'}"
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names[:LISTED]) or 'none'}{more}"

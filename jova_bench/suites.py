@@ -230,7 +230,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: expected a readable UTF-8 file of JSON lines, got {error}") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise BenchError(f"{path}: expected a readable UTF-8 file of JSON lines, got: {why}") from error
     # Not splitlines: a JSON string may hold U+2028 and its kin.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():

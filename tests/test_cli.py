@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -59,11 +60,20 @@ def test_help_imports_nothing_heavy(words):
     assert "usage: jova-bench" in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "generate", "score", "report", "compare", "gate", "freeze", "ls", "doctor"])
+VERBS = ["run", "generate", "score", "report", "compare", "gate", "freeze", "sweep", "suites", "ls", "doctor", "assets"]
+INNER = ["suites import", "suites validate", "assets pull", "assets verify", "assets path"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *INNER])
 def test_every_verb_has_examples(capsys, verb):
-    code, out, _ = call(capsys, verb, "--help")
+    code, out, _ = call(capsys, *verb.split(), "--help")
     assert code == 0
     assert f"examples:\n  jova-bench {verb}" in out
+
+
+def test_these_are_all_verbs(capsys):
+    out = call(capsys, "--help")[1]
+    assert re.findall(r"^    (\w+) ", out, flags=re.MULTILINE) == VERBS
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,16 @@ def test_every_verb_has_examples(capsys, verb):
         ([], "VERB"),
         (["fly"], "'fly'"),
         (["run"], "--model"),
+        (["rnu", "--model", "real"], "did you mean 'run'?; see jova-bench --help"),
+        (["suites", "imprt"], "did you mean 'import'?; see jova-bench suites --help"),
+        (["ls", "model"], "did you mean 'models'?"),
+        (["run", "--model", "real", "--limits", "1"], "did you mean '--limit'?; see jova-bench run --help"),
+        (["suites", "validate", "a.jsonl", "b.jsonl"], "jova-bench suites validate: got 'b.jsonl', which is no flag"),
+        (
+            ["suites", "validate", "no.jsonl"],
+            "no.jsonl: expected a readable UTF-8 file of JSON lines, got: No such file",
+        ),
+        (["assets", "pull", "zzz"], " more"),
         (["run", "--model", "rael", "--suite", "{clips}/prompts.jsonl"], "did you mean 'real'"),
         (["run", "--model", "real", "--suite", "no.jsonl"], "no.jsonl"),
         (["run", "--model", "real", "--suite", "embeded"], "'embeded'"),
@@ -153,10 +173,22 @@ def test_ctrl_c_says_how_to_go_on(capsys, clips, tmp_path, monkeypatch):
     assert err == "jova-bench: stopped; the same command continues where it was\n"
 
 
+def test_models_at_length_say_code_weights_and_settings(capsys):
+    code, out, _ = call(capsys, "ls", "models", "--long")
+    assert code == 0
+    ovi = out.split("\novi ")[1].split("\novi-command ")[0]
+    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0\n" in ovi
+    assert "    ignored         audio, video\n" in ovi
+    assert "    inputs          image of the prompt, where it has one\n" in ovi
+
+
 def test_listings_are_lists_of_named_objects(capsys):
     models = json.loads(call(capsys, "ls", "models", "--json")[1])
     assert {"real", "shuffled", "clips:DIR"} <= {model["name"] for model in models}
     assert all(model.keys() >= {"name", "needs", "available", "why_not"} for model in models)
+    settings = {model["name"]: model["settings"] for model in models}
+    assert settings["ovi"]["source"].startswith("https://github.com/character-ai/Ovi@")
+    assert settings["shuffled"] == {"audio": "the real clip's of another prompt"}
     metrics = json.loads(call(capsys, "ls", "metrics", "--json")[1])
     fields = {"name", "identity", "profile", "level", "unit", "direction", "needs", "domain", "available", "why_not"}
     assert all(metric.keys() >= fields for metric in metrics)

@@ -31,6 +31,7 @@ def test_a_wrong_name_gets_the_nearest_one():
     with pytest.raises(BenchError, match="known are: fraction, ghost, hollow"):
         models().load("zzz")
     assert suggest("x", ()) == "known are: none"
+    assert suggest("x", [f"name{k}" for k in range(50)]).endswith(", name38, name39 and 10 more")
 
 
 def test_a_broken_entry_says_which():

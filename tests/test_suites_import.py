@@ -350,7 +350,7 @@ def test_a_wrong_format_or_language(capsys, tmp_path):
         read_source("lrs3", tmp_path, "klingon!")
     code, _, err = call(capsys, "suites", "import", "nope", tmp_path, "--out", tmp_path / "x")
     assert code == 2
-    assert "invalid choice: 'nope'" in err
+    assert "FORMAT: got 'nope'; known are: verse-bench" in err
 
 
 # Ids

@@ -41,7 +41,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    args = parser().parse_args(argv)
+    args = parser().read(argv)
     try:
         code: int = args.action(args)
         sys.stdout.flush()

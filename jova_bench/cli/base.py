@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
-from collections.abc import Callable
-from typing import NoReturn, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeAlias
 
+from jova_bench.registry import suggest
 from jova_bench.types import EXIT_USAGE
 
 Action = Callable[[argparse.Namespace], int]
@@ -14,11 +16,26 @@ Action = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Says what is wrong in one line, and what was probably meant."""
 
     def error(self, message: str) -> NoReturn:
         """Prints the line and leaves."""
         self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def read(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parses, and complains of an unknown flag in the words of the verb that was named."""
+        found, rest = self.parse_known_args(argv)
+        if rest:
+            verb: Parser = getattr(found, "parser", self)
+            flags = [flag for action in verb._actions for flag in action.option_strings if flag.startswith("--")]
+            near = difflib.get_close_matches(rest[0], flags, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            verb.error(f"got {rest[0]!r}, which is no flag or argument of it{hint}")
+        return found
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"got {value!r}; {suggest(str(value), map(str, action.choices))}")
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -35,6 +52,7 @@ def add_verb(verbs: Verbs, name: str, summary: str, examples: str, action: Actio
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    one.set_defaults(parser=one)
     if action is not None:
         one.set_defaults(action=action)
     return one

@@ -12,6 +12,7 @@ from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
 from jova_bench.types import EXIT_OK
 
 LS_EXAMPLES = """  jova-bench ls models
+  jova-bench ls models --long
   jova-bench ls metrics --long
   jova-bench ls metrics --json"""
 DOCTOR_EXAMPLES = """  jova-bench doctor
@@ -22,7 +23,11 @@ def add(verbs: Verbs) -> None:
     """The verbs and their flags."""
     ls = add_verb(verbs, "ls", "list what there is", LS_EXAMPLES, _ls)
     ls.add_argument("what", choices=("models", "suites", "metrics"))
-    ls.add_argument("--long", action="store_true", help="metrics: identity, domain, needs and weights, too")
+    ls.add_argument(
+        "--long",
+        action="store_true",
+        help="metrics: identity, domain, needs and weights, too; models: code, weights with licences, settings",
+    )
     ls.add_argument("--json", action="store_true", help="print a list of objects")
     doctor = add_verb(
         verbs, "doctor", "say what is installed, what is missing, and how to get it", DOCTOR_EXAMPLES, _doctor
@@ -50,8 +55,10 @@ def _ls(args: argparse.Namespace) -> int:
         return EXIT_OK
     for item in found:
         print(_line(args.what, item))
-        if args.long and args.what == "metrics":
-            print("\n".join(f"    {key:<9} {value}" for key, value in _details(item) if value))
+        if args.long and args.what in DETAILS:
+            for key, value in DETAILS[args.what](item):
+                if value not in (None, "", [], {}):
+                    print(f"    {key:<15} {value}")
     return EXIT_OK
 
 
@@ -61,7 +68,7 @@ def _line(what: str, item: dict[str, Any]) -> str:
     if what == "suites":
         return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
     if what == "models":
-        return f"{item['name']:<12} needs {', '.join(item['needs']) or 'nothing'}{state}"
+        return f"{item['name']:<22} needs {', '.join(item['needs']) or 'nothing'}{state}"
     name = f"{item['select']} ({item['profile']})"
     return f"{name:<36} {item['direction']:<6} {item['description']}{state}"
 
@@ -80,6 +87,20 @@ def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
         ("source", metric["source"]),
         *[("weights", one) for one in weights],
     ]
+
+
+def _said(model: dict[str, Any]) -> list[tuple[str, str]]:
+    """What `--long` adds: all that a model says of itself, one line for each of its weights."""
+    found = []
+    for key, value in model["settings"].items():
+        for one in value if key == "weights" else (value,):
+            words = ", ".join(f"{name} {what}" for name, what in one.items()) if isinstance(one, dict) else one
+            words = ", ".join(map(str, words)) if isinstance(words, list | tuple) else words
+            found.append((key.replace("_", " "), words))
+    return found
+
+
+DETAILS = {"metrics": _details, "models": _said}
 
 
 def _doctor(args: argparse.Namespace) -> int:
