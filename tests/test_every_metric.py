@@ -7,13 +7,15 @@ folder of clips cannot promise; they are asked of the codec round trip.
 
 import math
 import re
+from dataclasses import replace
 
 import every_asset
 import pytest
 import talking_clips
+from test_metrics_bad_media import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
 from jova_bench import assets, cli
-from jova_bench.metrics import CATALOGUE, everything
+from jova_bench.metrics import CATALOGUE, WHISPER_SIZES, build, everything
 from jova_bench.metrics.base import NoCache
 from jova_bench.types import Summary
 
@@ -77,10 +79,15 @@ def test_every_asset_has_a_checkpoint():
     assert set(every_asset.WRITERS) | every_asset.OF_FUNASR == set(assets.table())
 
 
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A user's table of assets with a checkpoint for each."""
+    return every_asset.write(tmp_path_factory.mktemp("assets"))
+
+
 @pytest.mark.slow
-def test_every_metric_runs_its_whole_path_to_a_number(tmp_path, monkeypatch):
+def test_every_metric_runs_its_whole_path_to_a_number(table, tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "cache"))
-    table = every_asset.write(tmp_path / "assets")
     estimates = summed_up(table, talking_clips.write_suite(tmp_path / "suite"), tmp_path)
     assert len(estimates) == len(STANDARD)
     faults = {}
@@ -93,3 +100,43 @@ def test_every_metric_runs_its_whole_path_to_a_number(tmp_path, monkeypatch):
             # Numbers of one's own files can never be taken for those of the published ones.
             assert all(digest in identity for digest in digests(entry)), identity
     assert {name: what for name, what in faults.items() if what} == {}
+
+
+SOUND_ALONE = {"silence", "8 kHz mono", "48 kHz 5.1", "1 sample"}
+PICTURE_ALONE = {"63 x 65", "1 frame", "variable frame rate", "30000/1001 fps"}
+"""What is awkward in one stream is nothing to who needs the other."""
+
+
+def with_weights():
+    """What needs weights. All else has been asked in `test_metrics_bad_media`.
+
+    Of Whisper's sizes one of each kind; and not RAFT, which takes minutes: `test_metrics_motion` asks it.
+    """
+    sizes = (None, WHISPER_SIZES[0], WHISPER_SIZES[-1])
+    needy = [entry for entry in STANDARD if any(one.serves(entry.name, entry.bench) for one in assets.table().values())]
+    return [entry for entry in needy if entry.options.get("size") in sizes and entry.name != "motion_score"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", with_weights(), ids=lambda entry: entry.select)
+def test_every_awkward_clip_gets_an_answer_from_networks_too(entry, table, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    with assets.using(table):
+        (metric,) = build([entry.select], "standard", CACHE, "cpu")
+        if why_not := metric.check():
+            assert any(how in why_not for how in OPTIONAL.values())
+            pytest.skip(why_not)
+        others = {"audio": PICTURE_ALONE, "video": SOUND_ALONE}
+        nothing_to_it = set().union(*(cases for need, cases in others.items() if {need} == streams(metric)))
+        answers = {
+            name: ask(metric, replace(clip, timing="free"), PROMPT, REFERENCE)
+            for name, clip in AWKWARD.items()
+            if name not in nothing_to_it
+        }
+    for stream in streams(metric):
+        assert answers[f"no {stream}"] in ("undefined", "none"), answers
+    assert "failed" not in answers.values(), answers
+
+
+def streams(metric):
+    return {"audio", "video"} & set(metric.spec.needs)
