@@ -44,6 +44,7 @@ MODELS: Mapping[str, str] = {
     "ltx-2-image": "baselines.ltx_2:ltx_2_image",
     "mova": "baselines.mova:mova",
     "latentsync": "baselines.latentsync:latentsync",
+    "javisdit": "baselines.javisdit:javisdit",
 }
 """Name to factory; `clips:DIR` is built here."""
 

@@ -1,0 +1,10 @@
+"""JavisDiT++ (JavisVerse/JavisDiT): one transformer on Wan2.1 for the picture and sound of scenes."""
+
+from baselines.external.generator import WorkerBaseline
+from baselines.external.manifest import load
+from baselines.javisdit import plan
+
+
+def javisdit(device: str) -> WorkerBaseline:
+    """Builds the baseline; nothing is loaded."""
+    return WorkerBaseline(load("javisdit"), plan.plan, device)

@@ -1,0 +1,57 @@
+"""What JavisDiT++ is asked for a prompt: a resolution and an aspect ratio of upstream's tables.
+
+The autoencoder spans 8 pixels and the network joins two by two of its latents, so that what is made has sides in
+multiples of 16, from those of the table upwards (javisdit/models/wan/modules/vae.py @b505b37).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from baselines.external.inputs import Ask
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError
+
+SIDE = 16
+ASPECTS = ("9:16", "3:4", "1:1", "4:3", "16:9")
+"""Height to width; of upstream's 17 the common ones."""
+SIZES: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "240p": ((240, 426), (276, 368), (320, 320), (370, 278), (426, 240)),
+    "360p": ((360, 640), (416, 554), (480, 480), (554, 416), (640, 360)),
+    "480p": ((480, 854), (554, 738), (640, 640), (740, 555), (854, 480)),
+}
+"""(height, width) for each aspect ratio (javisdit/datasets/aspect.py)."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when JavisDiT cannot do the prompt, or an option has a value that it does not know."""
+    resolution, aspect, steps = str(options["resolution"]), str(options["aspect"]), int(options["steps"])
+    for name, value, known in (("resolution", resolution, tuple(SIZES)), ("aspect", aspect, ASPECTS)):
+        if value not in known:
+            raise BenchError(f"expected {name} of JavisDiT, got {value!r}; {suggest(value, known)}")
+    if steps < 1:
+        raise BenchError(f"expected steps of at least 1, got {steps}")
+    height, width = SIZES[resolution][ASPECTS.index(aspect)]
+    made = tuple(math.ceil(side / SIDE) * SIDE for side in (height, width))
+    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    return Job(
+        arguments={
+            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "height": height,
+            "width": width,
+            "frames": frames,
+            "negative_prompt": str(options["negative_prompt"]),
+        },
+        frames=frames,
+        fps=manifest.fps,
+        height=made[0],
+        width=made[1],
+        sample_rate_hz=manifest.produces.sample_rate_hz,
+        # With the prompt and with the negative one.
+        function_evals=2 * steps,
+        note="" if made == (height, width) else f"upstream's own size is {width}x{height}, rounded up",
+    )

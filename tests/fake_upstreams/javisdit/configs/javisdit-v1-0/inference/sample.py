@@ -1,0 +1,9 @@
+fps = 16
+save_fps = 16
+audio_fps = 16000
+multi_resolution = "OpenSora"
+model = {"type": "Transformer", "num_layers": 2}
+vae = {"type": "WanVAE", "from_pretrained": "./checkpoints/Wan2.1-T2V-1.3B", "vae_checkpoint": "Wan2.1_VAE.pth"}
+audio_vae = {"type": "AudioLDM2", "from_pretrained": "./checkpoints/audioldm2"}
+text_encoder = {"type": "TextEncoder", "from_pretrained": "./checkpoints/Wan2.1-T2V-1.3B", "text_len": 512}
+scheduler = {"type": "RFLOW", "num_sampling_steps": 50, "cfg_scale": 5.0}
