@@ -45,6 +45,11 @@ MODELS: Mapping[str, str] = {
     "mova": "baselines.mova:mova",
     "latentsync": "baselines.latentsync:latentsync",
     "javisdit": "baselines.javisdit:javisdit",
+    "wan2.2-ti2v": "baselines.wan22_ti2v:wan22_ti2v",
+    "wan2.2-ti2v-image": "baselines.wan22_ti2v:wan22_ti2v_image",
+    "mmaudio": "baselines.mmaudio:mmaudio",
+    "wan2.2-ti2v-mmaudio": "baselines.cascades:wan22_ti2v_mmaudio",
+    "wan2.2-ti2v-mmaudio-image": "baselines.cascades:wan22_ti2v_mmaudio_image",
 }
 """Name to factory; `clips:DIR` is built here."""
 

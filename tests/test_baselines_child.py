@@ -63,12 +63,16 @@ def test_a_result_is_written_for_the_parent(tmp_path):
     assert np.load(tmp_path / "frames.npy").shape == (2, 4, 4, 3)
     assert np.load(tmp_path / "audio.npy").shape == (1, 7)
     assert worker({"file": "x.mp4"}).generate(request)["file"] == "x.mp4"
+    alone = worker({"audio": np.ones(7), "rate_hz": 16_000}).generate(request)
+    assert (alone["audio"], "frames" in alone) == ("audio.npy", False)
 
 
-@pytest.mark.parametrize("result", [None, {}, {"frames": np.zeros(1), "file": "x.mp4"}, "x.mp4"])
+@pytest.mark.parametrize(
+    "result", [None, {}, {"frames": np.zeros(1), "file": "x.mp4"}, {"audio": None}, {"fps": 25}, "x.mp4"]
+)
 def test_a_worker_that_gives_something_else_has_failed(tmp_path, result):
     request = {"seed": 0, "folder": str(tmp_path), "arguments": {}}
-    with pytest.raises(TypeError, match="expected a result with either frames or a file, got"):
+    with pytest.raises(TypeError, match="expected a result with either frames, a file or sound alone, got"):
         worker(result).generate(request)
 
 

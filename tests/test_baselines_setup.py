@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -164,6 +165,41 @@ def test_weights_by_address_are_verified(tmp_path):
     with pytest.raises(SystemExit, match=f"expected sha256 {'0' * 64}"):
         pull.main({**order, "files": ["in/other.bin"], "sha256": "0" * 64}, tmp_path)
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["here.bin"]
+
+
+def test_where_upstream_publishes_another_digest_that_one_is_verified(tmp_path):
+    (tmp_path / "there.bin").write_bytes(b"weights")
+    (tmp_path / "in").mkdir()
+    url, right = (tmp_path / "there.bin").as_uri(), hashlib.md5(b"weights").hexdigest()
+    for digest, name in ((right, "here.bin"), ("0" * 32, "other.bin")):
+        order = json.loads(install._order(Weights(url=url, files=(name,), md5=digest, licence="MIT")))
+        if digest == right:
+            pull.main(order, tmp_path / "in")
+        else:
+            with pytest.raises(SystemExit, match=f"expected md5 {digest} of {url}, got {right}"):
+                pull.main(order, tmp_path / "in")
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["here.bin"]
+
+
+def test_what_upstream_asks_the_hubs_library_for_by_name_is_found_there():
+    """By huggingface_hub itself, which is told to fetch nothing."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    one = Weights(hub="a/b", folder="in", files=("x.bin",), by_name=True, licence="MIT")
+    pinned = one.model_copy(update={"revision": "c" * 40, "hub": "a/c"})
+    manifest = load("ovi").model_copy(update={"weights": (one, pinned)})
+    file = home.of(manifest).weights / "in" / "x.bin"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    for _ in range(2):  # Every process of the harness does so.
+        cache = home.show_by_name(manifest)["HF_HUB_CACHE"]
+    for asked in ({"repo_id": "a/b"}, {"repo_id": "a/c", "revision": "c" * 40}, {"repo_id": "a/c"}):
+        found = hf_hub_download(**asked, filename="x.bin", cache_dir=cache, local_files_only=True)
+        assert Path(found).read_bytes() == b"weights"
+    with pytest.raises(LocalEntryNotFoundError):
+        hf_hub_download("a/c", "x.bin", revision="d" * 40, cache_dir=cache, local_files_only=True)
+    assert home.show_by_name(load("ovi")) == {}
 
 
 def test_other_weights_are_another_version(tmp_path):

@@ -6,7 +6,8 @@ is printed goes to stderr, and whoever reads stdin finds its end.
 
 The worker defines `load(weights, device, options) -> model` and `generate(model, seed, folder, **arguments) -> dict`.
 A result has `frames` ((T, H, W, 3) uint8, or floats in [-1, 1]) and `fps`, or `file`, a film that upstream wrote;
-`audio` ((N,) or (channels, N) floats) and `rate_hz` beside frames where the model makes sound. Arrays may be tensors.
+`audio` ((N,) or (channels, N) floats) and `rate_hz` beside frames where the model makes sound, or alone where it makes
+nothing else. Arrays may be tensors.
 """
 
 from __future__ import annotations
@@ -111,14 +112,21 @@ class Worker:
         reset_peak()
         folder = request["folder"]
         made = self.module.generate(self.model, seed=request["seed"], folder=folder, **request["arguments"])
-        if not isinstance(made, dict) or ("frames" in made) == ("file" in made):
-            raise TypeError(f"expected a result with either frames or a file, got {sorted(made) if made else made!r}")
+        if not isinstance(made, dict) or not is_whole(made):
+            found = sorted(made) if isinstance(made, dict) else repr(made)
+            raise TypeError(f"expected a result with either frames, a file or sound alone, got {found}")
         result = {key: value for key, value in made.items() if key not in ("frames", "audio")}
         if "frames" in made:
             result["frames"] = save(Path(folder, "frames.npy"), pixels(made["frames"]))
         if made.get("audio") is not None:
             result["audio"] = save(Path(folder, "audio.npy"), samples(made["audio"]))
         return dict(result, peak_memory_bytes=peak())
+
+
+def is_whole(made: dict[str, Any]) -> bool:
+    """Whether a result has a picture, or sound where it has none."""
+    pictures = {"frames", "file"} & set(made)
+    return len(pictures) == 1 if pictures else made.get("audio") is not None
 
 
 def seed_everything(seed: int) -> None:

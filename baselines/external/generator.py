@@ -15,7 +15,7 @@ import numpy as np
 
 from baselines.external import home
 from baselines.external.client import Answer, Command, Worker, environment
-from baselines.external.inputs import DURATION_S, Ask, ask, driving, files
+from baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
 from baselines.external.job import Job, Planner
 from baselines.external.manifest import Manifest, Options, package
 from jova_bench.models import Generated, Media, Plan
@@ -23,6 +23,7 @@ from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Unavailable
 
 PARTS = ("image", "audio", "video")
+WHOSE = {"prompt": "the prompt", "reference": "the real clip", "stage": "the model before it"}
 
 
 class Baseline:
@@ -62,18 +63,21 @@ class Baseline:
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """What will really be made. Needs no weights."""
-        seen, job = self.asked(prompt, suite)
+        return self.planned(*self.asked(prompt, suite))
+
+    def planned(self, seen: Ask, job: Job) -> Plan:
+        """What will really be made of what was asked."""
         audio = self.manifest.produces.audio
         rate = job.sample_rate_hz
         if audio == "driving" and seen.audio is not None:
             rate = seen.audio.sample_rate_hz
         return Plan(
-            frames=job.frames,
-            fps=float(job.fps),
-            height=job.height,
-            width=job.width,
+            frames=job.frames or None,
+            fps=float(job.fps) or None,
+            height=job.height or None,
+            width=job.width or None,
             sample_rate_hz=rate,
-            seconds=job.seconds,
+            seconds=job.seconds or None,
             note="; ".join(filter(None, [job.note, *self._origins(seen), self._identity, f"request {job.digest}"])),
             audio=audio,
         )
@@ -92,9 +96,18 @@ class Baseline:
             "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],
             "inputs": {part: self._given(part) for part in self._consumed},
             "audio": self.manifest.produces.audio,
-            "seconds_asked": DURATION_S if self.manifest.consumes.audio != "required" else "of the driving sound",
+            "seconds_asked": self._length,
             "options": dict(self.options),
         }
+
+    @property
+    def _length(self) -> float | str:
+        """What decides how long a clip is to be."""
+        if self.manifest.produces.picture == "none":
+            return "of its speech"
+        if self.manifest.consumes.audio == "required":
+            return "of the driving sound"
+        return "of the real clip" if self.manifest.consumes.video == "required" else DURATION_S
 
     def _given(self, part: str) -> str:
         """Whose image, sound or film the model gets."""
@@ -110,10 +123,9 @@ class Baseline:
             origin = {None: "no image", "prompt": "image of the prompt", "reference": "first frame of the real clip"}
             found.append(origin[seen.image.origin if seen.image else None])
         if seen.audio is not None:
-            whose = "the prompt" if seen.audio.origin == "prompt" else "the real clip"
-            found.append(f"driven by the sound of {whose}")
+            found.append(f"driven by the sound of {WHOSE[seen.audio.origin]}")
         if seen.video is not None:
-            found.append("picture of the real clip")
+            found.append(f"picture of {WHOSE[seen.video.origin]}")
         return found
 
     @cached_property
@@ -135,7 +147,7 @@ class Baseline:
             seen: what was asked.
             job: what was planned.
             folder: has the files that the result names.
-            result: `frames` and `fps`, with `audio` and `rate_hz` where there is sound; or `file`.
+            result: `frames` and `fps`, with `audio` and `rate_hz` where there is sound, or these alone; or `file`.
         """
         produced = self.manifest.produces.audio
         aligned = produced == "driving" and seen.audio is not None and seen.audio.origin == "reference"
@@ -143,14 +155,16 @@ class Baseline:
         if "file" in result:
             media: Media | Path = _inside(folder, result["file"])
         else:
-            frames = np.load(_inside(folder, result["frames"]), mmap_mode="r", allow_pickle=False)
-            fps = Fraction(str(result["fps"])).limit_denominator(1001)
+            frames, fps = self._picture(seen, folder, result)
             audio, rate = None, 0
             if produced == "driving" and seen.audio is not None:
-                rate = seen.audio.sample_rate_hz
-                audio = driving(seen)[:, : round(len(frames) / fps * rate)]
+                audio, rate = driving(seen), seen.audio.sample_rate_hz
             elif "audio" in result:
                 audio, rate = np.load(_inside(folder, result["audio"]), allow_pickle=False), int(result["rate_hz"])
+            # What is given beside what is made may be longer; what is made together is left as it is.
+            cut = produced == "driving" or self.manifest.produces.picture == "source"
+            if cut and audio is not None and frames is not None:
+                audio = audio[:, : round(len(frames) / fps * rate)]
             # No samples are no sound stream: an encoder cannot write one.
             media = Media(frames, fps, audio if audio is not None and audio.size else None, rate)
         return Generated(
@@ -159,6 +173,16 @@ class Baseline:
             function_evals=evals,
             peak_memory_bytes=result.get("peak_memory_bytes"),
         )
+
+    def _picture(self, seen: Ask, folder: Path, result: dict[str, Any]) -> tuple[Frames | None, Fraction]:
+        """Frames and their rate: made, given, or none."""
+        kind = self.manifest.produces.picture
+        if kind == "source" and seen.video is not None:
+            return source(seen), seen.video.fps
+        if kind == "none":
+            return None, Fraction(0)
+        frames = np.load(_inside(folder, result["frames"]), mmap_mode="r", allow_pickle=False)
+        return frames, Fraction(str(result["fps"])).limit_denominator(1001)
 
 
 class WorkerBaseline(Baseline):
@@ -176,7 +200,8 @@ class WorkerBaseline(Baseline):
             "device": "cpu" if self.device == "cpu" else "cuda:0",
             "options": dict(self.options),
         }
-        variables = environment(recipe.variables if recipe else {}, self.device, where.python)
+        own = {**(recipe.variables if recipe else {}), **home.show_by_name(self.manifest)}
+        variables = environment(own, self.device, where.python)
         log = where.log_file(self.name, self.device)
         return Worker(Command(where.python, load, variables, log, limits.start_timeout_s, limits.sample_timeout_s))
 
@@ -197,7 +222,7 @@ class WorkerBaseline(Baseline):
 
     def make(self, seen: Ask, job: Job, seed: int, folder: Path) -> Answer:
         """One request to the worker. Raises Unavailable when there is no clip."""
-        paths = files(seen, folder)
+        paths = files(seen, folder, plain=self.manifest.produces.picture == "source")
         out = folder / "out"
         out.mkdir()
         arguments = {**job.arguments, **{part: paths.get(part) for part in self._consumed}}

@@ -60,6 +60,11 @@ class Home:
         return self.folder / "weights"
 
     @property
+    def hub(self) -> Path:
+        """Weights as the hub's library keeps them, for upstreams that ask it by name: links, made anew each time."""
+        return self.folder / "hub"
+
+    @property
     def log(self) -> Path:
         """What workers said on stderr, each of its last start."""
         return self.folder / "log"
@@ -134,6 +139,33 @@ def missing_weights(manifest: Manifest, home: Home) -> list[str]:
         folder = home.weights / one.folder
         absent += [str(Path(one.folder) / pattern) for pattern in one.files if not next(folder.glob(pattern), None)]
     return absent
+
+
+def show_by_name(manifest: Manifest) -> dict[str, str]:
+    """Lays weights that upstream asks for by name where huggingface_hub looks for them; it fetches nothing then.
+
+    Returns:
+        Environment variables for the worker.
+    """
+    home, named = of(manifest), [one for one in manifest.weights if one.by_name]
+    for one in named:
+        assert one.hub is not None  # checked when the manifest was read
+        repository = home.hub / f"models--{one.hub.replace('/', '--')}"
+        link, main = repository / "snapshots" / one.revision, repository / "refs" / "main"
+        for folder in (link.parent, main.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        _point(link, (home.weights / one.folder).resolve())
+        # Whoever names no revision gets this one.
+        main.write_text(one.revision, encoding="utf-8")
+    return {"HF_HUB_CACHE": str(home.hub.resolve())} if named else {}
+
+
+def _point(link: Path, target: Path) -> None:
+    """Makes a link, or makes it anew; workers of several processes may do so at once."""
+    fresh = link.with_name(f"{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(link)
 
 
 def packages_digest(manifest: Manifest) -> str | None:

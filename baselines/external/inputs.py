@@ -24,8 +24,8 @@ from jova_bench.types import BenchError, Clip, Prompt
 
 Frames = npt.NDArray[np.uint8]
 Audio = npt.NDArray[np.float32]
-Origin = Literal["prompt", "reference"]
-"""Whether the prompt names the file, or it is a part of the prompt's real clip."""
+Origin = Literal["prompt", "reference", "stage"]
+"""Whether the prompt names the file, it is a part of the prompt's real clip, or an earlier model made it."""
 
 DURATION_S = 5.0
 """What a model of free length is asked for: the length at which the JoVA paper's baselines are usually run."""
@@ -71,6 +71,7 @@ class Film:
     fps: Fraction
     height: int
     width: int
+    origin: Origin = "reference"
 
     @property
     def seconds(self) -> float:
@@ -124,12 +125,14 @@ def ask(prompt: Prompt, suite: Suite, consumes: Consumes) -> Ask:
     )
 
 
-def files(asked: Ask, folder: Path) -> dict[str, str]:
+def files(asked: Ask, folder: Path, *, plain: bool = False) -> dict[str, str]:
     """Writes the inputs of a prompt for a worker.
 
     Args:
         asked: the prompt.
-        folder: where `image.png` and `audio.wav` go.
+        folder: where `image.png`, `audio.wav` and `film.mp4` go.
+        plain: whether a real clip's film is written anew, with the frames and times that the harness reads in it: a
+            model that makes sound for those frames must not find them earlier or later in the file.
 
     Returns:
         Absolute paths under the names `image`, `audio` and `video`, of those that the prompt has.
@@ -142,8 +145,26 @@ def files(asked: Ask, folder: Path) -> dict[str, str]:
         media.write(target, None, Fraction(0), driving(asked), asked.audio.sample_rate_hz)
         paths["audio"] = str(target)
     if asked.video is not None:
-        paths["video"] = str(asked.video.path.resolve())
+        target = asked.video.path
+        if plain and asked.video.origin == "reference":
+            target = folder / "film.mp4"
+            media.write(target, source(asked), asked.video.fps, None, 0)
+        paths["video"] = str(target.resolve())
     return paths
+
+
+def shaped(image: Picture | None, height: int, width: int, cell: int) -> tuple[int, int]:
+    """(height, width) of a film in multiples of `cell`: as configured, or as many pixels in the shape of an image.
+
+    A portrait cropped to the shape of a film would lose its chin.
+    """
+    if height < cell or width < cell or height % cell or width % cell:
+        raise BenchError(f"expected height and width as multiples of {cell}, got {height} x {width}")
+    if image is None:
+        return height, width
+    scale = math.sqrt(height * width / (image.height * image.width))
+    tall, wide = (max(1, round(side * scale / cell)) * cell for side in (image.height, image.width))
+    return tall, wide
 
 
 def driving(asked: Ask) -> Audio:
@@ -152,6 +173,14 @@ def driving(asked: Ask) -> Audio:
     audio = _clip(asked.audio.path).audio
     assert audio is not None  # `ask` refuses such files
     return audio
+
+
+def source(asked: Ask) -> Frames:
+    """(T, H, W, 3) frames of the source film, as the harness reads them."""
+    assert asked.video is not None
+    frames = _clip(asked.video.path).frames
+    assert frames is not None  # `ask` refuses such files
+    return frames
 
 
 def first_frame(path: Path) -> Frames:

@@ -80,7 +80,7 @@ def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
 
 def _order(one: Weights) -> str:
     """What `pull.py` is told."""
-    return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256"}, exclude_none=True))
+    return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256", "md5"}, exclude_none=True))
 
 
 def _installed(manifest: Manifest, where: home.Home) -> bool:

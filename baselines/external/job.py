@@ -22,6 +22,7 @@ class Job:
     """Keyword arguments of the worker's `generate`, without `seed`, `folder` and the paths of inputs, which the
     generator adds."""
     frames: int
+    """0, as the next three are, for sound alone: nobody knows its length before it is made."""
     fps: Fraction
     height: int
     width: int
@@ -34,8 +35,8 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """Length of the picture."""
-        return float(self.frames / self.fps)
+        """Length of the picture; 0 when there is none."""
+        return float(self.frames / self.fps) if self.frames else 0.0
 
     @property
     def digest(self) -> str:

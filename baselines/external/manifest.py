@@ -55,10 +55,12 @@ class Produces(Record):
 
     audio: Literal["generated", "driving", "none"]
     """`driving`: the sound that was given, untouched, so that its scores say nothing of the model."""
+    picture: Literal["generated", "source", "none"] = "generated"
+    """`source`: the film that was given, untouched. `none`: sound alone."""
     fps: Annotated[str, AfterValidator(_rate)] | None = None
     """Frames per second, e.g. `24` or `30000/1001`; None when options or the source video decide."""
     sample_rate_hz: int | None = None
-    """None when the driving sound or the checkpoint decides."""
+    """None when the driving sound, the checkpoint or options decide."""
 
 
 class Frames(Record):
@@ -119,8 +121,12 @@ class Weights(Record):
     """Inside the folder of weights."""
     files: tuple[str, ...] = Field(min_length=1)
     """Names or patterns (`google/*`) inside the repository."""
+    by_name: bool = False
+    """Upstream asks the hub's library for them by the name of their repository, and finds them in its cache."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """Of a file by address."""
+    md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    """The same, where upstream publishes this one."""
     licence: str
     """SPDX expression, or `unverified` until a person has read the card."""
     terms: Terms | None = None
@@ -132,6 +138,8 @@ class Weights(Record):
     def _one_origin(self) -> Weights:
         if (self.hub is None) == (self.url is None) or (self.url is not None and len(self.files) != 1):
             raise ValueError("expected `hub` with `files`, or `url` with one file")
+        if self.by_name and self.hub is None:
+            raise ValueError("expected `hub` where upstream asks for it by name")
         return self
 
 
@@ -160,6 +168,8 @@ class Diffusers(Record):
     """Class for prompts with an image."""
     without: tuple[str, ...] = ()
     """Components of the folder that are not loaded."""
+    float32: tuple[str, ...] = ()
+    """Components that lose too much in bfloat16."""
     negative_prompt: str | None = None
     """Where the library keeps the one that it recommends, as `module:NAME`."""
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import import_module, metadata
 from importlib.util import find_spec
-from typing import Any
+from inspect import signature
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from jova_bench.models import Generated, Media
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Unavailable
 
-PACKAGES = ("diffusers", "transformers", "accelerate")
+PACKAGES = ("diffusers", "transformers", "accelerate", "ftfy")
 INSTALL = "pip install 'jova-bench[diffusers]'"
 
 Frames = npt.NDArray[np.uint8]
@@ -34,6 +35,13 @@ class DiffusersBaseline(Baseline):
 
     pipe: Any = None
     """The pipeline that made the last clip."""
+
+    def beginning_with_an_image(self, name: str) -> Self:
+        """The same model, never without an image: it may be taken from the real clip then. Gets a name of its own."""
+        consumes = self.manifest.consumes.model_copy(update={"image": "required"})
+        made = type(self)(self.manifest.model_copy(update={"consumes": consumes}), self.planner, self.device)
+        made.name = name
+        return made
 
     def check(self) -> str | None:
         """Names packages and weights that are missing."""
@@ -106,15 +114,16 @@ class DiffusersBaseline(Baseline):
             return False
         kind, loads = getattr(diffusers, name), self.pipe is None
         if loads:
+            usual = torch.float32 if self.device == "cpu" else torch.bfloat16
             self.pipe = kind.from_pretrained(
                 home.of(self.manifest).weights,
-                dtype=torch.float32 if self.device == "cpu" else torch.bfloat16,
+                dtype={"default": usual, **dict.fromkeys(self.recipe.float32, torch.float32)},
                 local_files_only=True,
                 use_safetensors=True,  # never a pickle
                 **dict.fromkeys(self.recipe.without),
             )
         else:
-            self.pipe = kind(**self.pipe.components)
+            self.pipe = turned(self.pipe, kind)
         self.pipe.set_progress_bar_config(disable=True)
         place(self.pipe, self.device, offload=bool(self.options.get("offload", False)))
         return loads
@@ -128,6 +137,15 @@ class DiffusersBaseline(Baseline):
     def close(self) -> None:
         """Lets go of the networks."""
         self.pipe = None
+
+
+def turned(pipe: Any, kind: Any) -> Any:
+    """A pipeline of another class with the same networks and settings, those of them that it knows.
+
+    The library's own `from_pipe` would bring all weights to float32.
+    """
+    known = signature(kind.__init__).parameters
+    return kind(**{name: value for name, value in {**pipe.config, **pipe.components}.items() if name in known})
 
 
 def library() -> str:

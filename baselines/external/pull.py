@@ -14,6 +14,7 @@ from typing import Any
 
 REVISION = ".revision"
 CHUNK = 1 << 20
+DIGESTS = ["sha256", "md5"]
 
 
 def main(order: dict[str, Any], folder: Path) -> None:
@@ -21,7 +22,8 @@ def main(order: dict[str, Any], folder: Path) -> None:
     if "hub" in order:
         from_hub(order["hub"], order["revision"], order["files"], folder)
     else:
-        from_address(order["url"], folder / order["files"][0], order.get("sha256"))
+        digests = {kind: str(order[kind]) for kind in DIGESTS if kind in order}
+        from_address(order["url"], folder / order["files"][0], digests)
 
 
 def from_hub(repository: str, revision: str, patterns: list[str], folder: Path) -> None:
@@ -33,17 +35,20 @@ def from_hub(repository: str, revision: str, patterns: list[str], folder: Path) 
     (folder / REVISION).write_text(f"{repository}@{commit}\n", encoding="utf-8")
 
 
-def from_address(url: str, target: Path, sha256: str | None) -> None:
+def from_address(url: str, target: Path, digests: dict[str, str]) -> None:
     """One file; it appears complete and verified or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part, digest = target.with_name(target.name + ".part"), hashlib.sha256()
+    part = target.with_name(target.name + ".part")
+    sums = {kind: hashlib.new(kind) for kind in digests}
     with urllib.request.urlopen(url) as source, part.open("wb") as file:
         for chunk in iter(lambda: source.read(CHUNK), b""):
-            digest.update(chunk)
+            for one in sums.values():
+                one.update(chunk)
             file.write(chunk)
-    if sha256 is not None and digest.hexdigest() != sha256:
-        part.unlink()
-        raise SystemExit(f"expected sha256 {sha256} of {url}, got {digest.hexdigest()}")
+    for kind, expected in digests.items():
+        if sums[kind].hexdigest() != expected:
+            part.unlink()
+            raise SystemExit(f"expected {kind} {expected} of {url}, got {sums[kind].hexdigest()}")
     part.replace(target)
 
 

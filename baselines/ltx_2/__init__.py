@@ -14,8 +14,4 @@ def ltx_2(device: str) -> DiffusersBaseline:
 
 def ltx_2_image(device: str) -> DiffusersBaseline:
     """The same model, never without an image: beside models that need one, it begins where they do."""
-    manifest = load("ltx-2")
-    consumes = manifest.consumes.model_copy(update={"image": "required"})
-    model = DiffusersBaseline(manifest.model_copy(update={"consumes": consumes}), plan, device)
-    model.name = "ltx-2-image"
-    return model
+    return ltx_2(device).beginning_with_an_image("ltx-2-image")

@@ -8,9 +8,8 @@ Source: diffusers 0.42.1, `pipelines/ltx2/pipeline_ltx2.py` (frames and sound la
 from __future__ import annotations
 
 from fractions import Fraction
-from math import sqrt
 
-from baselines.external.inputs import Ask
+from baselines.external.inputs import Ask, shaped
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import text
@@ -26,7 +25,7 @@ SAMPLES_PER_MEL_FRAME = 240
 
 def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
     """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
-    height, width = size(ask, options)
+    height, width = shaped(ask.image, int(options["height"]), int(options["width"]), CELL)
     frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
     steps, cfg, audio_cfg = int(options["steps"]), float(options["cfg"]), float(options["audio_cfg"])
     stg, modality = float(options["stg"]), float(options["modality"])
@@ -70,18 +69,3 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
 def samples(frames: int, fps: Fraction) -> int:
     """Samples of sound beside a picture: each latent is 4 mel frames, but for the first, which is one."""
     return (round(frames / fps * LATENTS_PER_S) * 4 - 3) * SAMPLES_PER_MEL_FRAME
-
-
-def size(ask: Ask, options: Options) -> tuple[int, int]:
-    """(height, width): as configured, or as many pixels in the shape of the image.
-
-    A portrait cropped to the shape of a film would lose its chin.
-    """
-    height, width = int(options["height"]), int(options["width"])
-    if height < CELL or width < CELL or height % CELL or width % CELL:
-        raise BenchError(f"expected height and width as multiples of {CELL}, got {height} x {width}")
-    if ask.image is None:
-        return height, width
-    scale = sqrt(height * width / (ask.image.height * ask.image.width))
-    tall, wide = (max(1, round(side * scale / CELL)) * CELL for side in (ask.image.height, ask.image.width))
-    return tall, wide

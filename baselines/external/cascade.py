@@ -1,0 +1,207 @@
+"""Two baselines one after the other: the second works on what the first made, and neither knows the other.
+
+A whole batch goes through the first before the second is loaded, so that one model at a time is in memory.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from baselines.external.generator import WorkerBaseline
+from baselines.external.inputs import Ask, Film
+from baselines.external.job import Job
+from baselines.external.pipeline import DiffusersBaseline
+from jova_bench import media
+from jova_bench.checks import FRAMES_OFF
+from jova_bench.models import Generated, Media, Plan
+from jova_bench.suites import Suite
+from jova_bench.types import BenchError, Prompt, Unavailable
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What the first model made of a prompt, in files that live until the batch is done."""
+
+    made: Generated
+    """Its frames are read from a file."""
+    ask: Ask
+    """The prompt as the second model sees it."""
+
+
+class Cascade(ABC):
+    """The order of two stages; what passes from one to the other is said by a subclass."""
+
+    batch_size = 8
+    passes: str
+    """Part of a prompt that the first model makes for the second."""
+    heard: str
+    """Where the sound of a clip comes from, for a reader."""
+
+    def __init__(self, name: str, first: WorkerBaseline | DiffusersBaseline, second: WorkerBaseline) -> None:
+        """Loads nothing.
+
+        Args:
+            name: of the model.
+            first: makes what the second works on.
+            second: makes the clip.
+        """
+        self.name, self.first, self.second = name, first, second
+        given = (*first.needs, *(one for one in second.needs if one != self.passes))
+        self.needs: tuple[str, ...] = tuple(dict.fromkeys(given))
+
+    def check(self) -> str | None:
+        """What either stage lacks."""
+        return "; ".join(filter(None, [self.first.check(), self.second.check()])) or None
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Of both stages; in the columns that all models have, one after the other."""
+        first, second = self.first.settings, self.second.settings
+        ignored = [part for part in first["ignored"] if part in second["ignored"]]
+        shared = ("source", "environment", "prompt_renderer", "weights_digest")
+        return {
+            "title": f"{first['title']}, then {second['title']}",
+            **{key: f"{first[key]}, then {second[key]}" for key in shared},
+            "weights": [*first["weights"], *second["weights"]],
+            "ignored": ignored,
+            "inputs": {**first["inputs"], **self._inputs(second["inputs"])},
+            "audio": self.heard.format(first=self.first.name, second=self.second.name),
+            "seconds_asked": first["seconds_asked"],
+            "options": {
+                f"{stage.name} {key}": value
+                for stage in (self.first, self.second)
+                for key, value in stage.options.items()
+            },
+            "stages": {self.first.name: first, self.second.name: second},
+        }
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """What will really be made, as far as it can be told before the first stage has made its part."""
+        first, job = self.first.asked(prompt, suite)
+        seen = self.foreseen(prompt, suite, job)
+        return self._noted(self.first.planned(first, job), self.second.planned(seen, self._told(seen)))
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
+        """The batch through one model, then through the other."""
+        with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
+            places = [Path(folder) / str(k) for k in range(len(prompts))]
+            try:
+                handed = [self._first(*one, seed, suite) for one in zip(prompts, places, strict=True)]
+            finally:
+                self.first.close()
+            try:
+                for one, place in zip(handed, places, strict=True):
+                    yield one if isinstance(one, Exception) else self._second(one, seed, place / "second")
+            finally:
+                self.second.close()
+
+    def close(self) -> None:
+        """Lets go of what both hold."""
+        self.first.close()
+        self.second.close()
+
+    @abstractmethod
+    def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
+        """The prompt as the second model will see it, of what the first is planned to make."""
+
+    @abstractmethod
+    def handed(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> Ask:
+        """Writes what the first model made, and gives the prompt as the second sees it."""
+
+    @abstractmethod
+    def joined(self, first: Media, second: Media) -> Media:
+        """The clip."""
+
+    def _inputs(self, second: dict[str, str]) -> dict[str, str]:
+        """Whose image, sound or film the second is given, without what the first makes."""
+        part = {"reference": "video"}.get(self.passes, self.passes)
+        return {**second, part: f"made by {self.first.name}"}
+
+    def _noted(self, first: Plan, second: Plan) -> Plan:
+        note = f"{self.first.name}: {first.note}; {self.second.name}: {second.note}"
+        return replace(second, note=note, audio="generated")
+
+    def _told(self, seen: Ask) -> Job:
+        return self.second.planner(seen, self.second.manifest, self.second.options)
+
+    def _first(self, prompt: Prompt, folder: Path, seed: int, suite: Suite) -> Handed | Exception:
+        """The first stage, with what it made kept in the folder."""
+        folder.mkdir()
+        try:
+            for made in self.first.generate([prompt], seed, suite):
+                if isinstance(made, Exception):
+                    return made
+                assert isinstance(made.media, Media)  # files are of models that make whole clips
+                seen = self.handed(prompt, suite, made.media, folder)
+                return Handed(replace(made, media=kept(made.media, folder)), seen)
+        except Exception as error:  # In this process a lack of memory is the sample's, too.
+            return error
+        raise AssertionError
+
+    def _second(self, one: Handed, seed: int, folder: Path) -> Generated | Exception:
+        """The second stage, and the clip of both."""
+        folder.mkdir()
+        try:
+            job = self._told(one.ask)
+            answer = self.second.make(one.ask, job, seed, folder)
+            made = self.second.clip(one.ask, job, folder, dict(answer.result))
+        except (BenchError, Unavailable) as error:
+            return error
+        assert isinstance(one.made.media, Media)
+        assert isinstance(made.media, Media)
+        clip = self.joined(one.made.media, made.media)
+        if clip.frames is None or abs(len(clip.frames) - job.frames) > FRAMES_OFF:
+            found = "no picture" if clip.frames is None else f"{len(clip.frames)} frames"
+            return BenchError(f"{found} where {self.second.name} said {job.frames} of what it was given")
+        return Generated(
+            clip,
+            timing="free",
+            function_evals=total(one.made.function_evals, made.function_evals),
+            peak_memory_bytes=max(filter(None, (one.made.peak_memory_bytes, made.peak_memory_bytes)), default=None),
+            seconds=total(one.made.seconds, answer.seconds),
+            load_s=(one.made.load_s or 0.0) + answer.load_s or None,
+        )
+
+
+class FilmThenSound(Cascade):
+    """A silent film, then sound for it."""
+
+    passes = "reference"
+    heard = "generated by {second} for the film of {first}"
+
+    def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
+        """A film that is not there yet."""
+        return Ask(prompt, video=Film(Path(), job.frames, job.fps, job.height, job.width, "stage"))
+
+    def handed(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> Ask:
+        """Encodes the film as a clip would be."""
+        if made.frames is None:
+            raise Unavailable(f"{self.first.name} made no picture")
+        media.write(folder / "film.mp4", made.frames, made.fps, None, 0)
+        count, height, width = made.frames.shape[:3]
+        return Ask(prompt, video=Film(folder / "film.mp4", count, made.fps, height, width, "stage"))
+
+    def joined(self, first: Media, second: Media) -> Media:
+        """The frames as they were before anything was encoded."""
+        return replace(second, frames=first.frames, fps=first.fps)
+
+
+def kept(made: Media, folder: Path) -> Media:
+    """The same with its frames in a file: a batch of films would fill the memory."""
+    if made.frames is None:
+        return made
+    np.save(folder / "frames.npy", made.frames)
+    return replace(made, frames=np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False))
+
+
+def total(first: Any, second: Any) -> Any:
+    """A sum where both are known."""
+    return None if first is None or second is None else first + second

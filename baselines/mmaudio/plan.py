@@ -1,0 +1,106 @@
+"""What MMAudio is asked for a film: sound as long as the film, or as what upstream reads of it.
+
+It reads a film at 8 and at 25 frames per second and makes sound for the shorter of both and of what was asked, in whole
+latents (mmaudio/eval_utils.py, mmaudio/data/av_utils.py and mmaudio/model/sequence_config.py @974010a).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from baselines.external.inputs import Ask, Film
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError
+
+CLIP_FPS, SYNC_FPS = 8.0, 25.0
+"""Of the frames that CLIP and Synchformer see."""
+SEGMENT = 16
+"""Frames that Synchformer sees at once: without them there is no feature."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of upstream's checkpoints."""
+
+    sample_rate_hz: int
+    samples_per_latent: int
+
+
+LOW, HIGH = Variant(16_000, 512), Variant(44_100, 1024)
+VARIANTS: Mapping[str, Variant] = {
+    "small_16k": LOW,
+    "small_44k": HIGH,
+    "medium_44k": HIGH,
+    "large_44k": HIGH,
+    "large_44k_v2": HIGH,
+}
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when MMAudio cannot do the prompt, or an option has a value that it does not know."""
+    name, steps, cfg = str(options["variant"]), int(options["steps"]), float(options["cfg"])
+    if name not in VARIANTS:
+        raise BenchError(f"expected a variant of MMAudio, got {name!r}; {suggest(name, VARIANTS)}")
+    if steps < 1:
+        raise BenchError(f"expected at least 1 step, got {steps}")
+    assert ask.video is not None
+    film, variant, most = ask.video, VARIANTS[name], manifest.limits.frames.most
+    if film.frames > most:
+        raise BenchError(f"expected a film of at most {most} frames, got {film.frames}")
+    if film.height % 2 or film.width % 2:
+        raise BenchError(f"expected a film of even sides, got {film.width}x{film.height}")
+    seconds = read(film)
+    if int(SYNC_FPS * seconds) < SEGMENT:
+        least = SEGMENT / SYNC_FPS
+        raise BenchError(f"expected a film of which MMAudio reads at least {least:g} s, got {film.seconds:.2f} s")
+    return Job(
+        arguments={
+            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "negative_prompt": str(options["negative_prompt"]),
+            "seconds": film.seconds,
+            "steps": steps,
+            "cfg": cfg,
+        },
+        frames=film.frames,
+        fps=film.fps,
+        height=film.height,
+        width=film.width,
+        sample_rate_hz=variant.sample_rate_hz,
+        # With and without text and film.
+        function_evals=(2 if cfg >= 1 else 1) * steps,
+        note=short(film, samples(seconds, variant) / variant.sample_rate_hz),
+    )
+
+
+def read(film: Film) -> float:
+    """Seconds of a film that upstream makes sound for."""
+    return min(film.seconds, kept(film, CLIP_FPS) / CLIP_FPS, kept(film, SYNC_FPS) / SYNC_FPS)
+
+
+def kept(film: Film, rate: float) -> int:
+    """Frames that upstream has of a film at another rate: for each of its times the first that is not before it.
+
+    It adds times up, and the sums drift: of a film of 25 frames per second the last may be missing.
+    """
+    count, wanted = 0, 0.0
+    for k in range(film.frames):
+        while float(k / film.fps) >= wanted:
+            count, wanted = count + 1, wanted + 1 / rate
+    return count
+
+
+def samples(seconds: float, variant: Variant) -> int:
+    """Samples of sound that upstream makes for so many seconds."""
+    latents = math.ceil(seconds * variant.sample_rate_hz / (variant.samples_per_latent // 2) / 2)
+    return latents * variant.samples_per_latent
+
+
+def short(film: Film, seconds: float) -> str:
+    """Says where the picture goes on without sound; what is longer is cut."""
+    left = film.seconds - seconds
+    return f"the sound ends {left:.3f} s before the picture" if left > 0.001 else ""

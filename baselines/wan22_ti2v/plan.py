@@ -1,0 +1,43 @@
+"""What Wan2.2-TI2V is asked for, and how long and large its films will be.
+
+Source: diffusers 0.42.1, `pipelines/wan/pipeline_wan.py` and `pipeline_wan_i2v.py` (sizes and counts are rounded there
+without an error); Wan-Video/Wan2.2 @42bf4cf, `wan/configs/wan_ti2v_5B.py`.
+"""
+
+from __future__ import annotations
+
+from baselines.external.inputs import Ask, shaped
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.types import BenchError
+
+CELL = 32
+"""Pixels on the side of a token: 16 of the codec, in patches of 2."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
+    height, width = shaped(ask.image, int(options["height"]), int(options["width"]), CELL)
+    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    steps, cfg = int(options["steps"]), float(options["cfg"])
+    if steps < 1:
+        raise BenchError(f"expected at least 1 step, got {steps}")
+    return Job(
+        arguments={
+            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "negative_prompt": str(options["negative_prompt"]),
+            "height": height,
+            "width": width,
+            "num_frames": frames,
+            "num_inference_steps": steps,
+            "guidance_scale": cfg,
+        },
+        frames=frames,
+        fps=manifest.fps,
+        height=height,
+        width=width,
+        sample_rate_hz=None,
+        # With and without the prompt.
+        function_evals=(2 if cfg > 1 else 1) * steps,
+    )
