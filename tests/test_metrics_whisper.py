@@ -12,7 +12,7 @@ import pytest
 import torch
 from every_asset import whisper as whisper_file
 from every_asset import whisper_vocabulary
-from upstream import fake, parity
+from upstream import fake, own_table, parity
 
 from jova_bench import assets, score
 from jova_bench.metrics import WHISPER_SIZES, build, sensevoice, whisper, with_whisper
@@ -270,9 +270,11 @@ def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monke
 
 def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    for name in sensevoice.FILES:
-        assets.path(name).parent.mkdir(exist_ok=True)
-        assets.path(name).write_bytes(name.encode())
+    files = {name: assets.path(name) for name in sensevoice.FILES}
+    for name, file in files.items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(name.encode())
+    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, files))
     made = {}
 
     class AutoModel:
