@@ -46,6 +46,8 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "dnsmos": "DNSMOS",
         "nisqa": "NISQA",
         "loudness": "Loudness (LUFS)",
+        "is_passt": "IS (PaSST)",
+        "is_panns": "IS (PANNs)",
     },
     "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ"},
     "Picture": {

@@ -32,9 +32,14 @@ OPTIONAL = {
 Where one is not installed its metrics must say so; nothing else may be missing."""
 
 
+def of_a_set(entry):
+    """Whether it has one value for all clips together."""
+    return entry.reference is not None or entry.name.startswith("is_")
+
+
 def group(entry):
     """Which clips it is asked of."""
-    if entry.reference:
+    if of_a_set(entry):
         return "short"
     return "aligned" if entry.name in ALIGNED else "brief" if entry.name in SLOW else "long"
 
@@ -65,7 +70,7 @@ def fault(entry, estimate, why_not):
         return None if set(estimate.reasons) == {why_not} else f"{estimate.reasons} for {why_not}"
     if why_not or estimate.reasons or estimate.value is None or not math.isfinite(estimate.value):
         return why_not or f"{estimate.value}, {dict(estimate.reasons)}"
-    clips = talking_clips.MANY if entry.reference else 1
+    clips = talking_clips.MANY if of_a_set(entry) else 1
     return None if estimate.n_ok == clips else f"{estimate.n_ok} of {clips} clips"
 
 

@@ -131,6 +131,10 @@ CATALOGUE: tuple[Entry, ...] = (
     *_sets("fad", "vggish", "suite", "fadtk"),
     *_sets("fd_panns fd_passt", "tagging", "suite"),
     *_sets("fd_panns fd_passt", "tagging", "prompts", "avbenchmark"),
+    *(
+        Entry(f"is_{network}", "standard", "jova_bench.metrics.inception:inception_score", {"network": network}, bench)
+        for network, bench in (("panns", "avbenchmark"), ("passt", "avbenchmark"))
+    ),
     *_benches("kl_panns", "tagging", "avbenchmark"),
     *_benches("kl_passt", "tagging", "avbenchmark", "versebench"),
     *_benches("clap_score", "clap", "versebench", "avbenchmark", "javisbench", "mova"),
