@@ -4,12 +4,17 @@
 |---|---|---|
 | `wan2.2-ti2v-mmaudio` | Wan2.2-TI2V-5B makes a silent film | MMAudio makes sound for it |
 | `wan2.2-ti2v-mmaudio-image` | the same, never without a first frame | the same |
+| `pocket-tts-wan2.2-s2v` | Pocket TTS says the transcript | Wan2.2-S2V makes an image speak it |
+| `pocket-tts-fantasytalking` | the same | FantasyTalking makes an image speak it |
 """
 
 from __future__ import annotations
 
-from baselines.external.cascade import FilmThenSound
+from baselines.external.cascade import FilmThenSound, SpeechThenPicture
+from baselines.fantasytalking import fantasytalking
 from baselines.mmaudio import mmaudio
+from baselines.pocket_tts import pocket_tts
+from baselines.wan22_s2v import wan22_s2v
 from baselines.wan22_ti2v import wan22_ti2v, wan22_ti2v_image
 
 
@@ -21,3 +26,13 @@ def wan22_ti2v_mmaudio(device: str) -> FilmThenSound:
 def wan22_ti2v_mmaudio_image(device: str) -> FilmThenSound:
     """The same, beside models that need an image."""
     return FilmThenSound("wan2.2-ti2v-mmaudio-image", wan22_ti2v_image(device), mmaudio(device))
+
+
+def pocket_tts_wan22_s2v(device: str) -> SpeechThenPicture:
+    """Speech from the transcript; then an image that speaks it, in clips of 80 frames."""
+    return SpeechThenPicture("pocket-tts-wan2.2-s2v", pocket_tts(device), wan22_s2v(device))
+
+
+def pocket_tts_fantasytalking(device: str) -> SpeechThenPicture:
+    """Speech from the transcript; then an image that speaks it."""
+    return SpeechThenPicture("pocket-tts-fantasytalking", pocket_tts(device), fantasytalking(device))

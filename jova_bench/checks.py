@@ -23,11 +23,11 @@ FULL_SCALE = 1 - 2**-15
 
 def broken(clip: Clip, plan: Plan) -> str | None:
     """None, or how a clip differs from its plan. What the plan leaves open is not looked at."""
-    if plan.frames is not None:
+    if plan.frames is not None or plan.height is not None:
         if clip.frames is None:
             return "no picture where the plan promises one"
         count, height, width = clip.frames.shape[:3]
-        if abs(count - plan.frames) > FRAMES_OFF:
+        if plan.frames is not None and abs(count - plan.frames) > FRAMES_OFF:
             return f"{count} frames where the plan says {plan.frames}"
         if plan.fps is not None and abs(float(clip.fps) - plan.fps) > 0.01:
             return f"{float(clip.fps):g} frames per second where the plan says {plan.fps:g}"

@@ -48,8 +48,11 @@ MODELS: Mapping[str, str] = {
     "wan2.2-ti2v": "baselines.wan22_ti2v:wan22_ti2v",
     "wan2.2-ti2v-image": "baselines.wan22_ti2v:wan22_ti2v_image",
     "mmaudio": "baselines.mmaudio:mmaudio",
+    "pocket-tts": "baselines.pocket_tts:pocket_tts",
     "wan2.2-ti2v-mmaudio": "baselines.cascades:wan22_ti2v_mmaudio",
     "wan2.2-ti2v-mmaudio-image": "baselines.cascades:wan22_ti2v_mmaudio_image",
+    "pocket-tts-wan2.2-s2v": "baselines.cascades:pocket_tts_wan22_s2v",
+    "pocket-tts-fantasytalking": "baselines.cascades:pocket_tts_fantasytalking",
 }
 """Name to factory; `clips:DIR` is built here."""
 

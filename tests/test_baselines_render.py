@@ -15,6 +15,7 @@ GOLDENS = {
     "nothing": "",
     "picture": "A woman in a red coat looks up.",
     "sound": "A low, calm voice.",
+    "words": 'He said "no" twice.',
     "prose": "A woman in a red coat looks up. The person says: \"He said 'no' twice.\" The sound: A low, calm voice.",
     "scene": "A woman in a red coat looks up. A low, calm voice.",
     "ovi": 'A woman in a red coat looks up. The person says, <S>He said "no" twice.<E>. Audio: A low, calm voice.',
@@ -38,6 +39,7 @@ def test_goldens(name):
         ("ovi", "A woman in a red coat looks up."),
         ("scene", "A woman in a red coat looks up."),
         ("sound", ""),
+        ("words", ""),
     ],
 )
 def test_what_is_not_there_leaves_no_trace(name, want):

@@ -1,6 +1,7 @@
 """A clip against its plan, and a whole run of models that do not keep to theirs."""
 
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -58,6 +59,10 @@ def test_what_breaks_a_plan(changes, why_not):
             {"frames": None, "seconds": 1.2},
             "1.20 s where the plan says 1.00",
         ),
+        # Of what a model drives by its own speech nobody knows the length.
+        (replace(PLAN, frames=None, seconds=None), {"frames": 77, "seconds": 3.08}, None),
+        (replace(PLAN, frames=None, seconds=None), {"frames": None}, "no picture where the plan promises one"),
+        (replace(PLAN, frames=None, seconds=None), {"fps": 24}, "24 frames per second where the plan says 25"),
     ],
 )
 def test_what_a_plan_leaves_open_is_not_looked_at(plan, changes, why_not):

@@ -8,15 +8,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from baselines.external.generator import WorkerBaseline
-from baselines.external.inputs import Ask, Film
+from baselines.external.inputs import DURATION_S, Ask, Film, Sound, ask
 from baselines.external.job import Job
 from baselines.external.pipeline import DiffusersBaseline
 from jova_bench import media
@@ -40,10 +41,12 @@ class Cascade(ABC):
     """The order of two stages; what passes from one to the other is said by a subclass."""
 
     batch_size = 8
-    passes: str
+    passes: Literal["audio", "video"]
     """Part of a prompt that the first model makes for the second."""
     heard: str
     """Where the sound of a clip comes from, for a reader."""
+    supposing: str = ""
+    """What the plan of the second stage takes for granted."""
 
     def __init__(self, name: str, first: WorkerBaseline | DiffusersBaseline, second: WorkerBaseline) -> None:
         """Loads nothing.
@@ -54,7 +57,8 @@ class Cascade(ABC):
             second: makes the clip.
         """
         self.name, self.first, self.second = name, first, second
-        given = (*first.needs, *(one for one in second.needs if one != self.passes))
+        made = {"audio": "audio", "video": "reference"}[self.passes]
+        given = (*first.needs, *(one for one in second.needs if one != made))
         self.needs: tuple[str, ...] = tuple(dict.fromkeys(given))
 
     def check(self) -> str | None:
@@ -65,14 +69,12 @@ class Cascade(ABC):
     def settings(self) -> dict[str, Any]:
         """Of both stages; in the columns that all models have, one after the other."""
         first, second = self.first.settings, self.second.settings
-        ignored = [part for part in first["ignored"] if part in second["ignored"]]
-        shared = ("source", "environment", "prompt_renderer", "weights_digest")
+        shared = ("title", "source", "environment", "prompt_renderer", "weights_digest")
         return {
-            "title": f"{first['title']}, then {second['title']}",
-            **{key: f"{first[key]}, then {second[key]}" for key in shared},
+            **{key: ", then ".join(filter(None, (first[key], second[key]))) or None for key in shared},
             "weights": [*first["weights"], *second["weights"]],
-            "ignored": ignored,
-            "inputs": {**first["inputs"], **self._inputs(second["inputs"])},
+            "ignored": [part for part in first["ignored"] if part in (*second["ignored"], self.passes)],
+            "inputs": {**first["inputs"], **second["inputs"], self.passes: f"made by {self.first.name}"},
             "audio": self.heard.format(first=self.first.name, second=self.second.name),
             "seconds_asked": first["seconds_asked"],
             "options": {
@@ -85,9 +87,11 @@ class Cascade(ABC):
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """What will really be made, as far as it can be told before the first stage has made its part."""
-        first, job = self.first.asked(prompt, suite)
-        seen = self.foreseen(prompt, suite, job)
-        return self._noted(self.first.planned(first, job), self.second.planned(seen, self._told(seen)))
+        seen, job = self.first.asked(prompt, suite)
+        first, seen = self.first.planned(seen, job), self.foreseen(prompt, suite, job)
+        second = self.second.planned(seen, self._told(seen))
+        note = f"{self.first.name}: {first.note}; {self.second.name}{self.supposing}: {second.note}"
+        return replace(second, note=note, audio="generated")
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
         """The batch through one model, then through the other."""
@@ -119,15 +123,6 @@ class Cascade(ABC):
     @abstractmethod
     def joined(self, first: Media, second: Media) -> Media:
         """The clip."""
-
-    def _inputs(self, second: dict[str, str]) -> dict[str, str]:
-        """Whose image, sound or film the second is given, without what the first makes."""
-        part = {"reference": "video"}.get(self.passes, self.passes)
-        return {**second, part: f"made by {self.first.name}"}
-
-    def _noted(self, first: Plan, second: Plan) -> Plan:
-        note = f"{self.first.name}: {first.note}; {self.second.name}: {second.note}"
-        return replace(second, note=note, audio="generated")
 
     def _told(self, seen: Ask) -> Job:
         return self.second.planner(seen, self.second.manifest, self.second.options)
@@ -174,7 +169,7 @@ class Cascade(ABC):
 class FilmThenSound(Cascade):
     """A silent film, then sound for it."""
 
-    passes = "reference"
+    passes = "video"
     heard = "generated by {second} for the film of {first}"
 
     def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
@@ -192,6 +187,40 @@ class FilmThenSound(Cascade):
     def joined(self, first: Media, second: Media) -> Media:
         """The frames as they were before anything was encoded."""
         return replace(second, frames=first.frames, fps=first.fps)
+
+
+class SpeechThenPicture(Cascade):
+    """Speech, then a picture that it drives."""
+
+    passes = "audio"
+    heard = "speech of {first}, which then drives the picture of {second}"
+    supposing = f", were it driven for {DURATION_S:g} s"
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """Without length: nobody knows it before it is said."""
+        return replace(super().plan(prompt, suite), frames=None, seconds=None)
+
+    def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
+        """Speech that is not there yet, of a length that is supposed."""
+        assert job.sample_rate_hz is not None
+        return replace(self._seen(prompt, suite), audio=Sound(Path(), DURATION_S, job.sample_rate_hz, "stage"))
+
+    def handed(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> Ask:
+        """Stores the speech as a clip's sound would be."""
+        if made.audio is None:
+            raise Unavailable(f"{self.first.name} made no sound")
+        media.write(folder / "speech.wav", None, Fraction(0), made.audio, made.sample_rate_hz)
+        seconds = made.audio.shape[1] / made.sample_rate_hz
+        sound = Sound(folder / "speech.wav", seconds, made.sample_rate_hz, "stage")
+        return replace(self._seen(prompt, suite), audio=sound)
+
+    def joined(self, first: Media, second: Media) -> Media:
+        """The second stage's, whose sound is the speech."""
+        return second
+
+    def _seen(self, prompt: Prompt, suite: Suite) -> Ask:
+        """What the second model sees beside the speech; never the sound that a prompt names."""
+        return ask(prompt, suite, self.second.manifest.consumes.model_copy(update={"audio": "ignored"}))
 
 
 def kept(made: Media, folder: Path) -> Media:

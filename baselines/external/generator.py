@@ -90,7 +90,7 @@ class Baseline:
             "title": self.manifest.title,
             "source": f"{source.repository}@{source.commit}" if source else None,
             "environment": home.packages_digest(self.manifest),
-            "weights": [f"{one.hub or one.url}@{one.revision}, licence {one.licence}" for one in self.manifest.weights],
+            "weights": [f"{one.place}, licence {one.licence}" for one in self.manifest.weights],
             "weights_digest": home.weights_digest(self.manifest),
             "prompt_renderer": self.manifest.renderer,
             "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],

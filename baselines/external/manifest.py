@@ -94,7 +94,8 @@ class Frames(Record):
 class Limits(Record):
     """What a model can do at most, and how long it may take."""
 
-    frames: Frames
+    frames: Frames = Frames(step=1, offset=0, least=1, most=1)
+    """Of the picture; a manifest states them unless there is none."""
     prompt_words: int | None = None
     """More words than this are more tokens than the text encoder reads; what is beyond would be cut in silence."""
     start_timeout_s: float = 1800
@@ -141,6 +142,14 @@ class Weights(Record):
         if self.by_name and self.hub is None:
             raise ValueError("expected `hub` where upstream asks for it by name")
         return self
+
+    @property
+    def place(self) -> str:
+        """Where they come from, and what tells versions of them apart where that is known."""
+        if self.hub is not None:
+            return f"{self.hub}@{self.revision}"
+        digest = self.sha256 or self.md5
+        return f"{self.url} ({digest})" if digest else str(self.url)
 
 
 class Environment(Record):
@@ -211,6 +220,8 @@ class Manifest(Record):
         missing = [name for name in parts if getattr(self, name) is None]
         if missing:
             raise ValueError(f"expected {' and '.join(missing)} for kind {self.kind}")
+        if self.produces.picture != "none" and "frames" not in self.limits.model_fields_set:
+            raise ValueError("expected limits.frames of a model that makes a picture")
         return self
 
     @property

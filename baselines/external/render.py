@@ -30,6 +30,11 @@ def sound(prompt: Prompt) -> str:
     return sentence(prompt.audio_caption)
 
 
+def words(prompt: Prompt) -> str:
+    """The transcript alone, for models that speak it."""
+    return " ".join(prompt.transcript.split())
+
+
 def prose(prompt: Prompt) -> str:
     """One paragraph with the words in quotes: LTX-2, MOVA and others that were trained on descriptions."""
     said = " ".join(prompt.transcript.split()).replace('"', "'")
@@ -86,6 +91,7 @@ RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
     "nothing": nothing,
     "picture": picture,
     "sound": sound,
+    "words": words,
     "prose": prose,
     "scene": scene,
     "ovi": ovi,

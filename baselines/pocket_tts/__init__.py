@@ -1,0 +1,10 @@
+"""Pocket TTS (kyutai-labs/pocket-tts): speech from text, by a language model of continuous latents."""
+
+from baselines.external.generator import WorkerBaseline
+from baselines.external.manifest import load
+from baselines.pocket_tts import plan
+
+
+def pocket_tts(device: str) -> WorkerBaseline:
+    """Builds the baseline; nothing is loaded."""
+    return WorkerBaseline(load("pocket-tts"), plan.plan, device)

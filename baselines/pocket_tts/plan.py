@@ -1,0 +1,39 @@
+"""What Pocket TTS is asked to say. How long that takes is known when it is said."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from baselines.external.inputs import Ask
+from baselines.external.job import Job
+from baselines.external.manifest import Manifest, Options
+from baselines.external.render import text
+from jova_bench.registry import suggest
+from jova_bench.types import BenchError
+
+LANGUAGE = "en"
+VOICES = (
+    "alba", "anna", "azelma", "bill_boerst", "caro_davy", "charles", "cosette", "eponine", "estelle", "eve", "fantine",
+    "george", "giovanni", "jane", "javert", "jean", "juergen", "lola", "marius", "mary", "michael", "paul",
+    "peter_yearsley", "rafael", "stuart_bell", "vera",
+)  # fmt: skip
+"""pocket_tts/utils/utils.py @9514983."""
+
+
+def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+    """Raises BenchError when Pocket TTS cannot say it, or an option has a value that it does not know."""
+    voice, steps = str(options["voice"]), int(options["decode_steps"])
+    if voice not in VOICES:
+        raise BenchError(f"expected a voice of Pocket TTS, got {voice!r}; {suggest(voice, VOICES)}")
+    if steps < 1:
+        raise BenchError(f"expected at least 1 decode step, got {steps}")
+    if ask.prompt.language.partition("-")[0].lower() != LANGUAGE:
+        raise BenchError(f"expected a transcript in English, got {ask.prompt.language!r}; these weights speak no other")
+    return Job(
+        arguments={"words": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words)},
+        frames=0,
+        fps=Fraction(0),
+        height=0,
+        width=0,
+        sample_rate_hz=manifest.produces.sample_rate_hz,
+    )

@@ -1,0 +1,3 @@
+from pocket_tts.models.tts_model import TTSModel
+
+__all__ = ["TTSModel"]
