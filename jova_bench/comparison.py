@@ -15,8 +15,9 @@ from jova_bench.pairing import ALPHA, pair
 from jova_bench.registry import suggest
 from jova_bench.results import Results, read_results
 from jova_bench.scoring import is_set_metric
+from jova_bench.store import read_run
 from jova_bench.text import decimals, escaped, number, signed, table
-from jova_bench.types import BenchError, MetricSpec, NotComparable
+from jova_bench.types import BenchError, MetricSpec, NotComparable, Prompt
 from jova_bench.verdicts import Comparison, Question, exit_code, judged
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Comparisons:
     """Models of a that b lacks."""
     failed: int
     """Samples of the compared models of b that have no clip."""
+    of_slice: str | None = None
+    """`tag=value` of the prompts that were compared; None for all."""
 
     @property
     def exit_code(self) -> int:
@@ -55,13 +58,14 @@ class Comparisons:
     def record(self) -> dict[str, Any]:
         """What JSON shows."""
         rows = [_record(row) for row in self.rows]
-        return {"a": self.a, "b": self.b, "alpha": ALPHA, "only_a": list(self.only_a), "rows": rows}
+        about = {"a": self.a, "b": self.b, "slice": self.of_slice, "alpha": ALPHA, "only_a": list(self.only_a)}
+        return about | {"rows": rows}
 
     def markdown(self) -> str:
         """What a person reads."""
         about = (
-            f"A is {escaped(self.a)}, B is {escaped(self.b)}. Means over the prompts that have a value in both "
-            "(sampling seeds averaged first), 95 % intervals, p after Holm over all tests of the table. They speak of "
+            f"A is {escaped(self.a)}, B is {escaped(self.b)}{self._of()}. Means over the prompts that have a value in "
+            "both (sampling seeds averaged first), 95 % intervals, p after Holm over all tests of the table. They speak of "
             "these checkpoints, not of other trainings. Detectable: the difference that such a test finds four times "
             "in five."
         )
@@ -75,8 +79,11 @@ class Comparisons:
         header = ["Model", "Metric", "A", "B", "B - A", "p (Holm)", "Detectable", "n", "B is"]
         return f"{about}\n\n{table(header, body)}\n"
 
+    def _of(self) -> str:
+        return "" if self.of_slice is None else f", both of the prompts with {escaped(self.of_slice)} alone"
 
-def compare(a: Source, b: Source, metrics: Metrics | None = None) -> Comparisons:
+
+def compare(a: Source, b: Source, metrics: Metrics | None = None, of_slice: str | None = None) -> Comparisons:
     """Compares the models of two runs that answered the same prompts with the same seeds.
 
     One model on each side: these two, whatever their names. Otherwise models of the same name. Models and metrics
@@ -86,12 +93,16 @@ def compare(a: Source, b: Source, metrics: Metrics | None = None) -> Comparisons
         a: run folder, a file made by `freeze`, or results that were read.
         b: the other.
         metrics: names, or objects of set metrics that the catalogue does not know; None for all.
+        of_slice: `tag=value`: the prompts that have it alone; None for all.
 
     Raises:
         NotComparable: no model in common.
         BenchError: bad input; `results.Incomplete` for a run that has not finished.
     """
     left, right = (side if isinstance(side, Results) else read_results(side) for side in (a, b))
+    if of_slice is not None:
+        ids = _members(of_slice, left, right)
+        left, right = (side.of_prompts(ids) for side in (left, right))
     own = [one for one in metrics or () if not isinstance(one, str)]
     names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
     specs = _selected(left, right, None if metrics is None else names)
@@ -100,7 +111,7 @@ def compare(a: Source, b: Source, metrics: Metrics | None = None) -> Comparisons
     paired = {model for model, _ in pairs}
     only = tuple(model for model in left.models if model not in paired)
     failed = sum(right.failed.get(model, 0) for _, model in pairs)
-    return Comparisons(left.source, right.source, rows, only, failed)
+    return Comparisons(left.source, right.source, rows, only, failed, of_slice)
 
 
 def compared(
@@ -120,6 +131,22 @@ def compared(
         sets: what measures set metrics, by identity; see `set_metrics`.
     """
     return judged([one for models in pairs for one in _questions(left, right, models, specs, sets)])
+
+
+def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
+    """Ids of the prompts that have `tag=value`, by the run of either side."""
+    folder = left.folder or right.folder
+    if folder is None:
+        raise BenchError(f"expected a run folder on one side for the slice {of_slice!r}: a frozen file has no tags")
+    prompts = [Prompt.model_validate(prompt) for prompt in read_run(folder).manifest["prompts"]]
+    slices: dict[str, set[str]] = {}
+    for prompt in prompts:
+        for tag in prompt.tags:
+            for value in prompt.values(tag):
+                slices.setdefault(f"{tag}={value}", set()).add(prompt.id)
+    if of_slice not in slices:
+        raise BenchError(f"expected a slice TAG=VALUE of the run, got {of_slice!r}; {suggest(of_slice, slices)}")
+    return frozenset(slices[of_slice])
 
 
 def _selected(left: Results, right: Results, names: Sequence[str] | None) -> list[MetricSpec]:

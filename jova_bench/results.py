@@ -7,8 +7,8 @@ import binascii
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +77,15 @@ class Results:
     def cells(self, model: str) -> frozenset[Cell]:
         """The (prompt id, seed) that a model was asked for."""
         return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
+
+    def of_prompts(self, ids: Collection[str]) -> Results:
+        """What is known of some prompts."""
+        columns = {
+            key: {cell: part for cell, part in parts.items() if cell[0] in ids} for key, parts in self.columns.items()
+        }
+        samples = () if self.folder is None else read_run(self.folder).samples
+        failed = Counter(one.model for one in samples if one.status == "failed" and one.prompt_id in ids)
+        return replace(self, columns=columns, failed=failed)
 
     def reference(self, identity: str) -> FloatArray | None:
         """Features of the real clips that a set metric compared with, where the run's folder keeps them."""

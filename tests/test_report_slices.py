@@ -10,6 +10,7 @@ from tiny_runs import Level, Tones, prompts
 import jova_bench
 from jova_bench import cli
 from jova_bench.aggregate import slice_estimates
+from jova_bench.comparison import compare
 from jova_bench.gate import gate
 from jova_bench.report import VIEWS, read_leaderboard
 from jova_bench.report.common import COMMON
@@ -115,6 +116,25 @@ def test_report_takes_tags_and_names_a_wrong_one(tmp_path, capsys):
     assert cli.main(["report", str(tmp_path / "a"), "--slices", "plce"]) == 2
     assert "expected a tag of the run's prompts, got 'plce'; did you mean 'place'?" in capsys.readouterr().err
     assert cli.main(["report", "results/as-reported.toml", "--slices", "place"]) == 2
+
+
+def test_a_comparison_of_a_slice_is_of_its_prompts_alone(tmp_path, capsys):
+    run(tmp_path, "a", ())
+    found = compare(tmp_path / "a", tmp_path / "a", of_slice="place=in")
+    # Levels 1 and 5; what died is elsewhere.
+    assert [(row.model, row.a, row.n) for row in found.rows] == [
+        ("one", pytest.approx(3), 2),
+        ("two", pytest.approx(3), 2),
+    ]
+    assert (found.failed, compare(tmp_path / "a", tmp_path / "a", of_slice="place=out").failed) == (0, 1)
+    assert "both of the prompts with place=in alone. Means" in found.markdown()
+    assert found.record()["slice"] == "place=in"
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "a"), "--slice", "place=inn"]) == 2
+    assert "got 'place=inn'; did you mean 'place=in'?" in capsys.readouterr().err
+    (tmp_path / "b.json").write_text(freeze(read_results(tmp_path / "a")))
+    assert compare(tmp_path / "b.json", tmp_path / "a", of_slice="place=in").rows[0].n == 2
+    with pytest.raises(BenchError, match="expected a run folder on one side for the slice"):
+        compare(tmp_path / "b.json", tmp_path / "b.json", of_slice="place=in")
 
 
 def test_a_distance_of_too_few_clips_is_undefined_in_a_slice_and_known_of_all():

@@ -11,6 +11,7 @@ from jova_bench.types import EXIT_OK
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
   jova-bench compare runs/before runs/after --metrics lse_c,wer --json
+  jova-bench compare runs/before runs/after --slice voice=deep
 
 The verdicts speak of B. A run with one model on each side compares them whatever their names; otherwise models pair
 by name. Exit code 3 when B is worse in anything, 4 when something does not compare, 5 when a test is underpowered."""
@@ -33,6 +34,7 @@ def add(verbs: Verbs) -> None:
     compare.add_argument("a", metavar="A", help="run folder, or a file made by freeze")
     compare.add_argument("b", metavar="B", help="run folder, or a file made by freeze")
     compare.add_argument("--metrics", metavar="A,B,C", help="names or identities (default: all of A)")
+    compare.add_argument("--slice", metavar="TAG=VALUE", help="only the prompts that have this value of a tag")
     compare.add_argument("--json", action="store_true", help="print an object instead of the table")
     gate = add_verb(verbs, "gate", "fail when a run is worse than its reference", GATE_EXAMPLES, _gate)
     gate.add_argument("reference", metavar="REFERENCE", help="run folder, or a file made by freeze")
@@ -48,7 +50,7 @@ def _compare(args: argparse.Namespace) -> int:
     from jova_bench.comparison import compare
 
     with assets.using(args.assets):
-        found = compare(args.a, args.b, names(args.metrics))
+        found = compare(args.a, args.b, names(args.metrics), args.slice)
     text = json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n" if args.json else found.markdown()
     print(text, end="")
     return found.exit_code
