@@ -65,9 +65,9 @@ class Comparisons:
         """What a person reads."""
         about = (
             f"A is {escaped(self.a)}, B is {escaped(self.b)}{self._of()}. Means over the prompts that have a value in "
-            "both (sampling seeds averaged first), 95 % intervals, p after Holm over all tests of the table. They speak "
-            "of these checkpoints, not of other trainings. Detectable: the difference that such a test finds four times "
-            "in five."
+            "both (sampling seeds averaged first), 95 % intervals, p after Holm over all tests of the table. They "
+            "speak of these checkpoints, not of other trainings. Detectable: the difference that such a test finds "
+            "four times in five."
         )
         if self.only_a:
             about += f" Models of A alone: {escaped(', '.join(self.only_a))}."
