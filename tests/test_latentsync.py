@@ -24,13 +24,13 @@ PIPELINE = "latentsync/pipelines/lipsync_pipeline.py"
 RATE_HZ = 24_000
 
 
-def planned(seconds=2.0, film=(50, 25), size=(96, 128), origin="prompt", **options):
+def planned(seconds=2.0, film=(50, 25), size=(96, 128), origin="prompt", film_of="reference", **options):
     """A plan for so many seconds of sound and a film of so many frames at so many a second."""
     manifest = load("latentsync")
     seen = Ask(
         Prompt(id="p", video_caption="", audio_caption="", transcript=""),
         audio=Sound(None, seconds, 48_000, origin),
-        video=Film(None, film[0], Fraction(film[1]), *size),
+        video=Film(None, film[0], Fraction(film[1]), *size, film_of),
     )
     return plan(seen, manifest, {**manifest.options, **options})
 
@@ -103,6 +103,7 @@ def test_a_dub_is_as_long_as_its_sound_and_as_large_as_its_film():
         ({"film": (25, 25)}, "the film of 1.00 s runs to and fro"),
         ({"film": (60, 30)}, "upstream brings the film from 30 to 25 frames per second"),
         ({"origin": "reference"}, "the film already moves its mouth to this sound"),
+        ({"origin": "reference", "film_of": "stage"}, ""),
         (
             {"film": (15, 30), "origin": "reference"},
             "the film of 0.50 s runs to and fro; upstream brings the film from 30 to 25 frames per second; "

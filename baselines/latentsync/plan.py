@@ -44,7 +44,7 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # With and without the sound.
         function_evals=(2 if guidance > 1 else 1) * steps * math.ceil(made(ask.audio.seconds, manifest.fps) / PART),
-        note="; ".join(filter(None, [source(film, ask.audio), rate(film, manifest), shown(ask.audio)])),
+        note="; ".join(filter(None, [source(film, ask.audio), rate(film, manifest), shown(film, ask.audio)])),
     )
 
 
@@ -70,6 +70,7 @@ def rate(film: Film, manifest: Manifest) -> str:
     )
 
 
-def shown(sound: Sound) -> str:
+def shown(film: Film, sound: Sound) -> str:
     """Says where the answer is part of the question: what is made of a face is conditioned on the whole face."""
-    return "the film already moves its mouth to this sound" if sound.origin == "reference" else ""
+    told = film.origin == sound.origin == "reference"
+    return "the film already moves its mouth to this sound" if told else ""

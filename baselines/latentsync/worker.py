@@ -1,7 +1,8 @@
 """Runs LatentSync in its own environment, through the pipeline that its scripts/inference.py drives (@a229c39).
 
 Upstream empties the folder `temp` where it stands, finds the face detector there under `checkpoints`, and hands paths
-to a shell as they are. So for each sample it stands in a folder of its own, with links of plain names.
+to a shell as they are. So for each sample it stands in a folder of its own, with links of plain names. What is made is
+what the script makes with the same seed before it encodes it, on a CPU bit for bit.
 """
 
 from __future__ import annotations
