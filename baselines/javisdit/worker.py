@@ -1,8 +1,8 @@
 """Runs JavisDiT++ in its own environment, from the parts that its scripts/inference.py puts together (@b505b37).
 
 Upstream's function reads a command line and seeds once, before it makes a whole list; here each sample has a seed. The
-sample of seed 1024 is what upstream makes with --fix-noise-seed, on a CPU bit for bit; the mask of ones that upstream gives the
-network as well changes nothing.
+sample of seed 1024 is what upstream makes with --fix-noise-seed, on a CPU bit for bit; the mask of ones that upstream
+gives the network as well changes nothing.
 """
 
 from __future__ import annotations
