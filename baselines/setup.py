@@ -71,10 +71,9 @@ def carry_out(step: install.Step) -> int:
 
 def described(manifest: Manifest) -> str:
     """One baseline: what it is, takes and needs."""
-    memory = f"{manifest.memory.gpu_gb:g} GB of GPU memory" if manifest.memory.gpu_gb else "GPU memory not stated"
     licences = sorted({one.licence for one in manifest.weights})
     return (
-        f"{manifest.name:<14} {manifest.title}: {memory} ({manifest.memory.note}); "
+        f"{manifest.name:<14} {manifest.title}: {manifest.memory}; "
         f"code {manifest.source.licence if manifest.source else 'of diffusers'}, weights {', '.join(licences)}"
     )
 

@@ -178,6 +178,7 @@ def test_models_at_length_say_code_weights_and_settings(capsys):
     assert code == 0
     ovi = out.split("\novi ")[1].split("\novi-command ")[0]
     assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0\n" in ovi
+    assert "    memory          80 GB of GPU memory (upstream's README" in ovi
     assert "    ignored         audio, video\n" in ovi
     assert "    inputs          image of the prompt, where it has one\n" in ovi
 

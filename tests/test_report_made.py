@@ -44,7 +44,7 @@ def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
         "audio": "driving",
         "inputs": {"audio": "of the prompt, else of its real clip"},
         "ignored": ["audio_caption", "transcript"],
-        "options": {"steps": 40, "shift": 3.0},
+        "options": {"steps": 40, "negative_prompt": "ugly" * 20},
         "seconds_asked": "of the driving sound",
     }
     header, body = format_rows(["m", "n"], {**plain, "settings": {"m": driven, "n": {}}})
@@ -54,7 +54,7 @@ def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
         "audio caption, transcript",
         "audio of the prompt, else of its real clip",
         "driving",
-        "steps 40, shift 3.0",
+        f"steps 40, negative_prompt {'ugly' * 14}ugl…",
     ]
     assert body[1] == ["n", *[""] * 7]
 

@@ -69,7 +69,7 @@ class Cascade(ABC):
     def settings(self) -> dict[str, Any]:
         """Of both stages; in the columns that all models have, one after the other."""
         first, second = self.first.settings, self.second.settings
-        shared = ("title", "source", "environment", "prompt_renderer", "weights_digest")
+        shared = ("title", "source", "environment", "prompt_renderer", "weights_digest", "memory")
         return {
             **{key: ", then ".join(filter(None, (first[key], second[key]))) or None for key in shared},
             "weights": [*first["weights"], *second["weights"]],

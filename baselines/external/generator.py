@@ -92,6 +92,7 @@ class Baseline:
             "environment": home.packages_digest(self.manifest),
             "weights": [f"{one.place}, licence {one.licence}" for one in self.manifest.weights],
             "weights_digest": home.weights_digest(self.manifest),
+            "memory": str(self.manifest.memory),
             "prompt_renderer": self.manifest.renderer,
             "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],
             "inputs": {part: self._given(part) for part in self._consumed},

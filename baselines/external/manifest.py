@@ -191,6 +191,11 @@ class Memory(Record):
     note: str
     """Who says so, for which setting."""
 
+    def __str__(self) -> str:
+        """For people."""
+        amount = f"{self.gpu_gb:g} GB of GPU memory" if self.gpu_gb else "GPU memory not stated"
+        return f"{amount} ({self.note})"
+
 
 class Manifest(Record):
     """Everything that is known of a baseline without running it."""

@@ -90,9 +90,11 @@ def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _said(model: dict[str, Any]) -> list[tuple[str, str]]:
-    """What `--long` adds: all that a model says of itself, one line for each of its weights."""
+    """What `--long` adds: all that a model says of itself, one line for each of its weights; not each stage's own."""
     found = []
     for key, value in model["settings"].items():
+        if key == "stages":
+            continue
         for one in value if key == "weights" else (value,):
             words = ", ".join(f"{name} {what}" for name, what in one.items()) if isinstance(one, dict) else one
             words = ", ".join(map(str, words)) if isinstance(words, list | tuple) else words

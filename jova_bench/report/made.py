@@ -20,6 +20,8 @@ SETTINGS = {
     "options": "Settings",
 }
 """Of `fairness.settings`, and their columns."""
+LONGEST = 60
+"""Characters of one setting."""
 ABOUT_CLIPS = (
     "A clip that cannot be read, or is not what its model's plan says, is failed. What a reader should know of the "
     "others is counted by its name."
@@ -91,7 +93,12 @@ def format_rows(models: Sequence[str], fairness: Mapping[str, Any]) -> tuple[lis
 
 def _said(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {one}" for key, one in value.items())
+        return ", ".join(f"{key} {_short(str(one))}" for key, one in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(str(one).replace("_", " ") for one in value)
     return str(value)
+
+
+def _short(text: str) -> str:
+    """A negative prompt would fill the table; the manifest has all of it."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
