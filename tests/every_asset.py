@@ -90,6 +90,13 @@ def panns_state() -> dict[str, torch.Tensor]:
     return parity_state("panns") | torchlibrosa_matrices()
 
 
+MATRICES_32K = {
+    "spectrogram_extractor.stft.conv_real.weight": [513, 1, 1024],
+    "spectrogram_extractor.stft.conv_imag.weight": [513, 1, 1024],
+    "logmel_extractor.melW": [513, 64],
+}
+
+
 def narrowed_panns() -> dict[str, torch.Tensor]:
     """With `D` outputs before the classifier."""
     shapes = parity("panns")["shapes"]
@@ -226,6 +233,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "i3d-torchscript": lambda file: torch.jit.script(Script()).save(file),
     "vggish": lambda file: torch.save(narrowed("vggish", "embeddings.4"), file),
     "panns-cnn14-16k": lambda file: cnn14(narrowed_panns(), file),
+    "panns-cnn14-32k": lambda file: cnn14(narrowed_panns() | fake_state(MATRICES_32K), file),
     "passt": lambda file: torch.save(narrowed_passt(), file),
     "clip-vit-l14": clip_vision,
     "laion-aesthetic": lambda file: torch.save(aesthetic_state("laion"), file),

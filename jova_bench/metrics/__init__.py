@@ -132,8 +132,8 @@ CATALOGUE: tuple[Entry, ...] = (
     *_sets("fd_panns fd_passt", "tagging", "suite"),
     *_sets("fd_panns fd_passt", "tagging", "prompts", "avbenchmark"),
     *(
-        Entry(f"is_{network}", "standard", "jova_bench.metrics.inception:inception_score", {"network": network}, bench)
-        for network, bench in (("panns", "avbenchmark"), ("passt", "avbenchmark"))
+        Entry(name, "standard", f"jova_bench.metrics.inception:{name}", {"protocol": bench}, bench)
+        for name, bench in (("is_panns", "avbenchmark"), ("is_panns", "mova"), ("is_passt", "avbenchmark"))
     ),
     *_benches("kl_panns", "tagging", "avbenchmark"),
     *_benches("kl_passt", "tagging", "avbenchmark", "versebench"),

@@ -49,8 +49,8 @@ class Network:
 
 
 PANNS = Network("panns", "panns-cnn14-16k", 16_000, "panns-cnn14-16k", "arXiv 1912.10211")
+PANNS_32K = Network("panns", "panns-cnn14-32k", 32_000, "panns-cnn14-32k", "arXiv 1912.10211")
 PASST = Network("passt", "passt", 32_000, "passt-s-swa", "arXiv 2110.05069")
-NETWORKS = {"panns": PANNS, "passt": PASST}
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
     from jova_bench.metrics.models import panns, passt, shaped
 
     path = assets.find(network.asset)
-    if network is PANNS:
+    if network in (PANNS, PANNS_32K):
         return shaped.load(panns.Cnn14, path, device, "model")
     return shaped.load(passt.PaSST, path, device)
 

@@ -1,8 +1,9 @@
-"""Cnn14 for 16 kHz: 527 AudioSet logits of a whole clip and the 2,048 numbers before them.
+"""Cnn14: 527 AudioSet logits of a whole clip and the 2,048 numbers before them.
 
-The network of Kong et al. (2020, arXiv 1912.10211) with the names and shapes of `Cnn14_16k_mAP=0.438.pth`
-(qiuqiangkong/audioset_tagging_cnn pytorch/models.py @d2f4b8c). The checkpoint brings its own Fourier and mel matrices
-(torchlibrosa: 512 samples, Hann, 64 Slaney bands from 50 to 8,000 Hz), and they are used as they are.
+The network of Kong et al. (2020, arXiv 1912.10211) with the names and shapes of `Cnn14_16k_mAP=0.438.pth` for 16 kHz
+and `Cnn14_mAP=0.431.pth` for 32 kHz (qiuqiangkong/audioset_tagging_cnn pytorch/models.py @d2f4b8c). The checkpoint
+brings its own Fourier and mel matrices (torchlibrosa: 512 or 1,024 samples, Hann, 64 Slaney bands from 50 to 8,000 or
+14,000 Hz), and they are used as they are.
 
 Letters: B clips, N samples, F frames, M mel bands (64), K classes (527).
 """
@@ -15,14 +16,13 @@ from torch import Tensor, nn
 
 from jova_bench.metrics.models.shaped import Shapes, linear
 
-RATE_HZ, HOP = 16_000, 160
 BLOCKS = 6
 FLOOR = 1e-10
 """Power below which the logarithm is not taken: -100 dB."""
 
 
 class Cnn14(nn.Module):
-    """(B, N) sound at 16 kHz -> (B, 2048) embedding and (B, K) logits."""
+    """(B, N) sound -> (B, 2048) embedding and (B, K) logits."""
 
     def __init__(self, shapes: Shapes) -> None:
         """Builds the layers.
@@ -32,7 +32,8 @@ class Cnn14(nn.Module):
         """
         super().__init__()
         bins, _, window = shapes["spectrogram_extractor.stft.conv_real.weight"]
-        parts = {name: nn.Conv1d(1, bins, window, HOP, bias=False) for name in ("conv_real", "conv_imag")}
+        hop = window * 5 // 16  # 10 ms of either rate
+        parts = {name: nn.Conv1d(1, bins, window, hop, bias=False) for name in ("conv_real", "conv_imag")}
         self.spectrogram_extractor = nn.ModuleDict({"stft": nn.ModuleDict(parts)})
         self.logmel_extractor = nn.ParameterDict({"melW": torch.empty(shapes["logmel_extractor.melW"])})
         self.bn0 = nn.BatchNorm2d(shapes["bn0.weight"][0])
@@ -53,7 +54,7 @@ class Cnn14(nn.Module):
         return embedding, self.fc_audioset(embedding)
 
     def log_mel(self, audio: Tensor) -> Tensor:
-        """(B, F, M) decibels; frame k is centred on sample k * HOP, and the signal is mirrored at its ends."""
+        """(B, F, M) decibels; frame k is centred on 10 k ms, and the signal is mirrored at its ends."""
         stft = self.spectrogram_extractor["stft"]
         assert isinstance(stft, nn.ModuleDict)
         real, imaginary = stft["conv_real"], stft["conv_imag"]
