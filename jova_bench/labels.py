@@ -49,7 +49,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "is_passt": "IS (PaSST)",
         "is_panns": "IS (PANNs)",
     },
-    "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ"},
+    "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ", "audio_quality": "AQ"},
     "Picture": {
         "motion_score": "MS",
         "aesthetic_score": "AS",

@@ -95,6 +95,17 @@ def test_complexity_is_to_match_and_only_a_bench_says_down():
     assert theirs == {"ce": "up", "cu": "up", "pc": "down", "pq": "up"}
 
 
+def test_javisbench_averages_all_axes_of_sound_as_the_benches_hear_it(own):
+    theirs = build([f"{axis}@versebench" for axis in AXES], "standard", NoCache(), "cpu")
+    (quality,) = build(["audio_quality@javisbench"], "standard", NoCache(), "cpu")
+    clip = clip_of(np.stack([sound(30_000), 0.5 * sound(30_000)]), 22_050)
+    axes = [metric.score(clip, None, None).value for metric in theirs]
+    assert quality.score(clip, None, None).value == pytest.approx(np.mean(axes), rel=1e-6)
+    assert np.ptp(axes) > 0.1
+    assert quality.spec.direction == "up"
+    assert "/compat:javisbench@b505b37:" in quality.spec.identity
+
+
 def test_silence_has_no_quality_but_for_the_bench(own):
     clean, theirs = build(["pq", "pq@versebench"], "standard", NoCache(), "cpu")
     silent = clip_of(np.zeros(16_000))

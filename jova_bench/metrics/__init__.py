@@ -94,6 +94,7 @@ def _sets(names: str, module: str, kind: Kind, bench: str | None = None) -> list
 
 _LIGHTER = ("opencv-haar", "mediapipe", "bfloat16")
 """Detectors other than the papers' S3FD, and coarser numbers, for lip-sync that is otherwise ours."""
+_JAVISBENCH = {"protocol": "javisbench"}
 _LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
 CATALOGUE: tuple[Entry, ...] = (
     *_entries("embedded", _LIP_SYNC, "lipsync", judge="a"),
@@ -140,6 +141,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_benches("clap_score", "clap", "versebench", "avbenchmark", "javisbench", "mova"),
     Entry("fd_clap", "standard", "jova_bench.metrics.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
     *(entry for axis in ("ce", "cu", "pc", "pq") for entry in _benches(axis, "aesthetics", "versebench")),
+    Entry("audio_quality", "standard", "jova_bench.metrics.aesthetics:audio_quality", _JAVISBENCH, "javisbench"),
     *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
     *_benches("av_align", "av_align", "tempotokens", "javisbench", "mova"),
     *_entries("standard", "nisqa", "nisqa"),
@@ -147,7 +149,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_benches("identity_consistency", "identity", "opencv-haar", "mediapipe"),
     *_benches("imagebind_score", "imagebind", "avbenchmark", "mova", "javisbench", "t2av", "vabench"),
     *_benches("javis_score", "javis", "javisbench"),
-    Entry("avh_score", "standard", "jova_bench.metrics.javis:avh_score", {"protocol": "javisbench"}, "javisbench"),
+    Entry("avh_score", "standard", "jova_bench.metrics.javis:avh_score", _JAVISBENCH, "javisbench"),
     *_benches("motion_score", "motion", "versebench"),
     *_benches("aesthetic_score", "aesthetic", "versebench"),
 )

@@ -4,6 +4,8 @@ Content enjoyment, content usefulness, production complexity and production qual
 rated them (arXiv 2502.05139). More of PC is neither better nor worse: the model's authors name no direction, JoVA and
 Verse-Bench print an arrow down, JavisBench averages it as up. Clean, it is to match the real clips' value. Nothing
 here normalises loudness, and the model hears it: read these beside `loudness`.
+
+`audio_quality@javisbench` is that average: all four axes with one weight (eval/javisbench/src/metrics.py @b505b37).
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from jova_bench.metrics.models.aesthetics import Aesthetics
 
 WEIGHTS, CONFIG = "audiobox-aesthetics", "audiobox-aesthetics-config"
-Bench = Literal["clean", "versebench"]
+Bench = Literal["clean", "versebench", "javisbench"]
+UPSTREAM = "facebookresearch/audiobox-aesthetics infer.py @2618e9d"
 _AXES: dict[str, tuple[Direction, str]] = {
     "ce": ("up", "content enjoyment: how much a listener likes what is heard"),
     "cu": ("up", "content usefulness: how well the sound serves as material"),
@@ -37,7 +40,7 @@ _AXES: dict[str, tuple[Direction, str]] = {
 
 @dataclass(frozen=True)
 class Opinion:
-    """One axis."""
+    """One axis, or all."""
 
     spec: MetricSpec
     prepare: Callable[[Clip], Audio]
@@ -70,7 +73,8 @@ class Opinion:
 
         # By the samples that are judged: all axes come from one pass.
         opinions = self.cache.get(audio_digest(audio), key, judge)["opinions"]
-        return float(opinions[list(_AXES).index(self.spec.name)])
+        axes = list(_AXES)
+        return float(opinions[axes.index(self.spec.name)] if self.spec.name in axes else opinions.mean())
 
 
 def heard(clip: Clip) -> Audio:
@@ -89,20 +93,27 @@ def heard_upstream(clip: Clip) -> Audio:
     return audio
 
 
-def _metric(name: str, cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+def _axis(name: str, cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
     direction, description = _AXES[name]
-    source = "Tjandra et al. 2025, arXiv 2502.05139; facebookresearch/audiobox-aesthetics infer.py @2618e9d"
+    if protocol == "clean":
+        source = f"Tjandra et al. 2025, arXiv 2502.05139; {UPSTREAM}"
+        return _metric(name, "clean", direction, description, source, cache, device)
+    direction = "down" if name == "pc" else direction
+    description = f"{description.split(';')[0]}; silence counts, too"
+    source = "Dorniwang/Verse-Bench audio_box/audio_box_inferencer.py @5645a09"
+    return _metric(name, "versebench@5645a09", direction, description, source, cache, device)
+
+
+def _metric(
+    name: str, protocol: str, direction: Direction, description: str, source: str, cache: FeatureCache, device: str
+) -> Opinion:
     clean = protocol == "clean"
-    if not clean:
-        direction = "down" if name == "pc" else direction
-        description = f"{description.split(';')[0]}; silence counts, too"
-        source = "Dorniwang/Verse-Bench audio_box/audio_box_inferencer.py @5645a09"
     spec = MetricSpec(
         name=name,
         version=1,
         profile="standard",
         backend=WEIGHTS,
-        protocol="clean" if clean else "versebench@5645a09",
+        protocol=protocol,
         weights=assets.digest(WEIGHTS),
         params={
             "config": assets.digest(CONFIG) or "unknown",
@@ -121,19 +132,26 @@ def _metric(name: str, cache: FeatureCache, device: str, protocol: Bench) -> Opi
 
 def ce(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
     """Content enjoyment."""
-    return _metric("ce", cache, device, protocol)
+    return _axis("ce", cache, device, protocol)
 
 
 def cu(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
     """Content usefulness."""
-    return _metric("cu", cache, device, protocol)
+    return _axis("cu", cache, device, protocol)
 
 
 def pc(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
     """Production complexity."""
-    return _metric("pc", cache, device, protocol)
+    return _axis("pc", cache, device, protocol)
 
 
 def pq(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
     """Production quality."""
-    return _metric("pq", cache, device, protocol)
+    return _axis("pq", cache, device, protocol)
+
+
+def audio_quality(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    """All four at once, as JavisBench averages them."""
+    description = "mean of CE, CU, PC and PQ: more going on counts as better; silence counts, too"
+    source = f"JavisVerse/JavisDiT eval/javisbench/src/metrics.py calc_audio_quality_score; {UPSTREAM}"
+    return _metric("audio_quality", "javisbench@b505b37", "up", description, source, cache, device)
