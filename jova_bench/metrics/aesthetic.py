@@ -81,7 +81,7 @@ PROTOCOLS = {
         fits=_larger_than_a_crop,
         params={"crop_seed": quality.CROP_SEED},
         unit="",
-        description="mean of aesthetic-predictor-v2-5 / 10, MUSIQ / 100 and MANIQA: two of the three rate sharpness",
+        description="mean of aesthetic-predictor-v2-5 / 10, MUSIQ / 100 and MANIQA: the last two rate noise and blur",
         source="Verse-Bench calculate_metrics.py, aesthetic/ @ 5645a09",
     ),
 }
