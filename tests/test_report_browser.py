@@ -3,12 +3,14 @@
 import json
 import shutil
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_runs import made_run, undefined
 
 from jova_bench import media
+from jova_bench.report.html.figures import read_sweep
 from jova_bench.report.html.site import write_html
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="not installed: pip install 'jova-bench[dev]'")
@@ -54,7 +56,8 @@ def pages(tmp_path_factory):
         frame[:, k : k + 14] = 200
     tone = np.sin(np.arange(32_000) * 0.1).astype(np.float32)[None] / 2
     media.write(folder / "c.mp4", frames, Fraction(25), tone, 16_000)
-    return write_html(folder, reported="results/as-reported.toml", workers=0).parent
+    curves = [figure for name in ("fusion", "mouth-loss") for figure in read_sweep(f"results/{name}.json")]
+    return write_html(folder, reported="results/as-reported.toml", figures=curves, workers=0).parent
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +180,42 @@ def test_plots_are_drawn_when_they_come_near_and_follow_the_choices(visit):
     page.locator("#quality").select_option(label="other")
     page.locator("#cost").select_option(label="Function evaluations")
     assert page.locator("#plot-cost").evaluate("(e) => [e.data[0].x[0], e.data[0].y[0]]") == [4, 1.5]
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_trainings_of_an_arm_stand_side_by_side_under_their_names(visit, width):
+    page = visit(viewport={"width": width, "height": 700})
+    page.locator("#plots").scroll_into_view_if_needed()
+    first = page.locator("[data-figure='0']")
+    first.locator(".main-svg").first.wait_for()
+    record = json.loads(Path("results/fusion.json").read_text())
+    rows = [row for row in record["values"] if row["identity"] == record["metrics"][0]["identity"]]
+    shown = first.evaluate("(one) => one.data.map((trace) => [trace.name, trace.y])")
+    for name, values in shown:
+        wanted = [
+            row["value"] for row in rows if f"training seed {row['training_seed']}" == name and not row["control"]
+        ]
+        assert sorted(value for value in values if value is not None) == sorted(wanted)
+    places = first.evaluate("(one) => one.data.map((trace) => trace.x[0])")
+    assert len(set(places)) == len(places) > 1
+    assert all(abs(place) < 0.5 for place in places)  # All under the name of the first arm.
+    # The legend is above what is drawn, not on it.
+    legend = first.locator(".legend").first.bounding_box()
+    grid = first.locator(".gridlayer").first.bounding_box()
+    assert legend["y"] + legend["height"] <= grid["y"] + 1, (legend, grid)
+
+
+def test_cards_of_a_prompt_line_up(visit):
+    page = visit("prompts/0001.html")
+    tops = page.locator(".card").evaluate_all(
+        "(cards) => cards.map((card) => ['.stage', '.track', '.said'].map((part) => "
+        "[card.getBoundingClientRect().top, card.querySelector(part).getBoundingClientRect().top]))"
+    )
+    by_row = {}
+    for card in tops:
+        by_row.setdefault(round(card[0][0]), set()).add(tuple(round(top) for _, top in card))
+    assert by_row
+    assert all(len(found) == 1 for found in by_row.values()), by_row
 
 
 WATCH = """(videos, seconds) => new Promise((resolve) => {

@@ -174,7 +174,11 @@ def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
     arms = [{"arm": "base", "changed": {}}, {"arm": "box=off", "changed": {"box": "off"}}]
     values = [SWEEP["values"][0], SWEEP["values"][0] | {"arm": "box=off"}]
     (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": values})
-    assert (figure["x"], figure["categories"], figure["traces"][0]["mode"]) == ("arm", ["base", "box=off"], "markers")
+    assert (figure["x"], figure["categories"], figure["traces"][0]["mode"]) == (
+        "arm",
+        ["box=mouth", "box=off"],
+        "markers",
+    )
     for text in ("[]", "{}", "no"):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(BenchError, match="expected a sweep's results"):

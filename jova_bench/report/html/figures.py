@@ -96,7 +96,8 @@ def _axis(record: Mapping[str, Any]) -> _Axis:
     factors = list(dict.fromkeys(name for changed in arms.values() for name in changed))
     numbers = [name for name in factors if type(base[name]) in (int, float)]
     if len(numbers) != 1:
-        return _Axis("arm", {arm: arm for arm in arms}, 0)
+        only = f"{factors[0]}={base[factors[0]]}" if len(factors) == 1 else ""
+        return _Axis("arm", {arm: arm if changed or not only else only for arm, changed in arms.items()}, 0)
     (factor,) = numbers
     line = [arm for arm, changed in arms.items() if set(changed) <= {factor}]
     line.sort(key=lambda arm: float(arms[arm].get(factor, base[factor])))
