@@ -79,21 +79,30 @@ def params(manifest: Mapping[str, Any]) -> dict[str, str]:
 def values(summary: Summary) -> dict[str, float]:
     """The value of every estimate that has one, of all prompts together, as `metric/model`.
 
-    `metric.bench/model` is what a published bench computes. Of metrics that would share a name, such as WER by two
-    Whispers, each has its whole identity instead.
+    `metric.bench/model` is what a published bench computes. Metrics that would share a name have the name of what
+    judges behind it, such as `lse_c.syncnet-a/model`, or their whole identity where that does not tell them apart,
+    such as WER by two Whispers.
     """
     whole = [one for one in summary.estimates if one.slice is None]
-    identities: dict[str, set[str]] = {}
-    for one in whole:
-        identities.setdefault(_name(one), set()).add(one.identity)
-    names = {one.identity: _name(one) if len(identities[_name(one)]) == 1 else one.identity for one in whole}
-    found = {f"{names[one.identity]}/{one.model}": one.value for one in whole if one.value is not None}
-    return {re.sub(r"[^\w\-./ :]", "_", key, flags=re.ASCII): value for key, value in found.items()}
+    names: dict[str, str] = {}
+    for name in (_name, _judged, lambda one: one.identity):
+        found: dict[str, set[str]] = {}
+        for one in whole:
+            if one.identity not in names:
+                found.setdefault(name(one), set()).add(one.identity)
+        names |= {identity: text for text, (identity, *others) in found.items() if not others}
+    found_values = {f"{names[one.identity]}/{one.model}": one.value for one in whole if one.value is not None}
+    return {re.sub(r"[^\w\-./ :]", "_", key, flags=re.ASCII): value for key, value in found_values.items()}
 
 
 def _name(one: Estimate) -> str:
     bench = re.search(r"/compat:([^@:]+)", one.identity)
     return f"{one.metric}.{bench[1]}" if bench else one.metric
+
+
+def _judged(one: Estimate) -> str:
+    backend = re.split(r"[\[{]", one.identity, maxsplit=1)[0].rpartition(":")[2]
+    return f"{_name(one)}.{backend}"
 
 
 def _mlflow() -> Any:

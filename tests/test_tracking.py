@@ -29,6 +29,8 @@ def test_values_are_named_by_metric_and_model():
             estimate("lse_c", "lse_c@2/standard:syncnet[ab]", 7.5, model="n"),
             estimate("lse_c", "lse_c@2/standard/compat:mova@595a976:syncnet[ab]", 6.25),
             estimate("lse_c", "lse_c@2/standard:syncnet[ab]", 5.5, part="voice=low"),
+            estimate("lse_d", "lse_d@1/embedded:syncnet-a[cd]{edges=masked}", 1.5),
+            estimate("lse_d", "lse_d@1/embedded:syncnet-b[ef]{edges=masked}", 1.25),
             estimate("fvd", "fvd@1/standard:i3d", None),
             estimate("wer", "wer@1/standard:whisper{size=tiny}", 0.5),
             estimate("wer", "wer@1/standard:whisper{size=small}", 0.25),
@@ -38,6 +40,8 @@ def test_values_are_named_by_metric_and_model():
         "lse_c/m": 6.5,
         "lse_c/n": 7.5,
         "lse_c.mova/m": 6.25,
+        "lse_d.syncnet-a/m": 1.5,
+        "lse_d.syncnet-b/m": 1.25,
         "wer_1/standard:whisper_size_tiny_/m": 0.5,
         "wer_1/standard:whisper_size_small_/m": 0.25,
     }
