@@ -104,6 +104,13 @@ def narrowed_panns() -> dict[str, torch.Tensor]:
     return panns_state() | fake_state({"fc1.weight": [D, inputs], "fc1.bias": [D], "fc_audioset.weight": [classes, D]})
 
 
+def audioclip(file: Path) -> None:
+    """As published: the ear beside all else, which nothing reads."""
+    state = narrowed("audioclip", "fc") | {"window": torch.hann_window(206)}
+    others = {"logit_scale": torch.tensor(1.0), "visual.conv1.weight": torch.zeros(4, 3, 3, 3)}
+    torch.save({f"audio.{name}": value for name, value in state.items()} | others, file)
+
+
 def cnn14(state: Mapping[str, torch.Tensor], file: Path) -> None:
     """As published: the state beside the iteration and the order of the training clips."""
     torch.save({"iteration": 1, "model": state, "sampler": {"order": np.arange(3)}}, file)
@@ -232,6 +239,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "i3d": lambda file: torch.save(narrowed("i3d", "logits.conv3d"), file),
     "i3d-torchscript": lambda file: torch.jit.script(Script()).save(file),
     "vggish": lambda file: torch.save(narrowed("vggish", "embeddings.4"), file),
+    "audioclip": audioclip,
     "panns-cnn14-16k": lambda file: cnn14(narrowed_panns(), file),
     "panns-cnn14-32k": lambda file: cnn14(narrowed_panns() | fake_state(MATRICES_32K), file),
     "passt": lambda file: torch.save(narrowed_passt(), file),

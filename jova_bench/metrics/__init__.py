@@ -128,6 +128,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_sets("fvd", "i3d", "prompts", "latentsync"),
     *_sets("fad kad", "vggish", "suite"),
     *_sets("fad", "vggish", "prompts", "avbenchmark"),
+    *_sets("fad", "audioclip", "prompts", "javisbench"),
     *_sets("fad", "vggish", "suite", "gudgud96"),
     *_sets("fad", "vggish", "suite", "fadtk"),
     *_sets("fd_panns fd_passt", "tagging", "suite"),

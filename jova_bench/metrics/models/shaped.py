@@ -18,7 +18,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str) -> Net:
+def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, prefix: str = "") -> Net:
     """A network with the weights of a checkpoint, on a device.
 
     Args:
@@ -26,11 +26,12 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str) 
         path: the file.
         device: where the network runs.
         inside: keys under which the state lies in the file, from the outside in.
+        prefix: of the names of this network's tensors, where the file holds others, too.
 
     Raises:
         Unavailable: the file holds something else.
     """
-    state = checkpoint.tensors(path, *inside)
+    state = checkpoint.tensors(path, *inside, prefix=prefix)
     try:
         net = build({name: tuple(value.shape) for name, value in state.items()})
     except (KeyError, IndexError, ValueError) as error:
