@@ -106,7 +106,7 @@ def test_a_film_is_given_sound_and_every_loss_is_one_samples(film, tmp_path):
         ["transcript", "audio", "video"],
     )
     assert settings["options"] | {"wan2.2-ti2v steps": 50, "mmaudio steps": 25} == settings["options"]
-    assert set(settings["stages"]) == {"wan2.2-ti2v", "mmaudio"}
+    assert settings["stages"] == ["wan2.2-ti2v", "mmaudio"]
     assert settings["seconds_asked"] == DURATION_S
 
 
@@ -131,6 +131,17 @@ def test_sound_is_made_of_the_film_and_the_clip_shows_it_as_it_was_before_it_was
     assert clip.load_s > 0
     assert film.first.pipe is None
     assert "worker" not in vars(film.second)
+
+
+def test_the_first_stage_leaves_the_gpu_to_the_process_of_the_second(monkeypatch):
+    import torch
+
+    freed = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(model.first.pipe))
+    model = create_model(FILM, "cuda:0")
+    model.first.pipe = WanPipeline()
+    model.close()
+    assert freed == [None]
 
 
 def test_what_either_stage_lacks_is_named(tmp_path, monkeypatch):

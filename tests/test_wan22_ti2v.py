@@ -104,6 +104,10 @@ def test_a_small_one_makes_films_from_words_and_from_images_by_one_loading(small
     assert (first.function_evals, first.timing) == (4, "free")
     small.close()
     assert small.pipe is None
+    # Loaded anew, and with the other pipeline first.
+    (same,) = small.generate([prompts[1]], 0, asked)
+    assert np.array_equal(same.media.frames, shown.media.frames)
+    assert (same.load_s is None, small.pipe.config.expand_timesteps) == (False, True)
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ class Cascade(ABC):
                 for stage in (self.first, self.second)
                 for key, value in stage.options.items()
             },
-            "stages": {self.first.name: first, self.second.name: second},
+            "stages": [self.first.name, self.second.name],
         }
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:

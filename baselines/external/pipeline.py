@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -135,8 +136,13 @@ class DiffusersBaseline(Baseline):
         return self.manifest.diffusers
 
     def close(self) -> None:
-        """Lets go of the networks."""
+        """Lets go of the networks, and of what torch would keep for more: another model's process may want it."""
+        import torch
+
         self.pipe = None
+        gc.collect()  # Hooks of networks that wait off the GPU refer to each other.
+        if self.device != "cpu":
+            torch.cuda.empty_cache()
 
 
 def turned(pipe: Any, kind: Any) -> Any:
