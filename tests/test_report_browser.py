@@ -88,8 +88,13 @@ def visit(browser, pages):
 
     yield go
     for context in contexts:
+        for page in context.pages:
+            page.evaluate("0")  # What the page has said until now is here with the answer.
+    # A clip that is still being read when its page closes is a failed request, and no complaint.
+    said = list(seen)
+    for context in contexts:
         context.close()
-    assert seen == []
+    assert said == []
 
 
 def column(page, place=0):
