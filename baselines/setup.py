@@ -19,6 +19,10 @@ from jova_bench.assets import TERMS
 from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError
 
 Run = Callable[[install.Step], int]
+EXAMPLES = """examples:
+  python -m baselines.setup
+  python -m baselines.setup ovi --dry-run
+  python -m baselines.setup ovi --weights --accept non-commercial"""
 
 
 def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
@@ -28,7 +32,12 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
         arguments: None for those of the process.
         run: carries out a step and gives back its exit code.
     """
-    parser = argparse.ArgumentParser(prog="python -m baselines.setup", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m baselines.setup",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="of a baseline; without it, all are listed")
     parser.add_argument("--weights", action="store_true", help="get the weights, too")
     parser.add_argument(
