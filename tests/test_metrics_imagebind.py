@@ -3,14 +3,15 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
 import upstream
 
-from jova_bench import assets
+from jova_bench import assets, media
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics import imagebind, javis
+from jova_bench.metrics import imagebind, javis, pictures
 from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import imagebind as network
 from jova_bench.metrics.models.imagebind import inputs
@@ -256,3 +257,28 @@ def test_missing_and_foreign_weights_are_failures(tmp_path, monkeypatch):
     torch.save({"something": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(Unavailable, match=r"weights unreadable: expected 'cls_token'"):
         network.load(tmp_path / "other.pth", "cpu")
+
+
+@pytest.mark.weights
+def test_the_published_example():
+    """facebookresearch/ImageBind README @53680b0: a dog, a car and a bird, seen and heard ("Vision x Audio").
+
+    Needs the weights, and that repository's .assets/*.jpg and *.wav in a folder `example` beside them.
+    """
+    folder = assets.path("imagebind-huge").with_name("example")
+    if why := assets.missing("imagebind-huge") or (None if (folder / "dog_image.jpg").is_file() else f"no {folder}"):
+        pytest.skip(why)
+    net, names = network.load(assets.find("imagebind-huge"), "cpu"), ("dog", "car", "bird")
+    seen, heard = [], []
+    for name in names:
+        image = cv2.imread(str(folder / f"{name}_image.jpg"))[None, ..., ::-1]
+        picture = pictures.short_side(np.ascontiguousarray(image), inputs.SIDE)
+        top, left = ((length - inputs.SIDE) // 2 for length in picture.shape[-2:])
+        middle = picture[..., top : top + inputs.SIDE, left : left + inputs.SIDE]
+        wave = imagebind.channels_16k(media.read(folder / f"{name}_audio.wav"))
+        with torch.inference_mode():
+            seen.append(net.look(inputs.normalised(middle))[0])
+            heard.append(net.listen(inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=True)).mean(dim=0))
+    found = torch.softmax(20 * torch.stack(seen) @ torch.stack(heard).T, dim=1)
+    published = [[0.8070, 0.1088, 0.0842], [0.1036, 0.7884, 0.1079], [0.0018, 0.0022, 0.9960]]
+    np.testing.assert_allclose(found.numpy(), published, atol=0.02)
