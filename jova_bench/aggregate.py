@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import mean, median
@@ -11,7 +11,7 @@ from statistics import mean, median
 import numpy as np
 
 from jova_bench.metrics.base import FloatArray, SetMetric
-from jova_bench.metrics.wer import transcript_words
+from jova_bench.metrics.wer import transcript_length
 from jova_bench.scoring import Metric, is_set_metric
 from jova_bench.stats import RESAMPLES, Interval, jackknife_interval, mean_interval, resample_counts
 from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Unavailable, Undefined, reason_of
@@ -32,12 +32,12 @@ class Column:
     parts: Mapping[Cell, Part]
 
 
-def clip_estimate(column: Column, words: Callable[[str], int]) -> Estimate:
+def clip_estimate(column: Column, asked: Mapping[str, Prompt]) -> Estimate:
     """Estimate of a clip metric.
 
     Args:
         column: what was found.
-        words: number of words in the transcript of a prompt id; the weight of a micro average.
+        asked: prompts by id, whose transcripts are the weights of a micro average.
     """
     by_prompt: dict[str, list[float]] = {}
     for (prompt_id, _), part in sorted(column.parts.items()):
@@ -46,11 +46,10 @@ def clip_estimate(column: Column, words: Callable[[str], int]) -> Estimate:
     if not by_prompt:
         return _estimate(column, None, None)
     values = np.array([mean(seeds) for seeds in by_prompt.values()])  # (P,)
-    weights = None
-    if column.spec.micro == "transcript_words":
-        weights = np.array([float(words(prompt_id)) for prompt_id in by_prompt])  # (P,)
+    micro = column.spec.micro
+    weights = np.array([float(transcript_length(asked[i], micro)) for i in by_prompt]) if micro else None  # (P,)
     # A rate of wrong words is a share, too.
-    proportion = column.spec.proportion or column.spec.micro is not None
+    proportion = column.spec.proportion or micro is not None
     interval = mean_interval(values, _resamples(len(values)), weights, proportion=proportion)
     return _estimate(column, float(np.average(values, weights=weights)), interval)
 
@@ -172,9 +171,6 @@ def estimates(
     """
     asked = {prompt.id: prompt for prompt in prompts}
 
-    def words(prompt_id: str) -> int:
-        return transcript_words(asked[prompt_id])
-
     found = []
     for model in models:
         for metric in metrics:
@@ -183,7 +179,7 @@ def estimates(
             if not column.parts:
                 continue
             if spec.level == "clip":
-                found.append(clip_estimate(column, words))
+                found.append(clip_estimate(column, asked))
             elif not isinstance(metric, MetricSpec) and is_set_metric(metric):
                 found.append(set_estimate(column, metric))
             else:

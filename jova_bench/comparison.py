@@ -223,8 +223,10 @@ def _questions(
             yield Question(name, spec, None, why_not)
             continue
         real = next((side.columns[REAL, spec.identity] for side in (left, right) if _real(side, spec)), None)
-        words = {**left.words, **right.words}
-        yield Question(name, spec, pair(spec, a, b, real), None, sets.get(spec.identity), words)
+        lengths = (
+            {i: n for side in (left, right) for i, n in side.lengths.get(spec.micro, {}).items()} if spec.micro else {}
+        )
+        yield Question(name, spec, pair(spec, a, b, real), None, sets.get(spec.identity), lengths)
 
 
 def _real(side: Results, spec: MetricSpec) -> bool:

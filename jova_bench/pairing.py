@@ -152,16 +152,16 @@ class Tested:
     result: PairedResult
 
 
-def clips_test(found: Pair, words: Mapping[str, int], tests: int) -> Tested:
+def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> Tested:
     """Sign-flip test of the mean difference.
 
     Args:
         found: has at least one prompt.
-        words: of each prompt's transcript, the weights of a micro average.
+        lengths: of each prompt's transcript, the weights of a micro average.
         tests: how many share ALPHA.
     """
     a, b = (np.array(list(_by_prompt(side).values())) for side in (found.a, found.b))  # (P,)
-    weights = np.array([float(words[i]) for i in found.prompts]) if found.spec.micro else None
+    weights = np.array([float(lengths[i]) for i in found.prompts]) if found.spec.micro else None
     # A rate of wrong words is a share, too.
     proportion = found.spec.proportion or found.spec.micro is not None
     rng = np.random.default_rng(0)

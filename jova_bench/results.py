@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from jova_bench.aggregate import Cell, Part
 from jova_bench.metrics.base import FloatArray
-from jova_bench.metrics.wer import transcript_words
+from jova_bench.metrics.wer import transcript_length
 from jova_bench.scoring import stored_features, stored_reference
 from jova_bench.store import FEATURES, DiskCache, Run, read_run
 from jova_bench.types import (
@@ -26,6 +26,7 @@ from jova_bench.types import (
     Estimate,
     Id,
     MetricSpec,
+    Micro,
     Outcome,
     Profile,
     Prompt,
@@ -58,8 +59,8 @@ class Results:
     """By (model, identity)."""
     gone: Mapping[tuple[str, str], str]
     """Why the features of a set metric's column can no longer be had."""
-    words: Mapping[str, int]
-    """Words of each prompt's transcript: weights of micro averages. Empty when no metric is one."""
+    lengths: Mapping[Micro, Mapping[str, int]]
+    """Of each prompt's transcript: weights of the micro averages that there are."""
     failed: Mapping[str, int]
     """Samples without a clip, by model."""
     made_by: Mapping[str, Any]
@@ -127,7 +128,7 @@ def freeze(results: Results) -> str:
         question=results.question,
         profile=results.profile,
         specs=tuple(results.specs.values()),
-        words=results.words,
+        lengths=results.lengths,
         made_by=results.made_by,
         columns=columns,
     )
@@ -177,7 +178,7 @@ class Frozen(Record):
     question: str
     profile: Profile
     specs: tuple[MetricSpec, ...]
-    words: Mapping[Id, int]
+    lengths: Mapping[Micro, Mapping[Id, int]]
     made_by: Mapping[str, Any]
     columns: tuple[FrozenColumn, ...]
     model_config = ConfigDict(
@@ -225,7 +226,7 @@ def _of_file(path: Path) -> Results:
         specs={spec.identity: spec for spec in frozen.specs},
         columns=columns,
         gone={},
-        words=frozen.words,
+        lengths=frozen.lengths,
         failed={},
         made_by=frozen.made_by,
     )
@@ -252,7 +253,7 @@ def _of_run(folder: Path) -> Results:
                 gone[key] = f"the features of {estimate.metric} are no longer in {folder}; repeat its command"
         if not asked[estimate.model] == len(columns.get(key, ())) == _total(estimate):
             raise Incomplete(f"expected every clip scored, got {folder} with some that are not; repeat its command")
-    micro = any(spec.micro for spec in specs.values())
+    micro = {spec.micro: None for spec in specs.values() if spec.micro}  # In order, for files that do not change.
     prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]] if micro else []
     return Results(
         source=str(folder),
@@ -263,7 +264,7 @@ def _of_run(folder: Path) -> Results:
         specs=specs,
         columns={(e.model, e.identity): columns[e.model, e.identity] for e in whole},
         gone=gone,
-        words={prompt.id: transcript_words(prompt) for prompt in prompts},
+        lengths={unit: {prompt.id: transcript_length(prompt, unit) for prompt in prompts} for unit in micro},
         failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),
         made_by=run.manifest["provenance"][-1],
     )

@@ -27,6 +27,9 @@ Timing = Literal["free", "aligned", "reference"]
 """How a clip's audio relates in time to its prompt's reference clip: `free` (a model invented its own
 timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it is the reference)."""
 
+Micro = Literal["transcript_words", "transcript_characters"]
+"""What the weight of a clip in a micro average counts."""
+
 Profile = Literal["embedded", "standard"]
 
 EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
@@ -222,8 +225,8 @@ class MetricSpec(Record):
     """One line for `ls metrics`."""
     source: str = ""
     """Paper section, equation, or upstream file."""
-    micro: Literal["transcript_words"] | None = None
-    """Weight of a clip in the mean: words of its transcript (a micro average), or equal."""
+    micro: Micro | None = None
+    """Weight of a clip in the mean: length of its transcript (a micro average), or equal."""
     proportion: bool = False
     """A clip's value is 1 or 0, right or wrong, so that the mean is a share of clips. No part of the identity."""
 

@@ -66,7 +66,7 @@ class Question:
     """Why it does not compare."""
     metric: SetMetric | None = None
     """Measures the distance; None for a clip metric."""
-    words: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
     """Of each prompt's transcript."""
 
 
@@ -117,7 +117,7 @@ def _undefined(one: Question) -> str | None:
 def _tested(one: Question, found: Pair, tests: int) -> Tested | str:
     """The test, or why it cannot be made though both distances are there."""
     if one.metric is None:
-        return clips_test(found, one.words, tests)
+        return clips_test(found, one.lengths, tests)
     try:
         return sets_test(found, one.metric, tests)
     except Undefined as error:

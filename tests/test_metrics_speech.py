@@ -3,13 +3,15 @@
 import dataclasses
 from fractions import Fraction
 
+import jiwer
 import numpy as np
 import pytest
 
+from jova_bench.aggregate import Column, clip_estimate
 from jova_bench.metrics import speech, whisper
 from jova_bench.metrics.base import NoCache
-from jova_bench.metrics.wer import character_error_rate, normalise, primary, transcript_words, word_error_rate
-from jova_bench.types import Clip, Prompt, Undefined
+from jova_bench.metrics.wer import character_error_rate, normalise, primary, transcript_length, word_error_rate
+from jova_bench.types import Clip, Outcome, Prompt, Undefined
 
 
 def prompt_of(transcript, language="en"):
@@ -51,10 +53,31 @@ def test_normalisation_of_both_kinds():
     assert primary("zh-Hant-TW") == "zh"
 
 
-def test_the_weight_of_a_clip_is_the_number_of_its_normalised_words():
-    assert transcript_words(prompt_of("Mr. Smith can't pay")) == 5  # mister smith can not pay
-    assert transcript_words(prompt_of("[noise]")) == transcript_words(prompt_of("")) == transcript_words(None) == 0
-    assert transcript_words(prompt_of("你好，世界", "zh")) == 4
+@pytest.mark.parametrize(
+    ("prompt", "words", "characters"),
+    [
+        (prompt_of("Mr. Smith can't pay"), 5, 24),  # mister smith can not pay
+        (prompt_of("[noise]"), 0, 0),
+        (prompt_of(""), 0, 0),
+        (None, 0, 0),
+        (prompt_of("你好，世界", "zh"), 4, 4),
+    ],
+)
+def test_the_weight_of_a_clip_is_the_length_of_its_normalised_transcript(prompt, words, characters):
+    assert transcript_length(prompt, "transcript_words") == words
+    assert transcript_length(prompt, "transcript_characters") == characters
+
+
+@pytest.mark.parametrize("unit", ["wer", "cer"])
+def test_the_mean_is_the_rate_of_all_clips_together(unit):
+    """As jiwer has it for a list of pairs, whose lengths differ."""
+    said, heard = ["a", "bin blue by green soon now"], ["bee", "bin blue by green sooner now"]
+    metric = metric_of(Parrot(""), unit)
+    rate = {"wer": jiwer.wer, "cer": jiwer.cer}[unit]
+    prompts = [prompt_of(text).model_copy(update={"id": f"p{i}"}) for i, text in enumerate(said)]
+    parts = {(p.id, 0): Outcome(status="ok", value=rate(p.transcript, h)) for p, h in zip(prompts, heard, strict=True)}
+    found = clip_estimate(Column("m", metric.spec, parts), {p.id: p for p in prompts})
+    assert found.value == pytest.approx(rate(said, heard), rel=1e-12)
 
 
 def test_words_need_spaces_and_a_transcript():

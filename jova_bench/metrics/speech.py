@@ -171,9 +171,10 @@ def spec_of(
 ) -> MetricSpec:
     """The specification that WER and CER of all recognisers share."""
     what = "word" if unit == "wer" else "character"
+    # Version 1 of CER weighted clips by words.
     return MetricSpec(
         name=unit,
-        version=1,
+        version=1 if unit == "wer" else 2,
         profile=profile,
         backend=backend,
         weights=weights,
@@ -182,7 +183,7 @@ def spec_of(
         direction="down",
         needs=("audio", "transcript"),
         domain=domain,
-        description=f"{what} error rate of what a recogniser hears, weighted by the words of each transcript",
+        description=f"{what} error rate of what a recogniser hears, weighted by the {what}s of each transcript",
         source="normalisation of arXiv 2212.04356, appendix C",
-        micro="transcript_words",
+        micro="transcript_words" if unit == "wer" else "transcript_characters",
     )

@@ -17,7 +17,7 @@ from torchmetrics import Metric
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics.base import ClipMetric, FloatArray, SetMetric
 from jova_bench.metrics.distance import stack
-from jova_bench.metrics.wer import transcript_words
+from jova_bench.metrics.wer import transcript_length
 from jova_bench.types import BenchError, Clip, Prompt, Timing, Unavailable, Undefined
 
 Array = Tensor | np.ndarray[Any, Any]
@@ -87,7 +87,8 @@ class TorchMetric(_Counting):
             self.undefined += outcome.status == "undefined"
             self.failed += outcome.status == "failed"
             return
-        weight = transcript_words(prompt) if self.metric.spec.micro == "transcript_words" else 1
+        micro = self.metric.spec.micro
+        weight = transcript_length(prompt, micro) if micro else 1
         self.total += weight * outcome.value
         self.weight += weight
         self.ok += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from jova_bench.types import Prompt, Undefined
+from jova_bench.types import Micro, Prompt, Undefined
 
 UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""
@@ -38,12 +38,16 @@ def _normaliser(language: str) -> Callable[[str], str]:
     return BasicTextNormalizer(split_letters=language in UNSPACED)
 
 
-def transcript_words(prompt: Prompt | None) -> int:
-    """Words of a prompt's normalised transcript (characters where nothing separates words).
+def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
+    """Words or characters of a prompt's normalised transcript.
 
-    The weight of a clip in the micro average, which is errors of all clips over words of all clips.
+    The weight of a clip in the micro average, which is errors of all clips over words, or characters, of all clips.
+    Where nothing separates words, each character is one.
     """
-    return 0 if prompt is None else len(normalise(prompt.transcript, prompt.language).split())
+    if prompt is None:
+        return 0
+    said = normalise(prompt.transcript, prompt.language)
+    return len(said.split() if micro == "transcript_words" else _characters(said, prompt.language))
 
 
 def word_error_rate(transcript: str, heard: str, language: str) -> float:
@@ -63,9 +67,12 @@ def character_error_rate(transcript: str, heard: str, language: str) -> float:
     import jiwer
 
     said, heard = _said(transcript, language), normalise(heard, language)
-    if primary(language) in UNSPACED:
-        said, heard = said.replace(" ", ""), heard.replace(" ", "")
-    return jiwer.cer(said, heard)
+    return jiwer.cer(_characters(said, language), _characters(heard, language))
+
+
+def _characters(text: str, language: str) -> str:
+    """What counts of a normalised text: spaces do where they separate words."""
+    return text.replace(" ", "") if primary(language) in UNSPACED else text
 
 
 def _said(transcript: str, language: str) -> str:
