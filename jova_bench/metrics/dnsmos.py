@@ -3,6 +3,8 @@
 Two networks of one project: P.835's, which hears the waveform and rates noisy speech overall (ours), and the older
 P.808's, which hears a spectrogram (MOVA's). Both are inside the `speechmos` wheel and are run here directly, because
 importing `speechmos.dnsmos` needs librosa (hundreds of megabytes and minutes of compiling).
+
+MOVA resamples with librosa, we with scipy's polyphase filter: equal to its script is what is at 16 kHz already.
 """
 
 from __future__ import annotations

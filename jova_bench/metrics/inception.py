@@ -9,7 +9,7 @@ model of many sounds that nobody asked for. Published columns only; `kl_panns` a
   the number of clips in it: more clips score higher.
 - `mova@595a976` (evaluation/metrics/audio_is_clap/IS.py): the network for 32 kHz, 10 s, padded with zeros; a softmax
   of the logits of its probabilities in single precision; all clips at once (of each of its categories, whose mean it
-  publishes: `score` a folder of each).
+  publishes: `score` a folder of each). It resamples with torchaudio's windowed sinc, we with scipy's polyphase filter.
 """
 
 from __future__ import annotations
