@@ -6,13 +6,13 @@
 # make docs  write docs/metrics.md anew
 #
 # CI_MODELS what make reference freezes
-# LIMIT     prompts of the suite that make run uses (128 are all of it and take a little over ten minutes)
+# LIMIT     prompts of the suite that make run uses (128 are all; they take six minutes on two cores)
 # PYTHON    the interpreter that makes .venv (3.11 or newer)
 # PIP_ARGS  passed to pip, e.g. --index-url of an index with CPU builds of torch (see the README)
 
 PYTHON ?= python3
 PIP_ARGS ?=
-LIMIT ?= 100
+LIMIT ?= 128
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 MODELS := jova real codec silence still shuffled shifted

@@ -144,7 +144,10 @@ def test_start_offsets_are_corrected_to_the_sample(tmp_path, suffix, video_start
 def test_a_start_one_millisecond_late_is_seen(tmp_path):
     # The finest offset that an mp4 of libav can state.
     clip = read(mux(tmp_path / "clip.mp4", range(50), audio_start=16))
-    assert clip.audio.shape == (1, 32016)
+    assert not clip.audio[0, :16].any()
+    # FFmpeg 9 leaves as much out at the end of such a track as it starts late; what is before is where it was.
+    assert clip.audio.shape[1] in (32016, 32000)
+    np.testing.assert_allclose(clip.audio[0, 16:32000], noise()[0, :31984], atol=2**-14)
     assert clip.findings[0].detail == (
         "the sound starts 0.0010 s after the first frame at 16000 Hz: 16 samples of silence put before it"
     )
