@@ -107,7 +107,7 @@ def _results(side: Mapping[str, Array], words: npt.NDArray[np.int64]) -> Results
         specs={one.identity: one for one in SPECS},
         columns=columns,
         gone={},
-        words=dict(zip(ids, words.tolist(), strict=True)),
+        lengths={"transcript_words": dict(zip(ids, words.tolist(), strict=True))},
         failed={},
         made_by={},
     )
