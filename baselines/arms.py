@@ -71,7 +71,7 @@ class JovaArms:
     def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
         """Copies the shipped codecs, makes the corpus, encodes it: stages of `jova.train`, which skip what is done.
 
-        Their progress is shown: these minutes come before any training's.
+        On a terminal their progress is shown: these minutes come before any training's.
         """
         from jova.codecs.base import WEIGHTS
         from jova.sample import FILES
@@ -83,7 +83,7 @@ class JovaArms:
             for stage in ("corpus", "latents"):
                 clips = ["--clips", str(settings["clips"]), "--threads", str(threads)]
                 flags = ["--stage", stage, *_folders(shared), "--out", str(shared), *clips]
-                _run(flags, shared / LOG, lock, shown=True)
+                _run(flags, shared / LOG, lock, shown=sys.stderr.isatty())
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
         """Trains in OUT, or goes on; what the process says is in OUT/train.log."""

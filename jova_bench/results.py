@@ -123,7 +123,7 @@ def freeze(results: Results) -> str:
         for (model, identity), parts in results.columns.items()
     )
     whole = Frozen(
-        schema=1,
+        schema=2,
         suite=results.suite,
         question=results.question,
         profile=results.profile,
@@ -173,7 +173,8 @@ class FrozenColumn(Record):
 class Frozen(Record):
     """The file of a frozen run."""
 
-    schema_version: Literal[1] = Field(1, alias="schema")
+    schema_version: Literal[2] = Field(2, alias="schema")
+    """1 kept words of transcripts alone."""
     suite: str
     question: str
     profile: Profile

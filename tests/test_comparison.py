@@ -344,7 +344,7 @@ def test_vectors_of_several_rows_are_frozen_too(tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"schema": 2}, "schema"),
+        ({"schema": 1}, "schema"),
         ({"question": None}, "question"),
         ({"more": 1}, "more"),
     ],

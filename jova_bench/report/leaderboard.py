@@ -76,8 +76,8 @@ class Leaderboard:
         import pandas as pd
 
         frame = self.frame()
-        if self.parts:
-            boards = {"": self, **self.parts}
+        if parts := self.parts:
+            boards = {"": self, **parts}
             frame = pd.concat([board.frame().assign(slice=name) for name, board in boards.items()])
             frame.insert(0, "slice", frame.pop("slice"))
         return str(frame.to_csv(lineterminator="\n"))
