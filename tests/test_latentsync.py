@@ -155,13 +155,15 @@ def test_each_sample_has_a_place_of_its_own_and_frames_that_were_never_encoded(t
     checkout = home.of(baseline.manifest).checkout
     (checkout / "temp").mkdir()
     (checkout / "temp" / "kept").touch()
-    asked = dubs(tmp_path / "own", "a film; [noise] $(x) 'y'", "[raise]", "[no face]", "real")
+    asked = dubs(tmp_path / "own", "a film; [noise] $(x) 'y'", "[raise]", "[no face]", "real", "[nothing]")
     try:
         first, frames, sound = sample(baseline, asked, 0, seed=1)
         with pytest.raises(Unavailable, match="ValueError: the prompt is too strange"):
             sample(baseline, asked, 1, seed=1)
         with pytest.raises(Unavailable, match="RuntimeError: Face not detected"):
             sample(baseline, asked, 2, seed=1)
+        with pytest.raises(Unavailable, match="pasted no faces into the film"):  # the first sample's are no answer
+            sample(baseline, asked, 4, seed=1)
         _, same, _ = sample(baseline, asked, 3, seed=1)
         _, others, _ = sample(baseline, asked, 3, seed=2)
     finally:
@@ -178,7 +180,7 @@ def test_each_sample_has_a_place_of_its_own_and_frames_that_were_never_encoded(t
     assert (first.media.fps, first.media.sample_rate_hz, first.function_evals) == (Fraction(25), RATE_HZ, 80)
     assert first.timing == "free"
     log = calls(baseline)
-    made_ones = ["pipe", "made", "pipe", "pipe", "pipe", "made", "pipe", "made"]
+    made_ones = ["pipe", "made", "pipe", "pipe", "pipe", "pipe", "made", "pipe", "made"]
     assert [one["call"] for one in log] == ["unet", "scheduler", "precision", "load", "cache", *made_ones]
     assert len({one["pid"] for one in log}) == 1
     assert log[3] | {"scale": 0.18215, "shift": 0} == log[3]
@@ -186,7 +188,7 @@ def test_each_sample_has_a_place_of_its_own_and_frames_that_were_never_encoded(t
     told = {"steps": 20, "guidance": 1.5, "size": [512, 512], "part": 16, "mask": "a mask\n"}
     assert log[5] | told == log[5]
     places = [Path(one["here"]) for one in log if one["call"] == "pipe"]
-    assert len(set(places)) == 5
+    assert len(set(places)) == 6
     assert not any(place.is_relative_to(checkout) for place in places)
     assert (checkout / "temp" / "kept").is_file()
 

@@ -74,6 +74,7 @@ def load(weights, device, options):
 def generate(model, seed, folder, frames, steps, guidance, audio, video):
     """One sample: frames (T, H, W, 3), as many as there is sound for. Its noise is of the global generator."""
     pipe, checkout = model.pipe, Path.cwd()
+    pipe.restore_video.frames = None  # The last sample's must never pass for this one's.
     os.chdir(folder)
     try:
         Path("checkpoints").mkdir()
@@ -94,4 +95,6 @@ def generate(model, seed, folder, frames, steps, guidance, audio, video):
         )
     finally:
         os.chdir(checkout)
+    if pipe.restore_video.frames is None:
+        raise RuntimeError("LatentSync pasted no faces into the film")
     return {"frames": pipe.restore_video.frames[:frames], "fps": 25}

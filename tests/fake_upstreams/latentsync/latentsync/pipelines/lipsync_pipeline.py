@@ -58,6 +58,8 @@ class LipsyncPipeline:
         acts.act(orders)
         if "[no face]" in orders:
             raise RuntimeError("Face not detected")
+        if "[nothing]" in orders:
+            return
         film, sound = media.read(Path(video_path)).frames, media.read(Path(audio_path))
         count = sound.audio.shape[1] * audio_sample_rate // sound.sample_rate_hz // 640 + 2
         there_and_back = np.concatenate([film, film[::-1]])
