@@ -13,6 +13,7 @@ MAX_LINES = 400
 
 LAYERS = (
     {"types", "stats"},
+    {"files"},
     {"registry", "decode", "provenance", "config", "progress", "text", "labels"},
     {"assets", "media", "suites", "store"},
     {"models", "importers"},

@@ -1,0 +1,231 @@
+"""Files that users write, read in one way: what is wrong with one is a single line that names the file.
+
+Whatever a file holds, a reader gets a value or a `BenchError`: no other exception, no wait at a pipe, no more memory
+than a bound. Numbers are finite, texts can be encoded and be parts of paths, keys stand once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jova_bench.types import BenchError
+
+RecordType = TypeVar("RecordType", bound=BaseModel)
+
+LARGEST_BYTES = 2**30
+"""Of a file of records or prompts. A million prompts take less than half of it."""
+LARGEST_TOML_BYTES = 2**22
+"""What people write by hand: four megabytes are far more."""
+DEEPEST = 64
+"""Levels of lists and objects. A manifest has six."""
+_MARKS = (  # The longest first: UTF-32's begins as UTF-16's does.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES) -> bytes:
+    """Reads a regular file.
+
+    Args:
+        path: of the file.
+        most: bytes that it may have.
+
+    Raises:
+        BenchError: it is missing, unreadable, longer, or a folder, pipe or device.
+    """
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise BenchError(f"{path}: expected a file, got a pipe or a device; write it to a file first")
+            if about.st_size > most:
+                raise BenchError(f"{path}: expected at most {most:,} bytes, got {about.st_size:,}; split the file")
+            return file.read()
+    except OSError as error:
+        raise BenchError(f"{path}: expected a readable file, got: {error.strerror or error}") from error
+    except ValueError as error:
+        raise BenchError(f"expected the path of a file, got {str(path)!r}: {error}") from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens without waiting: a pipe that nobody writes to would hold the command for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES) -> str:
+    """Reads a text: UTF-8, or what its byte order mark says (UTF-16 as PowerShell writes it). Ends of lines stay.
+
+    Raises:
+        BenchError: as `read_bytes`, and for what is no text.
+    """
+    content = read_bytes(path, most)
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte {content[error.start]:#04x} on line {line}: {error.reason}"
+        raise BenchError(f"{path}: expected a text in {encoding.upper()}, got {what}; save it as UTF-8") from error
+    if (zero := text.find("\0")) >= 0:
+        line = text.count("\n", 0, zero) + 1
+        raise BenchError(f"{path}: expected a text, got a zero byte on line {line}; save it as UTF-8")
+    return text
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: one value.
+        where: names it in messages: a file, or `FILE:LINE`.
+
+    Raises:
+        BenchError: it is no JSON, an object has a key twice, or a value is none that `check` takes.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in text.strip() else ""
+        raise BenchError(f"{where}: expected JSON, got {error.msg} at {line}column {error.colno}") from error
+    except RecursionError as error:
+        raise BenchError(f"{where}: expected at most {DEEPEST} levels, got JSON nested more deeply") from error
+    except ValueError as error:
+        raise BenchError(f"{where}: expected JSON, got {_long(error)}") from error
+    check(value, where)
+    return value
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value of a JSON file. Raises BenchError as `read_text` and `parse_json`."""
+    return parse_json(read_text(path), str(path))
+
+
+def read_json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
+    """The values of a file of JSON lines; blank lines are none.
+
+    Yields:
+        The line's number from 1, and its value, or the `BenchError` of this line: a caller may tell of all of them.
+
+    Raises:
+        BenchError: as `read_text`.
+    """
+    # Not splitlines: a JSON string may hold U+2028 and its kin.
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path)), start=1):
+        if line.strip():
+            try:
+                value = parse_json(line, f"{path}:{number}")
+            except BenchError as error:
+                value = error
+            yield number, value
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        BenchError: as `read_text`, for what is no TOML, and for a value that `check` does not take.
+    """
+    try:
+        value = tomllib.loads(read_text(path, LARGEST_TOML_BYTES))
+    except RecursionError as error:
+        raise BenchError(f"{path}: expected at most {DEEPEST} levels, got TOML nested more deeply") from error
+    except ValueError as error:
+        raise BenchError(f"{path}: expected TOML, got {_long(error)}") from error
+    check(value, str(path))
+    return value
+
+
+def check(value: Any, where: str) -> None:
+    """Looks at every number and text of a value that was read, and at how deep it is.
+
+    Raises:
+        BenchError: NaN or an infinity, a number that no float can be, a text with half a character or a zero byte, or
+            more than `DEEPEST` levels.
+    """
+    todo: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while todo:
+        at, one = todo.pop()
+        if isinstance(one, dict | list):
+            if len(at) >= DEEPEST:
+                raise BenchError(f"{_place(where, at[:3])}: expected at most {DEEPEST} levels, got more")
+            items = one.items() if isinstance(one, dict) else enumerate(one)
+            for key, inner in items:
+                if wrong := _wrong(key):
+                    raise BenchError(f"{_place(where, at)}: {wrong}")
+                todo.append(((*at, key), inner))
+        elif wrong := _wrong(one):
+            raise BenchError(f"{_place(where, at)}: {wrong}")
+
+
+def record(kind: type[RecordType], value: Any, where: str) -> RecordType:
+    """Makes a record of a value that was read.
+
+    Raises:
+        BenchError: it does not fit: `WHERE: field: expected, got`.
+    """
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise BenchError(f"{where}: {fault(error)}") from error
+
+
+def fault(error: ValidationError) -> str:
+    """`field: what is wrong with it, got ...`: the first fault of a record, on one line."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    # A missing field has no value of its own, and our own validators say what they got.
+    got = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f", got {shown(first['input'])}"
+    text = " ".join(f"{first['msg']}{got}".split())
+    return f"{where}: {text}" if where else text
+
+
+def shown(value: Any) -> str:
+    """A value in a message, short: what kind it is where it is long."""
+    if isinstance(value, dict | list | tuple):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _place(where: str, at: Sequence[str | int]) -> str:
+    return f"{where}: {'.'.join(map(str, at))}" if at else where
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice in one object; keep one")
+    return found
+
+
+def _wrong(value: Any) -> str | None:
+    if isinstance(value, str):
+        if "\0" in value:
+            return "expected a text without zero bytes, got one with \\u0000"
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            return "expected whole characters, got half of a surrogate pair (\\ud800 to \\udfff)"
+    elif isinstance(value, float) and not math.isfinite(value):
+        return f"expected a finite number, got {value}"
+    elif isinstance(value, int) and value.bit_length() > 1023:
+        return "expected a number below 1e308, got a longer one"
+    return None
+
+
+def _long(error: ValueError) -> str:
+    """Python refuses numbers of over 4,300 digits, with advice for programmers."""
+    return "a number of thousands of digits" if "integer string conversion" in str(error) else str(error)
