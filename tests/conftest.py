@@ -10,6 +10,13 @@ from jova_bench.suites import load_suite
 from jova_bench.types import Clip, Prompt
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what compares our networks with the originals: `make parity` runs it as a lesser processor would."""
+    for item in items:
+        if hasattr(getattr(item, "module", None), "upstream"):
+            item.add_marker("parity")
+
+
 @pytest.fixture(scope="session")
 def real_prompts() -> list[Prompt]:
     """The first ten prompts of the embedded suite."""

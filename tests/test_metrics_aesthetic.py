@@ -54,12 +54,23 @@ def weights(checkpoints, monkeypatch):
 
 
 @pytest.mark.parametrize("size", PICTURES)
-@pytest.mark.parametrize("name", ["musiq", "maniqa", "laion"])
+@pytest.mark.parametrize("name", ["musiq", "laion"])
 def test_a_network_equals_the_original(weights, name, size):
-    predictor = {"musiq": quality.MUSIQ, "maniqa": quality.MANIQA, "laion": quality.LAION}[name]
+    predictor = {"musiq": quality.MUSIQ, "laion": quality.LAION}[name]
     got = predictor.scores(picture(size)[None], "cpu")
     assert got.shape == (1,)
     assert got[0] == pytest.approx(OUTPUTS[name][size], rel=1e-5)
+
+
+@pytest.mark.parametrize("size", PICTURES)
+def test_maniqa_equals_the_original_in_double_precision(weights, size):
+    """The random network amplifies rounding some thousand times: in float32 every instruction set gives another value.
+
+    Float64 proves the arithmetic. In float32 upstream's own value is off by 2e-4, as ours is.
+    """
+    exact = quality._maniqa(picture(size)[None], "cpu", "float64")[0]
+    assert exact == pytest.approx(OUTPUTS["maniqa"][size], rel=1e-11)
+    assert quality.MANIQA.scores(picture(size)[None], "cpu")[0] == pytest.approx(exact, rel=2e-3)
 
 
 @pytest.mark.parametrize("size", PICTURES)

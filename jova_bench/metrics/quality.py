@@ -109,7 +109,7 @@ def _musiq(frames: Frames, device: str) -> FloatArray:
         return np.array([float(net(_pixels(frame).float().div(255).to(device))) for frame in frames])
 
 
-def _maniqa(frames: Frames, device: str) -> FloatArray:
+def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
     """0 to 1: MANIQA as taught by KonIQ-10k, the mean over 20 crops at random places.
 
     Upstream throws its dice unseeded, so that no clip has one score; here the crops of a clip are always the same.
@@ -120,7 +120,12 @@ def _maniqa(frames: Frames, device: str) -> FloatArray:
     from jova_bench.metrics.models.maniqa import Maniqa
     from jova_bench.metrics.resident import resident
 
-    net = resident(f"maniqa[{MANIQA.digest}]@{device}", partial(_load, Maniqa, "maniqa-koniq10k", device))
+    kind: torch.dtype = getattr(torch, dtype)
+
+    def load() -> nn.Module:
+        return _load(Maniqa, "maniqa-koniq10k", device).to(kind)
+
+    net = resident(f"maniqa[{MANIQA.digest}] {dtype}@{device}", load)
     height, width = frames.shape[1:3]
     dice = np.random.RandomState(CROP_SEED)
     scores = []
@@ -128,7 +133,7 @@ def _maniqa(frames: Frames, device: str) -> FloatArray:
         for frame in frames:
             places = [(dice.randint(height - CROP_SIDE), dice.randint(width - CROP_SIDE)) for _ in range(CROPS)]
             crops = [_pixels(frame[top : top + CROP_SIDE, left : left + CROP_SIDE]) for top, left in places]
-            pixels = torch.stack(crops).float().to(device)
+            pixels = torch.stack(crops).to(device, kind)
             scores.append(float(net(pixels / 127.5 - 1).mean()))
     return np.array(scores)
 
