@@ -53,6 +53,8 @@ class Sound:
     length: int = 0
     """Samples so far; at the end, without padding."""
     rate: int = 0
+    layout: tuple[str, ...] = ()
+    """The places of the channels."""
     start: Fraction = Fraction(0)
     """Presentation time of the first sample, s."""
     tick: Fraction = Fraction(0)
@@ -149,6 +151,7 @@ def _append(sound: Sound, frame: av.AudioFrame) -> None:
     time = _time(frame)
     if not sound.blocks:
         sound.rate, sound.start = frame.sample_rate, time
+        sound.layout = tuple(channel.name for channel in frame.layout.channels)
     if frame.sample_rate != sound.rate:
         raise ValueError(f"the sample rate changes from {sound.rate} to {frame.sample_rate} Hz")
     block = _float_samples(frame)

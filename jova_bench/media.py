@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jova_bench import channels
 from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, check_length, decode
-from jova_bench.types import BenchError, Clip, Finding
+from jova_bench.types import CANCEL, BenchError, Clip, Finding
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -30,21 +31,35 @@ COMMON_RATES = (
 """Rates that a variable frame rate is brought to: the nearest one."""
 SILENT_PEAK = 10 ** (-60 / 20)
 """-60 dBFS."""
+GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
+"""Shares of the channels' sound that cancel: above the first, what is heard in mono is not what was made."""
+LEVEL_PARTLY = 0.5
+"""-3 dB: a mix that is quieter by more than channels that have nothing in common makes one wonder."""
 FROZEN_LEVELS = 8
 """Of 255. A still picture encoded at `CRF` differs from its own first frame by less; anything that moves by more."""
 CRF = "10"
 """x264's quantiser: near transparent on a 64 x 64 face, so that encoding costs no metric anything visible."""
 
 
-def clip_from_arrays(frames: Frames | None, fps: Fraction, audio: Audio | None, sample_rate_hz: int, **kw: Any) -> Clip:
-    """Makes a Clip and computes its digest.
+def clip_from_arrays(
+    frames: Frames | None,
+    fps: Fraction,
+    audio: Audio | None,
+    sample_rate_hz: int,
+    layout: channels.Layout = (),
+    findings: tuple[Finding, ...] = (),
+    **kw: Any,
+) -> Clip:
+    """Makes a Clip, computes its digest, and looks at how its channels stand to each other.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB, or None.
         fps: frames per second; ignored without frames.
         audio: (channels, N) float32, or None.
         sample_rate_hz: ignored without audio.
-        **kw: `findings`, `timing`, `in_domain`.
+        layout: the place of each channel by libav's names, or ().
+        findings: what was noticed before.
+        **kw: `timing`, `in_domain`.
     """
     if frames is None and audio is None:
         raise BenchError("expected frames or audio, got neither; a clip needs at least one stream")
@@ -57,7 +72,7 @@ def clip_from_arrays(frames: Frames | None, fps: Fraction, audio: Audio | None, 
         digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
         digest.update(np.ascontiguousarray(frames).data)
     if audio is None:
-        sample_rate_hz = 0
+        sample_rate_hz, layout = 0, ()
     else:
         if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or sample_rate_hz <= 0:
             raise BenchError(
@@ -67,7 +82,31 @@ def clip_from_arrays(frames: Frames | None, fps: Fraction, audio: Audio | None, 
             raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")
         digest.update(f"audio {audio.shape} {sample_rate_hz}".encode())
         digest.update(np.ascontiguousarray(audio).data)
-    return Clip(frames, Fraction(fps), audio, sample_rate_hz, digest.hexdigest(), **kw)
+        if layout and len(layout) != len(audio):
+            raise BenchError(f"expected a place for each of {len(audio)} channels, got {', '.join(layout)}")
+        if channels.known(layout) and not channels.ordinary(layout, len(audio)):
+            digest.update(f"layout {' '.join(layout)}".encode())
+        findings += tuple(_channels(audio, layout, sample_rate_hz))
+    return Clip(frames, Fraction(fps), audio, sample_rate_hz, digest.hexdigest(), findings, layout=layout, **kw)
+
+
+def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Finding]:
+    """Says where the mix to mono, which most metrics hear, is not what a listener hears."""
+    if len(audio) == 1:
+        return []
+    found = []
+    if len(audio) > 2 and not channels.known(layout):
+        detail = f"{len(audio)} channels whose places are unknown: mixed to mono alike, none left out"
+        found.append(Finding(code="layout_unknown", detail=detail))
+    gone, level = channels.cancelled(audio, layout, rate_hz)
+    if gone > GONE_PARTLY or level < LEVEL_PARTLY:
+        wholly = gone > GONE_WHOLLY
+        detail = (
+            f"the channels cancel{'' if wholly else ' in part'}: {gone:.0%} of their sound is gone from the mix to mono"
+        )
+        detail += f", {10 * np.log10(max(level, 1e-12)):+.0f} dB against the sum of their powers"
+        found.append(Finding(code=CANCEL if wholly else f"{CANCEL}_in_part", detail=detail))
+    return found
 
 
 def read(path: str | os.PathLike[str]) -> Clip:
@@ -89,7 +128,7 @@ def read(path: str | os.PathLike[str]) -> Clip:
         findings += sound_findings
         if frames is not None and audio is not None:
             findings += _length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)
-        return clip_from_arrays(frames, fps, audio, sound.rate, findings=tuple(findings))
+        return clip_from_arrays(frames, fps, audio, sound.rate, sound.layout, tuple(findings))
     except (av.error.FFmpegError, OSError, ValueError, BenchError) as error:
         raise BenchError(f"cannot decode {path}: {error}") from error
 

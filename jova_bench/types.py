@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from jova_bench import channels
+
 Status = Literal["ok", "undefined", "failed"]
 """`undefined`: the question has no answer for this clip (no speech, no face, outside the domain).
 `failed`: the question could not be asked (missing package or weights, unreadable file, a crash)."""
@@ -111,6 +113,10 @@ class Finding(Record):
     """The measured facts, with units."""
 
 
+CANCEL = "channels_cancel"
+"""Code of the finding that the channels have no mix to mono worth hearing; its detail is the reason."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """Decoded media on one time base: frame k is shown at k / fps, sample n is heard at n / sample_rate_hz.
@@ -132,12 +138,20 @@ class Clip:
     timing: Timing = "free"
     in_domain: bool = False
     """The clip answers a prompt of a suite whose domain is the embedded evaluators' (drawn faces)."""
+    layout: channels.Layout = ()
+    """The places of the channels, as libav names them; empty where nobody says them."""
 
     def mono(self) -> npt.NDArray[np.float32]:
-        """(N,) mean of the channels. Raises Undefined without audio."""
+        """(N,) mix of the channels by their places, as ffmpeg's `-ac 1` mixes them: of mono and stereo the mean.
+
+        Raises Undefined without audio, and where the channels cancel.
+        """
         if self.audio is None:
             raise Undefined("no audio stream")
-        return self.audio.mean(axis=0, dtype=np.float32)
+        for finding in self.findings:
+            if finding.code == CANCEL:
+                raise Undefined(finding.detail)
+        return channels.mix(self.audio, self.layout)
 
     @property
     def seconds(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench import channels
 from jova_bench.metrics.base import FeatureCache, measured
 from jova_bench.types import Clip, MetricSpec, Outcome, Profile, Prompt, Undefined
 
@@ -16,7 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class Loudness:
-    """Loudness in LUFS, of mono or stereo at any rate."""
+    """Loudness in LUFS, of channels whose places are known, at any rate."""
 
     def __init__(self, profile: Profile) -> None:
         self.spec = MetricSpec(
@@ -27,7 +28,7 @@ class Loudness:
             unit="LUFS",
             direction="target",
             needs=("audio",),
-            domain="mono or stereo sound of at least 0.4 s",
+            domain="sound of at least 0.4 s whose channels have known places",
             description="integrated loudness; to match that of real clips",
             source="ITU-R BS.1770-4",
         )
@@ -43,28 +44,31 @@ class Loudness:
     def _measure(self, clip: Clip) -> float:
         if clip.audio is None:
             raise Undefined("no audio stream")
-        return integrated(clip.audio, clip.sample_rate_hz)
+        return integrated(clip.audio, clip.sample_rate_hz, clip.layout)
 
 
-def integrated(audio: npt.NDArray[np.floating], rate_hz: int) -> float:
+def integrated(audio: npt.NDArray[np.floating], rate_hz: int, layout: channels.Layout = ()) -> float:
     """Integrated loudness in LUFS.
 
     Args:
-        audio: (channels, N), full scale 1; one or two channels, which weigh the same.
+        audio: (channels, N), full scale 1.
         rate_hz: sampling rate.
+        layout: the place of each channel; one or two channels weigh the same without.
 
     Raises:
-        Undefined: more channels (their weights depend on their places), less than a block, or nothing above -70 LUFS.
+        Undefined: more channels of unknown places, less than a block, or nothing above -70 LUFS.
     """
-    channels, samples = audio.shape
-    if channels > 2:
-        raise Undefined(f"{channels} channels whose places are unknown")
+    count, samples = audio.shape
+    weights = channels.loudness_weights(layout, count)
+    if weights is None:
+        raise Undefined(f"{count} channels whose places are unknown")
     block, hop = round(BLOCK_S * rate_hz), round(HOP_S * rate_hz)
     if samples < block:
         raise Undefined(f"too short: {samples / rate_hz:.2f} s, loudness needs {BLOCK_S} s")
     squared = np.pad(np.cumsum(k_weighted(audio, rate_hz) ** 2, axis=1), ((0, 0), (1, 0)))
     starts = np.arange(0, samples - block + 1, hop)
-    power = ((squared[:, starts + block] - squared[:, starts]) / block).sum(axis=0)  # (blocks,) summed over channels
+    of_each = (squared[:, starts + block] - squared[:, starts]) / block  # (channels, blocks)
+    power = (weights[:, None] * of_each).sum(axis=0)  # (blocks,)
     loud = power[_lufs(power) > ABSOLUTE_GATE_LUFS]
     if not len(loud):
         raise Undefined("silent")

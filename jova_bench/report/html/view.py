@@ -173,10 +173,11 @@ def _view(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> Vie
 
 
 def outline(clip: Clip) -> tuple[tuple[float, float], ...]:
-    """(BINS, 2) lowest and highest sample of equal parts of a clip's sound; empty without sound."""
-    if clip.audio is None:
+    """(BINS, 2) lowest and highest sample of equal parts of a clip's sound; empty without sound in mono."""
+    try:
+        mono = clip.mono()
+    except Undefined:
         return ()
-    mono = clip.mono()
     parts = np.array_split(mono, min(BINS, len(mono)))
     return tuple((round(float(part.min()), 3), round(float(part.max()), 3)) for part in parts)
 
