@@ -99,25 +99,52 @@ def suite_registry() -> Registry[str | os.PathLike[str]]:
 
 
 def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
-    """Loads a suite by name, or the prompts of any `.jsonl` file, with the `suite.toml` beside it if any.
+    """Loads a suite by name, or the prompts of any `.jsonl` file or of a folder with `prompts.jsonl`.
+
+    The `suite.toml` beside the prompts is read, too, if there is one.
 
     Raises:
         BenchError: there is no such suite, or a line of it is broken (`FILE:LINE: field: ...`).
     """
     given = str(name_or_path)
     registry = suite_registry()
-    if given in registry.names():
-        folder = SHIPPED / given if given in shipped_suites() else _installed(registry, given)
+    if given in registry.entries or given in registry.refused:
+        ours = given in shipped_suites() and given not in registry.refused
+        folder = SHIPPED / given if ours else _installed(registry, given)
         info = _info(folder / INFO)
         if info.name != given:
             raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {info.name!r}")
         return _suite(folder / PROMPTS, info)
-    path = Path(given)
+    path = prompt_file(Path(given))
+    if path.suffix in (".csv", ".tsv"):
+        raise BenchError(
+            f"expected a .jsonl file of prompts, got the table {given!r}; "
+            f"`jova-bench suites import csv {given} --out {path.stem}.jsonl` makes one of it"
+        )
     if path.suffix != ".jsonl" and not path.is_file():
         hint = suggest(given, registry.names())
-        raise BenchError(f"expected the name of a suite or a .jsonl file of prompts, got {given!r}; {hint}")
+        raise BenchError(
+            f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, got {given!r}; {hint}"
+        )
     beside = path.parent / INFO
     return _suite(path, _info(beside) if beside.is_file() else None)
+
+
+def prompt_file(path: Path) -> Path:
+    """The file of prompts that a path stands for: itself, or `prompts.jsonl` of a folder.
+
+    Raises:
+        BenchError: a folder has no such file.
+    """
+    if not path.is_dir():
+        return path
+    if not (path / PROMPTS).is_file():
+        there = sorted(one.name for one in path.glob("*.jsonl"))
+        hint = (
+            f"name one of its own: {', '.join(str(path / one) for one in there[:5])}" if there else "it has no .jsonl"
+        )
+        raise BenchError(f"expected {PROMPTS}, and {INFO} where there is one, in the folder {str(path)!r}; {hint}")
+    return path / PROMPTS
 
 
 def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from jova_bench import catalogue, registry, suites
+from jova_bench.cli import main
 from jova_bench.suites import load_suite, shipped_suites
 from jova_bench.types import BenchError
 
@@ -75,7 +76,7 @@ def test_a_package_names_suites_by_entry_point(tmp_path, monkeypatch):
         ("file", r"expected the suite 'file' \(someones:FILE\) to be the path of a folder, got '.*suite\.toml'"),
         ("none", "to be the path of a folder, got 7"),
         ("gone", "the suite 'gone' cannot be loaded from someones:GONE"),
-        ("mein", r"expected the name of a suite or a \.jsonl file of prompts, got 'mein'; did you mean 'mine'"),
+        ("mein", r"a \.jsonl file of prompts or a folder with prompts\.jsonl, got 'mein'; did you mean 'mine'"),
     ):
         with pytest.raises(BenchError, match=message):
             load_suite(name)
@@ -175,3 +176,31 @@ def test_a_broken_description_is_named(shipped, old, new, message):
     (shipped / "suite.toml").write_text(INFO.replace(old, new, 1))
     with pytest.raises(BenchError, match=message):
         load_suite("tiny")
+
+
+def test_a_folder_is_its_prompts_file(tmp_path, monkeypatch, capsys):
+    """What `suites import --out FOLDER` writes and `suites validate` takes, with and without a slash or a dot."""
+    folder = tmp_path / "suites" / "mine.1"
+    folder.mkdir(parents=True)
+    write(folder / "prompts.jsonl", LINE)
+    plain = load_suite(folder / "prompts.jsonl")
+    monkeypatch.chdir(tmp_path)
+    for given in (folder, "suites/mine.1", "./suites/mine.1/", "suites/../suites/mine.1"):
+        assert load_suite(given).digest == plain.digest
+        assert (load_suite(given).name, load_suite(given).prompts) == (plain.name, plain.prompts)
+    (folder / "suite.toml").write_text(INFO)
+    assert load_suite("suites/mine.1").name == load_suite(folder / "prompts.jsonl").name == "tiny"
+    assert main(["suites", "validate", "suites/mine.1"]) == 0
+    capsys.readouterr()
+
+
+def test_a_folder_without_prompts_says_what_was_looked_for(tmp_path, capsys):
+    wanted = f"expected prompts.jsonl, and suite.toml where there is one, in the folder '{tmp_path}'; "
+    for words in (("run", "--model", "real", "--suite"), ("score", str(tmp_path), "--suite"), ("suites", "validate")):
+        assert main([*words, str(tmp_path)]) == 2
+        assert capsys.readouterr().err == f"jova-bench: {wanted}it has no .jsonl\n"
+    write(tmp_path / "other.jsonl", LINE)
+    with pytest.raises(BenchError, match=r"name one of its own: .*other\.jsonl"):
+        load_suite(tmp_path)
+    with pytest.raises(BenchError, match=r"got the table 'mine\.csv'; `jova-bench suites import csv mine\.csv --out"):
+        load_suite("mine.csv")

@@ -55,7 +55,10 @@ def add(verbs: Verbs) -> None:
         (score, None, "standard"),
     ):
         one.add_argument(
-            "--suite", default=suite, metavar="NAME|FILE", help=f"shipped suite or a .jsonl file (default {suite})"
+            "--suite",
+            default=suite,
+            metavar="NAME|FILE|DIR",
+            help=f"of `ls suites`, a .jsonl file, or a folder with prompts.jsonl (default {suite})",
         )
         one.add_argument(
             "--profile",

@@ -9,7 +9,7 @@ from jova_bench.cli.base import Parser, Verbs, add_verb, say
 from jova_bench.types import EXIT_OK, EXIT_USAGE
 
 EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
-  jova-bench suites validate suites/verse/prompts.jsonl"""
+  jova-bench suites validate suites/verse"""
 IMPORT_EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
   jova-bench suites import lrs3 lrs3/test --out lrs3/test/prompts.jsonl
   jova-bench suites import csv mine.csv --out mine.jsonl --language fr
@@ -19,7 +19,8 @@ leaves those rows out. FILE.jsonl names media where they are; DIR gets copies an
 
 formats and what SOURCE is:
 {formats}"""
-VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl"""
+VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl
+  jova-bench suites validate suites/verse"""
 
 
 def add(verbs: Verbs) -> None:
@@ -71,9 +72,9 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    from jova_bench.suites import FILES, PROMPTS, load_suite, read_prompts
+    from jova_bench.suites import FILES, load_suite, prompt_file, read_prompts
 
-    path = Path(args.file) / PROMPTS if Path(args.file).is_dir() else Path(args.file)
+    path = prompt_file(Path(args.file))
     prompts, faults = read_prompts(path)
     for fault in faults:
         say(fault)
