@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import platform
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from jova_bench import assets
 from jova_bench.assets import Asset
-from jova_bench.metrics import everything
+from jova_bench.metrics import broken, everything
 from jova_bench.metrics.base import NoCache
 from jova_bench.models import FOLDER_PREFIX, create_model, model_registry, settings_of
+from jova_bench.registry import guarded
 from jova_bench.suites import Suite, load_suite, suite_registry
-from jova_bench.types import MetricSpec, reason_of
+from jova_bench.types import BenchError, MetricSpec, reason_of
 
 PACKAGES = (
     ("torch", "everything", "torch"),
@@ -41,26 +44,41 @@ PACKAGES = (
 
 def models() -> list[dict[str, Any]]:
     """Every model by name, with what it needs, what it says of itself, and whether it runs here."""
-    found: list[dict[str, Any]] = []
-    for name in model_registry().names():
-        needs: list[str] = []
-        settings: dict[str, Any] = {}
+    found, registry = [], model_registry()
+    for name in registry.names():
         try:
-            model = create_model(name, "cpu")
-            needs, why_not, settings = list(model.needs), model.check(), settings_of(model)
-        except Exception as error:
-            why_not = reason_of(error)
-        found.append(
-            {"name": name, "needs": needs, "available": why_not is None, "why_not": why_not, "settings": settings}
-        )
-    found.append({"name": f"{FOLDER_PREFIX}DIR", "needs": [], "available": True, "why_not": None, "settings": {}})
-    return found
+            found.append(guarded(f"the model {name!r}", partial(_model, name)))
+        except BenchError as error:
+            found.append(_item(name, [], reason_of(error), {}))
+    found += [_item(name, [], why, {}) for name, why in registry.refused.items()]
+    return [*found, _item(f"{FOLDER_PREFIX}DIR", [], None, {})]
+
+
+def _model(name: str) -> dict[str, Any]:
+    """What a model says of itself. Raises whatever its code does, or for what no listing can show."""
+    try:
+        model = create_model(name, "cpu")
+    except BenchError as error:
+        return _item(name, [], reason_of(error), {})
+    item = _item(name, list(model.needs), _line(model.check()), settings_of(model))
+    json.dumps(item)
+    return item
+
+
+def _item(name: str, needs: list[str], why_not: str | None, settings: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "needs": needs, "available": why_not is None, "why_not": why_not, "settings": settings}
+
+
+def _line(why_not: str | None) -> str | None:
+    """A reason on one line."""
+    return None if why_not is None else " ".join(str(why_not).split())
 
 
 def suites() -> list[dict[str, Any]]:
     """Every suite that ships, and those of installed packages, with the reason why one cannot be read."""
     found: list[dict[str, Any]] = []
-    for name in suite_registry().names():
+    registry = suite_registry()
+    for name in (*registry.names(), *registry.refused):
         try:
             suite, why_not = load_suite(name), None
         except Exception as error:
@@ -87,8 +105,8 @@ def metrics() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for select, metric in everything(NoCache(), "cpu"):
         try:
-            why_not = metric.check()
-        except Exception as error:
+            why_not = _line(guarded("it cannot say whether it runs here", metric.check))
+        except BenchError as error:
             why_not = reason_of(error)
         spec = metric.spec
         found.append(
@@ -110,7 +128,17 @@ def metrics() -> list[dict[str, Any]]:
                 "why_not": why_not,
             }
         )
-    return found
+    return found + [_broken(name, why) for name, why in broken(NoCache(), "cpu").items()]
+
+
+def _broken(name: str, why_not: str) -> dict[str, Any]:
+    """A metric of an installed package of which nothing is known but its name."""
+    unknown = dict.fromkeys(("identity", "profile", "protocol", "level", "unit", "direction", "domain"))
+    texts = {"description": "", "source": ""}
+    return {"name": name, "select": name, **unknown, **texts, "needs": [], "weights": []} | {
+        "available": False,
+        "why_not": why_not,
+    }
 
 
 def needed(select: str, spec: MetricSpec) -> list[Asset]:

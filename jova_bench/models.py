@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.registry import Registry
+from jova_bench.registry import Registry, guarded, unfit
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Timing
 
@@ -58,6 +58,9 @@ MODELS: Mapping[str, str] = {
 
 CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted")
 """Models that show a metric's top and floor; they stand at the bottom of a leaderboard."""
+
+METHODS: Mapping[str, int] = {"check": 0, "plan": 2, "generate": 3}
+"""What a model must have, and the number of arguments of each."""
 
 FOLDER_PREFIX = "clips:"
 
@@ -171,7 +174,20 @@ def create_model(name: str, device: str) -> Generator:
     """
     if name.startswith(FOLDER_PREFIX):
         return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
-    return model_registry().load(name)(device)
+    registry = model_registry()
+    factory = registry.load(name)
+    if name in MODELS:
+        return factory(device)
+
+    def built() -> Generator:
+        model = factory(device)
+        if why := unfit(model, METHODS):
+            raise BenchError(why)
+        if not isinstance(model.name, str) or not isinstance(model.batch_size, int) or isinstance(model.needs, str):
+            raise BenchError("expected `name`, a text, `batch_size`, a count, and `needs`, a tuple of texts")
+        return model
+
+    return guarded(f"the model {name!r} of an installed package ({registry.entries[name]}) cannot be built", built)
 
 
 def safe_id(text: str) -> str:

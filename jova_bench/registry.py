@@ -1,14 +1,21 @@
-"""Names for things that are imported only when used (`name -> "module:attribute"`), with a hint for a typing error."""
+"""Names for things that are imported only when used (`name -> "module:attribute"`), with a hint for a typing error.
+
+Installed packages add names by entry points. Their code is not ours: whatever it does wrong is told in one line.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import Generic, TypeVar, cast
 
-from jova_bench.types import BenchError
+from jova_bench.types import BenchError, reason_of
 
 Thing = TypeVar("Thing")
 
@@ -17,7 +24,7 @@ class Registry(Generic[Thing]):
     """What a kind of thing (`model`, `metric`) can be named; installed packages add to it by entry points."""
 
     def __init__(self, kind: str, entries: Mapping[str, str], group: str) -> None:
-        """Names the built-in things.
+        """Names the built-in things, and those that installed packages add; imports none of them.
 
         Args:
             kind: what the things are, for messages.
@@ -25,33 +32,93 @@ class Registry(Generic[Thing]):
             group: entry point group of installed packages, e.g. `jova_bench.models`.
         """
         self.kind = kind
-        added = {point.name: point.value for point in entry_points(group=group)}
-        clash = sorted(added.keys() & entries.keys())
-        if clash:
-            raise BenchError(
-                f"an installed package redefines the {kind} {clash[0]!r} as {added[clash[0]]}; uninstall or rename it"
-            )
-        self.entries: Mapping[str, str] = dict(entries) | dict(sorted(added.items()))
+        added: dict[str, dict[str, None]] = {}
+        for point in entry_points(group=group):
+            added.setdefault(point.name, {})[point.value.partition("[")[0].strip()] = None
+        clashes = {
+            name: [entries[name], *targets] if name in entries else list(targets)
+            for name, targets in sorted(added.items())
+            if name in entries or len(targets) > 1
+        }
+        self.added: Mapping[str, str] = {
+            name: next(iter(targets)) for name, targets in sorted(added.items()) if name not in clashes
+        }
+        """Names of installed packages alone."""
+        self.entries: Mapping[str, str] = dict(entries) | self.added
         """Built-in names in their order, then those of installed packages."""
+        self.refused: Mapping[str, str] = {
+            name: f"an installed package redefines the {kind} {name!r}: {' and '.join(targets)}; uninstall or rename it"
+            for name, targets in clashes.items()
+        }
+        """Names that stand for two things, and why neither is loaded."""
 
     def names(self) -> tuple[str, ...]:
-        """Everything that `load` takes."""
-        return tuple(self.entries)
+        """Everything that has one name and could be loaded by it."""
+        return tuple(name for name in self.entries if name not in self.refused)
 
     def load(self, name: str) -> Thing:
         """Imports what a name stands for.
 
         Raises:
-            BenchError: nothing has that name (the nearest one is suggested), or its module cannot be imported.
+            BenchError: nothing has that name (the nearest one is suggested), two things have it, or its module cannot
+                be imported.
         """
+        if name in self.refused:
+            raise BenchError(self.refused[name])
         if name not in self.entries:
             raise BenchError(f"expected the name of a {self.kind}, got {name!r}; {suggest(name, self.entries)}")
         target = self.entries[name]
-        module, _, attribute = target.partition(":")
+        return guarded(f"the {self.kind} {name!r} cannot be loaded from {target}", lambda: cast(Thing, _find(target)))
+
+
+def _find(target: str) -> object:
+    """What `module:attribute` names."""
+    module, _, attribute = target.partition(":")
+    try:
+        return attrgetter(attribute)(importlib.import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise BenchError(str(error)) from error
+
+
+def guarded(what: str, call: Callable[[], Thing]) -> Thing:
+    """Calls code that may be a stranger's.
+
+    What it prints is talk and goes to stderr: a result on stdout stays whole.
+
+    Args:
+        what: to say first when it goes wrong.
+        call: what is done.
+
+    Raises:
+        BenchError: whatever it raised, an attempt to leave the process, too.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return call()
+    except BenchError as error:
+        raise BenchError(f"{what}: {reason_of(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise BenchError(f"{what}: {' '.join(f'{type(error).__name__}: {error}'.split())}") from error
+
+
+def unfit(thing: object, methods: Mapping[str, int]) -> str | None:
+    """What keeps a stranger's object from its part: a method that is missing, or takes another number of arguments.
+
+    Args:
+        thing: the object.
+        methods: name of each method to the number of arguments that it is called with.
+    """
+    for name, count in methods.items():
+        method = getattr(thing, name, None)
+        if not callable(method):
+            return f"expected a method {name!r}, got {type(thing).__name__} without it"
         try:
-            return cast(Thing, getattr(importlib.import_module(module), attribute))
-        except (ImportError, AttributeError) as error:
-            raise BenchError(f"the {self.kind} {name!r} cannot be loaded from {target}: {error}") from error
+            inspect.signature(method).bind(*[None] * count)
+        except TypeError as error:
+            return f"expected {name!r} to take {count} arguments, got {error}"
+        except ValueError:
+            continue  # Of compiled code nothing is known beforehand.
+    return None
 
 
 LISTED = 40

@@ -4,14 +4,14 @@ import json
 import re
 import shlex
 import tomllib
-from pathlib import Path
+
+from shown import PAGES, ROOT, blocks
 
 from jova_bench import assets
 from jova_bench.docs import document
 from jova_bench.metrics import CATALOGUE, everything
 from jova_bench.metrics.base import NoCache
 
-ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "metrics.md"
 
 
@@ -72,11 +72,6 @@ def bench(select):
     return select.partition("@")[2] or None
 
 
-def blocks(path, language):
-    """The fenced code of a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
 def test_the_readme_shows_the_model_that_a_test_installs():
     from test_plugins import MODEL, PROJECT
 
@@ -92,7 +87,7 @@ def test_commands_and_prompts_of_the_pages_are_valid():
     from jova_bench.types import Prompt
 
     read, seen = parser(), 0
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in PAGES:
         for line in "\n".join(blocks(page, "sh")).splitlines():
             words = shlex.split(line, comments=True)
             if words and words[0] == "jova-bench":

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import shown
 
-from jova_bench import registry
+from jova_bench import media, registry
 from jova_bench.metrics import ENTRY_POINTS, build
 from jova_bench.metrics.base import NoCache
 from jova_bench.types import BenchError
@@ -114,13 +117,15 @@ def installed(tmp_path_factory):
          "tags": {"key": "c" if i < 2 else "d"}} for i in range(3)
     ]  # fmt: skip
     (package / "scales" / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-    done = subprocess.run(
-        [*pip, "--no-deps", "--no-build-isolation", "--target", root / "site", root / "src"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return root / "site"
+    return shown.installed(root / "src", root / "site")
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory):
+    """The metric that docs/plugins.md shows, installed likewise."""
+    root = tmp_path_factory.mktemp("bright")
+    found = shown.files(shown.ROOT / "docs" / "plugins.md", "## A metric")
+    return shown.installed(shown.written(root / "src", found), root / "site")
 
 
 def bench(installed, *words, folder):
@@ -153,6 +158,27 @@ def test_listings_show_them(installed, tmp_path):
         assert done.returncode == 0, done.stderr
         (one,) = [item for item in json.loads(done.stdout) if item["name"] == name]
         assert one["available"], one
+
+
+def test_the_metric_of_the_page_measures(bright, tmp_path):
+    clips = tmp_path / "my_clips"
+    clips.mkdir()
+    for name, level in (("dark", 51), ("light", 204)):  # Grey survives H.264 to the level.
+        frames = np.full((5, 64, 64, 3), level, np.uint8)
+        media.write(clips / f"{name}.mp4", frames, Fraction(25), None, 0)
+    sound = np.zeros((1, 1600), np.float32)
+    media.write(clips / "heard.wav", None, Fraction(0), sound, 16_000)
+    done = bench(
+        bright, "score", clips, "--metrics", "brightness", "--device", "cpu", "--out", "run", "--json", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["estimates"]
+    assert one["identity"] == "brightness@1/standard:mean"
+    assert one["value"] == pytest.approx((51 + 204) / 2 / 255, abs=0.01)
+    assert (one["n_ok"], one["n_undefined"], one["reasons"]) == (2, 1, {"no video stream": 1})
+    done = bench(bright, "ls", "metrics", "--json", folder=tmp_path)
+    (found,) = [one for one in json.loads(done.stdout) if one["name"] == "brightness"]
+    assert (found["available"], found["direction"]) == (True, "target")
 
 
 def test_a_metric_that_cannot_be_built_is_named(monkeypatch):

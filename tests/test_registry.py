@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from jova_bench import registry
-from jova_bench.registry import Registry, suggest
+from jova_bench.registry import Registry, guarded, suggest, unfit
 from jova_bench.types import BenchError
 
 ENTRIES = {"fraction": "fractions:Fraction", "ghost": "no_such_module:x", "hollow": "fractions:Nothing"}
@@ -46,5 +46,52 @@ def test_installed_packages_add_names_but_take_none(monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "g" else [])
     assert Registry("metric", ENTRIES, "g").names() == ("fraction", "ghost", "hollow", "alpha", "zeta")
     assert Registry("metric", ENTRIES, "g").load("alpha") == pytest.approx(3.14159, abs=1e-5)
-    with pytest.raises(BenchError, match="redefines the metric 'alpha' as math:pi"):
-        Registry("metric", {"alpha": "x:y"}, "g")
+
+
+def test_a_name_for_two_things_is_refused_and_the_others_are_there(monkeypatch):
+    values = [("alpha", "math:pi"), ("beta", "math:e"), ("beta", "math:tau"), ("beta", "math:e"), ("good", "math:inf")]
+    twice = [EntryPoint("same", "math:pi", "g"), EntryPoint("same", "math:pi [extra]", "g")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint(*one, "g") for one in values] + twice)
+    names = Registry("metric", {"alpha": "fractions:Fraction", "zeta": "fractions:Fraction"}, "g")
+    assert names.names() == ("zeta", "good", "same")
+    assert names.load("same") == pytest.approx(3.14159, abs=1e-5)
+    assert names.load("zeta").__name__ == "Fraction"
+    with pytest.raises(BenchError, match="redefines the metric 'alpha': fractions:Fraction and math:pi; uninstall or"):
+        names.load("alpha")
+    with pytest.raises(BenchError, match="redefines the metric 'beta': math:e and math:tau"):
+        names.load("beta")
+    assert set(names.refused) == {"alpha", "beta"}
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (RuntimeError("two\nlines"), "it: RuntimeError: two lines"),
+        (SystemExit(3), "it: SystemExit: 3"),
+        (BenchError("expected x"), "it: expected x"),
+    ],
+)
+def test_strangers_code_is_told_in_one_line_and_writes_no_result(capsys, error, wanted):
+    def call():
+        print("hello")
+        raise error
+
+    with pytest.raises(BenchError) as told:
+        guarded("it", call)
+    assert str(told.value) == wanted
+    assert capsys.readouterr() == ("", "hello\n")
+    with pytest.raises(KeyboardInterrupt):
+        guarded("it", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+
+
+def test_a_strangers_object_has_its_methods():
+    class Metric:
+        other = 3
+
+        def check(self): ...
+        def score(self, clip): ...
+        def any(self, *rest): ...
+
+    assert unfit(Metric(), {"check": 0, "any": 7}) is None
+    assert unfit(Metric(), {"score": 3}) == "expected 'score' to take 3 arguments, got too many positional arguments"
+    assert unfit(Metric(), {"other": 0}) == "expected a method 'other', got Metric without it"

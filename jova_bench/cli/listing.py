@@ -69,8 +69,8 @@ def _line(what: str, item: dict[str, Any]) -> str:
         return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
     if what == "models":
         return f"{item['name']:<22} needs {', '.join(item['needs']) or 'nothing'}{state}"
-    name = f"{item['select']} ({item['profile']})"
-    return f"{name:<36} {item['direction']:<6} {item['description']}{state}"
+    name = f"{item['select']} ({item['profile']})" if item["profile"] else item["select"]
+    return f"{name:<36} {item['direction'] or '':<6} {item['description']}{state}"
 
 
 def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
@@ -95,7 +95,7 @@ def _said(model: dict[str, Any]) -> list[tuple[str, str]]:
     for key, value in model["settings"].items():
         if key == "stages":
             continue
-        for one in value if key == "weights" else (value,):
+        for one in value if key == "weights" and isinstance(value, list | tuple) else (value,):
             words = ", ".join(f"{name} {what}" for name, what in one.items()) if isinstance(one, dict) else one
             words = ", ".join(map(str, words)) if isinstance(words, list | tuple) else words
             found.append((key.replace("_", " "), words))

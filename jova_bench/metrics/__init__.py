@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from jova_bench.metrics.base import ClipMetric, FeatureCache, SetMetric
 from jova_bench.metrics.reference import Kind, RealClips
-from jova_bench.registry import Registry, suggest
+from jova_bench.registry import Registry, guarded, suggest, unfit
 from jova_bench.types import BenchError, MetricSpec, Profile
 
 Metric = ClipMetric | SetMetric
@@ -20,6 +20,11 @@ Factory = Callable[..., Metric]
 """`factory(cache, device, **options)`."""
 ENTRY_POINTS = "jova_bench.metrics"
 """Group in which an installed package names metrics of its own, each a factory without options."""
+METHODS: Mapping[str, Mapping[str, int]] = {
+    "clip": {"check": 0, "score": 3},
+    "set": {"check": 0, "features": 1, "distance": 1, "details": 1, "reference": 0, "against": 1},
+}
+"""By level of a metric: what it must have, and the number of arguments of each."""
 
 
 @dataclass(frozen=True)
@@ -187,15 +192,15 @@ def build(
     Raises:
         BenchError: a name that no metric of this profile has.
     """
-    added = Registry[Factory]("metric", {}, ENTRY_POINTS)
+    added = _added()
     wanted = None if names is None else list(dict.fromkeys(names))
     if wanted is not None:
-        _check(wanted, profile, added.names())
+        _check(wanted, profile, [*added.names(), *added.refused])
     metrics = [
         _load(entry.target)(cache, device, **entry.options, **_real(entry, real or {}))
         for entry in _selected(wanted, profile)
     ]
-    for name in added.names():
+    for name in (*added.names(), *added.refused):
         if wanted is None or name in wanted:
             metric = _installed(added, name, cache, device)
             metrics += [metric] if metric.spec.profile == profile else []
@@ -206,25 +211,54 @@ def build(
 
 
 def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
-    """Every metric there is, of all profiles and protocols and of installed packages, with what a user types for it."""
+    """Every metric there is, of all profiles and protocols and of installed packages, with what a user types for it.
+
+    Those of installed packages that cannot be built are in `broken`.
+    """
     built = [
         (entry.select, _load(entry.target)(cache, device, **entry.options, **_real(entry, {}))) for entry in CATALOGUE
     ]
-    added = Registry[Factory]("metric", {}, ENTRY_POINTS)
-    return built + [(name, _installed(added, name, cache, device)) for name in added.names()]
+    added = [(name, one) for name, one in _strangers(cache, device).items() if not isinstance(one, BenchError)]
+    return built + added
+
+
+def broken(cache: FeatureCache, device: str) -> dict[str, str]:
+    """Names of installed packages' metrics that cannot be built, and why."""
+    return {name: str(one) for name, one in _strangers(cache, device).items() if isinstance(one, BenchError)}
+
+
+def _added() -> Registry[Factory]:
+    return Registry("metric", {}, ENTRY_POINTS)
+
+
+def _strangers(cache: FeatureCache, device: str) -> dict[str, Metric | BenchError]:
+    """Each metric of an installed package by name, or what keeps it from being built."""
+    added, found = _added(), dict[str, Metric | BenchError]()
+    for name in (*added.names(), *added.refused):
+        try:
+            found[name] = _installed(added, name, cache, device)
+        except BenchError as error:
+            found[name] = error
+    return found
 
 
 def _installed(added: Registry[Factory], name: str, cache: FeatureCache, device: str) -> Metric:
     """A metric of an installed package, whose mistakes are told as such."""
+    factory = added.load(name)
+
+    def built() -> Metric:
+        metric = factory(cache, device)
+        if not isinstance(metric.spec, MetricSpec):
+            raise BenchError(f"expected a MetricSpec as `spec`, got {type(metric.spec).__name__}")
+        if why := unfit(metric, METHODS[metric.spec.level]):
+            raise BenchError(why)
+        return metric
+
+    what = f"the metric {name!r} of an installed package ({added.entries[name]}) cannot be built"
     try:
-        metric = added.load(name)(cache, device)
-        MetricSpec.model_validate(metric.spec)
-    except BenchError:
-        raise
-    except Exception as error:
-        what = f"the metric {name!r} of an installed package ({added.entries[name]}) cannot be built"
-        raise BenchError(f"{what}: {type(error).__name__}: {error}; mend or uninstall it") from error
-    return metric
+        return guarded(what, built)
+    except BenchError as error:
+        raise BenchError(f"{error}; mend or uninstall it (docs/plugins.md)") from error
 
 
 def _real(entry: Entry, real: Mapping[Kind, RealClips]) -> dict[str, RealClips | None]:

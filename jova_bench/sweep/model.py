@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from jova_bench.models import Generator
-from jova_bench.registry import Registry, suggest
+from jova_bench.registry import Registry, guarded, suggest
 from jova_bench.types import BenchError
 
 Value: TypeAlias = str | int | float | bool
@@ -133,4 +133,5 @@ def swept_model(name: str) -> SweptModel:
         BenchError: no model of this name can be swept.
     """
     registry: Registry[SweptFactory] = Registry("model that can be swept", MODELS, "jova_bench.swept_models")
-    return registry.load(name)()
+    factory = registry.load(name)
+    return guarded(f"the model {name!r} ({registry.entries[name]}) cannot be swept", factory)
