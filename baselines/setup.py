@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         if args.name is None:
             for name in known():
-                print(described(load(name)))
+                print(told(name))
             return EXIT_OK
         manifest = load(args.name)
         steps = install.code(manifest) + (install.weights(manifest, args.accept) if args.weights else [])
@@ -76,6 +76,14 @@ def carry_out(step: install.Step) -> int:
         path, text = step.writes
         path.write_text(text, encoding="utf-8")
     return done.returncode
+
+
+def told(name: str) -> str:
+    """One baseline, or why its manifest cannot be read: one of another package hides no other."""
+    try:
+        return described(load(name))
+    except BenchError as error:
+        return f"{name:<14} [{error}]"
 
 
 def described(manifest: Manifest) -> str:

@@ -17,7 +17,7 @@ from baselines.external import home
 from baselines.external.client import Answer, Command, Worker, environment
 from baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
 from baselines.external.job import Job, Planner
-from baselines.external.manifest import Manifest, Options, package
+from baselines.external.manifest import Manifest, Options
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Unavailable
@@ -195,7 +195,7 @@ class WorkerBaseline(Baseline):
         where, limits = home.of(self.manifest), self.manifest.limits
         recipe = self.manifest.environment
         load = {
-            "worker": str(package(self.manifest.name) / "worker.py"),
+            "worker": str(self.manifest.folder / "worker.py"),
             "checkout": str(where.checkout.resolve()),
             "weights": str(where.weights.resolve()),
             "device": "cpu" if self.device == "cpu" else "cuda:0",

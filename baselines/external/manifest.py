@@ -6,17 +6,21 @@ import math
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from jova_bench.assets import Terms
-from jova_bench.registry import suggest
+from jova_bench.models import model_registry
+from jova_bench.registry import guarded, suggest
 from jova_bench.types import BenchError, Id, Record
 
 ROOT = Path(__file__).resolve().parents[1]
-"""Has a folder with a manifest for each baseline."""
+"""Has a folder with a manifest for each baseline that ships."""
+FILE = "manifest.toml"
 
 Kind = Literal["worker", "diffusers"]
 """`worker`: a checkout in an environment of its own, driven by `client`, and for comparison by its own command line.
@@ -218,6 +222,7 @@ class Manifest(Record):
     memory: Memory
     options: Mapping[str, Option] = Field(default_factory=dict)
     """Steps, guidance and the like: every one is used by the plan or the worker, and enters the plan's note."""
+    _folder: Path | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _kind_has_its_parts(self) -> Manifest:
@@ -228,6 +233,11 @@ class Manifest(Record):
         if self.produces.picture != "none" and "frames" not in self.limits.model_fields_set:
             raise ValueError("expected limits.frames of a model that makes a picture")
         return self
+
+    @property
+    def folder(self) -> Path:
+        """Where it was read, beside `worker.py`."""
+        return self._folder or package(self.name)
 
     @property
     def fps(self) -> Fraction:
@@ -254,8 +264,8 @@ def package(name: str) -> Path:
 
 
 def known() -> tuple[str, ...]:
-    """Names of the baselines with a manifest."""
-    return tuple(sorted(read(path).name for path in ROOT.glob("*/manifest.toml")))
+    """Names of the baselines with a manifest: those that ship, then those of installed packages."""
+    return (*sorted(read(path).name for path in ROOT.glob(f"*/{FILE}")), *installed())
 
 
 def load(name: str) -> Manifest:
@@ -264,19 +274,56 @@ def load(name: str) -> Manifest:
     Raises:
         BenchError: there is no such baseline, or its manifest is broken (`FILE: field: ...`).
     """
-    path = package(name) / "manifest.toml"
-    if not path.is_file() or (manifest := read(path)).name != name:
+    path = package(name) / FILE
+    if path.is_file() and (manifest := read(path)).name == name:
+        return manifest
+    found = installed().get(name)
+    if found is None:
         raise BenchError(f"expected the name of a baseline, got {name!r}; {suggest(name, known())}")
-    return manifest
+    if isinstance(found, BenchError):
+        raise found
+    return found
+
+
+def installed() -> dict[str, Manifest | BenchError]:
+    """Baselines of other packages by name: an entry point of a model whose module has a manifest beside it.
+
+    One whose manifest cannot be read stands under the name of its entry point, with the reason.
+    """
+    found: dict[str, Manifest | BenchError] = {}
+    for name, target in model_registry().added.items():
+        try:
+            where = f"the model {name!r} cannot be found in {target}"
+            path = guarded(where, partial(_beside, target.partition(":")[0]))
+            if path is None:
+                continue
+            manifest = read(path)
+            ships = (package(manifest.name) / FILE).is_file()
+            if ships or found.get(manifest.name, manifest) != manifest:  # Two entry points may share a manifest.
+                raise BenchError(f"{path}: name: {manifest.name!r} is that of another baseline; choose one of its own")
+            found[manifest.name] = manifest
+        except BenchError as error:
+            found[name] = error
+    return found
+
+
+def _beside(module: str) -> Path | None:
+    """The manifest in the folder of a module, which is not imported; None when there is none."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None or not Path(spec.origin).with_name(FILE).is_file():
+        return None
+    return Path(spec.origin).with_name(FILE)
 
 
 def read(path: Path) -> Manifest:
     """Reads a manifest from a file."""
     try:
-        return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BenchError(f"{path}: expected TOML, got {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BenchError(f"{path}: {where}: {first['msg']}" if where else f"{path}: {first['msg']}") from error
+    manifest._folder = path.resolve().parent
+    return manifest
