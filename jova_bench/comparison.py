@@ -17,7 +17,7 @@ from jova_bench.results import Results, read_results
 from jova_bench.scoring import is_set_metric
 from jova_bench.store import read_run
 from jova_bench.text import decimals, escaped, number, signed, table
-from jova_bench.types import BenchError, MetricSpec, NotComparable, Prompt
+from jova_bench.types import BenchError, MetricSpec, NotComparable
 from jova_bench.verdicts import Comparison, Question, exit_code, judged
 
 if TYPE_CHECKING:
@@ -138,9 +138,8 @@ def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
     folder = left.folder or right.folder
     if folder is None:
         raise BenchError(f"expected a run folder on one side for the slice {of_slice!r}: a frozen file has no tags")
-    prompts = [Prompt.model_validate(prompt) for prompt in read_run(folder).manifest["prompts"]]
     slices: dict[str, set[str]] = {}
-    for prompt in prompts:
+    for prompt in read_run(folder).manifest.prompts:
         for tag in prompt.tags:
             for value in prompt.values(tag):
                 slices.setdefault(f"{tag}={value}", set()).add(prompt.id)

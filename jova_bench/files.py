@@ -13,14 +13,16 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from jova_bench.types import BenchError
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
+Pairs = Callable[[list[tuple[str, Any]]], Any]
 
 LARGEST_BYTES = 2**30
 """Of a file of records or prompts. A million prompts take less than half of it."""
@@ -37,12 +39,27 @@ _MARKS = (  # The longest first: UTF-32's begins as UTF-16's does.
 )
 
 
-def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES) -> bytes:
+class Unread(BenchError):
+    """What is wrong with a file."""
+
+    def __init__(self, where: str | os.PathLike[str], what: str) -> None:
+        """`WHERE: WHAT`.
+
+        Args:
+            where: the file, with the line or the field where it is known.
+            what: expected, got, what to do.
+        """
+        super().__init__(f"{os.fspath(where)}: {what}")
+        self.where, self.what = os.fspath(where), what
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str = "file") -> bytes:
     """Reads a regular file.
 
     Args:
         path: of the file.
         most: bytes that it may have.
+        kind: what is expected, for messages.
 
     Raises:
         BenchError: it is missing, unreadable, longer, or a folder, pipe or device.
@@ -51,12 +68,12 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES) -> bytes
         with open(path, "rb", opener=_at_once) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise BenchError(f"{path}: expected a file, got a pipe or a device; write it to a file first")
+                raise Unread(path, "expected a file, got a pipe or a device; write it to a file first")
             if about.st_size > most:
-                raise BenchError(f"{path}: expected at most {most:,} bytes, got {about.st_size:,}; split the file")
+                raise Unread(path, f"expected at most {most:,} bytes, got {about.st_size:,}; split the file")
             return file.read()
     except OSError as error:
-        raise BenchError(f"{path}: expected a readable file, got: {error.strerror or error}") from error
+        raise Unread(path, f"expected a readable {kind}, got: {error.strerror or error}") from error
     except ValueError as error:
         raise BenchError(f"expected the path of a file, got {str(path)!r}: {error}") from error
 
@@ -66,45 +83,46 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES) -> str:
+def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str = "UTF-8 file") -> str:
     """Reads a text: UTF-8, or what its byte order mark says (UTF-16 as PowerShell writes it). Ends of lines stay.
 
     Raises:
         BenchError: as `read_bytes`, and for what is no text.
     """
-    content = read_bytes(path, most)
+    content = read_bytes(path, most, kind)
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        what = f"byte {content[error.start]:#04x} on line {line}: {error.reason}"
-        raise BenchError(f"{path}: expected a text in {encoding.upper()}, got {what}; save it as UTF-8") from error
+        what = f"byte {content[error.start]:#04x} on line {line}: {error.reason} of {encoding.upper()}"
+        raise Unread(path, f"expected a readable {kind}, got {what}; save it as UTF-8") from error
     if (zero := text.find("\0")) >= 0:
         line = text.count("\n", 0, zero) + 1
-        raise BenchError(f"{path}: expected a text, got a zero byte on line {line}; save it as UTF-8")
+        raise Unread(path, f"expected a readable {kind}, got a zero byte on line {line}; save it as UTF-8")
     return text
 
 
-def parse_json(text: str, where: str) -> Any:
+def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:
     """The value of a JSON text.
 
     Args:
         text: one value.
         where: names it in messages: a file, or `FILE:LINE`.
+        pairs: makes an object of its keys and values; None for `once`.
 
     Raises:
         BenchError: it is no JSON, an object has a key twice, or a value is none that `check` takes.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once)
+        value = json.loads(text, object_pairs_hook=pairs or once)
     except json.JSONDecodeError as error:
-        line = f"line {error.lineno}, " if "\n" in text.strip() else ""
-        raise BenchError(f"{where}: expected JSON, got {error.msg} at {line}column {error.colno}") from error
+        at = where if error.lineno == 1 else f"{where}:{error.lineno}"
+        raise Unread(at, f"expected JSON, got {error.msg} at column {error.colno}") from error
     except RecursionError as error:
-        raise BenchError(f"{where}: expected at most {DEEPEST} levels, got JSON nested more deeply") from error
+        raise Unread(where, f"expected JSON, got one nested too deeply: more than {DEEPEST} levels") from error
     except ValueError as error:
-        raise BenchError(f"{where}: expected JSON, got {_long(error)}") from error
+        raise Unread(where, f"expected JSON, got {_long(error)}") from error
     check(value, where)
     return value
 
@@ -140,11 +158,11 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         BenchError: as `read_text`, for what is no TOML, and for a value that `check` does not take.
     """
     try:
-        value = tomllib.loads(read_text(path, LARGEST_TOML_BYTES))
+        value = tomllib.loads(read_text(path, LARGEST_TOML_BYTES, "TOML file in UTF-8"))
     except RecursionError as error:
-        raise BenchError(f"{path}: expected at most {DEEPEST} levels, got TOML nested more deeply") from error
+        raise Unread(path, f"expected TOML, got one nested too deeply: more than {DEEPEST} levels") from error
     except ValueError as error:
-        raise BenchError(f"{path}: expected TOML, got {_long(error)}") from error
+        raise Unread(path, f"expected TOML, got {_long(error)}") from error
     check(value, str(path))
     return value
 
@@ -161,17 +179,17 @@ def check(value: Any, where: str) -> None:
         at, one = todo.pop()
         if isinstance(one, dict | list):
             if len(at) >= DEEPEST:
-                raise BenchError(f"{_place(where, at[:3])}: expected at most {DEEPEST} levels, got more")
+                raise Unread(_place(where, at[:3]), f"nested too deeply: more than {DEEPEST} levels")
             items = one.items() if isinstance(one, dict) else enumerate(one)
             for key, inner in items:
                 if wrong := _wrong(key):
-                    raise BenchError(f"{_place(where, at)}: {wrong}")
+                    raise Unread(_place(where, at), wrong)
                 todo.append(((*at, key), inner))
         elif wrong := _wrong(one):
-            raise BenchError(f"{_place(where, at)}: {wrong}")
+            raise Unread(_place(where, at), wrong)
 
 
-def record(kind: type[RecordType], value: Any, where: str) -> RecordType:
+def as_record(kind: type[RecordType], value: Any, where: str) -> RecordType:
     """Makes a record of a value that was read.
 
     Raises:
@@ -180,17 +198,22 @@ def record(kind: type[RecordType], value: Any, where: str) -> RecordType:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise BenchError(f"{where}: {fault(error)}") from error
+        unknown = error.errors()[0]["type"] == "extra_forbidden" and len(error.errors()[0]["loc"]) == 1
+        known = f"; known are: {', '.join(kind.model_fields)}" if unknown else ""
+        raise Unread(where, f"{fault(error)}{known}") from error
 
 
 def fault(error: ValidationError) -> str:
     """`field: what is wrong with it, got ...`: the first fault of a record, on one line."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    # A missing field has no value of its own, and our own validators say what they got.
-    got = "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f", got {shown(first['input'])}"
-    text = " ".join(f"{first['msg']}{got}".split())
+    text = " ".join(f"{first['msg']}{_got(first)}".split())
     return f"{where}: {text}" if where else text
+
+
+def _got(first: ErrorDetails) -> str:
+    """A missing field has no value of its own, and our own validators say what they got."""
+    return "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f", got {shown(first['input'])}"
 
 
 def shown(value: Any) -> str:
@@ -205,7 +228,8 @@ def _place(where: str, at: Sequence[str | int]) -> str:
     return f"{where}: {'.'.join(map(str, at))}" if at else where
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys stand once. Raises ValueError: with `json` alone, the last of two wins without a word."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from jova_bench.files import read_json_lines
 from jova_bench.models import clips_in, safe_id
 from jova_bench.suites import Suite, load_suite
 from jova_bench.types import Prompt
@@ -62,9 +62,5 @@ def _own_suite(folder: Path) -> Suite | None:
 
 def foreign_prompts(path: Path) -> bool:
     """Whether the first line is a JSON object without any caption or transcript field of ours."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = json.loads(file.readline())
-    except ValueError:
-        return False
+    _, first = next(read_json_lines(path), (1, None))
     return isinstance(first, dict) and not first.keys() & {"video_caption", "audio_caption", "transcript"}

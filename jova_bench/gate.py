@@ -7,13 +7,12 @@ passes. What the run has beyond it is left out.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from jova_bench.comparison import Comparisons, Metrics, Source, compare, detectable, metric_names, numbers, said
+from jova_bench.files import read_toml
 from jova_bench.pairing import Change
 from jova_bench.registry import suggest
 from jova_bench.text import escaped, signed, table
@@ -127,9 +126,9 @@ def read_tolerances(path: str | os.PathLike[str]) -> dict[str, float]:
         BenchError: the file is not there, no TOML, or has something else in it.
     """
     try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"{path}: expected a TOML file of lines such as `wer = 0.05`, got {error}") from error
+        values = read_toml(path)
+    except BenchError as error:
+        raise BenchError(f"{error}; a tolerance is a line such as `wer = 0.05`") from error
     for name, value in values.items():
         # TOML's true is an int to Python, and nan compares with nothing.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):

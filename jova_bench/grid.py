@@ -12,7 +12,7 @@ from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import lacking
 from jova_bench.progress import Progress
 from jova_bench.scoring import OUTSIDE, Job, Load, Metric, embed_real, score_clips, stored_features
-from jova_bench.store import RunStore
+from jova_bench.store import SAMPLES, RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Sample, Score, reason_of
 
@@ -57,8 +57,7 @@ class Grid:
         """By (model, metric identity): what each (prompt id, seed) gives."""
         found: dict[tuple[str, str], dict[Cell, Part]] = {}
         for (model, prompt_id, seed, identity), row in self.rows.items():
-            outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
-            found.setdefault((model, identity), {})[prompt_id, seed] = outcome
+            found.setdefault((model, identity), {})[prompt_id, seed] = row.outcome()
         for (model, prompt_id, seed, identity), part in self.sets.items():
             found.setdefault((model, identity), {})[prompt_id, seed] = part
         return found
@@ -91,7 +90,12 @@ def fill(
         names = dict.fromkeys(_called(grid.specs[identity]) for identity, why in why_not.items() if why == reason)
         progress.say(f"{', '.join(names)}: {reason}")
     clips = []
-    for sample in _in_order(store.samples(), suite):
+    samples = store.samples()
+    known = {prompt.id for prompt in suite.prompts}
+    if strange := next((sample.prompt_id for sample in samples if sample.prompt_id not in known), None):
+        what = f"expected samples of the suite's prompts, got one of {strange!r}; delete the lines of that prompt"
+        raise BenchError(f"{store.folder / SAMPLES}: {what}")
+    for sample in _in_order(samples, suite):
         gaps = tuple(_gaps(grid, sample, suite, cache, why_not))
         if gaps:
             clips.append(_job(sample, suite, store, gaps))

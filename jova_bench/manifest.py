@@ -10,11 +10,10 @@ from jova_bench import provenance
 from jova_bench.config import Request
 from jova_bench.generation import Planned
 from jova_bench.models import Plan, settings_of
+from jova_bench.origin import SCHEMA
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError
-
-SCHEMA = 1
 
 
 def extended(
@@ -58,8 +57,8 @@ def extended(
         "fairness": {
             "prompts": "every model gets the same prompts of one suite, told by suite_digest",
             "seeds": "every model gets the same seeds; `n_seeds` of an estimate says which were done",
-            "devices": {name: model["device"] for name, model in models.items()},
-            "native_formats": {name: _formats(model["plans"]) for name, model in models.items()},
+            "devices": {name: model.get("device", request.device) for name, model in models.items()},
+            "native_formats": {name: _formats(model.get("plans", {})) for name, model in models.items()},
             "settings": {name: model.get("settings", {}) for name, model in models.items()},
         },
         "provenance": history if history and history[-1] == now else [*history, now],
@@ -73,19 +72,21 @@ def _model(old: dict[str, Any] | None, planned: Planned, request: Request, store
     plans = {key: asdict(plan) if isinstance(plan, Plan) else {"why_not": plan} for key, plan in planned.plans.items()}
     if old is not None:
         done = {s.prompt_id for s in store.samples() if s.model == name and s.status == "ok"}
-        changed = [key for key in plans if key in done and _filled(old["plans"].get(key)) != plans[key]]
+        known = old.get("plans", {})
+        changed = [key for key in plans if key in done and _filled(known.get(key)) != plans[key]]
         if changed:
-            before, after = old["plans"].get(changed[0]), plans[changed[0]]
+            before, after = known.get(changed[0]), plans[changed[0]]
             raise BenchError(
                 f"{store.folder} has clips of another version of {name!r}: prompt {changed[0]!r} was {before}, "
                 f"is {after}; give another --out"
             )
-        if done and old["device"].split(":")[0] != request.device.split(":")[0]:
+        device = old.get("device") or request.device
+        if done and device.split(":")[0] != request.device.split(":")[0]:
             raise BenchError(
-                f"{store.folder} has clips of {name!r} made on {old['device']}, got {request.device}; "
-                f"use --device {old['device']} or another --out"
+                f"{store.folder} has clips of {name!r} made on {device}, got {request.device}; "
+                f"use --device {device} or another --out"
             )
-        plans = old["plans"] | plans
+        plans = known | plans
     return {
         "asked": planned.asked,
         "device": request.device,
@@ -108,9 +109,14 @@ def _formats(plans: dict[str, Any]) -> list[str]:
 
 
 def _format(plan: dict[str, Any]) -> str:
-    if plan["frames"] is None:
+    """What of a plan is said: it may leave anything open."""
+    if plan.get("frames") is None:
         return "as its source file"
-    return (
-        f"{plan['width']}x{plan['height']}, {plan['frames']} frames at {plan['fps']} fps, "
-        f"{plan['seconds']:.2f} s, {plan['sample_rate_hz']} Hz"
-    )
+    said = {key: value for key, value in plan.items() if value is not None}
+    parts = [
+        "{width}x{height}" if {"width", "height"} <= said.keys() else "",
+        "{frames} frames at {fps} fps" if "fps" in said else "{frames} frames",
+        "{seconds:.2f} s" if "seconds" in said else "",
+        "{sample_rate_hz} Hz" if "sample_rate_hz" in said else "",
+    ]
+    return ", ".join(part.format(**said) for part in parts if part)

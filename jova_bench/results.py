@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 from collections import Counter
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from jova_bench.aggregate import Cell, Part
+from jova_bench.files import as_record, read_json
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.wer import transcript_length
 from jova_bench.scoring import stored_features, stored_reference
@@ -29,7 +29,6 @@ from jova_bench.types import (
     Micro,
     Outcome,
     Profile,
-    Prompt,
     Record,
     Status,
 )
@@ -144,7 +143,7 @@ def _at(item: tuple[Cell, Part]) -> Cell:
 class Vectors(Record):
     """Features of one clip, without loss."""
 
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = Field(min_length=1, max_length=2)
     """(d,) or (p, d)."""
     dtype: Literal["<f4", "<f8"]
     data: str
@@ -201,23 +200,23 @@ def _frozen(cell: Cell, part: Part) -> FrozenCell:
 def _thawed(cell: FrozenCell) -> Part:
     if cell.features is None:
         return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
-    found: FloatArray = np.frombuffer(base64.b64decode(cell.features.data, validate=True), cell.features.dtype)
-    return found.reshape(cell.features.shape).astype(np.float64)
+    found = np.frombuffer(base64.b64decode(cell.features.data, validate=True), cell.features.dtype)
+    if not np.isfinite(found).all():
+        raise ValueError(f"{cell.prompt_id}: expected finite features")
+    features: FloatArray = found.reshape(cell.features.shape).astype(np.float64)
+    return features
 
 
 def _of_file(path: Path) -> Results:
     try:
-        frozen = Frozen.model_validate_json(path.read_bytes())
+        frozen = as_record(Frozen, read_json(path), str(path))
         columns = {
             (column.model, column.identity): {(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells}
             for column in frozen.columns
         }
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"{path}: {where}: {first['msg']}; `jova-bench freeze RUN` makes such a file") from error
-    except (OSError, ValueError, binascii.Error) as error:
-        raise BenchError(f"{path}: {error}; `jova-bench freeze RUN` makes such a file") from error
+    except (BenchError, ValueError) as error:
+        what = str(error) if isinstance(error, BenchError) else f"{path}: {error}"
+        raise BenchError(f"{what}; `jova-bench freeze RUN` makes such a file") from error
     return Results(
         source=str(path),
         folder=None,
@@ -237,9 +236,11 @@ def _of_run(folder: Path) -> Results:
     run = read_run(folder)
     if run.summary is None:
         raise Incomplete(f"expected a finished run, got {folder}, which has no summary; repeat its command")
-    if not run.manifest.get("specs"):
+    if not run.manifest.specs:
         raise BenchError(f"{folder} was made by a version that kept no metric specifications; repeat its command")
-    specs = {spec.identity: spec for spec in map(MetricSpec.model_validate, run.manifest["specs"])}
+    if run.manifest.question is None or not run.manifest.provenance:
+        raise BenchError(f"{folder} does not say what was asked and what made it; repeat its command")
+    specs = {spec.identity: spec for spec in run.manifest.specs}
     columns = _columns(run, specs)
     gone: dict[tuple[str, str], str] = {}
     cache = DiskCache(folder / FEATURES)
@@ -255,19 +256,20 @@ def _of_run(folder: Path) -> Results:
         if not asked[estimate.model] == len(columns.get(key, ())) == _total(estimate):
             raise Incomplete(f"expected every clip scored, got {folder} with some that are not; repeat its command")
     micro = {spec.micro: None for spec in specs.values() if spec.micro}  # In order, for files that do not change.
-    prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]] if micro else []
     return Results(
         source=str(folder),
         folder=folder,
         suite=run.summary.suite,
-        question=run.manifest["question"],
+        question=run.manifest.question,
         profile=run.summary.profile,
         specs=specs,
         columns={(e.model, e.identity): columns[e.model, e.identity] for e in whole},
         gone=gone,
-        lengths={unit: {prompt.id: transcript_length(prompt, unit) for prompt in prompts} for unit in micro},
+        lengths={
+            unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro
+        },
         failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),
-        made_by=run.manifest["provenance"][-1],
+        made_by=run.manifest.provenance[-1].model_dump(mode="json", exclude_unset=True),
     )
 
 
@@ -280,8 +282,7 @@ def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str],
     columns: dict[tuple[str, str], dict[Cell, Part]] = {}
     for row in run.scores:
         if row.identity in specs:
-            outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
-            columns.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = outcome
+            columns.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
     return columns
 
 
@@ -294,7 +295,7 @@ def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[Cell, Pa
     column: dict[Cell, Part] = {}
     for sample in run.samples:
         if sample.model == estimate.model:
-            digest, domain = sample.clip_digest, run.manifest["domain"]
+            digest, domain = sample.clip_digest, run.manifest.domain
             features = stored_features(cache, digest, estimate.identity, domain) if digest else None
             column[sample.prompt_id, sample.seed] = lost if features is None else features
     return column

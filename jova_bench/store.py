@@ -25,6 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
+from jova_bench.files import as_record, fault, read_bytes, read_json, shown
+from jova_bench.origin import SCHEMA, Manifest
 from jova_bench.types import BenchError, Id, Prompt, Sample, Score, Summary
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -40,7 +42,7 @@ FEATURES = "features"
 class Run:
     """What a run folder says, read without taking its lock."""
 
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     samples: tuple[Sample, ...]
     """One per (model, prompt, seed): the latest."""
     scores: tuple[Score, ...]
@@ -107,7 +109,7 @@ class RunStore:
         return _scores(self.folder)
 
     def manifest(self) -> dict[str, Any] | None:
-        """What was asked of this run; None in a new folder."""
+        """What was asked of this run, as it is written; None in a new folder. Raises BenchError as `read_run` does."""
         return _manifest(self.folder)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -167,10 +169,10 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         BenchError: it is no run folder, or a file in it is broken.
     """
     folder = Path(folder)
-    manifest = _manifest(folder)
-    if manifest is None:
+    said = _manifest(folder)
+    if said is None:
         raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}; make one with `run` or `score`")
-    return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
+    return Run(Manifest.model_validate(said), tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
 
 
 class DiskCache:
@@ -266,19 +268,12 @@ def _records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
     """The whole lines of a record file, in order; a line still being written is left out."""
     if not path.exists():
         return
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(read_bytes(path).split(b"\n")[:-1], start=1):
         try:
             yield kind.model_validate_json(line)
         except ValidationError as error:
-            what = f"{path}:{number}: {_first_fault(error)}; delete the line to have its work done again"
+            what = f"{path}:{number}: {fault(error)}; delete the line to have its work done again"
             raise BenchError(what) from error
-
-
-def _first_fault(error: ValidationError) -> str:
-    """`field: what is wrong with it`."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def _samples(folder: Path) -> list[Sample]:
@@ -295,12 +290,13 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.exists():
         return None
-    try:
-        value = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise BenchError(f"{path}: expected JSON, got {error}; start again in another folder") from error
+    value = read_json(path)
     if not isinstance(value, dict):
-        raise BenchError(f"{path}: expected an object, got {type(value).__name__}; start again in another folder")
+        raise BenchError(f"{path}: expected an object, got {shown(value)}; start again in another folder")
+    if value.get("schema", SCHEMA) != SCHEMA:
+        what = f"expected schema {SCHEMA}, got {shown(value['schema'])}: another version of jova-bench wrote it"
+        raise BenchError(f"{path}: {what}; use that version, or another folder")
+    as_record(Manifest, value, str(path))
     return value
 
 
@@ -308,7 +304,4 @@ def _summary(folder: Path) -> Summary | None:
     path = folder / SUMMARY
     if not path.exists():
         return None
-    try:
-        return Summary.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise BenchError(f"{path}: {_first_fault(error)}; run the command again to write it anew") from error
+    return as_record(Summary, read_json(path), str(path))

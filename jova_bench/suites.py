@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import ValidationError
 
+from jova_bench.files import read_json_lines, read_toml
 from jova_bench.registry import Registry, suggest
-from jova_bench.types import BenchError, Id, Profile, Prompt, Record, reason_of
+from jova_bench.types import BenchError, Id, Profile, Prompt, Record
 
 SHIPPED = Path(__file__).parent / "suites"
 ENTRY_POINTS = "jova_bench.suites"
@@ -175,20 +173,16 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     prompts: dict[str, Prompt] = {}
     lines: dict[str, int] = {}
     faults: list[str] = []
-    for number, line in _lines(path):
-        try:
-            prompt = Prompt.model_validate(json.loads(line))
-        except json.JSONDecodeError as error:
-            faults.append(f"{path}:{number}: expected a JSON object, got {error.msg} at column {error.colno}")
+    for number, value in read_json_lines(path):
+        if isinstance(value, BenchError):
+            faults.append(str(value))
             continue
+        try:
+            prompt = Prompt.model_validate(value)
         except ValidationError as error:
             faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
             continue
-        except (RecursionError, ValueError) as error:
-            faults.append(f"{path}:{number}: expected a JSON object, got {reason_of(error)}")
-            continue
         wrong = [f"{field}: {why}" for field in FILES if (why := _missing(path.parent, getattr(prompt, field)))]
-        wrong += unwritable(prompt)
         if prompt.id in lines:
             wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
         faults += [f"{path}:{number}: {fault}" for fault in wrong]
@@ -198,15 +192,6 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     if not prompts and not faults:
         faults.append(f"{path}: expected at least one prompt, got an empty file")
     return tuple(prompts.values()), tuple(faults)
-
-
-def unwritable(prompt: Prompt) -> list[str]:
-    """The fault of a prompt that no file can hold: JSON's escapes can spell half of a character."""
-    try:
-        prompt.model_dump_json()
-    except ValueError:
-        return ["expected whole characters, got half of a surrogate pair (\\ud800 to \\udfff)"]
-    return []
 
 
 def _missing(root: Path, relative: str | None) -> str | None:
@@ -245,24 +230,9 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
 
 def _info(path: Path) -> SuiteInfo:
     try:
-        return SuiteInfo.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"{path}: expected TOML, got {error}") from error
+        return SuiteInfo.model_validate(read_toml(path))
     except ValidationError as error:
         raise BenchError(f"{path}: {faults_of(error)[0]}") from error
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number from 1, text) of the lines that are not blank."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise BenchError(f"{path}: expected a readable UTF-8 file of JSON lines, got: {why}") from error
-    # Not splitlines: a JSON string may hold U+2028 and its kin.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
 
 
 def faults_of(error: ValidationError) -> list[str]:

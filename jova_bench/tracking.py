@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jova_bench.origin import MadeBy, Manifest
 from jova_bench.store import SUMMARY, read_run
 from jova_bench.types import BenchError, Estimate, Summary, reason_of
 
@@ -63,14 +64,14 @@ def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
         raise BenchError(f"MLflow does not take {folder}: {reason_of(error)}") from error
 
 
-def params(manifest: Mapping[str, Any]) -> dict[str, str]:
+def params(manifest: Manifest) -> dict[str, str]:
     """What was asked of a run, each as text."""
-    latest = (manifest.get("provenance") or [{}])[-1]
+    latest = manifest.provenance[-1] if manifest.provenance else MadeBy()
     told = {
-        **{name: manifest.get(name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
-        "prompts": len(manifest.get("prompts", ())),
-        "models": sorted(manifest.get("models", ())),
-        **{name: latest.get(name) for name in ("git_commit", "git_dirty", "device_name", "python")},
+        **{name: getattr(manifest, name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
+        "prompts": len(manifest.prompts),
+        "models": sorted(manifest.models),
+        **{name: getattr(latest, name) for name in ("git_commit", "git_dirty", "device_name", "python")},
     }
     texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in told.items()}
     return {name: text[:LONGEST] for name, text in texts.items()}

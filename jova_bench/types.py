@@ -34,6 +34,9 @@ Micro = Literal["transcript_words", "transcript_characters"]
 
 Profile = Literal["embedded", "standard"]
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""Random generators take no other numbers."""
+
 EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
 
 
@@ -166,7 +169,7 @@ class Sample(Record):
 
     model: Id
     prompt_id: Id
-    seed: int
+    seed: Seed
     status: Literal["ok", "failed"]
     reason: str | None = None
     """Why it failed; None when ok."""
@@ -196,8 +199,7 @@ class Outcome(Record):
 
     @model_validator(mode="after")
     def _value_iff_ok(self) -> Outcome:
-        if (self.status == "ok") != (self.value is not None) or (self.status == "ok") != (self.reason is None):
-            raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {self!r}")
+        _check_outcome(self)
         return self
 
 
@@ -206,12 +208,26 @@ class Score(Record):
 
     model: Id
     prompt_id: Id
-    seed: int
+    seed: Seed
     metric: str
     identity: str
     status: Status
     value: float | None
     reason: str | None
+
+    @model_validator(mode="after")
+    def _value_iff_ok(self) -> Score:
+        _check_outcome(self)
+        return self
+
+    def outcome(self) -> Outcome:
+        """Its value, or why there is none."""
+        return Outcome(status=self.status, value=self.value, reason=self.reason)
+
+
+def _check_outcome(one: Outcome | Score) -> None:
+    if (one.status == "ok") != (one.value is not None) or (one.status == "ok") != (one.reason is None):
+        raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {one!r}")
 
 
 class MetricSpec(Record):

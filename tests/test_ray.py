@@ -44,7 +44,7 @@ def test_a_run_on_a_cluster_that_loses_a_worker_equals_a_run_in_one_process(two_
     features = [{path.name for path in folder.glob("features/*/*.npz")} for folder in (tmp_path / "run", whole)]
     assert features[0] == features[1] != set()
     manifest = read_run(tmp_path / "run").manifest
-    assert (manifest["device"], manifest["provenance"][-1]["device_name"]) == ("cpu", "Ray on 1 node")
+    assert (manifest.device, manifest.provenance[-1].device_name) == ("cpu", "Ray on 1 node")
 
 
 class Lonely:

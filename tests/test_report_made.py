@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_runs import Clips, Spread, made_run
 
+from jova_bench.origin import Fairness
 from jova_bench.report import read_leaderboard
 from jova_bench.report.common import completed_by_all
 from jova_bench.report.made import Made, clips_rows, format_rows, load_cell, made
@@ -39,7 +40,7 @@ def test_clips_are_counted_by_model_and_finding():
 
 def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
     plain = {"native_formats": {"m": ["64x64"]}, "devices": {"m": "cpu"}}
-    assert format_rows(["m"], plain) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
+    assert format_rows(["m"], Fairness(**plain)) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
     driven = {
         "audio": "driving",
         "inputs": {"audio": "of the prompt, else of its real clip"},
@@ -47,7 +48,7 @@ def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
         "options": {"steps": 40, "negative_prompt": "ugly" * 20},
         "seconds_asked": "of the driving sound",
     }
-    header, body = format_rows(["m", "n"], {**plain, "settings": {"m": driven, "n": {}}})
+    header, body = format_rows(["m", "n"], Fairness(**plain, settings={"m": driven, "n": {}}))
     assert header[3:] == ["Seconds asked", "Not read", "Given", "Sound", "Settings"]
     assert body[0][3:] == [
         "of the driving sound",

@@ -10,6 +10,7 @@ import pytest
 from made_runs import Clips, Spread, made_run, undefined
 
 from jova_bench import cli
+from jova_bench.origin import Manifest
 from jova_bench.report import leaderboard, read_leaderboard, write_report
 from jova_bench.report.latex import escaped, latex
 from jova_bench.report.ranks import Rank, ranks
@@ -154,7 +155,7 @@ def test_signs_that_latex_reads_are_escaped():
         direction="target", n_ok=3, n_undefined=1, n_failed=2, n_prompts=3, n_seeds=1,
     )  # fmt: skip
     rows = rows_of(
-        latex(leaderboard(Summary(schema=1, suite="s", profile="standard", estimates=(estimate,), cost=()), {}))
+        latex(leaderboard(Summary(schema=1, suite="s", profile="standard", estimates=(estimate,), cost=()), Manifest()))
     )
     assert rows["Model"] == [r"a\_b $\to$ real"]
     assert rows[r"m\_1"] == [r"$-$0.5 {\scriptsize [$-$1.0, 0.0]} {\scriptsize (3/1/2)}"]

@@ -177,11 +177,11 @@ def test_two_models_of_one_name_are_refused(tmp_path):
 def test_the_manifest_says_what_was_asked(tmp_path):
     go(tmp_path, [Tones()], [Level()], seeds=(3,))
     manifest = read_run(tmp_path / "run").manifest
-    assert manifest["suite_digest"] == "digest of 5"
-    assert manifest["seeds"] == [3]
-    assert [prompt["id"] for prompt in manifest["prompts"]] == ["p0", "p1", "p2", "p3", "p4"]
-    assert manifest["models"]["tones"]["plans"]["p0"]["note"] == "v1"
-    assert manifest["fairness"]["devices"] == {"tones": "cpu"}
+    assert manifest.suite_digest == "digest of 5"
+    assert manifest.seeds == (3,)
+    assert [prompt.id for prompt in manifest.prompts] == ["p0", "p1", "p2", "p3", "p4"]
+    assert manifest.models["tones"].plans["p0"].note == "v1"
+    assert manifest.fairness.devices == {"tones": "cpu"}
 
 
 def test_score_takes_any_folder_and_names_what_cannot_be_read(tmp_path):

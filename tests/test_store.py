@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jova_bench.origin import Manifest
 from jova_bench.store import Copies, DiskCache, RunStore, read_run
 from jova_bench.types import BenchError, Cost, Estimate, Sample, Score, Summary
 
@@ -34,7 +35,7 @@ def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
     assert run.samples == (sample(0, clip="clips/m/p.0.mp4"), sample(1))
     # 0.25 replaced 0.5; another identity is another key.
     assert [s.value for s in run.scores] == [0.25, 0.125]
-    assert run.manifest == {"suite": "tiny"}
+    assert run.manifest == Manifest(suite="tiny")
     assert run.summary is None
 
 
@@ -108,10 +109,10 @@ def test_a_clip_path_cannot_leave_the_run(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest({"a": 1})
+        store.write_manifest({"seeds": [1]})
         with pytest.raises(ValueError, match="JSON compliant"):
-            store.write_manifest({"a": float("nan")})
-        assert store.manifest() == {"a": 1}
+            store.write_manifest({"seeds": [float("nan")]})
+        assert store.manifest() == {"seeds": [1]}
     assert not list(tmp_path.glob("*.part"))
 
 

@@ -10,12 +10,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.external.manifest import Manifest, Option, Options, Weights
 from jova_bench import assets
+from jova_bench.files import read_toml
 from jova_bench.registry import suggest
 from jova_bench.types import BenchError
 
@@ -202,11 +202,7 @@ def options(manifest: Manifest) -> Options:
     path, found = of(manifest).folder / "options.toml", dict(manifest.options)
     if not path.is_file():
         return found
-    try:
-        own = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"{path}: expected TOML, got {error}") from error
-    for name, value in own.items():
+    for name, value in read_toml(path).items():
         if name not in found:
             raise BenchError(f"{path}: expected an option of {manifest.name}, got {name!r}; {suggest(name, found)}")
         found[name] = _typed(path, name, found[name], value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
@@ -11,9 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from jova_bench.assets import Terms
+from jova_bench.files import as_record, read_toml
 from jova_bench.models import model_registry
 from jova_bench.registry import guarded, suggest
 from jova_bench.types import BenchError, Id, Record
@@ -317,13 +317,6 @@ def _beside(module: str) -> Path | None:
 
 def read(path: Path) -> Manifest:
     """Reads a manifest from a file."""
-    try:
-        manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"{path}: expected TOML, got {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"{path}: {where}: {first['msg']}" if where else f"{path}: {first['msg']}") from error
+    manifest = as_record(Manifest, read_toml(path), str(path))
     manifest._folder = path.resolve().parent
     return manifest

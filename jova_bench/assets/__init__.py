@@ -10,14 +10,14 @@ import contextlib
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from jova_bench.files import as_record, read_json, read_toml
 from jova_bench.registry import suggest
 from jova_bench.types import BenchError, Record, Unavailable
 
@@ -106,20 +106,11 @@ def _table(own: str | None) -> dict[str, Asset]:
 
 
 def _read(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BenchError(f"expected a table of assets, got {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: expected TOML, got {error}") from error
+    return read_toml(path)
 
 
 def _asset(path: Path, name: str, fields: object) -> Asset:
-    try:
-        return Asset.model_validate({**fields, "name": name} if isinstance(fields, dict) else fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BenchError(f"{path}: [{name}] {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return as_record(Asset, {**fields, "name": name} if isinstance(fields, dict) else fields, f"{path}: [{name}]")
 
 
 def folder() -> Path:
@@ -203,8 +194,8 @@ def record(name: str, sha256: str) -> None:
 
 def _recorded() -> dict[str, str]:
     try:
-        known = json.loads((folder() / RECORD).read_bytes())
-    except (OSError, ValueError):
+        known = read_json(folder() / RECORD)
+    except BenchError:
         return {}
     return known if isinstance(known, dict) else {}
 
@@ -213,10 +204,10 @@ def sha256_of(file: Path) -> str:
     """sha256 (hex) of a file, remembered beside it by size and time of change: a large checkpoint takes seconds."""
     state = _state(file)
     try:
-        known = json.loads(_note(file).read_bytes())
+        known = read_json(_note(file))
         if isinstance(known, dict) and {key: known.get(key) for key in state} == state:
             return str(known["sha256"])
-    except (OSError, ValueError, KeyError):
+    except (BenchError, KeyError):
         pass  # No note or a broken one: the file itself is the truth.
     with file.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()

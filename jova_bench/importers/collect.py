@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from jova_bench.importers.reading import Draft, Fault
-from jova_bench.suites import FILES, faults_of, inside, unwritable
+from jova_bench.suites import FILES, faults_of, inside
 from jova_bench.types import BenchError, Prompt
 
 LONGEST = 110
@@ -104,7 +104,7 @@ def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[
         )
     except ValidationError as error:
         return None, [*faults_of(error), *wrong]
-    return prompt, [*wrong, *unwritable(prompt)]
+    return prompt, wrong
 
 
 def guessed(transcript: str) -> str:

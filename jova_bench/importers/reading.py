@@ -14,11 +14,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jova_bench import files as given
+from jova_bench.files import Pairs, Unread, once, parse_json
+
 IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 SOUNDS = (".wav", ".flac", ".m4a", ".mp3")
 CLIPS = (".mp4", ".mkv", ".mov", ".webm")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+_DECODER_ONCE = json.JSONDecoder(object_pairs_hook=once)
 
 
 class Bad(Exception):
@@ -127,11 +131,11 @@ def drafts(rows: Iterable[Row | Fault], make: Callable[[Row], Draft]) -> Iterato
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file. Raises Bad."""
+    """The text of a file. Raises Bad."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Bad(f"expected a readable UTF-8 file, got {error}") from error
+        return given.read_text(path)
+    except Unread as error:
+        raise Bad(error.what) from error
 
 
 def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
@@ -146,7 +150,7 @@ def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
     except Bad as error:
         yield Fault(str(path), str(error))
         return
-    whole = _decoded(text, path)
+    whole = _decoded(text, str(path), dict)  # Keys that stand twice are two rows.
     if isinstance(whole, Fault):
         yield whole
     elif not isinstance(whole, list | dict):
@@ -157,22 +161,19 @@ def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
 
 
 def _row(where: str, key: str, value: Any) -> Row | Fault:
+    if isinstance(value, Fault | Bad):
+        return Fault(where, str(value)) if isinstance(value, Bad) else value
     return (
         Row(where, key, value) if isinstance(value, dict) else Fault(where, f"expected an object, got {_kind(value)}")
     )
 
 
-def _decoded(text: str, path: Path, line: int = 1) -> Any:
+def _decoded(text: str, where: str, pairs: Pairs = once) -> Any:
     """What JSON says, or the fault of it."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"{path}:{line + error.lineno - 1}"
-        return Fault(where, f"expected JSON, got {error.msg} at column {error.colno}")
-    except RecursionError:
-        return Fault(f"{path}:{line}", "expected JSON, got one nested too deeply")
-    except ValueError as error:
-        return Fault(f"{path}:{line}", f"expected JSON, got {error}")  # A number of thousands of digits.
+        return parse_json(text, where, pairs)
+    except Unread as error:
+        return Fault(error.where, error.what)
 
 
 def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, Any]]:
@@ -186,6 +187,8 @@ def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, An
             key, at = _DECODER.raw_decode(text, at)
             at = _skip(text, _skip(text, at) + 1)
         value, end = _DECODER.raw_decode(text, at)
+        if levels <= 1:
+            value = _once(text, at)
         if levels > 1 and isinstance(value, list | dict):
             yield from ((place, f"{key}/{inner}", one) for place, inner, one in _members(text, levels - 1, at))
         else:
@@ -193,6 +196,14 @@ def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, An
         at, number = _skip(text, end), number + 1
         if text[at] == ",":
             at = _skip(text, at + 1)
+
+
+def _once(text: str, at: int) -> Any:
+    """The row at a place, or what is wrong with it."""
+    try:
+        return _DECODER_ONCE.raw_decode(text, at)[0]
+    except ValueError as error:
+        return Bad(f"expected JSON, got {error}")
 
 
 def _skip(text: str, at: int) -> int:
@@ -204,10 +215,10 @@ def _skip(text: str, at: int) -> int:
 def json_file(path: Path) -> Iterator[Row | Fault]:
     """The one object of a JSON file."""
     try:
-        value = _decoded(read_text(path), path)
+        value = _decoded(read_text(path), str(path))
     except Bad as error:
         value = Fault(str(path), str(error))
-    yield value if isinstance(value, Fault) else _row(f"{path}:1", path.stem, value)
+    yield _row(f"{path}:1", path.stem, value)
 
 
 def json_lines(path: Path) -> Iterator[Row | Fault]:
@@ -219,8 +230,8 @@ def json_lines(path: Path) -> Iterator[Row | Fault]:
         return
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            value = _decoded(line, path, number)
-            yield value if isinstance(value, Fault) else _row(f"{path}:{number}", str(number), value)
+            where = f"{path}:{number}"
+            yield _row(where, str(number), _decoded(line, where))
 
 
 def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMAL) -> Iterator[Row | Fault]:

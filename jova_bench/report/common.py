@@ -15,7 +15,7 @@ from jova_bench.comparison import set_metrics
 from jova_bench.models import CONTROLS
 from jova_bench.results import read_results
 from jova_bench.store import Run
-from jova_bench.types import BenchError, Prompt, Sample, Summary
+from jova_bench.types import BenchError, Sample, Summary
 
 COMMON = "made by every model"
 """What the part of a table is called."""
@@ -76,8 +76,7 @@ def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) 
     columns = {
         key: {cell: part for cell, part in column.items() if cell in cells} for key, column in results.columns.items()
     }
-    prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]]
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
-    found = estimates(results.models, metrics, columns, prompts)
+    found = estimates(results.models, metrics, columns, run.manifest.prompts)
     summary = run.summary.model_copy(update={"estimates": found, "cost": ()})
     return Common(summary, cells, compared)

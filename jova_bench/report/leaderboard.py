@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.models import CONTROLS
+from jova_bench.origin import Manifest
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
 from jova_bench.report.common import COMMON, Common
@@ -36,7 +37,7 @@ class Leaderboard:
     """Everything that the views show."""
 
     summary: Summary
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     models: tuple[str, ...]
     columns: tuple[Column, ...]
     ranks: Ranks = field(default_factory=dict)
@@ -109,11 +110,12 @@ class Leaderboard:
     def about(self) -> dict[str, Any]:
         """What was asked and what measured it, as the manifest says."""
         prompts = max((e.n_prompts for e in self.summary.estimates), default=0)
-        made_by = self.manifest.get("provenance", [])
-        origin = {key: self.manifest[key] for key in ("suite_digest", "seeds", "device") if key in self.manifest}
+        asked = {key: getattr(self.manifest, key) for key in ("suite_digest", "seeds", "device")}
+        origin = {key: list(value) if key == "seeds" else value for key, value in asked.items() if value}
         for key in ORIGIN:
             # A run that was continued with other code says so.
-            values = list(dict.fromkeys(entry[key] for entry in made_by if entry.get(key) is not None))
+            said = (getattr(entry, key) for entry in self.manifest.provenance)
+            values = list(dict.fromkeys(value for value in said if value is not None))
             if values:
                 origin[key] = values
         return {"suite": self.summary.suite, "profile": self.summary.profile, "prompts": prompts, **origin}
@@ -138,8 +140,8 @@ class Leaderboard:
         parts += ["## Cost", self._costs()]
         if self.made:
             parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made))]
-        if "fairness" in self.manifest:
-            rows = format_rows(self.models, self.manifest["fairness"])
+        if self.manifest.fairness is not None:
+            rows = format_rows(self.models, self.manifest.fairness)
             parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
         if notes:
             parts.append("\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()))
@@ -230,7 +232,7 @@ class Leaderboard:
 
 def leaderboard(
     summary: Summary,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     ranks: Ranks | None = None,
     made: Mapping[str, Made] | None = None,
     common: Common | None = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from jova_bench.origin import Fairness
 from jova_bench.text import number
 from jova_bench.types import Sample
 
@@ -79,14 +80,14 @@ def load_cell(found: Made | None) -> str:
     return "" if found is None or found.load_s is None else number(found.load_s, 1)
 
 
-def format_rows(models: Sequence[str], fairness: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def format_rows(models: Sequence[str], fairness: Fairness) -> tuple[list[str], list[list[str]]]:
     """Header and rows: what each model natively makes, on which device, of which prompt, with which settings."""
-    settings = fairness.get("settings", {})
+    settings = fairness.settings
     said = [key for key in SETTINGS if any(key in of_model for of_model in settings.values())]
     body = []
     for model in models:
-        formats = fairness["native_formats"].get(model, ())
-        row = [model, "; ".join(formats), str(fairness["devices"].get(model, ""))]
+        formats = fairness.native_formats.get(model, ())
+        row = [model, "; ".join(formats), fairness.devices.get(model, "")]
         body.append(row + [_said(settings.get(model, {}).get(key, "")) for key in said])
     return ["Model", "Native format", "Device", *(SETTINGS[key] for key in said)], body
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
+from jova_bench.files import as_record, read_toml
 from jova_bench.labels import ARROWS
 from jova_bench.report.latex import ARROW
 from jova_bench.report.latex import escaped as tex
 from jova_bench.text import escaped, table
-from jova_bench.types import BenchError, Direction, Record
+from jova_bench.types import Direction, Record
 
 ABOUT = (
     "Copied from the sources named, which measured their own clips with their own evaluators. These numbers compare "
@@ -67,13 +66,7 @@ def read_reported(path: str | os.PathLike[str]) -> Reported:
     Raises:
         BenchError: it is not there or says something else.
     """
-    try:
-        return Reported.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BenchError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"{path}: expected a TOML file of tables, got {error}") from error
+    return as_record(Reported, read_toml(path), str(path))
 
 
 def _latex(one: Table) -> str:

@@ -10,7 +10,7 @@ from jova_bench.comparison import set_metrics
 from jova_bench.registry import suggest
 from jova_bench.results import read_results
 from jova_bench.store import Run
-from jova_bench.types import BenchError, Prompt, Summary
+from jova_bench.types import BenchError, Summary
 
 ABOUT = (
     "The same estimates, of the prompts that have the value. A distance of sets grows with fewer clips: it compares "
@@ -38,7 +38,7 @@ def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, 
     more = [tag for tag in dict.fromkeys(tags) if tag not in tags_of(summary)]
     if not more:
         return summary
-    prompts = [Prompt.model_validate(prompt) for prompt in run.manifest["prompts"]]
+    prompts = run.manifest.prompts
     known = dict.fromkeys(tag for prompt in prompts for tag in prompt.tags)
     for tag in more:
         if tag not in known:

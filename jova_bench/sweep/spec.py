@@ -25,14 +25,14 @@ One-factor: the base arm, and one arm for every other value of a factor, all els
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from jova_bench.files import as_record, read_toml
 from jova_bench.registry import suggest
 from jova_bench.sweep.model import Setting, Settings, SweptModel, Value
 from jova_bench.types import BenchError, Id, Profile, Record
@@ -94,15 +94,7 @@ def read_spec(name_or_file: str) -> SweepSpec:
         if not path.is_file():
             hint = suggest(name_or_file, built_in())
             raise BenchError(f"expected a sweep's name or a TOML file, got {name_or_file!r}; {hint}")
-    try:
-        return SweepSpec.model_validate({"name": path.stem, **tomllib.loads(path.read_text(encoding="utf-8"))})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: expected TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = f"; known are: {', '.join(SweepSpec.model_fields)}" if first["type"] == "extra_forbidden" else ""
-        raise BenchError(f"{path}: {where}: {first['msg']}{known}") from error
+    return as_record(SweepSpec, {"name": path.stem, **read_toml(path)}, str(path))
 
 
 def arms_of(spec: SweepSpec, model: SweptModel) -> tuple[Arm, ...]:

@@ -19,7 +19,7 @@ from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, clips_rows, format_rows
 from jova_bench.report.reported import ABOUT, Reported
 from jova_bench.text import decimals, number
-from jova_bench.types import BenchError, Estimate, MetricSpec, Outcome
+from jova_bench.types import BenchError, Estimate, Outcome
 
 if TYPE_CHECKING:
     import jinja2
@@ -108,7 +108,7 @@ def index_page(
 
 def _made(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
     """Tables of the clips themselves: title, `numbers` or `text`, what it says, header, rows."""
-    fairness = board.manifest.get("fairness")
+    fairness = board.manifest.fairness
     found = []
     if board.made:
         found.append(("Clips", "numbers", ABOUT_CLIPS, *clips_rows(board.models, board.made)))
@@ -200,8 +200,7 @@ def _slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[t
 
 def _said_of(board: Leaderboard, column: Column) -> str:
     """One line on what a column measures, from the run's own specification."""
-    specs = map(MetricSpec.model_validate, board.manifest.get("specs", ()))
-    return next((spec.description for spec in specs if spec.identity == column.identity), "")
+    return next((spec.description for spec in board.manifest.specs if spec.identity == column.identity), "")
 
 
 def _note(estimate: Estimate, notes: dict[str, int]) -> int | None:

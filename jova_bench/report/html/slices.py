@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jova_bench.aggregate import Cell, Part, slice_estimates
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.store import Run
-from jova_bench.types import Estimate, MetricSpec, Outcome, Prompt
+from jova_bench.types import Estimate, Prompt
 
 MIN_PROMPTS = 5
 """A part of fewer prompts has intervals too wide to say anything."""
@@ -43,12 +43,10 @@ def members(name: str, prompts: Sequence[Prompt]) -> list[int]:
 
 
 def _from_scores(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> tuple[Estimate, ...]:
-    specs = [MetricSpec.model_validate(spec) for spec in run.manifest.get("specs", ())]
-    metrics = [spec for spec in specs if spec.level == "clip"]
+    metrics = [spec for spec in run.manifest.specs if spec.level == "clip"]
     parts: dict[tuple[str, str], dict[Cell, Part]] = {}
     for row in run.scores:
-        outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
-        parts.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = outcome
+        parts.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
     return slice_estimates(board.models, metrics, parts, prompts, _tags(prompts))
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from jova_bench.executors import Lost, Place
 from jova_bench.folder import asked_for
 from jova_bench.progress import Progress
 from jova_bench.report.html.view import Look, Looking, View
 from jova_bench.store import FEATURES, Run
-from jova_bench.types import Finding, Outcome, Prompt, Sample
+from jova_bench.types import BenchError, Finding, Outcome, Prompt, Sample
 from jova_bench.workers import on_cpu
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
@@ -72,8 +71,7 @@ def gather(
     scores: dict[Key, dict[str, Outcome]] = {}
     for row in run.scores:
         if row.identity in identities:
-            outcome = Outcome(status=row.status, value=row.value, reason=row.reason)
-            scores.setdefault((row.model, row.prompt_id, row.seed), {})[row.identity] = outcome
+            scores.setdefault((row.model, row.prompt_id, row.seed), {})[row.identity] = row.outcome()
     sources = {key: _source(folder, sample) for key, sample in samples.items()}
     views = _views(folder, run, sources, prompts, identities, workers, talk)
     seeds = sorted({sample.seed for sample in run.samples})
@@ -93,8 +91,7 @@ def gather(
 
 def _prompts(run: Run) -> dict[str, Prompt]:
     """By id; a run of an old version kept none, so its prompts are their ids."""
-    kept = [Prompt.model_validate(prompt) for prompt in run.manifest.get("prompts", ())]
-    asked = {prompt.id: prompt for prompt in kept}
+    asked = {prompt.id: prompt for prompt in run.manifest.prompts}
     for sample in run.samples:
         nothing = Prompt(id=sample.prompt_id, video_caption="", audio_caption="", transcript="")
         asked.setdefault(sample.prompt_id, nothing)
@@ -140,13 +137,15 @@ def _views(
     talk: Progress,
 ) -> dict[Key, View | str]:
     """What each clip looks like, or why nobody can look."""
-    manifest: Mapping[str, Any] = run.manifest
-    hearing = tuple(name for name in manifest.get("metrics", ()) if name.split("@")[0] in ("wer", "cer", ""))
-    looking = Looking(folder / FEATURES, manifest["profile"], hearing, frozenset(identities))
+    manifest = run.manifest
+    if manifest.profile is None:
+        raise BenchError(f"{folder} does not say with which profile it was made; repeat its command")
+    hearing = tuple(name for name in manifest.metrics if name.split("@")[0] in ("wer", "cer", ""))
+    looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities))
     looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}
     digests = {(s.model, s.prompt_id, s.seed): s.clip_digest for s in run.samples}
     jobs = [
-        Look(name, source, digests[key], asked_for(prompts[key[1]]), manifest.get("domain"))
+        Look(name, source, digests[key], asked_for(prompts[key[1]]), manifest.domain)
         for name, (key, source) in looks.items()
     ]
     found: dict[Key, View | str] = {}
