@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from jova_bench import channels
-from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, check_length, decode
+from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
+from jova_bench.lengths import check_length
+from jova_bench.limits import Decoded, max_clip_bytes
 from jova_bench.types import CANCEL, BenchError, Clip, Finding
 
 if TYPE_CHECKING:
@@ -109,43 +112,59 @@ def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Findi
     return found
 
 
-def read(path: str | os.PathLike[str]) -> Clip:
+def read(path: str | os.PathLike[str], *, pictures: bool = True) -> Clip:
     """Decodes a file (mp4, mov, mkv, webm, wav, flac) to a Clip that starts with its first frame.
 
+    Args:
+        path: the file.
+        pictures: False for the sound alone, at the same place in time and to the bit the same. Such a clip has no
+            frames, no finding on the picture, no audio either if the file has none, and a digest of its own.
+
     Raises:
-        BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged.
+        BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged, and for what takes more
+            memory than `limits.max_clip_bytes()`.
     """
     import av
 
     path = Path(path)
+    size = Decoded(max_clip_bytes())
     try:
         check_length(path)
         with av.open(str(path)) as container:
             family = container.format.name
-            video, sound = decode(container)
-        frames, fps, findings = _frames(video)
+            video, sound = decode(container, pictures, size)
         audio, sound_findings = _audio(sound, video.times[0] if video.times else None, video.tick, family)
+        if not pictures:
+            return _sound_alone(audio, sound, tuple(sound_findings))
+        frames, fps, findings = _frames(video, size)
         findings += sound_findings
         if frames is not None and audio is not None:
             findings += _length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)
         return clip_from_arrays(frames, fps, audio, sound.rate, sound.layout, tuple(findings))
+    except MemoryError as error:
+        raise BenchError(f"cannot decode {path}: expected memory for {size.bytes / 1e9:.1f} GB, got none") from error
     except (av.error.FFmpegError, OSError, ValueError, BenchError) as error:
         raise BenchError(f"cannot decode {path}: {error}") from error
 
 
-def _frames(video: Video) -> tuple[Frames | None, Fraction, list[Finding]]:
-    """Stacks the frames at a constant rate: the stated one if every timestamp agrees, else the nearest common one."""
-    if not video.images:
+def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...]) -> Clip:
+    """The clip of somebody who did not look; without audio there is nothing in it."""
+    if audio is None:
+        return Clip(None, Fraction(0), None, 0, hashlib.sha256().hexdigest(), findings)
+    return clip_from_arrays(None, Fraction(0), audio, sound.rate, sound.layout, findings)
+
+
+def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[Finding]]:
+    """Puts the frames at a constant rate: the stated one if every timestamp agrees, else the nearest common one."""
+    frames = video.frames
+    if frames is None:
         return None, Fraction(0), [Finding(code="no_video", detail="no picture stream, or one without frames")]
-    if len({image.shape for image in video.images}) > 1:
-        raise ValueError("the frame size changes within the clip")
     times = [time - video.times[0] for time in video.times]
     count, span = len(times), times[-1]
     if any(later <= earlier for earlier, later in pairwise(times)):
         raise ValueError("the frames' timestamps do not increase")
     measured = [((count - 1) / span).limit_denominator(1001)] if count > 1 else []
     findings: list[Finding] = []
-    images = video.images
     for fps in (*video.declared, *measured):
         if all(abs(time - k / fps) <= video.tick for k, time in enumerate(times)):
             break
@@ -155,31 +174,53 @@ def _frames(video: Video) -> tuple[Frames | None, Fraction, list[Finding]]:
         average = (count - 1) / span
         fps = min(COMMON_RATES, key=lambda rate: max(rate / average, average / rate))
         steps = [float(later - earlier) for earlier, later in pairwise(times)]
+        size.frames = int(span * fps + Fraction(1, 1000)) + 1
+        size.check()
         # Output frame k shows the newest source frame that was on screen at k / fps.
-        moments = [k / fps + video.tick for k in range(int(span * fps + Fraction(1, 1000)) + 1)]
-        newest = np.searchsorted([float(time) for time in times], [float(m) for m in moments], side="right") - 1
-        images = [images[k] for k in newest]
+        moments = [float(k / fps + video.tick) for k in range(size.frames)]
+        newest = np.searchsorted([float(time) for time in times], moments, side="right") - 1
+        frames = _rearranged(frames, newest)
         findings.append(
             Finding(
                 code="vfr",
                 detail=f"{count} frames {min(steps) * 1000:.1f} to {max(steps) * 1000:.1f} ms apart, on average "
-                f"{float(average):.3f} fps; resampled to {len(images)} frames at {float(fps):.3f} fps",
+                f"{float(average):.3f} fps; resampled to {len(frames)} frames at {float(fps):.3f} fps",
             )
         )
-    frames = np.stack(images)
-    if count > 1 and all(np.abs(f.astype(np.int16) - frames[0]).max() < FROZEN_LEVELS for f in frames[1:]):
+    if count > 1 and all(_distance(frame, frames[0]) < FROZEN_LEVELS for frame in frames[1:]):
         findings.append(Finding(code="frozen", detail=f"all {len(frames)} frames equal within {FROZEN_LEVELS} of 255"))
     return frames, fps, findings
+
+
+def _rearranged(frames: Frames, source: npt.NDArray[np.intp]) -> Frames:
+    """Puts frame `source[k]` at place k, in the same memory; `source` never falls.
+
+    A place is written once whoever reads it has read. What reads ahead of itself, from the front on, only ever reads
+    places that are still to be written, and so does what reads behind itself, from the back on. The two never meet:
+    if k reads m < k, then m, which reads no later place than k does, does not read ahead.
+    """
+    frames = resized(frames, max(len(frames), len(source)))
+    for k, m in enumerate(source):
+        if m > k:
+            frames[k] = frames[m]
+    for k in reversed(range(len(source))):
+        if source[k] < k:
+            frames[k] = frames[source[k]]
+    return resized(frames, len(source))
+
+
+def _distance(image: Frames, other: Frames) -> int:
+    """By how many levels two images differ where they differ most."""
+    return int((np.maximum(image, other) - np.minimum(image, other)).max())
 
 
 def _audio(
     sound: Sound, zero: Fraction | None, video_tick: Fraction, family: str
 ) -> tuple[Audio | None, list[Finding]]:
-    """Joins the blocks and moves their start to `zero`, the time of the first frame (None without a picture)."""
+    """Joins the channels and moves their start to `zero`, the time of the first frame (None without a picture)."""
     if not sound.length:
         return None, [Finding(code="no_audio", detail="no sound stream, or one without samples")]
     rate, findings = sound.rate, []
-    audio = np.concatenate(sound.blocks, axis=1)[:, : sound.length]
     lead = Fraction(0) if zero is None else sound.start - zero
     if abs(lead) > MAX_START_S:
         raise ValueError(f"the streams start {float(lead):.1f} s apart")
@@ -190,10 +231,10 @@ def _audio(
         side = "after" if shift > 0 else "before"
         detail = f"the sound starts {abs(shift) / rate:.4f} s {side} the first frame at {rate} Hz: {what}"
         findings.append(Finding(code="start_offset", detail=detail))
-        audio = np.pad(audio, ((0, 0), (shift, 0))) if shift > 0 else audio[:, -shift:]
-        if not audio.size:
-            findings.append(Finding(code="no_audio", detail="all sound ends before the first frame"))
-            return None, findings
+    audio = joined(sound, skip=-shift)
+    if not audio.size:
+        findings.append(Finding(code="no_audio", detail="all sound ends before the first frame"))
+        return None, findings
     if sound.gaps:
         detail = f"{sound.gaps / rate:.3f} s of holes in the sound's timestamps filled with silence"
         findings.append(Finding(code="audio_gap", detail=detail))
@@ -201,7 +242,7 @@ def _audio(
         code = "no_edit_list" if "mp4" in family else "codec_delay"
         detail = f"AAC without a stated delay: the sound may be late by it, usually 1024 samples ({1024 / rate:.3f} s)"
         findings.append(Finding(code=code, detail=detail))
-    peak = float(np.abs(audio).max())
+    peak = max(float(audio.max()), -float(audio.min()))
     if peak < SILENT_PEAK:
         loudest = f"the loudest sample is {20 * np.log10(peak):.0f} dBFS, below -60" if peak else "every sample is zero"
         findings.append(Finding(code="silent", detail=loudest))

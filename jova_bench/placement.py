@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from jova_bench.config import resolve_devices
 from jova_bench.executors import Executor, Here, Local
+from jova_bench.limits import memory_bytes
 from jova_bench.provenance import device_name
 from jova_bench.types import BenchError, Profile
-from jova_bench.workers import Processes, available_cores, memory_bytes
+from jova_bench.workers import Processes, available_cores
 
 if TYPE_CHECKING:
     from jova_bench.cluster import Cluster

@@ -14,7 +14,7 @@ MAX_LINES = 400
 LAYERS = (
     {"channels", "stats"},
     {"types"},
-    {"files", "origin"},
+    {"files", "lengths", "limits", "origin"},
     {"registry", "decode", "provenance", "config", "progress", "text", "labels"},
     {"assets", "media", "suites", "store"},
     {"models", "importers"},

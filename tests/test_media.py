@@ -320,3 +320,22 @@ def test_digest_is_of_the_content():
         clip_from_arrays(frames.reshape(5, 32, 128, 3), FPS, audio, RATE),
     ]
     assert len({clip.digest for clip in (one, *others)}) == 7
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "aac"), ("mp4", "flac"), ("mkv", "flac")])
+@pytest.mark.parametrize("video_start", [0, 10])
+def test_the_sound_alone_is_the_sound_of_a_whole_read(tmp_path, suffix, codec, video_start):
+    path = mux(tmp_path / f"clip.{suffix}", range(video_start, video_start + 50), codec, audio_start=4000)
+    whole, sound = read(path), read(path, pictures=False)
+    np.testing.assert_array_equal(sound.audio, whole.audio)
+    assert (sound.frames, sound.fps, sound.sample_rate_hz) == (None, 0, RATE)
+    picture = {"no_video", "vfr", "frozen", "length_mismatch"}
+    assert sound.findings == tuple(finding for finding in whole.findings if finding.code not in picture)
+    # What sounds alike has one digest, whether there was a picture or not.
+    assert sound.digest == clip_from_arrays(None, FPS, whole.audio, RATE).digest
+
+
+def test_the_sound_alone_of_a_mute_clip_is_none(tmp_path):
+    write(tmp_path / "mute.mp4", numbered(), FPS, None, 0)
+    clip = read(tmp_path / "mute.mp4", pictures=False)
+    assert (clip.frames, clip.fps, clip.audio, clip.sample_rate_hz, codes(clip)) == (None, 0, None, 0, ["no_audio"])

@@ -1,0 +1,82 @@
+"""Says how much a clip may take decoded, so that no small file fills the memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from jova_bench.types import BenchError
+
+VARIABLE = "JOVA_BENCH_MAX_CLIP_GB"
+SHARE = 4
+"""A clip may take one part in so many of the memory: what metrics make of it is of its size again, or twice that."""
+LEAST_BYTES = 4_000_000_000
+"""What may be read on any machine: 10 s of 1080p at 60 frames a second are 3.7 GB."""
+LOWEST_HZ, HIGHEST_HZ = 4_000, 384_000
+"""Half a telephone's rate, and the highest that recorders write; whatever says another is broken."""
+FRAMES_PER_S, SAMPLES_PER_S = 25, 48_000
+"""Metrics bring clips to rates of their own: a slow clip counts as if it had these, or its length would be free."""
+
+
+@dataclass
+class Decoded:
+    """What a clip takes decoded, as far as known."""
+
+    limit: int
+    """Bytes."""
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    picture_s: Fraction = Fraction(0)
+    channels: int = 0
+    samples: int = 0
+    rate_hz: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Of 8-bit RGB and of 32-bit samples."""
+        frames = max(self.frames, int(self.picture_s * FRAMES_PER_S))
+        samples = max(self.samples, self.samples * SAMPLES_PER_S // (self.rate_hz or SAMPLES_PER_S))
+        return frames * self.height * self.width * 3 + samples * self.channels * 4
+
+    def check(self) -> None:
+        """Refuses a clip that takes more than the limit, and rates that no sound has."""
+        if self.rate_hz and not LOWEST_HZ <= self.rate_hz <= HIGHEST_HZ:
+            raise ValueError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {self.rate_hz} Hz")
+        if self.bytes <= self.limit:
+            return
+        has = []
+        if self.frames:
+            has.append(f"{self.width} x {self.height}, {self.frames} frames in {float(self.picture_s):.1f} s")
+        if self.samples:
+            seconds = self.samples / (self.rate_hz or 1)
+            has.append(f"{self.channels} channels, {seconds:.1f} s at {self.rate_hz} Hz")
+        raise ValueError(
+            f"expected at most {self.limit / 1e9:.1f} GB decoded, got {self.bytes / 1e9:.1f} GB or more "
+            f"({'; '.join(has)}); set {VARIABLE}"
+        )
+
+
+def max_clip_bytes() -> int:
+    """Bytes that a clip may take decoded: `$JOVA_BENCH_MAX_CLIP_GB`, else a quarter of the memory or 4 GB."""
+    said = os.environ.get(VARIABLE)
+    if not said:
+        return max(memory_bytes() // SHARE, LEAST_BYTES)
+    try:
+        limit = int(float(said) * 1e9)
+    except (ValueError, OverflowError):
+        limit = 0
+    if limit <= 0:
+        raise BenchError(f"expected a number of gigabytes above 0 in {VARIABLE}, got {said!r}")
+    return limit
+
+
+def memory_bytes() -> int:
+    """Main memory of this machine, or of this container where that has less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # No control groups here, or no limit ("max").
+        return machine
