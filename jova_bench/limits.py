@@ -54,7 +54,7 @@ class Decoded:
             seconds = self.samples / (self.rate_hz or 1)
             has.append(f"{self.channels} channels, {seconds:.1f} s at {self.rate_hz} Hz")
         raise ValueError(
-            f"expected at most {self.limit / 1e9:.1f} GB decoded, got {self.bytes / 1e9:.1f} GB or more "
+            f"expected at most {self.limit / 1e9:.3g} GB decoded, got {self.bytes / 1e9:.3g} GB or more "
             f"({'; '.join(has)}); set {VARIABLE}"
         )
 
