@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    for one in manifest.weights if args.weights else ():
+        if not one.verified:
+            print(f"unverified: {one.place}: upstream states neither digest nor commit", file=sys.stderr)
     for step in steps:
         print(shlex.join(step.command), flush=True)
         if not args.dry_run and (code := (run or carry_out)(step)):

@@ -154,8 +154,14 @@ def _weights(asset: Asset) -> dict[str, Any]:
         "licence": asset.licence,
         "terms": asset.terms,
         "here": assets.path(asset.name).is_file(),
+        "verified": asset.sha256 is not None,
         "command": asset.command,
     }
+
+
+def unverified() -> list[str]:
+    """Files of weights that are here and of which nobody publishes a digest."""
+    return [name for name, asset in assets.table().items() if asset.sha256 is None and assets.path(name).is_file()]
 
 
 def packages() -> list[dict[str, Any]]:

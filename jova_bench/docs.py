@@ -31,7 +31,8 @@ Another evaluator of a clean metric is chosen in the same way (`wer@whisper-smal
 
 The *identity* says all that could change a number: name and version, profile and protocol, evaluator, digest of its
 weights, parameters. Numbers of different identities are not comparable. Where nobody publishes a digest, it is
-recorded when the file is first seen, checked ever after, and part of the identity from then on.
+recorded when the file is first seen, checked ever after, and part of the identity from then on, where a `?` after it
+says that it is unverified (`[0123456789ab?]`).
 
 Each clip is `ok`, `undefined` (the question has no answer for it) or `failed` (it could not be asked), and beside each
 mean stands how many clips are which.

@@ -242,7 +242,7 @@ class MetricSpec(Record):
     protocol: str = "clean"
     """`clean` for ours; `BENCH@COMMIT` for what a published bench computes, bug for bug (`compat`)."""
     weights: str | None = None
-    """First 12 hex digits of the sha256 of the weights; None when there are none."""
+    """First 12 hex digits of the weights' sha256, with `?` where nobody publishes it; None without weights."""
     params: Mapping[str, str | int | float] = Field(default_factory=dict)
     """Preprocessing parameters that change the value."""
     level: Literal["clip", "set"] = "clip"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jova_bench import assets, cli
-from jova_bench.assets import Asset, pull
+from jova_bench.assets import Asset, pull, transfer
 from jova_bench.types import BenchError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -27,6 +27,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.etag, self.ranges, self.kind, self.status = CONTENT, '"v1"', True, "application/zip", 200
+        self.length = True
+        """Whether it says how long the file is."""
         self.cuts = []
         """Bytes after which the next connections break."""
         self.asked = []
@@ -59,7 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         if it.etag:
             self.send_header("ETag", it.etag)
         self.send_header("Content-Type", it.kind)
-        self.send_header("Content-Length", str(len(it.content) - start))
+        if it.length:
+            self.send_header("Content-Length", str(len(it.content) - start))
         self.end_headers()
         end = start + it.cuts.pop(0) if it.cuts else len(it.content)
         with contextlib.suppress(ConnectionError):
@@ -92,6 +95,11 @@ def toy(server, tmp_path, monkeypatch):
         return asset
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(transfer, "PAUSE_S", 0.0)
 
 
 def get(asset, no_network=False):
@@ -139,7 +147,7 @@ def test_what_came_is_kept_for_the_next_command(server, toy):
     with pytest.raises(BenchError, match=r"toy: .* 100000 bytes are kept, the same command goes on"):
         get(asset)
     assert left(asset) == [".toy.pt.part.json", "toy.pt.part"]
-    assert len(server.asked) == pull.ATTEMPTS
+    assert len(server.asked) == transfer.ATTEMPTS
     server.cuts, server.asked = [], []
     assert get(asset).read_bytes() == CONTENT
     assert server.asked == ["bytes=100000-"]
@@ -151,11 +159,45 @@ def test_a_server_without_ranges_starts_again(server, toy):
     assert server.asked == [None, "bytes=100000-"]
 
 
+def test_a_server_that_goes_nowhere_is_left_after_the_stated_number_of_connections(server, toy):
+    """Without ranges a longer piece each time is no progress: all of it comes again."""
+    server.ranges, server.cuts = False, [1000 * k for k in range(1, 50)]
+    with pytest.raises(BenchError, match=r"toy: 5000 of 300000 bytes came from http.*; 5000 bytes are kept"):
+        get(toy())
+    assert len(server.asked) == transfer.ATTEMPTS
+
+
+def test_nothing_is_written_past_a_known_size(server, toy):
+    server.length = False
+    asset = toy(size=1000)
+    with pytest.raises(BenchError, match=r"toy: http.* goes on after the 1000 bytes that there may be"):
+        get(asset)
+    assert assets.path("toy").with_name("toy.pt.part").stat().st_size == 0
+
+
+def test_a_file_of_which_nobody_says_what_or_how_long_it_is_is_not_recorded(server, toy):
+    """It may have ended early."""
+    server.length = False
+    with pytest.raises(BenchError, match=r"does not say how long its file is and nobody publishes its digest.*by hand"):
+        get(toy(sha256=None))
+    assert assets.expected("toy") is None
+    assert get(toy(sha256=None, size=len(CONTENT))).read_bytes() == CONTENT
+    assert pull.state(toy(sha256=None)) == "unverified"
+    assets.path("toy").unlink()
+    assert get(toy()).read_bytes() == CONTENT
+
+
+def test_an_answer_without_content_is_no_file(server, toy):
+    server.status = 204
+    with pytest.raises(BenchError, match=r"toy: expected a file, got HTTP 204 No Content"):
+        get(toy(sha256=None))
+
+
 @pytest.mark.parametrize("etag", ['"v2"', 'W/"v2"', ""])
 def test_halves_of_two_versions_are_never_put_together(server, toy, etag):
     """Without a published digest nobody would notice."""
     asset = toy(sha256=None)
-    server.content, server.cuts = bytes(300_000), [100_000, *[0] * (pull.ATTEMPTS - 1)]
+    server.content, server.cuts = bytes(300_000), [100_000, *[0] * (transfer.ATTEMPTS - 1)]
     with pytest.raises(BenchError):
         get(asset)
     server.content, server.etag, server.cuts = CONTENT, etag, []
@@ -172,7 +214,7 @@ def test_without_digest_and_validator_a_download_starts_again(server, toy):
 def test_a_whole_partial_file_needs_no_more_bytes(server, toy):
     """The process ended between the last byte and the renaming."""
     asset = toy()
-    server.cuts = [100_000, *[0] * (pull.ATTEMPTS - 1)]
+    server.cuts = [100_000, *[0] * (transfer.ATTEMPTS - 1)]
     with pytest.raises(BenchError):
         get(asset)
     part = assets.path("toy").with_name("toy.pt.part")
@@ -248,7 +290,7 @@ def test_what_cannot_be_had_gets_one_clear_line(server, toy, fields, changes, me
 
 def test_a_full_disk_is_told_before_the_download(server, toy, monkeypatch):
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(pull.SPARE + 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(transfer.SPARE + 1000))
     with pytest.raises(BenchError, match=r"GB free in .*; JOVA_BENCH_ASSETS names another folder"):
         get(toy())
 
@@ -293,14 +335,14 @@ def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
     toy()
     place = str(assets.path("toy"))
     assert call(capsys, "verify", "toy") == (
-        2, f"{'toy':<32} missing  {place}\n", "jova-bench: toy is missing; jova-bench assets pull toy\n"
+        2, f"{'toy':<32} missing    {place}\n", "jova-bench: toy is missing; jova-bench assets pull toy\n"
     )  # fmt: skip
     assert call(capsys, "verify")[0] == 0  # Only what is here is asked for.
     for word in ("toy", "lse_c", "all"):
         code, out, err = call(capsys, "pull", word)
         assert (code, out) == (0, f"{'toy':<32} {place}\n")
         assert err == ("toy: 0.3 MB\n" if word == "toy" else "")
-    assert call(capsys, "verify") == (0, f"{'toy':<32} ok       {place}\n", "")
+    assert call(capsys, "verify") == (0, f"{'toy':<32} ok         {place}\n", "")
     assets.path("toy").write_bytes(b"damaged")
     code, out, err = call(capsys, "verify")
     assert (code, out.split()[1], err.count("\n")) == (2, "damaged", 1)

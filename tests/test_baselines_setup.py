@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from baselines import setup
-from baselines.external import home, install, pull
+from baselines.external import address, home, install, pull
 from baselines.external.manifest import Weights, load
 from jova_bench import assets
 from jova_bench.models import create_model
@@ -160,10 +160,10 @@ def test_weights_by_address_are_verified(tmp_path):
     (tmp_path / "there.bin").write_bytes(b"weights")
     url, right = (tmp_path / "there.bin").as_uri(), hashlib.sha256(b"weights").hexdigest()
     order = {"url": url, "files": ["in/here.bin"]}
-    pull.main({**order, "sha256": right}, tmp_path)
+    address.main({**order, "sha256": right}, tmp_path)
     assert (tmp_path / "in/here.bin").read_bytes() == b"weights"
-    with pytest.raises(SystemExit, match=f"expected sha256 {'0' * 64}"):
-        pull.main({**order, "files": ["in/other.bin"], "sha256": "0" * 64}, tmp_path)
+    with pytest.raises(BenchError, match=f"expected sha256 {'0' * 64}"):
+        address.main({**order, "files": ["in/other.bin"], "sha256": "0" * 64}, tmp_path)
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["here.bin"]
 
 
@@ -174,10 +174,10 @@ def test_where_upstream_publishes_another_digest_that_one_is_verified(tmp_path):
     for digest, name in ((right, "here.bin"), ("0" * 32, "other.bin")):
         order = json.loads(install._order(Weights(url=url, files=(name,), md5=digest, licence="MIT")))
         if digest == right:
-            pull.main(order, tmp_path / "in")
+            address.main(order, tmp_path / "in")
         else:
-            with pytest.raises(SystemExit, match=f"expected md5 {digest} of {url}, got {right}"):
-                pull.main(order, tmp_path / "in")
+            with pytest.raises(BenchError, match=f"expected md5 {digest} of {url}, got {right}"):
+                address.main(order, tmp_path / "in")
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["here.bin"]
 
 

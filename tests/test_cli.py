@@ -177,7 +177,7 @@ def test_models_at_length_say_code_weights_and_settings(capsys):
     code, out, _ = call(capsys, "ls", "models", "--long")
     assert code == 0
     ovi = out.split("\novi ")[1].split("\novi-command ")[0]
-    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0\n" in ovi
+    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0, unverified (" in ovi
     assert "    memory          80 GB of GPU memory (upstream's README" in ovi
     assert "    ignored         audio, video\n" in ovi
     assert "    inputs          image of the prompt, where it has one\n" in ovi
@@ -220,7 +220,7 @@ def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missin
     assert told["protocol"] == ["versebench@5645a09"]
     assert told["identity"][0].startswith("wer@1/standard/compat:versebench@5645a09:sensevoice-small")
     assert told["needs"] == ["audio, transcript"]
-    assert "fsmn-vad (FunASR model licence; here)" in told["weights"]
+    assert "fsmn-vad (FunASR model licence; here; unverified: no digest is published)" in told["weights"]
     assert "sensevoice-small (FunASR model licence; jova-bench assets pull sensevoice-small)" in told["weights"]
 
 

@@ -17,7 +17,7 @@ from baselines.external import home
 from baselines.external.client import Answer, Command, Worker, environment
 from baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
 from baselines.external.job import Job, Planner
-from baselines.external.manifest import Manifest, Options
+from baselines.external.manifest import Manifest, Options, described
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Unavailable
@@ -90,7 +90,7 @@ class Baseline:
             "title": self.manifest.title,
             "source": f"{source.repository}@{source.commit}" if source else None,
             "environment": home.packages_digest(self.manifest),
-            "weights": [f"{one.place}, licence {one.licence}" for one in self.manifest.weights],
+            "weights": [described(one) for one in self.manifest.weights],
             "weights_digest": home.weights_digest(self.manifest),
             "memory": str(self.manifest.memory),
             "prompt_renderer": self.manifest.renderer,
@@ -138,7 +138,7 @@ class Baseline:
         """What tells two versions of the model apart."""
         source = self.manifest.source
         parts = [f"{source.repository}@{source.commit[:7]}"] if source else []
-        parts.append(f"weights {home.weights_digest(self.manifest)}")
+        parts.append(f"weights {home.weights_digest(self.manifest) or 'none'}")
         return ", ".join([*parts, *(f"{key} {value}" for key, value in sorted(self.options.items()))])
 
     def clip(self, seen: Ask, job: Job, folder: Path, result: dict[str, Any]) -> Generated:

@@ -174,16 +174,19 @@ def packages_digest(manifest: Manifest) -> str | None:
     return hashlib.sha256(listing.read_bytes()).hexdigest()[:12] if listing.is_file() else None
 
 
-def weights_digest(manifest: Manifest) -> str:
-    """12 hex digits of the names, sizes and revisions of the weights that are there.
+def weights_digest(manifest: Manifest) -> str | None:
+    """12 hex digits of the names, sizes and revisions of the weights that are there; None where there are none.
 
-    Reading tens of gigabytes for a digest would take minutes at every start.
+    They end in `?` where upstream states neither digest nor commit for one of the files: nobody can tell whether those
+    are the ones that others have. Reading tens of gigabytes for a digest would take minutes at every start.
     """
-    home, digest = of(manifest), hashlib.sha256()
-    for one in manifest.weights:
-        for line in _listing(home.weights / one.folder, one):
-            digest.update(f"{one.folder}/{line}\n".encode())
-    return digest.hexdigest()[:12]
+    home = of(manifest)
+    lines = [(one, line) for one in manifest.weights for line in _listing(home.weights / one.folder, one)]
+    if not lines:
+        return None
+    text = "".join(f"{one.folder}/{line}\n" for one, line in lines)
+    unverified = any(not one.verified for one, _ in lines)
+    return hashlib.sha256(text.encode()).hexdigest()[:12] + (assets.UNVERIFIED if unverified else "")
 
 
 def _listing(folder: Path, one: Weights) -> list[str]:

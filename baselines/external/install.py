@@ -15,6 +15,7 @@ from jova_bench.assets import Terms
 from jova_bench.types import BenchError
 
 PULL = Path(__file__).with_name("pull.py")
+ADDRESS = Path(__file__).with_name("address.py")
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,16 @@ def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
         if one.terms is not None and one.terms not in accepted:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
         folder = where.weights / one.folder
-        # A pipeline of diffusers runs in this environment.
-        python = str(where.python) if manifest.environment is not None else sys.executable
-        steps.append(Step((python, str(PULL), _order(one), str(folder)), folder))
+        # The hub's library is in the baseline's environment; a pipeline of diffusers runs in this one.
+        theirs = one.hub is not None and manifest.environment is not None
+        script = PULL if one.hub is not None else ADDRESS
+        python = str(where.python) if theirs else sys.executable
+        steps.append(Step((python, str(script), _order(one), str(folder)), folder))
     return steps
 
 
 def _order(one: Weights) -> str:
-    """What `pull.py` is told."""
+    """What `pull.py` or `address.py` is told."""
     return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256", "md5"}, exclude_none=True))
 
 

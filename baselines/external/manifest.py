@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
@@ -148,12 +149,23 @@ class Weights(Record):
         return self
 
     @property
+    def verified(self) -> bool:
+        """Whether upstream states what they are: a digest of a file, or a commit of their repository."""
+        return bool(self.sha256 or self.md5 or re.fullmatch("[0-9a-f]{40}", self.revision))
+
+    @property
     def place(self) -> str:
         """Where they come from, and what tells versions of them apart where that is known."""
         if self.hub is not None:
             return f"{self.hub}@{self.revision}"
         digest = self.sha256 or self.md5
         return f"{self.url} ({digest})" if digest else str(self.url)
+
+
+def described(one: Weights) -> str:
+    """Weights for a reader: where they come from, under which licence, and whether anybody states what they are."""
+    state = "" if one.verified else ", unverified (upstream states neither digest nor commit: as first fetched)"
+    return f"{one.place}, licence {one.licence}{state}"
 
 
 class Environment(Record):

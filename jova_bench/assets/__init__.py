@@ -29,6 +29,8 @@ RECORD = "recorded.json"
 """Digests of files whose publishers state none, as they were when first seen."""
 SHORT = 12
 """Hex digits of a digest in an identity."""
+UNVERIFIED = "?"
+"""Ends a digest in an identity that nobody publishes: it is that of the file that was seen here first."""
 
 Terms = Literal["non-commercial", "agpl"]
 TERMS: tuple[Terms, ...] = get_args(Terms)
@@ -147,7 +149,7 @@ def missing(*names: str) -> str | None:
 
 
 def digest(name: str) -> str | None:
-    """The first hex digits of what the file of an asset must have, for an identity.
+    """The first hex digits of what the file of an asset must have, for an identity; with `?` where nobody publishes it.
 
     None where nobody knows yet: no digest is published and the file is not here. One that is here counts as seen, so
     that every process of a run gives the same identity.
@@ -155,7 +157,7 @@ def digest(name: str) -> str | None:
     sha256 = expected(name)
     if sha256 is None and path(name).is_file():
         sha256 = _first_seen(name)
-    return sha256[:SHORT] if sha256 else None
+    return sha256[:SHORT] + ("" if get(name).sha256 else UNVERIFIED) if sha256 else None
 
 
 def _first_seen(name: str) -> str:

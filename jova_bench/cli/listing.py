@@ -76,7 +76,9 @@ def _line(what: str, item: dict[str, Any]) -> str:
 def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
     """What `--long` adds; empty values are not shown."""
     weights = [
-        f"{one['name']} ({one['licence']}; {'here' if one['here'] else one['command']})" for one in metric["weights"]
+        f"{one['name']} ({one['licence']}; {'here' if one['here'] else one['command']}"
+        f"{'' if one['verified'] else '; unverified: no digest is published'})"
+        for one in metric["weights"]
     ]
     return [
         ("identity", metric["identity"]),
@@ -121,6 +123,8 @@ def _doctor(args: argparse.Namespace) -> int:
             for item in found:
                 if not item["available"]:
                     print(f"{kind} {item.get('select', item['name'])}: {item['why_not']}")
+        for name in catalogue.unverified():
+            print(f"weights {name}: unverified: no digest is published, what was first seen here counts as right")
     return EXIT_OK
 
 

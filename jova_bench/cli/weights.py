@@ -70,7 +70,7 @@ def _verify(args: argparse.Namespace) -> int:
         chosen = pull.select(args.names or [pull.EVERYTHING])
         states = {asset.name: pull.state(asset) for asset in chosen}
         for asset in chosen:
-            print(f"{asset.name:<32} {states[asset.name]:<8} {assets.path(asset.name)}", flush=True)
+            print(f"{asset.name:<32} {states[asset.name]:<10} {assets.path(asset.name)}", flush=True)
     damaged = [asset for asset in chosen if states[asset.name] == "damaged"]
     absent = [asset for asset in chosen if states[asset.name] == "missing" and args.names]
     for asset in (*damaged, *absent):

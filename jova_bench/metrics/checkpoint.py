@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,31 @@ from torch import Tensor, nn
 
 from jova_bench.types import Unavailable
 
+MOST_INFLATION = 4
+"""Bytes of a pickle's archive for each byte of the file."""
+
 
 def read(path: Path) -> dict[str, Any]:
     """The content of a checkpoint: safetensors, or a pickle of tensors and plain values and nothing else.
 
     Raises:
-        Unavailable: the file is neither.
+        Unavailable: the file is neither, is broken, or would take far more memory than it has bytes.
     """
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        return dict(load_file(path))
+        try:
+            return dict(load_file(path))
+        except Exception as error:  # The library's own, and torch's for a type of numbers that it does not know.
+            raise Unavailable(
+                f"weights unreadable: expected safetensors in {path}, got {_first_line(error)}"
+            ) from error
+    _check_inflation(path)
     try:
         with torch.serialization.safe_globals(_PLAIN):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        why = str(error).split("WeightsUnpickler error: ")[-1].splitlines()[0]
+        why = _first_line(error)
         raise Unavailable(
             f"weights unreadable: {path} holds more than torch's safe reader takes ({why}); store its tensors as "
             f"safetensors with the code that made it and name that file with --assets"
@@ -36,6 +46,26 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise Unavailable(f"weights unreadable: expected a dictionary in {path}, got {type(content).__name__}")
     return content
+
+
+def _first_line(error: Exception) -> str:
+    """What an exception says first; of torch's safe reader, what it met."""
+    lines = str(error).split("WeightsUnpickler error: ")[-1].strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _check_inflation(path: Path) -> None:
+    """Refuses an archive that says that it holds far more bytes than it has: torch stores tensors as they are.
+
+    torch's reader believes the same numbers of the archive's directory, and takes no more memory than they say.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return  # Not an archive, or a broken one, of which torch's reader tells.
+    if inside > (most := MOST_INFLATION * path.stat().st_size):
+        raise Unavailable(f"weights unreadable: expected at most {most} bytes in the archive {path}, got {inside}")
 
 
 _SCALAR, _ARRAY = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]

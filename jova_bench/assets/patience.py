@@ -1,0 +1,104 @@
+"""HTTP with an end to every wait: no server can hold a client by silence, by a trickle, or by talk without content.
+
+The standard library bounds the silence between two bytes, nothing else: headers that never end, `100 Continue` again
+and again, trailers after the last chunk, or a byte a minute keep it reading for ever. Here every byte passes one place
+that knows how many may still come before something useful does, and how many must.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+TIMEOUT_S = 60.0
+"""Without a byte for so long, a connection counts as broken."""
+SLOWEST = 1000
+"""Bytes a second; a connection that brings fewer for `TIMEOUT_S` counts as broken."""
+TALK = 1 << 20
+"""Bytes that are no content (headers, sizes of chunks) in the answer to one call."""
+
+
+def open_url(request: Request) -> Any:
+    """The answer to a request: as `urllib.request.urlopen`, for http, https and file, with an end to every wait.
+
+    Its body is to be read by `read1`.
+    """
+    return build_opener(_Plain, _Secure, _Redirects).open(request, timeout=TIMEOUT_S)
+
+
+class _Counted(io.RawIOBase):
+    """A connection whose bytes are counted as they come."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw, self._left = raw, TALK
+        self._since, self._came = time.monotonic(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def allow(self, count: int) -> None:
+        """So many bytes, and some talk, may come from now on."""
+        self._left = count + TALK
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._raw.readinto(buffer) or 0
+        now, self._left, self._came = time.monotonic(), self._left - count, self._came + count
+        if self._left < 0:
+            raise http.client.HTTPException(f"{TALK} bytes without content")
+        if (passed := now - self._since) >= TIMEOUT_S:
+            if self._came < SLOWEST * passed:
+                raise TimeoutError(f"{self._came} bytes in {passed:.0f} s")
+            self._since, self._came = now, 0
+        return int(count)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is read through a `_Counted`."""
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self._counted = _Counted(self.fp.detach())
+        self.fp = io.BufferedReader(self._counted)
+
+    def read1(self, n: int = -1) -> bytes:
+        """What has come of the body, at most n bytes; empty at its end."""
+        self._counted.allow(max(n, 0))
+        return super().read1(n)
+
+
+class _PlainConnection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _Plain(HTTPHandler):
+    def http_open(self, request: Request) -> Any:
+        return self.do_open(_PlainConnection, request)
+
+
+class _Secure(HTTPSHandler):
+    def https_open(self, request: Request) -> Any:
+        return self.do_open(_SecureConnection, request, context=self._context)  # type: ignore[attr-defined]
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows to the web alone, and never from a secure address to one that is not."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        secure = req.full_url.lower().startswith("https://")
+        if not newurl.lower().startswith("https://" if secure else ("https://", "http://")):
+            raise HTTPError(req.full_url, code, f"a redirect to {newurl}", headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,0 +1,258 @@
+"""Brings one file over connections that may do anything: bounded in tries, time and bytes, resumed where they broke.
+
+What a server says is data: a header that makes no sense, a redirect to nowhere or an end before the end costs a try or
+gives one clear line. Whether the file is the right one is asked elsewhere, of its digest; where nobody knows that, the
+server has to say how long the file is, or a part of it could pass for the whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request
+
+from jova_bench.assets.patience import CHUNK, open_url
+from jova_bench.types import BenchError
+
+ATTEMPTS = 5
+"""Connections in a row that may break before the command gives up; what came is kept."""
+PAUSE_S = 1.0
+"""Wait after a broken connection, as many times as have broken in a row."""
+SPARE = 100_000_000
+"""Bytes that stay free on the disk."""
+UNSTATED = 20_000_000_000
+"""Most bytes of a file of which nobody says how long it is."""
+BUSY = (408, 425, 429, 500, 502, 503, 504)
+"""Answers of a server that may have another one later."""
+MOST_WORDS = 200
+"""Characters of a server's own words in a message."""
+
+Meter = Callable[[str, int, int | None], AbstractContextManager[Callable[[int], None]]]
+"""`meter(name, bytes already here, bytes in all or None)` shows progress; what it yields is told of more bytes."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file elsewhere."""
+
+    name: str
+    """What messages call it."""
+    url: str
+    size: int | None
+    """Bytes, where known."""
+    digest_known: bool
+    """Whether a wrong file will be told by its digest."""
+    belongs: Path
+    """Where a user may put it by hand."""
+    elsewhere: str
+    """What a user can do when the disk is full."""
+
+
+class Broken(Exception):
+    """A connection ended before the file did."""
+
+
+def fetch(source: Source, part: Path, meter: Meter) -> None:
+    """Fills the partial file, over as many connections as that takes.
+
+    Raises:
+        BenchError: it could not be had; what came of it is kept, unless it is of no use.
+    """
+    broken = 0
+    while True:
+        before = size_of(part)
+        try:
+            return _receive(source, part, meter)
+        except Broken as error:
+            # Only one that went on where the last stopped, and brought something, shows that this will come to an end.
+            broken = 1 if before and size_of(part) >= before + CHUNK else broken + 1
+            if broken >= ATTEMPTS:
+                raise BenchError(
+                    f"{source.name}: {error} from {source.url}; {size_of(part)} bytes are kept, "
+                    "the same command goes on"
+                ) from error
+            time.sleep(PAUSE_S * broken)
+
+
+def _receive(source: Source, part: Path, meter: Meter) -> None:
+    """One connection: appends what is missing, or starts again where the server cannot or must not go on."""
+    if source.size is not None and size_of(part) > source.size:
+        part.unlink()
+    have, about = size_of(part), _read_about(part)
+    headers = {"User-Agent": "jova-bench"}
+    # Without a digest or a validator, halves of two different files could be put together unnoticed.
+    if have and about.get("url") == source.url and (source.digest_known or about.get("validator")):
+        headers["Range"] = f"bytes={have}-"
+        headers |= {"If-Range": about["validator"]} if about.get("validator") else {}
+    with _answer(source, Request(source.url, headers=headers), part, have) as response:
+        if response is None:
+            return
+        have, total = _from_and_to(source, response, have, "Range" in headers)
+        if source.size is not None and total not in (None, source.size):
+            raise BenchError(f"{source.name}: expected {source.size} bytes, {source.url} has {total}; its file changed")
+        most = source.size if total is None else total
+        _room(source, part, (most or have) - have)
+        about = {"url": source.url, "validator": _validator(response.headers)}
+        about_file(part).write_text(json.dumps(about), encoding="utf-8")
+        with part.open("r+b" if part.exists() else "wb") as file, meter(source.name, have, most) as advance:
+            file.truncate(have)
+            file.seek(have)
+            try:
+                _copy(source, response, file, UNSTATED if most is None else most, advance)
+            except _TooMuch as error:
+                file.truncate(0)  # Of another file, or of none.
+                raise BenchError(
+                    f"{source.name}: {source.url} goes on after the {error} bytes that there may be"
+                ) from error
+    if most is not None and size_of(part) != most:
+        raise Broken(f"{size_of(part)} of {most} bytes came")
+
+
+@contextlib.contextmanager
+def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator[Any]:
+    """The answer to a request; None when there is nothing left to send."""
+    try:
+        response = open_url(request)
+    except HTTPError as error:
+        with error:
+            if _is_whole(source, error, request, part, have):
+                yield None
+                return
+            if error.code in BUSY:
+                raise Broken(f"HTTP {error.code} {_words(error.reason)}") from error
+            by_hand = f"; get it by hand and put it at {source.belongs}" if error.code in (401, 403) else ""
+            raise BenchError(
+                f"{source.name}: HTTP {error.code} {_words(error.reason)} from {source.url}{by_hand}"
+            ) from error
+    except URLError as error:
+        raise BenchError(f"{source.name}: cannot reach {source.url}: {_words(error.reason)}") from error
+    except OSError as error:
+        raise Broken(f"no answer ({_words(error)})") from error
+    except Exception as error:  # http.client and urllib raise what their parsers do: ValueError, UnicodeError, ...
+        raise Broken(f"no answer that makes sense ({_words(error)})") from error
+    with response:
+        yield response
+
+
+def _is_whole(source: Source, error: HTTPError, request: Request, part: Path, have: int) -> bool:
+    """Whether the server says that nothing lies behind what is here. What is longer than its file is dropped."""
+    if error.code != 416 or not request.has_header("Range"):
+        return False
+    if error.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):
+        return True
+    part.unlink(missing_ok=True)
+    raise Broken("the server has less than is here") from error
+
+
+def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple[int, int | None]:
+    """Byte at which the content begins, and the size of the whole file where the server says it."""
+    headers, status = response.headers, response.status  # `file:` has no status.
+    if headers.defects:  # What follows a broken line is not read as headers: the length may be there.
+        raise BenchError(f"{source.name}: expected headers of HTTP, got others from {source.url}")
+    if status not in (None, 200) and not (status == 206 and asked):
+        raise BenchError(f"{source.name}: expected a file, got HTTP {status} {_words(response.reason)}")
+    if headers.get_content_type() == "text/html":
+        raise BenchError(f"{source.name}: expected a file, got a web page from {source.url}")
+    coding = ", ".join(headers.get_all("Content-Encoding", [])).strip().lower()
+    ways = ", ".join(headers.get_all("Transfer-Encoding", [])).strip().lower()
+    if coding not in ("", "identity") or ways not in ("", "chunked"):
+        got = _words(", ".join(filter(None, (coding, ways))))
+        raise BenchError(f"{source.name}: expected the file as it is, got it as {got} from {source.url}")
+    chunked = ways == "chunked"
+    length = None if chunked else _length(source, headers)
+    if status == 206:
+        stated = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", headers.get("Content-Range", ""))
+        if not stated or int(stated[1]) != have:
+            got = _words(headers.get("Content-Range"))
+            raise BenchError(f"{source.name}: expected bytes from {have}, got {got!r} from {source.url}")
+        total = None if stated[2] == "*" else int(stated[2])
+    else:
+        have, total = 0, length
+    if total is None and source.size is None and not source.digest_known and not (chunked and status != 206):
+        raise BenchError(
+            f"{source.name}: {source.url} does not say how long its file is and nobody publishes its digest, so that a "
+            f"part could pass for it; get it by hand and put it at {source.belongs}"
+        )
+    return have, total
+
+
+def _length(source: Source, headers: Any) -> int | None:
+    """`Content-Length`, where there is one."""
+    stated = {one.strip() for one in headers.get_all("Content-Length", [])}
+    if not stated:
+        return None
+    if len(stated) > 1 or not re.fullmatch("[0-9]{1,18}", (one := next(iter(stated)))):
+        got = _words(", ".join(sorted(stated)))
+        raise BenchError(f"{source.name}: expected the file's length, got Content-Length {got!r} from {source.url}")
+    return int(one)
+
+
+def _validator(headers: Any) -> str:
+    """What the server calls this version of the file; empty without a name that can be sent back."""
+    found = str(headers.get("ETag") or "")
+    if not found or found.startswith("W/"):  # A weak tag may stand for other bytes.
+        found = str(headers.get("Last-Modified") or "")
+    return found if re.fullmatch(r"[ -~]{1,1000}", found) else ""
+
+
+class _TooMuch(Exception):
+    """More bytes came than there are."""
+
+
+def _copy(source: Source, response: Any, file: IO[bytes], most: int, advance: Callable[[int], None]) -> None:
+    """Appends what comes, as far as the file is long."""
+    while True:
+        try:
+            block = response.read1(CHUNK)
+        except Exception as error:  # As above.
+            raise Broken(f"the connection broke ({_words(error)})") from error
+        if not block:
+            return
+        if file.tell() + len(block) > most:
+            raise _TooMuch(str(most))
+        file.write(block)
+        advance(len(block))
+
+
+def _room(source: Source, part: Path, wanted: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if free < wanted + SPARE:
+        raise BenchError(
+            f"{source.name}: expected {(wanted + SPARE) / 1e9:.1f} GB free in {part.parent}, got {free / 1e9:.1f} GB"
+            f"{source.elsewhere}"
+        )
+
+
+def _words(said: object) -> str:
+    """What a server or a library says, on one short line that does nothing to a terminal."""
+    text = str(said) or type(said).__name__
+    shown = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
+    return shown if len(shown) <= MOST_WORDS else f"{shown[:MOST_WORDS]}..."
+
+
+def size_of(part: Path) -> int:
+    """Bytes of a file; 0 without one."""
+    return part.stat().st_size if part.exists() else 0
+
+
+def about_file(part: Path) -> Path:
+    """Beside a partial file: its address, and what the server called this version of it (`If-Range`)."""
+    return part.with_name(f".{part.name}.json")
+
+
+def _read_about(part: Path) -> Mapping[str, str]:
+    try:
+        about = json.loads(about_file(part).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    whole = isinstance(about, dict) and all(isinstance(value, str) for value in about.values())
+    return about if whole else {}
