@@ -262,7 +262,7 @@ def metric_names(rows: Sequence[Comparison]) -> dict[str, str]:
     arrows = {row.spec.identity: ARROWS["down"] if row.from_real else ARROWS[row.spec.direction] for row in rows}
     distance = {row.spec.identity for row in rows if row.from_real}
     return {
-        one.identity: f"{one.text}{', distance from real' * (one.identity in distance)} {arrows[one.identity]}"
+        one.identity: f"{escaped(one.text)}{', distance from real' * (one.identity in distance)} {arrows[one.identity]}"
         for one in labelled((row.spec.name, row.spec.identity) for row in rows)
     }
 

@@ -42,9 +42,38 @@ def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
+# What a terminal or a browser obeys without showing it: control characters, marks that turn the direction of writing
+# around, and halves of characters, which cannot be written at all.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Signs of Markdown and its usual dialects: links, images, code, HTML, tables, emphasis (an underscore inside of a word
+# is none), formulas, footnotes, entities, addresses that become links by themselves, and blocks at the start.
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=[#\w])|:(?=//)|(?<=\bwww)\."
+    r"|^(?:#+|[-+=]+)(?=\s|$)|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)"
+)
+
+
+def one_line(text: str) -> str:
+    """Text on one line, without characters that do something instead of being seen."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+
+
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return re.sub(r"([|<*`])", r"\\\1", " ".join(text.split()))
+    """Text of anyone that Markdown shows as it is, on one line."""
+    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", one_line(text))
+
+
+def code(text: str) -> str:
+    """Text that Markdown shows as code, whatever signs it has, on one line."""
+    line = one_line(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
+
+
+def spreadsheet(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: it has an apostrophe before the sign that would begin one."""
+    line = one_line(text)
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def plain(value: Any) -> str:

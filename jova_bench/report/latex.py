@@ -8,12 +8,14 @@ from jova_bench.labels import FAMILIES, OTHER
 from jova_bench.models import CONTROLS
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.text import decimals, number
+from jova_bench.text import decimals, number, one_line
 from jova_bench.types import Direction, Estimate
 
 ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
+# A bracket or a star at the start of a row would belong to the end of the row before.
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "[": "{[}", "]": "{]}", "*": "{*}", "|": r"\textbar{}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "→": r"$\to$", "–": "--", "∞": r"$\infty$",
 }  # fmt: skip
@@ -26,7 +28,7 @@ def latex(board: Leaderboard) -> str:
     """
     about = board.about()
     asked = f"suite {about['suite']}, profile {about['profile']}, {about['prompts']} prompts"
-    head = f"% {asked}. Needs \\usepackage{{booktabs}}."
+    head = f"% {one_line(asked)}. Needs \\usepackage{{booktabs}}."
     tables = [*_tables(board), *(one for name, part in board.parts.items() for one in _tables(part, name))]
     return "\n\n".join([head, *tables]) + "\n"
 
@@ -92,4 +94,4 @@ def _minus(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Text that LaTeX prints as it is, on one line."""
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_SPECIAL.get(letter, letter) for letter in one_line(text))

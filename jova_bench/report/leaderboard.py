@@ -20,7 +20,7 @@ from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapola
 from jova_bench.report.common import COMMON, Common
 from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, Made, clips_rows, format_rows, load_cell
 from jova_bench.report.ranks import Ranks
-from jova_bench.text import escaped, plain, table
+from jova_bench.text import code, escaped, plain, spreadsheet, table
 from jova_bench.types import Cost, Summary
 
 if TYPE_CHECKING:
@@ -73,15 +73,18 @@ class Leaderboard:
         return frame.astype(dict.fromkeys(counts, "Int64"))
 
     def csv(self) -> str:
-        """`frame` as text; where there are `parts`, with a column `slice` and the rows of each below."""
+        """`frame` as text; where there are `parts`, with a column `slice` and the rows of each below.
+
+        No text begins as a formula of a spreadsheet does.
+        """
         import pandas as pd
 
         frame = self.frame()
         if parts := self.parts:
             boards = {"": self, **parts}
-            frame = pd.concat([board.frame().assign(slice=name) for name, board in boards.items()])
+            frame = pd.concat([board.frame().assign(slice=spreadsheet(name)) for name, board in boards.items()])
             frame.insert(0, "slice", frame.pop("slice"))
-        return str(frame.to_csv(lineterminator="\n"))
+        return str(frame.rename(index=spreadsheet, columns=spreadsheet).to_csv(lineterminator="\n"))
 
     def records(self) -> list[dict[str, Any]]:
         """One object per (model, metric identity, slice): the estimate with the column's label."""
@@ -131,7 +134,7 @@ class Leaderboard:
         )
         parts += [f"## {title}\n\n{text}" for title, text in self._families(notes)]
         if self.common is not None:
-            parts += ["## On the clips that every model made", self.common.about]
+            parts += ["## On the clips that every model made", escaped(self.common.about)]
             parts += [f"**{title}**\n\n{text}" for title, text in self.of_common()._families(notes)]
         for tag in slices.tags_of(self.summary):
             parts += [f"## By {escaped(tag)}", slices.ABOUT, *self._slices(tag, notes)]
@@ -165,11 +168,11 @@ class Leaderboard:
     def _family(self, shown: Sequence[Column], notes: dict[str, int]) -> str:
         header, body = ["Model"], [[escaped(model)] for model in self.models]
         for column in shown:
-            header.append(f"{column.label} {ARROWS[column.direction]}")
+            header.append(f"{escaped(column.label)} {ARROWS[column.direction]}")
             for row, model in zip(body, self.models, strict=True):
                 row.append(cell(column.cells.get(model), notes))
             if any("n_to_infinity" in e.extra for e in column.cells.values()):
-                header.append(f"{column.label} at n → ∞")
+                header.append(f"{escaped(column.label)} at n → ∞")
                 for row, model in zip(body, self.models, strict=True):
                     row.append(extrapolated(column.cells.get(model)))
         return table(header, body)
@@ -180,7 +183,11 @@ class Leaderboard:
         tables = []
         for family in (*FAMILIES, OTHER):
             shown = [column for column in self.columns if column.family == family]
-            header = [escaped(tag), "Model", *(f"{column.label} {ARROWS[column.direction]}" for column in shown)]
+            header = [
+                escaped(tag),
+                "Model",
+                *(f"{escaped(column.label)} {ARROWS[column.direction]}" for column in shown),
+            ]
             body = []
             for value, board in boards.items():
                 here = [column for column in board.columns if column.family == family]
@@ -199,7 +206,7 @@ class Leaderboard:
         )
         ranked = [model for model in self.models if any(model in of_metric for of_metric in self.ranks.values())]
         body = [
-            [f"{column.label} {ARROWS[column.direction]}"]
+            [f"{escaped(column.label)} {ARROWS[column.direction]}"]
             + [found[model].text if model in found else "" for model in ranked]
             for column in self.columns
             if (found := self.ranks.get(column.identity))
@@ -259,5 +266,5 @@ def _identity_line(column: Column) -> str:
     sets = next((e.extra for e in column.cells.values() if "d" in e.extra), {})
     size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
     followed = protocol(column.identity)
-    compat = "" if followed == "clean" else f", as {followed} computes it"
-    return f"- {escaped(column.label)}: `{column.identity}`{compat}{size}"
+    compat = "" if followed == "clean" else f", as {escaped(followed)} computes it"
+    return f"- {escaped(column.label)}: {code(column.identity)}{compat}{size}"

@@ -51,7 +51,7 @@ class Reported(Record):
         parts = ["# As reported", ABOUT]
         for one in self.table:
             header = ["", *(f"{escaped(name)} {ARROWS[direction]}" for name, direction in one.metrics.items())]
-            body = [[escaped(name), *values] for name, values in one.rows.items()]
+            body = [[escaped(name), *map(escaped, values)] for name, values in one.rows.items()]
             parts += [f"## {escaped(one.title)}", table(header, body), f"Source: {escaped(one.source)}."]
         return "\n\n".join(parts) + "\n"
 
@@ -71,7 +71,7 @@ def read_reported(path: str | os.PathLike[str]) -> Reported:
 
 def _latex(one: Table) -> str:
     header = " & ".join(["", *(f"{tex(name)} {ARROW[direction]}" for name, direction in one.metrics.items())])
-    rows = [" & ".join([tex(name), *values]) + r" \\" for name, values in one.rows.items()]
+    rows = [" & ".join([tex(name), *map(tex, values)]) + r" \\" for name, values in one.rows.items()]
     return "\n".join([
         r"\begin{table}",
         r"\centering",

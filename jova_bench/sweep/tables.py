@@ -33,7 +33,7 @@ def markdown(result: SweepResult) -> str:
     prompts = min(spec.limit, len(result.plan.suite.prompts))
     labels = metric_labels(result)
     trained = any(row.training for row in result.rows)
-    head = ["Arm", *(["Training seed", "Steps", "CPU min"] if trained else []), *labels.values()]
+    head = ["Arm", *(["Training seed", "Steps", "CPU min"] if trained else []), *map(escaped, labels.values())]
     body = [
         [
             *_about(result, row, trained),
@@ -54,7 +54,7 @@ def markdown(result: SweepResult) -> str:
         "about the method needs several trainings on both sides, and all pairs to agree."
     )
     claims = [
-        [escaped(one.arm), labels[one.spec.identity], spread(one), str(one.pairs), escaped(one.text)]
+        [escaped(one.arm), escaped(labels[one.spec.identity]), spread(one), str(one.pairs), escaped(one.text)]
         for one in result.claims
     ]
     title = f"# Sweep: {escaped(spec.name)}\n\n" + (f"{escaped(spec.description)}\n\n" if spec.description else "")
