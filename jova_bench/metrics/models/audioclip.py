@@ -90,7 +90,7 @@ class Ear(nn.Module):
     def wavelets(self) -> tuple[Tensor, Tensor]:
         """Real and imaginary part of each wavelet, (wavelets, W)."""
         m, fb, fc = (self.fbsp[name][:, None] for name in ("m", "fb", "fc"))
-        time = torch.pi * torch.linspace(-1, 1, self.samples, device=m.device)[None] + TINY
+        time = torch.pi * torch.linspace(-1, 1, self.samples, dtype=m.dtype, device=m.device)[None] + TINY
         argument = fb * time / (m + TINY)
         sinc = torch.where(argument == 0, torch.ones_like(argument), torch.sin(argument) / argument)
         envelope = (sinc**2) ** (0.5 * m) * (fb.sqrt() / self.samples**0.5)
