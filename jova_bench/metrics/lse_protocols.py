@@ -180,13 +180,17 @@ CLEAN = Protocol(
     sound="clip",
     silence_counts=False,
 )
+_RATE = (
+    "above 25 fps the bench's `ffmpeg -r 25` shows pictures 1 frame of 25 late (ffmpeg 4.2, 5.1) or 2 (7.0, 9.0), "
+    "which is not followed: its offset is that much larger"
+)
 _SYNCNET_PYTHON = Protocol(
     name="syncnet_python@6efbb1c",
     find=partial(_tracked, cuts.PYSCENEDETECT_0_5_1, 100),
     over=only_face,
     numbers=("lse_c", "lse_d", "av_offset_frames"),
     says="faces seen for over 4 s; zeros stand for sound beyond the track, one window is lost; two faces: undefined; "
-    "pictures and sound as decoded, where the bench recodes them with loss",
+    f"pictures and sound as decoded, where the bench recodes them with loss; {_RATE}",
     source="joonson/syncnet_python run_pipeline.py, SyncNetInstance.py",
 )
 PROTOCOLS = {
@@ -200,7 +204,8 @@ PROTOCOLS = {
         name="wav2lip@5c90fa9",
         over=mean_of_faces,
         numbers=("lse_c", "lse_d"),
-        says="its script for real videos: as syncnet_python, mean over faces (the script: over all clips' faces)",
+        says="its script for real videos: as syncnet_python, mean over faces (the script: over all clips' faces); "
+        + _RATE,
         source="Rudrabha/Wav2Lip evaluation/scores_LSE/calculate_scores_real_videos.py",
     ),
     "wav2lip-lrs": replace(
@@ -219,7 +224,8 @@ PROTOCOLS = {
         find=partial(_tracked, cuts.PYSCENEDETECT_0_6_1, 50),
         over=mean_of_faces_cut,
         numbers=("lse_c", "av_offset_frames"),
-        says="as syncnet_python, faces seen for over 2 s, mean over faces; the mean offset loses its fraction",
+        says="as syncnet_python, faces seen for over 2 s, mean over faces; the mean offset loses its fraction; "
+        + _RATE,
         source="bytedance/LatentSync eval/eval_sync_conf.py, eval/syncnet_detect.py",
     ),
     "mova": replace(
@@ -228,7 +234,7 @@ PROTOCOLS = {
         find=partial(_tracked, cuts.PYSCENEDETECT_0_6_7, 20),
         over=largest_c_minus_d,
         numbers=("lse_c", "lse_d"),
-        says="as syncnet_python, faces seen for over 0.8 s, the face with the largest C - D",
+        says="as syncnet_python, faces seen for over 0.8 s, the face with the largest C - D; " + _RATE,
         source="OpenMOSS/MOVA evaluation/models/wav2lip/.../eval_lip_sync.py as scripts/run_eval.sh calls it",
     ),
     "versebench": replace(
