@@ -33,9 +33,9 @@ class JovaArms:
     def __init__(self) -> None:
         from jova.config import PRESETS, Fusion, Positions
         from jova.flow import Sampler
+        from jova.precision import Precision
         from jova.sample import GUIDANCE, SAMPLER, STEPS
         from jova.training.latents import MouthBox
-        from jova.training.model import Precision
         from jova.training.recipes import RECIPES
 
         recipe = RECIPES["ablation"]

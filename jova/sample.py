@@ -21,6 +21,7 @@ from jova.codecs.base import WEIGHTS
 from jova.codecs.video import VideoCodec
 from jova.config import JovaConfig
 from jova.flow import SAMPLERS, AudioDriven, Denoiser, GuidedField, Latents, Sampler, image_condition, uniform_times
+from jova.precision import Precision, autocast
 from jova.text import Prompt, WordTokenizer
 from jova.transformer import Jova
 
@@ -83,6 +84,7 @@ class Pipeline:
         steps: int = STEPS,
         guidance: float = GUIDANCE,
         sampler: Sampler = SAMPLER,
+        precision: Precision = "float32",
     ) -> Clips:
         """Makes one clip per prompt. A clip depends on its prompt, seed and image, not on the others of the batch.
 
@@ -95,6 +97,7 @@ class Pipeline:
             steps: steps of the sampler.
             guidance: scale of classifier-free guidance; 1 is none.
             sampler: `euler`, or `heun` with about twice the function evaluations.
+            precision: of the network's activations; the codecs compute in float32.
 
         Raises:
             ValueError: sounds for a joint model, none for an audio-driven one, or words the model does not know.
@@ -111,7 +114,8 @@ class Pipeline:
         model: Denoiser = self.model if heard is None else AudioDriven(self.model, self.audio_codec.encode(heard))
         field = GuidedField(model, text, image, guidance, GUIDED_UNTIL)
         start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
-        video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
+        with autocast(precision, self.device):
+            video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
         frames = self.video_codec.decode(self.video_codec.settle(video))
         sound = self.audio_codec.decode(audio) if heard is None else heard
         return Clips(frames.cpu().numpy(), sound.float().cpu().numpy(), field.evals)
@@ -160,6 +164,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--sampler", choices=get_args(Sampler), default=SAMPLER)
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="of the network")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the model and its codecs")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
@@ -170,7 +175,13 @@ def main() -> None:
         image = read_image(args.image, 8 * pipeline.config.latent_size) if args.image else None
         prompt = Prompt(args.video_caption, args.audio_caption, args.transcript)
         clips = pipeline.sample(
-            [prompt], [args.seed], [image], steps=args.steps, guidance=args.guidance, sampler=args.sampler
+            [prompt],
+            [args.seed],
+            [image],
+            steps=args.steps,
+            guidance=args.guidance,
+            sampler=args.sampler,
+            precision=args.precision,
         )
     except (ValueError, OSError) as error:
         parser.error(str(error))

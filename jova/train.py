@@ -20,8 +20,9 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
+from jova.precision import Precision
 from jova.training.latents import MouthBox, encode_items, load_examples
-from jova.training.model import Precision, TrainConfig, Trainer
+from jova.training.model import TrainConfig, Trainer
 from jova.training.recipes import RECIPES
 
 if TYPE_CHECKING:

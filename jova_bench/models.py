@@ -23,6 +23,7 @@ from jova_bench.types import BenchError, Prompt, Timing
 MODELS: Mapping[str, str] = {
     "jova": "baselines.jova:jova",
     "jova-image": "baselines.jova:jova_image",
+    "jova-bfloat16": "baselines.jova:jova_bfloat16",
     "jova-ablation": "baselines.trained:jova_ablation",
     "twin-towers": "baselines.trained:twin_towers",
     "independent-towers": "baselines.trained:independent_towers",

@@ -51,6 +51,19 @@ def test_clips_have_the_lengths_of_the_timeline(pipeline):
     assert pipeline.sample(PROMPTS[:1], [0], steps=3, guidance=1.0, sampler="heun").function_evals == 5
 
 
+def test_half_precision_gives_nearly_the_same_clip(pipeline):
+    """bfloat16 resolves 2^-8: every clip moves a little. (Sound would not do: its phases are found from nothing.)"""
+    exact = pipeline.sample(PROMPTS, [0, 1, 2], **FAST)
+    rounded = pipeline.sample(PROMPTS, [0, 1, 2], precision="bfloat16", **FAST)
+    again = pipeline.sample(PROMPTS, [0, 1, 2], precision="bfloat16", **FAST)
+    assert np.array_equal(rounded.frames, again.frames)
+    apart = np.abs(rounded.frames.astype(int) - exact.frames)  # levels of 255
+    assert (apart.mean(axis=(1, 2, 3, 4)) > 0).all()
+    assert (apart.mean(axis=(1, 2, 3, 4)) < 0.05).all()
+    with pytest.raises(ValueError, match="expected precision to be one of float32, bfloat16, got 'half'"):
+        pipeline.sample(PROMPTS, [0, 1, 2], precision="half", **FAST)
+
+
 def test_a_clip_does_not_depend_on_its_batch(pipeline):
     together = pipeline.sample(PROMPTS, [4, 5, 6], [None, image(200), None], **FAST)
     alone = pipeline.sample(PROMPTS[1:2], [5], [image(200)], **FAST)
@@ -168,6 +181,18 @@ def test_harness_runs_jova(weights, tmp_path):
     unknown = suite_of(tmp_path, transcript="place green")
     with pytest.raises(BenchError, match="got 'green'"):
         model.plan(unknown.prompts[0], unknown)
+
+
+def test_half_precision_is_told_in_plan_and_settings(weights, tmp_path):
+    from baselines.jova import JovaGenerator, Sampling
+
+    suite = suite_of(tmp_path)
+    exact, half = JovaGenerator("cpu", weights), JovaGenerator("cpu", weights, "half", Sampling(precision="bfloat16"))
+    assert "bfloat16" in half.plan(suite.prompts[0], suite).note
+    assert half.settings["options"]["precision"] == "bfloat16"
+    # Run folders hold what was said before there was a choice.
+    assert "float32" not in exact.plan(suite.prompts[0], suite).note
+    assert "precision" not in exact.settings["options"]
 
 
 def test_harness_gives_jova_the_first_frame_of_the_real_clip(weights, tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jova.config import JovaConfig
 from jova.flow import AudioDriven, Batch, Denoiser, Losses, losses
+from jova.precision import Precision, autocast
 from jova.sample import MODEL_FILE
 from jova.training.latents import Examples, MouthBox
 from jova.training.state import (
@@ -30,9 +31,6 @@ from jova.training.state import (
     set_rate,
 )
 from jova.transformer import Jova
-
-Precision = Literal["float32", "bfloat16"]
-"""Of activations; weights, their average and the optimiser are always float32."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +240,7 @@ def arithmetic(precision: Precision) -> Iterator[None]:
     before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # type: ignore[no-untyped-call]
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
     try:
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with autocast(precision, "cpu"), sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
