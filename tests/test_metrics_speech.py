@@ -87,6 +87,55 @@ def test_words_need_spaces_and_a_transcript():
         word_error_rate("...", "hello", "en")
 
 
+@pytest.mark.parametrize(
+    ("language", "transcript", "heard"),
+    [
+        ("hi", "दिन", "दान"),  # Two words; without their marks both were "द न", and the rates 0.
+        ("hi", "कल", "कल"),  # A word that happens to have no mark, of a language whose words do.
+        ("ta-IN", "தமிழ்", "தமிழ்"),
+        ("bn", "বাংলা", "বাংলা"),
+        ("ar", "كَتَبَ", "كتب"),  # Vowel signs written in one of the two.
+        ("ar", "كتب", "كَتَبَ"),
+        ("he", "שָׁלוֹם", "שלום"),
+        ("tr", "İyi günler", "iyi günler"),  # In lower case an i and a dot above it.
+        ("yo", "ọ̀rọ̀", "oro"),  # No code point has both marks.
+        ("lt", "rū̃ta", "ruta"),
+    ],
+)
+def test_letters_with_marks_have_no_rate(language, transcript, heard):
+    for rate in (word_error_rate, character_error_rate):
+        with pytest.raises(Undefined, match=r"carry marks.*normaliser splits words"):
+            rate(transcript, heard, language)
+
+
+@pytest.mark.parametrize("language", ["th", "lo", "km", "my"])
+def test_neither_have_characters_of_scripts_without_spaces(language):
+    with pytest.raises(Undefined, match="carry marks"):
+        character_error_rate("กา", "กา", language)
+
+
+@pytest.mark.parametrize(
+    ("language", "transcript", "heard", "errors"),
+    [
+        ("fr", "ou\u0300 est-elle", "où est elle", 0.0),  # Decomposed and composed.
+        ("de", "schöne Grüße", "scho\u0308ne grüsse", 0.5),
+        ("vi", "tiếng Việt", "tie\u0302\u0301ng vie\u0323\u0302t", 0.0),
+        ("tr", "iyi günler", "İyi günler".replace("İ", "i"), 0.0),
+        ("hi-Latn", "din accha hai", "dan accha hai", 1 / 3),
+        ("es", "gracias ❤\ufe0f", "gracias", 0.0),  # A sign that follows an emoji is no mark of a letter.
+        ("ar", "كتب", "كتب", 0.0),
+        ("en", "a nai\u0308ve cafe\u0301", "a naive cafe", 0.0),
+    ],
+)
+def test_letters_that_keep_their_marks_are_compared(language, transcript, heard, errors):
+    assert word_error_rate(transcript, heard, language) == pytest.approx(errors)
+
+
+def test_characters_of_chinese_and_japanese_are_compared():
+    assert character_error_rate("か\u3099くせい", "がくせい", "ja") == 0  # Decomposed and composed.
+    assert character_error_rate("葛\U000e0100飾", "葛飾", "ja") == 0  # The same letter in another drawing.
+
+
 # The metric, with recognisers that are known
 
 
@@ -127,6 +176,13 @@ def metric_of(recogniser, unit="wer", cache=None):
     return speech.SpeechErrors(
         whisper.standard(NoCache(), "cpu", unit, "large-v3").spec, recogniser, cache or NoCache()
     )
+
+
+def test_letters_with_marks_are_undefined_before_anything_is_heard():
+    parrot = Parrot("दान")
+    outcome = metric_of(parrot).score(clip_of(TONE), prompt_of("दिन", "hi"), None)
+    assert (outcome.status, parrot.asked) == ("undefined", 0)
+    assert outcome.reason == "letters of 'hi' carry marks, at which Whisper's normaliser splits words"
 
 
 def test_silence_is_all_words_missing_and_never_reaches_the_recogniser():

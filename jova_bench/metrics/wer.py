@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -9,6 +10,12 @@ from jova_bench.types import Micro, Prompt, Undefined
 
 UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""
+
+MARKED = frozenset(
+    {"hi", "mr", "ne", "sa", "mai", "bho", "kok", "doi", "brx", "bn", "as", "pa", "gu", "or", "ta", "te", "kn", "ml"}
+    | {"si", "th", "lo", "km", "my", "bo", "dz", "dv"}
+)
+"""Languages whose scripts write vowels as marks on letters (Indic ones, Thai, Lao, Khmer, Burmese, Tibetan, Thaana)."""
 
 
 def primary(language: str) -> str:
@@ -53,20 +60,24 @@ def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
 def word_error_rate(transcript: str, heard: str, language: str) -> float:
     """(substitutions + deletions + insertions) / words of the transcript; above 1 when much was added.
 
-    Raises Undefined for an empty transcript and for languages that do not separate words.
+    Raises Undefined for an empty transcript, for languages that do not separate words, and for letters with marks.
     """
     if primary(language) in UNSPACED:
         raise Undefined("WER needs spaces between words; see cer")
     import jiwer
 
-    return jiwer.wer(_said(transcript, language), normalise(heard, language))
+    said, heard = _compared(transcript, heard, language)
+    return jiwer.wer(said, heard)
 
 
 def character_error_rate(transcript: str, heard: str, language: str) -> float:
-    """Edits per character of the transcript; spaces count where they separate words. Raises Undefined without one."""
+    """Edits per character of the transcript; spaces count where they separate words.
+
+    Raises Undefined for an empty transcript and for letters with marks.
+    """
     import jiwer
 
-    said, heard = _said(transcript, language), normalise(heard, language)
+    said, heard = _compared(transcript, heard, language)
     return jiwer.cer(_characters(said, language), _characters(heard, language))
 
 
@@ -75,7 +86,30 @@ def _characters(text: str, language: str) -> str:
     return text.replace(" ", "") if primary(language) in UNSPACED else text
 
 
-def _said(transcript: str, language: str) -> str:
-    if said := normalise(transcript, language):
-        return said
-    raise Undefined("no transcript")
+def _compared(transcript: str, heard: str, language: str) -> tuple[str, str]:
+    """Both texts normalised, where that leaves of them what was written.
+
+    Whisper's rules for languages other than English put a space where a mark stands, as if it were punctuation: words
+    fall apart and differ no more where they differed in a mark (or, with and without vowel signs, differ wholly).
+    Letters that have their mark in one code point stay; what is decomposed is composed first.
+    """
+    if not (said := normalise(transcript, language)):
+        raise Undefined("no transcript")
+    if primary(language) in MARKED and "latn" not in language.lower().split("-"):
+        raise Undefined(f"letters of {language!r} carry marks, at which Whisper's normaliser splits words")
+    for what, text in (("the transcript", transcript), ("what was heard", heard)):
+        if primary(language) != "en" and (mark := _mark(text)):
+            raise Undefined(f"{what} has letters that carry marks ({mark}), at which Whisper's normaliser splits words")
+    return said, normalise(heard, language)
+
+
+def _mark(text: str) -> str | None:
+    """Name of the first mark on a letter that has no code point with it; signs after symbols (emojis) are none."""
+    before = ""
+    # In the normaliser's order: a capital I with a dot becomes two code points in lower case, which have no one.
+    for character in unicodedata.normalize("NFKC", text.lower()):
+        kind = unicodedata.category(character)[0]
+        if kind == "M" and before == "L" and not unicodedata.name(character, "").startswith("VARIATION SELECTOR"):
+            return unicodedata.name(character, f"U+{ord(character):04X}")
+        before = before if kind == "M" else kind
+    return None
