@@ -176,7 +176,7 @@ def test_mova_has_no_answer_where_nothing_is_heard():
     metric = dnsmos.dnsmos(NoCache(), "cpu", "standard", "mova")
     assert metric.score(clip_of(np.zeros(0, np.float32)), None, None).reason == "no sound"
     assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
-    assert metric.spec.identity.startswith("dnsmos@1/standard/compat:mova@595a976:p808[9246480c5856]")
+    assert metric.spec.identity.startswith("dnsmos@2/standard/compat:mova@595a976:p808[9246480c5856]")
 
 
 def test_the_loudest_is_one_and_what_is_80_db_below_minus_one():

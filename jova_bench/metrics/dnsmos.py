@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.metrics.base import FeatureCache, measured
+from jova_bench.metrics.dnsmos_rows import Network, run, session
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mel_bands, mono_16k, slaney_edges_hz
 from jova_bench.types import Clip, MetricSpec, Outcome, Profile, Prompt, Unavailable, Undefined
 
@@ -48,6 +50,9 @@ class Protocol:
     """(N,) -> mean opinion score."""
     description: str
     source: str
+    key: str
+    """Of what is kept by the samples that are heard: another one for whatever may rate the same samples otherwise."""
+    version: int = 1
 
 
 class Dnsmos:
@@ -58,7 +63,7 @@ class Dnsmos:
         self._protocol = protocol
         self.spec = MetricSpec(
             name="dnsmos",
-            version=1,
+            version=protocol.version,
             profile=profile,
             backend=protocol.backend,
             protocol=protocol.name,
@@ -85,7 +90,7 @@ class Dnsmos:
         if reason := self.check():
             raise Unavailable(reason)
         # By the sound alone: clips that differ only in their picture are listened to once.
-        key = f"dnsmos-{self._protocol.backend}@1[{self.spec.weights}]"
+        key = f"{self._protocol.key}[{self.spec.weights}]"
         rated = self._cache.get(audio_digest(audio), key, lambda: {"mos": np.array(self._protocol.rate(audio))})
         return float(rated["mos"])
 
@@ -120,10 +125,21 @@ def windows(audio: Audio) -> list[Audio]:
     return [audio[start : start + window] for start in starts if start + window <= len(audio)]
 
 
+def published_windows(audio: Audio) -> list[Audio]:
+    """Those of `windows` that the published scripts judge.
+
+    They end window k at `int((k + 9.01) * 16000)`, which in floating point is a sample early for k = 7 to 23, and skip
+    what is shorter than a window: of 17 to 33 s of sound (or what is doubled into that) they hear the first 16 s.
+    """
+    whole = int(WINDOW_S * RATE_HZ)
+    ends = (int((k * HOP_S + WINDOW_S) * RATE_HZ) - k * HOP_S * RATE_HZ for k in count())
+    return [window for window, end in zip(windows(audio), ends, strict=False) if end >= whole]
+
+
 def overall(audio: Audio) -> float:
     """OVRL of P.835: the mean over `windows`; samples beyond full scale are clipped."""
-    raw = [_run(P835, window)[2] for window in windows(np.clip(audio, -1, 1))]
-    return float(np.mean([calibrated(float(value)) for value in raw]))
+    answers = _p835()(windows(np.clip(audio, -1, 1)))
+    return float(np.mean([calibrated(float(answer[2])) for answer in answers]))
 
 
 def calibrated(raw: float) -> float:
@@ -132,8 +148,9 @@ def calibrated(raw: float) -> float:
 
 
 def p808(audio: Audio) -> float:
-    """MOS of P.808: the mean over `windows`, each without its last 10 ms."""
-    return float(np.mean([_run(P808, spectrogram(window[:-HOP]))[0] for window in windows(audio)]))
+    """MOS of P.808: the mean over `published_windows`, each without its last 10 ms."""
+    heard = [spectrogram(window[:-HOP]) for window in published_windows(audio)]
+    return float(np.mean([run(_p808(), "input_1", one)[0] for one in heard]))
 
 
 N_FFT, HOP, BANDS = 321, 160, 120
@@ -155,16 +172,18 @@ def spectrogram(audio: Audio) -> npt.NDArray[np.float64]:
     return (np.maximum(loud - loud.max(), -TOP_DB) + 40) / 40
 
 
-def _run(network: str, heard: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    """What a network answers to one window."""
-    return np.asarray(_session(network).run(None, {"input_1": heard[None].astype(np.float32)})[0][0])
+@cache
+def _p835() -> Network:
+    return Network(_content(P835))
 
 
-@lru_cache(maxsize=2)
-def _session(network: str) -> Any:
-    """A network in ONNX Runtime, one thread: sums come out the same on every machine."""
-    import onnxruntime
+@cache
+def _p808() -> Any:
+    return session(_content(P808))
 
+
+def _content(network: str) -> bytes:
+    """The published file of a network. Raises Unavailable where it is another."""
     spec = find_spec("speechmos")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -172,9 +191,7 @@ def _session(network: str) -> Any:
     content = file.read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != network:
         raise Unavailable(f"weights differ: expected sha256 {network}, got {found} in {file}; pip install speechmos")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return content
 
 
 PROTOCOLS = {
@@ -186,6 +203,7 @@ PROTOCOLS = {
         overall,
         "predicted overall quality of speech, without a reference",
         "Reddy et al. 2022, arXiv 2110.01763",
+        "dnsmos-p835-ovrl@1",
     ),
     "mova": Protocol(
         "mova@595a976",
@@ -193,8 +211,11 @@ PROTOCOLS = {
         "p808",
         sixteen_bits,
         p808,
-        "the older network, of P.808: other numbers than P.835's overall quality; silence counts, too",
+        "the older network, of P.808: other numbers than P.835's overall quality; silence counts, too, and of 17 to "
+        "33 s of sound only the first 16 s do",
         "OpenMOSS/MOVA evaluation/metrics/dnsmos/eval_dnsmos.py; Reddy et al. 2021, arXiv 2010.15258",
+        "dnsmos-p808@2",
+        version=2,  # Version 1 heard all windows.
     ),
 }
 
