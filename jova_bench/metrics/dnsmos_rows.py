@@ -31,7 +31,7 @@ FEATURES, OPINION = "mos_estimator_logpow/conv2d_3/Relu:0", "Identity:0"
 
 
 class Network:
-    """The published network, in three parts."""
+    """The published network, whole and in three parts."""
 
     def __init__(self, content: bytes) -> None:
         """Cuts the network.
@@ -39,6 +39,7 @@ class Network:
         Args:
             content: of sig_bak_ovr.onnx.
         """
+        self._whole = session(content)
         self._spectrum = session(cut(content, WAVE, (1, 144_160), SPECTRUM))
         self._features = session(cut(content, SPECTRUM, (1, None, 161), FEATURES))
         self._opinion = session(cut(content, FEATURES, (1, 32, 900, 161), OPINION))
@@ -51,6 +52,8 @@ class Network:
         for window in windows:
             spectrum = run(self._spectrum, WAVE, window)  # (T, B)
             keys = neighbourhoods(spectrum)
+            if len(windows) == 1 and len(set(keys)) == len(keys):  # Nothing to copy: parts would cost more.
+                return [run(self._whole, WAVE, window)]
             parts = [features]
             for start, end in _runs(_first_seen(keys, known)):
                 made = run(self._features, SPECTRUM, spectrum[max(start - REACH, 0) : end + REACH])
