@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.limits import Decoded
+from jova_bench.shown import matrix_of, oblique_degrees, size_shown, upright
+from jova_bench.tracks import choose, expect
+from jova_bench.types import Finding
 
 if TYPE_CHECKING:
     import av
@@ -27,6 +30,10 @@ PADDING_SAMPLES = 4096
 """An encoder pads the last block by less than this; a larger excess over the declared length is no padding."""
 GAP_S = 0.05
 """Timestamps in ms and codec blocks of 20 ms jitter by less; a longer jump is a hole in the sound."""
+LATE_S = Fraction(1, 4)
+"""Containers round their length up to a block or a slow frame; what ends earlier is cut, if no box told it before."""
+GUESSED = ("wav", "mp3", "aac", "ac3", "eac3", "amr")
+"""Containers without a length: libav works one out of the file's size, or (wav) of a header that was checked before."""
 MAX_START_S = 60.0
 """Streams that start further apart than this have broken timestamps."""
 
@@ -45,6 +52,13 @@ class Video:
     """Resolution of the times, s."""
     declared: tuple[Fraction, ...] = ()
     """Frame rates that the container states."""
+    findings: list[Finding] = field(default_factory=list)
+    aspect: Fraction | None = None
+    """Width of a pixel over its height, as the file states it."""
+    stored: tuple[int, int] = (0, 0)
+    """Width and height before they are shown."""
+    shown: tuple[int, int] = (0, 0)
+    """Width and height with square pixels, before the frame is turned."""
     room: int = 0
     """How many frames there will be, as far as the headers say."""
     reformatter: VideoReformatter | None = None
@@ -71,21 +85,33 @@ class Sound:
     """A codec that delays its sound, in a stream that does not say by how much."""
     gaps: int = 0
     """Samples of silence that were put into holes of the stream."""
+    findings: list[Finding] = field(default_factory=list)
 
 
 def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Video, Sound]:
-    """Decodes the first picture stream and the first sound stream.
+    """Decodes one track of pictures and one of sound.
 
     Args:
         container: an open file.
         pictures: False decodes of the picture no more than its first frame, which says when the clip starts.
         size: the limit; filled with what was decoded.
     """
-    import av
+    from av.container import Flags
 
-    streams = _streams(container)
-    video, sound = Video(room=_expect(container, streams, pictures, size)), Sound()
-    for packet in container.demux(*streams):
+    if container.format.name == "avi":
+        # AVI has no times for showing frames. What libav makes up for them falls into the gaps of lost frames.
+        container.flags &= ~Flags.gen_pts.value
+    tracks, findings = choose(container)
+    video, sound = Video(room=expect(container, tracks, pictures, size)), Sound()
+    for track, finding in findings:
+        (sound if track.type == "audio" else video).findings.append(finding)
+    end = Fraction(0)
+    for packet in container.demux():
+        # The container's length is that of its longest track, which need not be one of ours.
+        if packet.pts is not None:
+            end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        if packet.stream not in tracks:
+            continue
         if packet.stream.type == "audio":
             _hear(packet, sound, size)
         else:
@@ -93,12 +119,24 @@ def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Vi
     if video.frames is not None:
         video.frames = resized(video.frames, len(video.times))
     if sound.length:
-        _finish(sound, container.streams.audio[0])
-    end = max(video.end, sound.start + Fraction(sound.length, sound.rate or 1))
-    declared = Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
-    if declared - end > Fraction(1, 4):
-        raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
+        _finish(sound, next(track for track in tracks if track.type == "audio"))
+    _check_end(container, max(end, video.end, sound.start + Fraction(sound.length, sound.rate or 1)))
     return video, sound
+
+
+def _check_end(container: InputContainer, end: Fraction) -> None:
+    """Refuses a file whose last packet of any track ends before the file says it does."""
+    import av
+
+    family = container.format.name
+    if family in GUESSED or container.duration is None:
+        return
+    # Matroska states its end, others their length.
+    start = 0 if "matroska" in family else container.start_time or 0
+    declared = Fraction(start + container.duration, av.time_base)
+    # FLAC counts its samples; libav rounds their time to its own ticks.
+    if declared - end > (Fraction(2, av.time_base) if family == "flac" else LATE_S):
+        raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
 
 
 def resized(array: Array, count: int) -> Array:
@@ -122,59 +160,12 @@ def joined(sound: Sound, skip: int) -> Audio:
     return audio
 
 
-def _streams(container: InputContainer) -> list[Any]:
-    """The streams to decode, set to treat damage as an error; the decoders' default is to paint over it."""
-    from av.stream import Disposition
-
-    pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    streams: list[Any] = [*pictures[:1], *container.streams.audio[:1]]
-    if not streams:
-        raise ValueError("no video or audio stream")
-    for stream in streams:
-        if stream.codec_context is None:
-            raise ValueError(f"no decoder for the {stream.type} stream")
-        stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
-    return streams
-
-
-def _expect(container: InputContainer, streams: list[Any], pictures: bool, size: Decoded) -> int:
-    """Refuses by its headers what takes too much, before anything is decoded.
-
-    Returns:
-        How many frames there will be, as far as the headers say.
-    """
-    says = Decoded(size.limit)
-    for stream in streams:
-        seconds = _stated_s(container, stream)
-        if stream.type == "audio":
-            says.channels, says.rate_hz = stream.codec_context.channels, stream.codec_context.sample_rate
-            says.samples = int(seconds * says.rate_hz)
-            if stream.codec_context.name.startswith("pcm"):
-                # A sample takes a byte at least. Who writes to a pipe cannot know the length and states a huge one.
-                says.samples = min(says.samples, container.size)
-        elif pictures:
-            says.width, says.height = stream.codec_context.width, stream.codec_context.height
-            says.frames = stream.frames or int(seconds * (stream.average_rate or 0))
-            says.picture_s = seconds
-    says.check()
-    return says.frames
-
-
-def _stated_s(container: InputContainer, stream: Any) -> Fraction:
-    """Length that the headers state for a stream, s; 0 without one. The container's is that of its longest stream."""
-    import av
-
-    if stream.duration is not None:
-        return Fraction(max(stream.duration, 0) * stream.time_base)
-    alone = len(container.streams) == 1
-    return Fraction(max(container.duration or 0, 0), av.time_base) if alone else Fraction(0)
-
-
-def _time(frame: av.VideoFrame | av.AudioFrame) -> Fraction:
-    """Presentation time, s."""
-    if frame.pts is None or frame.time_base is None:
+def _time(frame: av.VideoFrame | av.AudioFrame, in_order: bool = False) -> Fraction:
+    """Presentation time, s; of frames that are stored `in_order` the time of decoding serves as well."""
+    stamp = frame.dts if frame.pts is None and in_order else frame.pts
+    if stamp is None or frame.time_base is None:
         raise ValueError("a frame has no timestamp")
-    return frame.pts * frame.time_base
+    return stamp * frame.time_base
 
 
 def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
@@ -183,14 +174,12 @@ def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
         stream = packet.stream
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
         video.declared = tuple(rate for rate in rates if rate)
-        video.tick = stream.time_base
+        video.tick, video.aspect = stream.time_base, stream.sample_aspect_ratio
     if not pictures and video.times:
-        if packet.pts is not None:
-            video.end = max(video.end, (packet.pts + (packet.duration or 0)) * video.tick)
         return
     for frame in packet.decode():
         if pictures or not video.times:
-            video.times.append(_time(frame))
+            video.times.append(_time(frame, in_order=not packet.stream.codec_context.has_b_frames))
             video.end = video.times[-1] + frame.duration * video.tick
         if pictures:
             _add_image(video, frame, size)
@@ -198,29 +187,48 @@ def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
 
 def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
     """Writes one frame behind the others; the room grows by an eighth when the headers promised too few."""
-    count, image = len(video.times), _rgb(frame, video)
-    size.height, size.width = image.shape[:2]
+    count = len(video.times)
+    if count == 1:
+        _show(video, frame)
+    if (frame.width, frame.height) != video.stored:
+        raise ValueError("the frame size changes within the clip")
+    size.width, size.height = video.shown
     size.frames, size.picture_s = count, video.times[-1] - video.times[0]
     size.check()
+    image = upright(_rgb(frame, video), matrix_of(frame))
     if video.frames is None:
         room = max(1, min(video.room, size.limit // image.nbytes))
         video.frames = np.empty((room, *image.shape), np.uint8)
     if image.shape != video.frames.shape[1:]:
-        raise ValueError("the frame size changes within the clip")
+        raise ValueError("the picture turns within the clip")
     if count > len(video.frames):
         video.frames = resized(video.frames, count + count // 8)
     video.frames[count - 1] = image
 
 
+def _show(video: Video, frame: av.VideoFrame) -> None:
+    """Decides by the first frame how all are shown, and notes what is out of the ordinary."""
+    width, height = video.stored = frame.width, frame.height
+    video.shown = size_shown(width, height, video.aspect)
+    if video.shown != video.stored:
+        now = f"{video.shown[0]} x {video.shown[1]}"
+        detail = f"pixels {float(video.aspect or 1):.3f} times as wide as high: {width} x {height} shown as {now}"
+        video.findings.append(Finding(code="pixel_aspect", detail=detail))
+    missed = oblique_degrees(matrix_of(frame))
+    if missed:
+        detail = f"to be turned by {missed:.1f} degrees more than a quarter turn: shown without them"
+        video.findings.append(Finding(code="oblique", detail=detail))
+
+
 def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
-    """(H, W, 3) RGB, upright. An unstated matrix is taken as BT.601 and an unstated range as limited."""
+    """(H, W, 3) RGB as stored, with square pixels. An unstated matrix is taken as BT.601, a range as limited."""
     from av.video.reformatter import VideoReformatter
 
     if frame.is_corrupt:
         raise ValueError("a frame is damaged")
     video.reformatter = video.reformatter or VideoReformatter()
-    image = video.reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    return np.rot90(image, frame.rotation // 90).astype(np.uint8, copy=False)
+    width, height = video.shown
+    return video.reformatter.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
 
 
 def _hear(packet: Any, sound: Sound, size: Decoded) -> None:

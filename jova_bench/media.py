@@ -15,23 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from jova_bench import channels
 from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
 from jova_bench.lengths import check_length
 from jova_bench.limits import Decoded, max_clip_bytes
+from jova_bench.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
 from jova_bench.types import CANCEL, BenchError, Clip, Finding
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
-COMMON_RATES = (
-    *(Fraction(n) for n in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60)),
-    *(Fraction(n * 1000, 1001) for n in (24, 30, 60)),
-    Fraction(25, 2),
-)
-"""Rates that a variable frame rate is brought to: the nearest one."""
 SILENT_PEAK = 10 ** (-60 / 20)
 """-60 dBFS."""
 GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
@@ -155,36 +149,29 @@ def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...
 
 
 def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[Finding]]:
-    """Puts the frames at a constant rate: the stated one if every timestamp agrees, else the nearest common one."""
-    frames = video.frames
+    """Puts the frames at a constant rate: the stated one, else the one of which some were lost, else a common one."""
+    frames, tick = video.frames, video.tick
     if frames is None:
         return None, Fraction(0), [Finding(code="no_video", detail="no picture stream, or one without frames")]
     times = [time - video.times[0] for time in video.times]
     count, span = len(times), times[-1]
     if any(later <= earlier for earlier, later in pairwise(times)):
         raise ValueError("the frames' timestamps do not increase")
-    measured = [((count - 1) / span).limit_denominator(1001)] if count > 1 else []
-    findings: list[Finding] = []
-    for fps in (*video.declared, *measured):
-        if all(abs(time - k / fps) <= video.tick for k, time in enumerate(times)):
-            break
-    else:
-        if not measured:
+    findings = list(video.findings)
+    fps = stated_rate(times, video.declared, tick)
+    if fps is None:
+        if count == 1:
             raise ValueError("one frame and no frame rate")
-        average = (count - 1) / span
-        fps = min(COMMON_RATES, key=lambda rate: max(rate / average, average / rate))
-        steps = [float(later - earlier) for earlier, later in pairwise(times)]
-        size.frames = int(span * fps + Fraction(1, 1000)) + 1
+        fps = grid_rate(times, video.declared, tick) or nearest_rate(times)
+        size.frames = int(span * fps + ROUNDED) + 1
         size.check()
-        # Output frame k shows the newest source frame that was on screen at k / fps.
-        moments = [float(k / fps + video.tick) for k in range(size.frames)]
-        newest = np.searchsorted([float(time) for time in times], moments, side="right") - 1
-        frames = _rearranged(frames, newest)
+        frames = _rearranged(frames, shown_at(times, fps, size.frames, tick))
+        steps = [float(later - earlier) for earlier, later in pairwise(times)]
         findings.append(
             Finding(
                 code="vfr",
                 detail=f"{count} frames {min(steps) * 1000:.1f} to {max(steps) * 1000:.1f} ms apart, on average "
-                f"{float(average):.3f} fps; resampled to {len(frames)} frames at {float(fps):.3f} fps",
+                f"{float((count - 1) / span):.3f} fps; resampled to {len(frames)} frames at {float(fps):.3f} fps",
             )
         )
     if count > 1 and all(_distance(frame, frames[0]) < FROZEN_LEVELS for frame in frames[1:]):
@@ -192,7 +179,7 @@ def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[
     return frames, fps, findings
 
 
-def _rearranged(frames: Frames, source: npt.NDArray[np.intp]) -> Frames:
+def _rearranged(frames: Frames, source: Source) -> Frames:
     """Puts frame `source[k]` at place k, in the same memory; `source` never falls.
 
     A place is written once whoever reads it has read. What reads ahead of itself, from the front on, only ever reads
@@ -220,7 +207,7 @@ def _audio(
     """Joins the channels and moves their start to `zero`, the time of the first frame (None without a picture)."""
     if not sound.length:
         return None, [Finding(code="no_audio", detail="no sound stream, or one without samples")]
-    rate, findings = sound.rate, []
+    rate, findings = sound.rate, list(sound.findings)
     lead = Fraction(0) if zero is None else sound.start - zero
     if abs(lead) > MAX_START_S:
         raise ValueError(f"the streams start {float(lead):.1f} s apart")

@@ -14,7 +14,8 @@ MAX_LINES = 400
 LAYERS = (
     {"channels", "stats"},
     {"types"},
-    {"files", "lengths", "limits", "origin"},
+    {"files", "lengths", "limits", "origin", "rates", "shown"},
+    {"tracks"},
     {"registry", "decode", "provenance", "config", "progress", "text", "labels"},
     {"assets", "media", "suites", "store"},
     {"models", "importers"},
