@@ -100,7 +100,8 @@ def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Vi
 
     if container.format.name == "avi":
         # AVI has no times for showing frames. What libav makes up for them falls into the gaps of lost frames.
-        container.flags &= ~Flags.gen_pts.value
+        made_up: Any = Flags.gen_pts  # Typed as what it is not.
+        container.flags &= ~made_up.value
     tracks, findings = choose(container)
     video, sound = Video(room=expect(container, tracks, pictures, size)), Sound()
     for track, finding in findings:
@@ -228,7 +229,8 @@ def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
         raise ValueError("a frame is damaged")
     video.reformatter = video.reformatter or VideoReformatter()
     width, height = video.shown
-    return video.reformatter.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
+    image: Any = video.reformatter.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
+    return image
 
 
 def _hear(packet: Any, sound: Sound, size: Decoded) -> None:

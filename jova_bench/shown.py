@@ -6,7 +6,7 @@ Judges know faces with square pixels that stand upright, and whoever made the fi
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,8 @@ def matrix_of(frame: av.VideoFrame) -> Matrix:
     """Reads how a frame is to be turned: row 0 says where (x, y) a step to the right goes, row 1 a step down."""
     from av.sidedata.sidedata import Type
 
-    stated = frame.side_data.get(Type.DISPLAYMATRIX)
+    beside: Any = frame.side_data  # Its keys are types, though it is typed as a mapping of strings.
+    stated = beside.get(Type.DISPLAYMATRIX)
     # Nine numbers [a b u; c d v; x y w]: what is at (p, q) is shown at (a p + c q + x, b p + d q + y).
     return UPRIGHT if stated is None else np.frombuffer(stated, np.int32).reshape(3, 3)[:2, :2]
 

@@ -27,9 +27,10 @@ def choose(container: InputContainer) -> tuple[list[Any], list[tuple[Any, Findin
     from av.stream import Disposition
 
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    kinds: list[tuple[str, list[Any]]] = [("picture", [*pictures]), ("sound", [*container.streams.audio])]
     taken: list[Any] = []
     findings = []
-    for kind, tracks in (("picture", pictures), ("sound", [*container.streams.audio])):
+    for kind, tracks in kinds:
         if not tracks:
             continue
         track = max(tracks, key=lambda one: (bool(one.disposition & Disposition.default), _extent(one)))
