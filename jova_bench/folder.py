@@ -3,44 +3,76 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from jova_bench.clips import answer, clips_by_id, difference, listing, some
 from jova_bench.files import read_json_lines
-from jova_bench.models import clips_in, safe_id
-from jova_bench.suites import Suite, load_suite
-from jova_bench.types import Prompt
-
-PROMPTS = "prompts.jsonl"
+from jova_bench.ids import safe_id
+from jova_bench.models import ClipsFolder
+from jova_bench.suites import PROMPTS, Suite, load_suite
+from jova_bench.types import BenchError, Prompt
 
 
 def folder_suite(folder: Path, suite: Suite | None) -> Suite:
-    """What `score` measures: every clip of a folder, with the prompt of the same stem where there is one.
+    """What `score` measures: every prompt with the clip whose stem is its id, then every clip that answers none.
 
     Args:
         folder: has the clips.
         suite: has the prompts; None takes those of DIR/prompts.jsonl, if there are any.
 
     Returns:
-        One prompt per clip, empty for a clip that nobody asked for. The digest covers the clips' content; what
-        was asked has one of its own, so that two folders that answer the same prompts can be compared.
+        The prompts in their order, those without a clip too, and an empty one for each clip that nobody asked for.
+        The digest covers the clips' content; what was asked has one of its own, so that two folders that answer the
+        same prompts can be compared.
+
+    Raises:
+        BenchError: not a folder of clips, a broken prompt file, or clips that answer nothing of a suite.
     """
-    clips = clips_in(folder)
-    source = suite or _own_suite(folder)
-    known = {prompt.id: prompt for prompt in source.prompts} if source else {}
-    asked = source.question if source else "no prompts"
+    clips = clips_by_id(folder)
+    source = suite or _own_suite(folder) or Suite("no-prompts", (), folder, "", None, None)
+    answers = {path: one.id for one in source.prompts if (path := answer(clips, one.id))}
+    if suite and not answers:
+        what = difference([one.id for one in suite.prompts], [path.stem for path in clips.values()])
+        raise BenchError(
+            f"expected clips named by the ids of {suite.name} ({some([one.id for one in suite.prompts])}) in "
+            f"{str(folder)!r}, got none of {len(suite.prompts)} ({some([path.name for path in clips.values()])})"
+            + (f"; {what}" if what else "")
+        )
+    asked = source.question or "no prompts"
     digest = hashlib.sha256(asked.encode())
-    prompts = []
-    for clip_id, path in _ids(clips).items():
-        nothing = Prompt(id=clip_id, video_caption="", audio_caption="", transcript="")
-        prompts.append(known.get(path.stem, nothing).model_copy(update={"id": clip_id}))
-        with path.open("rb") as file:
-            digest.update(clip_id.encode() + hashlib.file_digest(file, "sha256").digest())
-    whole = source or Suite("no-prompts", (), folder, "", None, None)
+    for clip_id, path in clips.items():
+        digest.update(answers.get(path, clip_id).encode() + _content(path))
+    unasked = [
+        Prompt(id=clip_id, video_caption="", audio_caption="", transcript="")
+        for clip_id, path in clips.items()
+        if path not in answers
+    ]
     name = suite.name if suite else safe_id(folder.resolve().name)
-    return replace(whole, name=name, prompts=tuple(prompts), digest=digest.hexdigest(), asked_digest=asked)
+    prompts = (*source.prompts, *unasked)
+    return replace(source, name=name, prompts=prompts, digest=digest.hexdigest(), asked_digest=asked)
+
+
+def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
+    """What a user should know of a folder before its clips stand in a table: prompts without a clip, what is no clip.
+
+    Args:
+        model: the folder.
+        prompts: that are asked for; empty ones are of clips that nobody asked for.
+    """
+    asked = {one.id: answer(model.clips, one.id) for one in prompts if asked_for(one)}
+    lost = [prompt_id for prompt_id, path in asked.items() if path is None]
+    answers = {path for path in asked.values() if path}
+    free = [path.stem for path in model.clips.values() if path not in answers]
+    lines = [f"{model.folder}: {len(model.clips)} clips, {len(answers)} of them with a prompt"]
+    if lost:
+        lines[0] += f"; {len(lost)} of {len(asked)} prompts have no clip ({some(lost)})"
+        if what := difference(lost, free):
+            lines.append(f"{model.folder}: prompts without a clip and clips without a prompt: {what}")
+    if left_out := listing(model.folder).left_out:
+        lines.append(f"{model.folder}: no clips are: {left_out}")
+    return lines
 
 
 def asked_for(prompt: Prompt) -> Prompt | None:
@@ -48,10 +80,13 @@ def asked_for(prompt: Prompt) -> Prompt | None:
     return prompt if prompt.video_caption or prompt.audio_caption or prompt.transcript else None
 
 
-def _ids(clips: Sequence[Path]) -> Mapping[str, Path]:
-    """Stems; full names where two clips share a stem, such as a.mp4 and a.wav."""
-    stems = Counter(path.stem for path in clips)
-    return {safe_id(path.stem if stems[path.stem] == 1 else path.name): path for path in clips}
+def _content(path: Path) -> bytes:
+    """Digest of a file; of one that cannot be read, whose sample fails with the reason, that there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b"unreadable"
 
 
 def _own_suite(folder: Path) -> Suite | None:

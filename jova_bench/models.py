@@ -6,7 +6,6 @@ Models are found by name through a lazy registry; this package never imports one
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +15,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.clips import answer, clips_by_id
+from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.registry import Registry, guarded, unfit
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Timing
@@ -64,8 +65,6 @@ METHODS: Mapping[str, int] = {"check": 0, "plan": 2, "generate": 3}
 """What a model must have, and the number of arguments of each."""
 
 FOLDER_PREFIX = "clips:"
-
-CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 
 
 @dataclass(frozen=True)
@@ -191,26 +190,6 @@ def create_model(name: str, device: str) -> Generator:
     return guarded(f"the model {name!r} of an installed package ({registry.entries[name]}) cannot be built", built)
 
 
-def safe_id(text: str) -> str:
-    """A name that fits `types.Id`; unchanged when it already does, else with a digest so that no two collide."""
-    clean = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]", "_", text))[:100] or "_"
-    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def clips_in(folder: Path) -> tuple[Path, ...]:
-    """Media files directly in a folder, by name.
-
-    Raises:
-        BenchError: the folder is missing or has none.
-    """
-    if not folder.is_dir():
-        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in CLIP_SUFFIXES and path.is_file())
-    if not found:
-        raise BenchError(f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none")
-    return tuple(found)
-
-
 class ClipsFolder:
     """The model `clips:DIR`, under the name of its folder. A prompt without a file has no clip."""
 
@@ -220,11 +199,7 @@ class ClipsFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = safe_id(folder.resolve().name)
-        self._clips: dict[str, Path] = {}
-        for path in clips_in(folder):
-            # A suite's ids are stems; `score` on a folder with a.mp4 and a.wav tells them apart by full name.
-            self._clips.setdefault(safe_id(path.stem), path)
-            self._clips[safe_id(path.name)] = path
+        self.clips = clips_by_id(folder)
 
     def check(self) -> str | None:
         """Always runs: there is nothing to load."""
@@ -235,7 +210,7 @@ class ClipsFolder:
         path = self._path(prompt)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Plan(None, None, None, None, None, None, note=f"file {path.name}, sha256 {digest[:16]}")
+        return Plan(None, None, None, None, None, None, note=f"file {printable(path.name)}, sha256 {digest[:16]}")
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Hands over the files."""
@@ -243,6 +218,8 @@ class ClipsFolder:
             yield Generated(media=self._path(prompt), timing="free", timed=False)
 
     def _path(self, prompt: Prompt) -> Path:
-        if prompt.id not in self._clips:
-            raise BenchError(f"no clip for this prompt: expected {prompt.id}.mp4 (or another suffix) in {self.folder}")
-        return self._clips[prompt.id]
+        path = answer(self.clips, prompt.id)
+        if path is None:
+            expected = f"{file_stem(prompt.id)}.mp4"
+            raise BenchError(f"no clip for this prompt: expected {expected} (or another suffix) in {self.folder}")
+        return path

@@ -13,10 +13,10 @@ import av
 import numpy as np
 
 from jova_bench import assets, media
+from jova_bench.clips import clips_in
 from jova_bench.executors import Place
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind, RealClips
-from jova_bench.models import clips_in
 from jova_bench.progress import Progress
 from jova_bench.store import FEATURES, DiskCache
 from jova_bench.suites import Suite

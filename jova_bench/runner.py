@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 from jova_bench.aggregate import costs, estimates, slice_estimates
 from jova_bench.config import DEFAULT_SUITE, Request
 from jova_bench.executors import Executor, Local, Place
-from jova_bench.folder import asked_for, folder_suite
+from jova_bench.folder import folder_suite, told
 from jova_bench.generation import Planned, generate, missing, plan
 from jova_bench.grid import fill
+from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.making import Build
 from jova_bench.manifest import extended
 from jova_bench.metrics import build, references
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind
-from jova_bench.models import FOLDER_PREFIX, Generator, create_model, safe_id
+from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model
 from jova_bench.placement import Placement, placed
 from jova_bench.progress import Progress, Quiet
 from jova_bench.reference import RealFiles, real_clips
@@ -122,6 +123,10 @@ def _run(
     # Wrong names are told before any work.
     named = [] if names == () else build(names, profile, DiskCache(folder / FEATURES), place.home.device)
     planned = _plan_all(models, suite, request, place)
+    for one in planned:
+        if isinstance(one.generator, ClipsFolder):
+            for line in told(one.generator, suite.prompts[:limit]):
+                talk.say(line)
     with RunStore(folder) as store:
         asked = names if names is not None else tuple(metric.spec.name for metric in named)
         manifest = extended(store, suite, request, planned, asked)
@@ -169,14 +174,14 @@ def score(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Scores every clip of a folder, with or without prompts.
+    """Scores every clip of a folder, with or without prompts. A prompt without a clip is a failed sample, as in `run`.
 
     Args:
         folder: has the clips; its name is the model's.
         suite: prompts, matched by file stem; None for those in `folder/prompts.jsonl`, if any.
         profile: which evaluators judge.
         metrics: as in `run`.
-        limit: the first so many clips by name, or None for all.
+        limit: the first so many prompts, and after the last of them clips without one by name; None for all.
         device: as in `run`.
         out: as in `run`; the default changes when a clip does.
         executor: as in `run`.
@@ -186,10 +191,8 @@ def score(
     Raises:
         BenchError: bad input. A clip that cannot be read is a `failed` record instead.
     """
-    folder, talk = Path(folder), progress or Quiet()
+    folder = Path(folder)
     found = folder_suite(folder, suite if suite is None or isinstance(suite, Suite) else load_suite(suite))
-    prompted = sum(asked_for(prompt) is not None for prompt in found.prompts)
-    talk.say(f"{folder}: {len(found.prompts)} clips, {prompted} of them with a prompt")
     return run(
         [f"clips:{folder}"],
         found,
@@ -200,14 +203,14 @@ def score(
         out=out,
         executor=executor,
         workers=workers,
-        progress=talk,
+        progress=progress,
     )
 
 
 def default_folder(suite: Suite, profile: Profile) -> Path:
     """`runs/<suite>-<digest>`: the same suite and profile always share a folder."""
     digest = hashlib.sha256(f"{suite.digest} {profile}".encode()).hexdigest()
-    return Path("runs") / f"{safe_id(suite.name)}-{digest[:8]}"
+    return Path("runs") / f"{file_stem(safe_id(suite.name))}-{digest[:8]}"
 
 
 def _load(
@@ -229,9 +232,9 @@ def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request,
     planned: dict[str, Planned] = {}
     for model in models:
         generator = create_model(model, place.home.device) if isinstance(model, str) else model
-        name, asked = generator.name, model if isinstance(model, str) else generator.name
+        name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
         if safe_id(name) != name:
-            raise BenchError(f"expected a model's name of A-Z a-z 0-9 . _ -, got {name!r}")
+            raise BenchError(f"expected a model's name of letters, digits, '.', '_' and '-', got {name!r}")
         if name in planned and planned[name].asked != asked:
             raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
         where: Executor = place.generation

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from jova_bench.files import as_record, fault, read_bytes, read_json, shown
+from jova_bench.ids import file_stem
 from jova_bench.origin import SCHEMA, Manifest
 from jova_bench.types import BenchError, Id, Prompt, Sample, Score, Summary
 
@@ -122,7 +123,8 @@ class RunStore:
 
     def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
         """Where a clip belongs: `clips/MODEL/PROMPT.SEED.mp4`; its folder exists when this returns."""
-        path = self.folder / "clips" / _ID.validate_python(model) / f"{_ID.validate_python(prompt_id)}.{seed}{suffix}"
+        of_model, of_prompt = (file_stem(_ID.validate_python(one)) for one in (model, prompt_id))
+        path = self.folder / "clips" / of_model / f"{of_prompt}.{seed}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -6,7 +6,6 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from jova_bench import channels
+from jova_bench.ids import check_id, printable
 
 Status = Literal["ok", "undefined", "failed"]
 """`undefined`: the question has no answer for this clip (no speech, no face, outside the domain).
@@ -63,14 +63,7 @@ class Unavailable(Exception):
 def reason_of(error: Exception) -> str:
     """What a record says of an exception, on one line: our own messages alone, other errors with their type."""
     ours = isinstance(error, BenchError | Undefined | Unavailable)
-    return " ".join((str(error) if ours else f"{type(error).__name__}: {error}").split())
-
-
-def check_id(value: str) -> str:
-    """Ids name files, so they must not be able to leave a folder."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,120}", value) or ".." in value:
-        raise ValueError(f"expected 1 to 120 of A-Z a-z 0-9 . _ - without '..', got {value!r}")
-    return value
+    return " ".join(printable(str(error) if ours else f"{type(error).__name__}: {error}").split())
 
 
 Id = Annotated[str, AfterValidator(check_id)]

@@ -12,12 +12,13 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 MAX_LINES = 400
 
 LAYERS = (
-    {"channels", "stats"},
+    {"channels", "ids", "stats"},
     {"types"},
     {"files", "lengths", "limits", "origin", "rates", "shown"},
     {"tracks"},
     {"registry", "decode", "provenance", "config", "progress", "text", "labels"},
     {"assets", "media", "suites", "store"},
+    {"clips"},
     {"models", "importers"},
     {"metrics", "folder", "checks"},
     {"executors"},

@@ -4,6 +4,7 @@ import json
 
 from suite_sources import faults, put, verse
 
+from jova_bench.ids import safe_id
 from jova_bench.importers import read_source
 
 
@@ -43,7 +44,7 @@ def test_avgen_bench(tmp_path):
     put(tmp_path / "prompts/trailer.json", [{"content": "d", "prompt": "three", "style": "Noir"}])
     found = read_source("avgen-bench", tmp_path)
     assert [(p.id, p.video_caption, p.audio_caption, dict(p.tags)) for p in found.prompts] == [
-        ("news.A_b_c", "one", "", {"category": "news"}),
+        (safe_id("news.A: b/c"), "one", "", {"category": "news"}),
         ("news.d", "two", "", {"category": "news"}),
         ("trailer.d", "three", "", {"category": "trailer", "style": "Noir"}),
     ]
@@ -97,7 +98,8 @@ def vabench(root):
 def test_vabench(tmp_path):
     found = read_source("vabench-t2av", vabench(tmp_path))
     assert [(p.id, dict(p.tags)) for p in found.prompts] == [
-        (name, {"level": "easy", "category": "human_language"}) for name in ("go_man", "easy_human_language.row002")
+        (name, {"level": "easy", "category": "human_language"})
+        for name in (safe_id("go man"), "easy_human_language.row002")
     ]
     assert (found.prompts[0].video_caption, found.prompts[0].audio_caption) == ("v", "a")
     assert any(note.startswith("the mapping has no name") for note in found.notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections import Counter
@@ -12,15 +11,17 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from jova_bench.ids import safe_id
 from jova_bench.importers.reading import Draft, Fault
 from jova_bench.suites import FILES, faults_of, inside
 from jova_bench.types import BenchError, Prompt
 
-LONGEST = 110
-"""Of an id before the suffix that tells it from another."""
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 UNKNOWN = "und"
 """BCP 47: undetermined."""
+RENAMED = (
+    "the id has other characters than letters, digits, '.', '_' and '-', and was changed; a clip may keep the name"
+)
 
 
 @dataclass(frozen=True)
@@ -39,50 +40,30 @@ class Imported:
 def collect(found: Iterable[Draft | Fault], root: Path, language: str | None = None) -> Imported:
     """Makes prompts of drafts. Ids of a source that differ stay apart; ids that are the same twice are a fault.
 
-    An id keeps A-Z a-z 0-9 . _ -; anything else becomes `_`. Ids that would then be the same get the suffix `-` and
-    8 hex digits of their own sha256, each of them, so that none depends on the order.
-
     Args:
         found: in the order of the suite.
         root: folder that the source's files lie below.
         language: BCP 47 tag of transcripts whose source names none; None for English where all letters are Latin,
             and for `und` elsewhere.
     """
-    items = list(found)
-    given = [one for one in items if isinstance(one, Draft)]
-    first: dict[str, str] = {}
-    for draft in given:
-        first.setdefault(draft.id, draft.where)
-    safe = Counter(clean(id_) for id_ in first)
     prompts: list[Prompt] = []
     faults: list[Fault] = []
     notes: Counter[str] = Counter()
-    seen: set[str] = set()
-    for one in items:
+    first: dict[str, str] = {}
+    for one in found:
         if isinstance(one, Fault):
             faults.append(one)
             continue
-        wrong = [f"id: {one.id!r} is already at {first[one.id]}; rename one"] if one.id in seen else []
-        seen.add(one.id)
-        name = clean(one.id)
-        made, why = _prompt(one, _apart(one.id) if safe[name] > 1 else name, root, language)
+        name = safe_id(one.id)
+        wrong = [f"id: {one.id!r} is already at {first[name]}; rename one"] if name in first else []
+        first.setdefault(name, one.where)
+        made, why = _prompt(one, name, root, language)
         if made is None or wrong or why:
             faults += [Fault(one.where, what) for what in (*wrong, *why)]
             continue
         prompts.append(made)
-        changed = ["another id would be the same, so this one has a suffix"] if safe[name] > 1 else []
-        notes.update([*one.notes, *changed])
+        notes.update([*one.notes, *([] if name == unicodedata.normalize("NFC", one.id) else [RENAMED])])
     return Imported(tuple(prompts), root, tuple(faults), dict(notes))
-
-
-def clean(text: str) -> str:
-    """An id that fits `types.Id`, of one that may not; different texts can give the same."""
-    kept = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "_", text.strip()))
-    return kept[:LONGEST]
-
-
-def _apart(text: str) -> str:
-    return f"{clean(text)}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[Prompt | None, list[str]]:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from jova_bench.importers.collect import Imported, clean
+from jova_bench.ids import safe_id
+from jova_bench.importers.collect import Imported
 from jova_bench.store import write_suite
 from jova_bench.suites import FILES, INFO, PROMPTS
 from jova_bench.types import BenchError, Prompt
@@ -64,11 +65,11 @@ def _info(found: Imported, out: Path, form: str, licence: str, slices: Sequence[
     values = {tag: {value for prompt in found.prompts for value in prompt.values(tag)} for tag in slices}
     shown = [tag for tag, known in values.items() if 2 <= len(known) <= MOST_VALUES]
     fields = {
-        "name": clean(out.resolve().name) or form,
+        "name": safe_id(out.resolve().name),
         "description": f"{len(found.prompts)} prompts, imported as {form}",
         "profile": "standard",
         "licence": licence,
         "slices": shown,
     }
     # Texts and lists of texts are written alike in JSON and TOML.
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
