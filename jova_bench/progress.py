@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from jova_bench.output import tell
+
 PLAIN_STEPS = 5
 """Lines per phase when stderr is not a terminal."""
 
@@ -43,7 +45,7 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Prints one line."""
-        print(line, file=sys.stderr, flush=True)
+        tell(line)
 
     @contextmanager
     def phase(self, title: str, total: int) -> Iterator[Advance]:

@@ -178,7 +178,7 @@ def test_names_that_are_no_utf_8_are_scored_like_any_other(capsys, tmp_path):
     assert f"prompt {safe_id(os.fsdecode(b'broken' + bytes([0xE9])))}, seed 0: cannot decode" in err
     # The mean of two clips, one failed.
     assert "(2/0/1)" in out
-    assert safe_id(name) in clips_by_id(clips)
+    assert safe_id(os.fsdecode(b"caf\xe9")) in clips_by_id(clips)
     assert (tmp_path / "run/leaderboard.md").read_text(encoding="utf-8") == out
 
 

@@ -6,7 +6,6 @@ Nothing heavy is imported before a verb is known, so that `--help` answers at on
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -14,7 +13,8 @@ from typing import NoReturn
 import jova_bench
 from jova_bench.cli import experiments, listing, runs, suites, sweeps, weights
 from jova_bench.cli.base import Parser, say
-from jova_bench.types import EXIT_OK, EXIT_USAGE, BenchError
+from jova_bench.output import prepare
+from jova_bench.types import EXIT_USAGE, BenchError
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
@@ -41,10 +41,10 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    prepare()
     args = parser().read(argv)
     try:
         code: int = args.action(args)
-        sys.stdout.flush()
         return code
     except BenchError as error:
         say(" ".join(str(error).split()))
@@ -52,10 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("stopped; the same command continues where it was")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of stdout has seen enough, e.g. `| head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     except OSError as error:
         say(f"{error}; nothing that was recorded is lost, the same command continues")
         return EXIT_USAGE

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
+from jova_bench.output import show, tell
 from jova_bench.registry import suggest
 from jova_bench.types import EXIT_USAGE
 
@@ -21,6 +22,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Prints the line and leaves."""
         self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            show(message)
+        else:
+            tell(message.rstrip("\n"))
 
     def read(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parses, and complains of an unknown flag in the words of the verb that was named."""
@@ -74,4 +81,4 @@ def names(text: str | None) -> list[str] | None:
 
 def say(line: str) -> None:
     """Talk for people; results go to stdout."""
-    print(f"jova-bench: {line}", file=sys.stderr, flush=True)
+    tell(f"jova-bench: {line}")

@@ -7,6 +7,7 @@ import json
 
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.output import show, show_json
 from jova_bench.types import EXIT_OK
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
@@ -51,8 +52,10 @@ def _compare(args: argparse.Namespace) -> int:
 
     with assets.using(args.assets):
         found = compare(args.a, args.b, names(args.metrics), args.slice)
-    text = json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n" if args.json else found.markdown()
-    print(text, end="")
+    if args.json:
+        show_json(json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        show(found.markdown())
     return found.exit_code
 
 
@@ -62,12 +65,12 @@ def _gate(args: argparse.Namespace) -> int:
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
     with assets.using(args.assets):
         found = gate(args.reference, args.run, tolerances)
-    print(found.markdown(), end="")
+    show(found.markdown())
     return found.exit_code
 
 
 def _freeze(args: argparse.Namespace) -> int:
     from jova_bench.results import freeze, read_results
 
-    print(freeze(read_results(args.run)), end="")
+    show_json(freeze(read_results(args.run)))
     return EXIT_OK

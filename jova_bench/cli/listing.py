@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
+from jova_bench.output import show, show_json
 from jova_bench.types import EXIT_OK
 
 LS_EXAMPLES = """  jova-bench ls models
@@ -51,14 +52,14 @@ def _ls(args: argparse.Namespace) -> int:
     with assets.using(args.assets):
         found = listing[args.what]()
     if args.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         return EXIT_OK
     for item in found:
-        print(_line(args.what, item))
+        show(f"{_line(args.what, item)}\n")
         if args.long and args.what in DETAILS:
             for key, value in DETAILS[args.what](item):
                 if value not in (None, "", [], {}):
-                    print(f"    {key:<15} {value}")
+                    show(f"    {key:<15} {value}\n")
     return EXIT_OK
 
 
@@ -115,16 +116,16 @@ def _doctor(args: argparse.Namespace) -> int:
             _memory(Path(args.memory) if args.memory else None)
             return EXIT_OK
         for key, value in catalogue.machine().items():
-            print(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}")
+            show(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}\n")
         for item in catalogue.packages():
             state = item["version"] or f"missing, for {item['for']}: {item['install']}"
-            print(f"{item['name']:<24} {state}")
+            show(f"{item['name']:<24} {state}\n")
         for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics())):
             for item in found:
                 if not item["available"]:
-                    print(f"{kind} {item.get('select', item['name'])}: {item['why_not']}")
+                    show(f"{kind} {item.get('select', item['name'])}: {item['why_not']}\n")
         for name in catalogue.unverified():
-            print(f"weights {name}: unverified: no digest is published, what was first seen here counts as right")
+            show(f"weights {name}: unverified: no digest is published, what was first seen here counts as right\n")
     return EXIT_OK
 
 
@@ -139,4 +140,4 @@ def _memory(clip: Path | None) -> None:
         name = use.select or "interpreter and torch"
         peak = f"{use.peak_bytes / 1e6:8,.0f} MB" if use.peak_bytes and use.outcome.status == "ok" else " " * 11
         why = "" if use.outcome.status == "ok" else f"  not measured: {use.outcome.status}: {use.outcome.reason}"
-        print(f"{name:<36} {peak}{why}", flush=True)
+        show(f"{name:<36} {peak}{why}\n")

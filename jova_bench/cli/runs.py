@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.config import DEFAULT_SUITE
+from jova_bench.output import show, show_json
 from jova_bench.tracking import check_tracker, to_mlflow
 from jova_bench.types import EXIT_OK, BenchError
 
@@ -150,7 +151,7 @@ def _generate(args: argparse.Namespace) -> int:
         progress=Terminal(),
     )
     _say_failures(result)
-    print(result.folder)
+    show(f"{result.folder}\n")
     return result.exit_code
 
 
@@ -181,9 +182,10 @@ def _show(result: Result, as_json: bool, tracker: str | None) -> int:
 
     files = write_report(result.folder)
     if as_json and result.summary is not None:
-        print(json.dumps(result.summary.model_dump(mode="json", by_alias=True), ensure_ascii=False, indent=2))
+        found = result.summary.model_dump(mode="json", by_alias=True)
+        show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:
-        print(files[0].read_text(encoding="utf-8"), end="")
+        show(files[0].read_text(encoding="utf-8"))
     _say_failures(result)
     say(f"everything is in {result.folder}")
     if tracker is not None:
@@ -210,11 +212,12 @@ def _report(args: argparse.Namespace) -> int:
         raise BenchError("expected --html with --reported and --sweep, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
-        print(VIEWS[args.format](read_leaderboard(args.dir, slices)), end="")
+        text = VIEWS[args.format](read_leaderboard(args.dir, slices))
+        (show_json if args.format == "json" else show)(text)
     elif slices:
         raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
     else:
-        print(_reported(args.dir, args.format), end="")
+        show(_reported(args.dir, args.format))
     return EXIT_OK
 
 
@@ -231,7 +234,7 @@ def _pages(args: argparse.Namespace) -> int:
         figures=[figure for file in args.sweep for figure in read_sweep(file)],
         talk=Terminal(),
     )
-    print(page)
+    show(f"{page}\n")
     return EXIT_OK
 
 

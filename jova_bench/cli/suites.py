@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from jova_bench.cli.base import Parser, Verbs, add_verb, say
+from jova_bench.output import show
 from jova_bench.types import EXIT_OK, EXIT_USAGE
 
 EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
@@ -67,7 +68,7 @@ def _import(args: argparse.Namespace) -> int:
     path = place(found, Path(args.out), args.format, form.licence, form.slices)
     left_out = f", {len({fault.where for fault in found.faults})} rows left out as told above" if found.faults else ""
     say(f"{good}{left_out}; licence of the prompts: {form.licence}")
-    print(path)
+    show(f"{path}\n")
     return EXIT_OK
 
 
@@ -85,8 +86,8 @@ def _validate(args: argparse.Namespace) -> int:
     counts = {field: sum(getattr(prompt, field) is not None for prompt in prompts) for field in FILES}
     counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
     told = ", ".join(f"{count} with {field}" for field, count in counts.items())
-    print(f"{suite.name}: {len(prompts)} prompts, {told}; digest {suite.digest[:12]}")
+    show(f"{suite.name}: {len(prompts)} prompts, {told}; digest {suite.digest[:12]}\n")
     for tag in dict.fromkeys(tag for prompt in prompts for tag in prompt.tags):
         values = {value for prompt in prompts for value in prompt.values(tag)}
-        print(f"  tag {tag}: {len(values)} values{', a slice of every table' * (tag in suite.slices)}")
+        show(f"  tag {tag}: {len(values)} values{', a slice of every table' * (tag in suite.slices)}\n")
     return EXIT_OK

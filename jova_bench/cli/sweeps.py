@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.cli.base import Verbs, add_verb, names, say
+from jova_bench.output import show, show_json
 from jova_bench.types import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
@@ -79,13 +80,16 @@ def _sweep(args: argparse.Namespace) -> int:
     out = args.out or OUT
     plan = plan_sweep(spec, model, seeds=_seeds(args.seeds), only=args.only, out=out)
     if args.dry_run:
-        print(dry_run(plan, model), end="")
+        show(dry_run(plan, model))
         return EXIT_OK
     result = sweep(plan, model, device=args.device, threads=threads, progress=Terminal())
     record = json.dumps(result.record(), ensure_ascii=False, indent=1) + "\n"
     text = markdown(result)
     write_texts(out, {f"{spec.name}.json": record, f"{spec.name}.md": text, f"{spec.name}.svg": picture(result)})
-    print(record if args.json else text, end="")
+    if args.json:
+        show_json(record)
+    else:
+        show(text)
     say(f"also in {out}: {spec.name}.json, .md and .svg")
     return result.exit_code
 

@@ -7,6 +7,7 @@ import argparse
 from jova_bench import assets
 from jova_bench.assets import pull
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
+from jova_bench.output import show
 from jova_bench.types import EXIT_OK, EXIT_USAGE, BenchError
 
 EXAMPLES = """  jova-bench assets pull lse_c
@@ -55,7 +56,7 @@ def _pull(args: argparse.Namespace) -> int:
         try:
             why = pull.refusal(asset, args.accept)
             if why is None:
-                print(f"{asset.name:<32} {pull.pull(asset, meter, args.offline or pull.offline())}", flush=True)
+                show(f"{asset.name:<32} {pull.pull(asset, meter, args.offline or pull.offline())}\n")
                 continue
             say(why)
             code = code if pull.EVERYTHING in args.names else EXIT_USAGE
@@ -70,7 +71,7 @@ def _verify(args: argparse.Namespace) -> int:
         chosen = pull.select(args.names or [pull.EVERYTHING])
         states = {asset.name: pull.state(asset) for asset in chosen}
         for asset in chosen:
-            print(f"{asset.name:<32} {states[asset.name]:<10} {assets.path(asset.name)}", flush=True)
+            show(f"{asset.name:<32} {states[asset.name]:<10} {assets.path(asset.name)}\n")
     damaged = [asset for asset in chosen if states[asset.name] == "damaged"]
     absent = [asset for asset in chosen if states[asset.name] == "missing" and args.names]
     for asset in (*damaged, *absent):
@@ -80,5 +81,5 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _path(args: argparse.Namespace) -> int:
     with assets.using(args.assets):
-        print(assets.folder() if args.name is None else assets.path(args.name))
+        show(f"{assets.folder() if args.name is None else assets.path(args.name)}\n")
     return EXIT_OK

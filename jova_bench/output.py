@@ -1,0 +1,102 @@
+"""What a command prints: results on stdout, talk on stderr. Neither ends a command after its work.
+
+A terminal of another encoding gets the nearest ASCII, a stream that nobody reads any more gets nothing, and the exit
+code stays what the work says.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import sys
+import unicodedata
+from contextlib import suppress
+from typing import TextIO
+
+from jova_bench.ids import printable
+from jova_bench.types import BenchError
+
+PLAIN = {
+    "↑": "^", "↓": "v", "→": "->", "←": "<-", "–": "-", "—": "-", "−": "-", "…": "...", "∞": "inf", "×": "x", "·": ".",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "²": "2",
+}  # fmt: skip
+"""What our own tables are made of, in ASCII; as wide as before where a column depends on it."""
+_FALLBACK = "jova_bench.plain"
+
+
+def prepare() -> None:
+    """Opens the standard streams that a shell closed (`>&-`), before a file of a run can get their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # Gets the lowest number that is free.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
+def show(text: str) -> None:
+    """Prints results as they are, or what of them stdout's encoding can say.
+
+    Raises:
+        BenchError: stdout cannot be written, for another reason than that nobody reads it.
+    """
+    encoding = _encoding(sys.stdout)
+    said = printable(text).encode(encoding, _FALLBACK).decode(encoding)
+    try:
+        _write(sys.stdout, said)
+    except OSError as error:
+        raise BenchError(f"expected to print to stdout, got: {error.strerror}; what was recorded is there") from error
+
+
+def show_json(text: str) -> None:
+    """Prints a JSON text, which is UTF-8 wherever it goes: with escapes where stdout has another encoding."""
+    utf_8 = codecs.lookup(_encoding(sys.stdout)).name == "utf-8"
+    show(text if utf_8 else re.sub(r"[^\x00-\x7f]", _escape, text))
+
+
+def tell(line: str) -> None:
+    """Prints a line of talk; where it cannot be written, the work is worth more than the talk."""
+    with suppress(OSError):
+        _write(sys.stderr, f"{printable(line)}\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Writes at once. A pipe whose reader has gone (`| head`) takes everything from then on, and nobody is told."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
+
+
+def _encoding(stream: TextIO) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _escape(letter: re.Match[str]) -> str:
+    """A character as JSON escapes it: one number of four digits, or two for what lies beyond them."""
+    units = letter[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Spells out what an encoding lacks: our own signs, letters without their accents, and numbers for the rest."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_spelt, error.object[error.start : error.end])), error.end
+
+
+def _spelt(letter: str) -> str:
+    if letter in PLAIN:
+        return PLAIN[letter]
+    base = "".join(one for one in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(one))
+    return base if base.isascii() and base.isprintable() and base else f"U+{ord(letter):04X}"
+
+
+codecs.register_error(_FALLBACK, _plain)
