@@ -14,7 +14,8 @@ MAX_LINES = 400
 LAYERS = (
     {"channels", "ids", "stats"},
     {"types"},
-    {"files", "lengths", "limits", "origin", "output", "rates", "shown", "tracks"},
+    {"files", "lengths", "limits", "origin", "output", "rates", "shown"},
+    {"tracks"},
     {"registry", "decode", "provenance", "config", "progress", "text", "labels"},
     {"assets", "media", "suites", "store"},
     {"clips"},
