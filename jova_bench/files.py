@@ -141,8 +141,9 @@ def read_json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
     Raises:
         BenchError: as `read_text`.
     """
+    text = read_text(path, kind="UTF-8 file of JSON lines")
     # Not splitlines: a JSON string may hold U+2028 and its kin.
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path)), start=1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if line.strip():
             try:
                 value = parse_json(line, f"{path}:{number}")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
-import secrets
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +27,7 @@ from jova_bench.files import as_record, fault, read_bytes, read_json, shown
 from jova_bench.ids import file_stem
 from jova_bench.origin import SCHEMA, Manifest
 from jova_bench.types import BenchError, Id, Prompt, Sample, Score, Summary
+from jova_bench.writing import PART, remove_parts, replacing
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 RecordType = TypeVar("RecordType", Sample, Score)
@@ -37,6 +36,9 @@ _ID: TypeAdapter[str] = TypeAdapter(Id)
 MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json"
 FEATURES = "features"
 """Folder of extracted arrays inside a run."""
+LOCK = ".lock"
+_BEFORE_MANIFEST = {LOCK, SAMPLES, SCORES, FEATURES, ".gitignore", ".gitkeep", ".DS_Store"}
+"""What may lie in a folder before its first manifest: what a killed run leaves, and what is there by itself."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class RunStore:
     def __enter__(self) -> RunStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / ".lock").open("a+", encoding="utf-8")
+            _check_ours(self.folder)
+            self._lock = (self.folder / LOCK).open("a+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
         try:
@@ -78,6 +81,7 @@ class RunStore:
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
+        remove_parts(self.folder)
         for name in (SAMPLES, SCORES):
             _repair(self.folder / name)
             self._files[name] = (self.folder / name).open("ab")
@@ -130,7 +134,7 @@ class RunStore:
 
     def keep_clip(self, content: bytes, target: Path) -> None:
         """Writes a file of media as it is; `target` appears complete or not at all."""
-        with _replacing(target) as file:
+        with replacing(target) as file:
             file.write(content)
 
     def _append(self, name: str, record: Sample | Score) -> None:
@@ -149,12 +153,12 @@ def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies
         copies: files that the prompts name, new to old.
     """
     for new, old in copies.items():
-        with old.open("rb") as source, _replacing(new) as target:
+        with old.open("rb") as source, replacing(new) as target:
             shutil.copyfileobj(source, target)
     if info is not None:
-        with _replacing(prompts.with_name("suite.toml")) as file:
+        with replacing(prompts.with_name("suite.toml")) as file:
             file.write(info.encode())
-    with _replacing(prompts) as file:
+    with replacing(prompts) as file:
         for prompt in lines:
             file.write(json.dumps(_said(prompt), ensure_ascii=False).encode() + b"\n")
 
@@ -180,7 +184,8 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
 class DiskCache:
     """Arrays by (content digest, extractor), as npz files that several processes may share.
 
-    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is made again.
+    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is made again. Each
+    file ends with a digest of its key and content (a zip file's comment, so that it stays an npz).
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -191,17 +196,43 @@ class DiskCache:
         key = hashlib.sha256(f"{digest}\n{extractor}".encode()).hexdigest()
         path = self.folder / key[:2] / f"{key}.npz"
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except FileNotFoundError:
+            content = path.read_bytes()
+        except OSError:
             pass
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)
+        else:
+            if (stored := _unsealed(key, content)) is not None:
+                return stored
         # The same dtypes and shapes whether computed or read.
         arrays = {name: np.asarray(array) for name, array in compute().items()}
-        with _replacing(path) as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        made = io.BytesIO()
+        np.savez(made, allow_pickle=False, **arrays)
+        with replacing(path) as file:
+            file.write(_sealed(key, made.getvalue()))
         return arrays
+
+
+_ZIP_END = b"PK\x05\x06"
+"""The last 22 bytes of a zip file without a comment begin with it; the last two are the comment's length."""
+
+
+def _sealed(key: str, content: bytes) -> bytes:
+    """A zip file with the digest of itself and its key as its comment."""
+    seal = hashlib.sha256(key.encode() + content).hexdigest().encode()
+    return content[:-2] + len(seal).to_bytes(2, "little") + seal
+
+
+def _unsealed(key: str, content: bytes) -> Arrays | None:
+    """The arrays of a file, or None when it is not what was written under the key."""
+    end = len(content) - 64
+    if content[-22:-18] == _ZIP_END:
+        pass  # Older versions wrote no digest.
+    elif end < 22 or _sealed(key, content[: end - 2] + bytes(2)) != content:
+        return None
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception:  # A file without a digest that was damaged: zip, zlib and numpy have many ways to say so.
+        return None
 
 
 class Copies:
@@ -224,7 +255,7 @@ class Copies:
         copy = self._copies.pop(path, None)
         if copy is None:
             copy = Path(self._folder.name) / hashlib.sha256(os.fsencode(path)).hexdigest() / path.name
-            with _replacing(copy) as file:
+            with replacing(copy) as file:
                 file.write(self._read(path))
             if len(self._copies) == self._kept:
                 self._copies.pop(next(iter(self._copies))).unlink(missing_ok=True)
@@ -236,31 +267,29 @@ class Copies:
         self._folder.cleanup()
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` when complete; nobody sees it before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    with _replacing(path) as file:
+    with replacing(path) as file:
         file.write(text.encode() + b"\n")
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuses a folder of other things: a run would put thousands of files among them."""
+    if (folder / MANIFEST).exists():
+        return
+    names = (path.name for path in folder.iterdir())
+    others = sorted(name for name in names if name not in _BEFORE_MANIFEST and not PART.fullmatch(name))
+    if others:
+        what = f"has files ({shown(others[0])}{', ...' if others[1:] else ''}) and no {MANIFEST}; give another --out"
+        raise BenchError(f"expected a run folder, an empty one or a new one, got {folder}, which {what}")
 
 
 def _repair(path: Path) -> None:
     """Cuts what follows the last newline: a line whose writer was killed. Its work will be done again."""
     if not path.exists():
         return
+    if not path.is_file():
+        raise BenchError(f"{path}: expected a file of records, got something else; give another --out")
     with path.open("r+b") as file:
         data = file.read()
         file.truncate(data.rfind(b"\n") + 1)

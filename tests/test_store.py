@@ -10,6 +10,7 @@ import pytest
 from jova_bench.origin import Manifest
 from jova_bench.store import Copies, DiskCache, RunStore, read_run
 from jova_bench.types import BenchError, Cost, Estimate, Sample, Score, Summary
+from jova_bench.writing import replacing
 
 
 def sample(seed=0, **kw):
@@ -158,6 +159,97 @@ def test_a_cache_entry_cut_at_any_place_is_made_again(tmp_path):
         entry.write_bytes(whole[:cut])
         np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.arange(50)})["x"], np.arange(50))
         assert entry.read_bytes() == whole
+
+
+def test_a_cache_entry_with_any_bit_turned_is_made_again(tmp_path):
+    cache, right = DiskCache(tmp_path), np.arange(3, dtype=np.int8)
+    cache.get("d", "e", lambda: {"x": right})
+    (entry,) = tmp_path.rglob("*.npz")
+    whole = entry.read_bytes()
+    for bit in range(8 * len(whole)):
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << bit % 8
+        entry.write_bytes(broken)
+        found = cache.get("d", "e", lambda: {"x": right})
+        assert list(found) == ["x"], bit
+        np.testing.assert_array_equal(found["x"], right)
+        assert entry.read_bytes() == whole, bit
+
+
+def test_a_cache_entry_under_anothers_name_is_made_again(tmp_path):
+    cache = DiskCache(tmp_path)
+    cache.get("d", "e", lambda: {"x": np.zeros(2)})
+    (entry,) = tmp_path.rglob("*.npz")
+    cache.get("d", "f", lambda: {"x": np.ones(2)})
+    (other,) = set(tmp_path.rglob("*.npz")) - {entry}
+    other.write_bytes(entry.read_bytes())
+    np.testing.assert_array_equal(cache.get("d", "f", lambda: {"x": np.ones(2)})["x"], np.ones(2))
+
+
+def test_cache_entries_of_older_versions_are_read_and_new_ones_are_npz_files(tmp_path):
+    cache = DiskCache(tmp_path)
+    cache.get("d", "e", lambda: {"x": np.ones(2)})
+    (entry,) = tmp_path.rglob("*.npz")
+    with np.load(entry, allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["x"], np.ones(2))
+    np.savez(entry, x=np.zeros(2))
+    np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.ones(2)})["x"], np.zeros(2))
+    for content in (b"PK", bytes(100), np.random.default_rng(0).bytes(300), entry.read_bytes()[:-30]):
+        entry.write_bytes(content)
+        np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.ones(2)})["x"], np.ones(2))
+
+
+def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
+    folder, outside = tmp_path / "run", tmp_path / ".other.jsonl.0123456789abcdef.part"
+    (folder / "features" / "ab").mkdir(parents=True)
+    (folder / "clips" / "m").mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    outside.touch()
+    parts = [
+        folder / ".summary.json.0123456789abcdef.part",
+        folder / "features" / "ab" / ".ff.npz.0123456789abcdef.part",
+        folder / "clips" / "m" / ".p.0.mp4.0123456789abcdef.part",
+        folder / "clips" / "m" / ".p.0.4711.part.mp4",
+    ]
+    others = [
+        folder / "clips" / "m" / "p.0.mp4",
+        folder / "notes.part",
+        folder / ".notes.part",
+        folder / ".a.0123456789abcdef.part.txt",
+    ]
+    for path in (*parts, *others):
+        path.touch()
+    link = folder / ".link.0123456789abcdef.part"
+    link.symlink_to(outside)
+    with replacing(folder / "features" / "ab" / "live.npz") as file:
+        # A report that is being written at the same time.
+        file.write(b"x")
+        with RunStore(folder):
+            pass
+    assert [path for path in parts if path.exists()] == []
+    assert all(path.exists() for path in (*others, outside, link, folder / "features" / "ab" / "live.npz"))
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".bashrc", "clips", "a.mp4"])
+def test_a_folder_of_other_things_is_no_place_for_a_run(tmp_path, name):
+    (tmp_path / name).touch()
+    with (
+        pytest.raises(BenchError, match=f"has files \\('{name}'\\) and no manifest.json; give another --out"),
+        RunStore(tmp_path),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_run_killed_before_its_first_manifest_goes_on(tmp_path):
+    with RunStore(tmp_path):
+        pass
+    (tmp_path / ".manifest.json.0123456789abcdef.part").touch()
+    with RunStore(tmp_path) as store:
+        assert store.manifest() is None
+    (tmp_path / ".gitignore").touch()
+    with RunStore(tmp_path):
+        pass
 
 
 def _fill(folder, worker):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from jova_bench.types import BenchError
+from jova_bench.writing import replacing
 
 
 def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> list[Path]:
@@ -25,12 +25,9 @@ def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> lis
 
 def write_text(path: Path, text: str) -> Path:
     """The file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as file:
+            file.write(text.encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
     return path

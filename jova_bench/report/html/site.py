@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -20,6 +21,7 @@ from jova_bench.report.reported import read_reported
 from jova_bench.store import read_run
 from jova_bench.types import BenchError
 from jova_bench.workers import available_cores
+from jova_bench.writing import PART, abandoned, holding
 
 STATIC = Path(__file__).parent / "static"
 MARK = ".jova-bench-report"
@@ -67,17 +69,18 @@ def write_html(
     parts = by_slice(board, run, [one.prompt for one in asked])
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
+        _remove_parts(target)
         part.mkdir(parents=True)
-        (part / MARK).touch()
-        for path in sorted(STATIC.iterdir()):
-            shutil.copyfile(path, part / path.name)
-        shutil.copyfile(script, part / "plotly.min.js")
-        _place(part, asked)
-        pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
-        for name, text in {"index.html": index_page(env, board, parts, asked, told, figures), **pages}.items():
-            (part / name).parent.mkdir(exist_ok=True)
-            (part / name).write_text(text, encoding="utf-8")
-        _swap(part, target)
+        with holding(part / MARK):
+            for path in sorted(STATIC.iterdir()):
+                shutil.copyfile(path, part / path.name)
+            shutil.copyfile(script, part / "plotly.min.js")
+            _place(part, asked)
+            pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
+            for name, text in {"index.html": index_page(env, board, parts, asked, told, figures), **pages}.items():
+                (part / name).parent.mkdir(exist_ok=True)
+                (part / name).write_text(text, encoding="utf-8")
+            _swap(part, target)
     except OSError as error:
         raise BenchError(f"expected a folder that can be written, got {target}: {error.strerror}") from error
     finally:
@@ -96,6 +99,14 @@ def _plotly() -> Path:
 def _check(target: Path) -> None:
     if target.exists() and not (target.is_dir() and ((target / MARK).is_file() or not any(target.iterdir()))):
         raise BenchError(f"expected a new folder or an earlier report, got {target}, which is something else")
+
+
+def _remove_parts(target: Path) -> None:
+    """Removes what an earlier report to the same place left when it was killed."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        known = PART.fullmatch(path.name) or (target.exists() and PART.fullmatch(path.with_suffix(".part").name))
+        if known and path.is_dir() and abandoned(path / MARK):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _place(folder: Path, asked: Iterable[Asked]) -> None:
