@@ -28,6 +28,8 @@ Array = TypeVar("Array", Frames, Audio)
 
 PADDING_SAMPLES = 4096
 """An encoder pads the last block by less than this; a larger excess over the declared length is no padding."""
+DELAYS = {"aac": 1024, "mp3": 1105, "mp2": 481}
+"""Samples by which sound comes late that was encoded by FFmpeg's and most other encoders."""
 GAP_S = 0.05
 """Timestamps in ms and codec blocks of 20 ms jitter by less; a longer jump is a hole in the sound."""
 LATE_S = Fraction(1, 4)
@@ -81,8 +83,10 @@ class Sound:
     tick: Fraction = Fraction(0)
     first_packet: int | None = None
     """Timestamp of the first packet, in ticks; below zero when the stream states a codec delay."""
-    delay_unknown: bool = False
-    """A codec that delays its sound, in a stream that does not say by how much."""
+    unstated_delay: tuple[str, int] | None = None
+    """A codec that delays its sound, by usually so many samples, in a stream that does not say by how much."""
+    skips: bool = False
+    """The first packet says how many samples of it are no sound."""
     gaps: int = 0
     """Samples of silence that were put into holes of the stream."""
     findings: list[Finding] = field(default_factory=list)
@@ -223,13 +227,16 @@ def _show(video: Video, frame: av.VideoFrame) -> None:
 
 def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
     """(H, W, 3) RGB as stored, with square pixels. An unstated matrix is taken as BT.601, a range as limited."""
-    from av.video.reformatter import VideoReformatter
+    from av.video.reformatter import Interpolation, VideoReformatter
 
     if frame.is_corrupt:
         raise ValueError("a frame is damaged")
     video.reformatter = video.reformatter or VideoReformatter()
     width, height = video.shown
-    image: Any = video.reformatter.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
+    # As ffmpeg scales, and rounded: libswscale's own default is up to two levels too dark where it scales.
+    exact = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    how = None if video.shown == video.stored else exact
+    image: Any = video.reformatter.reformat(frame, width, height, "rgb24", interpolation=how, threads=1).to_ndarray()
     return image
 
 
@@ -237,6 +244,7 @@ def _hear(packet: Any, sound: Sound, size: Decoded) -> None:
     """Decodes a packet of the sound."""
     if sound.first_packet is None:
         sound.first_packet = packet.pts
+        sound.skips = packet.has_sidedata("skip_samples")
     for frame in packet.decode():
         _add_block(sound, frame, size)
 
@@ -283,11 +291,13 @@ def _float_samples(frame: av.AudioFrame) -> Audio:
 def _finish(sound: Sound, stream: Any) -> None:
     """Cuts the padding of a codec's last block, and notes a codec delay that the stream does not state.
 
-    AAC delays the sound by (usually) 1024 samples. A stream that states this starts before zero and the decoder
-    drops them; a stream that starts at zero or later keeps them as sound.
+    AAC delays the sound by (usually) 1024 samples, MP3 by 1105. A stream that states this starts before zero or tells
+    the decoder to skip them; a stream that starts at zero or later keeps them as sound.
     """
     sound.tick = stream.time_base
-    sound.delay_unknown = stream.codec_context.name == "aac" and (sound.first_packet or 0) >= 0
+    codec = stream.codec_context.name.removesuffix("float")
+    if codec in DELAYS and (sound.first_packet or 0) >= 0 and not sound.skips:
+        sound.unstated_delay = codec.upper(), DELAYS[codec]
     if stream.duration is not None:
         excess = sound.length - sound.gaps - round(stream.duration * stream.time_base * sound.rate)
         if 0 < excess < PADDING_SAMPLES:

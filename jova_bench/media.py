@@ -12,19 +12,17 @@ import os
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from jova_bench import channels
 from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
+from jova_bench.encode import encode
 from jova_bench.lengths import check_length
 from jova_bench.limits import Decoded, max_clip_bytes
 from jova_bench.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
 from jova_bench.types import CANCEL, BenchError, Clip, Finding
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
 
 SILENT_PEAK = 10 ** (-60 / 20)
 """-60 dBFS."""
@@ -33,9 +31,7 @@ GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
 LEVEL_PARTLY = 0.5
 """-3 dB: a mix that is quieter by more than channels that have nothing in common makes one wonder."""
 FROZEN_LEVELS = 8
-"""Of 255. A still picture encoded at `CRF` differs from its own first frame by less; anything that moves by more."""
-CRF = "10"
-"""x264's quantiser: near transparent on a 64 x 64 face, so that encoding costs no metric anything visible."""
+"""Of 255. A still picture as `write` encodes it differs from its first frame by less; what moves by more."""
 
 
 def clip_from_arrays(
@@ -225,9 +221,11 @@ def _audio(
     if sound.gaps:
         detail = f"{sound.gaps / rate:.3f} s of holes in the sound's timestamps filled with silence"
         findings.append(Finding(code="audio_gap", detail=detail))
-    if sound.delay_unknown:
-        code = "no_edit_list" if "mp4" in family else "codec_delay"
-        detail = f"AAC without a stated delay: the sound may be late by it, usually 1024 samples ({1024 / rate:.3f} s)"
+    if sound.unstated_delay:
+        code, (codec, late) = "no_edit_list" if "mp4" in family else "codec_delay", sound.unstated_delay
+        detail = (
+            f"{codec} without a stated delay: the sound may be late by it, usually {late} samples ({late / rate:.3f} s)"
+        )
         findings.append(Finding(code=code, detail=detail))
     peak = max(float(audio.max()), -float(audio.min()))
     if peak < SILENT_PEAK:
@@ -273,7 +271,7 @@ def write(
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         with av.open(str(part), "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container:
-            _encode(container, clip, "pcm_s16le" if path.suffix == ".wav" else "flac")
+            encode(container, clip, "pcm_s16le" if path.suffix == ".wav" else "flac")
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -281,42 +279,3 @@ def write(
         raise BenchError(f"cannot write {path}: {error}") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
-    """Encodes both streams; the muxer interleaves them."""
-    import av
-    from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
-
-    video: Any = None
-    sound: Any = None
-    reformatter = VideoReformatter()
-    if clip.frames is not None:
-        video = container.add_stream("libx264", rate=clip.fps, options={"crf": CRF, "threads": "1", "bf": "0"})
-        video.height, video.width = clip.frames.shape[1:3]
-        video.pix_fmt = "yuv420p"
-        # Stated in the file, so that no player has to guess which matrix and range the colours were made with.
-        video.codec_context.colorspace = Colorspace.ITU601
-        video.codec_context.color_range = ColorRange.MPEG
-    if clip.audio is not None:
-        layout = av.AudioLayout({1: "mono", 2: "stereo", 6: "5.1"}.get(len(clip.audio), f"{len(clip.audio)}c"))
-        sound = container.add_stream(audio_codec, rate=clip.sample_rate_hz, layout=layout)
-        sound.codec_context.format = "s16"
-    for k, image in enumerate(() if clip.frames is None else clip.frames):
-        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = reformatter.reformat(
-            rgb, format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, threads=1
-        )
-        frame.pts, frame.time_base = k, 1 / clip.fps
-        container.mux(video.encode(frame))
-    if clip.audio is not None:
-        grid = np.clip(np.rint(clip.audio * np.float32(32768)), -32768, 32767).astype(np.int16)
-        for start in range(0, grid.shape[1], 4096):
-            packed = np.ascontiguousarray(grid[:, start : start + 4096].T).reshape(1, -1)
-            block = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
-            block.sample_rate, block.pts = clip.sample_rate_hz, start
-            block.time_base = Fraction(1, clip.sample_rate_hz)
-            container.mux(sound.encode(block))
-    for stream in (video, sound):
-        if stream is not None:
-            container.mux(stream.encode())

@@ -16,7 +16,7 @@ LAYERS = (
     {"types"},
     {"files", "lengths", "limits", "origin", "output", "rates", "shown", "writing"},
     {"tracks"},
-    {"registry", "decode", "provenance", "config", "progress", "text", "labels"},
+    {"registry", "decode", "encode", "provenance", "config", "progress", "text", "labels"},
     {"assets", "media", "suites", "store"},
     {"clips"},
     {"models", "importers"},

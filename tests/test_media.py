@@ -1,83 +1,14 @@
 """Clips keep their frames, their samples and, to the sample, their sync; whatever was wrong with them is said."""
 
-import tracemalloc
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from muxed import FPS, RATE, codes, delay_samples, mux, noise, numbered, numbers
 
 from jova_bench.media import clip_from_arrays, read, write
 from jova_bench.types import BenchError
-
-RATE = 16000
-FPS = Fraction(25)
-TIME_BASE = Fraction(1, 25)
-
-
-def codes(clip):
-    return [finding.code for finding in clip.findings]
-
-
-def numbered(count=50, height=64, width=64):
-    """Frames whose grey level says their number."""
-    grey = (20 + 3 * np.arange(count)).astype(np.uint8)
-    return np.broadcast_to(grey[:, None, None, None], (count, height, width, 3)).copy()
-
-
-def numbers(frames):
-    return np.rint((frames.mean(axis=(1, 2, 3)) - 20) / 3).astype(int).tolist()
-
-
-def noise(samples=32000, channels=1, seed=0):
-    """Noise on the 16-bit grid, so that FLAC and PCM give it back exactly."""
-    return (np.random.default_rng(seed).integers(-3000, 3000, (channels, samples)) / 32768).astype(np.float32)
-
-
-def mux(
-    path,
-    pts,
-    codec="flac",
-    audio_start=0,
-    audio=None,
-    options=None,
-    hole=0,
-    time_base=Fraction(1, 25),
-    images="libx264",
-):
-    """A file as some other program might write it: frame k at `pts[k]` ticks, sound from `audio_start` samples on.
-
-    `hole` samples are missing from the timestamps in the middle of the sound. The frames are `numbered`.
-    """
-    audio = noise() if audio is None else audio
-    with av.open(str(path), "w", options=options or {}) as container:
-        video = container.add_stream(images, rate=25, options={"bf": "0", "crf": "10"} if images == "libx264" else {})
-        video.codec_context.time_base = time_base
-        video.width = video.height = 64
-        video.pix_fmt = "yuv420p"
-        sound = container.add_stream(codec, rate=RATE, layout="mono")
-        for tick, image in zip(pts, numbered(len(pts)), strict=True):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = tick, time_base
-            container.mux(video.encode(frame))
-        container.mux(video.encode())
-        for start in range(0, audio.shape[1], 4000):
-            block = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(audio[:, start : start + 4000]), format="fltp", layout="mono"
-            )
-            block.sample_rate, block.time_base = RATE, Fraction(1, RATE)
-            block.pts = audio_start + start + (hole if start >= audio.shape[1] // 2 else 0)
-            container.mux(sound.encode(block))
-        container.mux(sound.encode())
-    return path
-
-
-def delay_samples(reference, heard):
-    """By how many samples `heard` is later: the peak of the cross-correlation."""
-    size = reference.shape[1] + heard.shape[1]
-    spectrum = np.fft.rfft(heard[0], size) * np.conj(np.fft.rfft(reference[0], size))
-    lag = int(np.argmax(np.fft.irfft(spectrum, size)))
-    return lag - size if lag > size // 2 else lag
 
 
 def test_written_clip_comes_back(tmp_path):
@@ -261,63 +192,6 @@ def test_channels_are_kept(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "clip.mp4").audio, audio)
 
 
-def test_rotation_is_applied(tmp_path):
-    frames = np.zeros((3, 32, 64, 3), np.uint8)
-    frames[:, :16, :32] = 255
-    write(tmp_path / "clip.mp4", frames, FPS, None, 0)
-    data = bytearray((tmp_path / "clip.mp4").read_bytes())
-    # The track header's matrix: identity -> a quarter turn clockwise, as telephones write it.
-    unit, zero = (0x10000).to_bytes(4, "big"), bytes(4)
-    identity = unit + 3 * zero + unit + 3 * zero + (0x40000000).to_bytes(4, "big")
-    at = data.index(identity, data.index(b"tkhd"))
-    turn = zero + unit + zero + (2**32 - 0x10000).to_bytes(4, "big") + zero * 4 + (0x40000000).to_bytes(4, "big")
-    data[at : at + 36] = turn
-    (tmp_path / "clip.mp4").write_bytes(data)
-    image = read(tmp_path / "clip.mp4").frames[0]
-    assert image.shape == (64, 32, 3)
-    # The bright top left corner is now the top right one.
-    assert [image[16, 24].mean() > 200, image[16, 8].mean() > 200, image[48, 24].mean() > 200] == [True, False, False]
-
-
-def test_damaged_files_are_refused(tmp_path):
-    good, bad = tmp_path / "good.mp4", tmp_path / "bad.mp4"
-    frames = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3), dtype=np.uint8)
-    write(good, frames, FPS, noise(6400), RATE)
-    whole = good.read_bytes()
-    for cut in (0, 20, len(whole) // 3, len(whole) - 1):
-        bad.write_bytes(whole[:cut])
-        with pytest.raises(BenchError, match=r"cannot decode .*bad\.mp4: "):
-            read(bad)
-    # Somewhere in the sound or the picture: their checksums and syntax catch it, nothing is painted over.
-    for at in (len(whole) // 3, len(whole) // 2):
-        bad.write_bytes(whole[:at] + bytes(200) + whole[at + 200 :])
-        with pytest.raises(BenchError, match="cannot decode"):
-            read(bad)
-    with pytest.raises(BenchError, match=r"cannot decode .*none\.mp4: .*No such file"):
-        read(tmp_path / "none.mp4")
-    with pytest.raises(BenchError, match="cannot decode"):
-        read(tmp_path)
-
-
-def test_a_matroska_file_that_ends_early_is_refused(tmp_path):
-    path = mux(tmp_path / "clip.mkv", range(50))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(BenchError, match="the file ends early"):
-        read(path)
-
-
-def test_a_wav_that_ends_early_is_refused(tmp_path):
-    path = tmp_path / "sound.wav"
-    write(path, None, FPS, noise(), RATE)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-2])
-    with pytest.raises(BenchError, match="ends early"):
-        read(path)
-    # A program that writes to a pipe cannot go back to state the length.
-    path.write_bytes(whole[:4] + b"\xff" * 4 + whole[8:])
-    np.testing.assert_array_equal(read(path).audio, noise())
-
-
 def test_what_cannot_be_written(tmp_path):
     frames, audio = numbered(5), noise(3200)
     with pytest.raises(BenchError, match=r"even height and width .* 63 x 64; crop or pad"):
@@ -367,81 +241,3 @@ def test_the_sound_alone_of_a_mute_clip_is_none(tmp_path):
     write(tmp_path / "mute.mp4", numbered(), FPS, None, 0)
     clip = read(tmp_path / "mute.mp4", pictures=False)
     assert (clip.frames, clip.fps, clip.audio, clip.sample_rate_hz, codes(clip)) == (None, 0, None, 0, ["no_audio"])
-
-
-def peak_bytes(path):
-    """What Python and numpy hold at most while a file is read."""
-    read(path)  # Imports are no part of it.
-    tracemalloc.start()
-    clip = read(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak, clip
-
-
-@pytest.mark.parametrize("lost", [(), (10, 11, 12, 40, 41)])
-def test_a_clip_is_in_memory_once(tmp_path, lost):
-    # 64 x 64 x 3 are 12,288 bytes; libav's own buffers are not counted.
-    peak, clip = peak_bytes(mux(tmp_path / "clip.mp4", [k for k in range(200) if k % 50 not in lost]))
-    held = clip.frames.nbytes + clip.audio.nbytes
-    assert held < peak < held + 300_000
-    assert held > 2_300_000
-
-
-@pytest.mark.parametrize("gigabytes", ["0.0005", "1e-9"])
-def test_a_clip_beyond_the_limit_is_refused(tmp_path, monkeypatch, gigabytes):
-    # 50 frames of 64 x 64 are 614,400 bytes; two seconds of sound counted at 48 kHz are 384,000.
-    path = mux(tmp_path / "clip.mp4", range(50))
-    monkeypatch.setenv("JOVA_BENCH_MAX_CLIP_GB", "0.001")
-    assert len(read(path).frames) == 50
-    monkeypatch.setenv("JOVA_BENCH_MAX_CLIP_GB", gigabytes)
-    expected = (
-        r"cannot decode .*clip\.mp4: expected at most .* GB decoded, got .* \(64 x 64, 50 frames in 2\.0 s; "
-        r"1 channels, 2\.0 s at 16000 Hz\); set JOVA_BENCH_MAX_CLIP_GB$"
-    )
-    with pytest.raises(BenchError, match=expected):
-        read(path)
-
-
-def test_the_limit_holds_where_headers_say_nothing(tmp_path, monkeypatch):
-    path = mux(tmp_path / "clip.mkv", range(50), options={"live": "1"})
-    monkeypatch.setenv("JOVA_BENCH_MAX_CLIP_GB", "0.0003")
-    peak, refused = 0, False
-    tracemalloc.start()
-    try:
-        read(path)
-    except BenchError as error:
-        refused = "expected at most" in str(error)
-        peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert refused
-    assert peak < 1_000_000
-    # Two seconds of sound alone count 384,000.
-    with pytest.raises(BenchError, match=r"\(1 channels, 1\.\d s at 16000 Hz\)"):
-        read(path, pictures=False)
-
-
-def test_a_slow_or_stretched_clip_counts_by_its_length(tmp_path, monkeypatch):
-    # Two frames 100 s apart are two frames; brought to 25 fps they are 2500.
-    path = mux(tmp_path / "clip.mp4", [0, 2500], audio=noise(1600))
-    monkeypatch.setenv("JOVA_BENCH_MAX_CLIP_GB", "0.03")
-    with pytest.raises(BenchError, match=r"at most 0\.03 GB decoded, got 0\.0308 GB .* 2 frames in 100\.0 s"):
-        read(path)
-
-
-@pytest.mark.parametrize("said", ["none", "0", "-1", "nan", "inf"])
-def test_a_limit_is_a_number_of_gigabytes(tmp_path, monkeypatch, said):
-    monkeypatch.setenv("JOVA_BENCH_MAX_CLIP_GB", said)
-    with pytest.raises(BenchError, match="expected a number of gigabytes above 0 in JOVA_BENCH_MAX_CLIP_GB, got"):
-        read(tmp_path / "clip.mp4")
-
-
-@pytest.mark.parametrize("rate", [1, 3, 3_999, 384_001, 16_777_215])
-def test_rates_that_no_sound_has_are_refused(tmp_path, rate):
-    path = tmp_path / "sound.wav"
-    write(path, None, FPS, noise(), RATE)
-    data = bytearray(path.read_bytes())
-    data[24:28] = rate.to_bytes(4, "little")
-    path.write_bytes(data)
-    with pytest.raises(BenchError, match=rf"expected sound of 4000 to 384000 Hz, got {rate} Hz"):
-        read(path)
