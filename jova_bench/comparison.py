@@ -18,7 +18,7 @@ from jova_bench.scoring import is_set_metric
 from jova_bench.store import read_run
 from jova_bench.text import decimals, escaped, number, signed, table
 from jova_bench.types import BenchError, MetricSpec, NotComparable
-from jova_bench.verdicts import Comparison, Question, exit_code, judged
+from jova_bench.verdicts import NOTHING, Comparison, Question, exit_code, judged, unmeasured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,8 @@ class Comparisons:
         )
         if self.only_a:
             about += f" Models of A alone: {escaped(', '.join(self.only_a))}."
+        if unmeasured(row.verdict for row in self.rows):
+            about += f" {NOTHING}"
         names = metric_names(self.rows)
         body = [
             [escaped(row.model), names[row.spec.identity], *numbers(row), detectable(row), str(row.n), said(row)]

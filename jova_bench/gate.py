@@ -7,6 +7,7 @@ passes. What the run has beyond it is left out.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,8 +17,8 @@ from jova_bench.files import read_toml
 from jova_bench.pairing import Change
 from jova_bench.registry import suggest
 from jova_bench.text import escaped, signed, table
-from jova_bench.types import EXIT_INCOMPLETE, BenchError
-from jova_bench.verdicts import Comparison, Verdict, exit_code
+from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
 
 GateVerdict = Verdict | Literal["within tolerance"]
 """`within tolerance`: worse by the test, and by no more than is allowed."""
@@ -66,9 +67,15 @@ class Gate:
 
     @property
     def exit_code(self) -> int:
-        """3 when anything is worse than allowed, else 4 not comparable, else 5 underpowered or incomplete, else 0."""
+        """3 when anything is worse than allowed, 4 not comparable, 5 underpowered, incomplete or not measured, or 0."""
         verdicts = [check.verdict for check in self.checks] + ["not comparable" for _ in self.missing]
-        return exit_code(verdicts, self.failed)
+        code = exit_code(verdicts, self.failed)
+        return EXIT_INCOMPLETE if code == EXIT_OK and self.nothing else code
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no metric has a value on both sides, so that nothing was compared."""
+        return unmeasured(check.verdict for check in self.checks)
 
     def markdown(self) -> str:
         """The table, with what it says in one line above it; rows that do not pass come first."""
@@ -89,11 +96,18 @@ class Gate:
         ]
         parts = [f"## {self._headline()}", f"Reference {escaped(self.reference)}, run {escaped(self.run)}."]
         parts += [f"The run has no model {escaped(model)}, which the reference has." for model in self.missing]
+        counts = Counter(check.verdict for check in self.checks)
+        told = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+        parts.append(f"{len(self.checks)} rows{': ' * bool(told)}{told}.")
+        if self.nothing:
+            parts.append(NOTHING)
         if self.failed:
             parts.append(f"{self.failed} sample{'s' * (self.failed > 1)} of the run failed.")
         return "\n\n".join([*parts, table(header, body)]) + "\n"
 
     def _headline(self) -> str:
+        if self.nothing and self.exit_code == EXIT_INCOMPLETE:
+            return "Gate: nothing was measured"
         words = {0: "passed", 3: "regression", 4: "not comparable", 5: "incomplete or underpowered"}
         return f"Gate: {words[self.exit_code]}"
 

@@ -17,7 +17,7 @@ import numpy as np
 from jova_bench.aggregate import Cell, Part, feature_grid, mean_distance
 from jova_bench.metrics.base import FloatArray, SetMetric
 from jova_bench.stats import PairedResult, paired_set_test, paired_test
-from jova_bench.types import MetricSpec, Outcome, Undefined
+from jova_bench.types import MetricSpec, Outcome, Status, Undefined
 
 ALPHA = 0.05
 """Shared by all tests of a table."""
@@ -55,8 +55,8 @@ class Pair:
     """Clips for which only a has something."""
     gained: int
     """Clips for which only b has something."""
-    why_none: str | None
-    """What is said of the clips for which a has nothing."""
+    why_none: Outcome | None
+    """What is said of the clips for which a has nothing; None when it has something of each."""
 
     @property
     def prompts(self) -> list[str]:
@@ -90,7 +90,6 @@ def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair
         a, b = _from_real(a, real), _from_real(b, real)
     both = [cell for cell in sorted(a) if _has(a[cell]) and _has(b[cell])]
     lost = [(cell, b[cell]) for cell in sorted(a) if _has(a[cell]) and not _has(b[cell])]
-    none = dict.fromkeys(part.reason for _, part in sorted(a.items(), key=_at) if isinstance(part, Outcome))
     target: Literal["down"] | None = "down" if from_real else None
     return Pair(
         spec=spec,
@@ -100,12 +99,33 @@ def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair
         b={cell: b[cell] for cell in both},
         lost=tuple(Change(*cell, None, part.reason) for cell, part in lost if isinstance(part, Outcome)),
         gained=sum(_has(b[cell]) and not _has(a[cell]) for cell in a),
-        why_none="; ".join(reason for reason in none if reason) or None,
+        why_none=_why_none(a, b),
     )
 
 
 def _at(item: tuple[Cell, Part]) -> Cell:
     return item[0]
+
+
+def _why_none(a: Columns, b: Columns) -> Outcome | None:
+    """Failed where anything of a is, with what else is undefined, and with what failed in b alone."""
+    found = _reasons(a)
+    if not any(found.values()):
+        return None
+    failed, undefined = found["failed"], found["undefined"]
+    now = [f"failed in B: {reason}" for reason in _reasons(b)["failed"] if reason not in failed]
+    if not failed:
+        return Outcome(status="undefined", reason="; ".join([*undefined, *now]))
+    return Outcome(status="failed", reason="; ".join([*failed, *(f"undefined: {one}" for one in undefined), *now]))
+
+
+def _reasons(column: Columns) -> dict[Status, list[str]]:
+    """Each reason for having no value once, by status."""
+    found: dict[Status, dict[str, None]] = {"failed": {}, "undefined": {}}
+    for _, part in sorted(column.items(), key=_at):
+        if isinstance(part, Outcome) and part.reason is not None:
+            found[part.status][part.reason] = None
+    return {status: list(reasons) for status, reasons in found.items()}
 
 
 def _has(part: Part) -> bool:
@@ -122,14 +142,18 @@ def _difference(a: Part, b: Part) -> float | None:
 def _from_real(column: Columns, real: Columns) -> Columns:
     """|value - value of the real clip|, whatever the real clip's seed."""
     values = _by_prompt(real)
+    failed = {
+        cell[0]: part.reason for cell, part in real.items() if isinstance(part, Outcome) and part.status == "failed"
+    }
     found: dict[Cell, Part] = {}
     for (prompt_id, seed), part in column.items():
         if isinstance(part, Outcome) and part.value is not None:
-            part = (
-                Outcome(status="ok", value=abs(part.value - values[prompt_id]))
-                if prompt_id in values
-                else Outcome(status="undefined", reason="the real clip has no value")
-            )
+            if prompt_id in values:
+                part = Outcome(status="ok", value=abs(part.value - values[prompt_id]))
+            elif prompt_id in failed:
+                part = Outcome(status="failed", reason=f"the real clip: {failed[prompt_id]}")
+            else:
+                part = Outcome(status="undefined", reason="the real clip has no value")
         found[prompt_id, seed] = part
     return found
 

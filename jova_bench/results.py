@@ -288,14 +288,18 @@ def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str],
 
 def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[Cell, Part]:
     """The features that a set metric took from each clip; of a clip without, what the summary says of such clips."""
+    samples = [sample for sample in run.samples if sample.model == estimate.model]
+    no_clip = {f"no clip: {sample.reason}" for sample in samples if sample.clip_digest is None}
     lost = Outcome(
-        status="failed" if estimate.n_failed else "undefined",
-        reason="; ".join(estimate.reasons) or "no features",
+        status="failed" if estimate.n_failed > sum(sample.clip_digest is None for sample in samples) else "undefined",
+        reason="; ".join(reason for reason in estimate.reasons if reason not in no_clip) or "no features",
     )
     column: dict[Cell, Part] = {}
-    for sample in run.samples:
-        if sample.model == estimate.model:
-            digest, domain = sample.clip_digest, run.manifest.domain
-            features = stored_features(cache, digest, estimate.identity, domain) if digest else None
-            column[sample.prompt_id, sample.seed] = lost if features is None else features
+    for sample in samples:
+        if sample.clip_digest is None:
+            part: Part = Outcome(status="failed", reason=f"no clip: {sample.reason}")
+        else:
+            features = stored_features(cache, sample.clip_digest, estimate.identity, run.manifest.domain)
+            part = lost if features is None else features
+        column[sample.prompt_id, sample.seed] = part
     return column

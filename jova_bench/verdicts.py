@@ -10,13 +10,25 @@ from typing import Literal
 from jova_bench.metrics.base import SetMetric
 from jova_bench.pairing import ALPHA, Change, Pair, Tested, clips_test, sets_test, undefined_set
 from jova_bench.stats import holm
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_OK, EXIT_REGRESSION, MetricSpec, Undefined
+from jova_bench.types import (
+    EXIT_INCOMPLETE,
+    EXIT_NOT_COMPARABLE,
+    EXIT_OK,
+    EXIT_REGRESSION,
+    MetricSpec,
+    Outcome,
+    Undefined,
+)
 
-Verdict = Literal["better", "worse", "no difference shown", "underpowered", "not comparable", "undefined"]
+Verdict = Literal["better", "worse", "no difference shown", "underpowered", "not comparable", "undefined", "failed"]
 """`worse` also where clips that had a value have none. `underpowered`: no difference, however large, could have been
-shown with so few prompts among so many tests. `undefined`: a has no value, so there is nothing to compare with."""
+shown with so few prompts among so many tests. `undefined`, `failed`: a has no value, so there is nothing to compare
+with; `failed` where the question could not even be asked of some clip."""
 
 UNKNOWN_SIDE = "it moved, and nobody can say which is nearer the real clips: neither run has the model `real`"
+
+
+NOTHING = "No metric has a value on both sides: nothing was measured, so nothing was compared."
 
 
 @dataclass(frozen=True)
@@ -72,15 +84,15 @@ class Question:
 
 def judged(questions: Sequence[Question]) -> tuple[Comparison, ...]:
     """Tests all rows, which share one error rate of `ALPHA`."""
-    undefined = [_undefined(one) for one in questions]
-    tests = sum(one.found is not None and why is None for one, why in zip(questions, undefined, strict=True))
+    nothing = [_nothing(one) for one in questions]
+    tests = sum(one.found is not None and why is None for one, why in zip(questions, nothing, strict=True))
     tested = [
         None if one.found is None or why is not None else _tested(one, one.found, tests)
-        for one, why in zip(questions, undefined, strict=True)
+        for one, why in zip(questions, nothing, strict=True)
     ]
     p_holm = iter(holm([one.result.p for one in tested if isinstance(one, Tested)]).tolist())
     rows = []
-    for one, why, test in zip(questions, undefined, tested, strict=True):
+    for one, why, test in zip(questions, nothing, tested, strict=True):
         if one.found is None:
             rows.append(Comparison(one.model, one.spec, "not comparable", one.why_not))
         elif isinstance(test, Tested):
@@ -105,13 +117,19 @@ def exit_code(verdicts: Iterable[str], failed: int) -> int:
     return EXIT_INCOMPLETE if failed or "underpowered" in said else EXIT_OK
 
 
-def _undefined(one: Question) -> str | None:
+def unmeasured(verdicts: Iterable[str]) -> bool:
+    """Whether no metric has a value on both sides, so that nothing was compared."""
+    return set(verdicts) <= {"undefined", "failed"}
+
+
+def _nothing(one: Question) -> Outcome | None:
     """Why there is nothing to test."""
     if one.found is None:
         return None
     if not one.found.a:
-        return one.found.why_none or "no clip has a value on both sides"
-    return undefined_set(one.found, one.metric) if one.metric else None
+        return one.found.why_none or Outcome(status="undefined", reason="no clip has a value on both sides")
+    why = undefined_set(one.found, one.metric) if one.metric else None
+    return why if why is None else Outcome(status="undefined", reason=why)
 
 
 def _tested(one: Question, found: Pair, tests: int) -> Tested | str:
@@ -162,9 +180,15 @@ def _with_test(one: Question, found: Pair, test: Tested, p_holm: float) -> Compa
     )
 
 
-def _without_test(one: Question, found: Pair, undefined: str | None, untested: str | None) -> Comparison:
-    verdict: Verdict = "worse" if found.lost else "underpowered" if untested else "undefined"
-    reason = _lost(found) if found.lost else untested or undefined
+def _without_test(one: Question, found: Pair, nothing: Outcome | None, untested: str | None) -> Comparison:
+    verdict: Verdict
+    if found.lost:
+        verdict, reason = "worse", _lost(found)
+    elif nothing is None:
+        verdict, reason = "underpowered", untested or ""
+    else:
+        verdict = "failed" if nothing.status == "failed" else "undefined"
+        reason = nothing.reason or ""
     return Comparison(
         one.model, one.spec, verdict, reason, lost=len(found.lost), gained=found.gained, worst=found.worst()
     )

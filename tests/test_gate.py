@@ -184,6 +184,64 @@ def test_undefined_on_both_sides_does_not_gate(tmp_path):
     assert "undefined: free generation" in found.markdown()
 
 
+FAILED = Outcome(status="failed", reason="weights missing")
+
+
+@pytest.mark.parametrize(
+    ("reference", "now", "said", "hidden"),
+    [
+        (FAILED, FAILED, "failed: weights missing", "undefined"),
+        (undefined(), undefined(), "undefined: no face", "failed"),
+        (undefined(), FAILED, "undefined: no face; failed in B: weights missing", "failed: "),
+        (FAILED, undefined(), "failed: weights missing", "undefined"),
+        (FAILED, 1.0, "failed: weights missing", "undefined"),
+    ],
+)
+def test_a_gate_in_which_nothing_was_measured_is_not_green(capsys, tmp_path, reference, now, said, hidden):
+    """A lost cache of weights when a reference was frozen would else be green for ever."""
+    sides = [{"m": {name: [side] * 20 for name in ("quality", "errors", "spread")}} for side in (reference, now)]
+    if now == 1.0:
+        sides[1]["m"]["spread"] = numbers(1)["spread"]
+    a, b = (made_run(tmp_path / name, side, METRICS) for name, side in zip("ab", sides, strict=True))
+    found = gate(a, b, metrics=METRICS)
+    assert found.exit_code == 5
+    text = found.markdown()
+    assert text.startswith("## Gate: nothing was measured\n")
+    assert "No metric has a value on both sides" in text
+    assert cells(text, "quality ↑")[-2] == said
+    assert hidden not in cells(text, "quality ↑")[-2]
+    assert f"3 rows: {said.partition(':')[0]} 3." in text
+    a, b = (
+        made_run(tmp_path / f"{name} alone", {"m": {"quality": [one] * 20}}, [QUALITY])
+        for name, one in (("a", reference), ("b", now))
+    )
+    code, out, _ = call(capsys, "gate", a, b)
+    assert code == 5
+    assert out.startswith("## Gate: nothing was measured")
+    assert "No metric has a value on both sides" in call(capsys, "compare", a, b)[1]
+
+
+def test_one_value_on_both_sides_is_a_measurement_and_what_failed_is_counted(tmp_path):
+    values = numbers(1) | {"errors": [FAILED] * 19 + [undefined("silent")]}
+    a = run(tmp_path / "a", values)
+    found = gate(a, a, metrics=METRICS)
+    assert found.exit_code == 0
+    assert "3 rows: failed 1, no difference shown 2." in found.markdown()
+    # Both words, each with its own reason.
+    assert check(found, "errors").text == "failed: weights missing; undefined: silent"
+
+
+def test_a_set_that_failed_is_not_undefined_and_the_reverse(tmp_path):
+    gone = Outcome(status="failed", reason="no clip: it crashed")
+    silent = numbers(1) | {"spread": [gone, *[undefined("silent")] * 19]}
+    silent |= {name: [gone, *silent[name][1:]] for name in ("quality", "errors")}
+    a = made_run(tmp_path / "a", {"m": silent}, METRICS, failed=[("m", "p00", 0)])
+    assert check(gate(a, a, metrics=METRICS), "spread").text == "failed: no clip: it crashed; undefined: silent"
+    missing = numbers(1) | {"spread": [FAILED] * 20}
+    b = run(tmp_path / "b", missing)
+    assert check(gate(b, b, metrics=METRICS), "spread").text == "failed: weights missing"
+
+
 def test_failed_samples_give_5(tmp_path):
     values = numbers(1)
     for column in ("quality", "errors", "spread"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jova_bench.labels import ARROWS, labelled
+from jova_bench.report.cells import no_value
 from jova_bench.report.curves import Panel, Point, curves
 from jova_bench.sweep.claims import spread
 from jova_bench.sweep.model import SweptModel
@@ -130,7 +131,7 @@ def _value(found: Estimate | None) -> str:
     if found is None:
         return "not measured"
     if found.value is None:
-        return "undefined" if not found.n_failed else "failed"
+        return no_value(found)
     text = with_interval(found.value, found.ci)
     total = found.n_ok + found.n_undefined + found.n_failed
     return text if found.n_ok == total else f"{text} ({found.n_ok} of {total})"
