@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from jova_bench.reference import RealFiles, real_clips
 from jova_bench.scoring import Metric, keep_references
 from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Profile, Sample, Summary
+from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Estimate, Profile, Sample, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +47,19 @@ class Result:
     """None when nothing was scored."""
     failed: tuple[Sample, ...]
     """Samples of this command's models that have no clip."""
+    strict: bool = False
+    """A metric that failed on any clip, for want of weights or of a package too, counts as a sample that failed."""
+
+    @property
+    def failed_metrics(self) -> tuple[Estimate, ...]:
+        """What could not be asked of some clips: one for each model and metric, with the reasons."""
+        found = () if self.summary is None else self.summary.estimates
+        return tuple(one for one in found if one.n_failed and one.slice is None)
 
     @property
     def exit_code(self) -> int:
-        """5 when a sample failed, else 0: undefined scores and missing packages are results."""
-        return EXIT_INCOMPLETE if self.failed else EXIT_OK
+        """5 when a sample failed, and when `strict` a metric, else 0: undefined scores are results."""
+        return EXIT_INCOMPLETE if self.failed or (self.strict and self.failed_metrics) else EXIT_OK
 
     def table(self) -> pd.DataFrame:
         """One row per model, one column per metric."""
@@ -75,6 +83,7 @@ def run(
     scoring: bool = True,
     executor: str = "processes",
     workers: int | None = None,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Generates with every model on the same prompts, seeds and device, scores and summarises.
@@ -92,6 +101,7 @@ def run(
         executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
         workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU), and for one
             per core to score.
+        strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
         progress: where to tell of progress; None for nowhere.
 
     Raises:
@@ -103,7 +113,8 @@ def run(
     folder = Path(out) if out is not None else default_folder(suite, profile)
     with placed(executor, device, workers, profile) as place:
         request = Request(profile, tuple(dict.fromkeys(seeds)), limit, place.device, place.device_name)
-        return _run(models, suite, metrics, request, place, folder, scoring, progress or Quiet())
+        found = _run(models, suite, metrics, request, place, folder, scoring, progress or Quiet())
+    return replace(found, strict=strict)
 
 
 def _run(
@@ -172,6 +183,7 @@ def score(
     out: str | Path | None = None,
     executor: str = "processes",
     workers: int | None = None,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Scores every clip of a folder, with or without prompts. A prompt without a clip is a failed sample, as in `run`.
@@ -186,6 +198,7 @@ def score(
         out: as in `run`; the default changes when a clip does.
         executor: as in `run`.
         workers: as in `run`.
+        strict: as in `run`.
         progress: as in `run`.
 
     Raises:
@@ -203,6 +216,7 @@ def score(
         out=out,
         executor=executor,
         workers=workers,
+        strict=strict,
         progress=progress,
     )
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench import cli, media, run, score
+from jova_bench import assets, cli, media, run, score
 from jova_bench.clips import CLIP_SUFFIXES, answer, clips_by_id, clips_in, difference, listing
 from jova_bench.ids import file_stem, safe_id
 from jova_bench.types import BenchError
@@ -252,3 +252,27 @@ def test_every_suffix_counts_in_any_case(tmp_path):
     assert [path.suffix for path in clips_in(tmp_path)] == [suffix.upper() for suffix in CLIP_SUFFIXES]
     assert listing(tmp_path).left_out == ""
     assert answer(clips_by_id(tmp_path), "0") == tmp_path / "0.MP4"
+
+
+# --- what a metric could not be asked ---
+
+
+def test_strict_makes_a_failed_metric_count_as_a_failed_sample(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "no weights"))
+    clips = folder_of(tmp_path / "mine", "a.wav")
+    suite = prompts(tmp_path / "s.jsonl", "a")
+    options = OPTIONS | {"metrics": ["nisqa", "loudness"]}
+    plain = score(clips, suite, out=tmp_path / "plain", **options)
+    assert {one.metric: one.n_failed for one in plain.summary.estimates} == {"nisqa": 1, "loudness": 0}
+    assert (plain.exit_code, [one.metric for one in plain.failed_metrics]) == (0, ["nisqa"])
+    assert score(clips, suite, out=tmp_path / "plain", strict=True, **options).exit_code == 5
+    # What is undefined is an answer: lip-sync of sound alone.
+    undefined = OPTIONS | {"metrics": ["av_align", "loudness"]}
+    assert score(clips, suite, out=tmp_path / "undefined", strict=True, **undefined).exit_code == 0
+    words = ["--metrics", "nisqa,loudness", "--device", "cpu", "--workers", "0"]
+    for verb in (["score", clips], ["run", "--model", f"clips:{clips}", "--profile", "standard"]):
+        command = [*map(str, verb), "--suite", str(suite), "--out", str(tmp_path / verb[0]), *words]
+        assert cli.main(command) == 0
+        capsys.readouterr()
+        assert cli.main([*command, "--strict"]) == 5
+        assert "strict: nisqa failed on 1 clips of mine: weights missing" in capsys.readouterr().err

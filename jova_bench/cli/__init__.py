@@ -20,7 +20,8 @@ EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
 EXIT_CODES = """exit codes:
-  0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed or a test is underpowered"""
+  0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed, a test is underpowered,
+  a gate measured nothing, or --strict and a metric failed"""
 
 
 def parser() -> Parser:

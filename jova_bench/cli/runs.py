@@ -80,6 +80,11 @@ def add(verbs: Verbs) -> None:
         one.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
         one.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: another Whisper for wer and cer")
         one.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
+        one.add_argument(
+            "--strict",
+            action="store_true",
+            help="exit with 5 where a metric failed, too, such as for missing weights (default: where a clip failed)",
+        )
         one.add_argument("--track", metavar="T", help="mlflow: log the finished run there, too")
         add_assets_flag(one)
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
@@ -128,6 +133,7 @@ def _run(args: argparse.Namespace) -> int:
             out=args.out,
             executor=args.executor,
             workers=args.workers,
+            strict=args.strict,
             progress=Terminal(),
         )
     return _show(result, args.json, args.track)
@@ -171,6 +177,7 @@ def _score(args: argparse.Namespace) -> int:
             out=args.out,
             executor=args.executor,
             workers=args.workers,
+            strict=args.strict,
             progress=Terminal(),
         )
     return _show(result, args.json, args.track)
@@ -187,6 +194,8 @@ def _show(result: Result, as_json: bool, tracker: str | None) -> int:
     else:
         show(files[0].read_text(encoding="utf-8"))
     _say_failures(result)
+    for one in result.failed_metrics[:SHOWN_FAILURES] if result.strict else ():
+        say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
     say(f"everything is in {result.folder}")
     if tracker is not None:
         try:
