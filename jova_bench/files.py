@@ -84,13 +84,13 @@ def _at_once(path: str, flags: int) -> int:
 
 
 def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str = "UTF-8 file") -> str:
-    """Reads a text: UTF-8, or what its byte order mark says (UTF-16 as PowerShell writes it). Ends of lines stay.
+    """Reads a text: UTF-8, or UTF-16 as PowerShell and Excel write it, by its byte order mark. Ends of lines stay.
 
     Raises:
         BenchError: as `read_bytes`, and for what is no text.
     """
     content = read_bytes(path, most, kind)
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None) or _unmarked(content)
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -101,6 +101,12 @@ def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str
         line = text.count("\n", 0, zero) + 1
         raise Unread(path, f"expected a readable {kind}, got a zero byte on line {line}; save it as UTF-8")
     return text
+
+
+def _unmarked(content: bytes) -> str:
+    """UTF-8, unless one of the first two bytes is zero: these files begin with ASCII, which UTF-16 gives two bytes."""
+    zeros = [byte == 0 for byte in content[:2]]
+    return "utf-16-be" if zeros == [True, False] else "utf-16-le" if zeros == [False, True] else "utf-8"
 
 
 def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:

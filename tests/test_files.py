@@ -23,7 +23,7 @@ def refusal(read, path):
     return message
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_texts_in_the_encodings_that_editors_write(tmp_path, encoding):
     path = a_file(tmp_path, '{"a": "café, 日本 \U0001f600"}'.encode(encoding))
     assert read_json(path) == {"a": "café, 日本 \U0001f600"}
@@ -39,7 +39,7 @@ def test_utf_16_of_the_other_byte_order(tmp_path):
     [
         (b'{"a":\n "\xe9"}', "byte 0xe9 on line 2"),
         (b"a\n\0", "zero byte on line 2"),
-        ("[1]".encode("utf-16-le"), "zero byte on line 1; save it as UTF-8"),
+        (b"a\0\0\xd8", "UTF-16-LE"),
         (b"\xff\xfea", "UTF-16"),
     ],
 )
