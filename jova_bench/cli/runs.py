@@ -29,8 +29,8 @@ SCORE_EXAMPLES = """  jova-bench score my_clips
   jova-bench score my_clips --suite my_prompts.jsonl --metrics wer,dnsmos --json
   jova-bench score my_clips --metrics lse_c,lse_c@mova
 
-A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl.
-A clip without a prompt is scored by what needs none."""
+A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl. A prompt without a clip
+is a failed sample (exit code 5); a clip without a prompt is scored by what needs none, after the prompts."""
 REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
