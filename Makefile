@@ -59,7 +59,7 @@ docs: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "expected Python 3.11 or newer, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(PIP) -e '.[embedded,report]'
+	$(PIP) -e '.[embedded,report,corpus]'
 	@$(PIP) pesq || echo "PESQ was not installed (it needs a C compiler); everything else works without it."
 	touch $@
 

@@ -16,11 +16,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, get_args
 
+import jova as jova_package
 from baselines.jova import JovaGenerator, Sampling, digest
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 from jova_bench.types import BenchError
 
 DONE, LOCK, LOG = "arm.json", ".lock", "train.log"
+OURS = str(Path(jova_package.__file__ or "").resolve().parents[1])
+"""Folder of the package `jova` that this process runs."""
+TRAIN = (
+    "import runpy, sys; sys.path.append(sys.argv.pop(1)); "
+    "runpy.run_module('jova.train', run_name='__main__', alter_sys=True)"
+)
+"""`python -m jova.train` of that package: a folder called jova where the user stands is another."""
 FLAGS = ("preset", "steps", "clips", "mouth_weight", "mouth_box", "fusion", "positions", "precision")
 """Settings that `jova.train` takes as flags of these names; `task`, too, where a baseline is trained for another."""
 
@@ -72,10 +80,18 @@ class JovaArms:
         """Copies the shipped codecs, makes the corpus, encodes it: stages of `jova.train`, which skip what is done.
 
         On a terminal their progress is shown: these minutes come before any training's.
+
+        Raises:
+            BenchError: what makes the corpus is not installed, which is said before any work; or a stage failed.
         """
         from jova.codecs.base import WEIGHTS
         from jova.sample import FILES
+        from jova.train import check_packages
 
+        try:
+            check_packages(shared / "corpus", int(settings["clips"]))
+        except ModuleNotFoundError as error:
+            raise BenchError(str(error)) from error
         shared.mkdir(parents=True, exist_ok=True)
         with _locked(shared) as lock:
             for name in FILES[1:]:
@@ -143,7 +159,7 @@ def _run(arguments: Sequence[str], log: Path, lock: IO[str], shown: bool = False
     """
     with log.open("a", encoding="utf-8") as said:
         code = subprocess.run(
-            [sys.executable, "-m", "jova.train", *arguments],
+            [sys.executable, "-P", "-c", TRAIN, OURS, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=None if shown else subprocess.STDOUT,

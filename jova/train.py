@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -32,21 +33,42 @@ if TYPE_CHECKING:
 STAGES = ("corpus", "codecs", "latents", "model")
 VALIDATION_CLIPS = 64
 """Held-out clips that losses are measured on."""
+CORPUS_PACKAGES = {"espeakng_loader": "espeakng-loader", "cv2": "opencv-python-headless"}
+"""Modules that make clips, and the packages that bring them."""
 CODEC_CLIPS = 1000
 """Training clips that the codecs are trained on."""
 
 
-def make_corpus(data: Path, clips: int, workers: int) -> None:
-    """Make the train and validation splits in DATA where they are missing or have fewer clips."""
+def missing_splits(data: Path, clips: int) -> dict[Split, int]:
+    """Clips that each split of DATA must have, of those that are missing or have fewer."""
     from jova.data.folder import read_folder
 
-    wanted: tuple[tuple[Split, int], ...] = (("train", clips), ("validation", VALIDATION_CLIPS))
-    for split, count in wanted:
-        finished = (data / split / "dataset.json").is_file()
-        if not finished or len(read_folder(data / split)) < count:
-            from jova.data.__main__ import make_split
+    wanted: dict[Split, int] = {"train": clips, "validation": VALIDATION_CLIPS}
+    there = {split: (data / split / "dataset.json").is_file() for split in wanted}
+    return {
+        split: count for split, count in wanted.items() if not there[split] or len(read_folder(data / split)) < count
+    }
 
-            make_split(split, count, data / split, workers)
+
+def check_packages(data: Path, clips: int) -> None:
+    """Find the packages that make clips, if any have to be made. Raises ModuleNotFoundError when one is missing."""
+    lacking = [name for module, name in CORPUS_PACKAGES.items() if find_spec(module) is None]
+    if lacking and missing_splits(data, clips):
+        hint = "pip install 'jova-bench[corpus]' brings what makes clips"
+        raise ModuleNotFoundError(f"not installed: {', '.join(lacking)}; {hint}")
+
+
+def make_corpus(data: Path, clips: int, workers: int) -> None:
+    """Make the train and validation splits in DATA where they are missing or have fewer clips.
+
+    Raises:
+        ModuleNotFoundError: what makes clips is not installed; nothing was begun then.
+    """
+    check_packages(data, clips)
+    for split, count in missing_splits(data, clips).items():
+        from jova.data.__main__ import make_split
+
+        make_split(split, count, data / split, workers)
 
 
 def read_split(data: Path, split: str, clips: int) -> list[Item]:
@@ -163,8 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions, arguments.task)
             train_model(data, codecs, out, clips, config, training, arguments.init)
     except (FileNotFoundError, ValueError, ModuleNotFoundError) as error:
-        hint = "; pip install '.[corpus]' brings what makes clips" if isinstance(error, ModuleNotFoundError) else ""
-        print(f"jova.train: {error}{hint}", file=sys.stderr)
+        print(f"jova.train: {error}", file=sys.stderr)
         return 2
     return 0
 

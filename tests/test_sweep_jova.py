@@ -125,6 +125,29 @@ def test_a_training_that_fails_says_why_and_is_not_done(shared, tmp_path):
     assert arms.trained(tmp_path) is None
 
 
+def test_what_makes_the_corpus_is_asked_for_before_any_work(tmp_path, monkeypatch, shared):
+    from jova import train
+
+    monkeypatch.setattr(train, "find_spec", lambda name: None if name == "cv2" else name)
+    said = r"^not installed: opencv-python-headless; pip install 'jova-bench\[corpus\]' brings what makes clips$"
+    with pytest.raises(BenchError, match=said):
+        jova().prepare(settings(), tmp_path / "new", 1)
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ModuleNotFoundError, match=said):
+        train.make_corpus(tmp_path / "new", CLIPS, 1)
+    train.check_packages(shared / "corpus", CLIPS)  # A corpus that is there needs nothing.
+    assert train.main(["--stage", "corpus", "--out", str(tmp_path / "new")]) == 2
+
+
+def test_a_folder_called_jova_is_not_trained(shared, tmp_path, monkeypatch):
+    """Research folders have such names; the process that trains runs the package of the one that asks."""
+    (tmp_path / "jova").mkdir()
+    (tmp_path / "jova" / "__init__.py").write_text("raise SystemExit('somebody else')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BenchError, match=r"stopped with 2: jova.train: .*nowhere"):
+        jova().train(settings(), 0, tmp_path / "out", tmp_path / "nowhere", 1)
+
+
 def test_a_process_waits_for_another_in_the_same_folder(tmp_path, monkeypatch, capsys):
     """And then finds the training done."""
     arms = jova()
