@@ -13,11 +13,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from operator import attrgetter
+from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 from jova_bench.types import BenchError, reason_of
 
 Thing = TypeVar("Thing")
+OURS = ("baselines", "jova")
+"""Packages that are installed beside this one; their names are common."""
 
 
 class Registry(Generic[Thing]):
@@ -77,7 +80,15 @@ def _find(target: str) -> object:
     try:
         return attrgetter(attribute)(importlib.import_module(module))
     except (ImportError, AttributeError) as error:
-        raise BenchError(str(error)) from error
+        raise BenchError(f"{error}{_shadowed(module.partition('.')[0])}") from error
+
+
+def _shadowed(root: str) -> str:
+    """Whose package stands in the place of one of ours, if one does; else nothing."""
+    found = getattr(sys.modules.get(root), "__file__", None) if root in OURS else None
+    if found is None or Path(found).resolve().parents[1] == Path(__file__).resolve().parents[1]:
+        return ""
+    return f"; {Path(found).parent} is found in the place of our package {root!r}: rename it, or take it off the path"
 
 
 def guarded(what: str, call: Callable[[], Thing]) -> Thing:

@@ -1,7 +1,12 @@
 """Names load what they stand for, late, and a wrong one gets a useful answer."""
 
+import json
+import os
+import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -95,3 +100,27 @@ def test_a_strangers_object_has_its_methods():
     assert unfit(Metric(), {"check": 0, "any": 7}) is None
     assert unfit(Metric(), {"score": 3}) == "expected 'score' to take 3 arguments, got too many positional arguments"
     assert unfit(Metric(), {"other": 0}) == "expected a method 'other', got Metric without it"
+
+
+def test_a_folder_called_as_one_of_ours_does_no_harm_where_the_user_stands(tmp_path):
+    for name in ("baselines", "jova"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('somebody else')")
+    path = os.pathsep.join([str(Path(registry.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "jova_bench", "ls", "models", "--json"], capture_output=True, text=True, check=True,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    assert not [one for one in json.loads(done.stdout) if "somebody else" in (one["why_not"] or "")]
+
+
+def test_a_package_in_the_place_of_one_of_ours_is_named(tmp_path, monkeypatch):
+    theirs = ModuleType("baselines")
+    theirs.__file__, theirs.__path__ = str(tmp_path / "baselines" / "__init__.py"), [str(tmp_path / "baselines")]
+    monkeypatch.setitem(sys.modules, "baselines", theirs)
+    names = Registry("model", {"real": "baselines.no_such:real", "other": "no_such:real"}, "jova_bench.test")
+    said = rf"No module named 'baselines\.no_such'; {tmp_path / 'baselines'} is found in the place of our package"
+    with pytest.raises(BenchError, match=said):
+        names.load("real")
+    with pytest.raises(BenchError, match=r"No module named 'no_such'$"):
+        names.load("other")
