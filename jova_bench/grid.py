@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from jova_bench.aggregate import Cell, Part
 from jova_bench.executors import Executor
 from jova_bench.folder import asked_for
-from jova_bench.metrics.base import FeatureCache
-from jova_bench.metrics.reference import lacking
+from jova_bench.metrics.base import FeatureCache, lacking
+from jova_bench.metrics.reference import no_reference
 from jova_bench.progress import Progress
 from jova_bench.scoring import OUTSIDE, Job, Load, Metric, embed_real, score_clips, stored_features
 from jova_bench.store import SAMPLES, RunStore
@@ -86,8 +86,11 @@ def fill(
     rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
     grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
-    for reason in dict.fromkeys(why_not.values()):
-        names = dict.fromkeys(_called(grid.specs[identity]) for identity, why in why_not.items() if why == reason)
+    told: dict[str, dict[str, None]] = {}
+    for identity, spec in grid.specs.items():
+        if reason := lacking(no_reference(spec), why_not.get(identity)):
+            told.setdefault(reason, {})[_called(spec)] = None
+    for reason, names in told.items():
         progress.say(f"{', '.join(names)}: {reason}")
     clips = []
     samples = store.samples()
@@ -147,8 +150,10 @@ def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not
         elif spec.profile == "embedded" and suite.domain != "embedded":
             # Before the question whether the evaluator is installed: nothing that could be would answer.
             grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
-        elif nothing_to_compare_with := lacking(spec):
-            grid.keep(key, identity, Outcome(status="undefined", reason=nothing_to_compare_with))
+        elif nothing_to_compare_with := no_reference(spec):
+            # With weights that are missing, too, so that both are mended at one go.
+            reason = lacking(nothing_to_compare_with, why_not.get(identity))
+            grid.keep(key, identity, Outcome(status="undefined", reason=reason))
         elif identity in why_not:
             grid.keep(key, identity, Outcome(status="failed", reason=why_not[identity]))
         elif spec.level == "clip":

@@ -293,3 +293,31 @@ def test_a_table_that_is_broken_is_told_before_any_work(capsys, tmp_path, clips,
     code, out, err = call(capsys, *words, "--assets", tmp_path / "none.toml")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "none.toml" in err
+
+
+def test_a_run_that_embedded_judges_know_nothing_of_names_the_other_profile(capsys, tmp_path, clips):
+    prompts = [{**json.loads(line), "reference": None} for line in (clips / "prompts.jsonl").read_text().splitlines()]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(one) + "\n" for one in prompts))
+    words = ("run", "--model", f"clips:{clips}", "--suite", tmp_path / "mine.jsonl", "--workers", "0", "--metrics")
+    hint = "clips: every metric is undefined: outside the embedded domain; --profile standard judges other clips"
+    code, _, err = call(capsys, *words, "lse_c,loudness", "--out", tmp_path / "run")
+    assert (code, err.count(hint), err.count("--profile standard")) == (0, 1, 1)
+    code, _, err = call(capsys, *words, "loudness", "--profile", "standard", "--out", tmp_path / "judged")
+    assert (code, "every metric" in err) == (0, False)
+    (clips / "b.mp4").write_bytes(b"no film")  # A clip that is lost has its own line.
+    code, _, err = call(capsys, *words, "lse_c,loudness", "--out", tmp_path / "torn")
+    assert (code, err.count(hint)) == (5, 1)
+
+
+def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_path, clips, monkeypatch):
+    """Once on stderr and in the table: reference set and weights in one reason."""
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "assets"))
+    words = ("score", clips, "--metrics", "fvd,kvd", "--workers", "0", "--out", tmp_path / "run")
+    code, out, err = call(capsys, *words)
+    others = "kvd takes 10, fvd@javisbench takes however few there are"
+    sides = f"the suite names no reference set; fvd takes 1,200 clips on each side ({others})"
+    fvd = f"{sides} (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
+    assert code == 0
+    assert f"fvd: {fvd}\n" in err
+    assert f"]: {fvd} (2 clips)" in out
+    assert "the suite names no reference set; kvd takes 10 clips on each side" in out

@@ -1,12 +1,16 @@
 """Sets of clips with several vectors each, and the fast forms of their distances."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
 from jova_bench.aggregate import Column, set_estimate
+from jova_bench.metrics import CATALOGUE, sets
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics import sets
+from jova_bench.metrics.sets import DIMENSIONS, KERNELS, for_fewer, needed
 from jova_bench.types import MetricSpec, Outcome, Unavailable, Undefined
 
 
@@ -144,3 +148,23 @@ def test_an_estimate_takes_clips_of_different_lengths(rng):
     assert found.value == pytest.approx(metric.distance(dist.stack(clips)))
     assert (found.n_ok, found.n_undefined, found.extra["n"], found.extra["vectors"]) == (12, 1, 12, 24)
     assert found.ci is not None
+
+
+def test_what_is_said_of_clips_needed_is_what_the_page_says():
+    """And what the names that are recommended are."""
+    page = (Path(__file__).parents[1] / "docs" / "reference-sets.md").read_text()
+    names = {entry.select for entry in CATALOGUE if entry.profile == "standard"}
+    fields = {"version": 1, "backend": "b", "level": "set", "direction": "down", "needs": ("video",), "domain": "any"}
+    plain = MetricSpec(name="x", profile="standard", description="", **fields)
+    for name, d in DIMENSIONS.items():
+        spec = plain.model_copy(update={"name": name, "profile": "standard"})
+        assert f"| {d:,} | {3 * d:,} |" in next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+        assert needed(spec).startswith(f"{name} takes {3 * d:,} clips on each side")
+        found = re.findall(r"([a-z_@]+) takes", for_fewer(spec))
+        assert set(found) <= names
+        assert found[-1].startswith(f"{name}@")
+        assert for_fewer(spec.model_copy(update={"protocol": "bench@1"})) == ""
+        assert "@" not in for_fewer(spec.model_copy(update={"profile": "embedded"}))
+    assert set(KERNELS.values()) == {"kvd", "kad"}
+    assert needed(plain.model_copy(update={"name": "kad"})) == "kad takes 10 clips on each side"
+    assert needed(plain.model_copy(update={"name": "is_panns"})) == ""

@@ -205,4 +205,6 @@ def test_without_real_clips_a_distance_is_undefined_and_nothing_is_computed(tmp_
     run([f"clips:{tmp_path / 's/own'}"], suite, profile="standard", metrics=[metric], out=tmp_path / "run", workers=0)
     (estimate,) = estimates(tmp_path / "run").values()
     assert (estimate["value"], estimate["n_undefined"]) == (None, 2)
-    assert estimate["reasons"] == {NONE["prompts" if "@" in metric else "suite"]: 2}
+    (reason,) = estimate["reasons"]
+    assert reason.startswith(f"{NONE['prompts' if '@' in metric else 'suite']}")
+    assert reason.endswith("; weights missing: jova-bench assets pull i3d")  # Both are mended at one go.

@@ -15,6 +15,7 @@ from jova_bench.types import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
     from jova_bench.runner import Result
+    from jova_bench.types import Summary
 
 SHOWN_FAILURES = 5
 
@@ -196,6 +197,7 @@ def _show(result: Result, as_json: bool, tracker: str | None) -> int:
     _say_failures(result)
     for one in result.failed_metrics[:SHOWN_FAILURES] if result.strict else ():
         say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
+    _say_outside(result.summary)
     say(f"everything is in {result.folder}")
     if tracker is not None:
         try:
@@ -210,6 +212,18 @@ def _say_failures(result: Result) -> None:
         say(f"failed: {sample.model}, prompt {sample.prompt_id}, seed {sample.seed}: {sample.reason}")
     if len(result.failed) > SHOWN_FAILURES:
         say(f"failed: {len(result.failed) - SHOWN_FAILURES} more, see {result.folder / 'samples.jsonl'}")
+
+
+def _say_outside(summary: Summary | None) -> None:
+    """Of models that nothing could be said of because only drawn heads are known: who judges their clips."""
+    from jova_bench.scoring import OUTSIDE
+
+    outside: dict[str, bool] = {}
+    for one in summary.estimates if summary is not None else ():
+        judged = [reason for reason in one.reasons if not reason.startswith("no clip: ")]
+        outside[one.model] = outside.get(one.model, True) and one.n_ok == 0 and judged == [OUTSIDE]
+    if found := [model for model, is_outside in outside.items() if is_outside]:
+        say(f"{', '.join(found)}: every metric is undefined: {OUTSIDE}; --profile standard judges other clips")
 
 
 def _report(args: argparse.Namespace) -> int:

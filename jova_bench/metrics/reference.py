@@ -15,7 +15,7 @@ import numpy as np
 
 from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
 from jova_bench.metrics.distance import stack
-from jova_bench.metrics.sets import SetDistance
+from jova_bench.metrics.sets import SetDistance, needed
 from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
 
 Kind = Literal["suite", "prompts"]
@@ -124,7 +124,7 @@ def set_distance(
 
     def reference() -> FloatArray:
         if not parts:
-            raise Undefined(NONE[kind])
+            raise Undefined(_without(spec, kind))
         return stack([part() for part in parts])
 
     return of(
@@ -148,6 +148,12 @@ def param(kind: Kind, real: RealClips | None) -> dict[str, str]:
     return {"reference": f"{kind}:{real.digest if real else 'none'}"}
 
 
-def lacking(spec: MetricSpec) -> str | None:
+def no_reference(spec: MetricSpec) -> str | None:
     """Why a set metric that was built without real clips has no value; None for every other metric."""
-    return next((why for kind, why in NONE.items() if spec.params.get("reference") == f"{kind}:none"), None)
+    return next((_without(spec, kind) for kind in NONE if spec.params.get("reference") == f"{kind}:none"), None)
+
+
+def _without(spec: MetricSpec, kind: Kind) -> str:
+    """Why there is no value without real clips, and what gives one."""
+    counts = f"; {words}" if kind == "suite" and (words := needed(spec)) else ""
+    return f"{NONE[kind]}{counts} (docs/reference-sets.md)"

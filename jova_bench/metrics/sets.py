@@ -20,6 +20,10 @@ CLIPS_PER_DIMENSION = 3
 """A covariance needs at least this many clips per dimension before its Fréchet distance ranks anything."""
 MIN_CLIPS = 10
 """Kernel distances are unbiased for any number of clips; with fewer than this they are mostly noise."""
+DIMENSIONS: Mapping[str, int] = {"fad": 128, "fvd": 400, "fd_passt": 768, "fd_panns": 2048}
+"""Of the embeddings behind the Fréchet distances of the standard profile."""
+KERNELS: Mapping[str, str] = {"fvd": "kvd", "fad": "kad"}
+"""The kernel distance of the same embeddings."""
 KAD_SCALE = 100
 """KAD is published multiplied by 100."""
 
@@ -109,7 +113,7 @@ class FrechetMetric(SetDistance):
 
     def _check_size(self, features: FloatArray) -> None:
         d = features.shape[-1]
-        least = f"{CLIPS_PER_DIMENSION} x d = {CLIPS_PER_DIMENSION * d}"
+        least = f"{CLIPS_PER_DIMENSION} x d = {CLIPS_PER_DIMENSION * d}{for_fewer(self.spec)}"
         self._enough(features, CLIPS_PER_DIMENSION * d, least)
         if len(self._reference) < CLIPS_PER_DIMENSION * d:
             raise Undefined(f"the reference set's {len(self._reference)} clips are fewer than {least}")
@@ -120,6 +124,24 @@ class FrechetMetric(SetDistance):
     @cached_property
     def _from_reference(self) -> dist.FrechetFrom:
         return dist.FrechetFrom(dist.clustered(self._reference).rows)
+
+
+def needed(spec: MetricSpec) -> str:
+    """How many clips a distance of the standard profile takes on each side, in words."""
+    if spec.name not in DIMENSIONS or spec.protocol != "clean":
+        return f"{spec.name} takes {MIN_CLIPS} clips on each side" if spec.name in KERNELS.values() else ""
+    return f"{spec.name} takes {CLIPS_PER_DIMENSION * DIMENSIONS[spec.name]:,} clips on each side{for_fewer(spec)}"
+
+
+def for_fewer(spec: MetricSpec) -> str:
+    """What to ask for where there are fewer clips than a Fréchet distance takes; empty for other metrics."""
+    if spec.name not in DIMENSIONS or spec.protocol != "clean":
+        return ""
+    words = [f"{KERNELS[spec.name]} takes {MIN_CLIPS}"] if spec.name in KERNELS else []
+    if spec.profile == "standard":
+        bench = "javisbench" if spec.name == "fvd" else "avbenchmark"
+        words.append(f"{spec.name}@{bench} takes however few there are")
+    return f" ({', '.join(words)})"
 
 
 class PublishedFrechet(FrechetMetric):
