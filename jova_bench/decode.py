@@ -207,7 +207,7 @@ def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
     if image.shape != video.frames.shape[1:]:
         raise ValueError("the picture turns within the clip")
     if count > len(video.frames):
-        video.frames = resized(video.frames, count + count // 8)
+        video.frames = resized(video.frames, max(count, min(count + count // 8, size.limit // image.nbytes)))
     video.frames[count - 1] = image
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -84,5 +85,9 @@ def _stated_s(container: InputContainer, track: Any) -> Fraction:
 
     if track.duration is not None:
         return Fraction(max(track.duration, 0) * track.time_base)
+    # Matroska keeps the lengths of tracks in their tags.
+    told = re.fullmatch(r"(\d{1,5}):(\d\d):(\d\d(?:\.\d{1,9})?)", track.metadata.get("DURATION", ""), re.ASCII)
+    if told:
+        return int(told[1]) * 3600 + int(told[2]) * 60 + Fraction(told[3])
     alone = len(container.streams) == 1
     return Fraction(max(container.duration or 0, 0), av.time_base) if alone else Fraction(0)
