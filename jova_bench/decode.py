@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.limits import Decoded
-from jova_bench.shown import matrix_of, oblique_degrees, size_shown, upright
+from jova_bench.shown import UPRIGHT, Matrix, matrix_of, oblique_degrees, size_shown, upright
 from jova_bench.tracks import choose, expect
 from jova_bench.types import Finding
 
@@ -61,6 +61,10 @@ class Video:
     """Width and height before they are shown."""
     shown: tuple[int, int] = (0, 0)
     """Width and height with square pixels, before the frame is turned."""
+    matrix: Matrix = field(default_factory=UPRIGHT.copy)
+    """How the frames are turned."""
+    rotation: int = 0
+    """What libav makes of that: an angle, in degrees, without mirrors."""
     room: int = 0
     """How many frames there will be, as far as the headers say."""
     reformatter: VideoReformatter | None = None
@@ -197,15 +201,15 @@ def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
         _show(video, frame)
     if (frame.width, frame.height) != video.stored:
         raise ValueError("the frame size changes within the clip")
+    if frame.rotation != video.rotation:
+        raise ValueError("the picture turns within the clip")
     size.width, size.height = video.shown
     size.frames, size.picture_s = count, video.times[-1] - video.times[0]
     size.check()
-    image = upright(_rgb(frame, video), matrix_of(frame))
+    image = upright(_rgb(frame, video), video.matrix)
     if video.frames is None:
         room = max(1, min(video.room, size.limit // image.nbytes))
         video.frames = np.empty((room, *image.shape), np.uint8)
-    if image.shape != video.frames.shape[1:]:
-        raise ValueError("the picture turns within the clip")
     if count > len(video.frames):
         video.frames = resized(video.frames, max(count, min(count + count // 8, size.limit // image.nbytes)))
     video.frames[count - 1] = image
@@ -214,12 +218,14 @@ def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
 def _show(video: Video, frame: av.VideoFrame) -> None:
     """Decides by the first frame how all are shown, and notes what is out of the ordinary."""
     width, height = video.stored = frame.width, frame.height
+    # Of the first frame alone: to ask a frame for what lies beside it keeps it in memory until Python looks for cycles.
+    video.matrix, video.rotation = matrix_of(frame), frame.rotation
     video.shown = size_shown(width, height, video.aspect)
     if video.shown != video.stored:
         now = f"{video.shown[0]} x {video.shown[1]}"
         detail = f"pixels {float(video.aspect or 1):.3f} times as wide as high: {width} x {height} shown as {now}"
         video.findings.append(Finding(code="pixel_aspect", detail=detail))
-    missed = oblique_degrees(matrix_of(frame))
+    missed = oblique_degrees(video.matrix)
     if missed:
         detail = f"to be turned by {missed:.1f} degrees more than a quarter turn: shown without them"
         video.findings.append(Finding(code="oblique", detail=detail))

@@ -46,7 +46,7 @@ def matrix_of(frame: av.VideoFrame) -> Matrix:
     beside: Any = frame.side_data  # Its keys are types, though it is typed as a mapping of strings.
     stated = beside.get(Type.DISPLAYMATRIX)
     # Nine numbers [a b u; c d v; x y w]: what is at (p, q) is shown at (a p + c q + x, b p + d q + y).
-    return UPRIGHT if stated is None else np.frombuffer(stated, np.int32).reshape(3, 3)[:2, :2]
+    return UPRIGHT if stated is None else np.frombuffer(bytes(stated), np.int32).reshape(3, 3)[:2, :2]
 
 
 def upright(image: npt.NDArray[np.uint8], matrix: Matrix) -> npt.NDArray[np.uint8]:

@@ -1,7 +1,9 @@
 """No file takes more memory than the limit allows, and a clip takes its own size once."""
 
+import gc
 import tracemalloc
 
+import av
 import pytest
 from muxed import FPS, RATE, mux, noise
 
@@ -26,6 +28,18 @@ def test_a_clip_is_in_memory_once(tmp_path, lost):
     held = clip.frames.nbytes + clip.audio.nbytes
     assert held < peak < held + 300_000
     assert held > 2_300_000
+
+
+def test_decoded_frames_are_given_back_one_by_one(tmp_path):
+    # libav's own buffers of a frame live as long as the object: in a cycle, until Python looks for cycles.
+    path = mux(tmp_path / "clip.mp4", range(50))
+    gc.collect()
+    gc.disable()
+    try:
+        read(path)
+        assert sum(isinstance(one, av.VideoFrame) for one in gc.get_objects()) <= 2
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("gigabytes", ["0.0005", "1e-9"])
