@@ -107,6 +107,11 @@ def difference(ids: Collection[str], stems: Collection[str]) -> str | None:
     return f"{len(met)} differ by {what} alone, such as the id {prompt_id!r} and the clip's stem {printable(stem)!r}"
 
 
+def unfinished(path: Path) -> bool:
+    """Whether a file is hidden, as macOS's `._x.mp4` is, or still being written."""
+    return path.name.startswith(".") or path.stem.lower().endswith(".part")
+
+
 def some(names: Collection[str]) -> str:
     """The first few names."""
     shown = ", ".join(map(printable, islice(names, SHOWN)))
@@ -116,7 +121,7 @@ def some(names: Collection[str]) -> str:
 def _kind(path: Path) -> str:
     """What a directory entry is: `clip`, a kind of what is left out, or nothing that need be told."""
     named = path.suffix.lower() in CLIP_SUFFIXES
-    if path.name.startswith(".") or path.stem.lower().endswith(".part"):
+    if unfinished(path):
         return "hidden or partial files" if named else ""
     try:
         mode = path.stat().st_mode

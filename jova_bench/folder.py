@@ -33,7 +33,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
     clips = clips_by_id(folder)
     source = suite or _own_suite(folder) or Suite("no-prompts", (), folder, "", None, None)
     answers = {path: one.id for one in source.prompts if (path := answer(clips, one.id))}
-    if suite and not answers:
+    if source.prompts and suite and not answers:
         what = difference([one.id for one in suite.prompts], [path.stem for path in clips.values()])
         raise BenchError(
             f"expected clips named by the ids of {suite.name} ({some([one.id for one in suite.prompts])}) in "
@@ -59,7 +59,7 @@ def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
 
     Args:
         model: the folder.
-        prompts: that are asked for; empty ones are of clips that nobody asked for.
+        prompts: of the suite; empty ones are of clips that nobody asked for.
     """
     asked = {one.id: answer(model.clips, one.id) for one in prompts if asked_for(one)}
     lost = [prompt_id for prompt_id, path in asked.items() if path is None]

@@ -136,7 +136,7 @@ def _run(
     planned = _plan_all(models, suite, request, place)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):
-            for line in told(one.generator, suite.prompts[:limit]):
+            for line in told(one.generator, suite.prompts):
                 talk.say(line)
     with RunStore(folder) as store:
         asked = names if names is not None else tuple(metric.spec.name for metric in named)

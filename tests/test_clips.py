@@ -72,12 +72,18 @@ def test_prompts_beside_the_clips_ask_the_same(tmp_path):
     assert beside.exit_code == named.exit_code == 5
 
 
-def test_a_limit_is_of_prompts_and_clips_without_one_come_last(tmp_path):
+def test_a_limit_is_of_prompts_and_clips_without_one_come_last(capsys, tmp_path):
     clips = folder_of(tmp_path / "mine", "a.wav", "c.wav", "z.wav")
     suite = prompts(tmp_path / "s.jsonl", "c", "b", "a")
     for limit, ok, failed in ((1, 1, []), (2, 1, ["b"]), (3, 2, ["b"]), (4, 3, ["b"]), (None, 3, ["b"])):
         found = score(clips, suite, limit=limit, out=tmp_path / f"run{limit}", **OPTIONS)
         assert counts(found) == ((ok, 0, len(failed)), failed)
+    # What is told is of the folder, whatever the limit.
+    code, _, err = call(capsys, "score", clips, "--suite", suite, "--limit", "1", "--out", tmp_path / "told")
+    assert (code, err.splitlines()[0]) == (
+        0,
+        f"{clips}: 3 clips, 2 of them with a prompt; 1 of 3 prompts have no clip (b)",
+    )
     # Without prompts, the first so many clips by name.
     found = score(clips, limit=2, out=tmp_path / "none", **OPTIONS)
     assert counts(found) == ((2, 0, 0), [])

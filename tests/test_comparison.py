@@ -155,6 +155,18 @@ def test_a_sample_that_failed_in_b_gives_5(tmp_path):
 # --- metrics that are to match the real clips ---
 
 
+def test_a_target_whose_real_clips_failed_is_failed_and_not_undefined(tmp_path):
+    metric = Clips("loudness", direction="target")
+    for reason, said in (
+        (Outcome(status="failed", reason="weights missing"), ("failed", "the real clip: weights missing")),
+        (undefined("silent"), ("undefined", "the real clip has no value")),
+    ):
+        values = {"m": {"loudness": EIGHT}, "real": {"loudness": [reason] * 8}}
+        a = made_run(tmp_path / said[0], values, [metric])
+        row = next(row for row in compare(a, a).rows if row.model == "m")
+        assert (row.verdict, row.reason) == said
+
+
 def test_a_target_metric_is_judged_by_its_distance_from_the_real_clips(tmp_path):
     metric = Clips("loudness", direction="target")
     # a is 1 too loud everywhere, b 0.5 too quiet: nearer, though 1.5 below a.

@@ -148,11 +148,14 @@ def test_talking_head_sets(tmp_path):
     put(hdtf / "WDA_Name_000.mp4")
     put(hdtf / "WDA_Name_000.wav")
     put(hdtf / "other.mp4")
+    for name in ("._WDA_Name_000.mp4", ".WDA_Name_001.part.mp4", "WDA_Name_002.part.mp4", ".cache/WDA_Name_003.mp4"):
+        put(hdtf / name)
     found = read_source("hdtf", hdtf)
     assert [(p.id, p.audio, dict(p.tags)) for p in found.prompts] == [
         ("WDA_Name_000", "WDA_Name_000.wav", {"part": "WDA"})
     ]
-    assert "other.mp4: expected a name that begins with RD_" in faults(found)[0]
+    (fault,) = faults(found)
+    assert "other.mp4: expected a name that begins with RD_" in fault
     vox = tmp_path / "vox"
     put(vox / "test/mp4/id00017/a-_b/00003.mp4")
     put(vox / "test/aac/id00017/a-_b/00003.m4a")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench import files as given
+from jova_bench.clips import unfinished
 from jova_bench.files import Pairs, Unread, once, parse_json
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp")
@@ -278,9 +279,10 @@ def below(path: Path, root: Path) -> str:
 
 
 def files(root: Path, *suffixes: str) -> list[Path]:
-    """Every file below a folder with one of the suffixes, by path; hidden ones and their folders left out."""
+    """Every file below a folder with one of the suffixes, by path; hidden and partial ones and hidden folders left out."""
     found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes)
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    seen = (path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+    return sorted(path for path in seen if not unfinished(path))
 
 
 def _kind(value: Any) -> str:
