@@ -8,6 +8,7 @@ Whatever was corrected, or could not be, is a finding of the clip.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from fractions import Fraction
 from itertools import pairwise
@@ -24,6 +25,8 @@ from jova_bench.limits import Decoded, max_clip_bytes
 from jova_bench.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
 from jova_bench.types import CANCEL, BenchError, Clip, Finding
 
+LOUDEST = 100.0
+"""Forty decibels above full scale: no sound in floating point, but whole numbers taken for it."""
 SILENT_PEAK = 10 ** (-60 / 20)
 """-60 dBFS."""
 GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
@@ -60,19 +63,29 @@ def clip_from_arrays(
     if frames is None:
         fps = Fraction(0)
     else:
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape or fps <= 0:
+        if (
+            frames.dtype != np.uint8
+            or frames.ndim != 4
+            or frames.shape[3] != 3
+            or 0 in frames.shape
+            or not 0 < fps < math.inf
+        ):
             raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {frames.shape} {frames.dtype} at {fps}")
         digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
         digest.update(np.ascontiguousarray(frames).data)
     if audio is None:
         sample_rate_hz, layout = 0, ()
     else:
-        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or sample_rate_hz <= 0:
+        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or not _whole(sample_rate_hz):
             raise BenchError(
-                f"expected (channels, N) float32 at a rate > 0, got {audio.shape} {audio.dtype} at {sample_rate_hz} Hz"
+                f"expected (channels, N) float32 at a whole rate > 0, got {audio.shape} {audio.dtype} "
+                f"at {sample_rate_hz} Hz"
             )
-        if not np.isfinite(audio).all():
+        peak = max(float(audio.max()), -float(audio.min()))
+        if not np.isfinite(peak):
             raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")
+        if peak > LOUDEST:
+            raise BenchError(f"expected audio in [-1, 1], got {peak:g}; divide whole numbers by their full scale")
         digest.update(f"audio {audio.shape} {sample_rate_hz}".encode())
         digest.update(np.ascontiguousarray(audio).data)
         if layout and len(layout) != len(audio):
@@ -81,6 +94,10 @@ def clip_from_arrays(
             digest.update(f"layout {' '.join(layout)}".encode())
         findings += tuple(_channels(audio, layout, sample_rate_hz))
     return Clip(frames, Fraction(fps), audio, sample_rate_hz, digest.hexdigest(), findings, layout=layout, **kw)
+
+
+def _whole(rate: float) -> bool:
+    return rate > 0 and rate == rate // 1
 
 
 def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Finding]:
@@ -158,11 +175,15 @@ def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[
     if fps is None:
         if count == 1:
             raise ValueError("one frame and no frame rate")
-        fps = grid_rate(times, video.declared, tick) or nearest_rate(times)
+        steps = [float(later - earlier) for earlier, later in pairwise(times)]
+        fps = grid_rate(times, video.declared, tick)
+        if fps is None:
+            fps = nearest_rate(times)
+        else:
+            times = [round(time * fps) / fps for time in times]
         size.frames = int(span * fps + ROUNDED) + 1
         size.check()
         frames = _rearranged(frames, shown_at(times, fps, size.frames, tick))
-        steps = [float(later - earlier) for earlier, later in pairwise(times)]
         findings.append(
             Finding(
                 code="vfr",

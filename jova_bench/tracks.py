@@ -28,10 +28,13 @@ def choose(container: InputContainer) -> tuple[list[Any], list[tuple[Any, Findin
     from av.stream import Disposition
 
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    kinds: list[tuple[str, list[Any]]] = [("picture", [*pictures]), ("sound", [*container.streams.audio])]
+    kinds: list[tuple[str, str, list[Any]]] = [
+        ("picture", "first of the largest", [*pictures]),
+        ("sound", "first of most channels", [*container.streams.audio]),
+    ]
     taken: list[Any] = []
     findings = []
-    for kind, tracks in kinds:
+    for kind, largest, tracks in kinds:
         if not tracks:
             continue
         track = max(tracks, key=lambda one: (bool(one.disposition & Disposition.default), _extent(one)))
@@ -40,7 +43,8 @@ def choose(container: InputContainer) -> tuple[list[Any], list[tuple[Any, Findin
         track.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         taken.append(track)
         if len(tracks) > 1:
-            why = "marked as default" if track.disposition & Disposition.default else "none is marked as default"
+            marked = sum(bool(one.disposition & Disposition.default) for one in tracks)
+            why = "marked as default" if marked == 1 else f"{marked} are marked as default, and it is the {largest}"
             detail = f"{len(tracks)} {kind} tracks; number {tracks.index(track) + 1} is taken: {why}"
             findings.append((track, Finding(code=f"{kind}_tracks", detail=detail)))
     if not taken:

@@ -38,6 +38,7 @@ def mux(
     hole=0,
     time_base=Fraction(1, 25),
     images="libx264",
+    rate=25,
 ):
     """A file as some other program might write it: frame k at `pts[k]` ticks, sound from `audio_start` samples on.
 
@@ -45,7 +46,7 @@ def mux(
     """
     audio = noise() if audio is None else audio
     with av.open(str(path), "w", options=options or {}) as container:
-        video = container.add_stream(images, rate=25, options={"bf": "0", "crf": "10"} if images == "libx264" else {})
+        video = container.add_stream(images, rate=rate, options={"bf": "0", "crf": "10"} if images == "libx264" else {})
         video.codec_context.time_base = time_base
         video.width = video.height = 64
         video.pix_fmt = "yuv420p"

@@ -1,5 +1,6 @@
 """Clips keep their frames, their samples and, to the sample, their sync; whatever was wrong with them is said."""
 
+import math
 from fractions import Fraction
 
 import av
@@ -133,6 +134,17 @@ def test_lost_frames_leave_the_others_in_their_places(tmp_path, suffix, scale, l
     assert numbers(clip.frames) == [max(n for n, place in enumerate(pts) if place <= k) for k in range(60)]
 
 
+@pytest.mark.parametrize("rounded", [math.floor, math.ceil, round])
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_lost_frames_are_found_however_their_times_are_rounded(tmp_path, rounded, fps):
+    # Matroska counts milliseconds; 1/60 s is 16.7 of them.
+    pts = [k for k in range(60) if k not in (20, 21, 40)]
+    ticks = [rounded(Fraction(1000 * k, fps)) for k in pts]
+    clip = read(mux(tmp_path / "clip.mkv", ticks, time_base=Fraction(1, 1000), rate=fps))
+    assert clip.fps == fps
+    assert numbers(clip.frames) == [max(n for n, place in enumerate(pts) if place <= k) for k in range(60)]
+
+
 def test_one_lost_frame_is_shown_twice(tmp_path):
     # 72 frames over 2.88 s are 71 / 2.88 = 24.65 fps on average; 25 is the nearest rate and keeps the others' times.
     clip = read(mux(tmp_path / "clip.mp4", [k for k in range(73) if k != 30]))
@@ -202,6 +214,13 @@ def test_what_cannot_be_written(tmp_path):
         write(tmp_path / "clip.mp4", None, FPS, audio, RATE)
     with pytest.raises(BenchError, match="got neither"):
         write(tmp_path / "clip.mp4", None, FPS, None, RATE)
+    with pytest.raises(BenchError, match=r"in \[-1, 1\], got 2999; divide whole numbers"):
+        write(tmp_path / "clip.mp4", frames, FPS, audio * np.float32(32768), RATE)
+    for rate in (float("nan"), 16000.5, 0, -1):
+        with pytest.raises(BenchError, match="whole rate > 0"):
+            write(tmp_path / "clip.mp4", frames, FPS, audio, rate)
+    with pytest.raises(BenchError, match="fps > 0"):
+        write(tmp_path / "clip.mp4", frames, float("nan"), audio, RATE)
     with pytest.raises(BenchError, match="NaN"):
         write(tmp_path / "clip.mp4", frames, FPS, audio * np.float32("nan"), RATE)
     with pytest.raises(BenchError, match="cannot write"):
