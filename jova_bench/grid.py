@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from jova_bench.aggregate import Cell, Part
 from jova_bench.executors import Executor
@@ -193,8 +194,9 @@ def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
 
 def _job(sample: Sample, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> Job:
     prompt = next(prompt for prompt in suite.prompts if prompt.id == sample.prompt_id)
-    if sample.clip is None:
-        raise BenchError(f"expected a sample with a clip, got {sample}")
+    if sample.clip is None or PurePosixPath(sample.clip).is_absolute() or ".." in PurePosixPath(sample.clip).parts:
+        what = f"expected a clip inside the folder, got {sample.clip!r} of {sample.model}; delete the line"
+        raise BenchError(f"{store.folder / SAMPLES}: {what}")
     return Job(
         sample=(sample.model, sample.prompt_id, sample.seed),
         clip=store.folder / sample.clip,

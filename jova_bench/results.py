@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict, Field
@@ -30,8 +30,13 @@ from jova_bench.types import (
     Outcome,
     Profile,
     Record,
+    Seed,
     Status,
+    Value,
 )
+
+LARGEST = 1e60
+"""Of features: their squares are summed."""
 
 
 class Incomplete(BenchError):
@@ -101,10 +106,37 @@ def read_results(path: str | os.PathLike[str]) -> Results:
     """
     path = Path(path)
     if path.is_dir():
-        return _of_run(path)
+        return _whole(_of_run(path))
     if path.is_file():
-        return _of_file(path)
+        return _whole(_of_file(path))
     raise BenchError(f"expected a run folder or a file made by `jova-bench freeze`, got {path}, which is not there")
+
+
+def _whole(results: Results) -> Results:
+    """The results, when they are a table as tests need one: every column has every clip of its model, and its kind.
+
+    Raises:
+        BenchError: something is missing, or is of another kind.
+    """
+
+    def wrong(what: str) -> BenchError:
+        return BenchError(f"{results.source}: expected {what}; make it anew")
+
+    for (model, identity), parts in results.columns.items():
+        spec = results.specs.get(identity)
+        if spec is None:
+            raise wrong(f"a specification of every metric, got none of {identity}")
+        if missing := results.cells(model) - parts.keys():
+            raise wrong(f"every clip of {model} in every column, got no {min(missing)} in {identity}")
+        features = [part for part in parts.values() if not isinstance(part, Outcome)]
+        ok = [part for part in parts.values() if isinstance(part, Outcome) and part.status == "ok"]
+        if (spec.level == "set" and ok) or (spec.level == "clip" and features):
+            raise wrong(f"{'features' if spec.level == 'set' else 'values'} of clips in {identity}, got the other")
+        if len({part.shape[-1] for part in features}) > 1:
+            raise wrong(f"features of one size in {identity}, got several")
+        if spec.micro and (unknown := {cell[0] for cell in parts} - results.lengths.get(spec.micro, {}).keys()):
+            raise wrong(f"the length of every prompt, got none of {min(unknown)}")
+    return results
 
 
 def freeze(results: Results) -> str:
@@ -154,9 +186,9 @@ class FrozenCell(Record):
     """What one clip gave: a value, features, or the reason why there is neither."""
 
     prompt_id: Id
-    seed: int
+    seed: Seed
     status: Status
-    value: float | None = None
+    value: Value | None = None
     reason: str | None = None
     features: Vectors | None = None
 
@@ -166,7 +198,7 @@ class FrozenColumn(Record):
 
     model: Id
     identity: str
-    cells: tuple[FrozenCell, ...]
+    cells: tuple[FrozenCell, ...] = Field(min_length=1)
 
 
 class Frozen(Record):
@@ -178,7 +210,7 @@ class Frozen(Record):
     question: str
     profile: Profile
     specs: tuple[MetricSpec, ...]
-    lengths: Mapping[Micro, Mapping[Id, int]]
+    lengths: Mapping[Micro, Mapping[Id, Annotated[int, Field(ge=0, lt=2**31)]]]
     made_by: Mapping[str, Any]
     columns: tuple[FrozenColumn, ...]
     model_config = ConfigDict(
@@ -200,10 +232,11 @@ def _frozen(cell: Cell, part: Part) -> FrozenCell:
 def _thawed(cell: FrozenCell) -> Part:
     if cell.features is None:
         return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
-    found = np.frombuffer(base64.b64decode(cell.features.data, validate=True), cell.features.dtype)
-    if not np.isfinite(found).all():
-        raise ValueError(f"{cell.prompt_id}: expected finite features")
-    features: FloatArray = found.reshape(cell.features.shape).astype(np.float64)
+    data = base64.b64decode(cell.features.data, validate=True)
+    found = np.frombuffer(data, cell.features.dtype).astype(np.float64)
+    if not (np.abs(found) < LARGEST).all():
+        raise ValueError(f"{cell.prompt_id}: expected finite features below {LARGEST:g}")
+    features: FloatArray = found.reshape(cell.features.shape)
     return features
 
 

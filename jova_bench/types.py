@@ -34,6 +34,9 @@ Micro = Literal["transcript_words", "transcript_characters"]
 
 Profile = Literal["embedded", "standard"]
 
+Value = Annotated[float, Field(ge=-1e60, le=1e60)]
+"""No metric comes near these, and the sums of squares of what is between them are finite."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """Random generators take no other numbers."""
 
@@ -157,6 +160,13 @@ class Clip:
         return max(video, audio)
 
 
+def _check_path(value: str) -> str:
+    """A path that a file system can have; whether it stays inside of its folder is asked where it is opened."""
+    if "\0" in value or len(value) > 4000 or any(len(part.encode()) > 255 for part in value.split("/")):
+        raise ValueError("expected the path of a clip, got one that no file system takes")
+    return value
+
+
 class Sample(Record):
     """One attempt of one model at one prompt with one seed: a line of `samples.jsonl`."""
 
@@ -166,7 +176,7 @@ class Sample(Record):
     status: Literal["ok", "failed"]
     reason: str | None = None
     """Why it failed; None when ok."""
-    clip: str | None = None
+    clip: Annotated[str, AfterValidator(_check_path)] | None = None
     """Path of the clip inside the run folder."""
     clip_digest: str | None = None
     """`Clip.digest` of the decoded clip."""
@@ -187,7 +197,7 @@ class Outcome(Record):
     """What a metric says of one clip: a value, or the reason why there is none."""
 
     status: Status
-    value: float | None = None
+    value: Value | None = None
     reason: str | None = None
 
     @model_validator(mode="after")
@@ -205,7 +215,7 @@ class Score(Record):
     metric: str
     identity: str
     status: Status
-    value: float | None
+    value: Value | None
     reason: str | None
 
     @model_validator(mode="after")
@@ -275,9 +285,9 @@ class Estimate(Record):
     slice: str | None = None
     """`tag=value`, or None for all prompts."""
     level: Literal["clip", "set"]
-    value: float | None
+    value: Value | None
     """None unless something was ok."""
-    ci: tuple[float, float] | None = None
+    ci: tuple[Value, Value] | None = None
     """95 % interval over prompts."""
     unit: str
     direction: Direction
