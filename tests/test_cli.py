@@ -218,7 +218,7 @@ def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missin
         key, value = line.split(maxsplit=1)
         told.setdefault(key, []).append(value)
     assert told["protocol"] == ["versebench@5645a09"]
-    assert told["identity"][0].startswith("wer@1/standard/compat:versebench@5645a09:sensevoice-small")
+    assert told["identity"][0].startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
     assert told["needs"] == ["audio, transcript"]
     assert "fsmn-vad (FunASR model licence; here; unverified: no digest is published)" in told["weights"]
     assert "sensevoice-small (FunASR model licence; jova-bench assets pull sensevoice-small)" in told["weights"]

@@ -242,7 +242,7 @@ def test_benches_are_never_one_column(own):
     found = build(["clap_score", *names], "standard", NoCache(), "cpu")
     assert len({one.spec.identity for one in found}) == 5
     assert found[1].spec.identity.startswith(
-        "clap_score@1/standard/compat:versebench@5645a09:clap-630k-audioset-fusion["
+        "clap_score@2/standard/compat:versebench@5645a09:clap-630k-audioset-fusion["
     )
     # The same weights and other steps before them are other numbers, too.
     clean, avbenchmark = found[0], found[2]

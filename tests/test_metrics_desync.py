@@ -234,7 +234,7 @@ def test_a_clip_is_scored_and_the_weights_name_the_number(protocol, direction, n
 
 def test_identities():
     kinds = {name: desync.desync(NoCache(), "cpu", name).spec.identity for name in PROTOCOLS}
-    assert kinds["clean"].startswith("desync@1/standard:synchformer")
+    assert kinds["clean"].startswith("desync@2/standard:synchformer")
     assert kinds["mova"].startswith("desync@1/standard/compat:mova@595a976:synchformer")
     assert len(set(kinds.values())) == 7
 

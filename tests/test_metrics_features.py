@@ -5,7 +5,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench.metrics.features import audio_digest, is_silent, log_mel, mel_bands, mono_16k, resample
+from jova_bench.metrics.features import (
+    audio_digest,
+    is_silent,
+    log_mel,
+    mel_bands,
+    mono_16k,
+    resample,
+    resample_polyphase,
+)
 from jova_bench.types import Clip, Undefined
 
 
@@ -26,6 +34,39 @@ def test_resampling_moves_no_event_in_time(rate):
     assert len(moved) == 16_000
     assert np.sum(np.arange(16_000) * moved) / np.sum(moved) == pytest.approx(8_000, abs=0.1)
     assert moved.max() == pytest.approx(1, abs=0.01)
+
+
+def level_db(hz, rate, by):
+    """What of a tone is left at 16 kHz, wherever it lies then."""
+    tone = (0.5 * np.sin(2 * np.pi * hz * np.arange(2 * rate) / rate)).astype(np.float32)
+    left = by(tone, rate, 16_000)[1600:-1600].astype(np.float64)
+    return 20 * np.log10(np.sqrt(np.mean(left**2)) / np.sqrt(np.mean(tone.astype(np.float64) ** 2)) + 1e-12)
+
+
+@pytest.mark.parametrize("rate", [22_050, 24_000, 44_100, 48_000])
+def test_what_is_above_eight_kilohertz_does_not_come_back_below(rate):
+    for hz in (100, 1_000, 4_000, 7_000, 7_200):
+        assert abs(level_db(hz, rate, resample)) < 0.1
+    for hz in (8_100, 8_500, 9_000, 10_000):
+        assert level_db(hz, rate, resample) < -100
+    # The filter that the embedded evaluators were frozen with: what 8.5 kHz comes back as is a fifth of it.
+    assert level_db(8_500, rate, resample_polyphase) == pytest.approx(-14.33, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "rates", [(48_000, 16_000), (44_100, 16_000), (4_000, 16_000), (384_000, 16_000), (16_000, 44_100)]
+)
+@pytest.mark.parametrize("samples", [0, 1, 7, 48_001])
+def test_resampled_sound_is_as_long_as_before(rates, samples):
+    made = resample(np.ones(samples, np.float32), *rates)
+    assert (made.dtype, len(made)) == (np.float32, -(-samples * rates[1] // rates[0]))
+
+
+def test_the_embedded_evaluators_hear_what_they_were_trained_on():
+    sound = clip_of(np.random.default_rng(0).normal(0, 0.1, (1, 44_100)).astype(np.float32), 44_100)
+    ours, theirs = mono_16k(sound), mono_16k(sound, "embedded")
+    np.testing.assert_array_equal(theirs, resample_polyphase(sound.mono(), 44_100, 16_000))
+    assert np.abs(ours - theirs).max() > 1e-3
 
 
 def test_mono_16k_averages_channels_and_leaves_16k_untouched():

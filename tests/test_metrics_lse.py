@@ -388,4 +388,4 @@ def test_a_name_alone_is_ours():
     names = list(lipsync.NUMBERS)
     assert [metric.spec.protocol for metric in build(names, "standard", NoCache(), "cpu")] == ["clean"] * len(names)
     (bench,) = build(["lse_c@mova"], "standard", NoCache(), "cpu")
-    assert bench.spec.identity.startswith("lse_c@1/standard/compat:mova@595a976:syncnet-v2[")
+    assert bench.spec.identity.startswith("lse_c@2/standard/compat:mova@595a976:syncnet-v2[")

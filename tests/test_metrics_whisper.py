@@ -262,7 +262,7 @@ def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monke
     assert package == "not installed: pip install funasr kaldi-native-fbank"
     assert weights == f"weights missing: jova-bench assets pull {' '.join(sensevoice.FILES)}"
     assert metric.spec.micro is None
-    assert metric.spec.identity.startswith("wer@1/standard/compat:versebench@5645a09:sensevoice-small")
+    assert metric.spec.identity.startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
     outcome = metric.score(clip_of(SOUND), prompt_of("hello there"), None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
     assert metric.score(clip_of(SOUND), prompt_of("  "), None).reason == "no transcript"
@@ -324,7 +324,7 @@ def test_a_run_remembers_what_was_selected(own_assets, tmp_path):
     later = score(clips, metrics=["loudness"], device="cpu", out=out, workers=0)
     found = {(one.metric, one.identity.split("[")[0].split("{")[0], one.n_ok) for one in later.summary.estimates}
     assert found == {
-        ("wer", "wer@1/standard:whisper-tiny/transformers", 1),
-        ("wer", "wer@1/standard/compat:versebench@5645a09:sensevoice-small", 0),
+        ("wer", "wer@2/standard:whisper-tiny/transformers", 1),
+        ("wer", "wer@2/standard/compat:versebench@5645a09:sensevoice-small", 0),
         ("loudness", "loudness@1/standard:bs1770-4", 1),
     }

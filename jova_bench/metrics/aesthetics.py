@@ -110,7 +110,7 @@ def _metric(
     clean = protocol == "clean"
     spec = MetricSpec(
         name=name,
-        version=1,
+        version=2 if clean else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend=WEIGHTS,
         protocol=protocol,
@@ -119,7 +119,7 @@ def _metric(
             "config": assets.digest(CONFIG) or "unknown",
             "rate_hz": RATE_HZ,
             "window_s": 10,
-            "resampling": "polyphase" if clean else "sinc-hann",
+            "resampling": "soxr-hq" if clean else "sinc-hann",
         },
         direction=direction,
         needs=("audio",),

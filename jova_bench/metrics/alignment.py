@@ -38,7 +38,7 @@ def seen_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, s
 def heard_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, str]:
     """The voice as the classifier hears it. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
-    audio = mono_16k(clip)
+    audio = mono_16k(clip, "embedded")
     if is_silent(audio):
         raise Undefined("silent")
 

@@ -67,7 +67,7 @@ class PairedAudio:
             raise Undefined("free generation")
         if reference is None:
             raise Undefined("no reference clip")
-        heard, real = aligned(clip, reference)
+        heard, real = aligned(clip, reference, self.spec.profile)
         if is_silent(heard):
             raise Undefined("silent")
         if is_silent(real):
@@ -82,9 +82,9 @@ class PairedAudio:
         return float(value["value"])
 
 
-def aligned(clip: Clip, reference: Clip) -> tuple[Audio, Audio]:
+def aligned(clip: Clip, reference: Clip, profile: Profile) -> tuple[Audio, Audio]:
     """Both sounds at 16 kHz, cut to the shorter. Raises Undefined when they differ by more than a video frame."""
-    heard, real = mono_16k(clip), mono_16k(reference)
+    heard, real = mono_16k(clip, profile), mono_16k(reference, profile)
     frame_s = 1 / (reference.fps or Fraction(25))
     if abs(len(heard) - len(real)) > frame_s * RATE_HZ:
         raise Undefined(
@@ -140,7 +140,7 @@ def stoi(cache: FeatureCache, device: str, profile: Profile) -> PairedAudio:
 def _spec(name: str, profile: Profile, backend: str, unit: str, description: str, source: str) -> MetricSpec:
     return MetricSpec(
         name=name,
-        version=1,
+        version=1 if profile == "embedded" else 2,  # Version 1 resampled with a short filter.
         profile=profile,
         backend=backend,
         params={"rate_hz": RATE_HZ},

@@ -20,7 +20,7 @@ MIN_SECONDS = 0.5
 def embed_audio(clip: Clip, cache: FeatureCache, device: str = "cpu") -> FloatArray:
     """(32,) embedding of the sound of a clip. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
-    audio = mono_16k(clip)
+    audio = mono_16k(clip, "embedded")
     if len(audio) < MIN_SECONDS * RATE_HZ:
         raise Undefined(f"too short: {len(audio) / RATE_HZ:.2f} s of sound, at least {MIN_SECONDS} s needed")
 

@@ -3,7 +3,7 @@
 `javisbench@b505b37` (eval/javisbench/src/metrics.py calc_fvd_kvd_fad, AudioCLIP/get_embedding.py), from the prompts'
 own clips, of however few. No VGGish, and not what AudioCLIP was taught either: it knows sound at 44.1 kHz between
 -32,768 and 32,767, and is given 16 kHz between -1 and 1, which single precision rounds to about 9 bits on the way to
-its scale. It resamples with soxr, here replaced by ours.
+its scale.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def fad(cache: FeatureCache, device: str, protocol: str, real: RealClips | None)
     """The distance; `protocol` is javisbench."""
     spec = MetricSpec(
         name="fad",
-        version=1,
+        version=2,  # Version 1 resampled with a short filter.
         profile="standard",
         backend="audioclip",
         protocol="javisbench@b505b37",
@@ -66,5 +66,5 @@ def fad(cache: FeatureCache, device: str, protocol: str, real: RealClips | None)
         "prompts' own clips, of sound 90 dB too quiet and at 16 kHz where it was taught 44.1",
         source="JavisVerse/JavisDiT eval/javisbench/src/metrics.py, AudioCLIP",
     )
-    embedder = Embedder(f"audioclip@1[{assets.digest(ASSET)}]", lambda clip: heard(clip, device), "embedding")
+    embedder = Embedder(f"audioclip@2[{assets.digest(ASSET)}]", lambda clip: heard(clip, device), "embedding")
     return set_distance(ScaledFrechet, spec, embedder, "prompts", real, cache, assets.missing(ASSET))

@@ -9,7 +9,7 @@ analysed at 22,050 Hz; the edges of a clip are no onsets, silence has none, and 
 counts. Every onset matches one peak at most and the other way round.
 
 It is a weak witness: four real talking heads of 5 s have 0.24 with their own sound and 0.18 with that of the others.
-The benches resample with other filters (soxr, ffmpeg) than ours, which moves an onset by a frame now and then.
+JavisBench and MOVA resample with ffmpeg's filter, which moves an onset by a frame now and then.
 
 Letters: T frames, K onsets of sound, V peaks of motion.
 """
@@ -205,7 +205,7 @@ def av_align(cache: FeatureCache, device: str, protocol: str) -> AvAlign:
     chosen = PROTOCOLS[protocol]
     spec = MetricSpec(
         name="av_align",
-        version=1,
+        version=2,  # Version 1 resampled with a short filter.
         profile="standard",
         backend="farneback",
         protocol=chosen.name,

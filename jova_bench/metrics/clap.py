@@ -49,7 +49,7 @@ class Protocol:
     centred: bool = False
     """The mean is taken off."""
     sinc: bool = False
-    """Resampled as torchaudio does; librosa's way, which the others use, is no nearer to it than ours."""
+    """Resampled as torchaudio does; the others do as librosa."""
     seconds: float | None = None
     """Only so much of the beginning is heard."""
     peak_db: float | None = None
@@ -124,7 +124,7 @@ class Listener:
         self.weights = assets.digest(protocol.weights)
         self._cache = cache
         self._device = device
-        self._key = f"clap@1[{self.weights},{assets.digest(TOKENIZER)}]"
+        self._key = f"clap@{1 if protocol.sinc else 2}[{self.weights},{assets.digest(TOKENIZER)}]"
 
     def check(self) -> str | None:
         """None when weights and package are there."""
@@ -261,7 +261,7 @@ def _spec(name: str, direction: Direction, needs: tuple[str, ...], listener: Lis
     return MetricSpec.model_validate(
         {
             "name": name,
-            "version": 1,
+            "version": 1 if protocol.sinc else 2,  # Version 1 of the others resampled with a short filter.
             "profile": "standard",
             "backend": protocol.weights,
             "protocol": protocol.name,

@@ -196,7 +196,7 @@ class DeSync:
             net = resident(f"{weights} on {self.device}", partial(synchformer.load, file, self.device))
             return {"logits": logits(net, frames, indices, audio, self.protocol, self.device)}
 
-        stored = self.cache.get(clip.digest, f"{weights} {self.protocol.name}", compute)
+        stored = self.cache.get(clip.digest, f"{weights} {self.protocol.name}@{self.spec.version}", compute)
         return offset_of(np.asarray(stored["logits"], dtype=np.float64), self.protocol.signed)
 
 
@@ -209,7 +209,7 @@ def stretch(clip: Clip, protocol: Protocol) -> tuple[Indices, Audio]:
 
     assert clip.frames is not None
     indices = picked(len(clip.frames), clip.fps, Fraction(FPS), protocol.picking)
-    # Ours is the same low pass as everywhere; the benches have torchaudio's (ffmpeg's, where they encode anew).
+    # Ours is the same filter as everywhere; the benches have torchaudio's (ffmpeg's, where they encode anew).
     to_16k = resample if protocol.name == "clean" else sinc_resample
     audio = to_16k(clip.mono(), clip.sample_rate_hz, FPS * SAMPLES_PER_FRAME)
     if protocol.seconds is None:
@@ -277,7 +277,7 @@ def desync(cache: FeatureCache, device: str, protocol: str) -> DeSync:
     chosen = PROTOCOLS[protocol]
     spec = MetricSpec(
         name="desync",
-        version=1,
+        version=2 if protocol == "clean" else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend="synchformer",
         protocol=chosen.name,

@@ -3,8 +3,6 @@
 Two networks of one project: P.835's, which hears the waveform and rates noisy speech overall (ours), and the older
 P.808's, which hears a spectrogram (MOVA's). Both are inside the `speechmos` wheel and are run here directly, because
 importing `speechmos.dnsmos` needs librosa (hundreds of megabytes and minutes of compiling).
-
-MOVA resamples with librosa, we with scipy's polyphase filter: equal to its script is what is at 16 kHz already.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ class Protocol:
     network: str
     """sha256 of one of `FILES`."""
     backend: str
-    hear: Callable[[Clip], Audio]
+    hear: Callable[[Clip, Profile], Audio]
     """Clip -> (N,) at 16 kHz, N > 0. Raises Undefined."""
     rate: Callable[[Audio], float]
     """(N,) -> mean opinion score."""
@@ -52,7 +50,6 @@ class Protocol:
     source: str
     key: str
     """Of what is kept by the samples that are heard: another one for whatever may rate the same samples otherwise."""
-    version: int = 1
 
 
 class Dnsmos:
@@ -63,7 +60,8 @@ class Dnsmos:
         self._protocol = protocol
         self.spec = MetricSpec(
             name="dnsmos",
-            version=protocol.version,
+            # Version 1 resampled with a short filter, and heard all windows where the bench skips some.
+            version=1 if profile == "embedded" else 2,
             profile=profile,
             backend=protocol.backend,
             protocol=protocol.name,
@@ -84,7 +82,7 @@ class Dnsmos:
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Measures what is heard."""
-        return measured(lambda: self._measure(self._protocol.hear(clip)))
+        return measured(lambda: self._measure(self._protocol.hear(clip, self.spec.profile)))
 
     def _measure(self, audio: Audio) -> float:
         if reason := self.check():
@@ -95,9 +93,9 @@ class Dnsmos:
         return float(rated["mos"])
 
 
-def clean_audio(clip: Clip) -> Audio:
+def clean_audio(clip: Clip, profile: Profile) -> Audio:
     """Sound at 16 kHz; silence has no quality (the network would give it 1.8)."""
-    audio = mono_16k(clip)
+    audio = mono_16k(clip, profile)
     if len(audio) < MIN_S * RATE_HZ:
         raise Undefined(f"too short: {len(audio) / RATE_HZ:.2f} s, DNSMOS needs {MIN_S} s")
     if is_silent(audio):
@@ -105,9 +103,9 @@ def clean_audio(clip: Clip) -> Audio:
     return audio
 
 
-def sixteen_bits(clip: Clip) -> Audio:
+def sixteen_bits(clip: Clip, profile: Profile) -> Audio:
     """Sound at 16 kHz in 65,536 levels, as a wav file has it."""
-    audio = mono_16k(clip)
+    audio = mono_16k(clip, profile)
     if not len(audio):
         raise Undefined("no sound")
     return (np.clip(np.rint(audio * 32768.0), -32768, 32767) / 32768).astype(np.float32)
@@ -215,7 +213,6 @@ PROTOCOLS = {
         "33 s of sound only the first 16 s do",
         "OpenMOSS/MOVA evaluation/metrics/dnsmos/eval_dnsmos.py; Reddy et al. 2021, arXiv 2010.15258",
         "dnsmos-p808@2",
-        version=2,  # Version 1 heard all windows.
     ),
 }
 

@@ -52,7 +52,7 @@ class Network:
         for window in windows:
             spectrum = run(self._spectrum, WAVE, window)  # (T, B)
             keys = neighbourhoods(spectrum)
-            if len(windows) == 1 and len(set(keys)) == len(keys):  # Nothing to copy: parts would cost more.
+            if len(windows) == 1 and len(set(keys)) > 0.8 * len(keys):  # Little to copy: parts would cost more.
                 return [run(self._whole, WAVE, window)]
             parts = [features]
             for start, end in _runs(_first_seen(keys, known)):

@@ -183,7 +183,7 @@ class ImageBindScore:
         seen = self.embedder.look(clip, f"{self.protocol.pictures} {self.protocol.seconds}", show)
         heard = self.embedder.listen(
             clip,
-            f"stretches clean={clean} mono={self.protocol.mono}",
+            f"stretches clean={clean}@{self.spec.version} mono={self.protocol.mono}",
             lambda: inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=not clean),
         )
         return float(cosine(seen.mean(axis=0), heard.mean(axis=0)))
@@ -245,7 +245,7 @@ def imagebind_score(cache: FeatureCache, device: str, protocol: str) -> ImageBin
     chosen = PROTOCOLS[protocol]
     spec = MetricSpec(
         name="imagebind_score",
-        version=1,
+        version=2 if protocol == "clean" else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend="imagebind",
         protocol=chosen.name,

@@ -9,7 +9,7 @@ model of many sounds that nobody asked for. Published columns only; `kl_panns` a
   the number of clips in it: more clips score higher.
 - `mova@595a976` (evaluation/metrics/audio_is_clap/IS.py): the network for 32 kHz, 10 s, padded with zeros; a softmax
   of the logits of its probabilities in single precision; all clips at once (of each of its categories, whose mean it
-  publishes: `score` a folder of each). It resamples with torchaudio's windowed sinc, we with scipy's polyphase filter.
+  publishes: `score` a folder of each).
 """
 
 from __future__ import annotations
@@ -20,11 +20,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics import listening
 from jova_bench.metrics.base import FeatureCache, FloatArray
 from jova_bench.metrics.features import Audio
 from jova_bench.metrics.sets import PublishedFrechet, SetDistance
-from jova_bench.metrics.tagging import AVBENCHMARK, PANNS, PANNS_32K, PASST, Network, Protocol, embedder, log_softmax
+from jova_bench.metrics.sinc import sinc_resample
+from jova_bench.metrics.tagging import (
+    AVBENCHMARK,
+    PANNS,
+    PANNS_32K,
+    PASST,
+    Network,
+    Protocol,
+    embedder,
+    log_softmax,
+    version,
+)
 from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
 
 PARTS, SEED = 10, 2020
@@ -33,7 +43,7 @@ MOVA_S = 10
 
 def mova_windows(clip: Clip, network: Network) -> list[Audio]:
     """The first 10 s, padded with zeros."""
-    heard = listening.clean(clip, network.rate_hz)[: MOVA_S * network.rate_hz]
+    heard = sinc_resample(clip.mono(), clip.sample_rate_hz, network.rate_hz)[: MOVA_S * network.rate_hz]
     return [np.pad(heard, (0, MOVA_S * network.rate_hz - len(heard)))]
 
 
@@ -127,7 +137,7 @@ def _metric(network: Network, protocol: str, cache: FeatureCache, device: str) -
     embed = embedder(network, choice.hear, device, "logits")
     spec = MetricSpec(
         name=f"is_{network.name}",
-        version=1,
+        version=version(choice.hear),
         profile="standard",
         backend=network.backend,
         protocol=choice.hear.name,

@@ -116,7 +116,7 @@ class Javis:
 
         spans = [span for _, span in windows]
         seen = self.embedder.look(clip, f"{FPS} per second", show)
-        heard = self.embedder.listen(clip, "windows clean", lambda: inputs.heard(wave, spans, in_place=False))
+        heard = self.embedder.listen(clip, "windows clean@2", lambda: inputs.heard(wave, spans, in_place=False))
         count = int(LOWEST * (windows[0][0][1] - windows[0][0][0]))
         return self._worst(seen, heard, windows, count)
 
@@ -146,7 +146,7 @@ class Javis:
             return inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=True)
 
         # Under the name that `imagebind_score` gives to the same stretches.
-        return self.embedder.listen(clip, "stretches clean=False mono=False", play)
+        return self.embedder.listen(clip, "stretches clean=False@1 mono=False", play)
 
     def _every_frame(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> FloatArray:
         def show() -> Tensor:
@@ -195,7 +195,7 @@ def _metric(
 ) -> Javis:
     spec = MetricSpec(
         name=name,
-        version=1,
+        version=2 if kind == "clean" else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend="imagebind",
         protocol=protocol,

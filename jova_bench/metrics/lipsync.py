@@ -127,7 +127,7 @@ def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> 
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
-    audio = mono_16k(clip)
+    audio = mono_16k(clip, "embedded")
     count = window_count(len(clip.frames), len(audio))
     if count < MIN_WINDOWS:
         raise Undefined(f"too short: {count} windows of 5 frames, at least {MIN_WINDOWS} needed")

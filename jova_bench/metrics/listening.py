@@ -12,7 +12,7 @@ AVBENCHMARK_S = 8
 
 
 def clean(clip: Clip, rate_hz: int) -> Audio:
-    """(N,) mean of the channels, resampled with a low pass; nothing else. Raises Undefined without audio."""
+    """(N,) mix of the channels, resampled; nothing else. Raises Undefined without audio."""
     return resample(clip.mono(), clip.sample_rate_hz, rate_hz)
 
 

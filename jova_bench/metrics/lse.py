@@ -77,7 +77,7 @@ def face_curves(clip: Clip, protocol: Protocol, cache: FeatureCache, device: str
     if why_not := missing(protocol):
         raise Unavailable(why_not)
     file = assets.find(WEIGHTS)
-    network = f"syncnet@1[{assets.digest(WEIGHTS)}]"
+    network = f"syncnet@2[{assets.digest(WEIGHTS)}]"
 
     def compute() -> Arrays:
         heard = scored(clip, sound, protocol, cache, device)
@@ -193,7 +193,7 @@ def _metric(name: str, cache: FeatureCache, device: str, protocol: str) -> LipSy
     chosen, number = PROTOCOLS[protocol], NUMBERS[name]
     spec = MetricSpec(
         name=name,
-        version=1,
+        version=2,  # Version 1 resampled with a short filter.
         profile="standard",
         backend="syncnet-v2",
         protocol=chosen.name,

@@ -64,7 +64,7 @@ class PackageLipSync:
         if why_not := self.check():
             raise Unavailable(why_not)
         file = assets.find(lse.WEIGHTS)
-        network = f"syncnet-python@1[{assets.digest(lse.WEIGHTS)}]"
+        network = f"syncnet-python@2[{assets.digest(lse.WEIGHTS)}]"
 
         def compute() -> Arrays:
             heard = lse.scored(clip, sound, PACKAGE, self.cache, self.device)
@@ -118,7 +118,7 @@ def _metric(name: Name, cache: FeatureCache, device: str) -> PackageLipSync:
     number = NUMBERS[name]
     spec = MetricSpec(
         name=name,
-        version=1,
+        version=2,  # Version 1 resampled with a short filter.
         profile="standard",
         backend="syncnet-python",
         protocol=PACKAGE.name,

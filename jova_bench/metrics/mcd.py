@@ -36,7 +36,7 @@ class MelCepstralDistortion:
         self._cache = cache
         self.spec = MetricSpec(
             name="mcd_dtw",
-            version=1,
+            version=2,  # Version 1 resampled with a short filter.
             profile="standard",
             backend="mel-cepstra",
             params={"order": ORDER, "alpha": ALPHA, "hop_ms": 5, "window_ms": 25, "rate_hz": RATE_HZ},

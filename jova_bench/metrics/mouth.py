@@ -36,7 +36,7 @@ def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, 
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
-    audio = mono_16k(clip)
+    audio = mono_16k(clip, "embedded")
     count = min(len(clip.frames), len(audio) // SAMPLES_PER_FRAME)
     if count < MIN_FRAMES:
         raise Undefined(f"too short: {count} frames with sound, at least {MIN_FRAMES} needed")

@@ -77,7 +77,7 @@ class SpeechErrors:
             language: BCP 47 tag of what is said.
         """
         self._recogniser.admit(clip, language)
-        return self._hear(mono_16k(clip), language)
+        return self._hear(mono_16k(clip, self.spec.profile), language)
 
     def _errors(self, clip: Clip, prompt: Prompt | None) -> float:
         if prompt is None or not prompt.transcript.strip():
@@ -85,7 +85,7 @@ class SpeechErrors:
         self._recogniser.admit(clip, prompt.language)
         # Asked of the transcript alone first: whether there is an answer does not depend on what is installed.
         self._rate(prompt.transcript, "", prompt.language)
-        audio = mono_16k(clip)
+        audio = mono_16k(clip, self.spec.profile)
         if reason := self.check():
             raise Unavailable(reason)
         return self._rate(prompt.transcript, self._hear(audio, prompt.language), prompt.language)
@@ -171,10 +171,11 @@ def spec_of(
 ) -> MetricSpec:
     """The specification that WER and CER of all recognisers share."""
     what = "word" if unit == "wer" else "character"
-    # Version 1 of CER weighted clips by words.
+    # Version 1 of CER weighted clips by words; of either, the one before in the standard profile resampled with a short
+    # filter, and compared letters without their marks.
     return MetricSpec(
         name=unit,
-        version=1 if unit == "wer" else 2,
+        version=(1 if unit == "wer" else 2) + (profile == "standard"),
         profile=profile,
         backend=backend,
         weights=weights,

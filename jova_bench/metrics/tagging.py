@@ -9,8 +9,7 @@ their logits is no probability of anything; it is the convention of the field, a
 - `avbenchmark@050a5cd` (av_bench/extract.py, metrics/): offset removed, cut to 8 s, for PaSST padded with zeros to
   10 s; the same KL. FD against the prompts' own clips, of however few; where its arithmetic fails it answers -1.
 - `versebench@5645a09` (kl/kld_inferencer.py): PaSST; peak at -1 dB, windows of 10 s every 5 s, padded with zeros
-  (unless the whole clip is under 1.5 s), logits averaged, 1e-6 added to what is named in the made clip. It resamples
-  with soxr, here replaced by ours.
+  (unless the whole clip is under 1.5 s), logits averaged, 1e-6 added to what is named in the made clip.
 """
 
 from __future__ import annotations
@@ -155,9 +154,14 @@ def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
     return shaped.load(passt.PaSST, path, device)
 
 
+def version(protocol: Protocol) -> int:
+    """Version 1 of what is resampled by `features.resample` did so with a short filter."""
+    return 1 if protocol.name == listening.AVBENCHMARK else 2
+
+
 def embedder(network: Network, protocol: Protocol, device: str, name: str) -> Embedder:
     """What FD (`embedding`) and KL (`logits`) take from one pass."""
-    key = f"{network.backend}@1 {protocol.name}[{assets.digest(network.asset)}]"
+    key = f"{network.backend}@{version(protocol)} {protocol.name}[{assets.digest(network.asset)}]"
     return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, device), name)
 
 
@@ -248,7 +252,7 @@ def _spec(name: str, network: Network, protocol: Protocol, words: str, needs: st
     paired = needs == "reference"
     return MetricSpec(
         name=name,
-        version=1,
+        version=version(protocol),
         profile="standard",
         backend=network.backend,
         protocol=protocol.name,

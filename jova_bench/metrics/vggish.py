@@ -193,7 +193,7 @@ def _metric(
 
     spec = MetricSpec(
         name=name,
-        version=1,
+        version=2 if protocol.hear is CLEAN.hear else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend="vggish",
         protocol=protocol.name,
@@ -206,5 +206,5 @@ def _metric(
         description=f"{words} {protocol.description}",
         source=protocol.source,
     )
-    embedder = Embedder(f"vggish@1 {protocol.name}[{assets.digest(ASSET)}]", compute, "patches")
+    embedder = Embedder(f"vggish@{spec.version} {protocol.name}[{assets.digest(ASSET)}]", compute, "patches")
     return set_distance(of, spec, embedder, protocol.kind, real, cache, assets.missing(ASSET))

@@ -54,7 +54,7 @@ def read_split(folder: Path, track: Track) -> Split:
     clips = [media.read(file) for file in track([folder / "clips" / f"{prompt.id}.mp4" for prompt in prompts])]
     count = min(len(clip.frames) for clip in clips if clip.frames is not None)
     frames = np.stack([clip.frames[:count] for clip in clips if clip.frames is not None])
-    audio = np.stack([_fitted(mono_16k(clip), SAMPLES_PER_FRAME * count) for clip in clips])
+    audio = np.stack([_fitted(mono_16k(clip, "embedded"), SAMPLES_PER_FRAME * count) for clip in clips])
     tracks = [np.load(folder / "tracks" / f"{prompt.id}.npz") for prompt in prompts]
     mouth_open = np.stack([track["mouth_open"][:count] for track in tracks]).astype(np.float32)
     return Split(prompts, frames, audio, mel_of(audio), mouth_open)
