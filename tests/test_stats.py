@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from jova_bench import stats
-from jova_bench.stats import holm, jackknife_interval, mean_interval, paired_set_test, paired_test, seed_average
+from jova_bench.stats import holm, jackknife_interval, mean_interval, means, paired_set_test, paired_test, seed_average
 
 
 def rng(seed=0):
@@ -66,7 +66,7 @@ def test_weighted_interval_is_of_the_ratio():
 
 def test_linearised_error_of_a_ratio_by_hand():
     # v = 1, 0 and w = 1, 3: R = 1/4, residuals w (v - R) = 3/4, -3/4; sqrt(9/8 * 2/1) / 4 = 0.375.
-    ratio, error = stats._ratios(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), np.ones((1, 2)))
+    ratio, error = means.ratios(np.array([[1.0, 0.0]]), np.array([[1.0, 3.0]]), np.ones((1, 2)))
     assert (ratio[0, 0], error[0, 0]) == pytest.approx((0.25, 0.375))
 
 
@@ -87,6 +87,64 @@ def test_proportions_get_agresti_and_coulls_interval(ones, p):
     assert found.lo <= found.value == ones / p <= found.hi
 
 
+def test_a_share_of_several_seeds_by_hand():
+    # 11 prompts all right and one with 2 of 3: 35 of 36. z^2 = 3.8415 prompts are added, half of them right:
+    # centre (35/3 + 1.92073) / 15.84146 = 0.857711. Mean square (11 + 4/9 + 1.92073) / 15.84146 = 0.843683, so the
+    # spread is 0.843683 - 0.735668 = 0.108015, and half a width 1.959964 sqrt(0.108015 / 15.84146) = 0.161842.
+    values = np.array([1.0] * 11 + [2 / 3])
+    found = mean_interval(values, rng(), proportion=True)
+    assert (found.value, found.lo, found.hi) == pytest.approx((35 / 36, 0.695869, 1.0), abs=2e-6)
+    mirrored = mean_interval(1 - values, rng(), proportion=True)
+    assert (mirrored.lo, mirrored.hi) == pytest.approx((0.0, 0.304131), abs=2e-6)
+
+
+@pytest.mark.parametrize("p", [2, 12, 49, 50, 128])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_shares_stay_shares_and_hold_their_value(p, seeds):
+    draws = rng(seeds)
+    for truth in (0.0, 0.03, 0.5, 0.97, 1.0):
+        for _ in range(20):
+            found = mean_interval(draws.binomial(seeds, truth, p) / seeds, rng(), proportion=True)
+            assert 0 <= found.lo <= found.value <= found.hi <= 1
+            assert found.lo < found.hi
+
+
+def test_seeds_that_agree_count_once_and_a_wrong_clip_never_makes_narrower():
+    right, one_wrong = np.ones(12), np.array([1.0] * 11 + [2 / 3])
+    width = [x.hi - x.lo for x in (mean_interval(v, rng(), proportion=True) for v in (right, one_wrong))]
+    assert width[1] > width[0]
+    # The same share from seeds that vary within prompts and from seeds that agree.
+    vary, agree = np.tile([1 / 3, 2 / 3], 20), np.tile([0.0, 1.0], 20)
+    vary, agree = (mean_interval(v, rng(), proportion=True) for v in (vary, agree))
+    assert vary.value == agree.value == 0.5
+    assert vary.hi - vary.lo < 0.5 * (agree.hi - agree.lo)
+
+
+@pytest.mark.parametrize("p", [12, 80])
+def test_rates_of_errors_and_differences_of_shares_stay_what_they_can_be(p):
+    rare = np.zeros(p)
+    rare[0] = 0.2
+    for values in (rare, 1 - rare):
+        for weights in (np.full(p, 5.0), np.arange(p) % 3 + 3.0):
+            found = mean_interval(values, rng(), weights=weights, proportion=True)
+            assert 0 <= found.lo <= found.value <= found.hi <= 1
+    # Words that were not said count, too: with a rate above 1, nothing keeps the mean below it.
+    above = mean_interval(np.array([2.0] + [1.0] * (p - 1)), rng(), weights=np.full(p, 5.0), proportion=True)
+    assert above.hi > above.value > 1
+    for sign in (1, -1):
+        ends = (np.ones(p), rare)[::sign]
+        found = paired_test(*ends, rng(), proportion=True)
+        assert -1 <= found.ci[0] <= found.delta <= found.ci[1] <= 1
+
+
+def test_equal_models_of_several_seeds_are_not_known_to_be_equal():
+    both = np.array([1.0, 2 / 3] * 50)
+    found = paired_test(both, both, rng(), proportion=True)
+    assert found.delta == 0
+    assert found.ci == pytest.approx((-0.0444, 0.0444), abs=1e-3)
+    assert paired_test(both, both, rng(), weights=np.full(100, 3.0), proportion=True).ci == (0.0, 0.0)
+
+
 def test_no_error_seen_is_not_no_error_possible():
     # All word error rates 0. Rule of three: up to 3/60 = 0.05 of prompts may still have one; here a little more.
     found = mean_interval(np.zeros(60), rng(), weights=np.tile([3.0, 6.0], 30), proportion=True)
@@ -101,7 +159,6 @@ def test_other_constants_have_zero_width_and_one_prompt_has_no_interval():
     # An offset of 0 frames in every clip, or of 0 and 1 frames, is no share of clips.
     assert mean_interval([0.0] * 70, rng()) == stats.Interval(0.0, 0.0, 0.0, "constant")
     assert mean_interval([0.0, 1.0] * 10, rng()).method == "t"
-    assert mean_interval([0.0, 0.5, 1.0] * 10, rng(), proportion=True).method == "t"  # two seeds a prompt
 
 
 def test_rare_errors_do_not_make_the_interval_explode():
@@ -274,6 +331,26 @@ def test_two_perfect_models_are_not_known_to_be_equal():
     assert found.ci == pytest.approx((-0.0444, 0.0444), abs=1e-3)
     assert found.min_detectable > 0.05
     assert paired_test(np.ones(100), np.ones(100), rng()).ci == (0.0, 0.0)
+
+
+def test_tests_that_share_their_draws_say_what_each_says_alone():
+    a, b, c = rng(32).exponential(size=(3, 60))
+    shared = stats.Draws(rng(33), 60)
+    for other in (b, c):
+        assert paired_test(a, other, shared) == paired_test(a, other, rng(33))
+
+
+@pytest.mark.parametrize("p", [7, 61])
+def test_blocks_of_resamples_and_signs_change_nothing(monkeypatch, p):
+    """The generator's stream is the same whatever is held at once; products may differ in their last digits."""
+    a, b = rng(34).exponential(size=(2, p))
+    whole, counts = paired_test(a, b, rng(35), n=1000), stats.resample_counts(rng(36), p, 1000)
+    monkeypatch.setattr(means, "BLOCK_NUMBERS", 50 * p)
+    np.testing.assert_array_equal(stats.resample_counts(rng(36), p, 1000), counts)
+    assert (counts.sum(axis=1) == p).all()
+    parts = paired_test(a, b, rng(35), n=1000)
+    assert parts.p == whole.p
+    assert parts.ci == pytest.approx(whole.ci, rel=1e-12)
 
 
 def test_one_pair_says_nothing():
