@@ -9,11 +9,21 @@ from functools import lru_cache
 from statistics import mean, median
 
 import numpy as np
+import numpy.typing as npt
 
-from jova_bench.metrics.base import FloatArray, SetMetric
+from jova_bench.metrics.base import FloatArray, SetMetric, SharesWork
 from jova_bench.metrics.wer import transcript_length
 from jova_bench.scoring import Metric, is_set_metric
-from jova_bench.stats import RESAMPLES, Interval, jackknife_interval, mean_interval, resample_counts
+from jova_bench.stats import (
+    RESAMPLES,
+    Counts,
+    Interval,
+    OfChosen,
+    jackknife_of_chosen,
+    mean_interval,
+    one_by_one,
+    resample_counts,
+)
 from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Unavailable, Undefined, reason_of
 
 Cell = tuple[str, int]
@@ -45,7 +55,7 @@ def clip_estimate(column: Column, asked: Mapping[str, Prompt]) -> Estimate:
             by_prompt.setdefault(prompt_id, []).append(part.value)
     if not by_prompt:
         return _estimate(column, None, None)
-    values = np.array([mean(seeds) for seeds in by_prompt.values()])  # (P,)
+    values = np.array([seeds_mean(seeds) for seeds in by_prompt.values()])  # (P,)
     micro = column.spec.micro
     weights = np.array([float(transcript_length(asked[i], micro)) for i in by_prompt]) if micro else None  # (P,)
     # A rate of wrong words is a share, too.
@@ -54,9 +64,14 @@ def clip_estimate(column: Column, asked: Mapping[str, Prompt]) -> Estimate:
     return _estimate(column, float(np.average(values, weights=weights)), interval)
 
 
+def seeds_mean(values: Sequence[float]) -> float:
+    """The exact mean, rounded once; `statistics.mean` takes its time for a single value, too."""
+    return values[0] if len(values) == 1 else mean(values)
+
+
 # The same for every model and metric, so that intervals differ by the data alone.
 @lru_cache(maxsize=2)
-def _resamples(prompts: int) -> FloatArray:
+def _resamples(prompts: int) -> Counts:
     """(B, P)."""
     return resample_counts(np.random.default_rng(0), prompts, RESAMPLES)
 
@@ -79,7 +94,7 @@ def set_estimate(column: Column, metric: SetMetric) -> Estimate:
         return _estimate(column, None, None, lost=error)
     extra = {key: mean(detail[key] for detail in details) for key in details[0]}
     try:
-        interval = jackknife_interval(lambda rows: mean_distance(metric, rows), grid)
+        interval = jackknife_of_chosen(distances(metric, grid), len(grid))
     except Undefined:
         # One prompt fewer is too few: the distance stands without an interval.
         interval = None
@@ -88,13 +103,27 @@ def set_estimate(column: Column, metric: SetMetric) -> Estimate:
 
 def mean_distance(metric: SetMetric, grid: FloatArray) -> float:
     """Mean over seeds of the distance of that seed's set, from a `feature_grid`."""
-    return float(mean(metric.distance(one) for one in _sets(grid)))
+    return float(seeds_mean([metric.distance(one) for one in _sets(grid)]))
+
+
+def distances(metric: SetMetric, grid: FloatArray) -> OfChosen:
+    """The `mean_distance` of each of many choices of prompts, from a `feature_grid` of all."""
+    if not isinstance(metric, SharesWork):
+        return one_by_one(lambda rows: mean_distance(metric, rows), grid)
+    there, shared = _there(grid), metric
+    seeds = [(there[:, s], grid[there[:, s], s]) for s in range(grid.shape[1])]
+    return lambda chosen: np.mean([shared.distances(clips, chosen[:, here]) for here, clips in seeds], axis=0)
 
 
 def _sets(grid: FloatArray) -> list[FloatArray]:
     """The clips of each seed."""
-    there = np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)  # (P, S)
+    there = _there(grid)
     return [grid[there[:, s], s] for s in range(grid.shape[1])]
+
+
+def _there(grid: FloatArray) -> npt.NDArray[np.bool_]:
+    """(P, S) where a `feature_grid` has something."""
+    return np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)
 
 
 def feature_grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:

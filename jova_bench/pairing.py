@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from statistics import mean
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from jova_bench.aggregate import Cell, Part, feature_grid, mean_distance
+from jova_bench.aggregate import Cell, Part, distances, feature_grid, mean_distance, seeds_mean
 from jova_bench.metrics.base import FloatArray, SetMetric
-from jova_bench.stats import PairedResult, paired_set_test, paired_test
+from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
 from jova_bench.types import MetricSpec, Outcome, Status, Undefined
 
 ALPHA = 0.05
@@ -164,7 +163,7 @@ def _by_prompt(column: Columns) -> dict[str, float]:
     for (prompt_id, _), part in sorted(column.items(), key=_at):
         if isinstance(part, Outcome) and part.value is not None:
             by_prompt.setdefault(prompt_id, []).append(part.value)
-    return {prompt_id: mean(values) for prompt_id, values in by_prompt.items()}
+    return {prompt_id: seeds_mean(values) for prompt_id, values in by_prompt.items()}
 
 
 @dataclass(frozen=True)
@@ -188,9 +187,14 @@ def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> Tested:
     weights = np.array([float(lengths[i]) for i in found.prompts]) if found.spec.micro else None
     # A rate of wrong words is a share, too.
     proportion = found.spec.proportion or found.spec.micro is not None
-    rng = np.random.default_rng(0)
-    result = paired_test(b, a, rng, weights, level=1 - ALPHA, proportion=proportion, tests=tests)
+    result = paired_test(b, a, _draws(len(a)), weights, level=1 - ALPHA, proportion=proportion, tests=tests)
     return Tested(float(np.average(a, weights=weights)), float(np.average(b, weights=weights)), result)
+
+
+# The same for every model and metric; two, because some clips may have no value.
+@lru_cache(maxsize=2)
+def _draws(prompts: int) -> Draws:
+    return Draws(np.random.default_rng(0), prompts)
 
 
 def sets_test(found: Pair, metric: SetMetric, tests: int) -> Tested:
@@ -205,10 +209,10 @@ def sets_test(found: Pair, metric: SetMetric, tests: int) -> Tested:
         Undefined: too few clips for the distance, or for its interval.
     """
     a, b = grids(found)
-    distance = partial(mean_distance, metric)
     swaps = max(SWAPS, round(2 * tests / ALPHA) - 1)
-    result = paired_set_test(distance, b, a, np.random.default_rng(0), swaps, 1 - ALPHA, tests)
-    return Tested(distance(a), distance(b), result)
+    statistic = distances(metric, np.concatenate([b, a]))
+    result = paired_test_of_chosen(statistic, len(a), np.random.default_rng(0), swaps, 1 - ALPHA, tests)
+    return Tested(mean_distance(metric, a), mean_distance(metric, b), result)
 
 
 def grids(found: Pair) -> tuple[FloatArray, FloatArray]:

@@ -1,14 +1,16 @@
 """Sets of clips with several vectors each, and the fast forms of their distances."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from jova_bench.aggregate import Column, set_estimate
-from jova_bench.metrics import CATALOGUE, sets
+from jova_bench import stats
+from jova_bench.aggregate import Column, distances, mean_distance, set_estimate
+from jova_bench.metrics import CATALOGUE, many, sets
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics.sets import DIMENSIONS, KERNELS, for_fewer, needed
 from jova_bench.types import MetricSpec, Outcome, Unavailable, Undefined
@@ -168,3 +170,84 @@ def test_what_is_said_of_clips_needed_is_what_the_page_says():
     assert set(KERNELS.values()) == {"kvd", "kad"}
     assert needed(plain.model_copy(update={"name": "kad"})) == "kad takes 10 clips on each side"
     assert needed(plain.model_copy(update={"name": "is_panns"})) == ""
+
+
+# Many sets of the same clips
+
+
+def chosen_of(rng, count, clips, least):
+    """Random masks of at least so many clips; the first has all of them."""
+    masks = np.array([rng.permutation(clips) < rng.integers(least, clips + 1) for _ in range(count)])
+    masks[0] = True
+    return masks
+
+
+@pytest.mark.parametrize("kernel", [dist.polynomial_kernel, dist.rbf_kernel(2.0)], ids=["cubic", "rbf"])
+@pytest.mark.parametrize("shape", [(11, 4), (11, 3, 4)], ids=["one vector", "several"])
+@pytest.mark.parametrize("held", [1, 60, 2**23])
+def test_kernel_distances_of_many_sets_are_those_of_each(rng, monkeypatch, kernel, shape, held):
+    monkeypatch.setattr(many, "BLOCK_NUMBERS", held)
+    x, y = rng.normal(size=shape) + 0.3, rng.normal(size=(9, 2, 4))
+    if len(shape) == 3:
+        x[2, 1:] = x[7, 2] = np.nan
+    chosen = chosen_of(rng, 20, len(x), least=2)
+    expected = [dist.kernel_distance(x[one], y, kernel) for one in chosen]
+    np.testing.assert_allclose(many.kernel_distances(x, y, kernel, chosen), expected, rtol=1e-11, atol=1e-13)
+
+
+def test_kernel_distances_by_hand():
+    # exp(-|x - y|^2 / 2) of clips at 0, 0 and 2 from clips at 0 and 2; e = exp(-2). Within y: e.
+    x, y, e = np.array([[0.0], [0.0], [2.0]]), np.array([[0.0], [2.0]]), np.exp(-2)
+    chosen = np.array([[True, True, False], [True, False, True], [True, True, True]])
+    found = many.kernel_distances(x, y, dist.rbf_kernel(1.0), chosen)
+    # {0, 0}: 1 + e - 2 (1 + e) / 2. {0, 2}: e + e - (1 + e). All: (1 + 2 e) / 3 + e - (1 + e).
+    assert found == pytest.approx([0.0, e - 1, (1 + 2 * e) / 3 - 1])
+
+
+def test_a_set_of_one_clip_has_no_kernel_distance(rng):
+    with pytest.raises(ValueError, match="at least 2 clips"):
+        many.kernel_distances(
+            rng.normal(size=(3, 2)), rng.normal(size=(4, 2)), dist.polynomial_kernel, np.eye(3, dtype=bool)
+        )
+
+
+@pytest.mark.parametrize(("kind", "params"), [
+    (sets.FrechetMetric, {}), (sets.PublishedFrechet, {}), (sets.KernelMetric, {"kernel": "rbf", "scale": 100}),
+    (sets.KernelMetric, {"kernel": "cubic"}),
+])  # fmt: skip
+@pytest.mark.parametrize("vectors", [1, 3])
+def test_tests_and_intervals_are_those_of_sets_measured_one_by_one(rng, kind, params, vectors):
+    metric = metric_of(kind, rng.normal(size=(40, 3, 4)), **params)
+    grids = rng.normal(size=(2, 24, 2, vectors, 4)) + np.array([0.0, 0.2]).reshape(2, 1, 1, 1, 1)
+    grids[:, 3, 1] = np.nan  # A seed of this prompt that neither model made.
+    grids[0, 5, 0, 1:] = np.nan
+    a, b = grids if vectors > 1 else grids[:, :, :, 0]
+    both = np.concatenate([a, b])
+    shared = stats.paired_test_of_chosen(distances(metric, both), 24, np.random.default_rng(1), 99)
+    alone = stats.paired_set_test(partial(mean_distance, metric), a, b, np.random.default_rng(1), 99)
+    assert shared.p == alone.p
+    assert (shared.delta, *shared.ci) == pytest.approx((alone.delta, *alone.ci), rel=1e-10)
+    interval = stats.jackknife_of_chosen(distances(metric, a), 24)
+    expected = stats.jackknife_interval(partial(mean_distance, metric), a)
+    assert (interval.lo, interval.hi) == pytest.approx((expected.lo, expected.hi), rel=1e-10)
+
+
+def test_too_few_clips_of_one_of_many_sets_are_undefined(rng):
+    metric = metric_of(sets.KernelMetric, rng.normal(size=(30, 4)), kernel="cubic")
+    chosen = np.ones((3, 11), dtype=bool)
+    assert len(metric.distances(rng.normal(size=(11, 4)), chosen)) == 3
+    chosen[1, :2] = False
+    with pytest.raises(Undefined, match="9 clips are fewer than 10"):
+        metric.distances(rng.normal(size=(11, 4)), chosen)
+
+
+def test_the_kernel_of_a_pair_is_computed_once_however_many_sets_have_it(rng):
+    pairs = []
+
+    def counted(x, y):
+        pairs.append(len(x) * len(y))
+        return dist.polynomial_kernel(x, y)
+
+    x, y = rng.normal(size=(20, 4)), rng.normal(size=(50, 4))
+    many.kernel_distances(x, y, counted, chosen_of(rng, 300, 20, 10), within_y=0.0)
+    assert sum(pairs) == 20 * 20 + 20 * 50

@@ -7,7 +7,7 @@ through a `FeatureCache`, so that the same content is never measured twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,23 @@ class SetMetric(Protocol):
         Args:
             reference: (m, d) or (m, p, d) embeddings of real clips, `distance.stack` of their `features`; part of
                 the new identity.
+        """
+        ...
+
+
+@runtime_checkable
+class SharesWork(Protocol):
+    """What a set metric may have besides: many sets of the same clips cost little more than one.
+
+    Tests and intervals ask for the distances of about a thousand of them.
+    """
+
+    def distances(self, features: FloatArray, chosen: npt.NDArray[np.bool_]) -> FloatArray:
+        """The `distance` of S sets of the same clips, (S,), equal to it but for rounding.
+
+        Args:
+            features: (N, d) or (N, p, d) of all clips.
+            chosen: (S, N) which of them each set has.
         """
         ...
 

@@ -110,10 +110,25 @@ class FrechetFrom:
 
     def __call__(self, x: npt.NDArray[Any]) -> float:
         """Distance of x (n, d), n >= 2."""
-        x = _checked(x)
+        return self._of(self._like(_checked(x)))
+
+    def of_each(self, x: Clustered, chosen: npt.NDArray[np.bool_]) -> FloatArray:
+        """The same distances of S sets of clips, (S,): what is checked and the same for all is done once.
+
+        Args:
+            x: rows of N clips.
+            chosen: (S, N) which clips each set has: at least 2 rows.
+        """
+        rows = self._like(x.rows)
+        return np.array([self._of(rows[one[x.owner]]) for one in chosen])
+
+    def _like(self, x: FloatArray) -> FloatArray:
         if x.shape[1] != len(self._mean):
             raise ValueError(f"expected two sets of one dimension, got {x.shape[1]} and {len(self._mean)}")
-        mean = x.mean(axis=0)
+        return x
+
+    def _of(self, x: FloatArray) -> float:
+        mean = np.add.reduce(x, axis=0) / len(x)
         rows = (x - mean) / np.sqrt(len(x) - 1)
         if min(len(x), len(self._rows)) <= x.shape[1]:
             cross = np.linalg.svd(rows @ self._rows.T, compute_uv=False).sum()

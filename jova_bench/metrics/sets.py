@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from jova_bench.metrics import audio_embed, frozen, video
+from jova_bench.metrics import audio_embed, frozen, many, video
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics.base import FeatureCache, FloatArray
 from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
@@ -101,6 +101,16 @@ class FrechetMetric(SetDistance):
         self._check_size(features)
         return self._measure(features)
 
+    def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
+        """Of S sets of the same clips, (S,).
+
+        Args:
+            features: (N, d) or (N, p, d) of all clips.
+            chosen: (S, N) which of them each set has.
+        """
+        self._check_size(_smallest(features, chosen))
+        return self._from_reference.of_each(dist.clustered(features), chosen)
+
     def details(self, features: FloatArray) -> Mapping[str, float]:
         """`n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
         details = super().details(features)
@@ -162,7 +172,22 @@ class KernelMetric(SetDistance):
         """Of an (n, d) or (n, p, d) set."""
         self._enough(features, MIN_CLIPS, f"{MIN_CLIPS}")
         reference, kernel, within = self._fitted
-        return float(self.spec.params.get("scale", 1)) * dist.kernel_distance(features, reference, kernel, within)
+        return self._scale * dist.kernel_distance(features, reference, kernel, within)
+
+    def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
+        """Of S sets of the same clips, (S,).
+
+        Args:
+            features: (N, d) or (N, p, d) of all clips.
+            chosen: (S, N) which of them each set has.
+        """
+        self._enough(_smallest(features, chosen), MIN_CLIPS, f"{MIN_CLIPS}")
+        reference, kernel, within = self._fitted
+        return self._scale * many.kernel_distances(features, reference, kernel, chosen, within)
+
+    @property
+    def _scale(self) -> float:
+        return float(self.spec.params.get("scale", 1))
 
     @cached_property
     def _fitted(self) -> tuple[dist.Clustered, dist.Kernel, float]:
@@ -173,6 +198,11 @@ class KernelMetric(SetDistance):
         else:
             kernel = dist.polynomial_kernel
         return reference, kernel, dist.mean_within(reference, kernel)
+
+
+def _smallest(features: FloatArray, chosen: many.Masks) -> FloatArray:
+    """The clips of a set that has the fewest."""
+    return features[chosen[chosen.sum(axis=1).argmin()]]
 
 
 def fvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
