@@ -2,7 +2,7 @@
 
     python benchmarks/coverage.py > results/coverage.md
 
-Simulation only: no models, no clips. Takes about two minutes on one core.
+Simulation only: no models, no clips. Takes about three minutes on one core.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ CASES: dict[str, Case] = {
     "0/1, p = 0.5": bernoulli(0.5),
     "0/1, p = 0.95": bernoulli(0.95),
     "0/1, p = 0.99": bernoulli(0.99),
-    "mean of two 0/1 seeds, p = 0.95": two_seeds,
+    "mean of two 0/1 seeds, p = 0.95, by who does not know that it is a share": two_seeds,
     "ratio: word errors, 5 % of words": word_errors,
     "ratio: word errors in 8 % of clips": rare_bad_clips,
     "ratio: exponential, 3 to 6 words": lambda rng, shape: (
@@ -73,9 +73,7 @@ def limits(rng: np.random.Generator, values: Array, weights: Array | None) -> tu
     p = values.shape[1]
     binary = weights is None and bool(np.isin(values, (0.0, 1.0)).all())
     if binary or (weights is None and p < stats.T_BELOW):
-        # Means of two seeds are shares of right answers, too.
-        share = weights is None and bool(np.isin(values, (0.0, 0.5, 1.0)).all())
-        found = [stats.mean_interval(row, rng, proportion=share) for row in values]
+        found = [stats.mean_interval(row, rng, proportion=binary) for row in values]
         return np.array([(x.lo, x.hi) for x in found if x]), "agresti-coull" if binary else "t"
     w = np.ones_like(values) if weights is None else weights
     counts = stats.resample_counts(rng, p, RESAMPLES)
@@ -100,6 +98,61 @@ def coverage_table(rng: np.random.Generator) -> list[str]:
             share = np.mean((found[:, 0] <= truth + 1e-12) & (truth - 1e-12 <= found[:, 1]))
             cells.append(f"{100 * share:.1f} ({method})")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def shares(rng: np.random.Generator, shape: tuple[int, ...], p: float, seeds: int, alike: float) -> Array:
+    """Shares of right answers of each prompt, whose own chance of one is p on average.
+
+    Args:
+        rng: draws them.
+        shape: of the prompts.
+        p: chance of a right answer.
+        seeds: answers of each prompt.
+        alike: correlation of two answers of one prompt.
+    """
+    chance = rng.beta(p * (1 / alike - 1), (1 - p) * (1 / alike - 1), shape) if alike else p
+    return rng.binomial(seeds, chance, shape) / seeds
+
+
+def held(values: Array, p: float) -> str:
+    """% of (S, P) data sets whose interval holds p, and the mean width."""
+    found = [stats.mean_interval(row, np.random.default_rng(0), proportion=True) for row in values]
+    lo, hi = np.array([(x.lo, x.hi) for x in found if x]).T
+    assert lo.min() >= 0
+    assert hi.max() <= 1
+    return f"{100 * np.mean((lo <= p + 1e-12) & (p - 1e-12 <= hi)):.1f} ({np.mean(hi - lo):.2f})"
+
+
+def share_table(rng: np.random.Generator) -> list[str]:
+    chances = (0.5, 0.9, 0.97, 0.99)
+    lines = ["| seeds | correlation | prompts | " + " | ".join(f"p = {p}" for p in chances) + " |"]
+    lines.append("|---|---|---|" + "---|" * len(chances))
+    for seeds, alike in ((1, 0.0), (3, 0.0), (3, 0.3), (3, 0.8)):
+        for n in (12, 30, 60, 128):
+            cells = [held(shares(rng, (SETS, n), p, seeds, alike), p) for p in chances]
+            lines.append(f"| {seeds} | {alike:g} | {n} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def difference_table(rng: np.random.Generator, sets: int = 1000) -> list[str]:
+    """Two models, of which one is right more often; answers of the two to one prompt are independent."""
+    pairs = ((0.9, 0.9), (0.97, 0.9), (0.99, 0.5), (0.99, 0.03))
+    lines = ["| seeds | correlation | prompts | " + " | ".join(f"{a} - {b}" for a, b in pairs) + " |"]
+    lines.append("|---|---|---|" + "---|" * len(pairs))
+    for seeds, alike in ((1, 0.0), (3, 0.3)):
+        for n in (12, 30, 60, 128):
+            cells = []
+            for a, b in pairs:
+                x, y = (shares(rng, (sets, n), p, seeds, alike) for p in (a, b))
+                draws = stats.Draws(rng, n, 99)
+                limits = [stats.paired_test(x[i], y[i], draws, proportion=True).ci for i in range(sets)]
+                lo, hi = np.array([ci for ci in limits if ci]).T
+                assert lo.min() >= -1
+                assert hi.max() <= 1
+                inside = (lo <= a - b + 1e-12) & (a - b - 1e-12 <= hi)
+                cells.append(f"{100 * np.mean(inside):.1f} ({np.mean(hi - lo):.2f})")
+            lines.append(f"| {seeds} | {alike:g} | {n} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -155,6 +208,15 @@ def main() -> None:
     print("\n".join(coverage_table(rng)))
     print("\nProportions near 1 and rare errors come in few distinct values, so no interval can be exact there:")
     print("these err on the wide side. Below 50 prompts, means of skewed values are held too seldom.\n")
+    print(f"## `mean_interval` of shares, by seeds: % of {SETS} data sets whose interval holds p (its mean width)\n")
+    print("Each prompt's value is its share of right answers; the correlation is that of two answers to one prompt.\n")
+    print("\n".join(share_table(np.random.default_rng(1))))
+    print("\nNo interval leaves 0 to 1. Whole prompts are added, so that where nearly all answers are right the interval")
+    print("is as wide as for one answer a prompt: how alike a prompt's answers are cannot be seen from so few wrong ones.")
+    print("\n## `paired_test` of shares: % of 1000 data sets whose interval holds the difference (its mean width)\n")
+    print("\n".join(difference_table(np.random.default_rng(2))))
+    print("\nStudent's t below 50 prompts and studentised from there on, cut at -1 and 1, which loses no coverage: with few")
+    print("prompts near a difference of 1 it holds too seldom, as a t interval of a share does.\n")
     print("## `jackknife_interval` of a Frechet distance: % of 200 sets\n")
     print("\n".join(jackknife_table(rng)))
     print("\nA jackknife's variance is never too small on average (Efron and Stein 1981); near a distance of 0 it is")
