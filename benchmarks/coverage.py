@@ -211,11 +211,17 @@ def main() -> None:
     print(f"## `mean_interval` of shares, by seeds: % of {SETS} data sets whose interval holds p (its mean width)\n")
     print("Each prompt's value is its share of right answers; the correlation is that of two answers to one prompt.\n")
     print("\n".join(share_table(np.random.default_rng(1))))
-    print("\nNo interval leaves 0 to 1. Whole prompts are added, so that where nearly all answers are right the interval")
-    print("is as wide as for one answer a prompt: how alike a prompt's answers are cannot be seen from so few wrong ones.")
+    print(
+        "\nNo interval leaves 0 to 1. Whole prompts are added, so that where nearly all answers are right the interval"
+    )
+    print(
+        "is as wide as for one answer a prompt: how alike a prompt's answers are cannot be seen from so few wrong ones."
+    )
     print("\n## `paired_test` of shares: % of 1000 data sets whose interval holds the difference (its mean width)\n")
     print("\n".join(difference_table(np.random.default_rng(2))))
-    print("\nStudent's t below 50 prompts and studentised from there on, cut at -1 and 1, which loses no coverage: with few")
+    print(
+        "\nStudent's t below 50 prompts and studentised from there on, cut at -1 and 1, which loses no coverage: with few"
+    )
     print("prompts near a difference of 1 it holds too seldom, as a t interval of a share does.\n")
     print("## `jackknife_interval` of a Frechet distance: % of 200 sets\n")
     print("\n".join(jackknife_table(rng)))

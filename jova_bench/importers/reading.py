@@ -279,7 +279,7 @@ def below(path: Path, root: Path) -> str:
 
 
 def files(root: Path, *suffixes: str) -> list[Path]:
-    """Every file below a folder with one of the suffixes, by path; hidden and partial ones and hidden folders left out."""
+    """Every file below a folder with one of the suffixes, by path, without what is hidden or partial."""
     found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes)
     seen = (path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
     return sorted(path for path in seen if not unfinished(path))
