@@ -1,16 +1,20 @@
-"""Whether a clip is what its model said it would make: an exit code of 0 proves nothing.
+"""Whether a clip is what its model said it would make, and later whether it is still what was recorded.
 
 What breaks the plan is a failed sample: no picture or no sound where one was promised, another size, rate or length.
 What a model may do, but a reader should know, is a finding: silence, a frozen picture, streams of different lengths
-(all from `media`), and clipped sound.
+(all from `media`), and clipped sound. An exit code of 0 proves nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 
+from jova_bench import media
 from jova_bench.models import Plan
-from jova_bench.types import Clip, Finding
+from jova_bench.types import BenchError, Clip, Finding
 
 FRAMES_OFF = 1
 """Codecs and muxers lose or repeat a frame at an end."""
@@ -51,3 +55,38 @@ def noticed(clip: Clip) -> tuple[Finding, ...]:
     if share <= CLIPPED_SHARE:
         return ()
     return (Finding(code="clipped", detail=f"{share:.1%} of the samples at full scale"),)
+
+
+def decoded_bytes(clip: Clip) -> int:
+    """Memory that a clip takes."""
+    return sum(array.nbytes for array in (clip.frames, clip.audio) if array is not None)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_changed(path: Path, clip_digest: str) -> Clip | str:
+    """Decodes a clip whose file is not, or not known to be, the one that was recorded.
+
+    Args:
+        path: of the clip.
+        clip_digest: `Clip.digest` that was recorded.
+
+    Returns:
+        The clip, if it still shows and sounds the same; else what happened to it.
+    """
+    try:
+        clip = media.read(path)
+    except BenchError as error:
+        found = str(error)
+    else:
+        if clip.digest == clip_digest:
+            return clip
+        found = f"decoded content {clip.digest[:12]}"
+    return (
+        f"the clip changed on disk after it was recorded: expected decoded content {clip_digest[:12]}, got {found}; "
+        "run its model again, which makes it again, or put the old file back"
+    )

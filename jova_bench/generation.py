@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from jova_bench.executors import Executor, Lost
 from jova_bench.making import Batch, Build, Made, Maker, Planner, failed
@@ -15,7 +16,7 @@ from jova_bench.models import Generator, Plan
 from jova_bench.progress import Progress
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import Prompt, Sample
+from jova_bench.types import Prompt, Sample, Score
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,17 @@ def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: 
     known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == name}
     with progress.phase(f"generate {name}", len(todo)) as advance:
 
+        @cache
+        def scored() -> list[Score]:
+            return [row for row in store.scores() if row.model == name and row.status != "failed"]
+
         def keep(made: Made) -> None:
+            before = known.get((made.sample.prompt_id, made.sample.seed))
+            if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
+                # Scores of the clip that was there say nothing of this one.
+                for row in scored():
+                    if (row.prompt_id, row.seed) == (before.prompt_id, before.seed):
+                        store.void_score(row, "its clip was lost and made again")
             sample = _stored(made, store)
             # A retry that fails as before adds nothing to the records.
             if sample != known.get((sample.prompt_id, sample.seed)):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from jova_bench.aggregate import Cell, Part
-from jova_bench.executors import Executor
+from jova_bench.checks import content_changed, decoded_bytes, file_digest
 from jova_bench.folder import asked_for
+from jova_bench.grouping import groups, networks
+from jova_bench.making import failed
 from jova_bench.metrics.base import FeatureCache, lacking
 from jova_bench.metrics.reference import no_reference
+from jova_bench.placement import Judges
 from jova_bench.progress import Progress
-from jova_bench.scoring import OUTSIDE, Job, Load, Metric, embed_real, score_clips, stored_features
+from jova_bench.scoring import OUTSIDE, Changed, Job, Load, Metric, embed_real, score_clips, stored_features
 from jova_bench.store import SAMPLES, RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Sample, Score, reason_of
@@ -54,6 +57,19 @@ class Grid:
             self.store.add_score(row)
             self.rows[key] = row
 
+    def lose(self, sample: Sample, reason: str) -> None:
+        """Records that a clip is no longer what it was; what was measured of it does not stay beside that.
+
+        Scores first: if this is stopped in between, the clip is found changed once more.
+        """
+        lost = (sample.model, sample.prompt_id, sample.seed)
+        for key, row in self.rows.items():
+            if key[:3] == lost and row.status != "failed":
+                self.rows[key] = self.store.void_score(row, f"no clip: {reason}")
+        for identity in self.specs:
+            self.keep(lost, identity, _without_clip(reason))
+        self.store.add_sample(failed(*lost, reason))
+
     def columns(self) -> dict[tuple[str, str], dict[Cell, Part]]:
         """By (model, metric identity): what each (prompt id, seed) gives."""
         found: dict[tuple[str, str], dict[Cell, Part]] = {}
@@ -70,7 +86,7 @@ def fill(
     metrics: Sequence[Metric],
     cache: FeatureCache,
     load: Load,
-    executor: Executor,
+    judges: Callable[[int, int], Judges],
     progress: Progress,
 ) -> Grid:
     """Scores whatever is missing or failed before.
@@ -81,8 +97,8 @@ def fill(
         metrics: of this process, in the order of the table.
         cache: shared with the workers.
         load: builds metrics and cache in a worker.
-        executor: where clips are scored.
-        progress: told of each clip, once for each network.
+        judges: finds the workers, see `Placement.scoring`.
+        progress: told of each clip, once for each group of metrics.
     """
     rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
     grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
@@ -93,62 +109,88 @@ def fill(
             told.setdefault(reason, {})[_called(spec)] = None
     for reason, names in told.items():
         progress.say(f"{', '.join(names)}: {reason}")
-    clips = []
-    samples = store.samples()
-    known = {prompt.id for prompt in suite.prompts}
-    if strange := next((sample.prompt_id for sample in samples if sample.prompt_id not in known), None):
+    prompts = {prompt.id: prompt for prompt in suite.prompts}
+    if strange := next((sample.prompt_id for sample in store.samples() if sample.prompt_id not in prompts), None):
         what = f"expected samples of the suite's prompts, got one of {strange!r}; delete the lines of that prompt"
         raise BenchError(f"{store.folder / SAMPLES}: {what}")
-    for sample in _in_order(samples, suite):
+    _look_again(grid, progress)
+    clips, sizes = [], [0]
+    samples = {(sample.model, sample.prompt_id, sample.seed): sample for sample in _in_order(store.samples(), suite)}
+    for sample in samples.values():
         gaps = tuple(_gaps(grid, sample, suite, cache, why_not))
         if gaps:
-            clips.append(_job(sample, suite, store, gaps))
-    jobs = _by_network(clips, grid.specs)
-    number = {(job.sample, identity): i for i, job in enumerate(jobs) for identity in job.identities}
-    left = [len(job.identities) for job in jobs]
+            clips.append(_job(sample, prompts[sample.prompt_id], suite, store, gaps))
+            sizes.append(sample.decoded_bytes or 0)
+    asked = {identity for job in clips for identity in job.identities}
+    needs = {identity: networks(spec) for identity, spec in grid.specs.items() if identity in asked}
+    found = judges(max(sizes), max((sum(one.values()) for one in needs.values()), default=0))
+    jobs = _grouped(clips, groups(needs, found.room_bytes))
+    left = {(job.sample, job.group): len(job.identities) for job in jobs}
     with progress.phase("score", len(jobs)) as advance:
-        for job, findings in score_clips(jobs, load, executor):
-            for identity, part in findings.items():
-                grid.keep(job.sample, identity, part)
-                left[number[job.sample, identity]] -= 1
-                if not left[number[job.sample, identity]]:
-                    advance()
+        for job, findings in score_clips(jobs, load, found.executor, found.room_bytes):
+            if job.sample not in samples:
+                pass  # Found changed by another job.
+            elif isinstance(findings, Changed):
+                grid.lose(samples.pop(job.sample), findings.reason)
+            else:
+                for identity, part in findings.items():
+                    grid.keep(job.sample, identity, part)
+            left[job.sample, job.group] -= len(job.identities)
+            if not left[job.sample, job.group]:
+                advance()
     asked = {identity for (_, _, _, identity), part in grid.sets.items() if not isinstance(part, Outcome)}
-    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, executor, progress)
+    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, found.executor, progress)
     return grid
 
 
-def _by_network(clips: Sequence[Job], specs: Mapping[str, MetricSpec]) -> list[Job]:
-    """All clips for the metrics of one evaluator before those of the next, in the order of the table.
+def _look_again(grid: Grid, progress: Progress) -> None:
+    """Finds clips that are not what was recorded, whether something of them is missing or not.
 
-    The evaluators of the papers take gigabytes, and `metrics.resident` keeps one of them in memory: with all metrics
-    of a clip in one job, each clip would load each of them anew. Embedded evaluators are tiny and stay; theirs and
-    the metrics without weights share one job, so that those clips are decoded once.
+    Their files are compared; where that says nothing, what they decode to. Files that are gone are not looked for:
+    their models make them again.
     """
+    store = grid.store
+    clips = [(sample, _clip_path(store, sample.clip)) for sample in store.samples() if sample.clip]
+    there = [(sample, path) for sample, path in clips if path.is_file()]
+    with progress.phase("look at clips", len(there)) as advance:
+        for sample, path in there:
+            found = None
+            if (digest := file_digest(path)) != sample.file_digest:
+                found = content_changed(path, sample.clip_digest or "")
+            if isinstance(found, str):
+                grid.lose(sample, found)
+            elif found is not None:
+                now = {"file_digest": digest, "decoded_bytes": decoded_bytes(found)}
+                store.add_sample(sample.model_copy(update=now))
+            advance()
 
-    def network(identity: str) -> str:
-        spec = specs[identity]
-        return "" if spec.profile == "embedded" or spec.weights is None else spec.backend
 
-    networks = dict.fromkeys(map(network, specs))
+def _grouped(clips: Sequence[Job], together: Sequence[Sequence[str]]) -> list[Job]:
+    """All clips for the metrics of one group before those of the next."""
     return [
-        replace(job, identities=chosen)
-        for one in networks
+        replace(job, identities=chosen, group=number)
+        for number, identities in enumerate(map(set, together))
         for job in clips
-        if (chosen := tuple(identity for identity in job.identities if network(identity) == one))
+        if (chosen := tuple(identity for identity in job.identities if identity in identities))
     ]
+
+
+def _without_clip(reason: str | None) -> Outcome:
+    return Outcome(status="failed", reason=f"no clip: {reason}")
 
 
 def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]) -> Iterator[str]:
     """Identities for which a clip must be measured; records those that can be told without it."""
     key = (sample.model, sample.prompt_id, sample.seed)
     for identity, spec in grid.specs.items():
+        if sample.clip is None or sample.clip_digest is None:
+            # Whatever was measured before: it was of a clip that is no longer there.
+            grid.keep(key, identity, _without_clip(sample.reason))
+            continue
         row = grid.rows.get((*key, identity))
         if row is not None and row.status != "failed":
             continue
-        if sample.clip is None or sample.clip_digest is None:
-            grid.keep(key, identity, Outcome(status="failed", reason=f"no clip: {sample.reason}"))
-        elif spec.profile == "embedded" and suite.domain != "embedded":
+        if spec.profile == "embedded" and suite.domain != "embedded":
             # Before the question whether the evaluator is installed: nothing that could be would answer.
             grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
         elif nothing_to_compare_with := no_reference(spec):
@@ -187,19 +229,31 @@ def _why_not(metric: Metric) -> str | None:
 
 
 def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
-    """By prompt first, so that a reference is decoded once for all models."""
+    """One model after the other.
+
+    Controls share their sound with the real clip of their prompt: side by side, two workers would measure it at the
+    same time, before either has put it into the cache.
+    """
     position = {prompt.id: index for index, prompt in enumerate(suite.prompts)}
-    return sorted(samples, key=lambda sample: (position[sample.prompt_id], sample.seed, sample.model))
+    return sorted(samples, key=lambda sample: (sample.model, sample.seed, position[sample.prompt_id]))
 
 
-def _job(sample: Sample, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> Job:
-    prompt = next(prompt for prompt in suite.prompts if prompt.id == sample.prompt_id)
-    if sample.clip is None or PurePosixPath(sample.clip).is_absolute() or ".." in PurePosixPath(sample.clip).parts:
-        what = f"expected a clip inside the folder, got {sample.clip!r} of {sample.model}; delete the line"
+def _clip_path(store: RunStore, clip: str) -> Path:
+    """Where a recorded clip lies."""
+    if PurePosixPath(clip).is_absolute() or ".." in PurePosixPath(clip).parts:
+        what = f"expected a clip inside the folder, got {clip!r}; delete the line"
         raise BenchError(f"{store.folder / SAMPLES}: {what}")
+    return store.folder / clip
+
+
+def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> Job:
+    if sample.clip is None or sample.clip_digest is None:
+        raise BenchError(f"expected a sample with a clip, got {sample}")
     return Job(
         sample=(sample.model, sample.prompt_id, sample.seed),
-        clip=store.folder / sample.clip,
+        clip=_clip_path(store, sample.clip),
+        file_digest=sample.file_digest or "",
+        clip_digest=sample.clip_digest,
         timing=sample.timing,
         prompt=_with_image(asked_for(prompt), suite),
         reference=suite.path(prompt.reference) if prompt.reference else None,

@@ -5,6 +5,7 @@ Only a clip that can be read back and fits its plan is a sample.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from jova_bench import media
-from jova_bench.checks import broken, noticed
+from jova_bench.checks import broken, decoded_bytes, noticed
 from jova_bench.executors import Place
 from jova_bench.models import Generated, Generator, Media, Plan, close
 from jova_bench.suites import Suite
@@ -174,6 +175,8 @@ class _Model:
             seed=seed,
             status="ok",
             clip_digest=clip.digest,
+            file_digest=hashlib.sha256(content).hexdigest(),
+            decoded_bytes=decoded_bytes(clip),
             timing=item.timing,
             findings=clip.findings + noticed(clip),
             generate_s=item.seconds if item.timed else None,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from jova_bench.config import resolve_devices
 from jova_bench.executors import Executor, Here, Local
 from jova_bench.limits import memory_bytes
 from jova_bench.provenance import device_name
-from jova_bench.types import BenchError, Profile
+from jova_bench.types import BenchError
 from jova_bench.workers import Processes, available_cores
 
 if TYPE_CHECKING:
@@ -20,9 +21,24 @@ if TYPE_CHECKING:
 
 EXECUTORS = ("processes", "ray")
 MAX_ON_GPU = 4
-"""Scoring workers that share the memory of a device."""
-WORKER_BYTES = 8_000_000_000
-"""Memory that a scoring worker of the standard profile may need: the largest evaluator (Whisper large) takes 6 GB."""
+"""Scoring workers that share a device."""
+USABLE = 0.8
+"""Of a memory; the rest is for others and for what cannot be foreseen."""
+WORKER_BYTES = 1_000_000_000
+"""What a scoring worker takes besides its clip and large networks: interpreter, torch, small networks, a batch."""
+CLIP_COPIES = 1.25
+"""Memory for a decoded clip: itself once, and what metrics make of its sound and of some of its pictures."""
+CLUSTER_GPU_BYTES = 40_000_000_000
+"""Taken for the memory of a cluster's GPUs, which the caller cannot see."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Workers that score, and what each has room for."""
+
+    executor: Executor
+    room_bytes: int
+    """For the networks that a worker keeps in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +51,20 @@ class Placement:
     home: Here
     """This process: it plans, compares sets, and works with objects that only it has."""
     generation: Executor
-    scoring: Executor
-    """One thread in each worker, so that sums are taken in the same order on every machine."""
+    scoring: Callable[[int, int], Judges]
+    """Finds the judges for the bytes that the largest clip takes decoded and the largest network. One thread in
+    each worker, so that sums are taken in the same order on every machine."""
 
 
 @contextmanager
-def placed(executor: str, device: str, workers: int | None, profile: Profile) -> Iterator[Placement]:
+def placed(executor: str, device: str, workers: int | None) -> Iterator[Placement]:
     """Finds the workers of a command, and ends what was started for them.
 
     Args:
         executor: `processes` or `ray`.
         device: `auto`, `cpu`, `cuda`, `cuda:i` or `cuda:i,cuda:j`; not the latter two on a cluster.
         workers: how many; 0 does everything in this process. None makes clips in one worker per GPU (in this process
-            when there is one, or none), and scores with one per core, or as many as have room on the GPUs.
-        profile: whose evaluators need room.
+            when there is one, or none), and scores with one per core, or as many as have room in memory.
 
     Raises:
         BenchError: there is no such executor or device.
@@ -58,7 +74,7 @@ def placed(executor: str, device: str, workers: int | None, profile: Profile) ->
     if workers is not None and workers < (executor == "ray"):
         raise BenchError(f"expected at least {int(executor == 'ray')} workers, got {workers}")
     if executor == "processes":
-        yield _on_machine(resolve_devices(device), workers, profile)
+        yield _on_machine(resolve_devices(device), workers)
         return
     if device not in ("auto", "cpu", "cuda"):
         raise BenchError(f"expected device auto, cpu or cuda on a cluster, got {device!r}; Ray deals out its GPUs")
@@ -67,42 +83,89 @@ def placed(executor: str, device: str, workers: int | None, profile: Profile) ->
     with cluster() as has:
         if device == "cuda" and not has.gpus:
             raise BenchError("expected a cluster with GPUs, got one without; use --device cpu or auto")
-        yield _on_cluster(has, device, workers, profile)
+        yield _on_cluster(has, device, workers)
 
 
-def _on_machine(devices: tuple[str, ...], workers: int | None, profile: Profile) -> Placement:
+def _on_machine(devices: tuple[str, ...], workers: int | None) -> Placement:
     home = Here(devices[0])
     makers = workers if workers is not None else len(devices) if len(devices) > 1 else 0
-    judges = workers if workers is not None else judge_count(devices, profile, available_cores(), memory_bytes())
+
+    def scoring(clip_bytes: int, network_bytes: int) -> Judges:
+        room = Room(len(devices), available_cores(), memory_bytes(), device_bytes(devices), clip_bytes)
+        count = workers if workers is not None else room.workers(network_bytes)
+        executor = Processes(devices, count, threads=1) if count else Local(home, threads=1)
+        return Judges(executor, room.for_networks(count or 1))
+
     return Placement(
         device=",".join(devices),
         device_name=", ".join(dict.fromkeys(map(device_name, devices))),
         home=home,
         generation=Processes(devices, makers, maker_threads(makers)) if makers else Local(home),
-        scoring=Processes(devices, judges, threads=1) if judges else Local(home, threads=1),
+        scoring=scoring,
     )
 
 
-def _on_cluster(has: Cluster, device: str, workers: int | None, profile: Profile) -> Placement:
+def _on_cluster(has: Cluster, device: str, workers: int | None) -> Placement:
     from jova_bench.cluster import Ray
 
     gpus = 0 if device == "cpu" else has.gpus
-    devices = tuple(f"cuda:{index}" for index in range(gpus)) or ("cpu",)
-    judges = workers or judge_count(devices, profile, has.cpus, has.memory_bytes)
+
+    def scoring(clip_bytes: int, network_bytes: int) -> Judges:
+        room = Room(gpus or 1, has.cpus, has.memory_bytes, CLUSTER_GPU_BYTES if gpus else None, clip_bytes)
+        count = workers or room.workers(network_bytes)
+        return Judges(Ray(has, count, gpus=1 / MAX_ON_GPU if gpus else 0), room.for_networks(count))
+
     return Placement(
         device="cuda" if gpus else "cpu",
         device_name=has.device_name,
         home=Here("cpu"),  # The caller's node may have no GPU.
         generation=Ray(has, workers or gpus or has.cpus, gpus=1 if gpus else 0),
-        scoring=Ray(has, judges, gpus=1 / MAX_ON_GPU if gpus else 0),
+        scoring=scoring,
     )
 
 
-def judge_count(devices: tuple[str, ...], profile: Profile, cores: int, memory: int) -> int:
-    """As many scoring workers as there are cores, or as have room for a copy of the largest evaluator."""
-    if devices[0] != "cpu":
-        return min(cores, MAX_ON_GPU * len(devices))
-    return min(cores, max(1, memory // WORKER_BYTES)) if profile == "standard" else cores
+def device_bytes(devices: tuple[str, ...]) -> int | None:
+    """Memory of the smallest of some GPUs; None for the CPU, which has the machine's."""
+    if devices[0] == "cpu":
+        return None
+    import torch
+
+    return min(torch.cuda.get_device_properties(device).total_memory for device in devices)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What scoring workers share: decoded clips lie in the machine's memory, networks there or on the devices."""
+
+    devices: int
+    cores: int
+    memory: int
+    """Bytes of the machine."""
+    device_memory: int | None
+    """Bytes of each GPU; None without."""
+    clip: int
+    """Bytes of the largest decoded clip."""
+
+    def workers(self, network: int) -> int:
+        """As many as there are cores, or as have room for their clip and the largest network, of so many bytes."""
+        here = WORKER_BYTES + CLIP_COPIES * self.clip
+        if self.device_memory is None:
+            return min(self.cores, self._times(self.memory, here + network))
+        on_each = min(MAX_ON_GPU, self._times(self.device_memory, WORKER_BYTES + network))
+        return min(self.cores, self.devices * on_each, self._times(self.memory, here + network))
+
+    def for_networks(self, workers: int) -> int:
+        """Bytes that networks may take together in each of so many workers."""
+        if self.device_memory is None:
+            free = USABLE * self.memory / workers - WORKER_BYTES - CLIP_COPIES * self.clip
+        else:
+            free = USABLE * self.device_memory / ceil(workers / self.devices) - WORKER_BYTES
+        return max(0, int(free))
+
+    @staticmethod
+    def _times(memory: int, each: float) -> int:
+        """How often something fits, at least once: what is too large is tried all the same."""
+        return max(1, int(USABLE * memory / each))
 
 
 def maker_threads(workers: int) -> int:

@@ -26,7 +26,7 @@ from jova_bench.metrics import build, references
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind
 from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model
-from jova_bench.placement import Placement, placed
+from jova_bench.placement import Judges, Placement, placed
 from jova_bench.progress import Progress, Quiet
 from jova_bench.reference import RealFiles, real_clips
 from jova_bench.scoring import Metric, keep_references
@@ -111,7 +111,7 @@ def run(
         raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     folder = Path(out) if out is not None else default_folder(suite, profile)
-    with placed(executor, device, workers, profile) as place:
+    with placed(executor, device, workers) as place:
         request = Request(profile, tuple(dict.fromkeys(seeds)), limit, place.device, place.device_name)
         found = _run(models, suite, metrics, request, place, folder, scoring, progress or Quiet())
     return replace(found, strict=strict)
@@ -147,14 +147,13 @@ def _run(
         for one in planned:
             generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
         made = {one.generator.name for one in planned}
-        failed = tuple(s for s in store.samples() if s.model in made and s.status == "failed")
         if not scoring:
-            return Result(folder, None, failed)
+            return Result(folder, None, _failed(store, made))
         load = partial(_load, own, selected, profile, folder / FEATURES, real)
         all_metrics, cache = load(place.home)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
-        judges = Local(place.home, threads=1) if own else place.scoring
+        judges = partial(_at_home, place) if own else place.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, talk)
         keep_references(cache, all_metrics)
         names_of_models, columns = list(manifest["models"]), grid.columns()
@@ -169,7 +168,17 @@ def _run(
             cost=costs(names_of_models, store.samples()),
         )
         store.write_summary(summary)
-    return Result(folder, summary, failed)
+        # Asked last: a clip may turn out not to be the one that was recorded.
+        return Result(folder, summary, _failed(store, made))
+
+
+def _failed(store: RunStore, models: set[str]) -> tuple[Sample, ...]:
+    return tuple(sample for sample in store.samples() if sample.model in models and sample.status == "failed")
+
+
+def _at_home(place: Placement, clip_bytes: int, network_bytes: int) -> Judges:
+    """This process, for metrics that only it has."""
+    return replace(place.scoring(clip_bytes, network_bytes), executor=Local(place.home, threads=1))
 
 
 def score(

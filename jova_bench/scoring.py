@@ -1,6 +1,7 @@
-"""Scores clips: one job per clip, any error a status, over workers that may die.
+"""Scores clips: a job is a clip and all metrics that have room together, any error a status, over workers that may die.
 
-The expensive part of a metric goes through the shared cache; what this file adds is order, isolation and resuming.
+A clip is decoded once for its job, without its picture where no metric of the job looks at it. The expensive part of a
+metric goes through the shared cache; what this file adds is order, isolation and resuming.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import cache as once
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard, cast
 
 import numpy as np
 
 from jova_bench import media
+from jova_bench.checks import content_changed, file_digest
 from jova_bench.executors import ATTEMPTS, Executor, Lost, Place
 from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
 from jova_bench.metrics.reference import without_real
+from jova_bench.metrics.resident import make_room
 from jova_bench.progress import Progress
-from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
+from jova_bench.types import BenchError, Clip, MetricSpec, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
 
 Metric = ClipMetric | SetMetric
 Findings = dict[str, "Outcome | FloatArray"]
@@ -33,11 +37,15 @@ OUTSIDE = "outside the embedded domain"
 
 @dataclass(frozen=True)
 class Job:
-    """One clip and the metrics that it still lacks."""
+    """One clip and metrics that it still lacks."""
 
     sample: tuple[str, str, int]
     """(model, prompt id, seed)."""
     clip: Path
+    file_digest: str
+    """sha256 (hex) of the file when it was recorded."""
+    clip_digest: str
+    """`Clip.digest` when it was recorded."""
     timing: Timing
     prompt: Prompt | None
     """None for a clip that nobody asked for."""
@@ -45,24 +53,53 @@ class Job:
     domain: str | None
     """Domain of the suite; a clip is in it when its format is, too."""
     identities: tuple[str, ...]
+    """None at all: only reads the clip."""
+    group: int = 0
+    """Networks of jobs of one group stay in memory together; those of another leave first."""
 
 
-def score_clips(jobs: Sequence[Job], load: Load, executor: Executor) -> Iterator[tuple[Job, Findings]]:
+@dataclass(frozen=True)
+class Changed:
+    """Stands for the findings of a job whose clip is no longer what was recorded."""
+
+    reason: str
+
+
+def score_clips(
+    jobs: Sequence[Job], load: Load, executor: Executor, room: int
+) -> Iterator[tuple[Job, Findings | Changed]]:
     """Scores every job; jobs come back in the order in which they finish, maybe in parts.
 
-    A job whose worker died is tried again, one metric at a time, so that only the deadly one fails.
+    A job whose worker died is tried again in steps, so that only what is deadly fails. Where reading the clip kills,
+    nothing else is tried with it; otherwise its metrics are asked one at a time.
+
+    Args:
+        jobs: those of one group come together.
+        load: builds metrics and cache in a worker.
+        executor: where.
+        room: bytes for networks in each worker.
     """
     orphans: list[Job] = []
-    for job, findings in executor.map(jobs, _Setup(load), attempts=1):
+    for job, findings in executor.map(jobs, _Setup(load, room), attempts=1):
         if isinstance(findings, Lost):
-            orphans += [replace(job, identities=(identity,)) for identity in job.identities]
+            orphans.append(job)
         else:
             yield job, findings
-    for job, findings in executor.map(orphans, _Setup(load), attempts=ATTEMPTS - 1):
-        if isinstance(findings, Lost):
-            yield job, {job.identities[0]: Outcome(status="failed", reason=findings.reason)}
+    died = {(job.sample, job.group): job for job in orphans}
+    probes = [replace(job, identities=()) for job in orphans]
+    alone: list[Job] = []
+    for probe, answer in executor.map(probes, _Setup(load, room), attempts=ATTEMPTS - 1):
+        job = died[probe.sample, probe.group]
+        if isinstance(answer, Lost):
+            yield job, _all_failed(job.identities, f"reading the clip: {answer.reason}")
         else:
-            yield job, findings
+            alone += [replace(job, identities=(identity,)) for identity in job.identities]
+    for job, findings in executor.map(alone, _Setup(load, room), attempts=ATTEMPTS - 1):
+        yield job, _all_failed(job.identities, findings.reason) if isinstance(findings, Lost) else findings
+
+
+def _all_failed(identities: Iterable[str], reason: str) -> Findings:
+    return {identity: Outcome(status="failed", reason=reason) for identity in identities}
 
 
 @dataclass(frozen=True)
@@ -111,12 +148,18 @@ class _Setup:
     """What a worker runs first."""
 
     load: Load
+    room: int
 
-    def __call__(self, place: Place) -> Callable[[Job], Findings]:
+    def __call__(self, place: Place) -> Callable[[Job], Findings | Changed]:
         metrics, cache = self.load(place)
         by_identity = {metric.spec.identity: metric for metric in metrics}
+        group: int | None = None
 
-        def score(job: Job) -> Findings:
+        def score(job: Job) -> Findings | Changed:
+            nonlocal group
+            if job.group != group:
+                make_room(self.room)
+                group = job.group
             chosen = [by_identity[identity] for identity in job.identities]
             return _score(_brought(job, chosen, place), chosen, cache)
 
@@ -133,13 +176,24 @@ def _brought(job: Job, metrics: Sequence[Metric], place: Place) -> Job:
     return replace(job, clip=place.file(job.clip), prompt=prompt, reference=reference)
 
 
-def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings:
+def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings | Changed:
     """All metrics of one clip."""
+    specs = [metric.spec for metric in metrics]
     try:
-        clip = _read(job.clip)
+        clip = _recorded(
+            job, pictures=any(_looks(spec) or _asks_format(spec, job.domain) for spec in specs) or not specs
+        )
     except BenchError as error:
-        return {metric.spec.identity: Outcome(status="failed", reason=str(error)) for metric in metrics}
+        return _all_failed(job.identities, str(error))
+    if isinstance(clip, Changed):
+        return clip
     clip = replace(clip, timing=job.timing, in_domain=in_domain(clip, job.domain))
+
+    @once
+    def reference() -> Clip | None:
+        looked_at = any("reference" in spec.needs and _looks(spec) for spec in specs)
+        return _read(job.reference, looked_at) if job.reference else None
+
     findings: Findings = {}
     for metric in metrics:
         if metric.spec.profile == "embedded" and not clip.in_domain:
@@ -148,8 +202,28 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
         elif is_set_metric(metric):
             findings[metric.spec.identity] = _features(metric, clip, job.domain, cache)
         else:
-            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job)
+            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job, reference)
     return findings
+
+
+def _recorded(job: Job, pictures: bool) -> Clip | Changed:
+    """The clip as it was recorded, or what happened to it."""
+    if not job.clip.is_file() or file_digest(job.clip) == job.file_digest:
+        clip = _read(job.clip, pictures)
+        # What is kept by content is kept by the whole clip's.
+        return clip if pictures else replace(clip, digest=job.clip_digest)
+    clip_or_not = content_changed(job.clip, job.clip_digest)
+    return Changed(clip_or_not) if isinstance(clip_or_not, str) else clip_or_not
+
+
+def _looks(spec: MetricSpec) -> bool:
+    """Whether a metric may look at the picture: not if it says that it needs sound, and says nothing of a picture."""
+    return "video" in spec.needs or "audio" not in spec.needs
+
+
+def _asks_format(spec: MetricSpec, domain: str | None) -> bool:
+    """Whether a metric depends on the size and rate of the picture, see `in_domain`."""
+    return spec.profile == "embedded" and domain == "embedded"
 
 
 def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
@@ -163,14 +237,13 @@ def in_domain(clip: Clip, domain: str | None) -> bool:
     return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
 
 
-def _outcome(metric: ClipMetric, clip: Clip, job: Job) -> Outcome:
+def _outcome(metric: ClipMetric, clip: Clip, job: Job, reference: Callable[[], Clip | None]) -> Outcome:
     """One clip metric; whatever goes wrong in it stays in its own row."""
     try:
         looked_at = "reference" in metric.spec.needs and (
             job.timing == "aligned" or not getattr(metric, "aligned_only", False)
         )
-        reference = _read(job.reference) if job.reference and looked_at else None
-        return metric.score(clip, job.prompt, reference)
+        return metric.score(clip, job.prompt, reference() if looked_at else None)
     except Exception as error:
         return _status(error)
 
@@ -240,7 +313,5 @@ def _vector(arrays: Arrays) -> FloatArray:
     return np.asarray(arrays["features"], dtype=np.float64)
 
 
-# Jobs come sorted by prompt, so the reference of several models is decoded once.
-@lru_cache(maxsize=4)
-def _read(path: Path) -> Clip:
-    return media.read(path)
+def _read(path: Path, pictures: bool) -> Clip:
+    return media.read(path, pictures=pictures)

@@ -105,6 +105,12 @@ class RunStore:
         """Appends one line to `scores.jsonl`; a lost one is cheap to measure again."""
         self._append(SCORES, score)
 
+    def void_score(self, score: Score, reason: str) -> Score:
+        """Appends that a clip's score no longer stands, so that it is measured again when there is a clip."""
+        void = score.model_copy(update={"status": "failed", "value": None, "reason": reason})
+        self.add_score(void)
+        return void
+
     def samples(self) -> list[Sample]:
         """The latest sample of every (model, prompt, seed)."""
         return _samples(self.folder)

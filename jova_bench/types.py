@@ -180,6 +180,10 @@ class Sample(Record):
     """Path of the clip inside the run folder."""
     clip_digest: str | None = None
     """`Clip.digest` of the decoded clip."""
+    file_digest: str | None = None
+    """sha256 (hex) of the file; None in records of versions that did not keep it."""
+    decoded_bytes: int | None = None
+    """Memory that the decoded clip takes; None in records of versions that did not keep it."""
     timing: Timing = "free"
     findings: tuple[Finding, ...] = ()
     generate_s: float | None = None

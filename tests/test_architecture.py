@@ -24,7 +24,7 @@ LAYERS = (
     {"executors"},
     {"workers", "making"},
     {"cluster"},
-    {"scoring", "generation", "reference", "placement"},
+    {"scoring", "generation", "reference", "placement", "grouping"},
     {"aggregate", "manifest"},
     {"results", "pairing"},
     {"verdicts"},

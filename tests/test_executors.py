@@ -160,6 +160,7 @@ def test_in_this_process_an_exception_loses_its_unit_and_threads_come_back():
 def four_gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(placement, "device_bytes", lambda devices: None if devices == ("cpu",) else 80 * 10**9)
 
 
 def test_devices_by_name(four_gpus):
@@ -184,20 +185,25 @@ def where(monkeypatch, device, workers=None, cores=8):
     monkeypatch.setattr(placement, "available_cores", lambda: cores)
     monkeypatch.setattr(placement, "memory_bytes", lambda: 10**12)
     monkeypatch.setattr(placement, "device_name", lambda device: f"name of {device}")
-    with placement.placed("processes", device, workers, "standard") as found:
+    with placement.placed("processes", device, workers) as found:
         return found
+
+
+def judges(found):
+    """Who scores clips of a gigabyte with networks of 3 GB."""
+    return found.scoring(10**9, 3 * 10**9).executor
 
 
 def test_one_worker_for_each_gpu_and_this_process_without(monkeypatch, four_gpus):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cpu = where(monkeypatch, "cpu")
     assert cpu.generation == Local(Here("cpu"))
-    assert cpu.scoring == Processes(("cpu",), 8, threads=1)
+    assert judges(cpu) == Processes(("cpu",), 8, threads=1)
     one = where(monkeypatch, "cuda:2")
     assert (one.generation, one.device) == (Local(Here("cuda:2")), "cuda:2")
     two = where(monkeypatch, "cuda:0,cuda:3")
     assert two.generation == Processes(("cuda:0", "cuda:3"), 2, threads=4)
-    assert two.scoring == Processes(("cuda:0", "cuda:3"), 8, threads=1)
+    assert judges(two) == Processes(("cuda:0", "cuda:3"), 8, threads=1)
     assert (two.device, two.device_name) == ("cuda:0,cuda:3", "name of cuda:0, name of cuda:3")
     assert where(monkeypatch, "cuda").generation.workers == 4
 
@@ -209,7 +215,7 @@ def test_workers_share_the_cores_unless_threads_are_asked_for(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert where(monkeypatch, "cpu", workers=3).generation.threads == 5
     none = where(monkeypatch, "cpu", workers=0)
-    assert (none.generation, none.scoring) == (Local(Here("cpu")), Local(Here("cpu"), threads=1))
+    assert (none.generation, judges(none)) == (Local(Here("cpu")), Local(Here("cpu"), threads=1))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +228,7 @@ def test_workers_share_the_cores_unless_threads_are_asked_for(monkeypatch):
     ],
 )
 def test_mistakes_are_told_before_anything_starts(executor, device, workers, message):
-    with pytest.raises(BenchError, match=message), placement.placed(executor, device, workers, "standard"):
+    with pytest.raises(BenchError, match=message), placement.placed(executor, device, workers):
         pass
 
 

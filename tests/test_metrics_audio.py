@@ -107,11 +107,15 @@ def test_a_missing_package_is_a_failure_with_the_line_that_installs_it(monkeypat
 
 
 @pytest.mark.parametrize(("timing", "decoded"), [("free", 0), ("reference", 0), ("aligned", 1)])
-def test_a_reference_that_would_not_be_listened_to_is_not_decoded(monkeypatch, timing, decoded):
+def test_a_reference_that_would_not_be_listened_to_is_not_decoded(timing, decoded):
     asked = []
-    monkeypatch.setattr(scoring, "_read", lambda path: asked.append(path) or clip_of(voiced()))
-    job = scoring.Job(("m", "p", 0), Path("clip.mp4"), timing, None, Path("real.mp4"), None, ())
-    outcome = scoring._outcome(runnable(PAIRED[1]), clip_of(voiced(), timing), job)
+    job = scoring.Job(("m", "p", 0), Path("clip.mp4"), "", "", timing, None, Path("real.mp4"), None, ())
+
+    def reference():
+        asked.append(job.reference)
+        return clip_of(voiced())
+
+    outcome = scoring._outcome(runnable(PAIRED[1]), clip_of(voiced(), timing), job, reference)
     assert (len(asked), outcome.status) == (decoded, "ok" if decoded else "undefined")
 
 

@@ -253,7 +253,7 @@ def test_a_metric_is_told_where_the_image_lies(tmp_path):
     (tmp_path / "prompts.jsonl").write_text(json.dumps(line))
     suite = load_suite(tmp_path / "prompts.jsonl")
     sample = Sample(model="m", prompt_id="one", seed=0, status="ok", clip="clips/one.mp4", clip_digest="0")
-    job = grid._job(sample, suite, SimpleNamespace(folder=Path("run")), ("any",))
+    job = grid._job(sample, suite.prompts[0], suite, SimpleNamespace(folder=Path("run")), ("any",))
     assert identity.reference_image(job.prompt).shape == (8, 8, 3)
     assert Path(job.prompt.image).is_absolute()
 

@@ -2,12 +2,14 @@
 
 import os
 import signal
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from jova_bench import media
+from jova_bench import media, scoring
+from jova_bench.checks import file_digest
 from jova_bench.executors import Lost
 from jova_bench.metrics.base import NoCache
 from jova_bench.scoring import Job, score_clips
@@ -94,13 +96,49 @@ def load(place):
     return [Metric("before"), Metric("deadly"), Metric("after")], NoCache()
 
 
-def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
-    media.write(tmp_path / "a.wav", None, Fraction(0), np.full((1, 100), 0.5, np.float32), 16_000)
-    identities = tuple(metric.spec.identity for metric in load(None)[0])
-    job = Job(("m", "a", 0), tmp_path / "a.wav", "free", None, None, None, identities)
+IDENTITIES = tuple(metric.spec.identity for metric in load(None)[0])
+
+
+def job(folder, name):
+    clip = folder / f"{name}.wav"
+    media.write(clip, None, Fraction(0), np.full((1, 100), 0.5, np.float32), 16_000)
+    return Job(("m", name, 0), clip, file_digest(clip), media.read(clip).digest, "free", None, None, None, IDENTITIES)
+
+
+def scored(jobs, load):
     found = {}
-    for _, findings in score_clips([job], load, Processes(("cpu",), 1, threads=1)):
-        found |= findings
+    for job, findings in score_clips(jobs, load, Processes(("cpu",), 1, threads=1), room=0):
+        found.setdefault(job.sample[1], {}).update(findings)
+    return found
+
+
+def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
+    found, identities = scored([job(tmp_path, "a")], load)["a"], IDENTITIES
     before, deadly, after = (found[identity] for identity in identities)
     assert before == after == Outcome(status="ok", value=1.0)
     assert deadly == Outcome(status="failed", reason="worker process died (signal 11), 2 times")
+
+
+def deadly_to_read(place):
+    """What a worker scores with that the system ends when it reads the clip `bomb`, as it does for want of memory."""
+
+    def read(path, pictures):
+        with (path.parent / "read").open("a") as log:
+            log.write(f"{path.stem}\n")
+        if path.stem == "bomb":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return media.read(path)
+
+    scoring._read = read
+    return [Metric("before"), Metric("other"), Metric("after")], NoCache()
+
+
+def test_a_clip_that_kills_whoever_reads_it_fails_and_costs_no_other(tmp_path):
+    metrics = [metric.spec.identity for metric in (Metric("before"), Metric("other"), Metric("after"))]
+    jobs = [replace(job(tmp_path, name), identities=tuple(metrics)) for name in ("a", "bomb", "b")]
+    found = scored(jobs, deadly_to_read)
+    assert found["a"] == found["b"] == dict.fromkeys(metrics, Outcome(status="ok", value=1.0))
+    reason = "reading the clip: worker process died (signal 9), 2 times"
+    assert found["bomb"] == dict.fromkeys(metrics, Outcome(status="failed", reason=reason))
+    # Not once more for each metric.
+    assert (tmp_path / "read").read_text().split() == ["a", "bomb", "b", "bomb", "bomb"]
