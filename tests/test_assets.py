@@ -92,6 +92,11 @@ def test_a_users_table_puts_other_files_in_place_and_into_the_identity(tmp_path,
     for text, words in (
         ("[nope]", "name of an asset, got 'nope'"),
         ("[whisper-large-v3]", "`file` and `sha256`"),
+        (
+            f'[whisper-large-v3]\nfile = "{"x" * 5000}"\nsha256 = "{"0" * 64}"',
+            r"\[whisper-large-v3\]: expected the path",
+        ),
+        ('[whisper-large-v3]\nfile = "a\\u0000"\nsha256 = ""', "whisper-large-v3.file: .*zero bytes"),
         ('[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "12AB"', r"\[whisper-large-v3\]: sha256: "),
     ):
         broken = tmp_path / f"{len(text)}.toml"

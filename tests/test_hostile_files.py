@@ -8,10 +8,12 @@ import tracemalloc
 import pytest
 from mutations import damaged, mutated, refusal
 from small_media import made
+from test_report_parts import SWEEP
 
 from jova_bench import cli, media
 from jova_bench.gate import read_tolerances
 from jova_bench.importers import FORMATS
+from jova_bench.report.html.figures import read_sweep
 from jova_bench.report.reported import read_reported
 from jova_bench.sweep.spec import read_spec
 
@@ -112,6 +114,15 @@ def test_any_source_of_an_import(capsys, tmp_path):
         argv = ["suites", "import", form, given, "--out", tmp_path / f"out{seed}.jsonl"]
         codes.append(told(capsys, f"seed {seed}: {files}", argv))
     assert 0 < codes.count(2) < len(codes)
+
+
+def test_any_results_of_a_sweep(tmp_path):
+    path, refused = tmp_path / "sweep.json", 0
+    for seed in range(150):
+        text = mutated(SWEEP, random.Random(seed))
+        path.write_text(text)
+        refused += refusal(f"seed {seed}: {text}", lambda: json.dumps(read_sweep(path))) is not None
+    assert 0 < refused < 150
 
 
 @pytest.mark.parametrize("read", TOML, ids=lambda read: read.__name__)

@@ -179,7 +179,7 @@ def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
         ["box=mouth", "box=off"],
         "markers",
     )
-    for text in ("[]", "{}", "no"):
+    for text, said in (("[]", "a sweep's results"), ("{}", "a sweep's results"), ("no", "JSON")):
         (tmp_path / "other.json").write_text(text)
-        with pytest.raises(BenchError, match="expected a sweep's results"):
+        with pytest.raises(BenchError, match=f"expected {said}"):
             read_sweep(tmp_path / "other.json")

@@ -152,7 +152,8 @@ def test_embedded_metrics_are_undefined_outside_their_domain(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seeds": (-1,)}, r"seeds of at least 0, got \[-1\]"),
+        ({"seeds": (-1,)}, r"seeds of at least 0, below 2\^63, got \[-1\]"),
+        ({"seeds": (2**63,)}, r"below 2\^63, got"),
         ({"limit": 0}, "at least 1 prompt, got 0"),
         ({"profile": "best"}, "got 'best'"),
         ({"device": "tpu"}, "got 'tpu'"),

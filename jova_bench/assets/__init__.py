@@ -17,7 +17,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from jova_bench.files import as_record, read_json, read_toml
+from jova_bench.files import as_record, read_json, read_toml, shown
 from jova_bench.registry import suggest
 from jova_bench.types import BenchError, Record, Unavailable
 
@@ -101,7 +101,12 @@ def _table(own: str | None) -> dict[str, Asset]:
             raise BenchError(f"{path}: expected the name of an asset, got {name!r}; {suggest(name, found)}")
         if not isinstance(fields, dict) or set(fields) != {"file", "sha256"}:
             raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {fields!r}")
-        file = str((path.parent / str(fields["file"])).resolve())
+        try:
+            file = str((path.parent / str(fields["file"])).resolve())
+            Path(file).exists()  # Raises for what no file system can have; a file that is missing is told later.
+        except (OSError, RuntimeError) as error:  # A name too long, a loop of links.
+            what = f"expected the path of a file, got {shown(fields['file'])}"
+            raise BenchError(f"{path}: [{name}]: {what}") from error
         replaced = {**found[name].model_dump(), "file": file, "sha256": fields["sha256"], "url": "", "size": None}
         found[name] = _asset(path, name, replaced)
     return found

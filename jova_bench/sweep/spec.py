@@ -35,7 +35,7 @@ from pydantic import Field
 from jova_bench.files import as_record, read_toml
 from jova_bench.registry import suggest
 from jova_bench.sweep.model import Setting, Settings, SweptModel, Value
-from jova_bench.types import BenchError, Id, Profile, Record
+from jova_bench.types import BenchError, Id, Profile, Record, Seed
 
 BUILTIN = Path(__file__).parent / "builtin"
 BASE = "base"
@@ -54,7 +54,7 @@ class SweepSpec(Record):
     suite: str = "embedded"
     profile: Profile = "embedded"
     limit: int = Field(default=48, ge=1)
-    sampling_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    sampling_seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
     metrics: tuple[str, ...] = Field(
         default=("lse_c", "lse_d", "sync_within_1", "mouth_audio_corr", "wer"), min_length=1
     )

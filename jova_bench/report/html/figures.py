@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from jova_bench.files import read_json
 from jova_bench.labels import ARROWS, labelled
 from jova_bench.types import BenchError
 
@@ -21,9 +20,11 @@ def read_sweep(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises:
         BenchError: it is not there, or no such file.
     """
+    record = read_json(path)
     try:
-        return sweep_curves(json.loads(Path(path).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return sweep_curves(record)
+    # It is data for a plot alone; whatever is not as a sweep writes it ends in one of these.
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise BenchError(f"{path}: expected a sweep's results, got {type(error).__name__}: {error}") from error
 
 
