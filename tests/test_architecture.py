@@ -143,3 +143,9 @@ def test_the_models_core_needs_little():
     for name in ("config", "timeline", "layers", "transformer", "flow", "mouth"):
         roots = {module.split(".")[0] for module in imports(ROOT / "jova" / f"{name}.py")}
         assert roots <= sys.stdlib_module_names | {"torch", "numpy", "safetensors", "jova"}
+
+
+@pytest.mark.parametrize("path", files("jova_bench") + files("baselines"), ids=name_of)
+def test_one_module_reads_toml(path):
+    # Each reader with a list of exceptions of its own missed some.
+    assert name_of(path) == "jova_bench.files" or "tomllib" not in imports(path)
