@@ -29,6 +29,7 @@ class Control:
 
     batch_size = 1
     needs: tuple[str, ...] = ("reference",)
+    edits_files = True
     name: str
     note: str
     heard: str

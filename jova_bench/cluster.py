@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from jova_bench.store import Copies, DiskCache
 from jova_bench.types import BenchError, reason_of
 from jova_bench.workers import THREAD_VARIABLES
 
+END_S = 60.0
+"""For an orderly end."""
 VARIABLES = "JOVA_"
 """Environment variables that begin so are the caller's in every worker."""
 
@@ -78,12 +80,14 @@ class Ray:
     workers: int
     gpus: float = 0
     """Share of a GPU that each gets; 0 for none."""
+    limit_s: float | None = field(default=None, compare=False)
+    """Seconds after which a worker that does not answer a unit is ended; None for never."""
 
     def map(
         self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
     ) -> Iterator[tuple[Unit, Answer | Lost]]:
         """As `Executor.map`; workers that the cluster has no room for wait, and no unit waits for them."""
-        return dispatch(units, _Crew(self, setup), self.workers, attempts)
+        return dispatch(units, _Crew(self, setup), self.workers, attempts, self.limit_s)
 
 
 def _actor(kind: type, **options: Any) -> Any:
@@ -98,6 +102,7 @@ class _Crew:
 
     of: Ray
     setup: Setup[Any, Any]
+    begins_at_once = False
 
     def start(self, number: int) -> _Actor:
         variables = {name: value for name, value in os.environ.items() if name.startswith(VARIABLES)}
@@ -107,11 +112,12 @@ class _Crew:
         place = Away("cuda:0" if self.of.gpus else "cpu", self.of.cluster.home, Path.cwd())
         return _Actor(actor.remote(self.setup, place))
 
-    def wait(self, workers: Sequence[Worker[Any]]) -> list[Report]:
+    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> list[Report]:
         import ray
 
         by_debt = {worker.owed: worker for worker in workers if isinstance(worker, _Actor)}
-        ready, _ = ray.wait(list(by_debt), num_returns=1)
+        ray.wait(list(by_debt), num_returns=1, timeout=timeout_s)
+        ready, _ = ray.wait(list(by_debt), num_returns=len(by_debt), timeout=0)
         return [by_debt[debt].report() for debt in ready]
 
 
@@ -138,7 +144,7 @@ class _Actor:
         import ray
 
         if not busy:
-            ray.wait([self.actor.end.remote()])
+            ray.wait([self.actor.end.remote()], timeout=END_S)
         ray.kill(self.actor)
 
 

@@ -7,8 +7,10 @@ Workers never write records: they hand back what they made, and the caller keeps
 
 from __future__ import annotations
 
+import os
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.store import DiskCache
-from jova_bench.types import reason_of
+from jova_bench.types import BenchError, reason_of
 
 Unit = TypeVar("Unit")
 Answer = TypeVar("Answer")
@@ -24,6 +26,12 @@ UnitIn = TypeVar("UnitIn", contravariant=True)
 
 ATTEMPTS = 3
 """How often a unit is given to a worker; the first death may have been the machine's fault, the third is the unit's."""
+
+LIMIT_VARIABLE = "JOVA_BENCH_UNIT_LIMIT_S"
+LIMIT_S = 3600.0
+"""What a clip may take in all metrics of one network, as a sample of an external model may: optical flow of ten seconds
+of 1080p on one core is half of it. A unit that is never answered is ended by it, and tried again as if its worker had
+died."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,9 @@ class Report:
 class Crew(Protocol):
     """Workers of one kind: what `dispatch` needs of processes and of a cluster."""
 
+    begins_at_once: bool
+    """Whether a worker that was started works: one of a cluster may wait long for room."""
+
     def start(self, number: int) -> Worker[Any]:
         """Starts a worker, which reports when it is ready.
 
@@ -172,8 +183,11 @@ class Crew(Protocol):
         """
         ...
 
-    def wait(self, workers: Sequence[Worker[Any]]) -> Sequence[Report]:
-        """Waits until one or more of these have something to report."""
+    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> Sequence[Report]:
+        """Waits until one or more of these have something to report, and gives all that there is.
+
+        It may be nothing, and is when the time is over.
+        """
         ...
 
 
@@ -183,10 +197,17 @@ class _Seat(Generic[Unit]):
     unit: Unit | None
     """None while its worker is starting."""
     tries: int = 0
+    since: float | None = None
+    """When its worker began what it is doing; None while that may be waiting for room."""
 
 
 def dispatch(
-    units: Sequence[Unit], crew: Crew, size: int, attempts: int = ATTEMPTS
+    units: Sequence[Unit],
+    crew: Crew,
+    size: int,
+    attempts: int = ATTEMPTS,
+    limit_s: float | None = None,
+    now: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[Unit, Any | Lost]]:
     """Gives units to the workers of a crew: one each at a time, those of the dead once more to others.
 
@@ -198,30 +219,29 @@ def dispatch(
         crew: starts workers and hears of them.
         size: how many at once.
         attempts: how often a unit is tried.
+        limit_s: seconds after which a worker that does not answer is ended; None for never.
+        now: tells the time in seconds.
     """
+
+    def started(number: int) -> None:
+        seats[crew.start(number)] = _Seat(number, None, since=now() if crew.begins_at_once else None)
+
     left = deque((unit, 0) for unit in units)
     seats: dict[Worker[Any], _Seat[Unit]] = {}
     try:
         for number in range(min(size, len(left))):
-            seats[crew.start(number)] = _Seat(number, None)
+            started(number)
         while left or any(seat.unit is not None for seat in seats.values()):
-            for report in crew.wait(tuple(seats)):
+            for report in _reports(crew, seats, limit_s, now):
                 seat = seats.pop(report.worker)
-                unit, tries, answer = seat.unit, seat.tries, report.answer
+                unit, answer = seat.unit, report.answer
                 if not report.alive:
                     report.worker.stop(busy=True)
-                    if unit is None and left:
-                        unit, tries = left.popleft()
-                    tries += 1
-                    if unit is not None and tries < attempts:
-                        left.append((unit, tries))
-                        unit = None
-                    elif attempts > 1:
-                        answer = Lost(f"{answer.reason}, {attempts} times")
+                    unit, answer = _buried(seat, answer, left, attempts)
                     if left:
-                        seats[crew.start(seat.number)] = _Seat(seat.number, None)
+                        started(seat.number)
                 elif left:
-                    seats[report.worker] = _Seat(seat.number, *left.popleft())
+                    seats[report.worker] = _Seat(seat.number, *left.popleft(), since=now())
                     report.worker.give(seats[report.worker].unit)
                 else:
                     report.worker.stop(busy=False)
@@ -230,3 +250,48 @@ def dispatch(
     finally:
         for worker in seats:
             worker.stop(busy=True)
+
+
+def _buried(seat: _Seat[Any], why: Lost, left: deque[tuple[Any, int]], attempts: int) -> tuple[Any | None, Lost]:
+    """The unit that is lost with a worker; None where it is tried again."""
+    unit, tries = seat.unit, seat.tries + 1
+    if unit is None and left:
+        unit, before = left.popleft()
+        tries = before + 1
+    if unit is not None and tries < attempts:
+        left.append((unit, tries))
+        return None, why
+    return unit, Lost(f"{why.reason}, {attempts} times") if attempts > 1 else why
+
+
+def _reports(
+    crew: Crew, seats: Mapping[Worker[Any], _Seat[Any]], limit_s: float | None, now: Callable[[], float]
+) -> list[Report]:
+    """What workers say, and that of those who have said nothing for too long."""
+    since = [seat.since for seat in seats.values() if seat.since is not None]
+    wait_s = None if limit_s is None or not since else max(0.0, min(since) + limit_s - now())
+    reports = list(crew.wait(tuple(seats), wait_s))
+    if limit_s is None:
+        return reports
+    heard, moment = {report.worker for report in reports}, now()
+    late = [
+        worker
+        for worker, seat in seats.items()
+        if worker not in heard and seat.since is not None and moment - seat.since >= limit_s
+    ]
+    why = Lost(f"no answer within {limit_s:g} s ({LIMIT_VARIABLE})")
+    return [*reports, *(Report(worker, why, alive=False) for worker in late)]
+
+
+def unit_limit_s() -> float:
+    """Seconds that a unit of scoring may take: `$JOVA_BENCH_UNIT_LIMIT_S`, else an hour."""
+    said = os.environ.get(LIMIT_VARIABLE)
+    if not said:
+        return LIMIT_S
+    try:
+        limit = float(said)
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit < float("inf"):
+        raise BenchError(f"expected a number of seconds above 0 in {LIMIT_VARIABLE}, got {said!r}")
+    return limit

@@ -148,6 +148,11 @@ def settings_of(generator: Generator) -> dict[str, Any]:
     return dict(getattr(generator, "settings", {}))
 
 
+def edits_files(generator: Generator) -> bool:
+    """Whether a model's clips are files of others, copied or edited on the CPU: its attribute `edits_files`, if any."""
+    return bool(getattr(generator, "edits_files", False))
+
+
 def close(generator: Generator) -> None:
     """Lets go of what a model holds, such as a process of its own: its method `close`, if it has one."""
     getattr(generator, "close", lambda: None)()
@@ -195,6 +200,7 @@ class ClipsFolder:
 
     batch_size = 1
     needs: tuple[str, ...] = ()
+    edits_files = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -10,8 +10,8 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from jova_bench.config import resolve_devices
-from jova_bench.executors import Executor, Here, Local
-from jova_bench.limits import memory_bytes
+from jova_bench.executors import Executor, Here, Local, unit_limit_s
+from jova_bench.limits import max_clip_bytes, memory_bytes
 from jova_bench.provenance import device_name
 from jova_bench.types import BenchError
 from jova_bench.workers import Processes, available_cores
@@ -19,6 +19,8 @@ from jova_bench.workers import Processes, available_cores
 if TYPE_CHECKING:
     from jova_bench.cluster import Cluster
 
+READER_BYTES = 500_000_000
+"""What a process that reads clips takes besides the clip."""
 EXECUTORS = ("processes", "ray")
 MAX_ON_GPU = 4
 """Scoring workers that share a device."""
@@ -51,6 +53,9 @@ class Placement:
     home: Here
     """This process: it plans, compares sets, and works with objects that only it has."""
     generation: Executor
+    inspection: Executor
+    """For models that hand over or edit files of others, on the caller's machine: what a file can do to its reader, it
+    does to a worker."""
     scoring: Callable[[int, int], Judges]
     """Finds the judges for the bytes that the largest clip takes decoded and the largest network. One thread in
     each worker, so that sums are taken in the same order on every machine."""
@@ -93,7 +98,7 @@ def _on_machine(devices: tuple[str, ...], workers: int | None) -> Placement:
     def scoring(clip_bytes: int, network_bytes: int) -> Judges:
         room = Room(len(devices), available_cores(), memory_bytes(), device_bytes(devices), clip_bytes)
         count = workers if workers is not None else room.workers(network_bytes)
-        executor = Processes(devices, count, threads=1) if count else Local(home, threads=1)
+        executor = Processes(devices, count, threads=1, limit_s=unit_limit_s()) if count else Local(home, threads=1)
         return Judges(executor, room.for_networks(count or 1))
 
     return Placement(
@@ -101,6 +106,7 @@ def _on_machine(devices: tuple[str, ...], workers: int | None) -> Placement:
         device_name=", ".join(dict.fromkeys(map(device_name, devices))),
         home=home,
         generation=Processes(devices, makers, maker_threads(makers)) if makers else Local(home),
+        inspection=Local(home) if workers == 0 else _inspection(workers),
         scoring=scoring,
     )
 
@@ -113,13 +119,15 @@ def _on_cluster(has: Cluster, device: str, workers: int | None) -> Placement:
     def scoring(clip_bytes: int, network_bytes: int) -> Judges:
         room = Room(gpus or 1, has.cpus, has.memory_bytes, CLUSTER_GPU_BYTES if gpus else None, clip_bytes)
         count = workers or room.workers(network_bytes)
-        return Judges(Ray(has, count, gpus=1 / MAX_ON_GPU if gpus else 0), room.for_networks(count))
+        executor = Ray(has, count, gpus=1 / MAX_ON_GPU if gpus else 0, limit_s=unit_limit_s())
+        return Judges(executor, room.for_networks(count))
 
     return Placement(
         device="cuda" if gpus else "cpu",
         device_name=has.device_name,
         home=Here("cpu"),  # The caller's node may have no GPU.
         generation=Ray(has, workers or gpus or has.cpus, gpus=1 if gpus else 0),
+        inspection=_inspection(None),  # Ray counts the workers of the cluster.
         scoring=scoring,
     )
 
@@ -166,6 +174,12 @@ class Room:
     def _times(memory: int, each: float) -> int:
         """How often something fits, at least once: what is too large is tried all the same."""
         return max(1, int(USABLE * memory / each))
+
+
+def _inspection(workers: int | None) -> Executor:
+    """As many readers as there are cores, or as have room for the largest clip that may be read."""
+    room = max(1, memory_bytes() // (max_clip_bytes() + READER_BYTES))
+    return Processes(("cpu",), workers or min(available_cores(), room), threads=1, limit_s=unit_limit_s())
 
 
 def maker_threads(workers: int) -> int:

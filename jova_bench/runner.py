@@ -25,7 +25,7 @@ from jova_bench.manifest import extended
 from jova_bench.metrics import build, references
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind
-from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model
+from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model, edits_files
 from jova_bench.placement import Judges, Placement, placed
 from jova_bench.progress import Progress, Quiet
 from jova_bench.reference import RealFiles, real_clips
@@ -260,14 +260,28 @@ def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request,
             raise BenchError(f"expected a model's name of letters, digits, '.', '_' and '-', got {name!r}")
         if name in planned and planned[name].asked != asked:
             raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
-        where: Executor = place.generation
-        build: Build = partial(_given, generator)
-        if not isinstance(model, str) or model.startswith(FOLDER_PREFIX) or isinstance(where, Local):
-            where = Local(place.home)  # An object stays where it is, and so do files that are only copied.
-        else:
-            build = partial(create_model, model)
-        planned[name] = plan(generator, asked, build, where, suite.prompts[: request.limit], suite)
+        # An object stays where it is; its plans need no worker where its clips do not.
+        makers, prompts = _makers(model, generator, place), suite.prompts[: request.limit]
+        planner = Local(place.home) if makers is place.inspection else makers
+        planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
+        planned[name] = replace(planned[name], build=_built(model, generator, makers), executor=makers)
     return list(planned.values())
+
+
+def _makers(model: str | Generator, generator: Generator, place: Placement) -> Executor:
+    """Where the clips of a model are made."""
+    if not isinstance(model, str):
+        return Local(place.home)
+    if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(place.generation, Local)):
+        return place.inspection
+    return place.generation
+
+
+def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:
+    """How a worker gets a model: anew, but for the one in this process."""
+    if isinstance(model, str) and not isinstance(where, Local):
+        return partial(create_model, model)
+    return partial(_given, generator)
 
 
 def _given(generator: Generator, device: str) -> Generator:

@@ -59,11 +59,13 @@ class Hands:
         self.deadly, self.births, self.never = deadly or {}, deque(births), never
         self.ready, self.given, self.all = deque(), [], []
 
+    begins_at_once = True
+
     def start(self, number):
         self.all.append(Hand(self, number))
         return self.all[-1]
 
-    def wait(self, workers):
+    def wait(self, workers, timeout_s):
         able = [hand for hand in self.ready if hand in workers and hand.number not in self.never]
         assert able, "would wait for ever"
         self.ready.remove(able[0])
