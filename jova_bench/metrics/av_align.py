@@ -133,7 +133,7 @@ def flow(frames: Frames, side: int | None) -> FloatArray:
         from jova_bench.metrics.pictures import short_side
 
         frames = np.ascontiguousarray(short_side(frames, side).permute(0, 2, 3, 1).numpy())
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    grey = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
     lengths = []
     for before, after in pairwise(grey):
         moved = cv2.calcOpticalFlowFarneback(before, after, None, 0.5, 3, 15, 3, 5, 1.2, 0)

@@ -254,7 +254,7 @@ def logits(
     from jova_bench.metrics.models.synchformer import inputs
     from jova_bench.metrics.pictures import centre, short_side
 
-    shown = short_side(frames[np.maximum(indices, 0)], protocol.side)
+    shown = short_side(frames, protocol.side, np.maximum(indices, 0))
     if protocol.side != SIDE:  # An encoder takes even sides.
         shown = shown[..., : shown.shape[2] // 2 * 2, : shown.shape[3] // 2 * 2]
     shown = centre(shown, SIDE).masked_fill(torch.from_numpy(indices < 0)[:, None, None, None], 0)

@@ -67,7 +67,6 @@ class Protocol:
 def clean_windows(clip: Clip) -> Tensor:
     """(p, 3, 16, 224, 224) in [-1, 1]: every whole window of the clip at 25 fps."""
     import torch
-    from torch.nn.functional import interpolate
 
     from jova_bench.metrics.pictures import picked
 
@@ -78,11 +77,10 @@ def clean_windows(clip: Clip) -> Tensor:
         raise Undefined(f"too short: {len(at)} frames at {FPS} fps, {WINDOW} needed")
     shown = []
     for window in at[: count * WINDOW].reshape(count, WINDOW):
-        pictures = _channels_first(frames[window]).float()  # (16, 3, H, W)
-        height, width = pictures.shape[2:]
+        height, width = frames.shape[1:3]
         scale = SIDE / min(height, width)
         size = (max(SIDE, round(height * scale)), max(SIDE, round(width * scale)))
-        scaled = interpolate(pictures, size, mode="bilinear", antialias=True)
+        scaled = _scaled(frames, window, size, 1)  # (16, 3, h, w)
         top, left = (size[0] - SIDE) // 2, (size[1] - SIDE) // 2
         shown.append(scaled[:, :, top : top + SIDE, left : left + SIDE].transpose(0, 1) / 127.5 - 1)
     return torch.stack(shown)
@@ -91,16 +89,15 @@ def clean_windows(clip: Clip) -> Tensor:
 def javisbench_window(clip: Clip) -> Tensor:
     """(1, 3, 24, 224, 224) in [-0.004, 1]: frames from the first to the last, letterboxed with what should be black."""
     import torch
-    from torch.nn.functional import interpolate, pad
+    from torch.nn.functional import pad
 
     frames = _frames(clip)
     at = torch.linspace(0, len(frames) - 1, JAVIS_FRAMES).round().long().numpy()
-    pictures = _channels_first(frames[at]).float() / 255  # (24, 3, H, W)
-    height, width = pictures.shape[2:]
+    height, width = frames.shape[1:3]
     size = (SIDE, int(SIDE * width / height)) if height > width else (int(SIDE * height / width), SIDE)
     if not min(size):
         raise Undefined(f"frames of {width} x {height} have no side of a pixel when their longer one has {SIDE}")
-    scaled = interpolate(pictures, size, mode="bilinear", antialias=True)
+    scaled = _scaled(frames, at, size, 255)  # (24, 3, h, w)
     top, left = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
     boxed = pad(scaled, (left, SIDE - size[1] - left, top, SIDE - size[0] - top))
     # Meant for [-1, 1], given [0, 1]: black comes out as grey.
@@ -112,6 +109,20 @@ def _frames(clip: Clip) -> np.ndarray:
     if clip.frames is None:
         raise Undefined("no video stream")
     return clip.frames
+
+
+def _scaled(frames: np.ndarray, at: np.ndarray, size: tuple[int, int], whole: int) -> Tensor:
+    """(n, 3, h, w) float32 of some of (T, H, W, 3) frames, few by few: as floats each is four times as large."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    from jova_bench.metrics.pictures import few
+
+    parts = []
+    for part in few(at):
+        pictures = _channels_first(frames[part]).float()
+        parts.append(interpolate(pictures / whole if whole != 1 else pictures, size, mode="bilinear", antialias=True))
+    return torch.cat(parts)
 
 
 def _channels_first(frames: np.ndarray) -> Tensor:

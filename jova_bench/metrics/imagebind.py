@@ -224,7 +224,7 @@ class ImageBindScore:
 
             from jova_bench.metrics.models.imagebind import inputs
 
-            crops = inputs.crops(short_side(frames[indices], inputs.SIDE))  # (3, wanted, 3, 224, 224)
+            crops = inputs.crops(short_side(frames, inputs.SIDE, indices))  # (3, wanted, 3, 224, 224)
             return torch.stack((crops[:, :-1], crops[:, 1:]), dim=3).flatten(0, 1)
 
         return show

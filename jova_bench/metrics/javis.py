@@ -112,7 +112,7 @@ class Javis:
         windows = spread(len(indices), wave.shape[1])
 
         def show() -> Tensor:
-            return centre(short_side(frames[indices], inputs.SIDE), inputs.SIDE)
+            return centre(short_side(frames, inputs.SIDE, indices), inputs.SIDE)
 
         spans = [span for _, span in windows]
         seen = self.embedder.look(clip, f"{FPS} per second", show)

@@ -188,12 +188,12 @@ class MotionScore:
         if reason := self.check():
             raise Unavailable(reason)
         key = f"raft@1[{self._digest}]:{self._protocol.name}"
-        lengths = self._cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames[shown])})["lengths"]
+        lengths = self._cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
         if not self._protocol.per_second:
             return float(lengths.mean())
         return float(lengths.sum() / float((shown[-1] - shown[0]) / clip.fps))
 
-    def _lengths(self, frames: Frames) -> FloatArray:
+    def _lengths(self, frames: Frames, shown: npt.NDArray[np.int64]) -> FloatArray:
         """(T - 1,) length of the flow from each picture to the next."""
         import torch
 
@@ -203,8 +203,8 @@ class MotionScore:
         size = cast(tuple[int, int], frames.shape[1:3])
         lengths, before = [], None
         with torch.inference_mode():
-            for frame in frames:
-                seen = net.encode(self._protocol.show(frame).to(self._device))
+            for k in shown:
+                seen = net.encode(self._protocol.show(frames[k]).to(self._device))
                 if before is not None:
                     lengths.append(self._protocol.length(net.flow(before, seen, ITERATIONS), size))
                 before = seen

@@ -46,7 +46,16 @@ def picked(count: int, fps: Fraction, to_fps: Fraction, picking: Picking = "near
     return np.array([min(count, ceil((place + half) / step)) - 1 for place in places], dtype=np.int64)
 
 
-def short_side(frames: Frames, side: int) -> Tensor:
+AT_ONCE = 4
+"""Frames that are scaled together: more are as large as a clip once more."""
+
+
+def few(at: Indices) -> list[Indices]:
+    """(T,) indices, few by few; never one frame alone, whose layout in memory would be another."""
+    return np.array_split(at, max(1, len(at) // AT_ONCE))
+
+
+def short_side(frames: Frames, side: int, at: Indices | None = None) -> Tensor:
     """Scales frames so that the shorter side has `side` pixels: bicubic, low-passed, rounded to whole levels.
 
     Equal to torchvision's `v2.Resize(side, BICUBIC)` of a uint8 tensor.
@@ -54,6 +63,7 @@ def short_side(frames: Frames, side: int) -> Tensor:
     Args:
         frames: (T, H, W, 3) uint8.
         side: pixels.
+        at: which frames; None for all.
 
     Returns:
         (T, 3, h, w) uint8; the longer side is cut to whole pixels.
@@ -61,8 +71,17 @@ def short_side(frames: Frames, side: int) -> Tensor:
     height, width = frames.shape[1:3]
     short = min(height, width)
     size = (int(side * height / short), int(side * width / short))
-    pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-    return pictures if size == (height, width) else F.interpolate(pictures, size, mode="bicubic", antialias=True)
+    at = np.arange(len(frames)) if at is None else at
+    if size == (height, width):
+        return _channels_first(frames[at])
+    return torch.cat(
+        [F.interpolate(_channels_first(frames[part]), size, mode="bicubic", antialias=True) for part in few(at)]
+    )
+
+
+def _channels_first(frames: Frames) -> Tensor:
+    """(T, H, W, 3) to (T, 3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
 
 
 def normalised(pictures: Tensor, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jova_bench.metrics.base import Arrays, FeatureCache
 from jova_bench.metrics.faces import compat
-from jova_bench.metrics.faces.clock import at_25_fps
+from jova_bench.metrics.faces.clock import at_25_fps, shown
 from jova_bench.metrics.faces.cuts import CLEAN, CutRule, shots
 from jova_bench.metrics.faces.detectors import Detector, detector
 from jova_bench.metrics.faces.follow import follow
@@ -113,7 +113,7 @@ def _kept(
         if why_not := chosen.missing():
             raise Unavailable(why_not)
         frames = at_25_fps(clip)
-        found = search(lambda looks: chosen.find(frames[looks], device))
+        found = search(lambda looks: chosen.find(shown(frames, looks), device))
         counts = [len(boxes) for boxes in found.values()]
         return {"frames": np.array(list(found)), "counts": np.array(counts), "boxes": np.concatenate([*found.values()])}
 

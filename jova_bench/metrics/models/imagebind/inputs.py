@@ -21,6 +21,7 @@ from torch.nn import functional
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.features import Audio
 from jova_bench.metrics.mels import htk_bands
+from jova_bench.metrics.pictures import few
 
 RATE_HZ = 16_000
 STRETCH_S = 2
@@ -66,8 +67,11 @@ def linear(frames: Frames) -> Tensor:
     # In upstream's words, so that a side that is cut to whole pixels is cut alike.
     tall = width < height
     size = (int(height / width * SIDE), SIDE) if tall else (SIDE, int(width / height * SIDE))
-    pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
-    return functional.interpolate(pictures, size, mode="bilinear", align_corners=False)
+    scaled = []
+    for part in few(np.arange(len(frames))):
+        pictures = torch.from_numpy(np.ascontiguousarray(frames[part])).permute(0, 3, 1, 2).float() / 255
+        scaled.append(functional.interpolate(pictures, size, mode="bilinear", align_corners=False))
+    return torch.cat(scaled)
 
 
 def normalised(pictures: Tensor) -> Tensor:
