@@ -5,6 +5,7 @@ the identities: nothing is faked behind the command line. PESQ and STOI want sou
 folder of clips cannot promise; they are asked of the codec round trip.
 """
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -48,7 +49,10 @@ def summed_up(table, prompts, folder):
     """What the command line writes of every metric, by identity (`_bare`)."""
     found = {}
     for name in ("long", "brief", "short", "aligned"):
-        what = ["score", prompts.parent / "made" / name, "--suite", prompts]
+        made = prompts.parent / "made" / name
+        what = ["score", made, "--suite", prompts.with_name(f"{name}.jsonl")]
+        lines = prompts.read_text().splitlines(keepends=True)
+        what[-1].write_text("".join(line for line in lines if (made / f"{json.loads(line)['id']}.mp4").is_file()))
         if name == "aligned":
             what = ["run", "--model", "codec", "--suite", "embedded", "--limit", 1]
         wanted = ",".join(entry.select for entry in STANDARD if group(entry) == name)
