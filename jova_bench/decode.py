@@ -63,8 +63,6 @@ class Video:
     """Width and height with square pixels, before the frame is turned."""
     matrix: Matrix = field(default_factory=UPRIGHT.copy)
     """How the frames are turned."""
-    rotation: int = 0
-    """What libav makes of that: an angle, in degrees, without mirrors."""
     room: int = 0
     """How many frames there will be, as far as the headers say."""
     reformatter: VideoReformatter | None = None
@@ -201,8 +199,6 @@ def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
         _show(video, frame)
     if (frame.width, frame.height) != video.stored:
         raise ValueError("the frame size changes within the clip")
-    if frame.rotation != video.rotation:
-        raise ValueError("the picture turns within the clip")
     size.width, size.height = video.shown
     size.frames, size.picture_s = count, video.times[-1] - video.times[0]
     size.check()
@@ -218,8 +214,9 @@ def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
 def _show(video: Video, frame: av.VideoFrame) -> None:
     """Decides by the first frame how all are shown, and notes what is out of the ordinary."""
     width, height = video.stored = frame.width, frame.height
-    # Of the first frame alone: to ask a frame for what lies beside it keeps it in memory until Python looks for cycles.
-    video.matrix, video.rotation = matrix_of(frame), frame.rotation
+    # Of the first frame alone: H.264 may state it with some frames and mean all. (To ask a frame for what lies beside
+    # it keeps it in memory, too, until Python looks for cycles.)
+    video.matrix = matrix_of(frame)
     video.shown = size_shown(width, height, video.aspect)
     if video.shown != video.stored:
         now = f"{video.shown[0]} x {video.shown[1]}"

@@ -10,6 +10,8 @@ from muxed import FPS, RATE, codes, delay_samples, mux, noise, numbered, numbers
 from jova_bench.media import read, write
 
 UNIT = 0x10000
+SEI_MIRRORED = bytes([3, 0b01000000, 0, 0b00010100])
+"""Display orientation: three bytes of not cancelled, mirrored, not upside down, 16 bits of angle, to be repeated."""
 LEVELS = {"black": 0, "grey": 90, "light": 180, "white": 255}
 
 
@@ -58,6 +60,31 @@ def test_each_way_up_is_shown_as_the_file_asks(tmp_path, way, scale):
     assert clip.frames.shape[1:3] == expected.shape
     assert np.abs(clip.frames[1].astype(int) - expected[..., None]).max() < 12
     assert codes(clip) == ["frozen", "no_audio"]
+
+
+def test_the_first_frame_says_how_all_are_turned(tmp_path):
+    # H.264 may state an orientation with its key frames alone; here with the first of five frames.
+    path = tmp_path / "clip.mkv"
+    picture = np.repeat(quarters("white", "grey", "light", "black")[..., None], 3, axis=2).astype(np.uint8)
+    turned_sei = bytes.fromhex("00000001 062f") + SEI_MIRRORED + b"\x80"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 32, "yuv420p"
+        frames = [av.VideoFrame.from_ndarray(picture, format="rgb24") for _ in range(5)]
+        packets = []
+        for k, frame in enumerate(frames):
+            frame.pts, frame.time_base = k, 1 / FPS
+            packets += video.encode(frame)
+        packets += video.encode()
+        for k, packet in enumerate(packets):
+            data = (turned_sei if k == 0 else b"") + bytes(packet)
+            with_sei = av.Packet(data)
+            with_sei.pts, with_sei.dts, with_sei.time_base = packet.pts, packet.dts, packet.time_base
+            with_sei.stream, with_sei.is_keyframe = video, packet.is_keyframe
+            container.mux(with_sei)
+    expected = quarters("grey", "white", "black", "light")
+    clip = read(path)
+    assert all(np.abs(frame.astype(int) - expected[..., None]).max() < 12 for frame in clip.frames)
 
 
 @pytest.mark.parametrize(("degrees", "missed"), [(30, "30.0"), (-100, "10.0"), (0.5, None)])
