@@ -115,3 +115,29 @@ def test_closing_is_allowed_at_any_time(worker, folder):
     one.close()
     one.close()
     assert one.generate({}, 0, folder).load_s > 0
+
+
+def test_a_late_or_second_answer_is_nobodys(worker, folder):
+    one = worker("""
+    import gc, io, json
+    (pipe,) = (f for f in gc.get_objects() if isinstance(f, io.TextIOWrapper) and f.writable() and f.fileno() > 2)
+    late = [json.dumps(dict(number=k, event="done", seconds=0, result="late")) for k in (1, 99)]
+    for said in ("no JSON", "[1]", *late):
+        pipe.write(said + "\\n")
+    return dict(file="x", seed=seed)""")
+    assert [one.generate({}, seed, folder).result["seed"] for seed in (5, 6, 7)] == [5, 6, 7]
+
+
+def test_the_log_of_a_worker_that_chatters_keeps_its_beginning_and_its_end(worker, folder, tmp_path):
+    one = worker("""
+    print("first words", flush=True)
+    for _ in range(200):
+        print("x" * 99_999, flush=True)
+    print("last words", flush=True)
+    os._exit(3)""")
+    with pytest.raises(SampleFailed, match=r"ended with 3: .*last words"):
+        one.generate({}, 0, folder)
+    content = (tmp_path / "logs" / "log").read_bytes()
+    assert content.startswith(b"first words\n")
+    assert b" bytes left out ...\n" in content
+    assert len(content) < 5_000_000  # Of 20 MB.

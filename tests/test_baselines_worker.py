@@ -74,7 +74,7 @@ def test_many_samples_of_one_load_and_each_has_its_own_fate(tmp_path, baseline):
     assert 0 < first.generate_s < first.load_s
     assert first.function_evals == 100
     assert first.peak_memory_bytes > 1e6
-    settings = manifest["fairness"]["settings"]["ovi"]
+    settings = manifest.fairness.settings["ovi"]
     assert settings["source"].endswith("Ovi@5b69b25a4b3115216e9ea53a37a04410be6ad39a")
     assert settings["options"]["steps"] == 50
     assert (settings["prompt_renderer"], settings["audio"], settings["seconds_asked"]) == ("ovi", "generated", 5.0)

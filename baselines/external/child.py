@@ -38,7 +38,7 @@ def main() -> int:
     for line in requests:
         request = json.loads(line)
         if request["op"] == "quit":
-            send(answers, event="bye")
+            send(answers, number=request["number"], event="bye")
             return 0
         started = time.perf_counter()
         try:
@@ -47,12 +47,14 @@ def main() -> int:
         except BaseException as error:  # A SystemExit of the upstream is an answer, too.
             traceback.print_exc()
             message = " ".join(str(error).split())[:2000]
-            send(answers, event="error", kind=type(error).__name__, message=message, fatal=is_fatal(error))
+            said = {"kind": type(error).__name__, "message": message, "fatal": is_fatal(error)}
+            send(answers, number=request["number"], event="error", **said)
             if is_fatal(error):
                 return 1
             continue
         seconds = time.perf_counter() - started
-        send(answers, event="ready" if request["op"] == "load" else "done", seconds=seconds, result=result)
+        event = "ready" if request["op"] == "load" else "done"
+        send(answers, number=request["number"], event=event, seconds=seconds, result=result)
     return 0
 
 

@@ -1,7 +1,7 @@
 """The parent's side of a worker: starts it, waits no longer than it may take, and outlives its death.
 
 The worker has a process group of its own, so that killing it kills the programs that it started. Its stderr goes to a
-file, whose end becomes part of the reason when it dies.
+file of bounded size, whose end becomes part of the reason when it dies.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baselines.external.log import keep
 from jova_bench.types import Unavailable
 
 CHILD = Path(__file__).with_name("child.py")
@@ -80,6 +82,9 @@ class Worker:
     command: Command
     _process: subprocess.Popen[bytes] | None = None
     _buffer: bytes = b""
+    _number: int = 0
+    """Of the last request; an answer carries that of its own."""
+    _log: threading.Thread | None = None
     _broken: str | None = None
     _stop: Any = None
 
@@ -143,7 +148,9 @@ class Worker:
 
     def _start(self) -> None:
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.command.log.open("wb") as log:
+        said, log = os.pipe()
+        self._log = keep(said, self.command.log)
+        try:
             # -I: neither this folder's modules nor the caller's PYTHONPATH stand before the upstream's.
             self._process = subprocess.Popen(
                 [str(self.command.python), "-I", str(CHILD)],
@@ -153,6 +160,8 @@ class Worker:
                 env=dict(self.command.environment),
                 start_new_session=True,
             )
+        finally:
+            os.close(log)
         self._buffer = b""
         self._stop = weakref.finalize(self, _kill_group, self._process)  # Also when the interpreter ends.
 
@@ -173,16 +182,30 @@ class Worker:
         assert self._process is not None
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._number += 1
+            self._process.stdin.write(json.dumps({**request, "number": self._number}).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
             raise Lost(self._death()) from error
 
     def _receive(self, seconds: float) -> dict[str, Any]:
+        """The answer to the last request; what else the worker says is nobody's."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                answer = json.loads(self._line(deadline, seconds))
+            except ValueError:
+                answer = None
+            if isinstance(answer, dict) and answer.get("number") == self._number:
+                return answer
+            if time.monotonic() > deadline:
+                raise TimedOut(f"no answer within {seconds:g} s{self._tail()}")
+
+    def _line(self, deadline: float, seconds: float) -> bytes:
         """The next line of the worker."""
         assert self._process is not None
         assert self._process.stdout is not None
-        pipe, deadline = self._process.stdout.fileno(), time.monotonic() + seconds
+        pipe = self._process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
@@ -198,8 +221,7 @@ class Worker:
                 elif dead:
                     raise Lost(self._death())
         line, _, self._buffer = self._buffer.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return line
 
     def _death(self) -> str:
         """How the process ended, and its last words."""
@@ -208,6 +230,8 @@ class Worker:
         while not _exited(process) and time.monotonic() < deadline:
             time.sleep(0.01)
         self._kill()
+        if self._log is not None:
+            self._log.join(POLL_S)  # Its last words may be on their way.
         code = process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         return f"the worker {how}{self._tail()}"
