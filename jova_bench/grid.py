@@ -11,11 +11,11 @@ from jova_bench.checks import content_changed, decoded_bytes, file_digest
 from jova_bench.folder import asked_for
 from jova_bench.grouping import groups, networks
 from jova_bench.making import failed
-from jova_bench.metrics.base import FeatureCache, lacking
+from jova_bench.metrics.base import OUTSIDE, FeatureCache, lacking
 from jova_bench.metrics.reference import no_reference
 from jova_bench.placement import Judges
 from jova_bench.progress import Progress
-from jova_bench.scoring import OUTSIDE, Changed, Job, Load, Metric, embed_real, score_clips, stored_features
+from jova_bench.scoring import Changed, Job, Load, Metric, embed_real, score_clips, stored_features
 from jova_bench.store import SAMPLES, RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Sample, Score, reason_of

@@ -21,7 +21,7 @@ from jova_bench import channels
 from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
 from jova_bench.encode import encode
 from jova_bench.lengths import check_length
-from jova_bench.limits import Decoded, max_clip_bytes
+from jova_bench.limits import HIGHEST_HZ, LOWEST_HZ, Decoded, max_clip_bytes
 from jova_bench.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
 from jova_bench.types import CANCEL, BenchError, Clip, Finding
 
@@ -81,6 +81,9 @@ def clip_from_arrays(
                 f"expected (channels, N) float32 at a whole rate > 0, got {audio.shape} {audio.dtype} "
                 f"at {sample_rate_hz} Hz"
             )
+        if not LOWEST_HZ <= sample_rate_hz <= HIGHEST_HZ:
+            raise BenchError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {sample_rate_hz} Hz")
+        sample_rate_hz = int(sample_rate_hz)
         peak = max(float(audio.max()), -float(audio.min()))
         if not np.isfinite(peak):
             raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cache as once
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from jova_bench import media
 from jova_bench.checks import content_changed, file_digest
 from jova_bench.executors import ATTEMPTS, Executor, Lost, Place
-from jova_bench.metrics.base import Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric
+from jova_bench.metrics.base import OUTSIDE, Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric, in_domain
 from jova_bench.metrics.reference import without_real
 from jova_bench.metrics.resident import make_room
 from jova_bench.progress import Progress
@@ -31,8 +30,6 @@ Findings = dict[str, "Outcome | FloatArray"]
 """By metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why there are none)."""
 Load = Callable[[Place], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
-
-OUTSIDE = "outside the embedded domain"
 
 
 @dataclass(frozen=True)
@@ -229,12 +226,6 @@ def _asks_format(spec: MetricSpec, domain: str | None) -> bool:
 def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
     """Whether a metric speaks of a set of clips."""
     return metric.spec.level == "set"
-
-
-def in_domain(clip: Clip, domain: str | None) -> bool:
-    """The embedded evaluators were trained on 64 x 64 pictures at 25 fps of a suite of their domain."""
-    frames = clip.frames
-    return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
 
 
 def _outcome(metric: ClipMetric, clip: Clip, job: Job, reference: Callable[[], Clip | None]) -> Outcome:

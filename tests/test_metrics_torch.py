@@ -11,8 +11,10 @@ from jova_bench.labels import FAMILIES
 from jova_bench.metrics import CATALOGUE, build, everything
 from jova_bench.metrics.base import NoCache, measured
 from jova_bench.metrics.loudness import loudness
-from jova_bench.metrics.torch_metric import TorchMetric
+from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
 from jova_bench.types import BenchError, MetricSpec, Prompt, Unavailable, Undefined
+
+RATE = 16_000
 
 
 class Peak:
@@ -54,27 +56,27 @@ def counts(metric):
 def test_mean_over_ok_with_counts_and_reset():
     metric = TorchMetric(Peak())
     for level in (0.25, 0.75, 0.0, 0.0, 1.0):
-        metric.update(None, sound(level))
+        metric.update(None, sound(level), sample_rate_hz=RATE)
     assert metric.compute().item() == pytest.approx(0.5)
     assert counts(metric) == (2, 2, 1)
     metric.reset()
     assert counts(metric) == (0, 0, 0)
-    metric.update(None, sound(0.125))
+    metric.update(None, sound(0.125), sample_rate_hz=RATE)
     assert metric.compute().item() == pytest.approx(0.125)
 
 
 def test_nan_when_nothing_is_ok():
     metric = TorchMetric(Peak())
-    metric.update(None, sound(0.0))
+    metric.update(None, sound(0.0), sample_rate_hz=RATE)
     assert np.isnan(metric.compute().item())
 
 
 def test_states_of_two_processes_add_up():
     one, other = TorchMetric(Peak()), TorchMetric(Peak())
     for level in (0.25, 0.5, 0.0):
-        one.update(None, sound(level))
+        one.update(None, sound(level), sample_rate_hz=RATE)
     for level in (0.75, 1.0):
-        other.update(None, sound(level))
+        other.update(None, sound(level), sample_rate_hz=RATE)
     one.merge_state(other)
     assert one.compute().item() == pytest.approx((0.25 + 0.5 + 0.75) / 3)
     assert counts(one) == (3, 1, 1)
@@ -82,15 +84,15 @@ def test_states_of_two_processes_add_up():
 
 def test_forward_gives_the_value_of_one_clip_and_keeps_the_mean():
     metric = TorchMetric(Peak())
-    assert metric(None, sound(0.25)).item() == pytest.approx(0.25)
-    assert metric(None, sound(0.75)).item() == pytest.approx(0.75)
+    assert metric(None, sound(0.25), sample_rate_hz=RATE).item() == pytest.approx(0.25)
+    assert metric(None, sound(0.75), sample_rate_hz=RATE).item() == pytest.approx(0.75)
     assert metric.compute().item() == pytest.approx(0.5)
 
 
 def test_word_error_rates_are_weighted_by_words():
     metric = TorchMetric(Peak(micro="transcript_words"))
-    metric.update(None, sound(0.25), prompt=prompt_of("place red box"))
-    metric.update(None, sound(0.75), prompt=prompt_of("red"))
+    metric.update(None, sound(0.25), sample_rate_hz=RATE, prompt=prompt_of("place red box"))
+    metric.update(None, sound(0.75), sample_rate_hz=RATE, prompt=prompt_of("red"))
     assert metric.compute().item() == pytest.approx((3 * 0.25 + 0.75) / 4)
 
 
@@ -185,3 +187,105 @@ def test_building_all_metrics_imports_no_torch():
         "print([name for name in ('torch', 'scipy', 'av', 'onnxruntime', 'pocketsphinx') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+# What a training loop gives
+
+
+def wave(dtype=np.float32):
+    """A tone of 997 Hz at -20 dBFS, as samples of a type."""
+    tone = 0.1 * np.sin(2 * np.pi * 997 * np.arange(RATE) / RATE)
+    if np.dtype(dtype).kind == "f":
+        return tone.astype(dtype)
+    half = 2 ** (8 * np.dtype(dtype).itemsize - 1)
+    return (np.rint(tone * (half - 1)) + (half if np.dtype(dtype).kind == "u" else 0)).astype(dtype)
+
+
+def loud(audio, **rates):
+    metric = TorchMetric(loudness(NoCache(), "cpu", "standard"))
+    metric.update(None, audio, **{"sample_rate_hz": RATE} | rates)
+    return metric
+
+
+@pytest.mark.parametrize(
+    ("dtype", "within"),
+    [("float16", 0.01), ("float64", 0.01), ("int16", 0.01), ("int32", 0.01), ("uint8", 0.2), ("int8", 0.2)],
+)
+def test_sound_of_any_type_is_as_loud(dtype, within):
+    assert loud(wave(dtype)).compute().item() == pytest.approx(loud(wave()).compute().item(), abs=within)
+
+
+def test_tensors_of_bfloat16_and_reversed_arrays_are_taken():
+    import torch
+
+    expected = loud(wave()).compute().item()
+    assert loud(torch.from_numpy(wave()).bfloat16()).compute().item() == pytest.approx(expected, abs=0.05)
+    assert loud(wave()[::-1]).compute().item() == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (dict(frames=None, audio=wave()), "expected sample_rate_hz= of the audio, above 0, got None"),
+        (dict(frames=np.zeros((5, 8, 8, 3), np.uint8), audio=None), "expected fps= of the frames, above 0, got None"),
+        (
+            dict(frames=None, audio=wave(), sample_rate_hz=float("nan")),
+            "above 0, got nan",
+        ),
+        (dict(frames=None, audio=wave(), sample_rate_hz=16_000.5), "at a whole rate > 0"),
+        (dict(frames=None, audio=wave(), sample_rate_hz=100), "expected sound of 4000 to 384000 Hz, got 100 Hz"),
+        (dict(frames=None, audio=wave("int16").astype(np.float32), sample_rate_hz=RATE), "divide whole numbers"),
+        (dict(frames=None, audio=wave()[:, None].repeat(2, 1), sample_rate_hz=RATE), "transpose it"),
+        (dict(frames=None, audio=wave().astype(np.int64), sample_rate_hz=RATE), "got int64"),
+        (
+            dict(frames=None, audio=wave(), sample_rate_hz=RATE, prompt="hello"),
+            "Prompt, got str",
+        ),
+    ],
+)
+def test_what_is_no_clip_is_refused_with_one_line(call, message):
+    with pytest.raises(BenchError, match=message):
+        TorchMetric(Peak()).update(**call)
+
+
+def test_reasons_are_counted_and_forgotten():
+    metric = TorchMetric(Peak())
+    for level in (0.25, 0.0, 0.0, 1.0):
+        metric(None, sound(level), sample_rate_hz=RATE)  # `forward`, as a loop that logs each step calls it.
+    assert metric.why == "silent (2), too loud (1)"
+    metric.reset()
+    assert metric.why is None
+
+
+def test_each_wrapper_takes_its_own_kind():
+    (fvd,) = build(["fvd"], "embedded", NoCache(), "cpu")
+    with pytest.raises(BenchError, match=r"expected a metric of a clip, got fvd.*TorchSetMetric"):
+        TorchMetric(fvd)
+    with pytest.raises(BenchError, match=r"expected a metric of a set, got peak.*TorchMetric"):
+        TorchSetMetric(Peak())
+
+
+def test_the_direction_is_the_metrics():
+    assert TorchMetric(Peak()).higher_is_better is True
+    assert TorchMetric(build(["wer"], "embedded", NoCache(), "cpu")[0]).higher_is_better is False
+    assert TorchMetric(loudness(NoCache(), "cpu", "standard")).higher_is_better is None
+
+
+@pytest.mark.parametrize(("fps", "side"), [(1, 64), (50, 64), (25, 1), (25, 32)])
+def test_the_domain_is_checked_by_format_and_not_believed(fps, side):
+    frames = np.zeros((50, side, side, 3), np.uint8)
+    metric = TorchMetric(build(["lse_c"], "embedded", NoCache(), "cpu")[0], in_domain=True)
+    metric.update(frames, wave(), fps=fps, sample_rate_hz=RATE)
+    assert np.isnan(metric.compute().item())
+    assert metric.why == "outside the embedded domain (1)"
+
+
+def test_an_error_in_a_metric_is_a_failure_of_its_clip():
+    class Broken(Peak):
+        def score(self, clip, prompt, reference):
+            raise RuntimeError("no such shape")
+
+    metric = TorchMetric(Broken())
+    metric.update(None, sound(0.25), sample_rate_hz=RATE)
+    assert counts(metric) == (0, 0, 1)
+    assert metric.why == "RuntimeError: no such shape (1)"

@@ -216,7 +216,7 @@ def _say_failures(result: Result) -> None:
 
 def _say_outside(summary: Summary | None) -> None:
     """Of models that nothing could be said of because only drawn heads are known: who judges their clips."""
-    from jova_bench.scoring import OUTSIDE
+    from jova_bench.metrics.base import OUTSIDE
 
     outside: dict[str, bool] = {}
     for one in summary.estimates if summary is not None else ():

@@ -7,6 +7,7 @@ through a `FeatureCache`, so that the same content is never measured twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,8 @@ from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Und
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 FloatArray = npt.NDArray[np.float64]
+
+OUTSIDE = "outside the embedded domain"
 
 
 class FeatureCache(Protocol):
@@ -124,7 +127,13 @@ def measured(measure: Callable[[], float]) -> Outcome:
     return Outcome(status="ok", value=value)
 
 
+def in_domain(clip: Clip, domain: str | None) -> bool:
+    """The embedded evaluators were trained on 64 x 64 pictures at 25 fps of a suite of their domain."""
+    frames = clip.frames
+    return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
+
+
 def require_embedded_domain(clip: Clip) -> None:
     """Embedded evaluators were trained on drawn faces: on anything else their numbers mean nothing."""
     if not clip.in_domain:
-        raise Undefined("outside the embedded domain")
+        raise Undefined(OUTSIDE)

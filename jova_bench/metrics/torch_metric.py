@@ -1,11 +1,13 @@
 """Any metric as a `torchmetrics.Metric`, for training loops: `docs/training-loop.md` shows both kinds at work.
 
-Clips that are undefined or failed are counted and leave the value alone. States sync between processes as torchmetrics
-promises.
+Clips that are undefined or failed are counted and leave the value alone; `reasons` says why, of this process's clips.
+States sync between processes as torchmetrics promises.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,34 +17,84 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics.base import ClipMetric, FloatArray, SetMetric
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
 from jova_bench.metrics.distance import stack
 from jova_bench.metrics.wer import transcript_length
-from jova_bench.types import BenchError, Clip, Prompt, Timing, Unavailable, Undefined
+from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
 
 Array = Tensor | np.ndarray[Any, Any]
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
 
 
 class _Counting(Metric):
-    """What both kinds share: a metric, and how many clips it had an answer for."""
+    """What both kinds share: a metric, how many clips it had an answer for, and why not for the others."""
 
     full_state_update = False
+    metric: Any
+    why: str | None
     ok: Tensor
     undefined: Tensor
     failed: Tensor
 
-    def __init__(self, in_domain: bool, **kwargs: Any) -> None:
+    def __init__(self, level: str, metric: Any, in_domain: bool, **kwargs: Any) -> None:
+        spec = getattr(metric, "spec", None)
+        if spec is None or spec.level != level:
+            got = f"{spec.name}, which speaks of a {spec.level}" if spec else repr(metric)
+            right = {"clip": "TorchSetMetric", "set": "TorchMetric"}[level]
+            raise BenchError(f"expected a metric of a {level}, got {got}; {right} takes the other kind")
         super().__init__(**kwargs)
         self.in_domain = in_domain
+        self.reasons: Counter[str] = Counter()
         # States that hold nothing yet are gathered as tensors of the metric's dtype.
         self.set_dtype(torch.float64)
         for name in ("ok", "undefined", "failed"):
             self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
 
+    @property
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]
+        """As the metric has it; None for one that is to match real clips."""
+        return {"up": True, "down": False}.get(self.metric.spec.direction)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Value of this update alone; keeps what came before."""
+        before = self.reasons
+        value = super().forward(*args, **kwargs)
+        # It resets in between.
+        self.reasons = self.reasons if self.reasons is before else before + self.reasons
+        return value
+
+    def reset(self) -> None:
+        """Forgets the clips, and why some had no answer."""
+        super().reset()
+        self.reasons = Counter()
+
+    def _clip(
+        self,
+        frames: Array | None,
+        audio: Array | None,
+        fps: Fraction | float | None,
+        rate_hz: int | None,
+        timing: Timing,
+    ) -> Clip:
+        """A clip in or out of the embedded evaluators' domain, as its format says."""
+        clip = _clip(frames, audio, fps, rate_hz, timing)
+        return replace(clip, in_domain=in_domain(clip, "embedded" if self.in_domain else None))
+
+    def _outside(self, clip: Clip) -> bool:
+        """Whether this is an embedded evaluator that does not know such clips."""
+        return self.metric.spec.profile == "embedded" and not clip.in_domain
+
+    def _count(self, outcome: Outcome) -> None:
+        self.undefined += outcome.status == "undefined"
+        self.failed += outcome.status == "failed"
+        self.reasons[str(outcome.reason)] += 1
+
 
 class TorchMetric(_Counting):
-    """Scores clip after clip: the mean over those that are ok. Each update is one clip."""
+    """Scores clip after clip: the mean over those that are ok. Each update is one clip.
+
+    `why` says why clips had no answer, and how many, or is None.
+    """
 
     total: Tensor
     weight: Tensor
@@ -52,11 +104,12 @@ class TorchMetric(_Counting):
 
         Args:
             metric: what scores a clip.
-            in_domain: the clips are drawn faces of the shipped corpus; embedded metrics are undefined without.
+            in_domain: the clips are drawn faces of the shipped corpus; embedded metrics are undefined without, and of
+                other sizes or rates than the corpus's.
             timing: how the clips relate in time to their references.
             **kwargs: of `torchmetrics.Metric`.
         """
-        super().__init__(in_domain, **kwargs)
+        super().__init__("clip", metric, in_domain, **kwargs)
         self.metric = metric
         self.timing = timing
         for name, zero in (("total", torch.tensor(0.0, dtype=torch.float64)), ("weight", torch.tensor(0))):
@@ -66,8 +119,8 @@ class TorchMetric(_Counting):
         self,
         frames: Array | None,
         audio: Array | None,
-        fps: Fraction | float = 25,
-        sample_rate_hz: int = 16_000,
+        fps: Fraction | float | None = None,
+        sample_rate_hz: int | None = None,
         prompt: Prompt | None = None,
         reference: Clip | None = None,
     ) -> None:
@@ -75,17 +128,22 @@ class TorchMetric(_Counting):
 
         Args:
             frames: (T, H, W, 3) uint8 RGB, or None.
-            audio: (N,) or (channels, N) in [-1, 1], or None.
-            fps: frames per second.
-            sample_rate_hz: of `audio`.
+            audio: (N,) or (channels, N), in [-1, 1] or in whole numbers of 8, 16 or 32 bits, or None.
+            fps: frames per second; needed with frames.
+            sample_rate_hz: of `audio`; needed with it.
             prompt: what was asked for.
             reference: the real clip of the prompt.
+
+        Raises:
+            BenchError: what was given is no clip.
         """
-        clip = _clip(frames, audio, fps, sample_rate_hz, self.in_domain, self.timing)
-        outcome = self.metric.score(clip, prompt, reference)
+        for name, given, kind in (("prompt", prompt, Prompt), ("reference", reference, Clip)):
+            if given is not None and not isinstance(given, kind):
+                raise BenchError(f"expected {name}= as a jova_bench.types.{kind.__name__}, got {type(given).__name__}")
+        clip = self._clip(frames, audio, fps, sample_rate_hz, self.timing)
+        outcome = self._outcome(clip, prompt, reference)
         if outcome.value is None:
-            self.undefined += outcome.status == "undefined"
-            self.failed += outcome.status == "failed"
+            self._count(outcome)
             return
         micro = self.metric.spec.micro
         weight = transcript_length(prompt, micro) if micro else 1
@@ -96,6 +154,22 @@ class TorchMetric(_Counting):
     def compute(self) -> Tensor:
         """Mean over the clips that are ok, NaN when none is."""
         return self.total / self.weight
+
+    @property
+    def why(self) -> str | None:  # type: ignore[override]
+        """The reasons why clips had no answer, with how often, or None."""
+        return ", ".join(f"{reason} ({count})" for reason, count in self.reasons.most_common()) or None
+
+    def _outcome(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """What the metric says; whatever goes wrong in it is a failure of this clip, as it is in `score`."""
+        if self._outside(clip):
+            return Outcome(status="undefined", reason=OUTSIDE)
+        try:
+            return self.metric.score(clip, prompt, reference)
+        except Undefined as reason:
+            return Outcome(status="undefined", reason=str(reason))
+        except Exception as error:
+            return Outcome(status="failed", reason=reason_of(error))
 
 
 class TorchSetMetric(_Counting):
@@ -127,8 +201,8 @@ class TorchSetMetric(_Counting):
             reset_real: whether `reset` forgets the real clips, too; False for the same ones in every epoch.
             **kwargs: of `torchmetrics.Metric`.
         """
-        super().__init__(in_domain, **kwargs)
-        self.metric = metric if reference is None else metric.against(_numpy(reference).astype(np.float64))
+        super().__init__("set", metric, in_domain, **kwargs)
+        self.metric: SetMetric = metric if reference is None else metric.against(_numpy(reference).astype(np.float64))
         self.why: str | None = None
         self._given = reference is not None
         self._reset_real = reset_real
@@ -141,17 +215,17 @@ class TorchSetMetric(_Counting):
         self,
         frames: Array | None,
         audio: Array | None,
-        fps: Fraction | float = 25,
-        sample_rate_hz: int = 16_000,
+        fps: Fraction | float | None = None,
+        sample_rate_hz: int | None = None,
         real: bool = False,
     ) -> None:
         """Takes one clip, or a batch of clips of one size.
 
         Args:
             frames: (T, H, W, 3) or (B, T, H, W, 3) uint8 RGB, or None.
-            audio: (N,), (channels, N) or (B, channels, N) in [-1, 1], or None.
-            fps: frames per second.
-            sample_rate_hz: of `audio`.
+            audio: (N,), (channels, N) or (B, channels, N), as in `TorchMetric`, or None.
+            fps: frames per second; needed with frames.
+            sample_rate_hz: of `audio`; needed with it.
             real: these are real clips, to compare with.
 
         Raises:
@@ -161,17 +235,21 @@ class TorchSetMetric(_Counting):
         if real and self._given:
             raise BenchError(NO_REAL_CLIPS)
         for picture, sound in _batch(frames, audio):
-            clip = _clip(picture, sound, fps, sample_rate_hz, self.in_domain, "reference" if real else "free")
+            clip = self._clip(picture, sound, fps, sample_rate_hz, "reference" if real else "free")
+            if real and self._outside(clip):
+                raise Undefined(OUTSIDE)
             if real:
                 self._keep(self.metric.features(clip), self.real, self.real_shapes)
                 continue
             try:
+                if self._outside(clip):
+                    raise Undefined(OUTSIDE)
                 self._keep(self.metric.features(clip), self.made, self.made_shapes)
                 self.ok += 1
-            except Undefined:
-                self.undefined += 1
-            except Unavailable:
-                self.failed += 1
+            except Undefined as reason:
+                self._count(Outcome(status="undefined", reason=str(reason)))
+            except Exception as error:
+                self._count(Outcome(status="failed", reason=reason_of(error)))
 
     def compute(self) -> Tensor:
         """The distance, NaN when it has none."""
@@ -233,18 +311,46 @@ def _batch(frames: Array | None, audio: Array | None) -> list[tuple[Array | None
     ]
 
 
+FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648}
+"""Of whole numbers; those without a sign have silence in the middle."""
+
+
 def _clip(
-    frames: Array | None, audio: Array | None, fps: Fraction | float, rate_hz: int, in_domain: bool, timing: Timing
+    frames: Array | None, audio: Array | None, fps: Fraction | float | None, rate_hz: int | None, timing: Timing
 ) -> Clip:
+    for name, of, given, rate in (("fps", "frames", frames, fps), ("sample_rate_hz", "audio", audio, rate_hz)):
+        if given is not None and (rate is None or not 0 < rate < float("inf")):
+            raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; say what it was made at")
     return clip_from_arrays(
-        None if frames is None else _numpy(frames),
-        Fraction(fps).limit_denominator(1001),
-        None if audio is None else np.atleast_2d(_numpy(audio)).astype(np.float32),
-        rate_hz,
-        in_domain=in_domain,
+        None if frames is None else np.ascontiguousarray(_numpy(frames)),
+        Fraction(fps or 0).limit_denominator(1001),
+        None if audio is None else _samples(_numpy(audio)),
+        rate_hz or 0,
         timing=timing,
     )
 
 
+def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(channels, N) float32 in [-1, 1] of (N,) or (channels, N) samples of any usual type."""
+    if audio.ndim not in (1, 2):
+        raise BenchError(f"expected audio of (N,) or (channels, N), got {audio.shape}")
+    audio = np.atleast_2d(audio)
+    if len(audio) > audio.shape[1] > 0:
+        raise BenchError(
+            f"expected audio of (channels, N), got {audio.shape}: more channels than samples; transpose it (`audio.T`)"
+        )
+    kind = audio.dtype.name
+    if kind in FULL_SCALE:
+        silence = FULL_SCALE[kind] if kind.startswith("u") else 0
+        audio = (audio.astype(np.float64) - silence) / FULL_SCALE[kind]
+    elif audio.dtype.kind != "f":
+        raise BenchError(f"expected audio in floating point or {', '.join(FULL_SCALE)}, got {kind}")
+    return np.ascontiguousarray(audio, dtype=np.float32)
+
+
 def _numpy(array: Array) -> np.ndarray[Any, Any]:
-    return array.detach().cpu().numpy() if isinstance(array, Tensor) else array
+    if not isinstance(array, Tensor):
+        return array
+    array = array.detach().cpu()
+    # numpy has no bfloat16.
+    return (array.float() if array.dtype == torch.bfloat16 else array).numpy()

@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from jova_bench import media
 from jova_bench.metrics import build, frozen, mouth
-from jova_bench.metrics.base import Arrays, FeatureCache, NoCache
+from jova_bench.metrics.base import Arrays, FeatureCache, NoCache, in_domain
 from jova_bench.metrics.speech import SpeechErrors
-from jova_bench.scoring import in_domain
 from jova_bench.store import DiskCache
 from jova_bench.types import BenchError, Clip, Profile, Prompt, Unavailable, Undefined, reason_of
 
