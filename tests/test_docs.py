@@ -83,7 +83,7 @@ def test_the_readme_shows_the_model_that_a_test_installs():
 
 def test_commands_and_prompts_of_the_pages_are_valid():
     """Every `jova-bench` line is one that its parser takes; every prompt that is shown is a prompt."""
-    from jova_bench.cli import parser
+    from jova_bench.cli.program import parser
     from jova_bench.types import Prompt
 
     read, seen = parser(), 0

@@ -1,63 +1,42 @@
 """The command line: `jova-bench` or `python -m jova_bench`. Results go to stdout, talk goes to stderr.
 
-Nothing heavy is imported before a verb is known, so that `--help` answers at once.
+Nothing is imported here before an interruption would be answered.
 """
 
 from __future__ import annotations
 
-import argparse
+import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
-
-import jova_bench
-from jova_bench.cli import experiments, listing, runs, suites, sweeps, weights
-from jova_bench.cli.base import Parser, say
-from jova_bench.output import prepare
-from jova_bench.types import EXIT_USAGE, BenchError
-
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
-
-EXIT_CODES = """exit codes:
-  0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed, a test is underpowered,
-  a gate measured nothing, or --strict and a metric failed"""
+from typing import Any, NoReturn
 
 
-def parser() -> Parser:
-    """All verbs and flags."""
-    top = Parser(
-        prog="jova-bench",
-        description="Reproducible evaluation of joint video-audio generation.",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
-    for part in (runs, experiments, sweeps, suites, listing, weights):
-        part.add(verbs)
-    return top
+class Stopped(KeyboardInterrupt):
+    """Somebody asks the command to end."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code."""
-    prepare()
-    args = parser().read(argv)
+    """Runs one command and returns its exit code: 128 and the signal's number, as shells count, where one ends it."""
     try:
-        code: int = args.action(args)
-        return code
-    except BenchError as error:
-        say(" ".join(str(error).split()))
-        return error.exit_code
-    except KeyboardInterrupt:
-        say("stopped; the same command continues where it was")
-        return EXIT_INTERRUPTED
-    except OSError as error:
-        say(f"{error}; nothing that was recorded is lost, the same command continues")
-        return EXIT_USAGE
+        from jova_bench.cli.program import run
+
+        return run(argv)
+    except KeyboardInterrupt as stop:
+        number = stop.args[0] if isinstance(stop, Stopped) else signal.SIGINT
+        how = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        if sys.stderr is not None:
+            print(f"jova-bench: stopped{how}; the same command continues where it was", file=sys.stderr, flush=True)
+        return 128 + int(number)
 
 
 def entry() -> NoReturn:
     """The installed command."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has one ignored.
+            signal.signal(number, _stop)
     sys.exit(main())
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # Who asks again is not kept waiting.
+    raise Stopped(number)

@@ -1,0 +1,50 @@
+"""All verbs, and what becomes of their faults.
+
+Nothing heavy is imported before a verb is known, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import jova_bench
+from jova_bench.cli import experiments, listing, runs, suites, sweeps, weights
+from jova_bench.cli.base import Parser, say
+from jova_bench.output import prepare
+from jova_bench.types import EXIT_USAGE, BenchError
+
+EXIT_CODES = """exit codes:
+  0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed, a test is underpowered,
+  a gate measured nothing, or --strict and a metric failed"""
+
+
+def parser() -> Parser:
+    """All verbs and flags."""
+    top = Parser(
+        prog="jova-bench",
+        description="Reproducible evaluation of joint video-audio generation.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    for part in (runs, experiments, sweeps, suites, listing, weights):
+        part.add(verbs)
+    return top
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Runs one command and returns its exit code."""
+    prepare()
+    args = parser().read(argv)
+    try:
+        code: int = args.action(args)
+        return code
+    except BenchError as error:
+        say(" ".join(str(error).split()))
+        return error.exit_code
+    except OSError as error:
+        say(f"{error}; nothing that was recorded is lost, the same command continues")
+        return EXIT_USAGE
