@@ -69,9 +69,8 @@ def main() -> None:
         folder = Path(scratch) / "clips"
         folder.mkdir()
         # In a process of its own: what it took would count as a peak of those that it starts.
-        code = (
-            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import memory; from pathlib import Path"
-        )
+        here = str(Path(__file__).parent)
+        code = f"import sys; sys.path.insert(0, {here!r}); import memory; from pathlib import Path"
         code += f"; memory.write(Path({str(folder)!r}), {options.clips}, {options.seconds})"
         subprocess.run([sys.executable, "-c", code], check=True)
         peaks = {metric: peak_bytes(folder, metric, Path(scratch) / f"run-{metric}") for metric in METRICS}
