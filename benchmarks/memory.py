@@ -59,10 +59,8 @@ def main() -> None:
     decoded = int(options.seconds * FPS) * HEIGHT * WIDTH * 3
     print("# Memory of scoring\n")
     print(f"Made by `benchmarks/memory.py`: {options.clips} clips of {options.seconds:g} s, {WIDTH} x {HEIGHT},")
-    print(
-        f"{FPS} frames a second, {decoded / 1e9:.2f} GB each when decoded. A process decodes every clip when it is taken into"
-    )
-    print("the run, and again to score it, its sound alone where nothing looks.\n")
+    print(f"{FPS} frames a second, {decoded / 1e9:.2f} GB each when decoded. A process decodes every clip when it is")
+    print("taken into the run, and again to score it, its sound alone where nothing looks.\n")
     print("| metrics | peak of the process, GB | beyond no clip, in decoded clips |")
     print("|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
