@@ -108,6 +108,23 @@ def test_loading_that_hangs_is_ended_and_not_tried_again(worker, folder, tmp_pat
             one.generate({}, 0, folder)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="descendants are found in /proc")
+@pytest.mark.parametrize("end", ["close", "_kill"])
+@pytest.mark.parametrize("script", ["echo $$ >&{0}; exec sleep 600", "sleep 600 & echo $! >&{0}"])
+def test_what_left_the_group_or_lost_its_parent_ends_with_the_worker(worker, folder, script, end):
+    one = worker(f"""
+    import subprocess
+    read, write = os.pipe()
+    script = {script!r}.format(write)
+    subprocess.Popen(["sh", "-c", script], pass_fds=[write], start_new_session=True)
+    return dict(file="x", pid=int(os.read(read, 20)))""")
+    pid = one.generate({}, 0, folder).result["pid"]
+    os.kill(pid, 0)
+    getattr(one, end)()
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
 def test_closing_is_allowed_at_any_time(worker, folder):
     one = worker("    return dict(file='x')")
     one.close()

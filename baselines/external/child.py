@@ -12,6 +12,8 @@ nothing else. Arrays may be tensors.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib.util
 import json
 import os
@@ -33,11 +35,13 @@ FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATU
 def main() -> int:
     """Answers requests until `quit` or the end of the input."""
     requests, answers = take_over_stdio()
+    adopt_orphans()
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     worker = Worker()
     for line in requests:
         request = json.loads(line)
         if request["op"] == "quit":
+            kill(descendants(os.getpid()))
             send(answers, number=request["number"], event="bye")
             return 0
         started = time.perf_counter()
@@ -73,7 +77,34 @@ def end_with(parent: int) -> None:
     """Ends this process and all that it started when the parent is gone, whatever it is doing: it holds a GPU."""
     while os.getppid() == parent:
         time.sleep(0.5)
+    kill(descendants(os.getpid()))
     os.killpg(0, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Makes programs whose own parent ended children of this process (Linux), so that they are found and ended."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def descendants(process: int) -> list[int]:
+    """Numbers of what a process started, and of what that started: also what left its group. None without /proc."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # It ended meanwhile.
+            parent = int(file.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(file.parent.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
+def kill(processes: list[int]) -> None:
+    """Ends processes, those that are still there."""
+    for one in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one, signal.SIGKILL)
 
 
 def send(answers: IO[str], **message: Any) -> None:

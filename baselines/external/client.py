@@ -1,6 +1,7 @@
 """The parent's side of a worker: starts it, waits no longer than it may take, and outlives its death.
 
-The worker has a process group of its own, so that killing it kills the programs that it started. Its stderr goes to a
+The worker has a process group of its own, so that killing it kills the programs that it started; those that left the
+group are found by their parents as long as the worker lives, and not after it died by itself. Its stderr goes to a
 file of bounded size, whose end becomes part of the reason when it dies.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baselines.external.child import descendants, kill
 from baselines.external.log import keep
 from jova_bench.types import Unavailable
 
@@ -266,8 +268,10 @@ def _exited(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    left = descendants(process.pid)  # Found by their parents, which are gone when it is.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    kill(left)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
