@@ -44,6 +44,7 @@ def clip_from_arrays(
     sample_rate_hz: int,
     layout: channels.Layout = (),
     findings: tuple[Finding, ...] = (),
+    digest: str | None = None,
     **kw: Any,
 ) -> Clip:
     """Makes a Clip, computes its digest, and looks at how its channels stand to each other.
@@ -55,11 +56,11 @@ def clip_from_arrays(
         sample_rate_hz: ignored without audio.
         layout: the place of each channel by libav's names, or ().
         findings: what was noticed before.
+        digest: of the content, where it is known: to find it takes about as long as to decode the pictures.
         **kw: `timing`, `in_domain`.
     """
     if frames is None and audio is None:
         raise BenchError("expected frames or audio, got neither; a clip needs at least one stream")
-    digest = hashlib.sha256()
     if frames is None:
         fps = Fraction(0)
     else:
@@ -71,8 +72,6 @@ def clip_from_arrays(
             or not 0 < fps < math.inf
         ):
             raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {frames.shape} {frames.dtype} at {fps}")
-        digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
-        digest.update(np.ascontiguousarray(frames).data)
     if audio is None:
         sample_rate_hz, layout = 0, ()
     else:
@@ -89,14 +88,25 @@ def clip_from_arrays(
             raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")
         if peak > LOUDEST:
             raise BenchError(f"expected audio in [-1, 1], got {peak:g}; divide whole numbers by their full scale")
-        digest.update(f"audio {audio.shape} {sample_rate_hz}".encode())
-        digest.update(np.ascontiguousarray(audio).data)
         if layout and len(layout) != len(audio):
             raise BenchError(f"expected a place for each of {len(audio)} channels, got {', '.join(layout)}")
+        findings += tuple(_channels(audio, layout, sample_rate_hz))
+    fps, digest = Fraction(fps), digest or _digest(frames, fps, audio, sample_rate_hz, layout)
+    return Clip(frames, fps, audio, sample_rate_hz, digest, findings, layout=layout, **kw)
+
+
+def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: int, layout: channels.Layout) -> str:
+    """sha256 (hex) of what a clip shows and sounds."""
+    digest = hashlib.sha256()
+    if frames is not None:
+        digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
+        digest.update(np.ascontiguousarray(frames).data)
+    if audio is not None:
+        digest.update(f"audio {audio.shape} {rate_hz}".encode())
+        digest.update(np.ascontiguousarray(audio).data)
         if channels.known(layout) and not channels.ordinary(layout, len(audio)):
             digest.update(f"layout {' '.join(layout)}".encode())
-        findings += tuple(_channels(audio, layout, sample_rate_hz))
-    return Clip(frames, Fraction(fps), audio, sample_rate_hz, digest.hexdigest(), findings, layout=layout, **kw)
+    return digest.hexdigest()
 
 
 def _whole(rate: float) -> bool:
@@ -122,13 +132,14 @@ def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Findi
     return found
 
 
-def read(path: str | os.PathLike[str], *, pictures: bool = True) -> Clip:
+def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | None = None) -> Clip:
     """Decodes a file (mp4, mov, mkv, webm, wav, flac) to a Clip that starts with its first frame.
 
     Args:
         path: the file.
         pictures: False for the sound alone, at the same place in time and to the bit the same. Such a clip has no
             frames, no finding on the picture, no audio either if the file has none, and a digest of its own.
+        digest: of the whole clip, when the file is known to be the one of that digest; nothing is hashed then.
 
     Raises:
         BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged, and for what takes more
@@ -145,23 +156,23 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True) -> Clip:
             video, sound = decode(container, pictures, size)
         audio, sound_findings = _audio(sound, video.times[0] if video.times else None, video.tick, family)
         if not pictures:
-            return _sound_alone(audio, sound, tuple(sound_findings))
+            return _sound_alone(audio, sound, tuple(sound_findings), digest)
         frames, fps, findings = _frames(video, size)
         findings += sound_findings
         if frames is not None and audio is not None:
             findings += _length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)
-        return clip_from_arrays(frames, fps, audio, sound.rate, sound.layout, tuple(findings))
+        return clip_from_arrays(frames, fps, audio, sound.rate, sound.layout, tuple(findings), digest)
     except MemoryError as error:
         raise BenchError(f"cannot decode {path}: expected memory for {size.bytes / 1e9:.1f} GB, got none") from error
     except (av.error.FFmpegError, OSError, ValueError, BenchError) as error:
         raise BenchError(f"cannot decode {path}: {error}") from error
 
 
-def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...]) -> Clip:
+def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...], digest: str | None) -> Clip:
     """The clip of somebody who did not look; without audio there is nothing in it."""
     if audio is None:
-        return Clip(None, Fraction(0), None, 0, hashlib.sha256().hexdigest(), findings)
-    return clip_from_arrays(None, Fraction(0), audio, sound.rate, sound.layout, findings)
+        return Clip(None, Fraction(0), None, 0, digest or hashlib.sha256().hexdigest(), findings)
+    return clip_from_arrays(None, Fraction(0), audio, sound.rate, sound.layout, findings, digest)
 
 
 def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[Finding]]:

@@ -206,9 +206,8 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
 def _recorded(job: Job, pictures: bool) -> Clip | Changed:
     """The clip as it was recorded, or what happened to it."""
     if not job.clip.is_file() or file_digest(job.clip) == job.file_digest:
-        clip = _read(job.clip, pictures)
-        # What is kept by content is kept by the whole clip's.
-        return clip if pictures else replace(clip, digest=job.clip_digest)
+        # The same file shows and sounds the same. What is kept by content is kept by the whole clip's.
+        return _read(job.clip, pictures, job.clip_digest)
     clip_or_not = content_changed(job.clip, job.clip_digest)
     return Changed(clip_or_not) if isinstance(clip_or_not, str) else clip_or_not
 
@@ -304,5 +303,5 @@ def _vector(arrays: Arrays) -> FloatArray:
     return np.asarray(arrays["features"], dtype=np.float64)
 
 
-def _read(path: Path, pictures: bool) -> Clip:
-    return media.read(path, pictures=pictures)
+def _read(path: Path, pictures: bool, digest: str | None = None) -> Clip:
+    return media.read(path, pictures=pictures, digest=digest)

@@ -137,9 +137,12 @@ def decoded(monkeypatch):
     """(file, whether its picture) of every clip that scoring decodes."""
     found = []
     read = scoring._read
-    monkeypatch.setattr(
-        scoring, "_read", lambda path, pictures: found.append((path.name, pictures)) or read(path, pictures)
-    )
+
+    def reading(path, pictures, *digest):
+        found.append((path.name, pictures))
+        return read(path, pictures, *digest)
+
+    monkeypatch.setattr(scoring, "_read", reading)
     return found
 
 

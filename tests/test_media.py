@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from muxed import FPS, RATE, codes, delay_samples, mux, noise, numbered, numbers
 
+from jova_bench import media
 from jova_bench.media import clip_from_arrays, read, write
 from jova_bench.types import BenchError
 
@@ -254,6 +255,16 @@ def test_the_sound_alone_is_the_sound_of_a_whole_read(tmp_path, suffix, codec, v
     assert sound.findings == tuple(finding for finding in whole.findings if finding.code not in picture)
     # What sounds alike has one digest, whether there was a picture or not.
     assert sound.digest == clip_from_arrays(None, FPS, whole.audio, RATE).digest
+
+
+def test_nothing_is_hashed_where_the_digest_is_known(tmp_path, monkeypatch):
+    path = mux(tmp_path / "clip.mp4", range(50), "aac")
+    whole = read(path)
+    monkeypatch.setattr(media, "_digest", lambda *clip: pytest.fail("hashed"))
+    for clip in (read(path, digest="known"), read(path, pictures=False, digest="known")):
+        assert clip.digest == "known"
+        np.testing.assert_array_equal(clip.audio, whole.audio)
+    np.testing.assert_array_equal(read(path, digest="known").frames, whole.frames)
 
 
 def test_the_sound_alone_of_a_mute_clip_is_none(tmp_path):
