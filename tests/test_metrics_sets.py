@@ -13,6 +13,7 @@ from jova_bench.aggregate import Column, distances, mean_distance, set_estimate
 from jova_bench.metrics import CATALOGUE, many, sets
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics.sets import DIMENSIONS, KERNELS, for_fewer, needed
+from jova_bench.store import DiskCache
 from jova_bench.types import MetricSpec, Outcome, Unavailable, Undefined
 
 
@@ -138,6 +139,26 @@ def test_an_embedding_that_is_not_finite_is_a_failure():
     metric = sets.FrechetMetric(spec_of("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
     with pytest.raises(Unavailable, match="not finite"):
         metric.features(None)
+
+
+@pytest.mark.parametrize("kernel", ["cubic", "rbf"])
+def test_what_depends_on_the_reference_alone_is_worked_out_once(tmp_path, rng, monkeypatch, kernel):
+    reference, other, clips = (rng.normal(size=(n, 2, 3)) for n in (40, 30, 12))
+    plain = metric_of(sets.KernelMetric, reference, kernel=kernel)
+
+    def kept():
+        return sets.KernelMetric(plain.spec, plain._embed, plain._load, cache=DiskCache(tmp_path))
+
+    assert kept().distance(clips) == plain.distance(clips)
+    elsewhere = plain.against(other).distance(clips)
+    assert kept().against(other).distance(clips) == elsewhere != plain.distance(clips)
+    expected = plain.distance(clips)
+    worked_out = []
+    within = dist.mean_within
+    monkeypatch.setattr(dist, "mean_within", lambda x, kernel: worked_out.append(len(x.owner)) or within(x, kernel))
+    assert kept().distance(clips) == expected
+    assert kept().against(other).distance(clips) == elsewhere
+    assert worked_out == [24, 24]  # Of the clips alone.
 
 
 def test_an_estimate_takes_clips_of_different_lengths(rng):

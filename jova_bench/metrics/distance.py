@@ -5,6 +5,7 @@ Arrays in, float64 numbers out. Letters: n and m rows of the two sets, d dimensi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,14 @@ class Clustered:
     """(N, d), finite."""
     owner: npt.NDArray[np.intp]
     """(N,) which clip each row is of."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of the rows and whose they are."""
+        content = hashlib.sha256(f"{self.rows.dtype} {self.rows.shape}".encode())
+        content.update(np.ascontiguousarray(self.rows).data)
+        content.update(np.ascontiguousarray(self.owner).data)
+        return content.hexdigest()
 
 
 Rows = npt.NDArray[Any] | Clustered

@@ -127,9 +127,8 @@ def set_distance(
             raise Undefined(_without(spec, kind))
         return stack([part() for part in parts])
 
-    return of(
-        spec.model_copy(update={"params": {**spec.params, **param(kind, real)}}), embed, reference, missing, parts
-    )
+    spec = spec.model_copy(update={"params": {**spec.params, **param(kind, real)}})
+    return of(spec, embed, reference, missing, parts, cache)
 
 
 def without_real(spec: MetricSpec) -> MetricSpec | None:

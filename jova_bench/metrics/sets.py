@@ -12,7 +12,7 @@ import numpy as np
 
 from jova_bench.metrics import audio_embed, frozen, many, video
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics.base import FeatureCache, FloatArray
+from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, NoCache
 from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
 
 FOLDER = Path(__file__).parents[1] / "suites"
@@ -42,6 +42,7 @@ class SetDistance:
         reference: Callable[[], FloatArray],
         missing: str | None = None,
         parts: Sequence[Callable[[], FloatArray]] = (),
+        cache: FeatureCache | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -51,12 +52,14 @@ class SetDistance:
             reference: gives the features of the reference clips, (m, d) or (m, p, d) as `distance.stack` makes them.
             missing: why this cannot be computed here.
             parts: for each reference clip what embeds and keeps it, so that several processes can do so beforehand.
+            cache: where what depends on the reference set alone is kept; None for nowhere.
         """
         self.spec = spec
         self.parts = parts
         self._embed = embed
         self._load = reference
         self._missing = missing
+        self._cache = cache or NoCache()
 
     def check(self) -> str | None:
         """None, or the file that is missing."""
@@ -78,7 +81,7 @@ class SetDistance:
         """The same distance from another reference set: (m, d) or (m, p, d) embeddings of real clips."""
         given = hashlib.sha256(np.ascontiguousarray(reference, dtype=np.float64).tobytes()).hexdigest()[:12]
         spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
-        return type(self)(spec, self._embed, lambda: reference, self._missing)
+        return type(self)(spec, self._embed, lambda: reference, self._missing, cache=self._cache)
 
     def reference(self) -> FloatArray:
         """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
@@ -192,12 +195,18 @@ class KernelMetric(SetDistance):
     @cached_property
     def _fitted(self) -> tuple[dist.Clustered, dist.Kernel, float]:
         """The reference set, the kernel (with a bandwidth taken from that set), and the set's own term."""
-        reference = dist.clustered(self._reference)
-        if self.spec.params["kernel"] == "rbf":
-            kernel = dist.rbf_kernel(dist.median_bandwidth(reference.rows))
-        else:
-            kernel = dist.polynomial_kernel
-        return reference, kernel, dist.mean_within(reference, kernel)
+        reference, name = dist.clustered(self._reference), self.spec.params["kernel"]
+
+        def fitted() -> Arrays:
+            bandwidth = dist.median_bandwidth(reference.rows) if name == "rbf" else np.nan
+            return {"bandwidth": np.array(bandwidth), "within": np.array(dist.mean_within(reference, of(bandwidth)))}
+
+        def of(bandwidth: float) -> dist.Kernel:
+            return dist.rbf_kernel(bandwidth) if name == "rbf" else dist.polynomial_kernel
+
+        # All pairs of its rows: much more work than the few clips that are compared with it.
+        found = self._cache.get(reference.digest, f"kernel {name}@1 of a reference set", fitted)
+        return reference, of(float(found["bandwidth"])), float(found["within"])
 
 
 def _smallest(features: FloatArray, chosen: many.Masks) -> FloatArray:
@@ -266,6 +275,7 @@ def _metric(
         lambda clip: embed(clip, cache, device),
         lambda: load_reference(reference, stream),
         _missing(reference, embedder),
+        cache=cache,
     )
 
 
