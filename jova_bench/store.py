@@ -196,10 +196,25 @@ class DiskCache:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._latest: dict[str, Arrays] = {}
+        """Small arrays that were asked for last: five metrics read one shift curve of a clip, one after the other."""
 
     def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
         key = hashlib.sha256(f"{digest}\n{extractor}".encode()).hexdigest()
+        if key not in self._latest:
+            return self._kept(key, self._stored_or_made(key, compute))
+        # A copy: what a metric does to its arrays, the next one must not see.
+        return {name: array.copy() for name, array in self._latest[key].items()}
+
+    def _kept(self, key: str, arrays: Arrays) -> Arrays:
+        if sum(array.nbytes for array in arrays.values()) <= SMALL_BYTES:
+            if len(self._latest) == LATEST:
+                del self._latest[next(iter(self._latest))]
+            self._latest[key] = {name: array.copy() for name, array in arrays.items()}
+        return arrays
+
+    def _stored_or_made(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         path = self.folder / key[:2] / f"{key}.npz"
         try:
             content = path.read_bytes()
@@ -217,6 +232,8 @@ class DiskCache:
         return arrays
 
 
+LATEST, SMALL_BYTES = 64, 100_000
+"""How many arrays a cache has in memory, and the largest."""
 _ZIP_END = b"PK\x05\x06"
 """The last 22 bytes of a zip file without a comment begin with it; the last two are the comment's length."""
 

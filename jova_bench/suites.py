@@ -271,6 +271,6 @@ def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> str:
         for field in FILES:
             relative = getattr(prompt, field)
             if relative is not None:
-                with inside(root, relative).open("rb") as file:
+                with (root / relative).open("rb") as file:  # Inside the folder, as was checked of every line.
                     digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -128,3 +128,19 @@ def test_silence_is_below_minus_60_dbfs_whatever_the_offset():
 def test_audio_digest_depends_on_samples_only():
     audio = sine(200, 0.1)
     assert audio_digest(audio) == audio_digest(audio[::1].copy()) != audio_digest(audio[1:])
+
+
+def test_one_window_makes_a_clip_heard_wherever_it_is():
+    """Neither the loudest sample nor its window need be what is above -60 dBFS."""
+    alone = np.zeros(4000, np.float32)
+    alone[100] = 0.015  # Of a window of 400 samples: 0.00075.
+    assert is_silent(alone)
+    for place in range(400, 4000, 400):
+        steady = alone.copy()
+        steady[place : place + 400 : 2], steady[place + 1 : place + 400 : 2] = 0.0011, -0.0011
+        assert not is_silent(steady)
+        assert is_silent(np.where(np.abs(steady) < 0.002, steady * 0.9, steady).astype(np.float32))
+    short = np.full(300, 0.0012, np.float32)
+    short[::2] *= -1
+    assert not is_silent(short)  # The rest of its window is silence: 0.00104.
+    assert is_silent(np.full(4000, 0.5, np.float32))

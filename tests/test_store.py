@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jova_bench import store
 from jova_bench.origin import Manifest
 from jova_bench.store import Copies, DiskCache, RunStore, read_run
 from jova_bench.types import BenchError, Cost, Estimate, Sample, Score, Summary
@@ -150,53 +151,77 @@ def test_cache_never_stores_a_failure(tmp_path):
         DiskCache(tmp_path).get("d", "objects", lambda: {"x": np.array([{}])})
 
 
-def test_a_cache_entry_cut_at_any_place_is_made_again(tmp_path):
+def test_a_cache_reads_small_arrays_once_and_nobody_sees_what_another_did_to_them(tmp_path, monkeypatch):
+    small, large = {"x": np.arange(3.0)}, {"x": np.zeros(store.SMALL_BYTES)}
+    for key, arrays in (("s", small), ("l", large)):
+        DiskCache(tmp_path).get("d", key, lambda arrays=arrays: arrays)
+    reads = []
+    unsealed = store._unsealed
+    monkeypatch.setattr(store, "_unsealed", lambda *one: reads.append(one[0]) or unsealed(*one))
     cache = DiskCache(tmp_path)
-    cache.get("d", "e", lambda: {"x": np.arange(50)})
+    for _ in range(3):
+        got = cache.get("d", "s", dict)["x"]
+        np.testing.assert_array_equal(got, [0, 1, 2])
+        got += 1
+    assert len(reads) == 1
+    for _ in range(3):
+        cache.get("d", "l", dict)
+    assert len(reads) == 4  # What is large is not kept in memory.
+    for k in range(store.LATEST):
+        cache.get("d", f"another {k}", lambda k=k: {"x": np.array(k)})
+    cache.get("d", "s", dict)
+    assert len(reads) == 5
+    made = cache.get("d", "made", lambda: small)["x"]
+    made += 1
+    np.testing.assert_array_equal(cache.get("d", "made", dict)["x"], [0, 1, 2])
+
+
+def test_a_cache_entry_cut_at_any_place_is_made_again(tmp_path):
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": np.arange(50)})
     (entry,) = tmp_path.rglob("*.npz")
     whole = entry.read_bytes()
     for cut in (0, 1, 10, len(whole) // 2, len(whole) - 1):
         entry.write_bytes(whole[:cut])
-        np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.arange(50)})["x"], np.arange(50))
+        np.testing.assert_array_equal(
+            DiskCache(tmp_path).get("d", "e", lambda: {"x": np.arange(50)})["x"], np.arange(50)
+        )
         assert entry.read_bytes() == whole
 
 
 def test_a_cache_entry_with_any_bit_turned_is_made_again(tmp_path):
-    cache, right = DiskCache(tmp_path), np.arange(3, dtype=np.int8)
-    cache.get("d", "e", lambda: {"x": right})
+    right = np.arange(3, dtype=np.int8)
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": right})
     (entry,) = tmp_path.rglob("*.npz")
     whole = entry.read_bytes()
     for bit in range(8 * len(whole)):
         broken = bytearray(whole)
         broken[bit // 8] ^= 1 << bit % 8
         entry.write_bytes(broken)
-        found = cache.get("d", "e", lambda: {"x": right})
+        found = DiskCache(tmp_path).get("d", "e", lambda: {"x": right})
         assert list(found) == ["x"], bit
         np.testing.assert_array_equal(found["x"], right)
         assert entry.read_bytes() == whole, bit
 
 
 def test_a_cache_entry_under_anothers_name_is_made_again(tmp_path):
-    cache = DiskCache(tmp_path)
-    cache.get("d", "e", lambda: {"x": np.zeros(2)})
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": np.zeros(2)})
     (entry,) = tmp_path.rglob("*.npz")
-    cache.get("d", "f", lambda: {"x": np.ones(2)})
+    DiskCache(tmp_path).get("d", "f", lambda: {"x": np.ones(2)})
     (other,) = set(tmp_path.rglob("*.npz")) - {entry}
     other.write_bytes(entry.read_bytes())
-    np.testing.assert_array_equal(cache.get("d", "f", lambda: {"x": np.ones(2)})["x"], np.ones(2))
+    np.testing.assert_array_equal(DiskCache(tmp_path).get("d", "f", lambda: {"x": np.ones(2)})["x"], np.ones(2))
 
 
 def test_cache_entries_of_older_versions_are_read_and_new_ones_are_npz_files(tmp_path):
-    cache = DiskCache(tmp_path)
-    cache.get("d", "e", lambda: {"x": np.ones(2)})
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": np.ones(2)})
     (entry,) = tmp_path.rglob("*.npz")
     with np.load(entry, allow_pickle=False) as stored:
         np.testing.assert_array_equal(stored["x"], np.ones(2))
     np.savez(entry, x=np.zeros(2))
-    np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.ones(2)})["x"], np.zeros(2))
+    np.testing.assert_array_equal(DiskCache(tmp_path).get("d", "e", lambda: {"x": np.ones(2)})["x"], np.zeros(2))
     for content in (b"PK", bytes(100), np.random.default_rng(0).bytes(300), entry.read_bytes()[:-30]):
         entry.write_bytes(content)
-        np.testing.assert_array_equal(cache.get("d", "e", lambda: {"x": np.ones(2)})["x"], np.ones(2))
+        np.testing.assert_array_equal(DiskCache(tmp_path).get("d", "e", lambda: {"x": np.ones(2)})["x"], np.ones(2))
 
 
 def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
