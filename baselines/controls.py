@@ -81,7 +81,7 @@ class Silence(Control):
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
         """Replaces every sample by zero."""
         clip = read_reference(prompt, suite)
-        return made(clip.frames, clip.fps, np.zeros_like(sound(clip)), clip.sample_rate_hz, "aligned")
+        return made(clip.frames, clip.fps, np.zeros_like(sound(clip)), clip, "aligned")
 
 
 class Still(Control):
@@ -96,7 +96,7 @@ class Still(Control):
         clip = read_reference(prompt, suite)
         frames = picture(clip)
         held = np.repeat(frames[:1], len(frames), axis=0)  # (T, H, W, 3)
-        return made(held, clip.fps, sound(clip), clip.sample_rate_hz, "aligned")
+        return made(held, clip.fps, sound(clip), clip, "aligned")
 
 
 class Shuffled(Control):
@@ -115,7 +115,7 @@ class Shuffled(Control):
         partner = read_reference(spoken[derangement(len(spoken), SHUFFLE_SEED)[index]], suite)
         length = round(len(picture(clip)) / clip.fps * partner.sample_rate_hz)
         audio = fit(sound(partner), length)
-        return made(clip.frames, clip.fps, audio, partner.sample_rate_hz, "free")
+        return made(clip.frames, clip.fps, audio, partner, "free")
 
 
 class Shifted(Control):
@@ -130,7 +130,7 @@ class Shifted(Control):
         clip = read_reference(prompt, suite)
         audio = advance(sound(clip), round(Fraction(SHIFT_FRAMES, 25) * clip.sample_rate_hz))
         # Not `aligned`: sample n no longer stands beside sample n of the reference.
-        return made(clip.frames, clip.fps, audio, clip.sample_rate_hz, "free")
+        return made(clip.frames, clip.fps, audio, clip, "free")
 
 
 def real(device: str) -> Real:
@@ -162,11 +162,11 @@ def made(
     frames: npt.NDArray[np.uint8] | None,
     fps: Fraction,
     audio: npt.NDArray[np.float32],
-    sample_rate_hz: int,
+    heard: Clip,
     timing: Timing,
 ) -> Generated:
-    """A control's clip: editing a real one takes time that says nothing of a model."""
-    return Generated(Media(frames, fps, audio, sample_rate_hz), timing, timed=False)
+    """A control's clip, its sound as `heard` has it: editing a real clip takes time that says nothing of a model."""
+    return Generated(Media(frames, fps, audio, heard.sample_rate_hz, heard.layout), timing, timed=False)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jova_bench.channels import Layout, ordinary
 from jova_bench.types import Clip
 
 if TYPE_CHECKING:
@@ -16,7 +17,19 @@ CRF = "10"
 """x264's quantiser: near transparent on a 64 x 64 face, so that encoding costs no metric anything visible."""
 
 
-def encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
+WAVE = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC"),
+    *("SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+)
+"""Places that files can state, in the order in which they hold the channels."""
+FLAC = {
+    *("FC", "FL FR", "FL FR FC", "FL FR BL BR", "FL FR FC SL SR", "FL FR FC LFE SL SR", "FL FR FC LFE BC SL SR"),
+    "FL FR FC LFE BL BR SL SR",
+}
+"""The one layout of each count of channels that FLAC in mp4 has (RFC 9639, 9.1.3, as libav reads it)."""
+
+
+def encode(container: OutputContainer, clip: Clip) -> None:
     """Encodes both streams; the muxer interleaves them."""
     import av
     from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
@@ -32,8 +45,9 @@ def encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
         video.codec_context.colorspace = Colorspace.ITU601
         video.codec_context.color_range = ColorRange.MPEG
     if clip.audio is not None:
-        layout = av.AudioLayout({1: "mono", 2: "stereo", 6: "5.1"}.get(len(clip.audio), f"{len(clip.audio)}c"))
-        sound = container.add_stream(audio_codec, rate=clip.sample_rate_hz, layout=layout)
+        codec, places = _stored(container.format.name, clip.layout, len(clip.audio))
+        layout = av.AudioLayout(places)
+        sound = container.add_stream(codec, rate=clip.sample_rate_hz, layout=layout)
         sound.codec_context.format = "s16"
     for k, image in enumerate(() if clip.frames is None else clip.frames):
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
@@ -53,3 +67,18 @@ def encode(container: OutputContainer, clip: Clip, audio_codec: str) -> None:
     for stream in (video, sound):
         if stream is not None:
             container.mux(stream.encode())
+
+
+def _stored(family: str, layout: Layout, count: int) -> tuple[str, str]:
+    """Codec and places (in libav's words) of channels as a kind of file can hold them."""
+    placed = [WAVE.index(place) for place in layout if place in WAVE]
+    stated = len(placed) == count and placed == sorted(set(placed)) and not ordinary(layout, count)
+    if stated:
+        places = "+".join(layout)
+    elif count <= 2:
+        places = ("mono", "stereo")[count - 1]
+    else:
+        # FLAC has places for whatever number of channels, wav can do without.
+        places = f"{count} channels" if family == "wav" else "5.1" if count == 6 else f"{count}c"
+    plain = family == "wav" or (family == "mp4" and stated and " ".join(layout) not in FLAC)
+    return "pcm_s16le" if plain else "flac", places

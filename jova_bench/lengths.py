@@ -3,7 +3,8 @@
 What a header says of a length is a promise, unless who wrote it could not know. A program that writes to a pipe cannot
 come back to mend its header, so it states nothing (0, or all ones) or more than any sound will ever fill (2,000,000,036
 by Pocket TTS's server, 0x7FFFF024 by SoX, 0x7FFFFFFF by others): from `PLACEHOLDER` on, a length of a wav is none. Of
-two lengths for the same bytes, as a wav has, one alone may be mistaken: a file that was cut breaks both promises.
+two lengths for the same bytes, as a wav has, one alone may be mistaken: a file that was cut breaks both promises. Both
+may be too large by a header, counted as sound by who wrote it: what was cut has lost a block, which is more.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from jova_bench.types import Finding
+
 PLACEHOLDER = 1_000_000_000
 """Bytes: an hour and a half of 16-bit stereo at 48 kHz. Clips are seconds."""
+WAV_HEADER = 80
+"""Bytes of a wav's header with its usual parts (`WAVE_FORMAT_EXTENSIBLE`, `fact`): 2.5 ms of 16-bit mono, 16 kHz."""
 MOST_BOXES = 100_000
 """Boxes that are looked at: a file of more has only its times to tell that it ends early."""
 MP4 = (b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
@@ -21,8 +26,8 @@ MP4 = (b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 
 
-def check_length(path: Path) -> None:
-    """Refuses an mp4, mov, wav, avi, mkv or webm that is shorter than it says."""
+def check_length(path: Path) -> list[Finding]:
+    """Refuses an mp4, mov, wav, avi, mkv or webm that is shorter than it says; a wav by a header's length is told."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
@@ -33,9 +38,13 @@ def check_length(path: Path) -> None:
         elif head[:4] == EBML.to_bytes(4, "big"):
             end = _matroska_end(file, size)
         else:
-            return
-    if end > size:
-        raise ValueError(f"the file ends early, {size} of {end} bytes or more")
+            return []
+    if end <= size:
+        return []
+    if head[8:] == b"WAVE" and end - size <= WAV_HEADER:
+        detail = f"the lengths in its header are {end - size} bytes more than the file has: all that is there is read"
+        return [Finding(code="wav_length", detail=detail)]
+    raise ValueError(f"the file ends early, {size} of {end} bytes or more")
 
 
 def _riff_end(file: BinaryIO, head: bytes, size: int) -> int:

@@ -198,5 +198,5 @@ def _written(made: Media | Path, folder: Path) -> Path:
     if isinstance(made, Path):
         return made
     path = folder / ("clip.wav" if made.frames is None else "clip.mp4")
-    media.write(path, made.frames, made.fps, made.audio, made.sample_rate_hz)
+    media.write(path, made.frames, made.fps, made.audio, made.sample_rate_hz, made.layout)
     return path

@@ -150,10 +150,11 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | N
     path = Path(path)
     size = Decoded(max_clip_bytes())
     try:
-        check_length(path)
+        short = check_length(path)
         with av.open(str(path)) as container:
             family = container.format.name
             video, sound = decode(container, pictures, size)
+        sound.findings += short
         audio, sound_findings = _audio(sound, video.times[0] if video.times else None, video.tick, family)
         if not pictures:
             return _sound_alone(audio, sound, tuple(sound_findings), digest)
@@ -256,7 +257,7 @@ def _audio(
     if sound.gaps:
         detail = f"{sound.gaps / rate:.3f} s of holes in the sound's timestamps filled with silence"
         findings.append(Finding(code="audio_gap", detail=detail))
-    if sound.unstated_delay:
+    if sound.unstated_delay and not _made_up_for(lead, sound.unstated_delay[1], rate, max(sound.tick, video_tick)):
         code, (codec, late) = "no_edit_list" if "mp4" in family else "codec_delay", sound.unstated_delay
         detail = (
             f"{codec} without a stated delay: the sound may be late by it, usually {late} samples ({late / rate:.3f} s)"
@@ -269,6 +270,11 @@ def _audio(
     return audio, findings
 
 
+def _made_up_for(lead: Fraction, late: int, rate: int, tick: Fraction) -> bool:
+    """Whether the sound starts before the picture by its codec's delay, as in MPEG-TS, FLV and older Matroska files."""
+    return abs(lead * rate + late) <= min(tick * rate, Fraction(late, 4))
+
+
 def _length_mismatch(video_s: Fraction, audio_s: Fraction, fps: Fraction) -> list[Finding]:
     """Reports streams that differ in length by more than a frame; nothing is cut."""
     if abs(video_s - audio_s) <= 1 / fps:
@@ -278,11 +284,17 @@ def _length_mismatch(video_s: Fraction, audio_s: Fraction, fps: Fraction) -> lis
 
 
 def write(
-    path: str | os.PathLike[str], frames: Frames | None, fps: Fraction, audio: Audio | None, sample_rate_hz: int
+    path: str | os.PathLike[str],
+    frames: Frames | None,
+    fps: Fraction,
+    audio: Audio | None,
+    sample_rate_hz: int,
+    layout: channels.Layout = (),
 ) -> None:
     """Writes H.264 + FLAC as mp4, or sound alone as wav or flac (by suffix). Same input, same bytes.
 
     The sound is stored as 16 bits: what lies on that grid comes back exactly, what exceeds full scale is clipped.
+    Channels whose places FLAC in mp4 cannot state are stored as PCM.
     No B-frames, so decoding and presentation order agree and no edit list is needed for sync.
 
     Args:
@@ -291,11 +303,12 @@ def write(
         fps: frames per second.
         audio: (channels, N) float32 in [-1, 1], or None.
         sample_rate_hz: rate of `audio`.
+        layout: the place of each channel by libav's names, or ().
     """
     import av
 
     path = Path(path)
-    clip = clip_from_arrays(frames, fps, audio, sample_rate_hz)
+    clip = clip_from_arrays(frames, fps, audio, sample_rate_hz, layout)
     suffixes = (".wav", ".flac") if clip.frames is None else (".mp4",)
     if path.suffix not in suffixes:
         raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {path}; rename it")
@@ -306,7 +319,7 @@ def write(
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         with av.open(str(part), "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container:
-            encode(container, clip, "pcm_s16le" if path.suffix == ".wav" else "flac")
+            encode(container, clip)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)

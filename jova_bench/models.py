@@ -79,6 +79,8 @@ class Media:
     """(channels, N), nominal range [-1, 1], or None for silent film."""
     sample_rate_hz: int
     """0 when there is no audio."""
+    layout: tuple[str, ...] = ()
+    """The place of each channel by libav's names (`FL`, `FR`, `FC`, ...); empty where nobody says them."""
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,30 @@ def test_channels_are_kept(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "clip.mp4").audio, audio)
 
 
+PLACES = ["FL FR LFE", "FL FR FC", "FL FR BC", "FL FR FC BC", "FL FR BL BR", "FL FR SL SR", "FL FR FC LFE", "FC LFE"]
+PLACES += ["FL FR FC BL BR", "FL FR FC SL SR", "FL FR FC LFE BL BR", "FL FR FC LFE SL SR", "FL FR FC LFE BL BR SL SR"]
+
+
+@pytest.mark.parametrize("places", PLACES)
+@pytest.mark.parametrize("suffix", ["mp4", "wav", "flac"])
+def test_channels_keep_their_places(tmp_path, places, suffix):
+    layout = tuple(places.split())
+    audio, path = noise(3200, channels=len(layout)), tmp_path / f"clip.{suffix}"
+    write(path, numbered(5) if suffix == "mp4" else None, FPS, audio, RATE, layout)
+    clip = read(path)
+    np.testing.assert_array_equal(clip.audio, audio)
+    assert clip.layout == layout
+    assert clip.digest == clip_from_arrays(clip.frames, clip.fps, audio, RATE, layout).digest
+
+
+def test_places_that_no_file_can_state_are_not_made_up(tmp_path):
+    for layout in ((), ("NONE",) * 3, ("FR", "FL", "FC"), ("FL", "FL", "FR"), ("FL", "FR", "TSL")):
+        write(tmp_path / "sound.wav", None, FPS, noise(3200, channels=3), RATE, layout)
+        clip = read(tmp_path / "sound.wav")
+        assert (clip.layout, "layout_unknown" in codes(clip)) == (("NONE",) * 3, True)
+        np.testing.assert_array_equal(clip.audio, noise(3200, channels=3))
+
+
 def test_what_cannot_be_written(tmp_path):
     frames, audio = numbered(5), noise(3200)
     with pytest.raises(BenchError, match=r"even height and width .* 63 x 64; crop or pad"):

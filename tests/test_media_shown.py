@@ -210,6 +210,21 @@ def test_a_codec_delay_that_avi_cannot_state_is_told(tmp_path, codec, late):
     assert f"usually {late} samples" in told
 
 
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "mp2"])
+@pytest.mark.parametrize("late", [0, 25])
+def test_a_codec_delay_that_the_timestamps_make_up_for_is_not_told(tmp_path, codec, late):
+    # MPEG-TS states no delay: the sound begins before the picture by it.
+    clip = read(mux(tmp_path / "clip.ts", range(late, 50 + late), codec, audio_start=late * 640))
+    assert abs(delay_samples(noise(), clip.audio)) <= 1
+    assert [code for code in codes(clip) if code != "length_mismatch"] == ["start_offset"]
+
+
+def test_a_codec_delay_is_told_where_another_offset_stands_beside_it(tmp_path):
+    # The sound begins 0.2 s before the picture: nothing says that its delay is part of this.
+    clip = read(mux(tmp_path / "clip.ts", range(5, 55), "aac"))
+    assert "codec_delay" in codes(clip)
+
+
 def test_a_codec_delay_that_mp4_states_is_corrected(tmp_path):
     clip = read(mux(tmp_path / "clip.mp4", range(50), "libmp3lame"))
     assert delay_samples(noise(), clip.audio) == 0

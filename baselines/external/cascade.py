@@ -209,9 +209,9 @@ class SpeechThenPicture(Cascade):
         """Stores the speech as a clip's sound would be."""
         if made.audio is None:
             raise Unavailable(f"{self.first.name} made no sound")
-        media.write(folder / "speech.wav", None, Fraction(0), made.audio, made.sample_rate_hz)
+        media.write(folder / "speech.wav", None, Fraction(0), made.audio, made.sample_rate_hz, made.layout)
         seconds = made.audio.shape[1] / made.sample_rate_hz
-        sound = Sound(folder / "speech.wav", seconds, made.sample_rate_hz, "stage")
+        sound = Sound(folder / "speech.wav", seconds, made.sample_rate_hz, "stage", made.layout)
         return replace(self._seen(prompt, suite), audio=sound)
 
     def joined(self, first: Media, second: Media) -> Media:

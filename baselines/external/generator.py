@@ -158,8 +158,9 @@ class Baseline:
         else:
             frames, fps = self._picture(seen, folder, result)
             audio, rate = None, 0
+            layout: tuple[str, ...] = ()
             if produced == "driving" and seen.audio is not None:
-                audio, rate = driving(seen), seen.audio.sample_rate_hz
+                audio, rate, layout = driving(seen), seen.audio.sample_rate_hz, seen.audio.layout
             elif "audio" in result:
                 audio, rate = np.load(_inside(folder, result["audio"]), allow_pickle=False), int(result["rate_hz"])
             # What is given beside what is made may be longer; what is made together is left as it is.
@@ -167,7 +168,7 @@ class Baseline:
             if cut and audio is not None and frames is not None:
                 audio = audio[:, : round(len(frames) / fps * rate)]
             # No samples are no sound stream: an encoder cannot write one.
-            media = Media(frames, fps, audio if audio is not None and audio.size else None, rate)
+            media = Media(frames, fps, audio if audio is not None and audio.size else None, rate, layout)
         return Generated(
             media,
             timing="aligned" if aligned else "free",

@@ -51,6 +51,8 @@ class Sound:
     seconds: float
     sample_rate_hz: int
     origin: Origin
+    layout: tuple[str, ...] = ()
+    """The places of the channels."""
 
     def frames(self, fps: Fraction) -> int:
         """Pictures from the first to the last that has sound."""
@@ -142,7 +144,7 @@ def files(asked: Ask, folder: Path, *, plain: bool = False) -> dict[str, str]:
         paths["image"] = _png(first_frame(asked.image.path), folder / "image.png")
     if asked.audio is not None:
         target = folder / "audio.wav"
-        media.write(target, None, Fraction(0), driving(asked), asked.audio.sample_rate_hz)
+        media.write(target, None, Fraction(0), driving(asked), asked.audio.sample_rate_hz, asked.audio.layout)
         paths["audio"] = str(target)
     if asked.video is not None:
         target = asked.video.path
@@ -227,7 +229,7 @@ def _sound(path: Path, origin: Origin) -> Sound:
     clip = _clip(path)
     if clip.audio is None:
         raise BenchError(f"expected sound in {path}, got none; this model is driven by it")
-    return Sound(path, clip.audio.shape[1] / clip.sample_rate_hz, clip.sample_rate_hz, origin)
+    return Sound(path, clip.audio.shape[1] / clip.sample_rate_hz, clip.sample_rate_hz, origin, clip.layout)
 
 
 def _film(path: Path) -> Film:
