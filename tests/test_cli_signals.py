@@ -21,6 +21,9 @@ BY_SIGNAL = """
 import os, signal, sys, time
 from jova_bench.cli import entry, program
 
+# Tests may run where a shell has the signal ignored: in the background, or by nohup.
+signal.signal(signal.{name}, signal.default_int_handler if {name!r} == "SIGINT" else signal.SIG_DFL)
+
 def run(argv):
     os.kill(os.getpid(), getattr(signal, {name!r}))
     time.sleep(60)
