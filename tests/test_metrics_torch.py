@@ -223,6 +223,20 @@ def test_tensors_of_bfloat16_and_reversed_arrays_are_taken():
     assert loud(wave()[::-1]).compute().item() == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.parametrize("kind", ["numpy", "tensor", "fraction"])
+def test_rates_of_any_kind_of_number_are_taken(kind):
+    import torch
+
+    number = {"numpy": np.float32, "tensor": torch.tensor, "fraction": Fraction}[kind]
+    metric = TorchMetric(Peak())
+    frames = np.zeros((5, 8, 8, 3), np.uint8)
+    metric.update(frames, sound(0.25).tolist(), number(25), number(RATE))
+    assert (metric.compute().item(), metric.why) == (0.25, None)
+    for fps, rate in (("25", RATE), (25, "16000"), ([25], RATE), (torch.ones(2), RATE)):
+        with pytest.raises(BenchError, match=r"as a number, got"):
+            metric.update(frames, sound(0.25), fps, rate)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

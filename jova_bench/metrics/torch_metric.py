@@ -318,9 +318,7 @@ FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648
 def _clip(
     frames: Array | None, audio: Array | None, fps: Fraction | float | None, rate_hz: int | None, timing: Timing
 ) -> Clip:
-    for name, of, given, rate in (("fps", "frames", frames, fps), ("sample_rate_hz", "audio", audio, rate_hz)):
-        if given is not None and (rate is None or not 0 < rate < float("inf")):
-            raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; say what it was made at")
+    fps, rate_hz = _rate("fps", "frames", frames, fps), _rate("sample_rate_hz", "audio", audio, rate_hz)
     return clip_from_arrays(
         None if frames is None else np.ascontiguousarray(_numpy(frames)),
         Fraction(fps or 0).limit_denominator(1001),
@@ -328,6 +326,17 @@ def _clip(
         rate_hz or 0,
         timing=timing,
     )
+
+
+def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
+    """A rate as Python has numbers: loaders hand over those of numpy and torch, too."""
+    if isinstance(rate, np.generic) or (isinstance(rate, Tensor) and rate.numel() == 1):
+        rate = rate.item()
+    if rate is not None and not isinstance(rate, (int, float, Fraction)):
+        raise BenchError(f"expected {name}= of the {of} as a number, got {rate!r}")
+    if given is not None and (rate is None or not 0 < rate < float("inf")):
+        raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; say what it was made at")
+    return rate
 
 
 def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -350,7 +359,7 @@ def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _numpy(array: Array) -> np.ndarray[Any, Any]:
     if not isinstance(array, Tensor):
-        return array
+        return np.asarray(array)
     array = array.detach().cpu()
     # numpy has no bfloat16.
     return (array.float() if array.dtype == torch.bfloat16 else array).numpy()
