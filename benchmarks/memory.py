@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/memory.py > results/benchmarks/memory.md
 
 The clips are made here: a square that moves and a tone, 1920 x 1080 at 24 frames a second. Each row is a `score` in
-a process of its own, which decodes and scores (`workers=0`); its peak is what the system counted for it. Takes about
-a minute of an idle core and up to 3 GB; --seconds makes shorter clips.
+a process of its own, which decodes and scores (`workers=0`); its peak is what the system counted for it. SyncNet has
+random weights of the real size. Takes about five minutes of an idle core and up to 3 GB; --seconds makes shorter clips.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from jova_bench import media, score
+from rescoring import random_syncnet
+
+from jova_bench import assets, media, score
 
 HEIGHT, WIDTH, FPS, RATE_HZ = 1080, 1920, 24, 16_000
-METRICS = ("", "loudness")
-"""No clip at all, and one metric that only listens: what is beyond is for decoding, once with the picture."""
+METRICS = ("", "loudness", "av_align", "lse_c@opencv-haar")
+"""No clip at all; one metric that only listens; and two that look: at motion, and for faces in every frame."""
 
 
 def write(folder: Path, count: int, seconds: float) -> None:
@@ -53,7 +55,8 @@ def main() -> None:
     if options.score:
         metric, folder, out = options.score
         if metric:
-            score(folder, metrics=[metric], device="cpu", out=out, workers=0)
+            with assets.using(random_syncnet(Path(out).parent)):
+                score(folder, metrics=[metric], device="cpu", out=out, workers=0)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return
     decoded = int(options.seconds * FPS) * HEIGHT * WIDTH * 3
