@@ -18,7 +18,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-
 from rescoring import random_syncnet
 
 from jova_bench import assets, media, score
