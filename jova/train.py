@@ -12,7 +12,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -21,6 +20,7 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
+from jova.data import absent_packages
 from jova.precision import Precision
 from jova.training.latents import MouthBox, encode_items, load_examples
 from jova.training.model import TrainConfig, Trainer
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 STAGES = ("corpus", "codecs", "latents", "model")
 VALIDATION_CLIPS = 64
 """Held-out clips that losses are measured on."""
-CORPUS_PACKAGES = {"espeakng_loader": "espeakng-loader", "cv2": "opencv-python-headless"}
-"""Modules that make clips, and the packages that bring them."""
 CODEC_CLIPS = 1000
 """Training clips that the codecs are trained on."""
 
@@ -52,10 +50,9 @@ def missing_splits(data: Path, clips: int) -> dict[Split, int]:
 
 def check_packages(data: Path, clips: int) -> None:
     """Find the packages that make clips, if any have to be made. Raises ModuleNotFoundError when one is missing."""
-    lacking = [name for module, name in CORPUS_PACKAGES.items() if find_spec(module) is None]
+    lacking = absent_packages()
     if lacking and missing_splits(data, clips):
-        hint = "pip install 'jova-bench[corpus]' brings what makes clips"
-        raise ModuleNotFoundError(f"not installed: {', '.join(lacking)}; {hint}")
+        raise ModuleNotFoundError(lacking)
 
 
 def make_corpus(data: Path, clips: int, workers: int) -> None:
@@ -66,7 +63,7 @@ def make_corpus(data: Path, clips: int, workers: int) -> None:
     """
     check_packages(data, clips)
     for split, count in missing_splits(data, clips).items():
-        from jova.data.__main__ import make_split
+        from jova.data.split import make_split
 
         make_split(split, count, data / split, workers)
 

@@ -39,7 +39,8 @@ class Listing:
 def listing(folder: Path) -> Listing:
     """Lists a folder. Raises BenchError when it is none."""
     if not folder.is_dir():
-        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder")
+        why = "name the one that it lies in" if folder.exists() else "nothing has that name"
+        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder: {why}")
     clips: list[Path] = []
     others: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.iterdir()):
@@ -60,7 +61,10 @@ def clips_in(folder: Path) -> tuple[Path, ...]:
     found = listing(folder)
     if not found.clips:
         there = f"; there are: {found.left_out}" if found.others else ""
-        raise BenchError(f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none{there}")
+        raise BenchError(
+            f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none{there}; "
+            "name the folder that has them"
+        )
     return found.clips
 
 
@@ -74,8 +78,10 @@ def clips_by_id(folder: Path) -> dict[str, Path]:
     for path in clips_in(folder):
         clip_id = safe_id(path.stem)
         if clip_id in found:
+            first, second = found[clip_id].name, path.name
+            how = ", the same letters in two Unicode forms" if found[clip_id].stem != path.stem else ""
             raise BenchError(
-                f"expected one file for each stem in {str(folder)!r}, got {found[clip_id].name!r} and {path.name!r}; "
+                f"expected one file for each stem in {str(folder)!r}, got {first!r} and {second!r}{how}; "
                 "move one to another folder"
             )
         found[clip_id] = path

@@ -38,7 +38,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
         raise BenchError(
             f"expected clips named by the ids of {suite.name} ({some([one.id for one in suite.prompts])}) in "
             f"{str(folder)!r}, got none of {len(suite.prompts)} ({some([path.name for path in clips.values()])})"
-            + (f"; {what}" if what else "")
+            + (f"; {what}" if what else "; rename the clips or give another suite")
         )
     asked = source.question or "no prompts"
     digest = hashlib.sha256(asked.encode())

@@ -7,7 +7,7 @@ the folder was ever asked for, so that the summary is a full grid and depends on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,8 @@ from jova_bench.grid import fill
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.making import Build
 from jova_bench.manifest import extended
-from jova_bench.metrics import build, references
-from jova_bench.metrics.base import FeatureCache
+from jova_bench.metrics import build, references, usual
+from jova_bench.metrics.base import OUTSIDE, FeatureCache
 from jova_bench.metrics.reference import Kind
 from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model, edits_files
 from jova_bench.placement import Judges, Placement, placed
@@ -130,18 +130,22 @@ def _run(
     """A run whose workers are known."""
     profile, limit = request.profile, request.limit
     own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
-    names = None if metrics is None else tuple(metric for metric in metrics if isinstance(metric, str))
+    names, left_out = tuple(metric for metric in metrics or () if isinstance(metric, str)), tuple[str, ...]()
+    features = DiskCache(folder / FEATURES)
+    if metrics is None:
+        names, left_out = usual(profile, features, place.home.device)
     # Wrong names are told before any work.
-    named = [] if names == () else build(names, profile, DiskCache(folder / FEATURES), place.home.device)
+    named = build(names, profile, features, place.home.device) if names else []
     planned = _plan_all(models, suite, request, place)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):
             for line in told(one.generator, suite.prompts):
                 talk.say(line)
     with RunStore(folder) as store:
-        asked = names if names is not None else tuple(metric.spec.name for metric in named)
-        manifest = extended(store, suite, request, planned, asked)
+        manifest = extended(store, suite, request, planned, names)
         store.write_manifest(manifest)
+        for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
+            talk.say(line)
         selected = tuple(manifest["metrics"])
         real = real_clips(suite, references(selected, profile), limit, folder, talk) if scoring else {}
         for one in planned:
@@ -170,6 +174,15 @@ def _run(
         store.write_summary(summary)
         # Asked last: a clip may turn out not to be the one that was recorded.
         return Result(folder, summary, _failed(store, made))
+
+
+def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Says before any clip is made that judges of drawn heads will say nothing of a suite's."""
+    if suite.domain != "embedded" and any(metric.spec.profile == "embedded" for metric in metrics):
+        yield (
+            f"the suite {suite.name} is {OUTSIDE}: every metric of that profile will be undefined; "
+            "--profile standard judges other clips"
+        )
 
 
 def _failed(store: RunStore, models: set[str]) -> tuple[Sample, ...]:

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +135,9 @@ class RunStore:
     def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
         """Where a clip belongs: `clips/MODEL/PROMPT.SEED.mp4`; its folder exists when this returns."""
         of_model, of_prompt = (file_stem(_ID.validate_python(one)) for one in (model, prompt_id))
-        path = self.folder / "clips" / of_model / f"{of_prompt}.{seed}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        folder = _untaken(self.folder / "clips" / of_model, "")
+        folder.mkdir(parents=True, exist_ok=True)
+        return _untaken(folder / of_prompt, f".{seed}{suffix}")
 
     def keep_clip(self, content: bytes, target: Path) -> None:
         """Writes a file of media as it is; `target` appears complete or not at all."""
@@ -147,6 +148,15 @@ class RunStore:
         # One write of one whole line: a reader never sees half of it unless the machine dies.
         self._files[name].write(record.model_dump_json().encode() + b"\n")
         self._files[name].flush()
+
+
+def _untaken(stem: Path, end: str) -> Path:
+    """A path, or one beside it where the file system takes its name for another that is there: by letter case alone."""
+    path = stem.with_name(f"{stem.name}{end}")
+    if not path.exists() or path.name in {unicodedata.normalize("NFC", one.name) for one in path.parent.iterdir()}:
+        return path
+    digest = hashlib.sha256(stem.name.encode()).hexdigest()[:16]
+    return stem.with_name(f"{stem.name}~{digest}{end}")
 
 
 def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies: Mapping[Path, Path]) -> None:

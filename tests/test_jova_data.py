@@ -10,11 +10,11 @@ pytest.importorskip("cv2", reason="making the corpus needs jova-bench[corpus]")
 pytest.importorskip("espeakng_loader", reason="making the corpus needs jova-bench[corpus]")
 
 from jova.data import vocabulary
-from jova.data.__main__ import make_split
 from jova.data.corpus import FPS, FRAMES, SAMPLES, SPLITS, make_clip, make_prompt, seed_of, split_of
 from jova.data.face import KEYPOINTS, MAX_GAP, Look, Pose, draw, keypoints, mouth_box
 from jova.data.folder import read_clip, read_folder, write_clip
 from jova.data.speech import Delivery, speak
+from jova.data.split import make_split
 from jova.data.visemes import mouth_track, viseme
 
 LOOK = Look((20, 20, 20), (250, 220, 200), (200, 0, 0), (0, 200, 0), False, 16.5, 7.5)
@@ -145,3 +145,15 @@ def test_written_clip_keeps_sync_to_the_sample(tmp_path: Path):
     assert int(seen.mean((1, 2, 3)).argmax()) == 10
     assert len(heard) == 16_000
     assert int(np.abs(heard).argmax()) == 6400
+
+
+def test_without_its_packages_the_command_is_one_line(monkeypatch, capsys):
+    from jova import data
+    from jova.data.__main__ import main
+
+    monkeypatch.setattr(data, "find_spec", lambda name: None if name == "cv2" else name)
+    assert main() == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "jova.data: not installed: opencv-python-headless; pip install 'jova-bench[corpus]' brings what makes clips"
+    ]

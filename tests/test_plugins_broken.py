@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from jova_bench import registry
+from jova_bench import metrics, registry
 from jova_bench.cli import main
-from jova_bench.metrics import build
+from jova_bench.metrics import build, usual
 from jova_bench.metrics.base import NoCache
 from jova_bench.models import create_model
 from jova_bench.types import BenchError, MetricSpec
@@ -149,3 +149,30 @@ def test_what_is_named_is_refused_and_what_is_not_does_no_harm(installed):
     for name in ("raises", "leaves", "short_plan", "text_needs", "twice", "real", *NO_IMPORT):
         with pytest.raises(BenchError, match=rf"model '{name}'"):
             create_model(name, "cpu")
+
+
+def test_a_run_that_names_no_metrics_leaves_them_out_and_says_so(installed):
+    names, left_out = usual("standard", NoCache(), "cpu")
+    for name in (*METRICS, *NO_IMPORT, "twice"):
+        if not name.startswith(("check_", "two_")):
+            assert name not in names
+            assert len([line for line in left_out if f"metric '{name}'" in line or f"the metric {name!r}" in line]) == 1
+    assert all(len(line.splitlines()) == 1 for line in left_out)
+    # All strangers here claim one identity: the first has it, no other column is mixed with its values.
+    built = [metric.spec.identity for metric in build(None, "standard", NoCache(), "cpu")]
+    assert len(built) == len(set(built))
+    assert built.count(SPEC.identity) == 1
+
+
+def test_a_run_goes_on_beside_broken_packages(installed, tmp_path, capsys, monkeypatch):
+    """What is left out is told before anything is made; the run folder asks for it no more than the user did."""
+    monkeypatch.setattr(metrics, "CATALOGUE", [one for one in metrics.CATALOGUE if one.name == "loudness"])
+    found = registry.entry_points
+    monkeypatch.setattr(registry, "entry_points", lambda group: [] if group.endswith("suites") else found(group))
+    assert main(["run", "--model", "silence", "--limit", "1", "--workers", "0", "--out", str(tmp_path / "run")]) == 0
+    out, err = capsys.readouterr()
+    assert "silence" in out
+    told, _, _ = err.partition("generate silence")
+    for name in ("raises", "leaves", "no_spec", "short_score", "twice", *NO_IMPORT):
+        assert f"left out: the metric {name!r}" in told or f"metric {name!r}" in told, name
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["metrics"] == ["loudness"]

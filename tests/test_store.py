@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,23 @@ def test_folders_that_are_no_runs(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchError, match="expected a folder to write a run in"), RunStore(tmp_path / "file"):
         pass
+
+
+def test_ids_that_a_file_system_takes_for_one_keep_a_clip_each(tmp_path, monkeypatch):
+    """Elsewhere one finds `A.0.mp4` under the name `a.0.mp4`, too: writing it would replace another prompt's clip."""
+    store = RunStore(tmp_path)
+    first = store.clip_path("M", "A", 0)
+    first.write_bytes(b"")
+    assert store.clip_path("M", "A", 0) == first
+    assert store.clip_path("m", "a", 0) == tmp_path / "clips" / "m" / "a.0.mp4"  # Here they are two anyway.
+    (tmp_path / "clips" / "M" / "a.0.mp4").write_bytes(b"")
+    listed = {tmp_path / "clips": ["M"], tmp_path / "clips" / "M": ["A.0.mp4"]}
+    monkeypatch.setattr(Path, "iterdir", lambda folder: (folder / name for name in listed[folder]))
+    other = store.clip_path("M", "a", 0)
+    assert re.fullmatch(r"a~[0-9a-f]{16}\.0\.mp4", other.name)
+    assert other.parent == first.parent
+    assert re.fullmatch(r"m~[0-9a-f]{16}", store.clip_path("m", "a", 0).parent.name)
+    assert store.clip_path("M", "A", 0) == first
 
 
 def test_a_clip_path_cannot_leave_the_run(tmp_path):

@@ -131,9 +131,9 @@ def test_a_training_that_fails_says_why_and_is_not_done(shared, tmp_path):
 
 
 def test_what_makes_the_corpus_is_asked_for_before_any_work(tmp_path, monkeypatch, shared):
-    from jova import train
+    from jova import data, train
 
-    monkeypatch.setattr(train, "find_spec", lambda name: None if name == "cv2" else name)
+    monkeypatch.setattr(data, "find_spec", lambda name: None if name == "cv2" else name)
     said = r"^not installed: opencv-python-headless; pip install 'jova-bench\[corpus\]' brings what makes clips$"
     with pytest.raises(BenchError, match=said):
         jova().prepare(settings(), tmp_path / "new", 1)

@@ -8,53 +8,21 @@ Run it again to continue after a kill, or with a larger --count to add clips.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+import sys
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
-from rich.progress import track
-
-from jova.data.corpus import SPLITS, VERSION, Split, make_clip, make_prompt, seed_of
-from jova.data.folder import FORMAT, missing, write_clip
+from jova.data import absent_packages
 
 
-def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
-    """Writes the first `count` clips of a split; clips already there are kept."""
-    (out / "clips").mkdir(parents=True, exist_ok=True)
-    (out / "tracks").mkdir(exist_ok=True)
-    prompts = [make_prompt(split, index) for index in range(count)]
-    (out / "prompts.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
-    todo = list(missing(out, prompts))
-    with ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        jobs = pool.map(partial(_write, split, out), todo, [prompts[index] for index in todo], chunksize=8)
-        for _ in track(jobs, f"{split} clips", total=len(todo)):
-            pass
-    about = {"format": FORMAT, "corpus": VERSION, "split": split, "count": count}
-    (out / "dataset.json").write_text(json.dumps(about) + "\n")
+def main() -> int:
+    """Parses the command line, and makes the clips."""
+    if lacking := absent_packages():
+        print(f"jova.data: {lacking}", file=sys.stderr)
+        return 2
+    from jova.data.corpus import SPLITS
+    from jova.data.split import make_split
 
-
-def _write(split: Split, out: Path, index: int, prompt: dict[str, Any]) -> None:
-    clip = make_clip(prompt["tags"], prompt["transcript"], seed_of(split, index))
-    write_clip(out / "clips" / f"{prompt['id']}.mp4", clip.frames, clip.audio)
-    unfinished = out / "tracks" / f"{prompt['id']}.part.npz"
-    np.savez_compressed(
-        unfinished,
-        keypoints=clip.keypoints,
-        mouth_box=clip.mouth_box,
-        mouth_open=clip.mouth_open,
-        phonemes=np.array(clip.phonemes),
-        phoneme_times=clip.phoneme_times,
-    )
-    unfinished.replace(out / "tracks" / f"{prompt['id']}.npz")
-
-
-def main() -> None:
-    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m jova.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,8 +31,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    make_split(arguments.split, arguments.count, arguments.out, arguments.workers)
+    if arguments.count < 1 or arguments.workers < 1:
+        parser.error(f"expected at least one clip and one worker, got {arguments.count} and {arguments.workers}")
+    try:
+        make_split(arguments.split, arguments.count, arguments.out, arguments.workers)
+    except OSError as error:
+        print(f"jova.data: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -182,7 +182,7 @@ def build(
     """The metrics of a profile.
 
     Args:
-        names: which; None for all but compat ones. A name brings every evaluator that it has; `name@bench` is
+        names: which; None for those of `usual`. A name brings every evaluator that it has; `name@bench` is
             the metric as that bench computes it, `@bench` all that the bench computes.
         profile: embedded or standard.
         cache: where expensive arrays are kept.
@@ -190,24 +190,55 @@ def build(
         real: the sets of real clips that there are; without theirs, set distances have no value.
 
     Raises:
-        BenchError: a name that no metric of this profile has.
+        BenchError: a name that no metric of this profile has, or one of an installed package that cannot be built.
     """
     added = _added()
-    wanted = None if names is None else list(dict.fromkeys(names))
-    if wanted is not None:
-        _check(wanted, profile, [*added.names(), *added.refused])
-    metrics = [
-        _load(entry.target)(cache, device, **entry.options, **_real(entry, real or {}))
-        for entry in _selected(wanted, profile)
-    ]
+    wanted = list(dict.fromkeys(usual(profile, cache, device)[0] if names is None else names))
+    _check(wanted, profile, [*added.names(), *added.refused])
+    metrics = _ours(wanted, profile, cache, device, real or {})
     for name in (*added.names(), *added.refused):
-        if wanted is None or name in wanted:
+        if name in wanted:
             metric = _installed(added, name, cache, device)
             metrics += [metric] if metric.spec.profile == profile else []
     twice = [one for one, count in Counter(metric.spec.identity for metric in metrics).items() if count > 1]
     if twice:
-        raise BenchError(f"an installed package has another metric of the identity {twice[0]}; give its own a new name")
+        raise BenchError(_same_identity(twice[0]))
     return metrics
+
+
+def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a run measures that names no metric: all of the profile but compat ones.
+
+    Returns:
+        Their names, those of installed packages last; and a line for each metric of an installed package that is left
+        out because it cannot be built. Nobody asked for that one, so it keeps no run from starting.
+    """
+    names = list(dict.fromkeys(entry.name for entry in _selected(None, profile)))
+    taken = {metric.spec.identity for metric in _ours(names, profile, cache, device, {})}
+    left_out = []
+    for name, one in _strangers(cache, device).items():
+        if isinstance(one, BenchError):
+            left_out.append(str(one))
+        elif one.spec.profile == profile and one.spec.identity in taken:
+            left_out.append(f"the metric {name!r}: {_same_identity(one.spec.identity)}")
+        elif one.spec.profile == profile:
+            names.append(name)
+            taken.add(one.spec.identity)
+    return tuple(names), tuple(left_out)
+
+
+def _ours(
+    wanted: Iterable[str], profile: Profile, cache: FeatureCache, device: str, real: Mapping[Kind, RealClips]
+) -> list[Metric]:
+    """The built-in metrics of a selection."""
+    return [
+        _load(entry.target)(cache, device, **entry.options, **_real(entry, real))
+        for entry in _selected(wanted, profile)
+    ]
+
+
+def _same_identity(identity: str) -> str:
+    return f"an installed package has another metric of the identity {identity}; give its own a new name"
 
 
 def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
