@@ -14,14 +14,17 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, get_args
+from typing import IO, Any, get_args
+
+from pydantic import BaseModel, Field
 
 import jova as jova_package
 from baselines.jova import JovaGenerator, Sampling, digest
+from jova_bench.files import as_record, read_json, read_json_lines
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 from jova_bench.types import BenchError
 
-DONE, LOCK, LOG = "arm.json", ".lock", "train.log"
+DONE, LOCK, LOG, STEPS = "arm.json", ".lock", "train.log", "model.jsonl"
 OURS = str(Path(jova_package.__file__ or "").resolve().parents[1])
 """Folder of the package `jova` that this process runs."""
 TRAIN = (
@@ -122,8 +125,7 @@ class JovaArms:
         """What OUT/arm.json says."""
         if not (out / DONE).is_file():
             return None
-        said = json.loads((out / DONE).read_text(encoding="utf-8"))
-        return Training(**{name: said[name] for name in Training.__dataclass_fields__})
+        return Training(**as_record(Finished, read_json(out / DONE), str(out / DONE)).model_dump())
 
     def generator(self, name: str, weights: Path | None, settings: Settings, device: str) -> JovaGenerator:
         """JoVA with the weights in a training's folder, or the shipped ones; also for baselines that are an arm."""
@@ -189,11 +191,11 @@ def _training(out: Path, preset: str) -> Mapping[str, Value]:
     from jova.training.recipes import RECIPES
     from jova.transformer import Jova
 
-    log = [json.loads(line) for line in (out / "model.jsonl").read_text(encoding="utf-8").splitlines()]
-    ends = [record["step"] + 1 for record in log]
+    log = [_logged(value, f"{out / STEPS}:{number}") for number, value in read_json_lines(out / STEPS)]
+    ends = [record.step + 1 for record in log]
     batch = RECIPES[preset].training.batch
     seconds = sum(
-        (end - start) * batch / record["samples_per_cpu_s"]
+        (end - start) * batch / record.samples_per_cpu_s
         for start, end, record in zip([0, *ends[:-1]], ends, log, strict=True)
     )
     return {
@@ -203,6 +205,29 @@ def _training(out: Path, preset: str) -> Mapping[str, Value]:
         "cpu_minutes": round(seconds / 60, 2),
         "weights": digest(out, FILES[:1]),
     }
+
+
+class Logged(BaseModel):
+    """A line of the log of `jova.train`, as far as it is read here."""
+
+    step: int = Field(ge=0)
+    samples_per_cpu_s: float = Field(gt=0)
+
+
+class Finished(BaseModel):
+    """The fields of `Training` in an `arm.json`, which has settings, too."""
+
+    steps: int
+    examples: int
+    parameters: int
+    cpu_minutes: float
+    weights: str
+
+
+def _logged(value: Any, where: str) -> Logged:
+    if isinstance(value, BenchError):
+        raise value
+    return as_record(Logged, value, where)
 
 
 def _write(path: Path, what: Mapping[str, Value]) -> None:

@@ -14,7 +14,6 @@ the picture model of the cascade.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from baselines.arms import DONE, JovaArms
 from baselines.jova import JovaGenerator, digest, missing_weights, parts, peak_memory_bytes
+from jova_bench.files import read_json
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt
@@ -49,7 +49,9 @@ def arm(fusion: str) -> Path | None:
     free = ("precision", "task")
     found = []
     for path in sorted(trainings().glob(f"*/{DONE}")):
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = read_json(path)
+        if not isinstance(said, dict) or not isinstance(said.get("seed"), int):
+            raise BenchError(f"{path}: expected the settings of a training and its seed, got others; train it again")
         own = all(said.get(name) == value for name, value in wanted.items() if name in said and name not in free)
         if own and said.get("task", "joint") == "joint":
             found.append((said["seed"], path.parent))

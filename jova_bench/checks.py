@@ -7,7 +7,6 @@ What a model may do, but a reader should know, is a finding: silence, a frozen p
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +61,6 @@ def decoded_bytes(clip: Clip) -> int:
     return sum(array.nbytes for array in (clip.frames, clip.audio) if array is not None)
 
 
-def file_digest(path: Path) -> str:
-    """sha256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def content_changed(path: Path, clip_digest: str) -> Clip | str:
     """Decodes a clip whose file is not, or not known to be, the one that was recorded.
 
@@ -86,6 +79,11 @@ def content_changed(path: Path, clip_digest: str) -> Clip | str:
         if clip.digest == clip_digest:
             return clip
         found = f"decoded content {clip.digest[:12]}"
+    return changed(clip_digest, found)
+
+
+def changed(clip_digest: str, found: str) -> str:
+    """Says that a clip is not what was recorded, by its digest then and what is found now."""
     return (
         f"the clip changed on disk after it was recorded: expected decoded content {clip_digest[:12]}, got {found}; "
         "run its model again, which makes it again, or put the old file back"

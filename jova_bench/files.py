@@ -7,6 +7,7 @@ than a bound. Numbers are finite, texts can be encoded and be parts of paths, ke
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -71,7 +73,7 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: st
                 raise Unread(path, "expected a file, got a pipe or a device; write it to a file first")
             if about.st_size > most:
                 raise Unread(path, f"expected at most {most:,} bytes, got {about.st_size:,}; split the file")
-            return file.read()
+            return file.read(most + 1)  # Of one that grows, no more.
     except OSError as error:
         raise Unread(path, f"expected a readable {kind}, got: {error.strerror or error}") from error
     except ValueError as error:
@@ -107,6 +109,24 @@ def _unmarked(content: bytes) -> str:
     """UTF-8, unless one of the first two bytes is zero: these files begin with ASCII, which UTF-16 gives two bytes."""
     zeros = [byte == 0 for byte in content[:2]]
     return "utf-16-be" if zeros == [True, False] else "utf-16-le" if zeros == [False, True] else "utf-8"
+
+
+def file_digest(path: Path) -> str:
+    """sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unchanged(path: Path, digest: str | None) -> Path:
+    """The same path.
+
+    Raises:
+        BenchError: the file is not what it was when it was first looked at; None was never looked at.
+    """
+    if digest is not None and (now := file_digest(path)) != digest:
+        what = f"expected the content that it had when the command began, sha256 {digest[:12]}, got {now[:12]}"
+        raise Unread(path, f"{what}; put the old file back, or start again in another folder")
+    return path
 
 
 def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:

@@ -96,7 +96,14 @@ def _batches(planned: Planned, todo: set[tuple[str, int]], suite: Suite) -> list
             prompts = suite.prompts[start : start + size]
             wanted = [p.id for p in prompts if (p.id, seed) in todo and isinstance(planned.plans[p.id], Plan)]
             if wanted:
-                found.append(Batch(prompts, tuple(wanted), seed))
+                found.append(
+                    Batch(
+                        prompts,
+                        tuple(wanted),
+                        seed,
+                        {p.id: planned.plans[p.id] for p in prompts if p.id in planned.plans},
+                    )
+                )
     return found
 
 

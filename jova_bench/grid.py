@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from jova_bench.aggregate import Cell, Part
-from jova_bench.checks import content_changed, decoded_bytes, file_digest
+from jova_bench.checks import changed
+from jova_bench.executors import Lost
+from jova_bench.files import file_digest
 from jova_bench.folder import asked_for
 from jova_bench.grouping import groups, networks
+from jova_bench.limits import max_clip_bytes
 from jova_bench.making import failed
 from jova_bench.metrics.base import OUTSIDE, FeatureCache, lacking
 from jova_bench.metrics.reference import no_reference
 from jova_bench.placement import Judges
 from jova_bench.progress import Progress
-from jova_bench.scoring import Changed, Job, Load, Metric, embed_real, score_clips, stored_features
+from jova_bench.scoring import Changed, Job, Load, Look, Metric, embed_real, look_again, score_clips, stored_features
 from jova_bench.store import SAMPLES, RunStore
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Sample, Score, reason_of
@@ -113,7 +116,7 @@ def fill(
     if strange := next((sample.prompt_id for sample in store.samples() if sample.prompt_id not in prompts), None):
         what = f"expected samples of the suite's prompts, got one of {strange!r}; delete the lines of that prompt"
         raise BenchError(f"{store.folder / SAMPLES}: {what}")
-    _look_again(grid, progress)
+    _look_again(grid, judges, progress)
     clips, sizes = [], [0]
     samples = {(sample.model, sample.prompt_id, sample.seed): sample for sample in _in_order(store.samples(), suite)}
     for sample in samples.values():
@@ -143,7 +146,7 @@ def fill(
     return grid
 
 
-def _look_again(grid: Grid, progress: Progress) -> None:
+def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Progress) -> None:
     """Finds clips that are not what was recorded, whether something of them is missing or not.
 
     Their files are compared; where that says nothing, what they decode to. Files that are gone are not looked for:
@@ -152,16 +155,23 @@ def _look_again(grid: Grid, progress: Progress) -> None:
     store = grid.store
     clips = [(sample, _clip_path(store, sample.clip)) for sample in store.samples() if sample.clip]
     there = [(sample, path) for sample, path in clips if path.is_file()]
+    others: dict[Look, Sample] = {}
     with progress.phase("look at clips", len(there)) as advance:
         for sample, path in there:
-            found = None
             if (digest := file_digest(path)) != sample.file_digest:
-                found = content_changed(path, sample.clip_digest or "")
-            if isinstance(found, str):
-                grid.lose(sample, found)
-            elif found is not None:
-                now = {"file_digest": digest, "decoded_bytes": decoded_bytes(found)}
-                store.add_sample(sample.model_copy(update=now))
+                others[Look(path, sample.clip_digest or "")] = sample.model_copy(update={"file_digest": digest})
+            else:
+                advance()
+        if not others:
+            return
+        # By workers: what such a file does to its reader, nobody knows.
+        for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), look_again):
+            if isinstance(found, Lost):
+                found = Changed(changed(one.clip_digest, f"a file that cannot be read: {found.reason}"))
+            if isinstance(found, Changed):
+                grid.lose(others[one], found.reason)
+            else:
+                store.add_sample(others[one].model_copy(update={"decoded_bytes": found}))
             advance()
 
 
@@ -259,4 +269,6 @@ def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identiti
         reference=suite.path(prompt.reference) if prompt.reference else None,
         domain=suite.domain,
         identities=identities,
+        reference_digest=suite.files.get(prompt.reference or ""),
+        image_digest=suite.files.get(prompt.image or ""),
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from jova_bench import media
 from jova_bench.checks import broken, decoded_bytes, noticed
 from jova_bench.executors import Place
+from jova_bench.files import file_digest, unchanged
 from jova_bench.models import Generated, Generator, Media, Plan, close
 from jova_bench.suites import Suite
 from jova_bench.types import BenchError, Prompt, Sample, reason_of
@@ -31,6 +32,8 @@ class Batch:
     wanted: tuple[str, ...]
     """Ids of those whose clips are not there yet; the others take part, or these would come out differently."""
     seed: int
+    plans: Mapping[str, Plan | str]
+    """As they were recorded, by prompt id; there is none of those that only take part."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class _PlacedSuite(Suite):
 
     def path(self, relative: str) -> Path:
         path = super().path(relative)
-        return path if self.place is None else self.place.file(path)
+        return unchanged(path if self.place is None else self.place.file(path), self.files.get(relative))
 
 
 def suite_at(suite: Suite, place: Place) -> Suite:
@@ -109,7 +112,10 @@ class _Model:
 
     def __call__(self, batch: Batch) -> list[Made]:
         """One attempt for each prompt that is wanted, in their order."""
-        plans = {prompt.id: plan_of(self.generator, prompt, self.suite) for prompt in batch.prompts}
+        plans = {
+            prompt.id: _as_recorded(plan_of(self.generator, prompt, self.suite), batch.plans.get(prompt.id))
+            for prompt in batch.prompts
+        }
         able = [prompt for prompt in batch.prompts if isinstance(plans[prompt.id], Plan)]
         made: dict[str, Made] = {}
         shares: set[str] = set()
@@ -163,8 +169,11 @@ class _Model:
                 raise item
             with tempfile.TemporaryDirectory(prefix="jova-bench-") as folder:
                 path = _written(item.media, Path(folder))
+                digest = file_digest(path)
                 clip = media.read(path)
                 content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise BenchError(f"expected a file that stays as it is, got {path}, which changed while it was read")
             if isinstance(plan, Plan) and (why_not := broken(clip, plan)):
                 raise BenchError(why_not)
         except Exception as error:
@@ -175,7 +184,7 @@ class _Model:
             seed=seed,
             status="ok",
             clip_digest=clip.digest,
-            file_digest=hashlib.sha256(content).hexdigest(),
+            file_digest=digest,
             decoded_bytes=decoded_bytes(clip),
             timing=item.timing,
             findings=clip.findings + noticed(clip),
@@ -186,6 +195,13 @@ class _Model:
             function_evals=item.function_evals,
         )
         return Made(sample, content, path.suffix.lower())
+
+
+def _as_recorded(plan: Plan | str, recorded: Plan | str | None) -> Plan | str:
+    """The plan, or that it is another than the run's manifest has: what is made would stand under a wrong one."""
+    if isinstance(plan, Plan) and recorded not in (None, plan):
+        return "its plan changed after the command began; run it again, in another folder where this one refuses"
+    return plan
 
 
 def failed(model: str, prompt_id: str, seed: int, reason: str) -> Sample:

@@ -155,6 +155,11 @@ def edits_files(generator: Generator) -> bool:
     return bool(getattr(generator, "edits_files", False))
 
 
+def reads_files(generator: Generator) -> bool:
+    """Whether a model reads files of others even to plan, or what others wrote: its attribute `reads_files`, if any."""
+    return bool(getattr(generator, "reads_files", False))
+
+
 def close(generator: Generator) -> None:
     """Lets go of what a model holds, such as a process of its own: its method `close`, if it has one."""
     getattr(generator, "close", lambda: None)()

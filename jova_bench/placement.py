@@ -53,6 +53,8 @@ class Placement:
     home: Here
     """This process: it plans, compares sets, and works with objects that only it has."""
     generation: Executor
+    reading: Executor
+    """For models that read files of others: never this process, unless all is done in it."""
     inspection: Executor
     """For models that hand over or edit files of others, on the caller's machine: what a file can do to its reader, it
     does to a worker."""
@@ -101,11 +103,13 @@ def _on_machine(devices: tuple[str, ...], workers: int | None) -> Placement:
         executor = Processes(devices, count, threads=1, limit_s=unit_limit_s()) if count else Local(home, threads=1)
         return Judges(executor, room.for_networks(count or 1))
 
+    making = Processes(devices, makers, maker_threads(makers)) if makers else Local(home)
     return Placement(
         device=",".join(devices),
         device_name=", ".join(dict.fromkeys(map(device_name, devices))),
         home=home,
-        generation=Processes(devices, makers, maker_threads(makers)) if makers else Local(home),
+        generation=making,
+        reading=Processes(devices, 1, threads=None) if workers is None and not makers else making,
         inspection=Local(home) if workers == 0 else _inspection(workers),
         scoring=scoring,
     )
@@ -122,11 +126,13 @@ def _on_cluster(has: Cluster, device: str, workers: int | None) -> Placement:
         executor = Ray(has, count, gpus=1 / MAX_ON_GPU if gpus else 0, limit_s=unit_limit_s())
         return Judges(executor, room.for_networks(count))
 
+    making = Ray(has, workers or gpus or has.cpus, gpus=1 if gpus else 0)
     return Placement(
         device="cuda" if gpus else "cpu",
         device_name=has.device_name,
         home=Here("cpu"),  # The caller's node may have no GPU.
-        generation=Ray(has, workers or gpus or has.cpus, gpus=1 if gpus else 0),
+        generation=making,
+        reading=making,
         inspection=_inspection(None),  # Ray counts the workers of the cluster.
         scoring=scoring,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,13 @@ import numpy as np
 
 from jova_bench import assets, media
 from jova_bench.clips import clips_in
-from jova_bench.executors import Place
+from jova_bench.executors import Executor, Lost, Place
 from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.progress import Progress
 from jova_bench.store import FEATURES, DiskCache
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Clip
+from jova_bench.types import BenchError, Clip, Unavailable
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class RealFiles:
 
     def at(self, place: Place) -> RealClips:
         """The clips as metrics get them in a worker."""
-        clips = tuple((digest, partial(_read, place, path)) for path, digest in self.digests.items())
+        clips = tuple((digest, partial(_read, place, path, digest)) for path, digest in self.digests.items())
         return RealClips(self.name, clips, place.cache(self.features))
 
 
 def real_clips(
-    suite: Suite, kinds: Iterable[Kind], limit: int | None, run_folder: Path, progress: Progress
+    suite: Suite, kinds: Iterable[Kind], limit: int | None, run_folder: Path, readers: Executor, progress: Progress
 ) -> Mapping[Kind, RealFiles]:
     """The sets of real clips that there are.
 
@@ -52,6 +53,7 @@ def real_clips(
         kinds: which sets are asked for.
         limit: the first so many prompts count, or None for all.
         run_folder: of the run that asks.
+        readers: decode what was never looked at.
         progress: told of each file.
 
     Raises:
@@ -67,9 +69,17 @@ def real_clips(
         return {}
     cache = _shared_cache(run_folder)
     found: dict[Path, str] = {}
-    with progress.phase("look at real clips", len(named) + len(own)) as advance:
-        for path in (*named, *own):
-            found[path] = content_digest(path, cache)
+    with progress.phase("look at real clips", len({*named, *own})) as advance:
+        paths = dict.fromkeys((*named, *own))
+        for path in paths:
+            with suppress(LookupError):
+                found[path] = content_digest(path, cache, _absent)
+                advance()
+        new = [path for path in paths if path not in found]
+        for path, digest in readers.map(new, partial(_looking, cache.folder)):
+            if isinstance(digest, Lost):
+                raise BenchError(f"expected a reference clip that can be read, got {path}: {digest.reason}")
+            found[path] = digest
             advance()
     sets: dict[Kind, RealFiles] = {}
     if folder and named:
@@ -81,19 +91,32 @@ def real_clips(
     return sets
 
 
-def content_digest(path: Path, cache: FeatureCache) -> str:
+def content_digest(path: Path, cache: FeatureCache, read: Callable[[Path], Clip] = media.read) -> str:
     """`Clip.digest` of a file, decoded only when a file of these bytes was never decoded before."""
     with path.open("rb") as file:
         of_bytes = hashlib.file_digest(file, "sha256").hexdigest()
 
     def look() -> dict[str, np.ndarray]:
-        return {"digest": np.frombuffer(bytes.fromhex(media.read(path).digest), np.uint8)}
+        return {"digest": np.frombuffer(bytes.fromhex(read(path).digest), np.uint8)}
 
     return bytes(cache.get(of_bytes, f"content decoded by PyAV {av.__version__}", look)["digest"]).hex()
 
 
-def _read(place: Place, path: Path) -> Clip:
-    return media.read(place.file(path))
+def _looking(features: Path, place: Place) -> Callable[[Path], str]:
+    """What a worker answers of a reference clip: its digest."""
+    cache = place.cache(features)
+    return lambda path: content_digest(place.file(path), cache)
+
+
+def _absent(path: Path) -> Clip:
+    raise LookupError(path)
+
+
+def _read(place: Place, path: Path, digest: str) -> Clip:
+    clip = media.read(place.file(path))
+    if clip.digest != digest:  # Its features would be kept under another's, for every run to come.
+        raise Unavailable(f"{path} changed after it was looked at; run the command again")
+    return clip
 
 
 def _check_disjoint(named: Mapping[Path, str], own: Mapping[Path, str]) -> None:

@@ -25,14 +25,14 @@ from jova_bench.manifest import extended
 from jova_bench.metrics import build, references, usual
 from jova_bench.metrics.base import OUTSIDE, FeatureCache
 from jova_bench.metrics.reference import Kind
-from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model, edits_files
+from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model, edits_files, reads_files
 from jova_bench.placement import Judges, Placement, placed
 from jova_bench.progress import Progress, Quiet
 from jova_bench.reference import RealFiles, real_clips
 from jova_bench.scoring import Metric, keep_references
 from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Estimate, Profile, Sample, Summary
+from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Estimate, Profile, Prompt, Sample, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,8 +99,8 @@ def run(
         out: run folder; None for `runs/<suite>-<digest>`.
         scoring: False stops after generation.
         executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
-        workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU), and for one
-            per core to score.
+        workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU, unless a model
+            reads files of others), and for one per core to score.
         strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
         progress: where to tell of progress; None for nowhere.
 
@@ -147,7 +147,9 @@ def _run(
         for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
             talk.say(line)
         selected = tuple(manifest["metrics"])
-        real = real_clips(suite, references(selected, profile), limit, folder, talk) if scoring else {}
+        real = (
+            real_clips(suite, references(selected, profile), limit, folder, place.inspection, talk) if scoring else {}
+        )
         for one in planned:
             generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
         made = {one.generator.name for one in planned}
@@ -274,20 +276,22 @@ def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request,
         if name in planned and planned[name].asked != asked:
             raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
         # An object stays where it is; its plans need no worker where its clips do not.
-        makers, prompts = _makers(model, generator, place), suite.prompts[: request.limit]
-        planner = Local(place.home) if makers is place.inspection else makers
+        prompts = suite.prompts[: request.limit]
+        makers = _makers(model, generator, suite.prompts, place)
+        planner = makers if makers is place.generation or reads_files(generator) else Local(place.home)
         planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
         planned[name] = replace(planned[name], build=_built(model, generator, makers), executor=makers)
     return list(planned.values())
 
 
-def _makers(model: str | Generator, generator: Generator, place: Placement) -> Executor:
+def _makers(model: str | Generator, generator: Generator, prompts: Sequence[Prompt], place: Placement) -> Executor:
     """Where the clips of a model are made."""
     if not isinstance(model, str):
         return Local(place.home)
     if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(place.generation, Local)):
         return place.inspection
-    return place.generation
+    given = generator.needs or any(prompt.image or prompt.audio for prompt in prompts)
+    return place.reading if given or reads_files(generator) else place.generation
 
 
 def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:

@@ -17,10 +17,11 @@ from typing import TypeGuard, cast
 import numpy as np
 
 from jova_bench import media
-from jova_bench.checks import content_changed, file_digest
+from jova_bench.checks import changed, content_changed, decoded_bytes
 from jova_bench.executors import ATTEMPTS, Executor, Lost, Place
+from jova_bench.files import file_digest, unchanged
 from jova_bench.metrics.base import OUTSIDE, Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric, in_domain
-from jova_bench.metrics.reference import without_real
+from jova_bench.metrics.reference import Part, without_real
 from jova_bench.metrics.resident import make_room
 from jova_bench.progress import Progress
 from jova_bench.types import BenchError, Clip, MetricSpec, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
@@ -51,6 +52,9 @@ class Job:
     """Domain of the suite; a clip is in it when its format is, too."""
     identities: tuple[str, ...]
     """None at all: only reads the clip."""
+    reference_digest: str | None = None
+    """sha256 (hex) of the prompt's files when the suite was read; None where nobody looked."""
+    image_digest: str | None = None
     group: int = 0
     """Networks of jobs of one group stay in memory together; those of another leave first."""
 
@@ -95,6 +99,25 @@ def score_clips(
         yield job, _all_failed(job.identities, findings.reason) if isinstance(findings, Lost) else findings
 
 
+@dataclass(frozen=True)
+class Look:
+    """A clip whose file is not the one that was recorded."""
+
+    clip: Path
+    clip_digest: str
+    """`Clip.digest` when it was recorded."""
+
+
+def look_again(place: Place) -> Callable[[Look], int | Changed]:
+    """What a worker answers of such a clip: the bytes that it takes decoded if it still shows and sounds the same."""
+
+    def look(one: Look) -> int | Changed:
+        found = content_changed(place.file(one.clip), one.clip_digest)
+        return Changed(found) if isinstance(found, str) else decoded_bytes(found)
+
+    return look
+
+
 def _all_failed(identities: Iterable[str], reason: str) -> Findings:
     return {identity: Outcome(status="failed", reason=reason) for identity in identities}
 
@@ -110,16 +133,20 @@ class RealJob:
 def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progress: Progress) -> None:
     """Embeds the reference sets of set metrics, one network after the other.
 
-    What goes wrong here goes wrong again when a distance is asked for, and is told there.
+    What goes wrong here is told when a distance is asked for, and not tried again there: it may be deadly.
     """
+    parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
     jobs = [
-        RealJob(metric.spec.identity, index)
-        for metric in metrics
-        for index, part in enumerate(getattr(metric, "parts", ()))
+        RealJob(identity, index)
+        for identity, of_metric in parts.items()
+        for index, part in enumerate(of_metric)
         if not part.known
     ]
     with progress.phase("embed real clips", len(jobs)) as advance:
-        for _ in executor.map(jobs, _RealSetup(load)):
+        for job, answer in executor.map(jobs, _RealSetup(load)):
+            part = parts[job.identity][job.index]
+            if isinstance(part, Part):
+                part.why_not = f"{part.about}: {answer.reason}" if isinstance(answer, Lost) else answer
             advance()
 
 
@@ -129,13 +156,16 @@ class _RealSetup:
 
     load: Load
 
-    def __call__(self, place: Place) -> Callable[[RealJob], None]:
+    def __call__(self, place: Place) -> Callable[[RealJob], str | None]:
         metrics, _ = self.load(place)
         parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
 
-        def embed(job: RealJob) -> None:
-            with suppress(Exception):
+        def embed(job: RealJob) -> str | None:
+            try:
                 parts[job.identity][job.index]()
+            except Exception as error:
+                return reason_of(error)
+            return None
 
         return embed
 
@@ -188,8 +218,16 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
 
     @once
     def reference() -> Clip | None:
-        looked_at = any("reference" in spec.needs and _looks(spec) for spec in specs)
-        return _read(job.reference, looked_at) if job.reference else None
+        if job.reference is None:
+            return None
+        read = _read(job.reference, any("reference" in spec.needs and _looks(spec) for spec in specs))
+        unchanged(job.reference, job.reference_digest)
+        return read
+
+    @once
+    def look_at_image() -> None:
+        if job.prompt is not None and job.prompt.image is not None:
+            unchanged(Path(job.prompt.image), job.image_digest)
 
     findings: Findings = {}
     for metric in metrics:
@@ -199,7 +237,7 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
         elif is_set_metric(metric):
             findings[metric.spec.identity] = _features(metric, clip, job.domain, cache)
         else:
-            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job, reference)
+            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job, reference, look_at_image)
     return findings
 
 
@@ -207,7 +245,10 @@ def _recorded(job: Job, pictures: bool) -> Clip | Changed:
     """The clip as it was recorded, or what happened to it."""
     if not job.clip.is_file() or file_digest(job.clip) == job.file_digest:
         # The same file shows and sounds the same. What is kept by content is kept by the whole clip's.
-        return _read(job.clip, pictures, job.clip_digest)
+        clip = _read(job.clip, pictures, job.clip_digest)
+        if file_digest(job.clip) == job.file_digest:
+            return clip
+        return Changed(changed(job.clip_digest, "another file while it was read"))
     clip_or_not = content_changed(job.clip, job.clip_digest)
     return Changed(clip_or_not) if isinstance(clip_or_not, str) else clip_or_not
 
@@ -227,9 +268,17 @@ def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
     return metric.spec.level == "set"
 
 
-def _outcome(metric: ClipMetric, clip: Clip, job: Job, reference: Callable[[], Clip | None]) -> Outcome:
+def _outcome(
+    metric: ClipMetric,
+    clip: Clip,
+    job: Job,
+    reference: Callable[[], Clip | None],
+    look_at_image: Callable[[], None],
+) -> Outcome:
     """One clip metric; whatever goes wrong in it stays in its own row."""
     try:
+        if "image" in metric.spec.needs:
+            look_at_image()
         looked_at = "reference" in metric.spec.needs and (
             job.timing == "aligned" or not getattr(metric, "aligned_only", False)
         )
@@ -274,7 +323,12 @@ def stored_features(cache: FeatureCache, digest: str, identity: str, domain: str
 def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
     """Keeps real clips' features with the run: its sets can be compared when the clips themselves are elsewhere."""
     for metric in metrics:
-        if is_set_metric(metric) and without_real(metric.spec):
+        # What was not asked for, or could not be embedded by workers, is not embedded here.
+        if (
+            is_set_metric(metric)
+            and without_real(metric.spec)
+            and all(part.known for part in getattr(metric, "parts", ()))
+        ):
             with suppress(Undefined, Unavailable):
                 cache.get(*_reference_key(metric.spec.identity), partial(_of_reference, metric))
 

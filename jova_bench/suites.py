@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import ValidationError
 
-from jova_bench.files import read_json_lines, read_toml
+from jova_bench.files import file_digest, read_json_lines, read_toml
 from jova_bench.registry import Registry, suggest
 from jova_bench.types import BenchError, Id, Profile, Prompt, Record
 
@@ -62,6 +63,8 @@ class Suite:
     """Tags whose values are slices in the summary. What is asked does not depend on it, and neither does a digest."""
     asked_digest: str | None = None
     """sha256 (hex) of what is asked alone, where `digest` covers more: the clips of a scored folder."""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """sha256 (hex) of each file that a prompt names, by its path there, as it was when the suite was read."""
 
     @property
     def question(self) -> str:
@@ -207,13 +210,14 @@ def _missing(root: Path, relative: str | None) -> str | None:
 def _suite(path: Path, info: SuiteInfo | None) -> Suite:
     prompts = load_prompts(path)
     if info is None:
-        return Suite(path.stem, prompts, path.parent, _digest(prompts, path.parent, ""), None, None)
+        digest, files = _digest(prompts, path.parent, "")
+        return Suite(path.stem, prompts, path.parent, digest, None, None, files=files)
     tags = dict.fromkeys(tag for prompt in prompts for tag in prompt.tags)
     for tag in info.slices:
         if tag not in tags:
             hint = suggest(tag, tags)
             raise BenchError(f"{path.parent / INFO}: slices: expected a tag of a prompt, got {tag!r}; {hint}")
-    digest = _digest(prompts, path.parent, f"{info.domain} {info.reference_set}")
+    digest, files = _digest(prompts, path.parent, f"{info.domain} {info.reference_set}")
     return Suite(
         info.name,
         prompts,
@@ -225,6 +229,7 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
         info.description,
         info.licence,
         info.slices,
+        files=files,
     )
 
 
@@ -263,14 +268,14 @@ def inside(root: Path, relative: str) -> Path:
     return path
 
 
-def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> str:
-    """Two suites of the same digest ask the same and show the same files, wherever they lie."""
-    digest = hashlib.sha256(header.encode())
+def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> tuple[str, dict[str, str]]:
+    """The suite's digest, and its files': two of the same ask the same and show the same, wherever they lie."""
+    digest, files = hashlib.sha256(header.encode()), dict[str, str]()
     for prompt in prompts:
         digest.update(prompt.model_dump_json().encode())
-        for field in FILES:
-            relative = getattr(prompt, field)
+        for name in FILES:
+            relative = getattr(prompt, name)
             if relative is not None:
-                with (root / relative).open("rb") as file:  # Inside the folder, as was checked of every line.
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+                files[relative] = file_digest(root / relative)  # Inside the folder, as was checked of every line.
+                digest.update(bytes.fromhex(files[relative]))
+    return digest.hexdigest(), files

@@ -58,8 +58,8 @@ class Processes:
     devices: Sequence[str]
     """Dealt out in turn."""
     workers: int
-    threads: int
-    """Of torch and of the libraries of linear algebra, in each."""
+    threads: int | None
+    """Of torch and of the libraries of linear algebra, in each; None for as many as this process has."""
     limit_s: float | None = field(default=None, compare=False)
     """Seconds after which a worker that does not answer is ended; None for never."""
 
@@ -95,7 +95,7 @@ class _Crew:
             stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
             env={
                 **os.environ,
-                **dict.fromkeys(THREAD_VARIABLES, str(self.of.threads)),
+                **({} if self.of.threads is None else dict.fromkeys(THREAD_VARIABLES, str(self.of.threads))),
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             },
             # Ctrl-C is for the caller, which then stops its workers.

@@ -8,8 +8,8 @@ import pytest
 from tiny_runs import COUNT, Level, Spread, Tones, content, estimate, go
 
 from jova_bench import media, scoring
-from jova_bench.checks import file_digest
 from jova_bench.executors import Here
+from jova_bench.files import file_digest
 from jova_bench.metrics.base import NoCache
 from jova_bench.results import read_results
 from jova_bench.store import SAMPLES, SCORES, RunStore, read_run

@@ -317,7 +317,7 @@ def test_a_reference_clip_without_features_spoils_the_set(weights):
     metric = i3d.fvd(NoCache(), "cpu", "javisbench", real)
     shorter = i3d.kvd(NoCache(), "cpu", "clean", real)
     assert metric.spec.params["reference"] == f"prompts:{real.digest}"
-    with pytest.raises(Unavailable, match="a clip of real has no features: too short"):
+    with pytest.raises(Unavailable, match=r"a clip of real has no features \(.{12}\): too short"):
         shorter.distance(np.zeros((100, 25)))
 
 

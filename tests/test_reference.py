@@ -11,7 +11,7 @@ from upstream import fake_state, parity
 
 from jova_bench import assets, media, run, score
 from jova_bench.comparison import compare, set_metrics
-from jova_bench.executors import Here
+from jova_bench.executors import Here, Local
 from jova_bench.metrics import i3d, sets
 from jova_bench.metrics.reference import NONE
 from jova_bench.progress import Quiet
@@ -57,7 +57,7 @@ def home(tmp_path, monkeypatch):
 
 
 def found(suite, tmp_path, kinds=("suite", "prompts"), limit=None):
-    sets_of = real_clips(suite, kinds, limit, tmp_path / "run", Quiet())
+    sets_of = real_clips(suite, kinds, limit, tmp_path / "run", Local(Here("cpu")), Quiet())
     return {kind: files.at(Here("cpu")) for kind, files in sets_of.items()}
 
 

@@ -41,6 +41,7 @@ class Cascade(ABC):
     """The order of two stages; what passes from one to the other is said by a subclass."""
 
     batch_size = 8
+    reads_files = True
     passes: Literal["audio", "video"]
     """Part of a prompt that the first model makes for the second."""
     heard: str

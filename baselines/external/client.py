@@ -28,6 +28,8 @@ from jova_bench.types import Unavailable
 
 CHILD = Path(__file__).with_name("child.py")
 POLL_S = 1.0
+LONGEST = 1 << 26
+"""Bytes of an answer: arrays are in files."""
 """A child of the worker that holds its pipe open hides its death; it is looked for this often."""
 QUIT_S = 10.0
 """For an orderly end."""
@@ -196,7 +198,7 @@ class Worker:
         while True:
             try:
                 answer = json.loads(self._line(deadline, seconds))
-            except ValueError:
+            except (ValueError, RecursionError):
                 answer = None
             if isinstance(answer, dict) and answer.get("number") == self._number:
                 return answer
@@ -220,6 +222,9 @@ class Worker:
                     if not chunk:
                         raise Lost(self._death())
                     self._buffer += chunk
+                    if len(self._buffer) > LONGEST:
+                        self._kill()
+                        raise Lost(f"the worker said more than {LONGEST:,} bytes in one line{self._tail()}")
                 elif dead:
                     raise Lost(self._death())
         line, _, self._buffer = self._buffer.partition(b"\n")

@@ -12,16 +12,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from baselines.external import home
-from baselines.external.client import environment, tail
+from baselines.external.child import descendants, kill
+from baselines.external.client import POLL_S, environment, tail
 from baselines.external.generator import Baseline
 from baselines.external.inputs import Ask, files
 from baselines.external.job import Job, Planner
+from baselines.external.log import keep
 from baselines.external.manifest import Manifest, Options
 from jova_bench.models import Generated
 from jova_bench.suites import Suite
@@ -109,26 +112,32 @@ class CommandBaseline(Baseline):
         variables = environment(recipe.variables if recipe else {}, self.device, where.python)
         log = where.log_file(self.name, self.device)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            try:
-                process = subprocess.Popen(
-                    command,
-                    cwd=where.checkout,
-                    env=variables,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise BenchError(f"cannot start {command[0]}: {reason_of(error)}") from error
-            seconds = limits.start_timeout_s + samples * limits.sample_timeout_s
-            try:
-                ended = f"it ended with {process.wait(seconds)}"
-            except subprocess.TimeoutExpired:
-                ended = f"it was killed after {seconds:g} s"
-            finally:
-                if process.returncode is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+        said, output = os.pipe()
+        writing = keep(said, log)
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=where.checkout,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BenchError(f"cannot start {command[0]}: {reason_of(error)}") from error
+        finally:
+            os.close(output)
+        seconds = limits.start_timeout_s + samples * limits.sample_timeout_s
+        try:
+            ended = f"it ended with {process.wait(seconds)}"
+        except subprocess.TimeoutExpired:
+            ended = f"it was killed after {seconds:g} s"
+        finally:
+            # What it left behind would go on, and hold the log open.
+            kill(descendants(process.pid))
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            writing.join(POLL_S)
         return ended + tail(log)

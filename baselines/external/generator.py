@@ -30,6 +30,7 @@ class Baseline:
     """What all kinds of baselines share: everything before a sample is made."""
 
     batch_size = 1
+    reads_files = True
 
     def __init__(self, manifest: Manifest, planner: Planner, device: str) -> None:
         """Loads nothing.

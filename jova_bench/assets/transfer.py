@@ -21,6 +21,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
 from jova_bench.assets.patience import CHUNK, open_url
+from jova_bench.files import read_json
 from jova_bench.types import BenchError
 
 ATTEMPTS = 5
@@ -251,8 +252,8 @@ def about_file(part: Path) -> Path:
 
 def _read_about(part: Path) -> Mapping[str, str]:
     try:
-        about = json.loads(about_file(part).read_bytes())
-    except (OSError, ValueError):
+        about = read_json(about_file(part))
+    except BenchError:
         return {}
     whole = isinstance(about, dict) and all(isinstance(value, str) for value in about.values())
     return about if whole else {}

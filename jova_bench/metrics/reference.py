@@ -63,7 +63,7 @@ class Embedder:
         return np.asarray(cache.get(digest, self.key, lambda: self.compute(read()))[self.name], dtype=np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Part:
     """One clip of a reference set; any process may embed it, since its vectors are kept."""
 
@@ -71,13 +71,22 @@ class Part:
     digest: str
     read: Callable[[], Clip]
     real: RealClips
+    why_not: str | None = None
+    """Why a worker could not embed it."""
+
+    @property
+    def about(self) -> str:
+        """The beginning of what is wrong with it."""
+        return f"a clip of {self.real.name} has no features ({self.digest[:12]})"
 
     def __call__(self) -> FloatArray:
         """Its vectors. Raises Unavailable when it has none: a set with holes would be another set."""
+        if self.why_not is not None:
+            raise Unavailable(self.why_not)
         try:
             return self.embedder.of(self.digest, self.read, self.real.cache)
         except (Undefined, Unavailable) as error:
-            raise Unavailable(f"a clip of {self.real.name} has no features: {error}; {self.digest[:12]}") from error
+            raise Unavailable(f"{self.about}: {error}") from error
 
     @property
     def known(self) -> bool:
