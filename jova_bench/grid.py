@@ -158,8 +158,8 @@ def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Prog
     others: dict[Look, Sample] = {}
     with progress.phase("look at clips", len(there)) as advance:
         for sample, path in there:
-            if (digest := file_digest(path)) != sample.file_digest:
-                others[Look(path, sample.clip_digest or "")] = sample.model_copy(update={"file_digest": digest})
+            if file_digest(path) != sample.file_digest:
+                others[Look(path, sample.clip_digest or "")] = sample
             else:
                 advance()
         if not others:
@@ -171,7 +171,8 @@ def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Prog
             if isinstance(found, Changed):
                 grid.lose(others[one], found.reason)
             else:
-                store.add_sample(others[one].model_copy(update={"decoded_bytes": found}))
+                digest, size = found
+                store.add_sample(others[one].model_copy(update={"file_digest": digest, "decoded_bytes": size}))
             advance()
 
 

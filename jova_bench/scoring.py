@@ -108,12 +108,21 @@ class Look:
     """`Clip.digest` when it was recorded."""
 
 
-def look_again(place: Place) -> Callable[[Look], int | Changed]:
-    """What a worker answers of such a clip: the bytes that it takes decoded if it still shows and sounds the same."""
+def look_again(place: Place) -> Callable[[Look], tuple[str, int] | Changed]:
+    """What a worker answers of such a clip, if it still shows and sounds the same.
 
-    def look(one: Look) -> int | Changed:
-        found = content_changed(place.file(one.clip), one.clip_digest)
-        return Changed(found) if isinstance(found, str) else decoded_bytes(found)
+    That is the sha256 (hex) of the file, which stayed as it was while it was decoded, and the bytes of the clip.
+    """
+
+    def look(one: Look) -> tuple[str, int] | Changed:
+        file = place.file(one.clip)
+        digest = file_digest(file)
+        found = content_changed(file, one.clip_digest)
+        if isinstance(found, str):
+            return Changed(found)
+        if file_digest(file) != digest:
+            return Changed(changed(one.clip_digest, "another file while it was read"))
+        return digest, decoded_bytes(found)
 
     return look
 

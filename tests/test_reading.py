@@ -271,3 +271,22 @@ def test_a_clip_that_is_replaced_while_it_is_read_is_not_scored(tmp_path, monkey
 
     monkeypatch.setattr(scoring.media, "read", read)
     assert isinstance(score(job), scoring.Changed)
+
+
+def test_the_digest_of_a_file_that_changes_while_it_is_looked_at_again_is_not_recorded(tmp_path, monkeypatch):
+    """Else what it had before would pass for the clip that it was found to be."""
+    go(tmp_path, [Tones()], [Level()])
+    sample = next(one for one in read_run(tmp_path / "run").samples if one.prompt_id == "p0")
+    path, real = tmp_path / "run" / sample.clip, media.read
+    right = path.read_bytes()
+    tone(path, 0.9)
+
+    def read(path, **kw):
+        Path(path).write_bytes(right)
+        return real(path, **kw)
+
+    look = scoring.look_again(Here("cpu"))
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring.media, "read", read)
+        assert isinstance(look(scoring.Look(path, sample.clip_digest)), scoring.Changed)
+    assert look(scoring.Look(path, sample.clip_digest)) == (sample.file_digest, sample.decoded_bytes)
