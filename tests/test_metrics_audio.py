@@ -115,7 +115,7 @@ def test_a_reference_that_would_not_be_listened_to_is_not_decoded(timing, decode
         asked.append(job.reference)
         return clip_of(voiced())
 
-    outcome = scoring._outcome(runnable(PAIRED[1]), clip_of(voiced(), timing), job, reference)
+    outcome = scoring._outcome(runnable(PAIRED[1]), clip_of(voiced(), timing), job, reference, lambda: None)
     assert (len(asked), outcome.status) == (decoded, "ok" if decoded else "undefined")
 
 

@@ -122,7 +122,7 @@ def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
 def deadly_to_read(place):
     """What a worker scores with that the system ends when it reads the clip `bomb`, as it does for want of memory."""
 
-    def read(path, pictures):
+    def read(path, pictures, digest=None):
         with (path.parent / "read").open("a") as log:
             log.write(f"{path.stem}\n")
         if path.stem == "bomb":
