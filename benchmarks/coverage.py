@@ -219,7 +219,10 @@ def main() -> None:
     )
     print("\n## `paired_test` of shares: % of 1000 data sets whose interval holds the difference (its mean width)\n")
     print("\n".join(difference_table(np.random.default_rng(2))))
-    print("\nStudent's t, cut at -1 and 1, which loses no coverage.\n")
+    print(
+        "\nStudent's t, cut at -1 and 1, which loses no coverage; t itself holds too seldom where nearly all answers of"
+    )
+    print("one side are right.\n")
     print("## `jackknife_interval` of a Frechet distance: % of 200 sets\n")
     print("\n".join(jackknife_table(rng)))
     print("\nA jackknife's variance is never too small on average (Efron and Stein 1981); near a distance of 0 it is")
