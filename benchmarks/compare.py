@@ -36,13 +36,13 @@ a, b = np.random.default_rng(1).exponential(size=(2, {prompts}))
 print(paired_test(a, b, np.random.default_rng(0)))
 """
 ESTIMATES = """
+import json
 from jova_bench.aggregate import estimates
 from jova_bench.comparison import set_metrics
 from jova_bench.results import read_results
-from jova_bench.store import read_run
 from jova_bench.types import Prompt
 found = read_results("{folder}")
-prompts = [Prompt.model_validate(prompt) for prompt in read_run("{folder}").manifest["prompts"]]
+prompts = [Prompt.model_validate(prompt) for prompt in json.load(open("{folder}/manifest.json"))["prompts"]]
 sets = set_metrics(list(found.specs.values()), [found])
 metrics = [sets.get(identity, spec) for identity, spec in found.specs.items()]
 print(*estimates(found.models, metrics, found.columns, prompts), sep="\\n")

@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="PNG file")
     arguments = parser.parse_args()
     found = read_run(arguments.run)
-    said = {prompt["id"]: prompt for prompt in found.manifest["prompts"]}
+    said = {prompt.id: prompt for prompt in found.manifest.prompts}
     samples = [s for s in found.samples if s.model == arguments.model and s.clip]
     rows = []
     for sample in samples[:: max(1, len(samples) // arguments.rows)][: arguments.rows]:
@@ -39,7 +39,7 @@ def main() -> None:
         strip = cv2.resize(strip, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
         text = np.full((BAND, strip.shape[1], 3), 255, np.uint8)
         prompt = said[sample.prompt_id]
-        line = f'"{prompt["transcript"]}"  {prompt["video_caption"]}; {prompt["audio_caption"]}'
+        line = f'"{prompt.transcript}"  {prompt.video_caption}; {prompt.audio_caption}'
         cv2.putText(text, line, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
         rows += [text, strip]
     cv2.imwrite(str(arguments.out), np.concatenate(rows)[..., ::-1])
