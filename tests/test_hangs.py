@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
+from deadly import DEADLY
 from tiny_runs import content
 
 import jova_bench
@@ -138,20 +139,6 @@ def talks(place):
 def test_a_late_or_second_answer_is_nobodys():
     # The first request of a worker is its setup: unit k has number k + 1.
     assert dict(Processes(("cpu",), 1, threads=1).map([1, 2, 3], talks)) == {1: 2, 2: 4, 3: 6}
-
-
-DEADLY = """
-import os, signal
-import jova_bench.media as media
-real = media.read
-
-def read(path, *args, **kw):
-    if "bomb" in str(path):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(path, *args, **kw)
-
-media.read = read
-"""
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deadly import DEADLY
 from tiny_runs import Level, Tones, go, suite
 
 import jova_bench
@@ -27,18 +28,6 @@ from jova_bench.suites import SHIPPED, load_suite
 from jova_bench.types import BenchError, Unavailable
 from jova_bench.workers import Processes
 
-DEADLY = """
-import os, signal
-import jova_bench.media as media
-real = media.read
-
-def read(path, *args, **kw):
-    if "bomb" in str(path):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(path, *args, **kw)
-
-media.read = read
-"""
 DIED = "worker process died (signal 9), 3 times"
 
 
