@@ -20,9 +20,9 @@ from pydantic import BaseModel, Field
 
 import jova as jova_package
 from baselines.jova import JovaGenerator, Sampling, digest
+from jova_bench.errors import BenchError
 from jova_bench.files import as_record, read_json, read_json_lines
 from jova_bench.sweep.model import Setting, Settings, Training, Value
-from jova_bench.types import BenchError
 
 DONE, LOCK, LOG, STEPS = "arm.json", ".lock", "train.log", "model.jsonl"
 OURS = str(Path(jova_package.__file__ or "").resolve().parents[1])

@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import media
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Clip, Prompt, Timing
+from jova_bench.types import Prompt, Timing
 
 SHUFFLE_SEED = 20251213
 SHIFT_FRAMES = 5

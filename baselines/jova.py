@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from jova_bench import media
+from jova_bench.errors import BenchError
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 if TYPE_CHECKING:
     from jova import sample

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from baselines.external import home, install
 from baselines.external.manifest import Manifest, known, load
 from jova_bench.assets import TERMS
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 
 Run = Callable[[install.Step], int]
 EXAMPLES = """examples:

@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 
 from baselines.arms import DONE, JovaArms
 from baselines.jova import JovaGenerator, digest, missing_weights, parts, peak_memory_bytes
+from jova_bench.errors import BenchError
 from jova_bench.files import read_json
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 if TYPE_CHECKING:
     from jova import sample

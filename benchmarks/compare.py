@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from jova_bench.aggregate import Cell, Part, estimates
+from jova_bench.cache import DiskCache, NoCache
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
 from jova_bench.scoring import features_key, is_set_metric
-from jova_bench.store import FEATURES, SAMPLES, DiskCache, RunStore
+from jova_bench.store import FEATURES, SAMPLES, RunStore
 from jova_bench.types import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 
 HERE = Path(__file__).parents[1]

@@ -27,15 +27,16 @@ import cv2
 import numpy as np
 
 from jova_bench import assets, media
-from jova_bench.metrics import faces, lipsync
-from jova_bench.metrics.base import FloatArray, NoCache
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.metrics import curves, faces, lipsync
+from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.faces import blazeface, cuts, haar
 from jova_bench.metrics.faces.crop import smoothed
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look
 from jova_bench.metrics.faces.track import Boxes, Frames, Track, between, overlaps
 from jova_bench.suites import load_suite
-from jova_bench.types import Clip
 
 LIGHT = ("opencv-haar", "mediapipe")
 STEPS = (2, 5, 6, 8, 10)
@@ -291,7 +292,7 @@ def cut(frames: Frames, windows: FloatArray, side: int) -> Frames:
 
 def judged(clip: Clip, frames: Frames) -> float:
     new = media.clip_from_arrays(frames, Fraction(clip.fps), clip.audio, clip.sample_rate_hz, in_domain=True)
-    return lipsync.lse_c_of(lipsync.embedded_curve(new, NoCache(), "a", "cpu"))
+    return curves.lse_c_of(lipsync.embedded_curve(new, NoCache(), "a", "cpu"))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from jova_bench import media
-from jova_bench.metrics.base import NoCache
+from jova_bench.cache import NoCache
+from jova_bench.errors import Undefined
 from jova_bench.metrics.mouth import correlation, openings
 from jova_bench.store import read_run
-from jova_bench.types import Undefined
 
 UPPER_LIP, LOWER_LIP = 13, 14
 """Middle of the inner lips in the mesh."""

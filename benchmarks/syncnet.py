@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from jova_bench.metrics import lipsync
+from jova_bench.metrics import curves
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.mfcc import mfcc
 from jova_bench.metrics.models.syncnet import SyncNet, Towers
 
-FRAMES, BATCH, SHIFT = 125, 20, lipsync.MAX_SHIFT
+FRAMES, BATCH, SHIFT = 125, 20, curves.MAX_SHIFT
 ROUNDS = 5
 HEADER = """| form | processor s, median | times as fast as published | times as fast as that in inference mode \
 | embeddings, largest difference | LSE-C | LSE-D | offset |
@@ -36,7 +36,7 @@ def original(net: SyncNet, crops: np.ndarray, sound: FloatArray) -> Scores:
     images = np.transpose(np.expand_dims(np.stack(list(crops), axis=3), 0), (0, 3, 4, 1, 2))
     pictures = torch.from_numpy(images.astype(float)).float()
     cepstra = torch.from_numpy(mfcc(sound).T[None, None].copy()).float()
-    count = min(len(crops), len(sound) // lipsync.SAMPLES_PER_FRAME) - 5
+    count = min(len(crops), len(sound) // curves.SAMPLES_PER_FRAME) - 5
     seen, heard = [], []
     for start in range(0, count, BATCH):
         batch = range(start, min(count, start + BATCH))
@@ -54,7 +54,7 @@ def ours(towers: Towers, crops: np.ndarray, sound: FloatArray) -> Scores:
     """What the metrics do, with the original's windows and edges."""
     video = towers.look(crops[:-1])
     audio = towers.listen(mfcc(sound))[: len(video)]
-    return np.concatenate([video, audio], axis=1), lipsync.shift_curve(video + 1e-6, audio, "padded")
+    return np.concatenate([video, audio], axis=1), curves.shift_curve(video + 1e-6, audio, "padded")
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     net = SyncNet((64, 192, 384, 256, 256, 512), (96, 256, 256, 256, 256, 512), 512, 1024).eval()
     crops = rng.integers(0, 256, (FRAMES, 224, 224, 3), dtype=np.uint8)
-    sound = np.rint(3000 * rng.standard_normal(FRAMES * lipsync.SAMPLES_PER_FRAME))
+    sound = np.rint(3000 * rng.standard_normal(FRAMES * curves.SAMPLES_PER_FRAME))
     exact, rough = Towers(net, "cpu"), Towers(net, "cpu", torch.bfloat16)
     forms: dict[str, tuple[Callable[[], Scores], AbstractContextManager[object]]] = {
         "original, gradients kept (as published)": (lambda: original(net, crops, sound), nullcontext()),
@@ -95,7 +95,7 @@ def report(spent: dict[str, list[float]], scores: dict[str, Scores]) -> None:
         found, shifts = scores[name]
         ratios = [_ratio(spent[names[k]], spent[name]) for k in (0, 1)]
         error = np.abs(found - features).max()
-        reads = (lipsync.lse_c_of, lipsync.lse_d_of, lipsync.offset_frames_of)
+        reads = (curves.lse_c_of, curves.lse_d_of, curves.offset_frames_of)
         values = " | ".join(f"{read(shifts):.6g}" for read in reads)
         print(f"| {name} | {np.median(spent[name]):.2f} | {ratios[0]} | {ratios[1]} | {error:.1e} | {values} |")
     print(f"\nLargest embedding entry: {np.abs(features).max():.3f}. ", end="")

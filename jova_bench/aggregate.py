@@ -11,6 +11,7 @@ from statistics import mean, median
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.errors import Unavailable, Undefined, reason_of
 from jova_bench.metrics.base import FloatArray, SetMetric, SharesWork
 from jova_bench.metrics.wer import transcript_length
 from jova_bench.scoring import Metric, is_set_metric
@@ -24,7 +25,7 @@ from jova_bench.stats import (
     one_by_one,
     resample_counts,
 )
-from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample, Unavailable, Undefined, reason_of
+from jova_bench.types import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
 
 Cell = tuple[str, int]
 """(prompt id, seed)."""

@@ -11,12 +11,14 @@ from typing import Any
 
 from jova_bench import assets
 from jova_bench.assets import Asset
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, reason_of
 from jova_bench.metrics import broken, everything
-from jova_bench.metrics.base import NoCache
-from jova_bench.models import FOLDER_PREFIX, create_model, model_registry, settings_of
+from jova_bench.model_registry import FOLDER_PREFIX, create_model, model_registry
+from jova_bench.models import settings_of
 from jova_bench.registry import guarded
 from jova_bench.suites import Suite, load_suite, suite_registry
-from jova_bench.types import BenchError, MetricSpec, reason_of
+from jova_bench.types import MetricSpec
 
 PACKAGES = (
     ("torch", "everything", "torch"),

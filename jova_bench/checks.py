@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from jova_bench import media
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError
 from jova_bench.models import Plan
-from jova_bench.types import BenchError, Clip, Finding
+from jova_bench.types import Finding
 
 FRAMES_OFF = 1
 """Codecs and muxers lose or repeat a frame at an end."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.suites import INFO, PROMPTS
-from jova_bench.types import BenchError
 
 CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 SHOWN = 3

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from jova_bench.cache import Arrays, DiskCache, FeatureCache
+from jova_bench.copies import Copies
+from jova_bench.errors import BenchError, reason_of
 from jova_bench.executors import ATTEMPTS, Answer, Lost, Report, Setup, Unit, Worker, answered, close, dispatch
-from jova_bench.metrics.base import Arrays, FeatureCache
-from jova_bench.store import Copies, DiskCache
-from jova_bench.types import BenchError, reason_of
 from jova_bench.workers import THREAD_VARIABLES
 
 END_S = 60.0

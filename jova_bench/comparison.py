@@ -7,17 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, NotComparable, suggest
 from jova_bench.labels import ARROWS, labelled
 from jova_bench.metrics import everything
-from jova_bench.metrics.base import ClipMetric, NoCache, SetMetric
+from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.reference import without_real
 from jova_bench.pairing import ALPHA, pair
-from jova_bench.registry import suggest
 from jova_bench.results import Results, read_results
 from jova_bench.scoring import is_set_metric
 from jova_bench.store import read_run
 from jova_bench.text import decimals, escaped, number, signed, table
-from jova_bench.types import BenchError, MetricSpec, NotComparable
+from jova_bench.types import MetricSpec
 from jova_bench.verdicts import NOTHING, Comparison, Question, exit_code, judged, unmeasured
 
 if TYPE_CHECKING:

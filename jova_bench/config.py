@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from jova_bench.types import BenchError, Profile
+from jova_bench.errors import BenchError
+from jova_bench.types import Profile
 
 DEFAULT_SUITE = "embedded"
 
@@ -30,31 +30,3 @@ class Request:
             raise BenchError(f"expected one or more different seeds of at least 0, below 2^63, got {list(self.seeds)}")
         if self.limit is not None and self.limit < 1:
             raise BenchError(f"expected a limit of at least 1 prompt, got {self.limit}")
-
-
-def resolve_device(name: str) -> str:
-    """The first of `resolve_devices`."""
-    return resolve_devices(name)[0]
-
-
-def resolve_devices(name: str) -> tuple[str, ...]:
-    """Turns `auto`, `cpu`, `cuda`, `cuda:i` or `cuda:i,cuda:j` into `cpu` or one `cuda:i` for each GPU.
-
-    `cuda` stands for every GPU that this process sees, and `auto` for the same or, where there is none, `cpu`.
-
-    Raises:
-        BenchError: no such device on this machine.
-    """
-    if name == "cpu":
-        return (name,)
-    if not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
-        raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {name!r}")
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto" and not count:
-        return ("cpu",)
-    wanted = [int(one.removeprefix("cuda:")) for one in name.split(",")] if ":" in name else range(max(count, 1))
-    if max(wanted) >= count:
-        raise BenchError(f"expected CUDA devices below {count}, got {name!r}; use --device cpu or auto")
-    return tuple(f"cuda:{index}" for index in dict.fromkeys(wanted))

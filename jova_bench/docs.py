@@ -13,10 +13,10 @@ from itertools import groupby
 
 from jova_bench import assets
 from jova_bench.assets import Asset
+from jova_bench.cache import NoCache
 from jova_bench.catalogue import needed
 from jova_bench.labels import FAMILIES, OTHER
 from jova_bench.metrics import everything
-from jova_bench.metrics.base import NoCache
 from jova_bench.text import escaped
 from jova_bench.types import Direction, MetricSpec
 

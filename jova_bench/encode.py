@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jova_bench.channels import Layout, ordinary
-from jova_bench.types import Clip
+from jova_bench.clip import Clip
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from jova_bench.metrics.base import FeatureCache
-from jova_bench.store import DiskCache
-from jova_bench.types import BenchError, reason_of
+from jova_bench.cache import DiskCache, FeatureCache
+from jova_bench.errors import BenchError, reason_of
 
 Unit = TypeVar("Unit")
 Answer = TypeVar("Answer")

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 Pairs = Callable[[list[tuple[str, Any]]], Any]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jova_bench.clips import answer, clips_by_id, difference, listing, some
+from jova_bench.clips import answer, clips_by_id, difference, some
+from jova_bench.errors import BenchError
 from jova_bench.files import read_json_lines
 from jova_bench.ids import safe_id
-from jova_bench.models import ClipsFolder
 from jova_bench.suites import PROMPTS, Suite, load_suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 
 def folder_suite(folder: Path, suite: Suite | None) -> Suite:
@@ -52,27 +51,6 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
     name = suite.name if suite else safe_id(folder.resolve().name)
     prompts = (*source.prompts, *unasked)
     return replace(source, name=name, prompts=prompts, digest=digest.hexdigest(), asked_digest=asked)
-
-
-def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
-    """What a user should know of a folder before its clips stand in a table: prompts without a clip, what is no clip.
-
-    Args:
-        model: the folder.
-        prompts: of the suite; empty ones are of clips that nobody asked for.
-    """
-    asked = {one.id: answer(model.clips, one.id) for one in prompts if asked_for(one)}
-    lost = [prompt_id for prompt_id, path in asked.items() if path is None]
-    answers = {path for path in asked.values() if path}
-    free = [path.stem for path in model.clips.values() if path not in answers]
-    lines = [f"{model.folder}: {len(model.clips)} clips, {len(answers)} of them with a prompt"]
-    if lost:
-        lines[0] += f"; {len(lost)} of {len(asked)} prompts have no clip ({some(lost)})"
-        if what := difference(lost, free):
-            lines.append(f"{model.folder}: prompts without a clip and clips without a prompt: {what}")
-    if left_out := listing(model.folder).left_out:
-        lines.append(f"{model.folder}: no clips are: {left_out}")
-    return lines
 
 
 def asked_for(prompt: Prompt) -> Prompt | None:

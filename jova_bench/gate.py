@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jova_bench.comparison import Comparisons, Metrics, Source, compare, detectable, metric_names, numbers, said
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError, suggest
 from jova_bench.files import read_toml
 from jova_bench.pairing import Change
-from jova_bench.registry import suggest
 from jova_bench.text import escaped, signed, table
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
 
 GateVerdict = Verdict | Literal["within tolerance"]

@@ -7,21 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from jova_bench.aggregate import Cell, Part
+from jova_bench.cache import FeatureCache
 from jova_bench.checks import changed
+from jova_bench.errors import BenchError, reason_of
 from jova_bench.executors import Lost
 from jova_bench.files import file_digest
 from jova_bench.folder import asked_for
 from jova_bench.grouping import groups, networks
 from jova_bench.limits import max_clip_bytes
 from jova_bench.making import failed
-from jova_bench.metrics.base import OUTSIDE, FeatureCache, lacking
+from jova_bench.metrics.base import OUTSIDE, lacking
 from jova_bench.metrics.reference import no_reference
 from jova_bench.placement import Judges
 from jova_bench.progress import Progress
 from jova_bench.scoring import Changed, Job, Load, Look, Metric, embed_real, look_again, score_clips, stored_features
 from jova_bench.store import SAMPLES, RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, MetricSpec, Outcome, Prompt, Sample, Score, reason_of
+from jova_bench.types import MetricSpec, Outcome, Prompt, Sample, Score
 
 Key = tuple[str, str, int, str]
 """(model, prompt id, seed, metric identity)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 VARIABLE = "JOVA_BENCH_MAX_CLIP_GB"
 SHARE = 4

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from jova_bench import media
 from jova_bench.checks import broken, decoded_bytes, noticed
+from jova_bench.errors import BenchError, reason_of
 from jova_bench.executors import Place
 from jova_bench.files import file_digest, unchanged
 from jova_bench.models import Generated, Generator, Media, Plan, close
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Sample, reason_of
+from jova_bench.types import Prompt, Sample
 
 Build = Callable[[str], Generator]
 """Builds a model for a device, loading nothing yet."""

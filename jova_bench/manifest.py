@@ -8,12 +8,12 @@ from typing import Any
 
 from jova_bench import provenance
 from jova_bench.config import Request
+from jova_bench.errors import BenchError
 from jova_bench.generation import Planned
 from jova_bench.models import Plan, settings_of
 from jova_bench.origin import SCHEMA
 from jova_bench.store import RunStore
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError
 
 
 def extended(

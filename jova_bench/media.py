@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from jova_bench import channels
+from jova_bench.clip import CANCEL, Clip
 from jova_bench.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
 from jova_bench.encode import encode
+from jova_bench.errors import BenchError
 from jova_bench.lengths import check_length
 from jova_bench.limits import HIGHEST_HZ, LOWEST_HZ, Decoded, max_clip_bytes
 from jova_bench.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
-from jova_bench.types import CANCEL, BenchError, Clip, Finding
+from jova_bench.types import Finding
 
 LOUDEST = 100.0
 """Forty decibels above full scale: no sound in floating point, but whole numbers taken for it."""

@@ -12,10 +12,12 @@ from typing import cast
 import numpy as np
 
 from jova_bench import media
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
 from jova_bench.executors import Lost, Place
 from jova_bench.metrics import everything
-from jova_bench.metrics.base import ClipMetric, NoCache, SetMetric, measured
-from jova_bench.types import Clip, Outcome, Prompt
+from jova_bench.metrics.base import ClipMetric, SetMetric, measured
+from jova_bench.types import Outcome, Prompt
 from jova_bench.workers import on_cpu
 
 SECONDS = 5

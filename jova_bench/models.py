@@ -5,8 +5,7 @@ Models are found by name through a lazy registry; this package never imports one
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,56 +14,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.clips import answer, clips_by_id
-from jova_bench.ids import file_stem, printable, safe_id
-from jova_bench.registry import Registry, guarded, unfit
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Timing
-
-MODELS: Mapping[str, str] = {
-    "jova": "baselines.jova:jova",
-    "jova-image": "baselines.jova:jova_image",
-    "jova-bfloat16": "baselines.jova:jova_bfloat16",
-    "jova-ablation": "baselines.trained:jova_ablation",
-    "twin-towers": "baselines.trained:twin_towers",
-    "independent-towers": "baselines.trained:independent_towers",
-    "cascade": "baselines.trained:cascade",
-    "real": "baselines.controls:real",
-    "codec": "baselines.jova:codec",
-    "silence": "baselines.controls:silence",
-    "still": "baselines.controls:still",
-    "shuffled": "baselines.controls:shuffled",
-    "shifted": "baselines.controls:shifted",
-    "ovi": "baselines.ovi:ovi",
-    "ovi-command": "baselines.ovi:ovi_command",
-    "universe-1": "baselines.universe_1:universe_1",
-    "wan2.2-s2v": "baselines.wan22_s2v:wan22_s2v",
-    "wan2.2-s2v-command": "baselines.wan22_s2v:wan22_s2v_command",
-    "fantasytalking": "baselines.fantasytalking:fantasytalking",
-    "fantasytalking-command": "baselines.fantasytalking:fantasytalking_command",
-    "ltx-2": "baselines.ltx_2:ltx_2",
-    "ltx-2-image": "baselines.ltx_2:ltx_2_image",
-    "mova": "baselines.mova:mova",
-    "latentsync": "baselines.latentsync:latentsync",
-    "javisdit": "baselines.javisdit:javisdit",
-    "wan2.2-ti2v": "baselines.wan22_ti2v:wan22_ti2v",
-    "wan2.2-ti2v-image": "baselines.wan22_ti2v:wan22_ti2v_image",
-    "mmaudio": "baselines.mmaudio:mmaudio",
-    "pocket-tts": "baselines.pocket_tts:pocket_tts",
-    "wan2.2-ti2v-mmaudio": "baselines.cascades:wan22_ti2v_mmaudio",
-    "wan2.2-ti2v-mmaudio-image": "baselines.cascades:wan22_ti2v_mmaudio_image",
-    "pocket-tts-wan2.2-s2v": "baselines.cascades:pocket_tts_wan22_s2v",
-    "pocket-tts-fantasytalking": "baselines.cascades:pocket_tts_fantasytalking",
-}
-"""Name to factory; `clips:DIR` is built here."""
-
-CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted")
-"""Models that show a metric's top and floor; they stand at the bottom of a leaderboard."""
-
-METHODS: Mapping[str, int] = {"check": 0, "plan": 2, "generate": 3}
-"""What a model must have, and the number of arguments of each."""
-
-FOLDER_PREFIX = "clips:"
+from jova_bench.types import Prompt, Timing
 
 
 @dataclass(frozen=True)
@@ -171,68 +122,3 @@ class ModelFactory(Protocol):
     def __call__(self, device: str) -> Generator:
         """Builds the model for `cpu` or `cuda:i`, loading nothing yet."""
         ...
-
-
-def model_registry() -> Registry[ModelFactory]:
-    """The models that ship, and those that other packages add as entry points."""
-    return Registry("model", MODELS, "jova_bench.models")
-
-
-def create_model(name: str, device: str) -> Generator:
-    """Builds the model called `name`; `clips:DIR` is a folder of clips.
-
-    Raises:
-        BenchError: no model has that name, or the folder has no clips.
-    """
-    if name.startswith(FOLDER_PREFIX):
-        return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
-    registry = model_registry()
-    factory = registry.load(name)
-    if name in MODELS:
-        return factory(device)
-
-    def built() -> Generator:
-        model = factory(device)
-        if why := unfit(model, METHODS):
-            raise BenchError(why)
-        if not isinstance(model.name, str) or not isinstance(model.batch_size, int) or isinstance(model.needs, str):
-            raise BenchError("expected `name`, a text, `batch_size`, a count, and `needs`, a tuple of texts")
-        return model
-
-    return guarded(f"the model {name!r} of an installed package ({registry.entries[name]}) cannot be built", built)
-
-
-class ClipsFolder:
-    """The model `clips:DIR`, under the name of its folder. A prompt without a file has no clip."""
-
-    batch_size = 1
-    needs: tuple[str, ...] = ()
-    edits_files = True
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = safe_id(folder.resolve().name)
-        self.clips = clips_by_id(folder)
-
-    def check(self) -> str | None:
-        """Always runs: there is nothing to load."""
-        return None
-
-    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """The file as it is, told apart by its content."""
-        path = self._path(prompt)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Plan(None, None, None, None, None, None, note=f"file {printable(path.name)}, sha256 {digest[:16]}")
-
-    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Hands over the files."""
-        for prompt in prompts:
-            yield Generated(media=self._path(prompt), timing="free", timed=False)
-
-    def _path(self, prompt: Prompt) -> Path:
-        path = answer(self.clips, prompt.id)
-        if path is None:
-            expected = f"{file_stem(prompt.id)}.mp4"
-            raise BenchError(f"no clip for this prompt: expected {expected} (or another suffix) in {self.folder}")
-        return path

@@ -14,8 +14,8 @@ import unicodedata
 from contextlib import suppress
 from typing import TextIO
 
+from jova_bench.errors import BenchError
 from jova_bench.ids import printable
-from jova_bench.types import BenchError
 
 PLAIN = {
     "↑": "^", "↓": "v", "→": "->", "←": "<-", "–": "-", "—": "-", "−": "-", "…": "...", "∞": "inf", "×": "x", "·": ".",

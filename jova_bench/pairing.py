@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 from jova_bench.aggregate import Cell, Part, distances, feature_grid, mean_distance, seeds_mean
+from jova_bench.errors import Undefined
 from jova_bench.metrics.base import FloatArray, SetMetric
 from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
-from jova_bench.types import MetricSpec, Outcome, Status, Undefined
+from jova_bench.types import MetricSpec, Outcome, Status
 
 ALPHA = 0.05
 """Shared by all tests of a table."""

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from jova_bench.config import resolve_devices
+from jova_bench.devices import device_name, resolve_devices
+from jova_bench.errors import BenchError
 from jova_bench.executors import Executor, Here, Local, unit_limit_s
 from jova_bench.limits import max_clip_bytes, memory_bytes
-from jova_bench.provenance import device_name
-from jova_bench.types import BenchError
 from jova_bench.workers import Processes, available_cores
 
 if TYPE_CHECKING:

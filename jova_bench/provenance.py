@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jova_bench
+from jova_bench.devices import device_name
 
 CHECKOUT = Path(jova_bench.__file__).resolve().parent.parent
 CODE = ("jova_bench", "jova", "baselines", "pyproject.toml")
@@ -66,20 +67,6 @@ def packages() -> dict[str, str]:
     found = [distribution.metadata for distribution in distributions()]
     named = {str(about["Name"]): str(about["Version"]) for about in found if about["Name"]}
     return dict(sorted(named.items(), key=lambda item: item[0].lower()))
-
-
-def device_name(device: str) -> str:
-    """The processor's or the GPU's name."""
-    if device.startswith("cuda"):
-        import torch
-
-        return str(torch.cuda.get_device_name(device))
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
 
 
 def _git(checkout: Path, *arguments: str) -> bytes | None:

@@ -14,14 +14,15 @@ import av
 import numpy as np
 
 from jova_bench import assets, media
+from jova_bench.cache import DiskCache, FeatureCache
+from jova_bench.clip import Clip
 from jova_bench.clips import clips_in
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.executors import Executor, Lost, Place
-from jova_bench.metrics.base import FeatureCache
 from jova_bench.metrics.reference import Kind, RealClips
 from jova_bench.progress import Progress
-from jova_bench.store import FEATURES, DiskCache
+from jova_bench.store import FEATURES
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Clip, Unavailable
 
 
 @dataclass(frozen=True)

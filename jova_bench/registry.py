@@ -6,17 +6,16 @@ Installed packages add names by entry points. Their code is not ours: whatever i
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from operator import attrgetter
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from jova_bench.types import BenchError, reason_of
+from jova_bench.errors import BenchError, reason_of, suggest
 
 Thing = TypeVar("Thing")
 OURS = ("baselines", "jova")
@@ -130,15 +129,3 @@ def unfit(thing: object, methods: Mapping[str, int]) -> str | None:
         except ValueError:
             continue  # Of compiled code nothing is known beforehand.
     return None
-
-
-LISTED = 40
-"""Names that a message lists: past them a reader finds nothing."""
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`did you mean X?`, or the names when none is near."""
-    names = tuple(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names[:LISTED]) or 'none'}{more}"

@@ -15,25 +15,14 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from jova_bench.aggregate import Cell, Part
+from jova_bench.cache import DiskCache
+from jova_bench.errors import EXIT_INCOMPLETE, BenchError
 from jova_bench.files import as_record, read_json
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.wer import transcript_length
 from jova_bench.scoring import stored_features, stored_reference
-from jova_bench.store import FEATURES, DiskCache, Run, read_run
-from jova_bench.types import (
-    EXIT_INCOMPLETE,
-    BenchError,
-    Estimate,
-    Id,
-    MetricSpec,
-    Micro,
-    Outcome,
-    Profile,
-    Record,
-    Seed,
-    Status,
-    Value,
-)
+from jova_bench.store import FEATURES, Run, read_run
+from jova_bench.types import Estimate, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
 
 LARGEST = 1e60
 """Of features: their squares are summed."""

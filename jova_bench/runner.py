@@ -14,25 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.aggregate import costs, estimates, slice_estimates
+from jova_bench.cache import DiskCache, FeatureCache
+from jova_bench.clips_folder import ClipsFolder, told
 from jova_bench.config import DEFAULT_SUITE, Request
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.executors import Executor, Local, Place
-from jova_bench.folder import folder_suite, told
+from jova_bench.folder import folder_suite
 from jova_bench.generation import Planned, generate, missing, plan
 from jova_bench.grid import fill
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.making import Build
 from jova_bench.manifest import extended
 from jova_bench.metrics import build, references, usual
-from jova_bench.metrics.base import OUTSIDE, FeatureCache
+from jova_bench.metrics.base import OUTSIDE
 from jova_bench.metrics.reference import Kind
-from jova_bench.models import FOLDER_PREFIX, ClipsFolder, Generator, create_model, edits_files, reads_files
+from jova_bench.model_registry import FOLDER_PREFIX, create_model
+from jova_bench.models import Generator, edits_files, reads_files
 from jova_bench.placement import Judges, Placement, placed
 from jova_bench.progress import Progress, Quiet
 from jova_bench.reference import RealFiles, real_clips
 from jova_bench.scoring import Metric, keep_references
-from jova_bench.store import FEATURES, DiskCache, RunStore, read_run
+from jova_bench.store import FEATURES, RunStore, read_run
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, BenchError, Estimate, Profile, Prompt, Sample, Summary
+from jova_bench.types import Estimate, Profile, Prompt, Sample, Summary
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,14 +17,17 @@ from typing import TypeGuard, cast
 import numpy as np
 
 from jova_bench import media
+from jova_bench.cache import Arrays, FeatureCache
 from jova_bench.checks import changed, content_changed, decoded_bytes
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.executors import ATTEMPTS, Executor, Lost, Place
 from jova_bench.files import file_digest, unchanged
-from jova_bench.metrics.base import OUTSIDE, Arrays, ClipMetric, FeatureCache, FloatArray, SetMetric, in_domain
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
 from jova_bench.metrics.reference import Part, without_real
 from jova_bench.metrics.resident import make_room
 from jova_bench.progress import Progress
-from jova_bench.types import BenchError, Clip, MetricSpec, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
+from jova_bench.types import MetricSpec, Outcome, Prompt, Timing
 
 Metric = ClipMetric | SetMetric
 Findings = dict[str, "Outcome | FloatArray"]

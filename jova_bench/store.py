@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import io
 import json
 import os
-import shutil
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
+from jova_bench.errors import BenchError
 from jova_bench.files import as_record, fault, read_bytes, read_json, shown
 from jova_bench.ids import file_stem
 from jova_bench.origin import SCHEMA, Manifest
-from jova_bench.types import BenchError, Id, Prompt, Sample, Score, Summary
+from jova_bench.types import Id, Sample, Score, Summary
 from jova_bench.writing import PART, remove_parts, replacing
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -159,31 +157,6 @@ def _untaken(stem: Path, end: str) -> Path:
     return stem.with_name(f"{stem.name}~{digest}{end}")
 
 
-def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies: Mapping[Path, Path]) -> None:
-    """Writes a prompt file, last of all, so that one that is there is whole.
-
-    Args:
-        prompts: the prompt file.
-        lines: its prompts.
-        info: text of the `suite.toml` beside it; None for none.
-        copies: files that the prompts name, new to old.
-    """
-    for new, old in copies.items():
-        with old.open("rb") as source, replacing(new) as target:
-            shutil.copyfileobj(source, target)
-    if info is not None:
-        with replacing(prompts.with_name("suite.toml")) as file:
-            file.write(info.encode())
-    with replacing(prompts) as file:
-        for prompt in lines:
-            file.write(json.dumps(_said(prompt), ensure_ascii=False).encode() + b"\n")
-
-
-def _said(prompt: Prompt) -> dict[str, Any]:
-    """A prompt's fields without those that are empty anyway."""
-    return {name: value for name, value in prompt.model_dump(mode="json").items() if value not in (None, {})}
-
-
 def read_run(folder: str | os.PathLike[str]) -> Run:
     """Reads a run folder, also one that is being written.
 
@@ -195,109 +168,6 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     if said is None:
         raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}; make one with `run` or `score`")
     return Run(Manifest.model_validate(said), tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
-
-
-class DiskCache:
-    """Arrays by (content digest, extractor), as npz files that several processes may share.
-
-    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is made again. Each
-    file ends with a digest of its key and content (a zip file's comment, so that it stays an npz).
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        self._latest: dict[str, Arrays] = {}
-        """Small arrays that were asked for last: five metrics read one shift curve of a clip, one after the other."""
-
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Returns the stored arrays, or computes, stores and returns them."""
-        key = hashlib.sha256(f"{digest}\n{extractor}".encode()).hexdigest()
-        if key not in self._latest:
-            return self._kept(key, self._stored_or_made(key, compute))
-        # A copy: what a metric does to its arrays, the next one must not see.
-        return {name: array.copy() for name, array in self._latest[key].items()}
-
-    def _kept(self, key: str, arrays: Arrays) -> Arrays:
-        if sum(array.nbytes for array in arrays.values()) <= SMALL_BYTES:
-            if len(self._latest) == LATEST:
-                del self._latest[next(iter(self._latest))]
-            self._latest[key] = {name: array.copy() for name, array in arrays.items()}
-        return arrays
-
-    def _stored_or_made(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
-        path = self.folder / key[:2] / f"{key}.npz"
-        try:
-            content = path.read_bytes()
-        except OSError:
-            pass
-        else:
-            if (stored := _unsealed(key, content)) is not None:
-                return stored
-        # The same dtypes and shapes whether computed or read.
-        arrays = {name: np.asarray(array) for name, array in compute().items()}
-        made = io.BytesIO()
-        np.savez(made, allow_pickle=False, **arrays)
-        with replacing(path) as file:
-            file.write(_sealed(key, made.getvalue()))
-        return arrays
-
-
-LATEST, SMALL_BYTES = 64, 100_000
-"""How many arrays a cache has in memory, and the largest."""
-_ZIP_END = b"PK\x05\x06"
-"""The last 22 bytes of a zip file without a comment begin with it; the last two are the comment's length."""
-
-
-def _sealed(key: str, content: bytes) -> bytes:
-    """A zip file with the digest of itself and its key as its comment."""
-    seal = hashlib.sha256(key.encode() + content).hexdigest().encode()
-    return content[:-2] + len(seal).to_bytes(2, "little") + seal
-
-
-def _unsealed(key: str, content: bytes) -> Arrays | None:
-    """The arrays of a file, or None when it is not what was written under the key."""
-    end = len(content) - 64
-    if content[-22:-18] == _ZIP_END:
-        pass  # Older versions wrote no digest.
-    elif end < 22 or _sealed(key, content[: end - 2] + bytes(2)) != content:
-        return None
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except Exception:  # A file without a digest that was damaged: zip, zlib and numpy have many ways to say so.
-        return None
-
-
-class Copies:
-    """Files that lie on another machine, in a temporary folder of this one: the latest that were asked for."""
-
-    def __init__(self, read: Callable[[Path], bytes], kept: int = 64) -> None:
-        """Copies nothing yet.
-
-        Args:
-            read: gives the content of a file.
-            kept: how many copies lie here at once.
-        """
-        self._read, self._kept = read, kept
-        self._folder = tempfile.TemporaryDirectory(prefix="jova-bench-")
-        self._copies: dict[Path, Path] = {}
-        """The one asked for last comes last."""
-
-    def get(self, path: Path) -> Path:
-        """The copy of a file, under its own name; it stays until `kept` others were asked for after it."""
-        copy = self._copies.pop(path, None)
-        if copy is None:
-            copy = Path(self._folder.name) / hashlib.sha256(os.fsencode(path)).hexdigest() / path.name
-            with replacing(copy) as file:
-                file.write(self._read(path))
-            if len(self._copies) == self._kept:
-                self._copies.pop(next(iter(self._copies))).unlink(missing_ok=True)
-        self._copies[path] = copy
-        return copy
-
-    def close(self) -> None:
-        """Removes them."""
-        self._folder.cleanup()
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

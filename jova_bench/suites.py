@@ -11,9 +11,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from jova_bench.errors import BenchError, suggest
 from jova_bench.files import file_digest, read_json_lines, read_toml
-from jova_bench.registry import Registry, suggest
-from jova_bench.types import BenchError, Id, Profile, Prompt, Record
+from jova_bench.registry import Registry
+from jova_bench.types import Id, Profile, Prompt, Record
 
 SHIPPED = Path(__file__).parent / "suites"
 ENTRY_POINTS = "jova_bench.suites"

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jova_bench.errors import BenchError, reason_of
 from jova_bench.origin import MadeBy, Manifest
 from jova_bench.store import SUMMARY, read_run
-from jova_bench.types import BenchError, Estimate, Summary, reason_of
+from jova_bench.types import Estimate, Summary
 
 TRACKERS = ("mlflow",)
 EXPERIMENT = "jova-bench"

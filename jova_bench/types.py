@@ -7,16 +7,11 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Annotated, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from jova_bench import channels
-from jova_bench.ids import check_id, printable
+from jova_bench.ids import check_id
 
 Status = Literal["ok", "undefined", "failed"]
 """`undefined`: the question has no answer for this clip (no speech, no face, outside the domain).
@@ -39,34 +34,6 @@ Value = Annotated[float, Field(ge=-1e60, le=1e60)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """Random generators take no other numbers."""
-
-EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
-
-
-class BenchError(Exception):
-    """A mistake the user can mend. The message says what was expected, what was got and what to do."""
-
-    exit_code = EXIT_USAGE
-
-
-class NotComparable(BenchError):
-    """Two results differ in suite, metric identity or request, so no test between them means anything."""
-
-    exit_code = EXIT_NOT_COMPARABLE
-
-
-class Undefined(Exception):
-    """Raised inside a metric: the question has no answer for this clip. Becomes `undefined: <message>`."""
-
-
-class Unavailable(Exception):
-    """Raised inside a metric or model: a package or weights are missing. Becomes `failed: <message>`."""
-
-
-def reason_of(error: Exception) -> str:
-    """What a record says of an exception, on one line: our own messages alone, other errors with their type."""
-    ours = isinstance(error, BenchError | Undefined | Unavailable)
-    return " ".join(printable(str(error) if ours else f"{type(error).__name__}: {error}").split())
 
 
 Id = Annotated[str, AfterValidator(check_id)]
@@ -110,54 +77,6 @@ class Finding(Record):
     """Short stable name: `no_audio`, `no_video`, `length_mismatch`, `vfr`, `start_offset`, `silent`, ..."""
     detail: str
     """The measured facts, with units."""
-
-
-CANCEL = "channels_cancel"
-"""Code of the finding that the channels have no mix to mono worth hearing; its detail is the reason."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Decoded media on one time base: frame k is shown at k / fps, sample n is heard at n / sample_rate_hz.
-
-    Start offsets and codec delay were already corrected by `media.read`; `findings` says what was found.
-    """
-
-    frames: npt.NDArray[np.uint8] | None
-    """(T, H, W, 3) RGB, or None when there is no video stream."""
-    fps: Fraction
-    """Frames per second; 0 when there is no video."""
-    audio: npt.NDArray[np.float32] | None
-    """(channels, N), nominal range [-1, 1], or None when there is no audio stream."""
-    sample_rate_hz: int
-    """0 when there is no audio."""
-    digest: str
-    """sha256 (hex) of the decoded content: frames, fps, audio and rate. The key of every feature cache."""
-    findings: tuple[Finding, ...] = ()
-    timing: Timing = "free"
-    in_domain: bool = False
-    """The clip answers a prompt of a suite whose domain is the embedded evaluators' (drawn faces)."""
-    layout: channels.Layout = ()
-    """The places of the channels, as libav names them; empty where nobody says them."""
-
-    def mono(self) -> npt.NDArray[np.float32]:
-        """(N,) mix of the channels by their places, as ffmpeg's `-ac 1` mixes them: of mono and stereo the mean.
-
-        Raises Undefined without audio, and where the channels cancel.
-        """
-        if self.audio is None:
-            raise Undefined("no audio stream")
-        for finding in self.findings:
-            if finding.code == CANCEL:
-                raise Undefined(finding.detail)
-        return channels.mix(self.audio, self.layout)
-
-    @property
-    def seconds(self) -> float:
-        """Length of the longer stream, in seconds."""
-        video = 0.0 if self.frames is None else float(len(self.frames) / self.fps)
-        audio = 0.0 if self.audio is None else self.audio.shape[1] / self.sample_rate_hz
-        return max(video, audio)
 
 
 def _check_path(value: str) -> str:

@@ -7,18 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_OK, EXIT_REGRESSION, Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.pairing import ALPHA, Change, Pair, Tested, clips_test, sets_test, undefined_set
 from jova_bench.stats import holm
-from jova_bench.types import (
-    EXIT_INCOMPLETE,
-    EXIT_NOT_COMPARABLE,
-    EXIT_OK,
-    EXIT_REGRESSION,
-    MetricSpec,
-    Outcome,
-    Undefined,
-)
+from jova_bench.types import MetricSpec, Outcome
 
 Verdict = Literal["better", "worse", "no difference shown", "underpowered", "not comparable", "undefined", "failed"]
 """`worse` also where clips that had a value have none. `underpowered`: no difference, however large, could have been

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from jova_bench.errors import reason_of
 from jova_bench.executors import (
     ATTEMPTS,
     Answer,
@@ -35,7 +36,6 @@ from jova_bench.executors import (
     close,
     dispatch,
 )
-from jova_bench.types import reason_of
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 POLL_S = 1.0

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jova_bench import media
+from jova_bench.clip import Clip
 from jova_bench.suites import load_suite
-from jova_bench.types import Clip, Prompt
+from jova_bench.types import Prompt
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,9 +3,11 @@
 import numpy as np
 
 from jova_bench.aggregate import estimates
+from jova_bench.cache import DiskCache
+from jova_bench.errors import Undefined
 from jova_bench.scoring import features_key
-from jova_bench.store import FEATURES, DiskCache, RunStore
-from jova_bench.types import MetricSpec, Outcome, Prompt, Sample, Score, Summary, Undefined
+from jova_bench.store import FEATURES, RunStore
+from jova_bench.types import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 
 
 def spec(name="score", **changes):

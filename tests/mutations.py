@@ -4,7 +4,7 @@ import copy
 import json
 import traceback
 
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 VALUES = (
     None, True, False, 0, -1, 1, 2, 3.5, -0.0, 1e308, -1e308, 1e-320, 10**20, -(10**20), 2**63, 10**307, "", "x", "..",

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from jova_bench import media
+from jova_bench.clip import Clip
 from jova_bench.suites import load_suite
-from jova_bench.types import Clip
 
 SEEN = ("test-00001", "test-00003", "test-00006", "test-00008")
 """Drawn faces of the shipped suite that its cascade finds in every frame, four times as large."""

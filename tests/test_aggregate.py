@@ -3,8 +3,8 @@
 import pytest
 
 from jova_bench.aggregate import Column, clip_estimate
+from jova_bench.cache import NoCache
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
 from jova_bench.types import Outcome, Prompt
 
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from jova_bench import assets
-from jova_bench.types import BenchError, Unavailable
+from jova_bench.errors import BenchError, Unavailable
 
 CONTENT = b"weights"
 

@@ -17,7 +17,7 @@ import pytest
 
 from jova_bench import assets
 from jova_bench.assets import Asset, patience, pull, transfer
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 CONTENT = random.Random(0).randbytes(50_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

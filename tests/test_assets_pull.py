@@ -15,7 +15,7 @@ import pytest
 
 from jova_bench import assets, cli
 from jova_bench.assets import Asset, pull, transfer
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

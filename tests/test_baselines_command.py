@@ -13,9 +13,10 @@ from baselines.external.inputs import Ask
 from baselines.external.manifest import load
 from baselines.ovi import command, plan
 from jova_bench import media
-from jova_bench.models import create_model
+from jova_bench.errors import Unavailable
+from jova_bench.model_registry import create_model
 from jova_bench.suites import Suite
-from jova_bench.types import Prompt, Unavailable
+from jova_bench.types import Prompt
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from baselines.external.inputs import DURATION_S, ask, driving, files, first_fra
 from baselines.external.job import Job
 from baselines.external.manifest import Consumes, load
 from jova_bench import media
+from jova_bench.errors import BenchError
 from jova_bench.models import Media
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError
 
 RATE_HZ = 22_050
 

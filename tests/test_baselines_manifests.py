@@ -12,9 +12,9 @@ from baselines.external.inputs import ask
 from baselines.external.manifest import ROOT, Frames, known, load, package, read
 from baselines.external.render import RENDERERS
 from jova_bench import assets, media
-from jova_bench.models import MODELS, create_model
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import MODELS, create_model
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError
 
 WORKERS = [name for name in known() if load(name).kind == "worker"]
 ONLY_STDLIB = [ROOT / "external" / "child.py", ROOT / "external" / "pull.py"]

@@ -11,7 +11,7 @@ from shown import ROOT, files, installed, written
 
 from baselines import setup
 from baselines.external import home, manifest
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 PROMPT = {"id": "a", "video_caption": "a face", "audio_caption": "a voice", "transcript": "good morning"}
 UPSTREAM = """

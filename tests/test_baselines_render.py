@@ -3,7 +3,8 @@
 import pytest
 
 from baselines.external.render import RENDERERS, rendered, sentence, text
-from jova_bench.types import BenchError, Prompt
+from jova_bench.errors import BenchError
+from jova_bench.types import Prompt
 
 
 def prompt(**changes):

@@ -12,8 +12,8 @@ from baselines import setup
 from baselines.external import address, home, install, pull
 from baselines.external.manifest import Weights, load
 from jova_bench import assets
-from jova_bench.models import create_model
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import create_model
 
 
 @pytest.fixture(autouse=True)

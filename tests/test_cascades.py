@@ -13,10 +13,11 @@ from baselines.external import home, pipeline
 from baselines.external.generator import WorkerBaseline
 from baselines.external.inputs import DURATION_S
 from jova_bench import media, provenance
-from jova_bench.models import create_model
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import create_model
 from jova_bench.store import read_run
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 FILM, SPEECH = "wan2.2-ti2v-mmaudio", "pocket-tts-wan2.2-s2v"
 

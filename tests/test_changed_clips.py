@@ -8,12 +8,13 @@ import pytest
 from tiny_runs import COUNT, Level, Spread, Tones, content, estimate, go
 
 from jova_bench import media, scoring
+from jova_bench.cache import NoCache
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.executors import Here
 from jova_bench.files import file_digest
-from jova_bench.metrics.base import NoCache
 from jova_bench.results import read_results
 from jova_bench.store import SAMPLES, SCORES, RunStore, read_run
-from jova_bench.types import EXIT_INCOMPLETE, EXIT_OK, Outcome
+from jova_bench.types import Outcome
 
 MOVED = "the clip changed on disk after it was recorded: expected decoded content"
 

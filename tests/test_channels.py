@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from jova_bench import channels
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, Undefined
 from jova_bench.media import clip_from_arrays, read
 from jova_bench.metrics import build, loudness
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import BenchError, Prompt, Undefined
+from jova_bench.types import Prompt
 
 RATE = 16_000
 SIDES = ("FL", "FR", "FC", "LFE", "SL", "SR")

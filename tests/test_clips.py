@@ -10,8 +10,8 @@ import pytest
 
 from jova_bench import assets, cli, media, run, score
 from jova_bench.clips import CLIP_SUFFIXES, answer, clips_by_id, clips_in, difference, listing
+from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, safe_id
-from jova_bench.types import BenchError
 
 OPTIONS = {"profile": "standard", "metrics": ["loudness"], "device": "cpu", "workers": 0}
 

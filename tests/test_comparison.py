@@ -8,9 +8,10 @@ from made_runs import Clips, Spread, ids, made_run, undefined
 
 import jova_bench
 from jova_bench.comparison import compare
+from jova_bench.errors import BenchError, NotComparable
 from jova_bench.results import Incomplete, freeze, read_results
 from jova_bench.store import RunStore
-from jova_bench.types import BenchError, NotComparable, Outcome
+from jova_bench.types import Outcome
 
 EIGHT = np.arange(8) / 8
 

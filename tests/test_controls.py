@@ -7,9 +7,10 @@ import pytest
 
 from baselines import controls
 from jova_bench import media
-from jova_bench.models import CONTROLS, MODELS, create_model, settings_of
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import CONTROLS, MODELS, create_model
+from jova_bench.models import settings_of
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError
 
 RATE_HZ = 16_000
 SAMPLES_PER_FRAME = 640

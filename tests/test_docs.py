@@ -8,9 +8,10 @@ import tomllib
 from shown import PAGES, ROOT, blocks
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
 from jova_bench.docs import document
-from jova_bench.metrics import CATALOGUE, everything
-from jova_bench.metrics.base import NoCache
+from jova_bench.metrics import everything
+from jova_bench.metrics.catalogue import CATALOGUE
 
 FILE = ROOT / "docs" / "metrics.md"
 

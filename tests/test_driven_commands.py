@@ -10,8 +10,8 @@ from baselines.fantasytalking import command as fantasytalking
 from baselines.wan22_s2v import command as wan
 from jova_bench import media
 from jova_bench.checks import broken
-from jova_bench.models import create_model
-from jova_bench.types import Unavailable
+from jova_bench.errors import Unavailable
+from jova_bench.model_registry import create_model
 
 NAMES = {"wan2.2-s2v": (wan, "generate.py"), "fantasytalking": (fantasytalking, "infer.py")}
 

@@ -16,8 +16,9 @@ import talking_clips
 from test_metrics_bad_media import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
 from jova_bench import assets, cli
-from jova_bench.metrics import CATALOGUE, WHISPER_SIZES, build, everything
-from jova_bench.metrics.base import NoCache
+from jova_bench.cache import NoCache
+from jova_bench.metrics import build, everything
+from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.types import Summary
 
 STANDARD = [entry for entry in CATALOGUE if entry.profile == "standard"]

@@ -13,10 +13,10 @@ from fleet import go
 from tiny_runs import content
 
 from jova_bench import config, placement
-from jova_bench.config import resolve_device, resolve_devices
+from jova_bench.devices import resolve_device, resolve_devices
+from jova_bench.errors import BenchError
 from jova_bench.executors import ATTEMPTS, Here, Local, Lost, Report, dispatch
 from jova_bench.store import read_run
-from jova_bench.types import BenchError
 from jova_bench.workers import Processes
 
 pytest_plugins = ["fleet_runs"]

@@ -12,8 +12,9 @@ from baselines.external.inputs import Ask, Picture, Sound
 from baselines.external.manifest import load, package
 from baselines.fantasytalking.plan import STEPS, covering, fitted, plan
 from jova_bench import media
-from jova_bench.models import create_model
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
+from jova_bench.types import Prompt
 
 STORED = upstream_api.facts("fantasytalking")
 FACTS, FLAGS = STORED["facts"], STORED["scripts"]["infer.py"]

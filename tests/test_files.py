@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from jova_bench.errors import BenchError
 from jova_bench.files import DEEPEST, read_bytes, read_json, read_json_lines, read_text, read_toml
-from jova_bench.types import BenchError
 
 
 def a_file(tmp_path, content, name="given"):

@@ -10,12 +10,13 @@ from made_runs import Clips, Spread, made_run, undefined
 
 import jova_bench
 from jova_bench import cli
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
 from jova_bench.gate import gate, read_tolerances
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
 from jova_bench.results import read_results
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError, Outcome
+from jova_bench.types import Outcome
 
 RESULTS = Path(__file__).parents[1] / "results"
 QUALITY = Clips("quality", direction="up")

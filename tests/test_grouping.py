@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
 from jova_bench.grouping import LOADING, UNKNOWN_BYTES, groups, networks
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.resident import ROOM_BYTES, make_room, resident, size_of
 
 NEEDS = {"ear": {"a": 5}, "light": {}, "eye": {"b": 3}, "both": {"a": 5, "c": 1}, "again": {"a": 5}, "huge": {"d": 20}}

@@ -16,9 +16,9 @@ from tiny_runs import content
 
 import jova_bench
 from jova_bench import executors, media
+from jova_bench.errors import BenchError
 from jova_bench.executors import LIMIT_S, Lost, Report, dispatch, unit_limit_s
 from jova_bench.store import read_run
-from jova_bench.types import BenchError
 from jova_bench.workers import Processes, _Crew
 
 WHY = "no answer within 10 s (JOVA_BENCH_UNIT_LIMIT_S)"

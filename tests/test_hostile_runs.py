@@ -13,8 +13,9 @@ from tiny_runs import Level, Tones, go
 from tiny_runs import Spread as TinySpread
 
 from jova_bench import cli
+from jova_bench.errors import BenchError
 from jova_bench.store import read_run
-from jova_bench.types import BenchError, Outcome
+from jova_bench.types import Outcome
 
 FILES = ("manifest.json", "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json", "summary.json")
 

@@ -12,8 +12,9 @@ from baselines.external import home
 from baselines.external.inputs import Ask, Sound
 from baselines.external.manifest import load, package
 from baselines.javisdit.plan import plan
-from jova_bench.models import create_model
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
+from jova_bench.types import Prompt
 
 FACTS = upstream_api.facts("javisdit")["facts"]
 CONFIGURATION = FACTS["configuration"]

@@ -164,7 +164,7 @@ def suite_of(folder: Path, **fields):
 
 def test_harness_runs_jova(weights, tmp_path):
     from baselines.jova import JovaGenerator
-    from jova_bench.types import BenchError
+    from jova_bench.errors import BenchError
 
     model = JovaGenerator("cpu", weights)
     assert model.check() is None
@@ -197,7 +197,7 @@ def test_half_precision_is_told_in_plan_and_settings(weights, tmp_path):
 
 def test_harness_gives_jova_the_first_frame_of_the_real_clip(weights, tmp_path):
     from baselines.jova import JovaFromImage
-    from jova_bench.types import BenchError
+    from jova_bench.errors import BenchError
 
     frames = np.full((FRAMES, SIZE, SIZE, 3), 90, np.uint8)
     frames[1:] = 200  # only the first frame is to count
@@ -216,7 +216,7 @@ def test_harness_gives_jova_the_first_frame_of_the_real_clip(weights, tmp_path):
 
 def test_harness_runs_the_codec_control(weights, tmp_path):
     from baselines.jova import CodecRoundTrip
-    from jova_bench.types import BenchError
+    from jova_bench.errors import BenchError
 
     write_clip(tmp_path / "real.mp4", np.full((FRAMES, SIZE, SIZE, 3), 90, np.uint8), np.zeros(SAMPLES, np.float32))
     model, suite = CodecRoundTrip("cpu", weights), suite_of(tmp_path, reference="real.mp4")

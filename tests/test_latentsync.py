@@ -14,9 +14,10 @@ from baselines.external.inputs import Ask, Film, Sound
 from baselines.external.manifest import load, package
 from baselines.latentsync.plan import FACE_HEIGHT, FACE_WIDTH, PART, made, plan
 from jova_bench import media
-from jova_bench.models import create_model
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 UPSTREAM = upstream_api.facts("latentsync")
 FACTS = UPSTREAM["facts"]

@@ -22,10 +22,11 @@ from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
 from baselines.ltx_2.plan import plan, samples
 from jova_bench import assets, media
-from jova_bench.models import create_model
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
 from jova_bench.results import read_run
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 MANIFEST = load("ltx-2")
 PROMPT = Prompt(id="a", video_caption="A woman in a red coat", audio_caption="Rain", transcript="It's late, go home.")

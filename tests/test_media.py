@@ -9,8 +9,8 @@ import pytest
 from muxed import FPS, RATE, codes, delay_samples, mux, noise, numbered, numbers
 
 from jova_bench import media
+from jova_bench.errors import BenchError
 from jova_bench.media import clip_from_arrays, read, write
-from jova_bench.types import BenchError
 
 
 def test_written_clip_comes_back(tmp_path):

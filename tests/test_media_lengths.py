@@ -5,8 +5,8 @@ import pytest
 from muxed import FPS, RATE, codes, mux, noise
 
 from jova_bench import lengths
+from jova_bench.errors import BenchError
 from jova_bench.media import read, write
-from jova_bench.types import BenchError
 
 
 def test_damaged_files_are_refused(tmp_path):

@@ -7,8 +7,8 @@ import av
 import pytest
 from muxed import FPS, RATE, mux, noise
 
+from jova_bench.errors import BenchError
 from jova_bench.media import read, write
-from jova_bench.types import BenchError
 
 
 def peak_bytes(path):

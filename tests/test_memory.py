@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jova_bench import cli, memory
+from jova_bench.cache import NoCache
 from jova_bench.metrics import everything
-from jova_bench.metrics.base import NoCache
 
 PEAKS = """
 import numpy as np

@@ -13,12 +13,12 @@ import upstream
 from safetensors.torch import save_file
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.errors import Unavailable
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import aesthetic, pictures, quality, resident
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import vision
 from jova_bench.metrics.pillow_resize import bicubic, bicubic_crop
-from jova_bench.types import Unavailable
 
 PARITY = upstream.parity("aesthetic")
 OUTPUTS, SHAPES = PARITY["outputs"], PARITY["shapes"]

@@ -10,10 +10,11 @@ from safetensors.torch import save_file
 from upstream import fake, fake_state, own_table, parity
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import aesthetics, build
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import aesthetics as nets
-from jova_bench.types import Clip, Unavailable
 
 PARITY = parity("aesthetics")
 AXES = ("ce", "cu", "pc", "pq")

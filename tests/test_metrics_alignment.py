@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import alignment
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import Clip, Prompt
+from jova_bench.types import Prompt
 
 METRICS = {
     "hair": alignment.prompt_hair,

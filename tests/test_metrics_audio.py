@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from jova_bench import scoring
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import audio, dnsmos, loudness
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.features import slaney_edges_hz
-from jova_bench.types import Clip, Undefined
 
 
 def voiced(seconds=3.0, rate=16_000):

@@ -9,13 +9,14 @@ from every_asset import audioclip as checkpoint
 from upstream import fake, fake_state, own_table, parity
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import build
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import shaped
 from jova_bench.metrics.models.audioclip import Ear
 from jova_bench.metrics.resident import _resident
-from jova_bench.types import Clip, Unavailable, Undefined
 
 UPSTREAM = parity("audioclip")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import upstream
 
+from jova_bench.cache import NoCache
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import av_align
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.onsets import onset_strength, onset_times_s, peaks
 

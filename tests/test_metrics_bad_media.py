@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from jova_bench import assets
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics import CATALOGUE, build
-from jova_bench.types import Finding, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.metrics import build
+from jova_bench.metrics.catalogue import CATALOGUE
+from jova_bench.types import Finding, Outcome, Prompt
 
 PROMPT = Prompt(
     id="p",

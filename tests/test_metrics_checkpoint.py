@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
-from jova_bench.types import Unavailable
 
 
 @pytest.mark.parametrize("zipped", [True, False])

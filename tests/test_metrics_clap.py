@@ -11,10 +11,12 @@ from safetensors.torch import save_file
 from upstream import fake, fake_state, own_table, parity
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import build, clap
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import clap as nets
-from jova_bench.types import Clip, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 PARITY = parity("clap")
 SHORT = (0.1 * fake((3 * 48_000 + 77,), "clap sound")).numpy()

@@ -9,13 +9,13 @@ import torch
 import upstream
 
 from jova_bench import assets, media
+from jova_bench.cache import NoCache
+from jova_bench.errors import Unavailable
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import desync
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import synchformer
 from jova_bench.metrics.models.synchformer import inputs
 from jova_bench.metrics.pictures import centre, picked, short_side
-from jova_bench.types import Unavailable
 
 PROTOCOLS, CLEAN = desync.PROTOCOLS, desync.PROTOCOLS["clean"]
 NETWORK = upstream.parity("synchformer")

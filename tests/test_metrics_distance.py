@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics import frozen, sets
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
+from jova_bench.metrics import frozen, set_distance, sets
+from jova_bench.types import MetricSpec
 
 
 @pytest.fixture
@@ -166,7 +168,7 @@ def spec_of(name, **params):
 
 def test_frechet_metric_needs_three_clips_per_dimension(rng):
     reference = rng.normal(size=(2000, 8))
-    metric = sets.FrechetMetric(spec_of("fvd"), lambda clip: np.zeros(8), lambda: reference)
+    metric = set_distance.FrechetMetric(spec_of("fvd"), lambda clip: np.zeros(8), lambda: reference)
     with pytest.raises(Undefined, match="23 clips are fewer than 3 x d = 24"):
         metric.distance(reference[:23])
     assert metric.details(reference[:23]) == {"n": 23, "d": 8}
@@ -180,7 +182,7 @@ def test_frechet_metric_needs_three_clips_per_dimension(rng):
 @pytest.mark.parametrize(("name", "params"), [("kvd", {"kernel": "cubic"}), ("kad", {"kernel": "rbf", "scale": 100})])
 def test_kernel_metric_is_the_scaled_kernel_distance(rng, name, params):
     reference, x = rng.normal(size=(200, 8)), rng.normal(1, 1, size=(40, 8))
-    metric = sets.KernelMetric(spec_of(name, **params), lambda clip: np.zeros(8), lambda: reference)
+    metric = set_distance.KernelMetric(spec_of(name, **params), lambda clip: np.zeros(8), lambda: reference)
     kernel = dist.polynomial_kernel if name == "kvd" else dist.rbf_kernel(dist.median_bandwidth(reference))
     expected = dist.kernel_distance(x, reference, kernel) * params.get("scale", 1)
     assert metric.distance(x) == pytest.approx(expected, rel=1e-12)

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
+from jova_bench.cache import NoCache
 from jova_bench.metrics import dnsmos, dnsmos_rows, onnx_parts
-from jova_bench.metrics.base import NoCache
 
 RATE = 16_000
 pytestmark = pytest.mark.skipif(

@@ -8,15 +8,16 @@ import pytest
 import torch
 
 from jova_bench import media
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics import nets
+from jova_bench.metrics import nets, set_distance
 from jova_bench.metrics import sets as sets_
 from jova_bench.metrics.audio_embed import embed_audio
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.train import damage
 from jova_bench.metrics.video import embed_video
 from jova_bench.suites import load_suite
-from jova_bench.types import Clip, Undefined
 
 
 def displacement(embed, clips: list[Clip], damaged: list[Clip], reference: np.ndarray) -> float:
@@ -64,7 +65,7 @@ def test_shuffled_frames_raise_fvd_and_noise_and_filtering_raise_fad():
     for kind in ("hiss", "lowpass"):
         sets[kind] = [remake(clip.frames, audio=damage.AUDIO[kind](clip.audio[0], 0.3, rng)[None]) for clip in real]
 
-    def distance(name: str, metric: sets_.SetDistance) -> float:
+    def distance(name: str, metric: set_distance.SetDistance) -> float:
         return metric.distance(np.stack([metric.features(replace(clip, in_domain=True)) for clip in sets[name]]))
 
     fvd = sets_.fvd(NoCache(), "cpu", "embedded-reference")

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from upstream import fake, parity
 
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics.faces import compat, cuts
 from jova_bench.metrics.faces.clock import at_25_fps
 from jova_bench.metrics.faces.crop import crops, smoothed
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.track import Track, between, enlarged, overlaps
-from jova_bench.types import Clip, Undefined
 
 cv2 = pytest.importorskip("cv2")
 NONE = np.empty((0, 4))

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jova_bench.cache import DiskCache, NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.faces import blazeface, cuts, haar, mediapipe_nets, opencv, search
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look, looks_at
-from jova_bench.store import DiskCache
-from jova_bench.types import Clip, Unavailable, Undefined
 
 pytest.importorskip("cv2")
 HEIGHT, WIDTH, SIDE = 60, 160, 20

@@ -5,6 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics.features import (
     audio_digest,
     is_silent,
@@ -14,7 +16,6 @@ from jova_bench.metrics.features import (
     resample,
     resample_polyphase,
 )
-from jova_bench.types import Clip, Undefined
 
 
 def sine(hz, seconds, rate=16_000, amplitude=1.0):

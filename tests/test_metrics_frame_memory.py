@@ -6,9 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.cache import NoCache
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import faces, i3d
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.faces import cuts, search
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.models.imagebind import inputs

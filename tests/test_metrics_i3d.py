@@ -10,15 +10,16 @@ import torch
 from upstream import fake, fake_state, parity
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics import i3d, latentsync, sets
-from jova_bench.metrics.base import NoCache
+from jova_bench.metrics import i3d, latentsync, set_distance
 from jova_bench.metrics.faces import mediapipe_nets
 from jova_bench.metrics.models import i3d as network
 from jova_bench.metrics.models import shaped
 from jova_bench.metrics.reference import RealClips
 from jova_bench.metrics.resident import _resident
-from jova_bench.types import Clip, Unavailable, Undefined
 
 UPSTREAM = parity("i3d")
 
@@ -278,7 +279,7 @@ def moving(seed, count=16):
 
 
 def test_features_distances_and_references(weights, monkeypatch):
-    monkeypatch.setattr(sets, "MIN_CLIPS", 3)
+    monkeypatch.setattr(set_distance, "MIN_CLIPS", 3)
     cache = Counting()
     real = RealClips("real", tuple((f"{seed:064}", lambda seed=seed: moving(seed)) for seed in range(3)), cache)
     metric = i3d.kvd(cache, "cpu", "clean", real)

@@ -12,12 +12,13 @@ import pytest
 import upstream
 
 from jova_bench import assets, grid
+from jova_bench.cache import NoCache
+from jova_bench.errors import Undefined
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import face_embed, faces, identity
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models.facenet import SIDE, FaceNet
 from jova_bench.suites import load_suite
-from jova_bench.types import Prompt, Sample, Undefined
+from jova_bench.types import Prompt, Sample
 
 cv2 = pytest.importorskip("cv2")
 FACENET, DINOV3 = upstream.parity("facenet"), upstream.parity("dinov3")

@@ -10,12 +10,12 @@ import torch
 import upstream
 
 from jova_bench import assets, media
+from jova_bench.cache import NoCache
+from jova_bench.errors import Unavailable
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import imagebind, javis, pictures
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import imagebind as network
 from jova_bench.metrics.models.imagebind import inputs
-from jova_bench.types import Unavailable
 
 PARITY = upstream.parity("imagebind")
 EXPECTED = PARITY["outputs"]

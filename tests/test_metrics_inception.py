@@ -9,11 +9,12 @@ from every_asset import MATRICES_32K, narrowed_panns
 from upstream import fake, fake_state
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import build, inception
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import panns
 from jova_bench.metrics.torch_metric import TorchSetMetric
-from jova_bench.types import Clip, Unavailable, Undefined
 
 NAMES = ["is_panns@avbenchmark", "is_passt@avbenchmark", "is_panns@mova"]
 

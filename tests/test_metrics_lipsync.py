@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics import lipsync
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import Clip
+from jova_bench.metrics import curves, lipsync
 
 JUDGES = ["a", "b"]
 
@@ -21,10 +21,10 @@ def unit_walk(count: int, seed: int = 0) -> np.ndarray:
 
 
 def test_window_count_is_the_shorter_stream_less_four():
-    assert lipsync.window_count(73, 46720) == 69  # 46720 / 640 = 73 frames of sound
-    assert lipsync.window_count(73, 46719) == 68
-    assert lipsync.window_count(20, 46720) == 16
-    assert lipsync.window_count(3, 46720) == 0
+    assert curves.window_count(73, 46720) == 69  # 46720 / 640 = 73 frames of sound
+    assert curves.window_count(73, 46719) == 68
+    assert curves.window_count(20, 46720) == 16
+    assert curves.window_count(3, 46720) == 0
 
 
 def test_curve_numbers_by_hand():
@@ -32,18 +32,18 @@ def test_curve_numbers_by_hand():
     # The 16th of the sorted values is 1.0, so C = 1.0 - 0.25; index 18 is shift +3: the sound comes 3 frames late.
     curve = np.full(31, 1.0)
     curve[:14], curve[18] = 1.5, 0.25
-    assert lipsync.lse_d_of(curve) == 0.25
-    assert lipsync.lse_c_of(curve) == 0.75
-    assert lipsync.lse_d_at_0_of(curve) == 1.0
-    assert lipsync.offset_frames_of(curve) == -3
-    assert lipsync.sync_within_1_of(curve) == 0.0
+    assert curves.lse_d_of(curve) == 0.25
+    assert curves.lse_c_of(curve) == 0.75
+    assert curves.lse_d_at_0_of(curve) == 1.0
+    assert curves.offset_frames_of(curve) == -3
+    assert curves.sync_within_1_of(curve) == 0.0
 
 
 @pytest.mark.parametrize(("least", "right"), [(13, 0.0), (14, 1.0), (15, 1.0), (16, 1.0), (17, 0.0)])
 def test_one_frame_is_within_one(least: int, right: float):
     curve = np.ones(31)
     curve[least] = 0.5
-    assert lipsync.sync_within_1_of(curve) == right
+    assert curves.sync_within_1_of(curve) == right
 
 
 def test_small_curve_by_hand():
@@ -51,27 +51,27 @@ def test_small_curve_by_hand():
     # Padded: at shift 15 the sound of windows 0 and 1 is 15 and 16 (distance 15 each), the others meet
     # zeros: distances 2, 3, .., 16 sum to 135. Mean = (30 + 135) / 17 = 165 / 17.
     line = np.arange(17.0)[:, None]
-    np.testing.assert_allclose(lipsync.shift_curve(line, line, "masked"), np.abs(np.arange(-15, 16)))
-    assert lipsync.shift_curve(line, line, "padded")[30] == pytest.approx(165 / 17)
+    np.testing.assert_allclose(curves.shift_curve(line, line, "masked"), np.abs(np.arange(-15, 16)))
+    assert curves.shift_curve(line, line, "padded")[30] == pytest.approx(165 / 17)
 
 
 def test_constant_features_have_no_confidence_when_masked_and_some_when_padded():
     # Masked: all distances are 0. Padded with 40 windows: shift s meets |s| zeros, so the mean is |s| / 40;
     # the median of |s| over -15 .. 15 is 8, so C = 8 / 40. This is the bias of padding.
     same = np.tile([0.6, 0.8], (40, 1))
-    assert lipsync.lse_c_of(lipsync.shift_curve(same, same, "masked")) == 0
-    assert lipsync.lse_c_of(lipsync.shift_curve(same, same, "padded")) == pytest.approx(8 / 40)
+    assert curves.lse_c_of(curves.shift_curve(same, same, "masked")) == 0
+    assert curves.lse_c_of(curves.shift_curve(same, same, "padded")) == pytest.approx(8 / 40)
 
 
 @pytest.mark.parametrize("edges", ["masked", "padded"])
 @pytest.mark.parametrize("lead", [-15, -4, 0, 1, 7, 15])
-def test_sound_that_leads_has_a_positive_offset(edges: lipsync.Edges, lead: int):
+def test_sound_that_leads_has_a_positive_offset(edges: curves.Edges, lead: int):
     track = unit_walk(100)
     video, audio = track[20:80], track[20 + lead : 80 + lead]  # the sound of window i belongs to picture i + lead
-    curve = lipsync.shift_curve(video, audio, edges)
-    assert lipsync.offset_frames_of(curve) == lead
+    curve = curves.shift_curve(video, audio, edges)
+    assert curves.offset_frames_of(curve) == lead
     if edges == "masked":
-        assert lipsync.lse_d_of(curve) == pytest.approx(0)
+        assert curves.lse_d_of(curve) == pytest.approx(0)
 
 
 def test_masked_curve_matches_a_plain_loop():
@@ -80,7 +80,7 @@ def test_masked_curve_matches_a_plain_loop():
         np.mean([np.sqrt(((video[i] - audio[i + s]) ** 2).sum()) for i in range(23) if 0 <= i + s < 23])
         for s in range(-15, 16)
     ]
-    np.testing.assert_allclose(lipsync.shift_curve(video, audio, "masked"), expected, rtol=1e-12)
+    np.testing.assert_allclose(curves.shift_curve(video, audio, "masked"), expected, rtol=1e-12)
 
 
 def face(frames: int | None = 73, samples: int | None = 46720) -> Clip:
@@ -149,12 +149,12 @@ def shifted(clip: Clip, lead: int) -> Clip:
 @pytest.mark.parametrize("judge", JUDGES)
 def test_real_clips_are_in_sync_and_swapped_sound_is_not(windows, judge: str):
     count = len(windows[judge])
-    real = [lipsync.shift_curve(video, sound, "masked") for video, sound in windows[judge]]
+    real = [curves.shift_curve(video, sound, "masked") for video, sound in windows[judge]]
     swapped = [
-        lipsync.shift_curve(windows[judge][i][0], windows[judge][(i + k) % count][1], "masked")
+        curves.shift_curve(windows[judge][i][0], windows[judge][(i + k) % count][1], "masked")
         for i in range(count)
         for k in range(1, count)
     ]
-    assert np.mean([lipsync.sync_within_1_of(curve) for curve in real]) == 1
-    assert np.mean([lipsync.sync_within_1_of(curve) for curve in swapped]) < 0.25  # chance is 3/31
-    assert np.mean([lipsync.lse_c_of(c) for c in real]) > 3 * np.mean([lipsync.lse_c_of(c) for c in swapped])
+    assert np.mean([curves.sync_within_1_of(curve) for curve in real]) == 1
+    assert np.mean([curves.sync_within_1_of(curve) for curve in swapped]) < 0.25  # chance is 3/31
+    assert np.mean([curves.lse_c_of(c) for c in real]) > 3 * np.mean([curves.lse_c_of(c) for c in swapped])

@@ -14,13 +14,15 @@ from scipy.io import wavfile
 from test_metrics_syncnet import FRAMES, PARITY, crops, sound
 
 from jova_bench import assets, media
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.media import clip_from_arrays
-from jova_bench.metrics import CATALOGUE, build, faces, lipsync, lse, lse_package, lse_protocols
-from jova_bench.metrics.base import NoCache
+from jova_bench.metrics import build, curves, faces, lse, lse_package, lse_protocols
+from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.metrics.lse_protocols import PROTOCOLS, FaceCurve
-from jova_bench.types import Clip, Undefined
 
-NUMBERS = {name: number.read for name, number in lipsync.NUMBERS.items()}
+NUMBERS = {name: number.read for name, number in curves.NUMBERS.items()}
 
 
 class Memory:
@@ -310,9 +312,9 @@ def test_the_published_demo():
         pytest.skip(why)
     assert assets.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
     (found,) = lse.face_curves(media.read(example), PROTOCOLS["wav2lip-lrs"], NoCache(), "cpu")
-    assert lipsync.offset_frames_of(found.curve) == 3
-    assert lipsync.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)
-    assert lipsync.lse_c_of(found.curve) == pytest.approx(10.021, abs=0.15)
+    assert curves.offset_frames_of(found.curve) == 3
+    assert curves.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)
+    assert curves.lse_c_of(found.curve) == pytest.approx(10.021, abs=0.15)
 
 
 def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
@@ -377,7 +379,7 @@ def test_a_package_that_is_not_here_is_named(monkeypatch):
 
 
 def test_every_protocol_has_the_metrics_that_it_names():
-    entries = [entry for entry in CATALOGUE if entry.profile == "standard" and entry.name in lipsync.NUMBERS]
+    entries = [entry for entry in CATALOGUE if entry.profile == "standard" and entry.name in curves.NUMBERS]
     there = {(entry.name, entry.options["protocol"]) for entry in entries if "lse:" in entry.target}
     assert there == {(name, key) for key, protocol in PROTOCOLS.items() for name in protocol.numbers}
     identities = [getattr(lse, name)(NoCache(), "cpu", key).spec.identity for name, key in there]
@@ -385,7 +387,7 @@ def test_every_protocol_has_the_metrics_that_it_names():
 
 
 def test_a_name_alone_is_ours():
-    names = list(lipsync.NUMBERS)
+    names = list(curves.NUMBERS)
     assert [metric.spec.protocol for metric in build(names, "standard", NoCache(), "cpu")] == ["clean"] * len(names)
     (bench,) = build(["lse_c@mova"], "standard", NoCache(), "cpu")
     assert bench.spec.identity.startswith("lse_c@2/standard/compat:mova@595a976:syncnet-v2[")

@@ -8,9 +8,10 @@ import pytest
 from scipy.signal import lfilter
 from upstream import fake, parity
 
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
 from jova_bench.metrics import build, mcd
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import Clip, Prompt
+from jova_bench.types import Prompt
 
 PARITY = parity("mcd")
 PROMPT = Prompt(id="p", video_caption="", audio_caption="", transcript="hello there")

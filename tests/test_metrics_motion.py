@@ -8,9 +8,9 @@ import torch
 import upstream
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import checkpoint, motion, resident
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import raft
 from jova_bench.metrics.opencv_resize import linear
 from jova_bench.metrics.pictures import picked

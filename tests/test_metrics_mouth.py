@@ -6,10 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import mouth
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import Clip, Undefined
 
 
 def test_correlation_by_hand():

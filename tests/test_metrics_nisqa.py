@@ -8,9 +8,9 @@ import torch
 import upstream
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import nisqa
-from jova_bench.metrics.base import NoCache
 
 PARITY = upstream.parity("nisqa")
 OUTPUTS = PARITY["outputs"]

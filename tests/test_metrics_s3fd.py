@@ -8,9 +8,9 @@ import torch
 from upstream import fake, fake_state, parity
 
 from jova_bench import assets
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics.faces import s3fd as search
 from jova_bench.metrics.models import s3fd
-from jova_bench.types import Unavailable, Undefined
 
 cv2 = pytest.importorskip("cv2")
 PARITY = parity("s3fd")

@@ -10,11 +10,13 @@ from scipy.linalg import sqrtm
 
 from jova_bench import stats
 from jova_bench.aggregate import Column, distances, mean_distance, set_estimate
-from jova_bench.metrics import CATALOGUE, many, sets
+from jova_bench.cache import DiskCache
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics.sets import DIMENSIONS, KERNELS, for_fewer, needed
-from jova_bench.store import DiskCache
-from jova_bench.types import MetricSpec, Outcome, Unavailable, Undefined
+from jova_bench.metrics import many, set_distance
+from jova_bench.metrics.catalogue import CATALOGUE
+from jova_bench.metrics.set_distance import DIMENSIONS, KERNELS, for_fewer, needed
+from jova_bench.types import MetricSpec, Outcome
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def metric_of(kind, reference, **params):
 def test_frechet_is_fitted_to_vectors_and_counts_clips(rng):
     reference, x = rng.normal(size=(30, 3, 4)), rng.normal(size=(12, 3, 4))
     x[5, 2] = np.nan
-    metric = metric_of(sets.FrechetMetric, reference)
+    metric = metric_of(set_distance.FrechetMetric, reference)
     rows = np.delete(x.reshape(36, 4), 17, axis=0)
     assert metric.distance(x) == pytest.approx(by_square_root(rows, reference.reshape(90, 4)), rel=1e-9)
     details = metric.details(x)
@@ -132,11 +134,11 @@ def test_frechet_is_fitted_to_vectors_and_counts_clips(rng):
     with pytest.raises(Undefined, match="11 clips are fewer than 3 x d = 12"):
         metric.distance(x[:11])
     with pytest.raises(Undefined, match="the reference set's 11 clips are fewer than 3 x d = 12"):
-        metric_of(sets.FrechetMetric, reference[:11]).distance(x)
+        metric_of(set_distance.FrechetMetric, reference[:11]).distance(x)
 
 
 def test_an_embedding_that_is_not_finite_is_a_failure():
-    metric = sets.FrechetMetric(spec_of("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
+    metric = set_distance.FrechetMetric(spec_of("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
     with pytest.raises(Unavailable, match="not finite"):
         metric.features(None)
 
@@ -144,10 +146,10 @@ def test_an_embedding_that_is_not_finite_is_a_failure():
 @pytest.mark.parametrize("kernel", ["cubic", "rbf"])
 def test_what_depends_on_the_reference_alone_is_worked_out_once(tmp_path, rng, monkeypatch, kernel):
     reference, other, clips = (rng.normal(size=(n, 2, 3)) for n in (40, 30, 12))
-    plain = metric_of(sets.KernelMetric, reference, kernel=kernel)
+    plain = metric_of(set_distance.KernelMetric, reference, kernel=kernel)
 
     def kept():
-        return sets.KernelMetric(plain.spec, plain._embed, plain._load, cache=DiskCache(tmp_path))
+        return set_distance.KernelMetric(plain.spec, plain._embed, plain._load, cache=DiskCache(tmp_path))
 
     assert kept().distance(clips) == plain.distance(clips)
     elsewhere = plain.against(other).distance(clips)
@@ -163,7 +165,7 @@ def test_what_depends_on_the_reference_alone_is_worked_out_once(tmp_path, rng, m
 
 def test_an_estimate_takes_clips_of_different_lengths(rng):
     reference = rng.normal(size=(40, 2, 2))
-    metric = metric_of(sets.KernelMetric, reference, kernel="cubic")
+    metric = metric_of(set_distance.KernelMetric, reference, kernel="cubic")
     clips = [rng.normal(size=(1 + i % 3, 2)) for i in range(12)]
     parts = {(f"p{i:02}", 0): clip for i, clip in enumerate(clips)}
     parts["p99", 0] = Outcome(status="undefined", reason="too short")
@@ -233,8 +235,9 @@ def test_a_set_of_one_clip_has_no_kernel_distance(rng):
 
 
 @pytest.mark.parametrize(("kind", "params"), [
-    (sets.FrechetMetric, {}), (sets.PublishedFrechet, {}), (sets.KernelMetric, {"kernel": "rbf", "scale": 100}),
-    (sets.KernelMetric, {"kernel": "cubic"}),
+    (set_distance.FrechetMetric, {}), (set_distance.PublishedFrechet, {}),
+    (set_distance.KernelMetric, {"kernel": "rbf", "scale": 100}),
+    (set_distance.KernelMetric, {"kernel": "cubic"}),
 ])  # fmt: skip
 @pytest.mark.parametrize("vectors", [1, 3])
 def test_tests_and_intervals_are_those_of_sets_measured_one_by_one(rng, kind, params, vectors):
@@ -254,7 +257,7 @@ def test_tests_and_intervals_are_those_of_sets_measured_one_by_one(rng, kind, pa
 
 
 def test_too_few_clips_of_one_of_many_sets_are_undefined(rng):
-    metric = metric_of(sets.KernelMetric, rng.normal(size=(30, 4)), kernel="cubic")
+    metric = metric_of(set_distance.KernelMetric, rng.normal(size=(30, 4)), kernel="cubic")
     chosen = np.ones((3, 11), dtype=bool)
     assert len(metric.distances(rng.normal(size=(11, 4)), chosen)) == 3
     chosen[1, :2] = False

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from jova_bench.aggregate import Column, clip_estimate
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import speech, whisper
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.wer import character_error_rate, normalise, primary, transcript_length, word_error_rate
-from jova_bench.types import Clip, Outcome, Prompt, Undefined
+from jova_bench.types import Outcome, Prompt
 
 
 def prompt_of(transcript, language="en"):

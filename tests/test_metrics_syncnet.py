@@ -7,10 +7,10 @@ import pytest
 import torch
 import upstream
 
-from jova_bench.metrics import lipsync
+from jova_bench.errors import Unavailable
+from jova_bench.metrics import curves
 from jova_bench.metrics.mfcc import mfcc
 from jova_bench.metrics.models import syncnet
-from jova_bench.types import Unavailable
 
 FRAMES = 26
 PARITY = upstream.parity("syncnet")
@@ -79,11 +79,11 @@ def test_embeddings_are_upstreams(embedded):
 
 def test_scores_are_upstreams(embedded):
     video, audio = embedded
-    curve = lipsync.shift_curve(video + 1e-6, audio, "padded")
+    curve = curves.shift_curve(video + 1e-6, audio, "padded")
     np.testing.assert_allclose(curve, EXPECTED["mean_distances"], rtol=1e-5)
-    assert lipsync.lse_c_of(curve) == pytest.approx(EXPECTED["confidence"], abs=1e-4)
-    assert lipsync.lse_d_of(curve) == pytest.approx(EXPECTED["min_distance"], abs=1e-4)
-    assert lipsync.offset_frames_of(curve) == EXPECTED["offset"]
+    assert curves.lse_c_of(curve) == pytest.approx(EXPECTED["confidence"], abs=1e-4)
+    assert curves.lse_d_of(curve) == pytest.approx(EXPECTED["min_distance"], abs=1e-4)
+    assert curves.offset_frames_of(curve) == EXPECTED["offset"]
 
 
 def test_towers_compute_what_the_network_states(net, embedded):

@@ -10,13 +10,14 @@ from every_asset import cnn14, panns_state, torchlibrosa_matrices
 from upstream import fake, fake_state, own_table, parity
 
 from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import checkpoint, tagging
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.models import panns, passt, shaped
 from jova_bench.metrics.reference import RealClips
 from jova_bench.metrics.resident import _resident
-from jova_bench.types import Clip, Unavailable, Undefined
 
 PANNS, PASST, KL, AUDIO = parity("panns"), parity("passt"), parity("kl"), parity("resample")
 

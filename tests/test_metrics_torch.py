@@ -7,12 +7,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.labels import FAMILIES
-from jova_bench.metrics import CATALOGUE, build, everything
-from jova_bench.metrics.base import NoCache, measured
+from jova_bench.metrics import build, everything
+from jova_bench.metrics.base import measured
+from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.metrics.loudness import loudness
 from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
-from jova_bench.types import BenchError, MetricSpec, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Prompt
 
 RATE = 16_000
 
@@ -182,7 +185,7 @@ def test_unknown_names_get_one_clear_line(name, profile, message):
 
 def test_building_all_metrics_imports_no_torch():
     code = (
-        "import sys; from jova_bench.metrics import build; from jova_bench.metrics.base import NoCache;"
+        "import sys; from jova_bench.metrics import build; from jova_bench.cache import NoCache;"
         "[build(None, profile, NoCache(), 'cpu') for profile in ('embedded', 'standard')];"
         "print([name for name in ('torch', 'scipy', 'av', 'onnxruntime', 'pocketsphinx') if name in sys.modules])"
     )

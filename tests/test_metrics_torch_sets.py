@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
-from jova_bench.metrics.sets import FrechetMetric
+from jova_bench.metrics.set_distance import FrechetMetric
 from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
-from jova_bench.types import BenchError, MetricSpec, Unavailable, Undefined
+from jova_bench.types import MetricSpec
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROOM = np.random.default_rng(0).normal(0, 0.1, (24, 2))

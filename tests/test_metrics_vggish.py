@@ -8,15 +8,16 @@ import torch
 from upstream import fake, fake_state, own_table, parity
 
 from jova_bench import assets, media
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import distance as dist
-from jova_bench.metrics import listening, sets, vggish
-from jova_bench.metrics.base import NoCache
+from jova_bench.metrics import listening, set_distance, vggish
 from jova_bench.metrics.mels import htk_bands
 from jova_bench.metrics.models import shaped
 from jova_bench.metrics.models import vggish as network
 from jova_bench.metrics.reference import RealClips
 from jova_bench.metrics.resident import _resident
-from jova_bench.types import Clip, Unavailable, Undefined
 
 UPSTREAM, FAD, AUDIO = parity("vggish"), parity("fad"), parity("resample")
 
@@ -216,7 +217,7 @@ def noise(seed, level):
 
 
 def test_louder_noise_is_farther_from_the_real_clips(weights, monkeypatch):
-    monkeypatch.setattr(sets, "CLIPS_PER_DIMENSION", 1)
+    monkeypatch.setattr(set_distance, "CLIPS_PER_DIMENSION", 1)
     real = RealClips(
         "real", tuple((f"{seed:064}", lambda seed=seed: noise(seed, 0.1)) for seed in range(20)), NoCache()
     )

@@ -15,12 +15,15 @@ from every_asset import whisper_vocabulary
 from upstream import fake, own_table, parity
 
 from jova_bench import assets, score
-from jova_bench.metrics import WHISPER_SIZES, build, sensevoice, whisper, with_whisper
-from jova_bench.metrics.base import NoCache
+from jova_bench.cache import NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.metrics import build, sensevoice, whisper, with_whisper
+from jova_bench.metrics.catalogue import WHISPER_SIZES
 from jova_bench.metrics.models.whisper import Heard, Vocabulary, load
 from jova_bench.metrics.wer import word_error_rate
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError, Clip, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 CASES = parity("whisper")["cases"]
 SOUND = 0.1 * fake((40_000,), "whisper sound").numpy()

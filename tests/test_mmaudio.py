@@ -17,9 +17,10 @@ from baselines.external.inputs import Ask, Film
 from baselines.external.manifest import load
 from baselines.mmaudio.plan import CLIP_FPS, HIGH, LOW, SEGMENT, SYNC_FPS, VARIANTS, kept, plan, read, samples
 from jova_bench import media
-from jova_bench.models import create_model
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 UPSTREAM = upstream_api.facts("mmaudio")
 FACTS, SCRIPT = UPSTREAM["facts"], UPSTREAM["scripts"]["demo.py"]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from jova_bench import media
+from jova_bench.clips_folder import ClipsFolder
+from jova_bench.errors import BenchError
 from jova_bench.folder import asked_for, folder_suite
 from jova_bench.ids import safe_id
-from jova_bench.models import ClipsFolder, create_model
+from jova_bench.model_registry import create_model
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello"}
 

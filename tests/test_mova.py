@@ -11,8 +11,9 @@ from spoken_prompts import sample, suite
 from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
 from baselines.mova.plan import OFFLOADS, SIDE, cropped, plan
-from jova_bench.models import create_model
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
+from jova_bench.types import Prompt
 
 UPSTREAM = upstream_api.facts("mova")
 FACTS, SCRIPT = UPSTREAM["facts"], UPSTREAM["scripts"]["scripts/inference_single.py"]

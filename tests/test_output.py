@@ -11,8 +11,8 @@ import pytest
 from made_runs import Clips, made_run
 
 from jova_bench import cli
+from jova_bench.errors import BenchError
 from jova_bench.output import PLAIN, show, show_json, tell
-from jova_bench.types import BenchError
 
 VALUES = {"模型": {"quality": np.arange(12.0)}, "café": {"quality": np.arange(12.0) + 1}}
 QUALITY = Clips("quality", direction="up")

@@ -6,7 +6,8 @@ import upstream_api
 from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
 from baselines.ovi.plan import VARIANTS, nearest, plan, snapped
-from jova_bench.types import BenchError, Prompt
+from jova_bench.errors import BenchError
+from jova_bench.types import Prompt
 
 FACTS = upstream_api.facts("ovi")["facts"]
 PROMPT = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcript="hello")

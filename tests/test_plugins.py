@@ -14,9 +14,9 @@ import pytest
 import shown
 
 from jova_bench import media, registry
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
 from jova_bench.metrics import ENTRY_POINTS, build
-from jova_bench.metrics.base import NoCache
-from jova_bench.types import BenchError
 
 PROJECT = """
 [build-system]

@@ -9,11 +9,12 @@ from types import ModuleType
 import pytest
 
 from jova_bench import metrics, registry
+from jova_bench.cache import NoCache
 from jova_bench.cli import main
+from jova_bench.errors import BenchError
 from jova_bench.metrics import build, usual
-from jova_bench.metrics.base import NoCache
-from jova_bench.models import create_model
-from jova_bench.types import BenchError, MetricSpec
+from jova_bench.model_registry import create_model
+from jova_bench.types import MetricSpec
 
 SPEC = MetricSpec(
     name="x", version=1, profile="standard", backend="b", direction="up", needs=("audio",), domain="any",

@@ -10,10 +10,11 @@ from baselines.external.inputs import Ask
 from baselines.external.manifest import load
 from baselines.pocket_tts.plan import VOICES, plan
 from jova_bench import media, provenance
-from jova_bench.models import create_model
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import create_model
 from jova_bench.store import read_run
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 FACTS = upstream_api.facts("pocket-tts")["facts"]
 

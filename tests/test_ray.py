@@ -8,9 +8,9 @@ import pytest
 from fleet import go
 from tiny_runs import content
 
+from jova_bench.errors import BenchError
 from jova_bench.executors import Lost
 from jova_bench.store import read_run
-from jova_bench.types import BenchError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'jova-bench[ray]'")
 

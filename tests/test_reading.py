@@ -16,16 +16,16 @@ from tiny_runs import Level, Tones, go, suite
 
 import jova_bench
 from jova_bench import making, media, scoring
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.executors import Here, Local, Lost
 from jova_bench.making import Batch, Maker
-from jova_bench.metrics.base import NoCache
 from jova_bench.metrics.reference import Embedder, Part, RealClips
 from jova_bench.models import Generated
 from jova_bench.progress import Quiet
 from jova_bench.reference import real_clips
 from jova_bench.store import read_run
 from jova_bench.suites import SHIPPED, load_suite
-from jova_bench.types import BenchError, Unavailable
 from jova_bench.workers import Processes
 
 DIED = "worker process died (signal 9), 3 times"

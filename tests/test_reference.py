@@ -10,16 +10,16 @@ import torch
 from upstream import fake_state, parity
 
 from jova_bench import assets, media, run, score
+from jova_bench.cache import DiskCache
 from jova_bench.comparison import compare, set_metrics
+from jova_bench.errors import BenchError
 from jova_bench.executors import Here, Local
-from jova_bench.metrics import i3d, sets
+from jova_bench.metrics import i3d, set_distance
 from jova_bench.metrics.reference import NONE
 from jova_bench.progress import Quiet
 from jova_bench.reference import content_digest, real_clips
 from jova_bench.results import freeze, read_results
-from jova_bench.store import DiskCache
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError
 
 INFO = """
 name = "mine"
@@ -126,7 +126,7 @@ def estimates(folder):
 
 @pytest.fixture
 def weights(home, monkeypatch):
-    monkeypatch.setattr(sets, "MIN_CLIPS", 3)
+    monkeypatch.setattr(set_distance, "MIN_CLIPS", 3)
     path = home / assets.get("i3d").file
     path.parent.mkdir(parents=True)
     torch.save(fake_state(parity("i3d")["shapes"]), path)

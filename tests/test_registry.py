@@ -11,8 +11,8 @@ from types import ModuleType
 import pytest
 
 from jova_bench import registry
-from jova_bench.registry import Registry, guarded, suggest, unfit
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError, suggest
+from jova_bench.registry import Registry, guarded, unfit
 
 ENTRIES = {"fraction": "fractions:Fraction", "ghost": "no_such_module:x", "hollow": "fractions:Nothing"}
 

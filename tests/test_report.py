@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from jova_bench.errors import BenchError
 from jova_bench.origin import Manifest
 from jova_bench.report import leaderboard, write_report
 from jova_bench.report.cells import cell
 from jova_bench.store import RunStore
-from jova_bench.types import BenchError, Cost, Estimate, Summary
+from jova_bench.types import Cost, Estimate, Summary
 
 JUDGES = {judge: f"lse_c@1/embedded:syncnet-{judge}[{judge * 12}]{{shifts=15}}" for judge in "ab"}
 FVD = "fvd@1/embedded:video[0123456789ab]"

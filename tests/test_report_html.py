@@ -11,10 +11,11 @@ import pytest
 from made_runs import made_run, undefined
 
 from jova_bench import cli, media
+from jova_bench.errors import BenchError
 from jova_bench.report.html import pages, site
 from jova_bench.report.html.site import write_html
 from jova_bench.store import SAMPLES
-from jova_bench.types import BenchError, Outcome
+from jova_bench.types import Outcome
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u2028{{ 7777 * 7777 }}"
 VALUES = {"good": {"score": [1.0, 2.0, 3.0, 5.0]}, "bad": {"score": [0.5, undefined(HOSTILE), 0.25, 1.0]}}

@@ -8,9 +8,10 @@ import pytest
 from made_runs import made_run, undefined
 
 from jova_bench import media
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
 from jova_bench.report import read_leaderboard
 from jova_bench.report.html.figures import read_sweep, sweep_curves
 from jova_bench.report.html.slices import by_slice, members
@@ -19,7 +20,7 @@ from jova_bench.report.html.view import Look, Looking, outline
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.store import read_run
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 
 def test_words_are_aligned_as_the_error_rate_counts_them():

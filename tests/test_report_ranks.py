@@ -10,13 +10,14 @@ import pytest
 from made_runs import Clips, Spread, made_run, undefined
 
 from jova_bench import cli
+from jova_bench.errors import BenchError
 from jova_bench.origin import Manifest
 from jova_bench.report import leaderboard, read_leaderboard, write_report
 from jova_bench.report.latex import escaped, latex
 from jova_bench.report.ranks import Rank, ranks
 from jova_bench.report.reported import read_reported
 from jova_bench.results import read_results
-from jova_bench.types import BenchError, Estimate, Summary
+from jova_bench.types import Estimate, Summary
 
 RESULTS = Path(__file__).parents[1] / "results"
 TWENTY = np.random.default_rng(0).normal(5, 2, 20)

@@ -11,6 +11,7 @@ import jova_bench
 from jova_bench import cli
 from jova_bench.aggregate import slice_estimates
 from jova_bench.comparison import compare
+from jova_bench.errors import BenchError
 from jova_bench.gate import gate
 from jova_bench.report import VIEWS, read_leaderboard
 from jova_bench.report.common import COMMON
@@ -18,7 +19,7 @@ from jova_bench.report.files import write_report
 from jova_bench.results import freeze, read_results
 from jova_bench.store import read_run
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Outcome, Prompt
+from jova_bench.types import Outcome, Prompt
 
 TAGS = ({"place": "in"}, {"place": "out", "sound": "music | speech"}, {"place": "out", "sound": "speech"}, {})
 

@@ -7,9 +7,10 @@ import pytest
 from tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts
 
 import jova_bench
+from jova_bench.errors import BenchError
 from jova_bench.store import read_run
 from jova_bench.suites import Suite, load_suite
-from jova_bench.types import BenchError, Outcome, Prompt
+from jova_bench.types import Outcome, Prompt
 
 
 def test_values_are_means_over_prompts_with_costs_and_counts(tmp_path):

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jova_bench import store
+from jova_bench import cache as caching
+from jova_bench.cache import DiskCache
+from jova_bench.copies import Copies
+from jova_bench.errors import BenchError
 from jova_bench.origin import Manifest
-from jova_bench.store import Copies, DiskCache, RunStore, read_run
-from jova_bench.types import BenchError, Cost, Estimate, Sample, Score, Summary
+from jova_bench.store import RunStore, read_run
+from jova_bench.types import Cost, Estimate, Sample, Score, Summary
 from jova_bench.writing import replacing
 
 
@@ -170,12 +173,12 @@ def test_cache_never_stores_a_failure(tmp_path):
 
 
 def test_a_cache_reads_small_arrays_once_and_nobody_sees_what_another_did_to_them(tmp_path, monkeypatch):
-    small, large = {"x": np.arange(3.0)}, {"x": np.zeros(store.SMALL_BYTES)}
+    small, large = {"x": np.arange(3.0)}, {"x": np.zeros(caching.SMALL_BYTES)}
     for key, arrays in (("s", small), ("l", large)):
         DiskCache(tmp_path).get("d", key, lambda arrays=arrays: arrays)
     reads = []
-    unsealed = store._unsealed
-    monkeypatch.setattr(store, "_unsealed", lambda *one: reads.append(one[0]) or unsealed(*one))
+    unsealed = caching._unsealed
+    monkeypatch.setattr(caching, "_unsealed", lambda *one: reads.append(one[0]) or unsealed(*one))
     cache = DiskCache(tmp_path)
     for _ in range(3):
         got = cache.get("d", "s", dict)["x"]
@@ -185,7 +188,7 @@ def test_a_cache_reads_small_arrays_once_and_nobody_sees_what_another_did_to_the
     for _ in range(3):
         cache.get("d", "l", dict)
     assert len(reads) == 4  # What is large is not kept in memory.
-    for k in range(store.LATEST):
+    for k in range(caching.LATEST):
         cache.get("d", f"another {k}", lambda k=k: {"x": np.array(k)})
     cache.get("d", "s", dict)
     assert len(reads) == 5

@@ -9,8 +9,8 @@ import pytest
 
 from jova_bench import catalogue, registry, suites
 from jova_bench.cli import main
+from jova_bench.errors import BenchError
 from jova_bench.suites import load_suite, shipped_suites
-from jova_bench.types import BenchError
 
 LINE = {"id": "a", "video_caption": "red hair", "audio_caption": "low voice", "transcript": "place blue at four"}
 INFO = """

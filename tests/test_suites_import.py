@@ -11,12 +11,13 @@ from suite_sources import faults, put, verse
 
 import jova_bench
 from jova_bench import cli, media
+from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
 from jova_bench.importers import FORMATS, read_source
 from jova_bench.importers.collect import collect, guessed
 from jova_bench.importers.reading import Draft, json_rows, table_rows
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError, check_id
+from jova_bench.types import check_id
 
 
 def clip(path, frames=10):

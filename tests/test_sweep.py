@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from jova_bench import media
+from jova_bench.errors import BenchError
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.sweep.model import Setting, Training
 from jova_bench.sweep.spec import SweepSpec
 from jova_bench.sweep.tables import dry_run, markdown, picture
 from jova_bench.sweep.work import plan_sweep, sweep
-from jova_bench.types import BenchError
 
 LIMIT = 8
 

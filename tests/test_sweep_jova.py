@@ -22,8 +22,8 @@ from jova.training.model import Trainer
 from jova.training.recipes import RECIPES
 from jova.training.state import detached
 from jova.transformer import Jova
+from jova_bench.errors import BenchError
 from jova_bench.suites import load_suite
-from jova_bench.types import BenchError
 
 STEPS, CLIPS = 4, 4
 SPLITS = {"train": CLIPS, "validation": 64}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from jova_bench.errors import BenchError
 from jova_bench.suites import load_suite
 from jova_bench.sweep.model import Setting, swept_model
 from jova_bench.sweep.plan import planned
 from jova_bench.sweep.spec import SweepSpec, arms_of, built_in, picked, read_spec
-from jova_bench.types import BenchError
 
 SETTINGS = (
     Setting("size", "small", "of the model", ("small", "large")),

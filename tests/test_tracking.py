@@ -6,9 +6,10 @@ import pytest
 from tiny_runs import Level, Spread, Tones, go
 
 from jova_bench import cli
+from jova_bench.errors import BenchError
 from jova_bench.store import read_run
 from jova_bench.tracking import check_tracker, params, to_mlflow, values
-from jova_bench.types import BenchError, Estimate, Summary
+from jova_bench.types import Estimate, Summary
 
 
 def estimate(metric, identity, value, model="m", part=None):

@@ -14,8 +14,9 @@ from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
 from baselines.universe_1 import plan as planning
 from baselines.universe_1.plan import nearest, plan
-from jova_bench.models import create_model
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
+from jova_bench.types import Prompt
 
 FACTS = upstream_api.facts("universe-1")["facts"]
 

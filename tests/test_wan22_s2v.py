@@ -12,8 +12,9 @@ from baselines.external.inputs import Ask, Picture, Sound
 from baselines.external.manifest import load
 from baselines.wan22_s2v.plan import AREAS, bars, clips_of, fitted, plan
 from jova_bench import media
-from jova_bench.models import create_model
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.errors import BenchError, Unavailable
+from jova_bench.model_registry import create_model
+from jova_bench.types import Prompt
 
 FACTS = upstream_api.facts("wan2.2-s2v")["facts"]
 

@@ -12,9 +12,10 @@ from baselines.external.inputs import Ask, Picture
 from baselines.external.manifest import load
 from baselines.wan22_ti2v.plan import CELL, plan
 from jova_bench import assets
-from jova_bench.models import create_model
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import create_model
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 MANIFEST = load("wan2.2-ti2v")
 PROMPT = Prompt(id="a", video_caption="A woman in a red coat", audio_caption="Rain", transcript="It's late.")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from jova_bench import media, scoring
+from jova_bench.cache import NoCache
 from jova_bench.executors import Lost
 from jova_bench.files import file_digest
-from jova_bench.metrics.base import NoCache
 from jova_bench.scoring import Job, score_clips
 from jova_bench.types import MetricSpec, Outcome
 from jova_bench.workers import Processes

@@ -5,10 +5,11 @@ from fractions import Fraction
 import numpy as np
 
 import jova_bench
+from jova_bench.errors import Undefined
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.store import read_run
 from jova_bench.suites import Suite
-from jova_bench.types import MetricSpec, Outcome, Prompt, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 RATE_HZ = 16_000
 COUNT = 5

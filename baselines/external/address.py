@@ -18,8 +18,8 @@ def main(order: dict[str, Any], folder: Path) -> None:
         BenchError: it could not be had, or is not what upstream publishes.
     """
     from jova_bench.assets import FOLDER_VARIABLE, transfer
+    from jova_bench.errors import BenchError
     from jova_bench.progress import meter
-    from jova_bench.types import BenchError
 
     target, url = folder / order["files"][0], order["url"]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[2])  # The harness, installed or not.
-    from jova_bench.types import BenchError
+    from jova_bench.errors import BenchError
 
     try:
         main(json.loads(sys.argv[1]), Path(sys.argv[2]))

@@ -22,9 +22,10 @@ from baselines.external.job import Job
 from baselines.external.pipeline import DiffusersBaseline
 from jova_bench import media
 from jova_bench.checks import FRAMES_OFF
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 
 @dataclass(frozen=True)

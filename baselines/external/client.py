@@ -24,7 +24,7 @@ from typing import Any
 
 from baselines.external.child import descendants, kill
 from baselines.external.log import keep
-from jova_bench.types import Unavailable
+from jova_bench.errors import Unavailable
 
 CHILD = Path(__file__).with_name("child.py")
 POLL_S = 1.0

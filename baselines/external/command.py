@@ -26,9 +26,10 @@ from baselines.external.inputs import Ask, files
 from baselines.external.job import Job, Planner
 from baselines.external.log import keep
 from baselines.external.manifest import Manifest, Options
+from jova_bench.errors import BenchError, Unavailable, reason_of
 from jova_bench.models import Generated
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Unavailable, reason_of
+from jova_bench.types import Prompt
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from baselines.external.client import Answer, Command, Worker, environment
 from baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
 from baselines.external.job import Job, Planner
 from baselines.external.manifest import Manifest, Options, described
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models import Generated, Media, Plan
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 PARTS = ("image", "audio", "video")
 WHOSE = {"prompt": "the prompt", "reference": "the real clip", "stage": "the model before it"}

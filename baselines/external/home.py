@@ -15,9 +15,8 @@ from pathlib import Path
 
 from baselines.external.manifest import Manifest, Option, Options, Weights
 from jova_bench import assets
+from jova_bench.errors import BenchError, suggest
 from jova_bench.files import read_toml
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError
 
 REVISION = ".revision"
 """Written into a folder of weights when they are fetched: the commit of their repository."""

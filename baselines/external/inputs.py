@@ -19,8 +19,10 @@ import numpy.typing as npt
 
 from baselines.external.manifest import Consumes
 from jova_bench import media
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Clip, Prompt
+from jova_bench.types import Prompt
 
 Frames = npt.NDArray[np.uint8]
 Audio = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from pathlib import Path
 from baselines.external import home
 from baselines.external.manifest import Manifest, Weights
 from jova_bench.assets import Terms
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 PULL = Path(__file__).with_name("pull.py")
 ADDRESS = Path(__file__).with_name("address.py")

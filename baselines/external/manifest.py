@@ -14,10 +14,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from jova_bench.assets import Terms
+from jova_bench.errors import BenchError, suggest
 from jova_bench.files import as_record, read_toml
-from jova_bench.models import model_registry
-from jova_bench.registry import guarded, suggest
-from jova_bench.types import BenchError, Id, Record
+from jova_bench.model_registry import model_registry
+from jova_bench.registry import guarded
+from jova_bench.types import Id, Record
 
 ROOT = Path(__file__).resolve().parents[1]
 """Has a folder with a manifest for each baseline that ships."""

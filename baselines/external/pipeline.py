@@ -20,9 +20,10 @@ from baselines.external.inputs import Ask, first_frame
 from baselines.external.job import Job
 from baselines.external.manifest import Diffusers
 from baselines.jova import peak_memory_bytes
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models import Generated, Media
 from jova_bench.suites import Suite
-from jova_bench.types import BenchError, Prompt, Unavailable
+from jova_bench.types import Prompt
 
 PACKAGES = ("diffusers", "transformers", "accelerate", "ftfy")
 INSTALL = "pip install 'jova-bench[diffusers]'"

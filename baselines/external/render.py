@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError, Prompt
+from jova_bench.errors import BenchError, suggest
+from jova_bench.types import Prompt
 
 Rendered = str | dict[str, object]
 

@@ -12,7 +12,7 @@ from baselines.external.inputs import Ask
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import text
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 SIDE = 16
 STEPS = 30

@@ -13,8 +13,7 @@ from baselines.external.inputs import Ask
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import text
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError, suggest
 
 SIDE = 16
 ASPECTS = ("9:16", "3:4", "1:1", "4:3", "16:9")

@@ -12,7 +12,7 @@ from fractions import Fraction
 from baselines.external.inputs import Ask, Film, Sound
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 PART = 16
 """Frames that go through the network together (configs/unet/stage2_512.yaml)."""

@@ -13,7 +13,7 @@ from baselines.external.inputs import Ask, shaped
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import text
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 CELL = 32
 """Pixels on the side of a latent."""

@@ -14,8 +14,7 @@ from baselines.external.inputs import Ask, Film
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import text
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError, suggest
 
 CLIP_FPS, SYNC_FPS = 8.0, 25.0
 """Of the frames that CLIP and Synchformer see."""

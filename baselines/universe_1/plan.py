@@ -9,7 +9,7 @@ from baselines.external.inputs import Ask
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import rendered
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 
 SIZES = ((512, 512), (480, 768), (768, 480))
 """(height, width)."""

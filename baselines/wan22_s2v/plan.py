@@ -12,8 +12,7 @@ from baselines.external.inputs import Ask, Picture
 from baselines.external.job import Job
 from baselines.external.manifest import Manifest, Options
 from baselines.external.render import text
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError, suggest
 
 CLIP = 80
 """Frames of a clip."""

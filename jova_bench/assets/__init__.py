@@ -17,9 +17,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from jova_bench.errors import BenchError, Unavailable, suggest
 from jova_bench.files import as_record, read_json, read_toml, shown
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError, Record, Unavailable
+from jova_bench.types import Record
 
 FOLDER_VARIABLE = "JOVA_BENCH_ASSETS"
 TABLE_VARIABLE = "JOVA_BENCH_ASSETS_FILE"

@@ -14,8 +14,7 @@ from typing import Literal
 from jova_bench import assets
 from jova_bench.assets import Asset, transfer
 from jova_bench.assets.transfer import Meter, Source
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError, suggest
 
 OFFLINE_VARIABLE = "JOVA_BENCH_OFFLINE"
 EVERYTHING = "all"

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
+from jova_bench.errors import EXIT_USAGE, suggest
 from jova_bench.output import show, tell
-from jova_bench.registry import suggest
-from jova_bench.types import EXIT_USAGE
 
 Action = Callable[[argparse.Namespace], int]
 """Does what a verb asks for and returns the exit code."""

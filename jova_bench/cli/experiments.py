@@ -7,8 +7,8 @@ import json
 
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json
-from jova_bench.types import EXIT_OK
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
   jova-bench compare runs/before runs/after --metrics lse_c,wer --json

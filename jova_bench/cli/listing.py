@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
+from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json
-from jova_bench.types import EXIT_OK
 
 LS_EXAMPLES = """  jova-bench ls models
   jova-bench ls models --long

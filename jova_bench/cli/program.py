@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import jova_bench
 from jova_bench.cli import experiments, listing, runs, suites, sweeps, weights
 from jova_bench.cli.base import Parser, say
+from jova_bench.errors import EXIT_USAGE, BenchError
 from jova_bench.output import prepare
-from jova_bench.types import EXIT_USAGE, BenchError
 
 EXIT_CODES = """exit codes:
   0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed, a test is underpowered,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.config import DEFAULT_SUITE
+from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.tracking import check_tracker, to_mlflow
-from jova_bench.types import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
     from jova_bench.runner import Result

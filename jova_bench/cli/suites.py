@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from jova_bench.cli.base import Parser, Verbs, add_verb, say
+from jova_bench.errors import EXIT_OK, EXIT_USAGE
 from jova_bench.output import show
-from jova_bench.types import EXIT_OK, EXIT_USAGE
 
 EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
   jova-bench suites validate suites/verse"""

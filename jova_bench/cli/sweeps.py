@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.cli.base import Verbs, add_verb, names, say
+from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
-from jova_bench.types import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
     from jova_bench.sweep.model import SweptModel, Value

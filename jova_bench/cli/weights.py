@@ -7,8 +7,8 @@ import argparse
 from jova_bench import assets
 from jova_bench.assets import pull
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
+from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from jova_bench.output import show
-from jova_bench.types import EXIT_OK, EXIT_USAGE, BenchError
 
 EXAMPLES = """  jova-bench assets pull lse_c
   jova-bench assets pull all --accept non-commercial

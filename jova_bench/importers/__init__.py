@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jova_bench.errors import BenchError, suggest
 from jova_bench.importers.collect import LANGUAGE, Imported, collect
 from jova_bench.importers.reading import Draft, Fault
-from jova_bench.registry import suggest
-from jova_bench.types import BenchError
 
 Importer = Callable[[Path], Iterator[Draft | Fault]]
 """`importer(source)`: a file or folder in, drafts and faults out."""

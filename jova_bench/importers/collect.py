@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
 from jova_bench.importers.reading import Draft, Fault
 from jova_bench.suites import FILES, faults_of, inside
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 UNKNOWN = "und"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from jova_bench.errors import BenchError
 from jova_bench.importers.reading import Bad, Draft, Fault, Row, drafts, table_rows
 from jova_bench.suites import inside
-from jova_bench.types import BenchError
 
 ASPECTS = (
     ("event_scenario", ("natural", "urban", "living", "industrial", "virtual")),

@@ -7,11 +7,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
 from jova_bench.importers.collect import Imported
-from jova_bench.store import write_suite
+from jova_bench.suite_writing import write_suite
 from jova_bench.suites import FILES, INFO, PROMPTS
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 MEDIA = "media"
 """Folder of copies inside a suite's folder."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from jova_bench.errors import suggest
 from jova_bench.importers.reading import Bad, Draft, Fault, Row, drafts, json_lines, table_rows
-from jova_bench.registry import suggest
 
 FIELDS = ("id", "video_caption", "audio_caption", "transcript", "language", "image", "audio", "reference")
 TAG = "tag:"

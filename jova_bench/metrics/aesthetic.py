@@ -20,10 +20,13 @@ from typing import Literal
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import quality
-from jova_bench.metrics.base import FeatureCache, FloatArray, lacking, measured
+from jova_bench.metrics.base import FloatArray, lacking, measured
 from jova_bench.metrics.quality import Frames, Predictor
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 RATE = Fraction(2)
 """Frames per second: beauty changes slowly."""

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, lacking, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import lacking, measured
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sinc import sinc_resample
-from jova_bench.types import Clip, Direction, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import Direction, MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.aesthetics import Aesthetics

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import frozen
-from jova_bench.metrics.base import FeatureCache, measured, require_embedded_domain
+from jova_bench.metrics.base import measured, require_embedded_domain
 from jova_bench.metrics.features import is_silent, log_mel, mono_16k
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 LOOK, VOICE = "look-classifier", "voice-classifier"
 VOTERS = 8

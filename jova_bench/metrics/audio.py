@@ -13,9 +13,12 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from jova_bench.metrics.base import FeatureCache, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import measured
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.types import Clip, MetricSpec, Outcome, Profile, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Profile, Prompt
 
 PESQ_MIN_S = 0.25
 """P.862's buffer: the library refuses less."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import frozen
-from jova_bench.metrics.base import FeatureCache, FloatArray, require_embedded_domain
+from jova_bench.metrics.base import FloatArray, require_embedded_domain
 from jova_bench.metrics.features import RATE_HZ, log_mel, mono_16k
-from jova_bench.types import Clip, Undefined
 
 NAME = "audio-embedder"
 MIN_SECONDS = 0.5

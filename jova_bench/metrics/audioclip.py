@@ -11,13 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import listening
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
+from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.features import RATE_HZ
 from jova_bench.metrics.reference import Embedder, RealClips, set_distance
 from jova_bench.metrics.resident import resident
-from jova_bench.metrics.sets import PublishedFrechet, SetDistance
-from jova_bench.types import Clip, MetricSpec, Undefined
+from jova_bench.metrics.set_distance import PublishedFrechet, SetDistance
+from jova_bench.types import MetricSpec
 
 ASSET = "audioclip"
 SCALE = 10_000

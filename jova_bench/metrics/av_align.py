@@ -22,11 +22,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.features import audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.onsets import Edges, onset_times_s
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 SIDE = 256
 """Pixels of the shorter side, in which ours looks for motion."""

@@ -13,28 +13,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
-Arrays = Mapping[str, npt.NDArray[np.generic]]
 FloatArray = npt.NDArray[np.float64]
 
 OUTSIDE = "outside the embedded domain"
-
-
-class FeatureCache(Protocol):
-    """Arrays by (content digest, extractor key). Failures are never stored: an exception passes through."""
-
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Returns the stored arrays, or computes, stores and returns them."""
-        ...
-
-
-class NoCache:
-    """Computes every time; for training loops and tests."""
-
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Computes and returns the arrays."""
-        return compute()
 
 
 class ClipMetric(Protocol):

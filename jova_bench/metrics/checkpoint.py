@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jova_bench.types import Unavailable
+from jova_bench.errors import Unavailable
 
 MOST_INFLATION = 4
 """Bytes of a pickle's archive for each byte of the file."""

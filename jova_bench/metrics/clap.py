@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, lacking, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray, lacking, measured
 from jova_bench.metrics.features import Audio, audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sinc import sinc_resample
-from jova_bench.types import Clip, Direction, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import Direction, MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.clap import Choose, Clap

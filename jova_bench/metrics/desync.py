@@ -22,11 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.features import Audio, is_silent, resample
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sinc import sinc_resample
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.synchformer import Synchformer

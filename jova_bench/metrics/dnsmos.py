@@ -19,10 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.metrics.base import FeatureCache, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import measured
 from jova_bench.metrics.dnsmos_rows import Network, run, session
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mel_bands, mono_16k, slaney_edges_hz
-from jova_bench.types import Clip, MetricSpec, Outcome, Profile, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Profile, Prompt
 
 P835 = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
 """sha256 of sig_bak_ovr.onnx, as in microsoft/DNS-Challenge."""

@@ -18,10 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FeatureCache, FloatArray, lacking
+from jova_bench.metrics.base import FloatArray, lacking
 from jova_bench.metrics.pillow_resize import bilinear
-from jova_bench.types import Clip, Undefined
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.facenet import FaceNet

@@ -12,7 +12,8 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.types import Clip, Profile
+from jova_bench.clip import Clip
+from jova_bench.types import Profile
 
 RATE_HZ = 16_000
 """Sampling rate that every speech evaluator here was trained at."""

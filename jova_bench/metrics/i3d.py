@@ -25,13 +25,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics import latentsync
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, lacking
+from jova_bench.metrics.base import FloatArray, lacking
 from jova_bench.metrics.reference import Embedder, Kind, RealClips, set_distance
 from jova_bench.metrics.resident import resident
-from jova_bench.metrics.sets import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
-from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
+from jova_bench.metrics.set_distance import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
+from jova_bench.types import MetricSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

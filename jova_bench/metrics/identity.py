@@ -21,12 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import face_embed
-from jova_bench.metrics.base import FeatureCache, FloatArray, lacking, measured
+from jova_bench.metrics.base import FloatArray, lacking, measured
 from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 SEEN = 0.5
 """Share of the looked-at frames that must show a face."""

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.features import Audio, is_silent, mono_16k
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.sinc import sinc_resample
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor

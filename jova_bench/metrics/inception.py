@@ -20,9 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.features import Audio
-from jova_bench.metrics.sets import PublishedFrechet, SetDistance
+from jova_bench.metrics.set_distance import PublishedFrechet, SetDistance
 from jova_bench.metrics.sinc import sinc_resample
 from jova_bench.metrics.tagging import (
     AVBENCHMARK,
@@ -35,7 +38,7 @@ from jova_bench.metrics.tagging import (
     log_softmax,
     version,
 )
-from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
+from jova_bench.types import MetricSpec
 
 PARTS, SEED = 10, 2020
 MOVA_S = 10

@@ -21,10 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.features import Audio, mono_16k
 from jova_bench.metrics.imagebind import RATE_HZ, WEIGHTS, Embedder, channels_16k, check_stretch, cosine
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor

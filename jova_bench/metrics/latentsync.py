@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics.base import lacking
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.mediapipe_nets import SHORT_RANGE
-from jova_bench.types import Clip, Undefined
 
 if TYPE_CHECKING:
     from torch import Tensor

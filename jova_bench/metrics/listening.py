@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from jova_bench.clip import Clip
 from jova_bench.metrics.features import Audio, resample
 from jova_bench.metrics.sinc import sinc_resample
-from jova_bench.types import Clip
 
 AVBENCHMARK = "avbenchmark@050a5cd"
 AVBENCHMARK_S = 8

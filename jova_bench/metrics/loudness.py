@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import channels
-from jova_bench.metrics.base import FeatureCache, measured
-from jova_bench.types import Clip, MetricSpec, Outcome, Profile, Prompt, Undefined
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
+from jova_bench.metrics.base import measured
+from jova_bench.types import MetricSpec, Outcome, Profile, Prompt
 
 BLOCK_S, HOP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS = -70.0

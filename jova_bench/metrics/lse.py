@@ -18,16 +18,19 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, lacking, measured
+from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.curves import MAX_SHIFT, NUMBERS, SAMPLES_PER_FRAME, shift_curve
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.crop import SIDE
 from jova_bench.metrics.features import Audio, is_silent, mono_16k
-from jova_bench.metrics.lipsync import MAX_SHIFT, NUMBERS, SAMPLES_PER_FRAME, shift_curve
 from jova_bench.metrics.lse_protocols import MIN_FACE, PROTOCOLS, FaceCurve, Protocol
 from jova_bench.metrics.mfcc import mfcc
 from jova_bench.metrics.resident import resident
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.syncnet import Towers

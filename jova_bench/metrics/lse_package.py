@@ -21,14 +21,17 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import faces, lse
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, lacking, measured
+from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.curves import MAX_SHIFT, NUMBERS
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.features import RATE_HZ, mono_16k
-from jova_bench.metrics.lipsync import MAX_SHIFT, NUMBERS
 from jova_bench.metrics.lse_protocols import PACKAGE
 from jova_bench.metrics.resident import resident
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 HOW = (
     "not installed: pip install --no-deps syncnet-python==0.2.3 scenedetect==0.6.7.1 ffmpeg-python future "

@@ -14,12 +14,14 @@ from typing import Literal
 
 import numpy as np
 
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FeatureCache, FloatArray
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.curves import MAX_SHIFT, Edges, lse_c_of, lse_d_of, offset_frames_of
 from jova_bench.metrics.faces import cuts
 from jova_bench.metrics.faces.clock import FPS
-from jova_bench.metrics.lipsync import MAX_SHIFT, Edges, lse_c_of, lse_d_of, offset_frames_of
-from jova_bench.types import Clip, Undefined
 
 MIN_FACE = 64
 """Mean longer side of a face in pixels. S3FD sees no smaller ones at the papers' scale, and LSE was introduced on LRS2,

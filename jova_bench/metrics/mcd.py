@@ -16,9 +16,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.features import RATE_HZ, SILENCE_RMS, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 ORDER, ALPHA = 24, 0.42
 WINDOW, HOP, FFT = 400, 80, 512

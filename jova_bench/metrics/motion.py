@@ -20,9 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.opencv_resize import linear
-from jova_bench.types import Clip, Direction, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import Direction, MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import frozen
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured, require_embedded_domain
+from jova_bench.metrics.base import FloatArray, measured, require_embedded_domain
+from jova_bench.metrics.curves import SAMPLES_PER_FRAME
 from jova_bench.metrics.features import is_silent, log_mel, mono_16k
-from jova_bench.metrics.lipsync import SAMPLES_PER_FRAME
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 READER, HEARER = "mouth-reader", "mouth-hearer"
 STILL = 0.02

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import frozen
-from jova_bench.types import Unavailable
 
 Config = Mapping[str, Any]
 MELS = 64

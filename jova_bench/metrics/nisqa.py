@@ -15,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, FloatArray, measured
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.features import Audio, audio_digest, is_silent, mono_16k, slaney_edges_hz
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.nisqa import Nisqa as Net

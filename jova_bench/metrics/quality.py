@@ -166,8 +166,8 @@ def _affine(path: Path) -> nn.Sequential:
 
 def _load(build: Callable[[Shapes], nn.Module], asset: str, device: str) -> nn.Module:
     """A network built for the shapes of a checkpoint, which may hold more than the network needs."""
+    from jova_bench.errors import Unavailable
     from jova_bench.metrics import checkpoint
-    from jova_bench.types import Unavailable
 
     path = assets.find(asset)
     state = {name.removeprefix("module."): value for name, value in checkpoint.tensors(path).items()}

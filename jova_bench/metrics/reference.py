@@ -13,10 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.distance import stack
-from jova_bench.metrics.sets import SetDistance, needed
-from jova_bench.types import Clip, MetricSpec, Unavailable, Undefined
+from jova_bench.metrics.set_distance import SetDistance, needed
+from jova_bench.types import MetricSpec
 
 Kind = Literal["suite", "prompts"]
 """Which real clips: the set that the suite names, or its prompts' own."""

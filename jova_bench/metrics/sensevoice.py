@@ -16,11 +16,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, lacking
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import lacking
 from jova_bench.metrics.features import RATE_HZ, Audio
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.speech import SpeechErrors, spec_of
-from jova_bench.types import Clip, Unavailable, Undefined
 
 WEIGHTS, VOICE_DETECTOR = "sensevoice-small", "fsmn-vad"
 FILES = (

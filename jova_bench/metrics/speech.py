@@ -14,10 +14,13 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from jova_bench.metrics.base import FeatureCache, measured, require_embedded_domain
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import measured, require_embedded_domain
 from jova_bench.metrics.features import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.wer import character_error_rate, primary, word_error_rate
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""

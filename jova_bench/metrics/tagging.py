@@ -20,13 +20,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics import listening
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray, measured
+from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.features import Audio
 from jova_bench.metrics.reference import Embedder, Kind, RealClips, set_distance
 from jova_bench.metrics.resident import resident
-from jova_bench.metrics.sets import FrechetMetric, PublishedFrechet, SetDistance
-from jova_bench.types import Clip, MetricSpec, Outcome, Prompt, Unavailable, Undefined
+from jova_bench.metrics.set_distance import FrechetMetric, PublishedFrechet, SetDistance
+from jova_bench.types import MetricSpec, Outcome, Prompt
 
 MIN_S = 0.5
 """Either network could answer to less; nothing can be told from it."""

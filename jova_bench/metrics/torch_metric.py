@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.media import clip_from_arrays
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
 from jova_bench.metrics.distance import stack
 from jova_bench.metrics.wer import transcript_length
-from jova_bench.types import BenchError, Clip, Outcome, Prompt, Timing, Unavailable, Undefined, reason_of
+from jova_bench.types import Outcome, Prompt, Timing
 
 Array = Tensor | np.ndarray[Any, Any]
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"

@@ -25,15 +25,18 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import distance as dist
 from jova_bench.metrics import listening
-from jova_bench.metrics.base import Arrays, FeatureCache, FloatArray
+from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.features import RATE_HZ, Audio
 from jova_bench.metrics.reference import Embedder, Kind, RealClips, set_distance
 from jova_bench.metrics.resident import resident
-from jova_bench.metrics.sets import KAD_SCALE, FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
+from jova_bench.metrics.set_distance import KAD_SCALE, FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
 from jova_bench.metrics.sinc import sinc_resample
-from jova_bench.types import Clip, MetricSpec, Undefined
+from jova_bench.types import MetricSpec
 
 ASSET = "vggish"
 MIN_SAMPLES = 15_600

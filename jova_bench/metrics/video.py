@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics import frozen
-from jova_bench.metrics.base import FeatureCache, FloatArray, require_embedded_domain
-from jova_bench.types import Clip, Undefined
+from jova_bench.metrics.base import FloatArray, require_embedded_domain
 
 NAME = "video-embedder"
 MIN_FRAMES = 16

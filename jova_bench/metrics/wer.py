@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-from jova_bench.types import Micro, Prompt, Undefined
+from jova_bench.errors import Undefined
+from jova_bench.types import Micro, Prompt
 
 UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""

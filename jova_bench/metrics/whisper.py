@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.metrics.base import FeatureCache, lacking
+from jova_bench.cache import FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
+from jova_bench.metrics.base import lacking
 from jova_bench.metrics.features import Audio, is_silent
 from jova_bench.metrics.resident import resident
 from jova_bench.metrics.speech import SpeechErrors, Unit, not_installed, spec_of
 from jova_bench.metrics.wer import primary
-from jova_bench.types import Clip, Undefined
 
 NO_SPEECH, LOG_PROBABILITY = 0.6, -1.0
 """Above the one and not above the other, nobody speaks."""

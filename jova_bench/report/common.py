@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from jova_bench.aggregate import Cell, estimates
 from jova_bench.comparison import set_metrics
-from jova_bench.models import CONTROLS
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import CONTROLS
 from jova_bench.results import read_results
 from jova_bench.store import Run
-from jova_bench.types import BenchError, Sample, Summary
+from jova_bench.types import Sample, Summary
 
 COMMON = "made by every model"
 """What the part of a table is called."""

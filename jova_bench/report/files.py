@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from jova_bench.comparison import set_metrics
-from jova_bench.models import CONTROLS
+from jova_bench.errors import BenchError
+from jova_bench.model_registry import CONTROLS
 from jova_bench.report.common import common
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
@@ -17,7 +18,6 @@ from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
 from jova_bench.results import read_results
 from jova_bench.store import read_run
-from jova_bench.types import BenchError
 
 VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "md": Leaderboard.markdown,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jova_bench.labels import FAMILIES, OTHER
-from jova_bench.models import CONTROLS
+from jova_bench.model_registry import CONTROLS
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.text import decimals, number, one_line

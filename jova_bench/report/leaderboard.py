@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
-from jova_bench.models import CONTROLS
+from jova_bench.model_registry import CONTROLS
 from jova_bench.origin import Manifest
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from jova_bench.aggregate import slice_estimates
 from jova_bench.comparison import set_metrics
-from jova_bench.registry import suggest
+from jova_bench.errors import BenchError, suggest
 from jova_bench.results import read_results
 from jova_bench.store import Run
-from jova_bench.types import BenchError, Summary
+from jova_bench.types import Summary
 
 ABOUT = (
     "The same estimates, of the prompts that have the value. A distance of sets grows with fewer clips: it compares "

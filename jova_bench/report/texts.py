@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from jova_bench.types import BenchError
+from jova_bench.errors import BenchError
 from jova_bench.writing import replacing
 
 

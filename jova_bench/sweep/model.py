@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from jova_bench.errors import BenchError, suggest
 from jova_bench.models import Generator
-from jova_bench.registry import Registry, guarded, suggest
-from jova_bench.types import BenchError
+from jova_bench.registry import Registry, guarded
 
 Value: TypeAlias = str | int | float | bool
 Settings: TypeAlias = Mapping[str, Value]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jova_bench.errors import BenchError
 from jova_bench.store import read_run
 from jova_bench.suites import Suite
 from jova_bench.sweep.model import Settings, SweptModel
 from jova_bench.sweep.spec import Arm, SweepSpec, picked, repeated
-from jova_bench.types import BenchError
 
 
 @dataclass(frozen=True)

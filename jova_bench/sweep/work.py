@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from jova_bench.config import resolve_device
+from jova_bench.cache import NoCache
+from jova_bench.devices import resolve_device
 from jova_bench.metrics import build
-from jova_bench.metrics.base import NoCache
 from jova_bench.models import Generator
 from jova_bench.progress import Progress, Quiet
 from jova_bench.runner import run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from baselines.external import home
 from jova_bench import assets
-from jova_bench.models import create_model
+from jova_bench.model_registry import create_model
 
 FAKES = Path(__file__).parent
 

@@ -10,8 +10,9 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.clip import Clip
+from jova_bench.errors import Undefined
 from jova_bench.metrics.faces.track import Frames
-from jova_bench.types import Clip, Undefined
 
 FPS = 25
 

@@ -7,10 +7,10 @@ from math import floor
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.errors import Undefined
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.track import Boxes, Frames, Track
-from jova_bench.types import Undefined
 
 SIDE = 224
 PADDING = 110

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, enlarged
-from jova_bench.types import Unavailable
 
 CASCADE = "haarcascade_frontalface_alt.xml"
 SHA256 = "6281df13459cc218ff047d02b2ae3859b12ff14a93ffe8952f7b33fad7b9697b"

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jova_bench.types import Unavailable
+from jova_bench.errors import Unavailable
 
 HOW = "not installed: pip install 'jova-bench[face-mediapipe]' (mediapipe 0.10.21, Python 3.12 at most, numpy below 2)"
 CONFIDENCE = 0.5

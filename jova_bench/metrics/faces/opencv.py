@@ -6,7 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from jova_bench.types import Unavailable
+from jova_bench.errors import Unavailable
 
 HOW = "not installed: pip install 'jova-bench[standard]'"
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.errors import Undefined
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
 from jova_bench.metrics.resident import resident
-from jova_bench.types import Undefined
 
 if TYPE_CHECKING:
     from jova_bench.metrics.models.s3fd import S3FD

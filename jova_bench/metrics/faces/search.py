@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jova_bench.metrics.base import Arrays, FeatureCache
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.clip import Clip
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics.faces import compat
 from jova_bench.metrics.faces.clock import at_25_fps, shown
 from jova_bench.metrics.faces.cuts import CLEAN, CutRule, shots
@@ -18,7 +20,6 @@ from jova_bench.metrics.faces.detectors import Detector, detector
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look
 from jova_bench.metrics.faces.track import Boxes, Track
-from jova_bench.types import Clip, Unavailable, Undefined
 
 EVERY = 6
 """Frames (0.24 s) from one look to the next, at most: the accuracy of fewer for a fifth of the time of all."""

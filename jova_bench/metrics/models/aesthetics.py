@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
 from jova_bench.metrics.features import RATE_HZ, Audio
-from jova_bench.types import Unavailable
 
 AXES = ("CE", "CU", "PC", "PQ")
 WINDOW = 10 * RATE_HZ

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
-from jova_bench.types import Unavailable
 
 STRIDES = (4, 8, 16, 32, 64, 128)
 """Pixels per cell; the prior box of a cell is a square of four times that."""

@@ -10,8 +10,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
-from jova_bench.types import Unavailable
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor of a checkpoint, by name."""

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.models.shaped import inference
-from jova_bench.types import Unavailable
 
 SIDE = 224
 """Pixels of a side of a crop."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
-from jova_bench.types import Unavailable
 
 CLIP_HEAD, SIGLIP_HEAD, DINOV3_HEAD = 64, 72, 64
 """Width of a head of CLIP ViT-L/14, SigLIP so400m and DINOv3 ViT-L/16."""

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
 from jova_bench.metrics.features import RATE_HZ, Audio
-from jova_bench.types import Unavailable
 
 WINDOW = 30 * RATE_HZ
 """Samples that the network looks at, at once."""

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import media
+from jova_bench.errors import BenchError
 from jova_bench.metrics import nets
+from jova_bench.metrics.curves import SAMPLES_PER_FRAME
 from jova_bench.metrics.features import log_mel, mono_16k
-from jova_bench.metrics.lipsync import SAMPLES_PER_FRAME
-from jova_bench.types import BenchError, Prompt
+from jova_bench.types import Prompt
 
 Track = Callable[[Iterable[Path]], Iterable[Path]]
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from jova_bench.metrics import lipsync, nets
+from jova_bench.metrics import curves, nets
 from jova_bench.metrics.alignment import VOTERS
 from jova_bench.metrics.distance import frechet
 from jova_bench.metrics.train import damage
@@ -41,13 +41,13 @@ def _sync_rows(name: str, net: nets.SyncNet, split: Split) -> Rows:
     seen = [net.look(nets.pictures(one, "cpu")[None])[0].double().numpy() for one in split.frames]
     heard = [net.listen(torch.from_numpy(one)[None])[0].double().numpy() for one in split.mel]
     for what, shuffle in (("real", 0), ("shuffled", 1)):
-        curves = [
-            lipsync.shift_curve(video, heard[(index + shuffle) % len(heard)], "masked")
+        found = [
+            curves.shift_curve(video, heard[(index + shuffle) % len(heard)], "masked")
             for index, video in enumerate(seen)
         ]
-        yield f"{name} lse_c, {what}", float(np.mean([lipsync.lse_c_of(curve) for curve in curves]))
-        yield f"{name} lse_d, {what}", float(np.mean([lipsync.lse_d_of(curve) for curve in curves]))
-        yield f"{name} sync_within_1, {what}", float(np.mean([lipsync.sync_within_1_of(curve) for curve in curves]))
+        yield f"{name} lse_c, {what}", float(np.mean([curves.lse_c_of(curve) for curve in found]))
+        yield f"{name} lse_d, {what}", float(np.mean([curves.lse_d_of(curve) for curve in found]))
+        yield f"{name} sync_within_1, {what}", float(np.mean([curves.sync_within_1_of(curve) for curve in found]))
 
 
 def _mouth_rows(reader: nn.Module, hearer: nn.Module, split: Split) -> Rows:

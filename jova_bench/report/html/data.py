@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from jova_bench.models import CONTROLS
+from jova_bench.model_registry import CONTROLS
 from jova_bench.report.cells import Column
 from jova_bench.report.common import COMMON
 from jova_bench.report.html.slices import members

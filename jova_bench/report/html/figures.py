@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jova_bench.errors import BenchError
 from jova_bench.files import read_json
 from jova_bench.labels import ARROWS, labelled
-from jova_bench.types import BenchError
 
 ABOUT = "Intervals are over prompts: they speak of these checkpoints. Dotted lines are controls."
 

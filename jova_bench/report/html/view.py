@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import media
+from jova_bench.cache import Arrays, DiskCache, FeatureCache, NoCache
+from jova_bench.clip import Clip
+from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.metrics import build, frozen, mouth
-from jova_bench.metrics.base import Arrays, FeatureCache, NoCache, in_domain
+from jova_bench.metrics.base import in_domain
 from jova_bench.metrics.speech import SpeechErrors
-from jova_bench.store import DiskCache
-from jova_bench.types import BenchError, Clip, Profile, Prompt, Unavailable, Undefined, reason_of
+from jova_bench.types import Profile, Prompt
 
 BINS = 240
 """Steps of the outline of a clip's sound."""

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
-from jova_bench.types import Unavailable
 
 HEADS = {"vision": 16, "audio": 12}
 AUDIO_STRIDE = 10

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from jova_bench.errors import Unavailable
 from jova_bench.metrics import checkpoint
 from jova_bench.metrics.models.synchformer.ear import Ear
 from jova_bench.metrics.models.synchformer.eye import Eye
 from jova_bench.metrics.models.synchformer.head import Head
-from jova_bench.types import Unavailable
 
 UNUSED = "vfeat_extractor.patch_embed."
 """A patch embedding of single frames: in the checkpoint, but never run."""

@@ -1,0 +1,104 @@
+"""Caches of extracted arrays: none, or npz files that several processes may share."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.writing import replacing
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+class FeatureCache(Protocol):
+    """Arrays by (content digest, extractor key). Failures are never stored: an exception passes through."""
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Returns the stored arrays, or computes, stores and returns them."""
+        ...
+
+
+class NoCache:
+    """Computes every time; for training loops and tests."""
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Computes and returns the arrays."""
+        return compute()
+
+
+class DiskCache:
+    """Arrays by (content digest, extractor), as npz files that several processes may share.
+
+    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is made again. Each
+    file ends with a digest of its key and content (a zip file's comment, so that it stays an npz).
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._latest: dict[str, Arrays] = {}
+        """Small arrays that were asked for last: five metrics read one shift curve of a clip, one after the other."""
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Returns the stored arrays, or computes, stores and returns them."""
+        key = hashlib.sha256(f"{digest}\n{extractor}".encode()).hexdigest()
+        if key not in self._latest:
+            return self._kept(key, self._stored_or_made(key, compute))
+        # A copy: what a metric does to its arrays, the next one must not see.
+        return {name: array.copy() for name, array in self._latest[key].items()}
+
+    def _kept(self, key: str, arrays: Arrays) -> Arrays:
+        if sum(array.nbytes for array in arrays.values()) <= SMALL_BYTES:
+            if len(self._latest) == LATEST:
+                del self._latest[next(iter(self._latest))]
+            self._latest[key] = {name: array.copy() for name, array in arrays.items()}
+        return arrays
+
+    def _stored_or_made(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        path = self.folder / key[:2] / f"{key}.npz"
+        try:
+            content = path.read_bytes()
+        except OSError:
+            pass
+        else:
+            if (stored := _unsealed(key, content)) is not None:
+                return stored
+        # The same dtypes and shapes whether computed or read.
+        arrays = {name: np.asarray(array) for name, array in compute().items()}
+        made = io.BytesIO()
+        np.savez(made, allow_pickle=False, **arrays)
+        with replacing(path) as file:
+            file.write(_sealed(key, made.getvalue()))
+        return arrays
+
+
+LATEST, SMALL_BYTES = 64, 100_000
+"""How many arrays a cache has in memory, and the largest."""
+_ZIP_END = b"PK\x05\x06"
+"""The last 22 bytes of a zip file without a comment begin with it; the last two are the comment's length."""
+
+
+def _sealed(key: str, content: bytes) -> bytes:
+    """A zip file with the digest of itself and its key as its comment."""
+    seal = hashlib.sha256(key.encode() + content).hexdigest().encode()
+    return content[:-2] + len(seal).to_bytes(2, "little") + seal
+
+
+def _unsealed(key: str, content: bytes) -> Arrays | None:
+    """The arrays of a file, or None when it is not what was written under the key."""
+    end = len(content) - 64
+    if content[-22:-18] == _ZIP_END:
+        pass  # Older versions wrote no digest.
+    elif end < 22 or _sealed(key, content[: end - 2] + bytes(2)) != content:
+        return None
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception:  # A file without a digest that was damaged: zip, zlib and numpy have many ways to say so.
+        return None

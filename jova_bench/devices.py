@@ -1,0 +1,51 @@
+"""Which devices a name stands for, and what they are called."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+from jova_bench.errors import BenchError
+
+
+def resolve_device(name: str) -> str:
+    """The first of `resolve_devices`."""
+    return resolve_devices(name)[0]
+
+
+def resolve_devices(name: str) -> tuple[str, ...]:
+    """Turns `auto`, `cpu`, `cuda`, `cuda:i` or `cuda:i,cuda:j` into `cpu` or one `cuda:i` for each GPU.
+
+    `cuda` stands for every GPU that this process sees, and `auto` for the same or, where there is none, `cpu`.
+
+    Raises:
+        BenchError: no such device on this machine.
+    """
+    if name == "cpu":
+        return (name,)
+    if not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
+        raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {name!r}")
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto" and not count:
+        return ("cpu",)
+    wanted = [int(one.removeprefix("cuda:")) for one in name.split(",")] if ":" in name else range(max(count, 1))
+    if max(wanted) >= count:
+        raise BenchError(f"expected CUDA devices below {count}, got {name!r}; use --device cpu or auto")
+    return tuple(f"cuda:{index}" for index in dict.fromkeys(wanted))
+
+
+def device_name(device: str) -> str:
+    """The processor's or the GPU's name."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
