@@ -40,6 +40,7 @@ parity: .venv/installed-dev
 check: .venv/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	mkdir -p build/names && ln -sfn ../../baselines build/names/jova_baselines
 	$(PY) -m mypy
 
 # A sample that fails (5) is the gate's to tell.
@@ -53,7 +54,7 @@ reference: .venv/installed
 	mv runs/ci-reference.json $(REFERENCE)
 
 docs: .venv/installed
-	$(PY) -m jova_bench.docs > docs/metrics.md
+	$(PY) -m jova_bench.tools.metrics_page > docs/metrics.md
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -19,9 +19,9 @@ from typing import IO, Any, get_args
 from pydantic import BaseModel, Field
 
 import jova as jova_package
-from baselines.jova import JovaGenerator, Sampling, digest
+from jova_baselines.jova import JovaGenerator, Sampling, digest
 from jova_bench.errors import BenchError
-from jova_bench.files import as_record, read_json, read_json_lines
+from jova_bench.files.reading import as_record, read_json, read_json_lines
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 
 DONE, LOCK, LOG, STEPS = "arm.json", ".lock", "train.log", "model.jsonl"

@@ -10,12 +10,12 @@
 
 from __future__ import annotations
 
-from baselines.external.cascade import FilmThenSound, SpeechThenPicture
-from baselines.fantasytalking import fantasytalking
-from baselines.mmaudio import mmaudio
-from baselines.pocket_tts import pocket_tts
-from baselines.wan22_s2v import wan22_s2v
-from baselines.wan22_ti2v import wan22_ti2v, wan22_ti2v_image
+from jova_baselines.external.cascade import FilmThenSound, SpeechThenPicture
+from jova_baselines.fantasytalking import fantasytalking
+from jova_baselines.mmaudio import mmaudio
+from jova_baselines.pocket_tts import pocket_tts
+from jova_baselines.wan22_s2v import wan22_s2v
+from jova_baselines.wan22_ti2v import wan22_ti2v, wan22_ti2v_image
 
 
 def wan22_ti2v_mmaudio(device: str) -> FilmThenSound:

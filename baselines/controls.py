@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import media
-from jova_bench.clip import Clip
 from jova_bench.errors import BenchError
-from jova_bench.models import Generated, Media, Plan
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt, Timing
+from jova_bench.media import files as media
+from jova_bench.media.clip import Clip
+from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.records import Prompt, Timing
+from jova_bench.suites.loading import Suite
 
 SHUFFLE_SEED = 20251213
 SHIFT_FRAMES = 5

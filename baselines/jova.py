@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from jova_bench import media
 from jova_bench.errors import BenchError
-from jova_bench.models import Generated, Media, Plan
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.media import files as media
+from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:
     from jova import sample

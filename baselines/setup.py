@@ -1,4 +1,4 @@
-"""`python -m baselines.setup NAME`: makes a baseline's checkout and environment, and with --weights gets its weights.
+"""`python -m jova_baselines.setup NAME`: makes a checkout and an environment, and with --weights gets the weights.
 
 Running it again does what is not done yet. Everything goes to `$JOVA_BENCH_ASSETS/baselines/NAME` (else in the user's
 cache folder); `checkout`, `env` or `weights` there may be a link to where you already have it.
@@ -13,16 +13,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from baselines.external import home, install
-from baselines.external.manifest import Manifest, known, load
+from jova_baselines.external import home, install
+from jova_baselines.external.manifest import Manifest, known, load
 from jova_bench.assets import TERMS
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 
 Run = Callable[[install.Step], int]
 EXAMPLES = """examples:
-  python -m baselines.setup
-  python -m baselines.setup ovi --dry-run
-  python -m baselines.setup ovi --weights --accept non-commercial"""
+  python -m jova_baselines.setup
+  python -m jova_baselines.setup ovi --dry-run
+  python -m jova_baselines.setup ovi --weights --accept non-commercial"""
 
 
 def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
         run: carries out a step and gives back its exit code.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m baselines.setup",
+        prog="python -m jova_baselines.setup",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,8 +7,8 @@
 | `independent-towers` | two models side by side that share the prompt alone |
 | `cascade` | speech by the sound's half of `independent-towers`, then a picture driven by it, as Wan-S2V's |
 
-Their weights are not shipped: `python -m jova_bench sweep fusion` trains the first three, `python -m baselines.trained`
-the picture model of the cascade.
+Their weights are not shipped: `python -m jova_bench sweep fusion` trains the first three, and
+`python -m jova_baselines.trained` the picture model of the cascade.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baselines.arms import DONE, JovaArms
-from baselines.jova import JovaGenerator, digest, missing_weights, parts, peak_memory_bytes
+from jova_baselines.arms import DONE, JovaArms
+from jova_baselines.jova import JovaGenerator, digest, missing_weights, parts, peak_memory_bytes
 from jova_bench.errors import BenchError
-from jova_bench.files import read_json
-from jova_bench.models import Generated, Media, Plan
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.files.reading import read_json
+from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:
     from jova import sample
@@ -91,7 +91,7 @@ class Cascade:
 
         missing = missing_weights(self.picture, FILES)
         return self.speech.check() or (
-            missing and f"weights missing in {self.picture}: run python -m baselines.trained"
+            missing and f"weights missing in {self.picture}: run python -m jova_baselines.trained"
         )
 
     @property
@@ -149,7 +149,7 @@ def cascade(device: str) -> Cascade:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains the picture model of the cascade, with the recipe of the other arms; the same command goes on."""
-    parser = argparse.ArgumentParser(prog="python -m baselines.trained", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m jova_baselines.trained", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=trainings().parent, help="folder of sweeps (default: %(default)s)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     arguments = parser.parse_args(argv)
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arms.prepare(settings, shared, threads=1)
         arms.train(settings, 0, arguments.out / "trained" / DRIVEN, shared, threads=1)
     except BenchError as error:
-        print(f"baselines.trained: {error}", file=sys.stderr)
+        print(f"jova_baselines.trained: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -9,7 +9,7 @@ import argparse
 import math
 from pathlib import Path
 
-from jova_bench.store import read_run
+from jova_bench.runs.store import read_run
 
 JUDGES = ("a", "b")
 

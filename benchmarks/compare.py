@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jova_bench.aggregate import Cell, Part, estimates
 from jova_bench.cache import DiskCache, NoCache
-from jova_bench.metrics import build
-from jova_bench.scoring import features_key, is_set_metric
-from jova_bench.store import FEATURES, SAMPLES, RunStore
-from jova_bench.types import MetricSpec, Outcome, Prompt, Sample, Score, Summary
+from jova_bench.metrics.build import build
+from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
+from jova_bench.runs.estimates import Cell, Part, estimates
+from jova_bench.runs.scoring import features_key, is_set_metric
+from jova_bench.runs.store import FEATURES, SAMPLES, RunStore
 
 HERE = Path(__file__).parents[1]
 WORDS = "set white by nine now"
@@ -37,10 +37,10 @@ print(paired_test(a, b, np.random.default_rng(0)))
 """
 ESTIMATES = """
 import json
-from jova_bench.aggregate import estimates
-from jova_bench.comparison import set_metrics
-from jova_bench.results import read_results
-from jova_bench.types import Prompt
+from jova_bench.runs.estimates import estimates
+from jova_bench.comparison.compare import set_metrics
+from jova_bench.comparison.results import read_results
+from jova_bench.records import Prompt
 found = read_results("{folder}")
 prompts = [Prompt.model_validate(prompt) for prompt in json.load(open("{folder}/manifest.json"))["prompts"]]
 sets = set_metrics(list(found.specs.values()), [found])

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jova_bench import media
-from jova_bench.store import read_run
+from jova_bench.media import files as media
+from jova_bench.runs.store import read_run
 
 EVERY = 5
 """Frames between two columns."""

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jova_bench import media
-from jova_bench.metrics import dnsmos
-from jova_bench.metrics.dnsmos_rows import WAVE, run, session
-from jova_bench.suites import load_suite
+from jova_bench.media import files as media
+from jova_bench.metrics.speech import dnsmos
+from jova_bench.metrics.speech.dnsmos_rows import WAVE, run, session
+from jova_bench.suites.loading import load_suite
 
 CLIPS = 32
 SECONDS = (0.3, 1.0, 4.4, 5.3, 8.5, 10.0, 12.0, 30.0)

@@ -26,17 +26,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jova_bench import assets, media
+from jova_bench import assets
 from jova_bench.cache import NoCache
-from jova_bench.clip import Clip
-from jova_bench.metrics import curves, faces, lipsync
+from jova_bench.media import files as media
+from jova_bench.media.clip import Clip
+from jova_bench.metrics import faces
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.faces import blazeface, cuts, haar
 from jova_bench.metrics.faces.crop import smoothed
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look
 from jova_bench.metrics.faces.track import Boxes, Frames, Track, between, overlaps
-from jova_bench.suites import load_suite
+from jova_bench.metrics.lip_sync import curves
+from jova_bench.metrics.lip_sync import embedded as lipsync
+from jova_bench.suites.loading import load_suite
 
 LIGHT = ("opencv-haar", "mediapipe")
 STEPS = (2, 5, 6, 8, 10)
@@ -170,7 +173,7 @@ def s3fd(clips: dict[str, Clip]) -> None:
     """Cost of S3FD with random weights, which find nothing of use."""
     import torch
 
-    from jova_bench.metrics.models.s3fd import S3FD
+    from jova_bench.metrics.networks.s3fd import S3FD
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.comparison import compared
+from jova_bench.comparison.compare import compared
+from jova_bench.comparison.results import Results
+from jova_bench.comparison.verdicts import Comparison
 from jova_bench.metrics.base import SetMetric
-from jova_bench.results import Results
-from jova_bench.types import MetricSpec, Outcome
-from jova_bench.verdicts import Comparison
+from jova_bench.records import MetricSpec, Outcome
 
 Array = npt.NDArray[np.float64]
 

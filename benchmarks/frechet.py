@@ -17,7 +17,7 @@ from scipy.linalg import sqrtm
 from torchmetrics.image.fid import _compute_fid
 
 from jova_bench.metrics.base import FloatArray
-from jova_bench.metrics.distance import FrechetFrom
+from jova_bench.metrics.distances.frechet_kernel import FrechetFrom
 
 DIMENSIONS, ROUNDS = (2048, 256), 3
 """Of Inception's features, and of a small network's."""

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from rescoring import random_syncnet
 
-from jova_bench import assets, media, score
+from jova_bench import assets, score
+from jova_bench.media import files as media
 
 HEIGHT, WIDTH, FPS, RATE_HZ = 1080, 1920, 24, 16_000
 METRICS = ("", "loudness", "av_align", "lse_c@opencv-haar")

@@ -14,11 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jova_bench import media
 from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
-from jova_bench.metrics.mouth import correlation, openings
-from jova_bench.store import read_run
+from jova_bench.media import files as media
+from jova_bench.metrics.lip_sync.mouth_correlation import correlation, openings
+from jova_bench.runs.store import read_run
 
 UPPER_LIP, LOWER_LIP = 13, 14
 """Middle of the inner lips in the mesh."""

@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 from jova_bench import assets, run, score
-from jova_bench.metrics.models.syncnet import SyncNet
-from jova_bench.runner import Result
-from jova_bench.store import SCORES
+from jova_bench.metrics.networks.syncnet import SyncNet
+from jova_bench.runs.run import Result
+from jova_bench.runs.store import SCORES
 
 PROMPTS = 16
 STANDARD = ["lse_c@opencv-haar", "lse_d@opencv-haar", "av_align", "dnsmos", "loudness"]

@@ -20,15 +20,15 @@ from pathlib import Path
 from compare import write
 
 from jova_bench.cache import DiskCache
-from jova_bench.checks import file_digest
-from jova_bench.executors import Here, Local
-from jova_bench.grid import fill
-from jova_bench.metrics import build
-from jova_bench.placement import Judges
+from jova_bench.execution.base import Here, Local
+from jova_bench.execution.placement import Judges
+from jova_bench.metrics.build import build
 from jova_bench.progress import Quiet
-from jova_bench.store import FEATURES, MANIFEST, RunStore
-from jova_bench.suites import Suite, load_suite
-from jova_bench.types import Prompt
+from jova_bench.records import Prompt
+from jova_bench.runs.plan_check import file_digest
+from jova_bench.runs.score_table import fill
+from jova_bench.runs.store import FEATURES, MANIFEST, RunStore
+from jova_bench.suites.loading import Suite, load_suite
 
 PROMPTS = (250, 2500)
 CLIPS = 1000

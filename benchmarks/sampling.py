@@ -18,7 +18,7 @@ import torch
 from jova.precision import Precision
 from jova.sample import Pipeline
 from jova.text import Prompt
-from jova_bench.suites import load_suite
+from jova_bench.suites.loading import load_suite
 
 CLIPS, ROUNDS = 8, 3
 

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from jova_bench.metrics import curves
 from jova_bench.metrics.base import FloatArray
-from jova_bench.metrics.mfcc import mfcc
-from jova_bench.metrics.models.syncnet import SyncNet, Towers
+from jova_bench.metrics.lip_sync import curves
+from jova_bench.metrics.lip_sync.mfcc import mfcc
+from jova_bench.metrics.networks.syncnet import SyncNet, Towers
 
 FRAMES, BATCH, SHIFT = 125, 20, curves.MAX_SHIFT
 ROUNDS = 5

@@ -8,14 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jova_bench.comparison import Comparisons, compare
-    from jova_bench.runner import Result, run, score
+    from jova_bench.comparison.compare import Comparisons, compare
+    from jova_bench.runs.run import Result, run, score
 
 __version__ = "0.1.0"
 
 __all__ = ["Comparisons", "Result", "__version__", "compare", "run", "score"]
 
-_HOMES = {"Comparisons": "comparison", "Result": "runner", "compare": "comparison", "run": "runner", "score": "runner"}
+_HOMES = {
+    "Comparisons": "comparison.compare",
+    "Result": "runs.run",
+    "compare": "comparison.compare",
+    "run": "runs.run",
+    "score": "runs.run",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.writing import replacing
+from jova_bench.files.writing import replacing
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 

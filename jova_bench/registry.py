@@ -18,7 +18,7 @@ from typing import Generic, TypeVar, cast
 from jova_bench.errors import BenchError, reason_of, suggest
 
 Thing = TypeVar("Thing")
-OURS = ("baselines", "jova")
+OURS = ("jova_baselines", "jova")
 """Packages that are installed beside this one; their names are common."""
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jova_bench import media
-from jova_bench.clip import Clip
-from jova_bench.suites import load_suite
-from jova_bench.types import Prompt
+from jova_bench.media import files as media
+from jova_bench.media.clip import Clip
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import load_suite
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,16 +16,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.inputs import DURATION_S, Ask, Film, Sound, ask
-from baselines.external.job import Job
-from baselines.external.pipeline import DiffusersBaseline
-from jova_bench import media
-from jova_bench.checks import FRAMES_OFF
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.inputs import DURATION_S, Ask, Film, Sound, ask
+from jova_baselines.external.job import Job
+from jova_baselines.external.pipeline import DiffusersBaseline
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.models import Generated, Media, Plan
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.media import files as media
+from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.records import Prompt
+from jova_bench.runs.plan_check import FRAMES_OFF
+from jova_bench.suites.loading import Suite
 
 
 @dataclass(frozen=True)

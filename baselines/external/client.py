@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baselines.external.child import descendants, kill
-from baselines.external.log import keep
+from jova_baselines.external.child import descendants, kill
+from jova_baselines.external.log import keep
 from jova_bench.errors import Unavailable
 
 CHILD = Path(__file__).with_name("child.py")

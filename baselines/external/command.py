@@ -18,18 +18,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from baselines.external import home
-from baselines.external.child import descendants, kill
-from baselines.external.client import POLL_S, environment, tail
-from baselines.external.generator import Baseline
-from baselines.external.inputs import Ask, files
-from baselines.external.job import Job, Planner
-from baselines.external.log import keep
-from baselines.external.manifest import Manifest, Options
+from jova_baselines.external import home
+from jova_baselines.external.child import descendants, kill
+from jova_baselines.external.client import POLL_S, environment, tail
+from jova_baselines.external.generator import Baseline
+from jova_baselines.external.inputs import Ask, files
+from jova_baselines.external.job import Job, Planner
+from jova_baselines.external.log import keep
+from jova_baselines.external.manifest import Manifest, Options
 from jova_bench.errors import BenchError, Unavailable, reason_of
-from jova_bench.models import Generated
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.models.base import Generated
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import Suite
 
 
 @dataclass(frozen=True)

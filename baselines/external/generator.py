@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from baselines.external import home
-from baselines.external.client import Answer, Command, Worker, environment
-from baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
-from baselines.external.job import Job, Planner
-from baselines.external.manifest import Manifest, Options, described
+from jova_baselines.external import home
+from jova_baselines.external.client import Answer, Command, Worker, environment
+from jova_baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
+from jova_baselines.external.job import Job, Planner
+from jova_baselines.external.manifest import Manifest, Options, described
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.models import Generated, Media, Plan
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import Suite
 
 PARTS = ("image", "audio", "video")
 WHOSE = {"prompt": "the prompt", "reference": "the real clip", "stage": "the model before it"}

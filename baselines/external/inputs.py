@@ -17,12 +17,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from baselines.external.manifest import Consumes
-from jova_bench import media
-from jova_bench.clip import Clip
+from jova_baselines.external.manifest import Consumes
 from jova_bench.errors import BenchError
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.media import files as media
+from jova_bench.media.clip import Clip
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import Suite
 
 Frames = npt.NDArray[np.uint8]
 Audio = npt.NDArray[np.float32]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines.external import home
-from baselines.external.manifest import Manifest, Weights
+from jova_baselines.external import home
+from jova_baselines.external.manifest import Manifest, Weights
 from jova_bench.assets import Terms
 from jova_bench.errors import BenchError
 

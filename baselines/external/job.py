@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from baselines.external.inputs import Ask
-from baselines.external.manifest import Manifest, Options
+from jova_baselines.external.inputs import Ask
+from jova_baselines.external.manifest import Manifest, Options
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 

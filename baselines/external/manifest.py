@@ -15,10 +15,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from jova_bench.assets import Terms
 from jova_bench.errors import BenchError, suggest
-from jova_bench.files import as_record, read_toml
-from jova_bench.model_registry import model_registry
+from jova_bench.files.reading import as_record, read_toml
+from jova_bench.models.registry import model_registry
+from jova_bench.records import Id, Record
 from jova_bench.registry import guarded
-from jova_bench.types import Id, Record
 
 ROOT = Path(__file__).resolve().parents[1]
 """Has a folder with a manifest for each baseline that ships."""

@@ -14,16 +14,16 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from baselines.external import home
-from baselines.external.generator import Baseline
-from baselines.external.inputs import Ask, first_frame
-from baselines.external.job import Job
-from baselines.external.manifest import Diffusers
-from baselines.jova import peak_memory_bytes
+from jova_baselines.external import home
+from jova_baselines.external.generator import Baseline
+from jova_baselines.external.inputs import Ask, first_frame
+from jova_baselines.external.job import Job
+from jova_baselines.external.manifest import Diffusers
+from jova_baselines.jova import peak_memory_bytes
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.models import Generated, Media
-from jova_bench.suites import Suite
-from jova_bench.types import Prompt
+from jova_bench.models.base import Generated, Media
+from jova_bench.records import Prompt
+from jova_bench.suites.loading import Suite
 
 PACKAGES = ("diffusers", "transformers", "accelerate", "ftfy")
 INSTALL = "pip install 'jova-bench[diffusers]'"

@@ -1,9 +1,9 @@
 """FantasyTalking (Fantasy-AMAP/fantasy-talking): a portrait that speaks the sound it is given."""
 
-from baselines.external.command import CommandBaseline
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.fantasytalking import command, plan
+from jova_baselines.external.command import CommandBaseline
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.fantasytalking import command, plan
 
 
 def fantasytalking(device: str) -> WorkerBaseline:

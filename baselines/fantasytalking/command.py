@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from baselines.external.command import Order
-from baselines.external.manifest import Options
+from jova_baselines.external.command import Order
+from jova_baselines.external.manifest import Options
 
 
 def together(orders: Sequence[Order]) -> bool:

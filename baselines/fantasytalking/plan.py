@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-from baselines.external.inputs import Ask
-from baselines.external.job import Job
-from baselines.external.manifest import Manifest, Options
-from baselines.external.render import text
+from jova_baselines.external.inputs import Ask
+from jova_baselines.external.job import Job
+from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
 
 SIDE = 16

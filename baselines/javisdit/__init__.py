@@ -1,8 +1,8 @@
 """JavisDiT++ (JavisVerse/JavisDiT): one transformer on Wan2.1 for the picture and sound of scenes."""
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.javisdit import plan
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.javisdit import plan
 
 
 def javisdit(device: str) -> WorkerBaseline:

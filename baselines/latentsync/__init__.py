@@ -1,8 +1,8 @@
 """LatentSync (bytedance/LatentSync): the mouth of a film made anew to a driving sound, by latent diffusion."""
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.latentsync import plan
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.latentsync import plan
 
 
 def latentsync(device: str) -> WorkerBaseline:

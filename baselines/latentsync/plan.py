@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from baselines.external.inputs import Ask, Film, Sound
-from baselines.external.job import Job
-from baselines.external.manifest import Manifest, Options
+from jova_baselines.external.inputs import Ask, Film, Sound
+from jova_baselines.external.job import Job
+from jova_baselines.external.manifest import Manifest, Options
 from jova_bench.errors import BenchError
 
 PART = 16

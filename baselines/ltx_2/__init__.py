@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from baselines.external.manifest import load
-from baselines.external.pipeline import DiffusersBaseline
-from baselines.ltx_2.plan import plan
+from jova_baselines.external.manifest import load
+from jova_baselines.external.pipeline import DiffusersBaseline
+from jova_baselines.ltx_2.plan import plan
 
 
 def ltx_2(device: str) -> DiffusersBaseline:

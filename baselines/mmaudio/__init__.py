@@ -1,8 +1,8 @@
 """MMAudio (hkchengrex/MMAudio): sound for a film, from the film and the caption of its sound."""
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.mmaudio import plan
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.mmaudio import plan
 
 
 def mmaudio(device: str) -> WorkerBaseline:

@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from baselines.external.inputs import Ask, Film
-from baselines.external.job import Job
-from baselines.external.manifest import Manifest, Options
-from baselines.external.render import text
+from jova_baselines.external.inputs import Ask, Film
+from jova_baselines.external.job import Job
+from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.render import text
 from jova_bench.errors import BenchError, suggest
 
 CLIP_FPS, SYNC_FPS = 8.0, 25.0

@@ -1,8 +1,8 @@
 """MOVA (OpenMOSS/MOVA): two towers for picture and sound with a bridge between them."""
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.mova import plan
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.mova import plan
 
 
 def mova(device: str) -> WorkerBaseline:

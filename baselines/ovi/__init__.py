@@ -1,9 +1,9 @@
 """Ovi (character-ai/Ovi): twin backbones for picture and sound that attend to each other."""
 
-from baselines.external.command import CommandBaseline
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.ovi import command, plan
+from jova_baselines.external.command import CommandBaseline
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.ovi import command, plan
 
 
 def ovi(device: str) -> WorkerBaseline:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from baselines.external.command import Order
-from baselines.external.manifest import Options
+from jova_baselines.external.command import Order
+from jova_baselines.external.manifest import Options
 
 NAME_LENGTH = 50
 """Characters of the prompt in a file's name: prompts that share them write one file."""

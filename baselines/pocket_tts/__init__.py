@@ -1,8 +1,8 @@
 """Pocket TTS (kyutai-labs/pocket-tts): speech from text, by a language model of continuous latents."""
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.pocket_tts import plan
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.pocket_tts import plan
 
 
 def pocket_tts(device: str) -> WorkerBaseline:

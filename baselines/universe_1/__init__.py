@@ -1,8 +1,8 @@
 """UniVerse-1 (Dorniwang/UniVerse-1-code): Wan2.1 and ACE-Step stitched layer by layer."""
 
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.universe_1 import plan
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.universe_1 import plan
 
 
 def universe_1(device: str) -> WorkerBaseline:

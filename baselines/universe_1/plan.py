@@ -5,10 +5,10 @@ Facts from fastvideo/sample/sample_universe.py @2b9bb02.
 
 from __future__ import annotations
 
-from baselines.external.inputs import Ask
-from baselines.external.job import Job
-from baselines.external.manifest import Manifest, Options
-from baselines.external.render import rendered
+from jova_baselines.external.inputs import Ask
+from jova_baselines.external.job import Job
+from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.render import rendered
 from jova_bench.errors import BenchError
 
 SIZES = ((512, 512), (480, 768), (768, 480))

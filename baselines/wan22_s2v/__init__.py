@@ -1,9 +1,9 @@
 """Wan2.2-S2V (Wan-Video/Wan2.2): an image that speaks the sound it is given."""
 
-from baselines.external.command import CommandBaseline
-from baselines.external.generator import WorkerBaseline
-from baselines.external.manifest import load
-from baselines.wan22_s2v import command, plan
+from jova_baselines.external.command import CommandBaseline
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.manifest import load
+from jova_baselines.wan22_s2v import command, plan
 
 
 def wan22_s2v(device: str) -> WorkerBaseline:

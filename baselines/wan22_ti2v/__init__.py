@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from baselines.external.manifest import load
-from baselines.external.pipeline import DiffusersBaseline
-from baselines.wan22_ti2v import plan
+from jova_baselines.external.manifest import load
+from jova_baselines.external.pipeline import DiffusersBaseline
+from jova_baselines.wan22_ti2v import plan
 
 
 def wan22_ti2v(device: str) -> DiffusersBaseline:

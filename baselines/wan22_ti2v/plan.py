@@ -6,10 +6,10 @@ without an error); Wan-Video/Wan2.2 @42bf4cf, `wan/configs/wan_ti2v_5B.py`.
 
 from __future__ import annotations
 
-from baselines.external.inputs import Ask, shaped
-from baselines.external.job import Job
-from baselines.external.manifest import Manifest, Options
-from baselines.external.render import text
+from jova_baselines.external.inputs import Ask, shaped
+from jova_baselines.external.job import Job
+from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
 
 CELL = 32

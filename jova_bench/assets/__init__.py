@@ -18,8 +18,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from jova_bench.errors import BenchError, Unavailable, suggest
-from jova_bench.files import as_record, read_json, read_toml, shown
-from jova_bench.types import Record
+from jova_bench.files.reading import as_record, read_json, read_toml, shown
+from jova_bench.records import Record
 
 FOLDER_VARIABLE = "JOVA_BENCH_ASSETS"
 TABLE_VARIABLE = "JOVA_BENCH_ASSETS_FILE"

@@ -22,7 +22,7 @@ from urllib.request import Request
 
 from jova_bench.assets.patience import CHUNK, open_url
 from jova_bench.errors import BenchError
-from jova_bench.files import read_json
+from jova_bench.files.reading import read_json
 
 ATTEMPTS = 5
 """Connections in a row that may break before the command gives up; what came is kept."""

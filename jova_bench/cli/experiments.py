@@ -48,7 +48,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from jova_bench.comparison import compare
+    from jova_bench.comparison.compare import compare
 
     with assets.using(args.assets):
         found = compare(args.a, args.b, names(args.metrics), args.slice)
@@ -60,7 +60,7 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _gate(args: argparse.Namespace) -> int:
-    from jova_bench.gate import gate, read_tolerances
+    from jova_bench.comparison.gate import gate, read_tolerances
 
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
     with assets.using(args.assets):
@@ -70,7 +70,7 @@ def _gate(args: argparse.Namespace) -> int:
 
 
 def _freeze(args: argparse.Namespace) -> int:
-    from jova_bench.results import freeze, read_results
+    from jova_bench.comparison.results import freeze, read_results
 
     show_json(freeze(read_results(args.run)))
     return EXIT_OK

@@ -46,7 +46,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _ls(args: argparse.Namespace) -> int:
-    from jova_bench import catalogue
+    from jova_bench.tools import inventory as catalogue
 
     listing = {"models": catalogue.models, "suites": catalogue.suites, "metrics": catalogue.metrics}
     with assets.using(args.assets):
@@ -109,7 +109,7 @@ DETAILS = {"metrics": _details, "models": _said}
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from jova_bench import catalogue
+    from jova_bench.tools import inventory as catalogue
 
     with assets.using(args.assets):
         if args.memory is not None:
@@ -131,8 +131,8 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _memory(clip: Path | None) -> None:
     """One line per metric as it is measured; a metric without a value did not use all that it needs."""
-    from jova_bench.media import read
-    from jova_bench.memory import uses
+    from jova_bench.media.files import read
+    from jova_bench.tools.memory import uses
 
     if clip is not None:
         read(clip)  # One that cannot be read is told once.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from jova_bench import assets
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
-from jova_bench.config import DEFAULT_SUITE
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
-from jova_bench.tracking import check_tracker, to_mlflow
+from jova_bench.report.mlflow import check_tracker, to_mlflow
+from jova_bench.runs.request import DEFAULT_SUITE
 
 if TYPE_CHECKING:
-    from jova_bench.runner import Result
-    from jova_bench.types import Summary
+    from jova_bench.records import Summary
+    from jova_bench.runs.run import Result
 
 SHOWN_FAILURES = 5
 
@@ -111,7 +111,7 @@ def add(verbs: Verbs) -> None:
 
 def _metrics(args: argparse.Namespace) -> list[str] | None:
     """The selection of `--metrics` and `--whisper`."""
-    from jova_bench.metrics import with_whisper
+    from jova_bench.metrics.build import with_whisper
 
     wanted = names(args.metrics)
     return wanted if args.whisper is None else with_whisper(args.whisper, wanted, args.profile)
@@ -119,7 +119,7 @@ def _metrics(args: argparse.Namespace) -> list[str] | None:
 
 def _run(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
-    from jova_bench.runner import run
+    from jova_bench.runs.run import run
 
     check_tracker(args.track)
     with assets.using(args.assets):
@@ -142,7 +142,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _generate(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
-    from jova_bench.runner import run
+    from jova_bench.runs.run import run
 
     result = run(
         args.model,
@@ -164,7 +164,7 @@ def _generate(args: argparse.Namespace) -> int:
 
 def _score(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
-    from jova_bench.runner import score
+    from jova_bench.runs.run import score
 
     check_tracker(args.track)
     with assets.using(args.assets):
@@ -186,7 +186,7 @@ def _score(args: argparse.Namespace) -> int:
 
 def _show(result: Result, as_json: bool, tracker: str | None) -> int:
     """Prints a scored run, writes its leaderboard beside its records, and logs it where it is to be tracked."""
-    from jova_bench.report import write_report
+    from jova_bench.report.files import write_report
 
     files = write_report(result.folder)
     if as_json and result.summary is not None:
@@ -227,7 +227,7 @@ def _say_outside(summary: Summary | None) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from jova_bench.report import VIEWS, read_leaderboard
+    from jova_bench.report.files import VIEWS, read_leaderboard
 
     if args.html is not None:
         return _pages(args)

@@ -26,7 +26,7 @@ VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl
 
 def add(verbs: Verbs) -> None:
     """The verb, its own verbs, and their flags."""
-    from jova_bench.importers import FORMATS
+    from jova_bench.suites.importers import FORMATS
 
     top = add_verb(verbs, "suites", "make prompt files of other benchmarks' prompts, and check them", EXAMPLES)
     own = top.add_subparsers(dest="suite_verb", required=True, metavar="VERB", parser_class=Parser)
@@ -50,8 +50,8 @@ def add(verbs: Verbs) -> None:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from jova_bench.importers import FORMATS, read_source
-    from jova_bench.importers.placing import place
+    from jova_bench.suites.importers import FORMATS, read_source
+    from jova_bench.suites.importers.placing import place
 
     form = FORMATS[args.format]
     found = read_source(args.format, Path(args.source), args.language)
@@ -73,7 +73,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    from jova_bench.suites import FILES, load_suite, prompt_file, read_prompts
+    from jova_bench.suites.loading import FILES, load_suite, prompt_file, read_prompts
 
     path = prompt_file(Path(args.file))
     prompts, faults = read_prompts(path)

@@ -64,12 +64,12 @@ def add(verbs: Verbs) -> None:
 
 
 def _sweep(args: argparse.Namespace) -> int:
+    from jova_bench.execution.processes import available_cores
     from jova_bench.progress import Terminal
     from jova_bench.report.texts import write_texts
     from jova_bench.sweep.model import swept_model
     from jova_bench.sweep.tables import dry_run, markdown, picture
     from jova_bench.sweep.work import OUT, plan_sweep, sweep
-    from jova_bench.workers import available_cores
 
     threads = available_cores() if args.threads is None else args.threads
     if threads < 1:

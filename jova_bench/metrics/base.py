@@ -13,9 +13,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.clip import Clip
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.types import MetricSpec, Outcome, Prompt
+from jova_bench.media.clip import Clip
+from jova_bench.records import MetricSpec, Outcome, Prompt
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from jova_bench.metrics.reference import Kind
-from jova_bench.types import Profile
+from jova_bench.metrics.distances.real_clips import Kind
+from jova_bench.records import Profile
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def _entries(profile: Profile, names: str, module: str, /, **options: str) -> li
 def _profile(profile: Profile) -> list[Entry]:
     """What both profiles measure; the profile is part of the identity."""
     return [
-        *_entries(profile, "pesq stoi", "audio", profile=profile),
-        *_entries(profile, "dnsmos", "dnsmos", profile=profile),
-        *_entries(profile, "loudness", "loudness", profile=profile),
+        *_entries(profile, "pesq stoi", "speech.pesq_stoi", profile=profile),
+        *_entries(profile, "dnsmos", "speech.dnsmos", profile=profile),
+        *_entries(profile, "loudness", "sound.loudness", profile=profile),
     ]
 
 
@@ -64,7 +64,7 @@ WHISPER_SIZES = (
 def _whisper(size: str) -> list[Entry]:
     """WER and CER of one recogniser."""
     bench = None if size == WHISPER_SIZES[0] else f"whisper-{size}"
-    target = "jova_bench.metrics.whisper:standard"
+    target = "jova_bench.metrics.speech.whisper:standard"
     return [Entry(unit, "standard", target, {"unit": unit, "size": size}, bench) for unit in ("wer", "cer")]
 
 
@@ -89,61 +89,73 @@ _JAVISBENCH = {"protocol": "javisbench"}
 
 _LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
 CATALOGUE: tuple[Entry, ...] = (
-    *_entries("embedded", _LIP_SYNC, "lipsync", judge="a"),
-    *_entries("embedded", _LIP_SYNC, "lipsync", judge="b"),
-    *_entries("embedded", "mouth_audio_corr", "mouth"),
-    *_entries("embedded", "fvd fad kvd kad", "sets", reference="embedded-reference"),
-    *_entries("embedded", "prompt_hair prompt_background prompt_voice", "alignment"),
-    Entry("wer", "embedded", "jova_bench.metrics.speech:embedded", {"unit": "wer"}),
-    Entry("cer", "embedded", "jova_bench.metrics.speech:embedded", {"unit": "cer"}),
+    *_entries("embedded", _LIP_SYNC, "lip_sync.embedded", judge="a"),
+    *_entries("embedded", _LIP_SYNC, "lip_sync.embedded", judge="b"),
+    *_entries("embedded", "mouth_audio_corr", "lip_sync.mouth_correlation"),
+    *_entries("embedded", "fvd fad kvd kad", "distances.embedded", reference="embedded-reference"),
+    *_entries("embedded", "prompt_hair prompt_background prompt_voice", "prompt.attributes"),
+    Entry("wer", "embedded", "jova_bench.metrics.speech.recognition:embedded", {"unit": "wer"}),
+    Entry("cer", "embedded", "jova_bench.metrics.speech.recognition:embedded", {"unit": "cer"}),
     *_profile("embedded"),
     *_benches(
-        "lse_c", "lse", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "latentsync", "mova", "versebench"
+        "lse_c",
+        "lip_sync.syncnet",
+        *_LIGHTER,
+        "syncnet_python",
+        "wav2lip",
+        "wav2lip-lrs",
+        "latentsync",
+        "mova",
+        "versebench",
     ),
-    *_benches("lse_d", "lse", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "mova"),
+    *_benches("lse_d", "lip_sync.syncnet", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "mova"),
     *(
-        Entry(name, "standard", f"jova_bench.metrics.lse_package:{name}", {}, "syncnet-pip")
+        Entry(name, "standard", f"jova_bench.metrics.lip_sync.syncnet_pip:{name}", {}, "syncnet-pip")
         for name in ("lse_c", "lse_d")
     ),
-    *_benches("lse_d_at_0", "lse", *_LIGHTER),
-    *_benches("av_offset_frames", "lse", *_LIGHTER, "syncnet_python", "latentsync"),
-    *_benches("sync_within_1", "lse", *_LIGHTER),
+    *_benches("lse_d_at_0", "lip_sync.syncnet", *_LIGHTER),
+    *_benches("av_offset_frames", "lip_sync.syncnet", *_LIGHTER, "syncnet_python", "latentsync"),
+    *_benches("sync_within_1", "lip_sync.syncnet", *_LIGHTER),
     *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
-    Entry("wer", "standard", "jova_bench.metrics.sensevoice:versebench", bench="versebench"),
+    Entry("wer", "standard", "jova_bench.metrics.speech.sensevoice:versebench", bench="versebench"),
     *_profile("standard"),
     Entry(
-        "dnsmos", "standard", "jova_bench.metrics.dnsmos:dnsmos", {"profile": "standard", "protocol": "mova"}, "mova"
+        "dnsmos",
+        "standard",
+        "jova_bench.metrics.speech.dnsmos:dnsmos",
+        {"profile": "standard", "protocol": "mova"},
+        "mova",
     ),
-    Entry("mcd_dtw", "standard", "jova_bench.metrics.mcd:mcd_dtw"),
-    *_sets("fvd kvd", "i3d", "suite"),
-    *_sets("fvd kvd", "i3d", "prompts", "javisbench"),
-    *_sets("fvd", "i3d", "prompts", "latentsync"),
-    *_sets("fad kad", "vggish", "suite"),
-    *_sets("fad", "vggish", "prompts", "avbenchmark"),
-    *_sets("fad", "audioclip", "prompts", "javisbench"),
-    *_sets("fad", "vggish", "suite", "gudgud96"),
-    *_sets("fad", "vggish", "suite", "fadtk"),
-    *_sets("fd_panns fd_passt", "tagging", "suite"),
-    *_sets("fd_panns fd_passt", "tagging", "prompts", "avbenchmark"),
+    Entry("mcd_dtw", "standard", "jova_bench.metrics.speech.mcd:mcd_dtw"),
+    *_sets("fvd kvd", "distances.fvd", "suite"),
+    *_sets("fvd kvd", "distances.fvd", "prompts", "javisbench"),
+    *_sets("fvd", "distances.fvd", "prompts", "latentsync"),
+    *_sets("fad kad", "distances.fad", "suite"),
+    *_sets("fad", "distances.fad", "prompts", "avbenchmark"),
+    *_sets("fad", "distances.fad_audioclip", "prompts", "javisbench"),
+    *_sets("fad", "distances.fad", "suite", "gudgud96"),
+    *_sets("fad", "distances.fad", "suite", "fadtk"),
+    *_sets("fd_panns fd_passt", "distances.fd_kl", "suite"),
+    *_sets("fd_panns fd_passt", "distances.fd_kl", "prompts", "avbenchmark"),
     *(
-        Entry(name, "standard", f"jova_bench.metrics.inception:{name}", {"protocol": bench}, bench)
+        Entry(name, "standard", f"jova_bench.metrics.distances.inception_score:{name}", {"protocol": bench}, bench)
         for name, bench in (("is_panns", "avbenchmark"), ("is_panns", "mova"), ("is_passt", "avbenchmark"))
     ),
-    *_benches("kl_panns", "tagging", "avbenchmark"),
-    *_benches("kl_passt", "tagging", "avbenchmark", "versebench"),
-    *_benches("clap_score", "clap", "versebench", "avbenchmark", "javisbench", "mova"),
-    Entry("fd_clap", "standard", "jova_bench.metrics.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
-    *(entry for axis in ("ce", "cu", "pc", "pq") for entry in _benches(axis, "aesthetics", "versebench")),
-    Entry("audio_quality", "standard", "jova_bench.metrics.aesthetics:audio_quality", _JAVISBENCH, "javisbench"),
-    *_benches("desync", "desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
-    *_benches("av_align", "av_align", "tempotokens", "javisbench", "mova"),
-    *_entries("standard", "nisqa", "nisqa"),
-    *_benches("identity_score", "identity", "opencv-haar", "mediapipe", "versebench"),
-    *_benches("identity_consistency", "identity", "opencv-haar", "mediapipe"),
-    *_benches("imagebind_score", "imagebind", "avbenchmark", "mova", "javisbench", "t2av", "vabench"),
-    *_benches("javis_score", "javis", "javisbench"),
-    Entry("avh_score", "standard", "jova_bench.metrics.javis:avh_score", _JAVISBENCH, "javisbench"),
-    *_benches("motion_score", "motion", "versebench"),
-    *_benches("aesthetic_score", "aesthetic", "versebench"),
+    *_benches("kl_panns", "distances.fd_kl", "avbenchmark"),
+    *_benches("kl_passt", "distances.fd_kl", "avbenchmark", "versebench"),
+    *_benches("clap_score", "sound.clap", "versebench", "avbenchmark", "javisbench", "mova"),
+    Entry("fd_clap", "standard", "jova_bench.metrics.sound.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
+    *(entry for axis in ("ce", "cu", "pc", "pq") for entry in _benches(axis, "sound.audiobox", "versebench")),
+    Entry("audio_quality", "standard", "jova_bench.metrics.sound.audiobox:audio_quality", _JAVISBENCH, "javisbench"),
+    *_benches("desync", "audio_visual.desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
+    *_benches("av_align", "audio_visual.av_align", "tempotokens", "javisbench", "mova"),
+    *_entries("standard", "nisqa", "speech.nisqa"),
+    *_benches("identity_score", "picture.identity", "opencv-haar", "mediapipe", "versebench"),
+    *_benches("identity_consistency", "picture.identity", "opencv-haar", "mediapipe"),
+    *_benches("imagebind_score", "audio_visual.imagebind", "avbenchmark", "mova", "javisbench", "t2av", "vabench"),
+    *_benches("javis_score", "audio_visual.javis_score", "javisbench"),
+    Entry("avh_score", "standard", "jova_bench.metrics.audio_visual.javis_score:avh_score", _JAVISBENCH, "javisbench"),
+    *_benches("motion_score", "picture.motion", "versebench"),
+    *_benches("aesthetic_score", "picture.aesthetic", "versebench"),
 )
 """Every built-in metric, in the order of tables."""

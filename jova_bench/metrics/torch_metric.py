@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from jova_bench.clip import Clip
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
-from jova_bench.media import clip_from_arrays
+from jova_bench.media.clip import Clip
+from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
-from jova_bench.metrics.distance import stack
-from jova_bench.metrics.wer import transcript_length
-from jova_bench.types import Outcome, Prompt, Timing
+from jova_bench.metrics.distances.frechet_kernel import stack
+from jova_bench.metrics.speech.errors import transcript_length
+from jova_bench.records import Outcome, Prompt, Timing
 
 Array = Tensor | np.ndarray[Any, Any]
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
@@ -141,7 +141,9 @@ class TorchMetric(_Counting):
         """
         for name, given, kind in (("prompt", prompt, Prompt), ("reference", reference, Clip)):
             if given is not None and not isinstance(given, kind):
-                raise BenchError(f"expected {name}= as a jova_bench.types.{kind.__name__}, got {type(given).__name__}")
+                raise BenchError(
+                    f"expected {name}= as a jova_bench.records.{kind.__name__}, got {type(given).__name__}"
+                )
         clip = self._clip(frames, audio, fps, sample_rate_hz, self.timing)
         outcome = self._outcome(clip, prompt, reference)
         if outcome.value is None:

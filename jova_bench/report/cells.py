@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jova_bench.labels import labelled
-from jova_bench.text import decimals, number, with_interval
-from jova_bench.types import Cost, Direction, Estimate, Summary
+from jova_bench.formatting.labels import labelled
+from jova_bench.formatting.text import decimals, number, with_interval
+from jova_bench.records import Cost, Direction, Estimate, Summary
 
 
 @dataclass(frozen=True)

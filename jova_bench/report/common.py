@@ -10,13 +10,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jova_bench.aggregate import Cell, estimates
-from jova_bench.comparison import set_metrics
+from jova_bench.comparison.compare import set_metrics
+from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
-from jova_bench.model_registry import CONTROLS
-from jova_bench.results import read_results
-from jova_bench.store import Run
-from jova_bench.types import Sample, Summary
+from jova_bench.models.registry import CONTROLS
+from jova_bench.records import Sample, Summary
+from jova_bench.runs.estimates import Cell, estimates
+from jova_bench.runs.store import Run
 
 COMMON = "made by every model"
 """What the part of a table is called."""

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from jova_bench.comparison import set_metrics
+from jova_bench.comparison.compare import set_metrics
+from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
-from jova_bench.model_registry import CONTROLS
+from jova_bench.models.registry import CONTROLS
 from jova_bench.report.common import common
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
@@ -16,8 +17,7 @@ from jova_bench.report.made import made
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
-from jova_bench.results import read_results
-from jova_bench.store import read_run
+from jova_bench.runs.store import read_run
 
 VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "md": Leaderboard.markdown,

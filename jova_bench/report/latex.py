@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jova_bench.labels import FAMILIES, OTHER
-from jova_bench.model_registry import CONTROLS
+from jova_bench.formatting.labels import FAMILIES, OTHER
+from jova_bench.formatting.text import decimals, number, one_line
+from jova_bench.models.registry import CONTROLS
+from jova_bench.records import Direction, Estimate
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.text import decimals, number, one_line
-from jova_bench.types import Direction, Estimate
 
 ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
 # A bracket or a star at the start of a row would belong to the end of the row before.

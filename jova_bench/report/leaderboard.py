@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jova_bench.labels import ARROWS, FAMILIES, OTHER, protocol
-from jova_bench.model_registry import CONTROLS
-from jova_bench.origin import Manifest
+from jova_bench.formatting.labels import ARROWS, FAMILIES, OTHER, protocol
+from jova_bench.formatting.text import code, escaped, plain, spreadsheet, table
+from jova_bench.models.registry import CONTROLS
+from jova_bench.records import Cost, Summary
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
 from jova_bench.report.common import COMMON, Common
 from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, Made, clips_rows, format_rows, load_cell
 from jova_bench.report.ranks import Ranks
-from jova_bench.text import code, escaped, plain, spreadsheet, table
-from jova_bench.types import Cost, Summary
+from jova_bench.runs.manifest import Manifest
 
 if TYPE_CHECKING:
     import pandas as pd

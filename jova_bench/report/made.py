@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from jova_bench.origin import Fairness
-from jova_bench.text import number
-from jova_bench.types import Sample
+from jova_bench.formatting.text import number
+from jova_bench.records import Sample
+from jova_bench.runs.manifest import Fairness
 
 SETTINGS = {
     "seconds_asked": "Seconds asked",

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from jova_bench.comparison import compared
+from jova_bench.comparison.compare import compared
+from jova_bench.comparison.results import Results
+from jova_bench.comparison.verdicts import Comparison
 from jova_bench.metrics.base import SetMetric
-from jova_bench.results import Results
-from jova_bench.types import Outcome
-from jova_bench.verdicts import Comparison
+from jova_bench.records import Outcome
 
 
 @dataclass(frozen=True)

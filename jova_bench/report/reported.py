@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from pydantic import model_validator
 
-from jova_bench.files import as_record, read_toml
-from jova_bench.labels import ARROWS
+from jova_bench.files.reading import as_record, read_toml
+from jova_bench.formatting.labels import ARROWS
+from jova_bench.formatting.text import escaped, table
+from jova_bench.records import Direction, Record
 from jova_bench.report.latex import ARROW
 from jova_bench.report.latex import escaped as tex
-from jova_bench.text import escaped, table
-from jova_bench.types import Direction, Record
 
 ABOUT = (
     "Copied from the sources named, which measured their own clips with their own evaluators. These numbers compare "

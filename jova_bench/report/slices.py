@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from jova_bench.aggregate import slice_estimates
-from jova_bench.comparison import set_metrics
+from jova_bench.comparison.compare import set_metrics
+from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError, suggest
-from jova_bench.results import read_results
-from jova_bench.store import Run
-from jova_bench.types import Summary
+from jova_bench.records import Summary
+from jova_bench.runs.estimates import slice_estimates
+from jova_bench.runs.store import Run
 
 ABOUT = (
     "The same estimates, of the prompts that have the value. A distance of sets grows with fewer clips: it compares "

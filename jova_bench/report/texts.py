@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jova_bench.errors import BenchError
-from jova_bench.writing import replacing
+from jova_bench.files.writing import replacing
 
 
 def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> list[Path]:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jova_bench.text import decimals, signed
-from jova_bench.types import MetricSpec
-from jova_bench.verdicts import Comparison
+from jova_bench.comparison.verdicts import Comparison
+from jova_bench.formatting.text import decimals, signed
+from jova_bench.records import MetricSpec
 
 AGREED = ("better", "worse", "no difference shown")
 """Verdicts that all pairs may agree on."""

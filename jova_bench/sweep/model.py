@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from jova_bench.errors import BenchError, suggest
-from jova_bench.models import Generator
+from jova_bench.models.base import Generator
 from jova_bench.registry import Registry, guarded
 
 Value: TypeAlias = str | int | float | bool
 Settings: TypeAlias = Mapping[str, Value]
 
-MODELS: Mapping[str, str] = {"jova": "baselines.arms:jova"}
+MODELS: Mapping[str, str] = {"jova": "jova_baselines.arms:jova"}
 """Name to factory."""
 KINDS: Mapping[type, str] = {str: "a word", int: "a whole number", float: "a number", bool: "true or false"}
 

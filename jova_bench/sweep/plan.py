@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.errors import BenchError
-from jova_bench.store import read_run
-from jova_bench.suites import Suite
+from jova_bench.runs.store import read_run
+from jova_bench.suites.loading import Suite
 from jova_bench.sweep.model import Settings, SweptModel
 from jova_bench.sweep.spec import Arm, SweepSpec, picked, repeated
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from jova_bench.comparison import compare
+from jova_bench.comparison.compare import compare
+from jova_bench.comparison.results import read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
-from jova_bench.results import read_results
-from jova_bench.store import read_run
+from jova_bench.records import Estimate, MetricSpec
+from jova_bench.runs.store import read_run
 from jova_bench.sweep.claims import Claim, PairOfTrainings, claim
 from jova_bench.sweep.model import SweptModel, Training
 from jova_bench.sweep.plan import Job, Plan
-from jova_bench.types import Estimate, MetricSpec
 
 SCHEMA = 1
 

@@ -33,9 +33,9 @@ from typing import Literal
 from pydantic import Field
 
 from jova_bench.errors import BenchError, suggest
-from jova_bench.files import as_record, read_toml
+from jova_bench.files.reading import as_record, read_toml
+from jova_bench.records import Id, Profile, Record, Seed
 from jova_bench.sweep.model import Setting, Settings, SweptModel, Value
-from jova_bench.types import Id, Profile, Record, Seed
 
 BUILTIN = Path(__file__).parent / "builtin"
 BASE = "base"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jova_bench.labels import ARROWS, labelled
+from jova_bench.formatting.labels import ARROWS, labelled
+from jova_bench.formatting.text import escaped, table, with_interval
+from jova_bench.records import Estimate
 from jova_bench.report.cells import no_value
 from jova_bench.report.curves import Panel, Point, curves
 from jova_bench.sweep.claims import spread
@@ -10,8 +12,6 @@ from jova_bench.sweep.model import SweptModel
 from jova_bench.sweep.plan import Plan, is_scored
 from jova_bench.sweep.results import Row, SweepResult
 from jova_bench.sweep.spec import BASE, shown
-from jova_bench.text import escaped, table, with_interval
-from jova_bench.types import Estimate
 
 
 def dry_run(plan: Plan, model: SweptModel) -> str:

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from jova_bench.cache import NoCache
-from jova_bench.devices import resolve_device
-from jova_bench.metrics import build
-from jova_bench.models import Generator
+from jova_bench.execution.devices import resolve_device
+from jova_bench.metrics.build import build
+from jova_bench.models.base import Generator
 from jova_bench.progress import Progress, Quiet
-from jova_bench.runner import run
-from jova_bench.suites import load_suite
+from jova_bench.runs.run import run
+from jova_bench.suites.loading import load_suite
 from jova_bench.sweep.model import SweptModel, swept_model
 from jova_bench.sweep.plan import Job, Plan, is_scored, planned
 from jova_bench.sweep.results import SweepResult, collected

@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.clip import Clip
 from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
 from jova_bench.metrics.faces.track import Frames
 
 FPS = 25

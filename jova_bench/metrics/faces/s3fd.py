@@ -16,10 +16,10 @@ from jova_bench.errors import Undefined
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
-from jova_bench.metrics.resident import resident
+from jova_bench.metrics.networks.resident import resident
 
 if TYPE_CHECKING:
-    from jova_bench.metrics.models.s3fd import S3FD
+    from jova_bench.metrics.networks.s3fd import S3FD
 
 SCALE = 0.25
 CONFIDENCE = 0.9
@@ -39,7 +39,7 @@ def find(frames: Frames, device: str) -> list[Boxes]:
     """
     import torch
 
-    from jova_bench.metrics.models.s3fd import MEAN_BGR, MIN_SIDE
+    from jova_bench.metrics.networks.s3fd import MEAN_BGR, MIN_SIDE
 
     height, width = frames.shape[1:3]
     if round(min(height, width) * SCALE) < MIN_SIDE:
@@ -75,7 +75,7 @@ def _quarter(frame: Frames) -> npt.NDArray[np.uint8]:
 
 
 def _load(device: str) -> S3FD:
-    from jova_bench.metrics.models.s3fd import load
+    from jova_bench.metrics.networks.s3fd import load
 
     return load(assets.find("s3fd")).to(device)
 

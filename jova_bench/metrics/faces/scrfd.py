@@ -18,7 +18,7 @@ from jova_bench.metrics.base import lacking
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
-from jova_bench.metrics.resident import resident
+from jova_bench.metrics.networks.resident import resident
 
 WIDTH, HEIGHT = 640, 480
 STRIDES = (8, 16, 32)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from jova_bench.cache import Arrays, FeatureCache
-from jova_bench.clip import Clip
 from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
 from jova_bench.metrics.faces import compat
 from jova_bench.metrics.faces.clock import at_25_fps, shown
 from jova_bench.metrics.faces.cuts import CLEAN, CutRule, shots

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from jova_bench.model_registry import CONTROLS
+from jova_bench.formatting.text import decimals
+from jova_bench.models.registry import CONTROLS
+from jova_bench.records import Estimate, Prompt
 from jova_bench.report.cells import Column
 from jova_bench.report.common import COMMON
 from jova_bench.report.html.slices import members
 from jova_bench.report.html.takes import Asked
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.text import decimals
-from jova_bench.types import Estimate, Prompt
 
 COSTS = {
     "seconds_per_clip": "Seconds per clip",

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.errors import BenchError
-from jova_bench.labels import ARROWS, protocol
-from jova_bench.model_registry import CONTROLS
+from jova_bench.formatting.labels import ARROWS, protocol
+from jova_bench.formatting.text import decimals, number
+from jova_bench.models.registry import CONTROLS
+from jova_bench.records import Estimate, Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value
 from jova_bench.report.html.data import page_data
 from jova_bench.report.html.takes import Asked, Take
@@ -19,8 +21,6 @@ from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, clips_rows, format_rows
 from jova_bench.report.reported import ABOUT, Reported
-from jova_bench.text import decimals, number
-from jova_bench.types import Estimate, Outcome
 
 if TYPE_CHECKING:
     import jinja2

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.errors import BenchError
+from jova_bench.execution.processes import available_cores
+from jova_bench.files.writing import PART, abandoned, holding
 from jova_bench.progress import Progress, Quiet
 from jova_bench.report.files import read_leaderboard
 from jova_bench.report.html.pages import environment, index_page, prompt_page
 from jova_bench.report.html.slices import by_slice
 from jova_bench.report.html.takes import Asked, gather
 from jova_bench.report.reported import read_reported
-from jova_bench.store import read_run
-from jova_bench.workers import available_cores
-from jova_bench.writing import PART, abandoned, holding
+from jova_bench.runs.store import read_run
 
 STATIC = Path(__file__).parent / "static"
 MARK = ".jova-bench-report"

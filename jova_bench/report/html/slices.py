@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jova_bench.aggregate import Cell, Part, slice_estimates
+from jova_bench.records import Estimate, Prompt
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.store import Run
-from jova_bench.types import Estimate, Prompt
+from jova_bench.runs.estimates import Cell, Part, slice_estimates
+from jova_bench.runs.store import Run
 
 MIN_PROMPTS = 5
 """A part of fewer prompts has intervals too wide to say anything."""

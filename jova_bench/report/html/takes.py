@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from jova_bench.errors import BenchError
-from jova_bench.executors import Lost, Place
-from jova_bench.folder import asked_for
+from jova_bench.execution.base import Lost, Place
+from jova_bench.execution.processes import on_cpu
 from jova_bench.progress import Progress
+from jova_bench.records import Finding, Outcome, Prompt, Sample
 from jova_bench.report.html.view import Look, Looking, View
-from jova_bench.store import FEATURES, Run
-from jova_bench.types import Finding, Outcome, Prompt, Sample
-from jova_bench.workers import on_cpu
+from jova_bench.runs.store import FEATURES, Run
+from jova_bench.suites.folder import asked_for
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 """What a page plays."""

@@ -13,14 +13,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import media
 from jova_bench.cache import Arrays, DiskCache, FeatureCache, NoCache
-from jova_bench.clip import Clip
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
-from jova_bench.metrics import build, frozen, mouth
+from jova_bench.media import files as media
+from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import in_domain
-from jova_bench.metrics.speech import SpeechErrors
-from jova_bench.types import Profile, Prompt
+from jova_bench.metrics.build import build
+from jova_bench.metrics.lip_sync import mouth_correlation as mouth
+from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.speech.recognition import SpeechErrors
+from jova_bench.records import Profile, Prompt
 
 BINS = 240
 """Steps of the outline of a clip's sound."""

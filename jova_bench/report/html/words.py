@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from jova_bench.metrics.wer import normalise
+from jova_bench.metrics.speech.errors import normalise
 
 Kind = Literal["hit", "substitution", "deletion", "insertion"]
 _KINDS: dict[str, Kind] = {

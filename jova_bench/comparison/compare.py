@@ -1,0 +1,304 @@
+"""Two runs of the same prompts and seeds, metric by metric: is b better than a, worse, or can nobody tell?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from jova_bench.cache import NoCache
+from jova_bench.comparison.pairing import ALPHA, pair
+from jova_bench.comparison.results import Results, read_results
+from jova_bench.comparison.verdicts import NOTHING, Comparison, Question, exit_code, judged, unmeasured
+from jova_bench.errors import BenchError, NotComparable, suggest
+from jova_bench.formatting.labels import ARROWS, labelled
+from jova_bench.formatting.text import decimals, escaped, number, signed, table
+from jova_bench.metrics.base import ClipMetric, SetMetric
+from jova_bench.metrics.build import everything
+from jova_bench.metrics.distances.real_clips import without_real
+from jova_bench.records import MetricSpec
+from jova_bench.runs.scoring import is_set_metric
+from jova_bench.runs.store import read_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REAL = "real"
+"""Model whose values those of a `target` metric are to match."""
+Source = str | os.PathLike[str] | Results
+Metrics = Sequence[str | ClipMetric | SetMetric]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Every metric of every pair of models."""
+
+    a: str
+    """Folder or file."""
+    b: str
+    rows: tuple[Comparison, ...]
+    only_a: tuple[str, ...]
+    """Models of a that b lacks."""
+    failed: int
+    """Samples of the compared models of b that have no clip."""
+    of_slice: str | None = None
+    """`tag=value` of the prompts that were compared; None for all."""
+
+    @property
+    def exit_code(self) -> int:
+        """3 when anything is worse, else 4 not comparable, else 5 underpowered or samples failed, else 0."""
+        return exit_code((row.verdict for row in self.rows), self.failed)
+
+    def table(self) -> pd.DataFrame:
+        """One row per model and metric, with the fields of `record`."""
+        import pandas as pd
+
+        return pd.DataFrame([_record(row) for row in self.rows])
+
+    def record(self) -> dict[str, Any]:
+        """What JSON shows."""
+        rows = [_record(row) for row in self.rows]
+        about = {"a": self.a, "b": self.b, "slice": self.of_slice, "alpha": ALPHA, "only_a": list(self.only_a)}
+        return about | {"rows": rows}
+
+    def markdown(self) -> str:
+        """What a person reads."""
+        about = (
+            f"A is {escaped(self.a)}, B is {escaped(self.b)}{self._of()}. Means over the prompts that have a value in "
+            "both (sampling seeds averaged first), 95 % intervals, p after Holm over all tests of the table. They "
+            "speak of these checkpoints, not of other trainings. Detectable: the difference that such a test finds "
+            "four times in five."
+        )
+        if self.only_a:
+            about += f" Models of A alone: {escaped(', '.join(self.only_a))}."
+        if unmeasured(row.verdict for row in self.rows):
+            about += f" {NOTHING}"
+        names = metric_names(self.rows)
+        body = [
+            [escaped(row.model), names[row.spec.identity], *numbers(row), detectable(row), str(row.n), said(row)]
+            for row in self.rows
+        ]
+        header = ["Model", "Metric", "A", "B", "B - A", "p (Holm)", "Detectable", "n", "B is"]
+        return f"{about}\n\n{table(header, body)}\n"
+
+    def _of(self) -> str:
+        return "" if self.of_slice is None else f", both of the prompts with {escaped(self.of_slice)} alone"
+
+
+def compare(a: Source, b: Source, metrics: Metrics | None = None, of_slice: str | None = None) -> Comparisons:
+    """Compares the models of two runs that answered the same prompts with the same seeds.
+
+    One model on each side: these two, whatever their names. Otherwise models of the same name. Models and metrics
+    that b alone has are left out.
+
+    Args:
+        a: run folder, a file made by `freeze`, or results that were read.
+        b: the other.
+        metrics: names, or objects of set metrics that the catalogue does not know; None for all.
+        of_slice: `tag=value`: the prompts that have it alone; None for all.
+
+    Raises:
+        NotComparable: no model in common.
+        BenchError: bad input; `results.Incomplete` for a run that has not finished.
+    """
+    left, right = (side if isinstance(side, Results) else read_results(side) for side in (a, b))
+    if of_slice is not None:
+        ids = _members(of_slice, left, right)
+        left, right = (side.of_prompts(ids) for side in (left, right))
+    own = [one for one in metrics or () if not isinstance(one, str)]
+    names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
+    specs = _selected(left, right, None if metrics is None else names)
+    pairs = _pairs_of_models(left, right)
+    rows = compared(left, right, pairs, specs, set_metrics(specs, (left, right), own))
+    paired = {model for model, _ in pairs}
+    only = tuple(model for model in left.models if model not in paired)
+    failed = sum(right.failed.get(model, 0) for _, model in pairs)
+    return Comparisons(left.source, right.source, rows, only, failed, of_slice)
+
+
+def compared(
+    left: Results,
+    right: Results,
+    pairs: Sequence[tuple[str, str]],
+    specs: Sequence[MetricSpec],
+    sets: Mapping[str, SetMetric],
+) -> tuple[Comparison, ...]:
+    """One row per pair of models and metric that measured the first of them; all share one error rate.
+
+    Args:
+        left: results of side a.
+        right: of side b; may be the same.
+        pairs: (model of a, model of b).
+        specs: metrics of a.
+        sets: what measures set metrics, by identity; see `set_metrics`.
+    """
+    return judged([one for models in pairs for one in _questions(left, right, models, specs, sets)])
+
+
+def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
+    """Ids of the prompts that have `tag=value`, by the run of either side."""
+    folder = left.folder or right.folder
+    if folder is None:
+        raise BenchError(f"expected a run folder on one side for the slice {of_slice!r}: a frozen file has no tags")
+    slices: dict[str, set[str]] = {}
+    for prompt in read_run(folder).manifest.prompts:
+        for tag in prompt.tags:
+            for value in prompt.values(tag):
+                slices.setdefault(f"{tag}={value}", set()).add(prompt.id)
+    if of_slice not in slices:
+        raise BenchError(f"expected a slice TAG=VALUE of the run, got {of_slice!r}; {suggest(of_slice, slices)}")
+    return frozenset(slices[of_slice])
+
+
+def _selected(left: Results, right: Results, names: Sequence[str] | None) -> list[MetricSpec]:
+    """The metrics of a that are wanted, in its order: `name`, `name@bench` or an identity."""
+    known = dict.fromkeys(name for side in (left, right) for spec in side.specs.values() for name in _answers(spec))
+    for name in names or ():
+        if name not in known:
+            raise BenchError(f"expected a metric that was measured, got {name!r}; {suggest(name, tuple(known))}")
+    return [spec for spec in left.specs.values() if names is None or not set(_answers(spec)).isdisjoint(names)]
+
+
+def _answers(spec: MetricSpec) -> tuple[str, ...]:
+    bench = () if spec.protocol == "clean" else (f"{spec.name}@{spec.protocol.partition('@')[0]}",)
+    return (spec.name, *bench, spec.identity)
+
+
+def set_metrics(
+    specs: Sequence[MetricSpec], sides: Iterable[Results], own: Iterable[ClipMetric | SetMetric] = ()
+) -> dict[str, SetMetric]:
+    """What measures the set metrics again, by identity; one that is not here as it was then is missing.
+
+    Args:
+        specs: of metrics.
+        sides: may have kept the real clips' features.
+        own: metric objects that the catalogue does not know.
+    """
+    wanted = {spec.identity: spec for spec in specs if spec.level == "set"}
+    found = {one.spec.identity: one for one in own if is_set_metric(one)}
+    if not wanted.keys() <= found.keys():
+        found = {one.spec.identity: one for _, one in everything(NoCache(), "cpu") if is_set_metric(one)} | found
+    measures = {identity: found[identity] for identity in wanted if identity in found}
+    bare = {one.spec.model_copy(update={"weights": None}).identity: one for one in found.values()}
+    for identity in wanted.keys() - measures.keys():
+        spec = without_real(wanted[identity])
+        real = next((features for side in sides if (features := side.reference(identity)) is not None), None)
+        if spec and real is not None and spec.identity in bare:
+            measures[identity] = bare[spec.identity].against(real)
+    return measures
+
+
+def _pairs_of_models(left: Results, right: Results) -> list[tuple[str, str]]:
+    if len(left.models) == len(right.models) == 1:
+        return [(left.models[0], right.models[0])]
+    pairs = [(model, model) for model in left.models if model in right.models]
+    if not pairs:
+        raise NotComparable(
+            f"expected a model in both, got {', '.join(left.models) or 'none'} in {left.source} "
+            f"and {', '.join(right.models) or 'none'} in {right.source}"
+        )
+    return pairs
+
+
+def _questions(
+    left: Results,
+    right: Results,
+    models: tuple[str, str],
+    specs: Sequence[MetricSpec],
+    sets: Mapping[str, SetMetric],
+) -> Iterator[Question]:
+    """One per metric that measured the model of a."""
+    one, other = models
+    name = one if one == other else f"{one} → {other}"
+    differ = _differ(left, right, models)
+    for spec in specs:
+        a, b = left.columns.get((one, spec.identity)), right.columns.get((other, spec.identity))
+        if a is None:
+            continue
+        why_not = differ or left.gone.get((one, spec.identity)) or right.gone.get((other, spec.identity))
+        if b is None:
+            why_not = why_not or _another(spec, right, other)
+        elif spec.level == "set" and spec.identity not in sets:
+            why_not = why_not or "no metric of this identity is here to measure the distance again"
+        if b is None or why_not:
+            yield Question(name, spec, None, why_not)
+            continue
+        real = next((side.columns[REAL, spec.identity] for side in (left, right) if _real(side, spec)), None)
+        lengths = (
+            {i: n for side in (left, right) for i, n in side.lengths.get(spec.micro, {}).items()} if spec.micro else {}
+        )
+        yield Question(name, spec, pair(spec, a, b, real), None, sets.get(spec.identity), lengths)
+
+
+def _real(side: Results, spec: MetricSpec) -> bool:
+    return (REAL, spec.identity) in side.columns
+
+
+def _differ(left: Results, right: Results, models: tuple[str, str]) -> str | None:
+    """Why nothing of these two compares."""
+    if left.question != right.question:
+        return f"another suite: {left.suite} ({left.question[:8]}) and {right.suite} ({right.question[:8]})"
+    a, b = left.cells(models[0]), right.cells(models[1])
+    for what, first, second in (
+        ("prompts", {i for i, _ in a}, {i for i, _ in b}),
+        ("seeds", {s for _, s in a}, {s for _, s in b}),
+    ):
+        if first != second:
+            return f"other {what}: {_some(first - second)} in A alone, {_some(second - first)} in B alone"
+    return None if a == b else "other prompts and seeds: the same of each, in other combinations"
+
+
+def _some(values: Collection[Any]) -> str:
+    shown = [str(value) for value in sorted(values)[:3]]
+    return ", ".join(shown) + f" and {len(values) - 3} more" * (len(values) > 3) if shown else "none"
+
+
+def _another(spec: MetricSpec, right: Results, model: str) -> str:
+    """What b has in place of a metric."""
+    same = [i for i in right.identities(model) if _answers(right.specs[i])[:-1] == _answers(spec)[:-1]]
+    return f"another evaluator: {same[0]}, not {spec.identity}" if same else "not measured in B"
+
+
+def metric_names(rows: Sequence[Comparison]) -> dict[str, str]:
+    """What readers call the metrics, by identity, with the direction of the better."""
+    arrows = {row.spec.identity: ARROWS["down"] if row.from_real else ARROWS[row.spec.direction] for row in rows}
+    distance = {row.spec.identity for row in rows if row.from_real}
+    return {
+        one.identity: f"{escaped(one.text)}{', distance from real' * (one.identity in distance)} {arrows[one.identity]}"
+        for one in labelled((row.spec.name, row.spec.identity) for row in rows)
+    }
+
+
+def numbers(row: Comparison) -> list[str]:
+    """a, b, the difference with its interval, and p: empty where there was no test."""
+    if row.a is None or row.b is None or row.delta is None or row.p_holm is None:
+        return [""] * 4
+    places = _places(row)
+    delta = signed(row.delta, places)
+    if row.ci is not None:
+        delta += f" [{signed(row.ci[0], places)}, {signed(row.ci[1], places)}]"
+    return [number(row.a, places), number(row.b, places), delta, f"{row.p_holm:.2g}" if row.p_holm < 0.995 else "1"]
+
+
+def detectable(row: Comparison) -> str:
+    """The minimum detectable effect; empty where there is none."""
+    return "" if row.min_detectable is None else number(row.min_detectable, _places(row))
+
+
+def _places(row: Comparison) -> int:
+    """Decimals by the interval of the difference, or by the values where it has no width."""
+    width = row.ci is not None and row.ci[1] > row.ci[0]
+    return decimals(max(abs(row.a or 0.0), abs(row.b or 0.0)), row.ci if width else None)
+
+
+def said(row: Comparison) -> str:
+    """The verdict with its reason."""
+    return row.verdict if row.reason is None else f"{row.verdict}: {escaped(row.reason)}"
+
+
+def _record(row: Comparison) -> dict[str, Any]:
+    fields = {key: value for key, value in asdict(row).items() if key != "spec"}
+    spec = row.spec
+    about = {"metric": spec.name, "identity": spec.identity, "direction": spec.direction, "unit": spec.unit}
+    return {"model": fields.pop("model"), **about, **fields}

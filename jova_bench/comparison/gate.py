@@ -1,0 +1,180 @@
+"""The gate of a continuous integration: a run against its reference, with a table for the summary page.
+
+A reference says what is asked: a model or metric that it has and the run lacks is not comparable, and that never
+passes. What the run has beyond it is left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from jova_bench.comparison.compare import (
+    Comparisons,
+    Metrics,
+    Source,
+    compare,
+    detectable,
+    metric_names,
+    numbers,
+    said,
+)
+from jova_bench.comparison.pairing import Change
+from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError, suggest
+from jova_bench.files.reading import read_toml
+from jova_bench.formatting.text import escaped, signed, table
+
+GateVerdict = Verdict | Literal["within tolerance"]
+"""`within tolerance`: worse by the test, and by no more than is allowed."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row of the gate."""
+
+    row: Comparison
+    tolerance: float | None
+    """How much worse is allowed, in the metric's unit; None when any difference that a test shows is too much."""
+
+    @property
+    def verdict(self) -> GateVerdict:
+        """The comparison's, with the tolerance applied."""
+        row = self.row
+        if self.tolerance is None or row.delta is None or row.lost:
+            return row.verdict
+        if row.verdict == "no difference shown" and (row.min_detectable or 0.0) > self.tolerance:
+            return "underpowered"
+        moved = row.verdict == "worse" or (row.verdict == "not comparable" and row.p_holm is not None)
+        return "within tolerance" if moved and abs(row.delta) <= self.tolerance else row.verdict
+
+    @property
+    def text(self) -> str:
+        """The verdict with its reason."""
+        if self.verdict == self.row.verdict:
+            return said(self.row)
+        if self.verdict == "underpowered":
+            return f"underpowered: finds differences from {detectable(self.row)} on"
+        return self.verdict
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Every metric of every model of the reference."""
+
+    reference: str
+    run: str
+    checks: tuple[Check, ...]
+    missing: tuple[str, ...]
+    """Models of the reference that the run lacks."""
+    failed: int
+    """Samples of the run without a clip."""
+
+    @property
+    def exit_code(self) -> int:
+        """3 when anything is worse than allowed, 4 not comparable, 5 underpowered, incomplete or not measured, or 0."""
+        verdicts = [check.verdict for check in self.checks] + ["not comparable" for _ in self.missing]
+        code = exit_code(verdicts, self.failed)
+        return EXIT_INCOMPLETE if code == EXIT_OK and self.nothing else code
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no metric has a value on both sides, so that nothing was compared."""
+        return unmeasured(check.verdict for check in self.checks)
+
+    def markdown(self) -> str:
+        """The table, with what it says in one line above it; rows that do not pass come first."""
+        header = ["Model", "Metric", "Reference", "Now", "Difference", "p (Holm)", "n", "Tolerance", "Verdict"]
+        header.append("Worst samples")
+        names = metric_names([check.row for check in self.checks])
+        body = [
+            [
+                escaped(check.row.model),
+                names[check.row.spec.identity],
+                *numbers(check.row),
+                str(check.row.n),
+                "" if check.tolerance is None else f"{check.tolerance:g}",
+                f"**{check.text}**" if exit_code([check.verdict], 0) else check.text,
+                _worst(check.row.worst),
+            ]
+            for check in sorted(self.checks, key=lambda check: exit_code([check.verdict], 0) or EXIT_INCOMPLETE + 1)
+        ]
+        parts = [f"## {self._headline()}", f"Reference {escaped(self.reference)}, run {escaped(self.run)}."]
+        parts += [f"The run has no model {escaped(model)}, which the reference has." for model in self.missing]
+        counts = Counter(check.verdict for check in self.checks)
+        told = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+        parts.append(f"{len(self.checks)} rows{': ' * bool(told)}{told}.")
+        if self.nothing:
+            parts.append(NOTHING)
+        if self.failed:
+            parts.append(f"{self.failed} sample{'s' * (self.failed > 1)} of the run failed.")
+        return "\n\n".join([*parts, table(header, body)]) + "\n"
+
+    def _headline(self) -> str:
+        if self.nothing and self.exit_code == EXIT_INCOMPLETE:
+            return "Gate: nothing was measured"
+        words = {0: "passed", 3: "regression", 4: "not comparable", 5: "incomplete or underpowered"}
+        return f"Gate: {words[self.exit_code]}"
+
+
+def gate(
+    reference: Source, run: Source, tolerances: Mapping[str, float] | None = None, metrics: Metrics | None = None
+) -> Gate:
+    """Compares a run with its reference.
+
+    Args:
+        reference: run folder, or a file made by `jova-bench freeze`.
+        run: the run to judge.
+        tolerances: by metric name, absolute and in its unit.
+        metrics: as in `compare`.
+
+    Raises:
+        BenchError: bad input, or a tolerance for a metric that the reference does not have.
+    """
+    found = compare(reference, run, metrics)
+    allowed = tolerances or {}
+    _check_names(allowed, found)
+    checks = tuple(Check(row, allowed.get(row.spec.name)) for row in found.rows)
+    return Gate(found.a, found.b, checks, found.only_a, found.failed)
+
+
+def read_tolerances(path: str | os.PathLike[str]) -> dict[str, float]:
+    """A TOML file of lines such as `wer = 0.05`.
+
+    Raises:
+        BenchError: the file is not there, no TOML, or has something else in it.
+    """
+    try:
+        values = read_toml(path)
+    except BenchError as error:
+        raise BenchError(f"{error}; a tolerance is a line such as `wer = 0.05`") from error
+    for name, value in values.items():
+        # TOML's true is an int to Python, and nan compares with nothing.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise BenchError(f"{path}: {name}: expected a number of at least 0, got {value!r}")
+    return {name: float(value) for name, value in values.items()}
+
+
+def _check_names(tolerances: Mapping[str, float], found: Comparisons) -> None:
+    known = tuple(dict.fromkeys(row.spec.name for row in found.rows))
+    for name in tolerances:
+        if name not in known:
+            raise BenchError(
+                f"expected a tolerance for a metric of the reference, got {name!r}; {suggest(name, known)}"
+            )
+
+
+def _worst(changes: tuple[Change, ...]) -> str:
+    """`prompt seed change` of up to five clips."""
+    return ", ".join(
+        f"{escaped(one.prompt_id)} {one.seed} "
+        + (f"({escaped(one.reason or 'no value')})" if one.change is None else signed(one.change, _places(one.change)))
+        for one in changes
+    )
+
+
+def _places(change: float) -> int:
+    return 0 if abs(change) >= 100 else 3

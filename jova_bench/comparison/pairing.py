@@ -1,0 +1,234 @@
+"""One metric of two models, a and b, on the same clips: what moved, and what the paired test says of it.
+
+The difference is b - a. A prompt counts with the seeds for which both models have a value, so that a model whose
+bad clips have none gains nothing by it; such clips are `lost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from jova_bench.errors import Undefined
+from jova_bench.metrics.base import FloatArray, SetMetric
+from jova_bench.records import MetricSpec, Outcome, Status
+from jova_bench.runs.estimates import Cell, Part, distances, feature_grid, mean_distance, seeds_mean
+from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
+
+ALPHA = 0.05
+"""Shared by all tests of a table."""
+SWAPS = 512
+"""Swaps of a set test, all there are for 9 prompts; more where so many tests share ALPHA that p could not get small."""
+WORST = 5
+
+Columns = Mapping[Cell, Part]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one clip moved."""
+
+    prompt_id: str
+    seed: int
+    change: float | None
+    """b - a, in the metric's unit; None when b has no value."""
+    reason: str | None = None
+    """Why b has none."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two columns of one metric, cut to the clips that have something on both sides."""
+
+    spec: MetricSpec
+    good: Literal["up", "down"] | None
+    """Direction of the better; None for a `target` metric without real clips to be near to."""
+    from_real: bool
+    """The values are distances from the real clip's value of the same prompt."""
+    a: Columns
+    b: Columns
+    lost: tuple[Change, ...]
+    """Clips for which only a has something."""
+    gained: int
+    """Clips for which only b has something."""
+    why_none: Outcome | None
+    """What is said of the clips for which a has nothing; None when it has something of each."""
+
+    @property
+    def prompts(self) -> list[str]:
+        """Sorted ids of the prompts with at least one pair."""
+        return sorted({prompt_id for prompt_id, _ in self.a})
+
+    def worst(self) -> tuple[Change, ...]:
+        """Up to five clips: those that were lost, then those that moved most for the worse."""
+        moved = [
+            Change(*cell, change)
+            for cell in sorted(self.a)
+            if (change := _difference(self.a[cell], self.b[cell])) is not None and self._harm(change) > 0
+        ]
+        return (*self.lost, *sorted(moved, key=lambda one: -self._harm(one.change or 0.0)))[:WORST]
+
+    def _harm(self, change: float) -> float:
+        return abs(change) if self.good is None else change * (-1 if self.good == "up" else 1)
+
+
+def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair:
+    """Pairs two columns of the same clips.
+
+    Args:
+        spec: of both.
+        a: of one model.
+        b: of the other.
+        real: of the real clips, for metrics that are to match them; None when nobody measured those.
+    """
+    from_real = spec.direction == "target" and real is not None
+    if from_real and real is not None:
+        a, b = _from_real(a, real), _from_real(b, real)
+    both = [cell for cell in sorted(a) if _has(a[cell]) and _has(b[cell])]
+    lost = [(cell, b[cell]) for cell in sorted(a) if _has(a[cell]) and not _has(b[cell])]
+    target: Literal["down"] | None = "down" if from_real else None
+    return Pair(
+        spec=spec,
+        good=target if spec.direction == "target" else spec.direction,
+        from_real=from_real,
+        a={cell: a[cell] for cell in both},
+        b={cell: b[cell] for cell in both},
+        lost=tuple(Change(*cell, None, part.reason) for cell, part in lost if isinstance(part, Outcome)),
+        gained=sum(_has(b[cell]) and not _has(a[cell]) for cell in a),
+        why_none=_why_none(a, b),
+    )
+
+
+def _at(item: tuple[Cell, Part]) -> Cell:
+    return item[0]
+
+
+def _why_none(a: Columns, b: Columns) -> Outcome | None:
+    """Failed where anything of a is, with what else is undefined, and with what failed in b alone."""
+    found = _reasons(a)
+    if not any(found.values()):
+        return None
+    failed, undefined = found["failed"], found["undefined"]
+    now = [f"failed in B: {reason}" for reason in _reasons(b)["failed"] if reason not in failed]
+    if not failed:
+        return Outcome(status="undefined", reason="; ".join([*undefined, *now]))
+    return Outcome(status="failed", reason="; ".join([*failed, *(f"undefined: {one}" for one in undefined), *now]))
+
+
+def _reasons(column: Columns) -> dict[Status, list[str]]:
+    """Each reason for having no value once, by status."""
+    found: dict[Status, dict[str, None]] = {"failed": {}, "undefined": {}}
+    for _, part in sorted(column.items(), key=_at):
+        if isinstance(part, Outcome) and part.reason is not None:
+            found[part.status][part.reason] = None
+    return {status: list(reasons) for status, reasons in found.items()}
+
+
+def _has(part: Part) -> bool:
+    """A value or features."""
+    return not isinstance(part, Outcome) or part.value is not None
+
+
+def _difference(a: Part, b: Part) -> float | None:
+    if isinstance(a, Outcome) and isinstance(b, Outcome) and a.value is not None and b.value is not None:
+        return b.value - a.value
+    return None
+
+
+def _from_real(column: Columns, real: Columns) -> Columns:
+    """|value - value of the real clip|, whatever the real clip's seed."""
+    values = _by_prompt(real)
+    failed = {
+        cell[0]: part.reason for cell, part in real.items() if isinstance(part, Outcome) and part.status == "failed"
+    }
+    found: dict[Cell, Part] = {}
+    for (prompt_id, seed), part in column.items():
+        if isinstance(part, Outcome) and part.value is not None:
+            if prompt_id in values:
+                part = Outcome(status="ok", value=abs(part.value - values[prompt_id]))
+            elif prompt_id in failed:
+                part = Outcome(status="failed", reason=f"the real clip: {failed[prompt_id]}")
+            else:
+                part = Outcome(status="undefined", reason="the real clip has no value")
+        found[prompt_id, seed] = part
+    return found
+
+
+def _by_prompt(column: Columns) -> dict[str, float]:
+    """Mean over seeds of each prompt that has a value, in sorted order."""
+    by_prompt: dict[str, list[float]] = {}
+    for (prompt_id, _), part in sorted(column.items(), key=_at):
+        if isinstance(part, Outcome) and part.value is not None:
+            by_prompt.setdefault(prompt_id, []).append(part.value)
+    return {prompt_id: seeds_mean(values) for prompt_id, values in by_prompt.items()}
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the test says."""
+
+    a: float
+    b: float
+    result: PairedResult
+
+
+def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> Tested:
+    """Sign-flip test of the mean difference.
+
+    Args:
+        found: has at least one prompt.
+        lengths: of each prompt's transcript, the weights of a micro average.
+        tests: how many share ALPHA.
+    """
+    a, b = (np.array(list(_by_prompt(side).values())) for side in (found.a, found.b))  # (P,)
+    weights = np.array([float(lengths[i]) for i in found.prompts]) if found.spec.micro else None
+    # A rate of wrong words is a share, too.
+    proportion = found.spec.proportion or found.spec.micro is not None
+    result = paired_test(b, a, _draws(len(a)), weights, level=1 - ALPHA, proportion=proportion, tests=tests)
+    return Tested(float(np.average(a, weights=weights)), float(np.average(b, weights=weights)), result)
+
+
+# The same for every model and metric; two, because some clips may have no value.
+@lru_cache(maxsize=2)
+def _draws(prompts: int) -> Draws:
+    return Draws(np.random.default_rng(0), prompts)
+
+
+def sets_test(found: Pair, metric: SetMetric, tests: int) -> Tested:
+    """The same test for a distance of whole sets: swaps the two models' clips within prompts.
+
+    Args:
+        found: has at least one prompt.
+        metric: measures the distance.
+        tests: how many share ALPHA.
+
+    Raises:
+        Undefined: too few clips for the distance, or for its interval.
+    """
+    a, b = grids(found)
+    swaps = max(SWAPS, round(2 * tests / ALPHA) - 1)
+    statistic = distances(metric, np.concatenate([b, a]))
+    result = paired_test_of_chosen(statistic, len(a), np.random.default_rng(0), swaps, 1 - ALPHA, tests)
+    return Tested(mean_distance(metric, a), mean_distance(metric, b), result)
+
+
+def grids(found: Pair) -> tuple[FloatArray, FloatArray]:
+    """The features of both sides, of one shape."""
+    seeds = sorted({seed for _, seed in found.a})
+    rows = [[side.get((i, seed)) for seed in seeds] for side in (found.a, found.b) for i in found.prompts]
+    grid = feature_grid(rows)
+    return grid[: len(rows) // 2], grid[len(rows) // 2 :]
+
+
+def undefined_set(found: Pair, metric: SetMetric) -> str | None:
+    """Why a distance of the paired clips has no answer; None when it has one."""
+    try:
+        for side in grids(found):
+            mean_distance(metric, side)
+    except Undefined as error:
+        return str(error)
+    return None

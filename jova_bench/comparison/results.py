@@ -1,0 +1,327 @@
+"""One side of a comparison: what every clip of a run gave, from its folder or from the file it was frozen into."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from jova_bench.cache import DiskCache
+from jova_bench.errors import EXIT_INCOMPLETE, BenchError
+from jova_bench.files.reading import as_record, read_json
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.speech.errors import transcript_length
+from jova_bench.records import Estimate, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
+from jova_bench.runs.estimates import Cell, Part
+from jova_bench.runs.scoring import stored_features, stored_reference
+from jova_bench.runs.store import FEATURES, Run, read_run
+
+LARGEST = 1e60
+"""Of features: their squares are summed."""
+
+
+class Incomplete(BenchError):
+    """A run that has not finished says nothing yet."""
+
+    exit_code = EXIT_INCOMPLETE
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every part of every column, with all that a paired test needs to know of them."""
+
+    source: str
+    """The folder or file, as it was named."""
+    folder: Path | None
+    """Of the run; None when it was read from a file."""
+    suite: str
+    question: str
+    """Digest of what was asked; results of different questions do not compare."""
+    profile: Profile
+    specs: Mapping[str, MetricSpec]
+    """By identity, in the order of the run's table."""
+    columns: Mapping[tuple[str, str], Mapping[Cell, Part]]
+    """By (model, identity)."""
+    gone: Mapping[tuple[str, str], str]
+    """Why the features of a set metric's column can no longer be had."""
+    lengths: Mapping[Micro, Mapping[str, int]]
+    """Of each prompt's transcript: weights of the micro averages that there are."""
+    failed: Mapping[str, int]
+    """Samples without a clip, by model."""
+    made_by: Mapping[str, Any]
+    """The last entry of the run's provenance."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """In the order of the run."""
+        return tuple(dict.fromkeys(model for model, _ in self.columns))
+
+    def identities(self, model: str) -> tuple[str, ...]:
+        """What measured a model, in the order of the run's table."""
+        return tuple(identity for identity in self.specs if (model, identity) in self.columns)
+
+    def cells(self, model: str) -> frozenset[Cell]:
+        """The (prompt id, seed) that a model was asked for."""
+        return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
+
+    def of_prompts(self, ids: Collection[str]) -> Results:
+        """What is known of some prompts."""
+        columns = {
+            key: {cell: part for cell, part in parts.items() if cell[0] in ids} for key, parts in self.columns.items()
+        }
+        samples = () if self.folder is None else read_run(self.folder).samples
+        failed = Counter(one.model for one in samples if one.status == "failed" and one.prompt_id in ids)
+        return replace(self, columns=columns, failed=failed)
+
+    def reference(self, identity: str) -> FloatArray | None:
+        """Features of the real clips that a set metric compared with, where the run's folder keeps them."""
+        return None if self.folder is None else stored_reference(DiskCache(self.folder / FEATURES), identity)
+
+
+def read_results(path: str | os.PathLike[str]) -> Results:
+    """Reads a run folder, or a file made by `freeze`.
+
+    Raises:
+        Incomplete: the run has not finished.
+        BenchError: there is no such run or file, or it is broken.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _whole(_of_run(path))
+    if path.is_file():
+        return _whole(_of_file(path))
+    raise BenchError(f"expected a run folder or a file made by `jova-bench freeze`, got {path}, which is not there")
+
+
+def _whole(results: Results) -> Results:
+    """The results, when they are a table as tests need one: every column has every clip of its model, and its kind.
+
+    Raises:
+        BenchError: something is missing, or is of another kind.
+    """
+
+    def wrong(what: str) -> BenchError:
+        return BenchError(f"{results.source}: expected {what}; make it anew")
+
+    for (model, identity), parts in results.columns.items():
+        spec = results.specs.get(identity)
+        if spec is None:
+            raise wrong(f"a specification of every metric, got none of {identity}")
+        if missing := results.cells(model) - parts.keys():
+            raise wrong(f"every clip of {model} in every column, got no {min(missing)} in {identity}")
+        features = [part for part in parts.values() if not isinstance(part, Outcome)]
+        ok = [part for part in parts.values() if isinstance(part, Outcome) and part.status == "ok"]
+        if (spec.level == "set" and ok) or (spec.level == "clip" and features):
+            raise wrong(f"{'features' if spec.level == 'set' else 'values'} of clips in {identity}, got the other")
+        if len({part.shape[-1] for part in features}) > 1:
+            raise wrong(f"features of one size in {identity}, got several")
+        if spec.micro and (unknown := {cell[0] for cell in parts} - results.lengths.get(spec.micro, {}).keys()):
+            raise wrong(f"the length of every prompt, got none of {min(unknown)}")
+    return results
+
+
+def freeze(results: Results) -> str:
+    """Results as one JSON text, features included, fit for committing: no clips, no cache.
+
+    Raises:
+        BenchError: features of a set metric can no longer be had.
+    """
+    if results.gone:
+        raise BenchError(next(iter(results.gone.values())))
+    columns = tuple(
+        FrozenColumn(
+            model=model, identity=identity, cells=tuple(_frozen(*item) for item in sorted(parts.items(), key=_at))
+        )
+        for (model, identity), parts in results.columns.items()
+    )
+    whole = Frozen(
+        schema=2,
+        suite=results.suite,
+        question=results.question,
+        profile=results.profile,
+        specs=tuple(results.specs.values()),
+        lengths=results.lengths,
+        made_by=results.made_by,
+        columns=columns,
+    )
+    return (
+        json.dumps(whole.model_dump(mode="json", by_alias=True, exclude_none=True), indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def _at(item: tuple[Cell, Part]) -> Cell:
+    return item[0]
+
+
+class Vectors(Record):
+    """Features of one clip, without loss."""
+
+    shape: tuple[int, ...] = Field(min_length=1, max_length=2)
+    """(d,) or (p, d)."""
+    dtype: Literal["<f4", "<f8"]
+    data: str
+    """Base64 of the numbers, row by row."""
+
+
+class FrozenCell(Record):
+    """What one clip gave: a value, features, or the reason why there is neither."""
+
+    prompt_id: Id
+    seed: Seed
+    status: Status
+    value: Value | None = None
+    reason: str | None = None
+    features: Vectors | None = None
+
+
+class FrozenColumn(Record):
+    """One metric of one model."""
+
+    model: Id
+    identity: str
+    cells: tuple[FrozenCell, ...] = Field(min_length=1)
+
+
+class Frozen(Record):
+    """The file of a frozen run."""
+
+    schema_version: Literal[2] = Field(2, alias="schema")
+    """1 kept words of transcripts alone."""
+    suite: str
+    question: str
+    profile: Profile
+    specs: tuple[MetricSpec, ...]
+    lengths: Mapping[Micro, Mapping[Id, Annotated[int, Field(ge=0, lt=2**31)]]]
+    made_by: Mapping[str, Any]
+    columns: tuple[FrozenColumn, ...]
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
+
+
+def _frozen(cell: Cell, part: Part) -> FrozenCell:
+    prompt_id, seed = cell
+    if isinstance(part, Outcome):
+        return FrozenCell(prompt_id=prompt_id, seed=seed, status=part.status, value=part.value, reason=part.reason)
+    # Most embedders give float32: half the size.
+    dtype: Literal["<f4", "<f8"] = "<f4" if np.array_equal(part.astype("<f4").astype("<f8"), part) else "<f8"
+    data = base64.b64encode(part.astype(dtype).tobytes()).decode()
+    features = Vectors(shape=part.shape, dtype=dtype, data=data)
+    return FrozenCell(prompt_id=prompt_id, seed=seed, status="ok", features=features)
+
+
+def _thawed(cell: FrozenCell) -> Part:
+    if cell.features is None:
+        return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
+    data = base64.b64decode(cell.features.data, validate=True)
+    found = np.frombuffer(data, cell.features.dtype).astype(np.float64)
+    if not (np.abs(found) < LARGEST).all():
+        raise ValueError(f"{cell.prompt_id}: expected finite features below {LARGEST:g}")
+    features: FloatArray = found.reshape(cell.features.shape)
+    return features
+
+
+def _of_file(path: Path) -> Results:
+    try:
+        frozen = as_record(Frozen, read_json(path), str(path))
+        columns = {
+            (column.model, column.identity): {(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells}
+            for column in frozen.columns
+        }
+    except (BenchError, ValueError) as error:
+        what = str(error) if isinstance(error, BenchError) else f"{path}: {error}"
+        raise BenchError(f"{what}; `jova-bench freeze RUN` makes such a file") from error
+    return Results(
+        source=str(path),
+        folder=None,
+        suite=frozen.suite,
+        question=frozen.question,
+        profile=frozen.profile,
+        specs={spec.identity: spec for spec in frozen.specs},
+        columns=columns,
+        gone={},
+        lengths=frozen.lengths,
+        failed={},
+        made_by=frozen.made_by,
+    )
+
+
+def _of_run(folder: Path) -> Results:
+    run = read_run(folder)
+    if run.summary is None:
+        raise Incomplete(f"expected a finished run, got {folder}, which has no summary; repeat its command")
+    if not run.manifest.specs:
+        raise BenchError(f"{folder} was made by a version that kept no metric specifications; repeat its command")
+    if run.manifest.question is None or not run.manifest.provenance:
+        raise BenchError(f"{folder} does not say what was asked and what made it; repeat its command")
+    specs = {spec.identity: spec for spec in run.manifest.specs}
+    columns = _columns(run, specs)
+    gone: dict[tuple[str, str], str] = {}
+    cache = DiskCache(folder / FEATURES)
+    asked = Counter(sample.model for sample in run.samples)
+    whole = [estimate for estimate in run.summary.estimates if estimate.slice is None]
+    for estimate in whole:
+        key = (estimate.model, estimate.identity)
+        if estimate.level == "set":
+            columns[key] = _set_column(run, estimate, cache)
+            found = sum(not isinstance(part, Outcome) for part in columns[key].values())
+            if found < estimate.n_ok:
+                gone[key] = f"the features of {estimate.metric} are no longer in {folder}; repeat its command"
+        if not asked[estimate.model] == len(columns.get(key, ())) == _total(estimate):
+            raise Incomplete(f"expected every clip scored, got {folder} with some that are not; repeat its command")
+    micro = {spec.micro: None for spec in specs.values() if spec.micro}  # In order, for files that do not change.
+    return Results(
+        source=str(folder),
+        folder=folder,
+        suite=run.summary.suite,
+        question=run.manifest.question,
+        profile=run.summary.profile,
+        specs=specs,
+        columns={(e.model, e.identity): columns[e.model, e.identity] for e in whole},
+        gone=gone,
+        lengths={
+            unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro
+        },
+        failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),
+        made_by=run.manifest.provenance[-1].model_dump(mode="json", exclude_unset=True),
+    )
+
+
+def _total(estimate: Estimate) -> int:
+    return estimate.n_ok + estimate.n_undefined + estimate.n_failed
+
+
+def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str], dict[Cell, Part]]:
+    """The clip metrics. Rows of evaluators that the run no longer has are left where they are."""
+    columns: dict[tuple[str, str], dict[Cell, Part]] = {}
+    for row in run.scores:
+        if row.identity in specs:
+            columns.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
+    return columns
+
+
+def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[Cell, Part]:
+    """The features that a set metric took from each clip; of a clip without, what the summary says of such clips."""
+    samples = [sample for sample in run.samples if sample.model == estimate.model]
+    no_clip = {f"no clip: {sample.reason}" for sample in samples if sample.clip_digest is None}
+    lost = Outcome(
+        status="failed" if estimate.n_failed > sum(sample.clip_digest is None for sample in samples) else "undefined",
+        reason="; ".join(reason for reason in estimate.reasons if reason not in no_clip) or "no features",
+    )
+    column: dict[Cell, Part] = {}
+    for sample in samples:
+        if sample.clip_digest is None:
+            part: Part = Outcome(status="failed", reason=f"no clip: {sample.reason}")
+        else:
+            features = stored_features(cache, sample.clip_digest, estimate.identity, run.manifest.domain)
+            part = lost if features is None else features
+        column[sample.prompt_id, sample.seed] = part
+    return column

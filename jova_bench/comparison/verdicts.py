@@ -1,0 +1,194 @@
+"""From pairs of columns to verdicts: one paired test each, Holm over all of them. The verdicts speak of b."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jova_bench.comparison.pairing import ALPHA, Change, Pair, Tested, clips_test, sets_test, undefined_set
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_OK, EXIT_REGRESSION, Undefined
+from jova_bench.metrics.base import SetMetric
+from jova_bench.records import MetricSpec, Outcome
+from jova_bench.stats import holm
+
+Verdict = Literal["better", "worse", "no difference shown", "underpowered", "not comparable", "undefined", "failed"]
+"""`worse` also where clips that had a value have none. `underpowered`: no difference, however large, could have been
+shown with so few prompts among so many tests. `undefined`, `failed`: a has no value, so there is nothing to compare
+with; `failed` where the question could not even be asked of some clip."""
+
+UNKNOWN_SIDE = "it moved, and nobody can say which is nearer the real clips: neither run has the model `real`"
+
+
+NOTHING = "No metric has a value on both sides: nothing was measured, so nothing was compared."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one pair of models."""
+
+    model: str
+    """Name, or `a → b` where the two differ."""
+    spec: MetricSpec
+    verdict: Verdict
+    reason: str | None = None
+    """What the verdict alone does not say."""
+    a: float | None = None
+    """Mean over the paired prompts, or distance of their set."""
+    b: float | None = None
+    delta: float | None = None
+    """b - a."""
+    ci: tuple[float, float] | None = None
+    """95 % interval of the difference."""
+    p: float | None = None
+    p_holm: float | None = None
+    min_detectable: float | None = None
+    """Difference that this test, among all of the table, finds four times in five; None when it finds none."""
+    favours: Literal["a", "b"] | None = None
+    """Whom the test prefers, on the clips that both have."""
+    from_real: bool = False
+    """a, b and delta are of |value - value of the real clip|."""
+    n: int = 0
+    """Prompts in the test."""
+    lost: int = 0
+    """Clips that have a value in a and none in b."""
+    gained: int = 0
+    """Clips that have a value in b alone."""
+    worst: tuple[Change, ...] = ()
+    """Up to five clips: those that were lost, then those that moved most for the worse."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A row of the table before its test."""
+
+    model: str
+    spec: MetricSpec
+    found: Pair | None
+    """None when it does not compare."""
+    why_not: str | None = None
+    """Why it does not compare."""
+    metric: SetMetric | None = None
+    """Measures the distance; None for a clip metric."""
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    """Of each prompt's transcript."""
+
+
+def judged(questions: Sequence[Question]) -> tuple[Comparison, ...]:
+    """Tests all rows, which share one error rate of `ALPHA`."""
+    nothing = [_nothing(one) for one in questions]
+    tests = sum(one.found is not None and why is None for one, why in zip(questions, nothing, strict=True))
+    tested = [
+        None if one.found is None or why is not None else _tested(one, one.found, tests)
+        for one, why in zip(questions, nothing, strict=True)
+    ]
+    p_holm = iter(holm([one.result.p for one in tested if isinstance(one, Tested)]).tolist())
+    rows = []
+    for one, why, test in zip(questions, nothing, tested, strict=True):
+        if one.found is None:
+            rows.append(Comparison(one.model, one.spec, "not comparable", one.why_not))
+        elif isinstance(test, Tested):
+            rows.append(_with_test(one, one.found, test, next(p_holm)))
+        else:
+            rows.append(_without_test(one, one.found, why, test))
+    return tuple(rows)
+
+
+def exit_code(verdicts: Iterable[str], failed: int) -> int:
+    """3 when anything is worse, else 4 not comparable, else 5 underpowered or samples failed, else 0.
+
+    Args:
+        verdicts: of all rows.
+        failed: samples without a clip.
+    """
+    said = set(verdicts)
+    if "worse" in said:
+        return EXIT_REGRESSION
+    if "not comparable" in said:
+        return EXIT_NOT_COMPARABLE
+    return EXIT_INCOMPLETE if failed or "underpowered" in said else EXIT_OK
+
+
+def unmeasured(verdicts: Iterable[str]) -> bool:
+    """Whether no metric has a value on both sides, so that nothing was compared."""
+    return set(verdicts) <= {"undefined", "failed"}
+
+
+def _nothing(one: Question) -> Outcome | None:
+    """Why there is nothing to test."""
+    if one.found is None:
+        return None
+    if not one.found.a:
+        return one.found.why_none or Outcome(status="undefined", reason="no clip has a value on both sides")
+    why = undefined_set(one.found, one.metric) if one.metric else None
+    return why if why is None else Outcome(status="undefined", reason=why)
+
+
+def _tested(one: Question, found: Pair, tests: int) -> Tested | str:
+    """The test, or why it cannot be made though both distances are there."""
+    if one.metric is None:
+        return clips_test(found, one.lengths, tests)
+    try:
+        return sets_test(found, one.metric, tests)
+    except Undefined as error:
+        return f"no interval with a prompt fewer: {error}"
+
+
+def _with_test(one: Question, found: Pair, test: Tested, p_holm: float) -> Comparison:
+    result = test.result
+    favours: Literal["a", "b"] | None = None
+    if p_holm <= ALPHA and found.good is not None:
+        favours = "b" if (result.delta > 0) == (found.good == "up") else "a"
+    verdict: Verdict
+    reason: str | None = None
+    if found.lost:
+        verdict, reason = "worse", _lost(found)
+    elif favours is not None:
+        verdict = "better" if favours == "b" else "worse"
+    elif p_holm <= ALPHA:
+        verdict, reason = "not comparable", UNKNOWN_SIDE
+    elif result.min_detectable is None:
+        verdict, reason = "underpowered", f"{result.n_pairs} prompts are too few for so many tests"
+    else:
+        verdict = "no difference shown"
+    return Comparison(
+        model=one.model,
+        spec=one.spec,
+        verdict=verdict,
+        reason=reason,
+        a=test.a,
+        b=test.b,
+        delta=result.delta,
+        ci=result.ci,
+        p=result.p,
+        p_holm=p_holm,
+        min_detectable=result.min_detectable,
+        favours=favours,
+        from_real=found.from_real,
+        n=result.n_pairs,
+        lost=len(found.lost),
+        gained=found.gained,
+        worst=found.worst(),
+    )
+
+
+def _without_test(one: Question, found: Pair, nothing: Outcome | None, untested: str | None) -> Comparison:
+    verdict: Verdict
+    if found.lost:
+        verdict, reason = "worse", _lost(found)
+    elif nothing is None:
+        verdict, reason = "underpowered", untested or ""
+    else:
+        verdict = "failed" if nothing.status == "failed" else "undefined"
+        reason = nothing.reason or ""
+    return Comparison(
+        one.model, one.spec, verdict, reason, lost=len(found.lost), gained=found.gained, worst=found.worst()
+    )
+
+
+def _lost(found: Pair) -> str:
+    """How many clips have no value any more, and why."""
+    reasons = Counter(change.reason for change in found.lost)
+    why = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
+    return f"{len(found.lost)} clip{'s' * (len(found.lost) > 1)} lost: {why}"

@@ -1,0 +1,145 @@
+"""What readers call the metrics, and the order of tables: the same names in every report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from jova_bench.records import Direction
+
+FAMILIES: Mapping[str, Mapping[str, str]] = {
+    "Lip-sync": {
+        "lse_c": "LSE-C",
+        "lse_d": "LSE-D",
+        "lse_d_at_0": "LSE-D@0",
+    },
+    "Lip-sync in time": {
+        "av_offset_frames": "AV offset (frames)",
+        "sync_within_1": "Sync within 1",
+        "mouth_audio_corr": "Mouth-audio corr",
+    },
+    "Picture and sound together": {
+        "desync": "DeSync (s)",
+        "imagebind_score": "ImageBind",
+        "av_align": "AV-Align",
+        "javis_score": "JavisScore",
+        "avh_score": "AVHScore",
+    },
+    "Distance from real clips": {
+        "fvd": "FVD",
+        "kvd": "KVD",
+        "fad": "FAD",
+        "kad": "KAD",
+        "fd_passt": "FD (PaSST)",
+        "fd_panns": "FD (PANNs)",
+        "fd_clap": "FD (CLAP)",
+        "kl_passt": "KL (PaSST)",
+        "kl_panns": "KL (PANNs)",
+    },
+    "Speech and sound": {
+        "wer": "WER",
+        "cer": "CER",
+        "pesq": "PESQ",
+        "stoi": "STOI",
+        "mcd_dtw": "MCD (DTW)",
+        "dnsmos": "DNSMOS",
+        "nisqa": "NISQA",
+        "loudness": "Loudness (LUFS)",
+        "is_passt": "IS (PaSST)",
+        "is_panns": "IS (PANNs)",
+    },
+    "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ", "audio_quality": "AQ"},
+    "Picture": {
+        "motion_score": "MS",
+        "aesthetic_score": "AS",
+        "identity_score": "ID",
+        "identity_consistency": "ID held",
+    },
+    "Prompt following": {
+        "clap_score": "CS",
+        "prompt_hair": "Prompt hair",
+        "prompt_background": "Prompt background",
+        "prompt_voice": "Prompt voice",
+    },
+}
+"""Table titles, and the metrics of each table in order with the names that readers know."""
+OTHER = "Other"
+ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "target": "→ real"}
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a metric identity is called, and where it stands."""
+
+    identity: str
+    text: str
+    """Unique among the identities that it was made with; says `(embedded)` for the embedded evaluators, and
+    `(compat BENCH)` for what a published bench computes."""
+    family: str
+
+
+def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
+    """One label per identity, in the order of FAMILIES, then in the order given.
+
+    Args:
+        metrics: (name, identity), possibly repeated.
+    """
+    by_metric: dict[str, dict[str, None]] = {}
+    for metric, identity in metrics:
+        by_metric.setdefault(metric, {})[identity] = None
+    known = {metric: (family, name) for family, names in FAMILIES.items() for metric, name in names.items()}
+    order = [metric for metric in known if metric in by_metric] + [
+        metric for metric in by_metric if metric not in known
+    ]
+    found = []
+    for metric in order:
+        family, name = known.get(metric, (OTHER, metric))
+        by_kind: dict[str, list[str]] = {}
+        for identity in by_metric[metric]:
+            by_kind.setdefault(_kind(identity), []).append(identity)
+        found += [
+            Label(identity, f"{name}{mark}{kind}", family)
+            for kind, identities in by_kind.items()
+            for identity, mark in zip(identities, _marks(identities), strict=True)
+        ]
+    return tuple(found)
+
+
+def protocol(identity: str) -> str:
+    """`clean`, or the bench and commit that an identity follows bug for bug."""
+    return _parts(identity)[1] or "clean"
+
+
+# name@version/profile:backend[weights]{params}, and profile/compat:bench@commit where a bench is followed.
+_IDENTITY = re.compile(r"[^/]+/([^:/]+)(?:/compat:([^:]+))?:([^\[{]+)")
+
+
+def _parts(identity: str) -> tuple[str, str, str]:
+    """Profile, protocol (empty for clean) and backend."""
+    found = _IDENTITY.match(identity)
+    return (found[1], found[2] or "", found[3]) if found else ("", "", identity)
+
+
+def _kind(identity: str) -> str:
+    """What every label says of a number that must not be taken for another."""
+    profile, followed, _ = _parts(identity)
+    if followed:
+        return f" (compat {followed.partition('@')[0]})"
+    return " (embedded)" if profile == "embedded" else ""
+
+
+def _marks(identities: Sequence[str]) -> list[str]:
+    """What tells identities of one kind apart: nothing, the commit, the end of the backend's name, or a number."""
+    if len(identities) == 1:
+        return [""]
+    commits = [_parts(identity)[1].partition("@")[2] for identity in identities]
+    if len(set(commits)) == len(commits):
+        return [f" {commit}" for commit in commits]
+    backends = [_parts(identity)[2] for identity in identities]
+    # Judges are called syncnet-a, syncnet-b: their letter is enough.
+    one_kind = len({backend.rpartition("-")[0] for backend in backends}) == 1
+    ends = [backend.rpartition("-")[2] for backend in backends] if one_kind else backends
+    if len(set(ends)) < len(ends):
+        ends = [f"#{number}" for number in range(1, len(ends) + 1)]
+    return [f" {end}" for end in ends]

@@ -1,0 +1,1 @@
+"""Reading and writing of media files: streams, time bases, channels, pixels."""

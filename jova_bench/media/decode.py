@@ -1,0 +1,307 @@
+"""Takes a media file apart: decoded frames with their times, and decoded sound with the time of its first sample.
+
+What the times mean for a clip is decided in `media`. Raises ValueError or libav's errors; `media.read` names the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.media.display import UPRIGHT, Matrix, matrix_of, oblique_degrees, size_shown, upright
+from jova_bench.media.limits import Decoded
+from jova_bench.media.tracks import choose, expect
+from jova_bench.records import Finding
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.reformatter import VideoReformatter
+
+Frames = npt.NDArray[np.uint8]
+Audio = npt.NDArray[np.float32]
+Array = TypeVar("Array", Frames, Audio)
+
+PADDING_SAMPLES = 4096
+"""An encoder pads the last block by less than this; a larger excess over the declared length is no padding."""
+DELAYS = {"aac": 1024, "mp3": 1105, "mp2": 481}
+"""Samples by which sound comes late that was encoded by FFmpeg's and most other encoders."""
+GAP_S = 0.05
+"""Timestamps in ms and codec blocks of 20 ms jitter by less; a longer jump is a hole in the sound."""
+LATE_S = Fraction(1, 4)
+"""Containers round their length up to a block or a slow frame; what ends earlier is cut, if no box told it before."""
+GUESSED = ("wav", "mp3", "aac", "ac3", "eac3", "amr")
+"""Containers without a length: libav works one out of the file's size, or (wav) of a header that was checked before."""
+MAX_START_S = 60.0
+"""Streams that start further apart than this have broken timestamps."""
+
+
+@dataclass
+class Video:
+    """What the video stream decoded to."""
+
+    frames: Frames | None = None
+    """(T, H, W, 3), and room for more while decoding; None when no picture was asked for."""
+    times: list[Fraction] = field(default_factory=list)
+    """Presentation times, s: of each frame, or of the first alone."""
+    end: Fraction = Fraction(0)
+    """When the last frame leaves the screen, s."""
+    tick: Fraction = Fraction(0)
+    """Resolution of the times, s."""
+    declared: tuple[Fraction, ...] = ()
+    """Frame rates that the container states."""
+    findings: list[Finding] = field(default_factory=list)
+    aspect: Fraction | None = None
+    """Width of a pixel over its height, as the file states it."""
+    stored: tuple[int, int] = (0, 0)
+    """Width and height before they are shown."""
+    shown: tuple[int, int] = (0, 0)
+    """Width and height with square pixels, before the frame is turned."""
+    matrix: Matrix = field(default_factory=UPRIGHT.copy)
+    """How the frames are turned."""
+    room: int = 0
+    """How many frames there will be, as far as the headers say."""
+    reformatter: VideoReformatter | None = None
+    """One for all frames: each new one costs more than a small frame itself."""
+
+
+@dataclass
+class Sound:
+    """What the audio stream decoded to."""
+
+    channels: list[Audio] = field(default_factory=list)
+    """(n,) each, and room for more while decoding."""
+    length: int = 0
+    """Samples so far; at the end, without padding."""
+    rate: int = 0
+    layout: tuple[str, ...] = ()
+    """The places of the channels."""
+    start: Fraction = Fraction(0)
+    """Presentation time of the first sample, s."""
+    tick: Fraction = Fraction(0)
+    first_packet: int | None = None
+    """Timestamp of the first packet, in ticks; below zero when the stream states a codec delay."""
+    unstated_delay: tuple[str, int] | None = None
+    """A codec that delays its sound, by usually so many samples, in a stream that does not say by how much."""
+    skips: bool = False
+    """The first packet says how many samples of it are no sound."""
+    gaps: int = 0
+    """Samples of silence that were put into holes of the stream."""
+    findings: list[Finding] = field(default_factory=list)
+
+
+def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Video, Sound]:
+    """Decodes one track of pictures and one of sound.
+
+    Args:
+        container: an open file.
+        pictures: False decodes of the picture no more than its first frame, which says when the clip starts.
+        size: the limit; filled with what was decoded.
+    """
+    from av.container import Flags
+
+    if container.format.name == "avi":
+        # AVI has no times for showing frames. What libav makes up for them falls into the gaps of lost frames.
+        made_up: Any = Flags.gen_pts  # Typed as what it is not.
+        container.flags &= ~made_up.value
+    tracks, findings = choose(container)
+    video, sound = Video(room=expect(container, tracks, pictures, size)), Sound()
+    for track, finding in findings:
+        (sound if track.type == "audio" else video).findings.append(finding)
+    end = Fraction(0)
+    for packet in container.demux():
+        # The container's length is that of its longest track, which need not be one of ours.
+        if packet.pts is not None:
+            end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        if packet.stream not in tracks:
+            continue
+        if packet.stream.type == "audio":
+            _hear(packet, sound, size)
+        else:
+            _see(packet, video, pictures, size)
+    if video.frames is not None:
+        video.frames = resized(video.frames, len(video.times))
+    if sound.length:
+        _finish(sound, next(track for track in tracks if track.type == "audio"))
+    _check_end(container, max(end, video.end, sound.start + Fraction(sound.length, sound.rate or 1)))
+    return video, sound
+
+
+def _check_end(container: InputContainer, end: Fraction) -> None:
+    """Refuses a file whose last packet of any track ends before the file says it does."""
+    import av
+
+    family = container.format.name
+    if family in GUESSED or container.duration is None:
+        return
+    # Matroska states its end, others their length.
+    start = 0 if "matroska" in family else container.start_time or 0
+    declared = Fraction(start + container.duration, av.time_base)
+    # FLAC counts its samples; libav rounds their time to its own ticks.
+    if declared - end > (Fraction(2, av.time_base) if family == "flac" else LATE_S):
+        raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
+
+
+def resized(array: Array, count: int) -> Array:
+    """The same array with `count` rows, moved by the system and not copied; for an array that nobody else holds."""
+    array.resize((count, *array.shape[1:]), refcheck=False)
+    return array
+
+
+def joined(sound: Sound, skip: int) -> Audio:
+    """Makes (channels, N) of the decoded sound and leaves nothing of it behind.
+
+    Args:
+        sound: what was decoded.
+        skip: samples to leave out at the start; below zero, samples of silence to put before it.
+    """
+    silence, dropped = max(-skip, 0), max(skip, 0)
+    audio = np.zeros((len(sound.channels), max(silence + sound.length - dropped, 0)), np.float32)
+    for k in range(len(audio)):
+        audio[k, silence:] = sound.channels[k][dropped : sound.length]
+        sound.channels[k] = audio[k, :0]
+    return audio
+
+
+def _time(frame: av.VideoFrame | av.AudioFrame, in_order: bool = False) -> Fraction:
+    """Presentation time, s; of frames that are stored `in_order` the time of decoding serves as well."""
+    stamp = frame.dts if frame.pts is None and in_order else frame.pts
+    if stamp is None or frame.time_base is None:
+        raise ValueError("a frame has no timestamp")
+    return stamp * frame.time_base
+
+
+def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
+    """Decodes a packet of the picture; without `pictures` only until the first frame is there."""
+    if not video.tick:
+        stream = packet.stream
+        rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+        video.declared = tuple(rate for rate in rates if rate)
+        video.tick, video.aspect = stream.time_base, stream.sample_aspect_ratio
+    if not pictures and video.times:
+        return
+    for frame in packet.decode():
+        if pictures or not video.times:
+            video.times.append(_time(frame, in_order=not packet.stream.codec_context.has_b_frames))
+            video.end = video.times[-1] + frame.duration * video.tick
+        if pictures:
+            _add_image(video, frame, size)
+
+
+def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
+    """Writes one frame behind the others; the room grows by an eighth when the headers promised too few."""
+    count = len(video.times)
+    if count == 1:
+        _show(video, frame)
+    if (frame.width, frame.height) != video.stored:
+        raise ValueError("the frame size changes within the clip")
+    size.width, size.height = video.shown
+    size.frames, size.picture_s = count, video.times[-1] - video.times[0]
+    size.check()
+    image = upright(_rgb(frame, video), video.matrix)
+    if video.frames is None:
+        room = max(1, min(video.room, size.limit // image.nbytes))
+        video.frames = np.empty((room, *image.shape), np.uint8)
+    if count > len(video.frames):
+        video.frames = resized(video.frames, max(count, min(count + count // 8, size.limit // image.nbytes)))
+    video.frames[count - 1] = image
+
+
+def _show(video: Video, frame: av.VideoFrame) -> None:
+    """Decides by the first frame how all are shown, and notes what is out of the ordinary."""
+    width, height = video.stored = frame.width, frame.height
+    # Of the first frame alone: H.264 may state it with some frames and mean all. (To ask a frame for what lies beside
+    # it keeps it in memory, too, until Python looks for cycles.)
+    video.matrix = matrix_of(frame)
+    video.shown = size_shown(width, height, video.aspect)
+    if video.shown != video.stored:
+        now = f"{video.shown[0]} x {video.shown[1]}"
+        detail = f"pixels {float(video.aspect or 1):.3f} times as wide as high: {width} x {height} shown as {now}"
+        video.findings.append(Finding(code="pixel_aspect", detail=detail))
+    missed = oblique_degrees(video.matrix)
+    if missed:
+        detail = f"to be turned by {missed:.1f} degrees more than a quarter turn: shown without them"
+        video.findings.append(Finding(code="oblique", detail=detail))
+
+
+def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
+    """(H, W, 3) RGB as stored, with square pixels. An unstated matrix is taken as BT.601, a range as limited."""
+    from av.video.reformatter import Interpolation, VideoReformatter
+
+    if frame.is_corrupt:
+        raise ValueError("a frame is damaged")
+    video.reformatter = video.reformatter or VideoReformatter()
+    width, height = video.shown
+    # As ffmpeg scales, and rounded: libswscale's own default is up to two levels too dark where it scales.
+    exact = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    how = None if video.shown == video.stored else exact
+    image: Any = video.reformatter.reformat(frame, width, height, "rgb24", interpolation=how, threads=1).to_ndarray()
+    return image
+
+
+def _hear(packet: Any, sound: Sound, size: Decoded) -> None:
+    """Decodes a packet of the sound."""
+    if sound.first_packet is None:
+        sound.first_packet = packet.pts
+        sound.skips = packet.has_sidedata("skip_samples")
+    for frame in packet.decode():
+        _add_block(sound, frame, size)
+
+
+def _add_block(sound: Sound, frame: av.AudioFrame, size: Decoded) -> None:
+    """Adds one block; a hole in the timestamps becomes silence, so that what follows stays in sync."""
+    time, block = _time(frame), _float_samples(frame)
+    if not sound.channels:
+        sound.rate, sound.start = frame.sample_rate, time
+        sound.layout = tuple(channel.name for channel in frame.layout.channels)
+        sound.channels = [np.empty(len(row), np.float32) for row in block]
+    if frame.sample_rate != sound.rate:
+        raise ValueError(f"the sample rate changes from {sound.rate} to {frame.sample_rate} Hz")
+    if len(block) != len(sound.channels):
+        raise ValueError(f"the number of channels changes from {len(sound.channels)} to {len(block)}")
+    hole = round((time - sound.start) * sound.rate) - sound.length
+    if hole <= GAP_S * sound.rate:
+        hole = 0
+    elif hole > MAX_START_S * sound.rate:
+        raise ValueError(f"the sound has a hole of {hole / sound.rate:.1f} s")
+    sound.gaps += hole
+    begin, sound.length = sound.length + hole, sound.length + hole + block.shape[1]
+    size.channels, size.rate_hz, size.samples = len(block), sound.rate, sound.length
+    size.check()
+    for k, row in enumerate(block):
+        if sound.length > len(sound.channels[k]):
+            sound.channels[k] = resized(sound.channels[k], sound.length + sound.length // 8)
+        sound.channels[k][begin - hole : begin] = 0
+        sound.channels[k][begin : sound.length] = row
+
+
+def _float_samples(frame: av.AudioFrame) -> Audio:
+    """(channels, n) float32; integers divided by their full scale, without any resampler."""
+    samples: npt.NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return ((samples.astype(np.float32) - 128) / 128).astype(np.float32)
+    if np.issubdtype(samples.dtype, np.integer):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    return samples.astype(np.float32)
+
+
+def _finish(sound: Sound, stream: Any) -> None:
+    """Cuts the padding of a codec's last block, and notes a codec delay that the stream does not state.
+
+    AAC delays the sound by (usually) 1024 samples, MP3 by 1105. A stream that states this starts before zero or tells
+    the decoder to skip them; a stream that starts at zero or later keeps them as sound.
+    """
+    sound.tick = stream.time_base
+    codec = stream.codec_context.name.removesuffix("float")
+    if codec in DELAYS and (sound.first_packet or 0) >= 0 and not sound.skips:
+        sound.unstated_delay = codec.upper(), DELAYS[codec]
+    if stream.duration is not None:
+        excess = sound.length - sound.gaps - round(stream.duration * stream.time_base * sound.rate)
+        if 0 < excess < PADDING_SAMPLES:
+            sound.length -= excess

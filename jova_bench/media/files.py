@@ -1,0 +1,331 @@
+"""Reads and writes clips on one time base: the only place where container time becomes frame and sample indices.
+
+The picture is the clock. Frame 0 is time 0; the sound is padded or cut at its start so that sample n is heard
+n / rate seconds after frame 0 is shown, which is exact to the sample and leaves every frame as it was decoded.
+Whatever was corrected, or could not be, is a finding of the clip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jova_bench.errors import BenchError
+from jova_bench.media import channels
+from jova_bench.media.clip import CANCEL, Clip
+from jova_bench.media.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
+from jova_bench.media.encode import encode
+from jova_bench.media.lengths import check_length
+from jova_bench.media.limits import HIGHEST_HZ, LOWEST_HZ, Decoded, max_clip_bytes
+from jova_bench.media.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
+from jova_bench.records import Finding
+
+LOUDEST = 100.0
+"""Forty decibels above full scale: no sound in floating point, but whole numbers taken for it."""
+SILENT_PEAK = 10 ** (-60 / 20)
+"""-60 dBFS."""
+GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
+"""Shares of the channels' sound that cancel: above the first, what is heard in mono is not what was made."""
+LEVEL_PARTLY = 0.5
+"""-3 dB: a mix that is quieter by more than channels that have nothing in common makes one wonder."""
+FROZEN_LEVELS = 8
+"""Of 255. A still picture as `write` encodes it differs from its first frame by less; what moves by more."""
+
+
+def clip_from_arrays(
+    frames: Frames | None,
+    fps: Fraction,
+    audio: Audio | None,
+    sample_rate_hz: int,
+    layout: channels.Layout = (),
+    findings: tuple[Finding, ...] = (),
+    digest: str | None = None,
+    **kw: Any,
+) -> Clip:
+    """Makes a Clip, computes its digest, and looks at how its channels stand to each other.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB, or None.
+        fps: frames per second; ignored without frames.
+        audio: (channels, N) float32, or None.
+        sample_rate_hz: ignored without audio.
+        layout: the place of each channel by libav's names, or ().
+        findings: what was noticed before.
+        digest: of the content, where it is known: to find it takes about as long as to decode the pictures.
+        **kw: `timing`, `in_domain`.
+    """
+    if frames is None and audio is None:
+        raise BenchError("expected frames or audio, got neither; a clip needs at least one stream")
+    if frames is None:
+        fps = Fraction(0)
+    else:
+        if (
+            frames.dtype != np.uint8
+            or frames.ndim != 4
+            or frames.shape[3] != 3
+            or 0 in frames.shape
+            or not 0 < fps < math.inf
+        ):
+            raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {frames.shape} {frames.dtype} at {fps}")
+    if audio is None:
+        sample_rate_hz, layout = 0, ()
+    else:
+        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or not _whole(sample_rate_hz):
+            raise BenchError(
+                f"expected (channels, N) float32 at a whole rate > 0, got {audio.shape} {audio.dtype} "
+                f"at {sample_rate_hz} Hz"
+            )
+        if not LOWEST_HZ <= sample_rate_hz <= HIGHEST_HZ:
+            raise BenchError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {sample_rate_hz} Hz")
+        sample_rate_hz = int(sample_rate_hz)
+        peak = max(float(audio.max()), -float(audio.min()))
+        if not np.isfinite(peak):
+            raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")
+        if peak > LOUDEST:
+            raise BenchError(f"expected audio in [-1, 1], got {peak:g}; divide whole numbers by their full scale")
+        if layout and len(layout) != len(audio):
+            raise BenchError(f"expected a place for each of {len(audio)} channels, got {', '.join(layout)}")
+        findings += tuple(_channels(audio, layout, sample_rate_hz))
+    fps, digest = Fraction(fps), digest or _digest(frames, fps, audio, sample_rate_hz, layout)
+    return Clip(frames, fps, audio, sample_rate_hz, digest, findings, layout=layout, **kw)
+
+
+def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: int, layout: channels.Layout) -> str:
+    """sha256 (hex) of what a clip shows and sounds."""
+    digest = hashlib.sha256()
+    if frames is not None:
+        digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
+        digest.update(np.ascontiguousarray(frames).data)
+    if audio is not None:
+        digest.update(f"audio {audio.shape} {rate_hz}".encode())
+        digest.update(np.ascontiguousarray(audio).data)
+        if channels.known(layout) and not channels.ordinary(layout, len(audio)):
+            digest.update(f"layout {' '.join(layout)}".encode())
+    return digest.hexdigest()
+
+
+def _whole(rate: float) -> bool:
+    return rate > 0 and rate == rate // 1
+
+
+def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Finding]:
+    """Says where the mix to mono, which most metrics hear, is not what a listener hears."""
+    if len(audio) == 1:
+        return []
+    found = []
+    if len(audio) > 2 and not channels.known(layout):
+        detail = f"{len(audio)} channels whose places are unknown: mixed to mono alike, none left out"
+        found.append(Finding(code="layout_unknown", detail=detail))
+    gone, level = channels.cancelled(audio, layout, rate_hz)
+    if gone > GONE_PARTLY or level < LEVEL_PARTLY:
+        wholly = gone > GONE_WHOLLY
+        detail = (
+            f"the channels cancel{'' if wholly else ' in part'}: {gone:.0%} of their sound is gone from the mix to mono"
+        )
+        detail += f", {10 * np.log10(max(level, 1e-12)):+.0f} dB against the sum of their powers"
+        found.append(Finding(code=CANCEL if wholly else f"{CANCEL}_in_part", detail=detail))
+    return found
+
+
+def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | None = None) -> Clip:
+    """Decodes a file (mp4, mov, mkv, webm, wav, flac) to a Clip that starts with its first frame.
+
+    Args:
+        path: the file.
+        pictures: False for the sound alone, at the same place in time and to the bit the same. Such a clip has no
+            frames, no finding on the picture, no audio either if the file has none, and a digest of its own.
+        digest: of the whole clip, when the file is known to be the one of that digest; nothing is hashed then.
+
+    Raises:
+        BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged, and for what takes more
+            memory than `limits.max_clip_bytes()`.
+    """
+    import av
+
+    path = Path(path)
+    size = Decoded(max_clip_bytes())
+    try:
+        short = check_length(path)
+        with av.open(str(path)) as container:
+            family = container.format.name
+            video, sound = decode(container, pictures, size)
+        sound.findings += short
+        audio, sound_findings = _audio(sound, video.times[0] if video.times else None, video.tick, family)
+        if not pictures:
+            return _sound_alone(audio, sound, tuple(sound_findings), digest)
+        frames, fps, findings = _frames(video, size)
+        findings += sound_findings
+        if frames is not None and audio is not None:
+            findings += _length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)
+        return clip_from_arrays(frames, fps, audio, sound.rate, sound.layout, tuple(findings), digest)
+    except MemoryError as error:
+        raise BenchError(f"cannot decode {path}: expected memory for {size.bytes / 1e9:.1f} GB, got none") from error
+    except (av.error.FFmpegError, OSError, ValueError, BenchError) as error:
+        raise BenchError(f"cannot decode {path}: {error}") from error
+
+
+def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...], digest: str | None) -> Clip:
+    """The clip of somebody who did not look; without audio there is nothing in it."""
+    if audio is None:
+        return Clip(None, Fraction(0), None, 0, digest or hashlib.sha256().hexdigest(), findings)
+    return clip_from_arrays(None, Fraction(0), audio, sound.rate, sound.layout, findings, digest)
+
+
+def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[Finding]]:
+    """Puts the frames at a constant rate: the stated one, else the one of which some were lost, else a common one."""
+    frames, tick = video.frames, video.tick
+    if frames is None:
+        return None, Fraction(0), [Finding(code="no_video", detail="no picture stream, or one without frames")]
+    times = [time - video.times[0] for time in video.times]
+    count, span = len(times), times[-1]
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError("the frames' timestamps do not increase")
+    findings = list(video.findings)
+    fps = stated_rate(times, video.declared, tick)
+    if fps is None:
+        if count == 1:
+            raise ValueError("one frame and no frame rate")
+        steps = [float(later - earlier) for earlier, later in pairwise(times)]
+        fps = grid_rate(times, video.declared, tick)
+        if fps is None:
+            fps = nearest_rate(times)
+        else:
+            times = [round(time * fps) / fps for time in times]
+        size.frames = int(span * fps + ROUNDED) + 1
+        size.check()
+        frames = _rearranged(frames, shown_at(times, fps, size.frames, tick))
+        findings.append(
+            Finding(
+                code="vfr",
+                detail=f"{count} frames {min(steps) * 1000:.1f} to {max(steps) * 1000:.1f} ms apart, on average "
+                f"{float((count - 1) / span):.3f} fps; resampled to {len(frames)} frames at {float(fps):.3f} fps",
+            )
+        )
+    if count > 1 and all(_distance(frame, frames[0]) < FROZEN_LEVELS for frame in frames[1:]):
+        findings.append(Finding(code="frozen", detail=f"all {len(frames)} frames equal within {FROZEN_LEVELS} of 255"))
+    return frames, fps, findings
+
+
+def _rearranged(frames: Frames, source: Source) -> Frames:
+    """Puts frame `source[k]` at place k, in the same memory; `source` never falls.
+
+    A place is written once whoever reads it has read. What reads ahead of itself, from the front on, only ever reads
+    places that are still to be written, and so does what reads behind itself, from the back on. The two never meet:
+    if k reads m < k, then m, which reads no later place than k does, does not read ahead.
+    """
+    frames = resized(frames, max(len(frames), len(source)))
+    for k, m in enumerate(source):
+        if m > k:
+            frames[k] = frames[m]
+    for k in reversed(range(len(source))):
+        if source[k] < k:
+            frames[k] = frames[source[k]]
+    return resized(frames, len(source))
+
+
+def _distance(image: Frames, other: Frames) -> int:
+    """By how many levels two images differ where they differ most."""
+    return int((np.maximum(image, other) - np.minimum(image, other)).max())
+
+
+def _audio(
+    sound: Sound, zero: Fraction | None, video_tick: Fraction, family: str
+) -> tuple[Audio | None, list[Finding]]:
+    """Joins the channels and moves their start to `zero`, the time of the first frame (None without a picture)."""
+    if not sound.length:
+        return None, [Finding(code="no_audio", detail="no sound stream, or one without samples")]
+    rate, findings = sound.rate, list(sound.findings)
+    lead = Fraction(0) if zero is None else sound.start - zero
+    if abs(lead) > MAX_START_S:
+        raise ValueError(f"the streams start {float(lead):.1f} s apart")
+    # Timestamps in coarse ticks (Matroska: 1 ms) are rounded; half a tick is no offset.
+    shift = 0 if abs(lead) <= max(sound.tick, video_tick) / 2 else round(lead * rate)
+    if shift:
+        what = f"{shift} samples of silence put before it" if shift > 0 else f"its first {-shift} samples dropped"
+        side = "after" if shift > 0 else "before"
+        detail = f"the sound starts {abs(shift) / rate:.4f} s {side} the first frame at {rate} Hz: {what}"
+        findings.append(Finding(code="start_offset", detail=detail))
+    audio = joined(sound, skip=-shift)
+    if not audio.size:
+        findings.append(Finding(code="no_audio", detail="all sound ends before the first frame"))
+        return None, findings
+    if sound.gaps:
+        detail = f"{sound.gaps / rate:.3f} s of holes in the sound's timestamps filled with silence"
+        findings.append(Finding(code="audio_gap", detail=detail))
+    if sound.unstated_delay and not _made_up_for(lead, sound.unstated_delay[1], rate, max(sound.tick, video_tick)):
+        code, (codec, late) = "no_edit_list" if "mp4" in family else "codec_delay", sound.unstated_delay
+        detail = (
+            f"{codec} without a stated delay: the sound may be late by it, usually {late} samples ({late / rate:.3f} s)"
+        )
+        findings.append(Finding(code=code, detail=detail))
+    peak = max(float(audio.max()), -float(audio.min()))
+    if peak < SILENT_PEAK:
+        loudest = f"the loudest sample is {20 * np.log10(peak):.0f} dBFS, below -60" if peak else "every sample is zero"
+        findings.append(Finding(code="silent", detail=loudest))
+    return audio, findings
+
+
+def _made_up_for(lead: Fraction, late: int, rate: int, tick: Fraction) -> bool:
+    """Whether the sound starts before the picture by its codec's delay, as in MPEG-TS, FLV and older Matroska files."""
+    return abs(lead * rate + late) <= min(tick * rate, Fraction(late, 4))
+
+
+def _length_mismatch(video_s: Fraction, audio_s: Fraction, fps: Fraction) -> list[Finding]:
+    """Reports streams that differ in length by more than a frame; nothing is cut."""
+    if abs(video_s - audio_s) <= 1 / fps:
+        return []
+    detail = f"video {float(video_s):.3f} s, audio {float(audio_s):.3f} s, difference {float(audio_s - video_s):+.3f} s"
+    return [Finding(code="length_mismatch", detail=detail)]
+
+
+def write(
+    path: str | os.PathLike[str],
+    frames: Frames | None,
+    fps: Fraction,
+    audio: Audio | None,
+    sample_rate_hz: int,
+    layout: channels.Layout = (),
+) -> None:
+    """Writes H.264 + FLAC as mp4, or sound alone as wav or flac (by suffix). Same input, same bytes.
+
+    The sound is stored as 16 bits: what lies on that grid comes back exactly, what exceeds full scale is clipped.
+    Channels whose places FLAC in mp4 cannot state are stored as PCM.
+    No B-frames, so decoding and presentation order agree and no edit list is needed for sync.
+
+    Args:
+        path: `.mp4`; without frames `.wav` or `.flac`. Appears complete or not at all.
+        frames: (T, H, W, 3) uint8 RGB with even H and W (4:2:0 has no odd sizes), or None.
+        fps: frames per second.
+        audio: (channels, N) float32 in [-1, 1], or None.
+        sample_rate_hz: rate of `audio`.
+        layout: the place of each channel by libav's names, or ().
+    """
+    import av
+
+    path = Path(path)
+    clip = clip_from_arrays(frames, fps, audio, sample_rate_hz, layout)
+    suffixes = (".wav", ".flac") if clip.frames is None else (".mp4",)
+    if path.suffix not in suffixes:
+        raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {path}; rename it")
+    if clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
+        height, width = clip.frames.shape[1:3]
+        raise BenchError(f"expected even height and width for {path}, got {height} x {width}; crop or pad the frames")
+    # The pid keeps two writers of one name apart; the suffix stays last for the muxer's sake.
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        with av.open(str(part), "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container:
+            encode(container, clip)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise BenchError(f"cannot write {path}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Whether audio and video belong together."""

@@ -1,0 +1,296 @@
+"""DeSync: by how many seconds Synchformer thinks that the sound of a clip is off.
+
+The network names one of 21 offsets, -2.0 .. 2.0 s in steps of 0.2 s, for 14 segments of 0.64 s, one every 0.32 s:
+4.8 s. `clean` takes the likeliest offset of each window of 4.8 s, without its sign, and averages over windows that are
+spread evenly from the first frame to the last, so that no part of a clip goes unheard. (The expected offset would be
+near 0, the best value, wherever the network is unsure; the likeliest of an unsure network averages 22/21 s.)
+
+Seven benches mean seven numbers by the word; each is a `Protocol`. All run in float32 here, where some benches run in
+half precision on a GPU, and on frames as they were decoded, where some first encode the clip anew.
+
+Letters: S segments, W windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.signal.audio import Audio, is_silent, resample
+from jova_bench.metrics.signal.sinc_resample import sinc_resample
+from jova_bench.records import MetricSpec, Outcome, Prompt
+
+if TYPE_CHECKING:
+    from jova_bench.metrics.networks.synchformer import Synchformer
+
+WEIGHTS = "synchformer"
+FPS, SAMPLES_PER_FRAME = 25, 640
+SEGMENTS = 14
+"""That the network was trained to compare: 4.8 s."""
+WINDOW_SEGMENTS = 15
+"""From the first segment of a window to the first that begins after it."""
+GRID_S = np.linspace(-2, 2, 21)
+"""The offsets that the network can name; positive: the sound is early."""
+SIDE = 224
+AT_ONCE = 2
+"""Segments that are looked at together; each is 1569 tokens."""
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which part of a clip is looked at, and which number is read off."""
+
+    name: str
+    """`clean`, or `BENCH@COMMIT`."""
+    seconds: float | None = None
+    """Taken from the start of the clip; None for all of it."""
+    short: Literal["refuse", "hold", "blank"] = "refuse"
+    """A clip shorter than `seconds` is undefined, or its last frame is held (short sound: undefined), or black frames
+    and silence follow."""
+    picking: Literal["near", "floor"] = "near"
+    """How frames are brought to 25 fps (`pictures.picked`)."""
+    side: int = SIDE
+    """Pixels of the shorter side before the middle 224 x 224 are cut out."""
+    first_frame: int = 0
+    """Where the first segment begins."""
+    windows: Literal["spread", "ends", "cycle", "first"] = "ends"
+    """Which segments are compared (`windows`)."""
+    segments: int = SEGMENTS
+    """Of a window."""
+    signed: bool = False
+    """The sign of the offset is kept, so that early and late clips cancel in a mean."""
+    says: str = ""
+    """For `ls metrics`."""
+
+
+PROTOCOLS = {
+    protocol.name.partition("@")[0]: protocol
+    for protocol in (
+        Protocol(
+            "clean",
+            windows="spread",
+            says="seconds by which Synchformer finds sound and picture apart: likeliest offset of each 4.8 s, averaged",
+        ),
+        Protocol(
+            "avbenchmark@050a5cd",
+            seconds=8.0,
+            says="MMAudio's DeSync: first and last 4.8 s of the first 8 s; shorter clips are dropped",
+        ),
+        Protocol(
+            "mova@595a976",
+            seconds=7.9,
+            short="hold",
+            says="as av-benchmark, of the first 7.9 s; a short picture is held, clips with short sound are dropped",
+        ),
+        Protocol(
+            "javisbench@b505b37",
+            seconds=4.0,
+            short="blank",
+            windows="cycle",
+            says="first 4 s, its 11 segments begun anew until there are 14; short clips end in black and silence",
+        ),
+        Protocol(
+            "vabench@0b1fe7c",
+            picking="floor",
+            says="first and last 4.8 s of picture and of sound, each from its own end; the bench scores failures 1.0 s",
+        ),
+        Protocol(
+            "versebench@5645a09",
+            seconds=4.0,
+            side=256,
+            first_frame=2,
+            windows="first",
+            segments=11,
+            signed=True,
+            says="AV-A: signed, so early and late clips cancel; 11 segments where the network was trained on 14",
+        ),
+        Protocol(
+            "t2av@b726966",
+            seconds=5.0,
+            side=256,
+            first_frame=2,
+            windows="first",
+            signed=True,
+            says="signed, so early and late clips cancel; 0.08 to 4.88 s of clips of at least 5 s",
+        ),
+    )
+}
+"""Ours, and those of av-benchmark (av_bench/evaluate.py), MOVA (evaluation/metrics/av_quality/eval_av_quality.py as
+run_eval.sh calls it), JavisBench (JavisDiT eval/javisbench/src/metrics.py as its README calls it), VABench
+(vabench/second_desync.py), Verse-Bench (syncformer/) and T2AV-Compass (Synchformer-main/batch_test_folder.py); the last
+two are v-iashin/Synchformer's example.py."""
+
+
+def windows(protocol: Protocol, seen: int, heard: int) -> list[tuple[Indices, Indices]]:
+    """Which segments of picture and sound are compared, one pair per window.
+
+    `spread`: windows that cover both streams from end to end, evenly, none apart from the next. `ends`: the first
+    and the last, each stream by its own end. `cycle`: one, beginning anew where the segments run out. `first`: one.
+
+    Args:
+        protocol: says how.
+        seen: segments of picture.
+        heard: segments of sound.
+    """
+    size = protocol.segments
+    first = np.arange(size)
+    if protocol.windows == "cycle":
+        return [(first % seen, first % heard)]
+    if protocol.windows == "first":
+        return [(first, first)]
+    if protocol.windows == "ends":
+        return [(first, first), (first + seen - size, first + heard - size)]
+    last = min(seen, heard) - size
+    starts = np.linspace(0, last, 1 + -(-last // WINDOW_SEGMENTS)).round().astype(np.int64)
+    return [(start + first, start + first) for start in starts]
+
+
+def offset_of(logits: FloatArray, signed: bool) -> float:
+    """Seconds, from (W, 21) logits: the likeliest offset of each window, with or without its sign, averaged."""
+    offsets = GRID_S[logits.argmax(axis=1)]
+    return float((offsets if signed else np.abs(offsets)).mean())
+
+
+@dataclass(frozen=True)
+class DeSync:
+    """The offset of a clip as one protocol reads it."""
+
+    spec: MetricSpec
+    protocol: Protocol
+    cache: FeatureCache
+    device: str
+
+    def check(self) -> str | None:
+        """None when the weights are there."""
+        return assets.missing(WEIGHTS)
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Looks and listens; needs neither prompt nor reference."""
+        return measured(lambda: self._measure(clip))
+
+    def _measure(self, clip: Clip) -> float:
+        frames = clip.frames
+        if frames is None:
+            raise Undefined("no video stream")
+        indices, audio = stretch(clip, self.protocol)
+        if self.protocol.name == "clean" and is_silent(audio):
+            raise Undefined("silent")
+        if reason := self.check():
+            raise Unavailable(reason)
+        file = assets.find(WEIGHTS)
+        weights = f"synchformer@1[{assets.digest(WEIGHTS)}]"
+
+        def compute() -> dict[str, FloatArray]:
+            from jova_bench.metrics.networks import synchformer
+
+            net = resident(f"{weights} on {self.device}", partial(synchformer.load, file, self.device))
+            return {"logits": logits(net, frames, indices, audio, self.protocol, self.device)}
+
+        stored = self.cache.get(clip.digest, f"{weights} {self.protocol.name}@{self.spec.version}", compute)
+        return offset_of(np.asarray(stored["logits"], dtype=np.float64), self.protocol.signed)
+
+
+def stretch(clip: Clip, protocol: Protocol) -> tuple[Indices, Audio]:
+    """The part of a clip that is looked at: its frames at 25 fps, as indices, and its sound at 16 kHz.
+
+    An index of -1 is a black frame. Raises Undefined for clips that are too short.
+    """
+    from jova_bench.metrics.signal.frames import picked
+
+    assert clip.frames is not None
+    indices = picked(len(clip.frames), clip.fps, Fraction(FPS), protocol.picking)
+    # Ours is the same filter as everywhere; the benches have torchaudio's (ffmpeg's, where they encode anew).
+    to_16k = resample if protocol.name == "clean" else sinc_resample
+    audio = to_16k(clip.mono(), clip.sample_rate_hz, FPS * SAMPLES_PER_FRAME)
+    if protocol.seconds is None:
+        needed_frames = segment_end(SEGMENTS)
+        needed_samples = needed_frames * SAMPLES_PER_FRAME
+    else:
+        needed_frames = int(FPS * protocol.seconds)
+        needed_samples = int(FPS * SAMPLES_PER_FRAME * protocol.seconds)
+        indices, audio = indices[:needed_frames], audio[:needed_samples]
+    missing_frames, missing_samples = needed_frames - len(indices), needed_samples - len(audio)
+    if protocol.short != "refuse" and missing_frames > 0:
+        filler = indices[-1] if protocol.short == "hold" else -1
+        indices = np.append(indices, np.full(missing_frames, filler))
+    if protocol.short == "blank" and missing_samples > 0:
+        audio = np.append(audio, np.zeros(missing_samples, np.float32))
+    if len(indices) < needed_frames or len(audio) < needed_samples:
+        seconds = min(len(indices) / FPS, len(audio) / (FPS * SAMPLES_PER_FRAME))
+        raise Undefined(f"too short: {seconds:.2f} s of picture and sound, {needed_frames / FPS:g} s needed")
+    return indices, audio
+
+
+def segment_end(count: int) -> int:
+    """Frames from the start of the first of so many segments to the end of the last."""
+    return 8 * (count + 1)
+
+
+def logits(
+    net: Synchformer, frames: npt.NDArray[np.uint8], indices: Indices, audio: Audio, protocol: Protocol, device: str
+) -> FloatArray:
+    """(W, 21) scores of the offsets, one row per window.
+
+    Args:
+        net: of any size.
+        frames: (T, H, W, 3) uint8.
+        indices: which of them to show, at 25 fps; -1 for black.
+        audio: (N,) at 16 kHz.
+        protocol: which segments to compare.
+        device: where the network is.
+    """
+    import torch
+
+    from jova_bench.metrics.networks.synchformer import inputs
+    from jova_bench.metrics.signal.frames import centre, short_side
+
+    shown = short_side(frames, protocol.side, np.maximum(indices, 0))
+    if protocol.side != SIDE:  # An encoder takes even sides.
+        shown = shown[..., : shown.shape[2] // 2 * 2, : shown.shape[3] // 2 * 2]
+    shown = centre(shown, SIDE).masked_fill(torch.from_numpy(indices < 0)[:, None, None, None], 0)
+    shown = shown[protocol.first_frame :]
+    samples = torch.from_numpy(audio)[protocol.first_frame * SAMPLES_PER_FRAME :]
+    with torch.inference_mode():
+        parts = inputs.seen(shown)
+        looks = [net.look(inputs.scaled(parts[k : k + AT_ONCE].to(device))) for k in range(0, len(parts), AT_ONCE)]
+        seen = torch.cat(looks)
+        heard = net.listen(inputs.heard(samples.to(device)))
+        rows = [
+            net.compare(seen[torch.from_numpy(i)][None], heard[torch.from_numpy(j)][None])
+            for i, j in windows(protocol, len(seen), len(heard))
+        ]
+    return torch.cat(rows).double().cpu().numpy()
+
+
+def desync(cache: FeatureCache, device: str, protocol: str) -> DeSync:
+    """DeSync by one of the `PROTOCOLS`."""
+    chosen = PROTOCOLS[protocol]
+    spec = MetricSpec(
+        name="desync",
+        version=2 if protocol == "clean" else 1,  # Version 1 of ours resampled with a short filter.
+        profile="standard",
+        backend="synchformer",
+        protocol=chosen.name,
+        weights=assets.digest(WEIGHTS),
+        params={"windows": chosen.windows, "offset": "argmax"},
+        unit="s",
+        direction="target" if chosen.signed else "down",
+        needs=("video", "audio"),
+        domain="clips of at least 4.8 s in which what is seen can be heard",
+        description=chosen.says,
+        source="Iashin et al. 2024, arXiv 2401.16423; Cheng et al. 2024, arXiv 2412.15322",
+    )
+    return DeSync(spec, chosen, cache, device)

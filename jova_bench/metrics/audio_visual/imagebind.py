@@ -1,0 +1,264 @@
+"""How well sound and picture fit in meaning, by ImageBind: the cosine of what is seen and what is heard.
+
+ImageBind takes 2 s of sound and a pair of frames from 2 s of picture at once, so it notices that a dog barks where a
+cat is seen, and not that it barks half a second late. `clean` shows it a clip as its own repository does: five pairs of
+frames in three crops each, three stretches of sound, the vectors averaged. Two things differ: all channels are heard,
+where upstream hears the first, and overlapping stretches are heard as they are, where upstream shifts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.signal.audio import Audio, is_silent, mono_16k
+from jova_bench.metrics.signal.sinc_resample import sinc_resample
+from jova_bench.records import MetricSpec, Outcome, Prompt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from jova_bench.metrics.networks.imagebind import ImageBind
+
+WEIGHTS = "imagebind-huge"
+RATE_HZ = 16_000
+STRETCH_S = 2
+"""What ImageBind hears at once; a shorter clip would be judged by silence that it does not have."""
+MIN_SAMPLES = 400
+"""One step of a spectrogram."""
+AT_ONCE = 8
+"""Pictures that are looked at together."""
+SOURCE = "Girdhar et al. 2023, arXiv 2305.05665"
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """ImageBind, with what it saw and heard kept by clip."""
+
+    cache: FeatureCache
+    device: str
+
+    def check(self) -> str | None:
+        """None when the weights are there."""
+        return assets.missing(WEIGHTS)
+
+    def look(self, clip: Clip, how: str, show: Callable[[], Tensor]) -> FloatArray:
+        """(B, E) vectors of pictures or pairs (`inputs.normalised`), named by how they are made."""
+
+        def compute(net: ImageBind) -> FloatArray:
+            import torch
+
+            from jova_bench.metrics.networks.imagebind import inputs
+
+            pictures = show()
+            parts = [pictures[k : k + AT_ONCE].to(self.device) for k in range(0, len(pictures), AT_ONCE)]
+            with torch.inference_mode():
+                return torch.cat([net.look(inputs.normalised(part)) for part in parts]).double().cpu().numpy()
+
+        return self._kept(clip, f"look {how}", compute)
+
+    def listen(self, clip: Clip, how: str, play: Callable[[], Tensor]) -> FloatArray:
+        """(B, E) vectors of (B, 1, 128, 204) spectrograms."""
+
+        def compute(net: ImageBind) -> FloatArray:
+            import torch
+
+            with torch.inference_mode():
+                return net.listen(play().to(self.device)).double().cpu().numpy()
+
+        return self._kept(clip, f"listen {how}", compute)
+
+    def _kept(self, clip: Clip, how: str, compute: Callable[[ImageBind], FloatArray]) -> FloatArray:
+        if reason := self.check():
+            raise Unavailable(reason)
+        file = assets.find(WEIGHTS)
+        weights = f"imagebind@1[{assets.digest(WEIGHTS)}]"
+
+        def embed() -> dict[str, FloatArray]:
+            from jova_bench.metrics.networks import imagebind
+
+            return {
+                "vectors": compute(resident(f"{weights} on {self.device}", partial(imagebind.load, file, self.device)))
+            }
+
+        return np.asarray(self.cache.get(clip.digest, f"{weights} {how}", embed)["vectors"], dtype=np.float64)
+
+
+def cosine(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(...) cosines of (..., E) vectors."""
+    return (a * b).sum(axis=-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
+
+
+def channels_16k(clip: Clip) -> Audio:
+    """(C, N) every channel by itself, resampled as torchaudio does. Raises Undefined without audio."""
+    if clip.audio is None:
+        raise Undefined("no audio stream")
+    wave = np.stack([sinc_resample(channel, clip.sample_rate_hz, RATE_HZ) for channel in clip.audio])
+    if wave.shape[1] < MIN_SAMPLES:
+        raise Undefined(f"too short: {wave.shape[1]} samples at 16 kHz, {MIN_SAMPLES} needed")
+    return wave
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What ImageBind is shown of a clip."""
+
+    name: str
+    """`clean`, or `BENCH@COMMIT`."""
+    pictures: Literal["stretches", "slow"] = "stretches"
+    """First and last frames of five stretches of 2 s; or neighbours among frames at 0.5 per second."""
+    seconds: float | None = None
+    """Of a clip whose frames are slow: what is looked at, from the start."""
+    hold: bool = False
+    """The last frame of a shorter picture is held; otherwise it is undefined."""
+    mono: bool = False
+    """All channels are heard, not the first alone."""
+    says: str = ""
+    """For `ls metrics`."""
+
+
+PROTOCOLS = {
+    protocol.name.partition("@")[0]: protocol
+    for protocol in (
+        Protocol("clean", mono=True, says="cosine of ImageBind's vectors of picture and sound: do they fit in meaning"),
+        Protocol(
+            "avbenchmark@050a5cd",
+            pictures="slow",
+            seconds=8.0,
+            says="MMAudio's IB-Score: frames at 1, 3, 5, 7 s in pairs; the first channel; clips under 8 s are dropped",
+        ),
+        Protocol(
+            "mova@595a976",
+            pictures="slow",
+            seconds=7.9,
+            hold=True,
+            says="as av-benchmark, frames at 1, 3, 5 s; a short picture is held, clips with short sound are dropped",
+        ),
+        Protocol("javisbench@b505b37", says="IB-AV: ImageBind's own example; the first channel"),
+        Protocol("t2av@b726966", mono=True, says="ImageBind's own example, all channels"),
+        Protocol("vabench@0b1fe7c", says="ImageBind's own example; the first channel; the bench scores failures 0"),
+    )
+}
+"""Ours, and those of av-benchmark (extract_video.py), MOVA (evaluation/metrics/av_quality), JavisBench (JavisDiT
+eval/javisbench/src/metrics.py `calc_imagebind_score`), T2AV-Compass (scripts/eval_audio_video_alignment.sh) and VABench
+(vabench/second_imagebind.py)."""
+
+
+@dataclass(frozen=True)
+class ImageBindScore:
+    """The cosine of a clip's picture and sound as one protocol shows them."""
+
+    spec: MetricSpec
+    protocol: Protocol
+    embedder: Embedder
+
+    def check(self) -> str | None:
+        """None when the weights are there."""
+        return self.embedder.check()
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Looks and listens; needs neither prompt nor reference."""
+        return measured(lambda: self._measure(clip))
+
+    def _measure(self, clip: Clip) -> float:
+        from jova_bench.metrics.networks.imagebind import inputs
+
+        if clip.frames is None:
+            raise Undefined("no video stream")
+        clean = self.protocol.name == "clean"
+        wave = mono_16k(clip)[None] if clean else channels_16k(clip)
+        if clean:
+            check_stretch(clip, wave)
+        elif self.protocol.mono:
+            wave = wave.mean(axis=0, keepdims=True)
+        show = self._stretches(clip) if self.protocol.pictures == "stretches" else self._slow(clip, wave)
+        seen = self.embedder.look(clip, f"{self.protocol.pictures} {self.protocol.seconds}", show)
+        heard = self.embedder.listen(
+            clip,
+            f"stretches clean={clean}@{self.spec.version} mono={self.protocol.mono}",
+            lambda: inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=not clean),
+        )
+        return float(cosine(seen.mean(axis=0), heard.mean(axis=0)))
+
+    def _stretches(self, clip: Clip) -> Callable[[], Tensor]:
+        """Five pairs of frames in three crops."""
+        frames, fps = clip.frames, float(clip.fps)
+        assert frames is not None
+
+        def show() -> Tensor:
+            from jova_bench.metrics.networks.imagebind import inputs
+
+            indices = np.array(inputs.pairs(len(frames), fps)).reshape(-1)
+            pictures = inputs.crops(inputs.linear(frames[indices]))  # (3, 10, 3, 224, 224)
+            return pictures.reshape(-1, 2, *pictures.shape[2:]).transpose(1, 2)
+
+        return show
+
+    def _slow(self, clip: Clip, wave: Audio) -> Callable[[], Tensor]:
+        """Neighbours among frames at 0.5 per second, in three crops. Raises Undefined where the bench drops a clip."""
+        from jova_bench.metrics.signal.frames import picked, short_side
+
+        frames, seconds = clip.frames, self.protocol.seconds
+        assert frames is not None
+        assert seconds is not None
+        wanted = int(seconds / 2)
+        indices = picked(len(frames), clip.fps, Fraction(1, 2))[:wanted]
+        # The bench reads the clip for DeSync at once, and what is too short for that has no score at all.
+        length_s = len(picked(len(frames), clip.fps, Fraction(25))) / 25
+        if self.protocol.hold:
+            length_s = wave.shape[1] / RATE_HZ
+            indices = np.append(indices, np.repeat(indices[-1:], wanted - len(indices)))
+        if len(indices) < wanted or length_s < seconds:
+            raise Undefined(f"too short: {length_s:.2f} s, {seconds:g} s needed")
+
+        def show() -> Tensor:
+            import torch
+
+            from jova_bench.metrics.networks.imagebind import inputs
+
+            crops = inputs.crops(short_side(frames, inputs.SIDE, indices))  # (3, wanted, 3, 224, 224)
+            return torch.stack((crops[:, :-1], crops[:, 1:]), dim=3).flatten(0, 1)
+
+        return show
+
+
+def check_stretch(clip: Clip, wave: Audio) -> None:
+    """Raises Undefined unless (C, N) sound at 16 kHz and picture last 2 s, and something is to be heard."""
+    assert clip.frames is not None
+    seconds = min(float(len(clip.frames) / clip.fps), wave.shape[1] / RATE_HZ)
+    if seconds < STRETCH_S:
+        raise Undefined(f"too short: {seconds:.2f} s of picture and sound, {STRETCH_S} s needed")
+    if is_silent(wave.mean(axis=0)):
+        raise Undefined("silent")
+
+
+def imagebind_score(cache: FeatureCache, device: str, protocol: str) -> ImageBindScore:
+    """The score by one of the `PROTOCOLS`."""
+    chosen = PROTOCOLS[protocol]
+    spec = MetricSpec(
+        name="imagebind_score",
+        version=2 if protocol == "clean" else 1,  # Version 1 of ours resampled with a short filter.
+        profile="standard",
+        backend="imagebind",
+        protocol=chosen.name,
+        weights=assets.digest(WEIGHTS),
+        params={"pictures": chosen.pictures},
+        unit="cosine",
+        direction="up",
+        needs=("video", "audio"),
+        domain="clips of at least 2 s in which what is seen can be heard",
+        description=chosen.says,
+        source=SOURCE,
+    )
+    return ImageBindScore(spec, chosen, Embedder(cache, device))

@@ -1,0 +1,215 @@
+"""Distances of a set of clips from a fixed set of real clips: Fréchet and kernel distances of their embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from jova_bench.cache import Arrays, FeatureCache, NoCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.distances import frechet_kernel as dist
+from jova_bench.metrics.distances import many
+from jova_bench.records import MetricSpec
+
+CLIPS_PER_DIMENSION = 3
+"""A covariance needs at least this many clips per dimension before its Fréchet distance ranks anything."""
+MIN_CLIPS = 10
+"""Kernel distances are unbiased for any number of clips; with fewer than this they are mostly noise."""
+DIMENSIONS: Mapping[str, int] = {"fad": 128, "fvd": 400, "fd_passt": 768, "fd_panns": 2048}
+"""Of the embeddings behind the Fréchet distances of the standard profile."""
+KERNELS: Mapping[str, str] = {"fvd": "kvd", "fad": "kad"}
+"""The kernel distance of the same embeddings."""
+KAD_SCALE = 100
+"""KAD is published multiplied by 100."""
+
+
+class SetDistance:
+    """What set distances share: an embedder, a reference set, and the reasons why either may be missing.
+
+    A clip has one vector, (d,), or several, (p, d). Those of one clip are no independent draws: they enter a
+    distance together, and it is clips that are counted.
+    """
+
+    def __init__(
+        self,
+        spec: MetricSpec,
+        embed: Callable[[Clip], FloatArray],
+        reference: Callable[[], FloatArray],
+        missing: str | None = None,
+        parts: Sequence[Callable[[], FloatArray]] = (),
+        cache: FeatureCache | None = None,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            spec: what is measured.
+            embed: clip -> (d,) or (p, d).
+            reference: gives the features of the reference clips, (m, d) or (m, p, d) as `distance.stack` makes them.
+            missing: why this cannot be computed here.
+            parts: for each reference clip what embeds and keeps it, so that several processes can do so beforehand.
+            cache: where what depends on the reference set alone is kept; None for nowhere.
+        """
+        self.spec = spec
+        self.parts = parts
+        self._embed = embed
+        self._load = reference
+        self._missing = missing
+        self._cache = cache or NoCache()
+
+    def check(self) -> str | None:
+        """None, or the file that is missing."""
+        return self._missing
+
+    def features(self, clip: Clip) -> FloatArray:
+        """(d,) or (p, d) embedding of one clip. Raises Unavailable for one that is not finite."""
+        embedded = self._embed(clip)
+        if not np.isfinite(embedded).all():
+            raise Unavailable("not finite: the embedding of this clip")
+        return embedded
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """Number of clips, of their vectors where a clip has several, and of dimensions."""
+        found = {"n": float(len(features)), "d": float(features.shape[-1])}
+        return found if features.ndim == 2 else {**found, "vectors": float(len(dist.clustered(features).rows))}
+
+    def against(self, reference: FloatArray) -> Self:
+        """The same distance from another reference set: (m, d) or (m, p, d) embeddings of real clips."""
+        given = hashlib.sha256(np.ascontiguousarray(reference, dtype=np.float64).tobytes()).hexdigest()[:12]
+        spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
+        return type(self)(spec, self._embed, lambda: reference, self._missing, cache=self._cache)
+
+    def reference(self) -> FloatArray:
+        """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
+        return self._reference
+
+    @cached_property
+    def _reference(self) -> FloatArray:
+        return self._load()
+
+    def _enough(self, features: FloatArray, needed: int, why: str) -> None:
+        if len(features) < needed:
+            raise Undefined(f"{len(features)} clips are fewer than {why}")
+
+
+class FrechetMetric(SetDistance):
+    """Fréchet distance, with its limit for infinitely many clips beside it."""
+
+    def distance(self, features: FloatArray) -> float:
+        """Of an (n, d) or (n, p, d) set. Undefined for n < 3 d, where the bias is larger than what is measured."""
+        self._check_size(features)
+        return self._measure(features)
+
+    def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
+        """Of S sets of the same clips, (S,).
+
+        Args:
+            features: (N, d) or (N, p, d) of all clips.
+            chosen: (S, N) which of them each set has.
+        """
+        self._check_size(_smallest(features, chosen))
+        return self._from_reference.of_each(dist.clustered(features), chosen)
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """`n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
+        details = super().details(features)
+        try:
+            self._check_size(features)
+        except Undefined:
+            return details
+        limit = dist.n_to_infinity(features, self._measure)
+        return {**details, "n_to_infinity": limit.value, "n_to_infinity_r2": limit.r2}
+
+    def _check_size(self, features: FloatArray) -> None:
+        d = features.shape[-1]
+        least = f"{CLIPS_PER_DIMENSION} x d = {CLIPS_PER_DIMENSION * d}{for_fewer(self.spec)}"
+        self._enough(features, CLIPS_PER_DIMENSION * d, least)
+        if len(self._reference) < CLIPS_PER_DIMENSION * d:
+            raise Undefined(f"the reference set's {len(self._reference)} clips are fewer than {least}")
+
+    def _measure(self, features: FloatArray) -> float:
+        return self._from_reference(dist.clustered(features).rows)
+
+    @cached_property
+    def _from_reference(self) -> dist.FrechetFrom:
+        return dist.FrechetFrom(dist.clustered(self._reference).rows)
+
+
+def needed(spec: MetricSpec) -> str:
+    """How many clips a distance of the standard profile takes on each side, in words."""
+    if spec.name not in DIMENSIONS or spec.protocol != "clean":
+        return f"{spec.name} takes {MIN_CLIPS} clips on each side" if spec.name in KERNELS.values() else ""
+    return f"{spec.name} takes {CLIPS_PER_DIMENSION * DIMENSIONS[spec.name]:,} clips on each side{for_fewer(spec)}"
+
+
+def for_fewer(spec: MetricSpec) -> str:
+    """What to ask for where there are fewer clips than a Fréchet distance takes; empty for other metrics."""
+    if spec.name not in DIMENSIONS or spec.protocol != "clean":
+        return ""
+    words = [f"{KERNELS[spec.name]} takes {MIN_CLIPS}"] if spec.name in KERNELS else []
+    if spec.profile == "standard":
+        bench = "javisbench" if spec.name == "fvd" else "avbenchmark"
+        words.append(f"{spec.name}@{bench} takes however few there are")
+    return f" ({', '.join(words)})"
+
+
+class PublishedFrechet(FrechetMetric):
+    """Fréchet distance as benches publish it: of however many clips there are, bias included."""
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """`n` and `d`."""
+        return SetDistance.details(self, features)
+
+    def _check_size(self, features: FloatArray) -> None:
+        self._enough(features, 2, "2, which a covariance needs")
+
+
+class KernelMetric(SetDistance):
+    """Unbiased squared maximum mean discrepancy; may be slightly negative for sets of one law."""
+
+    def distance(self, features: FloatArray) -> float:
+        """Of an (n, d) or (n, p, d) set."""
+        self._enough(features, MIN_CLIPS, f"{MIN_CLIPS}")
+        reference, kernel, within = self._fitted
+        return self._scale * dist.kernel_distance(features, reference, kernel, within)
+
+    def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
+        """Of S sets of the same clips, (S,).
+
+        Args:
+            features: (N, d) or (N, p, d) of all clips.
+            chosen: (S, N) which of them each set has.
+        """
+        self._enough(_smallest(features, chosen), MIN_CLIPS, f"{MIN_CLIPS}")
+        reference, kernel, within = self._fitted
+        return self._scale * many.kernel_distances(features, reference, kernel, chosen, within)
+
+    @property
+    def _scale(self) -> float:
+        return float(self.spec.params.get("scale", 1))
+
+    @cached_property
+    def _fitted(self) -> tuple[dist.Clustered, dist.Kernel, float]:
+        """The reference set, the kernel (with a bandwidth taken from that set), and the set's own term."""
+        reference, name = dist.clustered(self._reference), self.spec.params["kernel"]
+
+        def fitted() -> Arrays:
+            bandwidth = dist.median_bandwidth(reference.rows) if name == "rbf" else np.nan
+            return {"bandwidth": np.array(bandwidth), "within": np.array(dist.mean_within(reference, of(bandwidth)))}
+
+        def of(bandwidth: float) -> dist.Kernel:
+            return dist.rbf_kernel(bandwidth) if name == "rbf" else dist.polynomial_kernel
+
+        # All pairs of its rows: much more work than the few clips that are compared with it.
+        found = self._cache.get(reference.digest, f"kernel {name}@1 of a reference set", fitted)
+        return reference, of(float(found["bandwidth"])), float(found["within"])
+
+
+def _smallest(features: FloatArray, chosen: many.Masks) -> FloatArray:
+    """The clips of a set that has the fewest."""
+    return features[chosen[chosen.sum(axis=1).argmin()]]

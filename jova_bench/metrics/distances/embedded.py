@@ -1,0 +1,119 @@
+"""FVD, FAD, KVD and KAD: how far a set of clips is from a fixed set of real clips, in an embedder's space."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.distances import audio_embedding as audio_embed
+from jova_bench.metrics.distances import video_embedding as video
+from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, SetDistance
+from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.records import MetricSpec
+
+FOLDER = Path(__file__).parents[2] / "suites" / "data"
+
+
+def fvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Fréchet distance of what is seen."""
+    return _metric(FrechetMetric, "fvd", "video", {}, cache, device, reference)
+
+
+def fad(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Fréchet distance of what is heard."""
+    return _metric(FrechetMetric, "fad", "audio", {}, cache, device, reference)
+
+
+def kvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Kernel distance of what is seen, with KID's polynomial kernel."""
+    return _metric(KernelMetric, "kvd", "video", {"kernel": "cubic"}, cache, device, reference)
+
+
+def kad(cache: FeatureCache, device: str, reference: str) -> SetDistance:
+    """Kernel distance of what is heard, with a Gaussian kernel of the reference set's median distance."""
+    params: dict[str, str | int] = {"kernel": "rbf", "bandwidth": "median", "scale": KAD_SCALE}
+    return _metric(KernelMetric, "kad", "audio", params, cache, device, reference)
+
+
+Stream = Literal["video", "audio"]
+_EMBEDDERS = {"video": (video.NAME, video.embed_video), "audio": (audio_embed.NAME, audio_embed.embed_audio)}
+_WORDS = {
+    "fvd": ("Fréchet distance of the clips' pictures from real clips", "Unterthiner et al. 2018, arXiv 1812.01717"),
+    "fad": ("Fréchet distance of the clips' sound from real clips", "Kilgour et al. 2019, arXiv 1812.08466"),
+    "kvd": ("unbiased kernel distance of the clips' pictures from real clips", "kernel of arXiv 1801.01401"),
+    "kad": ("unbiased kernel distance of the clips' sound from real clips", "arXiv 2502.15602"),
+}
+
+
+def _metric(
+    kind: type[SetDistance],
+    name: str,
+    stream: Stream,
+    params: Mapping[str, str | int],
+    cache: FeatureCache,
+    device: str,
+    reference: str,
+) -> SetDistance:
+    embedder, embed = _EMBEDDERS[stream]
+    description, source = _WORDS[name]
+    spec = MetricSpec(
+        name=name,
+        version=1,
+        profile="embedded",
+        backend=embedder,
+        weights=frozen.digest(embedder),
+        params={"reference": f"{reference}:{reference_digest(reference) or 'missing'}", **params},
+        level="set",
+        direction="down",
+        needs=(stream, "reference_set"),
+        domain="drawn talking heads of the shipped corpus",
+        description=description,
+        source=source,
+    )
+    return kind(
+        spec,
+        lambda clip: embed(clip, cache, device),
+        lambda: load_reference(reference, stream),
+        _missing(reference, embedder),
+        cache=cache,
+    )
+
+
+def _file(reference: str) -> Path:
+    return FOLDER / f"{reference}.safetensors"
+
+
+@cache
+def reference_digest(reference: str) -> str | None:
+    """First 12 hex digits of the sha256 of a shipped reference set; None when there is no such file."""
+    file = _file(reference)
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.exists() else None
+
+
+def _missing(reference: str, embedder: str) -> str | None:
+    if reason := frozen.missing(embedder):
+        return reason
+    return None if reference_digest(reference) else f"weights missing: {_file(reference)}"
+
+
+def load_reference(reference: str, stream: Stream) -> FloatArray:
+    """(m, d) embeddings of a shipped reference set. Raises Unavailable when another embedder made them."""
+    embedder, _ = _EMBEDDERS[stream]
+    if reason := _missing(reference, embedder):
+        raise Unavailable(reason)
+    from safetensors import safe_open
+
+    with safe_open(_file(reference), "numpy") as stored:
+        made_with = stored.metadata()[f"{stream}_weights"]
+        features = np.asarray(stored.get_tensor(stream), dtype=np.float64)
+    if made_with != frozen.digest(embedder):
+        raise Unavailable(f"{_file(reference)} was made with {embedder} {made_with}, not {frozen.digest(embedder)}")
+    return features

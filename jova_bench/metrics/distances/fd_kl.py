@@ -1,0 +1,271 @@
+"""FD and KL of sound, in the eyes of networks that name what is heard (AudioSet): PANNs' Cnn14 and PaSST.
+
+FD is the Fréchet distance of their embeddings, one per clip, from those of real clips. KL compares what they name in a
+clip with what they name in its prompt's own clip. AudioSet's classes do not exclude each other, so that a softmax over
+their logits is no probability of anything; it is the convention of the field, and kept. Protocols:
+
+- `clean`: the mean of the channels; PaSST hears up to 10 s as they are, and of longer sound 10 s at a time, the last
+  ones ending with it, averaged. KL of the real clip from the made one, natural logarithm.
+- `avbenchmark@050a5cd` (av_bench/extract.py, metrics/): offset removed, cut to 8 s, for PaSST padded with zeros to
+  10 s; the same KL. FD against the prompts' own clips, of however few; where its arithmetic fails it answers -1.
+- `versebench@5645a09` (kl/kld_inferencer.py): PaSST; peak at -1 dB, windows of 10 s every 5 s, padded with zeros
+  (unless the whole clip is under 1.5 s), logits averaged, 1e-6 added to what is named in the made clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from jova_bench import assets
+from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.distances import listening
+from jova_bench.metrics.distances.base import FrechetMetric, PublishedFrechet, SetDistance
+from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
+from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.signal.audio import Audio
+from jova_bench.records import MetricSpec, Outcome, Prompt
+
+MIN_S = 0.5
+"""Either network could answer to less; nothing can be told from it."""
+PASST_S, VERSEBENCH_HOP_S = 10, 5
+VERSEBENCH_PADDED_S = 1.5
+VERSEBENCH_PEAK_DB = -1.0
+VERSEBENCH_EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class Network:
+    """One of the two."""
+
+    name: str
+    asset: str
+    rate_hz: int
+    backend: str
+    published: str
+
+
+PANNS = Network("panns", "panns-cnn14-16k", 16_000, "panns-cnn14-16k", "arXiv 1912.10211")
+PANNS_32K = Network("panns", "panns-cnn14-32k", 32_000, "panns-cnn14-32k", "arXiv 1912.10211")
+PASST = Network("passt", "passt", 32_000, "passt-s-swa", "arXiv 2110.05069")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a network is given of a clip, and how two clips are compared."""
+
+    name: str
+    hear: Callable[[Clip, Network], list[Audio]]
+    """The windows of a clip, over which embeddings and logits are averaged."""
+    params: Mapping[str, str | int | float]
+    kind: Kind
+    frechet: type[FrechetMetric]
+    epsilon: float
+    words: str
+    source: str
+
+
+def clean_windows(clip: Clip, network: Network) -> list[Audio]:
+    """Everything, in windows as long as PaSST can hear."""
+    audio = listening.clean(clip, network.rate_hz)
+    longest = PASST_S * network.rate_hz
+    if network is PANNS or len(audio) <= longest:
+        return [audio]
+    starts = np.linspace(0, len(audio) - longest, -(-len(audio) // longest)).astype(int)
+    return [audio[start : start + longest] for start in starts]
+
+
+def avbenchmark_windows(clip: Clip, network: Network) -> list[Audio]:
+    """The first 8 s; for PaSST always 10 s long."""
+    audio = listening.avbenchmark(clip, network.rate_hz)
+    return [audio if network is PANNS else np.pad(audio, (0, PASST_S * network.rate_hz - len(audio)))]
+
+
+def versebench_windows(clip: Clip, network: Network) -> list[Audio]:
+    """10 s every 5 s of what is as loud as can be."""
+    audio = listening.clean(clip, network.rate_hz)
+    peak = np.abs(audio).max(initial=0)
+    if not peak:
+        raise Undefined("silent")
+    audio = audio * np.float32(10 ** (VERSEBENCH_PEAK_DB / 20) / peak)
+    size, hop = PASST_S * network.rate_hz, VERSEBENCH_HOP_S * network.rate_hz
+    windows = [audio[start : start + size] for start in range(0, max(hop, len(audio) - hop), hop)]
+    padded_from = VERSEBENCH_PADDED_S * network.rate_hz
+    return [np.pad(one, (0, size - len(one))) if len(one) > padded_from else one for one in windows]
+
+
+CLEAN = Protocol(
+    "clean",
+    clean_windows,
+    {},
+    "suite",
+    FrechetMetric,
+    0.0,
+    "the whole clip",
+    "",
+)
+AVBENCHMARK = Protocol(
+    listening.AVBENCHMARK,
+    avbenchmark_windows,
+    {"offset": "removed", "cut_s": listening.AVBENCHMARK_S, "resampling": "sinc-hann"},
+    "prompts",
+    PublishedFrechet,
+    0.0,
+    "the first 8 s",
+    "hkchengrex/av-benchmark av_bench/extract.py, evaluate.py",
+)
+VERSEBENCH = Protocol(
+    "versebench@5645a09",
+    versebench_windows,
+    {"peak_db": VERSEBENCH_PEAK_DB, "hop_s": VERSEBENCH_HOP_S, "epsilon": VERSEBENCH_EPSILON},
+    "prompts",
+    PublishedFrechet,
+    VERSEBENCH_EPSILON,
+    "10 s every 5 s, padded with zeros, at equal peaks",
+    "Dorniwang/Verse-Bench kl/kld_inferencer.py",
+)
+PROTOCOLS = {"clean": CLEAN, "avbenchmark": AVBENCHMARK, "versebench": VERSEBENCH}
+
+
+def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
+    """`embedding` and `logits` of a clip: the means over its windows. Raises Undefined or Unavailable."""
+    if (seconds := max(map(len, windows)) / network.rate_hz) < MIN_S:
+        raise Undefined(f"too short: {seconds:.2f} s of sound, {MIN_S} s needed")
+    import torch
+
+    from jova_bench.metrics.networks import shaped
+
+    net = resident(f"{network.asset}[{assets.digest(network.asset)}]@{device}", lambda: load(network, device))
+    with shaped.inference():
+        found = [net(torch.from_numpy(np.ascontiguousarray(one))[None].to(device)) for one in windows]
+    embeddings, logits = (torch.cat(one).mean(dim=0).float().cpu().numpy() for one in zip(*found, strict=True))
+    return {"embedding": embeddings, "logits": logits}
+
+
+def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
+    """The network with its weights. Raises Unavailable when they are missing or something else."""
+    from jova_bench.metrics.networks import panns, passt, shaped
+
+    path = assets.find(network.asset)
+    if network in (PANNS, PANNS_32K):
+        return shaped.load(panns.Cnn14, path, device, "model")
+    return shaped.load(passt.PaSST, path, device)
+
+
+def version(protocol: Protocol) -> int:
+    """Version 1 of what is resampled by `features.resample` did so with a short filter."""
+    return 1 if protocol.name == listening.AVBENCHMARK else 2
+
+
+def embedder(network: Network, protocol: Protocol, device: str, name: str) -> Embedder:
+    """What FD (`embedding`) and KL (`logits`) take from one pass."""
+    key = f"{network.backend}@{version(protocol)} {protocol.name}[{assets.digest(network.asset)}]"
+    return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, device), name)
+
+
+def divergence(real: FloatArray, made: FloatArray, epsilon: float) -> float:
+    """KL of (K,) real from made logits after a softmax, in nats; epsilon is added to the made clip's shares."""
+    log_real, log_made = (log_softmax(logits) for logits in (real, made))
+    if epsilon:
+        log_made = np.log(np.exp(log_made) + epsilon)
+    return float((np.exp(log_real) * (log_real - log_made)).sum())
+
+
+def log_softmax(logits: FloatArray) -> FloatArray:
+    """(K,) logarithms of shares that add up to 1."""
+    shifted = np.asarray(logits, dtype=np.float64) - np.max(logits)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """KL of what is named in a prompt's own clip from what is named in a made one."""
+
+    spec: MetricSpec
+    network: Network
+    embed: Embedder
+    epsilon: float
+    cache: FeatureCache
+
+    def check(self) -> str | None:
+        """None when the weights are there."""
+        return assets.missing(self.network.asset)
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Compares with the reference, whatever the timing of either."""
+        return measured(lambda: self._compare(clip, reference))
+
+    def _compare(self, clip: Clip, reference: Clip | None) -> float:
+        if reference is None:
+            raise Undefined("no reference clip")
+        if clip.timing == "reference" and self.spec.protocol == "clean":
+            raise Undefined("is the reference")
+        made = self.embed(clip, self.cache)
+        try:
+            real = self.embed(reference, self.cache)
+        except Undefined as why:
+            raise Undefined(f"the reference is {why}" if str(why) == "silent" else f"the reference: {why}") from why
+        if not (np.isfinite(made).all() and np.isfinite(real).all()):
+            raise Unavailable("not finite: the logits of this clip or of its reference")
+        return divergence(real, made, self.epsilon)
+
+
+def fd_panns(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
+    """Fréchet distance of Cnn14's embeddings."""
+    return _frechet(PANNS, PROTOCOLS[protocol], cache, device, real)
+
+
+def fd_passt(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
+    """Fréchet distance of PaSST's embeddings."""
+    return _frechet(PASST, PROTOCOLS[protocol], cache, device, real)
+
+
+def kl_panns(cache: FeatureCache, device: str, protocol: str) -> Divergence:
+    """Divergence of what Cnn14 names."""
+    return _divergence(PANNS, PROTOCOLS[protocol], cache, device)
+
+
+def kl_passt(cache: FeatureCache, device: str, protocol: str) -> Divergence:
+    """Divergence of what PaSST names."""
+    return _divergence(PASST, PROTOCOLS[protocol], cache, device)
+
+
+def _frechet(
+    network: Network, protocol: Protocol, cache: FeatureCache, device: str, real: RealClips | None
+) -> SetDistance:
+    against = "real clips" if protocol is CLEAN else "the prompts' own clips, however few"
+    words = f"Fréchet distance of {network.name}'s embedding of {protocol.words} from {against}"
+    spec = _spec(f"fd_{network.name}", network, protocol, words, "reference_set")
+    embed = embedder(network, protocol, device, "embedding")
+    return set_distance(protocol.frechet, spec, embed, protocol.kind, real, cache, assets.missing(network.asset))
+
+
+def _divergence(network: Network, protocol: Protocol, cache: FeatureCache, device: str) -> Divergence:
+    words = f"KL of what {network.name} names in the prompt's own clip from what it names in {protocol.words}"
+    spec = _spec(f"kl_{network.name}", network, protocol, words, "reference")
+    return Divergence(spec, network, embedder(network, protocol, device, "logits"), protocol.epsilon, cache)
+
+
+def _spec(name: str, network: Network, protocol: Protocol, words: str, needs: str) -> MetricSpec:
+    paired = needs == "reference"
+    return MetricSpec(
+        name=name,
+        version=version(protocol),
+        profile="standard",
+        backend=network.backend,
+        protocol=protocol.name,
+        weights=assets.digest(network.asset),
+        params=protocol.params,
+        level="clip" if paired else "set",
+        unit="nats" if paired else "",
+        direction="down",
+        needs=("audio", "reference") if paired else ("audio", "reference_set"),
+        domain="any sound of at least 0.5 s" + (" whose prompt has a clip of its own" if paired else ""),
+        description=words,
+        source=protocol.source or network.published,
+    )

@@ -1,0 +1,55 @@
+"""What LatentSync's FVD is shown: the first face of each of 16 frames, cut out by mediapipe's short-range BlazeFace.
+
+Source: bytedance/LatentSync eval/eval_fvd.py @a229c39 (with mediapipe 0.10.11; 0.10.21 bundles the same model, and
+later ones bundle none). There a clip without a face ends the evaluation; here it is undefined.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import lacking
+from jova_bench.metrics.faces import opencv
+from jova_bench.metrics.faces.mediapipe_nets import SHORT_RANGE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FRAMES = range(20, 36)
+SIDE = 224
+
+
+def missing() -> str | None:
+    """None when OpenCV and a mediapipe that bundles its model are there."""
+    return lacking(opencv.missing(), SHORT_RANGE.missing())
+
+
+def window(clip: Clip) -> Tensor:
+    """(1, 3, 16, 224, 224) in [0, 1]. Raises Undefined or Unavailable."""
+    import torch
+
+    if clip.frames is None:
+        raise Undefined("no video stream")
+    if len(clip.frames) < FRAMES.stop:
+        raise Undefined(f"too short: {len(clip.frames)} frames, {FRAMES.stop} needed")
+    shown = [squashed(clip.frames[number], number) for number in FRAMES]
+    return torch.from_numpy(np.stack(shown)).permute(3, 0, 1, 2)[None].float() / 255
+
+
+def squashed(frame: np.ndarray, number: int) -> np.ndarray:
+    """(224, 224, 3) the first face of a frame (H, W, 3), without a margin and without its proportions."""
+    cv2 = opencv.cv2()
+    height, width = frame.shape[:2]
+    detections = SHORT_RANGE.load().process(np.ascontiguousarray(frame)).detections
+    if not detections:
+        raise Undefined(f"no face in frame {number}")
+    box = detections[0].location_data.relative_bounding_box
+    left, top = max(0, int(box.xmin * width)), max(0, int(box.ymin * height))
+    face = frame[top : top + int(box.height * height), left : left + int(box.width * width)]
+    if not face.size:
+        raise Undefined(f"the face in frame {number} has no pixels")
+    return np.asarray(cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA))

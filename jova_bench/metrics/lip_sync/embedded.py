@@ -1,0 +1,122 @@
+"""Lip synchronisation by the two shipped judges: LSE-C, LSE-D, the offset, and whether it is right.
+
+The judges embed on a unit sphere, so distances lie in [0, 2], not on the scale of published LSE. They
+were trained to keep silence at a distance of sqrt(2) from everything: pauses prove nothing, clips with swapped
+sound score at chance, and a mouth that moves in a pause is `mouth_audio_corr`'s to notice. Cutting silent windows
+at the edges raises the confidence of a shifted clip a little (0.47 to 0.49 at 5 frames on real clips).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import FloatArray, measured, require_embedded_domain
+from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, MIN_WINDOWS, NUMBERS, shift_curve, window_count
+from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
+from jova_bench.records import MetricSpec, Outcome, Prompt
+
+
+def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> FloatArray:
+    """(31,) masked shift curve of a clip by one of the shipped judges. Raises Undefined or Unavailable."""
+    require_embedded_domain(clip)
+    if clip.frames is None:
+        raise Undefined("no video stream")
+    audio = mono_16k(clip, "embedded")
+    count = window_count(len(clip.frames), len(audio))
+    if count < MIN_WINDOWS:
+        raise Undefined(f"too short: {count} windows of 5 frames, at least {MIN_WINDOWS} needed")
+    if is_silent(audio):
+        raise Undefined("silent")
+    frames, name = clip.frames, f"syncnet-{judge}"
+
+    def compute() -> dict[str, FloatArray]:
+        video, sound = embeddings(frames[: count + 4], audio, name, device)
+        return {"curve": shift_curve(video, sound, "masked")}
+
+    return np.asarray(cache.get(clip.digest, frozen.extractor(f"{name}-masked"), compute)["curve"], dtype=np.float64)
+
+
+def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) -> tuple[FloatArray, FloatArray]:
+    """(N, D) embeddings of the windows of (T, 64, 64, 3) frames and 16 kHz samples, N = T - 4."""
+    import torch
+
+    from jova_bench.metrics.networks import embedded as nets
+
+    net = nets.load(name, device)
+    assert isinstance(net, nets.SyncNet)
+    mel = log_mel(audio, nets.MELS)[: nets.MELS_PER_FRAME * len(frames)]
+    with torch.inference_mode():
+        video = net.look(nets.pictures(frames, device)[None])[0]
+        sound = net.listen(torch.from_numpy(mel).to(device)[None])[0]
+    return video.double().cpu().numpy(), sound.double().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class LipSync:
+    """One number of the shift curve of one judge."""
+
+    spec: MetricSpec
+    judge: str
+    read: Callable[[FloatArray], float]
+    cache: FeatureCache
+    device: str
+
+    def check(self) -> str | None:
+        """None when the judge's weights are there."""
+        return frozen.missing(f"syncnet-{self.judge}")
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Looks and listens; needs neither prompt nor reference."""
+        return measured(lambda: self.read(embedded_curve(clip, self.cache, self.judge, self.device)))
+
+
+def _metric(name: str, cache: FeatureCache, device: str, judge: str) -> LipSync:
+    number = NUMBERS[name]
+    spec = MetricSpec(
+        name=name,
+        version=1,
+        profile="embedded",
+        backend=f"syncnet-{judge}",
+        weights=frozen.digest(f"syncnet-{judge}"),
+        params={"edges": "masked", "shifts": MAX_SHIFT},
+        unit=number.unit,
+        direction=number.direction,
+        needs=("video", "audio"),
+        domain="clips of the embedded corpus: drawn faces, 64x64, 25 fps",
+        description=number.says,
+        source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
+        proportion=name == "sync_within_1",
+    )
+    return LipSync(spec, judge, number.read, cache, device)
+
+
+def lse_c(cache: FeatureCache, device: str, judge: str) -> LipSync:
+    """Confidence that picture and sound belong together."""
+    return _metric("lse_c", cache, device, judge)
+
+
+def lse_d(cache: FeatureCache, device: str, judge: str) -> LipSync:
+    """Distance of picture and sound at the best shift."""
+    return _metric("lse_d", cache, device, judge)
+
+
+def lse_d_at_0(cache: FeatureCache, device: str, judge: str) -> LipSync:
+    """Distance of picture and sound as they are."""
+    return _metric("lse_d_at_0", cache, device, judge)
+
+
+def av_offset_frames(cache: FeatureCache, device: str, judge: str) -> LipSync:
+    """Best shift, in frames."""
+    return _metric("av_offset_frames", cache, device, judge)
+
+
+def sync_within_1(cache: FeatureCache, device: str, judge: str) -> LipSync:
+    """Whether the best shift is at most one frame."""
+    return _metric("sync_within_1", cache, device, judge)

@@ -1,0 +1,266 @@
+"""How a clip becomes one lip-sync score: whose face, which windows, and what happens when there are several faces.
+
+`clean` is ours. The others are the pipelines whose numbers stand in papers, as data, so that a column can be
+reproduced; all of them take SyncNet's distances as `lse` computes them. What an array of frames cannot follow is left
+out everywhere: these pipelines encode frames and sound up to three times with loss on their way to the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics import faces
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.faces import cuts
+from jova_bench.metrics.faces.clock import FPS
+from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, Edges, lse_c_of, lse_d_of, offset_frames_of
+
+MIN_FACE = 64
+"""Mean longer side of a face in pixels. S3FD sees no smaller ones at the papers' scale, and LSE was introduced on LRS2,
+whose whole pictures measure 160. More than 100, as published pipelines ask, would lose two of the three faces in the
+generated clips of 480 lines that this was tried on."""
+
+
+@dataclass(frozen=True)
+class FaceCurve:
+    """The shift curve of one face."""
+
+    curve: FloatArray
+    """(31,)"""
+    windows: int
+    first: int
+    """Its first frame at 25 fps."""
+    stop: int
+    """After its last."""
+
+
+Read = Callable[[FloatArray], float]
+"""Shift curve -> number."""
+Find = Callable[[Clip, str, FeatureCache, str], list[faces.Track]]
+"""Clip, detector, cache, device -> the faces to score, at least one."""
+
+
+def one_speaker(read: Read, found: Sequence[FaceCurve]) -> float:
+    """Of faces that are seen at once the one with the highest confidence speaks; the windows of all speakers count.
+
+    A cut so costs no more than the windows that would span it. The best of K faces flatters a clip in which none
+    speaks, by what the best of K draws is above one.
+    """
+    speakers: list[FaceCurve] = []
+    for face in sorted(found, key=lambda face: -lse_c_of(face.curve)):
+        if all(face.stop <= other.first or other.stop <= face.first for other in speakers):
+            speakers.append(face)
+    # At shift s a curve is a mean over the windows that have a partner: |s| fewer than there are.
+    terms = np.array([face.windows for face in speakers])[:, None] - np.abs(np.arange(-MAX_SHIFT, MAX_SHIFT + 1))
+    return read(np.average([face.curve for face in speakers], axis=0, weights=terms))
+
+
+def only_face(read: Read, found: Sequence[FaceCurve]) -> float:
+    """Each face has its score, and nothing says which is the clip's."""
+    if len(found) > 1:
+        raise Undefined(f"{len(found)} faces: this bench gives each its own score and the clip none")
+    return read(found[0].curve)
+
+
+def mean_of_faces(read: Read, found: Sequence[FaceCurve]) -> float:
+    """Every face counts the same, whether it speaks or listens."""
+    return float(np.mean([read(face.curve) for face in found]))
+
+
+def mean_of_faces_cut(read: Read, found: Sequence[FaceCurve]) -> float:
+    """The mean, but offsets lose what follows the point."""
+    mean = mean_of_faces(read, found)
+    return float(int(mean)) if read is offset_frames_of else mean
+
+
+def largest_c_minus_d(read: Read, found: Sequence[FaceCurve]) -> float:
+    """The first face with the largest difference of confidence and distance."""
+    return read(max(found, key=lambda face: lse_c_of(face.curve) - lse_d_of(face.curve)).curve)
+
+
+def mean_unless_far(read: Read, found: Sequence[FaceCurve]) -> float:
+    """The mean, but a clip with one face that is at least 14 frames off is dropped as if it had none."""
+    worst = max(abs(offset_frames_of(face.curve)) for face in found)
+    if worst >= MAX_SHIFT - 1:
+        raise Undefined(f"best shift of {worst:.0f} frames: this bench drops clips from {MAX_SHIFT - 1} on")
+    return mean_of_faces(read, found)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything that decides a score beside the network."""
+
+    name: str
+    """`clean`, or `BENCH@COMMIT`."""
+    find: Find
+    """Which faces are scored."""
+    over: Callable[[Read, Sequence[FaceCurve]], float]
+    """What the faces of a clip make together."""
+    numbers: tuple[str, ...]
+    """The metrics that it has."""
+    says: str
+    """For `ls metrics`."""
+    source: str
+    detector: str = "s3fd"
+    """One of `faces.NAMES`."""
+    crop: float | None = 0.4
+    """Context around a face, see `faces.crops`; None for the whole picture, which needs no detector."""
+    smooth: bool = True
+    """Boxes are medians over 13 frames."""
+    edges: Edges = "padded"
+    last_window: Literal["kept", "dropped"] = "dropped"
+    min_windows: int = 1
+    sound: Literal["clip", "track", "short"] = "track"
+    """What a face's first and last windows hear beyond its frames: the clip's own sound; nothing; nothing, and the
+    last frame's sound is missing."""
+    silence_counts: bool = True
+    """Silent sound is scored as any other."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of SyncNet's numbers."""
+
+
+def _followed(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
+    """Every face that is large enough, whatever its length."""
+    tracks = faces.tracks(clip, detector, cache, device)
+    if not tracks:
+        raise Undefined("no face found")
+    large = [track for track in tracks if track.size >= MIN_FACE]
+    if not large:
+        size = max(track.size for track in tracks)
+        raise Undefined(f"face too small: {size:.0f} pixels, at least {MIN_FACE} needed")
+    return large
+
+
+def _tracked(
+    rule: cuts.CutRule, min_track: int, clip: Clip, detector: str, cache: FeatureCache, device: str
+) -> list[faces.Track]:
+    """What syncnet_python's pipeline follows."""
+    tracks = faces.syncnet_tracks(clip, detector, cache, device, rule, min_track)
+    if not tracks:
+        raise Undefined(f"no face found: none of more than 100 pixels in more than {min_track} frames of a shot")
+    return tracks
+
+
+def _whole_picture(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
+    """A face as large as the picture, in frames as they come: the script takes every rate for 25 a second."""
+    if clip.frames is None:
+        raise Undefined("no video stream")
+    count, height, width = clip.frames.shape[:3]
+    return [faces.Track(0, np.tile([0.0, 0.0, width, height], (count, 1)))]
+
+
+def _first_faces(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
+    """What Verse-Bench cuts out, of frames that have sound: it drops the others first."""
+    count = 0 if clip.audio is None else clip.audio.shape[1] * FPS // clip.sample_rate_hz
+    found = faces.verse_bench_segments(clip, detector, cache, device)
+    heard = [replace(track, boxes=track.boxes[: max(0, count - track.first)]) for track in found]
+    long = [track for track in heard if len(track.boxes) >= 50]
+    if not long:
+        raise Undefined("no face found: none in 50 frames on end")
+    return long
+
+
+CLEAN = Protocol(
+    name="clean",
+    find=_followed,
+    over=one_speaker,
+    numbers=("lse_c", "lse_d", "lse_d_at_0", "av_offset_frames", "sync_within_1"),
+    says="faces of 64 pixels or more are followed within each shot, of faces seen at once the surest speaks; "
+    "nothing stands for what lies beyond the edges, so that short clips score unlike published LSE",
+    source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
+    edges="masked",
+    last_window="kept",
+    min_windows=36,
+    sound="clip",
+    silence_counts=False,
+)
+_RATE = (
+    "above 25 fps the bench's `ffmpeg -r 25` shows pictures 1 frame of 25 late (ffmpeg 4.2, 5.1) or 2 (7.0, 9.0), "
+    "which is not followed: its offset is that much larger"
+)
+_SYNCNET_PYTHON = Protocol(
+    name="syncnet_python@6efbb1c",
+    find=partial(_tracked, cuts.PYSCENEDETECT_0_5_1, 100),
+    over=only_face,
+    numbers=("lse_c", "lse_d", "av_offset_frames"),
+    says="faces seen for over 4 s; zeros stand for sound beyond the track, one window is lost; two faces: undefined; "
+    f"pictures and sound as decoded, where the bench recodes them with loss; {_RATE}",
+    source="joonson/syncnet_python run_pipeline.py, SyncNetInstance.py",
+)
+PROTOCOLS = {
+    "clean": CLEAN,
+    "opencv-haar": replace(CLEAN, detector="opencv-haar"),
+    "mediapipe": replace(CLEAN, detector="mediapipe"),
+    "bfloat16": replace(CLEAN, dtype="bfloat16"),
+    "syncnet_python": _SYNCNET_PYTHON,
+    "wav2lip": replace(
+        _SYNCNET_PYTHON,
+        name="wav2lip@5c90fa9",
+        over=mean_of_faces,
+        numbers=("lse_c", "lse_d"),
+        says="its script for real videos: as syncnet_python, mean over faces (the script: over all clips' faces); "
+        + _RATE,
+        source="Rudrabha/Wav2Lip evaluation/scores_LSE/calculate_scores_real_videos.py",
+    ),
+    "wav2lip-lrs": replace(
+        _SYNCNET_PYTHON,
+        name="wav2lip-lrs@5c90fa9",
+        find=_whole_picture,
+        numbers=("lse_c", "lse_d"),
+        says="its script for LRS and LRW: no face is looked for, the whole picture is squeezed into the square; "
+        "edges and pictures as in syncnet_python",
+        source="Rudrabha/Wav2Lip evaluation/scores_LSE/calculate_scores_LRS.py",
+        crop=None,
+    ),
+    "latentsync": replace(
+        _SYNCNET_PYTHON,
+        name="latentsync@a229c39",
+        find=partial(_tracked, cuts.PYSCENEDETECT_0_6_1, 50),
+        over=mean_of_faces_cut,
+        numbers=("lse_c", "av_offset_frames"),
+        says="as syncnet_python, faces seen for over 2 s, mean over faces; the mean offset loses its fraction; "
+        + _RATE,
+        source="bytedance/LatentSync eval/eval_sync_conf.py, eval/syncnet_detect.py",
+    ),
+    "mova": replace(
+        _SYNCNET_PYTHON,
+        name="mova@595a976",
+        find=partial(_tracked, cuts.PYSCENEDETECT_0_6_7, 20),
+        over=largest_c_minus_d,
+        numbers=("lse_c", "lse_d"),
+        says="as syncnet_python, faces seen for over 0.8 s, the face with the largest C - D; " + _RATE,
+        source="OpenMOSS/MOVA evaluation/models/wav2lip/.../eval_lip_sync.py as scripts/run_eval.sh calls it",
+    ),
+    "versebench": replace(
+        _SYNCNET_PYTHON,
+        name="versebench@5645a09",
+        find=_first_faces,
+        over=mean_unless_far,
+        numbers=("lse_c",),
+        says="first face of each frame, whoever it is, across cuts, cropped tighter; clips 14 frames off are dropped; "
+        "edges and pictures as in syncnet_python",
+        source="Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py, syncnet/synchronizer.py",
+        detector="scrfd",
+        crop=0.3,
+        smooth=False,
+        sound="short",
+    ),
+}
+"""By what one types after the `@`."""
+PACKAGE = replace(
+    _SYNCNET_PYTHON,
+    name="syncnet-pip@0.2.3",
+    find=partial(_tracked, cuts.PYSCENEDETECT_0_6_7, 50),
+    numbers=("lse_c", "lse_d"),
+    says="by the syncnet-python package; faces seen for over 2 s by our tracker; largest C and smallest D of any face",
+    source="nawta/SyncNet_py309_313 syncnet_python/SyncNetInstance.py, syncnet_pipeline.py",
+)
+"""Of the package's own arithmetic; it alone says what several faces make together (`lse_package`)."""

@@ -1,0 +1,150 @@
+"""ImageBind: pictures and sounds as vectors of one space (Girdhar et al. 2023, arXiv 2305.05665).
+
+Our own reading of the paper and of facebookresearch/ImageBind @ 53680b0 (imagebind/models/), with the names and shapes
+of imagebind_huge.pth. Only the parts that look and listen are built; the checkpoint also holds text, depth, heat and
+motion. Widths and depths are read from the checkpoint; the numbers of attention heads are not in it.
+
+Letters: B inputs, N tokens, D width, E size of the common space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from jova_bench.errors import Unavailable
+from jova_bench.metrics.networks import checkpoint
+
+HEADS = {"vision": 16, "audio": 12}
+AUDIO_STRIDE = 10
+"""Mel bands, and steps of 10 ms, from one patch to the next; patches of pictures do not overlap."""
+PARTS = ("modality_preprocessors", "modality_trunks", "modality_heads")
+
+
+class ImageBind(nn.Module):
+    """Both towers."""
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        """Has the sizes of a checkpoint; its weights are filled in afterwards."""
+        super().__init__()
+        stems, trunks, heads = (
+            {sense: checkpoint.part(state, f"{part}.{sense}.") for sense in HEADS} for part in PARTS
+        )
+        self.modality_preprocessors = nn.ModuleDict(
+            {"vision": Picture(stems["vision"]), "audio": Sound(stems["audio"])}
+        )
+        self.modality_trunks = nn.ModuleDict({sense: Trunk(trunks[sense], HEADS[sense]) for sense in HEADS})
+        self.modality_heads = nn.ModuleDict({sense: _head(heads[sense]) for sense in HEADS})
+
+    def look(self, pictures: Tensor) -> Tensor:
+        """(B, 3, 224, 224) pictures, or (B, 3, 2, 224, 224) pairs of them, to (B, E) of length 1."""
+        pairs = pictures if pictures.ndim == 5 else pictures[:, :, None].expand(-1, -1, 2, -1, -1)
+        return self._embed("vision", pairs)
+
+    def listen(self, mel: Tensor) -> Tensor:
+        """(B, 1, 128, 204) normalised log-mel to (B, E) of length 1 (upstream: of length 20)."""
+        return self._embed("audio", mel)
+
+    def _embed(self, sense: str, x: Tensor) -> Tensor:
+        tokens = self.modality_trunks[sense](self.modality_preprocessors[sense](x))
+        return F.normalize(self.modality_heads[sense](tokens[:, 0]), dim=-1)
+
+
+class Stem(nn.Module):
+    """Patches as tokens, with their positions, behind a class token."""
+
+    rgbt_stem: nn.ModuleDict
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(state["cls_token"].shape))  # (1, 1, D)
+        positions = nn.Parameter(torch.zeros(state["pos_embedding_helper.pos_embed"].shape))  # (1, N, D)
+        self.pos_embedding_helper = nn.ParameterDict({"pos_embed": positions})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """An input to (B, N, D)."""
+        patches = self.rgbt_stem["proj"](x).flatten(2).transpose(1, 2)
+        if "norm_layer" in self.rgbt_stem:
+            patches = self.rgbt_stem["norm_layer"](patches)
+        tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), patches), dim=1)
+        return tokens + self.pos_embedding_helper["pos_embed"]
+
+
+class Picture(Stem):
+    """Pairs of frames as 16 x 16 patches."""
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__(state)
+        width, _, deep, high, wide = state["rgbt_stem.proj.1.weight"].shape
+        patch = (deep, high, wide)
+        # Upstream's first step makes a pair of a single picture, and has no weights.
+        convolution = nn.Sequential(nn.Identity(), nn.Conv3d(3, width, patch, patch, bias=False))
+        self.rgbt_stem = nn.ModuleDict({"proj": convolution})
+
+
+class Sound(Stem):
+    """2 s of sound as 12 x 19 overlapping patches."""
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__(state)
+        width, _, high, wide = state["rgbt_stem.proj.weight"].shape
+        convolution = nn.Conv2d(1, width, (high, wide), AUDIO_STRIDE, bias=False)
+        self.rgbt_stem = nn.ModuleDict({"proj": convolution, "norm_layer": nn.LayerNorm(width)})
+
+
+class Trunk(nn.Module):
+    """The transformer."""
+
+    def __init__(self, state: Mapping[str, Tensor], heads: int) -> None:
+        super().__init__()
+        hidden, width = state["blocks.0.mlp.fc1.weight"].shape
+        if "pre_transformer_layer.0.weight" in state:
+            self.pre_transformer_layer = nn.Sequential(nn.LayerNorm(width, eps=1e-6))
+        with_bias = "blocks.0.attn.bias_k" in state
+        blocks = (Block(width, hidden, heads, with_bias) for _ in range(checkpoint.count(state, "blocks")))
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) to the same."""
+        if hasattr(self, "pre_transformer_layer"):
+            tokens = self.pre_transformer_layer(tokens)
+        return self.blocks(tokens)
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, normalised before each."""
+
+    def __init__(self, width: int, hidden: int, heads: int, with_bias: bool) -> None:
+        """Builds the layers; `with_bias` adds a learned token that all attend to and that attends to nothing."""
+        super().__init__()
+        self.attn = nn.MultiheadAttention(width, heads, add_bias_kv=with_bias, batch_first=True)
+        self.norm_1, self.norm_2 = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) to the same."""
+        x = self.norm_1(tokens)
+        tokens = tokens + self.attn(x, x, x, need_weights=False)[0]
+        return tokens + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm_2(tokens))))
+
+
+def _head(state: Mapping[str, Tensor]) -> nn.Sequential:
+    """From the class token into the common space; upstream's second step takes that token, and has no weights."""
+    size, width = state["2.weight"].shape
+    return nn.Sequential(nn.LayerNorm(width, eps=1e-6), nn.Identity(), nn.Linear(width, size, bias=False))
+
+
+def load(path: Path, device: str) -> ImageBind:
+    """Reads the parts of a checkpoint that look and listen. Raises Unavailable when it is not one of ImageBind."""
+    wanted = tuple(f"{part}.{sense}." for part in PARTS for sense in HEADS)
+    state = {name: value for name, value in checkpoint.tensors(path).items() if name.startswith(wanted)}
+    try:
+        net = ImageBind(state)
+    except KeyError as missing:
+        raise Unavailable(f"weights unreadable: expected {missing} in {path}") from missing
+    checkpoint.fill(net, state, path)
+    return net.to(device)

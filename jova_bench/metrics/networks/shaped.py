@@ -1,0 +1,53 @@
+"""Networks whose every width is read from the shapes in a checkpoint, so that a narrow one takes the same path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from jova_bench.errors import Unavailable
+from jova_bench.metrics.networks import checkpoint
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shape of each tensor of a checkpoint, by name."""
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, prefix: str = "") -> Net:
+    """A network with the weights of a checkpoint, on a device.
+
+    Args:
+        build: makes the network from the checkpoint's shapes.
+        path: the file.
+        device: where the network runs.
+        inside: keys under which the state lies in the file, from the outside in.
+        prefix: of the names of this network's tensors, where the file holds others, too.
+
+    Raises:
+        Unavailable: the file holds something else.
+    """
+    state = checkpoint.tensors(path, *inside, prefix=prefix)
+    try:
+        net = build({name: tuple(value.shape) for name, value in state.items()})
+    except (KeyError, IndexError, ValueError) as error:
+        raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
+    checkpoint.fill(net, state, path)
+    return net.to(device)
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Without gradients, and on a GPU in full single precision: its default rounds convolutions to 10 bits."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
+
+
+def linear(shapes: Shapes, name: str) -> nn.Linear:
+    """A layer with the widths of its weight."""
+    width, channels = shapes[f"{name}.weight"]
+    return nn.Linear(channels, width, bias=f"{name}.bias" in shapes)

@@ -1,0 +1,1 @@
+"""Quality, motion and identity of the video."""

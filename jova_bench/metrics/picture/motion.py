@@ -1,0 +1,228 @@
+"""MS, the motion score: how much a clip moves, by RAFT's optical flow.
+
+Ours is a speed: the mean length of the flow, in diagonals of the picture per second. Clips of any size and frame rate
+are measured alike: 8 pictures a second, 512 pixels long. Camera and subject count the same, flicker raises it, and a
+cut is motion that never was. More is not better, so the value is to match that of real clips.
+
+Verse-Bench's (raft/raft_inferencer.py, `evaluate_raft_video` @ 568efa4; at 5645a09 the function is still there and
+nothing calls it) is in pixels per frame: it grows with the picture's size, falls with its frame rate, takes the mean
+of |u| and |v| for a length, and lets the rows and columns count that pad a picture to multiples of 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.signal.opencv_resize import linear
+from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from jova_bench.metrics.networks.raft import Raft
+
+Frames = npt.NDArray[np.uint8]
+
+WEIGHTS = "raft-things"
+ITERATIONS = 20
+RATE = Fraction(8)
+"""Pictures per second: moves of mouth and head are slower, and frame rates of models are higher."""
+LONG_SIDE = 512
+MIN_SIDE = 64
+"""Of a smaller picture, enlarged more than 8 times, the flow is the enlargement's."""
+HALVE_ABOVE = 640
+RAFT_SIDE, RAFT_STRIDE = 128, 8
+"""RAFT takes sides that are multiples of 8 and at least 128 pixels."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one bench measures motion."""
+
+    name: str
+    rate: Fraction | None
+    """Pictures per second; None for every frame."""
+    show: Callable[[Frames], Tensor]
+    """(H, W, 3) to the (1, 3, h, w) that RAFT sees; raises Undefined for a size that it cannot."""
+    length: Callable[[Tensor, tuple[int, int]], float]
+    """Mean length of a (1, 2, h, w) flow; the size (H, W) of the frame."""
+    per_second: bool
+    direction: Direction
+    unit: str
+    description: str
+    source: str
+
+
+def _show(frame: Frames) -> Tensor:
+    """Scales to 512 pixels on the long side, low-passed; both sides multiples of 8."""
+    from torch.nn.functional import interpolate
+
+    height, width = frame.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise Undefined(f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side")
+    scale = LONG_SIDE / max(height, width)
+    size = [RAFT_STRIDE * round(side * scale / RAFT_STRIDE) for side in (height, width)]
+    if min(size) < RAFT_SIDE:
+        raise Undefined(f"too narrow: {width}x{height}, at most {LONG_SIDE // RAFT_SIDE} to 1 can be measured")
+    return interpolate(_pixels(frame), size, mode="bilinear", antialias=True)
+
+
+def _speed(flow: Tensor, size: tuple[int, int]) -> float:
+    """In diagonals of the frame; a flow of the scaled picture is brought to the frame's own shape."""
+    height, width = size
+    across, down = flow[0].double()
+    lengths = (across * (width / flow.shape[3])).hypot(down * (height / flow.shape[2]))
+    return float(lengths.mean() / np.hypot(height, width))
+
+
+def _show_halved(frame: Frames) -> Tensor:
+    """Halves both sides until none is over 640, then repeats the edges up to multiples of 8.
+
+    The scaling is OpenCV's bilinear, with no low pass.
+    """
+    from torch.nn.functional import pad
+
+    height, width = frame.shape[:2]
+    while height > HALVE_ABOVE or width > HALVE_ABOVE:
+        height, width = height // 2, width // 2
+    more_rows, more_columns = (-side % RAFT_STRIDE for side in (height, width))
+    before_rows, before_columns = more_rows // 2, more_columns // 2
+    edges = [before_columns, more_columns - before_columns, before_rows, more_rows - before_rows]
+    if min(height + more_rows, width + more_columns) < RAFT_SIDE:
+        raise Undefined(f"too small: {width}x{height} once halved, RAFT needs {RAFT_SIDE} pixels on each side")
+    return pad(_pixels(linear(frame, height, width)), edges, mode="replicate")
+
+
+def _mean_of_both(flow: Tensor, size: tuple[int, int]) -> float:
+    """Mean of |u| and |v| in pixels, padding included."""
+    return float(flow.abs().mean())
+
+
+def _pixels(frame: Frames) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float()[None]
+
+
+PROTOCOLS = {
+    "clean": Protocol(
+        name="clean",
+        rate=RATE,
+        show=_show,
+        length=_speed,
+        per_second=True,
+        direction="target",
+        unit="diagonals/s",
+        description="mean speed of the optical flow; more is not better, it is to match that of real clips",
+        source="flow of arXiv 2003.12039",
+    ),
+    "versebench": Protocol(
+        name="versebench@568efa4",
+        rate=None,
+        show=_show_halved,
+        length=_mean_of_both,
+        per_second=False,
+        direction="up",
+        unit="pixels/frame",
+        description="mean of |u| and |v| of the flow between frames: depends on picture size and frame rate",
+        source="Verse-Bench raft/raft_inferencer.py, calculate_metrics.py @ 568efa4",
+    ),
+}
+
+
+class MotionScore:
+    """How much a clip moves."""
+
+    def __init__(self, protocol: Protocol, cache: FeatureCache, device: str) -> None:
+        self._protocol = protocol
+        self._cache = cache
+        self._device = device
+        self._digest = assets.digest(WEIGHTS)
+        params: dict[str, str | int | float] = {"iterations": ITERATIONS}
+        if protocol.rate:
+            params |= {"fps": int(protocol.rate), "long_side": LONG_SIDE}
+        self.spec = MetricSpec(
+            name="motion_score",
+            version=1,
+            profile="standard",
+            backend=WEIGHTS,
+            protocol=protocol.name,
+            weights=self._digest,
+            params=params,
+            unit=protocol.unit,
+            direction=protocol.direction,
+            needs=("video",),
+            domain="one shot: a cut counts as motion",
+            description=protocol.description,
+            source=protocol.source,
+        )
+
+    def check(self) -> str | None:
+        """None when the weights are there."""
+        return assets.missing(WEIGHTS)
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Looks at the frames; a still clip scores about 0."""
+        return measured(lambda: self._measure(clip))
+
+    def _measure(self, clip: Clip) -> float:
+        if clip.frames is None:
+            raise Undefined("no video stream")
+        from jova_bench.metrics.signal.frames import picked
+
+        frames, rate = clip.frames, self._protocol.rate
+        if rate is not None and clip.fps < rate:
+            raise Undefined(f"too few frames per second: {float(clip.fps):.3g}, at least {float(rate):.3g} needed")
+        shown = np.arange(len(frames)) if rate is None else picked(len(frames), clip.fps, rate)
+        if len(shown) < 2:
+            raise Undefined("too short: motion needs two pictures")
+        self._protocol.show(frames[0])  # Whether there is an answer does not depend on what is installed.
+        if reason := self.check():
+            raise Unavailable(reason)
+        key = f"raft@1[{self._digest}]:{self._protocol.name}"
+        lengths = self._cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
+        if not self._protocol.per_second:
+            return float(lengths.mean())
+        return float(lengths.sum() / float((shown[-1] - shown[0]) / clip.fps))
+
+    def _lengths(self, frames: Frames, shown: npt.NDArray[np.int64]) -> FloatArray:
+        """(T - 1,) length of the flow from each picture to the next."""
+        import torch
+
+        from jova_bench.metrics.networks.resident import resident
+
+        net = resident(f"raft[{self._digest}]@{self._device}", lambda: load(self._device))
+        size = cast(tuple[int, int], frames.shape[1:3])
+        lengths, before = [], None
+        with torch.inference_mode():
+            for k in shown:
+                seen = net.encode(self._protocol.show(frames[k]).to(self._device))
+                if before is not None:
+                    lengths.append(self._protocol.length(net.flow(before, seen, ITERATIONS), size))
+                before = seen
+        return np.array(lengths)
+
+
+def load(device: str) -> Raft:
+    """RAFT with its published weights."""
+    from jova_bench.metrics.networks import checkpoint, raft
+
+    path = assets.find(WEIGHTS)
+    net = checkpoint.fill(raft.Raft(), raft.state_of(checkpoint.tensors(path)), path)
+    return cast(raft.Raft, net.to(device))
+
+
+def motion_score(cache: FeatureCache, device: str, protocol: Literal["clean", "versebench"] = "clean") -> MotionScore:
+    """The metric of one protocol."""
+    return MotionScore(PROTOCOLS[protocol], cache, device)

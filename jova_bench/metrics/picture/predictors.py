@@ -1,0 +1,185 @@
+"""What people think of a picture, predicted by networks: the parts that aesthetic scores are made of.
+
+Each takes the frames of a clip, (T, H, W, 3), and gives (T,) scores on its own scale. Networks are loaded one at a
+time, so a clip's frames all go through one before the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench import assets
+from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from jova_bench.metrics.networks.shaped import Shapes
+
+Frames = npt.NDArray[np.uint8]
+BATCH = 8
+CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+SIGLIP_MEAN, SIGLIP_DEVIATION = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+CROPS, CROP_SIDE = 20, 224
+CROP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network that scores pictures."""
+
+    name: str
+    weights: tuple[str, ...]
+    """Assets."""
+    scores: Callable[[Frames, str], FloatArray]
+    """Frames and a device to (T,)."""
+    transformers: bool = False
+    """Whether the transformers package runs it."""
+
+    @property
+    def digest(self) -> str | None:
+        """Of all its weights; None while nobody knows one of them."""
+        digests = [assets.digest(name) for name in self.weights]
+        return None if None in digests else "+".join(map(str, digests))
+
+
+def _laion(frames: Frames, device: str) -> FloatArray:
+    """1 to 10: CLIP ViT-L/14 and a head taught by AVA, SAC and logos (improved-aesthetic-predictor)."""
+    import torch
+
+    from jova_bench.metrics.networks import vision
+    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.signal.frames import normalised
+
+    def load() -> tuple[Any, nn.Module]:
+        return vision.clip(assets.find("clip-vit-l14")).to(device), _affine(assets.find("laion-aesthetic")).to(device)
+
+    tower, head = resident(f"laion[{LAION.digest}]@{device}", load)
+    side, scores = tower.config.image_size, []
+    with torch.inference_mode():
+        for start in range(0, len(frames), BATCH):
+            pictures = torch.stack([_pixels(bicubic_crop(frame, side)) for frame in frames[start : start + BATCH]])
+            seen = tower(pixel_values=normalised(pictures, CLIP_MEAN, CLIP_DEVIATION).to(device)).image_embeds
+            scores.append(head(seen / seen.norm(dim=1, keepdim=True))[:, 0])
+    return torch.cat(scores).double().cpu().numpy()
+
+
+def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
+    """1 to 10: SigLIP so400m and the head of aesthetic-predictor-v2-5, in half precision as Verse-Bench runs it."""
+    import torch
+
+    from jova_bench.metrics.networks import vision
+    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.signal.frames import normalised
+
+    kind: torch.dtype = getattr(torch, dtype)
+
+    def load() -> tuple[Any, nn.Module]:
+        tower, head = vision.siglip(assets.find("siglip-so400m")), _affine(assets.find("aesthetic-v2-5"))
+        return tower.to(device, kind), head.to(device, kind)
+
+    tower, head = resident(f"aesthetic-v2-5[{V2_5.digest}] {dtype}@{device}", load)
+    side, scores = tower.config.image_size, []
+    with torch.inference_mode():
+        for frame in frames:
+            picture = _pixels(bicubic(frame, side, side))[None]
+            pixels = normalised(picture, SIGLIP_MEAN, SIGLIP_DEVIATION).to(device, kind)
+            seen = tower(pixel_values=pixels).pooler_output
+            scores.append(float(head(seen / seen.norm(dim=-1, keepdim=True))[0, 0]))
+    return np.array(scores)
+
+
+def _musiq(frames: Frames, device: str) -> FloatArray:
+    """0 to 100: MUSIQ as taught by KonIQ-10k."""
+    import torch
+
+    from jova_bench.metrics.networks.musiq import Musiq
+    from jova_bench.metrics.networks.resident import resident
+
+    net = resident(f"musiq[{MUSIQ.digest}]@{device}", partial(_load, Musiq, "musiq-koniq", device))
+    with torch.inference_mode():
+        return np.array([float(net(_pixels(frame).float().div(255).to(device))) for frame in frames])
+
+
+def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
+    """0 to 1: MANIQA as taught by KonIQ-10k, the mean over 20 crops at random places.
+
+    Upstream throws its dice unseeded, so that no clip has one score; here the crops of a clip are always the same.
+    The last row and column of places are never drawn, as upstream.
+    """
+    import torch
+
+    from jova_bench.metrics.networks.maniqa import Maniqa
+    from jova_bench.metrics.networks.resident import resident
+
+    kind: torch.dtype = getattr(torch, dtype)
+
+    def load() -> nn.Module:
+        return _load(Maniqa, "maniqa-koniq10k", device).to(kind)
+
+    net = resident(f"maniqa[{MANIQA.digest}] {dtype}@{device}", load)
+    height, width = frames.shape[1:3]
+    dice = np.random.RandomState(CROP_SEED)
+    scores = []
+    with torch.inference_mode():
+        for frame in frames:
+            places = [(dice.randint(height - CROP_SIDE), dice.randint(width - CROP_SIDE)) for _ in range(CROPS)]
+            crops = [_pixels(frame[top : top + CROP_SIDE, left : left + CROP_SIDE]) for top, left in places]
+            pixels = torch.stack(crops).to(device, kind)
+            scores.append(float(net(pixels / 127.5 - 1).mean()))
+    return np.array(scores)
+
+
+def _pixels(frame: Frames) -> Tensor:
+    """(H, W, 3) to (3, H, W)."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)
+
+
+def _affine(path: Path) -> nn.Sequential:
+    """A head that is a chain of linear layers with nothing between them: `NAME.0.weight`, `NAME.2.weight`, ..."""
+    from torch import nn
+
+    from jova_bench.metrics.networks import checkpoint
+
+    state = checkpoint.tensors(path)
+    layers: list[tuple[int, str]] = sorted(
+        (int(name.split(".")[-2]), name.removesuffix(".weight")) for name in state if name.endswith(".weight")
+    )
+    shapes = [state[f"{name}.weight"].shape for _, name in layers]
+    chain = nn.Sequential(*(nn.Linear(before, after) for after, before in shapes))
+    renamed = {
+        f"{k}.{part}": state[f"{name}.{part}"] for k, (_, name) in enumerate(layers) for part in ("weight", "bias")
+    }
+    checkpoint.fill(chain, renamed, path)
+    return chain
+
+
+def _load(build: Callable[[Shapes], nn.Module], asset: str, device: str) -> nn.Module:
+    """A network built for the shapes of a checkpoint, which may hold more than the network needs."""
+    from jova_bench.errors import Unavailable
+    from jova_bench.metrics.networks import checkpoint
+
+    path = assets.find(asset)
+    state = {name.removeprefix("module."): value for name, value in checkpoint.tensors(path).items()}
+    try:
+        net = build({name: tuple(value.shape) for name, value in state.items()})
+    except (KeyError, ValueError) as error:
+        raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
+    needed = net.state_dict()
+    return checkpoint.fill(net, {name: value for name, value in state.items() if name in needed}, path).to(device)
+
+
+LAION = Predictor("laion-v2", ("clip-vit-l14", "laion-aesthetic"), _laion, transformers=True)
+V2_5 = Predictor("aesthetic-v2-5", ("siglip-so400m", "aesthetic-v2-5"), _v2_5, transformers=True)
+MUSIQ = Predictor("musiq", ("musiq-koniq",), _musiq)
+MANIQA = Predictor("maniqa", ("maniqa-koniq10k",), _maniqa)

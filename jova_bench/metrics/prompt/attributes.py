@@ -1,0 +1,123 @@
+"""Does the clip show and sound like what the prompt asked for? Small classifiers answer 1 or 0 per attribute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import measured, require_embedded_domain
+from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
+from jova_bench.records import MetricSpec, Outcome, Prompt
+
+LOOK, VOICE = "look-classifier", "voice-classifier"
+VOTERS = 8
+"""Frames, evenly spread over the clip, that vote on hair and background."""
+
+
+def seen_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, str]:
+    """Hair and background as the classifier sees them. Raises Undefined or Unavailable."""
+    require_embedded_domain(clip)
+    if clip.frames is None:
+        raise Undefined("no video stream")
+    voters = clip.frames[np.linspace(0, len(clip.frames) - 1, VOTERS).round().astype(int)]
+
+    def compute() -> dict[str, np.ndarray]:
+        import torch
+
+        from jova_bench.metrics.networks import embedded as nets
+
+        with torch.inference_mode():
+            votes = nets.load(LOOK, device)(nets.pictures(voters, device)[None])
+        return {"answer": np.array([int(vote.argmax()) for vote in votes])}
+
+    return _named(LOOK, cache.get(clip.digest, frozen.extractor(LOOK), compute)["answer"])
+
+
+def heard_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, str]:
+    """The voice as the classifier hears it. Raises Undefined or Unavailable."""
+    require_embedded_domain(clip)
+    audio = mono_16k(clip, "embedded")
+    if is_silent(audio):
+        raise Undefined("silent")
+
+    def compute() -> dict[str, np.ndarray]:
+        import torch
+
+        from jova_bench.metrics.networks import embedded as nets
+
+        with torch.inference_mode():
+            votes = nets.load(VOICE, device)(torch.from_numpy(log_mel(audio, nets.MELS)).to(device)[None])
+        return {"answer": np.array([int(vote.argmax()) for vote in votes])}
+
+    return _named(VOICE, cache.get(clip.digest, frozen.extractor(VOICE), compute)["answer"])
+
+
+def _named(evaluator: str, answers: np.ndarray) -> dict[str, str]:
+    from jova_bench.metrics.networks import embedded as nets
+
+    classes = nets.read_config(frozen.path(evaluator))["classes"]
+    return {tag: names[int(answer)] for (tag, names), answer in zip(classes.items(), answers, strict=True)}
+
+
+@dataclass(frozen=True)
+class PromptAttribute:
+    """Whether one attribute of a clip is the one its prompt asks for."""
+
+    spec: MetricSpec
+    tag: str
+    evaluator: str
+    cache: FeatureCache
+    device: str
+
+    def check(self) -> str | None:
+        """None when the classifier's weights are there."""
+        return frozen.missing(self.evaluator)
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """1 when the classifier names the prompt's tag, else 0; undefined without such a tag."""
+        return measured(lambda: self._agrees(clip, prompt))
+
+    def _agrees(self, clip: Clip, prompt: Prompt | None) -> float:
+        require_embedded_domain(clip)
+        if prompt is None or self.tag not in prompt.tags:
+            raise Undefined(f"the prompt has no {self.tag} tag")
+        attributes = seen_attributes if self.evaluator == LOOK else heard_attributes
+        return float(attributes(clip, self.cache, self.device)[self.tag] == prompt.tags[self.tag])
+
+
+def _metric(tag: str, evaluator: str, needs: tuple[str, ...], cache: FeatureCache, device: str) -> PromptAttribute:
+    spec = MetricSpec.model_validate(
+        {
+            "name": f"prompt_{tag}",
+            "version": 1,
+            "profile": "embedded",
+            "backend": evaluator,
+            "weights": frozen.digest(evaluator),
+            "direction": "up",
+            "needs": needs,
+            "domain": "clips of the embedded corpus: drawn faces, 64x64, 25 fps",
+            "description": f"share of clips with the {tag} that the prompt asks for",
+            "proportion": True,
+        }
+    )
+    return PromptAttribute(spec, tag, evaluator, cache, device)
+
+
+def prompt_hair(cache: FeatureCache, device: str) -> PromptAttribute:
+    """Hair as the prompt asks."""
+    return _metric("hair", LOOK, ("video", "tags"), cache, device)
+
+
+def prompt_background(cache: FeatureCache, device: str) -> PromptAttribute:
+    """Background as the prompt asks."""
+    return _metric("background", LOOK, ("video", "tags"), cache, device)
+
+
+def prompt_voice(cache: FeatureCache, device: str) -> PromptAttribute:
+    """Voice as the prompt asks."""
+    return _metric("voice", VOICE, ("audio", "tags"), cache, device)

@@ -1,0 +1,1 @@
+"""Preprocessing that several metrics share: spectrograms, resampling, resizing."""

@@ -1,0 +1,1 @@
+"""Loudness, quality of audio, and whether it fits its caption."""

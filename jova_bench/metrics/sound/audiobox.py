@@ -1,0 +1,160 @@
+"""CE, CU, PC and PQ: what AudioBox Aesthetics thinks of a sound, without a reference.
+
+Content enjoyment, content usefulness, production complexity and production quality, each about 1 to 10 as listeners
+rated them (arXiv 2502.05139). More of PC is neither better nor worse: the model's authors name no direction, JoVA and
+Verse-Bench print an arrow down, JavisBench averages it as up. Clean, it is to match the real clips' value. Nothing
+here normalises loudness, and the model hears it: read these beside `loudness`.
+
+`audio_quality@javisbench` is that average: all four axes with one weight (eval/javisbench/src/metrics.py @b505b37).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import lacking, measured
+from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
+from jova_bench.metrics.signal.sinc_resample import sinc_resample
+from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
+
+if TYPE_CHECKING:
+    from jova_bench.metrics.networks.aesthetics import Aesthetics
+
+WEIGHTS, CONFIG = "audiobox-aesthetics", "audiobox-aesthetics-config"
+Bench = Literal["clean", "versebench", "javisbench"]
+UPSTREAM = "facebookresearch/audiobox-aesthetics infer.py @2618e9d"
+_AXES: dict[str, tuple[Direction, str]] = {
+    "ce": ("up", "content enjoyment: how much a listener likes what is heard"),
+    "cu": ("up", "content usefulness: how well the sound serves as material"),
+    "pc": ("target", "production complexity: how much is going on in the sound; to match that of real clips"),
+    "pq": ("up", "production quality: clarity, fidelity and balance of the sound"),
+}
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """One axis, or all."""
+
+    spec: MetricSpec
+    prepare: Callable[[Clip], Audio]
+    """Sound of a clip at 16 kHz, or Undefined."""
+    cache: FeatureCache
+    device: str
+
+    def check(self) -> str | None:
+        """None when weights and package are there."""
+        package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
+        return lacking(package, assets.missing(WEIGHTS, CONFIG))
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Needs nothing but sound."""
+        return measured(lambda: self._opinion(clip))
+
+    def _opinion(self, clip: Clip) -> float:
+        audio = self.prepare(clip)
+        if reason := self.check():
+            raise Unavailable(reason)
+        key = f"{WEIGHTS}@1[{assets.digest(WEIGHTS)},{assets.digest(CONFIG)}]"
+
+        def load() -> Aesthetics:
+            from jova_bench.metrics.networks import aesthetics
+
+            return aesthetics.load(assets.find(WEIGHTS), assets.find(CONFIG), self.device)
+
+        def judge() -> dict[str, np.ndarray]:
+            return {"opinions": resident(f"{key}@{self.device}", load).judge(audio)}
+
+        # By the samples that are judged: all axes come from one pass.
+        opinions = self.cache.get(audio_digest(audio), key, judge)["opinions"]
+        axes = list(_AXES)
+        return float(opinions[axes.index(self.spec.name)] if self.spec.name in axes else opinions.mean())
+
+
+def heard(clip: Clip) -> Audio:
+    """Sound that is there; the model has an opinion of silence, too, and it means nothing."""
+    audio = mono_16k(clip)
+    if is_silent(audio):
+        raise Undefined("silent")
+    return audio
+
+
+def heard_upstream(clip: Clip) -> Audio:
+    """Sound as upstream resamples it, silent or not."""
+    audio = sinc_resample(clip.mono(), clip.sample_rate_hz, RATE_HZ)
+    if not len(audio):
+        raise Undefined("silent")
+    return audio
+
+
+def _axis(name: str, cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    direction, description = _AXES[name]
+    if protocol == "clean":
+        source = f"Tjandra et al. 2025, arXiv 2502.05139; {UPSTREAM}"
+        return _metric(name, "clean", direction, description, source, cache, device)
+    direction = "down" if name == "pc" else direction
+    description = f"{description.split(';')[0]}; silence counts, too"
+    source = "Dorniwang/Verse-Bench audio_box/audio_box_inferencer.py @5645a09"
+    return _metric(name, "versebench@5645a09", direction, description, source, cache, device)
+
+
+def _metric(
+    name: str, protocol: str, direction: Direction, description: str, source: str, cache: FeatureCache, device: str
+) -> Opinion:
+    clean = protocol == "clean"
+    spec = MetricSpec(
+        name=name,
+        version=2 if clean else 1,  # Version 1 of ours resampled with a short filter.
+        profile="standard",
+        backend=WEIGHTS,
+        protocol=protocol,
+        weights=assets.digest(WEIGHTS),
+        params={
+            "config": assets.digest(CONFIG) or "unknown",
+            "rate_hz": RATE_HZ,
+            "window_s": 10,
+            "resampling": "soxr-hq" if clean else "sinc-hann",
+        },
+        direction=direction,
+        needs=("audio",),
+        domain="speech, music and other sound",
+        description=description,
+        source=source,
+    )
+    return Opinion(spec, heard if clean else heard_upstream, cache, device)
+
+
+def ce(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    """Content enjoyment."""
+    return _axis("ce", cache, device, protocol)
+
+
+def cu(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    """Content usefulness."""
+    return _axis("cu", cache, device, protocol)
+
+
+def pc(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    """Production complexity."""
+    return _axis("pc", cache, device, protocol)
+
+
+def pq(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    """Production quality."""
+    return _axis("pq", cache, device, protocol)
+
+
+def audio_quality(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+    """All four at once, as JavisBench averages them."""
+    description = "mean of CE, CU, PC and PQ: more going on counts as better; silence counts, too"
+    source = f"JavisVerse/JavisDiT eval/javisbench/src/metrics.py calc_audio_quality_score; {UPSTREAM}"
+    return _metric("audio_quality", "javisbench@b505b37", "up", description, source, cache, device)

@@ -1,0 +1,130 @@
+"""Errors between what was to be said and what was heard: one normalisation, then edits per word or per character."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from jova_bench.errors import Undefined
+from jova_bench.records import Micro, Prompt
+
+UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
+"""Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""
+
+MARKED = frozenset(
+    {"hi", "mr", "ne", "sa", "mai", "bho", "kok", "doi", "brx", "bn", "as", "pa", "gu", "or", "ta", "te", "kn", "ml"}
+    | {"si", "th", "lo", "km", "my", "bo", "dz", "dv"}
+)
+"""Languages whose scripts write vowels as marks on letters (Indic ones, Thai, Lao, Khmer, Burmese, Tibetan, Thaana)."""
+
+DOTLESS = frozenset({"tr", "az", "crh", "gag"})
+"""Languages in which the small letter of I has no dot."""
+
+
+def primary(language: str) -> str:
+    """Primary subtag of a BCP 47 tag: `zh-Hant-TW` -> `zh`."""
+    return language.split("-")[0].lower()
+
+
+# The transcript of a prompt is asked for by every model, seed and slice.
+@lru_cache(maxsize=4096)
+def normalise(text: str, language: str) -> str:
+    """Text as Whisper's evaluation compares it: case, punctuation and spellings of one word made equal.
+
+    Languages without spaces come back as one character per word.
+    """
+    normal = _normaliser(primary(language))(text).strip()
+    return normal if any(letter.isalnum() for letter in normal) else ""  # Whisper's rules keep a bare "..."
+
+
+@lru_cache(maxsize=8)
+def _normaliser(language: str) -> Callable[[str], str]:
+    if language == "en":
+        from whisper_normalizer.english import EnglishTextNormalizer
+
+        return EnglishTextNormalizer()
+    from whisper_normalizer.basic import BasicTextNormalizer
+
+    return BasicTextNormalizer(split_letters=language in UNSPACED)
+
+
+def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
+    """Words or characters of a prompt's normalised transcript.
+
+    The weight of a clip in the micro average, which is errors of all clips over words, or characters, of all clips.
+    Where nothing separates words, each character is one.
+    """
+    if prompt is None:
+        return 0
+    said = normalise(prompt.transcript, prompt.language)
+    return len(said.split() if micro == "transcript_words" else _characters(said, prompt.language))
+
+
+def word_error_rate(transcript: str, heard: str, language: str) -> float:
+    """(substitutions + deletions + insertions) / words of the transcript; above 1 when much was added.
+
+    Raises Undefined for an empty transcript, for languages that do not separate words, and for letters with marks.
+    """
+    if primary(language) in UNSPACED:
+        raise Undefined("WER needs spaces between words; see cer")
+    import jiwer
+
+    said, heard = _compared(transcript, heard, language)
+    return jiwer.wer(said, heard)
+
+
+def character_error_rate(transcript: str, heard: str, language: str) -> float:
+    """Edits per character of the transcript; spaces count where they separate words.
+
+    Raises Undefined for an empty transcript and for letters with marks.
+    """
+    import jiwer
+
+    said, heard = _compared(transcript, heard, language)
+    return jiwer.cer(_characters(said, language), _characters(heard, language))
+
+
+def _characters(text: str, language: str) -> str:
+    """What counts of a normalised text: spaces do where they separate words."""
+    return text.replace(" ", "") if primary(language) in UNSPACED else text
+
+
+def _compared(transcript: str, heard: str, language: str) -> tuple[str, str]:
+    """Both texts normalised, where that leaves of them what was written.
+
+    Whisper's rules for languages other than English put a space where a mark stands, as if it were punctuation: words
+    fall apart and differ no more where they differed in a mark (or, with and without vowel signs, differ wholly).
+    Letters that have their mark in one code point stay; what is decomposed is composed first.
+    """
+    if not (said := normalise(transcript, language)):
+        raise Undefined("no transcript")
+    if primary(language) in MARKED and "latn" not in language.lower().split("-"):
+        raise Undefined(f"letters of {language!r} carry marks, at which Whisper's normaliser splits words")
+    for what, text in (("the transcript", transcript), ("what was heard", heard)):
+        # Of an English transcript, whatever else was heard is an error, with its marks or without.
+        english = primary(language) == "en"
+        if not (english and text is heard) and (mark := _mark(text, latin=not english)):
+            raise Undefined(f"{what} has letters that carry marks ({mark}), at which Whisper's normaliser splits words")
+        if primary(language) in DOTLESS and "I" in text:
+            raise Undefined(
+                f"{what} has a capital I, of which Whisper's normaliser makes another letter than {language}"
+            )
+    return said, normalise(heard, language)
+
+
+def _mark(text: str, latin: bool) -> str | None:
+    """Name of the first mark on a letter that has no code point with it; signs after symbols (emojis) are none.
+
+    Marks on Latin letters count only if `latin`: the rules for English drop every mark, which is meant for those.
+    """
+    before = letter = ""
+    # In the normaliser's order: a capital I with a dot becomes two code points in lower case, which have no one.
+    for character in unicodedata.normalize("NFKC", text.lower()):
+        kind = unicodedata.category(character)[0]
+        if kind == "M" and before == "L" and not unicodedata.name(character, "").startswith("VARIATION SELECTOR"):
+            if not latin and unicodedata.name(letter, "").startswith("LATIN"):
+                continue
+            return unicodedata.name(character, f"U+{ord(character):04X}")
+        before, letter = (before, letter) if kind == "M" else (kind, character)
+    return None

@@ -1,0 +1,193 @@
+"""WER and CER: a recogniser writes down what a clip says, and the errors against its transcript are counted.
+
+Here is what all recognisers share, and the embedded one: pocketsphinx with the grammar of the shipped corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import measured, require_embedded_domain
+from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
+from jova_bench.metrics.speech.errors import character_error_rate, primary, word_error_rate
+from jova_bench.records import MetricSpec, Outcome, Prompt
+
+GRAMMAR = Path(__file__).with_name("embedded.gram")
+"""Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
+Rate = Callable[[str, str, str], float]
+"""`rate(transcript, heard, language)`: errors per word or character; raises Undefined where there is none."""
+
+
+class Recogniser(Protocol):
+    """Audio to text."""
+
+    key: str
+    """Cache key: another key for whatever may hear something else."""
+
+    def check(self) -> str | None:
+        """None, or why it cannot run here."""
+        ...
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Raises Undefined for a clip outside its domain."""
+        ...
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """Writes down (N,) audio at 16 kHz that is not silent."""
+        ...
+
+
+class SpeechErrors:
+    """WER or CER of one recogniser."""
+
+    def __init__(self, spec: MetricSpec, recogniser: Recogniser, cache: FeatureCache, rate: Rate | None = None) -> None:
+        """Loads nothing yet.
+
+        Args:
+            spec: what is measured.
+            recogniser: what listens.
+            cache: where what was heard is kept, by the samples of the sound.
+            rate: how errors are counted; None for the word or character error rate of Whisper's evaluation.
+        """
+        self.spec = spec
+        self._recogniser = recogniser
+        self._cache = cache
+        self._rate = rate or (word_error_rate if spec.name == "wer" else character_error_rate)
+
+    def check(self) -> str | None:
+        """None, or why the recogniser cannot run here."""
+        return self._recogniser.check()
+
+    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+        """Errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
+        return measured(lambda: self._errors(clip, prompt))
+
+    def heard(self, clip: Clip, language: str) -> str:
+        """What the recogniser writes down, for who wants to see it. Raises Undefined, and what the recogniser raises.
+
+        Args:
+            clip: whose sound is heard.
+            language: BCP 47 tag of what is said.
+        """
+        self._recogniser.admit(clip, language)
+        return self._hear(mono_16k(clip, self.spec.profile), language)
+
+    def _errors(self, clip: Clip, prompt: Prompt | None) -> float:
+        if prompt is None or not prompt.transcript.strip():
+            raise Undefined("no transcript")
+        self._recogniser.admit(clip, prompt.language)
+        # Asked of the transcript alone first: whether there is an answer does not depend on what is installed.
+        self._rate(prompt.transcript, "", prompt.language)
+        audio = mono_16k(clip, self.spec.profile)
+        if reason := self.check():
+            raise Unavailable(reason)
+        return self._rate(prompt.transcript, self._hear(audio, prompt.language), prompt.language)
+
+    def _hear(self, audio: Audio, language: str) -> str:
+        # Recognisers make words up when nothing is said, Whisper whole sentences.
+        if is_silent(audio):
+            return ""
+        key = f"{self._recogniser.key} in {primary(language)}"
+        heard = self._cache.get(
+            audio_digest(audio), key, lambda: {"text": np.array(self._recogniser.transcribe(audio, language))}
+        )
+        return str(heard["text"])
+
+
+class Pocketsphinx:
+    """The embedded recogniser: CMU Sphinx with its own English acoustic model and the corpus's grammar."""
+
+    def __init__(self, grammar: Path = GRAMMAR) -> None:
+        self.grammar_digest = hashlib.sha256(grammar.read_bytes()).hexdigest()[:12]
+        self.key = f"pocketsphinx@1[{self.grammar_digest}]"
+        self._grammar = grammar
+
+    def check(self) -> str | None:
+        """None when the package is there."""
+        return not_installed("pocketsphinx", "embedded")
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Drawn faces that say sentences of the corpus."""
+        require_embedded_domain(clip)
+        if primary(language) != "en":
+            raise Undefined(f"the embedded recogniser hears English, not {language!r}")
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """The sentence of the grammar that fits best, or nothing for what is no speech."""
+        decoder = _decoder(self._grammar)
+        samples = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
+        if not len(samples):
+            return ""
+        # Forgets the noise level of the clip before: otherwise what is heard depends on the order of clips.
+        decoder.reinit_feat()
+        decoder.start_utt()
+        decoder.process_raw(samples.tobytes(), False, True)
+        decoder.end_utt()
+        best = decoder.hyp()
+        return best.hypstr if best else ""
+
+
+@cache
+def _decoder(grammar: Path) -> Any:
+    """One decoder per process; making it takes as long as dozens of clips."""
+    from pocketsphinx import Decoder
+
+    decoder = Decoder(lm=None, samprate=float(RATE_HZ), loglevel="FATAL")
+    decoder.add_jsgf_string("embedded", grammar.read_text())
+    decoder.activate_search("embedded")
+    return decoder
+
+
+def not_installed(package: str, extra: str) -> str | None:
+    """None when a package is there, else the line that installs the extra which has it."""
+    return None if find_spec(package) else f"not installed: pip install 'jova-bench[{extra}]'"
+
+
+Unit = Literal["wer", "cer"]
+
+
+def embedded(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
+    """WER or CER as pocketsphinx hears it."""
+    recogniser = Pocketsphinx()
+    params = {"grammar": recogniser.grammar_digest, "normaliser": "whisper-english"}
+    domain = "sentences of the shipped corpus"
+    return SpeechErrors(spec_of(unit, "embedded", "pocketsphinx", None, params, domain), recogniser, cache)
+
+
+def spec_of(
+    unit: Unit,
+    profile: Literal["embedded", "standard"],
+    backend: str,
+    weights: str | None,
+    params: Mapping[str, str | int | float],
+    domain: str,
+) -> MetricSpec:
+    """The specification that WER and CER of all recognisers share."""
+    what = "word" if unit == "wer" else "character"
+    # Version 1 of CER weighted clips by words; of either, the one before in the standard profile resampled with a short
+    # filter, and compared letters without their marks.
+    return MetricSpec(
+        name=unit,
+        version=(1 if unit == "wer" else 2) + (profile == "standard"),
+        profile=profile,
+        backend=backend,
+        weights=weights,
+        params=params,
+        unit=f"errors per {what}",
+        direction="down",
+        needs=("audio", "transcript"),
+        domain=domain,
+        description=f"{what} error rate of what a recogniser hears, weighted by the {what}s of each transcript",
+        source="normalisation of arXiv 2212.04356, appendix C",
+        micro="transcript_words" if unit == "wer" else "transcript_characters",
+    )

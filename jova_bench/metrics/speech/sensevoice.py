@@ -1,0 +1,135 @@
+"""WER as Verse-Bench computes it: SenseVoice hears, and words are compared as they are written.
+
+Dorniwang/Verse-Bench at 5645a09: `wer/sensevoice_inferencer.py` (SenseVoiceSmall behind the voice detector fsmn-vad,
+language guessed, numbers and punctuation written as in print) and `wer/wer_inferencer.py` (both texts in lower case
+without outer spaces, `jiwer.wer`), then the mean over clips. Punctuation, digits and the emojis that SenseVoice
+appends count as errors, and a language without spaces is one word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import string
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Unavailable, Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import lacking
+from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.signal.audio import RATE_HZ, Audio
+from jova_bench.metrics.speech.recognition import SpeechErrors, spec_of
+
+WEIGHTS, VOICE_DETECTOR = "sensevoice-small", "fsmn-vad"
+FILES = (
+    WEIGHTS,
+    "sensevoice-small-config",
+    "sensevoice-small-configuration",
+    "sensevoice-small-mvn",
+    "sensevoice-small-bpe",
+    VOICE_DETECTOR,
+    "fsmn-vad-config",
+    "fsmn-vad-configuration",
+    "fsmn-vad-mvn",
+)
+
+
+class SenseVoice:
+    """FunASR's pipeline, on files that lie here: it would download what it is only told the name of."""
+
+    def __init__(self, device: str) -> None:
+        self.files = _digest()
+        """All files together; None where one is not here."""
+        self.key = f"sensevoice@1[{self.files}]"
+        self._device = device
+
+    def check(self) -> str | None:
+        """None when package and files are there."""
+        # Filter banks come from either; torchaudio must not be in this environment, but may be in another.
+        banks = find_spec("kaldi_native_fbank") or find_spec("torchaudio")
+        there = find_spec("funasr") and banks
+        return lacking(
+            None if there else "not installed: pip install funasr kaldi-native-fbank", assets.missing(*FILES)
+        )
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Any speech."""
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """What is said, in whatever language it sounds like."""
+        from funasr.utils.postprocess_utils import rich_transcription_postprocess
+
+        with contextlib.redirect_stdout(sys.stderr):  # It talks.
+            heard = resident(f"{self.key}@{self._device}", self._load).generate(
+                input=audio,
+                fs=RATE_HZ,
+                cache={},
+                language="auto",
+                use_itn=True,
+                batch_size_s=60,
+                merge_vad=True,
+                merge_length_s=15,
+            )
+        return rich_transcription_postprocess(heard[0]["text"]) if heard else ""
+
+    def _load(self) -> Any:
+        import torch
+        from funasr import AutoModel
+
+        files = {name: assets.find(name) for name in FILES}
+        for name, file in files.items():
+            beside = files[WEIGHTS if name.startswith(WEIGHTS) else VOICE_DETECTOR]
+            if file.parent != beside.parent:
+                raise Unavailable(f"weights unreadable: FunASR reads what lies beside {beside}, so {file} must, too")
+        threads = torch.get_num_threads()
+        return AutoModel(
+            model=str(files[WEIGHTS].parent),
+            vad_model=str(files[VOICE_DETECTOR].parent),
+            vad_kwargs={"max_single_segment_time": 30_000, "ncpu": threads},
+            device=self._device,
+            ncpu=threads,  # It would set four for the whole process.
+            disable_update=True,
+            disable_pbar=True,
+        )
+
+
+def _digest() -> str | None:
+    """First hex digits of what all files are together. No digests are published: None until all are here."""
+    found = [assets.digest(name) for name in FILES]
+    if None in found:
+        return None
+    digests = ",".join(map(str, found))
+    whole = hashlib.sha256(digests.replace(assets.UNVERIFIED, "").encode()).hexdigest()[: assets.SHORT]
+    return whole + (assets.UNVERIFIED if assets.UNVERIFIED in digests else "")
+
+
+def written_word_errors(transcript: str, heard: str, language: str) -> float:
+    """Errors per word of the transcript as it is written; punctuation alone is nothing heard."""
+    import jiwer
+
+    if not transcript.strip():
+        raise Undefined("no transcript")
+    if set(heard) <= set(string.punctuation):
+        heard = ""
+    return jiwer.wer(transcript.strip().lower(), heard.strip().lower())
+
+
+def versebench(cache: FeatureCache, device: str) -> SpeechErrors:
+    """WER of Verse-Bench."""
+    recogniser = SenseVoice(device)
+    params: dict[str, str | int | float] = {"normaliser": "lower-strip"}
+    if recogniser.files:
+        params["files"] = recogniser.files
+    spec = spec_of("wer", "standard", WEIGHTS, assets.digest(WEIGHTS), params, "speech").model_copy(
+        update={
+            "protocol": "versebench@5645a09",
+            "micro": None,
+            "description": "mean over clips of word errors in print: punctuation, digits and emojis count as errors",
+            "source": "Dorniwang/Verse-Bench wer/wer_inferencer.py @5645a09",
+        }
+    )
+    return SpeechErrors(spec, recogniser, cache, written_word_errors)

@@ -1,0 +1,137 @@
+"""WER and CER as Whisper hears them: OpenAI's checkpoint of any size, run by transformers or by openai-whisper.
+
+Decoding is that of the paper's evaluation: greedy, the language told, windows of at most 30 s that know nothing of
+each other, no timestamps. Whisper writes whole sentences where nobody speaks, so a window says nothing when it is
+silent, or when the network finds speech improbable and its own text, too (the rule and thresholds of
+openai/whisper, transcribe.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jova_bench import assets
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import lacking
+from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.signal.audio import Audio, is_silent
+from jova_bench.metrics.speech.errors import primary
+from jova_bench.metrics.speech.recognition import SpeechErrors, Unit, not_installed, spec_of
+
+NO_SPEECH, LOG_PROBABILITY = 0.6, -1.0
+"""Above the one and not above the other, nobody speaks."""
+SAME_LANGUAGE = {"cmn": "zh", "jv": "jw", "nb": "no", "fil": "tl"}
+"""BCP 47 subtags of languages that Whisper calls otherwise."""
+
+
+class Whisper:
+    """Writes down speech window by window."""
+
+    def __init__(self, size: str, device: str) -> None:
+        """Loads nothing yet.
+
+        Args:
+            size: OpenAI's name of a checkpoint: `large-v3`, `tiny.en`, ...
+            device: where to run, in single precision.
+        """
+        self.english_only = size.endswith(".en")
+        self.weights = f"whisper-{size.replace('.', '-')}"
+        self.vocabulary = "whisper-vocabulary-en" if self.english_only else "whisper-vocabulary"
+        self.package = "openai-whisper" if find_spec("whisper") and not find_spec("transformers") else "transformers"
+        self._device = device
+        self.key = f"{self.package}@1[{assets.digest(self.weights)},{assets.digest(self.vocabulary)}]"
+
+    def check(self) -> str | None:
+        """None when weights and a package are there."""
+        files = (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
+        module = "transformers" if self.package == "transformers" else "whisper"
+        return lacking(not_installed(module, "standard"), assets.missing(*files))
+
+    def admit(self, clip: Clip, language: str) -> None:
+        """Speech in a language that Whisper knows."""
+        from jova_bench.metrics.networks.whisper import LANGUAGES
+
+        if self.english_only and primary(language) != "en":
+            raise Undefined(f"{self.weights} hears English, not {language!r}")
+        if whispered(language) not in LANGUAGES:
+            raise Undefined(f"Whisper does not know the language {language!r}")
+
+    def transcribe(self, audio: Audio, language: str) -> str:
+        """What is said, in the language that was asked for."""
+        from jova_bench.metrics.networks.whisper import WINDOW, Heard
+
+        load: Callable[[], Any] = self._ours if self.package == "transformers" else self._openai
+        net = resident(f"{self.key}@{self._device}", load)
+
+        def hear(window: Audio) -> Heard:
+            return net.hear(window, whispered(language))
+
+        windows = [audio[start : start + WINDOW] for start in range(0, len(audio), WINDOW)]
+        return " ".join(filter(None, (said(hear(window)) for window in windows if not is_silent(window))))
+
+    def _ours(self) -> Any:
+        from jova_bench.metrics.networks.whisper import load
+
+        return load(assets.find(self.weights), assets.find(self.vocabulary), self._device)
+
+    def _openai(self) -> Any:
+        return OpenaiWhisper(assets.find(self.weights), self._device)
+
+
+class OpenaiWhisper:
+    """The same decoding by openai-whisper, where transformers is not installed."""
+
+    def __init__(self, checkpoint: Path, device: str) -> None:
+        import whisper
+
+        # A path, never a name: a name would be downloaded.
+        self._net = whisper.load_model(str(checkpoint), device)
+
+    def hear(self, window: Audio, language: str) -> Any:
+        """Writes down (N,) audio at 16 kHz, at most 30 s."""
+        import whisper
+
+        from jova_bench.metrics.networks.whisper import Heard
+
+        mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(window), self._net.dims.n_mels).to(self._net.device)
+        options = whisper.DecodingOptions(language=language, without_timestamps=True, fp16=False)
+        heard = whisper.decode(self._net, mel, options)
+        return Heard(heard.text, heard.no_speech_prob, heard.avg_logprob)
+
+
+def said(heard: Any) -> str:
+    """The text of a window, or nothing where nobody speaks."""
+    nobody = heard.no_speech > NO_SPEECH and heard.log_probability <= LOG_PROBABILITY
+    return "" if nobody else heard.text
+
+
+def whispered(language: str) -> str:
+    """Whisper's code of a BCP 47 tag."""
+    return SAME_LANGUAGE.get(primary(language), primary(language))
+
+
+def standard(cache: FeatureCache, device: str, unit: Unit, size: str) -> SpeechErrors:
+    """WER or CER as a Whisper of one size hears it."""
+    recogniser = Whisper(size, device)
+    params: dict[str, str | int | float] = {
+        "decoding": "greedy",
+        "normaliser": "whisper",
+        "no_speech": NO_SPEECH,
+        "window_s": 30,
+    }
+    if recogniser.package == "transformers":  # openai-whisper has a vocabulary of its own.
+        params["vocabulary"] = str(assets.digest(recogniser.vocabulary))
+    spec = spec_of(
+        unit,
+        "standard",
+        f"{recogniser.weights}/{recogniser.package}",
+        assets.digest(recogniser.weights),
+        params,
+        "speech in a language that Whisper knows",
+    )
+    return SpeechErrors(spec, recogniser, cache)

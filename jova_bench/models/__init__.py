@@ -1,0 +1,1 @@
+"""What a model is to the harness, and the models by name."""

@@ -1,0 +1,124 @@
+"""What a model is to the harness: a plan of what it will make, and clips for a batch of prompts.
+
+Models are found by name through a lazy registry; this package never imports one by statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.records import Prompt, Timing
+from jova_bench.suites.loading import Suite
+
+
+@dataclass(frozen=True)
+class Media:
+    """Pixels and sound that a model made, before they are written to a file."""
+
+    frames: npt.NDArray[np.uint8] | None
+    """(T, H, W, 3) RGB, or None for sound alone."""
+    fps: Fraction
+    """Frames per second; 0 when there is no video."""
+    audio: npt.NDArray[np.float32] | None
+    """(channels, N), nominal range [-1, 1], or None for silent film."""
+    sample_rate_hz: int
+    """0 when there is no audio."""
+    layout: tuple[str, ...] = ()
+    """The place of each channel by libav's names (`FL`, `FR`, `FC`, ...); empty where nobody says them."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One clip, as a model hands it over."""
+
+    media: Media | Path
+    """A path is a file that exists: it is copied byte for byte, never encoded again."""
+    timing: Timing
+    function_evals: int | None = None
+    """Forward passes of the network for this clip."""
+    peak_memory_bytes: int | None = None
+    seconds: float | None = None
+    """What this clip took without any loading, where the model measured it; None: its share of the batch's time."""
+    load_s: float | None = None
+    """Seconds that weights were loaded before this clip; no part of what the clip took."""
+    timed: bool = True
+    """False for a clip that was there before, or copied from one: how long that took says nothing of a model."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a model will really produce for a prompt. None means: whatever its source file has."""
+
+    frames: int | None
+    fps: float | None
+    height: int | None
+    width: int | None
+    sample_rate_hz: int | None
+    seconds: float | None
+    note: str
+    """Anything else that changes the clip, such as the digest of the weights. A plan that differs from the one
+    a run folder was made with is refused, so clips of two versions never stand under one name."""
+    audio: Literal["generated", "driving", "none"] | None = None
+    """Where the sound comes from: `driving` is the sound that the model was given. None: not said."""
+
+
+class Generator(Protocol):
+    """A model. Constructing one is cheap; weights are loaded by the first call of `generate`."""
+
+    name: str
+    """How it is called in records and file names."""
+    batch_size: int
+    """Prompts per call of `generate`. The batches of a suite are fixed, whatever of it is already done."""
+    needs: tuple[str, ...]
+    """What a prompt must have beside its captions: `reference`, `image`, `audio`."""
+
+    def check(self) -> str | None:
+        """None when the model can run here, else why not."""
+        ...
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """Says what will be produced, without producing it. Raises BenchError when the prompt cannot be done."""
+        ...
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterable[Generated | Exception]:
+        """Yields one clip per prompt, in their order. The clip depends on (prompt, seed) and the batch alone.
+
+        An exception in place of a clip says why this one is lost and goes on; one that is raised ends the batch.
+        A clip is put into the run folder before the next is asked for.
+        """
+        ...
+
+
+def settings_of(generator: Generator) -> dict[str, Any]:
+    """What a model says of steps, guidance, prompt rendering and the like: its attribute `settings`, if it has one."""
+    return dict(getattr(generator, "settings", {}))
+
+
+def edits_files(generator: Generator) -> bool:
+    """Whether a model's clips are files of others, copied or edited on the CPU: its attribute `edits_files`, if any."""
+    return bool(getattr(generator, "edits_files", False))
+
+
+def reads_files(generator: Generator) -> bool:
+    """Whether a model reads files of others even to plan, or what others wrote: its attribute `reads_files`, if any."""
+    return bool(getattr(generator, "reads_files", False))
+
+
+def close(generator: Generator) -> None:
+    """Lets go of what a model holds, such as a process of its own: its method `close`, if it has one."""
+    getattr(generator, "close", lambda: None)()
+
+
+class ModelFactory(Protocol):
+    """What a registered model name points to."""
+
+    def __call__(self, device: str) -> Generator:
+        """Builds the model for `cpu` or `cuda:i`, loading nothing yet."""
+        ...

@@ -1,0 +1,72 @@
+"""A folder of clips as a model: `clips:DIR`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from jova_bench.errors import BenchError
+from jova_bench.ids import file_stem, printable, safe_id
+from jova_bench.models.base import Generated, Plan
+from jova_bench.records import Prompt
+from jova_bench.suites.clips import answer, clips_by_id, difference, listing, some
+from jova_bench.suites.folder import asked_for
+from jova_bench.suites.loading import Suite
+
+
+class ClipsFolder:
+    """The model `clips:DIR`, under the name of its folder. A prompt without a file has no clip."""
+
+    batch_size = 1
+    needs: tuple[str, ...] = ()
+    edits_files = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = safe_id(folder.resolve().name)
+        self.clips = clips_by_id(folder)
+
+    def check(self) -> str | None:
+        """Always runs: there is nothing to load."""
+        return None
+
+    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
+        """The file as it is, told apart by its content."""
+        path = self._path(prompt)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Plan(None, None, None, None, None, None, note=f"file {printable(path.name)}, sha256 {digest[:16]}")
+
+    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
+        """Hands over the files."""
+        for prompt in prompts:
+            yield Generated(media=self._path(prompt), timing="free", timed=False)
+
+    def _path(self, prompt: Prompt) -> Path:
+        path = answer(self.clips, prompt.id)
+        if path is None:
+            expected = f"{file_stem(prompt.id)}.mp4"
+            raise BenchError(f"no clip for this prompt: expected {expected} (or another suffix) in {self.folder}")
+        return path
+
+
+def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
+    """What a user should know of a folder before its clips stand in a table: prompts without a clip, what is no clip.
+
+    Args:
+        model: the folder.
+        prompts: of the suite; empty ones are of clips that nobody asked for.
+    """
+    asked = {one.id: answer(model.clips, one.id) for one in prompts if asked_for(one)}
+    lost = [prompt_id for prompt_id, path in asked.items() if path is None]
+    answers = {path for path in asked.values() if path}
+    free = [path.stem for path in model.clips.values() if path not in answers]
+    lines = [f"{model.folder}: {len(model.clips)} clips, {len(answers)} of them with a prompt"]
+    if lost:
+        lines[0] += f"; {len(lost)} of {len(asked)} prompts have no clip ({some(lost)})"
+        if what := difference(lost, free):
+            lines.append(f"{model.folder}: prompts without a clip and clips without a prompt: {what}")
+    if left_out := listing(model.folder).left_out:
+        lines.append(f"{model.folder}: no clips are: {left_out}")
+    return lines

@@ -1,0 +1,117 @@
+"""Logs a scored run to MLflow, for whoever keeps experiments there. Off unless asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jova_bench.errors import BenchError, reason_of
+from jova_bench.records import Estimate, Summary
+from jova_bench.runs.manifest import MadeBy, Manifest
+from jova_bench.runs.store import SUMMARY, read_run
+
+TRACKERS = ("mlflow",)
+EXPERIMENT = "jova-bench"
+"""Unless MLFLOW_EXPERIMENT_NAME says another."""
+LONGEST = 500
+"""Characters of a parameter, which every version of MLflow takes."""
+
+
+def check_tracker(name: str | None) -> None:
+    """Says before any work what is missing after it.
+
+    Raises:
+        BenchError: there is no such tracker, or it is not installed.
+    """
+    if name is None:
+        return
+    if name not in TRACKERS:
+        raise BenchError(f"expected tracker {' or '.join(TRACKERS)}, got {name!r}")
+    _mlflow()
+
+
+def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
+    """Logs a finished run where MLFLOW_TRACKING_URI says, or where MLflow does without it.
+
+    Every call logs a run of its own, named after the folder.
+
+    Args:
+        folder: of the run.
+        files: of its leaderboard, kept beside its summary.
+
+    Returns:
+        MLflow's id of it.
+
+    Raises:
+        BenchError: the run has no summary, MLflow is not installed, or its server does not take it.
+    """
+    mlflow, run = _mlflow(), read_run(folder)
+    if run.summary is None:
+        raise BenchError(f"expected a scored run, got {folder}; finish it with `run` or `score`")
+    try:
+        if not os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+            mlflow.set_experiment(EXPERIMENT)
+        with mlflow.start_run(run_name=folder.name) as tracked:
+            mlflow.log_params(params(run.manifest))
+            mlflow.log_metrics(values(run.summary))
+            for file in (folder / SUMMARY, *files):
+                mlflow.log_artifact(str(file))
+            return str(tracked.info.run_id)
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        raise BenchError(f"MLflow does not take {folder}: {reason_of(error)}") from error
+
+
+def params(manifest: Manifest) -> dict[str, str]:
+    """What was asked of a run, each as text."""
+    latest = manifest.provenance[-1] if manifest.provenance else MadeBy()
+    told = {
+        **{name: getattr(manifest, name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
+        "prompts": len(manifest.prompts),
+        "models": sorted(manifest.models),
+        **{name: getattr(latest, name) for name in ("git_commit", "git_dirty", "device_name", "python")},
+    }
+    texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in told.items()}
+    return {name: text[:LONGEST] for name, text in texts.items()}
+
+
+def values(summary: Summary) -> dict[str, float]:
+    """The value of every estimate that has one, of all prompts together, as `metric/model`.
+
+    `metric.bench/model` is what a published bench computes. Metrics that would share a name have the name of what
+    judges behind it, such as `lse_c.syncnet-a/model`, or their whole identity where that does not tell them apart,
+    such as WER by two Whispers.
+    """
+    whole = [one for one in summary.estimates if one.slice is None]
+    names: dict[str, str] = {}
+    for name in (_name, _judged, lambda one: one.identity):
+        found: dict[str, set[str]] = {}
+        for one in whole:
+            if one.identity not in names:
+                found.setdefault(name(one), set()).add(one.identity)
+        names |= {identity: text for text, (identity, *others) in found.items() if not others}
+    found_values = {f"{names[one.identity]}/{one.model}": one.value for one in whole if one.value is not None}
+    return {re.sub(r"[^\w\-./ :]", "_", key, flags=re.ASCII): value for key, value in found_values.items()}
+
+
+def _name(one: Estimate) -> str:
+    bench = re.search(r"/compat:([^@:]+)", one.identity)
+    return f"{one.metric}.{bench[1]}" if bench else one.metric
+
+
+def _judged(one: Estimate) -> str:
+    backend = re.split(r"[\[{]", one.identity, maxsplit=1)[0].rpartition(":")[2]
+    return f"{_name(one)}.{backend}"
+
+
+def _mlflow() -> Any:
+    # MLflow tells its makers how it is used, unless told not to.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        import mlflow
+    except ImportError as error:
+        raise BenchError("not installed: mlflow; pip install 'jova-bench[mlflow]'") from error
+    return mlflow

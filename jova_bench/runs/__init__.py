@@ -1,0 +1,1 @@
+"""Run folders: what is asked for, made, scored, kept and resumed."""

@@ -1,0 +1,219 @@
+"""Makes the clips of one batch where the model is, and hands them back as files: nothing here writes into a run.
+
+Only a clip that can be read back and fits its plan is a sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from jova_bench.errors import BenchError, reason_of
+from jova_bench.execution.base import Place
+from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.media import files as media
+from jova_bench.models.base import Generated, Generator, Media, Plan, close
+from jova_bench.records import Prompt, Sample
+from jova_bench.runs.plan_check import broken, decoded_bytes, noticed
+from jova_bench.suites.loading import Suite
+
+Build = Callable[[str], Generator]
+"""Builds a model for a device, loading nothing yet."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One call of a model."""
+
+    prompts: tuple[Prompt, ...]
+    wanted: tuple[str, ...]
+    """Ids of those whose clips are not there yet; the others take part, or these would come out differently."""
+    seed: int
+    plans: Mapping[str, Plan | str]
+    """As they were recorded, by prompt id; there is none of those that only take part."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One attempt: its record, and the file where there is one."""
+
+    sample: Sample
+    """`clip` is for the keeper of the run folder to fill in."""
+    content: bytes | None = None
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What a worker runs first to make clips."""
+
+    build: Build
+    suite: Suite
+
+    def __call__(self, place: Place) -> _Model:
+        """Builds the model, which stays for all batches of this worker."""
+        return _Model(self.build(place.device), suite_at(self.suite, place))
+
+
+@dataclass(frozen=True)
+class Planner:
+    """What a worker runs first to ask for plans."""
+
+    build: Build
+    suite: Suite
+
+    def __call__(self, place: Place) -> Callable[[Sequence[Prompt]], dict[str, Plan | str]]:
+        """Builds the model and returns what says of each prompt, by id: the plan, or why there is none."""
+        generator, suite = self.build(place.device), suite_at(self.suite, place)
+
+        def plans(prompts: Sequence[Prompt]) -> dict[str, Plan | str]:
+            try:
+                why_not = generator.check()
+            except Exception as error:
+                why_not = reason_of(error)
+            return {prompt.id: why_not or plan_of(generator, prompt, suite) for prompt in prompts}
+
+        return plans
+
+
+@dataclass(frozen=True)
+class _PlacedSuite(Suite):
+    """A suite as a worker sees it: its files may lie with the caller."""
+
+    place: Place | None = None
+
+    def path(self, relative: str) -> Path:
+        path = super().path(relative)
+        return unchanged(path if self.place is None else self.place.file(path), self.files.get(relative))
+
+
+def suite_at(suite: Suite, place: Place) -> Suite:
+    """The same suite with its files where a worker can open them."""
+    return _PlacedSuite(**{field.name: getattr(suite, field.name) for field in fields(Suite)}, place=place)
+
+
+def plan_of(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
+    """The plan of one prompt, or why there is none."""
+    try:
+        return generator.plan(prompt, suite)
+    except Exception as error:
+        return reason_of(error)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model that makes batches."""
+
+    generator: Generator
+    suite: Suite
+
+    def __call__(self, batch: Batch) -> list[Made]:
+        """One attempt for each prompt that is wanted, in their order."""
+        plans = {
+            prompt.id: _as_recorded(plan_of(self.generator, prompt, self.suite), batch.plans.get(prompt.id))
+            for prompt in batch.prompts
+        }
+        able = [prompt for prompt in batch.prompts if isinstance(plans[prompt.id], Plan)]
+        made: dict[str, Made] = {}
+        shares: set[str] = set()
+        waited = loaded = 0.0
+        lost = "the model gave fewer clips than it was asked for"
+        try:
+            for prompt, (item, seconds) in zip(able, self._timed(able, batch.seed), strict=False):
+                waited += seconds
+                if isinstance(item, Generated):
+                    loaded += item.load_s or 0.0
+                    if item.timed and item.seconds is None:
+                        shares.add(prompt.id)
+                if prompt.id in batch.wanted:
+                    made[prompt.id] = self._inspected(prompt.id, batch.seed, item, plans[prompt.id])
+        except Exception as error:
+            lost = reason_of(error)
+        share = (waited - loaded) / max(len(able), 1)
+        for prompt_id in batch.wanted:
+            plan = plans[prompt_id]
+            one = made.get(prompt_id) or self.failed(prompt_id, batch.seed, plan if isinstance(plan, str) else lost)
+            if prompt_id in shares and one.content is not None:
+                one = replace(one, sample=one.sample.model_copy(update={"generate_s": share}))
+            made[prompt_id] = one
+        return [made[prompt_id] for prompt_id in batch.wanted]
+
+    def close(self) -> None:
+        """Lets go of what the model holds."""
+        close(self.generator)
+
+    def failed(self, prompt_id: str, seed: int, reason: str) -> Made:
+        """The attempt that gave no clip."""
+        return Made(failed(self.generator.name, prompt_id, seed, reason))
+
+    def _timed(self, prompts: Sequence[Prompt], seed: int) -> Iterator[tuple[Generated | Exception, float]]:
+        """What the model makes, and how long it was waited for; inspecting it in between does not count."""
+        if not prompts:
+            return
+        items = iter(self.generator.generate(prompts, seed, self.suite))
+        while True:
+            started = time.perf_counter()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            yield item, time.perf_counter() - started
+
+    def _inspected(self, prompt_id: str, seed: int, item: Generated | Exception, plan: Plan | str) -> Made:
+        """Encodes a clip and decodes what was encoded."""
+        try:
+            if isinstance(item, Exception):
+                raise item
+            with tempfile.TemporaryDirectory(prefix="jova-bench-") as folder:
+                path = _written(item.media, Path(folder))
+                digest = file_digest(path)
+                clip = media.read(path)
+                content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise BenchError(f"expected a file that stays as it is, got {path}, which changed while it was read")
+            if isinstance(plan, Plan) and (why_not := broken(clip, plan)):
+                raise BenchError(why_not)
+        except Exception as error:
+            return self.failed(prompt_id, seed, reason_of(error))
+        sample = Sample(
+            model=self.generator.name,
+            prompt_id=prompt_id,
+            seed=seed,
+            status="ok",
+            clip_digest=clip.digest,
+            file_digest=digest,
+            decoded_bytes=decoded_bytes(clip),
+            timing=item.timing,
+            findings=clip.findings + noticed(clip),
+            generate_s=item.seconds if item.timed else None,
+            load_s=item.load_s,
+            clip_s=clip.seconds,
+            peak_memory_bytes=item.peak_memory_bytes,
+            function_evals=item.function_evals,
+        )
+        return Made(sample, content, path.suffix.lower())
+
+
+def _as_recorded(plan: Plan | str, recorded: Plan | str | None) -> Plan | str:
+    """The plan, or that it is another than the run's manifest has: what is made would stand under a wrong one."""
+    if isinstance(plan, Plan) and recorded not in (None, plan):
+        return "its plan changed after the command began; run it again, in another folder where this one refuses"
+    return plan
+
+
+def failed(model: str, prompt_id: str, seed: int, reason: str) -> Sample:
+    """The record of an attempt that gave no clip."""
+    return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason)
+
+
+def _written(made: Media | Path, folder: Path) -> Path:
+    """A file as it is, or one with the pixels and the sound."""
+    if isinstance(made, Path):
+        return made
+    path = folder / ("clip.wav" if made.frames is None else "clip.mp4")
+    media.write(path, made.frames, made.fps, made.audio, made.sample_rate_hz, made.layout)
+    return path

@@ -1,0 +1,269 @@
+"""From one row per clip to one estimate per model and metric: seeds averaged within prompt, then over prompts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import mean, median
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.errors import Unavailable, Undefined, reason_of
+from jova_bench.metrics.base import FloatArray, SetMetric, SharesWork
+from jova_bench.metrics.speech.errors import transcript_length
+from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
+from jova_bench.runs.scoring import Metric, is_set_metric
+from jova_bench.stats import (
+    RESAMPLES,
+    Counts,
+    Interval,
+    OfChosen,
+    jackknife_of_chosen,
+    mean_interval,
+    one_by_one,
+    resample_counts,
+)
+
+Cell = tuple[str, int]
+"""(prompt id, seed)."""
+Part = Outcome | FloatArray
+"""What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
+GONE = "no metric of this identity is here to measure the distance again"
+
+
+@dataclass(frozen=True)
+class Column:
+    """All that was found by one metric for one model."""
+
+    model: str
+    spec: MetricSpec
+    parts: Mapping[Cell, Part]
+
+
+def clip_estimate(column: Column, asked: Mapping[str, Prompt]) -> Estimate:
+    """Estimate of a clip metric.
+
+    Args:
+        column: what was found.
+        asked: prompts by id, whose transcripts are the weights of a micro average.
+    """
+    by_prompt: dict[str, list[float]] = {}
+    for (prompt_id, _), part in sorted(column.parts.items()):
+        if isinstance(part, Outcome) and part.value is not None:
+            by_prompt.setdefault(prompt_id, []).append(part.value)
+    if not by_prompt:
+        return _estimate(column, None, None)
+    values = np.array([seeds_mean(seeds) for seeds in by_prompt.values()])  # (P,)
+    micro = column.spec.micro
+    weights = np.array([float(transcript_length(asked[i], micro)) for i in by_prompt]) if micro else None  # (P,)
+    # A rate of wrong words is a share, too.
+    proportion = column.spec.proportion or micro is not None
+    interval = mean_interval(values, _resamples(len(values)), weights, proportion=proportion)
+    return _estimate(column, float(np.average(values, weights=weights)), interval)
+
+
+def seeds_mean(values: Sequence[float]) -> float:
+    """The exact mean, rounded once; `statistics.mean` takes its time for a single value, too."""
+    return values[0] if len(values) == 1 else mean(values)
+
+
+# The same for every model and metric, so that intervals differ by the data alone.
+@lru_cache(maxsize=2)
+def _resamples(prompts: int) -> Counts:
+    """(B, P)."""
+    return resample_counts(np.random.default_rng(0), prompts, RESAMPLES)
+
+
+def set_estimate(column: Column, metric: SetMetric) -> Estimate:
+    """Estimate of a set metric: the mean over seeds of the distance of that seed's set.
+
+    Pooling the seeds would change the size of the set, and with it the bias of a Frechet distance: a model with
+    three seeds could not be compared with a model with one.
+    """
+    ids = sorted({prompt_id for (prompt_id, _), part in column.parts.items() if not isinstance(part, Outcome)})
+    seeds = sorted({seed for (_, seed), part in column.parts.items() if not isinstance(part, Outcome)})
+    if not ids:
+        return _estimate(column, None, None)
+    grid = feature_grid([[column.parts.get((i, seed)) for seed in seeds] for i in ids])
+    try:
+        value = mean_distance(metric, grid)
+        details = [metric.details(one) for one in _sets(grid)]
+    except Exception as error:
+        return _estimate(column, None, None, lost=error)
+    extra = {key: mean(detail[key] for detail in details) for key in details[0]}
+    try:
+        interval = jackknife_of_chosen(distances(metric, grid), len(grid))
+    except Undefined:
+        # One prompt fewer is too few: the distance stands without an interval.
+        interval = None
+    return _estimate(column, value, interval, extra)
+
+
+def mean_distance(metric: SetMetric, grid: FloatArray) -> float:
+    """Mean over seeds of the distance of that seed's set, from a `feature_grid`."""
+    return float(seeds_mean([metric.distance(one) for one in _sets(grid)]))
+
+
+def distances(metric: SetMetric, grid: FloatArray) -> OfChosen:
+    """The `mean_distance` of each of many choices of prompts, from a `feature_grid` of all."""
+    if not isinstance(metric, SharesWork):
+        return one_by_one(lambda rows: mean_distance(metric, rows), grid)
+    there, shared = _there(grid), metric
+    seeds = [(there[:, s], grid[there[:, s], s]) for s in range(grid.shape[1])]
+    return lambda chosen: np.mean([shared.distances(clips, chosen[:, here]) for here, clips in seeds], axis=0)
+
+
+def _sets(grid: FloatArray) -> list[FloatArray]:
+    """The clips of each seed."""
+    there = _there(grid)
+    return [grid[there[:, s], s] for s in range(grid.shape[1])]
+
+
+def _there(grid: FloatArray) -> npt.NDArray[np.bool_]:
+    """(P, S) where a `feature_grid` has something."""
+    return np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)
+
+
+def feature_grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:
+    """(P, S, d) or (P, S, p, d) features, NaN where there are none or fewer vectors than elsewhere.
+
+    Args:
+        parts: of each prompt, of each seed.
+    """
+    found = [part for row in parts for part in row if part is not None and not isinstance(part, Outcome)]
+    shape = tuple(max(sizes) for sizes in zip(*(part.shape for part in found), strict=True))
+    grid = np.full((len(parts), len(parts[0]), *shape), np.nan)
+    for p, row in enumerate(parts):
+        for s, part in enumerate(row):
+            if part is not None and not isinstance(part, Outcome):
+                grid[p, s][: len(part)] = part
+    return grid
+
+
+def _estimate(
+    column: Column,
+    value: float | None,
+    interval: Interval | None,
+    extra: Mapping[str, float] | None = None,
+    lost: Exception | None = None,
+) -> Estimate:
+    """Puts the counts beside a value. `lost` says why parts that were ok gave no value together."""
+    spec = column.spec
+    statuses: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    seen: list[Cell] = []
+    for cell, part in column.parts.items():
+        if isinstance(part, Outcome) and part.reason is not None:
+            statuses[part.status] += 1
+            reasons[part.reason] += 1
+        elif lost is not None:
+            statuses["undefined" if isinstance(lost, Undefined) else "failed"] += 1
+            reasons[reason_of(lost)] += 1
+        else:
+            statuses["ok"] += 1
+            seen.append(cell)
+    return Estimate(
+        model=column.model,
+        metric=spec.name,
+        identity=spec.identity,
+        level=spec.level,
+        value=value,
+        ci=(interval.lo, interval.hi) if interval else None,
+        unit=spec.unit,
+        direction=spec.direction,
+        n_ok=statuses["ok"],
+        n_undefined=statuses["undefined"],
+        n_failed=statuses["failed"],
+        n_prompts=len({prompt_id for prompt_id, _ in seen}),
+        n_seeds=len({seed for _, seed in seen}),
+        reasons=dict(sorted(reasons.items())),
+        extra=dict(extra or {}),
+    )
+
+
+def estimates(
+    models: Sequence[str],
+    metrics: Sequence[Metric | MetricSpec],
+    parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
+    prompts: Iterable[Prompt],
+) -> tuple[Estimate, ...]:
+    """One estimate per model and metric that something is known of.
+
+    Args:
+        models: names, in the order of the table.
+        metrics: in the order of the table. A specification is enough of a clip metric; a set metric of which no more
+            is here cannot measure its distance and is `failed`.
+        parts: by (model, metric identity).
+        prompts: of the suite.
+    """
+    asked = {prompt.id: prompt for prompt in prompts}
+
+    found = []
+    for model in models:
+        for metric in metrics:
+            spec = metric if isinstance(metric, MetricSpec) else metric.spec
+            column = Column(model, spec, parts.get((model, spec.identity), {}))
+            if not column.parts:
+                continue
+            if spec.level == "clip":
+                found.append(clip_estimate(column, asked))
+            elif not isinstance(metric, MetricSpec) and is_set_metric(metric):
+                found.append(set_estimate(column, metric))
+            else:
+                found.append(_estimate(column, None, None, lost=Unavailable(GONE)))
+    return tuple(found)
+
+
+def slice_estimates(
+    models: Sequence[str],
+    metrics: Sequence[Metric | MetricSpec],
+    parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
+    prompts: Sequence[Prompt],
+    tags: Iterable[str],
+) -> tuple[Estimate, ...]:
+    """One more estimate per model and metric for each value of each tag: of the prompts that have it.
+
+    `Estimate.slice` is `tag=value`. Values of a tag stand in sorted order; a prompt of two values counts in both,
+    one without the tag in none. Counts are of the slice's clips. Distances of sets grow with fewer clips: read them
+    down the models of one slice, not across slices.
+
+    Args:
+        models: names, in the order of the table.
+        metrics: as in `estimates`.
+        parts: by (model, metric identity).
+        prompts: of the suite.
+        tags: in the order of the table.
+    """
+    found: list[Estimate] = []
+    for tag in tags:
+        for value in sorted({value for prompt in prompts for value in prompt.values(tag)}):
+            ids = {prompt.id for prompt in prompts if value in prompt.values(tag)}
+            inside = {
+                key: {cell: part for cell, part in column.items() if cell[0] in ids} for key, column in parts.items()
+            }
+            of_slice = estimates(models, metrics, inside, prompts)
+            found += [one.model_copy(update={"slice": f"{tag}={value}"}) for one in of_slice]
+    return tuple(found)
+
+
+def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:
+    """What the clips of each model cost: medians, because the first batch also loads the weights."""
+    found = []
+    for model in models:
+        made = [sample for sample in samples if sample.model == model and sample.status == "ok"]
+        timed = [(s.generate_s, s.clip_s) for s in made if s.generate_s is not None and s.clip_s]
+        peaks = [s.peak_memory_bytes for s in made if s.peak_memory_bytes is not None]
+        evals = [s.function_evals for s in made if s.function_evals is not None]
+        found.append(
+            Cost(
+                model=model,
+                seconds_per_clip=median(taken for taken, _ in timed) if timed else None,
+                real_time_factor=median(taken / length for taken, length in timed) if timed else None,
+                peak_memory_bytes=max(peaks, default=None),
+                function_evals=mean(evals) if evals else None,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,117 @@
+"""Plans the clips of one model, has the missing ones made, and records one sample per (prompt, seed), whatever happens.
+
+Batches are cut from the whole suite, never from what is still missing, so a resumed run makes the same clips, and so
+does one on other workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jova_bench.execution.base import Executor, Lost
+from jova_bench.models.base import Generator, Plan
+from jova_bench.progress import Progress
+from jova_bench.records import Prompt, Sample, Score
+from jova_bench.runs.batches import Batch, Build, Made, Maker, Planner, failed
+from jova_bench.runs.store import RunStore
+from jova_bench.suites.loading import Suite
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A model and what it says before it starts."""
+
+    generator: Generator
+    """Speaks for itself; clips are made by what `build` gives each worker."""
+    asked: str
+    """The name it was asked for by."""
+    build: Build
+    executor: Executor
+    """Where its clips are made."""
+    plans: dict[str, Plan | str]
+    """By prompt id: the plan, or why there is none."""
+
+
+def plan(
+    generator: Generator, asked: str, build: Build, executor: Executor, prompts: Sequence[Prompt], suite: Suite
+) -> Planned:
+    """Asks a model what it will produce, where it will run: what it lacks is lacking there."""
+    ((_, plans),) = executor.map([tuple(prompts)], Planner(build, suite))
+    if isinstance(plans, Lost):
+        plans = {prompt.id: plans.reason for prompt in prompts}
+    return Planned(generator, asked, build, executor, plans)
+
+
+def missing(planned: Planned, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[tuple[str, int]]:
+    """(prompt id, seed) without a good clip in the folder; failed ones are tried again."""
+    done = {
+        (sample.prompt_id, sample.seed)
+        for sample in store.samples()
+        if sample.model == planned.generator.name and sample.clip and (store.folder / sample.clip).is_file()
+    }
+    return {(prompt.id, seed) for prompt in wanted for seed in seeds} - done
+
+
+def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: RunStore, progress: Progress) -> None:
+    """Makes what is missing of one model and records each sample as soon as its batch comes back."""
+    name = planned.generator.name
+    known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == name}
+    with progress.phase(f"generate {name}", len(todo)) as advance:
+
+        @cache
+        def scored() -> list[Score]:
+            return [row for row in store.scores() if row.model == name and row.status != "failed"]
+
+        def keep(made: Made) -> None:
+            before = known.get((made.sample.prompt_id, made.sample.seed))
+            if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
+                # Scores of the clip that was there say nothing of this one.
+                for row in scored():
+                    if (row.prompt_id, row.seed) == (before.prompt_id, before.seed):
+                        store.void_score(row, "its clip was lost and made again")
+            sample = _stored(made, store)
+            # A retry that fails as before adds nothing to the records.
+            if sample != known.get((sample.prompt_id, sample.seed)):
+                store.add_sample(sample)
+            advance()
+
+        for prompt_id, seed in sorted(todo):
+            if isinstance(why_not := planned.plans[prompt_id], str):
+                keep(Made(failed(name, prompt_id, seed, why_not)))
+        for batch, answer in planned.executor.map(_batches(planned, todo, suite), Maker(planned.build, suite)):
+            if isinstance(answer, Lost):
+                answer = [Made(failed(name, prompt_id, batch.seed, answer.reason)) for prompt_id in batch.wanted]
+            for made in answer:
+                keep(made)
+
+
+def _batches(planned: Planned, todo: set[tuple[str, int]], suite: Suite) -> list[Batch]:
+    """The batches that have something to make."""
+    size = planned.generator.batch_size
+    found = []
+    for seed in sorted({seed for _, seed in todo}):
+        for start in range(0, len(suite.prompts), size):
+            prompts = suite.prompts[start : start + size]
+            wanted = [p.id for p in prompts if (p.id, seed) in todo and isinstance(planned.plans[p.id], Plan)]
+            if wanted:
+                found.append(
+                    Batch(
+                        prompts,
+                        tuple(wanted),
+                        seed,
+                        {p.id: planned.plans[p.id] for p in prompts if p.id in planned.plans},
+                    )
+                )
+    return found
+
+
+def _stored(made: Made, store: RunStore) -> Sample:
+    """Puts the file into the run folder, where there is one."""
+    sample = made.sample
+    if made.content is None:
+        return sample
+    target = store.clip_path(sample.model, sample.prompt_id, sample.seed, made.suffix)
+    store.keep_clip(made.content, target)
+    return sample.model_copy(update={"clip": target.relative_to(store.folder).as_posix()})

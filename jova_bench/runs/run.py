@@ -1,0 +1,310 @@
+"""A run from beginning to end: plan, generate, inspect, score, aggregate. Running it again continues it.
+
+Generation makes the clips of the models named now. Scoring covers every clip in the folder with every metric that
+the folder was ever asked for, so that the summary is a full grid and depends on the folder alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jova_bench.cache import DiskCache, FeatureCache
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.execution.base import Executor, Local, Place
+from jova_bench.execution.placement import Judges, Placement, placed
+from jova_bench.ids import file_stem, printable, safe_id
+from jova_bench.metrics.base import OUTSIDE
+from jova_bench.metrics.build import build, references, usual
+from jova_bench.metrics.distances.real_clips import Kind
+from jova_bench.models.base import Generator, edits_files, reads_files
+from jova_bench.models.folder import ClipsFolder, told
+from jova_bench.models.registry import FOLDER_PREFIX, create_model
+from jova_bench.progress import Progress, Quiet
+from jova_bench.records import Estimate, Profile, Prompt, Sample, Summary
+from jova_bench.runs.batches import Build
+from jova_bench.runs.estimates import costs, estimates, slice_estimates
+from jova_bench.runs.generation import Planned, generate, missing, plan
+from jova_bench.runs.real_clips import RealFiles, real_clips
+from jova_bench.runs.request import DEFAULT_SUITE, Request
+from jova_bench.runs.resume import extended
+from jova_bench.runs.score_table import fill
+from jova_bench.runs.scoring import Metric, keep_references
+from jova_bench.runs.store import FEATURES, RunStore, read_run
+from jova_bench.suites.folder import folder_suite
+from jova_bench.suites.loading import Suite, load_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command leaves behind."""
+
+    folder: Path
+    summary: Summary | None
+    """None when nothing was scored."""
+    failed: tuple[Sample, ...]
+    """Samples of this command's models that have no clip."""
+    strict: bool = False
+    """A metric that failed on any clip, for want of weights or of a package too, counts as a sample that failed."""
+
+    @property
+    def failed_metrics(self) -> tuple[Estimate, ...]:
+        """What could not be asked of some clips: one for each model and metric, with the reasons."""
+        found = () if self.summary is None else self.summary.estimates
+        return tuple(one for one in found if one.n_failed and one.slice is None)
+
+    @property
+    def exit_code(self) -> int:
+        """5 when a sample failed, and when `strict` a metric, else 0: undefined scores are results."""
+        return EXIT_INCOMPLETE if self.failed or (self.strict and self.failed_metrics) else EXIT_OK
+
+    def table(self) -> pd.DataFrame:
+        """One row per model, one column per metric."""
+        from jova_bench.report.leaderboard import leaderboard
+
+        if self.summary is None:
+            raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
+        return leaderboard(self.summary, read_run(self.folder).manifest).frame()
+
+
+def run(
+    models: Sequence[str | Generator],
+    suite: str | Path | Suite = DEFAULT_SUITE,
+    *,
+    profile: Profile = "embedded",
+    metrics: Sequence[str | Metric] | None = None,
+    seeds: Sequence[int] = (0,),
+    limit: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    scoring: bool = True,
+    executor: str = "processes",
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Generates with every model on the same prompts, seeds and device, scores and summarises.
+
+    Args:
+        models: names (`ls models`, `clips:DIR`) or objects with the interface of `models.Generator`.
+        suite: name of a shipped suite, a prompt file, or a loaded suite.
+        profile: which evaluators judge.
+        metrics: names (`ls metrics`), or metric objects, with which all are computed in this process; None for all.
+        seeds: one clip per prompt for each.
+        limit: the first so many prompts, or None for all.
+        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`.
+        out: run folder; None for `runs/<suite>-<digest>`.
+        scoring: False stops after generation.
+        executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
+        workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU, unless a model
+            reads files of others), and for one per core to score.
+        strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
+        progress: where to tell of progress; None for nowhere.
+
+    Raises:
+        BenchError: bad input. Whatever goes wrong with a single clip or metric is a `failed` record instead.
+    """
+    if not models or (metrics is not None and not metrics):
+        raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")
+    suite = suite if isinstance(suite, Suite) else load_suite(suite)
+    folder = Path(out) if out is not None else default_folder(suite, profile)
+    with placed(executor, device, workers) as place:
+        request = Request(profile, tuple(dict.fromkeys(seeds)), limit, place.device, place.device_name)
+        found = _run(models, suite, metrics, request, place, folder, scoring, progress or Quiet())
+    return replace(found, strict=strict)
+
+
+def _run(
+    models: Sequence[str | Generator],
+    suite: Suite,
+    metrics: Sequence[str | Metric] | None,
+    request: Request,
+    place: Placement,
+    folder: Path,
+    scoring: bool,
+    talk: Progress,
+) -> Result:
+    """A run whose workers are known."""
+    profile, limit = request.profile, request.limit
+    own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
+    names, left_out = tuple(metric for metric in metrics or () if isinstance(metric, str)), tuple[str, ...]()
+    features = DiskCache(folder / FEATURES)
+    if metrics is None:
+        names, left_out = usual(profile, features, place.home.device)
+    # Wrong names are told before any work.
+    named = build(names, profile, features, place.home.device) if names else []
+    planned = _plan_all(models, suite, request, place)
+    for one in planned:
+        if isinstance(one.generator, ClipsFolder):
+            for line in told(one.generator, suite.prompts):
+                talk.say(line)
+    with RunStore(folder) as store:
+        manifest = extended(store, suite, request, planned, names)
+        store.write_manifest(manifest)
+        for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
+            talk.say(line)
+        selected = tuple(manifest["metrics"])
+        real = (
+            real_clips(suite, references(selected, profile), limit, folder, place.inspection, talk) if scoring else {}
+        )
+        for one in planned:
+            generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
+        made = {one.generator.name for one in planned}
+        if not scoring:
+            return Result(folder, None, _failed(store, made))
+        load = partial(_load, own, selected, profile, folder / FEATURES, real)
+        all_metrics, cache = load(place.home)
+        # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
+        store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
+        judges = partial(_at_home, place) if own else place.scoring
+        grid = fill(store, suite, all_metrics, cache, load, judges, talk)
+        keep_references(cache, all_metrics)
+        names_of_models, columns = list(manifest["models"]), grid.columns()
+        summary = Summary(
+            schema=1,
+            suite=suite.name,
+            profile=profile,
+            estimates=(
+                *estimates(names_of_models, all_metrics, columns, suite.prompts),
+                *slice_estimates(names_of_models, all_metrics, columns, suite.prompts, suite.slices),
+            ),
+            cost=costs(names_of_models, store.samples()),
+        )
+        store.write_summary(summary)
+        # Asked last: a clip may turn out not to be the one that was recorded.
+        return Result(folder, summary, _failed(store, made))
+
+
+def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Says before any clip is made that judges of drawn heads will say nothing of a suite's."""
+    if suite.domain != "embedded" and any(metric.spec.profile == "embedded" for metric in metrics):
+        yield (
+            f"the suite {suite.name} is {OUTSIDE}: every metric of that profile will be undefined; "
+            "--profile standard judges other clips"
+        )
+
+
+def _failed(store: RunStore, models: set[str]) -> tuple[Sample, ...]:
+    return tuple(sample for sample in store.samples() if sample.model in models and sample.status == "failed")
+
+
+def _at_home(place: Placement, clip_bytes: int, network_bytes: int) -> Judges:
+    """This process, for metrics that only it has."""
+    return replace(place.scoring(clip_bytes, network_bytes), executor=Local(place.home, threads=1))
+
+
+def score(
+    folder: str | Path,
+    suite: str | Path | Suite | None = None,
+    *,
+    profile: Profile = "standard",
+    metrics: Sequence[str | Metric] | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    executor: str = "processes",
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Scores every clip of a folder, with or without prompts. A prompt without a clip is a failed sample, as in `run`.
+
+    Args:
+        folder: has the clips; its name is the model's.
+        suite: prompts, matched by file stem; None for those in `folder/prompts.jsonl`, if any.
+        profile: which evaluators judge.
+        metrics: as in `run`.
+        limit: the first so many prompts, and after the last of them clips without one by name; None for all.
+        device: as in `run`.
+        out: as in `run`; the default changes when a clip does.
+        executor: as in `run`.
+        workers: as in `run`.
+        strict: as in `run`.
+        progress: as in `run`.
+
+    Raises:
+        BenchError: bad input. A clip that cannot be read is a `failed` record instead.
+    """
+    folder = Path(folder)
+    found = folder_suite(folder, suite if suite is None or isinstance(suite, Suite) else load_suite(suite))
+    return run(
+        [f"clips:{folder}"],
+        found,
+        profile=profile,
+        metrics=metrics,
+        limit=limit,
+        device=device,
+        out=out,
+        executor=executor,
+        workers=workers,
+        strict=strict,
+        progress=progress,
+    )
+
+
+def default_folder(suite: Suite, profile: Profile) -> Path:
+    """`runs/<suite>-<digest>`: the same suite and profile always share a folder."""
+    digest = hashlib.sha256(f"{suite.digest} {profile}".encode()).hexdigest()
+    return Path("runs") / f"{file_stem(safe_id(suite.name))}-{digest[:8]}"
+
+
+def _load(
+    own: Sequence[Metric],
+    names: Sequence[str],
+    profile: Profile,
+    features: Path,
+    real: Mapping[Kind, RealFiles],
+    place: Place,
+) -> tuple[list[Metric], FeatureCache]:
+    """Builds the metrics of a run, in the order of its table, and their cache; every worker calls it, too."""
+    cache = place.cache(features)
+    clips = {kind: files.at(place) for kind, files in real.items()}
+    return [*(build(names, profile, cache, place.device, clips) if names else ()), *own], cache
+
+
+def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request, place: Placement) -> list[Planned]:
+    """Builds every model and asks for its plans."""
+    planned: dict[str, Planned] = {}
+    for model in models:
+        generator = create_model(model, place.home.device) if isinstance(model, str) else model
+        name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
+        if safe_id(name) != name:
+            raise BenchError(f"expected a model's name of letters, digits, '.', '_' and '-', got {name!r}")
+        if name in planned and planned[name].asked != asked:
+            raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
+        # An object stays where it is; its plans need no worker where its clips do not.
+        prompts = suite.prompts[: request.limit]
+        makers = _makers(model, generator, suite.prompts, place)
+        planner = makers if makers is place.generation or reads_files(generator) else Local(place.home)
+        planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
+        planned[name] = replace(planned[name], build=_built(model, generator, makers), executor=makers)
+    return list(planned.values())
+
+
+def _makers(model: str | Generator, generator: Generator, prompts: Sequence[Prompt], place: Placement) -> Executor:
+    """Where the clips of a model are made."""
+    if not isinstance(model, str):
+        return Local(place.home)
+    if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(place.generation, Local)):
+        return place.inspection
+    given = generator.needs or any(prompt.image or prompt.audio for prompt in prompts)
+    return place.reading if given or reads_files(generator) else place.generation
+
+
+def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:
+    """How a worker gets a model: anew, but for the one in this process."""
+    if isinstance(model, str) and not isinstance(where, Local):
+        return partial(create_model, model)
+    return partial(_given, generator)
+
+
+def _given(generator: Generator, device: str) -> Generator:
+    """A model that is there already."""
+    return generator

@@ -1,0 +1,287 @@
+"""The grid of clips and metrics in a run folder: finds its gaps, has them scored, and records what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import BenchError, reason_of
+from jova_bench.execution.base import Lost
+from jova_bench.execution.placement import Judges
+from jova_bench.files.reading import file_digest
+from jova_bench.media.limits import max_clip_bytes
+from jova_bench.metrics.base import OUTSIDE, lacking
+from jova_bench.metrics.distances.real_clips import no_reference
+from jova_bench.progress import Progress
+from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
+from jova_bench.runs.batches import failed
+from jova_bench.runs.estimates import Cell, Part
+from jova_bench.runs.grouping import groups, networks
+from jova_bench.runs.plan_check import changed
+from jova_bench.runs.scoring import (
+    Changed,
+    Job,
+    Load,
+    Look,
+    Metric,
+    embed_real,
+    look_again,
+    score_clips,
+    stored_features,
+)
+from jova_bench.runs.store import SAMPLES, RunStore
+from jova_bench.suites.folder import asked_for
+from jova_bench.suites.loading import Suite
+
+Key = tuple[str, str, int, str]
+"""(model, prompt id, seed, metric identity)."""
+
+
+@dataclass
+class Grid:
+    """Everything known of every clip; rows of clip metrics are on disk, parts of set metrics in the cache."""
+
+    store: RunStore
+    specs: Mapping[str, MetricSpec]
+    """By identity."""
+    rows: dict[Key, Score]
+    """Clip metrics."""
+    sets: dict[Key, Part]
+    """Set metrics."""
+
+    def keep(self, sample: tuple[str, str, int], identity: str, part: Part) -> None:
+        """Records one cell; a retry that ends as before adds nothing to the records."""
+        model, prompt_id, seed = sample
+        spec, key = self.specs[identity], (model, prompt_id, seed, identity)
+        if spec.level == "set" or not isinstance(part, Outcome):
+            self.sets[key] = part
+            return
+        row = Score(
+            model=model,
+            prompt_id=prompt_id,
+            seed=seed,
+            metric=spec.name,
+            identity=identity,
+            status=part.status,
+            value=part.value,
+            reason=part.reason,
+        )
+        if self.rows.get(key) != row:
+            self.store.add_score(row)
+            self.rows[key] = row
+
+    def lose(self, sample: Sample, reason: str) -> None:
+        """Records that a clip is no longer what it was; what was measured of it does not stay beside that.
+
+        Scores first: if this is stopped in between, the clip is found changed once more.
+        """
+        lost = (sample.model, sample.prompt_id, sample.seed)
+        for key, row in self.rows.items():
+            if key[:3] == lost and row.status != "failed":
+                self.rows[key] = self.store.void_score(row, f"no clip: {reason}")
+        for identity in self.specs:
+            self.keep(lost, identity, _without_clip(reason))
+        self.store.add_sample(failed(*lost, reason))
+
+    def columns(self) -> dict[tuple[str, str], dict[Cell, Part]]:
+        """By (model, metric identity): what each (prompt id, seed) gives."""
+        found: dict[tuple[str, str], dict[Cell, Part]] = {}
+        for (model, prompt_id, seed, identity), row in self.rows.items():
+            found.setdefault((model, identity), {})[prompt_id, seed] = row.outcome()
+        for (model, prompt_id, seed, identity), part in self.sets.items():
+            found.setdefault((model, identity), {})[prompt_id, seed] = part
+        return found
+
+
+def fill(
+    store: RunStore,
+    suite: Suite,
+    metrics: Sequence[Metric],
+    cache: FeatureCache,
+    load: Load,
+    judges: Callable[[int, int], Judges],
+    progress: Progress,
+) -> Grid:
+    """Scores whatever is missing or failed before.
+
+    Args:
+        store: the run folder.
+        suite: prompts and references.
+        metrics: of this process, in the order of the table.
+        cache: shared with the workers.
+        load: builds metrics and cache in a worker.
+        judges: finds the workers, see `Placement.scoring`.
+        progress: told of each clip, once for each group of metrics.
+    """
+    rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
+    grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
+    why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
+    told: dict[str, dict[str, None]] = {}
+    for identity, spec in grid.specs.items():
+        if reason := lacking(no_reference(spec), why_not.get(identity)):
+            told.setdefault(reason, {})[_called(spec)] = None
+    for reason, names in told.items():
+        progress.say(f"{', '.join(names)}: {reason}")
+    prompts = {prompt.id: prompt for prompt in suite.prompts}
+    if strange := next((sample.prompt_id for sample in store.samples() if sample.prompt_id not in prompts), None):
+        what = f"expected samples of the suite's prompts, got one of {strange!r}; delete the lines of that prompt"
+        raise BenchError(f"{store.folder / SAMPLES}: {what}")
+    _look_again(grid, judges, progress)
+    clips, sizes = [], [0]
+    samples = {(sample.model, sample.prompt_id, sample.seed): sample for sample in _in_order(store.samples(), suite)}
+    for sample in samples.values():
+        gaps = tuple(_gaps(grid, sample, suite, cache, why_not))
+        if gaps:
+            clips.append(_job(sample, prompts[sample.prompt_id], suite, store, gaps))
+            sizes.append(sample.decoded_bytes or 0)
+    asked = {identity for job in clips for identity in job.identities}
+    needs = {identity: networks(spec) for identity, spec in grid.specs.items() if identity in asked}
+    found = judges(max(sizes), max((sum(one.values()) for one in needs.values()), default=0))
+    jobs = _grouped(clips, groups(needs, found.room_bytes))
+    left = {(job.sample, job.group): len(job.identities) for job in jobs}
+    with progress.phase("score", len(jobs)) as advance:
+        for job, findings in score_clips(jobs, load, found.executor, found.room_bytes):
+            if job.sample not in samples:
+                pass  # Found changed by another job.
+            elif isinstance(findings, Changed):
+                grid.lose(samples.pop(job.sample), findings.reason)
+            else:
+                for identity, part in findings.items():
+                    grid.keep(job.sample, identity, part)
+            left[job.sample, job.group] -= len(job.identities)
+            if not left[job.sample, job.group]:
+                advance()
+    asked = {identity for (_, _, _, identity), part in grid.sets.items() if not isinstance(part, Outcome)}
+    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, found.executor, progress)
+    return grid
+
+
+def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Progress) -> None:
+    """Finds clips that are not what was recorded, whether something of them is missing or not.
+
+    Their files are compared; where that says nothing, what they decode to. Files that are gone are not looked for:
+    their models make them again.
+    """
+    store = grid.store
+    clips = [(sample, _clip_path(store, sample.clip)) for sample in store.samples() if sample.clip]
+    there = [(sample, path) for sample, path in clips if path.is_file()]
+    others: dict[Look, Sample] = {}
+    with progress.phase("look at clips", len(there)) as advance:
+        for sample, path in there:
+            if file_digest(path) != sample.file_digest:
+                others[Look(path, sample.clip_digest or "")] = sample
+            else:
+                advance()
+        if not others:
+            return
+        # By workers: what such a file does to its reader, nobody knows.
+        for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), look_again):
+            if isinstance(found, Lost):
+                found = Changed(changed(one.clip_digest, f"a file that cannot be read: {found.reason}"))
+            if isinstance(found, Changed):
+                grid.lose(others[one], found.reason)
+            else:
+                digest, size = found
+                store.add_sample(others[one].model_copy(update={"file_digest": digest, "decoded_bytes": size}))
+            advance()
+
+
+def _grouped(clips: Sequence[Job], together: Sequence[Sequence[str]]) -> list[Job]:
+    """All clips for the metrics of one group before those of the next."""
+    return [
+        replace(job, identities=chosen, group=number)
+        for number, identities in enumerate(map(set, together))
+        for job in clips
+        if (chosen := tuple(identity for identity in job.identities if identity in identities))
+    ]
+
+
+def _without_clip(reason: str | None) -> Outcome:
+    return Outcome(status="failed", reason=f"no clip: {reason}")
+
+
+def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]) -> Iterator[str]:
+    """Identities for which a clip must be measured; records those that can be told without it."""
+    key = (sample.model, sample.prompt_id, sample.seed)
+    for identity, spec in grid.specs.items():
+        if sample.clip is None or sample.clip_digest is None:
+            # Whatever was measured before: it was of a clip that is no longer there.
+            grid.keep(key, identity, _without_clip(sample.reason))
+            continue
+        row = grid.rows.get((*key, identity))
+        if row is not None and row.status != "failed":
+            continue
+        if spec.profile == "embedded" and suite.domain != "embedded":
+            # Before the question whether the evaluator is installed: nothing that could be would answer.
+            grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
+        elif nothing_to_compare_with := no_reference(spec):
+            # With weights that are missing, too, so that both are mended at one go.
+            reason = lacking(nothing_to_compare_with, why_not.get(identity))
+            grid.keep(key, identity, Outcome(status="undefined", reason=reason))
+        elif identity in why_not:
+            grid.keep(key, identity, Outcome(status="failed", reason=why_not[identity]))
+        elif spec.level == "clip":
+            yield identity
+        else:
+            features = stored_features(cache, sample.clip_digest, identity, suite.domain)
+            if features is None:
+                yield identity
+            else:
+                grid.keep(key, identity, features)
+
+
+def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
+    """A metric knows no suite, so it is told where the reference image lies."""
+    if prompt is None or prompt.image is None:
+        return prompt
+    return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})
+
+
+def _called(spec: MetricSpec) -> str:
+    return spec.name if spec.protocol == "clean" else f"{spec.name}@{spec.protocol.partition('@')[0]}"
+
+
+def _why_not(metric: Metric) -> str | None:
+    """Why a metric cannot run here; one that cannot even say so has crashed."""
+    try:
+        return metric.check()
+    except Exception as error:
+        return reason_of(error)
+
+
+def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
+    """One model after the other.
+
+    Controls share their sound with the real clip of their prompt: side by side, two workers would measure it at the
+    same time, before either has put it into the cache.
+    """
+    position = {prompt.id: index for index, prompt in enumerate(suite.prompts)}
+    return sorted(samples, key=lambda sample: (sample.model, sample.seed, position[sample.prompt_id]))
+
+
+def _clip_path(store: RunStore, clip: str) -> Path:
+    """Where a recorded clip lies."""
+    if PurePosixPath(clip).is_absolute() or ".." in PurePosixPath(clip).parts:
+        what = f"expected a clip inside the folder, got {clip!r}; delete the line"
+        raise BenchError(f"{store.folder / SAMPLES}: {what}")
+    return store.folder / clip
+
+
+def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> Job:
+    if sample.clip is None or sample.clip_digest is None:
+        raise BenchError(f"expected a sample with a clip, got {sample}")
+    return Job(
+        sample=(sample.model, sample.prompt_id, sample.seed),
+        clip=_clip_path(store, sample.clip),
+        file_digest=sample.file_digest or "",
+        clip_digest=sample.clip_digest,
+        timing=sample.timing,
+        prompt=_with_image(asked_for(prompt), suite),
+        reference=suite.path(prompt.reference) if prompt.reference else None,
+        domain=suite.domain,
+        identities=identities,
+        reference_digest=suite.files.get(prompt.reference or ""),
+        image_digest=suite.files.get(prompt.image or ""),
+    )

@@ -1,0 +1,241 @@
+"""A run folder: append-only records, a manifest, a summary and clips; and the cache of extracted arrays.
+
+Re-running a command is resuming it, so everything here survives being killed at any byte: records are whole
+lines, a torn last line is removed when the run is opened again, and other files appear by rename.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
+
+from jova_bench.errors import BenchError
+from jova_bench.files.reading import as_record, fault, read_bytes, read_json, shown
+from jova_bench.files.writing import PART, remove_parts, replacing
+from jova_bench.ids import file_stem
+from jova_bench.records import Id, Sample, Score, Summary
+from jova_bench.runs.manifest import SCHEMA, Manifest
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+RecordType = TypeVar("RecordType", Sample, Score)
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json"
+FEATURES = "features"
+"""Folder of extracted arrays inside a run."""
+LOCK = ".lock"
+_BEFORE_MANIFEST = {LOCK, SAMPLES, SCORES, FEATURES, ".gitignore", ".gitkeep", ".DS_Store"}
+"""What may lie in a folder before its first manifest: what a killed run leaves, and what is there by itself."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder says, read without taking its lock."""
+
+    manifest: Manifest
+    samples: tuple[Sample, ...]
+    """One per (model, prompt, seed): the latest."""
+    scores: tuple[Score, ...]
+    """One per (model, prompt, seed, metric identity): the latest."""
+    summary: Summary | None
+    """None while the run has not finished once."""
+
+
+class RunStore:
+    """The one writer of a run folder, from `with` to its end."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._lock: IO[str] | None = None
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> RunStore:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _check_ours(self.folder)
+            self._lock = (self.folder / LOCK).open("a+", encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "unknown"
+            self._lock.close()
+            raise BenchError(
+                f"another process (pid {holder}) is writing {self.folder}; wait for it or give another --out"
+            ) from error
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+        remove_parts(self.folder)
+        for name in (SAMPLES, SCORES):
+            _repair(self.folder / name)
+            self._files[name] = (self.folder / name).open("ab")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        if self._lock is not None:
+            self._lock.close()
+
+    def add_sample(self, sample: Sample) -> None:
+        """Appends one line to `samples.jsonl`, on disk when this returns: it stands for minutes of generation."""
+        self._append(SAMPLES, sample)
+        os.fsync(self._files[SAMPLES].fileno())
+
+    def add_score(self, score: Score) -> None:
+        """Appends one line to `scores.jsonl`; a lost one is cheap to measure again."""
+        self._append(SCORES, score)
+
+    def void_score(self, score: Score, reason: str) -> Score:
+        """Appends that a clip's score no longer stands, so that it is measured again when there is a clip."""
+        void = score.model_copy(update={"status": "failed", "value": None, "reason": reason})
+        self.add_score(void)
+        return void
+
+    def samples(self) -> list[Sample]:
+        """The latest sample of every (model, prompt, seed)."""
+        return _samples(self.folder)
+
+    def scores(self) -> list[Score]:
+        """The latest score of every (model, prompt, seed, metric identity)."""
+        return _scores(self.folder)
+
+    def manifest(self) -> dict[str, Any] | None:
+        """What was asked of this run, as it is written; None in a new folder. Raises BenchError as `read_run` does."""
+        return _manifest(self.folder)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replaces `manifest.json`."""
+        _write_json(self.folder / MANIFEST, manifest)
+
+    def write_summary(self, summary: Summary) -> None:
+        """Replaces `summary.json`."""
+        _write_json(self.folder / SUMMARY, summary.model_dump(mode="json", by_alias=True))
+
+    def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
+        """Where a clip belongs: `clips/MODEL/PROMPT.SEED.mp4`; its folder exists when this returns."""
+        of_model, of_prompt = (file_stem(_ID.validate_python(one)) for one in (model, prompt_id))
+        folder = _untaken(self.folder / "clips" / of_model, "")
+        folder.mkdir(parents=True, exist_ok=True)
+        return _untaken(folder / of_prompt, f".{seed}{suffix}")
+
+    def keep_clip(self, content: bytes, target: Path) -> None:
+        """Writes a file of media as it is; `target` appears complete or not at all."""
+        with replacing(target) as file:
+            file.write(content)
+
+    def _append(self, name: str, record: Sample | Score) -> None:
+        # One write of one whole line: a reader never sees half of it unless the machine dies.
+        self._files[name].write(record.model_dump_json().encode() + b"\n")
+        self._files[name].flush()
+
+
+def _untaken(stem: Path, end: str) -> Path:
+    """A path, or one beside it where the file system takes its name for another that is there: by letter case alone."""
+    path = stem.with_name(f"{stem.name}{end}")
+    if not path.exists() or path.name in {unicodedata.normalize("NFC", one.name) for one in path.parent.iterdir()}:
+        return path
+    digest = hashlib.sha256(stem.name.encode()).hexdigest()[:16]
+    return stem.with_name(f"{stem.name}~{digest}{end}")
+
+
+def read_run(folder: str | os.PathLike[str]) -> Run:
+    """Reads a run folder, also one that is being written.
+
+    Raises:
+        BenchError: it is no run folder, or a file in it is broken.
+    """
+    folder = Path(folder)
+    said = _manifest(folder)
+    if said is None:
+        raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}; make one with `run` or `score`")
+    return Run(Manifest.model_validate(said), tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as file:
+        file.write(text.encode() + b"\n")
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuses a folder of other things: a run would put thousands of files among them."""
+    if (folder / MANIFEST).exists():
+        return
+    names = (path.name for path in folder.iterdir())
+    others = sorted(name for name in names if name not in _BEFORE_MANIFEST and not PART.fullmatch(name))
+    if others:
+        what = f"has files ({shown(others[0])}{', ...' if others[1:] else ''}) and no {MANIFEST}; give another --out"
+        raise BenchError(f"expected a run folder, an empty one or a new one, got {folder}, which {what}")
+
+
+def _repair(path: Path) -> None:
+    """Cuts what follows the last newline: a line whose writer was killed. Its work will be done again."""
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise BenchError(f"{path}: expected a file of records, got something else; give another --out")
+    with path.open("r+b") as file:
+        data = file.read()
+        file.truncate(data.rfind(b"\n") + 1)
+
+
+def _records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
+    """The whole lines of a record file, in order; a line still being written is left out."""
+    if not path.exists():
+        return
+    for number, line in enumerate(read_bytes(path).split(b"\n")[:-1], start=1):
+        try:
+            yield kind.model_validate_json(line)
+        except ValidationError as error:
+            what = f"{path}:{number}: {fault(error)}; delete the line to have its work done again"
+            raise BenchError(what) from error
+
+
+def _samples(folder: Path) -> list[Sample]:
+    latest = {(s.model, s.prompt_id, s.seed): s for s in _records(folder / SAMPLES, Sample)}
+    return list(latest.values())
+
+
+def _scores(folder: Path) -> list[Score]:
+    latest = {(s.model, s.prompt_id, s.seed, s.identity): s for s in _records(folder / SCORES, Score)}
+    return list(latest.values())
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise BenchError(f"{path}: expected an object, got {shown(value)}; start again in another folder")
+    if value.get("schema", SCHEMA) != SCHEMA:
+        what = f"expected schema {SCHEMA}, got {shown(value['schema'])}: another version of jova-bench wrote it"
+        raise BenchError(f"{path}: {what}; use that version, or another folder")
+    as_record(Manifest, value, str(path))
+    return value
+
+
+def _summary(folder: Path) -> Summary | None:
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    return as_record(Summary, read_json(path), str(path))

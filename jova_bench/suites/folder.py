@@ -1,0 +1,79 @@
+"""A folder of clips as a suite of its own: what `score` measures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from jova_bench.errors import BenchError
+from jova_bench.files.reading import read_json_lines
+from jova_bench.ids import safe_id
+from jova_bench.records import Prompt
+from jova_bench.suites.clips import answer, clips_by_id, difference, some
+from jova_bench.suites.loading import PROMPTS, Suite, load_suite
+
+
+def folder_suite(folder: Path, suite: Suite | None) -> Suite:
+    """What `score` measures: every prompt with the clip whose stem is its id, then every clip that answers none.
+
+    Args:
+        folder: has the clips.
+        suite: has the prompts; None takes those of DIR/prompts.jsonl, if there are any.
+
+    Returns:
+        The prompts in their order, those without a clip too, and an empty one for each clip that nobody asked for.
+        The digest covers the clips' content; what was asked has one of its own, so that two folders that answer the
+        same prompts can be compared.
+
+    Raises:
+        BenchError: not a folder of clips, a broken prompt file, or clips that answer nothing of a suite.
+    """
+    clips = clips_by_id(folder)
+    source = suite or _own_suite(folder) or Suite("no-prompts", (), folder, "", None, None)
+    answers = {path: one.id for one in source.prompts if (path := answer(clips, one.id))}
+    if source.prompts and suite and not answers:
+        what = difference([one.id for one in suite.prompts], [path.stem for path in clips.values()])
+        raise BenchError(
+            f"expected clips named by the ids of {suite.name} ({some([one.id for one in suite.prompts])}) in "
+            f"{str(folder)!r}, got none of {len(suite.prompts)} ({some([path.name for path in clips.values()])})"
+            + (f"; {what}" if what else "; rename the clips or give another suite")
+        )
+    asked = source.question or "no prompts"
+    digest = hashlib.sha256(asked.encode())
+    for clip_id, path in clips.items():
+        digest.update(answers.get(path, clip_id).encode() + _content(path))
+    unasked = [
+        Prompt(id=clip_id, video_caption="", audio_caption="", transcript="")
+        for clip_id, path in clips.items()
+        if path not in answers
+    ]
+    name = suite.name if suite else safe_id(folder.resolve().name)
+    prompts = (*source.prompts, *unasked)
+    return replace(source, name=name, prompts=prompts, digest=digest.hexdigest(), asked_digest=asked)
+
+
+def asked_for(prompt: Prompt) -> Prompt | None:
+    """None for the empty prompt of a clip that nobody asked for."""
+    return prompt if prompt.video_caption or prompt.audio_caption or prompt.transcript else None
+
+
+def _content(path: Path) -> bytes:
+    """Digest of a file; of one that cannot be read, whose sample fails with the reason, that there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b"unreadable"
+
+
+def _own_suite(folder: Path) -> Suite | None:
+    """The prompts beside the clips. Other collections use the same file name for records of their own."""
+    path = folder / PROMPTS
+    return load_suite(path) if path.is_file() and not foreign_prompts(path) else None
+
+
+def foreign_prompts(path: Path) -> bool:
+    """Whether the first line is a JSON object without any caption or transcript field of ours."""
+    _, first = next(read_json_lines(path), (1, None))
+    return isinstance(first, dict) and not first.keys() & {"video_caption", "audio_caption", "transcript"}

@@ -1,0 +1,101 @@
+"""Importers: prompts of other benchmarks and datasets as prompt files of ours. `docs/suites.md` shows each layout.
+
+An importer is a generator of drafts: it reads rows and says which field is what. Ids, files and faults are shared
+(`collect`), and so is writing (`placing`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jova_bench.errors import BenchError, suggest
+from jova_bench.suites.importers.collect import LANGUAGE, Imported, collect
+from jova_bench.suites.importers.reading import Draft, Fault
+
+Importer = Callable[[Path], Iterator[Draft | Fault]]
+"""`importer(source)`: a file or folder in, drafts and faults out."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout that can be imported."""
+
+    target: str
+    """`module:importer` in this package."""
+    source: str
+    """What SOURCE is."""
+    licence: str
+    """SPDX expression of the prompts, as their publisher states it."""
+    slices: tuple[str, ...] = ()
+    """Tags that are categories: slices of every table."""
+
+
+_UNSTATED = "LicenseRef-not-stated"
+_OWN = "LicenseRef-yours"
+
+FORMATS: Mapping[str, Format] = {
+    "verse-bench": Format(
+        "versebench:prompts", "folder of set1, set2, set3 with ID.json, ID.jpg and ID.wav", _UNSTATED, ("set", "speech")
+    ),
+    "verse-bench-mova": Format(
+        "versebench:one_file", "MOVA's evaluation/verse_bench_prompts.json", "Apache-2.0", ("set", "speech")
+    ),
+    "avgen-bench": Format("avgenbench:prompts", "folder prompts of AVGen-Bench: CATEGORY.json", "MIT", ("category",)),
+    "javisbench": Format(
+        "javisbench:prompts",
+        "JavisBench.csv or JavisBench-mini.csv",
+        "MIT",
+        ("event_scenario", "visual_style", "sound_type"),
+    ),
+    "t2av-compass": Format("t2av:prompts", "T2AV-Compass's prompts.json", _UNSTATED, ("subject_matter", "sound_type")),
+    "vabench-t2av": Format(
+        "vabench:text", "checkout of VABench: json_files/json_text and mapping", _UNSTATED, ("level", "category")
+    ),
+    "vabench-i2av": Format(
+        "vabench:image", "checkout of VABench with its images anywhere below", _UNSTATED, ("category",)
+    ),
+    "uniavatar": Format(
+        "uniavatar:prompts", "folder of ID.json and ID.png, with ID.wav and ID.mp4 if any", _OWN, ("category",)
+    ),
+    "lrs3": Format(
+        "talking:lrs3", "folder of VIDEO/CLIP.mp4 and .txt, or of pretrain, trainval, test", _OWN, ("split",)
+    ),
+    "hdtf": Format("talking:hdtf", "folder of clips such as WDA_Name_000.mp4", _OWN, ("part",)),
+    "voxceleb": Format(
+        "talking:voxceleb", "folder of mp4/idNNNNN/VIDEO/CLIP.mp4, or of dev and test", _OWN, ("split",)
+    ),
+    "csv": Format("plain:table", "table with the columns of a prompt; tag:NAME for a tag", _OWN),
+    "jsonl": Format("plain:lines", "JSON lines with the fields of a prompt", _OWN),
+}
+"""By name, as `suites import` takes it."""
+
+
+def read_source(form: str, source: Path, language: str | None = None) -> Imported:
+    """Reads a source whole: its prompts, and everything that is wrong with it.
+
+    Args:
+        form: a key of `FORMATS`.
+        source: file or folder; nothing outside of it, or of the file's folder, is read.
+        language: of transcripts whose source names none; see `collect`.
+
+    Raises:
+        BenchError: no such format or source, or nothing in it looks like one.
+    """
+    if form not in FORMATS:
+        raise BenchError(f"expected a format, got {form!r}; {suggest(form, FORMATS)}")
+    if language is not None and not LANGUAGE.fullmatch(language):
+        raise BenchError(f"expected --language with a BCP 47 tag such as en or zh-CN, got {language!r}")
+    if not source.exists():
+        raise BenchError(f"expected {FORMATS[form].source}, got {source}, which is not there")
+    module, _, name = FORMATS[form].target.partition(":")
+    importer: Importer = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    found = collect(importer(source), source if source.is_dir() else source.parent, language)
+    if not found.prompts and not found.faults:
+        raise BenchError(f"expected {FORMATS[form].source}, got {source} without any prompt")
+    return found
+
+
+__all__ = ["FORMATS", "Format", "Imported", "read_source"]

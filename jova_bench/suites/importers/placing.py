@@ -1,0 +1,76 @@
+"""Where an imported suite goes: one prompt file beside its media, or a folder of its own with copies of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from jova_bench.errors import BenchError
+from jova_bench.ids import safe_id
+from jova_bench.records import Prompt
+from jova_bench.suites.importers.collect import Imported
+from jova_bench.suites.loading import FILES, INFO, PROMPTS
+from jova_bench.suites.writing import write_suite
+
+MEDIA = "media"
+"""Folder of copies inside a suite's folder."""
+MOST_VALUES = 20
+"""A tag of more values is no category that a table could show."""
+
+
+def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[str]) -> Path:
+    """Writes the prompts and returns the prompt file.
+
+    A `FILE.jsonl` names media where they are, which must be below its folder. Any other path is a new folder: it gets
+    `prompts.jsonl`, copies of the media, and `suite.toml` with the categories as slices.
+
+    Raises:
+        BenchError: there is something already, or media lie outside the file's folder.
+    """
+    folder = out.suffix != ".jsonl"
+    target = out / PROMPTS if folder else out
+    for there in (target, out / INFO) if folder else (target,):
+        if there.exists():
+            raise BenchError(f"expected an --out that is new, got {there}, which is there; remove it or name another")
+    if not folder:
+        write_suite(target, _moved(found, target.parent), None, {})
+        return target
+    media = {getattr(prompt, field) for prompt in found.prompts for field in FILES} - {None}
+    copies = {out / MEDIA / relative: found.root / relative for relative in sorted(media)}
+    prompts = [_renamed(prompt, f"{MEDIA}/") for prompt in found.prompts]
+    write_suite(target, prompts, _info(found, out, form, licence, slices), copies)
+    return target
+
+
+def _moved(found: Imported, folder: Path) -> list[Prompt]:
+    """Prompts whose paths are relative to the folder of their file."""
+    between = PurePosixPath(os.path.relpath(found.root.resolve(), folder.resolve()))
+    media = any(getattr(prompt, field) for prompt in found.prompts for field in FILES)
+    if media and ".." in between.parts:
+        raise BenchError(
+            f"expected a prompt file in or above {found.root}, where its media are, got one in {folder}; "
+            "give --out DIR, which copies them"
+        )
+    return [_renamed(prompt, "" if str(between) == "." else f"{between}/") for prompt in found.prompts]
+
+
+def _renamed(prompt: Prompt, before: str) -> Prompt:
+    given = {field: getattr(prompt, field) for field in FILES}
+    return prompt.model_copy(update={field: path and f"{before}{path}" for field, path in given.items()})
+
+
+def _info(found: Imported, out: Path, form: str, licence: str, slices: Sequence[str]) -> str:
+    """The text of `suite.toml`."""
+    values = {tag: {value for prompt in found.prompts for value in prompt.values(tag)} for tag in slices}
+    shown = [tag for tag, known in values.items() if 2 <= len(known) <= MOST_VALUES]
+    fields = {
+        "name": safe_id(out.resolve().name),
+        "description": f"{len(found.prompts)} prompts, imported as {form}",
+        "profile": "standard",
+        "licence": licence,
+        "slices": shown,
+    }
+    # Texts and lists of texts are written alike in JSON and TOML.
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())

@@ -1,0 +1,282 @@
+"""Prompt suites: a shipped or installed one by name, or any file of JSON lines, whose faults are named by line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import ValidationError
+
+from jova_bench.errors import BenchError, suggest
+from jova_bench.files.reading import file_digest, read_json_lines, read_toml
+from jova_bench.records import Id, Profile, Prompt, Record
+from jova_bench.registry import Registry
+
+SHIPPED = Path(__file__).parent / "data"
+ENTRY_POINTS = "jova_bench.suites"
+"""Group in which an installed package names suites of its own, each the path of a folder like the shipped ones."""
+PROMPTS, INFO = "prompts.jsonl", "suite.toml"
+"""Files of a suite's folder."""
+FILES = ("image", "audio", "reference")
+"""Fields of a prompt that name a file."""
+
+
+class SuiteInfo(Record):
+    """`suite.toml` of a shipped suite, or beside any file of prompts."""
+
+    name: Id
+    """Of a shipped suite the same as its folder's."""
+    description: str
+    domain: Literal["embedded"] | None = None
+    """`embedded` when its clips are what the embedded evaluators were trained on."""
+    profile: Profile
+    """Metrics that fit it."""
+    reference_set: str | None = None
+    """Folder of real clips that set distances compare with, relative to `suite.toml`, or the name of shipped features
+    of the embedded evaluators; None leaves those distances undefined."""
+    licence: str
+    """SPDX expression for its prompts and clips."""
+    slices: tuple[str, ...] = ()
+    """Tags whose values are slices of every table: one more estimate per model, metric and value, so few are named.
+    `report --slices` makes those of any tag."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Prompts in a fixed order, and the folder that their files lie in."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    root: Path
+    """Paths in prompts are relative to it and stay inside."""
+    digest: str
+    """sha256 (hex) of the prompts, the domain, the reference set and every file that a prompt names."""
+    domain: Literal["embedded"] | None
+    reference_set: str | None
+    profile: Profile = "standard"
+    description: str = ""
+    licence: str = ""
+    slices: tuple[str, ...] = ()
+    """Tags whose values are slices in the summary. What is asked does not depend on it, and neither does a digest."""
+    asked_digest: str | None = None
+    """sha256 (hex) of what is asked alone, where `digest` covers more: the clips of a scored folder."""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """sha256 (hex) of each file that a prompt names, by its path there, as it was when the suite was read."""
+
+    @property
+    def question(self) -> str:
+        """What two runs must share before their models can be compared."""
+        return self.asked_digest or self.digest
+
+    def path(self, relative: str) -> Path:
+        """The file that a prompt names. Raises BenchError when it would lie outside the suite's folder."""
+        return inside(self.root, relative)
+
+    def reference_folder(self) -> Path | None:
+        """The folder of real clips that set distances of the standard profile compare with, if the suite has one.
+
+        Raises:
+            BenchError: it names something else.
+        """
+        if self.reference_set is None or (SHIPPED / f"{self.reference_set}.safetensors").is_file():
+            return None
+        folder = self.path(self.reference_set)
+        if not folder.is_dir():
+            raise BenchError(f"expected a folder as reference_set of the suite {self.name!r}, got {str(folder)!r}")
+        return folder
+
+
+def shipped_suites() -> tuple[str, ...]:
+    """Names of the suites that come with the package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED.glob(f"*/{INFO}")))
+
+
+def suite_registry() -> Registry[str | os.PathLike[str]]:
+    """The suites that ship, and those that other packages add as entry points. Each loads as the path of its folder."""
+    return Registry("suite", dict.fromkeys(shipped_suites(), f"{__name__}:SHIPPED"), ENTRY_POINTS)
+
+
+def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
+    """Loads a suite by name, or the prompts of any `.jsonl` file or of a folder with `prompts.jsonl`.
+
+    The `suite.toml` beside the prompts is read, too, if there is one.
+
+    Raises:
+        BenchError: there is no such suite, or a line of it is broken (`FILE:LINE: field: ...`).
+    """
+    given = str(name_or_path)
+    registry = suite_registry()
+    if given in registry.entries or given in registry.refused:
+        ours = given in shipped_suites() and given not in registry.refused
+        folder = SHIPPED / given if ours else _installed(registry, given)
+        info = _info(folder / INFO)
+        if info.name != given:
+            raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {info.name!r}")
+        return _suite(folder / PROMPTS, info)
+    path = prompt_file(Path(given))
+    if path.suffix in (".csv", ".tsv"):
+        raise BenchError(
+            f"expected a .jsonl file of prompts, got the table {given!r}; "
+            f"`jova-bench suites import csv {given} --out {path.stem}.jsonl` makes one of it"
+        )
+    if path.suffix != ".jsonl" and not path.is_file():
+        hint = suggest(given, registry.names())
+        raise BenchError(
+            f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, got {given!r}; {hint}"
+        )
+    beside = path.parent / INFO
+    return _suite(path, _info(beside) if beside.is_file() else None)
+
+
+def prompt_file(path: Path) -> Path:
+    """The file of prompts that a path stands for: itself, or `prompts.jsonl` of a folder.
+
+    Raises:
+        BenchError: a folder has no such file.
+    """
+    if not path.is_dir():
+        return path
+    if not (path / PROMPTS).is_file():
+        there = sorted(one.name for one in path.glob("*.jsonl"))
+        hint = (
+            f"name one of its own: {', '.join(str(path / one) for one in there[:5])}" if there else "it has no .jsonl"
+        )
+        raise BenchError(f"expected {PROMPTS}, and {INFO} where there is one, in the folder {str(path)!r}; {hint}")
+    return path / PROMPTS
+
+
+def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
+    """The folder of an installed package's suite."""
+    found = registry.load(name)
+    if not isinstance(found, str | os.PathLike) or not Path(found).is_dir():
+        raise BenchError(
+            f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {found!r}"
+        )
+    return Path(found)
+
+
+def load_prompts(path: Path) -> tuple[Prompt, ...]:
+    """Reads a prompt file: ids are unique, and every file that a prompt names exists inside the file's folder."""
+    prompts, faults = read_prompts(path)
+    if faults:
+        more = f" (and {len(faults) - 1} more: `suites validate` lists them)" if faults[1:] else ""
+        raise BenchError(f"{faults[0]}{more}")
+    return prompts
+
+
+def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
+    """The good lines of a prompt file, and all that is wrong with the others: `FILE:LINE: field: what`.
+
+    Raises:
+        BenchError: the file cannot be read.
+    """
+    prompts: dict[str, Prompt] = {}
+    lines: dict[str, int] = {}
+    faults: list[str] = []
+    for number, value in read_json_lines(path):
+        if isinstance(value, BenchError):
+            faults.append(str(value))
+            continue
+        try:
+            prompt = Prompt.model_validate(value)
+        except ValidationError as error:
+            faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
+            continue
+        wrong = [f"{field}: {why}" for field in FILES if (why := _missing(path.parent, getattr(prompt, field)))]
+        if prompt.id in lines:
+            wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
+        faults += [f"{path}:{number}: {fault}" for fault in wrong]
+        lines.setdefault(prompt.id, number)
+        if not wrong:
+            prompts[prompt.id] = prompt
+    if not prompts and not faults:
+        faults.append(f"{path}: expected at least one prompt, got an empty file")
+    return tuple(prompts.values()), tuple(faults)
+
+
+def _missing(root: Path, relative: str | None) -> str | None:
+    """What is wrong with a file that a prompt names."""
+    try:
+        if relative is not None and not inside(root, relative).is_file():
+            return f"expected a file, got {relative!r}; paths are relative to {root}"
+    except (BenchError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _suite(path: Path, info: SuiteInfo | None) -> Suite:
+    prompts = load_prompts(path)
+    if info is None:
+        digest, files = _digest(prompts, path.parent, "")
+        return Suite(path.stem, prompts, path.parent, digest, None, None, files=files)
+    tags = dict.fromkeys(tag for prompt in prompts for tag in prompt.tags)
+    for tag in info.slices:
+        if tag not in tags:
+            hint = suggest(tag, tags)
+            raise BenchError(f"{path.parent / INFO}: slices: expected a tag of a prompt, got {tag!r}; {hint}")
+    digest, files = _digest(prompts, path.parent, f"{info.domain} {info.reference_set}")
+    return Suite(
+        info.name,
+        prompts,
+        path.parent,
+        digest,
+        info.domain,
+        info.reference_set,
+        info.profile,
+        info.description,
+        info.licence,
+        info.slices,
+        files=files,
+    )
+
+
+def _info(path: Path) -> SuiteInfo:
+    try:
+        return SuiteInfo.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise BenchError(f"{path}: {faults_of(error)[0]}") from error
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """`field: what is wrong with it`, of each field; with the known fields when it is not one of them."""
+    known = tuple(SuiteInfo.model_fields if error.title == "SuiteInfo" else Prompt.model_fields)
+    faults = []
+    for one in error.errors():
+        where = ".".join(str(part) for part in one["loc"])
+        if one["type"] == "extra_forbidden":
+            faults.append(f"{where}: unknown field; {suggest(where, known)}")
+        else:
+            faults.append(
+                f"{where}: {one['msg']}" if where else f"expected an object, got {type(one['input']).__name__}"
+            )
+    return faults
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Joins a POSIX path from a prompt to the folder, and refuses one that leads out of it, by links too."""
+    pure = PurePosixPath(relative)
+    path = root / pure
+    try:
+        outside = not path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        outside = True  # A loop of links, a name too long, a zero byte.
+    if not relative or pure.is_absolute() or outside:
+        raise BenchError(f"expected a path inside {root}, got {relative!r}; copy the file there")
+    return path
+
+
+def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> tuple[str, dict[str, str]]:
+    """The suite's digest, and its files': two of the same ask the same and show the same, wherever they lie."""
+    digest, files = hashlib.sha256(header.encode()), dict[str, str]()
+    for prompt in prompts:
+        digest.update(prompt.model_dump_json().encode())
+        for name in FILES:
+            relative = getattr(prompt, name)
+            if relative is not None:
+                files[relative] = file_digest(root / relative)  # Inside the folder, as was checked of every line.
+                digest.update(bytes.fromhex(files[relative]))
+    return digest.hexdigest(), files

@@ -1,0 +1,37 @@
+"""Writes a suite: a prompt file and the files that its prompts name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jova_bench.files.writing import replacing
+from jova_bench.records import Prompt
+
+
+def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies: Mapping[Path, Path]) -> None:
+    """Writes a prompt file, last of all, so that one that is there is whole.
+
+    Args:
+        prompts: the prompt file.
+        lines: its prompts.
+        info: text of the `suite.toml` beside it; None for none.
+        copies: files that the prompts name, new to old.
+    """
+    for new, old in copies.items():
+        with old.open("rb") as source, replacing(new) as target:
+            shutil.copyfileobj(source, target)
+    if info is not None:
+        with replacing(prompts.with_name("suite.toml")) as file:
+            file.write(info.encode())
+    with replacing(prompts) as file:
+        for prompt in lines:
+            file.write(json.dumps(_said(prompt), ensure_ascii=False).encode() + b"\n")
+
+
+def _said(prompt: Prompt) -> dict[str, Any]:
+    """A prompt's fields without those that are empty anyway."""
+    return {name: value for name, value in prompt.model_dump(mode="json").items() if value not in (None, {})}

@@ -1,0 +1,191 @@
+"""What this machine has: models, suites and metrics with the reason why one cannot run, and what to install for it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from jova_bench import assets
+from jova_bench.assets import Asset
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError, reason_of
+from jova_bench.metrics.build import broken, everything
+from jova_bench.models.base import settings_of
+from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
+from jova_bench.records import MetricSpec
+from jova_bench.registry import guarded
+from jova_bench.suites.loading import Suite, load_suite, suite_registry
+
+PACKAGES = (
+    ("torch", "everything", "torch"),
+    ("av", "reading and writing clips", "av"),
+    ("torchmetrics", "metrics in training loops", "torchmetrics"),
+    ("pystoi", "stoi", "pystoi"),
+    ("jiwer", "wer, cer", "jiwer"),
+    ("whisper-normalizer", "wer, cer", "whisper-normalizer"),
+    ("pocketsphinx", "wer, cer (embedded)", "pocketsphinx"),
+    ("speechmos", "dnsmos", "speechmos onnxruntime"),
+    ("onnxruntime", "dnsmos", "onnxruntime"),
+    ("pesq", "pesq (built with a C compiler)", "pesq"),
+    ("transformers", "wer, cer, clap_score, fd_clap, ce, cu, pc, pq (standard)", "transformers"),
+    ("openai-whisper", "wer, cer (standard) where transformers is not", "openai-whisper"),
+    ("diffusers", "the models ltx-2 and wan2.2-ti2v", "'jova-bench[diffusers]'"),
+    ("ray", "--executor ray", "'jova-bench[ray]'"),
+    ("mlflow-skinny", "--track mlflow", "'jova-bench[mlflow]'"),
+    ("jinja2", "report --html", "'jova-bench[report]'"),
+    ("plotly", "report --html", "'jova-bench[report]'"),
+    ("espeakng-loader", "making the corpus anew", "espeakng-loader"),
+    ("opencv-python-headless", "making the corpus anew", "opencv-python-headless"),
+)
+"""Distribution, what it is for, and what to give to pip."""
+
+
+def models() -> list[dict[str, Any]]:
+    """Every model by name, with what it needs, what it says of itself, and whether it runs here."""
+    found, registry = [], model_registry()
+    for name in registry.names():
+        try:
+            found.append(guarded(f"the model {name!r}", partial(_model, name)))
+        except BenchError as error:
+            found.append(_item(name, [], reason_of(error), {}))
+    found += [_item(name, [], why, {}) for name, why in registry.refused.items()]
+    return [*found, _item(f"{FOLDER_PREFIX}DIR", [], None, {})]
+
+
+def _model(name: str) -> dict[str, Any]:
+    """What a model says of itself. Raises whatever its code does, or for what no listing can show."""
+    try:
+        model = create_model(name, "cpu")
+    except BenchError as error:
+        return _item(name, [], reason_of(error), {})
+    item = _item(name, list(model.needs), _line(model.check()), settings_of(model))
+    json.dumps(item)
+    return item
+
+
+def _item(name: str, needs: list[str], why_not: str | None, settings: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "needs": needs, "available": why_not is None, "why_not": why_not, "settings": settings}
+
+
+def _line(why_not: str | None) -> str | None:
+    """A reason on one line."""
+    return None if why_not is None else " ".join(str(why_not).split())
+
+
+def suites() -> list[dict[str, Any]]:
+    """Every suite that ships, and those of installed packages, with the reason why one cannot be read."""
+    found: list[dict[str, Any]] = []
+    registry = suite_registry()
+    for name in (*registry.names(), *registry.refused):
+        try:
+            suite, why_not = load_suite(name), None
+        except Exception as error:
+            suite, why_not = Suite(name, (), Path(), "", None, None), reason_of(error)
+        found.append(
+            {
+                "name": suite.name,
+                "description": suite.description,
+                "prompts": len(suite.prompts),
+                "domain": suite.domain,
+                "reference_set": suite.reference_set,
+                "slices": list(suite.slices),
+                "licence": suite.licence,
+                "digest": suite.digest,
+                "available": why_not is None,
+                "why_not": why_not,
+            }
+        )
+    return found
+
+
+def metrics() -> list[dict[str, Any]]:
+    """Every metric of every profile and protocol; two evaluators of one name are two entries."""
+    found: list[dict[str, Any]] = []
+    for select, metric in everything(NoCache(), "cpu"):
+        try:
+            why_not = _line(guarded("it cannot say whether it runs here", metric.check))
+        except BenchError as error:
+            why_not = reason_of(error)
+        spec = metric.spec
+        found.append(
+            {
+                "name": spec.name,
+                "select": select,
+                "protocol": spec.protocol,
+                "identity": spec.identity,
+                "profile": spec.profile,
+                "level": spec.level,
+                "unit": spec.unit,
+                "direction": spec.direction,
+                "needs": list(spec.needs),
+                "domain": spec.domain,
+                "description": spec.description,
+                "source": spec.source,
+                "weights": [_weights(asset) for asset in needed(select, spec)],
+                "available": why_not is None,
+                "why_not": why_not,
+            }
+        )
+    return found + [_broken(name, why) for name, why in broken(NoCache(), "cpu").items()]
+
+
+def _broken(name: str, why_not: str) -> dict[str, Any]:
+    """A metric of an installed package of which nothing is known but its name."""
+    unknown = dict.fromkeys(("identity", "profile", "protocol", "level", "unit", "direction", "domain"))
+    texts = {"description": "", "source": ""}
+    return {"name": name, "select": name, **unknown, **texts, "needs": [], "weights": []} | {
+        "available": False,
+        "why_not": why_not,
+    }
+
+
+def needed(select: str, spec: MetricSpec) -> list[Asset]:
+    """The files of weights that a metric needs and that do not ship with the package or a dependency."""
+    bench = select.partition("@")[2] or None
+    return [asset for asset in assets.table().values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
+
+
+def _weights(asset: Asset) -> dict[str, Any]:
+    return {
+        "name": asset.name,
+        "size": asset.size,
+        "licence": asset.licence,
+        "terms": asset.terms,
+        "here": assets.path(asset.name).is_file(),
+        "verified": asset.sha256 is not None,
+        "command": asset.command,
+    }
+
+
+def unverified() -> list[str]:
+    """Files of weights that are here and of which nobody publishes a digest."""
+    return [name for name, asset in assets.table().items() if asset.sha256 is None and assets.path(name).is_file()]
+
+
+def packages() -> list[dict[str, Any]]:
+    """Packages by name: the version here, or the pip line that installs it."""
+    found: list[dict[str, Any]] = []
+    for name, purpose, install in PACKAGES:
+        try:
+            here: str | None = version(name)
+        except PackageNotFoundError:
+            here = None
+        found.append({"name": name, "version": here, "for": purpose, "install": f"pip install {install}"})
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Python, devices and the folder of weights."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "devices": ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(count))],
+        "weights": str(assets.folder()),
+    }

@@ -1,0 +1,151 @@
+"""Every metric of the standard profile, clean and compat, from the command line to a finite number.
+
+With random checkpoints in the published formats (`every_asset`), named by `--assets`, so that their digests stand in
+the identities: nothing is faked behind the command line. PESQ and STOI want sound that follows its reference, which a
+folder of clips cannot promise; they are asked of the codec round trip.
+"""
+
+import json
+import math
+import re
+from dataclasses import replace
+
+import pytest
+
+from jova_bench import assets, cli
+from jova_bench.cache import NoCache
+from jova_bench.metrics.build import build, everything
+from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
+from jova_bench.records import Summary
+from support import every_asset, talking_clips
+from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
+
+STANDARD = [entry for entry in CATALOGUE if entry.profile == "standard"]
+ALIGNED = ("pesq", "stoi")
+SLOW = ("motion_score", "aesthetic_score")
+"""Every frame at length."""
+OPTIONAL = {
+    "mediapipe": "pip install 'jova-bench[face-mediapipe]'",
+    "syncnet-pip": "pip install --no-deps syncnet-python",
+    "funasr": "pip install funasr kaldi-native-fbank",
+}
+"""Packages that ask for others than the project's own (numpy below 2, torchvision) or for many, and what gets them.
+Where one is not installed its metrics must say so; nothing else may be missing."""
+
+
+def of_a_set(entry):
+    """Whether it has one value for all clips together."""
+    return entry.reference is not None or entry.name.startswith("is_")
+
+
+def group(entry):
+    """Which clips it is asked of."""
+    if of_a_set(entry):
+        return "short"
+    return "aligned" if entry.name in ALIGNED else "brief" if entry.name in SLOW else "long"
+
+
+def summed_up(table, prompts, folder):
+    """What the command line writes of every metric, by identity (`_bare`)."""
+    found = {}
+    for name in ("long", "brief", "short", "aligned"):
+        made = prompts.parent / "made" / name
+        what = ["score", made, "--suite", prompts.with_name(f"{name}.jsonl")]
+        lines = prompts.read_text().splitlines(keepends=True)
+        what[-1].write_text("".join(line for line in lines if (made / f"{json.loads(line)['id']}.mp4").is_file()))
+        if name == "aligned":
+            what = ["run", "--model", "codec", "--suite", "embedded", "--limit", 1]
+        wanted = ",".join(entry.select for entry in STANDARD if group(entry) == name)
+        how = ["--profile", "standard", "--device", "cpu", "--assets", table, "--out", folder / name]
+        assert cli.main([str(one) for one in (*what, *how, "--metrics", wanted)]) == 0
+        summary = Summary.model_validate_json((folder / name / "summary.json").read_bytes())
+        found |= {_bare(one.identity): one for one in summary.estimates if one.slice is None}
+    return found
+
+
+def _bare(identity):
+    """Without the digest of the real clips that a run found."""
+    return re.sub(r"reference=(suite|prompts):\w+", r"reference=\1", identity)
+
+
+def fault(entry, estimate, why_not):
+    """What is wrong with what a summary says of a metric, None when nothing is."""
+    if why_not and any(how in why_not for how in OPTIONAL.values()):
+        return None if set(estimate.reasons) == {why_not} else f"{estimate.reasons} for {why_not}"
+    if why_not or estimate.reasons or estimate.value is None or not math.isfinite(estimate.value):
+        return why_not or f"{estimate.value}, {dict(estimate.reasons)}"
+    clips = talking_clips.MANY if of_a_set(entry) else 1
+    return None if estimate.n_ok == clips else f"{estimate.n_ok} of {clips} clips"
+
+
+def digests(entry):
+    """Of the files that a metric needs. FunASR's stand in one digest together."""
+    needed = [name for name, one in assets.table().items() if one.serves(entry.name, entry.bench)]
+    return {assets.digest(name) for name in needed if name not in every_asset.OF_FUNASR}
+
+
+def test_every_asset_has_a_checkpoint():
+    assert set(every_asset.WRITERS) | every_asset.OF_FUNASR == set(assets.table())
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A user's table of assets with a checkpoint for each."""
+    return every_asset.write(tmp_path_factory.mktemp("assets"))
+
+
+@pytest.mark.slow
+def test_every_metric_runs_its_whole_path_to_a_number(table, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    estimates = summed_up(table, talking_clips.write_suite(tmp_path / "suite"), tmp_path)
+    assert len(estimates) == len(STANDARD)
+    faults = {}
+    with assets.using(table):
+        metrics = {name: one for name, one in everything(NoCache(), "cpu") if one.spec.profile == "standard"}
+        for entry in STANDARD:
+            metric = metrics[entry.select]
+            identity = _bare(metric.spec.identity)
+            faults[entry.select] = fault(entry, estimates[identity], metric.check())
+            # Numbers of one's own files can never be taken for those of the published ones.
+            assert all(digest in identity for digest in digests(entry)), identity
+    assert {name: what for name, what in faults.items() if what} == {}
+
+
+SOUND_ALONE = {"silence", "8 kHz mono", "48 kHz 5.1", "1 sample"}
+PICTURE_ALONE = {"63 x 65", "1 frame", "variable frame rate", "30000/1001 fps"}
+"""What is awkward in one stream is nothing to who needs the other."""
+
+
+def with_weights():
+    """What needs weights. All else has been asked in `unit/metrics/test_metrics_bad_media.py`.
+
+    Of Whisper's sizes one of each kind; and not RAFT, which takes minutes: `test_metrics_motion` asks it.
+    """
+    sizes = (None, WHISPER_SIZES[0], WHISPER_SIZES[-1])
+    needy = [entry for entry in STANDARD if any(one.serves(entry.name, entry.bench) for one in assets.table().values())]
+    return [entry for entry in needy if entry.options.get("size") in sizes and entry.name != "motion_score"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", with_weights(), ids=lambda entry: entry.select)
+def test_every_awkward_clip_gets_an_answer_from_networks_too(entry, table, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    with assets.using(table):
+        (metric,) = build([entry.select], "standard", CACHE, "cpu")
+        if why_not := metric.check():
+            assert any(how in why_not for how in OPTIONAL.values())
+            pytest.skip(why_not)
+        others = {"audio": PICTURE_ALONE, "video": SOUND_ALONE}
+        nothing_to_it = set().union(*(cases for need, cases in others.items() if {need} == streams(metric)))
+        answers = {
+            name: ask(metric, replace(clip, timing="free"), PROMPT, REFERENCE)
+            for name, clip in AWKWARD.items()
+            if name not in nothing_to_it
+        }
+    for stream in streams(metric):
+        assert answers[f"no {stream}"] in ("undefined", "none"), answers
+    assert "failed" not in answers.values(), answers
+
+
+def streams(metric):
+    return {"audio", "video"} & set(metric.spec.needs)

@@ -1,0 +1,205 @@
+"""Somebody else's package brings a model, a metric and a suite by entry points, and a run uses all three."""
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from jova_bench import registry
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
+from jova_bench.media import files as media
+from jova_bench.metrics.build import ENTRY_POINTS, build
+from support import shown
+
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "tone-bench"
+version = "1.0"
+
+[project.entry-points."jova_bench.models"]
+tone = "tone_bench:Tone"
+[project.entry-points."jova_bench.metrics"]
+peak = "tone_bench:Peak"
+[project.entry-points."jova_bench.suites"]
+scales = "tone_bench:SCALES"
+
+[tool.setuptools]
+packages = ["tone_bench"]
+[tool.setuptools.package-data]
+tone_bench = ["scales/*"]
+"""
+
+MODEL = '''
+from fractions import Fraction
+
+import numpy as np
+
+from jova_bench.models.base import Generated, Media, Plan
+
+
+class Tone:
+    """One second of grey with a tone, as loud as the prompt's transcript is long."""
+
+    name, batch_size, needs = "tone", 1, ()
+
+    def __init__(self, device):
+        self.device = device
+
+    def check(self):
+        return None
+
+    def plan(self, prompt, suite):
+        return Plan(frames=25, fps=25, height=64, width=64, sample_rate_hz=16_000, seconds=1.0, note="v1")
+
+    def generate(self, prompts, seed, suite):
+        for prompt in prompts:
+            frames = np.full((25, 64, 64, 3), 128, np.uint8)
+            wave = np.sin(np.arange(16_000) * 0.1 * (seed + 1), dtype=np.float32) * len(prompt.transcript) / 16
+            yield Generated(Media(frames, Fraction(25), wave[None], 16_000), timing="free")
+'''
+"""The README shows this one."""
+
+METRIC_AND_SUITE = """
+
+from pathlib import Path
+
+from jova_bench.records import MetricSpec, Outcome
+
+SCALES = Path(__file__).parent / "scales"
+
+
+class Peak:
+    spec = MetricSpec(
+        name="peak", version=1, profile="standard", backend="max", direction="up", needs=("audio",), domain="any sound",
+        description="loudest sample",
+    )
+
+    def __init__(self, cache, device):
+        pass
+
+    def check(self):
+        return None
+
+    def score(self, clip, prompt, reference):
+        return Outcome(status="ok", value=float(abs(clip.mono()).max()))
+"""
+
+SUITE = """name = "scales"
+description = "two tones"
+profile = "standard"
+licence = "CC0-1.0"
+slices = ["key"]
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Folder to put on the path, made by pip from the package's source without any network."""
+    root = tmp_path_factory.mktemp("plugin")
+    package = root / "src" / "tone_bench"
+    (package / "scales").mkdir(parents=True)
+    (root / "src" / "pyproject.toml").write_text(PROJECT)
+    (package / "__init__.py").write_text(MODEL + METRIC_AND_SUITE)
+    (package / "scales" / "suite.toml").write_text(SUITE)
+    lines = [
+        {"id": f"p{i}", "video_caption": "grey", "audio_caption": "a tone", "transcript": "x" * (4 * i + 4),
+         "tags": {"key": "c" if i < 2 else "d"}} for i in range(3)
+    ]  # fmt: skip
+    (package / "scales" / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return shown.installed(root / "src", root / "site")
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory):
+    """The metric that docs/plugins.md shows, installed likewise."""
+    root = tmp_path_factory.mktemp("bright")
+    found = shown.files(shown.ROOT / "docs" / "plugins.md", "## A metric")
+    return shown.installed(shown.written(root / "src", found), root / "site")
+
+
+def bench(installed, *words, folder):
+    """The command as a user of both packages types it."""
+    path = os.pathsep.join([str(installed), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "jova_bench", *map(str, words)],
+        capture_output=True, text=True, check=False, cwd=folder, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+
+
+def test_all_three_run_by_name(installed, tmp_path):
+    done = bench(
+        installed, "run", "--model", "tone", "--suite", "scales", "--profile", "standard", "--metrics", "peak",
+        "--device", "cpu", "--seed", "0", "--seed", "1", "--out", "run", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = {e["slice"]: e for e in json.loads(done.stdout)["estimates"]}
+    # Transcripts of 4, 8 and 12 letters are peaks of 1/4, 1/2 and 3/4; FLAC keeps 16 bits.
+    assert found[None]["value"] == pytest.approx(0.5, abs=1e-3)
+    assert (found[None]["n_ok"], found[None]["n_seeds"]) == (6, 2)
+    assert found["key=c"]["value"] == pytest.approx(0.375, abs=1e-3)
+    assert found["key=d"]["value"] == pytest.approx(0.75, abs=1e-3)
+    assert found[None]["identity"] == "peak@1/standard:max"
+
+
+def test_listings_show_them(installed, tmp_path):
+    for what, name in (("models", "tone"), ("suites", "scales"), ("metrics", "peak")):
+        done = bench(installed, "ls", what, "--json", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (one,) = [item for item in json.loads(done.stdout) if item["name"] == name]
+        assert one["available"], one
+
+
+def test_the_metric_of_the_page_measures(bright, tmp_path):
+    clips = tmp_path / "my_clips"
+    clips.mkdir()
+    for name, level in (("dark", 51), ("light", 204)):  # Grey survives H.264 to the level.
+        frames = np.full((5, 64, 64, 3), level, np.uint8)
+        media.write(clips / f"{name}.mp4", frames, Fraction(25), None, 0)
+    sound = np.zeros((1, 1600), np.float32)
+    media.write(clips / "heard.wav", None, Fraction(0), sound, 16_000)
+    done = bench(
+        bright, "score", clips, "--metrics", "brightness", "--device", "cpu", "--out", "run", "--json", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["estimates"]
+    assert one["identity"] == "brightness@1/standard:mean"
+    assert one["value"] == pytest.approx((51 + 204) / 2 / 255, abs=0.01)
+    assert (one["n_ok"], one["n_undefined"], one["reasons"]) == (2, 1, {"no video stream": 1})
+    done = bench(bright, "ls", "metrics", "--json", folder=tmp_path)
+    (found,) = [one for one in json.loads(done.stdout) if one["name"] == "brightness"]
+    assert (found["available"], found["direction"]) == (True, "target")
+
+
+def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
+    module = ModuleType("someones")
+    module.crash = lambda cache, device: 1 / 0
+    module.other = lambda cache, device: Path("no metric")
+    monkeypatch.setitem(sys.modules, "someones", module)
+    for attribute, message in (
+        ("crash", r"the metric 'mine' of an installed package \(someones:crash\) cannot be built: ZeroDivisionError"),
+        ("other", r"cannot be built: AttributeError: .*spec"),
+        ("gone", r"the metric 'mine' cannot be loaded from someones:gone"),
+    ):
+        points = [EntryPoint("mine", f"someones:{attribute}", ENTRY_POINTS)]
+        monkeypatch.setattr(registry, "entry_points", lambda group, points=points: points * (group == ENTRY_POINTS))
+        with pytest.raises(BenchError, match=message):
+            build(["mine"], "standard", NoCache(), "cpu")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [])
+    loudness = build(["loudness"], "standard", NoCache(), "cpu")[0]
+    module.twin = lambda cache, device: loudness
+    points = [EntryPoint("mine", "someones:twin", ENTRY_POINTS)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
+    with pytest.raises(BenchError, match=r"another metric of the identity loudness@\d"):
+        build(["loudness", "mine"], "standard", NoCache(), "cpu")

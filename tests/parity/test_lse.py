@@ -1,0 +1,399 @@
+"""Lip-sync scores of whole clips: what each protocol makes of faces, edges and bad input, and upstream's own number."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy.io import wavfile
+from test_syncnet import FRAMES, PARITY, crops, sound
+
+from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.errors import Undefined
+from jova_bench.media import files as media
+from jova_bench.media.clip import Clip
+from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics import faces
+from jova_bench.metrics.build import build
+from jova_bench.metrics.catalogue import CATALOGUE
+from jova_bench.metrics.lip_sync import curves
+from jova_bench.metrics.lip_sync import protocols as lse_protocols
+from jova_bench.metrics.lip_sync import syncnet as lse
+from jova_bench.metrics.lip_sync import syncnet_pip as lse_package
+from jova_bench.metrics.lip_sync.protocols import PROTOCOLS, FaceCurve
+from support import upstream
+
+NUMBERS = {name: number.read for name, number in curves.NUMBERS.items()}
+
+
+class Memory:
+    """A cache that counts what is computed."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], object] = {}
+
+    def get(self, digest: str, extractor: str, compute: Callable[[], object]) -> object:
+        if (digest, extractor) not in self.kept:
+            self.kept[digest, extractor] = compute()
+        return self.kept[digest, extractor]
+
+
+class Coded:
+    """Instead of SyncNet: a window's embedding is the brightness of its frames, or the loudness of their sound."""
+
+    looks = 0
+
+    def look(self, pictures: np.ndarray) -> np.ndarray:
+        Coded.looks += 1
+        level = pictures[:, 60:160, 60:160].mean(axis=(1, 2, 3))
+        return np.lib.stride_tricks.sliding_window_view(level, 5).astype(np.float64)
+
+    def listen(self, cepstra: np.ndarray) -> np.ndarray:
+        # 400 samples of noise of amplitude A, less 0.97 of the one before; half of the spectrum is counted.
+        level = np.exp(cepstra[:, 0] / 2)[: len(cepstra) // 4 * 4].reshape(-1, 4)[:, 0]
+        return np.lib.stride_tricks.sliding_window_view(level, 5) / np.sqrt(400 * (1 + 0.97**2) / 2)
+
+
+@pytest.fixture
+def coded(monkeypatch, tmp_path):
+    """SyncNet replaced, nothing missing."""
+    (tmp_path / "syncnet_v2.model").write_bytes(b"stands for weights")
+    table = upstream.own_table(tmp_path, {"syncnet": tmp_path / "syncnet_v2.model"})
+    monkeypatch.setenv(assets.TABLE_VARIABLE, table)
+    monkeypatch.setattr(lse, "_towers", lambda file, device, dtype: Coded())
+    monkeypatch.setattr(lse, "resident", lambda key, build: build())
+    monkeypatch.setattr(lse, "missing", lambda protocol: None)
+
+
+def levels(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(30, 220, count)
+
+
+def talking(frames: int = 75, lead: int = 0, fps: int = 25, rate_hz: int = 16_000, channels: int = 1) -> Clip:
+    """Grey pictures of changing brightness; noise that is as loud as the picture `lead` frames later is bright."""
+    level = levels(frames + 60)
+    pixels = np.broadcast_to(level[30 : 30 + frames, None, None, None], (frames, 240, 320, 3)).astype(np.uint8)
+    loud = level[30 + lead : 30 + lead + frames]
+    per_frame = rate_hz // 25
+    noise = np.random.default_rng(1).standard_normal((frames, per_frame))
+    noise *= np.sqrt(per_frame / (noise**2).sum(axis=1, keepdims=True))
+    audio = (loud[:, None] * noise / 32768).reshape(1, -1).astype(np.float32)
+    return clip_from_arrays(pixels, Fraction(fps), np.repeat(audio, channels, axis=0), rate_hz)
+
+
+def track(first: int, count: int, side: float = 150) -> faces.Track:
+    return faces.Track(first, np.tile([80.0, 40.0, 80 + side, 40 + side], (count, 1)))
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Whatever a detector would find: `found(tracks)` sets it for every protocol."""
+
+    def set_tracks(*tracks: faces.Track) -> None:
+        for name in ("tracks", "syncnet_tracks", "verse_bench_segments"):
+            monkeypatch.setattr(faces, name, lambda *args: list(tracks))
+
+    return set_tracks
+
+
+def score(name: str, clip: Clip, protocol: str = "clean", cache=None) -> tuple[str, float | str | None]:
+    outcome = getattr(lse, name)(cache or NoCache(), "cpu", protocol).score(clip, None, None)
+    return outcome.status, outcome.value if outcome.status == "ok" else outcome.reason
+
+
+# What several faces make together.
+
+
+def curve(least: float, at: int, level: float = 10.0) -> np.ndarray:
+    """Level everywhere, least at one index: C = level - least, offset = 15 - at."""
+    values = np.full(31, level)
+    values[at] = least
+    return values
+
+
+A = FaceCurve(curve(6, 14), 60, 0, 64)  # C 4, D 6, offset 1
+B = FaceCurve(curve(9, 12), 60, 10, 74)  # C 1, D 9, offset 3; seen together with A
+C = FaceCurve(curve(1, 17, 3.0), 30, 80, 114)  # C 2, D 1, offset -2; after a cut
+
+
+def test_of_two_faces_at_once_the_surer_speaks():
+    for name, value in (("lse_c", 4), ("lse_d", 6), ("av_offset_frames", 1), ("sync_within_1", 1), ("lse_d_at_0", 10)):
+        assert lse_protocols.one_speaker(NUMBERS[name], [B, A]) == value
+
+
+def test_windows_of_shots_are_pooled():
+    # A and C do not overlap. Index 14 is shift -1: A has 59 windows of 6, C 29 of 3; index 17 is shift 2: 58 of 10
+    # and 28 of 1. Everywhere else a mixture of 10 and 3 between (60 x 10 + 30 x 3) / 90 and (45 x 10 + 15 x 3) / 60.
+    assert lse_protocols.one_speaker(NUMBERS["lse_d"], [A, B, C]) == pytest.approx((59 * 6 + 29 * 3) / 88)
+    assert lse_protocols.one_speaker(lambda pooled: pooled[17], [A, C]) == pytest.approx((58 * 10 + 28 * 1) / 86)
+    assert lse_protocols.one_speaker(lambda pooled: pooled[15], [A, C]) == pytest.approx((60 * 10 + 30 * 3) / 90)
+    assert lse_protocols.one_speaker(lambda pooled: pooled[30], [A, C]) == pytest.approx((45 * 10 + 15 * 3) / 60)
+
+
+def test_what_benches_make_of_several_faces():
+    lse_c, lse_d, offset = (NUMBERS[name] for name in ("lse_c", "lse_d", "av_offset_frames"))
+    assert lse_protocols.mean_of_faces(lse_c, [A, B, C]) == pytest.approx(7 / 3)
+    # C - D: -2, -8, 1. Both numbers are those of the third face.
+    assert lse_protocols.largest_c_minus_d(lse_c, [A, B, C]) == 2
+    assert lse_protocols.largest_c_minus_d(lse_d, [A, B, C]) == 1
+    assert lse_protocols.mean_of_faces_cut(offset, [B, C]) == 0  # int(0.5)
+    assert lse_protocols.mean_of_faces_cut(offset, [C, C, A]) == -1  # int(-1.67): towards zero
+    assert lse_protocols.mean_of_faces_cut(lse_c, [B, C]) == 1.5
+    assert lse_protocols.only_face(lse_c, [A]) == 4
+    with pytest.raises(Undefined, match="2 faces"):
+        lse_protocols.only_face(lse_c, [A, B])
+
+
+@pytest.mark.parametrize(("at", "kept"), [(2, True), (1, False), (29, False), (28, True), (30, False)])
+def test_verse_bench_drops_clips_that_are_14_frames_off(at: int, kept: bool):
+    some = [A, replace(A, curve=curve(5, at))]
+    if kept:
+        assert lse_protocols.mean_unless_far(NUMBERS["lse_c"], some) == 4.5
+    else:
+        with pytest.raises(Undefined, match="14 on"):
+            lse_protocols.mean_unless_far(NUMBERS["lse_c"], some)
+
+
+# Windows.
+
+
+@pytest.mark.parametrize(
+    ("protocol", "samples", "windows", "heard"),
+    [
+        ("clean", 100 * 640, 46, 50 * 640 + 240),  # 50 frames of a longer clip: its sound goes on behind them
+        ("clean", 60 * 640, 46, 50 * 640),  # the clip ends with the face
+        ("clean", 40 * 640 + 639, 26, 30 * 640 + 639),  # 30 whole frames of sound are left
+        ("clean", 5 * 640, 0, 0),
+        ("syncnet_python", 100 * 640, 45, 50 * 640),
+        ("syncnet_python", 40 * 640, 25, 30 * 640),
+        ("mova", 100 * 640, 45, 50 * 640),
+        ("versebench", 100 * 640, 44, 49 * 640),  # the last frame has no sound there
+    ],
+)
+def test_windows_of_a_face(protocol: str, samples: int, windows: int, heard: int):
+    one = lse.hear(track(10, 50), np.ones(samples, np.float32), PROTOCOLS[protocol])
+    assert (one.windows, len(one.sound)) == (windows, heard)
+
+
+def test_sound_is_of_16_bits():
+    one = lse.hear(track(0, 1), np.array([-1.5, -1, 0, 0.5, 1, 1e-5], np.float32), PROTOCOLS["clean"])
+    np.testing.assert_array_equal(one.sound, [-32768, -32768, 0, 16384, 32767, 0])
+
+
+# Whole clips.
+
+
+@pytest.mark.parametrize("protocol", ["clean", "syncnet_python", "latentsync", "wav2lip-lrs"])
+@pytest.mark.parametrize("lead", [-9, -1, 0, 4])
+def test_planted_shifts_come_back(coded, found, protocol: str, lead: int):
+    found(track(0, 75))
+    assert score("av_offset_frames", talking(lead=lead), protocol) == ("ok", lead)
+
+
+def test_a_face_is_heard_while_it_is_seen(coded, found):
+    # Frames and samples are cut by the same clock: a face that comes late is in sync, too.
+    found(track(23, 52))
+    assert score("av_offset_frames", talking()) == ("ok", 0)
+    assert score("av_offset_frames", talking(lead=3)) == ("ok", 3)
+    assert score("av_offset_frames", talking(), "syncnet_python") == ("ok", 0)
+
+
+@pytest.mark.parametrize("clip", [talking(rate_hz=48_000, channels=2), talking(rate_hz=32_000, channels=6)])
+def test_any_rate_and_number_of_channels(coded, found, clip: Clip):
+    found(track(0, 75))
+    assert score("av_offset_frames", clip) == ("ok", 0)
+
+
+def test_frames_are_brought_to_25_a_second(coded, found):
+    # 90 frames at 30 fps are 3 s: 75 frames at 25. A face that a detector follows lives in those.
+    slow = talking(75)
+    fast = clip_from_arrays(slow.frames[np.arange(90) * 25 // 30], Fraction(30), slow.audio, 16_000)
+    found(track(0, 75))
+    assert score("av_offset_frames", fast)[1] == pytest.approx(0, abs=1)
+
+
+def test_odd_sizes_and_a_cut(coded, found):
+    clip = talking(100)
+    clip = clip_from_arrays(np.ascontiguousarray(clip.frames[:, :239, :319]), clip.fps, clip.audio, 16_000)
+    found(track(0, 50), track(50, 50), track(3, 20))
+    curves = lse.face_curves(clip, PROTOCOLS["clean"], NoCache(), "cpu")
+    assert [(one.windows, one.first, one.stop) for one in curves] == [(46, 0, 50), (46, 50, 100)]
+    assert score("av_offset_frames", clip) == ("ok", 0)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tracks", "reason"),
+    [
+        ("clean", [], "no face found"),
+        ("clean", [track(0, 75, side=63)], "face too small: 63 pixels, at least 64 needed"),
+        ("clean", [track(0, 39)], "too short: 35 windows of 5 frames of one face, at least 36 needed"),
+        ("clean", [track(60, 75)], "too short: 11 windows of 5 frames of one face, at least 36 needed"),
+        ("syncnet_python", [], "no face found: none of more than 100 pixels in more than 100 frames of a shot"),
+        ("mova", [], "no face found: none of more than 100 pixels in more than 20 frames of a shot"),
+        ("versebench", [track(0, 40)], "no face found: none in 50 frames on end"),
+        ("syncnet_python", [track(0, 75)] * 2, "2 faces: this bench gives each its own score and the clip none"),
+        ("mova", [track(0, 75), track(71, 4)], "too short: a face without a window of 5 frames with sound; "
+                                               "this bench crashes on the clip"),
+    ],
+)  # fmt: skip
+def test_clips_without_an_answer(coded, found, protocol: str, tracks: list[faces.Track], reason: str):
+    found(*tracks)
+    assert score("lse_c", talking(), protocol) == ("undefined", reason)
+
+
+def test_silence_is_no_answer_for_us_and_a_number_for_benches(coded, found):
+    found(track(0, 75))
+    silent = clip_from_arrays(talking().frames, Fraction(25), np.zeros((1, 48_000), np.float32), 16_000)
+    assert score("lse_c", silent) == ("undefined", "silent")
+    assert score("lse_c", silent, "syncnet_python")[0] == "ok"
+    half = silent.audio.copy()
+    half[:, :8000] = talking().audio[:, :8000]  # 12 frames of sound; the face is seen from frame 20 on
+    found(track(20, 55))
+    half_silent = clip_from_arrays(silent.frames, Fraction(25), half, 16_000)
+    assert score("lse_c", half_silent) == ("undefined", "silent while a face is seen")
+
+
+def test_clips_of_one_stream(coded, found):
+    found(track(0, 75))
+    clip = talking()
+    mute = clip_from_arrays(clip.frames, clip.fps, None, 0)
+    blind = clip_from_arrays(None, Fraction(0), clip.audio, 16_000)
+    for protocol in ("clean", "versebench", "wav2lip-lrs"):
+        assert score("lse_c", mute, protocol) == ("undefined", "no audio stream")
+        assert score("lse_c", blind, protocol) == ("undefined", "no video stream")
+
+
+def test_a_still_face_has_no_confidence_without_padding(coded, found, monkeypatch):
+    # All windows alike: every masked distance is equal, so C = 0; zeros beyond the edges make one out of nothing.
+    monkeypatch.setattr(Coded, "look", lambda self, pictures: np.ones((len(pictures) - 4, 4)))
+    monkeypatch.setattr(Coded, "listen", lambda self, cepstra: np.ones((len(cepstra) // 4 - 4, 4)))
+    found(track(0, 75))
+    assert score("lse_c", talking()) == ("ok", 0)
+    assert score("lse_c", talking(), "syncnet_python")[1] > 0.1
+
+
+def test_scored_once(coded, found):
+    found(track(0, 75))
+    cache, clip = Memory(), talking()
+    before = Coded.looks
+    for name in PROTOCOLS["clean"].numbers:
+        assert score(name, clip, cache=cache)[0] == "ok"
+    assert Coded.looks == before + 1
+    score("lse_c", clip, "mova", cache)  # Another protocol never takes what was kept for this one.
+    assert Coded.looks == before + 2
+
+
+# The real network.
+
+
+def test_a_clip_scores_as_upstream_scores_it(tmp_path, monkeypatch):
+    """The whole way from a clip to LSE on a random checkpoint, against SyncNetInstance.evaluate."""
+    torch.save(upstream.fake_state(PARITY["shapes"]), tmp_path / "syncnet_v2.model")
+    own = upstream.own_table(tmp_path, {"syncnet": tmp_path / "syncnet_v2.model"})
+    monkeypatch.setenv(assets.TABLE_VARIABLE, own)
+    clip = clip_from_arrays(
+        np.ascontiguousarray(crops()[..., ::-1]), Fraction(25), (sound() / 32768)[None].astype(np.float32), 16_000
+    )
+    metrics = build(["lse_c@wav2lip-lrs", "lse_d@wav2lip-lrs"], "standard", Memory(), "cpu")
+    values = [metric.score(clip, None, None).value for metric in metrics]
+    expected = PARITY["outputs"]
+    assert values == pytest.approx([expected["confidence"], expected["min_distance"]], abs=1e-4)
+    assert len(clip.frames) == FRAMES
+    assert all(assets.digest("syncnet") in metric.spec.identity for metric in metrics)
+
+
+@pytest.mark.weights
+def test_the_published_demo():
+    """joonson/syncnet_python README: offset 3, distance 5.353, confidence 10.021 of example.avi, through JPEG files.
+
+    Needs the weights, and http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/example.avi beside them.
+    """
+    example = assets.path("syncnet").with_name("example.avi")
+    if why := assets.missing("syncnet") or (None if example.is_file() else f"no {example}"):
+        pytest.skip(why)
+    assert assets.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
+    (found,) = lse.face_curves(media.read(example), PROTOCOLS["wav2lip-lrs"], NoCache(), "cpu")
+    assert curves.offset_frames_of(found.curve) == 3
+    assert curves.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)
+    assert curves.lse_c_of(found.curve) == pytest.approx(10.021, abs=0.15)
+
+
+def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    metric = lse.lse_c(NoCache(), "cpu", "clean")
+    assert metric.check() == "weights missing: jova-bench assets pull syncnet s3fd"
+    outcome = metric.score(talking(), None, None)
+    assert (outcome.status, outcome.reason) == ("failed", metric.check())
+
+
+# The package.
+
+
+class Evaluated:
+    """Instead of the package's judge: reads the files that it is given, and answers with what lies in them."""
+
+    def evaluate(self, options) -> tuple[int, float, float]:
+        print("talk")
+        names = sorted(Path(options.tmp_dir).glob("*.jpg"))
+        first = cv2.imread(str(names[0]))
+        rate, samples = wavfile.read(Path(options.tmp_dir) / "audio.wav")
+        assert (rate, samples.dtype, len(samples)) == (16_000, np.int16, len(names) * 640)
+        return 0, float(first[100, 100, 0]), float(first[100, 100, 2])
+
+
+def test_the_package_is_given_crops_without_loss(coded, found, monkeypatch, capsys):
+    # Blue and red of the first frame of each face: the largest "confidence" and the smallest "distance" of either.
+    monkeypatch.setattr(lse_package, "_load", lambda file, device: Evaluated())
+    monkeypatch.setattr(lse_package, "resident", lambda key, build: build())
+    monkeypatch.setattr(lse_package.PackageLipSync, "check", lambda self: None)
+    clip = talking()
+    pixels = clip.frames.copy()
+    pixels[0], pixels[5] = (7, 0, 90), (3, 0, 40)
+    clip = clip_from_arrays(pixels, clip.fps, clip.audio, 16_000)
+    found(track(0, 70), track(5, 70))
+    assert lse_package.lse_c(NoCache(), "cpu").score(clip, None, None).value == 90
+    assert lse_package.lse_d(NoCache(), "cpu").score(clip, None, None).value == 3
+    captured = capsys.readouterr()
+    assert "talk" not in captured.out
+    assert "talk" in captured.err
+
+
+def test_the_package_scores_as_upstream_scores(tmp_path):
+    """The installed package itself, on the checkpoint and input that the original answered for."""
+    pytest.importorskip("syncnet_python", exc_type=ImportError)
+    torch.save(upstream.fake_state(PARITY["shapes"]), tmp_path / "syncnet_v2.model")
+    judge = lse_package._load(tmp_path / "syncnet_v2.model", "cpu")
+    offset, confidence, distance = lse_package.evaluate(judge, crops(), sound())
+    expected = PARITY["outputs"]
+    assert offset == expected["offset"]
+    assert (confidence, distance) == pytest.approx((expected["confidence"], expected["min_distance"]), abs=1e-4)
+
+
+def test_a_package_that_is_not_here_is_named(monkeypatch):
+    monkeypatch.setattr(lse_package, "find_spec", lambda name: None)
+    metric = lse_package.lse_c(NoCache(), "cpu")
+    assert metric.check().startswith("not installed: pip install --no-deps syncnet-python==0.2.3 ")
+    assert metric.spec.protocol == "syncnet-pip@0.2.3"
+
+
+# The catalogue.
+
+
+def test_every_protocol_has_the_metrics_that_it_names():
+    entries = [entry for entry in CATALOGUE if entry.profile == "standard" and entry.name in curves.NUMBERS]
+    there = {(entry.name, entry.options["protocol"]) for entry in entries if "syncnet:" in entry.target}
+    assert there == {(name, key) for key, protocol in PROTOCOLS.items() for name in protocol.numbers}
+    identities = [getattr(lse, name)(NoCache(), "cpu", key).spec.identity for name, key in there]
+    assert len(set(identities)) == len(identities)
+
+
+def test_a_name_alone_is_ours():
+    names = list(curves.NUMBERS)
+    assert [metric.spec.protocol for metric in build(names, "standard", NoCache(), "cpu")] == ["clean"] * len(names)
+    (bench,) = build(["lse_c@mova"], "standard", NoCache(), "cpu")
+    assert bench.spec.identity.startswith("lse_c@2/standard/compat:mova@595a976:syncnet-v2[")

@@ -1,0 +1,1 @@
+"""What tests share: small models, clips, runs, servers and fakes."""

@@ -1,0 +1,83 @@
+"""Face detectors that see one face, in the middle of every square picture of `SIDE` pixels, `FACE` of its side wide."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jova_bench.metrics.faces import scrfd as detector
+from jova_bench.metrics.faces.s3fd import SCALE
+from jova_bench.metrics.networks.s3fd import STRIDES, VARIANCES
+from support.upstream import fake_state, parity
+
+SIDE, FACE = 256, 0.7
+
+
+def s3fd_state() -> dict[str, torch.Tensor]:
+    """As `sfd_face.pth`, random but for its heads: of all cells, the only one of the coarsest map is sure of a face.
+
+    At a quarter of its size a picture of 256 pixels has 64, and a map of stride 128 has one cell, whose prior box is
+    512 pixels wide around (64, 64).
+    """
+    state = fake_state(parity("s3fd")["shapes"])
+    for k in range(len(STRIDES)):
+        for head in ("loc", "conf"):
+            state[f"{head}.{k}.weight"].zero_()
+            state[f"{head}.{k}.bias"].zero_()
+        state[f"conf.{k}.bias"][-1] = -9
+    small, prior = SIDE * SCALE, 4 * STRIDES[-1]
+    shift, size = (small / 2 - STRIDES[-1] / 2) / prior, math.log(FACE * small / prior)
+    state["loc.5.bias"] = torch.tensor([shift / VARIANCES[0]] * 2 + [size / VARIANCES[1]] * 2)
+    state["conf.5.bias"][-1] = 9
+    return state
+
+
+def scrfd(file: Path) -> None:
+    """As `det_10g.onnx`: scores, sides and points of three grids; one cell of the coarsest is sure of a face."""
+    cells = [detector.HEIGHT // s * (detector.WIDTH // s) * detector.ANCHORS for s in detector.STRIDES]
+    outputs = [np.zeros((count, width), np.float32) for width in (1, 4, 10) for count in cells]
+    stride = detector.STRIDES[-1]
+    middle, half = detector.HEIGHT / 2, FACE * detector.HEIGHT / 2  # The picture fills a square at the left.
+    row = column = int(middle // stride)
+    cell = (row * (detector.WIDTH // stride) + column) * detector.ANCHORS
+    before, after = (half - middle) / stride + column, (half + middle) / stride - column
+    outputs[2][cell], outputs[5][cell] = 0.9, [before, before, after, after]
+    file.write_bytes(_model(outputs))
+
+
+# ONNX is protocol buffers: a key (field number and kind), then a number, or a length and that many bytes.
+
+
+def _number(value: int) -> bytes:
+    """Seven bits to a byte, the last ones first."""
+    low, rest = value & 127, value >> 7
+    return bytes([low | 128]) + _number(rest) if rest else bytes([low])
+
+
+def _field(field: int, value: int | bytes | str) -> bytes:
+    if isinstance(value, int):
+        return _number(field << 3) + _number(value)
+    content = value.encode() if isinstance(value, str) else value
+    return _number(field << 3 | 2) + _number(len(content)) + content
+
+
+def _message(*fields: tuple[int, int | bytes | str]) -> bytes:
+    return b"".join(_field(*one) for one in fields)
+
+
+def _described(name: str, shape: Iterable[int]) -> bytes:
+    """ValueInfoProto of single precision."""
+    sides = _message(*((1, _message((1, side))) for side in shape))
+    return _message((1, name), (2, _message((1, _message((1, 1), (2, sides))))))
+
+
+def _model(outputs: Sequence[np.ndarray]) -> bytes:
+    """ModelProto of a network that looks at its input and answers the same whatever it is."""
+    graph: list[tuple[int, bytes | str]] = [(2, "planted"), (11, _described("input.1", (1, 3, 480, 640)))]
+    for k, output in enumerate(outputs):
+        tensor = _message(*((1, side) for side in output.shape), (2, 1), (8, f"known {k}"), (9, output.tobytes()))
+        graph += [(5, tensor), (12, _described(f"{k}", output.shape))]
+        graph += [(1, _message((1, f"known {k}"), (2, f"{k}"), (4, "Identity")))]
+    return _message((1, 8), (7, _message(*graph)), (8, _message((2, 13))))

@@ -1,0 +1,232 @@
+"""Models in two stages: what passes from one to the other, one loaded at a time, and what each may lose."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import jova_bench
+from jova_baselines.external import home, pipeline
+from jova_baselines.external.generator import WorkerBaseline
+from jova_baselines.external.inputs import DURATION_S
+from jova_bench.errors import BenchError
+from jova_bench.media import files as media
+from jova_bench.models.registry import create_model
+from jova_bench.records import Prompt
+from jova_bench.runs import provenance
+from jova_bench.runs.store import read_run
+from jova_bench.suites.loading import Suite
+from support import spoken_prompts
+from support.fake_upstreams import calls, installed
+
+FILM, SPEECH = "wan2.2-ti2v-mmaudio", "pocket-tts-wan2.2-s2v"
+
+
+class WanPipeline:
+    """Stands for the pipeline of diffusers: films of a shade that the noise sets."""
+
+    def __init__(self):
+        self.films = 0
+
+    def __call__(self, prompt, height, width, num_frames, generator, **_):
+        import torch
+
+        if "[raise]" in prompt:
+            raise RuntimeError("CUDA out of memory")
+        self.films += 1
+        shade = float(torch.rand(1, generator=generator))
+        frames = np.full((1, num_frames, height, width, 3), shade, np.float32)
+        frames[0, :, :8, :8] = np.linspace(0, 1, num_frames, dtype=np.float32)[:, None, None, None]
+        return type("Made", (), {"frames": frames})
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    """The cascade of a stand-in for Wan2.2 and the real worker of MMAudio on a fake of it; films of 25 frames."""
+    import torch
+
+    monkeypatch.setattr(provenance, "collect", lambda *_: {})  # Asks git and every package: slow, and tested.
+    monkeypatch.setattr(pipeline, "find_spec", lambda name: object())
+    sound = installed("mmaudio", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
+    torch.save({"a": 1}, home.of(sound.manifest).weights / "weights" / "mmaudio_large_44k_v2.pth")
+    cascade = create_model(FILM, "cpu")
+    cascade.second = sound
+    first = cascade.first
+    frames = first.manifest.limits.frames.model_copy(update={"most": 25})
+    first.manifest = first.manifest.model_copy(
+        update={"limits": first.manifest.limits.model_copy(update={"frames": frames})}
+    )
+    first.options = {**first.options, "height": 64, "width": 96}
+    weights = home.of(first.manifest).weights
+    for pattern in first.manifest.weights[0].files:
+        file = weights / pattern.replace("*", "x")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"weights")
+    made = WanPipeline()
+    monkeypatch.setattr(type(first), "ready", lambda self, _: setattr(self, "pipe", made) or False)
+    yield cascade
+    cascade.close()
+
+
+def prompts(*captions):
+    return tuple(
+        Prompt(id=f"p{k}", video_caption=f"a street {one}", audio_caption=f"rain {two}", transcript="")
+        for k, (one, two) in enumerate(captions)
+    )
+
+
+def test_a_film_is_given_sound_and_every_loss_is_one_samples(film, tmp_path):
+    orders = ("", ""), ("[raise]", ""), ("", "[raise]"), ("", "[silent]"), ("", "[mute]")
+    asked = Suite("asked", prompts(*orders), tmp_path, "x", None, None)
+    jova_bench.run([film], asked, profile="standard", seeds=(1, 2), out=tmp_path / "run", scoring=False)
+    run = read_run(tmp_path / "run")
+    samples = {(one.prompt_id, one.seed): one for one in run.samples}
+    assert {key: one.status for key, one in samples.items() if key[1] == 1} == {
+        ("p0", 1): "ok", ("p1", 1): "failed", ("p2", 1): "failed", ("p3", 1): "ok", ("p4", 1): "failed",
+    }  # fmt: skip
+    assert "CUDA out of memory" in samples["p1", 1].reason
+    assert "ValueError: the prompt is too strange" in samples["p2", 1].reason
+    assert samples["p4", 1].reason == "no sound where the plan promises it"
+    assert "silent" in {one.code for one in samples["p3", 1].findings}
+    clip, other = (media.read(tmp_path / "run" / samples["p0", seed].clip) for seed in (1, 2))
+    assert (clip.frames.shape, clip.fps, clip.sample_rate_hz) == ((25, 64, 96, 3), Fraction(24), 44_100)
+    assert clip.digest != other.digest
+    # 25 frames of 24 a second; upstream reads 1 s of them: 44 latents.
+    assert clip.audio.shape == (1, 44 * 1024)
+    assert (samples["p0", 1].function_evals, samples["p0", 1].timing) == (100 + 50, "free")
+    # The first model made the whole batch before the second was started, which was ended before the first came again.
+    log = [one for one in calls(film.second) if one["call"] in ("load", "generate")]
+    assert [one["call"] for one in log] == ["load", *["generate"] * 4] * 2
+    assert len({one["pid"] for one in log}) == 2
+    settings = run.manifest.fairness.settings[FILM]
+    assert settings["title"] == "Wan2.2-TI2V-5B, then MMAudio"
+    assert settings["audio"] == "generated by mmaudio for the film of wan2.2-ti2v"
+    assert settings["inputs"] == {"image": "of the prompt, where it has one", "video": "made by wan2.2-ti2v"}
+    assert (settings["prompt_renderer"], settings["ignored"]) == (
+        "picture, then sound",
+        ["transcript", "audio", "video"],
+    )
+    assert settings["options"] | {"wan2.2-ti2v steps": 50, "mmaudio steps": 25} == settings["options"]
+    assert settings["stages"] == ["wan2.2-ti2v", "mmaudio"]
+    assert settings["seconds_asked"] == DURATION_S
+
+
+def test_sound_is_made_of_the_film_and_the_clip_shows_it_as_it_was_before_it_was_encoded(film, tmp_path, monkeypatch):
+    shown = []
+    make = WorkerBaseline.make
+
+    def watched(self, seen, *rest):
+        shown.append((seen.video, media.read(seen.video.path)))
+        return make(self, seen, *rest)
+
+    monkeypatch.setattr(WorkerBaseline, "make", watched)
+    asked = Suite("asked", prompts(("", "")), tmp_path, "x", None, None)
+    (clip,) = film.generate(asked.prompts, 1, asked)
+    ((told, read),) = shown
+    assert (told.origin, read.frames.shape, read.fps) == ("stage", (25, 64, 96, 3), Fraction(24))
+    assert (told.frames, told.fps, told.height, told.width) == (25, Fraction(24), 64, 96)
+    difference = np.abs(read.frames.astype(int) - clip.media.frames)
+    assert 0 < difference.mean() < 3
+    assert clip.peak_memory_bytes > 1e6
+    assert clip.seconds > 0
+    assert clip.load_s > 0
+    assert film.first.pipe is None
+    assert "worker" not in vars(film.second)
+
+
+def test_the_first_stage_leaves_the_gpu_to_the_process_of_the_second(monkeypatch):
+    import torch
+
+    freed = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(model.first.pipe))
+    model = create_model(FILM, "cuda:0")
+    model.first.pipe = WanPipeline()
+    model.close()
+    assert freed == [None]
+
+
+def test_what_either_stage_lacks_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
+    why_not = create_model(FILM, "cuda").check()
+    assert "python -m jova_baselines.setup wan2.2-ti2v --weights" in why_not
+    assert "python -m jova_baselines.setup mmaudio --weights --accept non-commercial" in why_not
+    assert create_model(FILM, "cuda").needs == ()
+    assert create_model(f"{FILM}-image", "cuda").needs == ("image",)
+
+
+def test_a_plan_is_of_both_stages_and_refuses_what_either_cannot_do(tmp_path):
+    model = create_model(FILM, "cuda")
+    (prompt,) = prompts(("", ""))
+    asked = Suite("asked", (prompt,), tmp_path, "x", None, None)
+    plan = model.plan(prompt, asked)
+    assert (plan.frames, plan.fps, plan.height, plan.width) == (121, 24.0, 704, 1280)
+    assert (plan.sample_rate_hz, plan.audio) == (44_100, "generated")
+    assert "wan2.2-ti2v: no image" in plan.note
+    assert "mmaudio: the sound ends 0.026 s before the picture; picture of the model before it" in plan.note
+    for part in ("video_caption", "audio_caption"):
+        with pytest.raises(BenchError, match="at most"):
+            model.plan(prompt.model_copy(update={part: "a " * 513}), asked)
+
+
+@pytest.fixture
+def speech(tmp_path, monkeypatch):
+    """The cascade of the real workers of Pocket TTS and Wan2.2-S2V on fakes of their upstreams."""
+    monkeypatch.setattr(provenance, "collect", lambda *_: {})
+    cascade = create_model(SPEECH, "cpu")
+    cascade.first = installed("pocket-tts", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
+    cascade.second = installed("wan2.2-s2v", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
+    yield cascade
+    cascade.close()
+
+
+def speakers(folder, *words, **changes):
+    """A prompt for each transcript, with a picture; its own voice and its real clip's are never to be heard."""
+    asked = spoken_prompts.suite(folder, *("a face" for _ in words))
+    one = asked.prompts[0]
+    made = [one.model_copy(update={"id": f"p{k}", "transcript": said, **changes}) for k, said in enumerate(words)]
+    return replace(asked, prompts=tuple(made))
+
+
+def test_what_is_said_drives_the_picture_for_as_long_as_it_is_said(speech, tmp_path):
+    asked = speakers(
+        tmp_path / "own", "one two three four five six seven eight nine ten eleven twelve so", "[break]", "no"
+    )
+    jova_bench.run([speech], asked, profile="standard", seeds=(1,), out=tmp_path / "run", scoring=False)
+    run = read_run(tmp_path / "run")
+    long, broken, short = run.samples
+    assert [one.status for one in run.samples] == ["ok", "failed", "ok"], [one.reason for one in run.samples]
+    assert "Pocket TTS broke off" in broken.reason
+    clip, other = (media.read(tmp_path / "run" / one.clip) for one in (long, short))
+    # 13 words are 1.04 s here, and one 0.08 s: every picture that begins while something is said.
+    assert (clip.frames.shape, clip.fps) == ((17, 64, 64, 3), Fraction(16))
+    assert (clip.audio.shape, clip.sample_rate_hz, len(other.frames)) == ((1, 13 * 1920), 24_000, 2)
+    assert [one["call"] for one in calls(speech.first)] == ["load", "voice", *["generate"] * 3]
+    assert [one["call"] for one in calls(speech.second)] == ["load", *["generate"] * 2]
+    assert (long.timing, long.function_evals) == ("free", None)
+    assert long.load_s > 0
+    assert short.load_s is None
+    assert "worker" not in vars(speech.first)
+    settings = run.manifest.fairness.settings[SPEECH]
+    assert settings["title"] == "Pocket TTS (English, 2026-04), then Wan2.2-S2V-14B"
+    assert settings["audio"] == "speech of pocket-tts, which then drives the picture of wan2.2-s2v"
+    assert settings["inputs"] == {"image": "of the prompt, else of its real clip", "audio": "made by pocket-tts"}
+    assert (settings["seconds_asked"], settings["prompt_renderer"]) == ("of its speech", "words, then picture")
+    assert settings["ignored"] == ["audio_caption", "audio", "video"]
+
+
+def test_a_plan_of_speech_leaves_its_length_open(tmp_path):
+    for name, size, fps in ((SPEECH, (64, 64), 16.0), ("pocket-tts-fantasytalking", (512, 512), 23.0)):
+        model, asked = create_model(name, "cuda"), speakers(tmp_path / name, "good day")
+        assert model.needs == ("image",)
+        plan = model.plan(asked.prompts[0], asked)
+        assert (plan.frames, plan.seconds, plan.fps, (plan.height, plan.width)) == (None, None, fps, size)
+        assert (plan.sample_rate_hz, plan.audio) == (24_000, "generated")
+        assert "were it driven for 5 s: " in plan.note
+        assert "image of the prompt; driven by the sound of the model before it" in plan.note
+        with pytest.raises(BenchError, match="without"):
+            model.plan(asked.prompts[0].model_copy(update={"transcript": ""}), asked)
+        with pytest.raises(BenchError, match="image or a reference clip"):
+            model.plan(asked.prompts[0].model_copy(update={"image": None}), asked)
+        # Other words are another clip, though nothing else of the plan tells.
+        assert model.plan(asked.prompts[0].model_copy(update={"transcript": "good night"}), asked) != plan

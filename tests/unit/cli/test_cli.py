@@ -1,0 +1,326 @@
+"""The command line: one clear line for every mistake, results on stdout, talk on stderr."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from jova_bench import assets, cli
+from jova_bench.media import files as media
+
+PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello", "reference": "a.mp4"}
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Two clips with prompts and references, in a folder that is also a suite."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = []
+    for name in ("a", "b"):
+        frames = np.full((10, 16, 16, 3), 100, np.uint8)
+        audio = rng.uniform(-0.3, 0.3, (1, 6400)).astype(np.float32)
+        media.write(folder / f"{name}.mp4", frames, Fraction(25), audio, 16_000)
+        lines.append(json.dumps(PROMPT | {"id": name, "reference": f"{name}.mp4"}))
+    (folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def call(capsys, *argv):
+    """Exit code, stdout, stderr of a command."""
+    try:
+        code = cli.main([str(word) for word in argv])
+    except SystemExit as leaving:
+        code = leaving.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+HELP = """
+import sys
+from jova_bench.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as leaving:
+    assert leaving.code == 0
+heavy = {"torch", "av", "scipy", "pandas", "torchmetrics"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("run",)])
+def test_help_imports_nothing_heavy(words):
+    done = subprocess.run([sys.executable, "-c", HELP, *words, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage: jova-bench" in done.stdout
+
+
+VERBS = ["run", "generate", "score", "report", "compare", "gate", "freeze", "sweep", "suites", "ls", "doctor", "assets"]
+INNER = ["suites import", "suites validate", "assets pull", "assets verify", "assets path"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *INNER])
+def test_every_verb_has_examples(capsys, verb):
+    code, out, _ = call(capsys, *verb.split(), "--help")
+    assert code == 0
+    assert f"examples:\n  jova-bench {verb}" in out
+
+
+def test_these_are_all_verbs(capsys):
+    out = call(capsys, "--help")[1]
+    assert re.findall(r"^    (\w+) ", out, flags=re.MULTILINE) == VERBS
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        ([], "VERB"),
+        (["fly"], "'fly'"),
+        (["run"], "--model"),
+        (["rnu", "--model", "real"], "did you mean 'run'?; see jova-bench --help"),
+        (["suites", "imprt"], "did you mean 'import'?; see jova-bench suites --help"),
+        (["ls", "model"], "did you mean 'models'?"),
+        (["run", "--model", "real", "--limits", "1"], "did you mean '--limit'?; see jova-bench run --help"),
+        (["suites", "validate", "a.jsonl", "b.jsonl"], "jova-bench suites validate: got 'b.jsonl', which is no flag"),
+        (
+            ["suites", "validate", "no.jsonl"],
+            "no.jsonl: expected a readable UTF-8 file of JSON lines, got: No such file",
+        ),
+        (["assets", "pull", "zzz"], " more"),
+        (["run", "--model", "rael", "--suite", "{clips}/prompts.jsonl"], "did you mean 'real'"),
+        (["run", "--model", "real", "--suite", "no.jsonl"], "no.jsonl"),
+        (["run", "--model", "real", "--suite", "embeded"], "'embeded'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--metrics", "wre"], "did you mean 'wer'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--metrics", ","], "got none"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--device", "tpu"], "'tpu'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--seed", "x"], "'x'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--limit", "0"], "got 0"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--profile", "best"], "'best'"),
+        (["run", "--model", "real", "--suite", "{clips}/prompts.jsonl", "--out", "/dev/null/x"], "/dev/null/x"),
+        (["run", "--model", "clips:{clips}/none"], "none"),
+        (["score", "{clips}/none"], "which is not a folder"),
+        (["score", "{empty}"], "found none"),
+        (["score", "{clips}", "--suite", "{broken}"], "broken.jsonl:2"),
+        (["report", "{empty}"], "expected a run folder"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_exit_code_2(capsys, tmp_path, clips, argv, named):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.jsonl").write_text(json.dumps(PROMPT | {"reference": None}) + "\n{not json\n")
+    places = {"clips": clips, "empty": tmp_path / "empty", "broken": tmp_path / "broken.jsonl"}
+    code, out, err = call(capsys, *(word.format(**places) for word in argv))
+    assert code == 2
+    assert out == ""
+    assert named in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_run_prints_a_leaderboard_and_report_prints_it_again(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
+    words = ["--suite", clips / "prompts.jsonl", "--profile", "standard", "--metrics", "loudness", "--device", "cpu"]
+    code, out, err = call(capsys, "run", "--model", "real", "--model", "silence", *words, "--out", tmp_path / "run")
+    assert code == 0
+    assert "| real " in out
+    assert "| silence " in out
+    assert "score: 4 of 4" in err
+    assert call(capsys, "report", tmp_path / "run")[:2] == (0, out)
+    # The same command finds everything done; with --json stdout is the summary and nothing else.
+    code, out, _ = call(
+        capsys, "run", "--model", "real", "--model", "silence", *words, "--out", tmp_path / "run", "--json"
+    )
+    assert code == 0
+    summary = json.loads(out)
+    assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert {estimate["model"]: estimate["n_ok"] for estimate in summary["estimates"]} == {"real": 2, "silence": 0}
+
+
+def test_generate_stops_before_scoring(capsys, tmp_path, clips):
+    code, out, _ = call(
+        capsys, "generate", "--model", "still", "--suite", clips / "prompts.jsonl", "--out", tmp_path / "run",
+        "--limit", "1", "--device", "cpu",
+    )  # fmt: skip
+    assert (code, out) == (0, f"{tmp_path / 'run'}\n")
+    assert (tmp_path / "run" / "clips" / "still" / "a.0.mp4").is_file()
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_a_clip_that_cannot_be_read_is_named_and_gives_5(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
+    (clips / "c.mp4").write_bytes(b"no film")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, "score", clips, "--metrics", "loudness", "--device", "cpu", "--json")
+    assert code == 5
+    assert "prompt c, seed 0: cannot decode" in err
+    (estimate,) = json.loads(out)["estimates"]
+    assert (estimate["n_ok"], estimate["n_failed"]) == (2, 1)
+    # The default folder is named after the suite.
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()] == ["clips"]
+
+
+def test_ctrl_c_says_how_to_go_on(capsys, clips, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jova_bench.runs.run.generate", interrupted)
+    code, _, err = call(capsys, "run", "--model", "real", "--suite", clips / "prompts.jsonl", "--out", tmp_path / "run")
+    assert code == 130
+    assert err.splitlines()[-1] == "jova-bench: stopped; the same command continues where it was"
+
+
+def test_models_at_length_say_code_weights_and_settings(capsys):
+    code, out, _ = call(capsys, "ls", "models", "--long")
+    assert code == 0
+    ovi = out.split("\novi ")[1].split("\novi-command ")[0]
+    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0, unverified (" in ovi
+    assert "    memory          80 GB of GPU memory (upstream's README" in ovi
+    assert "    ignored         audio, video\n" in ovi
+    assert "    inputs          image of the prompt, where it has one\n" in ovi
+
+
+def test_listings_are_lists_of_named_objects(capsys):
+    models = json.loads(call(capsys, "ls", "models", "--json")[1])
+    assert {"real", "shuffled", "clips:DIR"} <= {model["name"] for model in models}
+    assert all(model.keys() >= {"name", "needs", "available", "why_not"} for model in models)
+    settings = {model["name"]: model["settings"] for model in models}
+    assert settings["ovi"]["source"].startswith("https://github.com/character-ai/Ovi@")
+    assert settings["shuffled"] == {"audio": "the real clip's of another prompt"}
+    metrics = json.loads(call(capsys, "ls", "metrics", "--json")[1])
+    fields = {"name", "identity", "profile", "level", "unit", "direction", "needs", "domain", "available", "why_not"}
+    assert all(metric.keys() >= fields for metric in metrics)
+    assert len({metric["identity"] for metric in metrics}) == len(metrics)
+    assert all((metric["why_not"] is None) == metric["available"] for metric in metrics)
+    assert {"wer", "wer@versebench"} <= {metric["select"] for metric in metrics}
+    for metric in metrics:
+        name, _, bench = metric["select"].partition("@")
+        assert metric["name"] == name
+        if metric["protocol"] != "clean":
+            assert metric["protocol"].partition("@")[0] == bench
+    assert isinstance(json.loads(call(capsys, "ls", "suites", "--json")[1]), list)
+
+
+def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missing(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    here = assets.path("fsmn-vad")
+    here.parent.mkdir()
+    here.write_bytes(b"something")
+    code, out, _ = call(capsys, "ls", "metrics", "--long")
+    assert code == 0
+    told = {}
+    for line in out.split("\nwer@versebench (standard)")[1].splitlines()[1:]:
+        if not line.startswith("    "):
+            break
+        key, value = line.split(maxsplit=1)
+        told.setdefault(key, []).append(value)
+    assert told["protocol"] == ["versebench@5645a09"]
+    assert told["identity"][0].startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
+    assert told["needs"] == ["audio, transcript"]
+    assert "fsmn-vad (FunASR model licence; here; unverified: no digest is published)" in told["weights"]
+    assert "sensevoice-small (FunASR model licence; jova-bench assets pull sensevoice-small)" in told["weights"]
+
+
+def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch):
+    from importlib import metadata
+
+    from jova_bench.tools import inventory as catalogue
+
+    def version(name):
+        if name == "pesq":
+            raise metadata.PackageNotFoundError
+        return metadata.version(name)
+
+    monkeypatch.setattr(catalogue, "version", version)
+    code, out, _ = call(capsys, "doctor")
+    assert code == 0
+    assert "pip install pesq" in out
+    assert "pip install torch" not in out
+
+
+def own_table(folder, metric, digest_of):
+    """A table of small files in place of all weights of a metric; `digest_of` may lie."""
+    lines = []
+    for asset in assets.table().values():
+        if asset.serves(metric, None):
+            file = folder / f"{asset.name}.bin"
+            file.write_bytes(asset.name.encode())
+            lines.append(f'[{asset.name}]\nfile = "{file.name}"\nsha256 = "{digest_of(file.read_bytes())}"\n')
+    (folder / "own.toml").write_text("\n".join(lines))
+    return folder / "own.toml"
+
+
+def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
+    table = own_table(tmp_path, "wer", lambda content: hashlib.sha256(content).hexdigest())
+    digests = [hashlib.sha256(name.encode()).hexdigest()[:12] for name in assets.table()]
+    code, out, _ = call(
+        capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
+        "--assets", table,
+    )  # fmt: skip
+    (right,) = json.loads(out)["estimates"]
+    assert code == 0
+    assert any(digest in right["identity"] for digest in digests)
+    # What is in the files is no network, and a scoring process finds that out.
+    assert (right["n_ok"], right["n_failed"]) == (0, 2)
+    assert not any("missing" in reason or "died" in reason for reason in right["reasons"])
+    # Afterwards the published weights are in their place again.
+    listed = json.loads(call(capsys, "ls", "metrics", "--json")[1])
+    assert right["identity"] not in {metric["identity"] for metric in listed}
+
+
+def test_weights_that_are_not_what_the_table_says_are_damaged(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
+    table = own_table(tmp_path, "wer", lambda content: "0" * 64)
+    code, out, _ = call(
+        capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
+        "--assets", table,
+    )  # fmt: skip
+    (found,) = json.loads(out)["estimates"]
+    assert (code, found["value"], found["n_failed"]) == (0, None, 2)
+    ((reason, count),) = found["reasons"].items()
+    assert count == 2
+    assert reason.startswith(f"weights damaged: expected sha256 {'0' * 64}, got ")
+    assert reason.endswith("mend your table of assets")
+
+
+@pytest.mark.parametrize("words", [["score", "{clips}"], ["run", "--model", "real"], ["ls", "metrics"], ["doctor"]])
+def test_a_table_that_is_broken_is_told_before_any_work(capsys, tmp_path, clips, words):
+    words = [word.format(clips=clips) for word in words]
+    code, out, err = call(capsys, *words, "--assets", tmp_path / "none.toml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "none.toml" in err
+
+
+def test_a_run_that_embedded_judges_know_nothing_of_names_the_other_profile(capsys, tmp_path, clips):
+    prompts = [{**json.loads(line), "reference": None} for line in (clips / "prompts.jsonl").read_text().splitlines()]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(one) + "\n" for one in prompts))
+    words = ("run", "--model", f"clips:{clips}", "--suite", tmp_path / "mine.jsonl", "--workers", "0", "--metrics")
+    hint = "clips: every metric is undefined: outside the embedded domain; --profile standard judges other clips"
+    code, _, err = call(capsys, *words, "lse_c,loudness", "--out", tmp_path / "run")
+    assert (code, err.count(hint), err.count("--profile standard")) == (0, 1, 2)
+    before, _, _ = err.partition("generate clips")  # Hours may lie between the first word and the last.
+    assert before.count("the suite mine is outside the embedded domain: every metric of that profile will be und") == 1
+    code, _, err = call(capsys, *words, "loudness", "--profile", "standard", "--out", tmp_path / "judged")
+    assert (code, "every metric" in err) == (0, False)
+    (clips / "b.mp4").write_bytes(b"no film")  # A clip that is lost has its own line.
+    code, _, err = call(capsys, *words, "lse_c,loudness", "--out", tmp_path / "torn")
+    assert (code, err.count(hint)) == (5, 1)
+
+
+def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_path, clips, monkeypatch):
+    """Once on stderr and in the table: reference set and weights in one reason."""
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "assets"))
+    words = ("score", clips, "--metrics", "fvd,kvd", "--workers", "0", "--out", tmp_path / "run")
+    code, out, err = call(capsys, *words)
+    others = "kvd takes 10, fvd@javisbench takes however few there are"
+    sides = f"the suite names no reference set; fvd takes 1,200 clips on each side ({others})"
+    fvd = f"{sides} (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
+    assert code == 0
+    assert f"fvd: {fvd}\n" in err
+    assert f"]: {fvd} (2 clips)" in out
+    assert "the suite names no reference set; kvd takes 10 clips on each side" in out

@@ -1,0 +1,215 @@
+import math
+
+import pytest
+import torch
+
+from jova.flow import (
+    AudioDriven,
+    Batch,
+    GuidedField,
+    Latents,
+    euler,
+    heun,
+    image_condition,
+    interpolate,
+    losses,
+    sample_times,
+    uniform_times,
+    velocity,
+    velocity_error,
+)
+from jova.text import TextTokens
+from support.jova_micro import CONFIG, latents, micro, tokens
+
+
+def batch(count: int = 3) -> Batch:
+    mouth = torch.zeros(count, *CONFIG.video_shape[:3])
+    mouth[:, :, 2:, 1:3] = 1
+    return Batch(latents(count, seed=7), tokens().select(torch.arange(count) % 3), mouth)
+
+
+def test_path_runs_from_noise_to_data_at_constant_velocity():
+    noise, data = torch.tensor([[2.0], [2.0], [2.0]]), torch.tensor([[6.0], [6.0], [6.0]])
+    time = torch.tensor([0.0, 0.25, 0.75])
+    x = interpolate(noise, data, time)
+    assert x.flatten().tolist() == [2, 3, 5]
+    assert velocity(data, x, time).flatten().tolist() == [4, 4, 4]  # x_1 - x_0 at every time
+
+
+def test_error_of_the_guess_is_the_error_of_the_velocity():
+    noise, data = torch.randn(2, 4, 3, 3)
+    guess, time = data + torch.randn(4, 3, 3), torch.tensor([0.0, 0.3, 0.6, 0.9])
+    x = interpolate(noise, data, time)
+    expected = (velocity(guess, x, time) - (data - noise)) ** 2
+    torch.testing.assert_close(velocity_error(guess, data, time), expected, rtol=1e-3, atol=1e-4)
+    # Near the data the weight stays at 1 / .08^2 = 156.25.
+    assert velocity_error(torch.ones(1, 1), torch.zeros(1, 1), torch.tensor([0.99])).item() == pytest.approx(156.25)
+
+
+def test_training_times_are_logistic_normal():
+    time = sample_times(40_000, torch.Generator().manual_seed(0))
+    logits = torch.log(time / (1 - time))
+    # Standard errors 1.2 / 200 = .006 and about .004; five of them.
+    assert logits.mean().item() == pytest.approx(-0.6, abs=0.03)
+    assert logits.std().item() == pytest.approx(1.2, abs=0.02)
+
+
+def field_of(function):
+    """A field that moves both streams alike and ignores their difference."""
+    return lambda x, t: Latents(*(function(z, t) for z in x))
+
+
+@pytest.mark.parametrize("solve", [euler, heun])
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_a_straight_path_is_followed_exactly(solve, steps):
+    noise, data = latents(1), latents(1, seed=1)
+    # v = (x_1 - x_t) / (1 - t), the field of one known datum: every Euler step stays on the line.
+    field = lambda x, t: Latents(*((x1 - z) / (1 - t) for z, x1 in zip(x, data, strict=True)))  # noqa: E731
+    end = solve(field, noise, uniform_times(steps))
+    for a, b in zip(end, data, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def test_order_of_the_samplers():
+    """Dx/dt = -2 x from 1: exact end e^-2. Halving the step divides Euler's error by 2 and Heun's by 4."""
+    start = Latents(torch.ones(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+    field = field_of(lambda z, t: -2 * z)
+
+    def error(solve, steps):
+        return abs(solve(field, start, uniform_times(steps)).video.item() - math.exp(-2))
+
+    assert error(euler, 64) / error(euler, 128) == pytest.approx(2, rel=0.05)
+    assert error(heun, 64) / error(heun, 128) == pytest.approx(4, rel=0.15)
+
+
+def test_samplers_never_ask_for_the_velocity_at_the_end():
+    asked = []
+
+    def field(x, t):
+        asked.append(t)
+        return x
+
+    heun(field, latents(1), uniform_times(4))
+    # Two evaluations a step and one in the last: 0 .25 | .25 .5 | .5 .75 | .75
+    assert asked == [0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
+    with pytest.raises(ValueError, match="at least 1 step, got 0"):
+        uniform_times(0)
+
+
+def test_guidance_one_is_the_conditional_model_and_costs_half():
+    model, x, text = micro(), latents(3), tokens()
+    with torch.inference_mode():
+        time = torch.full((3,), 0.4)
+        plain, guided = GuidedField(model, text, None, 1.0), GuidedField(model, text, None, 3.0)
+        conditional = [velocity(a, b, time) for a, b in zip(model(x, time, text), x, strict=True)]
+        null = text.without(torch.ones(3, dtype=torch.bool))
+        unconditional = [velocity(a, b, time) for a, b in zip(model(x, time, null), x, strict=True)]
+        for got, c in zip(plain(x, 0.4), conditional, strict=True):
+            assert torch.equal(got, c)
+        for got, c, u in zip(guided(x, 0.4), conditional, unconditional, strict=True):
+            torch.testing.assert_close(got, u + 3 * (c - u), atol=1e-4, rtol=1e-4)
+        euler(guided, x, uniform_times(5))
+        heun(plain, x, uniform_times(5))
+    assert guided.evals == 2 + 2 * 5
+    assert plain.evals == 1 + 9
+
+
+def test_guidance_keeps_the_image_in_both_halves():
+    model, x, text = micro(), latents(3), tokens()
+    image = image_condition(latents(3, seed=5).video, torch.tensor([True, True, False]))
+    with torch.inference_mode():
+        null = text.without(torch.ones(3, dtype=torch.bool))
+        time = torch.full((3,), 0.4)
+        unconditional = velocity(model(x, time, null, image).video, x.video, time)
+        zero = GuidedField(model, text, image, 0.0)(x, 0.4)
+    torch.testing.assert_close(zero.video, unconditional, atol=1e-5, rtol=1e-5)
+
+
+def test_image_condition_stands_at_the_first_latent_with_its_mask():
+    video = latents(2).video
+    condition = image_condition(video, torch.tensor([True, False]))
+    assert condition.shape == (2, 3, 4, 4, 4)
+    assert torch.equal(condition[0, 0, ..., :3], video[0, 0])
+    assert condition[0, 0, ..., 3].unique().tolist() == [1]
+    assert condition[0, 1:].count_nonzero() == condition[1].count_nonzero() == 0
+
+
+def test_loss_of_a_model_that_guesses_zero():
+    """With x_hat = 0 the error is (x_1 / (1 - t))^2, so each loss can be computed beside it."""
+    example = batch()
+    silent = lambda noisy, time, text, image: Latents(*(torch.zeros_like(z) for z in noisy))  # noqa: E731
+    got = losses(silent, example, torch.Generator().manual_seed(3), mouth_weight=5.0)
+    time = sample_times(3, torch.Generator().manual_seed(3))
+    weight = (1 / (1 - time).clamp(min=0.08)) ** 2
+    error = example.data.video**2 * weight.view(3, 1, 1, 1, 1)
+    torch.testing.assert_close(got.audio, (example.data.audio**2 * weight.view(3, 1, 1)).mean())
+    torch.testing.assert_close(got.video, ((1 + 5 * example.mouth[..., None]) * error).mean())
+    torch.testing.assert_close(got.mouth, error[:, :, 2:, 1:3].mean())
+    torch.testing.assert_close(got.total, got.video + got.audio)
+
+
+def test_text_and_image_are_dropped_as_often_as_asked():
+    seen = {"null": 0, "image": 0, "count": 0}
+
+    def spy(noisy, time, text, image):
+        seen["null"] += int((text.ids[:, 0] == 1).sum())
+        seen["image"] += int(image[:, 0, 0, 0, -1].sum())
+        seen["count"] += len(time)
+        return noisy
+
+    generator = torch.Generator().manual_seed(0)
+    example = batch(300)
+    for _ in range(10):
+        losses(spy, example, generator, mouth_weight=0.0, text_dropout=0.1, image_dropout=0.7)
+    # 3000 draws: standard errors .0055 and .0084; four of them.
+    assert seen["null"] / seen["count"] == pytest.approx(0.1, abs=0.022)
+    assert seen["image"] / seen["count"] == pytest.approx(0.3, abs=0.034)
+
+
+@pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
+def test_training_on_a_few_clips_halves_the_loss_and_moves_every_weight(fusion):
+    model, example = micro(fusion=fusion).train(), batch()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+
+    def evaluate():
+        with torch.no_grad():  # Few clips have few times, so many draws.
+            draws = [torch.Generator().manual_seed(seed) for seed in range(30)]
+            return sum(losses(model, example, draw, mouth_weight=5.0).total.item() for draw in draws)
+
+    before, generator = evaluate(), torch.Generator().manual_seed(1)
+    for step in range(200):
+        optimizer.zero_grad()
+        losses(model, example, generator, mouth_weight=5.0, image_dropout=0.5).total.backward()
+        if step == 0:
+            assert [name for name, p in model.named_parameters() if not p.grad.any()] == []
+        optimizer.step()
+    assert evaluate() < 0.5 * before
+
+
+def test_an_audio_driven_model_sees_clean_sound_and_ends_with_it():
+    """Whatever the sampler's noise, the network sees what was given and the result is that."""
+    given = torch.randn(2, 5, 3)
+    seen = []
+
+    def network(noisy, time, text, image):
+        seen.append(noisy.audio)
+        return Latents(torch.zeros_like(noisy.video), torch.full_like(noisy.audio, 9.0))
+
+    text = TextTokens(*(torch.ones(2, 1, dtype=torch.long),) * 3, torch.zeros(2, 1), torch.zeros(2, 2))
+    field = GuidedField(AudioDriven(network, given), text, None, 2.0)
+    start = Latents(torch.randn(2, 1, 1, 1, 3), torch.randn(2, 5, 3))
+    made = euler(field, start, uniform_times(4))
+    torch.testing.assert_close(made.audio, given)
+    torch.testing.assert_close(made.video, torch.zeros_like(start.video), atol=1e-6, rtol=0)
+    assert len(seen) == 4
+    assert all(torch.equal(audio, torch.cat([given, given])) for audio in seen)
+
+
+def test_guidance_ends_where_it_is_told_to():
+    model, text, x = micro(), tokens(), latents(3)
+    field, guided, plain = (GuidedField(model, text, None, scale, until) for scale, until in ((3, 0.5), (3, 1), (1, 1)))
+    with torch.no_grad():
+        for time, same in ((0.4, guided), (0.5, plain), (0.9, plain)):
+            for ours, theirs in zip(field(x, time), same(x, time), strict=True):
+                torch.testing.assert_close(ours, theirs)
+    assert field.evals == 2 + 1 + 1

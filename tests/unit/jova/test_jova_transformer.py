@@ -1,0 +1,183 @@
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from jova.config import PRESETS, JovaConfig
+from jova.flow import Latents, image_condition
+from jova.layers import rope_table, rotate
+from jova.text import TextTokens
+from jova.transformer import Jova, positions
+from support.jova_micro import CONFIG, PROMPTS, WORDS, latents, micro, tokens
+
+TIME = torch.tensor([0.1, 0.5, 0.9])
+
+
+def parameters(model: torch.nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def run(model: Jova, noisy: Latents, text: TextTokens, time: torch.Tensor = TIME, image=None) -> Latents:
+    with torch.inference_mode():
+        return model(noisy, time, text, image)
+
+
+@pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
+def test_output_shapes_are_input_shapes(fusion):
+    x = latents(3)
+    y = run(micro(fusion=fusion), x, tokens())
+    assert (y.video.shape, y.audio.shape) == (x.video.shape, x.audio.shape)
+
+
+@pytest.mark.parametrize(("fusion", "meets"), [("joint", True), ("cross", True), ("none", False)])
+def test_sound_reaches_the_picture_unless_there_is_no_fusion(fusion, meets):
+    model, x, other = micro(fusion=fusion), latents(3), latents(3, seed=1)
+    before = run(model, x, tokens())
+    new_audio = run(model, Latents(x.video, other.audio), tokens())
+    new_video = run(model, Latents(other.video, x.audio), tokens())
+    # Bit-equal, not merely close: two separate attentions, no masked leak.
+    assert torch.equal(before.video, new_audio.video) is not meets
+    assert torch.equal(before.audio, new_video.audio) is not meets
+    assert not torch.equal(before.audio, new_audio.audio)
+
+
+def test_cross_attention_costs_the_parameters_of_joint_within_five_percent():
+    sizes = {fusion: parameters(Jova(replace(PRESETS["tiny"](WORDS), fusion=fusion))) for fusion in ("joint", "cross")}
+    assert abs(sizes["cross"] / sizes["joint"] - 1) < 0.05
+    assert parameters(micro(fusion="none")) == parameters(micro())
+
+
+def test_tiny_fits_in_eighteen_megabytes_of_bfloat16():
+    assert 2 * parameters(Jova(PRESETS["tiny"](WORDS))) < 18e6
+
+
+def test_first_blocks_have_four_sets_of_weights_and_later_ones_two():
+    model = micro(separate_blocks=2, shared_blocks=3)
+    assert [len(block.weights) for block in model.blocks] == [4, 4, 2, 2, 2]
+
+
+def test_both_text_groups_matter():
+    """Silencing one text group inside the model changes the output: neither is a bystander."""
+    for group in (1, 2):
+        model, x = micro(), latents(3)
+        before = run(model, x, tokens())
+        model.blocks[0].weights[group].attention_out.weight.data.zero_()
+        assert not torch.allclose(before.video, run(model, x, tokens()).video, atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
+def test_padding_changes_nothing(fusion):
+    model, x, text = micro(fusion=fusion), latents(3), tokens()
+    longer = TextTokens(*(torch.nn.functional.pad(field, (0, 5)) for field in text[:-1]), text.spans)
+    for a, b in zip(run(model, x, text), run(model, x, longer), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
+def test_a_clip_does_not_depend_on_its_batch(fusion):
+    model, x = micro(fusion=fusion), latents(3)
+    together = run(model, x, tokens())
+    for row in range(3):
+        alone = run(model, Latents(*(z[row : row + 1] for z in x)), tokens(PROMPTS[row : row + 1]), TIME[row : row + 1])
+        for a, b in zip(alone, together, strict=True):
+            torch.testing.assert_close(a[0], b[row], atol=1e-5, rtol=0)
+
+
+def test_text_time_and_image_each_change_the_output():
+    model, x, text = micro(), latents(3), tokens()
+    before = run(model, x, text)
+    no_text = run(model, x, text.without(torch.ones(3, dtype=torch.bool)))
+    later = run(model, x, text, TIME + 0.05)
+    condition = image_condition(latents(3, seed=2).video, torch.tensor([True, False, True]))
+    with_image = run(model, x, text, image=condition)
+    assert not torch.allclose(before.video, no_text.video)
+    assert not torch.allclose(before.video, later.video)
+    assert not torch.allclose(before.video[0], with_image.video[0])
+    torch.testing.assert_close(before.video[1], with_image.video[1], atol=1e-5, rtol=0)  # a row without an image
+
+
+def test_patches_are_cut_and_joined_without_loss():
+    model, video = micro(), latents(2).video
+    patches = model.patchify(video)
+    # 3 latent frames x 2 x 2 tokens of 2 x 2 cells x 3 channels; token 1 is the upper right of frame 0.
+    assert patches.shape == (2, 12, 12)
+    assert torch.equal(patches[0, 1].view(2, 2, 3), video[0, 0, :2, 2:])
+    assert torch.equal(model.unpatchify(patches), video)
+
+
+def test_aligned_positions_are_equal_for_the_same_instant():
+    video, audio = positions(replace(CONFIG, positions="aligned"))
+    assert video.shape == (12, 3)
+    assert audio.shape == (5, 3)
+    # The first tokens see frame 0 alone. Latent 1 lies midway between audio tokens 1 and 2, latent 2 between 3 and 4.
+    # In units of 80 ms: 20 ms = .25; 120 ms = 1.5 between 1 and 2.
+    torch.testing.assert_close(audio[:, 0], torch.tensor([0.25, 1, 2, 3, 4]))
+    torch.testing.assert_close(video[::4, 0], torch.tensor([0.25, 1.5, 3.5]))
+    assert video[:4, 1:].tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    same = rope_table(audio[:1], 16)[0], rope_table(video[:1], 16)[0]
+    assert torch.equal(*same)
+
+
+def test_independent_positions_count_each_stream_by_itself():
+    video, audio = positions(replace(CONFIG, positions="independent"))
+    assert audio[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert video[::4, 0].tolist() == [0, 1, 2]
+    x = latents(3)
+    a, b = (run(micro(positions=p), x, tokens()) for p in ("aligned", "independent"))
+    assert not torch.allclose(a.video, b.video)
+
+
+def test_rotary_attention_sees_only_differences_of_position():
+    q, k = torch.randn(2, 16)
+    places = torch.tensor([[3.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    near, far = (rope_table(places + shift, 16) for shift in (0.0, 5.0))
+    dots = [rotate(q, rope[0]) @ rotate(k, rope[1]) for rope in (near, far)]
+    torch.testing.assert_close(dots[0], dots[1])
+    assert rotate(q, near[0]).norm() == pytest.approx(q.norm().item(), rel=1e-5)
+    assert torch.equal(rotate(q, rope_table(torch.zeros(1, 3), 16)[0]), q)
+
+
+def test_a_saved_model_comes_back(tmp_path):
+    model, x = micro(fusion="cross", positions="independent"), latents(3)
+    model.save(tmp_path / "model.safetensors")
+    loaded = Jova.load(tmp_path / "model.safetensors")
+    assert loaded.config == model.config
+    rounded = model.bfloat16().float()  # stored in bfloat16
+    assert torch.equal(run(loaded, x, tokens()).video, run(rounded, x, tokens()).video)
+
+
+def test_config_survives_json_and_refuses_unknown_fields():
+    assert JovaConfig.from_fields(**asdict(CONFIG)) == CONFIG
+    with pytest.raises(TypeError, match="depth"):
+        JovaConfig.from_fields(**asdict(CONFIG), depth=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fusion": "late"}, "one of joint, cross, none, got 'late'"),
+        ({"positions": "none"}, "one of aligned, independent, got 'none'"),
+        ({"patch": 3}, "divide latent_size = 4, got 3"),
+        ({"width": 40}, "multiple of 8 heads = 16, got 40"),
+        ({"fusion": "cross", "ffn": 2}, "ffn above 2"),
+        ({"vocabulary": ()}, "got no words"),
+    ],
+)
+def test_shapes_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **changes)
+
+
+def test_words_stand_for_the_sound_where_they_are_said():
+    text = tokens(PROMPTS[:1]).said(torch.tensor([[0.1, 0.32]]))
+    # place red now: middles 2.5, 6.5, 9.5 of 11 letters, after four words of captions; 12.5 audio tokens a second.
+    said = torch.tensor([0, 0, 0, 0, 0.1 + 0.05, 0.1 + 0.13, 0.1 + 0.19]) * 12.5
+    there, nowhere = (rope_table(torch.nn.functional.pad(t[:, None], (0, 2)), 16) for t in (said, torch.zeros(7)))
+    for task, wanted in (("joint", there), ("audio-driven", nowhere)):
+        model = micro(task=task)
+        context = model.context(torch.zeros(1), text)
+        audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.groups)
+        torch.testing.assert_close(for_audio, wanted)
+        assert torch.equal(for_video, nowhere)
+        assert torch.equal(audio, model.audio_rope)
+        assert torch.equal(video, model.video_rope)

@@ -1,0 +1,295 @@
+"""WER and CER: counting, normalising, and what the recognisers do with speech, noise and silence."""
+
+import dataclasses
+from fractions import Fraction
+
+import jiwer
+import numpy as np
+import pytest
+
+from jova_bench.cache import NoCache
+from jova_bench.errors import Undefined
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.speech import recognition as speech
+from jova_bench.metrics.speech import whisper
+from jova_bench.metrics.speech.errors import (
+    character_error_rate,
+    normalise,
+    primary,
+    transcript_length,
+    word_error_rate,
+)
+from jova_bench.records import Outcome, Prompt
+from jova_bench.runs.estimates import Column, clip_estimate
+
+
+def prompt_of(transcript, language="en"):
+    return Prompt(id="p", video_caption="", audio_caption="", transcript=transcript, language=language)
+
+
+def clip_of(audio, in_domain=True):
+    return Clip(None, Fraction(0), np.atleast_2d(audio), 16_000, "0" * 64, in_domain=in_domain)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "heard", "errors"),
+    [
+        ("place blue at four now", "place blue at four now", 0.0),
+        ("a b c d", "a x c", 0.5),  # one substitution, one deletion, of four
+        ("hello", "", 1.0),
+        ("hello", "hello and some more", 3.0),  # three insertions to one word
+        ("Hello, world!", "hello world", 0.0),
+        ("color 2", "colour two", 0.0),
+        ("It's nineteen ninety-nine.", "it is 1999", 0.0),
+        # "can't" becomes "can not" but "cannot" stays: a known gap of the normaliser, 2 edits to 6 words
+        ("Mr. Smith can't pay $20 million", "mister smith cannot pay twenty million dollars", 1 / 3),
+    ],
+)
+def test_word_error_rates_by_hand(transcript, heard, errors):
+    assert word_error_rate(transcript, heard, "en") == pytest.approx(errors)
+
+
+def test_character_error_rates_by_hand():
+    assert character_error_rate("abc", "abd", "en") == pytest.approx(1 / 3)
+    assert character_error_rate("ab cd", "abcd", "en") == pytest.approx(1 / 5)  # the space is the fifth character
+    assert character_error_rate("你好，世界", "你好世", "zh-Hans") == pytest.approx(1 / 4)
+
+
+def test_normalisation_of_both_kinds():
+    assert normalise("[laughs] Um, OK (really)!", "en-GB") == "ok"
+    assert normalise("Où est-elle ?", "fr") == "où est elle"
+    assert normalise("你好，世界", "zh") == "你 好 世 界"
+    assert primary("zh-Hant-TW") == "zh"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words", "characters"),
+    [
+        (prompt_of("Mr. Smith can't pay"), 5, 24),  # mister smith can not pay
+        (prompt_of("[noise]"), 0, 0),
+        (prompt_of(""), 0, 0),
+        (None, 0, 0),
+        (prompt_of("你好，世界", "zh"), 4, 4),
+    ],
+)
+def test_the_weight_of_a_clip_is_the_length_of_its_normalised_transcript(prompt, words, characters):
+    assert transcript_length(prompt, "transcript_words") == words
+    assert transcript_length(prompt, "transcript_characters") == characters
+
+
+@pytest.mark.parametrize("unit", ["wer", "cer"])
+def test_the_mean_is_the_rate_of_all_clips_together(unit):
+    """As jiwer has it for a list of pairs, whose lengths differ."""
+    said, heard = ["a", "bin blue by green soon now"], ["bee", "bin blue by green sooner now"]
+    metric = metric_of(Parrot(""), unit)
+    rate = {"wer": jiwer.wer, "cer": jiwer.cer}[unit]
+    prompts = [prompt_of(text).model_copy(update={"id": f"p{i}"}) for i, text in enumerate(said)]
+    parts = {(p.id, 0): Outcome(status="ok", value=rate(p.transcript, h)) for p, h in zip(prompts, heard, strict=True)}
+    found = clip_estimate(Column("m", metric.spec, parts), {p.id: p for p in prompts})
+    assert found.value == pytest.approx(rate(said, heard), rel=1e-12)
+
+
+def test_words_need_spaces_and_a_transcript():
+    with pytest.raises(Undefined, match="WER needs spaces between words; see cer"):
+        word_error_rate("你好", "你好", "zh-CN")
+    with pytest.raises(Undefined, match="no transcript"):
+        word_error_rate("...", "hello", "en")
+
+
+@pytest.mark.parametrize(
+    ("language", "transcript", "heard"),
+    [
+        ("hi", "दिन", "दान"),  # Two words; without their marks both were "द न", and the rates 0.
+        ("hi", "कल", "कल"),  # A word that happens to have no mark, of a language whose words do.
+        ("ta-IN", "தமிழ்", "தமிழ்"),
+        ("bn", "বাংলা", "বাংলা"),
+        ("ar", "كَتَبَ", "كتب"),  # Vowel signs written in one of the two.
+        ("ar", "كتب", "كَتَبَ"),
+        ("he", "שָׁלוֹם", "שלום"),
+        ("en", "दिन रात", "दान रात"),  # Nobody said the language. The rules for English drop every mark.
+        ("tr", "İyi günler", "iyi günler"),  # In lower case an i and a dot above it.
+        ("yo", "ọ̀rọ̀", "oro"),  # No code point has both marks.
+        ("lt", "rū̃ta", "ruta"),
+    ],
+)
+def test_letters_with_marks_have_no_rate(language, transcript, heard):
+    for rate in (word_error_rate, character_error_rate):
+        with pytest.raises(Undefined, match=r"carry marks.*normaliser splits words"):
+            rate(transcript, heard, language)
+
+
+@pytest.mark.parametrize(("language", "transcript", "heard"), [("tr", "Işık", "ışık"), ("az-Latn", "qızıl", "QIZIL")])
+def test_neither_has_a_capital_i_whose_small_letter_has_no_dot(language, transcript, heard):
+    # In lower case Whisper's normaliser makes an i with a dot of it, which is another letter: WER 1.0.
+    for rate in (word_error_rate, character_error_rate):
+        with pytest.raises(Undefined, match="has a capital I"):
+            rate(transcript, heard, language)
+
+
+@pytest.mark.parametrize("language", ["th", "lo", "km", "my"])
+def test_neither_have_characters_of_scripts_without_spaces(language):
+    with pytest.raises(Undefined, match="carry marks"):
+        character_error_rate("กา", "กา", language)
+
+
+@pytest.mark.parametrize(
+    ("language", "transcript", "heard", "errors"),
+    [
+        ("fr", "ou\u0300 est-elle", "où est elle", 0.0),  # Decomposed and composed.
+        ("de", "schöne Grüße", "scho\u0308ne grüsse", 0.5),
+        ("vi", "tiếng Việt", "tie\u0302\u0301ng vie\u0323\u0302t", 0.0),
+        ("en", "nai\u0308ve cafe\u0301", "naive café", 0.0),
+        ("en", "good day", "كَتَبَ", 1.0),  # What a recogniser made up is no reason to leave a clip out.
+        ("tr", "iyi günler", "İyi günler".replace("İ", "i"), 0.0),
+        ("hi-Latn", "din accha hai", "dan accha hai", 1 / 3),
+        ("es", "gracias ❤\ufe0f", "gracias", 0.0),  # A sign that follows an emoji is no mark of a letter.
+        ("ar", "كتب", "كتب", 0.0),
+        ("en", "a nai\u0308ve cafe\u0301", "a naive cafe", 0.0),
+    ],
+)
+def test_letters_that_keep_their_marks_are_compared(language, transcript, heard, errors):
+    assert word_error_rate(transcript, heard, language) == pytest.approx(errors)
+
+
+def test_characters_of_chinese_and_japanese_are_compared():
+    assert character_error_rate("か\u3099くせい", "がくせい", "ja") == 0  # Decomposed and composed.
+    assert character_error_rate("葛\U000e0100飾", "葛飾", "ja") == 0  # The same letter in another drawing.
+
+
+# The metric, with recognisers that are known
+
+
+class Parrot:
+    """Says one thing, counts how often it is asked, and needs nothing."""
+
+    key = "parrot@1"
+
+    def __init__(self, says):
+        self.says = says
+        self.asked = 0
+
+    def check(self):
+        return None
+
+    def admit(self, clip, language):
+        pass
+
+    def transcribe(self, audio, language):
+        self.asked += 1
+        return self.says
+
+
+class Kept:
+    def __init__(self):
+        self.arrays = {}
+
+    def get(self, digest, extractor, compute):
+        if (digest, extractor) not in self.arrays:
+            self.arrays[digest, extractor] = compute()
+        return self.arrays[digest, extractor]
+
+
+TONE = (0.1 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)).astype(np.float32)
+
+
+def metric_of(recogniser, unit="wer", cache=None):
+    return speech.SpeechErrors(
+        whisper.standard(NoCache(), "cpu", unit, "large-v3").spec, recogniser, cache or NoCache()
+    )
+
+
+def test_letters_with_marks_are_undefined_before_anything_is_heard():
+    parrot = Parrot("दान")
+    outcome = metric_of(parrot).score(clip_of(TONE), prompt_of("दिन", "hi"), None)
+    assert (outcome.status, parrot.asked) == ("undefined", 0)
+    assert outcome.reason == "letters of 'hi' carry marks, at which Whisper's normaliser splits words"
+
+
+def test_silence_is_all_words_missing_and_never_reaches_the_recogniser():
+    parrot = Parrot("thank you for watching")
+    outcome = metric_of(parrot).score(clip_of(np.zeros(16_000, np.float32)), prompt_of("bin red now"), None)
+    assert (outcome.status, outcome.value, parrot.asked) == ("ok", 1.0, 0)
+
+
+def test_one_sound_is_heard_once_by_wer_and_cer_even_as_the_empty_text():
+    cache, parrot = Kept(), Parrot("")
+    for unit in ("wer", "cer"):
+        metric = metric_of(parrot, unit, cache)
+        assert metric.score(clip_of(TONE), prompt_of("bin red now"), None).value == 1.0
+        other_picture = dataclasses.replace(clip_of(TONE), digest="f" * 64)
+        assert metric.score(other_picture, prompt_of("lay blue soon"), None).value == 1.0
+    assert parrot.asked == 1
+
+
+@pytest.mark.parametrize("prompt", [None, prompt_of(""), prompt_of(" ... ")])
+def test_nothing_to_say_is_undefined(prompt):
+    outcome = metric_of(Parrot("hello")).score(clip_of(TONE), prompt, None)
+    assert (outcome.status, outcome.reason) == ("undefined", "no transcript")
+
+
+def test_missing_recogniser_fails_but_undefined_questions_stay_undefined():
+    class Absent(Parrot):
+        def check(self):
+            return "not installed: pip install nothing"
+
+    metric = metric_of(Absent("x"))
+    assert metric.score(clip_of(TONE), prompt_of("bin red"), None).reason == "not installed: pip install nothing"
+    assert metric.score(clip_of(TONE), prompt_of("bin red"), None).status == "failed"
+    assert metric.score(clip_of(TONE), prompt_of("你好", "zh"), None).status == "undefined"
+    no_sound = Clip(None, Fraction(0), None, 0, "0" * 64)
+    assert metric.score(no_sound, prompt_of("bin red"), None).reason == "no audio stream"
+
+
+# Pocketsphinx
+
+
+def test_embedded_words_are_heard_in_drawn_faces_that_speak_english():
+    metric = speech.embedded(NoCache(), "cpu", "wer")
+    assert metric.spec.micro == "transcript_words"
+    assert speech.Pocketsphinx().grammar_digest in metric.spec.identity
+    outside = metric.score(clip_of(TONE, in_domain=False), prompt_of("bin red"), None)
+    assert (outside.status, outside.reason) == ("undefined", "outside the embedded domain")
+    german = metric.score(clip_of(TONE), prompt_of("bin rot", "de"), None)
+    assert german.reason == "the embedded recogniser hears English, not 'de'"
+
+
+def test_noise_tones_and_clicks_are_no_words():
+    pytest.importorskip("pocketsphinx")
+    recogniser, rng = speech.Pocketsphinx(), np.random.default_rng(0)
+    for sound in (rng.normal(0, 0.1, 32_000), np.tile(TONE, 2), rng.normal(0, 0.1, 100), np.zeros(0)):
+        assert recogniser.transcribe(sound.astype(np.float32), "en") == ""
+
+
+def spoken(*words, voice="en-us+f2"):
+    pytest.importorskip("espeakng_loader")
+    pytest.importorskip("pocketsphinx")
+    from jova.data.speech import Delivery, speak
+
+    audio = speak(words, Delivery(voice, 160, 40, (30,) * (len(words) - 1))).audio
+    return np.pad(audio, 4_000).astype(np.float32)
+
+
+SENTENCES = [
+    ("place", "blue", "box", "near", "four", "now"),
+    ("lay", "red", "seven"),
+    ("hold", "white", "with", "nine"),
+]
+
+
+def test_clear_speech_is_heard_word_for_word_and_a_wrong_sentence_counts():
+    metric = speech.embedded(NoCache(), "cpu", "wer")
+    right = [metric.score(clip_of(spoken(*words)), prompt_of(" ".join(words)), None).value for words in SENTENCES]
+    assert np.mean(right) < 0.1
+    wrong = metric.score(clip_of(spoken(*SENTENCES[0])), prompt_of("lay red seven"), None).value
+    assert wrong >= 1
+
+
+def test_what_is_heard_does_not_depend_on_what_was_heard_before():
+    # The decoder's noise estimate outlives a clip unless it is reset; then a loud clip changed words of the next.
+    recogniser, rng = speech.Pocketsphinx(), np.random.default_rng(1)
+    speaking = [spoken(*words) for words in SENTENCES]
+    alone = [recogniser.transcribe(audio, "en") for audio in speaking]
+    for level in (0.3, 0.05):
+        for k in rng.permutation(len(speaking)):
+            recogniser.transcribe(rng.normal(0, level, 20_000).astype(np.float32), "en")
+            assert recogniser.transcribe(speaking[k], "en") == alone[k]

@@ -1,0 +1,160 @@
+"""What the pages of a report show: words, curves, slices, and what is seen and heard of a clip."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
+from jova_bench.media import files as media
+from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.build import build
+from jova_bench.records import Prompt
+from jova_bench.report.files import read_leaderboard
+from jova_bench.report.html.figures import read_sweep, sweep_curves
+from jova_bench.report.html.slices import by_slice, members
+from jova_bench.report.html.tracks import curve_path, sound_path
+from jova_bench.report.html.view import Look, Looking, outline
+from jova_bench.report.html.words import Word, aligned
+from jova_bench.runs.store import read_run
+from jova_bench.suites.loading import load_suite
+from support.made_runs import made_run, undefined
+from support.sweeps import SWEEP, value
+
+
+def test_words_are_aligned_as_the_error_rate_counts_them():
+    assert aligned("Put the red box here!", "put a red here now", "en") == (
+        Word("hit", "put", "put"),
+        Word("substitution", "the", "a"),
+        Word("hit", "red", "red"),
+        Word("substitution", "box", "here"),
+        Word("substitution", "here", "now"),
+    )
+    assert aligned("stay", "", "en") == (Word("deletion", "stay", ""),)
+    assert aligned("lay blue box", "blue box now", "en") == (
+        Word("deletion", "lay", ""),
+        Word("hit", "blue", "blue"),
+        Word("hit", "box", "box"),
+        Word("insertion", "", "now"),
+    )
+    assert [word.kind for word in aligned("你好", "你们", "zh")] == ["hit", "substitution"]
+    assert aligned("...", "well", "en") == (Word("insertion", "", "well"),)
+
+
+def test_paths_of_curves():
+    # Two parts fill the left half: middles at 125 and 375. Full scale is the loudest sample, 1: 0.5 is a quarter up.
+    assert sound_path([(-0.5, 0.5), (-1.0, 1.0)], 0.5) == "M125.0,25.0 375.0,0.0 375.0,100.0 125.0,75.0Z"
+    # A quiet sound is not blown up beyond twice its size.
+    assert sound_path([(-0.1, 0.1)], 1.0) == "M500.0,40.0 500.0,60.0Z"
+    # Two values a second in a box of two seconds: at 0.25 s and 0.75 s.
+    assert curve_path([0.0, 1.0], 2, 2.0, filled=False) == "M125.0,100.0 375.0,0.0"
+    assert curve_path([1.0], 2, 1.0, filled=True) == "M250.0,100.0 250.0,0.0 250.0,100.0Z"
+    assert sound_path([], 1.0) == curve_path([], 25, 1.0, filled=True) == ""
+
+
+def test_the_outline_has_the_extremes_of_each_part():
+    audio = np.zeros((1, 480), np.float32)
+    audio[0, 3], audio[0, 479] = 0.5, -0.25
+    found = outline(clip_from_arrays(None, 0, audio, 16_000))
+    assert len(found) == 240
+    assert (found[0], found[1], found[239]) == ((0.0, 0.0), (0.0, 0.5), (-0.25, 0.0))
+
+
+def test_slices_are_means_of_their_prompts(tmp_path):
+    values = [float(i) for i in range(12)]
+    folder = made_run(tmp_path, {"one": {"score": values}, "two": {"score": [undefined()] * 12}})
+    hair = ["red"] * 5 + ["blue | red"] + ["blue"] * 5 + ["rare"]
+    prompts = [
+        Prompt(
+            id=f"p{i:02d}", video_caption="v", audio_caption="", transcript="", tags={"hair": hair[i], "own": str(i)}
+        )
+        for i in range(12)
+    ]
+    found = by_slice(read_leaderboard(folder), read_run(folder), prompts)
+    assert list(found) == ["hair=blue", "hair=red"]
+    assert members("hair=red", prompts) == [0, 1, 2, 3, 4, 5]
+    red = {estimate.model: estimate for estimate in found["hair=red"]}
+    assert (red["one"].value, red["one"].n_prompts) == (2.5, 6)
+    # Student's t, 5 degrees of freedom: 2.5706 * sqrt(3.5 / 6)
+    assert red["one"].ci == pytest.approx((2.5 - 1.96331, 2.5 + 1.96331), abs=1e-4)
+    assert (red["two"].value, red["two"].n_undefined) == (None, 6)
+
+
+def look(path, digest="d", domain="embedded"):
+    prompt = Prompt(id="p", video_caption="v", audio_caption="a", transcript="put red box")
+    return Look("key", path, digest, prompt, domain)
+
+
+def test_a_real_clip_is_seen_and_heard(tmp_path, real_prompts):
+    (wer,) = build(["wer"], "embedded", NoCache(), "cpu")
+    looking = Looking(tmp_path / "features", "embedded", ("wer",), frozenset({wer.spec.identity}))
+    path = load_suite("embedded").path(real_prompts[1].reference)
+    view = looking()(look(path))
+    assert view.size == (64, 64)
+    assert len(view.opening_seen) == len(view.opening_heard) == 73
+    assert np.corrcoef(view.opening_seen, view.opening_heard)[0, 1] > 0.9
+    assert view.no_mouth is None
+    assert view.heard[wer.spec.identity].text == real_prompts[1].transcript
+    # What was seen of a content is kept: the file is not read again.
+    broken = tmp_path / "broken.mp4"
+    broken.touch()
+    assert looking()(look(broken)) == view
+    assert looking()(look(broken, digest="other")).startswith("cannot decode broken.mp4: ")
+    assert looking()(look(path, domain=None)).no_mouth == "outside the embedded domain"
+
+
+def test_a_silent_face_still_has_a_mouth(tmp_path, real_clips):
+    media.write(tmp_path / "quiet.mp4", real_clips[0].frames, Fraction(25), np.zeros((1, 46_720), np.float32), 16_000)
+    view = Looking(tmp_path / "features", "embedded", (), frozenset())()(look(tmp_path / "quiet.mp4"))
+    assert len(view.opening_seen) == len(real_clips[0].frames)
+    assert (view.opening_heard, view.no_mouth) == ((), None)
+
+
+def test_the_papers_recognisers_are_not_run_for_a_report(tmp_path):
+    media.write(tmp_path / "c.wav", None, Fraction(0), np.sin(np.arange(8000, dtype=np.float32))[None] / 2, 16_000)
+    (wer,) = build(["wer"], "standard", NoCache(), "cpu")
+    looking = Looking(tmp_path / "features", "standard", ("wer",), frozenset({wer.spec.identity}))
+    heard = looking()(look(tmp_path / "c.wav", domain=None)).heard[wer.spec.identity]
+    assert (heard.text, heard.reason) == (None, "what was heard is no longer in the run folder")
+
+
+def test_curves_of_a_sweep(tmp_path):
+    (figure,) = sweep_curves(SWEEP)
+    assert (figure["title"], figure["x"], figure["y"]) == (
+        "mouth-loss: LSE-C (embedded)",
+        "weight",
+        "LSE-C (embedded) ↑",
+    )
+    assert figure["categories"] == ["0", "5", "10"]
+    first, second = figure["traces"]
+    assert (first["name"], first["x"], first["y"]) == ("training seed 0", ["0", "5", "10"], [1.0, 2.0, 2.5])
+    assert (first["error_y"]["array"], first["error_y"]["arrayminus"]) == ([0.25, 1.0, 0.0], [0.5, 0.5, 0.0])
+    assert (second["x"], second["y"]) == (["5"], [2.25])
+    assert figure["levels"] == [{"name": "real", "value": 4.0}]
+    (tmp_path / "sweep.json").write_text(json.dumps(SWEEP))
+    assert read_sweep(tmp_path / "sweep.json") == json.loads(json.dumps(sweep_curves(SWEEP)))
+
+
+def test_arms_that_are_no_numbers_stand_behind_unjoined():
+    arms = [*SWEEP["arms"], {"arm": "box=off", "changed": {"box": "off"}}]
+    (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": [*SWEEP["values"], value("box=off", 0, 0.5, None)]})
+    assert (figure["x"], figure["categories"]) == ("weight, other arms", ["0", "5", "10", "box=off"])
+    first = figure["traces"][0]
+    assert (first["x"][3:], first["y"]) == (["box=off", "box=off"], [1.0, 2.0, 2.5, None, 0.5])
+
+
+def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
+    arms = [{"arm": "base", "changed": {}}, {"arm": "box=off", "changed": {"box": "off"}}]
+    values = [SWEEP["values"][0], SWEEP["values"][0] | {"arm": "box=off"}]
+    (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": values})
+    assert (figure["x"], figure["categories"], figure["traces"][0]["mode"]) == (
+        "arm",
+        ["box=mouth", "box=off"],
+        "markers",
+    )
+    for text, said in (("[]", "a sweep's results"), ("{}", "a sweep's results"), ("no", "JSON")):
+        (tmp_path / "other.json").write_text(text)
+        with pytest.raises(BenchError, match=f"expected {said}"):
+            read_sweep(tmp_path / "other.json")

@@ -1,0 +1,212 @@
+"""A run: every clip and score accounted for, and every mistake told."""
+
+import json
+from fractions import Fraction
+
+import pytest
+
+import jova_bench
+from jova_bench.errors import BenchError
+from jova_bench.records import Outcome, Prompt
+from jova_bench.runs.store import read_run
+from jova_bench.suites.loading import Suite, load_suite
+from support.tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts
+
+
+def test_values_are_means_over_prompts_with_costs_and_counts(tmp_path):
+    result = go(tmp_path, [Tones()], [Level(), Spread()])
+    level = estimate(result)
+    # Levels 1, 2, 3, 4, 5: mean 3, and Student's t with 4 degrees of freedom: 2.776 * sqrt(2.5 / 5) = 1.963.
+    assert level.value == pytest.approx(3)
+    assert level.ci == pytest.approx((3 - 1.963, 3 + 1.963), abs=1e-3)
+    assert (level.n_ok, level.n_undefined, level.n_failed, level.n_prompts, level.n_seeds) == (5, 0, 0, 5, 1)
+    spread = estimate(result, "spread")
+    assert (spread.value, spread.level, spread.extra) == (pytest.approx(3), "set", {"n": 5.0, "d": 2.0})
+    # The jackknife of a mean is the textbook interval.
+    assert spread.ci == pytest.approx(level.ci)
+    (cost,) = result.summary.cost
+    assert cost.function_evals == 4
+    assert cost.real_time_factor == pytest.approx(cost.seconds_per_clip / (1000 / RATE_HZ))
+    assert result.exit_code == 0
+    assert result.failed == ()
+
+
+def test_seeds_are_averaged_within_their_prompt(tmp_path):
+    result = go(tmp_path, [Tones()], [Level(), Spread()], seeds=(0, 16))
+    # Seed 16 adds 16/256 * 16 = 1 to every level: 1.5, 2.5, ... and a mean of 3.5.
+    assert estimate(result).value == pytest.approx(3.5)
+    assert (estimate(result).n_ok, estimate(result).n_prompts, estimate(result).n_seeds) == (10, 5, 2)
+    # A set metric is the mean of two sets of 5, never one set of 10.
+    assert estimate(result, "spread").value == pytest.approx(3.5)
+    assert estimate(result, "spread").extra["n"] == 5
+
+
+def test_a_micro_average_weighs_clips_by_their_words(tmp_path):
+    lengths = ("blue", "blue by green")
+    asked = tuple(
+        Prompt(id=f"p{i}", video_caption="v", audio_caption="a", transcript=text) for i, text in enumerate(lengths)
+    )
+    two = Suite("two", asked, tmp_path, "d", None, None)
+    result = jova_bench.run(
+        [Tones()], two, metrics=[Level(micro="transcript_words")], out=tmp_path / "run", profile="standard",
+        device="cpu", workers=0,
+    )  # fmt: skip
+    # (1 word * 1 + 3 words * 2) / 4 words.
+    assert estimate(result).value == pytest.approx(1.75)
+
+
+def test_a_model_that_crashes_fails_its_sample_and_no_other(tmp_path):
+    result = go(tmp_path, [Tones(batch_size=1, die=("p2", 0), error=RuntimeError), Tones("other")], [Level(), Spread()])
+    assert result.exit_code == 5
+    (failed,) = result.failed
+    assert (failed.prompt_id, failed.status, failed.reason) == ("p2", "failed", "RuntimeError: out of memory")
+    # Levels 1, 2, 4, 5; the failed one is counted, not averaged.
+    assert estimate(result).value == pytest.approx(3)
+    assert (estimate(result).n_ok, estimate(result).n_failed) == (4, 1)
+    assert (estimate(result, "spread").n_ok, estimate(result, "spread").n_failed) == (4, 1)
+    assert dict(estimate(result).reasons) == {"no clip: RuntimeError: out of memory": 1}
+    assert estimate(result, model="other").n_ok == 5
+    # The same command tries the failed one again, and its scores.
+    mended = go(tmp_path, [Tones(batch_size=1), Tones("other")], [Level(), Spread()])
+    assert mended.exit_code == 0
+    assert (estimate(mended).n_ok, estimate(mended).n_failed) == (5, 0)
+
+
+def test_a_model_that_gives_too_few_clips_is_found_out(tmp_path):
+    class Short(Tones):
+        def generate(self, prompts, seed, suite):
+            return list(super().generate(prompts, seed, suite))[:1]
+
+    result = go(tmp_path, [Short(batch_size=5)], [Level()])
+    assert len(result.failed) == 4
+    assert result.failed[0].reason == "the model gave fewer clips than it was asked for"
+
+
+def test_a_model_that_cannot_run_says_why_for_every_prompt(tmp_path):
+    class Weightless(Tones):
+        def check(self):
+            return "weights missing: x"
+
+    model = Weightless()
+    result = go(tmp_path, [model], [Level()], limit=2)
+    assert result.exit_code == 5
+    assert [sample.reason for sample in result.failed] == ["weights missing: x"] * 2
+    assert model.calls == []
+    assert estimate(result).value is None
+
+
+def test_a_metric_that_crashes_fails_its_row_and_no_other(tmp_path):
+    result = go(tmp_path, [Tones()], [Level(die=2, error=ValueError), Level("sound")])
+    # `die` counts from 0, and a crash does not count: p2 and all after it.
+    assert (estimate(result).n_ok, estimate(result).n_failed, estimate(result).value) == (2, 3, pytest.approx(1.5))
+    assert dict(estimate(result).reasons) == {"ValueError: boom": 3}
+    assert estimate(result, "sound").n_ok == 5
+    assert result.exit_code == 0
+
+
+def test_failed_scores_are_tried_again_and_undefined_ones_are_not(tmp_path):
+    go(tmp_path, [Tones()], [Level(undefined=("p0",), die=1, error=ValueError)])
+    level = Level()
+    result = go(tmp_path, [Tones()], [level])
+    # p0 was undefined, all after it had failed.
+    assert (estimate(result).n_ok, estimate(result).n_undefined) == (4, 1)
+    assert level.scored == 4
+
+
+def test_a_metric_that_is_not_installed_fails_every_row_without_being_asked(tmp_path):
+    missing = Level(missing="not installed: pip install x")
+    result = go(tmp_path, [Tones()], [missing])
+    assert missing.scored == 0
+    assert dict(estimate(result).reasons) == {"not installed: pip install x": 5}
+    assert estimate(result).value is None
+    assert result.exit_code == 0
+
+
+def test_a_set_that_is_too_small_is_undefined_as_a_whole(tmp_path):
+    spread = estimate(go(tmp_path, [Tones()], [Spread()], limit=1), "spread")
+    assert (spread.value, spread.n_ok, spread.n_undefined) == (None, 0, 1)
+    assert dict(spread.reasons) == {"1 clip, needs 2": 1}
+    # Two are enough, one fewer is not: a distance without an interval.
+    spread = estimate(go(tmp_path, [Tones()], [Spread()], limit=2), "spread")
+    assert (spread.value, spread.ci, spread.n_ok) == (pytest.approx(1.5), None, 2)
+
+
+def test_another_version_suite_or_profile_does_not_enter_a_folder(tmp_path):
+    go(tmp_path, [Tones()], [Level()])
+    with pytest.raises(BenchError, match=r"clips of another version of 'tones'.*another --out"):
+        go(tmp_path, [Tones(note="v2")], [Level()])
+    with pytest.raises(BenchError, match="was made with suite_digest"):
+        go(tmp_path, [Tones()], [Level()], count=3)
+    with pytest.raises(BenchError, match="was made with profile standard, got embedded"):
+        go(tmp_path, [Tones()], [Level()], profile="embedded")
+
+
+def test_embedded_metrics_are_undefined_outside_their_domain(tmp_path):
+    # Whatever is installed: with it there would be no answer either.
+    level = Level(missing="not installed: pip install x")
+    level.spec = level.spec.model_copy(update={"profile": "embedded"})
+    result = go(tmp_path, [Tones()], [level], profile="embedded")
+    assert dict(estimate(result).reasons) == {"outside the embedded domain": 5}
+    assert level.scored == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": (-1,)}, r"seeds of at least 0, below 2\^63, got \[-1\]"),
+        ({"seeds": (2**63,)}, r"below 2\^63, got"),
+        ({"limit": 0}, "at least 1 prompt, got 0"),
+        ({"profile": "best"}, "got 'best'"),
+        ({"device": "tpu"}, "got 'tpu'"),
+        ({"device": "cuda:99"}, "got 'cuda:99'"),
+    ],
+)
+def test_bad_requests_are_refused_before_anything_is_written(tmp_path, options, message):
+    with pytest.raises(BenchError, match=message):
+        go(tmp_path, [Tones()], [Level()], **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_models_of_one_name_are_refused(tmp_path):
+    for name in ("a", "b"):
+        folder = tmp_path / name / "clips"
+        folder.mkdir(parents=True)
+        (folder / "p0.mp4").write_bytes(b"x")
+    with pytest.raises(BenchError, match="got 'clips' twice"):
+        go(tmp_path, [f"clips:{tmp_path}/a/clips", f"clips:{tmp_path}/b/clips"], [Level()])
+
+
+def test_the_manifest_says_what_was_asked(tmp_path):
+    go(tmp_path, [Tones()], [Level()], seeds=(3,))
+    manifest = read_run(tmp_path / "run").manifest
+    assert manifest.suite_digest == "digest of 5"
+    assert manifest.seeds == (3,)
+    assert [prompt.id for prompt in manifest.prompts] == ["p0", "p1", "p2", "p3", "p4"]
+    assert manifest.models["tones"].plans["p0"].note == "v1"
+    assert manifest.fairness.devices == {"tones": "cpu"}
+
+
+def test_score_takes_any_folder_and_names_what_cannot_be_read(tmp_path):
+    folder = tmp_path / "mine"
+    (generated,) = Tones().generate(prompts(1), 0, None)
+    from jova_bench.media import files as media
+
+    folder.mkdir()
+    media.write(folder / "p0.wav", None, Fraction(0), generated.media.audio, RATE_HZ)
+    media.write(folder / "nobody asked.wav", None, Fraction(0), generated.media.audio, RATE_HZ)
+    (folder / "broken.mp4").write_bytes(b"not a film")
+    (folder / "prompts.jsonl").write_text(json.dumps(prompts(1)[0].model_dump()) + "\n")
+
+    class Asked(Level):
+        def score(self, clip, prompt, reference):
+            return super().score(clip, prompt, reference) if prompt else Outcome(status="undefined", reason="no prompt")
+
+    result = jova_bench.score(folder, metrics=[Level(), Asked("asked")], out=tmp_path / "run", device="cpu")
+    assert result.exit_code == 5
+    (failed,) = result.failed
+    assert failed.prompt_id == "broken"
+    assert f"cannot decode {folder}/broken.mp4" in failed.reason
+    level, asked = (estimate(result, name, "mine") for name in ("level", "asked"))
+    assert (level.n_ok, level.n_undefined, level.n_failed) == (2, 0, 1)
+    assert (asked.n_ok, asked.n_undefined, asked.n_failed) == (1, 1, 1)
+    assert load_suite(folder / "prompts.jsonl").prompts[0].id == "p0"

@@ -1,0 +1,340 @@
+"""The run folder and the cache survive being killed at any byte and being shared."""
+
+import multiprocessing
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jova_bench import cache as caching
+from jova_bench.cache import DiskCache
+from jova_bench.errors import BenchError
+from jova_bench.execution.copies import Copies
+from jova_bench.files.writing import replacing
+from jova_bench.records import Cost, Estimate, Sample, Score, Summary
+from jova_bench.runs.manifest import Manifest
+from jova_bench.runs.store import RunStore, read_run
+
+
+def sample(seed=0, **kw):
+    return Sample(**{"model": "m", "prompt_id": "p", "seed": seed, "status": "ok"} | kw)
+
+
+def score(value=1.0, identity="wer@1/standard:x", **kw):
+    fields = {"model": "m", "prompt_id": "p", "seed": 0, "metric": "wer", "status": "ok", "reason": None}
+    return Score(**fields | {"identity": identity, "value": value} | kw)
+
+
+def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
+    with RunStore(tmp_path / "run") as store:
+        store.write_manifest({"suite": "tiny"})
+        store.add_sample(sample(0, status="failed", reason="out of memory"))
+        store.add_sample(sample(1))
+        store.add_sample(sample(0, clip="clips/m/p.0.mp4"))
+        store.add_score(score(0.5))
+        store.add_score(score(0.25))
+        store.add_score(score(0.125, identity="wer@2/standard:x"))
+        assert [s.seed for s in store.samples()] == [0, 1]
+    run = read_run(tmp_path / "run")
+    assert run.samples == (sample(0, clip="clips/m/p.0.mp4"), sample(1))
+    # 0.25 replaced 0.5; another identity is another key.
+    assert [s.value for s in run.scores] == [0.25, 0.125]
+    assert run.manifest == Manifest(suite="tiny")
+    assert run.summary is None
+
+
+def test_a_run_killed_at_any_byte_of_its_last_line_resumes(tmp_path):
+    with RunStore(tmp_path) as store:
+        store.write_manifest({})
+        for seed in range(3):
+            store.add_sample(sample(seed))
+    file = tmp_path / "samples.jsonl"
+    whole = file.read_bytes()
+    two = whole.index(b"\n", whole.index(b"\n") + 1) + 1
+    for cut in range(two, len(whole)):
+        file.write_bytes(whole[:cut])
+        # A reader sees the whole lines, the next writer mends the file and goes on.
+        assert [s.seed for s in read_run(tmp_path).samples] == [0, 1]
+        with RunStore(tmp_path) as store:
+            store.add_sample(sample(2))
+        assert file.read_bytes() == whole
+
+
+def test_a_broken_whole_line_is_named(tmp_path):
+    with RunStore(tmp_path) as store:
+        store.write_manifest({})
+        store.add_score(score())
+    with (tmp_path / "scores.jsonl").open("a") as file:
+        file.write('{"model": "m"}\n')
+    with pytest.raises(BenchError, match=r"scores.jsonl:2: prompt_id: .*required"):
+        read_run(tmp_path)
+
+
+def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
+    refusal = rf"pid {os.getpid()}\) is writing"
+    with RunStore(tmp_path), pytest.raises(BenchError, match=refusal), RunStore(tmp_path):
+        pass
+    with RunStore(tmp_path):
+        pass
+
+
+def test_summary_round_trip_uses_the_published_field_names(tmp_path):
+    estimate = Estimate(
+        model="m", metric="wer", identity="i", level="clip", value=None, unit="", direction="down",
+        n_ok=0, n_undefined=1, n_failed=0, n_prompts=0, n_seeds=1,
+    )  # fmt: skip
+    cost = Cost(model="m", seconds_per_clip=1.5, real_time_factor=None, peak_memory_bytes=None, function_evals=8.0)
+    summary = Summary(schema=1, suite="tiny", profile="embedded", estimates=(estimate,), cost=(cost,))
+    with RunStore(tmp_path) as store:
+        store.write_manifest({})
+        store.write_summary(summary)
+    assert (tmp_path / "summary.json").read_text().startswith('{\n  "schema": 1,')
+    assert read_run(tmp_path).summary == summary
+
+
+def test_folders_that_are_no_runs(tmp_path):
+    with pytest.raises(BenchError, match=r"expected a run folder with a manifest\.json"):
+        read_run(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(BenchError, match=r"manifest\.json: expected JSON"):
+        read_run(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match="expected a folder to write a run in"), RunStore(tmp_path / "file"):
+        pass
+
+
+def test_ids_that_a_file_system_takes_for_one_keep_a_clip_each(tmp_path, monkeypatch):
+    """Elsewhere one finds `A.0.mp4` under the name `a.0.mp4`, too: writing it would replace another prompt's clip."""
+    store = RunStore(tmp_path)
+    first = store.clip_path("M", "A", 0)
+    first.write_bytes(b"")
+    assert store.clip_path("M", "A", 0) == first
+    assert store.clip_path("m", "a", 0) == tmp_path / "clips" / "m" / "a.0.mp4"  # Here they are two anyway.
+    (tmp_path / "clips" / "M" / "a.0.mp4").write_bytes(b"")
+    listed = {tmp_path / "clips": ["M"], tmp_path / "clips" / "M": ["A.0.mp4"]}
+    monkeypatch.setattr(Path, "iterdir", lambda folder: (folder / name for name in listed[folder]))
+    other = store.clip_path("M", "a", 0)
+    assert re.fullmatch(r"a~[0-9a-f]{16}\.0\.mp4", other.name)
+    assert other.parent == first.parent
+    assert re.fullmatch(r"m~[0-9a-f]{16}", store.clip_path("m", "a", 0).parent.name)
+    assert store.clip_path("M", "A", 0) == first
+
+
+def test_a_clip_path_cannot_leave_the_run(tmp_path):
+    store = RunStore(tmp_path)
+    assert store.clip_path("m", "a.b", 3) == tmp_path / "clips" / "m" / "a.b.3.mp4"
+    for model, prompt in (("..", "p"), ("m", "../p"), ("m/n", "p")):
+        with pytest.raises(ValueError, match="without"):
+            store.clip_path(model, prompt, 0)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    with RunStore(tmp_path) as store:
+        store.write_manifest({"seeds": [1]})
+        with pytest.raises(ValueError, match="JSON compliant"):
+            store.write_manifest({"seeds": [float("nan")]})
+        assert store.manifest() == {"seeds": [1]}
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_cache_computes_once_and_keeps_types(tmp_path):
+    arrays = {"x": np.arange(6, dtype=np.float16).reshape(2, 3), "words": np.array(["blue", "at"]), "n": np.array(3)}
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return arrays
+
+    first, second = (DiskCache(tmp_path).get("d", "mel@1", compute) for _ in range(2))
+    assert len(calls) == 1
+    for got in (first, second):
+        assert set(got) == set(arrays)
+        for name, array in arrays.items():
+            assert got[name].dtype == array.dtype
+            np.testing.assert_array_equal(got[name], array)
+    for key in (("d", "mel@2"), ("e", "mel@1")):
+        DiskCache(tmp_path).get(*key, compute)
+    assert len(calls) == 3
+
+
+def test_cache_never_stores_a_failure(tmp_path):
+    def fail():
+        raise RuntimeError("no face")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no face"):
+            DiskCache(tmp_path).get("d", "face", fail)
+    assert DiskCache(tmp_path).get("d", "face", lambda: {"x": np.ones(1)})["x"] == 1
+    # Pickled objects are refused when written, not when another process reads them.
+    with pytest.raises(ValueError, match="allow_pickle"):
+        DiskCache(tmp_path).get("d", "objects", lambda: {"x": np.array([{}])})
+
+
+def test_a_cache_reads_small_arrays_once_and_nobody_sees_what_another_did_to_them(tmp_path, monkeypatch):
+    small, large = {"x": np.arange(3.0)}, {"x": np.zeros(caching.SMALL_BYTES)}
+    for key, arrays in (("s", small), ("l", large)):
+        DiskCache(tmp_path).get("d", key, lambda arrays=arrays: arrays)
+    reads = []
+    unsealed = caching._unsealed
+    monkeypatch.setattr(caching, "_unsealed", lambda *one: reads.append(one[0]) or unsealed(*one))
+    cache = DiskCache(tmp_path)
+    for _ in range(3):
+        got = cache.get("d", "s", dict)["x"]
+        np.testing.assert_array_equal(got, [0, 1, 2])
+        got += 1
+    assert len(reads) == 1
+    for _ in range(3):
+        cache.get("d", "l", dict)
+    assert len(reads) == 4  # What is large is not kept in memory.
+    for k in range(caching.LATEST):
+        cache.get("d", f"another {k}", lambda k=k: {"x": np.array(k)})
+    cache.get("d", "s", dict)
+    assert len(reads) == 5
+    made = cache.get("d", "made", lambda: small)["x"]
+    made += 1
+    np.testing.assert_array_equal(cache.get("d", "made", dict)["x"], [0, 1, 2])
+
+
+def test_a_cache_entry_cut_at_any_place_is_made_again(tmp_path):
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": np.arange(50)})
+    (entry,) = tmp_path.rglob("*.npz")
+    whole = entry.read_bytes()
+    for cut in (0, 1, 10, len(whole) // 2, len(whole) - 1):
+        entry.write_bytes(whole[:cut])
+        np.testing.assert_array_equal(
+            DiskCache(tmp_path).get("d", "e", lambda: {"x": np.arange(50)})["x"], np.arange(50)
+        )
+        assert entry.read_bytes() == whole
+
+
+def test_a_cache_entry_with_any_bit_turned_is_made_again(tmp_path):
+    right = np.arange(3, dtype=np.int8)
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": right})
+    (entry,) = tmp_path.rglob("*.npz")
+    whole = entry.read_bytes()
+    for bit in range(8 * len(whole)):
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << bit % 8
+        entry.write_bytes(broken)
+        found = DiskCache(tmp_path).get("d", "e", lambda: {"x": right})
+        assert list(found) == ["x"], bit
+        np.testing.assert_array_equal(found["x"], right)
+        assert entry.read_bytes() == whole, bit
+
+
+def test_a_cache_entry_under_anothers_name_is_made_again(tmp_path):
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": np.zeros(2)})
+    (entry,) = tmp_path.rglob("*.npz")
+    DiskCache(tmp_path).get("d", "f", lambda: {"x": np.ones(2)})
+    (other,) = set(tmp_path.rglob("*.npz")) - {entry}
+    other.write_bytes(entry.read_bytes())
+    np.testing.assert_array_equal(DiskCache(tmp_path).get("d", "f", lambda: {"x": np.ones(2)})["x"], np.ones(2))
+
+
+def test_cache_entries_of_older_versions_are_read_and_new_ones_are_npz_files(tmp_path):
+    DiskCache(tmp_path).get("d", "e", lambda: {"x": np.ones(2)})
+    (entry,) = tmp_path.rglob("*.npz")
+    with np.load(entry, allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["x"], np.ones(2))
+    np.savez(entry, x=np.zeros(2))
+    np.testing.assert_array_equal(DiskCache(tmp_path).get("d", "e", lambda: {"x": np.ones(2)})["x"], np.zeros(2))
+    for content in (b"PK", bytes(100), np.random.default_rng(0).bytes(300), entry.read_bytes()[:-30]):
+        entry.write_bytes(content)
+        np.testing.assert_array_equal(DiskCache(tmp_path).get("d", "e", lambda: {"x": np.ones(2)})["x"], np.ones(2))
+
+
+def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
+    folder, outside = tmp_path / "run", tmp_path / ".other.jsonl.0123456789abcdef.part"
+    (folder / "features" / "ab").mkdir(parents=True)
+    (folder / "clips" / "m").mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    outside.touch()
+    parts = [
+        folder / ".summary.json.0123456789abcdef.part",
+        folder / "features" / "ab" / ".ff.npz.0123456789abcdef.part",
+        folder / "clips" / "m" / ".p.0.mp4.0123456789abcdef.part",
+        folder / "clips" / "m" / ".p.0.4711.part.mp4",
+    ]
+    others = [
+        folder / "clips" / "m" / "p.0.mp4",
+        folder / "notes.part",
+        folder / ".notes.part",
+        folder / ".a.0123456789abcdef.part.txt",
+    ]
+    for path in (*parts, *others):
+        path.touch()
+    link = folder / ".link.0123456789abcdef.part"
+    link.symlink_to(outside)
+    with replacing(folder / "features" / "ab" / "live.npz") as file:
+        # A report that is being written at the same time.
+        file.write(b"x")
+        with RunStore(folder):
+            pass
+    assert [path for path in parts if path.exists()] == []
+    assert all(path.exists() for path in (*others, outside, link, folder / "features" / "ab" / "live.npz"))
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".bashrc", "clips", "a.mp4"])
+def test_a_folder_of_other_things_is_no_place_for_a_run(tmp_path, name):
+    (tmp_path / name).touch()
+    with (
+        pytest.raises(BenchError, match=f"has files \\('{name}'\\) and no manifest.json; give another --out"),
+        RunStore(tmp_path),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_run_killed_before_its_first_manifest_goes_on(tmp_path):
+    with RunStore(tmp_path):
+        pass
+    (tmp_path / ".manifest.json.0123456789abcdef.part").touch()
+    with RunStore(tmp_path) as store:
+        assert store.manifest() is None
+    (tmp_path / ".gitignore").touch()
+    with RunStore(tmp_path):
+        pass
+
+
+def _fill(folder, worker):
+    cache = DiskCache(folder)
+    for key in range(20):
+        got = cache.get(f"clip{key}", "e", lambda key=key: {"x": np.full(1000, key)})
+        assert (got["x"] == key).all(), (worker, key)
+
+
+def test_processes_share_a_cache(tmp_path):
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_fill, args=(tmp_path, worker)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert len(list(tmp_path.rglob("*.npz"))) == 20
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_copies_of_anothers_files_are_fetched_once_and_the_latest_stay(tmp_path):
+    fetched = []
+
+    def read(path):
+        fetched.append(path.name)
+        return path.name.encode()
+
+    copies = Copies(read, kept=2)
+    one = copies.get(Path("/far/one.mp4"))
+    assert (one.name, one.read_bytes()) == ("one.mp4", b"one.mp4")
+    two, also_one = copies.get(Path("/far/two.mp4")), copies.get(Path("/near/one.mp4"))
+    assert also_one != one
+    assert copies.get(Path("/far/two.mp4")) == two
+    # The oldest went when the third came, and comes back when it is asked for.
+    assert [path.exists() for path in (one, two, also_one)] == [False, True, True]
+    assert copies.get(Path("/far/one.mp4")) == one
+    assert fetched == ["one.mp4", "two.mp4", "one.mp4", "one.mp4"]
+    # What was asked for last is kept: two.mp4 was, after the other one.mp4.
+    assert [path.exists() for path in (one, two, also_one)] == [True, True, False]
+    copies.close()
+    assert not one.exists()

@@ -1,0 +1,180 @@
+"""Which part may know which: read from the imports, wherever in a file they stand."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"jova": "jova", "jova_bench": "jova_bench", "jova_baselines": "baselines"}
+"""Package to its folder."""
+FILES = sorted(path for folder in PACKAGES.values() for path in (ROOT / folder).rglob("*.py"))
+MAX_LINES = 400
+
+LAYERS = (
+    {
+        "errors", "ids", "output", "records", "files", "cache", "registry", "progress", "stats", "formatting"
+    },
+    {"assets", "media"},
+    {"suites", "metrics", "execution"},
+    {"models"},
+    {"runs"},
+    {"comparison"},
+    {"report", "tools"},
+    {"sweep"},
+    {"cli"},
+)  # fmt: skip
+"""A package imports only from its own layer's own modules and from layers before it: arrows point one way."""
+
+WRITERS = (
+    "assets", "cache", "execution.copies", "files.writing", "media", "report", "runs.store", "suites.writing",
+    "metrics.networks.embedded",
+)  # fmt: skip
+"""What may write files; the last stores the weights of the shipped networks for their trainer."""
+WRITES = {
+    "write_text", "write_bytes", "mkdir", "unlink", "rmdir", "rename", "touch", "savez", "save_file", "copyfile",
+    "copyfileobj", "rmtree", "makedirs",
+}  # fmt: skip
+
+
+def name_of(path):
+    folder, *rest = path.relative_to(ROOT).with_suffix("").parts
+    package = next(name for name, one in PACKAGES.items() if one == folder)
+    return ".".join((package, *(rest[:-1] if rest[-1] == "__init__" else rest)))
+
+
+def imports(path):
+    """Absolute names of the modules that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def uses(path, package):
+    return {name for name in imports(path) if name == package or name.startswith(f"{package}.")}
+
+
+def files(package):
+    return [path for path in FILES if name_of(path).split(".")[0] == package]
+
+
+def modules_of(path):
+    """Names of our modules that a file imports: `from jova_bench import assets` is `jova_bench.assets` alone."""
+    known, found = {name_of(one) for one in FILES}, set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in names}
+    return found & known
+
+
+def part_of(module):
+    """The layer's name for a module of the harness: `jova_bench.metrics.lip_sync.curves` is part of `metrics`."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+@pytest.mark.parametrize("path", files("jova"), ids=name_of)
+def test_the_model_knows_nothing_of_the_harness(path):
+    assert not uses(path, "jova_bench") | uses(path, "jova_baselines")
+
+
+@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
+def test_the_harness_imports_no_model(path):
+    assert not uses(path, "jova") | uses(path, "jova_baselines")
+
+
+@pytest.mark.parametrize("path", files("jova_baselines"), ids=name_of)
+def test_only_the_glue_knows_both(path):
+    assert path.stem in ("jova", "arms", "trained") or not uses(path, "jova")
+
+
+def test_nothing_imports_a_folder_that_a_user_may_have_too():
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if "fake_upstreams" not in path.parts]
+    for path in [*FILES, *tests, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "evaluators").glob("*.py")]:
+        assert not uses(path, "baselines"), path
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in files("jova_bench") if "metrics" in path.relative_to(ROOT).parts], ids=name_of
+)
+def test_metrics_know_nothing_of_models_runs_or_files(path):
+    known = {"errors", "records", "cache", "registry", "assets", "metrics", "media.clip", "media.channels"}
+    if path.stem == "torch_metric":
+        known |= {"media"}  # It makes clips of a training loop's tensors.
+    for module in modules_of(path):
+        name = module.removeprefix("jova_bench.")
+        assert name.split(".")[0] in known or name in known, f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
+def test_arrows_point_one_way(path):
+    part = part_of(name_of(path))
+    if part in ("__init__", "__main__") or name_of(path) == "jova_bench.runs.run":
+        return  # They offer what is public, and the command.
+    rank = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    assert part in rank, f"{part} has no layer yet"
+    for other in {part_of(name) for name in modules_of(path)} - {"__init__", part}:
+        assert rank[other] < rank[part] or not rank[part], f"{part} imports {other}"
+
+
+def test_no_module_leads_back_to_itself():
+    arrows = {name_of(path): modules_of(path) - {name_of(path)} for path in FILES}
+    state = {}
+
+    def visit(module, way):
+        state[module] = "open"
+        for other in sorted(arrows.get(module, ())):
+            assert state.get(other) != "open", f"a circle of imports: {' -> '.join((*way, module, other))}"
+            if other not in state:
+                visit(other, (*way, module))
+        state[module] = "done"
+
+    for module in sorted(arrows):
+        if module not in state:
+            visit(module, ())
+
+
+@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
+def test_only_a_few_modules_write_files(path):
+    name = name_of(path).removeprefix("jova_bench.")
+    if any(name == one or name.startswith(f"{one}.") for one in WRITERS):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            assert called not in WRITES, f"{path}:{node.lineno} calls {called}"
+            if called == "open":
+                modes = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                assert not any(set(mode) & set("wax+") for mode in modes[:2]), f"{path}:{node.lineno} opens to write"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_stay_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_statistics_are_arrays_in_numbers_out():
+    needed = {name for path in (ROOT / "jova_bench" / "stats").glob("*.py") for name in imports(path)}
+    outside = {name for name in needed if not name.startswith("jova_bench.stats")}
+    roots = {name.split(".")[0] for name in outside}
+    assert roots <= {"__future__", "collections", "dataclasses", "functools", "typing", "math", "numpy", "scipy"}
+
+
+def test_the_models_core_needs_little():
+    for name in ("config", "timeline", "layers", "transformer", "flow", "mouth"):
+        roots = {module.split(".")[0] for module in imports(ROOT / "jova" / f"{name}.py")}
+        assert roots <= sys.stdlib_module_names | {"torch", "numpy", "safetensors", "jova"}
+
+
+@pytest.mark.parametrize("path", files("jova_bench") + files("jova_baselines"), ids=name_of)
+def test_one_module_reads_toml(path):
+    # Each reader with a list of exceptions of its own missed some.
+    assert name_of(path) == "jova_bench.files.reading" or "tomllib" not in imports(path)

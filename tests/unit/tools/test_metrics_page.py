@@ -1,0 +1,99 @@
+"""What is written of the metrics is made from the metrics."""
+
+import json
+import re
+import shlex
+import tomllib
+
+from jova_bench import assets
+from jova_bench.cache import NoCache
+from jova_bench.metrics.build import everything
+from jova_bench.metrics.catalogue import CATALOGUE
+from jova_bench.tools.metrics_page import document
+from support.shown import PAGES, ROOT, blocks
+
+FILE = ROOT / "docs" / "metrics.md"
+
+
+def test_the_committed_file_is_what_the_catalogue_says():
+    assert FILE.read_text(encoding="utf-8") == document(), "python -m jova_bench.tools.metrics_page > docs/metrics.md"
+
+
+def test_every_protocol_is_told_with_its_identity():
+    text = document()
+    for select, metric in everything(NoCache(), "cpu"):
+        assert f"`{select}`" in text
+        assert f"(`{metric.spec.name}`)" in text
+        # Digests that only this machine has recorded are no part of the text.
+        assert metric.spec.identity.partition("[")[0] in text
+
+
+def test_clean_comes_before_compat():
+    for section in document().split("\n### ")[1:]:
+        items = re.findall(r"^- \*\*.*?\*\* \((clean|compat)", section.split("\n## ")[0], re.MULTILINE)
+        assert items == sorted(items)
+        assert items
+
+
+def test_weights_that_are_here_change_nothing(tmp_path, monkeypatch):
+    before = document()
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    for asset in assets.table().values():
+        path = assets.path(asset.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"something")
+        assets.digest(asset.name)
+    assert document() == before
+    assert assets.folder() == tmp_path
+
+
+def test_weights_name_metrics_that_there_are():
+    standard = [entry for entry in CATALOGUE if entry.profile == "standard"]
+    known = {entry.name for entry in standard} | {f"{entry.name}@{entry.bench or 'clean'}" for entry in standard}
+    for asset in assets.table().values():
+        assert set(asset.metrics) <= known, asset.name
+
+
+def test_a_metric_asks_at_once_for_all_that_it_misses_and_pulling_it_gets_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    told = 0
+    for select, metric in everything(NoCache(), "cpu"):
+        if metric.spec.profile == "standard":
+            asked = (metric.check() or "").partition("assets pull ")[2].partition(" --accept")[0].split()
+            needed = {
+                one.name for one in assets.table().values() if one.serves(select.partition("@")[0], bench(select))
+            }
+            assert set(asked) == needed, select
+            told += len(asked)
+    assert told
+
+
+def bench(select):
+    return select.partition("@")[2] or None
+
+
+def test_the_readme_shows_the_model_that_a_test_installs():
+    from test_plugins import MODEL, PROJECT
+
+    assert MODEL.strip() in [block.strip() for block in blocks(ROOT / "README.md", "python")]
+    (shown,) = blocks(ROOT / "README.md", "toml")
+    ours = tomllib.loads(PROJECT)["project"]["entry-points"]["jova_bench.models"]
+    assert tomllib.loads(shown)["project"]["entry-points"]["jova_bench.models"] == ours
+
+
+def test_commands_and_prompts_of_the_pages_are_valid():
+    """Every `jova-bench` line is one that its parser takes; every prompt that is shown is a prompt."""
+    from jova_bench.cli.program import parser
+    from jova_bench.records import Prompt
+
+    read, seen = parser(), 0
+    for page in PAGES:
+        for line in "\n".join(blocks(page, "sh")).splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == "jova-bench":
+                end = min([words.index(word) for word in (">", ">>") if word in words], default=len(words))
+                read.parse_args(words[1:end])
+                seen += 1
+        for block in blocks(page, "json"):
+            Prompt.model_validate(json.loads(block))
+    assert seen > 20
