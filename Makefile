@@ -4,7 +4,8 @@
 # make check lint and types
 # make gate  a few clips of the models in results/ci-reference.json against what they gave there: a Markdown table
 # make reference  write results/ci-reference.json anew; commit it with the reason
-# make docs  write docs/metrics.md anew
+# make docs  write docs/metrics.md again
+# make site  build the documentation into build/site; a warning is an error
 #
 # CI_MODELS what make reference freezes
 # LIMIT     prompts of the suite that make run uses (128 are all; they take three minutes on two cores)
@@ -23,7 +24,7 @@ CI_MODELS ?= real codec shuffled jova
 # 16 prompts: with 12 or fewer, no test among so many metrics could show anything.
 CI_RUN = rm -rf runs/ci && $(PY) -m jova_bench run --suite embedded --limit 16 --device cpu --out runs/ci
 
-.PHONY: install run test parity check gate reference docs clean
+.PHONY: install run test parity check gate reference docs site clean
 
 install: .venv/installed
 
@@ -56,6 +57,9 @@ reference: .venv/installed
 docs: .venv/installed
 	$(PY) -m jova_bench.tools.metrics_page > docs/metrics.md
 
+site: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs --quiet build --strict
+
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "expected Python 3.11 or newer, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
@@ -65,7 +69,7 @@ docs: .venv/installed
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e '.[embedded,report,corpus,ray,dev]'
+	$(PIP) -e '.[embedded,report,corpus,ray,docs,dev]'
 	touch $@
 
 clean:

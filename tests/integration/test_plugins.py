@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from fractions import Fraction
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -69,7 +70,7 @@ class Tone:
             wave = np.sin(np.arange(16_000) * 0.1 * (seed + 1), dtype=np.float32) * len(prompt.transcript) / 16
             yield Generated(Media(frames, Fraction(25), wave[None], 16_000), timing="free")
 '''
-"""The README shows this one."""
+"""`docs/model.md` shows this one."""
 
 METRIC_AND_SUITE = """
 
@@ -203,3 +204,11 @@ def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
     with pytest.raises(BenchError, match=r"another metric of the identity loudness@\d"):
         build(["loudness", "mine"], "standard", NoCache(), "cpu")
+
+
+def test_a_page_shows_the_model_that_is_installed_here():
+    page = shown.ROOT / "docs" / "model.md"
+    assert MODEL.strip() in [block.strip() for block in shown.blocks(page, "python")]
+    (points,) = shown.blocks(page, "toml")
+    ours = tomllib.loads(PROJECT)["project"]["entry-points"]["jova_bench.models"]
+    assert tomllib.loads(points)["project"]["entry-points"]["jova_bench.models"] == ours

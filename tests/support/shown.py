@@ -9,7 +9,12 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 def blocks(path, language):
     """The fenced code of a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return fenced(path.read_text(encoding="utf-8"), language)
+
+
+def fenced(text, language):
+    """The fenced code of a text."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def files(path, heading):

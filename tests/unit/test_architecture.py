@@ -178,3 +178,15 @@ def test_the_models_core_needs_little():
 def test_one_module_reads_toml(path):
     # Each reader with a list of exceptions of its own missed some.
     assert name_of(path) == "jova_bench.files.reading" or "tomllib" not in imports(path)
+
+
+def test_the_picture_shows_the_layers():
+    from xml.etree import ElementTree
+
+    svg = ElementTree.parse(ROOT / "docs" / "architecture.svg").getroot()
+    space = {"s": "http://www.w3.org/2000/svg"}
+    shown = [
+        {text.text for text in layer.findall("s:text[@class='part']", space)}
+        for layer in svg.findall("s:g[@class='layer']", space)
+    ]
+    assert shown[::-1] == list(LAYERS)  # Commands at the top.

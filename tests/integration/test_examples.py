@@ -1,0 +1,94 @@
+"""Every example runs as it stands, and says what it should."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from jova_bench.suites.loading import SHIPPED
+from support.shown import ROOT, installed
+
+EXAMPLES = ROOT / "examples"
+
+
+def ran(words, cwd, code=0, **variables):
+    """What a command prints; with the checkout on the path and nothing of this machine's weights."""
+    path = os.pathsep.join([variables.pop("site", str(ROOT)), *filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
+    own = {"PYTHONPATH": path, "JOVA_BENCH_OFFLINE": "1", "JOVA_BENCH_ASSETS": str(cwd / "assets"), **variables}
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, check=False, cwd=cwd, env=os.environ | own
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_all_examples_are_in_the_table():
+    told = (EXAMPLES / "README.md").read_text()
+    for path in EXAMPLES.iterdir():
+        assert path.name == "README.md" or f"`{path.name}" in told
+
+
+def test_a_folder_is_scored(tmp_path):
+    clips = tmp_path / "my_clips"
+    clips.mkdir()
+    for name in ("test-00000.mp4", "test-00001.mp4"):
+        shutil.copy(SHIPPED / "embedded" / "clips" / name, clips)
+    said = ran([sys.executable, EXAMPLES / "score_folder.py", "my_clips"], tmp_path)
+    assert "loudness: -2" in said
+    assert "(2 ok, 0 undefined, 0 failed)" in said
+    assert "stoi: no value (0 ok, 2 undefined, 0 failed)" in said
+    assert "    2 x " in said
+
+
+def test_the_validation_loop_sees_late_audio(tmp_path):
+    said = ran([sys.executable, EXAMPLES / "training_loop.py"], tmp_path)
+    first, second = (float(line.split("LSE-C ")[1].split()[0]) for line in said.splitlines())
+    assert first > 4 * second
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Installs a package of the examples and returns where."""
+
+    def install(name):
+        shutil.copytree(EXAMPLES / name, tmp_path / name)
+        return str(installed(tmp_path / name, tmp_path / "site"))
+
+    return install
+
+
+def test_the_package_of_a_metric_is_found_and_measures(package, tmp_path):
+    site = package("metric_package")
+    bench = [sys.executable, "-m", "jova_bench"]
+    assert "clipped_share" in ran([*bench, "ls", "metrics"], tmp_path, site=site)
+    shutil.copytree(SHIPPED / "embedded" / "clips", tmp_path / "clips", ignore=lambda _, names: sorted(names)[2:])
+    said = ran([*bench, "score", "clips", "--metrics", "clipped_share", "--workers", "0"], tmp_path, site=site)
+    assert "clipped_share@1/standard:count{least=0.999}" in said
+    assert "0.00 [" in said
+
+
+def test_the_package_of_a_model_makes_clips(package, tmp_path):
+    site = package("model_package")
+    bench = [sys.executable, "-m", "jova_bench"]
+    assert "hum" in ran([*bench, "ls", "models"], tmp_path, site=site)
+    words = ["run", "--model", "hum", "--limit", "2", "--metrics", "loudness", "--device", "cpu", "--workers", "0"]
+    said = ran([*bench, *words], tmp_path, site=site)
+    assert "64x64" in said
+    assert "| hum" in said
+
+
+def test_the_gate_passes_what_is_as_it_was_and_stops_what_is_not(tmp_path):
+    shutil.copytree(EXAMPLES / "ci_gate", tmp_path / "gate")
+    command = tmp_path / "bin" / "jova-bench"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m jova_bench "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    said = ran(["sh", tmp_path / "gate" / "gate.sh", "real"], tmp_path, PATH=path)
+    assert "made reference.json" in said
+    assert "Gate: passed" in said
+    shutil.rmtree(tmp_path / "gate" / "runs")
+    said = ran(["sh", tmp_path / "gate" / "gate.sh", "shuffled"], tmp_path, code=3, PATH=path)
+    assert "Gate: regression" in said

@@ -1,0 +1,94 @@
+"""Pages name modules and files that exist, the site has all of them, and it loads nothing from a network."""
+
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import jova_bench
+from support.shown import PAGES, ROOT
+
+TEXTS = (
+    *PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "examples/README.md")),
+    *(ROOT / ".github").rglob("*.md"), *(ROOT / ".github").rglob("*.yml"),
+)  # fmt: skip
+GROUPS = {"jova_bench.swept_models"}
+"""Groups of entry points that are called as no module is."""
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda path: path.name)
+def test_every_module_that_a_page_names_is_there(page):
+    text = re.sub(r"https?://\S+", "", page.read_text(encoding="utf-8"))
+    for name in set(re.findall(r"(?<![\w./-])(?:jova|jova_bench|jova_baselines|evaluators)(?:\.[A-Za-z_]\w*)+", text)):
+        assert name in GROUPS or there(name), name
+
+
+def there(name):
+    """Whether a dotted name is a module, or something in one."""
+    parts = name.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[k:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+def test_names_that_are_not_there_are_noticed():
+    assert there("jova_bench.metrics.base.measured")
+    assert not there("jova_bench.metrics.base.no_such_name")
+    assert not there("jova_bench.no_such_module")
+
+
+FOLDERS = r"(?:jova|jova_bench|baselines|evaluators|docs|results|tests|benchmarks|examples)"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda path: path.name)
+def test_every_file_that_a_page_names_is_there(page):
+    text = re.sub(r"https?://\S+", "", page.read_text(encoding="utf-8"))
+    for name in set(re.findall(rf"(?<![\w./-]){FOLDERS}/[\w./*-]*[\w*]", text)):
+        if re.search(r"(?:^|/)[A-Z_]+(?:/|$)", name) or name in WRITTEN:
+            continue  # `baselines/NAME` is for the reader to fill in.
+        assert list(ROOT.glob(name)), name
+    for link in re.findall(r"\]\(([^)#\s]+)", text):
+        assert page.parent.name == "docs" or (page.parent / link).exists(), link  # Links of docs are mkdocs' to check.
+
+
+WRITTEN = {"results/reference.json"}
+"""Files that an example's commands write."""
+
+
+def test_every_page_is_in_the_menu():
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert re.search(rf"[ :]{page.name}$", settings, re.MULTILINE), page.name
+
+
+def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(list((ROOT / "docs").glob("*.md")))
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe)[^>]*\bsrc=\"?([^\"\s>]+)|<link[^>]*\bhref=\"?([^\"\s>]+)", text)
+        assert not [one for pair in loaded for one in pair if one.startswith(("http", "//"))], page
+    for name in jova_bench.__all__:
+        assert name == "__version__" or f'id="jova_bench.{name}"' in (tmp_path / "site" / "api.html").read_text(), name
+
+
+def test_the_citation_has_the_packages_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == jova_bench.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", jova_bench.__version__)
