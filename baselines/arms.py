@@ -6,7 +6,6 @@ codecs are the shipped ones; the corpus and its latents are made once for all ar
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from pydantic import BaseModel, Field
 import jova as jova_package
 from jova_baselines.jova import JovaGenerator, Sampling, digest
 from jova_bench.errors import BenchError
+from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import as_record, read_json, read_json_lines
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 
@@ -176,13 +176,11 @@ def _run(arguments: Sequence[str], log: Path, lock: IO[str], shown: bool = False
 
 def _locked(folder: Path) -> IO[str]:
     """The folder's lock, held until the file is closed; waits for another process that holds it."""
-    lock = (folder / LOCK).open("a", encoding="utf-8")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"waiting for another process in {folder}", file=sys.stderr, flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return lock
+        return acquire(folder / LOCK)
+    except Busy as busy:
+        print(f"waiting for another process (pid {busy.holder}) in {folder}", file=sys.stderr, flush=True)
+        return acquire(folder / LOCK, wait=True)
 
 
 def _training(out: Path, preset: str) -> Mapping[str, Value]:

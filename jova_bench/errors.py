@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from jova_bench.ids import printable
 
+NO_WINDOWS = "expected Linux or macOS, got Windows; install and run it in WSL 2, which is Linux"
+"""File locks and worker processes use POSIX."""
+
 EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
 
 

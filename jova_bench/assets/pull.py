@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator
@@ -15,6 +14,7 @@ from jova_bench import assets
 from jova_bench.assets import Asset, transfer
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError, suggest
+from jova_bench.files.locks import Busy, acquire
 
 OFFLINE_VARIABLE = "JOVA_BENCH_OFFLINE"
 EVERYTHING = "all"
@@ -122,15 +122,16 @@ def _is_right(name: str, target: Path) -> bool:
 @contextlib.contextmanager
 def _alone(part: Path) -> Iterator[None]:
     """Two commands must not write one file."""
-    with part.with_name(f".{part.name}.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BenchError(f"another process is downloading {part}; wait for it") from error
+    lock = part.with_name(f".{part.name}.lock")
+    try:
+        held = acquire(lock)
+    except Busy as error:
+        raise BenchError(f"another process (pid {error.holder}) is downloading {part}; wait for it") from error
+    with held:
         try:
             yield
         finally:
-            Path(lock.name).unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
 
 
 def _verified(asset: Asset, part: Path) -> str:

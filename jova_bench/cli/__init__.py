@@ -10,9 +10,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-NO_WINDOWS = "expected Linux or macOS, got Windows; install and run it in WSL 2, which is Linux"
-"""File locks and worker processes use POSIX."""
-
 
 class Stopped(KeyboardInterrupt):
     """Somebody asks the command to end."""
@@ -35,8 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def entry() -> NoReturn:
     """The installed command."""
     if sys.platform == "win32":
+        from jova_bench.errors import EXIT_USAGE, NO_WINDOWS
+
         print(f"jova-bench: {NO_WINDOWS}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(EXIT_USAGE)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has one ignored.
             signal.signal(number, _stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from jova_bench.files.locks import try_lock
 
 PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|[0-9]+\.part\.(?:mp4|wav|flac))")
 """Names of files before they are complete: those of `replacing`, and those of `media.write`."""
@@ -34,7 +35,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def holding(path: Path) -> Iterator[IO[bytes]]:
     """A new file that is not `abandoned` while it is open here: the system lets go of it when this process dies."""
     with path.open("xb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(file)
         yield file
 
 
@@ -45,8 +46,7 @@ def abandoned(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
+        return try_lock(handle)
     except OSError:
         return False
     finally:

@@ -6,7 +6,6 @@ lines, a torn last line is removed when the run is opened again, and other files
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from jova_bench.errors import BenchError
+from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import as_record, fault, read_bytes, read_json, shown
 from jova_bench.files.writing import PART, remove_parts, replacing
 from jova_bench.ids import file_stem
@@ -65,21 +65,13 @@ class RunStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _check_ours(self.folder)
-            self._lock = (self.folder / LOCK).open("a+", encoding="utf-8", errors="replace")
+            self._lock = acquire(self.folder / LOCK)
         except OSError as error:
             raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "unknown"
-            self._lock.close()
+        except Busy as error:
             raise BenchError(
-                f"another process (pid {holder}) is writing {self.folder}; wait for it or give another --out"
+                f"another process (pid {error.holder}) is writing {self.folder}; wait for it or give another --out"
             ) from error
-        self._lock.truncate(0)
-        self._lock.write(f"{os.getpid()}\n")
-        self._lock.flush()
         remove_parts(self.folder)
         for name in (SAMPLES, SCORES):
             _repair(self.folder / name)

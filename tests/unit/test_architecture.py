@@ -28,8 +28,8 @@ LAYERS = (
 """A package imports only from its own layer's own modules and from layers before it: arrows point one way."""
 
 WRITERS = (
-    "assets", "cache", "execution.copies", "files.writing", "media", "report", "runs.store", "suites.writing",
-    "metrics.networks.embedded",
+    "assets", "cache", "execution.copies", "files.locks", "files.writing", "media", "report", "runs.store",
+    "suites.writing", "metrics.networks.embedded",
 )  # fmt: skip
 """What may write files; the last stores the weights of the shipped networks for their trainer."""
 WRITES = {

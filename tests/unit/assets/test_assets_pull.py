@@ -1,8 +1,8 @@
 """Downloads from a server on this machine that misbehaves in every way that servers do."""
 
 import contextlib
-import fcntl
 import hashlib
+import os
 import re
 import shutil
 import threading
@@ -16,6 +16,7 @@ import pytest
 from jova_bench import assets, cli
 from jova_bench.assets import Asset, pull, transfer
 from jova_bench.errors import BenchError
+from jova_bench.files.locks import acquire
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -313,10 +314,12 @@ def test_two_commands_do_not_write_one_file(toy):
     asset = toy()
     folder = assets.path("toy").parent
     folder.mkdir(parents=True)
-    with (folder / ".toy.pt.part.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BenchError, match=r"another process is downloading .*; wait for it"):
-            get(asset)
+    lock = folder / ".toy.pt.part.lock"
+    with acquire(lock), pytest.raises(BenchError, match=rf"\(pid {os.getpid()}\) is downloading .*; wait for it"):
+        get(asset)
+    assert lock.exists()
+    assert get(asset).read_bytes() == CONTENT
+    assert not lock.exists()
 
 
 # The command

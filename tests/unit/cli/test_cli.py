@@ -324,13 +324,3 @@ def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_pat
     assert f"fvd: {fvd}\n" in err
     assert f"]: {fvd} (2 clips)" in out
     assert "the suite names no reference set; kvd takes 10 clips on each side" in out
-
-
-def test_windows_is_sent_to_wsl(monkeypatch, capsys):
-    from jova_bench import cli
-
-    monkeypatch.setattr(cli.sys, "platform", "win32")
-    with pytest.raises(SystemExit) as left:
-        cli.entry()
-    assert left.value.code == 2
-    assert capsys.readouterr().err == f"jova-bench: {cli.NO_WINDOWS}\n"

@@ -143,7 +143,7 @@ def test_a_process_waits_for_another_in_the_same_folder(tmp_path, monkeypatch, c
     monkeypatch.setattr(fcntl, "flock", flock)
     arms.train(settings(), 0, tmp_path, tmp_path / "nowhere", 1)
     assert tried == [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
-    assert capsys.readouterr().err == f"waiting for another process in {tmp_path}\n"
+    assert capsys.readouterr().err == f"waiting for another process (pid unknown) in {tmp_path}\n"
     assert arms.trained(tmp_path).steps == 1
 
 

@@ -1,0 +1,79 @@
+"""Locks on files, which the system releases when their holder ends, however it ends.
+
+The library `filelock` would take their place but for three things that are promised: a file is locked while it is
+written under its own name (`writing.holding`), a training inherits its caller's lock as an open file, and no file
+system may get a lock that outlives a killed holder, which is what that library falls back to.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError as error:
+    from jova_bench.errors import NO_WINDOWS
+
+    raise ImportError(NO_WINDOWS) from error
+
+
+class Busy(Exception):
+    """Another process holds the lock."""
+
+    def __init__(self, holder: str) -> None:
+        """Keeps the process number that the holder wrote into the file, or `unknown`."""
+        super().__init__(f"another process (pid {holder}) holds it")
+        self.holder = holder
+
+
+def try_lock(file: IO[Any] | int) -> bool:
+    """Locks an open file until it is closed; returns False when another process holds it.
+
+    Raises:
+        OSError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def acquire(path: Path, wait: bool = False) -> IO[str]:
+    """Opens and locks a file and writes the number of this process into it; closing the file releases the lock.
+
+    Args:
+        path: the lock file, made where it is missing; its holder may delete it.
+        wait: waits for the other holder instead of raising.
+
+    Raises:
+        Busy: another process holds it.
+        OSError: the file cannot be opened or the file system has no locks.
+    """
+    while True:
+        file = path.open("a+", encoding="utf-8", errors="replace")
+        try:
+            if wait:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            elif not try_lock(file):
+                file.seek(0)
+                raise Busy(file.read().strip() or "unknown")
+            if _names(path, file):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # Its last holder deleted it between our opening and locking it: another may have a new one.
+
+
+def _names(path: Path, file: IO[str]) -> bool:
+    """Whether the path still leads to the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
