@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan
@@ -259,7 +260,7 @@ def digest(folder: Path, files: tuple[str, ...]) -> str:
     total = hashlib.sha256()
     for name in files:
         total.update((folder / name).read_bytes())
-    return total.hexdigest()[:12]
+    return shortened(total.hexdigest())
 
 
 def peak_memory_bytes(device: str) -> int:

@@ -27,16 +27,16 @@ import cv2
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import NoCache
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.faces import blazeface, cuts, haar
 from jova_bench.metrics.faces.crop import smoothed
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look
-from jova_bench.metrics.faces.track import Boxes, Frames, Track, between, overlaps
+from jova_bench.metrics.faces.track import Boxes, Track, between, overlaps
 from jova_bench.metrics.lip_sync import curves
 from jova_bench.metrics.lip_sync import embedded as lipsync
 from jova_bench.suites.loading import load_suite

@@ -16,7 +16,7 @@ import torch
 from scipy.linalg import sqrtm
 from torchmetrics.image.fid import _compute_fid
 
-from jova_bench.metrics.base import FloatArray
+from jova_bench.arrays import FloatArray
 from jova_bench.metrics.distances.frechet_kernel import FrechetFrom
 
 DIMENSIONS, ROUNDS = (2048, 256), 3

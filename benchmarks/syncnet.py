@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from jova_bench.metrics.base import FloatArray
+from jova_bench.arrays import FloatArray
 from jova_bench.metrics.lip_sync import curves
 from jova_bench.metrics.lip_sync.mfcc import mfcc
 from jova_bench.metrics.networks.syncnet import SyncNet, Towers

@@ -18,6 +18,7 @@ from evaluators import tasks
 from evaluators.data import Split, Track, read_split
 from evaluators.fit import progress
 from evaluators.validate import validation_rows
+from jova_bench.digests import short_digest
 from jova_bench.metrics.networks import embedded as nets
 
 EVALUATORS: dict[str, Callable[[Split, int], tasks.Trained]] = {
@@ -77,14 +78,10 @@ def _reference_features(networks: dict[str, torch.nn.Module], folder: Path, out:
     metadata = {
         "corpus": hashlib.sha256((folder / "prompts.jsonl").read_bytes()).hexdigest(),
         "count": str(len(split)),
-        **{f"{kind}_weights": _digest(out / f"{kind}-embedder.safetensors") for kind in features},
+        **{f"{kind}_weights": short_digest((out / f"{kind}-embedder.safetensors").read_bytes()) for kind in features},
     }
     save_file(features, out / FEATURES, metadata)
     return features
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 if __name__ == "__main__":

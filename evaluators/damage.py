@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from jova_bench.arrays import Audio
 from jova_bench.metrics.signal.audio import RATE_HZ
-
-Audio = npt.NDArray[np.float32]
 
 
 def _shuffle(frames: Tensor, severity: float, rng: np.random.Generator) -> Tensor:

@@ -83,11 +83,6 @@ class JovaConfig:
         return self.latent_size // self.patch
 
     @property
-    def video_tokens(self) -> int:
-        """Video tokens of a clip."""
-        return self.timeline.latent_frames * self.tokens_per_side**2
-
-    @property
     def video_shape(self) -> tuple[int, int, int, int]:
         """(F, h, w, C) of a clip's video latents."""
         return self.timeline.latent_frames, self.latent_size, self.latent_size, self.video_channels

@@ -70,11 +70,6 @@ class Timeline:
         return self.frames_per_audio_token * self.samples_per_frame
 
     @property
-    def audio_padding_samples(self) -> int:
-        """Samples of silence before the clip that make audio token 0 as long as the others."""
-        return self.samples_per_audio_token - self.samples_per_frame
-
-    @property
     def latent_frames(self) -> int:
         """Video latents of the clip, in time."""
         return 1 + (self.frames - 1) // self.frames_per_latent
@@ -102,10 +97,6 @@ class Timeline:
     def latent_span(self, latent: int) -> range:
         """The frames that one video latent covers."""
         return self._span(latent, self.frames_per_latent)
-
-    def audio_span(self, token: int) -> range:
-        """The frames that one audio token covers."""
-        return self._span(token, self.frames_per_audio_token)
 
     def _span(self, index: int, stride: int) -> range:
         """Frames 1 + (i-1)s .. i s of a causal stream with stride s, cut at the clip's start."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from jova_bench.arrays import Arrays
 from jova_bench.files.writing import replacing
-
-Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 class FeatureCache(Protocol):
@@ -31,6 +29,22 @@ class NoCache:
     def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
         """Computes and returns the arrays."""
         return compute()
+
+
+class _Absent(Exception):
+    """Nothing is stored under a key."""
+
+
+def peek(cache: FeatureCache, digest: str, extractor: str) -> Arrays | None:
+    """Returns what a cache has under a key, or None; computes nothing."""
+
+    def absent() -> Arrays:
+        raise _Absent
+
+    try:
+        return cache.get(digest, extractor, absent)
+    except _Absent:
+        return None
 
 
 class DiskCache:

@@ -15,9 +15,10 @@ import numpy as np
 
 from jova_baselines.external import home
 from jova_baselines.external.client import Answer, Command, Worker, environment
-from jova_baselines.external.inputs import DURATION_S, Ask, Frames, ask, driving, files, source
+from jova_baselines.external.inputs import DURATION_S, Ask, ask, driving, files, source
 from jova_baselines.external.job import Job, Planner
 from jova_baselines.external.manifest import Manifest, Options, described
+from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.base import Generated, Media, Plan
 from jova_bench.records import Prompt

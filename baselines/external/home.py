@@ -6,7 +6,6 @@ may be a link to where a user already has it. `options.toml` there overrides opt
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from jova_baselines.external.manifest import Manifest, Option, Options, Weights
 from jova_bench import assets
+from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError, suggest
 from jova_bench.files.reading import read_toml
 
@@ -83,7 +83,7 @@ def recipe(manifest: Manifest) -> str:
     assert manifest.environment is not None
     made_by = manifest.environment.model_dump_json(include={"python", "pip", "before"})
     commit = manifest.source.commit if manifest.source else ""
-    return hashlib.sha256(f"{made_by} {commit}".encode()).hexdigest()[:12]
+    return short_digest(f"{made_by} {commit}".encode())
 
 
 def missing(manifest: Manifest) -> str | None:
@@ -170,7 +170,7 @@ def _point(link: Path, target: Path) -> None:
 def packages_digest(manifest: Manifest) -> str | None:
     """12 hex digits of what is installed in the environment; None when nobody wrote it down."""
     listing = of(manifest).packages
-    return hashlib.sha256(listing.read_bytes()).hexdigest()[:12] if listing.is_file() else None
+    return short_digest(listing.read_bytes()) if listing.is_file() else None
 
 
 def weights_digest(manifest: Manifest) -> str | None:
@@ -185,7 +185,7 @@ def weights_digest(manifest: Manifest) -> str | None:
         return None
     text = "".join(f"{one.folder}/{line}\n" for one, line in lines)
     unverified = any(not one.verified for one, _ in lines)
-    return hashlib.sha256(text.encode()).hexdigest()[:12] + (assets.UNVERIFIED if unverified else "")
+    return short_digest(text.encode()) + (assets.UNVERIFIED if unverified else "")
 
 
 def _listing(folder: Path, one: Weights) -> list[str]:

@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from jova_baselines.external.manifest import Consumes
+from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.records import Prompt
 from jova_bench.suites.loading import Suite
 
-Frames = npt.NDArray[np.uint8]
-Audio = npt.NDArray[np.float32]
 Origin = Literal["prompt", "reference", "stage"]
 """Whether the prompt names the file, it is a part of the prompt's real clip, or an earlier model made it."""
 

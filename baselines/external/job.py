@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from fractions import Fraction
 
 from jova_baselines.external.inputs import Ask
 from jova_baselines.external.manifest import Manifest, Options
+from jova_bench.digests import short_digest
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -42,7 +42,7 @@ class Job:
     def digest(self) -> str:
         """12 hex digits that change with anything the model is told."""
         text = json.dumps(dict(self.arguments), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return short_digest(text.encode())
 
 
 Planner = Callable[[Ask, Manifest, Options], Job]

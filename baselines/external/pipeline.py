@@ -20,6 +20,7 @@ from jova_baselines.external.inputs import Ask, first_frame
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Diffusers
 from jova_baselines.jova import peak_memory_bytes
+from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.base import Generated, Media
 from jova_bench.records import Prompt
@@ -28,7 +29,6 @@ from jova_bench.suites.loading import Suite
 PACKAGES = ("diffusers", "transformers", "accelerate", "ftfy")
 INSTALL = "pip install 'jova-bench[diffusers]'"
 
-Frames = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 

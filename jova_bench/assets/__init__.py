@@ -17,6 +17,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from jova_bench.digests import shortened
 from jova_bench.errors import BenchError, Unavailable, suggest
 from jova_bench.files.reading import as_record, read_json, read_toml, shown
 from jova_bench.records import Record
@@ -27,8 +28,6 @@ TABLE_VARIABLE = "JOVA_BENCH_ASSETS_FILE"
 TABLE = Path(__file__).parent / "assets.toml"
 RECORD = "recorded.json"
 """Digests of files whose publishers state none, as they were when first seen."""
-SHORT = 12
-"""Hex digits of a digest in an identity."""
 UNVERIFIED = "?"
 """Ends a digest in an identity that nobody publishes: it is that of the file that was seen here first."""
 
@@ -162,7 +161,7 @@ def digest(name: str) -> str | None:
     sha256 = expected(name)
     if sha256 is None and path(name).is_file():
         sha256 = _first_seen(name)
-    return sha256[:SHORT] + ("" if get(name).sha256 else UNVERIFIED) if sha256 else None
+    return shortened(sha256) + ("" if get(name).sha256 else UNVERIFIED) if sha256 else None
 
 
 def _first_seen(name: str) -> str:

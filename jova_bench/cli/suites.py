@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from jova_bench.cli.base import Parser, Verbs, add_verb, say
+from jova_bench.digests import shortened
 from jova_bench.errors import EXIT_OK, EXIT_USAGE
 from jova_bench.output import show
 
@@ -86,7 +87,7 @@ def _validate(args: argparse.Namespace) -> int:
     counts = {field: sum(getattr(prompt, field) is not None for prompt in prompts) for field in FILES}
     counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
     told = ", ".join(f"{count} with {field}" for field, count in counts.items())
-    show(f"{suite.name}: {len(prompts)} prompts, {told}; digest {suite.digest[:12]}\n")
+    show(f"{suite.name}: {len(prompts)} prompts, {told}; digest {shortened(suite.digest)}\n")
     for tag in dict.fromkeys(tag for prompt in prompts for tag in prompt.tags):
         values = {value for prompt in prompts for value in prompt.values(tag)}
         show(f"  tag {tag}: {len(values)} values{', a slice of every table' * (tag in suite.slices)}\n")

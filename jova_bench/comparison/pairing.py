@@ -13,8 +13,9 @@ from typing import Literal
 
 import numpy as np
 
+from jova_bench.arrays import FloatArray
 from jova_bench.errors import Undefined
-from jova_bench.metrics.base import FloatArray, SetMetric
+from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome, Status
 from jova_bench.runs.estimates import Cell, Part, distances, feature_grid, mean_distance, seeds_mean
 from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
 from jova_bench.errors import EXIT_INCOMPLETE, BenchError
 from jova_bench.files.reading import as_record, read_json
-from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Estimate, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
 from jova_bench.runs.estimates import Cell, Part

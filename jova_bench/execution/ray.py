@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from jova_bench.cache import Arrays, DiskCache, FeatureCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import DiskCache, FeatureCache, peek
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import ATTEMPTS, Answer, Lost, Report, Setup, Unit, Worker, answered, close, dispatch
 from jova_bench.execution.copies import Copies
@@ -181,17 +182,11 @@ class _Home:
 
     def stored(self, folder: Path, digest: str, extractor: str) -> Arrays | None:
         """Arrays of the cache in a folder, or None."""
-        with suppress(LookupError):
-            return DiskCache(folder).get(digest, extractor, _absent)
-        return None
+        return peek(DiskCache(folder), digest, extractor)
 
     def keep(self, folder: Path, digest: str, extractor: str, arrays: Arrays) -> None:
         """Puts arrays into it."""
         DiskCache(folder).get(digest, extractor, lambda: arrays)
-
-
-def _absent() -> Arrays:
-    raise LookupError
 
 
 class Away:

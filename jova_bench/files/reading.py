@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
@@ -124,8 +125,8 @@ def unchanged(path: Path, digest: str | None) -> Path:
         BenchError: the file is not what it was when it was first looked at; None was never looked at.
     """
     if digest is not None and (now := file_digest(path)) != digest:
-        what = f"expected the content that it had when the command began, sha256 {digest[:12]}, got {now[:12]}"
-        raise Unread(path, f"{what}; put the old file back, or start again in another folder")
+        what = f"expected the content that it had when the command began, sha256 {shortened(digest)}"
+        raise Unread(path, f"{what}, got {shortened(now)}; put the old file back, or start again in another folder")
     return path
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import Audio, Frames
 from jova_bench.media.display import UPRIGHT, Matrix, matrix_of, oblique_degrees, size_shown, upright
 from jova_bench.media.limits import Decoded
 from jova_bench.media.tracks import choose, expect
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.reformatter import VideoReformatter
 
-Frames = npt.NDArray[np.uint8]
-Audio = npt.NDArray[np.float32]
 Array = TypeVar("Array", Frames, Audio)
 
 PADDING_SAMPLES = 4096

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.media import channels
 from jova_bench.media.clip import CANCEL, Clip
-from jova_bench.media.decode import MAX_START_S, Audio, Frames, Sound, Video, decode, joined, resized
+from jova_bench.media.decode import MAX_START_S, Sound, Video, decode, joined, resized
 from jova_bench.media.encode import encode
 from jova_bench.media.lengths import check_length
 from jova_bench.media.limits import HIGHEST_HZ, LOWEST_HZ, Decoded, max_clip_bytes

@@ -13,11 +13,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import FloatArray as FloatArray
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.records import MetricSpec, Outcome, Prompt
-
-FloatArray = npt.NDArray[np.float64]
 
 OUTSIDE = "outside the embedded domain"
 

@@ -11,8 +11,9 @@ from statistics import mean, median
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import FloatArray
 from jova_bench.errors import Unavailable, Undefined, reason_of
-from jova_bench.metrics.base import FloatArray, SetMetric, SharesWork
+from jova_bench.metrics.base import SetMetric, SharesWork
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
 from jova_bench.runs.scoring import Metric, is_set_metric

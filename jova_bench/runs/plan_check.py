@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -80,13 +81,14 @@ def content_changed(path: Path, clip_digest: str) -> Clip | str:
     else:
         if clip.digest == clip_digest:
             return clip
-        found = f"decoded content {clip.digest[:12]}"
+        found = f"decoded content {shortened(clip.digest)}"
     return changed(clip_digest, found)
 
 
 def changed(clip_digest: str, found: str) -> str:
     """Says that a clip is not what was recorded, by its digest then and what is found now."""
     return (
-        f"the clip changed on disk after it was recorded: expected decoded content {clip_digest[:12]}, got {found}; "
+        "the clip changed on disk after it was recorded: "
+        f"expected decoded content {shortened(clip_digest)}, got {found}; "
         "run its model again, which makes it again, or put the old file back"
     )

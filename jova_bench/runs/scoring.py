@@ -16,13 +16,14 @@ from typing import TypeGuard, cast
 
 import numpy as np
 
-from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.arrays import Arrays, FloatArray
+from jova_bench.cache import FeatureCache, peek
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.execution.base import ATTEMPTS, Executor, Lost, Place
 from jova_bench.files.reading import file_digest, unchanged
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.distances.real_clips import Part, without_real
 from jova_bench.metrics.networks.resident import make_room
 from jova_bench.progress import Progress
@@ -322,14 +323,8 @@ def features_key(identity: str, domain: str | None) -> str:
 
 def stored_features(cache: FeatureCache, digest: str, identity: str, domain: str | None) -> FloatArray | None:
     """(d,) features that an earlier job kept, or None."""
-
-    def absent() -> Arrays:
-        raise LookupError
-
-    try:
-        return _vector(cache.get(digest, features_key(identity, domain), absent))
-    except LookupError:
-        return None
+    stored = peek(cache, digest, features_key(identity, domain))
+    return None if stored is None else _vector(stored)
 
 
 def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
@@ -351,14 +346,8 @@ def _of_reference(metric: SetMetric) -> Arrays:
 
 def stored_reference(cache: FeatureCache, identity: str) -> FloatArray | None:
     """(m, ...) features of real clips that `keep_references` kept, or None."""
-
-    def absent() -> Arrays:
-        raise LookupError
-
-    try:
-        return _vector(cache.get(*_reference_key(identity), absent))
-    except LookupError:
-        return None
+    stored = peek(cache, *_reference_key(identity))
+    return None if stored is None else _vector(stored)
 
 
 def _reference_key(identity: str) -> tuple[str, str]:

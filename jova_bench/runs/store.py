@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from jova_bench.errors import BenchError
@@ -28,7 +26,6 @@ from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score, Summary
 from jova_bench.runs.manifest import SCHEMA, Manifest
 
-Arrays = Mapping[str, npt.NDArray[np.generic]]
 RecordType = TypeVar("RecordType", Sample, Score)
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 

@@ -10,7 +10,6 @@ from jova_bench.stats.means import (
     Interval,
     mean_interval,
     resample_counts,
-    seed_average,
     studentised_limits,
 )
 from jova_bench.stats.paired import (
@@ -48,7 +47,6 @@ __all__ = [
     "paired_test",
     "paired_test_of_chosen",
     "resample_counts",
-    "seed_average",
     "sign_flip",
     "studentised_limits",
 ]

@@ -6,7 +6,7 @@ other prompts of the same kind given to these checkpoints, never of other traini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -35,18 +35,6 @@ class Interval:
     lo: float
     hi: float
     method: Literal["t", "agresti-coull", "studentised", "constant", "jackknife"]
-
-
-def seed_average(values: npt.ArrayLike, prompt_ids: Sequence[str]) -> tuple[list[str], Array]:
-    """Averages the rows of each prompt: ids in sorted order, so that the order of rows does not matter.
-
-    Args:
-        values: (N,) one value per (prompt, seed).
-        prompt_ids: N ids.
-    """
-    unique, owner = np.unique(np.asarray(prompt_ids, dtype=str), return_inverse=True)
-    sums = np.bincount(owner, weights=np.asarray(values, dtype=np.float64), minlength=len(unique))
-    return [str(name) for name in unique], sums / np.bincount(owner, minlength=len(unique))
 
 
 def mean_interval(

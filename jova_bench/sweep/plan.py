@@ -7,13 +7,13 @@ OUT/runs/DIGEST/     its clips and scores: a training, every sampling setting, p
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
@@ -122,7 +122,7 @@ def _part(model: SweptModel, arm: Arm, sampling: bool) -> Mapping[str, Settings]
 
 def digest(what: Mapping[str, Any]) -> str:
     """First 12 hex digits of the sha256 of some JSON."""
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+    return short_digest(json.dumps(what, sort_keys=True).encode())
 
 
 def is_scored(run: Path, models: Sequence[str], spec: SweepSpec, suite: Suite) -> bool:

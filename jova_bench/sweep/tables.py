@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jova_bench.digests import shortened
 from jova_bench.formatting.labels import ARROWS, labelled
 from jova_bench.formatting.text import escaped, table, with_interval
 from jova_bench.records import Estimate
@@ -43,9 +44,9 @@ def markdown(result: SweepResult) -> str:
         for row in (*result.rows, *result.controls)
     ]
     about = (
-        f"{prompts} prompts of the suite {escaped(spec.suite)} (digest {result.plan.suite.digest[:12]}), sampling "
-        f"seeds {', '.join(map(str, spec.sampling_seeds))}. Means with 95 % intervals over prompts: they speak for "
-        "these checkpoints, not for other trainings. Controls at the bottom."
+        f"{prompts} prompts of the suite {escaped(spec.suite)} (digest {shortened(result.plan.suite.digest)}), "
+        f"sampling seeds {', '.join(map(str, spec.sampling_seeds))}. Means with 95 % intervals over prompts: they "
+        "speak for these checkpoints, not for other trainings. Controls at the bottom."
     )
     if trained:
         about += " CPU minutes are of the optimiser's steps, one core."

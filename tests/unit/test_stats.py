@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from jova_bench import stats
-from jova_bench.stats import jackknife_interval, mean_interval, means, paired_test, seed_average
+from jova_bench.stats import jackknife_interval, mean_interval, means, paired_test
 
 
 def rng(seed=0):
@@ -14,15 +14,6 @@ def rng(seed=0):
 
 def mean(rows):
     return float(rows.mean())
-
-
-# --- averaging seeds ---
-
-
-def test_seeds_are_averaged_within_prompt_whatever_the_order_of_rows():
-    ids, values = seed_average([1.0, 5.0, 3.0, 7.0], ["b", "a", "b", "a"])
-    assert ids == ["a", "b"]
-    assert values.tolist() == [6.0, 2.0]
 
 
 # --- intervals of means ---

@@ -22,11 +22,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.onsets import Edges, onset_times_s
-from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.base import measured
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.signal.audio import audio_digest, is_silent, mono_16k, resample
 from jova_bench.records import MetricSpec, Outcome, Prompt
@@ -38,8 +39,6 @@ MIN_SPEED = 0.01
 TOLERANCE_S = 0.04
 MIN_FRAMES = 3
 """With fewer there is no frame between two others to be a peak."""
-
-Frames = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

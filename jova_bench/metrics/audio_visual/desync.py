@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.arrays import Audio, FloatArray, Indices
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.base import measured
 from jova_bench.metrics.networks.resident import resident
-from jova_bench.metrics.signal.audio import Audio, is_silent, resample
+from jova_bench.metrics.signal.audio import is_silent, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -45,8 +46,6 @@ GRID_S = np.linspace(-2, 2, 21)
 SIDE = 224
 AT_ONCE = 2
 """Segments that are looked at together; each is 1569 tokens."""
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.arrays import Audio, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.imagebind import RATE_HZ, WEIGHTS, Embedder, channels_16k, check_stretch, cosine
-from jova_bench.metrics.base import FloatArray, measured
-from jova_bench.metrics.signal.audio import Audio, mono_16k
+from jova_bench.metrics.base import measured
+from jova_bench.metrics.signal.audio import mono_16k
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
 if TYPE_CHECKING:

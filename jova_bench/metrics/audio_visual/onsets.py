@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from jova_bench.metrics.base import FloatArray
-from jova_bench.metrics.signal.audio import Audio, slaney_edges_hz
+from jova_bench.arrays import Audio, FloatArray
+from jova_bench.metrics.signal.audio import slaney_edges_hz
 
 N_FFT, HOP, MELS = 2048, 512, 128
 FLOOR, RANGE_DB = 1e-10, 80.0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from jova_bench.cache import Arrays, FeatureCache, NoCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import FeatureCache, NoCache
+from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray
@@ -80,7 +81,7 @@ class SetDistance:
 
     def against(self, reference: FloatArray) -> Self:
         """The same distance from another reference set: (m, d) or (m, p, d) embeddings of real clips."""
-        given = hashlib.sha256(np.ascontiguousarray(reference, dtype=np.float64).tobytes()).hexdigest()[:12]
+        given = short_digest(np.ascontiguousarray(reference, dtype=np.float64).tobytes())
         spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
         return type(self)(spec, self._embed, lambda: reference, self._missing, cache=self._cache)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from jova_bench.cache import FeatureCache
+from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.distances import audio_embedding as audio_embed
@@ -95,7 +95,7 @@ def _file(reference: str) -> Path:
 def reference_digest(reference: str) -> str | None:
     """First 12 hex digits of the sha256 of a shipped reference set; None when there is no such file."""
     file = _file(reference)
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.exists() else None
+    return short_digest(file.read_bytes()) if file.exists() else None
 
 
 def _missing(reference: str, embedder: str) -> str | None:

@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray

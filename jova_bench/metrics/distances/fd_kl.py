@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray, measured

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from jova_bench.arrays import FloatArray as FloatArray
+
 Kernel = Callable[[FloatArray, FloatArray], FloatArray]
 """(n, d), (m, d) -> (n, m)."""
 
@@ -82,13 +83,6 @@ class Gaussian:
     """(d,)."""
     cov: FloatArray
     """(d, d), unbiased (divided by n - 1)."""
-
-
-def gaussian(x: npt.NDArray[Any]) -> Gaussian:
-    """Moments of an (n, d) set, in float64: a mean kept in half precision is already off in the third digit."""
-    x = _checked(x)
-    centred = x - x.mean(axis=0)
-    return Gaussian(x.mean(axis=0), centred.T @ centred / (len(x) - 1))
 
 
 def frechet(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:

@@ -6,14 +6,15 @@ Metrics know neither: they are given clips that are read when their features are
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import FeatureCache, peek
+from jova_bench.digests import short_digest, shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray
@@ -43,7 +44,7 @@ class RealClips:
     @property
     def digest(self) -> str:
         """First 12 hex digits of the sha256 of the sorted digests: the same clips in any order are the same set."""
-        return hashlib.sha256("\n".join(sorted(digest for digest, _ in self.clips)).encode()).hexdigest()[:12]
+        return short_digest("\n".join(sorted(digest for digest, _ in self.clips)).encode())
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Part:
     @property
     def about(self) -> str:
         """The beginning of what is wrong with it."""
-        return f"a clip of {self.real.name} has no features ({self.digest[:12]})"
+        return f"a clip of {self.real.name} has no features ({shortened(self.digest)})"
 
     def __call__(self) -> FloatArray:
         """Its vectors. Raises Unavailable when it has none: a set with holes would be another set."""
@@ -94,15 +95,7 @@ class Part:
     @property
     def known(self) -> bool:
         """Whether its vectors are kept already."""
-
-        def absent() -> Arrays:
-            raise LookupError
-
-        try:
-            self.real.cache.get(self.digest, self.embedder.key, absent)
-        except LookupError:
-            return False
-        return True
+        return peek(self.real.cache, self.digest, self.embedder.key) is not None
 
 
 def set_distance(

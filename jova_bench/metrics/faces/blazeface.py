@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jova_bench.digests import shortened
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.mediapipe_nets import CONFIDENCE, FULL_RANGE
 from jova_bench.metrics.faces.track import Boxes, Frames, enlarged
@@ -32,4 +33,4 @@ def _pixels(detections: Any, frame: Frames) -> Boxes:
 
 
 SETTINGS = f"1,range=full,score={CONFIDENCE},larger={LARGER},up={UP}"
-DETECTOR = Detector("mediapipe", FULL_RANGE.missing, lambda: FULL_RANGE.sha256[:12], SETTINGS, find)
+DETECTOR = Detector("mediapipe", FULL_RANGE.missing, lambda: shortened(FULL_RANGE.sha256), SETTINGS, find)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
@@ -82,7 +83,7 @@ def _cascade() -> Any:
 DETECTOR = Detector(
     "opencv-haar",
     missing,
-    lambda: SHA256[:12],
+    lambda: shortened(SHA256),
     f"1,longest={LONGEST},step={STEP},neighbours={NEIGHBOURS},smallest=1/{SMALLEST},larger={LARGER}",
     find,
 )

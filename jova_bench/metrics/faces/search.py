@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.faces import compat

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Frames = npt.NDArray[np.uint8]
-"""(T, H, W, 3) RGB."""
+from jova_bench.arrays import Frames as Frames
+
 Boxes = npt.NDArray[np.float64]
 """(n, 4) x0, y0, x1, y1 in pixels; x0 and y0 are 0 at the outer edge of the first pixel."""
 

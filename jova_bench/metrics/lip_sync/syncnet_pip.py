@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.cache import Arrays, FeatureCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces

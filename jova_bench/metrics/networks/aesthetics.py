@@ -22,9 +22,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
+from jova_bench.arrays import Audio
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
-from jova_bench.metrics.signal.audio import RATE_HZ, Audio
+from jova_bench.metrics.signal.audio import RATE_HZ
 
 AXES = ("CE", "CU", "PC", "PQ")
 WINDOW = 10 * RATE_HZ

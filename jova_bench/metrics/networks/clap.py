@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
+from jova_bench.arrays import Audio
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
-from jova_bench.metrics.signal.audio import Audio
 
 RATE_HZ = 48_000
 WINDOW = 10 * RATE_HZ

@@ -19,8 +19,6 @@ from jova_bench.metrics.signal.htk_mel import htk_bands
 
 RATE_HZ, WINDOW, HOP, FFT = 32_000, 800, 320, 1024
 MELS, LOW_HZ, HIGH_HZ = 128, 0, 15_000
-MAX_SAMPLES = 320_000
-"""10 s: there are no more position embeddings."""
 STRIDE = 10
 """Mel bands and frames from one patch to the next."""
 HEAD = 64

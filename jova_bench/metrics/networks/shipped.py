@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
+
+from jova_bench.digests import short_digest
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -18,7 +19,7 @@ def path(name: str) -> Path:
 def digest(name: str) -> str | None:
     """First 12 hex digits of the sha256 of the weights file; None when there is no file."""
     file = path(name)
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.exists() else None
+    return short_digest(file.read_bytes()) if file.exists() else None
 
 
 def missing(*names: str) -> str | None:

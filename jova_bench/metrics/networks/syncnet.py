@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from jova_bench.arrays import FloatArray
 from jova_bench.errors import Unavailable
-from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.networks import checkpoint
 from jova_bench.metrics.networks.shaped import inference
 

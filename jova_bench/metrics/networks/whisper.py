@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from jova_bench.arrays import Audio
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
-from jova_bench.metrics.signal.audio import RATE_HZ, Audio
+from jova_bench.metrics.signal.audio import RATE_HZ
 
 WINDOW = 30 * RATE_HZ
 """Samples that the network looks at, at once."""

@@ -20,12 +20,13 @@ from typing import Literal
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.base import lacking, measured
 from jova_bench.metrics.picture import predictors as quality
-from jova_bench.metrics.picture.predictors import Frames, Predictor
+from jova_bench.metrics.picture.predictors import Predictor
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
 RATE = Fraction(2)

@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FloatArray, lacking
+from jova_bench.metrics.base import lacking
 from jova_bench.metrics.signal.pillow_resize import bilinear
 
 if TYPE_CHECKING:
@@ -30,13 +31,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = "facenet-vggface2"
 SIDE, MARGIN = 160, 14
-STEP = 5
-"""Frames (0.2 s) from one that is embedded to the next; between the detector's own looks boxes are interpolated."""
 EVERY = 5
-"""Frames at 25 fps from one embedding to the next."""
+"""Frames at 25 fps (0.2 s) from one embedding to the next; between the detector's own looks boxes are interpolated."""
 BATCH = 16
-
-Frames = npt.NDArray[np.uint8]
 
 
 def missing(detector: str) -> str | None:

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.base import lacking, measured
 from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
@@ -37,8 +37,6 @@ DINOV3 = "dinov3-vitl16"
 DINOV3_SIDE, DINOV3_BATCH = 224, 8
 DINOV3_MEAN, DINOV3_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TOKEN = -2
-
-Frames = npt.NDArray[np.uint8]
 
 
 def reference_image(prompt: Prompt | None) -> Frames:

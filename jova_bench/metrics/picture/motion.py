@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.base import measured
 from jova_bench.metrics.signal.opencv_resize import linear
 from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from jova_bench.metrics.networks.raft import Raft
 
-Frames = npt.NDArray[np.uint8]
 
 WEIGHTS = "raft-things"
 ITERATIONS = 20

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.metrics.base import FloatArray
+from jova_bench.arrays import FloatArray, Frames
 from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from jova_bench.metrics.networks.shaped import Shapes
 
-Frames = npt.NDArray[np.uint8]
 BATCH = 8
 CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SIGLIP_MEAN, SIGLIP_DEVIATION = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)

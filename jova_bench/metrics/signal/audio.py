@@ -12,6 +12,7 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import Audio as Audio
 from jova_bench.media.clip import Clip
 from jova_bench.records import Profile
 
@@ -20,8 +21,6 @@ RATE_HZ = 16_000
 
 SILENCE_RMS = 1e-3
 """-60 dBFS: a signal that never gets this loud for 25 ms is silent."""
-
-Audio = npt.NDArray[np.float32]
 
 
 def mono_16k(clip: Clip, profile: Profile = "standard") -> Audio:

@@ -11,13 +11,11 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Frames = npt.NDArray[np.uint8]
-Indices = npt.NDArray[np.int64]
+from jova_bench.arrays import Frames, Indices
 
 Picking = Literal["near", "floor"]
 """Which frame stands for an instant: `near`, the one on screen in the middle of the new frame's time, as ffmpeg's

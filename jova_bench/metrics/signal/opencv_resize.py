@@ -8,16 +8,14 @@ resize.cpp, `HResizeLinear`, `VResizeLinear`; equal to OpenCV 4.14 and 5.0 on ev
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from jova_bench.arrays import Frames, Indices
 
 ONE = 2048
 """The weights of a pair of pixels add up to this."""
 
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 
-
-def linear(picture: Bytes, height: int, width: int) -> Bytes:
+def linear(picture: Frames, height: int, width: int) -> Frames:
     """Scales (H, W, C) bytes to (height, width, C)."""
     if picture.shape[:2] == (height, width):
         return picture
@@ -29,7 +27,7 @@ def linear(picture: Bytes, height: int, width: int) -> Bytes:
     return (((upper >> 16) + (lower >> 16) + 2) >> 2).astype(np.uint8)
 
 
-def _taps(before: int, after: int) -> tuple[Ints, Ints, Ints, Ints]:
+def _taps(before: int, after: int) -> tuple[Indices, Indices, Indices, Indices]:
     """For each new place the two old ones around it and their weights."""
     place = ((np.arange(after) + 0.5) * (before / after) - 0.5).astype(np.float32)
     first = np.floor(place).astype(np.int64)

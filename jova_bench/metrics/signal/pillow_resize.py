@@ -12,29 +12,27 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
+
+from jova_bench.arrays import FloatArray, Frames
 
 ONE = 2**22
 """The weights of a new pixel add up to about this."""
-
-Bytes = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float64]
 
 
 Filter = Literal["bicubic", "bilinear"]
 
 
-def bicubic(picture: Bytes, height: int, width: int) -> Bytes:
+def bicubic(picture: Frames, height: int, width: int) -> Frames:
     """Scales (H, W, C) bytes to (height, width, C)."""
     return _resized(picture, height, width, "bicubic")
 
 
-def bilinear(picture: Bytes, height: int, width: int) -> Bytes:
+def bilinear(picture: Frames, height: int, width: int) -> Frames:
     """Scales (H, W, C) bytes to (height, width, C)."""
     return _resized(picture, height, width, "bilinear")
 
 
-def bicubic_crop(picture: Bytes, side: int) -> Bytes:
+def bicubic_crop(picture: Frames, side: int) -> Frames:
     """Scales (H, W, C) bytes until the shorter side fits and cuts out the middle: (side, side, C).
 
     As torchvision's `Resize(side)` and `CenterCrop(side)`: the longer side is cut to whole pixels, an odd margin is
@@ -47,12 +45,12 @@ def bicubic_crop(picture: Bytes, side: int) -> Bytes:
     return scaled[top : top + side, left : left + side]
 
 
-def _resized(picture: Bytes, height: int, width: int, kind: Filter) -> Bytes:
+def _resized(picture: Frames, height: int, width: int, kind: Filter) -> Frames:
     across = _along(picture.transpose(1, 0, 2), width, kind).transpose(1, 0, 2)
     return _along(across, height, kind)
 
 
-def _along(pixels: Bytes, after: int, kind: Filter) -> Bytes:
+def _along(pixels: Frames, after: int, kind: Filter) -> Frames:
     """(n, ...) to (after, ...)."""
     before = len(pixels)
     if before == after:

@@ -12,7 +12,7 @@ from math import ceil, gcd, pi
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.metrics.signal.audio import Audio
+from jova_bench.arrays import Audio
 
 
 def sinc_resample(

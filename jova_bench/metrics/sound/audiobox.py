@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.arrays import Audio
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import lacking, measured
 from jova_bench.metrics.networks.resident import resident
-from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
+from jova_bench.metrics.signal.audio import RATE_HZ, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
 

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.arrays import Audio, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.base import lacking, measured
 from jova_bench.metrics.networks.resident import resident
-from jova_bench.metrics.signal.audio import Audio, audio_digest, is_silent, mono_16k, resample
+from jova_bench.metrics.signal.audio import audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media import channels
@@ -15,8 +16,6 @@ from jova_bench.records import MetricSpec, Outcome, Profile, Prompt
 BLOCK_S, HOP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class Loudness:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.cache import FeatureCache
+from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import measured
@@ -76,7 +77,7 @@ class Dnsmos:
             profile=profile,
             backend=protocol.backend,
             protocol=protocol.name,
-            weights=protocol.network[:12],
+            weights=shortened(protocol.network),
             params={"window_s": WINDOW_S, "hop_s": HOP_S, "rate_hz": RATE_HZ},
             unit="MOS",
             direction="up",

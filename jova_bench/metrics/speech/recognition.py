@@ -5,7 +5,6 @@ Here is what all recognisers share, and the embedded one: pocketsphinx with the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from jova_bench.cache import FeatureCache
+from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import measured, require_embedded_domain
@@ -108,7 +108,7 @@ class Pocketsphinx:
     """The embedded recogniser: CMU Sphinx with its own English acoustic model and the corpus's grammar."""
 
     def __init__(self, grammar: Path = GRAMMAR) -> None:
-        self.grammar_digest = hashlib.sha256(grammar.read_bytes()).hexdigest()[:12]
+        self.grammar_digest = short_digest(grammar.read_bytes())
         self.key = f"pocketsphinx@1[{self.grammar_digest}]"
         self._grammar = grammar
 

@@ -9,7 +9,6 @@ appends count as errors, and a language without spaces is one word.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import string
 import sys
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from typing import Any
 
 from jova_bench import assets
 from jova_bench.cache import FeatureCache
+from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import lacking
@@ -103,7 +103,7 @@ def _digest() -> str | None:
     if None in found:
         return None
     digests = ",".join(map(str, found))
-    whole = hashlib.sha256(digests.replace(assets.UNVERIFIED, "").encode()).hexdigest()[: assets.SHORT]
+    whole = short_digest(digests.replace(assets.UNVERIFIED, "").encode())
     return whole + (assets.UNVERIFIED if assets.UNVERIFIED in digests else "")
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.cache import Arrays, DiskCache, FeatureCache, NoCache
+from jova_bench.arrays import Arrays
+from jova_bench.cache import DiskCache, FeatureCache, NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jova_bench import cache as caching
-from jova_bench.cache import DiskCache
+from jova_bench.cache import DiskCache, NoCache, peek
 from jova_bench.errors import BenchError
 from jova_bench.execution.copies import Copies
 from jova_bench.files.writing import replacing
@@ -170,6 +170,15 @@ def test_cache_never_stores_a_failure(tmp_path):
     # Pickled objects are refused when written, not when another process reads them.
     with pytest.raises(ValueError, match="allow_pickle"):
         DiskCache(tmp_path).get("d", "objects", lambda: {"x": np.array([{}])})
+
+
+def test_a_peek_computes_and_stores_nothing(tmp_path):
+    cache = DiskCache(tmp_path)
+    assert peek(cache, "d", "mel@1") is None
+    assert list(tmp_path.rglob("*.npz")) == []
+    cache.get("d", "mel@1", lambda: {"x": np.ones(2)})
+    assert peek(DiskCache(tmp_path), "d", "mel@1")["x"].tolist() == [1, 1]
+    assert peek(NoCache(), "d", "mel@1") is None
 
 
 def test_a_cache_reads_small_arrays_once_and_nobody_sees_what_another_did_to_them(tmp_path, monkeypatch):

@@ -13,13 +13,11 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jova_bench.metrics.base import FloatArray
-from jova_bench.metrics.signal.audio import Audio
+from jova_bench.arrays import Audio, FloatArray, Frames
 from jova_bench.metrics.signal.frames import few
 from jova_bench.metrics.signal.htk_mel import htk_bands
 
@@ -37,7 +35,6 @@ LOW_HZ, EMPHASIS = 20, 0.97
 FLOOR = float(np.finfo(np.float32).eps)
 MEAN_LOG, DEVIATION_LOG = -4.268, 9.138
 
-Frames = npt.NDArray[np.uint8]
 Span = tuple[int, int]
 
 
