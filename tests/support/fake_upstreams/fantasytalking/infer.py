@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from jova_bench import media
+from jova_bench.media import files as media
 
 
 class Pipeline:

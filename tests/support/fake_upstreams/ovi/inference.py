@@ -11,7 +11,7 @@ import numpy as np
 from omegaconf import OmegaConf
 from ovi.ovi_fusion_engine import OviFusionEngine
 
-from jova_bench import media
+from jova_bench.media import files as media
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--config-file", type=str, default="ovi/configs/inference/inference_fusion.yaml")

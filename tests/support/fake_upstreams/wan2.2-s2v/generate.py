@@ -8,7 +8,7 @@ import numpy as np
 import wan
 from wan.configs import WAN_CONFIGS
 
-from jova_bench import media
+from jova_bench.media import files as media
 
 parser = argparse.ArgumentParser()
 for flag in ("task", "size", "ckpt_dir", "prompt", "image", "audio", "sample_solver", "offload_model", "save_file"):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import acts
 import torch
 
-from jova_bench import media
+from jova_bench.media import files as media
 
 
 @dataclasses.dataclass

@@ -8,7 +8,7 @@ import acts
 import numpy as np
 import torch
 
-from jova_bench import media
+from jova_bench.media import files as media
 
 
 class LipsyncPipeline:
