@@ -42,11 +42,7 @@ class JovaArms:
     name = "jova"
 
     def __init__(self) -> None:
-        from jova.config import PRESETS, Fusion, Positions
-        from jova.flow import Sampler
-        from jova.precision import Precision
-        from jova.sample import GUIDANCE, SAMPLER, STEPS
-        from jova.training.latents import MouthBox
+        from jova.config import GUIDANCE, PRESETS, SAMPLER, STEPS, Fusion, MouthBox, Positions, Precision, Sampler
         from jova.training.recipes import RECIPES
 
         recipe = RECIPES["ablation"]

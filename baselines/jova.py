@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from jova import sample
     from jova.codecs.audio import AudioCodec
     from jova.codecs.video import VideoCodec
-    from jova.flow import Sampler
-    from jova.precision import Precision
+    from jova.config import Precision, Sampler
     from jova.text import Prompt as Parts
 
 PIXELS_PER_CELL = 8
@@ -80,7 +79,7 @@ class JovaGenerator:
     @property
     def settings(self) -> dict[str, object]:
         """How it samples, for the run's manifest."""
-        from jova.sample import GUIDANCE, SAMPLER, STEPS
+        from jova.config import GUIDANCE, SAMPLER, STEPS
 
         how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
         told: dict[str, object] = {
@@ -92,7 +91,8 @@ class JovaGenerator:
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """The model's own format; refuses words that it never learned."""
-        from jova.sample import FILES, GUIDANCE, GUIDED_UNTIL, SAMPLER, STEPS
+        from jova.config import GUIDANCE, SAMPLER, STEPS
+        from jova.sample import FILES, GUIDED_UNTIL
 
         pipeline = self._pipeline
         try:
@@ -251,7 +251,7 @@ def parts(prompt: Prompt) -> Parts:
 def missing_weights(folder: Path, files: Sequence[str]) -> str | None:
     """None, or which files are missing and what makes them."""
     absent = [name for name in files if not (folder / name).is_file()]
-    return f"weights missing: {', '.join(absent)} in {folder}: run python -m jova.train" if absent else None
+    return f"weights missing: {', '.join(absent)} in {folder}: run jova-bench train" if absent else None
 
 
 @cache

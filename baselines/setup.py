@@ -1,71 +1,76 @@
-"""`python -m jova_baselines.setup NAME`: makes a checkout and an environment, and with --weights gets the weights.
-
-Running it again does what is not done yet. Everything goes to `$JOVA_BENCH_ASSETS/baselines/NAME` (else in the user's
-cache folder); `checkout`, `env` or `weights` there may be a link to where you already have it.
-"""
+"""Sets up baselines (`jova-bench baselines setup NAME`): a checkout, an environment and weights for each."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from jova_baselines.external import home, install
 from jova_baselines.external.manifest import Manifest, known, load
-from jova_bench.assets import TERMS
+from jova_bench.assets import Terms
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.output import show, tell
 
 Run = Callable[[install.Step], int]
-EXAMPLES = """examples:
-  python -m jova_baselines.setup
-  python -m jova_baselines.setup ovi --dry-run
-  python -m jova_baselines.setup ovi --weights --accept non-commercial"""
 
 
-def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
-    """The command line.
+def listing() -> Iterator[str]:
+    """One line for every baseline: what it is, what it needs, and whether it is ready."""
+    for name in known():
+        try:
+            manifest = load(name)
+            yield f"{described(manifest)}  [{home.missing(manifest) or 'ready'}]"
+        except BenchError as error:  # A manifest of another package hides no other.
+            yield f"{name:<14} [{error}]"
+
+
+def set_up(
+    names: Sequence[str],
+    *,
+    weights: bool = False,
+    accepted: Sequence[Terms] = (),
+    dry_run: bool = False,
+    run: Run | None = None,
+) -> int:
+    """Makes checkouts and environments, and fetches weights; what is there already is left alone.
 
     Args:
-        arguments: None for those of the process.
-        run: carries out a step and gives back its exit code.
+        names: of the baselines.
+        weights: fetches their weights, too.
+        accepted: terms of weights that the user accepts.
+        dry_run: prints the steps that are left and does none.
+        run: carries out a step and returns its exit code; None for `carry_out`.
+
+    Returns:
+        0, or 5 when a step failed: the other baselines are set up all the same.
+
+    Raises:
+        BenchError: a name is unknown, a manifest is broken, terms were not accepted or no interpreter is there; nothing
+            was begun then.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m jova_baselines.setup",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of a baseline; without it, all are listed")
-    parser.add_argument("--weights", action="store_true", help="get the weights, too")
-    parser.add_argument(
-        "--accept", action="append", default=[], choices=TERMS, help="terms of weights that you have read"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print the commands that are left to do, and do none")
-    args = parser.parse_args(arguments)
-    try:
-        if args.name is None:
-            for name in known():
-                print(told(name))
-            return EXIT_OK
-        manifest = load(args.name)
-        steps = install.code(manifest) + (install.weights(manifest, args.accept) if args.weights else [])
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    for one in manifest.weights if args.weights else ():
+    plans = []
+    for manifest in map(load, names):
+        plans.append((manifest, install.code(manifest) + (install.weights(manifest, accepted) if weights else [])))
+    done = [_set_up(manifest, steps, weights, dry_run, run or carry_out) for manifest, steps in plans]
+    return EXIT_OK if all(done) else EXIT_INCOMPLETE
+
+
+def _set_up(manifest: Manifest, steps: Sequence[install.Step], weights: bool, dry_run: bool, run: Run) -> bool:
+    """Carries out the steps of one baseline; returns whether all of them succeeded."""
+    for one in manifest.weights if weights else ():
         if not one.verified:
-            print(f"unverified: {one.place}: upstream states neither digest nor commit", file=sys.stderr)
+            tell(f"unverified: {one.place}: upstream states neither digest nor commit")
     for step in steps:
-        print(shlex.join(step.command), flush=True)
-        if not args.dry_run and (code := (run or carry_out)(step)):
-            print(f"error: that ended with {code}; mend it and run the same command again", file=sys.stderr)
-            return EXIT_INCOMPLETE
-    if not args.dry_run:
-        print(home.missing(manifest) or f"{manifest.name} is ready")
-    return EXIT_OK
+        show(f"{shlex.join(step.command)}\n")
+        if not dry_run and (code := run(step)):
+            tell(f"jova-bench: {manifest.name}: that command ended with {code}; fix its cause and run this again")
+            return False
+    if not dry_run:
+        show(f"{home.missing(manifest) or f'{manifest.name} is ready'}\n")
+    return True
 
 
 def carry_out(step: install.Step) -> int:
@@ -81,14 +86,6 @@ def carry_out(step: install.Step) -> int:
     return done.returncode
 
 
-def told(name: str) -> str:
-    """One baseline, or why its manifest cannot be read: one of another package hides no other."""
-    try:
-        return described(load(name))
-    except BenchError as error:
-        return f"{name:<14} [{error}]"
-
-
 def described(manifest: Manifest) -> str:
     """One baseline: what it is, takes and needs."""
     licences = sorted({one.licence for one in manifest.weights})
@@ -96,6 +93,14 @@ def described(manifest: Manifest) -> str:
         f"{manifest.name:<14} {manifest.title}: {manifest.memory}; "
         f"code {manifest.source.licence if manifest.source else 'of diffusers'}, weights {', '.join(licences)}"
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `python -m jova_baselines.setup`: `jova-bench baselines`, or with arguments `jova-bench baselines setup`."""
+    from jova_bench.cli import main as command
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    return command(["baselines", *(["setup"] if words else []), *words])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 | `independent-towers` | two models side by side that share the prompt alone |
 | `cascade` | speech by the sound's half of `independent-towers`, then a picture driven by it, as Wan-S2V's |
 
-Their weights are not shipped: `python -m jova_bench sweep fusion` trains the first three, and
+Their weights are not shipped: `jova-bench sweep fusion` trains the first three, and
 `python -m jova_baselines.trained` the picture model of the cascade.
 """
 
@@ -70,7 +70,7 @@ class TrainedArm(JovaGenerator):
         from jova.sample import FILES
 
         missing = missing_weights(self.folder, FILES)
-        return missing and f"weights missing in {trainings()}: run python -m jova_bench sweep fusion"
+        return missing and f"weights missing in {trainings()}: run jova-bench sweep fusion"
 
 
 class Cascade:

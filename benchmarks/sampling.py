@@ -15,7 +15,7 @@ from typing import get_args
 
 import torch
 
-from jova.precision import Precision
+from jova.config import Precision
 from jova.sample import Pipeline
 from jova.text import Prompt
 from jova_bench.suites.loading import load_suite

@@ -19,6 +19,19 @@ modality counts its own tokens."""
 Task = Literal["joint", "audio-driven"]
 """`joint`: sound and picture are made together. `audio-driven`: the sound is given, and a picture made for it."""
 
+Precision = Literal["float32", "bfloat16"]
+"""Of activations; weights, latents and whatever is summed up over steps are always float32."""
+
+MouthBox = Literal["mouth", "off"]
+"""Where the mouth-area loss looks: at the mouth, or (control) at a box of the same size off the mouth."""
+
+Sampler = Literal["euler", "heun"]
+"""How the flow is followed: by steps along the field, or corrected by a second look at each step's end."""
+
+STEPS, GUIDANCE = 25, 3.0
+SAMPLER: Sampler = "euler"
+"""How clips are made unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class JovaConfig:

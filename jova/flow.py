@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from jova.config import Sampler
 from jova.mouth import mouth_weighted_mean
 from jova.text import TextTokens
 
@@ -26,8 +27,6 @@ TIME_MEAN, TIME_SD = -0.6, 1.2
 
 MIN_REMAINING = 0.08
 """Smallest 1 - t in the loss: bounds the weight 1 / (1 - t)^2 near the data."""
-
-Sampler = Literal["euler", "heun"]
 
 
 class Latents(NamedTuple):

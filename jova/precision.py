@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 
-Precision = Literal["float32", "bfloat16"]
-"""Of activations; weights, latents and whatever is summed up over steps are always float32."""
+from jova.config import Precision
 
 
 def autocast(precision: Precision, device: str) -> AbstractContextManager[object]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +19,16 @@ import torch
 from jova.codecs.audio import AudioCodec
 from jova.codecs.base import WEIGHTS
 from jova.codecs.video import VideoCodec
-from jova.config import JovaConfig
-from jova.flow import SAMPLERS, AudioDriven, Denoiser, GuidedField, Latents, Sampler, image_condition, uniform_times
-from jova.precision import Precision, autocast
+from jova.config import GUIDANCE, SAMPLER, STEPS, JovaConfig, Precision, Sampler
+from jova.flags import add_sample_flags
+from jova.flow import SAMPLERS, AudioDriven, Denoiser, GuidedField, Latents, image_condition, uniform_times
+from jova.precision import autocast
 from jova.text import Prompt, WordTokenizer
 from jova.transformer import Jova
 
 MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE = "jova-tiny", "video-codec", "audio-codec"
 FILES = tuple(f"{name}.safetensors" for name in (MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE))
 """What a folder of weights must hold: the model and its two codecs."""
-
-STEPS, GUIDANCE = 25, 3.0
-SAMPLER: Sampler = "euler"
-"""How clips are made unless told otherwise."""
 
 GUIDED_UNTIL = 0.25
 """Flow time at which guidance ends: what is said is decided by then. Guided to the end, lips follow the sound less."""
@@ -151,43 +148,40 @@ def read_image(path: Path, size: int) -> Frames:
         return frame.reformat(width=size, height=size, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
 
 
-def main() -> None:
-    """The command line."""
+def run(arguments: argparse.Namespace) -> Path:
+    """Makes one clip from the flags of `add_sample_flags`; returns the file that it wrote.
+
+    Raises:
+        ValueError, OSError: weights, image or prompt cannot be used.
+    """
     from jova.data.folder import write_clip
 
+    pipeline = Pipeline.load(arguments.weights or WEIGHTS, arguments.device)
+    # A codec cell is 8 x 8 pixels.
+    image = read_image(arguments.image, 8 * pipeline.config.latent_size) if arguments.image else None
+    clips = pipeline.sample(
+        [Prompt(arguments.video_caption, arguments.audio_caption, arguments.transcript)],
+        [arguments.seed],
+        [image],
+        steps=arguments.steps,
+        guidance=arguments.guidance,
+        sampler=arguments.sampler,
+        precision=arguments.precision,
+    )
+    clock = pipeline.config.timeline
+    out: Path = arguments.out
+    write_clip(out, clips.frames[0], clips.audio[0], clock.fps, clock.sample_rate_hz)
+    return out
+
+
+def main() -> None:
+    """Runs `python -m jova.sample`."""
     parser = argparse.ArgumentParser(prog="python -m jova.sample", description="Make one talking clip.")
-    parser.add_argument("--video-caption", required=True, help="what is seen")
-    parser.add_argument("--audio-caption", required=True, help="how it sounds")
-    parser.add_argument("--transcript", required=True, help="what is said")
-    parser.add_argument("--image", type=Path, help="first frame")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--guidance", type=float, default=GUIDANCE)
-    parser.add_argument("--sampler", choices=get_args(Sampler), default=SAMPLER)
-    parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="of the network")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the model and its codecs")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
-    args = parser.parse_args()
+    add_sample_flags(parser)
     try:
-        pipeline = Pipeline.load(args.weights, args.device)
-        # A codec cell is 8 x 8 pixels.
-        image = read_image(args.image, 8 * pipeline.config.latent_size) if args.image else None
-        prompt = Prompt(args.video_caption, args.audio_caption, args.transcript)
-        clips = pipeline.sample(
-            [prompt],
-            [args.seed],
-            [image],
-            steps=args.steps,
-            guidance=args.guidance,
-            sampler=args.sampler,
-            precision=args.precision,
-        )
+        print(run(parser.parse_args()))
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    clock = pipeline.config.timeline
-    write_clip(args.out, clips.frames[0], clips.audio[0], clock.fps, clock.sample_rate_hz)
-    print(args.out)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,8 +21,8 @@ from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
 from jova.data import absent_packages
-from jova.precision import Precision
-from jova.training.latents import MouthBox, encode_items, load_examples
+from jova.flags import STAGES, add_train_flags
+from jova.training.latents import encode_items, load_examples
 from jova.training.model import TrainConfig, Trainer
 from jova.training.recipes import RECIPES
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from jova.data.corpus import Split
     from jova.data.folder import Item
 
-STAGES = ("corpus", "codecs", "latents", "model")
 VALIDATION_CLIPS = 64
 """Held-out clips that losses are measured on."""
 CODEC_CLIPS = 1000
@@ -124,38 +123,13 @@ def train_model(
     Trainer(config, training, out, begin_with).run(train, held_out)
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jova.train", description=__doc__.splitlines()[0] if __doc__ else ""
-    )
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
-    parser.add_argument("--data", default="none", help="folder with the splits train/ and validation/; none: make them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for codecs, latents, states and the model")
-    parser.add_argument("--codecs", type=Path, help="folder with codecs and latents made before (default: OUT)")
-    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
-    parser.add_argument("--clips", type=int, help="training clips (default: the preset's)")
-    parser.add_argument(
-        "--steps", type=int, help="steps of the model; fixes the learning rate's schedule (default: the preset's)"
-    )
-    parser.add_argument("--init", type=Path, help="stored model to begin with (default: random weights)")
-    parser.add_argument("--codec-steps", type=int, default=2000)
-    parser.add_argument("--mouth-weight", type=float, default=5.0, help="lambda of the mouth-area loss")
-    parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
-    parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
-    parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
-    parser.add_argument("--task", choices=get_args(Task), default="joint")
-    parser.add_argument(
-        "--precision", choices=get_args(Precision), default="float32", help="of the model's activations in training"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1, help="processor threads of one process")
-    return parser.parse_args(argv)
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the stages that the flags of `add_train_flags` ask for.
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the stages asked for."""
-    arguments = parse(argv)
+    Raises:
+        FileNotFoundError, ValueError: an input is missing or cannot be used.
+        ModuleNotFoundError: a package that makes the corpus is not installed.
+    """
     torch.set_num_threads(arguments.threads)
     out: Path = arguments.out
     codecs: Path = arguments.codecs or out
@@ -163,24 +137,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     recipe = RECIPES[arguments.preset]
     clips = recipe.clips if arguments.clips is None else arguments.clips
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+    if "corpus" in stages:
+        make_corpus(data, clips, arguments.threads)
+    if "codecs" in stages and arguments.codecs is None:
+        train_codecs(data, out, arguments.codec_steps, arguments.seed)
+    if "latents" in stages:
+        encode(data, codecs, clips)
+    if "model" in stages:
+        training = replace(
+            recipe.training,
+            steps=recipe.training.steps if arguments.steps is None else arguments.steps,
+            mouth_weight=arguments.mouth_weight,
+            mouth_box=arguments.mouth_box,
+            precision=arguments.precision,
+            seed=arguments.seed,
+        )
+        config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions, arguments.task)
+        train_model(data, codecs, out, clips, config, training, arguments.init)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `python -m jova.train`; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jova.train", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    add_train_flags(parser)
+    arguments = parser.parse_args(argv)
     try:
-        if "corpus" in stages:
-            make_corpus(data, clips, arguments.threads)
-        if "codecs" in stages and arguments.codecs is None:
-            train_codecs(data, out, arguments.codec_steps, arguments.seed)
-        if "latents" in stages:
-            encode(data, codecs, clips)
-        if "model" in stages:
-            training = replace(
-                recipe.training,
-                steps=recipe.training.steps if arguments.steps is None else arguments.steps,
-                mouth_weight=arguments.mouth_weight,
-                mouth_box=arguments.mouth_box,
-                precision=arguments.precision,
-                seed=arguments.seed,
-            )
-            config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions, arguments.task)
-            train_model(data, codecs, out, clips, config, training, arguments.init)
+        run(arguments)
     except (FileNotFoundError, ValueError, ModuleNotFoundError) as error:
         print(f"jova.train: {error}", file=sys.stderr)
         return 2

@@ -6,6 +6,7 @@ Installed packages add names by entry points. Their code is not ours: whatever i
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import inspect
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from operator import attrgetter
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from jova_bench.errors import BenchError, reason_of, suggest
 
@@ -70,24 +71,46 @@ class Registry(Generic[Thing]):
         if name not in self.entries:
             raise BenchError(f"expected the name of a {self.kind}, got {name!r}; {suggest(name, self.entries)}")
         target = self.entries[name]
-        return guarded(f"the {self.kind} {name!r} cannot be loaded from {target}", lambda: cast(Thing, _find(target)))
+        return cast(Thing, load(target, f"the {self.kind} {name!r}"))
+
+
+def load(target: str, what: str) -> Any:
+    """Imports what `module:attribute` names; the attribute may have dots.
+
+    Args:
+        target: `module:attribute`.
+        what: what it is, for messages.
+
+    Raises:
+        BenchError: the module cannot be imported or has no such attribute; names the nearest one that it has.
+    """
+    return guarded(f"{what} cannot be loaded from {target}", lambda: _find(target))
 
 
 def _find(target: str) -> object:
-    """What `module:attribute` names."""
-    module, _, attribute = target.partition(":")
+    name, _, attribute = target.partition(":")
+    module = importlib.import_module(name)
     try:
-        return attrgetter(attribute)(importlib.import_module(module))
-    except (ImportError, AttributeError) as error:
-        raise BenchError(f"{error}{_shadowed(module.partition('.')[0])}") from error
+        return attrgetter(attribute)(module)
+    except AttributeError as error:
+        near = difflib.get_close_matches(attribute, dir(module), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise BenchError(f"{error}{hint}{_shadowed(name.partition('.')[0])}") from error
 
 
 def _shadowed(root: str) -> str:
-    """Whose package stands in the place of one of ours, if one does; else nothing."""
-    found = getattr(sys.modules.get(root), "__file__", None) if root in OURS else None
-    if found is None or Path(found).resolve().parents[1] == Path(__file__).resolve().parents[1]:
+    """Names the folder that Python finds in the place of one of our packages; empty when it finds ours."""
+    found = getattr(sys.modules.get(root), "__path__", ()) if root in OURS else ()
+    folders = [Path(one) for one in found]  # A folder without __init__.py is a package, too, but no file.
+    if not folders or any((one / "__init__.py").is_file() and _is_ours(one) for one in folders):
         return ""
-    return f"; {Path(found).parent} is found in the place of our package {root!r}: rename it, or take it off the path"
+    return f"; {folders[0]} is found in the place of our package {root!r}: rename it, or take it off the path"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a package was installed with this one: beside it, or as the checkout's `baselines/`."""
+    beside = Path(__file__).resolve().parents[1]
+    return folder.resolve() in {beside / name for name in (*OURS, "baselines")}
 
 
 def guarded(what: str, call: Callable[[], Thing]) -> Thing:
@@ -107,6 +130,9 @@ def guarded(what: str, call: Callable[[], Thing]) -> Thing:
             return call()
     except BenchError as error:
         raise BenchError(f"{what}: {reason_of(error)}") from error
+    except ImportError as error:
+        hint = _shadowed((error.name or "").partition(".")[0])
+        raise BenchError(f"{what}: {' '.join(f'{error}{hint}'.split())}") from error
     except (Exception, SystemExit) as error:
         raise BenchError(f"{what}: {' '.join(f'{type(error).__name__}: {error}'.split())}") from error
 

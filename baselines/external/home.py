@@ -91,12 +91,12 @@ def missing(manifest: Manifest) -> str | None:
     home, parts = of(manifest), []
     code = _missing_code(manifest, home)
     if code:
-        parts.append(f"{code}: python -m jova_baselines.setup {manifest.name}")
+        parts.append(f"{code}: jova-bench baselines setup {manifest.name}")
     absent = missing_weights(manifest, home)
     if absent:
         accept = "".join(f" --accept {one}" for one in manifest.terms)
         names = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
-        parts.append(f"weights missing ({names}): python -m jova_baselines.setup {manifest.name} --weights{accept}")
+        parts.append(f"weights missing ({names}): jova-bench baselines setup {manifest.name} --weights{accept}")
     if manifest.environment:
         programs = [name for name in manifest.environment.system if shutil.which(name) is None]
         parts += [f"not installed: {name}" for name in programs]

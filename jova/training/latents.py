@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from jova.codecs.audio import AudioCodec
 from jova.codecs.video import PIXELS_PER_LATENT, VideoCodec
-from jova.config import JovaConfig
+from jova.config import JovaConfig, MouthBox
 from jova.data.folder import Item
 from jova.flow import Batch, Latents
 from jova.mouth import boxes_off_mouth, latent_mask
@@ -26,9 +26,6 @@ from jova.training.state import progress
 
 SHARD = 250
 """Clips a file."""
-
-MouthBox = Literal["mouth", "off"]
-"""Where the mouth-area loss looks: at the mouth, or (control) at a box of the same size off the mouth."""
 
 
 class Examples(NamedTuple):

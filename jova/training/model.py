@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from jova.config import JovaConfig
+from jova.config import JovaConfig, MouthBox, Precision
 from jova.flow import AudioDriven, Batch, Denoiser, Losses, losses
-from jova.precision import Precision, autocast
+from jova.precision import autocast
 from jova.sample import MODEL_FILE
-from jova.training.latents import Examples, MouthBox
+from jova.training.latents import Examples
 from jova.training.state import (
     Log,
     batch_indices,

@@ -6,10 +6,11 @@ Nothing heavy is imported before a verb is known, so that `--help` answers at on
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import jova_bench
-from jova_bench.cli import experiments, listing, runs, suites, sweeps, weights
+from jova_bench.cli import baselines, experiments, listing, runs, suites, sweeps, training, weights
 from jova_bench.cli.base import Parser, say
 from jova_bench.errors import EXIT_USAGE, BenchError
 from jova_bench.output import prepare
@@ -19,8 +20,15 @@ EXIT_CODES = """exit codes:
   a gate measured nothing, or --strict and a metric failed"""
 
 
-def parser() -> Parser:
-    """All verbs and flags."""
+def parser(asked: str | None = None) -> Parser:
+    """Makes the parser of all verbs and flags.
+
+    Args:
+        asked: the verb of the command line: flags that a model's package knows are read for this one alone.
+
+    Raises:
+        BenchError: that package cannot be imported.
+    """
     top = Parser(
         prog="jova-bench",
         description="Reproducible evaluation of joint video-audio generation.",
@@ -30,16 +38,18 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
-    for part in (runs, experiments, sweeps, suites, listing, weights):
+    for part in (runs, experiments, sweeps, suites, listing, weights, baselines):
         part.add(verbs)
+    training.add(verbs, asked)
     return top
 
 
 def run(argv: Sequence[str] | None) -> int:
     """Runs one command and returns its exit code."""
     prepare()
-    args = parser().read(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
+        args = parser(words[0] if words else None).read(words)
         code: int = args.action(args)
         return code
     except BenchError as error:

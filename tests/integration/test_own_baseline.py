@@ -49,7 +49,7 @@ def command(site, folder, *words):
 def test_it_is_listed_set_up_and_run(site, tmp_path, monkeypatch):
     done = command(site, tmp_path, "jova_bench", "ls", "models", "--json")
     (found,) = [one for one in json.loads(done.stdout) if one["name"] == "my-model"]
-    assert found["why_not"].endswith("python -m jova_baselines.setup my-model --weights")
+    assert found["why_not"].endswith("jova-bench baselines setup my-model --weights")
     assert found["settings"]["title"] == "My model (base)"
     done = command(site, tmp_path, "jova_baselines.setup", "my-model", "--weights", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")

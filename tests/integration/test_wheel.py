@@ -34,8 +34,8 @@ INSTEAD = {
     "sweep fusion": "--dry-run",
     "sweep guidance": "--dry-run",
     "sweep mine.toml": "--dry-run",
-    "jova_baselines.setup ovi": "--dry-run",
-    "jova.train": "--data runs/sweeps/shared/corpus --stage corpus --clips 1",
+    "baselines setup ovi": "--dry-run",
+    "train": "--data runs/sweeps/shared/corpus --stage corpus --clips 1",
 }
 """What is added to a line that begins so; the longest beginning counts."""
 CODES = {

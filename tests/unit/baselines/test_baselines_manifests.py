@@ -51,7 +51,7 @@ def test_a_manifest_is_whole_and_its_baseline_can_be_named(name):
     model = create_model(name, "cpu")
     assert (model.name, model.needs) == (name, manifest.needs)
     why_not = model.check()
-    assert f"python -m jova_baselines.setup {name}" in why_not
+    assert f"jova-bench baselines setup {name}" in why_not
     for terms in manifest.terms:
         assert f"--accept {terms}" in why_not
 

@@ -1,4 +1,4 @@
-"""`python -m jova_baselines.setup`: what it runs, in which order, and that it runs nothing twice."""
+"""`jova-bench baselines setup`: what it runs, in which order, and that it runs nothing twice."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import pytest
 from jova_baselines import setup
 from jova_baselines.external import address, home, install, pull
 from jova_baselines.external.manifest import Weights, load
-from jova_bench import assets
+from jova_bench import assets, cli
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 
@@ -70,11 +70,11 @@ def test_a_step_that_fails_ends_it_and_the_environment_is_done_with_its_last_ste
         steps.append(step)
         return 7 if "requirements.txt" in step.command else 0
 
-    assert setup.main(["ovi"], run) == 5
-    assert "that ended with 7" in capsys.readouterr().err
+    assert setup.set_up(["ovi"], run=run) == 5
+    assert "jova-bench: ovi: that command ended with 7; fix its cause" in capsys.readouterr().err
     assert [step.writes for step in steps] == [None] * 7
     steps.clear()
-    assert setup.main(["ovi"], recorded(steps)) == 0
+    assert setup.set_up(["ovi"], run=recorded(steps)) == 0
     assert [step.writes is not None for step in steps] == [False] * 8 + [True]
 
 
@@ -218,12 +218,45 @@ def test_all_baselines_are_listed_with_what_they_need(capsys):
     assert setup.main([]) == 0
     said = capsys.readouterr().out
     assert "ovi            Ovi 1.1: 80 GB of GPU memory" in said
+    assert "[checkout missing, environment missing: jova-bench baselines setup ovi; weights missing (" in said
+    assert cli.main(["baselines"]) == 0
+    assert capsys.readouterr().out == said
     assert "weights Apache-2.0, CC-BY-NC-4.0, unverified" in said
 
 
-def test_an_unknown_name_is_told(capsys):
-    assert setup.main(["ov"]) == 2
-    assert "did you mean 'ovi'?" in capsys.readouterr().err
+def test_several_are_set_up_and_one_that_fails_keeps_none_of_the_others_back(capsys):
+    steps = []
+
+    def run(step):
+        steps.append(step)
+        return 7 if "ovi" in str(step.command) else 0
+
+    assert setup.set_up(["ovi", "mova"], run=run) == 5
+    assert sum("/ovi/" in str(step.command) for step in steps) == 1
+    assert steps[-1].writes[0] == home.of(load("mova")).installed
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["setup", "ov"], "jova-bench: expected the name of a baseline, got 'ov'; did you mean 'ovi'?\n"),
+        (["setup", "mova", "ov", "--dry-run"], "did you mean 'ovi'?"),  # Before anything of the first is begun.
+        (["setup"], "jova-bench baselines setup: the following arguments are required: NAME"),
+        (["stup"], "jova-bench baselines: argument VERB: got 'stup'; did you mean 'setup'?"),
+        (["setup", "ovi", "--weight"], "did you mean '--weights'?"),
+        (["setup", "ovi", "--accept", "gpl"], "got 'gpl'"),
+    ],
+)
+def test_a_mistake_gets_one_line(capsys, words, said):
+    try:
+        code = cli.main(["baselines", *words])
+    except SystemExit as leaving:
+        code = leaving.code
+    told = capsys.readouterr()
+    assert (code, told.out) == (2, "")
+    assert said in told.err
+    assert told.err.count("\n") == 1
 
 
 def test_a_gpu_is_asked_for_only_when_everything_is_there(monkeypatch):

@@ -149,8 +149,8 @@ def test_the_first_stage_leaves_the_gpu_to_the_process_of_the_second(monkeypatch
 def test_what_either_stage_lacks_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     why_not = create_model(FILM, "cuda").check()
-    assert "python -m jova_baselines.setup wan2.2-ti2v --weights" in why_not
-    assert "python -m jova_baselines.setup mmaudio --weights --accept non-commercial" in why_not
+    assert "jova-bench baselines setup wan2.2-ti2v --weights" in why_not
+    assert "jova-bench baselines setup mmaudio --weights --accept non-commercial" in why_not
     assert create_model(FILM, "cuda").needs == ()
     assert create_model(f"{FILM}-image", "cuda").needs == ("image",)
 

@@ -124,7 +124,7 @@ def test_packages_and_weights_that_are_missing_are_named_with_what_gets_them(bas
     monkeypatch.setattr(pipeline, "find_spec", lambda name: object())
     assert baseline.check() == files
     assert files.startswith("weights missing (model_index.json, ")
-    assert files.endswith("python -m jova_baselines.setup ltx-2 --weights")
+    assert files.endswith("jova-bench baselines setup ltx-2 --weights")
 
 
 def test_its_weights_are_fetched_by_this_environment_at_one_commit(baseline):

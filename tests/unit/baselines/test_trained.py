@@ -60,7 +60,7 @@ def test_an_arm_is_the_full_training_of_the_smallest_seed(sweeps):
 
 
 def test_what_is_not_trained_says_what_trains_it(sweeps):
-    assert trained.twin_towers("cpu").check().endswith("run python -m jova_bench sweep fusion")
+    assert trained.twin_towers("cpu").check().endswith("run jova-bench sweep fusion")
     training(sweeps / "c", fusion="none")
     assert trained.independent_towers("cpu").check() is None
     assert trained.cascade("cpu").check().endswith("run python -m jova_baselines.trained")

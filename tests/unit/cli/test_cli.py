@@ -42,6 +42,7 @@ def call(capsys, *argv):
     return code, captured.out, captured.err
 
 
+CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
 HELP = """
 import sys
 from jova_bench.cli import main
@@ -49,20 +50,23 @@ try:
     main(sys.argv[1:])
 except SystemExit as leaving:
     assert leaving.code == 0
-heavy = {"torch", "av", "scipy", "pandas", "torchmetrics"} & set(sys.modules)
+heavy = {"torch", "av", "scipy", "pandas", "torchmetrics", "jova_baselines"} & set(sys.modules)
 assert not heavy, heavy
 """
 
 
-@pytest.mark.parametrize("words", [(), ("run",)])
+@pytest.mark.parametrize("words", [(), ("run",), ("train",), ("sample",), ("baselines", "setup")])
 def test_help_imports_nothing_heavy(words):
     done = subprocess.run([sys.executable, "-c", HELP, *words, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "usage: jova-bench" in done.stdout
 
 
-VERBS = ["run", "generate", "score", "report", "compare", "gate", "freeze", "sweep", "suites", "ls", "doctor", "assets"]
-INNER = ["suites import", "suites validate", "assets pull", "assets verify", "assets path"]
+VERBS = [
+    "run", "generate", "score", "report", "compare", "gate", "freeze", "sweep", "suites", "ls", "doctor", "assets",
+    "baselines", "train", "sample",
+]  # fmt: skip
+INNER = ["suites import", "suites validate", "assets pull", "assets verify", "assets path", "baselines setup"]
 
 
 @pytest.mark.parametrize("verb", [*VERBS, *INNER])
@@ -74,7 +78,7 @@ def test_every_verb_has_examples(capsys, verb):
 
 def test_these_are_all_verbs(capsys):
     out = call(capsys, "--help")[1]
-    assert re.findall(r"^    (\w+) ", out, flags=re.MULTILINE) == VERBS
+    assert re.findall(r"^    (\w+)\b", out, flags=re.MULTILINE) == VERBS
 
 
 @pytest.mark.parametrize(
@@ -108,6 +112,12 @@ def test_these_are_all_verbs(capsys):
         (["score", "{empty}"], "found none"),
         (["score", "{clips}", "--suite", "{broken}"], "broken.jsonl:2"),
         (["report", "{empty}"], "expected a run folder"),
+        (["train"], "jova-bench train: the following arguments are required: --out; see jova-bench train --help"),
+        (["train", "--out", "{empty}", "--presett", "tiny"], "did you mean '--preset'?"),
+        (["train", "--out", "{empty}", "--stage", "corpse"], "did you mean 'corpus'?"),
+        (["train", "--out", "{empty}", "--stage", "model"], "video-codec.safetensors"),
+        (["sample", *CAPTIONS, "--transcript", "bin", "--out", "{empty}/a.mp4"], "got 'v' in the video caption"),
+        (["sample", *CAPTIONS, "--transcript", "bin", "--out", "{empty}/a.mp4", "--weights", "{empty}"], "jova-tiny"),
     ],
 )
 def test_a_mistake_gets_one_line_and_exit_code_2(capsys, tmp_path, clips, argv, named):

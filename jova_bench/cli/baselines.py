@@ -1,0 +1,46 @@
+"""The verb for wrapped models of others: baselines, baselines setup."""
+
+from __future__ import annotations
+
+import argparse
+
+from jova_bench.assets import TERMS
+from jova_bench.cli.base import Parser, Verbs, add_verb
+from jova_bench.errors import EXIT_OK
+from jova_bench.output import show
+from jova_bench.registry import load
+
+EXAMPLES = """  jova-bench baselines
+  jova-bench baselines setup ovi --dry-run
+  jova-bench baselines setup ovi --weights --accept non-commercial"""
+SETUP_EXAMPLES = """  jova-bench baselines setup ovi --dry-run
+  jova-bench baselines setup ovi
+  jova-bench baselines setup ovi mova --weights --accept non-commercial
+
+Everything goes to $JOVA_BENCH_ASSETS/baselines/NAME (else in the user's cache folder). `checkout`, `env` or `weights`
+there may be a link to where you already have it. The same command does what is not done yet."""
+
+
+def add(verbs: Verbs) -> None:
+    """Adds the verb, its own verb, and their flags."""
+    top = add_verb(verbs, "baselines", "list wrapped models of others and their state", EXAMPLES, _list)
+    own = top.add_subparsers(dest="baseline_verb", metavar="VERB", parser_class=Parser)
+    setup = add_verb(own, "setup", "get the code, the environment and the weights of baselines", SETUP_EXAMPLES, _setup)
+    setup.add_argument("names", nargs="+", metavar="NAME", help="see `jova-bench baselines`")
+    setup.add_argument("--weights", action="store_true", help="get the weights, too")
+    setup.add_argument(
+        "--accept", action="append", default=[], choices=TERMS, help="terms of weights that you have read; repeat"
+    )
+    setup.add_argument("--dry-run", action="store_true", help="print the commands that are left to do, and do none")
+
+
+def _list(args: argparse.Namespace) -> int:
+    for line in load("jova_baselines.setup:listing", "the command 'baselines'")():
+        show(f"{line}\n")
+    return EXIT_OK
+
+
+def _setup(args: argparse.Namespace) -> int:
+    set_up = load("jova_baselines.setup:set_up", "the command 'baselines setup'")
+    code: int = set_up(args.names, weights=args.weights, accepted=args.accept, dry_run=args.dry_run)
+    return code

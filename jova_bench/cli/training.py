@@ -1,0 +1,43 @@
+"""The verbs of JoVA itself: train, sample. Its package is imported when one of them is asked for."""
+
+from __future__ import annotations
+
+import argparse
+
+from jova_bench.cli.base import Verbs, add_verb
+from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.output import show
+from jova_bench.registry import load
+
+TRAIN_EXAMPLES = """  jova-bench train --preset tiny --out work/tiny
+  jova-bench train --preset tiny --out work/tiny --stage corpus
+  jova-bench train --preset ablation --data work/tiny/corpus --out work/ablation --mouth-weight 0
+
+The stages are corpus, codecs, latents and model; the same command continues a training that was stopped. OUT then holds
+what `sample --weights OUT` takes. The corpus needs pip install 'jova-bench[corpus]'."""
+SAMPLE_EXAMPLES = """  jova-bench sample --video-caption "a woman with red hair" --audio-caption "a low voice" \\
+      --transcript "place red now" --out clip.mp4
+  jova-bench sample --help"""
+VERBS = {
+    "train": ("train JoVA: corpus, codecs, latents, model", TRAIN_EXAMPLES),
+    "sample": ("make one clip with JoVA", SAMPLE_EXAMPLES),
+}
+
+
+def add(verbs: Verbs, asked: str | None) -> None:
+    """Adds the verbs, and the flags of the one that is asked for: the model's package knows them."""
+    for name, (summary, examples) in VERBS.items():
+        verb = add_verb(verbs, name, summary, examples, _do)
+        if name == asked:
+            load(f"jova.flags:add_{name}_flags", f"the command {name!r}")(verb)
+
+
+def _do(args: argparse.Namespace) -> int:
+    run = load(f"jova.{args.verb}:run", f"the command {args.verb!r}")
+    try:
+        made = run(args)
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        raise BenchError(str(error)) from error
+    if made is not None:
+        show(f"{made}\n")
+    return EXIT_OK
