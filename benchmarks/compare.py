@@ -23,7 +23,7 @@ import numpy as np
 from jova_bench.cache import DiskCache, NoCache
 from jova_bench.metrics.build import build
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
-from jova_bench.runs.estimates import Cell, Part, estimates
+from jova_bench.runs.estimates import ClipResult, PromptSeed, estimates
 from jova_bench.runs.scoring import features_key, is_set_metric
 from jova_bench.runs.store import FEATURES, SAMPLES, RunStore
 
@@ -130,7 +130,7 @@ def write(folder: Path, models: int, prompts: int, seed: int) -> None:
     ]
     names = [f"model-{i}" for i in range(models)]
     cache = DiskCache(folder / FEATURES)
-    parts: dict[tuple[str, str], dict[Cell, Part]] = {}
+    parts: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
     with RunStore(folder) as store:
         for model in names:
             for prompt in asked:

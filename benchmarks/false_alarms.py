@@ -102,7 +102,7 @@ def _results(side: Mapping[str, Array], words: npt.NDArray[np.int64]) -> Results
         source="simulated",
         folder=None,
         suite="simulated",
-        question="the same",
+        prompts_digest="the same",
         profile="standard",
         specs={one.identity: one for one in SPECS},
         columns=columns,

@@ -45,6 +45,12 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class FileRecord(Record):
+    """A record that is a whole file: its keys there may have other names than its fields here."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
 class Prompt(Record):
     """One line of a prompt file."""
 
@@ -237,7 +243,7 @@ class Cost(Record):
     function_evals: float | None
 
 
-class Summary(Record):
+class Summary(FileRecord):
     """`summary.json`: everything a table shows."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -245,6 +251,3 @@ class Summary(Record):
     profile: Profile
     estimates: tuple[Estimate, ...]
     cost: tuple[Cost, ...]
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
-    )

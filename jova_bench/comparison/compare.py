@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jova_bench.cache import NoCache
 from jova_bench.comparison.pairing import ALPHA, pair
 from jova_bench.comparison.results import Results, read_results
-from jova_bench.comparison.verdicts import NOTHING, Comparison, Question, exit_code, judged, unmeasured
+from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable, suggest
 from jova_bench.formatting.labels import ARROWS, labelled
 from jova_bench.formatting.text import decimals, escaped, number, signed, table
@@ -76,7 +76,14 @@ class Comparisons:
             about += f" {NOTHING}"
         names = metric_names(self.rows)
         body = [
-            [escaped(row.model), names[row.spec.identity], *numbers(row), detectable(row), str(row.n), said(row)]
+            [
+                escaped(row.model),
+                names[row.spec.identity],
+                *numbers(row),
+                detectable(row),
+                str(row.n),
+                verdict_text(row),
+            ]
             for row in self.rows
         ]
         header = ["Model", "Metric", "A", "B", "B - A", "p (Holm)", "Detectable", "n", "B is"]
@@ -133,7 +140,7 @@ def compared(
         specs: metrics of a.
         sets: what measures set metrics, by identity; see `set_metrics`.
     """
-    return judged([one for models in pairs for one in _questions(left, right, models, specs, sets)])
+    return judge_all([one for models in pairs for one in _rows(left, right, models, specs, sets)])
 
 
 def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
@@ -201,13 +208,13 @@ def _pairs_of_models(left: Results, right: Results) -> list[tuple[str, str]]:
     return pairs
 
 
-def _questions(
+def _rows(
     left: Results,
     right: Results,
     models: tuple[str, str],
     specs: Sequence[MetricSpec],
     sets: Mapping[str, SetMetric],
-) -> Iterator[Question]:
+) -> Iterator[ComparisonRow]:
     """One per metric that measured the model of a."""
     one, other = models
     name = one if one == other else f"{one} → {other}"
@@ -222,13 +229,13 @@ def _questions(
         elif spec.level == "set" and spec.identity not in sets:
             why_not = why_not or "no metric of this identity is here to measure the distance again"
         if b is None or why_not:
-            yield Question(name, spec, None, why_not)
+            yield ComparisonRow(name, spec, None, why_not)
             continue
         real = next((side.columns[REAL, spec.identity] for side in (left, right) if _real(side, spec)), None)
         lengths = (
             {i: n for side in (left, right) for i, n in side.lengths.get(spec.micro, {}).items()} if spec.micro else {}
         )
-        yield Question(name, spec, pair(spec, a, b, real), None, sets.get(spec.identity), lengths)
+        yield ComparisonRow(name, spec, pair(spec, a, b, real), None, sets.get(spec.identity), lengths)
 
 
 def _real(side: Results, spec: MetricSpec) -> bool:
@@ -237,8 +244,8 @@ def _real(side: Results, spec: MetricSpec) -> bool:
 
 def _differ(left: Results, right: Results, models: tuple[str, str]) -> str | None:
     """Why nothing of these two compares."""
-    if left.question != right.question:
-        return f"another suite: {left.suite} ({left.question[:8]}) and {right.suite} ({right.question[:8]})"
+    if left.prompts_digest != right.prompts_digest:
+        return f"another suite: {left.suite} ({left.prompts_digest[:8]}) and {right.suite} ({right.prompts_digest[:8]})"
     a, b = left.cells(models[0]), right.cells(models[1])
     for what, first, second in (
         ("prompts", {i for i, _ in a}, {i for i, _ in b}),
@@ -292,7 +299,7 @@ def _places(row: Comparison) -> int:
     return decimals(max(abs(row.a or 0.0), abs(row.b or 0.0)), row.ci if width else None)
 
 
-def said(row: Comparison) -> str:
+def verdict_text(row: Comparison) -> str:
     """The verdict with its reason."""
     return row.verdict if row.reason is None else f"{row.verdict}: {escaped(row.reason)}"
 

@@ -20,7 +20,7 @@ from jova_bench.comparison.compare import (
     detectable,
     metric_names,
     numbers,
-    said,
+    verdict_text,
 )
 from jova_bench.comparison.pairing import Change
 from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
@@ -55,7 +55,7 @@ class Check:
     def text(self) -> str:
         """The verdict with its reason."""
         if self.verdict == self.row.verdict:
-            return said(self.row)
+            return verdict_text(self.row)
         if self.verdict == "underpowered":
             return f"underpowered: finds differences from {detectable(self.row)} on"
         return self.verdict

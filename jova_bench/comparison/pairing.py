@@ -17,7 +17,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome, Status
-from jova_bench.runs.estimates import Cell, Part, distances, feature_grid, mean_distance, seeds_mean
+from jova_bench.runs.estimates import ClipResult, PromptSeed, distances, feature_grid, mean_distance, seeds_mean
 from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
 
 ALPHA = 0.05
@@ -26,7 +26,7 @@ SWAPS = 512
 """Swaps of a set test, all there are for 9 prompts; more where so many tests share ALPHA that p could not get small."""
 WORST = 5
 
-Columns = Mapping[Cell, Part]
+Columns = Mapping[PromptSeed, ClipResult]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair
     )
 
 
-def _at(item: tuple[Cell, Part]) -> Cell:
+def _at(item: tuple[PromptSeed, ClipResult]) -> PromptSeed:
     return item[0]
 
 
@@ -129,12 +129,12 @@ def _reasons(column: Columns) -> dict[Status, list[str]]:
     return {status: list(reasons) for status, reasons in found.items()}
 
 
-def _has(part: Part) -> bool:
+def _has(part: ClipResult) -> bool:
     """A value or features."""
     return not isinstance(part, Outcome) or part.value is not None
 
 
-def _difference(a: Part, b: Part) -> float | None:
+def _difference(a: ClipResult, b: ClipResult) -> float | None:
     if isinstance(a, Outcome) and isinstance(b, Outcome) and a.value is not None and b.value is not None:
         return b.value - a.value
     return None
@@ -146,7 +146,7 @@ def _from_real(column: Columns, real: Columns) -> Columns:
     failed = {
         cell[0]: part.reason for cell, part in real.items() if isinstance(part, Outcome) and part.status == "failed"
     }
-    found: dict[Cell, Part] = {}
+    found: dict[PromptSeed, ClipResult] = {}
     for (prompt_id, seed), part in column.items():
         if isinstance(part, Outcome) and part.value is not None:
             if prompt_id in values:
@@ -169,7 +169,7 @@ def _by_prompt(column: Columns) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Tested:
+class PairedTest:
     """What the test says."""
 
     a: float
@@ -177,7 +177,7 @@ class Tested:
     result: PairedResult
 
 
-def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> Tested:
+def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> PairedTest:
     """Sign-flip test of the mean difference.
 
     Args:
@@ -190,7 +190,7 @@ def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> Tested:
     # A rate of wrong words is a share, too.
     proportion = found.spec.proportion or found.spec.micro is not None
     result = paired_test(b, a, _draws(len(a)), weights, level=1 - ALPHA, proportion=proportion, tests=tests)
-    return Tested(float(np.average(a, weights=weights)), float(np.average(b, weights=weights)), result)
+    return PairedTest(float(np.average(a, weights=weights)), float(np.average(b, weights=weights)), result)
 
 
 # The same for every model and metric; two, because some clips may have no value.
@@ -199,7 +199,7 @@ def _draws(prompts: int) -> Draws:
     return Draws(np.random.default_rng(0), prompts)
 
 
-def sets_test(found: Pair, metric: SetMetric, tests: int) -> Tested:
+def sets_test(found: Pair, metric: SetMetric, tests: int) -> PairedTest:
     """The same test for a distance of whole sets: swaps the two models' clips within prompts.
 
     Args:
@@ -214,7 +214,7 @@ def sets_test(found: Pair, metric: SetMetric, tests: int) -> Tested:
     swaps = max(SWAPS, round(2 * tests / ALPHA) - 1)
     statistic = distances(metric, np.concatenate([b, a]))
     result = paired_test_of_chosen(statistic, len(a), np.random.default_rng(0), swaps, 1 - ALPHA, tests)
-    return Tested(mean_distance(metric, a), mean_distance(metric, b), result)
+    return PairedTest(mean_distance(metric, a), mean_distance(metric, b), result)
 
 
 def grids(found: Pair) -> tuple[FloatArray, FloatArray]:

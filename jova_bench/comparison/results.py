@@ -12,15 +12,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
 from jova_bench.errors import EXIT_INCOMPLETE, BenchError
 from jova_bench.files.reading import as_record, read_json
 from jova_bench.metrics.speech.errors import transcript_length
-from jova_bench.records import Estimate, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
-from jova_bench.runs.estimates import Cell, Part
+from jova_bench.records import (
+    Estimate,
+    FileRecord,
+    Id,
+    MetricSpec,
+    Micro,
+    Outcome,
+    Profile,
+    Record,
+    Seed,
+    Status,
+    Value,
+)
+from jova_bench.runs.estimates import ClipResult, PromptSeed
 from jova_bench.runs.scoring import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run
 
@@ -43,12 +55,12 @@ class Results:
     folder: Path | None
     """Of the run; None when it was read from a file."""
     suite: str
-    question: str
-    """Digest of what was asked; results of different questions do not compare."""
+    prompts_digest: str
+    """Digest of what was asked; results with different ones do not compare."""
     profile: Profile
     specs: Mapping[str, MetricSpec]
     """By identity, in the order of the run's table."""
-    columns: Mapping[tuple[str, str], Mapping[Cell, Part]]
+    columns: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]]
     """By (model, identity)."""
     gone: Mapping[tuple[str, str], str]
     """Why the features of a set metric's column can no longer be had."""
@@ -68,7 +80,7 @@ class Results:
         """What measured a model, in the order of the run's table."""
         return tuple(identity for identity in self.specs if (model, identity) in self.columns)
 
-    def cells(self, model: str) -> frozenset[Cell]:
+    def cells(self, model: str) -> frozenset[PromptSeed]:
         """The (prompt id, seed) that a model was asked for."""
         return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
 
@@ -145,7 +157,7 @@ def freeze(results: Results) -> str:
     whole = Frozen(
         schema=2,
         suite=results.suite,
-        question=results.question,
+        prompts_digest=results.prompts_digest,
         profile=results.profile,
         specs=tuple(results.specs.values()),
         lengths=results.lengths,
@@ -157,7 +169,7 @@ def freeze(results: Results) -> str:
     )
 
 
-def _at(item: tuple[Cell, Part]) -> Cell:
+def _at(item: tuple[PromptSeed, ClipResult]) -> PromptSeed:
     return item[0]
 
 
@@ -190,24 +202,21 @@ class FrozenColumn(Record):
     cells: tuple[FrozenCell, ...] = Field(min_length=1)
 
 
-class Frozen(Record):
+class Frozen(FileRecord):
     """The file of a frozen run."""
 
     schema_version: Literal[2] = Field(2, alias="schema")
     """1 kept words of transcripts alone."""
     suite: str
-    question: str
+    prompts_digest: str = Field(validation_alias="question", serialization_alias="question")
     profile: Profile
     specs: tuple[MetricSpec, ...]
     lengths: Mapping[Micro, Mapping[Id, Annotated[int, Field(ge=0, lt=2**31)]]]
     made_by: Mapping[str, Any]
     columns: tuple[FrozenColumn, ...]
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
-    )
 
 
-def _frozen(cell: Cell, part: Part) -> FrozenCell:
+def _frozen(cell: PromptSeed, part: ClipResult) -> FrozenCell:
     prompt_id, seed = cell
     if isinstance(part, Outcome):
         return FrozenCell(prompt_id=prompt_id, seed=seed, status=part.status, value=part.value, reason=part.reason)
@@ -218,7 +227,7 @@ def _frozen(cell: Cell, part: Part) -> FrozenCell:
     return FrozenCell(prompt_id=prompt_id, seed=seed, status="ok", features=features)
 
 
-def _thawed(cell: FrozenCell) -> Part:
+def _thawed(cell: FrozenCell) -> ClipResult:
     if cell.features is None:
         return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
     data = base64.b64decode(cell.features.data, validate=True)
@@ -243,7 +252,7 @@ def _of_file(path: Path) -> Results:
         source=str(path),
         folder=None,
         suite=frozen.suite,
-        question=frozen.question,
+        prompts_digest=frozen.prompts_digest,
         profile=frozen.profile,
         specs={spec.identity: spec for spec in frozen.specs},
         columns=columns,
@@ -260,7 +269,7 @@ def _of_run(folder: Path) -> Results:
         raise Incomplete(f"expected a finished run, got {folder}, which has no summary; repeat its command")
     if not run.manifest.specs:
         raise BenchError(f"{folder} was made by a version that kept no metric specifications; repeat its command")
-    if run.manifest.question is None or not run.manifest.provenance:
+    if run.manifest.prompts_digest is None or not run.manifest.provenance:
         raise BenchError(f"{folder} does not say what was asked and what made it; repeat its command")
     specs = {spec.identity: spec for spec in run.manifest.specs}
     columns = _columns(run, specs)
@@ -282,7 +291,7 @@ def _of_run(folder: Path) -> Results:
         source=str(folder),
         folder=folder,
         suite=run.summary.suite,
-        question=run.manifest.question,
+        prompts_digest=run.manifest.prompts_digest,
         profile=run.summary.profile,
         specs=specs,
         columns={(e.model, e.identity): columns[e.model, e.identity] for e in whole},
@@ -299,16 +308,16 @@ def _total(estimate: Estimate) -> int:
     return estimate.n_ok + estimate.n_undefined + estimate.n_failed
 
 
-def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str], dict[Cell, Part]]:
+def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str], dict[PromptSeed, ClipResult]]:
     """The clip metrics. Rows of evaluators that the run no longer has are left where they are."""
-    columns: dict[tuple[str, str], dict[Cell, Part]] = {}
+    columns: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
     for row in run.scores:
         if row.identity in specs:
             columns.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
     return columns
 
 
-def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[Cell, Part]:
+def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSeed, ClipResult]:
     """The features that a set metric took from each clip; of a clip without, what the summary says of such clips."""
     samples = [sample for sample in run.samples if sample.model == estimate.model]
     no_clip = {f"no clip: {sample.reason}" for sample in samples if sample.clip_digest is None}
@@ -316,10 +325,10 @@ def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[Cell, Pa
         status="failed" if estimate.n_failed > sum(sample.clip_digest is None for sample in samples) else "undefined",
         reason="; ".join(reason for reason in estimate.reasons if reason not in no_clip) or "no features",
     )
-    column: dict[Cell, Part] = {}
+    column: dict[PromptSeed, ClipResult] = {}
     for sample in samples:
         if sample.clip_digest is None:
-            part: Part = Outcome(status="failed", reason=f"no clip: {sample.reason}")
+            part: ClipResult = Outcome(status="failed", reason=f"no clip: {sample.reason}")
         else:
             features = stored_features(cache, sample.clip_digest, estimate.identity, run.manifest.domain)
             part = lost if features is None else features

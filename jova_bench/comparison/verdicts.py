@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jova_bench.comparison.pairing import ALPHA, Change, Pair, Tested, clips_test, sets_test, undefined_set
+from jova_bench.comparison.pairing import ALPHA, Change, Pair, PairedTest, clips_test, sets_test, undefined_set
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_OK, EXIT_REGRESSION, Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome
@@ -60,7 +60,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Question:
+class ComparisonRow:
     """A row of the table before its test."""
 
     model: str
@@ -75,24 +75,24 @@ class Question:
     """Of each prompt's transcript."""
 
 
-def judged(questions: Sequence[Question]) -> tuple[Comparison, ...]:
+def judge_all(rows: Sequence[ComparisonRow]) -> tuple[Comparison, ...]:
     """Tests all rows, which share one error rate of `ALPHA`."""
-    nothing = [_nothing(one) for one in questions]
-    tests = sum(one.found is not None and why is None for one, why in zip(questions, nothing, strict=True))
+    nothing = [_nothing(one) for one in rows]
+    tests = sum(one.found is not None and why is None for one, why in zip(rows, nothing, strict=True))
     tested = [
-        None if one.found is None or why is not None else _tested(one, one.found, tests)
-        for one, why in zip(questions, nothing, strict=True)
+        None if one.found is None or why is not None else _paired_test(one, one.found, tests)
+        for one, why in zip(rows, nothing, strict=True)
     ]
-    p_holm = iter(holm([one.result.p for one in tested if isinstance(one, Tested)]).tolist())
-    rows = []
-    for one, why, test in zip(questions, nothing, tested, strict=True):
+    p_holm = iter(holm([one.result.p for one in tested if isinstance(one, PairedTest)]).tolist())
+    found = []
+    for one, why, test in zip(rows, nothing, tested, strict=True):
         if one.found is None:
-            rows.append(Comparison(one.model, one.spec, "not comparable", one.why_not))
-        elif isinstance(test, Tested):
-            rows.append(_with_test(one, one.found, test, next(p_holm)))
+            found.append(Comparison(one.model, one.spec, "not comparable", one.why_not))
+        elif isinstance(test, PairedTest):
+            found.append(_with_test(one, one.found, test, next(p_holm)))
         else:
-            rows.append(_without_test(one, one.found, why, test))
-    return tuple(rows)
+            found.append(_without_test(one, one.found, why, test))
+    return tuple(found)
 
 
 def exit_code(verdicts: Iterable[str], failed: int) -> int:
@@ -115,7 +115,7 @@ def unmeasured(verdicts: Iterable[str]) -> bool:
     return set(verdicts) <= {"undefined", "failed"}
 
 
-def _nothing(one: Question) -> Outcome | None:
+def _nothing(one: ComparisonRow) -> Outcome | None:
     """Why there is nothing to test."""
     if one.found is None:
         return None
@@ -125,7 +125,7 @@ def _nothing(one: Question) -> Outcome | None:
     return why if why is None else Outcome(status="undefined", reason=why)
 
 
-def _tested(one: Question, found: Pair, tests: int) -> Tested | str:
+def _paired_test(one: ComparisonRow, found: Pair, tests: int) -> PairedTest | str:
     """The test, or why it cannot be made though both distances are there."""
     if one.metric is None:
         return clips_test(found, one.lengths, tests)
@@ -135,7 +135,7 @@ def _tested(one: Question, found: Pair, tests: int) -> Tested | str:
         return f"no interval with a prompt fewer: {error}"
 
 
-def _with_test(one: Question, found: Pair, test: Tested, p_holm: float) -> Comparison:
+def _with_test(one: ComparisonRow, found: Pair, test: PairedTest, p_holm: float) -> Comparison:
     result = test.result
     favours: Literal["a", "b"] | None = None
     if p_holm <= ALPHA and found.good is not None:
@@ -173,7 +173,7 @@ def _with_test(one: Question, found: Pair, test: Tested, p_holm: float) -> Compa
     )
 
 
-def _without_test(one: Question, found: Pair, nothing: Outcome | None, untested: str | None) -> Comparison:
+def _without_test(one: ComparisonRow, found: Pair, nothing: Outcome | None, untested: str | None) -> Comparison:
     verdict: Verdict
     if found.lost:
         verdict, reason = "worse", _lost(found)

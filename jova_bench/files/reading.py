@@ -227,7 +227,8 @@ def as_record(kind: type[RecordType], value: Any, where: str) -> RecordType:
         return kind.model_validate(value)
     except ValidationError as error:
         unknown = error.errors()[0]["type"] == "extra_forbidden" and len(error.errors()[0]["loc"]) == 1
-        known = f"; known are: {', '.join(kind.model_fields)}" if unknown else ""
+        keys = [str(field.validation_alias or name) for name, field in kind.model_fields.items()]
+        known = f"; known are: {', '.join(keys)}" if unknown else ""
         raise Unread(where, f"{fault(error)}{known}") from error
 
 

@@ -15,7 +15,7 @@ from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Sample, Summary
-from jova_bench.runs.estimates import Cell, estimates
+from jova_bench.runs.estimates import PromptSeed, estimates
 from jova_bench.runs.store import Run
 
 COMMON = "made by every model"
@@ -28,7 +28,7 @@ class Common:
 
     summary: Summary
     """Of these clips alone."""
-    cells: frozenset[Cell]
+    cells: frozenset[PromptSeed]
     """(prompt id, seed) of the clips of each model."""
     models: tuple[str, ...]
     """Those that were compared: no controls, and none that made nothing."""
@@ -52,7 +52,7 @@ class Common:
         )
 
 
-def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[tuple[str, ...], frozenset[Cell]]:
+def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[tuple[str, ...], frozenset[PromptSeed]]:
     """The models that made something, no controls, and the (prompt, seed) that all of them made."""
     done = {
         model: frozenset((one.prompt_id, one.seed) for one in samples if one.model == model and one.status == "ok")

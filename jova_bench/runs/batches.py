@@ -18,7 +18,7 @@ from jova_bench.files.reading import file_digest, unchanged
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close
 from jova_bench.records import Prompt, Sample
-from jova_bench.runs.plan_check import broken, decoded_bytes, noticed
+from jova_bench.runs.plan_check import decoded_bytes, media_findings, plan_violation
 from jova_bench.suites.loading import Suite
 
 Build = Callable[[str], Generator]
@@ -38,7 +38,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Made:
+class Attempt:
     """One attempt: its record, and the file where there is one."""
 
     sample: Sample
@@ -48,19 +48,19 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Maker:
+class ClipWorker:
     """What a worker runs first to make clips."""
 
     build: Build
     suite: Suite
 
-    def __call__(self, place: Place) -> _Model:
+    def __call__(self, place: Place) -> BatchGenerator:
         """Builds the model, which stays for all batches of this worker."""
-        return _Model(self.build(place.device), suite_at(self.suite, place))
+        return BatchGenerator(self.build(place.device), suite_at(self.suite, place))
 
 
 @dataclass(frozen=True)
-class Planner:
+class PlanWorker:
     """What a worker runs first to ask for plans."""
 
     build: Build
@@ -105,20 +105,20 @@ def plan_of(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
 
 
 @dataclass(frozen=True)
-class _Model:
+class BatchGenerator:
     """A model that makes batches."""
 
     generator: Generator
     suite: Suite
 
-    def __call__(self, batch: Batch) -> list[Made]:
+    def __call__(self, batch: Batch) -> list[Attempt]:
         """One attempt for each prompt that is wanted, in their order."""
         plans = {
             prompt.id: _as_recorded(plan_of(self.generator, prompt, self.suite), batch.plans.get(prompt.id))
             for prompt in batch.prompts
         }
         able = [prompt for prompt in batch.prompts if isinstance(plans[prompt.id], Plan)]
-        made: dict[str, Made] = {}
+        made: dict[str, Attempt] = {}
         shares: set[str] = set()
         waited = loaded = 0.0
         lost = "the model gave fewer clips than it was asked for"
@@ -146,9 +146,9 @@ class _Model:
         """Lets go of what the model holds."""
         close(self.generator)
 
-    def failed(self, prompt_id: str, seed: int, reason: str) -> Made:
+    def failed(self, prompt_id: str, seed: int, reason: str) -> Attempt:
         """The attempt that gave no clip."""
-        return Made(failed(self.generator.name, prompt_id, seed, reason))
+        return Attempt(failed(self.generator.name, prompt_id, seed, reason))
 
     def _timed(self, prompts: Sequence[Prompt], seed: int) -> Iterator[tuple[Generated | Exception, float]]:
         """What the model makes, and how long it was waited for; inspecting it in between does not count."""
@@ -163,7 +163,7 @@ class _Model:
                 return
             yield item, time.perf_counter() - started
 
-    def _inspected(self, prompt_id: str, seed: int, item: Generated | Exception, plan: Plan | str) -> Made:
+    def _inspected(self, prompt_id: str, seed: int, item: Generated | Exception, plan: Plan | str) -> Attempt:
         """Encodes a clip and decodes what was encoded."""
         try:
             if isinstance(item, Exception):
@@ -175,7 +175,7 @@ class _Model:
                 content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != digest:
                 raise BenchError(f"expected a file that stays as it is, got {path}, which changed while it was read")
-            if isinstance(plan, Plan) and (why_not := broken(clip, plan)):
+            if isinstance(plan, Plan) and (why_not := plan_violation(clip, plan)):
                 raise BenchError(why_not)
         except Exception as error:
             return self.failed(prompt_id, seed, reason_of(error))
@@ -188,14 +188,14 @@ class _Model:
             file_digest=digest,
             decoded_bytes=decoded_bytes(clip),
             timing=item.timing,
-            findings=clip.findings + noticed(clip),
+            findings=clip.findings + media_findings(clip),
             generate_s=item.seconds if item.timed else None,
             load_s=item.load_s,
             clip_s=clip.seconds,
             peak_memory_bytes=item.peak_memory_bytes,
             function_evals=item.function_evals,
         )
-        return Made(sample, content, path.suffix.lower())
+        return Attempt(sample, content, path.suffix.lower())
 
 
 def _as_recorded(plan: Plan | str, recorded: Plan | str | None) -> Plan | str:

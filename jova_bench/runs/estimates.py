@@ -28,23 +28,23 @@ from jova_bench.stats import (
     resample_counts,
 )
 
-Cell = tuple[str, int]
+PromptSeed = tuple[str, int]
 """(prompt id, seed)."""
-Part = Outcome | FloatArray
+ClipResult = Outcome | FloatArray
 """What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
 GONE = "no metric of this identity is here to measure the distance again"
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricColumn:
     """All that was found by one metric for one model."""
 
     model: str
     spec: MetricSpec
-    parts: Mapping[Cell, Part]
+    parts: Mapping[PromptSeed, ClipResult]
 
 
-def clip_estimate(column: Column, asked: Mapping[str, Prompt]) -> Estimate:
+def clip_estimate(column: MetricColumn, asked: Mapping[str, Prompt]) -> Estimate:
     """Estimate of a clip metric.
 
     Args:
@@ -78,7 +78,7 @@ def _resamples(prompts: int) -> Counts:
     return resample_counts(np.random.default_rng(0), prompts, RESAMPLES)
 
 
-def set_estimate(column: Column, metric: SetMetric) -> Estimate:
+def set_estimate(column: MetricColumn, metric: SetMetric) -> Estimate:
     """Estimate of a set metric: the mean over seeds of the distance of that seed's set.
 
     Pooling the seeds would change the size of the set, and with it the bias of a Frechet distance: a model with
@@ -128,7 +128,7 @@ def _there(grid: FloatArray) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)
 
 
-def feature_grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:
+def feature_grid(parts: Sequence[Sequence[ClipResult | None]]) -> FloatArray:
     """(P, S, d) or (P, S, p, d) features, NaN where there are none or fewer vectors than elsewhere.
 
     Args:
@@ -145,7 +145,7 @@ def feature_grid(parts: Sequence[Sequence[Part | None]]) -> FloatArray:
 
 
 def _estimate(
-    column: Column,
+    column: MetricColumn,
     value: float | None,
     interval: Interval | None,
     extra: Mapping[str, float] | None = None,
@@ -155,7 +155,7 @@ def _estimate(
     spec = column.spec
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    seen: list[Cell] = []
+    seen: list[PromptSeed] = []
     for cell, part in column.parts.items():
         if isinstance(part, Outcome) and part.reason is not None:
             statuses[part.status] += 1
@@ -188,7 +188,7 @@ def _estimate(
 def estimates(
     models: Sequence[str],
     metrics: Sequence[Metric | MetricSpec],
-    parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
+    parts: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]],
     prompts: Iterable[Prompt],
 ) -> tuple[Estimate, ...]:
     """One estimate per model and metric that something is known of.
@@ -206,7 +206,7 @@ def estimates(
     for model in models:
         for metric in metrics:
             spec = metric if isinstance(metric, MetricSpec) else metric.spec
-            column = Column(model, spec, parts.get((model, spec.identity), {}))
+            column = MetricColumn(model, spec, parts.get((model, spec.identity), {}))
             if not column.parts:
                 continue
             if spec.level == "clip":
@@ -221,7 +221,7 @@ def estimates(
 def slice_estimates(
     models: Sequence[str],
     metrics: Sequence[Metric | MetricSpec],
-    parts: Mapping[tuple[str, str], Mapping[Cell, Part]],
+    parts: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]],
     prompts: Sequence[Prompt],
     tags: Iterable[str],
 ) -> tuple[Estimate, ...]:

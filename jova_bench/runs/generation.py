@@ -14,13 +14,13 @@ from jova_bench.execution.base import Executor, Lost
 from jova_bench.models.base import Generator, Plan
 from jova_bench.progress import Progress
 from jova_bench.records import Prompt, Sample, Score
-from jova_bench.runs.batches import Batch, Build, Made, Maker, Planner, failed
+from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, PlanWorker, failed
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedModel:
     """A model and what it says before it starts."""
 
     generator: Generator
@@ -36,15 +36,17 @@ class Planned:
 
 def plan(
     generator: Generator, asked: str, build: Build, executor: Executor, prompts: Sequence[Prompt], suite: Suite
-) -> Planned:
+) -> PlannedModel:
     """Asks a model what it will produce, where it will run: what it lacks is lacking there."""
-    ((_, plans),) = executor.map([tuple(prompts)], Planner(build, suite))
+    ((_, plans),) = executor.map([tuple(prompts)], PlanWorker(build, suite))
     if isinstance(plans, Lost):
         plans = {prompt.id: plans.reason for prompt in prompts}
-    return Planned(generator, asked, build, executor, plans)
+    return PlannedModel(generator, asked, build, executor, plans)
 
 
-def missing(planned: Planned, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[tuple[str, int]]:
+def missing(
+    planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore
+) -> set[tuple[str, int]]:
     """(prompt id, seed) without a good clip in the folder; failed ones are tried again."""
     done = {
         (sample.prompt_id, sample.seed)
@@ -54,7 +56,9 @@ def missing(planned: Planned, wanted: Sequence[Prompt], seeds: Sequence[int], st
     return {(prompt.id, seed) for prompt in wanted for seed in seeds} - done
 
 
-def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: RunStore, progress: Progress) -> None:
+def generate(
+    planned: PlannedModel, todo: set[tuple[str, int]], suite: Suite, store: RunStore, progress: Progress
+) -> None:
     """Makes what is missing of one model and records each sample as soon as its batch comes back."""
     name = planned.generator.name
     known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == name}
@@ -64,7 +68,7 @@ def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: 
         def scored() -> list[Score]:
             return [row for row in store.scores() if row.model == name and row.status != "failed"]
 
-        def keep(made: Made) -> None:
+        def keep(made: Attempt) -> None:
             before = known.get((made.sample.prompt_id, made.sample.seed))
             if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
                 # Scores of the clip that was there say nothing of this one.
@@ -79,15 +83,15 @@ def generate(planned: Planned, todo: set[tuple[str, int]], suite: Suite, store: 
 
         for prompt_id, seed in sorted(todo):
             if isinstance(why_not := planned.plans[prompt_id], str):
-                keep(Made(failed(name, prompt_id, seed, why_not)))
-        for batch, answer in planned.executor.map(_batches(planned, todo, suite), Maker(planned.build, suite)):
+                keep(Attempt(failed(name, prompt_id, seed, why_not)))
+        for batch, answer in planned.executor.map(_batches(planned, todo, suite), ClipWorker(planned.build, suite)):
             if isinstance(answer, Lost):
-                answer = [Made(failed(name, prompt_id, batch.seed, answer.reason)) for prompt_id in batch.wanted]
+                answer = [Attempt(failed(name, prompt_id, batch.seed, answer.reason)) for prompt_id in batch.wanted]
             for made in answer:
                 keep(made)
 
 
-def _batches(planned: Planned, todo: set[tuple[str, int]], suite: Suite) -> list[Batch]:
+def _batches(planned: PlannedModel, todo: set[tuple[str, int]], suite: Suite) -> list[Batch]:
     """The batches that have something to make."""
     size = planned.generator.batch_size
     found = []
@@ -107,7 +111,7 @@ def _batches(planned: Planned, todo: set[tuple[str, int]], suite: Suite) -> list
     return found
 
 
-def _stored(made: Made, store: RunStore) -> Sample:
+def _stored(made: Attempt, store: RunStore) -> Sample:
     """Puts the file into the run folder, where there is one."""
     sample = made.sample
     if made.content is None:

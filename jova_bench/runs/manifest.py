@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from jova_bench.records import Id, MetricSpec, Profile, Prompt, Record, Seed
+from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Prompt, Record, Seed
 
 SCHEMA = 1
 """What this version writes, and all that it reads."""
@@ -67,14 +67,14 @@ class MadeBy(Record):
     device_name: str | None = None
 
 
-class Manifest(Record):
+class Manifest(FileRecord):
     """The whole file."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
     suite: str | None = None
     suite_digest: str | None = None
-    question: str | None = None
-    """Digest of what was asked; runs of different questions do not compare."""
+    prompts_digest: str | None = Field(None, validation_alias="question", serialization_alias="question")
+    """Digest of what was asked; runs with different ones do not compare."""
     domain: Literal["embedded"] | None = None
     reference_set: str | None = None
     profile: Profile | None = None

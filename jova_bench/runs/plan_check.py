@@ -27,7 +27,7 @@ FULL_SCALE = 1 - 2**-15
 """Largest sample of 16 bits."""
 
 
-def broken(clip: Clip, plan: Plan) -> str | None:
+def plan_violation(clip: Clip, plan: Plan) -> str | None:
     """None, or how a clip differs from its plan. What the plan leaves open is not looked at."""
     if plan.frames is not None or plan.height is not None:
         if clip.frames is None:
@@ -49,7 +49,7 @@ def broken(clip: Clip, plan: Plan) -> str | None:
     return None
 
 
-def noticed(clip: Clip) -> tuple[Finding, ...]:
+def media_findings(clip: Clip) -> tuple[Finding, ...]:
     """What reading the file did not notice."""
     if clip.audio is None:
         return ()

@@ -9,15 +9,15 @@ from typing import Any
 from jova_bench.errors import BenchError
 from jova_bench.models.base import Plan, settings_of
 from jova_bench.runs import provenance
-from jova_bench.runs.generation import Planned
+from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import SCHEMA
 from jova_bench.runs.request import Request
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
 
 
-def extended(
-    store: RunStore, suite: Suite, request: Request, planned: Sequence[Planned], metrics: Sequence[str]
+def extend_manifest(
+    store: RunStore, suite: Suite, request: Request, planned: Sequence[PlannedModel], metrics: Sequence[str]
 ) -> dict[str, Any]:
     """The folder's manifest with this command added to it.
 
@@ -45,7 +45,7 @@ def extended(
         "schema": SCHEMA,
         "suite": suite.name,
         "suite_digest": suite.digest,
-        "question": suite.question,
+        "question": suite.prompts_digest,
         "domain": suite.domain,
         "reference_set": suite.reference_set,
         "profile": request.profile,
@@ -66,7 +66,7 @@ def extended(
     }
 
 
-def _model(old: dict[str, Any] | None, planned: Planned, request: Request, store: RunStore) -> dict[str, Any]:
+def _model(old: dict[str, Any] | None, planned: PlannedModel, request: Request, store: RunStore) -> dict[str, Any]:
     """The entry of one model."""
     name = planned.generator.name
     plans = {key: asdict(plan) if isinstance(plan, Plan) else {"why_not": plan} for key, plan in planned.plans.items()}

@@ -28,10 +28,10 @@ from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Estimate, Profile, Prompt, Sample, Summary
 from jova_bench.runs.batches import Build
 from jova_bench.runs.estimates import costs, estimates, slice_estimates
-from jova_bench.runs.generation import Planned, generate, missing, plan
+from jova_bench.runs.generation import PlannedModel, generate, missing, plan
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import DEFAULT_SUITE, Request
-from jova_bench.runs.resume import extended
+from jova_bench.runs.resume import extend_manifest
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.scoring import Metric, keep_references
 from jova_bench.runs.store import FEATURES, RunStore, read_run
@@ -146,7 +146,7 @@ def _run(
             for line in told(one.generator, suite.prompts):
                 talk.say(line)
     with RunStore(folder) as store:
-        manifest = extended(store, suite, request, planned, names)
+        manifest = extend_manifest(store, suite, request, planned, names)
         store.write_manifest(manifest)
         for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
             talk.say(line)
@@ -269,9 +269,11 @@ def _load(
     return [*(build(names, profile, cache, place.device, clips) if names else ()), *own], cache
 
 
-def _plan_all(models: Sequence[str | Generator], suite: Suite, request: Request, place: Placement) -> list[Planned]:
+def _plan_all(
+    models: Sequence[str | Generator], suite: Suite, request: Request, place: Placement
+) -> list[PlannedModel]:
     """Builds every model and asks for its plans."""
-    planned: dict[str, Planned] = {}
+    planned: dict[str, PlannedModel] = {}
     for model in models:
         generator = create_model(model, place.home.device) if isinstance(model, str) else model
         name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name

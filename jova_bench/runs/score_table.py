@@ -17,17 +17,17 @@ from jova_bench.metrics.distances.real_clips import no_reference
 from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
 from jova_bench.runs.batches import failed
-from jova_bench.runs.estimates import Cell, Part
+from jova_bench.runs.estimates import ClipResult, PromptSeed
 from jova_bench.runs.grouping import groups, networks
 from jova_bench.runs.plan_check import changed
 from jova_bench.runs.scoring import (
-    Changed,
-    Job,
+    ChangedClip,
+    ContentCheck,
     Load,
-    Look,
     Metric,
+    ScoringTask,
+    content_checker,
     embed_real,
-    look_again,
     score_clips,
     stored_features,
 )
@@ -40,7 +40,7 @@ Key = tuple[str, str, int, str]
 
 
 @dataclass
-class Grid:
+class ScoreTable:
     """Everything known of every clip; rows of clip metrics are on disk, parts of set metrics in the cache."""
 
     store: RunStore
@@ -48,10 +48,10 @@ class Grid:
     """By identity."""
     rows: dict[Key, Score]
     """Clip metrics."""
-    sets: dict[Key, Part]
+    sets: dict[Key, ClipResult]
     """Set metrics."""
 
-    def keep(self, sample: tuple[str, str, int], identity: str, part: Part) -> None:
+    def keep(self, sample: tuple[str, str, int], identity: str, part: ClipResult) -> None:
         """Records one cell; a retry that ends as before adds nothing to the records."""
         model, prompt_id, seed = sample
         spec, key = self.specs[identity], (model, prompt_id, seed, identity)
@@ -85,9 +85,9 @@ class Grid:
             self.keep(lost, identity, _without_clip(reason))
         self.store.add_sample(failed(*lost, reason))
 
-    def columns(self) -> dict[tuple[str, str], dict[Cell, Part]]:
+    def columns(self) -> dict[tuple[str, str], dict[PromptSeed, ClipResult]]:
         """By (model, metric identity): what each (prompt id, seed) gives."""
-        found: dict[tuple[str, str], dict[Cell, Part]] = {}
+        found: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
         for (model, prompt_id, seed, identity), row in self.rows.items():
             found.setdefault((model, identity), {})[prompt_id, seed] = row.outcome()
         for (model, prompt_id, seed, identity), part in self.sets.items():
@@ -103,7 +103,7 @@ def fill(
     load: Load,
     judges: Callable[[int, int], Judges],
     progress: Progress,
-) -> Grid:
+) -> ScoreTable:
     """Scores whatever is missing or failed before.
 
     Args:
@@ -116,7 +116,7 @@ def fill(
         progress: told of each clip, once for each group of metrics.
     """
     rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
-    grid = Grid(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
+    grid = ScoreTable(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
     told: dict[str, dict[str, None]] = {}
     for identity, spec in grid.specs.items():
@@ -128,7 +128,7 @@ def fill(
     if strange := next((sample.prompt_id for sample in store.samples() if sample.prompt_id not in prompts), None):
         what = f"expected samples of the suite's prompts, got one of {strange!r}; delete the lines of that prompt"
         raise BenchError(f"{store.folder / SAMPLES}: {what}")
-    _look_again(grid, judges, progress)
+    _check_contents(grid, judges, progress)
     clips, sizes = [], [0]
     samples = {(sample.model, sample.prompt_id, sample.seed): sample for sample in _in_order(store.samples(), suite)}
     for sample in samples.values():
@@ -145,7 +145,7 @@ def fill(
         for job, findings in score_clips(jobs, load, found.executor, found.room_bytes):
             if job.sample not in samples:
                 pass  # Found changed by another job.
-            elif isinstance(findings, Changed):
+            elif isinstance(findings, ChangedClip):
                 grid.lose(samples.pop(job.sample), findings.reason)
             else:
                 for identity, part in findings.items():
@@ -158,7 +158,7 @@ def fill(
     return grid
 
 
-def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Progress) -> None:
+def _check_contents(grid: ScoreTable, judges: Callable[[int, int], Judges], progress: Progress) -> None:
     """Finds clips that are not what was recorded, whether something of them is missing or not.
 
     Their files are compared; where that says nothing, what they decode to. Files that are gone are not looked for:
@@ -167,20 +167,20 @@ def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Prog
     store = grid.store
     clips = [(sample, _clip_path(store, sample.clip)) for sample in store.samples() if sample.clip]
     there = [(sample, path) for sample, path in clips if path.is_file()]
-    others: dict[Look, Sample] = {}
+    others: dict[ContentCheck, Sample] = {}
     with progress.phase("look at clips", len(there)) as advance:
         for sample, path in there:
             if file_digest(path) != sample.file_digest:
-                others[Look(path, sample.clip_digest or "")] = sample
+                others[ContentCheck(path, sample.clip_digest or "")] = sample
             else:
                 advance()
         if not others:
             return
         # By workers: what such a file does to its reader, nobody knows.
-        for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), look_again):
+        for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), content_checker):
             if isinstance(found, Lost):
-                found = Changed(changed(one.clip_digest, f"a file that cannot be read: {found.reason}"))
-            if isinstance(found, Changed):
+                found = ChangedClip(changed(one.clip_digest, f"a file that cannot be read: {found.reason}"))
+            if isinstance(found, ChangedClip):
                 grid.lose(others[one], found.reason)
             else:
                 digest, size = found
@@ -188,7 +188,7 @@ def _look_again(grid: Grid, judges: Callable[[int, int], Judges], progress: Prog
             advance()
 
 
-def _grouped(clips: Sequence[Job], together: Sequence[Sequence[str]]) -> list[Job]:
+def _grouped(clips: Sequence[ScoringTask], together: Sequence[Sequence[str]]) -> list[ScoringTask]:
     """All clips for the metrics of one group before those of the next."""
     return [
         replace(job, identities=chosen, group=number)
@@ -202,7 +202,9 @@ def _without_clip(reason: str | None) -> Outcome:
     return Outcome(status="failed", reason=f"no clip: {reason}")
 
 
-def _gaps(grid: Grid, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]) -> Iterator[str]:
+def _gaps(
+    grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]
+) -> Iterator[str]:
     """Identities for which a clip must be measured; records those that can be told without it."""
     key = (sample.model, sample.prompt_id, sample.seed)
     for identity, spec in grid.specs.items():
@@ -269,10 +271,10 @@ def _clip_path(store: RunStore, clip: str) -> Path:
     return store.folder / clip
 
 
-def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> Job:
+def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> ScoringTask:
     if sample.clip is None or sample.clip_digest is None:
         raise BenchError(f"expected a sample with a clip, got {sample}")
-    return Job(
+    return ScoringTask(
         sample=(sample.model, sample.prompt_id, sample.seed),
         clip=_clip_path(store, sample.clip),
         file_digest=sample.file_digest or "",

@@ -31,14 +31,14 @@ from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
 from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
 
 Metric = ClipMetric | SetMetric
-Findings = dict[str, "Outcome | FloatArray"]
+ClipResults = dict[str, "Outcome | FloatArray"]
 """By metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why there are none)."""
 Load = Callable[[Place], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringTask:
     """One clip and metrics that it still lacks."""
 
     sample: tuple[str, str, int]
@@ -64,15 +64,15 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Changed:
+class ChangedClip:
     """Stands for the findings of a job whose clip is no longer what was recorded."""
 
     reason: str
 
 
 def score_clips(
-    jobs: Sequence[Job], load: Load, executor: Executor, room: int
-) -> Iterator[tuple[Job, Findings | Changed]]:
+    jobs: Sequence[ScoringTask], load: Load, executor: Executor, room: int
+) -> Iterator[tuple[ScoringTask, ClipResults | ChangedClip]]:
     """Scores every job; jobs come back in the order in which they finish, maybe in parts.
 
     A job whose worker died is tried again in steps, so that only what is deadly fails. Where reading the clip kills,
@@ -84,7 +84,7 @@ def score_clips(
         executor: where.
         room: bytes for networks in each worker.
     """
-    orphans: list[Job] = []
+    orphans: list[ScoringTask] = []
     for job, findings in executor.map(jobs, _Setup(load, room), attempts=1):
         if isinstance(findings, Lost):
             orphans.append(job)
@@ -92,7 +92,7 @@ def score_clips(
             yield job, findings
     died = {(job.sample, job.group): job for job in orphans}
     probes = [replace(job, identities=()) for job in orphans]
-    alone: list[Job] = []
+    alone: list[ScoringTask] = []
     for probe, answer in executor.map(probes, _Setup(load, room), attempts=ATTEMPTS - 1):
         job = died[probe.sample, probe.group]
         if isinstance(answer, Lost):
@@ -104,7 +104,7 @@ def score_clips(
 
 
 @dataclass(frozen=True)
-class Look:
+class ContentCheck:
     """A clip whose file is not the one that was recorded."""
 
     clip: Path
@@ -112,31 +112,31 @@ class Look:
     """`Clip.digest` when it was recorded."""
 
 
-def look_again(place: Place) -> Callable[[Look], tuple[str, int] | Changed]:
+def content_checker(place: Place) -> Callable[[ContentCheck], tuple[str, int] | ChangedClip]:
     """What a worker answers of such a clip, if it still shows and sounds the same.
 
     That is the sha256 (hex) of the file, which stayed as it was while it was decoded, and the bytes of the clip.
     """
 
-    def look(one: Look) -> tuple[str, int] | Changed:
+    def look(one: ContentCheck) -> tuple[str, int] | ChangedClip:
         file = place.file(one.clip)
         digest = file_digest(file)
         found = content_changed(file, one.clip_digest)
         if isinstance(found, str):
-            return Changed(found)
+            return ChangedClip(found)
         if file_digest(file) != digest:
-            return Changed(changed(one.clip_digest, "another file while it was read"))
+            return ChangedClip(changed(one.clip_digest, "another file while it was read"))
         return digest, decoded_bytes(found)
 
     return look
 
 
-def _all_failed(identities: Iterable[str], reason: str) -> Findings:
+def _all_failed(identities: Iterable[str], reason: str) -> ClipResults:
     return {identity: Outcome(status="failed", reason=reason) for identity in identities}
 
 
 @dataclass(frozen=True)
-class RealJob:
+class EmbeddingTask:
     """One clip of a set metric's reference set that is not embedded yet."""
 
     identity: str
@@ -150,7 +150,7 @@ def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progre
     """
     parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
     jobs = [
-        RealJob(identity, index)
+        EmbeddingTask(identity, index)
         for identity, of_metric in parts.items()
         for index, part in enumerate(of_metric)
         if not part.known
@@ -169,11 +169,11 @@ class _RealSetup:
 
     load: Load
 
-    def __call__(self, place: Place) -> Callable[[RealJob], str | None]:
+    def __call__(self, place: Place) -> Callable[[EmbeddingTask], str | None]:
         metrics, _ = self.load(place)
         parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
 
-        def embed(job: RealJob) -> str | None:
+        def embed(job: EmbeddingTask) -> str | None:
             try:
                 parts[job.identity][job.index]()
             except Exception as error:
@@ -190,12 +190,12 @@ class _Setup:
     load: Load
     room: int
 
-    def __call__(self, place: Place) -> Callable[[Job], Findings | Changed]:
+    def __call__(self, place: Place) -> Callable[[ScoringTask], ClipResults | ChangedClip]:
         metrics, cache = self.load(place)
         by_identity = {metric.spec.identity: metric for metric in metrics}
         group: int | None = None
 
-        def score(job: Job) -> Findings | Changed:
+        def score(job: ScoringTask) -> ClipResults | ChangedClip:
             nonlocal group
             if job.group != group:
                 make_room(self.room)
@@ -206,7 +206,7 @@ class _Setup:
         return score
 
 
-def _brought(job: Job, metrics: Sequence[Metric], place: Place) -> Job:
+def _brought(job: ScoringTask, metrics: Sequence[Metric], place: Place) -> ScoringTask:
     """The same job with its files where the worker is."""
     needs = {need for metric in metrics for need in metric.spec.needs}
     prompt = job.prompt
@@ -216,7 +216,7 @@ def _brought(job: Job, metrics: Sequence[Metric], place: Place) -> Job:
     return replace(job, clip=place.file(job.clip), prompt=prompt, reference=reference)
 
 
-def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings | Changed:
+def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> ClipResults | ChangedClip:
     """All metrics of one clip."""
     specs = [metric.spec for metric in metrics]
     try:
@@ -225,7 +225,7 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
         )
     except BenchError as error:
         return _all_failed(job.identities, str(error))
-    if isinstance(clip, Changed):
+    if isinstance(clip, ChangedClip):
         return clip
     clip = replace(clip, timing=job.timing, in_domain=in_domain(clip, job.domain))
 
@@ -242,7 +242,7 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
         if job.prompt is not None and job.prompt.image is not None:
             unchanged(Path(job.prompt.image), job.image_digest)
 
-    findings: Findings = {}
+    findings: ClipResults = {}
     for metric in metrics:
         if metric.spec.profile == "embedded" and not clip.in_domain:
             # Asked before a metric's other needs, so that every embedded metric gives the same reason.
@@ -254,16 +254,16 @@ def _score(job: Job, metrics: Sequence[Metric], cache: FeatureCache) -> Findings
     return findings
 
 
-def _recorded(job: Job, pictures: bool) -> Clip | Changed:
+def _recorded(job: ScoringTask, pictures: bool) -> Clip | ChangedClip:
     """The clip as it was recorded, or what happened to it."""
     if not job.clip.is_file() or file_digest(job.clip) == job.file_digest:
         # The same file shows and sounds the same. What is kept by content is kept by the whole clip's.
         clip = _read(job.clip, pictures, job.clip_digest)
         if file_digest(job.clip) == job.file_digest:
             return clip
-        return Changed(changed(job.clip_digest, "another file while it was read"))
+        return ChangedClip(changed(job.clip_digest, "another file while it was read"))
     clip_or_not = content_changed(job.clip, job.clip_digest)
-    return Changed(clip_or_not) if isinstance(clip_or_not, str) else clip_or_not
+    return ChangedClip(clip_or_not) if isinstance(clip_or_not, str) else clip_or_not
 
 
 def _looks(spec: MetricSpec) -> bool:
@@ -284,7 +284,7 @@ def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
 def _outcome(
     metric: ClipMetric,
     clip: Clip,
-    job: Job,
+    job: ScoringTask,
     reference: Callable[[], Clip | None],
     look_at_image: Callable[[], None],
 ) -> Outcome:

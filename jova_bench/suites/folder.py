@@ -39,7 +39,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
             f"{str(folder)!r}, got none of {len(suite.prompts)} ({some([path.name for path in clips.values()])})"
             + (f"; {what}" if what else "; rename the clips or give another suite")
         )
-    asked = source.question or "no prompts"
+    asked = source.prompts_digest or "no prompts"
     digest = hashlib.sha256(asked.encode())
     for clip_id, path in clips.items():
         digest.update(answers.get(path, clip_id).encode() + _content(path))

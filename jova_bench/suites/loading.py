@@ -68,8 +68,8 @@ class Suite:
     """sha256 (hex) of each file that a prompt names, by its path there, as it was when the suite was read."""
 
     @property
-    def question(self) -> str:
-        """What two runs must share before their models can be compared."""
+    def prompts_digest(self) -> str:
+        """Returns the digest of what is asked: two runs must share it before their models can be compared."""
         return self.asked_digest or self.digest
 
     def path(self, relative: str) -> Path:

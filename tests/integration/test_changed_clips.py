@@ -204,7 +204,7 @@ def test_a_missing_file_is_told_as_such(tmp_path):
 
 def job_of(tmp_path, prompt_id):
     sample = samples(tmp_path)[prompt_id]
-    return scoring.Job(
+    return scoring.ScoringTask(
         (sample.model, sample.prompt_id, sample.seed), Path(tmp_path / "run" / sample.clip), sample.file_digest,
         sample.clip_digest, "free", None, None, None, (Level().spec.identity,),
     )  # fmt: skip

@@ -23,7 +23,7 @@ from jova_bench.models.base import Generated
 from jova_bench.progress import Quiet
 from jova_bench.runs import batches as making
 from jova_bench.runs import scoring
-from jova_bench.runs.batches import Batch, Maker
+from jova_bench.runs.batches import Batch, ClipWorker
 from jova_bench.runs.real_clips import real_clips
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import SHIPPED, load_suite
@@ -210,7 +210,7 @@ class Files:
 
 def made(tmp_path, model, plan):
     batch = Batch(suite(tmp_path, 1).prompts, ("p0",), 0, {"p0": plan})
-    (one,) = Maker(lambda device: model, suite(tmp_path, 1))(Here("cpu"))(batch)
+    (one,) = ClipWorker(lambda device: model, suite(tmp_path, 1))(Here("cpu"))(batch)
     return one.sample
 
 
@@ -241,7 +241,7 @@ def test_a_clip_that_is_replaced_while_it_is_read_is_not_scored(tmp_path, monkey
     go(tmp_path, [Tones()], [Level()], scoring=False)
     sample = next(one for one in read_run(tmp_path / "run").samples if one.prompt_id == "p0")
     path = tmp_path / "run" / sample.clip
-    job = scoring.Job(
+    job = scoring.ScoringTask(
         ("tones", "p0", 0),
         path,
         sample.file_digest,
@@ -261,7 +261,7 @@ def test_a_clip_that_is_replaced_while_it_is_read_is_not_scored(tmp_path, monkey
         return real(path, **kw)
 
     monkeypatch.setattr(scoring.media, "read", read)
-    assert isinstance(score(job), scoring.Changed)
+    assert isinstance(score(job), scoring.ChangedClip)
 
 
 def test_the_digest_of_a_file_that_changes_while_it_is_looked_at_again_is_not_recorded(tmp_path, monkeypatch):
@@ -276,8 +276,8 @@ def test_the_digest_of_a_file_that_changes_while_it_is_looked_at_again_is_not_re
         Path(path).write_bytes(right)
         return real(path, **kw)
 
-    look = scoring.look_again(Here("cpu"))
+    look = scoring.content_checker(Here("cpu"))
     with monkeypatch.context() as patched:
         patched.setattr(scoring.media, "read", read)
-        assert isinstance(look(scoring.Look(path, sample.clip_digest)), scoring.Changed)
-    assert look(scoring.Look(path, sample.clip_digest)) == (sample.file_digest, sample.decoded_bytes)
+        assert isinstance(look(scoring.ContentCheck(path, sample.clip_digest)), scoring.ChangedClip)
+    assert look(scoring.ContentCheck(path, sample.clip_digest)) == (sample.file_digest, sample.decoded_bytes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jova_bench.records import Estimate, Prompt
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.runs.estimates import Cell, Part, slice_estimates
+from jova_bench.runs.estimates import ClipResult, PromptSeed, slice_estimates
 from jova_bench.runs.store import Run
 
 MIN_PROMPTS = 5
@@ -44,7 +44,7 @@ def members(name: str, prompts: Sequence[Prompt]) -> list[int]:
 
 def _from_scores(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> tuple[Estimate, ...]:
     metrics = [spec for spec in run.manifest.specs if spec.level == "clip"]
-    parts: dict[tuple[str, str], dict[Cell, Part]] = {}
+    parts: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
     for row in run.scores:
         parts.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
     return slice_estimates(board.models, metrics, parts, prompts, _tags(prompts))

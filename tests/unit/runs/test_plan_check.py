@@ -12,7 +12,7 @@ import jova_bench
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.models.base import Generated, Media, Plan
 from jova_bench.runs import provenance
-from jova_bench.runs.plan_check import broken, noticed
+from jova_bench.runs.plan_check import media_findings, plan_violation
 from jova_bench.runs.store import read_run
 from support.tiny_runs import RATE_HZ, Tones, suite
 
@@ -44,7 +44,7 @@ def clip(frames=25, height=48, width=64, fps=25, seconds=1.0, rate=RATE_HZ, leve
     ],
 )
 def test_what_breaks_a_plan(changes, why_not):
-    assert broken(clip(**changes), PLAN) == why_not
+    assert plan_violation(clip(**changes), PLAN) == why_not
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_what_breaks_a_plan(changes, why_not):
     ],
 )
 def test_what_a_plan_leaves_open_is_not_looked_at(plan, changes, why_not):
-    assert broken(clip(**changes), plan) == why_not
+    assert plan_violation(clip(**changes), plan) == why_not
 
 
 def test_clipped_sound_is_noticed():
     loud = np.zeros((1, 1000), np.float32)
     loud[0, :10] = 1.0
-    assert noticed(clip_from_arrays(None, Fraction(0), loud, RATE_HZ)) == ()
+    assert media_findings(clip_from_arrays(None, Fraction(0), loud, RATE_HZ)) == ()
     loud[0, 10] = -1.0
-    (finding,) = noticed(clip_from_arrays(None, Fraction(0), loud, RATE_HZ))
+    (finding,) = media_findings(clip_from_arrays(None, Fraction(0), loud, RATE_HZ))
     assert (finding.code, finding.detail) == ("clipped", "1.1% of the samples at full scale")
-    assert noticed(clip(seconds=None)) == ()
+    assert media_findings(clip(seconds=None)) == ()
 
 
 def samples(tmp_path, monkeypatch, model, **options):

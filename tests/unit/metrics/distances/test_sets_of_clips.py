@@ -17,7 +17,7 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import many
 from jova_bench.metrics.distances.base import DIMENSIONS, KERNELS, for_fewer, needed
 from jova_bench.records import MetricSpec, Outcome
-from jova_bench.runs.estimates import Column, distances, mean_distance, set_estimate
+from jova_bench.runs.estimates import MetricColumn, distances, mean_distance, set_estimate
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_an_estimate_takes_clips_of_different_lengths(rng):
     clips = [rng.normal(size=(1 + i % 3, 2)) for i in range(12)]
     parts = {(f"p{i:02}", 0): clip for i, clip in enumerate(clips)}
     parts["p99", 0] = Outcome(status="undefined", reason="too short")
-    found = set_estimate(Column("m", metric.spec, parts), metric)
+    found = set_estimate(MetricColumn("m", metric.spec, parts), metric)
     assert found.value == pytest.approx(metric.distance(dist.stack(clips)))
     assert (found.n_ok, found.n_undefined, found.extra["n"], found.extra["vectors"]) == (12, 1, 12, 24)
     assert found.ci is not None

@@ -20,7 +20,7 @@ from jova_bench.metrics.speech.errors import (
     word_error_rate,
 )
 from jova_bench.records import Outcome, Prompt
-from jova_bench.runs.estimates import Column, clip_estimate
+from jova_bench.runs.estimates import MetricColumn, clip_estimate
 
 
 def prompt_of(transcript, language="en"):
@@ -85,7 +85,7 @@ def test_the_mean_is_the_rate_of_all_clips_together(unit):
     rate = {"wer": jiwer.wer, "cer": jiwer.cer}[unit]
     prompts = [prompt_of(text).model_copy(update={"id": f"p{i}"}) for i, text in enumerate(said)]
     parts = {(p.id, 0): Outcome(status="ok", value=rate(p.transcript, h)) for p, h in zip(prompts, heard, strict=True)}
-    found = clip_estimate(Column("m", metric.spec, parts), {p.id: p for p in prompts})
+    found = clip_estimate(MetricColumn("m", metric.spec, parts), {p.id: p for p in prompts})
     assert found.value == pytest.approx(rate(said, heard), rel=1e-12)
 
 
