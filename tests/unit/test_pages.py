@@ -92,3 +92,11 @@ def test_the_citation_has_the_packages_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == jova_bench.__version__
     assert re.fullmatch(r"\d+\.\d+\.\d+", jova_bench.__version__)
+
+
+def test_environment_variables_that_pages_name_are_read_by_the_code():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "jova_bench").rglob("*.py"))
+    named = {name for page in TEXTS for name in re.findall(r"JOVA_BENCH_[A-Z_]+", page.read_text(encoding="utf-8"))}
+    assert len(named) > 3
+    for name in named:
+        assert f'"{name}"' in code, name

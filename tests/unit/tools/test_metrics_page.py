@@ -87,3 +87,11 @@ def test_commands_and_prompts_of_the_pages_are_valid():
         for block in blocks(page, "json"):
             Prompt.model_validate(json.loads(block))
     assert seen > 20
+
+
+def test_the_page_of_commands_has_all_verbs():
+    from jova_bench.cli.program import parser
+
+    (verbs,) = (action for action in parser()._actions if action.dest == "verb")
+    told = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "docs" / "commands.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(told) == set(verbs.choices)
