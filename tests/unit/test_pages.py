@@ -100,3 +100,25 @@ def test_environment_variables_that_pages_name_are_read_by_the_code():
     assert len(named) > 3
     for name in named:
         assert f'"{name}"' in code, name
+
+
+def test_the_page_of_formats_names_every_field_of_what_is_written():
+    from jova_bench.comparison.results import Frozen, FrozenCell, FrozenColumn, Vectors
+    from jova_bench.records import Cost, Estimate, Finding, Prompt, Sample, Score, Summary
+    from jova_bench.runs.manifest import Manifest, ModelSaid
+    from jova_bench.suites.loading import SuiteInfo
+
+    shown = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")))
+    for record in (
+        Prompt, SuiteInfo, Manifest, ModelSaid, Sample, Finding, Score, Summary, Estimate, Cost, Frozen, FrozenColumn,
+        FrozenCell, Vectors,
+    ):  # fmt: skip
+        fields = {field.serialization_alias or name for name, field in record.model_fields.items()}
+        assert fields <= shown, record.__name__
+
+
+def test_targets_that_pages_and_workflows_name_are_in_the_makefile():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    texts = [page.read_text(encoding="utf-8") for page in (*TEXTS, ROOT / ".ci" / "run")]
+    named = {name for text in texts for name in re.findall(r"(?:`|run: |^)make (?:-s )?([a-z]+)", text, re.MULTILINE)}
+    assert {"check", "gate", "parity", "site", "test"} <= named <= targets
