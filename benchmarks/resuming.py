@@ -20,8 +20,8 @@ from pathlib import Path
 from compare import write
 
 from jova_bench.cache import DiskCache
-from jova_bench.execution.base import Here, Local
-from jova_bench.execution.placement import Judges
+from jova_bench.execution.base import Local, LocalContext
+from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.metrics.build import build
 from jova_bench.progress import Quiet
 from jova_bench.records import Prompt
@@ -51,8 +51,8 @@ def resumed(folder: Path) -> int:
     suite, cache = Suite("made", asked, folder, "digest", "embedded", None, "embedded"), DiskCache(folder / FEATURES)
     metrics = [one for one in build(None, "embedded", cache, "cpu", {}) if one.spec.name not in ("pesq", "stoi")]
 
-    def nothing(*_: object) -> Judges:
-        return Judges(Local(Here("cpu")), 0)
+    def nothing(*_: object) -> ScoringWorkers:
+        return ScoringWorkers(Local(LocalContext("cpu")), 0)
 
     with RunStore(folder) as store:
         grid = fill(store, suite, metrics, cache, lambda place: (metrics, cache), nothing, Quiet())

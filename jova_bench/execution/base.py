@@ -1,8 +1,8 @@
-"""Where independent units of work are done: in this process, in processes of this machine, or on a cluster.
+"""Runs independent tasks in this process, in processes of this machine, or on a cluster.
 
-A unit is a batch of prompts or a clip to score. Its answer depends on the unit alone, so units may be answered anywhere
-and in any order, and one whose worker died is given to another. What cannot be answered is an answer, too: `Lost`.
-Workers never write records: they hand back what they made, and the caller keeps it.
+A task is a batch of prompts or a clip to score. Its result depends on the task alone, so tasks may run anywhere and in
+any order, and a task whose worker died is given to another worker. A task without a result yields `TaskFailed`.
+Workers never write records: they return what they made, and the caller stores it.
 """
 
 from __future__ import annotations
@@ -19,119 +19,119 @@ from typing import Any, Generic, Protocol, TypeVar
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import BenchError, reason_of
 
-Unit = TypeVar("Unit")
-Answer = TypeVar("Answer")
-UnitIn = TypeVar("UnitIn", contravariant=True)
+Task = TypeVar("Task")
+TaskResult = TypeVar("TaskResult")
+TaskIn = TypeVar("TaskIn", contravariant=True)
 
 ATTEMPTS = 3
-"""How often a unit is given to a worker; the first death may have been the machine's fault, the third is the unit's."""
+"""How often a task is given to a worker: the first death may be the machine's fault, the third is the task's."""
 
 LIMIT_VARIABLE = "JOVA_BENCH_UNIT_LIMIT_S"
 LIMIT_S = 3600.0
-"""What a clip may take in all metrics of one network, as a sample of an external model may: optical flow of ten seconds
-of 1080p on one core is half of it. A unit that is never answered is ended by it, and tried again as if its worker had
-died."""
+"""Time that a clip may take in all metrics of one network, as long as a sample of an external model may take: optical
+flow of ten seconds of 1080p on one core needs half of it. The worker of a task that takes longer is killed, and the
+task is tried again as if its worker had died."""
 
 
 @dataclass(frozen=True)
-class Lost:
-    """Stands for the answer of a unit that has none: its worker died, or raised an exception."""
+class TaskFailed:
+    """Takes the place of a task's result: its worker died, or the task raised an exception."""
 
     reason: str
 
 
-class Place(Protocol):
-    """Where a worker is, and how it gets at what lies with the caller."""
+class WorkerContext(Protocol):
+    """Gives a worker its device and access to the caller's files and cache."""
 
     @property
     def device(self) -> str:
-        """`cpu` or `cuda:i`, as models and metrics get it."""
+        """Returns `cpu` or `cuda:i`, as models and metrics expect it."""
         ...
 
     def file(self, path: Path) -> Path:
-        """A file of the caller's machine as it can be opened here; another call may take its copy away."""
+        """Returns a local path to a file of the caller's machine; a later call may remove the copy."""
         ...
 
     def cache(self, folder: Path) -> FeatureCache:
-        """The caller's cache of extracted arrays."""
+        """Returns the caller's cache of extracted arrays."""
         ...
 
 
 @dataclass(frozen=True)
-class Here:
-    """A worker on the caller's machine."""
+class LocalContext:
+    """Describes a worker on the caller's machine."""
 
     device: str
 
     def file(self, path: Path) -> Path:
-        """The file itself."""
+        """Returns the path itself."""
         return path
 
     def cache(self, folder: Path) -> FeatureCache:
-        """The cache itself: several processes may share it."""
+        """Returns the cache itself, which several processes may share."""
         return DiskCache(folder)
 
 
-Setup = Callable[[Place], Callable[[Unit], Answer]]
-"""Called once in every worker, it builds what answers units; where that has a method `close`, it is called at the end.
-Picklable, and importable by name, unless units are answered in this process."""
+WorkerInit = Callable[[WorkerContext], Callable[[Task], TaskResult]]
+"""Initialiser, called once in every worker: returns the function that runs tasks. If that function has a method
+`close`, it is called at the end. Picklable, and importable by name, unless tasks run in this process."""
 
 
 class Executor(Protocol):
-    """What answers units."""
+    """Runs tasks."""
 
     def map(
-        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
-    ) -> Iterator[tuple[Unit, Answer | Lost]]:
-        """Yields every unit once with its answer, in the order in which they are finished.
+        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
+        """Yields every task once with its result, in the order in which they finish.
 
         Args:
-            units: picklable, unless they are answered in this process.
-            setup: builds what answers them.
-            attempts: how often a unit is tried before it is lost to the deaths of its workers.
+            tasks: picklable, unless they run in this process.
+            init: returns the function that runs them.
+            attempts: how often a task whose worker dies is tried before it fails.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Local:
-    """Answers units in this process, in their order."""
+    """Runs tasks in this process, in their order."""
 
-    place: Place
+    context: WorkerContext
     threads: int | None = None
-    """Of torch while it lasts; None leaves them as they are."""
+    """Number of torch threads while tasks run; None leaves it unchanged."""
 
     def map(
-        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
-    ) -> Iterator[tuple[Unit, Answer | Lost]]:
-        """As `Executor.map`; nobody can die here but the caller."""
-        if not units:
+        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
+        """Runs tasks in-process; a crash takes the caller with it."""
+        if not tasks:
             return
         with _torch_threads(self.threads):
-            answer = setup(self.place)
+            run = init(self.context)
             try:
-                for unit in units:
-                    yield unit, answered(answer, unit)
+                for task in tasks:
+                    yield task, run_task(run, task)
             finally:
-                close(answer)
+                close(run)
 
 
-def answered(answer: Callable[[Unit], Answer], unit: Unit) -> Answer | Lost:
-    """One answer; an exception loses this unit and no other."""
+def run_task(run: Callable[[Task], TaskResult], task: Task) -> TaskResult | TaskFailed:
+    """Runs one task and returns its result; an exception fails this task alone."""
     try:
-        return answer(unit)
+        return run(task)
     except Exception as error:
-        return Lost(reason_of(error))
+        return TaskFailed(reason_of(error))
 
 
-def close(answer: Any) -> None:
-    """Lets go of what a worker holds."""
-    getattr(answer, "close", lambda: None)()
+def close(run: Any) -> None:
+    """Releases the worker's resources, if it has a `close` method."""
+    getattr(run, "close", lambda: None)()
 
 
 @contextmanager
 def _torch_threads(count: int | None) -> Iterator[None]:
-    """Sums are taken in the same order wherever torch has as many threads; afterwards it is as it was."""
+    """Sets the number of torch threads, which fixes the order of sums, and restores it afterwards."""
     if count is None:
         yield
         return
@@ -145,152 +145,160 @@ def _torch_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Worker(Protocol[UnitIn]):
-    """One worker of a crew."""
+class Worker(Protocol[TaskIn]):
+    """Runs one task at a time, as one worker of a pool."""
 
-    def give(self, unit: UnitIn) -> None:
-        """Hands over one unit. A worker that is gone is told of by `Crew.wait`."""
+    def give(self, task: TaskIn) -> None:
+        """Sends one task. If the worker is dead, `WorkerPool.wait` reports it."""
         ...
 
     def stop(self, busy: bool) -> None:
-        """Ends it: in order, or in the middle of a unit."""
+        """Ends the worker: in order, or in the middle of a task if `busy`."""
         ...
 
 
 @dataclass(frozen=True)
-class Report:
-    """What became of the last thing a worker was asked."""
+class WorkerEvent:
+    """Outcome of a worker's last request."""
 
     worker: Worker[Any]
-    answer: Any
-    """Of its unit; a new worker reports without one when it can take its first."""
+    result: Any
+    """Result of its task; None from a new worker that is ready for its first task."""
     alive: bool = True
-    """Whether it can be given another unit."""
+    """Whether the worker can take another task."""
 
 
-class Crew(Protocol):
-    """Workers of one kind: what `dispatch` needs of processes and of a cluster."""
+class WorkerPool(Protocol):
+    """Starts workers of one kind and waits for their events, as `dispatch` needs it of processes and of a cluster."""
 
     begins_at_once: bool
-    """Whether a worker that was started works: one of a cluster may wait long for room."""
+    """Whether a worker runs as soon as it is started; on a cluster it may wait long for resources."""
 
     def start(self, number: int) -> Worker[Any]:
-        """Starts a worker, which reports when it is ready.
+        """Starts a worker, which sends an event when it is ready.
 
         Args:
-            number: of its seat, from 0; a worker that died is replaced by one of the same number.
+            number: index of its slot, from 0; a worker that died is replaced by one of the same number.
         """
         ...
 
-    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> Sequence[Report]:
-        """Waits until one or more of these have something to report, and gives all that there is.
+    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> Sequence[WorkerEvent]:
+        """Waits until at least one of these workers has an event, and returns all events.
 
-        It may be nothing, and is when the time is over.
+        May return none, and does so when the time is over.
         """
         ...
 
 
 @dataclass
-class _Seat(Generic[Unit]):
+class Slot(Generic[Task]):
+    """Holds the current task of one worker of a pool."""
+
     number: int
-    unit: Unit | None
-    """None while its worker is starting."""
+    task: Task | None
+    """None while the worker is starting."""
     tries: int = 0
     since: float | None = None
-    """When its worker began what it is doing; None while that may be waiting for room."""
+    """Time at which the worker began its task, in seconds; None while it may be waiting for resources."""
 
 
 def dispatch(
-    units: Sequence[Unit],
-    crew: Crew,
+    tasks: Sequence[Task],
+    pool: WorkerPool,
     size: int,
     attempts: int = ATTEMPTS,
     limit_s: float | None = None,
     now: Callable[[], float] = time.monotonic,
-) -> Iterator[tuple[Unit, Any | Lost]]:
-    """Gives units to the workers of a crew: one each at a time, those of the dead once more to others.
+) -> Iterator[tuple[Task, Any | TaskFailed]]:
+    """Distributes tasks over the workers of a pool, one task per worker at a time, and retries those of dead workers.
 
-    A worker that dies before its first unit costs the next unit a try, or a setup that always fails would go on for
-    ever.
+    If a worker dies during start-up, the next task is charged one attempt, so that a set-up that always fails
+    terminates.
 
     Args:
-        units: in the order in which they are begun.
-        crew: starts workers and hears of them.
-        size: how many at once.
-        attempts: how often a unit is tried.
-        limit_s: seconds after which a worker that does not answer is ended; None for never.
-        now: tells the time in seconds.
+        tasks: in the order in which they are started.
+        pool: starts workers and waits for their events.
+        size: number of workers.
+        attempts: how often a task is tried.
+        limit_s: seconds after which a worker without a result is killed; None for never.
+        now: returns the time in seconds.
     """
 
-    def started(number: int) -> None:
-        seats[crew.start(number)] = _Seat(number, None, since=now() if crew.begins_at_once else None)
+    def start(number: int) -> None:
+        slots[pool.start(number)] = Slot(number, None, since=now() if pool.begins_at_once else None)
 
-    left = deque((unit, 0) for unit in units)
-    seats: dict[Worker[Any], _Seat[Unit]] = {}
+    left = deque((task, 0) for task in tasks)
+    slots: dict[Worker[Any], Slot[Task]] = {}
     try:
         for number in range(min(size, len(left))):
-            started(number)
-        while left or any(seat.unit is not None for seat in seats.values()):
-            for report in _reports(crew, seats, limit_s, now):
-                seat = seats.pop(report.worker)
-                unit, answer = seat.unit, report.answer
-                if not report.alive:
-                    report.worker.stop(busy=True)
-                    unit, answer = _buried(seat, answer, left, attempts)
+            start(number)
+        while left or any(slot.task is not None for slot in slots.values()):
+            for event in _events(pool, slots, limit_s, now):
+                slot = slots.pop(event.worker)
+                task, result = slot.task, event.result
+                if not event.alive:
+                    event.worker.stop(busy=True)
+                    task, result = _retry_or_fail(slot, result, left, attempts)
                     if left:
-                        started(seat.number)
+                        start(slot.number)
                 elif left:
-                    seats[report.worker] = _Seat(seat.number, *left.popleft(), since=now())
-                    report.worker.give(seats[report.worker].unit)
+                    slots[event.worker] = Slot(slot.number, *left.popleft(), since=now())
+                    event.worker.give(slots[event.worker].task)
                 else:
-                    report.worker.stop(busy=False)
-                if unit is not None:
-                    yield unit, answer
+                    event.worker.stop(busy=False)
+                if task is not None:
+                    yield task, result
     finally:
-        for worker in seats:
+        for worker in slots:
             worker.stop(busy=True)
 
 
-def _buried(seat: _Seat[Any], why: Lost, left: deque[tuple[Any, int]], attempts: int) -> tuple[Any | None, Lost]:
-    """The unit that is lost with a worker; None where it is tried again."""
-    unit, tries = seat.unit, seat.tries + 1
-    if unit is None and left:
-        unit, before = left.popleft()
+def _retry_or_fail(
+    slot: Slot[Any], failure: TaskFailed, left: deque[tuple[Any, int]], attempts: int
+) -> tuple[Any | None, TaskFailed]:
+    """Returns the task that fails with its worker, or None where it is tried again, and the failure."""
+    task, tries = slot.task, slot.tries + 1
+    if task is None and left:
+        task, before = left.popleft()
         tries = before + 1
-    if unit is not None and tries < attempts:
-        left.append((unit, tries))
-        return None, why
-    return unit, Lost(f"{why.reason}, {attempts} times") if attempts > 1 else why
+    if task is not None and tries < attempts:
+        left.append((task, tries))
+        return None, failure
+    return task, TaskFailed(f"{failure.reason}, {attempts} times") if attempts > 1 else failure
 
 
-def _reports(
-    crew: Crew, seats: Mapping[Worker[Any], _Seat[Any]], limit_s: float | None, now: Callable[[], float]
-) -> list[Report]:
-    """What workers say, and that of those who have said nothing for too long."""
-    since = [seat.since for seat in seats.values() if seat.since is not None]
+def _events(
+    pool: WorkerPool, slots: Mapping[Worker[Any], Slot[Any]], limit_s: float | None, now: Callable[[], float]
+) -> list[WorkerEvent]:
+    """Waits for events of workers; a worker over its time limit is given an event that ends it."""
+    since = [slot.since for slot in slots.values() if slot.since is not None]
     wait_s = None if limit_s is None or not since else max(0.0, min(since) + limit_s - now())
-    reports = list(crew.wait(tuple(seats), wait_s))
+    events = list(pool.wait(tuple(slots), wait_s))
     if limit_s is None:
-        return reports
-    heard, moment = {report.worker for report in reports}, now()
+        return events
+    reported, moment = {event.worker for event in events}, now()
     late = [
         worker
-        for worker, seat in seats.items()
-        if worker not in heard and seat.since is not None and moment - seat.since >= limit_s
+        for worker, slot in slots.items()
+        if worker not in reported and slot.since is not None and moment - slot.since >= limit_s
     ]
-    why = Lost(f"no answer within {limit_s:g} s ({LIMIT_VARIABLE})")
-    return [*reports, *(Report(worker, why, alive=False) for worker in late)]
+    failure = TaskFailed(f"no answer within {limit_s:g} s ({LIMIT_VARIABLE})")
+    return [*events, *(WorkerEvent(worker, failure, alive=False) for worker in late)]
 
 
-def unit_limit_s() -> float:
-    """Seconds that a unit of scoring may take: `$JOVA_BENCH_UNIT_LIMIT_S`, else an hour."""
-    said = os.environ.get(LIMIT_VARIABLE)
-    if not said:
+def task_limit_s() -> float:
+    """Returns the seconds that a scoring task may take: `$JOVA_BENCH_UNIT_LIMIT_S`, or an hour.
+
+    Raises:
+        BenchError: the variable is not a number above 0.
+    """
+    text = os.environ.get(LIMIT_VARIABLE)
+    if not text:
         return LIMIT_S
     try:
-        limit = float(said)
+        limit = float(text)
     except ValueError:
         limit = 0.0
     if not 0 < limit < float("inf"):
-        raise BenchError(f"expected a number of seconds above 0 in {LIMIT_VARIABLE}, got {said!r}")
+        raise BenchError(f"expected a number of seconds above 0 in {LIMIT_VARIABLE}, got {text!r}")
     return limit

@@ -1,4 +1,4 @@
-"""Local copies of files that lie on another machine."""
+"""Keeps local copies of files of another machine."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from jova_bench.files.writing import replacing
 
 
 class Copies:
-    """Files that lie on another machine, in a temporary folder of this one: the latest that were asked for."""
+    """Keeps the most recently used files of another machine in a local temporary folder."""
 
     def __init__(self, read: Callable[[Path], bytes], kept: int = 64) -> None:
-        """Copies nothing yet.
+        """Creates the folder, without copies.
 
         Args:
-            read: gives the content of a file.
-            kept: how many copies lie here at once.
+            read: returns the content of a file.
+            kept: how many copies are kept at once.
         """
         self._read, self._kept = read, kept
         self._folder = tempfile.TemporaryDirectory(prefix="jova-bench-")
         self._copies: dict[Path, Path] = {}
-        """The one asked for last comes last."""
+        """Copies by source path; the most recently used one comes last."""
 
     def get(self, path: Path) -> Path:
-        """The copy of a file, under its own name; it stays until `kept` others were asked for after it."""
+        """Returns the copy of a file, under its own name; it stays until `kept` others were used after it."""
         copy = self._copies.pop(path, None)
         if copy is None:
             copy = Path(self._folder.name) / hashlib.sha256(os.fsencode(path)).hexdigest() / path.name
@@ -39,5 +39,5 @@ class Copies:
         return copy
 
     def close(self) -> None:
-        """Removes them."""
+        """Removes all copies."""
         self._folder.cleanup()

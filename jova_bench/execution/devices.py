@@ -1,4 +1,4 @@
-"""Which devices a name stands for, and what they are called."""
+"""Resolves device names and reports the names of processors and GPUs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jova_bench.errors import BenchError
 
 
 def resolve_device(name: str) -> str:
-    """The first of `resolve_devices`."""
+    """Returns the first device of `resolve_devices`."""
     return resolve_devices(name)[0]
 
 
@@ -38,7 +38,7 @@ def resolve_devices(name: str) -> tuple[str, ...]:
 
 
 def device_name(device: str) -> str:
-    """The processor's or the GPU's name."""
+    """Returns the name of the processor or GPU."""
     if device.startswith("cuda"):
         import torch
 

@@ -1,4 +1,4 @@
-"""Which executor makes clips and which scores them: this process, processes of this machine, or a cluster."""
+"""Chooses the executors that generate and score clips: this process, processes of this machine, or a cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from jova_bench.errors import BenchError
-from jova_bench.execution.base import Executor, Here, Local, unit_limit_s
+from jova_bench.execution.base import Executor, Local, LocalContext, task_limit_s
 from jova_bench.execution.devices import device_name, resolve_devices
 from jova_bench.execution.processes import Processes, available_cores
 from jova_bench.media.limits import max_clip_bytes, memory_bytes
@@ -19,58 +19,58 @@ if TYPE_CHECKING:
     from jova_bench.execution.ray import Cluster
 
 READER_BYTES = 500_000_000
-"""What a process that reads clips takes besides the clip."""
+"""Memory of a process that reads clips, without the clip."""
 EXECUTORS = ("processes", "ray")
 MAX_ON_GPU = 4
-"""Scoring workers that share a device."""
+"""Maximum number of scoring workers that share a GPU."""
 USABLE = 0.8
-"""Of a memory; the rest is for others and for what cannot be foreseen."""
+"""Usable share of a memory; the rest is for other processes and for what cannot be foreseen."""
 WORKER_BYTES = 1_000_000_000
-"""What a scoring worker takes besides its clip and large networks: interpreter, torch, small networks, a batch."""
+"""Memory of a scoring worker without its clip and large networks: interpreter, torch, small networks, a batch."""
 CLIP_COPIES = 1.25
-"""Memory for a decoded clip: itself once, and what metrics make of its sound and of some of its pictures."""
+"""Memory for a decoded clip, relative to its size: the clip, and what metrics derive from its audio and some frames."""
 CLUSTER_GPU_BYTES = 40_000_000_000
-"""Taken for the memory of a cluster's GPUs, which the caller cannot see."""
+"""Assumed memory of a cluster's GPUs, which the caller cannot query."""
 
 
 @dataclass(frozen=True)
-class Judges:
-    """Workers that score, and what each has room for."""
+class ScoringWorkers:
+    """Holds the executor that scores clips and the memory that each of its workers has for networks."""
 
     executor: Executor
     room_bytes: int
-    """For the networks that a worker keeps in memory at once."""
+    """Memory for the networks that a worker keeps loaded at once."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the work of one command is done."""
+    """Holds the executors of one command."""
 
     device: str
-    """What records say: `cpu`, `cuda:0`, `cuda:0,cuda:1`, or `cuda` for the GPUs of a cluster."""
+    """Device as recorded: `cpu`, `cuda:0`, `cuda:0,cuda:1`, or `cuda` for the GPUs of a cluster."""
     device_name: str
-    home: Here
+    local: LocalContext
     """This process: it plans, compares sets, and works with objects that only it has."""
     generation: Executor
     reading: Executor
-    """For models that read files of others: never this process, unless all is done in it."""
+    """Executor for models that read third-party files: never this process, unless everything runs in it."""
     inspection: Executor
-    """For models that hand over or edit files of others, on the caller's machine: what a file can do to its reader, it
-    does to a worker."""
-    scoring: Callable[[int, int], Judges]
-    """Finds the judges for the bytes that the largest clip takes decoded and the largest network. One thread in
-    each worker, so that sums are taken in the same order on every machine."""
+    """Executor on the caller's machine for models that return or edit third-party files: a file that crashes its reader
+    crashes a worker."""
+    scoring: Callable[[int, int], ScoringWorkers]
+    """Chooses the scoring workers for the bytes of the largest decoded clip and of the largest network. Each worker has
+    one thread, so that sums are taken in the same order on every machine."""
 
 
 @contextmanager
 def placed(executor: str, device: str, workers: int | None) -> Iterator[Placement]:
-    """Finds the workers of a command, and ends what was started for them.
+    """Chooses the executors of a command, and shuts down what was started for them.
 
     Args:
         executor: `processes` or `ray`.
         device: `auto`, `cpu`, `cuda`, `cuda:i` or `cuda:i,cuda:j`; not the latter two on a cluster.
-        workers: how many; 0 does everything in this process. None makes clips in one worker per GPU (in this process
-            when there is one, or none), and scores with one per core, or as many as have room in memory.
+        workers: number of workers; 0 runs everything in this process. None generates clips in one worker per GPU (in
+            this process when there is one, or none), and scores with one per core, or as many as fit into memory.
 
     Raises:
         BenchError: there is no such executor or device.
@@ -93,23 +93,23 @@ def placed(executor: str, device: str, workers: int | None) -> Iterator[Placemen
 
 
 def _on_machine(devices: tuple[str, ...], workers: int | None) -> Placement:
-    home = Here(devices[0])
+    local = LocalContext(devices[0])
     makers = workers if workers is not None else len(devices) if len(devices) > 1 else 0
 
-    def scoring(clip_bytes: int, network_bytes: int) -> Judges:
+    def scoring(clip_bytes: int, network_bytes: int) -> ScoringWorkers:
         room = Room(len(devices), available_cores(), memory_bytes(), device_bytes(devices), clip_bytes)
         count = workers if workers is not None else room.workers(network_bytes)
-        executor = Processes(devices, count, threads=1, limit_s=unit_limit_s()) if count else Local(home, threads=1)
-        return Judges(executor, room.for_networks(count or 1))
+        executor = Processes(devices, count, threads=1, limit_s=task_limit_s()) if count else Local(local, threads=1)
+        return ScoringWorkers(executor, room.for_networks(count or 1))
 
-    making = Processes(devices, makers, maker_threads(makers)) if makers else Local(home)
+    making = Processes(devices, makers, maker_threads(makers)) if makers else Local(local)
     return Placement(
         device=",".join(devices),
         device_name=", ".join(dict.fromkeys(map(device_name, devices))),
-        home=home,
+        local=local,
         generation=making,
         reading=Processes(devices, 1, threads=None) if workers is None and not makers else making,
-        inspection=Local(home) if workers == 0 else _inspection(workers),
+        inspection=Local(local) if workers == 0 else _inspection(workers),
         scoring=scoring,
     )
 
@@ -119,17 +119,17 @@ def _on_cluster(has: Cluster, device: str, workers: int | None) -> Placement:
 
     gpus = 0 if device == "cpu" else has.gpus
 
-    def scoring(clip_bytes: int, network_bytes: int) -> Judges:
+    def scoring(clip_bytes: int, network_bytes: int) -> ScoringWorkers:
         room = Room(gpus or 1, has.cpus, has.memory_bytes, CLUSTER_GPU_BYTES if gpus else None, clip_bytes)
         count = workers or room.workers(network_bytes)
-        executor = Ray(has, count, gpus=1 / MAX_ON_GPU if gpus else 0, limit_s=unit_limit_s())
-        return Judges(executor, room.for_networks(count))
+        executor = Ray(has, count, gpus=1 / MAX_ON_GPU if gpus else 0, limit_s=task_limit_s())
+        return ScoringWorkers(executor, room.for_networks(count))
 
     making = Ray(has, workers or gpus or has.cpus, gpus=1 if gpus else 0)
     return Placement(
         device="cuda" if gpus else "cpu",
         device_name=has.device_name,
-        home=Here("cpu"),  # The caller's node may have no GPU.
+        local=LocalContext("cpu"),  # The caller's node may have no GPU.
         generation=making,
         reading=making,
         inspection=_inspection(None),  # Ray counts the workers of the cluster.
@@ -138,7 +138,7 @@ def _on_cluster(has: Cluster, device: str, workers: int | None) -> Placement:
 
 
 def device_bytes(devices: tuple[str, ...]) -> int | None:
-    """Memory of the smallest of some GPUs; None for the CPU, which has the machine's."""
+    """Returns the memory of the smallest of some GPUs; None for the CPU, which uses the machine's."""
     if devices[0] == "cpu":
         return None
     import torch
@@ -148,19 +148,19 @@ def device_bytes(devices: tuple[str, ...]) -> int | None:
 
 @dataclass(frozen=True)
 class Room:
-    """What scoring workers share: decoded clips lie in the machine's memory, networks there or on the devices."""
+    """Computes how many scoring workers fit: decoded clips lie in the machine's memory, networks there or on GPUs."""
 
     devices: int
     cores: int
     memory: int
-    """Bytes of the machine."""
+    """Memory of the machine in bytes."""
     device_memory: int | None
-    """Bytes of each GPU; None without."""
+    """Memory of each GPU in bytes; None without GPUs."""
     clip: int
-    """Bytes of the largest decoded clip."""
+    """Size of the largest decoded clip in bytes."""
 
     def workers(self, network: int) -> int:
-        """As many as there are cores, or as have room for their clip and the largest network, of so many bytes."""
+        """Returns the number of workers: one per core, or as many as fit with a clip and `network` bytes each."""
         here = WORKER_BYTES + CLIP_COPIES * self.clip
         if self.device_memory is None:
             return min(self.cores, self._times(self.memory, here + network))
@@ -168,7 +168,7 @@ class Room:
         return min(self.cores, self.devices * on_each, self._times(self.memory, here + network))
 
     def for_networks(self, workers: int) -> int:
-        """Bytes that networks may take together in each of so many workers."""
+        """Returns the bytes that networks may take together in each of `workers` workers."""
         if self.device_memory is None:
             free = USABLE * self.memory / workers - WORKER_BYTES - CLIP_COPIES * self.clip
         else:
@@ -177,17 +177,17 @@ class Room:
 
     @staticmethod
     def _times(memory: int, each: float) -> int:
-        """How often something fits, at least once: what is too large is tried all the same."""
+        """Returns how often `each` fits into a memory, at least once: what is too large is tried all the same."""
         return max(1, int(USABLE * memory / each))
 
 
 def _inspection(workers: int | None) -> Executor:
-    """As many readers as there are cores, or as have room for the largest clip that may be read."""
+    """Returns an executor of one reader per core, or as many as fit with the largest clip that may be read."""
     room = max(1, memory_bytes() // (max_clip_bytes() + READER_BYTES))
-    return Processes(("cpu",), workers or min(available_cores(), room), threads=1, limit_s=unit_limit_s())
+    return Processes(("cpu",), workers or min(available_cores(), room), threads=1, limit_s=task_limit_s())
 
 
 def maker_threads(workers: int) -> int:
-    """Threads of each process that makes clips: OMP_NUM_THREADS, or its share of the cores."""
+    """Returns the threads of each process that generates clips: OMP_NUM_THREADS, or its share of the cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() and int(asked) else max(1, available_cores() // workers)

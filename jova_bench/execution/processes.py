@@ -1,7 +1,7 @@
-"""Units of work over processes of this machine, where the death of one costs its own unit and nothing else.
+"""Runs tasks in subprocesses; if a worker crashes, only its current task is lost.
 
 A worker is a fresh interpreter that never imports the caller's main module (as `multiprocessing` would, running a
-script without a main guard a second time) and that ends by itself when the caller is gone.
+script without a main guard a second time) and that ends by itself when the caller has died.
 """
 
 from __future__ import annotations
@@ -23,68 +23,68 @@ from typing import Any
 from jova_bench.errors import reason_of
 from jova_bench.execution.base import (
     ATTEMPTS,
-    Answer,
     Executor,
-    Here,
     Local,
-    Lost,
-    Report,
-    Setup,
-    Unit,
+    LocalContext,
+    Task,
+    TaskFailed,
+    TaskResult,
     Worker,
-    answered,
+    WorkerEvent,
+    WorkerInit,
     close,
     dispatch,
+    run_task,
 )
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 POLL_S = 1.0
-"""A child of a worker that holds its pipe open hides its death; it is looked for this often."""
+"""Interval at which the process is polled: a child of a worker that keeps the pipe open would hide its death."""
 END_S = 60.0
-"""For an orderly end."""
+"""Time that a worker has for an orderly end."""
 PR_SET_PDEATHSIG = 1
-"""Of `prctl`."""
+"""Option of `prctl`: signal that a process receives when its parent dies."""
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Answers units in processes of their own."""
+    """Runs tasks in subprocesses."""
 
     devices: Sequence[str]
-    """Dealt out in turn."""
+    """Assigned to workers in turn."""
     workers: int
     threads: int | None
-    """Of torch and of the libraries of linear algebra, in each; None for as many as this process has."""
+    """Threads of torch and of the linear algebra libraries in each worker; None for as many as this process has."""
     limit_s: float | None = field(default=None, compare=False)
-    """Seconds after which a worker that does not answer is ended; None for never."""
+    """Seconds after which a worker without a result is killed; None for never."""
 
     def map(
-        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
-    ) -> Iterator[tuple[Unit, Answer | Lost]]:
-        """As `Executor.map`."""
-        return dispatch(units, _Crew(self, setup), self.workers, attempts, self.limit_s)
+        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
+        """Runs tasks as `Executor.map` does."""
+        return dispatch(tasks, _ProcessPool(self, init), self.workers, attempts, self.limit_s)
 
 
 def on_cpu(workers: int) -> Executor:
-    """So many processes of one thread each; 0 for this process, with one thread."""
-    return Processes(("cpu",), workers, threads=1) if workers else Local(Here("cpu"), threads=1)
+    """Returns `workers` single-threaded processes; with 0, runs in this process on one thread."""
+    return Processes(("cpu",), workers, threads=1) if workers else Local(LocalContext("cpu"), threads=1)
 
 
-class _Crew:
-    """Starts processes and hears of them."""
+class _ProcessPool:
+    """Starts processes and collects their events."""
 
     begins_at_once = True
 
-    def __init__(self, of: Processes, setup: Setup[Any, Any]) -> None:
-        self.of, self.setup = of, setup
-        self._said: SimpleQueue[Report] = SimpleQueue()
+    def __init__(self, of: Processes, init: WorkerInit[Any, Any]) -> None:
+        self.of, self.init = of, init
+        self._events: SimpleQueue[WorkerEvent] = SimpleQueue()
 
-    def start(self, number: int) -> _Process:
+    def start(self, number: int) -> _ProcessWorker:
         ours, theirs = Pipe()
         tied = threading.current_thread() is threading.main_thread()
         process = subprocess.Popen(
@@ -106,34 +106,34 @@ class _Crew:
             start_new_session=True,
         )
         theirs.close()
-        worker = _Process(process, ours, self._said)
-        worker.give((self.setup, Here(self.of.devices[number % len(self.of.devices)])))
+        worker = _ProcessWorker(process, ours, self._events)
+        worker.give((self.init, LocalContext(self.of.devices[number % len(self.of.devices)])))
         return worker
 
-    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> list[Report]:
-        reports = []
+    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> list[WorkerEvent]:
+        events = []
         with suppress(Empty):
-            reports.append(self._said.get(timeout=timeout_s))
+            events.append(self._events.get(timeout=timeout_s))
             while True:
-                reports.append(self._said.get_nowait())
-        return [report for report in reports if report.worker in workers]  # Others were ended meanwhile.
+                events.append(self._events.get_nowait())
+        return [event for event in events if event.worker in workers]  # Others were ended meanwhile.
 
 
-class _Process:
-    """The caller's side of a worker: a thread talks to it, so that one that stops in a word holds up nobody else."""
+class _ProcessWorker:
+    """Controls a worker from the caller's side, in a thread of its own: one that hangs in a message blocks no other."""
 
-    def __init__(self, process: subprocess.Popen[bytes], pipe: Connection, said: SimpleQueue[Report]) -> None:
-        self._process, self._pipe, self._said = process, pipe, said
-        self._units: SimpleQueue[Any] = SimpleQueue()
+    def __init__(self, process: subprocess.Popen[bytes], pipe: Connection, events: SimpleQueue[WorkerEvent]) -> None:
+        self._process, self._pipe, self._events = process, pipe, events
+        self._tasks: SimpleQueue[Any] = SimpleQueue()
         self._thread = threading.Thread(target=self._talk, daemon=True)
         self._thread.start()
 
-    def give(self, unit: Any) -> None:
-        self._units.put((unit,))
+    def give(self, task: Any) -> None:
+        self._tasks.put((task,))
 
     def stop(self, busy: bool) -> None:
-        """Closes the pipe, upon which a worker at rest ends, and waits for that."""
-        self._units.put(None)
+        """Closes the pipe, which ends an idle worker, and waits for its end."""
+        self._tasks.put(None)
         if not busy:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_S)
@@ -141,23 +141,23 @@ class _Process:
         self._thread.join()
 
     def _talk(self) -> None:
-        """Gives units and reports answers until the last."""
+        """Sends tasks and reports their results until the last."""
         number = 0
         try:
-            while (given := self._units.get()) is not None:
+            while (given := self._tasks.get()) is not None:
                 number += 1
                 self._pipe.send((number, *given))
                 alive, answer = self._answer(number)
-                self._said.put(Report(self, answer, alive))
+                self._events.put(WorkerEvent(self, answer, alive))
         except (EOFError, OSError):
-            self._said.put(Report(self, Lost(self._death()), alive=False))
+            self._events.put(WorkerEvent(self, TaskFailed(self._death()), alive=False))
         except Exception as error:  # What cannot be sent or read back.
-            self._said.put(Report(self, Lost(reason_of(error)), alive=False))
+            self._events.put(WorkerEvent(self, TaskFailed(reason_of(error)), alive=False))
         finally:
             self._pipe.close()
 
     def _answer(self, number: int) -> tuple[bool, Any]:
-        """The answer of that number; any other is of a request before it."""
+        """Returns the reply to the request of this number, skipping replies to earlier requests."""
         while True:
             while not self._pipe.poll(POLL_S):
                 if self._process.poll() is not None and not self._pipe.poll():
@@ -175,7 +175,7 @@ class _Process:
         return f"worker process died ({how})"
 
     def _kill(self) -> None:
-        """Ends it, if it has not ended, with what it started."""
+        """Kills the process, if it runs, with the processes that it started."""
         if self._process.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -183,7 +183,7 @@ class _Process:
 
 
 def _has_fileno(stream: Any) -> bool:
-    """Whether a stream is a real file; a test's or a notebook's is not."""
+    """Returns whether a stream is a real file; a test's or a notebook's is not."""
     try:
         return isinstance(stream.fileno(), int)
     except (AttributeError, OSError, ValueError):
@@ -191,33 +191,33 @@ def _has_fileno(stream: Any) -> bool:
 
 
 def serve(descriptor: int, tied: bool) -> None:
-    """The worker's side: answers units until the caller closes the pipe or is gone.
+    """Runs tasks as a worker until the caller closes the pipe or dies.
 
     Args:
-        descriptor: of the pipe.
-        tied: whether the system may end it with the thread that started it, in whatever state it is then.
+        descriptor: file descriptor of the pipe.
+        tied: whether the system may kill the worker when the thread that started it ends, whatever it is doing.
     """
     pipe = Connection(descriptor)
     if tied:
         _end_with_caller()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
-            number, (setup, place) = pipe.recv()
-            answer = setup(place)
+            number, (init, context) = pipe.recv()
+            answer = init(context)
         except Exception as error:
-            pipe.send((1, False, Lost(reason_of(error))))
+            pipe.send((1, False, TaskFailed(reason_of(error))))
             return
         try:
             pipe.send((number, True, None))
             while True:
-                number, unit = pipe.recv()
-                pipe.send((number, True, answered(answer, unit)))
+                number, task = pipe.recv()
+                pipe.send((number, True, run_task(answer, task)))
         finally:
             close(answer)
 
 
 def _end_with_caller() -> None:
-    """Asks Linux for a SIGKILL when the caller dies: a worker that hangs or was stopped would not see it."""
+    """Requests a SIGKILL from Linux when the caller dies, which a hanging or stopped worker would not notice."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

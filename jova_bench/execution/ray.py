@@ -1,7 +1,7 @@
-"""Units of work over a Ray cluster, where a worker or a node may be lost in the middle.
+"""Runs tasks on a Ray cluster, where a worker or a node may be lost at any time.
 
-The caller runs on a node of the cluster. Every node has the same packages and weights; nothing else is shared: what
-units name of the run folder and the suite is fetched from the caller's node, and clips and arrays come back to it.
+The caller runs on a node of the cluster. Every node has the same packages and weights, but no shared file system: files
+of the run folder and the suite that tasks name are fetched from the caller's node, and clips and arrays are sent to it.
 """
 
 from __future__ import annotations
@@ -16,32 +16,43 @@ from typing import Any, cast
 from jova_bench.arrays import Arrays
 from jova_bench.cache import DiskCache, FeatureCache, peek
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.execution.base import ATTEMPTS, Answer, Lost, Report, Setup, Unit, Worker, answered, close, dispatch
+from jova_bench.execution.base import (
+    ATTEMPTS,
+    Task,
+    TaskFailed,
+    TaskResult,
+    Worker,
+    WorkerEvent,
+    WorkerInit,
+    close,
+    dispatch,
+    run_task,
+)
 from jova_bench.execution.copies import Copies
 from jova_bench.execution.processes import THREAD_VARIABLES
 
 END_S = 60.0
-"""For an orderly end."""
+"""Time that a worker has for an orderly end."""
 VARIABLES = "JOVA_"
-"""Environment variables that begin so are the caller's in every worker."""
+"""Prefix of the environment variables that every worker takes from the caller."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What Ray has."""
+    """Holds the resources of the Ray cluster and a handle to the file-serving actor."""
 
-    home: Any
-    """Handle of the actor `_Home`."""
+    files: Any
+    """Handle of the actor `FileServer`."""
     cpus: int
     gpus: int
     memory_bytes: int
     device_name: str
-    """How many nodes, and which GPUs."""
+    """Number of nodes, and kinds of GPUs."""
 
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """Joins the Ray cluster that RAY_ADDRESS names or this machine belongs to; without one, a local one is started.
+    """Joins the Ray cluster that RAY_ADDRESS names or this machine belongs to, or starts a local one.
 
     Raises:
         BenchError: Ray is not installed or cannot be reached.
@@ -61,13 +72,13 @@ def cluster() -> Iterator[Cluster]:
             raise BenchError(f"expected a Ray cluster, got {reason_of(error)}; see `ray status`") from error
     try:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        home = _actor(_Home, num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here).remote()
+        files = _actor(FileServer, num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here).remote()
         has = ray.cluster_resources()
         kinds = sorted(key.partition(":")[2] for key in has if key.startswith("accelerator_type:"))
         nodes = sum(node["Alive"] for node in ray.nodes())
         name = ", ".join([f"Ray on {nodes} node{'s' if nodes > 1 else ''}", *kinds])
         # The actor ends with its last handle.
-        yield Cluster(home, int(has.get("CPU", 1)), int(has.get("GPU", 0)), int(has.get("memory", 0)), name)
+        yield Cluster(files, int(has.get("CPU", 1)), int(has.get("GPU", 0)), int(has.get("memory", 0)), name)
     finally:
         if ours:
             ray.shutdown()
@@ -75,20 +86,20 @@ def cluster() -> Iterator[Cluster]:
 
 @dataclass(frozen=True)
 class Ray:
-    """Answers units in actors of one core each."""
+    """Runs tasks in actors of one core each."""
 
     cluster: Cluster
     workers: int
     gpus: float = 0
-    """Share of a GPU that each gets; 0 for none."""
+    """Share of a GPU that each worker gets; 0 for none."""
     limit_s: float | None = field(default=None, compare=False)
-    """Seconds after which a worker that does not answer a unit is ended; None for never."""
+    """Seconds after which a worker without a result is killed; None for never."""
 
     def map(
-        self, units: Sequence[Unit], setup: Setup[Unit, Answer], attempts: int = ATTEMPTS
-    ) -> Iterator[tuple[Unit, Answer | Lost]]:
-        """As `Executor.map`; workers that the cluster has no room for wait, and no unit waits for them."""
-        return dispatch(units, _Crew(self, setup), self.workers, attempts, self.limit_s)
+        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+    ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
+        """Runs tasks as `Executor.map` does; workers without resources stay pending, and no task waits for them."""
+        return dispatch(tasks, _ActorPool(self, init), self.workers, attempts, self.limit_s)
 
 
 def _actor(kind: type, **options: Any) -> Any:
@@ -98,48 +109,48 @@ def _actor(kind: type, **options: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Crew:
-    """Starts actors and waits for what they owe."""
+class _ActorPool:
+    """Starts actors and waits for their replies."""
 
     of: Ray
-    setup: Setup[Any, Any]
+    init: WorkerInit[Any, Any]
     begins_at_once = False
 
-    def start(self, number: int) -> _Actor:
+    def start(self, number: int) -> _ActorWorker:
         variables = {name: value for name, value in os.environ.items() if name.startswith(VARIABLES)}
         variables |= dict.fromkeys(THREAD_VARIABLES, "1")
-        actor = _actor(_Remote, num_cpus=1, num_gpus=self.of.gpus, runtime_env={"env_vars": variables})
+        actor = _actor(_RemoteWorker, num_cpus=1, num_gpus=self.of.gpus, runtime_env={"env_vars": variables})
         # Ray shows each worker its own GPU alone.
-        place = Away("cuda:0" if self.of.gpus else "cpu", self.of.cluster.home, Path.cwd())
-        return _Actor(actor.remote(self.setup, place))
+        context = RemoteContext("cuda:0" if self.of.gpus else "cpu", self.of.cluster.files, Path.cwd())
+        return _ActorWorker(actor.remote(self.init, context))
 
-    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> list[Report]:
+    def wait(self, workers: Sequence[Worker[Any]], timeout_s: float | None) -> list[WorkerEvent]:
         import ray
 
-        by_debt = {worker.owed: worker for worker in workers if isinstance(worker, _Actor)}
+        by_debt = {worker.owed: worker for worker in workers if isinstance(worker, _ActorWorker)}
         ray.wait(list(by_debt), num_returns=1, timeout=timeout_s)
         ready, _ = ray.wait(list(by_debt), num_returns=len(by_debt), timeout=0)
-        return [by_debt[debt].report() for debt in ready]
+        return [by_debt[debt].event() for debt in ready]
 
 
-class _Actor:
-    """The caller's side of a worker."""
+class _ActorWorker:
+    """Controls a worker from the caller's side."""
 
     def __init__(self, actor: Any) -> None:
         self.actor, self.owed = actor, actor.begin.remote()
 
-    def give(self, unit: Any) -> None:
-        self.owed = self.actor.answer.remote(unit)
+    def give(self, task: Any) -> None:
+        self.owed = self.actor.answer.remote(task)
 
-    def report(self) -> Report:
+    def event(self) -> WorkerEvent:
         import ray
 
         try:
             alive, answer = ray.get(self.owed)
         except ray.exceptions.RayError as error:
             # Its process or node died, maybe after it had answered.
-            return Report(self, Lost(f"worker lost ({type(error).__name__})"), alive=False)
-        return Report(self, answer, alive)
+            return WorkerEvent(self, TaskFailed(f"worker lost ({type(error).__name__})"), alive=False)
+        return WorkerEvent(self, answer, alive)
 
     def stop(self, busy: bool) -> None:
         import ray
@@ -149,68 +160,68 @@ class _Actor:
         ray.kill(self.actor)
 
 
-class _Remote:
-    """The worker's side."""
+class _RemoteWorker:
+    """Runs tasks on a node of the cluster."""
 
-    def __init__(self, setup: Setup[Any, Any], place: Away) -> None:
-        self.setup, self.place = setup, place
+    def __init__(self, init: WorkerInit[Any, Any], context: RemoteContext) -> None:
+        self.init, self.context = init, context
 
-    def begin(self) -> tuple[bool, Lost | None]:
-        """Builds what answers."""
+    def begin(self) -> tuple[bool, TaskFailed | None]:
+        """Calls the initialiser; returns whether it succeeded, and the failure."""
         try:
-            self.answers = self.setup(self.place)
+            self.answers = self.init(self.context)
         except Exception as error:
-            return False, Lost(reason_of(error))
+            return False, TaskFailed(reason_of(error))
         return True, None
 
-    def answer(self, unit: Any) -> tuple[bool, Any]:
-        """Answers one unit."""
-        return True, answered(self.answers, unit)
+    def answer(self, task: Any) -> tuple[bool, Any]:
+        """Runs one task."""
+        return True, run_task(self.answers, task)
 
     def end(self) -> None:
-        """Leaves nothing behind."""
+        """Releases the worker's resources and copies."""
         close(self.answers)
-        self.place.close()
+        self.context.close()
 
 
-class _Home:
-    """An actor on the caller's node that reads its files and keeps its cache."""
+class FileServer:
+    """Serves the files and the cache of the caller's node, as an actor."""
 
     def read(self, path: Path) -> bytes:
-        """A file's content."""
+        """Returns the content of a file."""
         return path.read_bytes()
 
     def stored(self, folder: Path, digest: str, extractor: str) -> Arrays | None:
-        """Arrays of the cache in a folder, or None."""
+        """Returns cached arrays, or None."""
         return peek(DiskCache(folder), digest, extractor)
 
     def keep(self, folder: Path, digest: str, extractor: str, arrays: Arrays) -> None:
-        """Puts arrays into it."""
+        """Stores arrays in the cache."""
         DiskCache(folder).get(digest, extractor, lambda: arrays)
 
 
-class Away:
-    """A worker that may be on another machine than the caller."""
+class RemoteContext:
+    """Gives a worker on any node access to the caller's files and cache."""
 
-    def __init__(self, device: str, home: Any, folder: Path) -> None:
-        """Copies nothing yet.
+    def __init__(self, device: str, files: Any, folder: Path) -> None:
+        """Copies no file yet.
 
         Args:
-            device: of the worker.
-            home: handle of the actor `_Home`.
-            folder: of the caller, which its relative paths begin with.
+            device: device of the worker.
+            files: handle of the actor `FileServer`.
+            folder: the caller's working directory, which resolves relative paths.
         """
-        self.device, self._home, self._folder = device, home, folder
+        self.device, self._files, self._folder = device, files, folder
         self._copies: Copies | None = None
 
     def file(self, path: Path) -> Path:
-        """A copy of the file, fetched when it is first asked for."""
+        """Returns a copy of the file, fetched on first use."""
         self._copies = self._copies or Copies(self._fetched)
         return self._copies.get(self._folder / path)
 
     def cache(self, folder: Path) -> FeatureCache:
-        """The caller's cache, asked over the network."""
-        return _RemoteCache(self._home, self._folder / folder)
+        """Returns the caller's cache, accessed over the network."""
+        return _RemoteCache(self._files, self._folder / folder)
 
     def close(self) -> None:
         """Removes the copies."""
@@ -220,23 +231,23 @@ class Away:
     def _fetched(self, path: Path) -> bytes:
         import ray
 
-        return cast(bytes, ray.get(self._home.read.remote(path)))
+        return cast(bytes, ray.get(self._files.read.remote(path)))
 
 
 @dataclass(frozen=True)
 class _RemoteCache:
-    """A `DiskCache` on another machine."""
+    """Reads and writes a `DiskCache` on another machine."""
 
-    home: Any
+    files: Any
     folder: Path
 
     def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
         import ray
 
-        stored = ray.get(self.home.stored.remote(self.folder, digest, extractor))
+        stored = ray.get(self.files.stored.remote(self.folder, digest, extractor))
         if stored is not None:
             return cast(Arrays, stored)
         arrays = compute()
-        ray.get(self.home.keep.remote(self.folder, digest, extractor, arrays))
+        ray.get(self.files.keep.remote(self.folder, digest, extractor, arrays))
         return arrays

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.execution.base import Place
+from jova_bench.execution.base import WorkerContext
 from jova_bench.files.reading import file_digest, unchanged
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close
@@ -54,9 +54,9 @@ class ClipWorker:
     build: Build
     suite: Suite
 
-    def __call__(self, place: Place) -> BatchGenerator:
+    def __call__(self, context: WorkerContext) -> BatchGenerator:
         """Builds the model, which stays for all batches of this worker."""
-        return BatchGenerator(self.build(place.device), suite_at(self.suite, place))
+        return BatchGenerator(self.build(context.device), suite_at(self.suite, context))
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class PlanWorker:
     build: Build
     suite: Suite
 
-    def __call__(self, place: Place) -> Callable[[Sequence[Prompt]], dict[str, Plan | str]]:
+    def __call__(self, context: WorkerContext) -> Callable[[Sequence[Prompt]], dict[str, Plan | str]]:
         """Builds the model and returns what says of each prompt, by id: the plan, or why there is none."""
-        generator, suite = self.build(place.device), suite_at(self.suite, place)
+        generator, suite = self.build(context.device), suite_at(self.suite, context)
 
         def plans(prompts: Sequence[Prompt]) -> dict[str, Plan | str]:
             try:
@@ -84,16 +84,16 @@ class PlanWorker:
 class _PlacedSuite(Suite):
     """A suite as a worker sees it: its files may lie with the caller."""
 
-    place: Place | None = None
+    context: WorkerContext | None = None
 
     def path(self, relative: str) -> Path:
         path = super().path(relative)
-        return unchanged(path if self.place is None else self.place.file(path), self.files.get(relative))
+        return unchanged(path if self.context is None else self.context.file(path), self.files.get(relative))
 
 
-def suite_at(suite: Suite, place: Place) -> Suite:
+def suite_at(suite: Suite, context: WorkerContext) -> Suite:
     """The same suite with its files where a worker can open them."""
-    return _PlacedSuite(**{field.name: getattr(suite, field.name) for field in fields(Suite)}, place=place)
+    return _PlacedSuite(**{field.name: getattr(suite, field.name) for field in fields(Suite)}, context=context)
 
 
 def plan_of(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:

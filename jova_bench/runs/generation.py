@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from jova_bench.execution.base import Executor, Lost
+from jova_bench.execution.base import Executor, TaskFailed
 from jova_bench.models.base import Generator, Plan
 from jova_bench.progress import Progress
 from jova_bench.records import Prompt, Sample, Score
@@ -39,7 +39,7 @@ def plan(
 ) -> PlannedModel:
     """Asks a model what it will produce, where it will run: what it lacks is lacking there."""
     ((_, plans),) = executor.map([tuple(prompts)], PlanWorker(build, suite))
-    if isinstance(plans, Lost):
+    if isinstance(plans, TaskFailed):
         plans = {prompt.id: plans.reason for prompt in prompts}
     return PlannedModel(generator, asked, build, executor, plans)
 
@@ -85,7 +85,7 @@ def generate(
             if isinstance(why_not := planned.plans[prompt_id], str):
                 keep(Attempt(failed(name, prompt_id, seed, why_not)))
         for batch, answer in planned.executor.map(_batches(planned, todo, suite), ClipWorker(planned.build, suite)):
-            if isinstance(answer, Lost):
+            if isinstance(answer, TaskFailed):
                 answer = [Attempt(failed(name, prompt_id, batch.seed, answer.reason)) for prompt_id in batch.wanted]
             for made in answer:
                 keep(made)

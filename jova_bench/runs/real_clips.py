@@ -16,7 +16,7 @@ import numpy as np
 from jova_bench import assets
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.execution.base import Executor, Lost, Place
+from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.distances.real_clips import Kind, RealClips
@@ -36,10 +36,10 @@ class RealFiles:
     features: Path
     """Folder of the cache of what networks say of them."""
 
-    def at(self, place: Place) -> RealClips:
+    def at(self, context: WorkerContext) -> RealClips:
         """The clips as metrics get them in a worker."""
-        clips = tuple((digest, partial(_read, place, path, digest)) for path, digest in self.digests.items())
-        return RealClips(self.name, clips, place.cache(self.features))
+        clips = tuple((digest, partial(_read, context, path, digest)) for path, digest in self.digests.items())
+        return RealClips(self.name, clips, context.cache(self.features))
 
 
 def real_clips(
@@ -79,7 +79,7 @@ def real_clips(
                 advance()
         new = [path for path in paths if path not in found]
         for path, digest in readers.map(new, partial(_looking, cache.folder)):
-            if isinstance(digest, Lost):
+            if isinstance(digest, TaskFailed):
                 raise BenchError(f"expected a reference clip that can be read, got {path}: {digest.reason}")
             found[path] = digest
             advance()
@@ -104,18 +104,18 @@ def content_digest(path: Path, cache: FeatureCache, read: Callable[[Path], Clip]
     return bytes(cache.get(of_bytes, f"content decoded by PyAV {av.__version__}", look)["digest"]).hex()
 
 
-def _looking(features: Path, place: Place) -> Callable[[Path], str]:
+def _looking(features: Path, context: WorkerContext) -> Callable[[Path], str]:
     """What a worker answers of a reference clip: its digest."""
-    cache = place.cache(features)
-    return lambda path: content_digest(place.file(path), cache)
+    cache = context.cache(features)
+    return lambda path: content_digest(context.file(path), cache)
 
 
 def _absent(path: Path) -> Clip:
     raise LookupError(path)
 
 
-def _read(place: Place, path: Path, digest: str) -> Clip:
-    clip = media.read(place.file(path))
+def _read(context: WorkerContext, path: Path, digest: str) -> Clip:
+    clip = media.read(context.file(path))
     if clip.digest != digest:  # Its features would be kept under another's, for every run to come.
         raise Unavailable(f"{path} changed after it was looked at; run the command again")
     return clip

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
-from jova_bench.execution.base import Executor, Local, Place
-from jova_bench.execution.placement import Judges, Placement, placed
+from jova_bench.execution.base import Executor, Local, WorkerContext
+from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.metrics.base import OUTSIDE
 from jova_bench.metrics.build import build, references, usual
@@ -115,9 +115,9 @@ def run(
         raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     folder = Path(out) if out is not None else default_folder(suite, profile)
-    with placed(executor, device, workers) as place:
-        request = Request(profile, tuple(dict.fromkeys(seeds)), limit, place.device, place.device_name)
-        found = _run(models, suite, metrics, request, place, folder, scoring, progress or Quiet())
+    with placed(executor, device, workers) as placement:
+        request = Request(profile, tuple(dict.fromkeys(seeds)), limit, placement.device, placement.device_name)
+        found = _run(models, suite, metrics, request, placement, folder, scoring, progress or Quiet())
     return replace(found, strict=strict)
 
 
@@ -126,7 +126,7 @@ def _run(
     suite: Suite,
     metrics: Sequence[str | Metric] | None,
     request: Request,
-    place: Placement,
+    placement: Placement,
     folder: Path,
     scoring: bool,
     talk: Progress,
@@ -137,10 +137,10 @@ def _run(
     names, left_out = tuple(metric for metric in metrics or () if isinstance(metric, str)), tuple[str, ...]()
     features = DiskCache(folder / FEATURES)
     if metrics is None:
-        names, left_out = usual(profile, features, place.home.device)
+        names, left_out = usual(profile, features, placement.local.device)
     # Wrong names are told before any work.
-    named = build(names, profile, features, place.home.device) if names else []
-    planned = _plan_all(models, suite, request, place)
+    named = build(names, profile, features, placement.local.device) if names else []
+    planned = _plan_all(models, suite, request, placement)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):
             for line in told(one.generator, suite.prompts):
@@ -152,7 +152,9 @@ def _run(
             talk.say(line)
         selected = tuple(manifest["metrics"])
         real = (
-            real_clips(suite, references(selected, profile), limit, folder, place.inspection, talk) if scoring else {}
+            real_clips(suite, references(selected, profile), limit, folder, placement.inspection, talk)
+            if scoring
+            else {}
         )
         for one in planned:
             generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
@@ -160,10 +162,10 @@ def _run(
         if not scoring:
             return Result(folder, None, _failed(store, made))
         load = partial(_load, own, selected, profile, folder / FEATURES, real)
-        all_metrics, cache = load(place.home)
+        all_metrics, cache = load(placement.local)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
-        judges = partial(_at_home, place) if own else place.scoring
+        judges = partial(_locally, placement) if own else placement.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, talk)
         keep_references(cache, all_metrics)
         names_of_models, columns = list(manifest["models"]), grid.columns()
@@ -195,9 +197,9 @@ def _failed(store: RunStore, models: set[str]) -> tuple[Sample, ...]:
     return tuple(sample for sample in store.samples() if sample.model in models and sample.status == "failed")
 
 
-def _at_home(place: Placement, clip_bytes: int, network_bytes: int) -> Judges:
+def _locally(placement: Placement, clip_bytes: int, network_bytes: int) -> ScoringWorkers:
     """This process, for metrics that only it has."""
-    return replace(place.scoring(clip_bytes, network_bytes), executor=Local(place.home, threads=1))
+    return replace(placement.scoring(clip_bytes, network_bytes), executor=Local(placement.local, threads=1))
 
 
 def score(
@@ -261,21 +263,21 @@ def _load(
     profile: Profile,
     features: Path,
     real: Mapping[Kind, RealFiles],
-    place: Place,
+    context: WorkerContext,
 ) -> tuple[list[Metric], FeatureCache]:
     """Builds the metrics of a run, in the order of its table, and their cache; every worker calls it, too."""
-    cache = place.cache(features)
-    clips = {kind: files.at(place) for kind, files in real.items()}
-    return [*(build(names, profile, cache, place.device, clips) if names else ()), *own], cache
+    cache = context.cache(features)
+    clips = {kind: files.at(context) for kind, files in real.items()}
+    return [*(build(names, profile, cache, context.device, clips) if names else ()), *own], cache
 
 
 def _plan_all(
-    models: Sequence[str | Generator], suite: Suite, request: Request, place: Placement
+    models: Sequence[str | Generator], suite: Suite, request: Request, placement: Placement
 ) -> list[PlannedModel]:
     """Builds every model and asks for its plans."""
     planned: dict[str, PlannedModel] = {}
     for model in models:
-        generator = create_model(model, place.home.device) if isinstance(model, str) else model
+        generator = create_model(model, placement.local.device) if isinstance(model, str) else model
         name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
         if safe_id(name) != name:
             raise BenchError(f"expected a model's name of letters, digits, '.', '_' and '-', got {name!r}")
@@ -283,21 +285,23 @@ def _plan_all(
             raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
         # An object stays where it is; its plans need no worker where its clips do not.
         prompts = suite.prompts[: request.limit]
-        makers = _makers(model, generator, suite.prompts, place)
-        planner = makers if makers is place.generation or reads_files(generator) else Local(place.home)
+        generators = _executor(model, generator, suite.prompts, placement)
+        planner = generators if generators is placement.generation or reads_files(generator) else Local(placement.local)
         planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
-        planned[name] = replace(planned[name], build=_built(model, generator, makers), executor=makers)
+        planned[name] = replace(planned[name], build=_built(model, generator, generators), executor=generators)
     return list(planned.values())
 
 
-def _makers(model: str | Generator, generator: Generator, prompts: Sequence[Prompt], place: Placement) -> Executor:
+def _executor(
+    model: str | Generator, generator: Generator, prompts: Sequence[Prompt], placement: Placement
+) -> Executor:
     """Where the clips of a model are made."""
     if not isinstance(model, str):
-        return Local(place.home)
-    if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(place.generation, Local)):
-        return place.inspection
+        return Local(placement.local)
+    if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(placement.generation, Local)):
+        return placement.inspection
     given = generator.needs or any(prompt.image or prompt.audio for prompt in prompts)
-    return place.reading if given or reads_files(generator) else place.generation
+    return placement.reading if given or reads_files(generator) else placement.generation
 
 
 def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:

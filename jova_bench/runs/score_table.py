@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.execution.base import Lost
-from jova_bench.execution.placement import Judges
+from jova_bench.execution.base import TaskFailed
+from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.files.reading import file_digest
 from jova_bench.media.limits import max_clip_bytes
 from jova_bench.metrics.base import OUTSIDE, lacking
@@ -101,7 +101,7 @@ def fill(
     metrics: Sequence[Metric],
     cache: FeatureCache,
     load: Load,
-    judges: Callable[[int, int], Judges],
+    judges: Callable[[int, int], ScoringWorkers],
     progress: Progress,
 ) -> ScoreTable:
     """Scores whatever is missing or failed before.
@@ -158,7 +158,7 @@ def fill(
     return grid
 
 
-def _check_contents(grid: ScoreTable, judges: Callable[[int, int], Judges], progress: Progress) -> None:
+def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorkers], progress: Progress) -> None:
     """Finds clips that are not what was recorded, whether something of them is missing or not.
 
     Their files are compared; where that says nothing, what they decode to. Files that are gone are not looked for:
@@ -178,7 +178,7 @@ def _check_contents(grid: ScoreTable, judges: Callable[[int, int], Judges], prog
             return
         # By workers: what such a file does to its reader, nobody knows.
         for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), content_checker):
-            if isinstance(found, Lost):
+            if isinstance(found, TaskFailed):
                 found = ChangedClip(changed(one.clip_digest, f"a file that cannot be read: {found.reason}"))
             if isinstance(found, ChangedClip):
                 grid.lose(others[one], found.reason)

@@ -19,7 +19,7 @@ import numpy as np
 from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import FeatureCache, peek
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
-from jova_bench.execution.base import ATTEMPTS, Executor, Lost, Place
+from jova_bench.execution.base import ATTEMPTS, Executor, TaskFailed, WorkerContext
 from jova_bench.files.reading import file_digest, unchanged
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -33,7 +33,7 @@ from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
 Metric = ClipMetric | SetMetric
 ClipResults = dict[str, "Outcome | FloatArray"]
 """By metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why there are none)."""
-Load = Callable[[Place], tuple[Sequence[Metric], FeatureCache]]
+Load = Callable[[WorkerContext], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
 
 
@@ -85,22 +85,22 @@ def score_clips(
         room: bytes for networks in each worker.
     """
     orphans: list[ScoringTask] = []
-    for job, findings in executor.map(jobs, _Setup(load, room), attempts=1):
-        if isinstance(findings, Lost):
+    for job, findings in executor.map(jobs, _ScoringInit(load, room), attempts=1):
+        if isinstance(findings, TaskFailed):
             orphans.append(job)
         else:
             yield job, findings
     died = {(job.sample, job.group): job for job in orphans}
     probes = [replace(job, identities=()) for job in orphans]
     alone: list[ScoringTask] = []
-    for probe, answer in executor.map(probes, _Setup(load, room), attempts=ATTEMPTS - 1):
+    for probe, answer in executor.map(probes, _ScoringInit(load, room), attempts=ATTEMPTS - 1):
         job = died[probe.sample, probe.group]
-        if isinstance(answer, Lost):
+        if isinstance(answer, TaskFailed):
             yield job, _all_failed(job.identities, f"reading the clip: {answer.reason}")
         else:
             alone += [replace(job, identities=(identity,)) for identity in job.identities]
-    for job, findings in executor.map(alone, _Setup(load, room), attempts=ATTEMPTS - 1):
-        yield job, _all_failed(job.identities, findings.reason) if isinstance(findings, Lost) else findings
+    for job, findings in executor.map(alone, _ScoringInit(load, room), attempts=ATTEMPTS - 1):
+        yield job, _all_failed(job.identities, findings.reason) if isinstance(findings, TaskFailed) else findings
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,14 @@ class ContentCheck:
     """`Clip.digest` when it was recorded."""
 
 
-def content_checker(place: Place) -> Callable[[ContentCheck], tuple[str, int] | ChangedClip]:
+def content_checker(context: WorkerContext) -> Callable[[ContentCheck], tuple[str, int] | ChangedClip]:
     """What a worker answers of such a clip, if it still shows and sounds the same.
 
     That is the sha256 (hex) of the file, which stayed as it was while it was decoded, and the bytes of the clip.
     """
 
     def look(one: ContentCheck) -> tuple[str, int] | ChangedClip:
-        file = place.file(one.clip)
+        file = context.file(one.clip)
         digest = file_digest(file)
         found = content_changed(file, one.clip_digest)
         if isinstance(found, str):
@@ -156,21 +156,21 @@ def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progre
         if not part.known
     ]
     with progress.phase("embed real clips", len(jobs)) as advance:
-        for job, answer in executor.map(jobs, _RealSetup(load)):
+        for job, answer in executor.map(jobs, _EmbeddingInit(load)):
             part = parts[job.identity][job.index]
             if isinstance(part, Part):
-                part.why_not = f"{part.about}: {answer.reason}" if isinstance(answer, Lost) else answer
+                part.why_not = f"{part.about}: {answer.reason}" if isinstance(answer, TaskFailed) else answer
             advance()
 
 
 @dataclass(frozen=True)
-class _RealSetup:
+class _EmbeddingInit:
     """What a worker runs first."""
 
     load: Load
 
-    def __call__(self, place: Place) -> Callable[[EmbeddingTask], str | None]:
-        metrics, _ = self.load(place)
+    def __call__(self, context: WorkerContext) -> Callable[[EmbeddingTask], str | None]:
+        metrics, _ = self.load(context)
         parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
 
         def embed(job: EmbeddingTask) -> str | None:
@@ -184,14 +184,14 @@ class _RealSetup:
 
 
 @dataclass(frozen=True)
-class _Setup:
+class _ScoringInit:
     """What a worker runs first."""
 
     load: Load
     room: int
 
-    def __call__(self, place: Place) -> Callable[[ScoringTask], ClipResults | ChangedClip]:
-        metrics, cache = self.load(place)
+    def __call__(self, context: WorkerContext) -> Callable[[ScoringTask], ClipResults | ChangedClip]:
+        metrics, cache = self.load(context)
         by_identity = {metric.spec.identity: metric for metric in metrics}
         group: int | None = None
 
@@ -201,19 +201,19 @@ class _Setup:
                 make_room(self.room)
                 group = job.group
             chosen = [by_identity[identity] for identity in job.identities]
-            return _score(_brought(job, chosen, place), chosen, cache)
+            return _score(_brought(job, chosen, context), chosen, cache)
 
         return score
 
 
-def _brought(job: ScoringTask, metrics: Sequence[Metric], place: Place) -> ScoringTask:
+def _brought(job: ScoringTask, metrics: Sequence[Metric], context: WorkerContext) -> ScoringTask:
     """The same job with its files where the worker is."""
     needs = {need for metric in metrics for need in metric.spec.needs}
     prompt = job.prompt
     if prompt is not None and prompt.image is not None and "image" in needs:
-        prompt = prompt.model_copy(update={"image": str(place.file(Path(prompt.image)))})
-    reference = place.file(job.reference) if job.reference and "reference" in needs else None
-    return replace(job, clip=place.file(job.clip), prompt=prompt, reference=reference)
+        prompt = prompt.model_copy(update={"image": str(context.file(Path(prompt.image)))})
+    reference = context.file(job.reference) if job.reference and "reference" in needs else None
+    return replace(job, clip=context.file(job.clip), prompt=prompt, reference=reference)
 
 
 def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> ClipResults | ChangedClip:

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from jova_bench.cache import NoCache
-from jova_bench.execution.base import Lost, Place
+from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -52,20 +52,20 @@ def uses(clip: Path | None) -> Iterator[Use]:
     able = [(select, metric.spec.identity) for select, metric in there if metric.check() is None]
     for select, identity in [("", ""), *able]:
         # A new process each time: a peak never falls.
-        ((_, answer),) = on_cpu(1).map([identity], _Setup(clip), attempts=1)
-        if isinstance(answer, Lost):
+        ((_, answer),) = on_cpu(1).map([identity], _MeasureInit(clip), attempts=1)
+        if isinstance(answer, TaskFailed):
             yield Use(select, Outcome(status="failed", reason=answer.reason), None)
         else:
             yield Use(select, *answer)
 
 
 @dataclass(frozen=True)
-class _Setup:
+class _MeasureInit:
     """What the process runs first."""
 
     clip: Path | None
 
-    def __call__(self, place: Place) -> Callable[[str], tuple[Outcome, int]]:
+    def __call__(self, context: WorkerContext) -> Callable[[str], tuple[Outcome, int]]:
         import torch  # noqa: F401  Part of what a process that measures nothing takes.
 
         clip = made_up() if self.clip is None else media.read(self.clip)

@@ -9,7 +9,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
-from jova_bench.execution.base import Here
+from jova_bench.execution.base import LocalContext
 from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.records import Outcome
@@ -196,7 +196,7 @@ def test_a_missing_file_is_told_as_such(tmp_path):
     go(tmp_path, [Tones()], [Level()], scoring=False)
     job = job_of(tmp_path, "p0")
     job.clip.unlink()
-    score = scoring._Setup(lambda place: ([Level()], NoCache()), 0)(Here("cpu"))
+    score = scoring._ScoringInit(lambda place: ([Level()], NoCache()), 0)(LocalContext("cpu"))
     (outcome,) = score(job).values()
     assert outcome.status == "failed"
     assert outcome.reason.startswith("cannot decode")

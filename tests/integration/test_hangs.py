@@ -15,8 +15,8 @@ import pytest
 import jova_bench
 from jova_bench.errors import BenchError
 from jova_bench.execution import base as executors
-from jova_bench.execution.base import LIMIT_S, Lost, Report, dispatch, unit_limit_s
-from jova_bench.execution.processes import Processes, _Crew
+from jova_bench.execution.base import LIMIT_S, TaskFailed, WorkerEvent, dispatch, task_limit_s
+from jova_bench.execution.processes import Processes, _ProcessPool
 from jova_bench.media import files as media
 from jova_bench.runs.store import read_run
 from support.deadly import DEADLY
@@ -25,36 +25,36 @@ from support.tiny_runs import content
 WHY = "no answer within 10 s (JOVA_BENCH_UNIT_LIMIT_S)"
 
 
-class Hand:
-    """Answers with ten times the unit, but never those that its crew names."""
+class FakeWorker:
+    """Returns ten times the task, but hangs in the tasks that its pool names."""
 
-    def __init__(self, crew):
-        self.crew, self.stopped = crew, None
-        crew.ready.append(Report(self, None))
+    def __init__(self, pool):
+        self.pool, self.stopped = pool, None
+        pool.ready.append(WorkerEvent(self, None))
 
-    def give(self, unit):
-        if unit not in self.crew.hangs:
-            self.crew.ready.append(Report(self, 10 * unit))
+    def give(self, task):
+        if task not in self.pool.hangs:
+            self.pool.ready.append(WorkerEvent(self, 10 * task))
 
     def stop(self, busy):
         self.stopped = busy
 
 
-class Hands:
-    """A crew on a clock of its own, which goes on when there is nothing to hear."""
+class FakePool:
+    """Keeps a clock of its own, which advances when there is no event."""
 
     def __init__(self, hangs, begins_at_once=True, room=99):
         self.hangs, self.begins_at_once, self.room = hangs, begins_at_once, room
         self.ready, self.time, self.all = deque(), 0.0, []
 
     def start(self, number):
-        self.all.append(Hand(self))
+        self.all.append(FakeWorker(self))
         if number >= self.room:
             self.ready.pop()
         return self.all[-1]
 
     def wait(self, workers, timeout_s):
-        found = [report for report in self.ready if report.worker in workers]
+        found = [event for event in self.ready if event.worker in workers]
         self.ready.clear()
         if not found:
             assert timeout_s is not None, "would wait for ever"
@@ -62,45 +62,45 @@ class Hands:
         return found
 
 
-def answers(crew, units, size, **options):
-    return dict(dispatch(units, crew, size, limit_s=10.0, now=lambda: crew.time, **options))
+def answers(pool, tasks, size, **options):
+    return dict(dispatch(tasks, pool, size, limit_s=10.0, now=lambda: pool.time, **options))
 
 
 def test_a_unit_that_is_never_answered_is_ended_tried_again_and_lost_with_the_reason():
-    crew = Hands(hangs={1})
-    assert answers(crew, range(4), 2) == {0: 0, 1: Lost(f"{WHY}, 3 times"), 2: 20, 3: 30}
-    assert crew.time == 30.0
-    assert [hand.stopped for hand in crew.all].count(True) >= 3
-    assert answers(Hands(hangs={1}), range(2), 1, attempts=1) == {0: 0, 1: Lost(WHY)}
+    pool = FakePool(hangs={1})
+    assert answers(pool, range(4), 2) == {0: 0, 1: TaskFailed(f"{WHY}, 3 times"), 2: 20, 3: 30}
+    assert pool.time == 30.0
+    assert [worker.stopped for worker in pool.all].count(True) >= 3
+    assert answers(FakePool(hangs={1}), range(2), 1, attempts=1) == {0: 0, 1: TaskFailed(WHY)}
 
 
 def test_a_worker_that_never_begins_is_ended_unless_it_waits_for_room():
-    never = Hands(hangs=(), room=0)
-    assert answers(never, range(2), 1) == dict.fromkeys(range(2), Lost(f"{WHY}, 3 times"))
-    # On a cluster one seat is enough, and those that wait cost nothing, however long the units take.
-    waiting = Hands(hangs={1}, begins_at_once=False, room=1)
-    assert answers(waiting, range(3), 2) == {0: 0, 1: Lost(f"{WHY}, 3 times"), 2: 20}
+    never = FakePool(hangs=(), room=0)
+    assert answers(never, range(2), 1) == dict.fromkeys(range(2), TaskFailed(f"{WHY}, 3 times"))
+    # On a cluster one slot is enough, and those that wait cost nothing, however long the tasks take.
+    waiting = FakePool(hangs={1}, begins_at_once=False, room=1)
+    assert answers(waiting, range(3), 2) == {0: 0, 1: TaskFailed(f"{WHY}, 3 times"), 2: 20}
 
 
 def test_the_limit_is_an_hour_or_what_the_environment_says(monkeypatch):
     monkeypatch.delenv(executors.LIMIT_VARIABLE, raising=False)
-    assert unit_limit_s() == LIMIT_S == 3600
+    assert task_limit_s() == LIMIT_S == 3600
     monkeypatch.setenv(executors.LIMIT_VARIABLE, "90.5")
-    assert unit_limit_s() == 90.5
+    assert task_limit_s() == 90.5
     for wrong in ("0", "-1", "an hour", "nan", "inf"):
         monkeypatch.setenv(executors.LIMIT_VARIABLE, wrong)
         with pytest.raises(BenchError, match=f"seconds above 0 in {executors.LIMIT_VARIABLE}, got '{wrong}'"):
-            unit_limit_s()
+            task_limit_s()
 
 
-def stops_itself(place):
+def stops_itself(context):
     """Doubles; a path stops the process for good, once a file beside it says so."""
 
-    def answer(unit):
-        if not isinstance(unit, int):
-            (unit / str(os.getpid())).touch()
+    def answer(task):
+        if not isinstance(task, int):
+            (task / str(os.getpid())).touch()
             os.kill(os.getpid(), signal.SIGSTOP)
-        return 2 * unit
+        return 2 * task
 
     return answer
 
@@ -109,9 +109,9 @@ def test_a_process_that_was_stopped_is_ended(tmp_path):
     marks = tmp_path / "stopped"
     marks.mkdir()
     # A clock that stands still until a process has stopped itself, and jumps then.
-    crew = _Crew(Processes(("cpu",), 1, threads=1), stops_itself)
-    found = dict(dispatch([1, marks, 2], crew, 1, 2, 0.05, lambda: 1000.0 * len(list(marks.iterdir()))))
-    assert found == {1: 2, 2: 4, marks: Lost("no answer within 0.05 s (JOVA_BENCH_UNIT_LIMIT_S), 2 times")}
+    pool = _ProcessPool(Processes(("cpu",), 1, threads=1), stops_itself)
+    found = dict(dispatch([1, marks, 2], pool, 1, 2, 0.05, lambda: 1000.0 * len(list(marks.iterdir()))))
+    assert found == {1: 2, 2: 4, marks: TaskFailed("no answer within 0.05 s (JOVA_BENCH_UNIT_LIMIT_S), 2 times")}
     pids = [int(mark.name) for mark in marks.iterdir()]
     assert len(pids) == 2
     for pid in pids:
@@ -125,20 +125,20 @@ def test_no_thread_is_left_of_workers_that_ended(tmp_path):
     assert threading.active_count() == before
 
 
-def talks(place):
+def talks(context):
     """Says things of its own over the pipe of the answers, as a library that found its descriptor might."""
 
-    def answer(unit):
+    def answer(task):
         (pipe,) = (one for one in gc.get_objects() if isinstance(one, Connection))
-        for number in (0, unit, unit + 99):
+        for number in (0, task, task + 99):
             pipe.send((number, True, "late"))
-        return 2 * unit
+        return 2 * task
 
     return answer
 
 
 def test_a_late_or_second_answer_is_nobodys():
-    # The first request of a worker is its setup: unit k has number k + 1.
+    # The first request of a worker is its initialiser: task k has number k + 1.
     assert dict(Processes(("cpu",), 1, threads=1).map([1, 2, 3], talks)) == {1: 2, 2: 4, 3: 6}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jova_bench.errors import BenchError
-from jova_bench.execution.base import Lost
+from jova_bench.execution.base import TaskFailed
 from jova_bench.runs.store import read_run
 from support.fleet import go
 from support.tiny_runs import content
@@ -50,32 +50,32 @@ def test_a_run_on_a_cluster_that_loses_a_worker_equals_a_run_in_one_process(two_
 class Lonely:
     """Doubles units, but not those that take its process along."""
 
-    def __init__(self, place):
-        self.place = place
+    def __init__(self, context):
+        self.context = context
 
-    def __call__(self, unit):
-        if unit == 3:
+    def __call__(self, task):
+        if task == 3:
             os._exit(1)
-        if unit == 4:
+        if task == 4:
             raise ValueError("not four")
-        return 2 * unit, os.environ["OMP_NUM_THREADS"], os.getpid()
+        return 2 * task, os.environ["OMP_NUM_THREADS"], os.getpid()
 
 
 class Reader:
     """Reads files of the caller, and asks its cache."""
 
-    def __init__(self, place):
-        self.place = place
+    def __init__(self, context):
+        self.context = context
 
-    def __call__(self, unit):
+    def __call__(self, task):
         import numpy as np
 
-        path, folder = unit
-        copy = self.place.file(path)
-        again = self.place.file(path)
+        path, folder = task
+        copy = self.context.file(path)
+        again = self.context.file(path)
         size = {"size": np.array(len(copy.read_bytes()))}
-        first = self.place.cache(folder).get("d", "x", lambda: size)
-        second = self.place.cache(folder).get("d", "x", lambda: {"size": np.array(-1)})
+        first = self.context.cache(folder).get("d", "x", lambda: size)
+        second = self.context.cache(folder).get("d", "x", lambda: {"size": np.array(-1)})
         return str(copy), copy == again, copy.read_text(), int(first["size"]), int(second["size"])
 
 
@@ -93,9 +93,9 @@ def workers(two_cores):
 def test_units_of_dead_workers_are_tried_again_and_then_lost(workers):
     answers = dict(workers.map(range(6), Lonely))
     (name,) = {answers.pop(3)}
-    assert name == Lost("worker lost (ActorDiedError), 3 times")
-    assert answers.pop(4) == Lost("ValueError: not four")
-    assert {unit: answer[0] for unit, answer in answers.items()} == {0: 0, 1: 2, 2: 4, 5: 10}
+    assert name == TaskFailed("worker lost (ActorDiedError), 3 times")
+    assert answers.pop(4) == TaskFailed("ValueError: not four")
+    assert {task: answer[0] for task, answer in answers.items()} == {0: 0, 1: 2, 2: 4, 5: 10}
     assert {answer[1] for answer in answers.values()} == {"1"}
     assert os.getpid() not in {answer[2] for answer in answers.values()}
 
@@ -103,8 +103,8 @@ def test_units_of_dead_workers_are_tried_again_and_then_lost(workers):
 def test_files_and_arrays_travel_without_a_shared_folder(workers, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("note.txt").write_text("from home")
-    unit = (Path("note.txt"), Path("features"))  # Relative paths are the caller's.
-    ((_, answer),) = workers.map([unit], Reader)
+    task = (Path("note.txt"), Path("features"))  # Relative paths are the caller's.
+    ((_, answer),) = workers.map([task], Reader)
     copy, same, text, first, second = answer
     assert copy != str(tmp_path / "note.txt")
     assert Path(copy).name == "note.txt"
@@ -112,7 +112,7 @@ def test_files_and_arrays_travel_without_a_shared_folder(workers, tmp_path, monk
     assert len(list(tmp_path.glob("features/*/*.npz"))) == 1
     assert not Path(copy).exists()  # It went with its worker.
     ((_, lost),) = workers.map([(Path("absent.txt"), Path("features"))], Reader)
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, TaskFailed)
     assert "FileNotFoundError" in lost.reason
 
 

@@ -15,7 +15,7 @@ import pytest
 import jova_bench
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.execution.base import Here, Local, Lost
+from jova_bench.execution.base import Local, LocalContext, TaskFailed
 from jova_bench.execution.processes import Processes
 from jova_bench.media import files as media
 from jova_bench.metrics.distances.real_clips import Embedder, Part, RealClips
@@ -131,7 +131,7 @@ class Kept:
 
 class Dies:
     def map(self, units, setup, attempts=3):
-        return ((unit, Lost("worker process died (signal 9)")) for unit in units)
+        return ((unit, TaskFailed("worker process died (signal 9)")) for unit in units)
 
 
 def test_a_reference_clip_that_workers_could_not_embed_is_not_tried_in_this_process():
@@ -147,9 +147,9 @@ def test_a_reference_clip_that_workers_could_not_embed_is_not_tried_in_this_proc
 def test_a_reference_clip_that_changed_after_it_was_looked_at_gives_no_features(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
     prompts = load_suite(asked(tmp_path / "asked", ["a", "b"]))
-    found = real_clips(prompts, ["prompts"], None, tmp_path, Local(Here("cpu")), Quiet())["prompts"]
+    found = real_clips(prompts, ["prompts"], None, tmp_path, Local(LocalContext("cpu")), Quiet())["prompts"]
     shutil.copyfile(tmp_path / "asked/b.mp4", tmp_path / "asked/a.mp4")
-    (_, first), (_, second) = found.at(Here("cpu")).clips
+    (_, first), (_, second) = found.at(LocalContext("cpu")).clips
     assert second().frames is not None
     with pytest.raises(Unavailable, match="changed after it was looked at"):
         first()
@@ -210,7 +210,7 @@ class Files:
 
 def made(tmp_path, model, plan):
     batch = Batch(suite(tmp_path, 1).prompts, ("p0",), 0, {"p0": plan})
-    (one,) = ClipWorker(lambda device: model, suite(tmp_path, 1))(Here("cpu"))(batch)
+    (one,) = ClipWorker(lambda device: model, suite(tmp_path, 1))(LocalContext("cpu"))(batch)
     return one.sample
 
 
@@ -252,7 +252,7 @@ def test_a_clip_that_is_replaced_while_it_is_read_is_not_scored(tmp_path, monkey
         None,
         (Level().spec.identity,),
     )
-    score = scoring._Setup(lambda place: ([Level()], NoCache()), 0)(Here("cpu"))
+    score = scoring._ScoringInit(lambda place: ([Level()], NoCache()), 0)(LocalContext("cpu"))
     assert next(iter(score(job).values())).value == pytest.approx(1.0)
     real = media.read
 
@@ -276,7 +276,7 @@ def test_the_digest_of_a_file_that_changes_while_it_is_looked_at_again_is_not_re
         Path(path).write_bytes(right)
         return real(path, **kw)
 
-    look = scoring.content_checker(Here("cpu"))
+    look = scoring.content_checker(LocalContext("cpu"))
     with monkeypatch.context() as patched:
         patched.setattr(scoring.media, "read", read)
         assert isinstance(look(scoring.ContentCheck(path, sample.clip_digest)), scoring.ChangedClip)

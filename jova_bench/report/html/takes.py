@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from jova_bench.errors import BenchError
-from jova_bench.execution.base import Lost, Place
+from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.progress import Progress
 from jova_bench.records import Finding, Outcome, Prompt, Sample
@@ -152,11 +152,11 @@ def _views(
     found: dict[Key, View | str] = {}
     with talk.phase("look at clips", len(jobs)) as advance:
         for job, view in on_cpu(min(workers, len(jobs))).map(jobs, partial(_begun, looking)):
-            found[looks[job.key][0]] = view.reason if isinstance(view, Lost) else view
+            found[looks[job.key][0]] = view.reason if isinstance(view, TaskFailed) else view
             advance()
     return found
 
 
-def _begun(looking: Looking, place: Place) -> Callable[[Look], View | str]:
+def _begun(looking: Looking, context: WorkerContext) -> Callable[[Look], View | str]:
     """What a worker does; it is on this machine and opens the files as they are named."""
     return looking()

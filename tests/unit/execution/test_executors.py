@@ -1,4 +1,4 @@
-"""Who answers which unit, whatever dies; and that a run on several workers is the run of one process."""
+"""Tests how tasks are distributed when workers die, and that a run on several workers equals one in this process."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import torch
 
 from jova_bench.errors import BenchError
 from jova_bench.execution import placement
-from jova_bench.execution.base import ATTEMPTS, Here, Local, Lost, Report, dispatch
+from jova_bench.execution.base import ATTEMPTS, Local, LocalContext, TaskFailed, WorkerEvent, dispatch
 from jova_bench.execution.devices import resolve_device, resolve_devices
 from jova_bench.execution.processes import Processes
 from jova_bench.runs import request as config
@@ -23,38 +23,38 @@ from support.tiny_runs import content
 pytest_plugins = ["support.fleet_runs"]
 
 
-class Hand:
-    """A worker that answers with ten times the unit, and dies where its crew says."""
+class FakeWorker:
+    """Returns ten times the task, and dies where its pool says so."""
 
-    def __init__(self, crew, number):
-        self.crew, self.number, self.unit, self.began, self.stopped = crew, number, None, False, None
-        crew.ready.append(self)
+    def __init__(self, pool, number):
+        self.pool, self.number, self.task, self.began, self.stopped = pool, number, None, False, None
+        pool.ready.append(self)
 
-    def give(self, unit):
+    def give(self, task):
         assert self.began
-        assert self.unit is None
+        assert self.task is None
         assert self.stopped is None
-        self.unit = unit
-        self.crew.given.append((self.number, unit))
-        self.crew.ready.append(self)
+        self.task = task
+        self.pool.given.append((self.number, task))
+        self.pool.ready.append(self)
 
     def stop(self, busy):
         assert self.stopped is None
         self.stopped = busy
 
-    def report(self):
+    def event(self):
         if not self.began:
             self.began = True
-            alive = self.crew.births.popleft() if self.crew.births else True
-            return Report(self, None if alive else Lost("cannot begin"), alive)
-        unit, self.unit = self.unit, None
-        if unit in self.crew.deadly and self.crew.given.count((self.number, unit)) <= self.crew.deadly[unit]:
-            return Report(self, Lost("gone"), alive=False)
-        return Report(self, 10 * unit)
+            alive = self.pool.births.popleft() if self.pool.births else True
+            return WorkerEvent(self, None if alive else TaskFailed("cannot begin"), alive)
+        task, self.task = self.task, None
+        if task in self.pool.deadly and self.pool.given.count((self.number, task)) <= self.pool.deadly[task]:
+            return WorkerEvent(self, TaskFailed("gone"), alive=False)
+        return WorkerEvent(self, 10 * task)
 
 
-class Hands:
-    """A crew that reports in turn; those of the seats in `never` do not begin."""
+class FakePool:
+    """Reports events in turn; workers of the slots in `never` do not start."""
 
     def __init__(self, deadly=None, births=(), never=()):
         self.deadly, self.births, self.never = deadly or {}, deque(births), never
@@ -63,86 +63,86 @@ class Hands:
     begins_at_once = True
 
     def start(self, number):
-        self.all.append(Hand(self, number))
+        self.all.append(FakeWorker(self, number))
         return self.all[-1]
 
     def wait(self, workers, timeout_s):
-        able = [hand for hand in self.ready if hand in workers and hand.number not in self.never]
+        able = [worker for worker in self.ready if worker in workers and worker.number not in self.never]
         assert able, "would wait for ever"
         self.ready.remove(able[0])
-        return [able[0].report()]
+        return [able[0].event()]
 
 
-def answers(crew, units, size, **options):
-    done = list(dispatch(units, crew, size, **options))
-    assert all(hand.stopped is not None for hand in crew.all)
-    assert sorted(unit for unit, _ in done) == sorted(units)
+def answers(pool, tasks, size, **options):
+    done = list(dispatch(tasks, pool, size, **options))
+    assert all(worker.stopped is not None for worker in pool.all)
+    assert sorted(task for task, _ in done) == sorted(tasks)
     return dict(done)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 9])
 def test_every_unit_is_answered_once_by_no_more_workers_than_asked(size):
-    crew = Hands()
-    assert answers(crew, range(5), size) == {unit: 10 * unit for unit in range(5)}
-    assert len(crew.all) == min(size, 5)
-    assert {hand.stopped for hand in crew.all} == {False}
+    pool = FakePool()
+    assert answers(pool, range(5), size) == {task: 10 * task for task in range(5)}
+    assert len(pool.all) == min(size, 5)
+    assert {worker.stopped for worker in pool.all} == {False}
 
 
 def test_no_units_need_no_worker():
-    crew = Hands()
-    assert answers(crew, [], 4) == {}
-    assert crew.all == []
+    pool = FakePool()
+    assert answers(pool, [], 4) == {}
+    assert pool.all == []
 
 
 def test_the_unit_of_a_dead_worker_goes_to_another_and_its_seat_is_filled():
-    crew = Hands(deadly={1: 1})
-    assert answers(crew, range(4), 2)[1] == 10
-    assert [unit for _, unit in crew.given].count(1) == 2
-    # Two from the beginning, and one in the seat of the dead.
-    assert [hand.number for hand in crew.all] == [0, 1, 1]
-    assert [hand.stopped for hand in crew.all].count(True) == 1
+    pool = FakePool(deadly={1: 1})
+    assert answers(pool, range(4), 2)[1] == 10
+    assert [task for _, task in pool.given].count(1) == 2
+    # Two from the beginning, and one in the slot of the dead.
+    assert [worker.number for worker in pool.all] == [0, 1, 1]
+    assert [worker.stopped for worker in pool.all].count(True) == 1
 
 
 def test_a_unit_that_kills_every_worker_is_lost_after_its_tries_and_the_others_are_not():
-    crew = Hands(deadly={1: 99})
-    found = answers(crew, range(4), 2)
-    assert found == {0: 0, 1: Lost("gone, 3 times"), 2: 20, 3: 30}
-    assert [unit for _, unit in crew.given].count(1) == ATTEMPTS == 3
-    assert answers(Hands(deadly={1: 99}), range(2), 2, attempts=1)[1] == Lost("gone")
+    pool = FakePool(deadly={1: 99})
+    found = answers(pool, range(4), 2)
+    assert found == {0: 0, 1: TaskFailed("gone, 3 times"), 2: 20, 3: 30}
+    assert [task for _, task in pool.given].count(1) == ATTEMPTS == 3
+    assert answers(FakePool(deadly={1: 99}), range(2), 2, attempts=1)[1] == TaskFailed("gone")
 
 
 def test_workers_that_cannot_begin_cost_tries_and_the_run_ends():
-    crew = Hands(births=[False] * 99)
-    assert answers(crew, range(2), 2) == dict.fromkeys(range(2), Lost("cannot begin, 3 times"))
-    assert 2 * ATTEMPTS <= len(crew.all) <= 2 * ATTEMPTS + 1  # One may be starting when the last unit is lost.
+    pool = FakePool(births=[False] * 99)
+    assert answers(pool, range(2), 2) == dict.fromkeys(range(2), TaskFailed("cannot begin, 3 times"))
+    assert 2 * ATTEMPTS <= len(pool.all) <= 2 * ATTEMPTS + 1  # One may be starting when the last task fails.
     # One bad start among good ones loses nothing.
-    assert answers(Hands(births=[False]), range(3), 2) == {0: 0, 1: 10, 2: 20}
+    assert answers(FakePool(births=[False]), range(3), 2) == {0: 0, 1: 10, 2: 20}
 
 
 def test_no_unit_waits_for_a_worker_that_has_no_room():
-    crew = Hands(never=(1,))
-    assert answers(crew, range(4), 2) == {unit: 10 * unit for unit in range(4)}
-    assert [hand.stopped for hand in crew.all] == [False, True]
+    pool = FakePool(never=(1,))
+    assert answers(pool, range(4), 2) == {task: 10 * task for task in range(4)}
+    assert [worker.stopped for worker in pool.all] == [False, True]
 
 
 def test_who_stops_early_ends_the_workers():
-    crew = Hands()
-    running = dispatch(range(9), crew, 3)
+    pool = FakePool()
+    running = dispatch(range(9), pool, 3)
     next(running)
     running.close()
-    assert [hand.stopped for hand in crew.all] == [True] * 3
+    assert [worker.stopped for worker in pool.all] == [True] * 3
 
 
 class Halves:
     """Says in how many threads it halves; odd units cannot be."""
 
-    def __init__(self, place):
-        self.place, self.closed = place, False
+    def __init__(self, context):
+        self.context, self.closed = context, False
 
-    def __call__(self, unit):
-        if unit % 2:
+    def __call__(self, task):
+        if task % 2:
             raise ValueError("odd")
-        return unit // 2, torch.get_num_threads(), self.place.device
+        return task // 2, torch.get_num_threads(), self.context.device
 
     def close(self):
         self.closed = True
@@ -152,9 +152,9 @@ def test_in_this_process_an_exception_loses_its_unit_and_threads_come_back():
     made = []
     before = torch.get_num_threads()
     with pytest.raises(StopIteration):
-        next(Local(Here("cpu")).map([], made.append))
-    done = list(Local(Here("x"), threads=1).map([4, 3, 2], lambda place: made.append(Halves(place)) or made[-1]))
-    assert done == [(4, (2, 1, "x")), (3, Lost("ValueError: odd")), (2, (1, 1, "x"))]
+        next(Local(LocalContext("cpu")).map([], made.append))
+    done = list(Local(LocalContext("x"), threads=1).map([4, 3, 2], lambda here: made.append(Halves(here)) or made[-1]))
+    assert done == [(4, (2, 1, "x")), (3, TaskFailed("ValueError: odd")), (2, (1, 1, "x"))]
     assert [one.closed for one in made] == [True]
     assert torch.get_num_threads() == before
 
@@ -200,10 +200,10 @@ def judges(found):
 def test_one_worker_for_each_gpu_and_this_process_without(monkeypatch, four_gpus):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cpu = where(monkeypatch, "cpu")
-    assert cpu.generation == Local(Here("cpu"))
+    assert cpu.generation == Local(LocalContext("cpu"))
     assert judges(cpu) == Processes(("cpu",), 8, threads=1)
     one = where(monkeypatch, "cuda:2")
-    assert (one.generation, one.device) == (Local(Here("cuda:2")), "cuda:2")
+    assert (one.generation, one.device) == (Local(LocalContext("cuda:2")), "cuda:2")
     two = where(monkeypatch, "cuda:0,cuda:3")
     assert two.generation == Processes(("cuda:0", "cuda:3"), 2, threads=4)
     assert judges(two) == Processes(("cuda:0", "cuda:3"), 8, threads=1)
@@ -218,7 +218,7 @@ def test_workers_share_the_cores_unless_threads_are_asked_for(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert where(monkeypatch, "cpu", workers=3).generation.threads == 5
     none = where(monkeypatch, "cpu", workers=0)
-    assert (none.generation, judges(none)) == (Local(Here("cpu")), Local(Here("cpu"), threads=1))
+    assert (none.generation, judges(none)) == (Local(LocalContext("cpu")), Local(LocalContext("cpu"), threads=1))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jova_bench.cache import NoCache
-from jova_bench.execution.base import Lost
+from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.processes import Processes
 from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
@@ -18,50 +18,50 @@ from jova_bench.runs import scoring
 from jova_bench.runs.scoring import Job, score_clips
 
 
-def setup(place):
+def init(context):
     """What a worker does: doubles; 3 kills it, 4 leaves, 5 raises."""
 
-    def answer(unit):
-        if unit == 3:
+    def answer(task):
+        if task == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-        if unit == 4:
+        if task == 4:
             os._exit(7)
-        if unit == 5:
+        if task == 5:
             raise ValueError("not five")
-        return 2 * unit, os.environ["OMP_NUM_THREADS"], os.getpid(), place.device
+        return 2 * task, os.environ["OMP_NUM_THREADS"], os.getpid(), context.device
 
     return answer
 
 
-def broken(place):
+def broken(context):
     """Loads nothing."""
     raise ImportError("no module of this name")
 
 
 def test_a_death_costs_its_own_unit_and_nothing_else():
-    answers = dict(Processes(("cpu", "cuda:7"), 2, threads=3).map(range(8), setup))
-    assert answers.pop(3) == Lost("worker process died (signal 9), 3 times")
-    assert answers.pop(4) == Lost("worker process died (exit code 7), 3 times")
-    assert answers.pop(5) == Lost("ValueError: not five")
-    assert {unit: answer[0] for unit, answer in answers.items()} == {unit: 2 * unit for unit in (0, 1, 2, 6, 7)}
+    answers = dict(Processes(("cpu", "cuda:7"), 2, threads=3).map(range(8), init))
+    assert answers.pop(3) == TaskFailed("worker process died (signal 9), 3 times")
+    assert answers.pop(4) == TaskFailed("worker process died (exit code 7), 3 times")
+    assert answers.pop(5) == TaskFailed("ValueError: not five")
+    assert {task: answer[0] for task, answer in answers.items()} == {task: 2 * task for task in (0, 1, 2, 6, 7)}
     assert {answer[1] for answer in answers.values()} == {"3"}
     assert os.getpid() not in {answer[2] for answer in answers.values()}
 
 
 def test_each_worker_has_a_device_of_its_own():
     devices = ("cuda:0", "cuda:1", "cuda:2")
-    by_process = {answer[2:] for _, answer in Processes(devices, 3, threads=1).map([0] * 12, setup)}
+    by_process = {answer[2:] for _, answer in Processes(devices, 3, threads=1).map([0] * 12, init)}
     assert len(by_process) == len({pid for pid, _ in by_process})
     assert {device for _, device in by_process} <= set(devices)
 
 
 def test_a_worker_that_cannot_begin_loses_every_unit_and_ends():
     answers = dict(Processes(("cpu",), 2, threads=1).map(range(3), broken, attempts=1))
-    assert answers == dict.fromkeys(range(3), Lost("ImportError: no module of this name"))
+    assert answers == dict.fromkeys(range(3), TaskFailed("ImportError: no module of this name"))
 
 
 def test_stopping_early_ends_the_workers():
-    running = Processes(("cpu",), 2, threads=1).map(range(100), setup)
+    running = Processes(("cpu",), 2, threads=1).map(range(100), init)
     _, (_, _, pid, _) = next(running)
     running.close()
     with pytest.raises(ProcessLookupError):
@@ -92,7 +92,7 @@ class Metric:
         return Outcome(status="ok", value=1.0)
 
 
-def load(place):
+def load(context):
     """What a worker scores with."""
     return [Metric("before"), Metric("deadly"), Metric("after")], NoCache()
 
@@ -120,7 +120,7 @@ def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
     assert deadly == Outcome(status="failed", reason="worker process died (signal 11), 2 times")
 
 
-def deadly_to_read(place):
+def deadly_to_read(context):
     """What a worker scores with that the system ends when it reads the clip `bomb`, as it does for want of memory."""
 
     def read(path, pictures, digest=None):

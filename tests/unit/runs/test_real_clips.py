@@ -13,7 +13,7 @@ from jova_bench.cache import DiskCache
 from jova_bench.comparison.compare import compare, set_metrics
 from jova_bench.comparison.results import freeze, read_results
 from jova_bench.errors import BenchError
-from jova_bench.execution.base import Here, Local
+from jova_bench.execution.base import Local, LocalContext
 from jova_bench.media import files as media
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import fvd as i3d
@@ -59,8 +59,8 @@ def home(tmp_path, monkeypatch):
 
 
 def found(suite, tmp_path, kinds=("suite", "prompts"), limit=None):
-    sets_of = real_clips(suite, kinds, limit, tmp_path / "run", Local(Here("cpu")), Quiet())
-    return {kind: files.at(Here("cpu")) for kind, files in sets_of.items()}
+    sets_of = real_clips(suite, kinds, limit, tmp_path / "run", Local(LocalContext("cpu")), Quiet())
+    return {kind: files.at(LocalContext("cpu")) for kind, files in sets_of.items()}
 
 
 def test_both_sets_are_found_by_content(tmp_path, home):
