@@ -15,7 +15,7 @@ from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.records import MetricSpec, Outcome
 from jova_bench.runs import scoring
-from jova_bench.runs.scoring import Job, score_clips
+from jova_bench.runs.scoring import ScoringTask, score_clips
 
 
 def init(context):
@@ -103,7 +103,9 @@ IDENTITIES = tuple(metric.spec.identity for metric in load(None)[0])
 def job(folder, name):
     clip = folder / f"{name}.wav"
     media.write(clip, None, Fraction(0), np.full((1, 100), 0.5, np.float32), 16_000)
-    return Job(("m", name, 0), clip, file_digest(clip), media.read(clip).digest, "free", None, None, None, IDENTITIES)
+    return ScoringTask(
+        ("m", name, 0), clip, file_digest(clip), media.read(clip).digest, "free", None, None, None, IDENTITIES
+    )
 
 
 def scored(jobs, load):

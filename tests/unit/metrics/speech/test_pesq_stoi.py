@@ -112,7 +112,7 @@ def test_a_missing_package_is_a_failure_with_the_line_that_installs_it(monkeypat
 @pytest.mark.parametrize(("timing", "decoded"), [("free", 0), ("reference", 0), ("aligned", 1)])
 def test_a_reference_that_would_not_be_listened_to_is_not_decoded(timing, decoded):
     asked = []
-    job = scoring.Job(("m", "p", 0), Path("clip.mp4"), "", "", timing, None, Path("real.mp4"), None, ())
+    job = scoring.ScoringTask(("m", "p", 0), Path("clip.mp4"), "", "", timing, None, Path("real.mp4"), None, ())
 
     def reference():
         asked.append(job.reference)
