@@ -40,8 +40,8 @@ def original(net: SyncNet, crops: np.ndarray, sound: FloatArray) -> Scores:
     seen, heard = [], []
     for start in range(0, count, BATCH):
         batch = range(start, min(count, start + BATCH))
-        seen.append(net.look(torch.cat([pictures[:, :, i : i + 5] for i in batch])).detach())
-        heard.append(net.listen(torch.cat([cepstra[..., 4 * i : 4 * i + 20] for i in batch])).detach())
+        seen.append(net.encode_video(torch.cat([pictures[:, :, i : i + 5] for i in batch])).detach())
+        heard.append(net.encode_audio(torch.cat([cepstra[..., 4 * i : 4 * i + 20] for i in batch])).detach())
     video, audio = torch.cat(seen), torch.cat(heard)
     padded = F.pad(audio, (0, 0, SHIFT, SHIFT))
     rows = [
@@ -52,8 +52,8 @@ def original(net: SyncNet, crops: np.ndarray, sound: FloatArray) -> Scores:
 
 def ours(towers: Towers, crops: np.ndarray, sound: FloatArray) -> Scores:
     """What the metrics do, with the original's windows and edges."""
-    video = towers.look(crops[:-1])
-    audio = towers.listen(mfcc(sound))[: len(video)]
+    video = towers.encode_video(crops[:-1])
+    audio = towers.encode_audio(mfcc(sound))[: len(video)]
     return np.concatenate([video, audio], axis=1), curves.shift_curve(video + 1e-6, audio, "padded")
 
 

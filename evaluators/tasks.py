@@ -64,8 +64,8 @@ def syncnet(data: Split, seed: int, steps: int) -> Trained:
         heard = np.stack([data.mel[r, 4 * s : 4 * (s + length)] for r, s in zip(rows, starts, strict=True)])
         mel = torch.from_numpy(heard)
         loud = (mel.amax(2).unfold(1, nets.WINDOW_MELS, nets.MELS_PER_FRAME).amax(2) > SILENT_MEL).flatten()  # (B W,)
-        video = net.look(damage.mildly_seen(cropped(frames, MOUTH_CROP, rng), rng)).flatten(0, 1)  # (B W, D)
-        sound = net.listen(damage.mildly_heard(mel, rng)).flatten(0, 1)
+        video = net.encode_video(damage.mildly_seen(cropped(frames, MOUTH_CROP, rng), rng)).flatten(0, 1)  # (B W, D)
+        sound = net.encode_audio(damage.mildly_heard(mel, rng)).flatten(0, 1)
         cosine = video @ sound.T  # (B W, B W)
         alike = sharpness.exp() * cosine
         inside = alike.masked_fill(own_clip[:, None] != own_clip[None], -torch.inf)

@@ -39,8 +39,8 @@ def validation_rows(networks: Networks, split: Split, reference: Mapping[str, np
 
 
 def _sync_rows(name: str, net: nets.SyncNet, split: Split) -> Rows:
-    seen = [net.look(nets.pictures(one, "cpu")[None])[0].double().numpy() for one in split.frames]
-    heard = [net.listen(torch.from_numpy(one)[None])[0].double().numpy() for one in split.mel]
+    seen = [net.encode_video(nets.pictures(one, "cpu")[None])[0].double().numpy() for one in split.frames]
+    heard = [net.encode_audio(torch.from_numpy(one)[None])[0].double().numpy() for one in split.mel]
     for what, shuffle in (("real", 0), ("shuffled", 1)):
         found = [
             curves.shift_curve(video, heard[(index + shuffle) % len(heard)], "masked")

@@ -25,7 +25,7 @@ from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.distances.real_clips import Part, without_real
-from jova_bench.metrics.networks.resident import make_room
+from jova_bench.metrics.networks.network_cache import make_room
 from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
 from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes

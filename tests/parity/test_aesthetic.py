@@ -14,7 +14,7 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.media.files import clip_from_arrays
-from jova_bench.metrics.networks import resident, vision
+from jova_bench.metrics.networks import network_cache, vision
 from jova_bench.metrics.picture import aesthetic
 from jova_bench.metrics.picture import predictors as quality
 from jova_bench.metrics.signal import frames as pictures
@@ -51,7 +51,7 @@ def checkpoints(tmp_path_factory):
 @pytest.fixture
 def weights(checkpoints, monkeypatch):
     monkeypatch.setenv(assets.TABLE_VARIABLE, str(checkpoints))
-    monkeypatch.setattr(resident, "_resident", {})
+    monkeypatch.setattr(network_cache, "_networks", {})
 
 
 @pytest.mark.parametrize("size", PICTURES)
@@ -131,10 +131,10 @@ def test_scores_of_a_network_are_kept_one_by_one(weights):
     clip = clip_of([picture(PICTURES[0])])
     first = aesthetic.aesthetic_score(Cache(), "cpu", "versebench").score(clip, None, None)
     assert [len(arrays["scores"]) for arrays in kept.values()] == [1, 1, 1]
-    resident._resident.clear()
+    network_cache.release_networks()
     again = aesthetic.aesthetic_score(Cache(), "cpu", "versebench").score(clip, None, None)
     assert again == first
-    assert not resident._resident  # Nothing was loaded.
+    assert not network_cache._networks  # Nothing was loaded.
 
 
 def test_the_crops_of_a_clip_are_always_the_same(weights):

@@ -47,7 +47,7 @@ def own(files, tmp_path, monkeypatch):
 def test_opinions_are_upstreams(files, case):
     """3.3 s are padded, 12.31 s are two windows of which the second is padded."""
     known = PARITY["cases"][case]
-    opinions = nets.load(*files, "cpu").judge(sound(known["samples"]))
+    opinions = nets.load(*files, "cpu").predict(sound(known["samples"]))
     np.testing.assert_allclose(opinions, list(known["scores"].values()), rtol=1e-5)
     assert list(known["scores"]) == list(nets.AXES)
 
@@ -55,16 +55,16 @@ def test_opinions_are_upstreams(files, case):
 def test_windows_count_by_their_length(files):
     net = nets.load(*files, "cpu")
     long = sound(196_960)
-    whole, rest = net.judge(long[:160_000]), net.judge(long[160_000:])
-    np.testing.assert_allclose(net.judge(long), (160_000 * whole + 36_960 * rest) / 196_960, rtol=1e-6)
+    whole, rest = net.predict(long[:160_000]), net.predict(long[160_000:])
+    np.testing.assert_allclose(net.predict(long), (160_000 * whole + 36_960 * rest) / 196_960, rtol=1e-6)
 
 
 def test_padding_is_not_heard(files):
     """Zeros of the clip are sound; zeros behind it are not."""
     net, short = nets.load(*files, "cpu"), sound(52_800)
     with_zeros = np.pad(short, (0, 16_000))
-    assert np.abs(net.judge(short) - net.judge(with_zeros)).max() > 1e-3
-    assert np.isfinite(net.judge(short[:1])).all()
+    assert np.abs(net.predict(short) - net.predict(with_zeros)).max() > 1e-3
+    assert np.isfinite(net.predict(short[:1])).all()
 
 
 def test_every_axis_is_a_metric_and_all_come_from_one_pass(own):

@@ -13,8 +13,8 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.networks import shaped
-from jova_bench.metrics.networks.audioclip import Ear
-from jova_bench.metrics.networks.resident import _resident
+from jova_bench.metrics.networks.audioclip import AudioEncoder
+from jova_bench.metrics.networks.network_cache import release_networks
 from support.every_asset import audioclip as checkpoint
 from support.upstream import fake, fake_state, own_table, parity
 
@@ -30,9 +30,9 @@ def weights(tmp_path, monkeypatch):
     path = tmp_path / "AudioCLIP-Full-Training.pt"
     checkpoint(path)
     monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, {"audioclip": path}))
-    _resident.clear()
+    release_networks()
     yield path
-    _resident.clear()
+    release_networks()
 
 
 def blackman_harris(size):
@@ -50,7 +50,7 @@ def ear():
     state["fbsp.fb"] = 1 + 0.5 * fake((count,), "fb").abs()
     state["fbsp.fc"] = torch.arange(count) + 0.1 * fake((count,), "fc")
     state["window"] = blackman_harris(len(state["window"]))
-    net = Ear({name: tuple(value.shape) for name, value in state.items()}, hop=70)
+    net = AudioEncoder({name: tuple(value.shape) for name, value in state.items()}, hop=70)
     net.load_state_dict(state)
     return net.eval()
 
@@ -69,7 +69,7 @@ def test_the_network_is_upstreams(ear, samples):
 def test_the_published_network_has_the_published_shapes():
     full = {name: tuple(shape) for name, shape in UPSTREAM["full_shapes"].items()}
     with torch.device("meta"):
-        found = Ear(full).state_dict()
+        found = AudioEncoder(full).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in found.items()} == full
     assert full["fc.weight"] == (1024, 2048)
 
@@ -114,7 +114,7 @@ def test_no_sound_no_weights_and_others(weights, tmp_path, monkeypatch):
     other = tmp_path / "other.pt"
     torch.save({"audio.window": torch.zeros(206)}, other)
     with pytest.raises(Unavailable, match="weights unreadable"):
-        shaped.load(Ear, other, "cpu", prefix="audio.")
+        shaped.load(AudioEncoder, other, "cpu", prefix="audio.")
     monkeypatch.delenv(assets.TABLE_VARIABLE)
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     assert build(["fad@javisbench"], "standard", NoCache(), "cpu")[0].check() == (

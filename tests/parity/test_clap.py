@@ -66,14 +66,14 @@ def clip_of(audio, rate_hz=48_000, timing="free"):
 def test_sound_and_text_are_embedded_as_by_laion(files, kind, monkeypatch):
     net, expected = net_of(files, kind), PARITY["cases"][kind]
     assert net.fusion == (kind == "fusion")
-    np.testing.assert_allclose(net.hear(SHORT, first), expected["audio"], atol=1e-6)
+    np.testing.assert_allclose(net.encode_audio(SHORT, first), expected["audio"], atol=1e-6)
     monkeypatch.setattr(net, "numbers", lambda text: PARITY["tokens"])
-    np.testing.assert_allclose(net.read(""), expected["text"], atol=1e-6)
+    np.testing.assert_allclose(net.encode_text(""), expected["text"], atol=1e-6)
 
 
 def test_long_sound_is_fused_as_by_laion(files):
     stream, expected = np.random.RandomState(42), PARITY["cases"]["fusion"]
-    heard = net_of(files, "fusion").hear(LONG, lambda places: int(stream.choice(places)))
+    heard = net_of(files, "fusion").encode_audio(LONG, lambda places: int(stream.choice(places)))
     np.testing.assert_allclose(heard, expected["long"], atol=1e-6)
     stream = np.random.RandomState(42)
     mels, longer = nets.fused(LONG, lambda places: int(stream.choice(places)))
@@ -110,8 +110,8 @@ def test_checkpoints_of_transformers_are_read_as_they_are(files, tmp_path, fusio
         mels = nets.fused(SHORT, first)[0] if fusion else nets.single(SHORT, first)
         longer = torch.tensor([[False]])
         heard = theirs.get_audio_features(torch.from_numpy(mels)[None], is_longer=longer).pooler_output[0]
-    np.testing.assert_allclose(ours.read("a dog"), read, atol=1e-6)
-    np.testing.assert_allclose(ours.hear(SHORT, first), heard, atol=1e-6)
+    np.testing.assert_allclose(ours.encode_text("a dog"), read, atol=1e-6)
+    np.testing.assert_allclose(ours.encode_audio(SHORT, first), heard, atol=1e-6)
 
 
 def test_the_front_end_is_that_of_transformers():
@@ -156,15 +156,15 @@ def test_the_score_is_the_cosine_of_both_embeddings(files, own):
     assert score.check() is None
     value = score.score(clip_of(SHORT), PROMPT, None).value
     net = net_of(files, "plain")
-    assert value == pytest.approx(float(net.hear(SHORT, first) @ net.read("a dog barks")), abs=1e-6)
+    assert value == pytest.approx(float(net.encode_audio(SHORT, first) @ net.encode_text("a dog barks")), abs=1e-6)
     assert -1 <= value <= 1
 
 
 def test_long_sound_counts_whole_every_10_s_by_length(files, own):
     sound = np.concatenate([np.tile(SHORT, 4)[:480_000], 0.5 * SHORT])
     net = net_of(files, "plain")
-    mean = 480_000 * net.hear(sound[:480_000], first) + len(SHORT) * net.hear(0.5 * SHORT, first)
-    expected = mean / np.linalg.norm(mean) @ net.read("a dog barks")
+    mean = 480_000 * net.encode_audio(sound[:480_000], first) + len(SHORT) * net.encode_audio(0.5 * SHORT, first)
+    expected = mean / np.linalg.norm(mean) @ net.encode_text("a dog barks")
     assert metric("clap_score").score(clip_of(sound), PROMPT, None).value == pytest.approx(float(expected), abs=1e-6)
 
 
@@ -233,10 +233,10 @@ def test_mova_draws_pieces_by_its_seed_and_others_take_the_middle(files, own):
     net = net_of(files, "fusion")
     longer = np.tile(LONG, 2)
     stream = np.random.RandomState(42)
-    expected = net.hear(prepared("mova", longer), lambda places: int(stream.choice(places)))
+    expected = net.encode_audio(prepared("mova", longer), lambda places: int(stream.choice(places)))
     for _ in range(2):  # every clip begins the seed anew
         np.testing.assert_allclose(metric("clap_score@mova").listener.sound(clip_of(longer)), expected, atol=1e-6)
-    middle = net.hear(prepared("versebench", longer), lambda places: places[len(places) // 2])
+    middle = net.encode_audio(prepared("versebench", longer), lambda places: places[len(places) // 2])
     np.testing.assert_allclose(metric("clap_score@versebench").listener.sound(clip_of(longer)), middle, atol=1e-6)
 
 

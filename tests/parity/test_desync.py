@@ -15,7 +15,7 @@ from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.audio_visual import desync
 from jova_bench.metrics.networks import synchformer
 from jova_bench.metrics.networks.synchformer import inputs
-from jova_bench.metrics.signal.frames import centre, picked, short_side
+from jova_bench.metrics.signal.frames import centre, resample_frame_indices, short_side
 from support import upstream
 
 PROTOCOLS, CLEAN = desync.PROTOCOLS, desync.PROTOCOLS["clean"]
@@ -60,7 +60,7 @@ def test_the_network_equals_the_original(tmp_path):
     frames = upstream.fake((2, 16, 3, 224, 224), "frames").clamp(-1, 1).transpose(1, 2)
     seen, heard = upstream.fake((1, 14, 8, 48), "seen"), upstream.fake((1, 14, 6, 48), "heard")
     with torch.inference_mode():
-        look, listen = net.look(frames), net.listen(upstream.fake((2, 128, 66), "mel"))
+        look, listen = net.encode_video(frames), net.encode_audio(upstream.fake((2, 128, 66), "mel"))
         whole, short = net.compare(seen, heard), net.compare(seen[:, :11], heard[:, :11])
     for got, name in (
         (look[:, [0, 7], :12], "look"),
@@ -133,7 +133,7 @@ def test_frames_are_scaled_as_torchvision_scales_them():
 
 def test_spectrograms_are_torchaudios():
     audio = upstream.fake((91_200,), "audio")[:10_240] * 0.1
-    heard = inputs.heard(audio)
+    heard = inputs.spectrograms(audio)
     assert heard.shape == (1, 128, 66)
     np.testing.assert_allclose(heard[0, ::16, ::13].flatten(), BENCHES["outputs"]["mel"], rtol=1e-4, atol=1e-5)
     # The 66th step holds 0 before normalisation.
@@ -169,13 +169,13 @@ def test_frames_are_picked_as_ffmpegs_filter_picks_them(fps, to_fps, count):
         drain()
     source.push(None)
     drain()
-    assert picked(count, fps, to_fps).tolist() == shown
+    assert resample_frame_indices(count, fps, to_fps).tolist() == shown
 
 
 def test_frames_at_their_own_rate_stay_and_floor_takes_what_is_on_screen():
-    assert picked(6, Fraction(25), Fraction(25)).tolist() == [0, 1, 2, 3, 4, 5]
+    assert resample_frame_indices(6, Fraction(25), Fraction(25)).tolist() == [0, 1, 2, 3, 4, 5]
     # 30 to 25 fps: instants 0, 0.04, .., 0.20 s fall into frames 0, 1.2, 2.4, 3.6, 4.8 and 6.
-    assert picked(8, Fraction(30), Fraction(25), "floor").tolist() == [0, 1, 2, 3, 4, 6]
+    assert resample_frame_indices(8, Fraction(30), Fraction(25), "floor").tolist() == [0, 1, 2, 3, 4, 6]
 
 
 def test_windows_by_hand():

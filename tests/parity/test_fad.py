@@ -18,7 +18,7 @@ from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks import vggish as network
-from jova_bench.metrics.networks.resident import _resident
+from jova_bench.metrics.networks.network_cache import release_networks
 from jova_bench.metrics.signal.htk_mel import htk_bands
 from support.upstream import fake, fake_state, own_table, parity
 
@@ -36,9 +36,9 @@ def weights(tmp_path, monkeypatch):
     path = tmp_path / "vggish.pth"
     torch.save(fake_state(UPSTREAM["shapes"]), path)
     monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, {"vggish": path}))
-    _resident.clear()
+    release_networks()
     yield path
-    _resident.clear()
+    release_networks()
 
 
 # The spectrogram

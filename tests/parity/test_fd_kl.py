@@ -15,7 +15,7 @@ from jova_bench.metrics.distances import fd_kl as tagging
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.networks import checkpoint, panns, passt, shaped
-from jova_bench.metrics.networks.resident import _resident
+from jova_bench.metrics.networks.network_cache import release_networks
 from support.every_asset import cnn14, panns_state, torchlibrosa_matrices
 from support.upstream import fake, fake_state, own_table, parity
 
@@ -34,9 +34,9 @@ def weights(tmp_path, monkeypatch):
     cnn14(panns_state(), files["panns-cnn14-16k"])
     torch.save(fake_state(PASST["shapes"]), files["passt"])
     monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, files))
-    _resident.clear()
+    release_networks()
     yield files
-    _resident.clear()
+    release_networks()
 
 
 # The networks

@@ -20,7 +20,7 @@ from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.faces import mediapipe_nets
 from jova_bench.metrics.networks import i3d as network
 from jova_bench.metrics.networks import shaped
-from jova_bench.metrics.networks.resident import _resident
+from jova_bench.metrics.networks.network_cache import release_networks
 from support.upstream import fake, fake_state, parity
 
 UPSTREAM = parity("i3d")
@@ -38,12 +38,12 @@ def clip_of(frames, fps=25, digest="0" * 64):
 def weights(tmp_path, monkeypatch):
     """A checkpoint like `i3d_pretrained_400.pt`, with an eighth of the channels."""
     monkeypatch.setattr(assets, "folder", lambda: tmp_path)
-    _resident.clear()
+    release_networks()
     path = tmp_path / assets.get("i3d").file
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(fake_state(UPSTREAM["shapes"]), path)
     yield path
-    _resident.clear()
+    release_networks()
 
 
 def test_logits_are_upstreams(tmp_path):

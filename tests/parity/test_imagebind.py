@@ -70,9 +70,9 @@ def test_the_network_equals_the_original(weights):
     net = network.load(weights, "cpu")
     with torch.inference_mode():
         for got, name in (
-            (net.look(upstream.fake((3, 3, 2, 224, 224), "pairs")), "look_pairs"),
-            (net.look(upstream.fake((2, 3, 224, 224), "images")), "look_images"),
-            (net.listen(upstream.fake((3, 1, 128, 204), "mel")), "listen"),
+            (net.encode_video(upstream.fake((3, 3, 2, 224, 224), "pairs")), "look_pairs"),
+            (net.encode_video(upstream.fake((2, 3, 224, 224), "images")), "look_images"),
+            (net.encode_audio(upstream.fake((3, 1, 128, 204), "mel")), "listen"),
         ):
             np.testing.assert_allclose(got.flatten(), EXPECTED[name], rtol=1e-4, atol=2e-6, err_msg=name)
 
@@ -99,7 +99,7 @@ def test_clips_are_shown_as_imagebinds_own_example_shows_them(name, named):
     assert [1, *pairs.shape] == expected["video"]
     np.testing.assert_allclose(pairs[::4, :, :, ::111, ::97].flatten()[:60], expected["video_values"], atol=1e-5)
     wave = imagebind.channels_16k(clip)
-    heard = inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=True)
+    heard = inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=True)
     assert [1, *heard.shape] == expected["audio"]
     np.testing.assert_allclose(heard[:, 0, ::40, ::50].flatten(), expected["audio_values"], rtol=1e-4, atol=1e-4)
     for bench in ("javisbench", "vabench"):
@@ -109,8 +109,8 @@ def test_clips_are_shown_as_imagebinds_own_example_shows_them(name, named):
 def test_a_mean_that_is_taken_in_place_reaches_the_next_stretch():
     wave = np.full((1, 48_000), 0.5, np.float32)
     spans = [(0, 32_000), (16_000, 48_000)]
-    moved = inputs.heard(wave, spans, in_place=True)
-    kept = inputs.heard(wave, spans, in_place=False)
+    moved = inputs.spectrograms(wave, spans, in_place=True)
+    kept = inputs.spectrograms(wave, spans, in_place=False)
     assert torch.equal(moved[0], kept[0])
     # The second stretch finds half of itself at 0 and half at 0.5: a step, where a constant has none.
     assert kept[1, :, :, :198].max() == kept[1].min()
@@ -280,8 +280,10 @@ def test_the_published_example():
         middle = picture[..., top : top + inputs.SIDE, left : left + inputs.SIDE]
         wave = imagebind.channels_16k(media.read(folder / f"{name}_audio.wav"))
         with torch.inference_mode():
-            seen.append(net.look(inputs.normalised(middle))[0])
-            heard.append(net.listen(inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=True)).mean(dim=0))
+            seen.append(net.encode_video(inputs.normalised(middle))[0])
+            heard.append(
+                net.encode_audio(inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=True)).mean(dim=0)
+            )
     found = torch.softmax(20 * torch.stack(seen) @ torch.stack(heard).T, dim=1)
     published = [[0.8070, 0.1088, 0.0842], [0.1036, 0.7884, 0.1079], [0.0018, 0.0022, 0.9960]]
     np.testing.assert_allclose(found.numpy(), published, atol=0.02)

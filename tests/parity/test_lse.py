@@ -48,12 +48,12 @@ class Coded:
 
     looks = 0
 
-    def look(self, pictures: np.ndarray) -> np.ndarray:
+    def encode_video(self, pictures: np.ndarray) -> np.ndarray:
         Coded.looks += 1
         level = pictures[:, 60:160, 60:160].mean(axis=(1, 2, 3))
         return np.lib.stride_tricks.sliding_window_view(level, 5).astype(np.float64)
 
-    def listen(self, cepstra: np.ndarray) -> np.ndarray:
+    def encode_audio(self, cepstra: np.ndarray) -> np.ndarray:
         # 400 samples of noise of amplitude A, less 0.97 of the one before; half of the spectrum is counted.
         level = np.exp(cepstra[:, 0] / 2)[: len(cepstra) // 4 * 4].reshape(-1, 4)[:, 0]
         return np.lib.stride_tricks.sliding_window_view(level, 5) / np.sqrt(400 * (1 + 0.97**2) / 2)
@@ -66,7 +66,7 @@ def coded(monkeypatch, tmp_path):
     table = upstream.own_table(tmp_path, {"syncnet": tmp_path / "syncnet_v2.model"})
     monkeypatch.setenv(assets.TABLE_VARIABLE, table)
     monkeypatch.setattr(lse, "_towers", lambda file, device, dtype: Coded())
-    monkeypatch.setattr(lse, "resident", lambda key, build: build())
+    monkeypatch.setattr(lse, "cached_network", lambda key, build: build())
     monkeypatch.setattr(lse, "missing", lambda protocol: None)
 
 
@@ -270,8 +270,8 @@ def test_clips_of_one_stream(coded, found):
 
 def test_a_still_face_has_no_confidence_without_padding(coded, found, monkeypatch):
     # All windows alike: every masked distance is equal, so C = 0; zeros beyond the edges make one out of nothing.
-    monkeypatch.setattr(Coded, "look", lambda self, pictures: np.ones((len(pictures) - 4, 4)))
-    monkeypatch.setattr(Coded, "listen", lambda self, cepstra: np.ones((len(cepstra) // 4 - 4, 4)))
+    monkeypatch.setattr(Coded, "encode_video", lambda self, pictures: np.ones((len(pictures) - 4, 4)))
+    monkeypatch.setattr(Coded, "encode_audio", lambda self, cepstra: np.ones((len(cepstra) // 4 - 4, 4)))
     found(track(0, 75))
     assert score("lse_c", talking()) == ("ok", 0)
     assert score("lse_c", talking(), "syncnet_python")[1] > 0.1
@@ -349,7 +349,7 @@ class Evaluated:
 def test_the_package_is_given_crops_without_loss(coded, found, monkeypatch, capsys):
     # Blue and red of the first frame of each face: the largest "confidence" and the smallest "distance" of either.
     monkeypatch.setattr(lse_package, "_load", lambda file, device: Evaluated())
-    monkeypatch.setattr(lse_package, "resident", lambda key, build: build())
+    monkeypatch.setattr(lse_package, "cached_network", lambda key, build: build())
     monkeypatch.setattr(lse_package.PackageLipSync, "check", lambda self: None)
     clip = talking()
     pixels = clip.frames.copy()

@@ -9,9 +9,9 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
-from jova_bench.metrics.networks import checkpoint, raft, resident
+from jova_bench.metrics.networks import checkpoint, network_cache, raft
 from jova_bench.metrics.picture import motion
-from jova_bench.metrics.signal.frames import picked
+from jova_bench.metrics.signal.frames import resample_frame_indices
 from jova_bench.metrics.signal.opencv_resize import linear
 from support import upstream
 
@@ -28,7 +28,7 @@ def clip_of(frames, fps=25):
 
 @pytest.fixture(scope="module")
 def net():
-    return checkpoint.fill(raft.Raft(), raft.state_of(upstream.fake_state(PARITY["shapes"])), "random")
+    return checkpoint.load_weights(raft.Raft(), raft.state_of(upstream.fake_state(PARITY["shapes"])), "random")
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ class Moving:
 def moving(weights, monkeypatch):
     net = Moving(3.0, -4.0)
     monkeypatch.setattr(motion, "load", lambda device: net)
-    monkeypatch.setattr(resident, "_resident", {})
+    monkeypatch.setattr(network_cache, "_networks", {})
     return net
 
 
@@ -137,7 +137,7 @@ def test_speed_counts_the_time_between_uneven_pictures(moving):
     # 25 fps has no eighth of a second: pictures are 3 or 4 frames apart, and the sum is divided by their real time.
     clip = clip_of([np.zeros((512, 512, 3), np.uint8)] * 25, fps=25)
     outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
-    pairs, apart = len(moving.shown) - 1, picked(25, Fraction(25), Fraction(8))
+    pairs, apart = len(moving.shown) - 1, resample_frame_indices(25, Fraction(25), Fraction(8))
     assert set(np.diff(apart)) == {3, 4}
     assert outcome.value == pytest.approx(5 / (512 * 2**0.5) * pairs * 25 / (apart[-1] - apart[0]))
 

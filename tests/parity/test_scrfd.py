@@ -33,7 +33,7 @@ class Network:
 def test_boxes_are_insightfaces(monkeypatch, size: str):
     network, expected = Network(), PARITY["outputs"][size]
     monkeypatch.setattr(scrfd, "_session", lambda: network)
-    monkeypatch.setattr(scrfd, "resident", lambda key, build: build())
+    monkeypatch.setattr(scrfd, "cached_network", lambda key, build: build())
     height, width = map(int, size.split("x"))
     frame = upstream.fake((height, width, 3), f"scrfd frame {height}").mul(40).add(128).clamp(0, 255)
     (boxes,) = scrfd.find(frame.numpy().astype(np.uint8)[None], "cpu")

@@ -48,7 +48,7 @@ def net(checkpoint) -> syncnet.SyncNet:
 def embedded(net) -> tuple[np.ndarray, np.ndarray]:
     """Our embeddings of the windows that upstream has: it leaves the last one out."""
     towers = syncnet.Towers(net, "cpu")
-    return towers.look(crops()[:-1]), towers.listen(mfcc(sound()))[: FRAMES - 5]
+    return towers.encode_video(crops()[:-1]), towers.encode_audio(mfcc(sound()))[: FRAMES - 5]
 
 
 def test_cepstra_are_those_of_the_package():
@@ -89,9 +89,9 @@ def test_scores_are_upstreams(embedded):
 def test_towers_compute_what_the_network_states(net, embedded):
     frames = torch.from_numpy(crops()[:7]).permute(3, 0, 1, 2).float()
     with torch.inference_mode():
-        seen = net.look(torch.stack([frames[:, i : i + 5] for i in range(3)]))
+        seen = net.encode_video(torch.stack([frames[:, i : i + 5] for i in range(3)]))
         cepstra = torch.from_numpy(mfcc(sound())).float().T[None, None]
-        heard = net.listen(torch.cat([cepstra[..., 4 * i : 4 * i + 20] for i in range(3)]))
+        heard = net.encode_audio(torch.cat([cepstra[..., 4 * i : 4 * i + 20] for i in range(3)]))
     np.testing.assert_allclose(embedded[0][:3], seen.numpy(), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(embedded[1][:3], heard.numpy(), rtol=1e-4, atol=1e-4)
 
@@ -104,20 +104,20 @@ def test_sizes_are_those_of_the_checkpoint(tmp_path):
     }
     torch.save(upstream.fake_state(narrow), tmp_path / "syncnet_v2.model")
     towers = syncnet.Towers(syncnet.load(tmp_path / "syncnet_v2.model"), "cpu")
-    assert towers.look(crops()[:6]).shape == (2, 8)
-    assert towers.listen(mfcc(sound()[: 6 * 640 + 240])).shape == (2, 8)
+    assert towers.encode_video(crops()[:6]).shape == (2, 8)
+    assert towers.encode_audio(mfcc(sound()[: 6 * 640 + 240])).shape == (2, 8)
 
 
 def test_a_window_depends_on_nothing_outside_it(net):
     # 12 frames are more than one chunk of windows, so a window at a chunk's edge is among them.
     towers, frames = syncnet.Towers(net, "cpu"), crops()[:12]
-    together = towers.look(frames)
+    together = towers.encode_video(frames)
     for i in (0, 3, 4, 7):
-        np.testing.assert_allclose(towers.look(frames[i : i + 5])[0], together[i], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(towers.encode_video(frames[i : i + 5])[0], together[i], rtol=1e-4, atol=1e-4)
 
 
 def test_bfloat16_stays_within_two_per_cent(net, embedded):
-    found = syncnet.Towers(net, "cpu", torch.bfloat16).look(crops()[:8])
+    found = syncnet.Towers(net, "cpu", torch.bfloat16).encode_video(crops()[:8])
     error = np.linalg.norm(found - embedded[0][:4], axis=1) / np.linalg.norm(embedded[0][:4], axis=1)
     assert error.max() < 0.02
     assert error.max() > 1e-5  # It was not float32 after all.

@@ -17,7 +17,7 @@ from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build, with_whisper
 from jova_bench.metrics.catalogue import WHISPER_SIZES
-from jova_bench.metrics.networks.whisper import Heard, Vocabulary, load
+from jova_bench.metrics.networks.whisper import Transcription, Vocabulary, load
 from jova_bench.metrics.speech import sensevoice, whisper
 from jova_bench.metrics.speech.errors import word_error_rate
 from jova_bench.records import Prompt
@@ -66,7 +66,7 @@ def test_tokens_and_probabilities_are_those_of_openai_whisper(case, tmp_path):
     assert tokens == case["tokens"]
     assert no_speech == pytest.approx(case["no_speech"], rel=1e-4)
     assert log_probability == pytest.approx(case["log_probability"], rel=1e-5)
-    assert net.hear(SOUND, case["language"]).text == " ".join(map(str, case["tokens"]))
+    assert net.transcribe(SOUND, case["language"]).text == " ".join(map(str, case["tokens"]))
 
 
 def test_special_tokens_lie_where_openai_put_them():
@@ -152,7 +152,7 @@ def test_every_size_is_an_asset_with_its_digest():
     ],
 )
 def test_nobody_speaks_when_both_say_so(no_speech, log_probability, words):
-    assert whisper.said(Heard("thank you", no_speech, log_probability)) == words
+    assert whisper.said(Transcription("thank you", no_speech, log_probability)) == words
 
 
 def test_long_sound_is_heard_in_windows_and_silent_ones_are_not_heard(monkeypatch):
@@ -160,9 +160,9 @@ def test_long_sound_is_heard_in_windows_and_silent_ones_are_not_heard(monkeypatc
 
     def hear(window, language):
         seen.append((len(window), language))
-        return Heard(f"part {len(seen)}", 0.9 if len(seen) == 2 else 0.0, -2.0)
+        return Transcription(f"part {len(seen)}", 0.9 if len(seen) == 2 else 0.0, -2.0)
 
-    monkeypatch.setattr(whisper, "resident", lambda key, load: SimpleNamespace(hear=hear))
+    monkeypatch.setattr(whisper, "cached_network", lambda key, load: SimpleNamespace(transcribe=hear))
     tone = np.tile(SOUND, 12)[: 30 * 16_000]
     sound = np.concatenate([tone, tone, 0 * tone, tone[:16_000]])
     text = whisper.Whisper("large-v3", "cpu").transcribe(sound, "nb-NO")

@@ -27,7 +27,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import measured
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import is_silent, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import MetricSpec, Outcome, Prompt
@@ -60,7 +60,7 @@ class Protocol:
     """A clip shorter than `seconds` is undefined, or its last frame is held (short sound: undefined), or black frames
     and silence follow."""
     picking: Literal["near", "floor"] = "near"
-    """How frames are brought to 25 fps (`pictures.picked`)."""
+    """How frames are brought to 25 fps (`resample_frame_indices`)."""
     side: int = SIDE
     """Pixels of the shorter side before the middle 224 x 224 are cut out."""
     first_frame: int = 0
@@ -195,7 +195,7 @@ class DeSync:
         def compute() -> dict[str, FloatArray]:
             from jova_bench.metrics.networks import synchformer
 
-            net = resident(f"{weights} on {self.device}", partial(synchformer.load, file, self.device))
+            net = cached_network(f"{weights} on {self.device}", partial(synchformer.load, file, self.device))
             return {"logits": logits(net, frames, indices, audio, self.protocol, self.device)}
 
         stored = self.cache.get(clip.digest, f"{weights} {self.protocol.name}@{self.spec.version}", compute)
@@ -207,10 +207,10 @@ def stretch(clip: Clip, protocol: Protocol) -> tuple[Indices, Audio]:
 
     An index of -1 is a black frame. Raises Undefined for clips that are too short.
     """
-    from jova_bench.metrics.signal.frames import picked
+    from jova_bench.metrics.signal.frames import resample_frame_indices
 
     assert clip.frames is not None
-    indices = picked(len(clip.frames), clip.fps, Fraction(FPS), protocol.picking)
+    indices = resample_frame_indices(len(clip.frames), clip.fps, Fraction(FPS), protocol.picking)
     # Ours is the same filter as everywhere; the benches have torchaudio's (ffmpeg's, where they encode anew).
     to_16k = resample if protocol.name == "clean" else sinc_resample
     audio = to_16k(clip.mono(), clip.sample_rate_hz, FPS * SAMPLES_PER_FRAME)
@@ -263,10 +263,12 @@ def logits(
     shown = shown[protocol.first_frame :]
     samples = torch.from_numpy(audio)[protocol.first_frame * SAMPLES_PER_FRAME :]
     with torch.inference_mode():
-        parts = inputs.seen(shown)
-        looks = [net.look(inputs.scaled(parts[k : k + AT_ONCE].to(device))) for k in range(0, len(parts), AT_ONCE)]
+        parts = inputs.segments_of(shown)
+        looks = [
+            net.encode_video(inputs.scaled(parts[k : k + AT_ONCE].to(device))) for k in range(0, len(parts), AT_ONCE)
+        ]
         seen = torch.cat(looks)
-        heard = net.listen(inputs.heard(samples.to(device)))
+        heard = net.encode_audio(inputs.spectrograms(samples.to(device)))
         rows = [
             net.compare(seen[torch.from_numpy(i)][None], heard[torch.from_numpy(j)][None])
             for i, j in windows(protocol, len(seen), len(heard))

@@ -22,7 +22,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import measured
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import is_silent, mono_16k
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import MetricSpec, Outcome, Prompt
@@ -54,7 +54,7 @@ class Embedder:
         """None when the weights are there."""
         return assets.missing(WEIGHTS)
 
-    def look(self, clip: Clip, how: str, show: Callable[[], Tensor]) -> FloatArray:
+    def encode_video(self, clip: Clip, how: str, show: Callable[[], Tensor]) -> FloatArray:
         """(B, E) vectors of pictures or pairs (`inputs.normalised`), named by how they are made."""
 
         def compute(net: ImageBind) -> FloatArray:
@@ -65,18 +65,18 @@ class Embedder:
             pictures = show()
             parts = [pictures[k : k + AT_ONCE].to(self.device) for k in range(0, len(pictures), AT_ONCE)]
             with torch.inference_mode():
-                return torch.cat([net.look(inputs.normalised(part)) for part in parts]).double().cpu().numpy()
+                return torch.cat([net.encode_video(inputs.normalised(part)) for part in parts]).double().cpu().numpy()
 
         return self._kept(clip, f"look {how}", compute)
 
-    def listen(self, clip: Clip, how: str, play: Callable[[], Tensor]) -> FloatArray:
+    def encode_audio(self, clip: Clip, how: str, play: Callable[[], Tensor]) -> FloatArray:
         """(B, E) vectors of (B, 1, 128, 204) spectrograms."""
 
         def compute(net: ImageBind) -> FloatArray:
             import torch
 
             with torch.inference_mode():
-                return net.listen(play().to(self.device)).double().cpu().numpy()
+                return net.encode_audio(play().to(self.device)).double().cpu().numpy()
 
         return self._kept(clip, f"listen {how}", compute)
 
@@ -90,7 +90,9 @@ class Embedder:
             from jova_bench.metrics.networks import imagebind
 
             return {
-                "vectors": compute(resident(f"{weights} on {self.device}", partial(imagebind.load, file, self.device)))
+                "vectors": compute(
+                    cached_network(f"{weights} on {self.device}", partial(imagebind.load, file, self.device))
+                )
             }
 
         return np.asarray(self.cache.get(clip.digest, f"{weights} {how}", embed)["vectors"], dtype=np.float64)
@@ -184,11 +186,11 @@ class ImageBindScore:
         elif self.protocol.mono:
             wave = wave.mean(axis=0, keepdims=True)
         show = self._stretches(clip) if self.protocol.pictures == "stretches" else self._slow(clip, wave)
-        seen = self.embedder.look(clip, f"{self.protocol.pictures} {self.protocol.seconds}", show)
-        heard = self.embedder.listen(
+        seen = self.embedder.encode_video(clip, f"{self.protocol.pictures} {self.protocol.seconds}", show)
+        heard = self.embedder.encode_audio(
             clip,
             f"stretches clean={clean}@{self.spec.version} mono={self.protocol.mono}",
-            lambda: inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=not clean),
+            lambda: inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=not clean),
         )
         return float(cosine(seen.mean(axis=0), heard.mean(axis=0)))
 
@@ -208,15 +210,15 @@ class ImageBindScore:
 
     def _slow(self, clip: Clip, wave: Audio) -> Callable[[], Tensor]:
         """Neighbours among frames at 0.5 per second, in three crops. Raises Undefined where the bench drops a clip."""
-        from jova_bench.metrics.signal.frames import picked, short_side
+        from jova_bench.metrics.signal.frames import resample_frame_indices, short_side
 
         frames, seconds = clip.frames, self.protocol.seconds
         assert frames is not None
         assert seconds is not None
         wanted = int(seconds / 2)
-        indices = picked(len(frames), clip.fps, Fraction(1, 2))[:wanted]
+        indices = resample_frame_indices(len(frames), clip.fps, Fraction(1, 2))[:wanted]
         # The bench reads the clip for DeSync at once, and what is too short for that has no score at all.
-        length_s = len(picked(len(frames), clip.fps, Fraction(25))) / 25
+        length_s = len(resample_frame_indices(len(frames), clip.fps, Fraction(25))) / 25
         if self.protocol.hold:
             length_s = wave.shape[1] / RATE_HZ
             indices = np.append(indices, np.repeat(indices[-1:], wanted - len(indices)))

@@ -108,19 +108,21 @@ class Javis:
 
     def _clean(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> float:
         from jova_bench.metrics.networks.imagebind import inputs
-        from jova_bench.metrics.signal.frames import centre, picked, short_side
+        from jova_bench.metrics.signal.frames import centre, resample_frame_indices, short_side
 
         wave = mono_16k(clip)[None]
         check_stretch(clip, wave)
-        indices = picked(len(frames), clip.fps, Fraction(FPS))
+        indices = resample_frame_indices(len(frames), clip.fps, Fraction(FPS))
         windows = spread(len(indices), wave.shape[1])
 
         def show() -> Tensor:
             return centre(short_side(frames, inputs.SIDE, indices), inputs.SIDE)
 
         spans = [span for _, span in windows]
-        seen = self.embedder.look(clip, f"{FPS} per second", show)
-        heard = self.embedder.listen(clip, "windows clean@2", lambda: inputs.heard(wave, spans, in_place=False))
+        seen = self.embedder.encode_video(clip, f"{FPS} per second", show)
+        heard = self.embedder.encode_audio(
+            clip, "windows clean@2", lambda: inputs.spectrograms(wave, spans, in_place=False)
+        )
         count = int(LOWEST * (windows[0][0][1] - windows[0][0][0]))
         return self._worst(seen, heard, windows, count)
 
@@ -136,7 +138,7 @@ class Javis:
             heard = self._whole_sound(clip, wave).mean(axis=0, keepdims=True)
         else:
             spans = [span for _, span in windows]
-            heard = self.embedder.listen(clip, "windows", lambda: inputs.heard(wave, spans, in_place=True))
+            heard = self.embedder.encode_audio(clip, "windows", lambda: inputs.spectrograms(wave, spans, in_place=True))
         return self._worst(self._every_frame(clip, frames), heard, windows, count)
 
     def _avh(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> float:
@@ -147,10 +149,10 @@ class Javis:
         from jova_bench.metrics.networks.imagebind import inputs
 
         def play() -> Tensor:
-            return inputs.heard(wave, inputs.spans(wave.shape[1]), in_place=True)
+            return inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=True)
 
         # Under the name that `imagebind_score` gives to the same stretches.
-        return self.embedder.listen(clip, "stretches clean=False@1 mono=False", play)
+        return self.embedder.encode_audio(clip, "stretches clean=False@1 mono=False", play)
 
     def _every_frame(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> FloatArray:
         def show() -> Tensor:
@@ -162,7 +164,7 @@ class Javis:
             pictures = np.stack([bicubic_crop(frame, inputs.SIDE) for frame in frames])
             return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
-        return self.embedder.look(clip, "every frame", show)
+        return self.embedder.encode_video(clip, "every frame", show)
 
     @staticmethod
     def _worst(seen: FloatArray, heard: FloatArray, windows: list[tuple[Span, Span]], count: int) -> float:

@@ -12,7 +12,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray, require_embedded_domain
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import RATE_HZ, log_mel, mono_16k
 
 NAME = "audio-embedder"
@@ -35,4 +35,4 @@ def embed_audio(clip: Clip, cache: FeatureCache, device: str = "cpu") -> FloatAr
             embedded = nets.load(NAME, device)(torch.from_numpy(log_mel(audio, nets.MELS)).to(device)[None])[0]
         return {"embedding": embedded.double().cpu().numpy()}
 
-    return np.asarray(cache.get(clip.digest, frozen.extractor(NAME), compute)["embedding"], dtype=np.float64)
+    return np.asarray(cache.get(clip.digest, shipped_weights.extractor(NAME), compute)["embedding"], dtype=np.float64)

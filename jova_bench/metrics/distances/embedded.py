@@ -16,7 +16,7 @@ from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.distances import audio_embedding as audio_embed
 from jova_bench.metrics.distances import video_embedding as video
 from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, SetDistance
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.records import MetricSpec
 
 FOLDER = Path(__file__).parents[2] / "suites" / "data"
@@ -69,7 +69,7 @@ def _metric(
         version=1,
         profile="embedded",
         backend=embedder,
-        weights=frozen.digest(embedder),
+        weights=shipped_weights.digest(embedder),
         params={"reference": f"{reference}:{reference_digest(reference) or 'missing'}", **params},
         level="set",
         direction="down",
@@ -99,7 +99,7 @@ def reference_digest(reference: str) -> str | None:
 
 
 def _missing(reference: str, embedder: str) -> str | None:
-    if reason := frozen.missing(embedder):
+    if reason := shipped_weights.missing(embedder):
         return reason
     return None if reference_digest(reference) else f"weights missing: {_file(reference)}"
 
@@ -114,6 +114,8 @@ def load_reference(reference: str, stream: Stream) -> FloatArray:
     with safe_open(_file(reference), "numpy") as stored:
         made_with = stored.metadata()[f"{stream}_weights"]
         features = np.asarray(stored.get_tensor(stream), dtype=np.float64)
-    if made_with != frozen.digest(embedder):
-        raise Unavailable(f"{_file(reference)} was made with {embedder} {made_with}, not {frozen.digest(embedder)}")
+    if made_with != shipped_weights.digest(embedder):
+        raise Unavailable(
+            f"{_file(reference)} was made with {embedder} {made_with}, not {shipped_weights.digest(embedder)}"
+        )
     return features

@@ -34,7 +34,7 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import MetricSpec
@@ -163,7 +163,7 @@ def embeddings(audio: Audio, device: str) -> npt.NDArray[np.float32]:
     from jova_bench.metrics.networks.vggish import VGGish, patches
 
     key = f"{ASSET}[{assets.digest(ASSET)}]@{device}"
-    net = resident(key, lambda: shaped.load(VGGish, assets.find(ASSET), device))
+    net = cached_network(key, lambda: shaped.load(VGGish, assets.find(ASSET), device))
     heard = torch.from_numpy(patches(audio)).to(device)
     with shaped.inference():
         found = [net(heard[start : start + BATCH]) for start in range(0, len(heard), BATCH)]

@@ -19,7 +19,7 @@ from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.real_clips import Embedder, RealClips, set_distance
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ
 from jova_bench.records import MetricSpec
 
@@ -43,10 +43,10 @@ def heard(clip: Clip, device: str) -> Arrays:
     import torch
 
     from jova_bench.metrics.networks import shaped
-    from jova_bench.metrics.networks.audioclip import Ear
+    from jova_bench.metrics.networks.audioclip import AudioEncoder
 
     key = f"{ASSET}[{assets.digest(ASSET)}]@{device}"
-    net = resident(key, lambda: shaped.load(Ear, assets.find(ASSET), device, prefix="audio."))
+    net = cached_network(key, lambda: shaped.load(AudioEncoder, assets.find(ASSET), device, prefix="audio."))
     with shaped.inference():
         found = net(torch.from_numpy(np.ascontiguousarray(audio, dtype=np.float32))[None].to(device))
     return {"embedding": found[0].float().cpu().numpy()}

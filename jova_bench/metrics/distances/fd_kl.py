@@ -28,7 +28,7 @@ from jova_bench.metrics.base import FloatArray, measured
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import FrechetMetric, PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -141,7 +141,7 @@ def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
 
     from jova_bench.metrics.networks import shaped
 
-    net = resident(f"{network.asset}[{assets.digest(network.asset)}]@{device}", lambda: load(network, device))
+    net = cached_network(f"{network.asset}[{assets.digest(network.asset)}]@{device}", lambda: load(network, device))
     with shaped.inference():
         found = [net(torch.from_numpy(np.ascontiguousarray(one))[None].to(device)) for one in windows]
     embeddings, logits = (torch.cat(one).mean(dim=0).float().cpu().numpy() for one in zip(*found, strict=True))

@@ -34,7 +34,7 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import latentsync_faces as latentsync
 from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.records import MetricSpec
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def clean_windows(clip: Clip) -> Tensor:
     """(p, 3, 16, 224, 224) in [-1, 1]: every whole window of the clip at 25 fps."""
     import torch
 
-    from jova_bench.metrics.signal.frames import picked
+    from jova_bench.metrics.signal.frames import resample_frame_indices
 
     frames = _frames(clip)
-    at = picked(len(frames), clip.fps, Fraction(FPS))
+    at = resample_frame_indices(len(frames), clip.fps, Fraction(FPS))
     count = len(at) // WINDOW
     if not count:
         raise Undefined(f"too short: {len(at)} frames at {FPS} fps, {WINDOW} needed")
@@ -142,7 +142,7 @@ def logits(shown: Tensor, asset: str, device: str) -> np.ndarray:
 
     from jova_bench.metrics.networks import shaped
 
-    net = resident(f"{asset}[{assets.digest(asset)}]@{device}", lambda: load(asset, device))
+    net = cached_network(f"{asset}[{assets.digest(asset)}]@{device}", lambda: load(asset, device))
     with shaped.inference():
         found = [net(shown[start : start + BATCH].to(device)) for start in range(0, len(shown), BATCH)]
     return torch.cat(found).float().cpu().numpy()

@@ -12,7 +12,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray, require_embedded_domain
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 
 NAME = "video-embedder"
 MIN_FRAMES = 16
@@ -36,4 +36,4 @@ def embed_video(clip: Clip, cache: FeatureCache, device: str = "cpu") -> FloatAr
             embedded = nets.load(NAME, device)(nets.pictures(frames, device)[None])[0]
         return {"embedding": embedded.double().cpu().numpy()}
 
-    return np.asarray(cache.get(clip.digest, frozen.extractor(NAME), compute)["embedding"], dtype=np.float64)
+    return np.asarray(cache.get(clip.digest, shipped_weights.extractor(NAME), compute)["embedding"], dtype=np.float64)

@@ -16,7 +16,7 @@ from jova_bench.errors import Undefined
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.s3fd import S3FD
@@ -44,7 +44,7 @@ def find(frames: Frames, device: str) -> list[Boxes]:
     height, width = frames.shape[1:3]
     if round(min(height, width) * SCALE) < MIN_SIDE:
         raise Undefined(f"frames of {width} x {height} are too small to find faces in by S3FD")
-    net = resident(f"s3fd[{assets.digest('s3fd')}]@{device}", lambda: _load(device))
+    net = cached_network(f"s3fd[{assets.digest('s3fd')}]@{device}", lambda: _load(device))
     found: list[Boxes] = []
     mean = torch.tensor(MEAN_BGR[::-1], device=device)[:, None, None]
     with torch.inference_mode():

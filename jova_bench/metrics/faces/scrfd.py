@@ -18,7 +18,7 @@ from jova_bench.metrics.base import lacking
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 
 WIDTH, HEIGHT = 640, 480
 STRIDES = (8, 16, 32)
@@ -36,7 +36,7 @@ def packages() -> str | None:
 
 def find(frames: Frames, device: str) -> list[Boxes]:
     """Per frame (n, 5) boxes in pixels and scores, best first. The network runs on the CPU whatever the device."""
-    session = resident(f"scrfd[{assets.digest('scrfd')}]", _session)
+    session = cached_network(f"scrfd[{assets.digest('scrfd')}]", _session)
     name = session.get_inputs()[0].name
     found = []
     for frame in frames:

@@ -18,7 +18,7 @@ from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray, measured, require_embedded_domain
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, MIN_WINDOWS, NUMBERS, shift_curve, window_count
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -40,7 +40,9 @@ def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> 
         video, sound = embeddings(frames[: count + 4], audio, name, device)
         return {"curve": shift_curve(video, sound, "masked")}
 
-    return np.asarray(cache.get(clip.digest, frozen.extractor(f"{name}-masked"), compute)["curve"], dtype=np.float64)
+    return np.asarray(
+        cache.get(clip.digest, shipped_weights.extractor(f"{name}-masked"), compute)["curve"], dtype=np.float64
+    )
 
 
 def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) -> tuple[FloatArray, FloatArray]:
@@ -53,8 +55,8 @@ def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) ->
     assert isinstance(net, nets.SyncNet)
     mel = log_mel(audio, nets.MELS)[: nets.MELS_PER_FRAME * len(frames)]
     with torch.inference_mode():
-        video = net.look(nets.pictures(frames, device)[None])[0]
-        sound = net.listen(torch.from_numpy(mel).to(device)[None])[0]
+        video = net.encode_video(nets.pictures(frames, device)[None])[0]
+        sound = net.encode_audio(torch.from_numpy(mel).to(device)[None])[0]
     return video.double().cpu().numpy(), sound.double().cpu().numpy()
 
 
@@ -70,7 +72,7 @@ class LipSync:
 
     def check(self) -> str | None:
         """None when the judge's weights are there."""
-        return frozen.missing(f"syncnet-{self.judge}")
+        return shipped_weights.missing(f"syncnet-{self.judge}")
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Looks and listens; needs neither prompt nor reference."""
@@ -84,7 +86,7 @@ def _metric(name: str, cache: FeatureCache, device: str, judge: str) -> LipSync:
         version=1,
         profile="embedded",
         backend=f"syncnet-{judge}",
-        weights=frozen.digest(f"syncnet-{judge}"),
+        weights=shipped_weights.digest(f"syncnet-{judge}"),
         params={"edges": "masked", "shifts": MAX_SHIFT},
         unit=number.unit,
         direction=number.direction,

@@ -15,7 +15,7 @@ from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import FloatArray, measured, require_embedded_domain
 from jova_bench.metrics.lip_sync.curves import SAMPLES_PER_FRAME
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -58,7 +58,7 @@ def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, 
             heard = nets.load(HEARER, device)(torch.from_numpy(mel).to(device)[None])[0]
         return {"seen": seen.double().cpu().numpy(), "heard": heard.double().cpu().numpy()}
 
-    found = cache.get(clip.digest, f"{frozen.extractor(READER)}+{frozen.extractor(HEARER)}", compute)
+    found = cache.get(clip.digest, f"{shipped_weights.extractor(READER)}+{shipped_weights.extractor(HEARER)}", compute)
     return np.asarray(found["seen"], dtype=np.float64), np.asarray(found["heard"], dtype=np.float64)
 
 
@@ -77,7 +77,7 @@ def seen(clip: Clip, cache: FeatureCache, device: str) -> FloatArray:
         with torch.inference_mode():
             return {"seen": nets.load(READER, device)(nets.pictures(frames, device)).double().cpu().numpy()}
 
-    return np.asarray(cache.get(clip.digest, frozen.extractor(READER), compute)["seen"], dtype=np.float64)
+    return np.asarray(cache.get(clip.digest, shipped_weights.extractor(READER), compute)["seen"], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class MouthAudioCorrelation:
 
     def check(self) -> str | None:
         """None when both networks' weights are there."""
-        return frozen.missing(READER, HEARER)
+        return shipped_weights.missing(READER, HEARER)
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """Looks and listens; needs neither prompt nor reference."""
@@ -104,7 +104,7 @@ def mouth_audio_corr(cache: FeatureCache, device: str) -> MouthAudioCorrelation:
         version=1,
         profile="embedded",
         backend="mouth-reader+hearer",
-        weights=frozen.digest(READER) and f"{frozen.digest(READER)}+{frozen.digest(HEARER)}",
+        weights=shipped_weights.digest(READER) and f"{shipped_weights.digest(READER)}+{shipped_weights.digest(HEARER)}",
         direction="up",
         needs=("video", "audio"),
         domain="clips of the embedded corpus: drawn faces, 64x64, 25 fps",

@@ -29,7 +29,7 @@ from jova_bench.metrics.faces.crop import SIDE
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, NUMBERS, SAMPLES_PER_FRAME, shift_curve
 from jova_bench.metrics.lip_sync.mfcc import mfcc
 from jova_bench.metrics.lip_sync.protocols import MIN_FACE, PROTOCOLS, FaceCurve, Protocol
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent, mono_16k
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -85,7 +85,9 @@ def face_curves(clip: Clip, protocol: Protocol, cache: FeatureCache, device: str
 
     def compute() -> Arrays:
         heard = scored(clip, sound, protocol, cache, device)
-        towers = resident(f"{network} {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype))
+        towers = cached_network(
+            f"{network} {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype)
+        )
         curves = [curve_of(towers, _pictures(clip, one.track, protocol), one, protocol) for one in heard]
         where = [(one.windows, one.track.first, one.track.stop) for one in heard]
         return {"curves": np.array(curves), "where": np.array(where)}
@@ -159,9 +161,9 @@ def curve_of(towers: Towers, pictures: npt.NDArray[np.uint8], heard: Heard, prot
         heard: its sound.
         protocol: says what happens at the edges.
     """
-    video = towers.look(pictures[: heard.windows + 4])
+    video = towers.encode_video(pictures[: heard.windows + 4])
     # Cepstra that reach beyond the sound hear silence; only the last window of `kept` has one.
-    audio = towers.listen(mfcc(np.pad(heard.sound, (0, TAIL))))[: heard.windows]
+    audio = towers.encode_audio(mfcc(np.pad(heard.sound, (0, TAIL))))[: heard.windows]
     return shift_curve(video + EPSILON if protocol.edges == "padded" else video, audio, protocol.edges)
 
 

@@ -31,7 +31,7 @@ from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, NUMBERS
 from jova_bench.metrics.lip_sync.protocols import PACKAGE
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, mono_16k
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -73,7 +73,7 @@ class PackageLipSync:
 
         def compute() -> Arrays:
             heard = lse.scored(clip, sound, PACKAGE, self.cache, self.device)
-            judge = resident(f"{network} on {self.device}", partial(_load, file, self.device))
+            judge = cached_network(f"{network} on {self.device}", partial(_load, file, self.device))
             frames = faces.at_25_fps(clip)
             assert PACKAGE.crop is not None
             pairs = [(faces.crops(frames, one.track, PACKAGE.crop), one.sound) for one in heard]
@@ -115,7 +115,7 @@ def _load(file: Path, device: str) -> Any:
         from syncnet_python import SyncNetInstance, SyncNetModel
     except ImportError as error:
         raise Unavailable(f"{HOW} ({' '.join(str(error).split())})") from error
-    net = checkpoint.fill(SyncNetModel(), checkpoint.tensors(file), file)
+    net = checkpoint.load_weights(SyncNetModel(), checkpoint.tensors(file), file)
     return SyncNetInstance(net, device)
 
 

@@ -66,7 +66,7 @@ class Aesthetics(nn.Module):
         self._unit = bool(config.get("normalize_embed", True))
 
     @torch.inference_mode()
-    def judge(self, audio: Audio) -> npt.NDArray[np.float64]:
+    def predict(self, audio: Audio) -> npt.NDArray[np.float64]:
         """(4,) opinions, about 1 to 10, of (N,) sound at 16 kHz, N > 0: the mean over windows of 10 s, by length."""
         device = self.layer_weights["CE"].device
         sound = torch.from_numpy(audio)
@@ -124,7 +124,7 @@ def load(weights: Path, config: Path, device: str) -> Aesthetics:
         raise Unavailable(f"weights unreadable: {weights} with {config} ({error!r})") from error
     inner = {f"wavlm_model.{_renamed(name)}": value for name, value in checkpoint.part(state, "wavlm_model.").items()}
     outer = {name: value for name, value in state.items() if not name.startswith("wavlm_model.")}
-    checkpoint.fill(net, {**inner, **outer}, weights)
+    checkpoint.load_weights(net, {**inner, **outer}, weights)
     return net.to(device)
 
 

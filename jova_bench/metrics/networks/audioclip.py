@@ -29,7 +29,7 @@ REACH: Mapping[int, tuple[int, int]] = {1: (3, 1), 2: (1, 5), 3: (3, 1), 4: (1, 
 """Extent of each attention's filters in frequency and in time."""
 
 
-class Ear(nn.Module):
+class AudioEncoder(nn.Module):
     """(B, N) sound -> (B, D)."""
 
     window: Tensor

@@ -99,7 +99,7 @@ def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
     }
 
 
-def fill(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
+def load_weights(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
     """Gives a network its weights, all of them and no others, ready for inference.
 
     Raises:

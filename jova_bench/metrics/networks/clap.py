@@ -74,7 +74,7 @@ class Clap:
         self._device = device
 
     @torch.inference_mode()
-    def hear(self, audio: Audio, choose: Choose) -> npt.NDArray[np.float64]:
+    def encode_audio(self, audio: Audio, choose: Choose) -> npt.NDArray[np.float64]:
         """(D,) embedding, of length 1, of (N,) sound at 48 kHz; sound below 10 s is repeated, then padded with zeros.
 
         Args:
@@ -89,7 +89,7 @@ class Clap:
         return _unit(heard)
 
     @torch.inference_mode()
-    def read(self, text: str) -> npt.NDArray[np.float64]:
+    def encode_text(self, text: str) -> npt.NDArray[np.float64]:
         """(D,) embedding, of length 1, of a text."""
         numbers = torch.tensor([self.numbers(text)], device=self._device)
         read = self._net.text_model(input_ids=numbers, attention_mask=torch.ones_like(numbers)).pooler_output
@@ -175,7 +175,7 @@ def load(file: Path, tokenizer: Path, device: str) -> Clap:
         raise Unavailable(f"weights unreadable: {file} with {tokenizer} ({error})") from error
     fixed = {name: value for name, value in net.state_dict().items() if name.endswith(_CONSTANT)}
     learned = {name: value for name, value in state.items() if not name.endswith(_CONSTANT)}
-    return Clap(checkpoint.fill(net, {**fixed, **learned}, file).to(device), words, device)
+    return Clap(checkpoint.load_weights(net, {**fixed, **learned}, file).to(device), words, device)
 
 
 def _translated(given: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jova_bench.errors import Unavailable
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 
 Config = Mapping[str, Any]
 MELS = 64
@@ -39,12 +39,12 @@ def _conv1d(inputs: int, outputs: int, kernel: int, stride: int = 1, padding: in
     return nn.Sequential(conv, nn.BatchNorm1d(outputs), nn.ReLU(inplace=True))
 
 
-def heard(mel: Tensor) -> Tensor:
+def normalised_mel(mel: Tensor) -> Tensor:
     """(B, F, M) log-mel -> (B, M, F) of roughly zero mean and unit variance."""
     return (mel.transpose(1, 2) + 10.0) / 4.0
 
 
-class Eye(nn.Module):
+class FrameEncoder(nn.Module):
     """One frame -> one vector. The crop keeps what the task looks at."""
 
     def __init__(self, crop: tuple[int, int, int, int], stem: int, width: int) -> None:
@@ -86,20 +86,20 @@ class SyncNet(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config["width"]
-        self.eye = Eye(tuple(config["crop"]), 2, 96)
+        self.eye = FrameEncoder(tuple(config["crop"]), 2, 96)
         self.seen = nn.Sequential(_conv1d(96, 160, WINDOW_FRAMES), nn.Conv1d(160, width, 1))
         self.ear = nn.Sequential(  # receptive field 4, 8, 20 mel frames; stride 2, 4, 4
             _conv1d(MELS, 128, 4, 2), _conv1d(128, 160, 3, 2), _conv1d(160, 192, 4), nn.Conv1d(192, width, 1)
         )
 
-    def look(self, frames: Tensor) -> Tensor:
+    def encode_video(self, frames: Tensor) -> Tensor:
         """(B, T, 3, 64, 64) -> (B, T - 4, D) unit vectors."""
         vectors = self.eye(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # (B, T, 96)
         return F.normalize(self.seen(vectors.transpose(1, 2)), dim=1).transpose(1, 2)
 
-    def listen(self, mel: Tensor) -> Tensor:
+    def encode_audio(self, mel: Tensor) -> Tensor:
         """(B, F, M) -> (B, (F - 20) // 4 + 1, D) unit vectors; window i hears mel frames 4i .. 4i + 19."""
-        return F.normalize(self.ear(heard(mel)), dim=1).transpose(1, 2)
+        return F.normalize(self.ear(normalised_mel(mel)), dim=1).transpose(1, 2)
 
 
 class MouthReader(nn.Module):
@@ -107,7 +107,7 @@ class MouthReader(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.eye = Eye(tuple(config["crop"]), 2, 64)
+        self.eye = FrameEncoder(tuple(config["crop"]), 2, 64)
         self.opening = nn.Linear(64, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class MouthHearer(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """(B, 4 T, M) -> (B, T) in [0, 1]."""
-        return torch.sigmoid(self.opening(self.layers(heard(mel)))).squeeze(1)
+        return torch.sigmoid(self.opening(self.layers(normalised_mel(mel)))).squeeze(1)
 
 
 class VideoEmbedder(nn.Module):
@@ -138,7 +138,7 @@ class VideoEmbedder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.eye = Eye((0, 64, 0, 64), 4, 96)
+        self.eye = FrameEncoder((0, 64, 0, 64), 4, 96)
         self.motion = nn.Sequential(_conv1d(192, 128, 3, 1, 1), _conv1d(128, 128, 5, 2, 2), _conv1d(128, 128, 5, 2, 2))
         self.bottleneck = nn.Linear((2 + len(self.LAGS)) * 96 + 2 * 128, config["width"])
         self.scale = nn.BatchNorm1d(config["width"], affine=False)
@@ -164,7 +164,7 @@ class AudioEmbedder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """(B, F, M) -> (B, D)."""
-        bands = heard(mel)
+        bands = normalised_mel(mel)
         deep = self.layers(bands)
         pooled = [bands.mean(2), bands.std(2), deep.mean(2), deep.std(2)]
         return self.scale(self.bottleneck(torch.cat(pooled, dim=1)))
@@ -177,7 +177,7 @@ class LookClassifier(nn.Module):
         super().__init__()
         self.classes: dict[str, list[str]] = config["classes"]
         self.sizes = [len(names) for names in self.classes.values()]
-        self.eye = Eye((0, 64, 0, 64), 4, 96)
+        self.eye = FrameEncoder((0, 64, 0, 64), 4, 96)
         self.votes = nn.Linear(96, sum(self.sizes))
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
@@ -198,7 +198,7 @@ class VoiceClassifier(nn.Module):
 
     def forward(self, mel: Tensor) -> tuple[Tensor, ...]:
         """(B, F, M) -> log-odds (B, classes) for each attribute in the order of the config."""
-        deep = self.layers(heard(mel))
+        deep = self.layers(normalised_mel(mel))
         return self.votes(torch.cat([deep.mean(2), deep.std(2)], dim=1)).split(self.sizes, dim=1)
 
 
@@ -242,9 +242,9 @@ def read(file: Path, device: str = "cpu") -> nn.Module:
 @cache
 def load(name: str, device: str) -> nn.Module:
     """A shipped evaluator by name. Raises Unavailable when its weights are missing."""
-    if reason := frozen.missing(name):
+    if reason := shipped_weights.missing(name):
         raise Unavailable(reason)
-    return read(frozen.path(name), device)
+    return read(shipped_weights.path(name), device)
 
 
 def pictures(frames: Any, device: str) -> Tensor:

@@ -158,7 +158,7 @@ def load(path: Path) -> S3FD:
     if (len(vgg), len(extras)) != (sum(_STAGES) + 2, 4):
         raise Unavailable(f"weights unreadable: {path} is no checkpoint of S3FD")
     net = S3FD(vgg, extras)
-    checkpoint.fill(net, state, path)
+    checkpoint.load_weights(net, state, path)
     for weight in net.parameters():
         if weight.ndim == 4:  # A tenth faster on a CPU.
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)

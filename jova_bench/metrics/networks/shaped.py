@@ -36,7 +36,7 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, 
         net = build({name: tuple(value.shape) for name, value in state.items()})
     except (KeyError, IndexError, ValueError) as error:
         raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
-    checkpoint.fill(net, state, path)
+    checkpoint.load_weights(net, state, path)
     return net.to(device)
 
 

@@ -36,46 +36,46 @@ CONVOLUTIONS = (0, 4, 8, 11, 14, 18)
 class SyncNet(nn.Module):
     """The network as published, one window at a time."""
 
-    def __init__(self, ear: Sequence[int], eye: Sequence[int], hidden: int, width: int) -> None:
+    def __init__(self, audio_channels: Sequence[int], video_channels: Sequence[int], hidden: int, width: int) -> None:
         """Builds the layers.
 
         Args:
-            ear: channels of the six convolutions that listen.
-            eye: channels of the six convolutions that look.
+            audio_channels: channels of the six convolutions that listen.
+            video_channels: channels of the six convolutions that look.
             hidden: width of the layer before the embedding.
             width: D.
         """
         super().__init__()
         self.netcnnaud = nn.Sequential(
-            *_conv2d(1, ear[0], 3, padding=1),
+            *_conv2d(1, audio_channels[0], 3, padding=1),
             nn.MaxPool2d(1),
-            *_conv2d(ear[0], ear[1], 3, padding=1),
+            *_conv2d(audio_channels[0], audio_channels[1], 3, padding=1),
             nn.MaxPool2d(3, (1, 2)),
-            *_conv2d(ear[1], ear[2], 3, padding=1),
-            *_conv2d(ear[2], ear[3], 3, padding=1),
-            *_conv2d(ear[3], ear[4], 3, padding=1),
+            *_conv2d(audio_channels[1], audio_channels[2], 3, padding=1),
+            *_conv2d(audio_channels[2], audio_channels[3], 3, padding=1),
+            *_conv2d(audio_channels[3], audio_channels[4], 3, padding=1),
             nn.MaxPool2d(3, 2),
-            *_conv2d(ear[4], ear[5], (5, 4)),
+            *_conv2d(audio_channels[4], audio_channels[5], (5, 4)),
         )
-        self.netfcaud = _head(ear[5], hidden, width)
-        self.netfclip = _head(eye[5], hidden, width)
+        self.netfcaud = _head(audio_channels[5], hidden, width)
+        self.netfclip = _head(video_channels[5], hidden, width)
         self.netcnnlip = nn.Sequential(
-            *_conv3d(3, eye[0], (WINDOW_FRAMES, 7, 7), stride=2),
+            *_conv3d(3, video_channels[0], (WINDOW_FRAMES, 7, 7), stride=2),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *_conv3d(eye[0], eye[1], (1, 5, 5), stride=2, padding=1),
+            *_conv3d(video_channels[0], video_channels[1], (1, 5, 5), stride=2, padding=1),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-            *_conv3d(eye[1], eye[2], (1, 3, 3), padding=1),
-            *_conv3d(eye[2], eye[3], (1, 3, 3), padding=1),
-            *_conv3d(eye[3], eye[4], (1, 3, 3), padding=1),
+            *_conv3d(video_channels[1], video_channels[2], (1, 3, 3), padding=1),
+            *_conv3d(video_channels[2], video_channels[3], (1, 3, 3), padding=1),
+            *_conv3d(video_channels[3], video_channels[4], (1, 3, 3), padding=1),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *_conv3d(eye[4], eye[5], (1, 6, 6)),
+            *_conv3d(video_channels[4], video_channels[5], (1, 6, 6)),
         )
 
-    def look(self, windows: Tensor) -> Tensor:
+    def encode_video(self, windows: Tensor) -> Tensor:
         """(N, 3, 5, 224, 224) BGR in 0 .. 255 -> (N, D)."""
         return self.netfclip(self.netcnnlip(windows).flatten(1))
 
-    def listen(self, windows: Tensor) -> Tensor:
+    def encode_audio(self, windows: Tensor) -> Tensor:
         """(N, 1, 13, 20) MFCC -> (N, D)."""
         return self.netfcaud(self.netcnnaud(windows).flatten(1))
 
@@ -112,27 +112,27 @@ class Towers:
             dtype: float32, or bfloat16, which moves distances in the third digit.
         """
         self._device, self._dtype = device, dtype
-        self._eye = self._placed(_folded(net.netcnnlip), _folded(net.netfclip))
-        self._ear = self._placed(_folded(net.netcnnaud), _folded(net.netfcaud))
+        self._video_encoder = self._placed(_folded(net.netcnnlip), _folded(net.netfclip))
+        self._audio_encoder = self._placed(_folded(net.netcnnaud), _folded(net.netfcaud))
         self._chunk = 4 if device == "cpu" else 64  # Few windows stay in a core's cache; many keep a GPU busy.
 
     def _placed(self, convolutions: list[nn.Module], head: list[nn.Module]) -> nn.Sequential:
         return nn.Sequential(*convolutions, nn.Flatten(), *head).to(self._device, self._dtype)
 
-    def look(self, crops: npt.NDArray[np.uint8]) -> FloatArray:
+    def encode_video(self, crops: npt.NDArray[np.uint8]) -> FloatArray:
         """(T, 224, 224, 3) BGR, as OpenCV reads pictures -> (T - 4, D)."""
         frames, seen = torch.from_numpy(crops), []
         for start in range(0, len(frames) - WINDOW_FRAMES + 1, self._chunk):
             part = frames[start : start + self._chunk + WINDOW_FRAMES - 1].to(self._device).to(self._dtype)
             windows = part.unfold(0, WINDOW_FRAMES, 1).flatten(3)  # (n, 224, 224, 3 * 5), colour before time
-            seen.append(self._run(self._eye, windows.permute(0, 3, 1, 2)))
+            seen.append(self._run(self._video_encoder, windows.permute(0, 3, 1, 2)))
         return np.concatenate(seen)
 
-    def listen(self, mfcc: FloatArray) -> FloatArray:
+    def encode_audio(self, mfcc: FloatArray) -> FloatArray:
         """(F, 13) -> ((F - 20) // 4 + 1, D); window i hears frames 4i .. 4i + 19."""
         frames = torch.from_numpy(mfcc).to(self._device, self._dtype)
         windows = frames.unfold(0, WINDOW_MFCC, MFCC_PER_FRAME)[:, None]  # (N, 1, 13, 20)
-        return self._run(self._ear, windows.contiguous(memory_format=torch.channels_last))
+        return self._run(self._audio_encoder, windows.contiguous(memory_format=torch.channels_last))
 
     def _run(self, layers: nn.Sequential, windows: Tensor) -> FloatArray:
         with inference():
@@ -182,7 +182,7 @@ def load(file: Path) -> SyncNet:
         net = SyncNet(_channels(state, "netcnnaud"), _channels(state, "netcnnlip"), *_widths(state))
     except KeyError as error:
         raise Unavailable(f"weights unreadable: expected {error} in {file}") from error
-    checkpoint.fill(net, state, file)
+    checkpoint.load_weights(net, state, file)
     return net
 
 

@@ -87,7 +87,7 @@ def _shape(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, ...
 def _filled(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
     """Gives a network a state whose names may have other prefixes."""
     named = {_bare(name): name for name in net.state_dict()}
-    return checkpoint.fill(net, {named.get(_bare(name), name): value for name, value in state.items()}, path)
+    return checkpoint.load_weights(net, {named.get(_bare(name), name): value for name, value in state.items()}, path)
 
 
 def _bare(name: str) -> str:

@@ -54,7 +54,7 @@ _RENAMED = (
 """OpenAI's names as transformers has them."""
 
 
-class Heard(NamedTuple):
+class Transcription(NamedTuple):
     """What one window says, and how sure the network is."""
 
     text: str
@@ -147,10 +147,10 @@ class Whisper:
         self._features = WhisperFeatureExtractor(feature_size=net.config.num_mel_bins)
         self._device = device
 
-    def hear(self, window: Audio, language: str) -> Heard:
+    def transcribe(self, window: Audio, language: str) -> Transcription:
         """Writes down (N,) audio at 16 kHz, N at most 30 s; shorter audio is followed by silence."""
         tokens, no_speech, log_probability = self.decode(window, language)
-        return Heard(self.vocabulary.words(tokens), no_speech, log_probability)
+        return Transcription(self.vocabulary.words(tokens), no_speech, log_probability)
 
     @torch.inference_mode()
     def decode(self, window: Audio, language: str) -> tuple[list[int], float, float]:
@@ -219,7 +219,7 @@ def load(file: Path, vocabulary: Path, device: str) -> Whisper:
     words = Vocabulary.read(vocabulary, dims["n_vocab"])
     if len(words.text) != (50257 if words.multilingual else 50256):
         raise Unavailable(f"weights unreadable: {vocabulary} is not the vocabulary of {file}")
-    net = checkpoint.fill(WhisperModel(config), {_renamed(name): value for name, value in state.items()}, file)
+    net = checkpoint.load_weights(WhisperModel(config), {_renamed(name): value for name, value in state.items()}, file)
     return Whisper(net.to(device), words, device)
 
 

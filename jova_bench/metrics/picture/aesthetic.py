@@ -140,11 +140,11 @@ class AestheticScore:
         return float(np.mean(np.array(means) / np.array(self._protocol.scale)))
 
     def _seen(self, frames: Frames, fps: Fraction) -> Frames:
-        from jova_bench.metrics.signal.frames import picked
+        from jova_bench.metrics.signal.frames import resample_frame_indices
 
         if self._protocol.rate is None:
             return frames
-        indices = picked(len(frames), fps, self._protocol.rate)
+        indices = resample_frame_indices(len(frames), fps, self._protocol.rate)
         return frames[indices] if len(indices) else frames[:1]
 
     def _scores(self, digest: str, frames: Frames, predictor: Predictor) -> FloatArray:

@@ -103,11 +103,11 @@ def _embed(crops: list[Frames], device: str) -> FloatArray:
     """(n, 512)."""
     import torch
 
-    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.networks.network_cache import cached_network
 
     if not crops:
         return np.zeros((0, 512))
-    net = resident(f"facenet[{assets.digest(WEIGHTS)}]@{device}", lambda: load(device))
+    net = cached_network(f"facenet[{assets.digest(WEIGHTS)}]@{device}", lambda: load(device))
     found = []
     with torch.inference_mode():
         for start in range(0, len(crops), BATCH):
@@ -123,4 +123,4 @@ def load(device: str) -> FaceNet:
 
     path = assets.find(WEIGHTS)
     state = {name: value for name, value in checkpoint.tensors(path).items() if not name.startswith("logits.")}
-    return cast(FaceNet, checkpoint.fill(FaceNet(), state, path).to(device))
+    return cast(FaceNet, checkpoint.load_weights(FaceNet(), state, path).to(device))

@@ -159,10 +159,12 @@ def patch_tokens(frames: Frames, device: str) -> FloatArray:
     from torch.nn.functional import interpolate
 
     from jova_bench.metrics.networks import vision
-    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.networks.network_cache import cached_network
     from jova_bench.metrics.signal.frames import normalised
 
-    net = resident(f"dinov3[{assets.digest(DINOV3)}]@{device}", lambda: vision.dinov3(assets.find(DINOV3)).to(device))
+    net = cached_network(
+        f"dinov3[{assets.digest(DINOV3)}]@{device}", lambda: vision.dinov3(assets.find(DINOV3)).to(device)
+    )
     found = []
     with torch.inference_mode():
         for start in range(0, len(frames), DINOV3_BATCH):

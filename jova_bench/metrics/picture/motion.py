@@ -179,12 +179,12 @@ class MotionScore:
     def _measure(self, clip: Clip) -> float:
         if clip.frames is None:
             raise Undefined("no video stream")
-        from jova_bench.metrics.signal.frames import picked
+        from jova_bench.metrics.signal.frames import resample_frame_indices
 
         frames, rate = clip.frames, self._protocol.rate
         if rate is not None and clip.fps < rate:
             raise Undefined(f"too few frames per second: {float(clip.fps):.3g}, at least {float(rate):.3g} needed")
-        shown = np.arange(len(frames)) if rate is None else picked(len(frames), clip.fps, rate)
+        shown = np.arange(len(frames)) if rate is None else resample_frame_indices(len(frames), clip.fps, rate)
         if len(shown) < 2:
             raise Undefined("too short: motion needs two pictures")
         self._protocol.show(frames[0])  # Whether there is an answer does not depend on what is installed.
@@ -200,9 +200,9 @@ class MotionScore:
         """(T - 1,) length of the flow from each picture to the next."""
         import torch
 
-        from jova_bench.metrics.networks.resident import resident
+        from jova_bench.metrics.networks.network_cache import cached_network
 
-        net = resident(f"raft[{self._digest}]@{self._device}", lambda: load(self._device))
+        net = cached_network(f"raft[{self._digest}]@{self._device}", lambda: load(self._device))
         size = cast(tuple[int, int], frames.shape[1:3])
         lengths, before = [], None
         with torch.inference_mode():
@@ -219,7 +219,7 @@ def load(device: str) -> Raft:
     from jova_bench.metrics.networks import checkpoint, raft
 
     path = assets.find(WEIGHTS)
-    net = checkpoint.fill(raft.Raft(), raft.state_of(checkpoint.tensors(path)), path)
+    net = checkpoint.load_weights(raft.Raft(), raft.state_of(checkpoint.tensors(path)), path)
     return cast(raft.Raft, net.to(device))
 
 

@@ -54,13 +54,13 @@ def _laion(frames: Frames, device: str) -> FloatArray:
     import torch
 
     from jova_bench.metrics.networks import vision
-    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.networks.network_cache import cached_network
     from jova_bench.metrics.signal.frames import normalised
 
     def load() -> tuple[Any, nn.Module]:
         return vision.clip(assets.find("clip-vit-l14")).to(device), _affine(assets.find("laion-aesthetic")).to(device)
 
-    tower, head = resident(f"laion[{LAION.digest}]@{device}", load)
+    tower, head = cached_network(f"laion[{LAION.digest}]@{device}", load)
     side, scores = tower.config.image_size, []
     with torch.inference_mode():
         for start in range(0, len(frames), BATCH):
@@ -75,7 +75,7 @@ def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
     import torch
 
     from jova_bench.metrics.networks import vision
-    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.networks.network_cache import cached_network
     from jova_bench.metrics.signal.frames import normalised
 
     kind: torch.dtype = getattr(torch, dtype)
@@ -84,7 +84,7 @@ def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
         tower, head = vision.siglip(assets.find("siglip-so400m")), _affine(assets.find("aesthetic-v2-5"))
         return tower.to(device, kind), head.to(device, kind)
 
-    tower, head = resident(f"aesthetic-v2-5[{V2_5.digest}] {dtype}@{device}", load)
+    tower, head = cached_network(f"aesthetic-v2-5[{V2_5.digest}] {dtype}@{device}", load)
     side, scores = tower.config.image_size, []
     with torch.inference_mode():
         for frame in frames:
@@ -100,9 +100,9 @@ def _musiq(frames: Frames, device: str) -> FloatArray:
     import torch
 
     from jova_bench.metrics.networks.musiq import Musiq
-    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.networks.network_cache import cached_network
 
-    net = resident(f"musiq[{MUSIQ.digest}]@{device}", partial(_load, Musiq, "musiq-koniq", device))
+    net = cached_network(f"musiq[{MUSIQ.digest}]@{device}", partial(_load, Musiq, "musiq-koniq", device))
     with torch.inference_mode():
         return np.array([float(net(_pixels(frame).float().div(255).to(device))) for frame in frames])
 
@@ -116,14 +116,14 @@ def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
     import torch
 
     from jova_bench.metrics.networks.maniqa import Maniqa
-    from jova_bench.metrics.networks.resident import resident
+    from jova_bench.metrics.networks.network_cache import cached_network
 
     kind: torch.dtype = getattr(torch, dtype)
 
     def load() -> nn.Module:
         return _load(Maniqa, "maniqa-koniq10k", device).to(kind)
 
-    net = resident(f"maniqa[{MANIQA.digest}] {dtype}@{device}", load)
+    net = cached_network(f"maniqa[{MANIQA.digest}] {dtype}@{device}", load)
     height, width = frames.shape[1:3]
     dice = np.random.RandomState(CROP_SEED)
     scores = []
@@ -158,7 +158,7 @@ def _affine(path: Path) -> nn.Sequential:
     renamed = {
         f"{k}.{part}": state[f"{name}.{part}"] for k, (_, name) in enumerate(layers) for part in ("weight", "bias")
     }
-    checkpoint.fill(chain, renamed, path)
+    checkpoint.load_weights(chain, renamed, path)
     return chain
 
 
@@ -174,7 +174,9 @@ def _load(build: Callable[[Shapes], nn.Module], asset: str, device: str) -> nn.M
     except (KeyError, ValueError) as error:
         raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
     needed = net.state_dict()
-    return checkpoint.fill(net, {name: value for name, value in state.items() if name in needed}, path).to(device)
+    return checkpoint.load_weights(net, {name: value for name, value in state.items() if name in needed}, path).to(
+        device
+    )
 
 
 LAION = Predictor("laion-v2", ("clip-vit-l14", "laion-aesthetic"), _laion, transformers=True)

@@ -10,7 +10,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import measured, require_embedded_domain
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
@@ -35,7 +35,7 @@ def seen_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, s
             votes = nets.load(LOOK, device)(nets.pictures(voters, device)[None])
         return {"answer": np.array([int(vote.argmax()) for vote in votes])}
 
-    return _named(LOOK, cache.get(clip.digest, frozen.extractor(LOOK), compute)["answer"])
+    return _named(LOOK, cache.get(clip.digest, shipped_weights.extractor(LOOK), compute)["answer"])
 
 
 def heard_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, str]:
@@ -54,13 +54,13 @@ def heard_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, 
             votes = nets.load(VOICE, device)(torch.from_numpy(log_mel(audio, nets.MELS)).to(device)[None])
         return {"answer": np.array([int(vote.argmax()) for vote in votes])}
 
-    return _named(VOICE, cache.get(clip.digest, frozen.extractor(VOICE), compute)["answer"])
+    return _named(VOICE, cache.get(clip.digest, shipped_weights.extractor(VOICE), compute)["answer"])
 
 
 def _named(evaluator: str, answers: np.ndarray) -> dict[str, str]:
     from jova_bench.metrics.networks import embedded as nets
 
-    classes = nets.read_config(frozen.path(evaluator))["classes"]
+    classes = nets.read_config(shipped_weights.path(evaluator))["classes"]
     return {tag: names[int(answer)] for (tag, names), answer in zip(classes.items(), answers, strict=True)}
 
 
@@ -76,7 +76,7 @@ class PromptAttribute:
 
     def check(self) -> str | None:
         """None when the classifier's weights are there."""
-        return frozen.missing(self.evaluator)
+        return shipped_weights.missing(self.evaluator)
 
     def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """1 when the classifier names the prompt's tag, else 0; undefined without such a tag."""
@@ -97,7 +97,7 @@ def _metric(tag: str, evaluator: str, needs: tuple[str, ...], cache: FeatureCach
             "version": 1,
             "profile": "embedded",
             "backend": evaluator,
-            "weights": frozen.digest(evaluator),
+            "weights": shipped_weights.digest(evaluator),
             "direction": "up",
             "needs": needs,
             "domain": "clips of the embedded corpus: drawn faces, 64x64, 25 fps",

@@ -22,7 +22,7 @@ Picking = Literal["near", "floor"]
 `fps` filter takes it; `floor`, the one on screen at its start, as benches with decord compute it in floating point."""
 
 
-def picked(count: int, fps: Fraction, to_fps: Fraction, picking: Picking = "near") -> Indices:
+def resample_frame_indices(count: int, fps: Fraction, to_fps: Fraction, picking: Picking = "near") -> Indices:
     """Which frames make a clip of another rate.
 
     Args:

@@ -23,7 +23,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import lacking, measured
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
@@ -73,7 +73,7 @@ class Opinion:
             return aesthetics.load(assets.find(WEIGHTS), assets.find(CONFIG), self.device)
 
         def judge() -> dict[str, np.ndarray]:
-            return {"opinions": resident(f"{key}@{self.device}", load).judge(audio)}
+            return {"opinions": cached_network(f"{key}@{self.device}", load).predict(audio)}
 
         # By the samples that are judged: all axes come from one pass.
         opinions = self.cache.get(audio_digest(audio), key, judge)["opinions"]

@@ -25,7 +25,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import lacking, measured
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
@@ -149,7 +149,7 @@ class Listener:
     def text(self, text: str) -> FloatArray:
         """(D,) embedding of length 1 of a text."""
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return self._cached(digest, f"{self._key} text", lambda: self._net().read(text))
+        return self._cached(digest, f"{self._key} text", lambda: self._net().encode_text(text))
 
     def _cached(self, digest: str, key: str, embed: Callable[[], FloatArray]) -> FloatArray:
         return np.asarray(self._cache.get(digest, key, lambda: {"embedding": embed()})["embedding"], dtype=np.float64)
@@ -158,7 +158,7 @@ class Listener:
         net, choose = self._net(), _choice(self.protocol.above_10_s)
         step = WINDOW if self.protocol.above_10_s == "windows" else len(audio)
         windows = [audio[start : start + step] for start in range(0, len(audio), step)]
-        mean = np.sum([len(window) * net.hear(window, choose) for window in windows], axis=0)
+        mean = np.sum([len(window) * net.encode_audio(window, choose) for window in windows], axis=0)
         return np.asarray(mean / np.linalg.norm(mean))
 
     def _net(self) -> Clap:
@@ -167,7 +167,7 @@ class Listener:
         def load() -> Clap:
             return clap.load(assets.find(self.protocol.weights), assets.find(TOKENIZER), self._device)
 
-        return resident(f"{self._key}@{self._device}", load)
+        return cached_network(f"{self._key}@{self._device}", load)
 
 
 def prepare(audio: Audio, rate_hz: int, protocol: Protocol) -> Audio:

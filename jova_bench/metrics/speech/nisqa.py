@@ -112,9 +112,9 @@ class Nisqa:
         """(5,), `models.nisqa.SCORES`."""
         import torch
 
-        from jova_bench.metrics.networks.resident import resident
+        from jova_bench.metrics.networks.network_cache import cached_network
 
-        net = resident(f"nisqa[{self._digest}]@{self._device}", lambda: load(self._device))
+        net = cached_network(f"nisqa[{self._digest}]@{self._device}", lambda: load(self._device))
         level = decibels(audio, rate_hz)
         windows = np.lib.stride_tricks.sliding_window_view(level, WINDOW, axis=0)[::STEP]  # (n, 48, 15)
         with torch.inference_mode():
@@ -128,7 +128,7 @@ def load(device: str) -> Net:
     from jova_bench.metrics.networks.nisqa import Nisqa as Net
 
     path = assets.find(WEIGHTS)
-    return cast(Net, checkpoint.fill(Net(), checkpoint.tensors(path, "model_state_dict"), path).to(device))
+    return cast(Net, checkpoint.load_weights(Net(), checkpoint.tensors(path, "model_state_dict"), path).to(device))
 
 
 def nisqa(cache: FeatureCache, device: str) -> Nisqa:

@@ -20,7 +20,7 @@ from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import lacking
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio
 from jova_bench.metrics.speech.recognition import SpeechErrors, spec_of
 
@@ -64,7 +64,7 @@ class SenseVoice:
         from funasr.utils.postprocess_utils import rich_transcription_postprocess
 
         with contextlib.redirect_stdout(sys.stderr):  # It talks.
-            heard = resident(f"{self.key}@{self._device}", self._load).generate(
+            heard = cached_network(f"{self.key}@{self._device}", self._load).generate(
                 input=audio,
                 fs=RATE_HZ,
                 cache={},

@@ -18,7 +18,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import lacking
-from jova_bench.metrics.networks.resident import resident
+from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent
 from jova_bench.metrics.speech.errors import primary
 from jova_bench.metrics.speech.recognition import SpeechErrors, Unit, not_installed, spec_of
@@ -63,13 +63,13 @@ class Whisper:
 
     def transcribe(self, audio: Audio, language: str) -> str:
         """What is said, in the language that was asked for."""
-        from jova_bench.metrics.networks.whisper import WINDOW, Heard
+        from jova_bench.metrics.networks.whisper import WINDOW, Transcription
 
         load: Callable[[], Any] = self._ours if self.package == "transformers" else self._openai
-        net = resident(f"{self.key}@{self._device}", load)
+        net = cached_network(f"{self.key}@{self._device}", load)
 
-        def hear(window: Audio) -> Heard:
-            return net.hear(window, whispered(language))
+        def hear(window: Audio) -> Transcription:
+            return net.transcribe(window, whispered(language))
 
         windows = [audio[start : start + WINDOW] for start in range(0, len(audio), WINDOW)]
         return " ".join(filter(None, (said(hear(window)) for window in windows if not is_silent(window))))
@@ -92,16 +92,16 @@ class OpenaiWhisper:
         # A path, never a name: a name would be downloaded.
         self._net = whisper.load_model(str(checkpoint), device)
 
-    def hear(self, window: Audio, language: str) -> Any:
+    def transcribe(self, window: Audio, language: str) -> Any:
         """Writes down (N,) audio at 16 kHz, at most 30 s."""
         import whisper
 
-        from jova_bench.metrics.networks.whisper import Heard
+        from jova_bench.metrics.networks.whisper import Transcription
 
         mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(window), self._net.dims.n_mels).to(self._net.device)
         options = whisper.DecodingOptions(language=language, without_timestamps=True, fp16=False)
         heard = whisper.decode(self._net, mel, options)
-        return Heard(heard.text, heard.no_speech_prob, heard.avg_logprob)
+        return Transcription(heard.text, heard.no_speech_prob, heard.avg_logprob)
 
 
 def said(heard: Any) -> str:

@@ -21,7 +21,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import in_domain
 from jova_bench.metrics.build import build
 from jova_bench.metrics.lip_sync import mouth_correlation as mouth
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.speech.recognition import SpeechErrors
 from jova_bench.records import Profile, Prompt
 
@@ -124,7 +124,7 @@ class _Passing(Exception):
 
 def _look(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> View | str:
     asked = (look.domain, look.prompt and look.prompt.language, *sorted(one.spec.identity for one in listeners))
-    key = f"view@1 with {frozen.extractor(mouth.READER)} of {asked}"
+    key = f"view@1 with {shipped_weights.extractor(mouth.READER)} of {asked}"
     kept = cache if look.digest else NoCache()
     try:
         return _restored(kept.get(look.digest or "", key, lambda: _arrays(_view(cache, listeners, look))))

@@ -52,10 +52,10 @@ def test_every_evaluator_trains_the_same_twice_and_loads(noise: Split, name: str
 def test_a_window_depends_on_its_own_frames_and_sound_only():
     net = nets.SyncNet({"crop": tasks.MOUTH_CROP, "width": 16}).eval()
     frames, mel = torch.rand(1, 12, 3, 64, 64), torch.randn(1, 48, nets.MELS)
-    seen, heard = net.look(frames), net.listen(mel)
+    seen, heard = net.encode_video(frames), net.encode_audio(mel)
     assert seen.shape == heard.shape == (1, 8, 16)  # 12 - 4 windows; (48 - 20) / 4 + 1
     frames[:, 7:], mel[:, 28:] = 0, 0  # window 2 is frames 2 .. 6 and mel frames 8 .. 27
-    torch.testing.assert_close(net.look(frames)[:, :3], seen[:, :3])
-    torch.testing.assert_close(net.listen(mel)[:, :3], heard[:, :3])
-    assert not torch.allclose(net.look(frames)[:, 3], seen[:, 3])
-    assert not torch.allclose(net.listen(mel)[:, 3], heard[:, 3])
+    torch.testing.assert_close(net.encode_video(frames)[:, :3], seen[:, :3])
+    torch.testing.assert_close(net.encode_audio(mel)[:, :3], heard[:, :3])
+    assert not torch.allclose(net.encode_video(frames)[:, 3], seen[:, 3])
+    assert not torch.allclose(net.encode_audio(mel)[:, 3], heard[:, 3])

@@ -7,7 +7,7 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.metrics.build import build
-from jova_bench.metrics.networks.resident import ROOM_BYTES, make_room, resident, size_of
+from jova_bench.metrics.networks.network_cache import ROOM_BYTES, cached_network, make_room, size_of
 from jova_bench.runs.grouping import LOADING, UNKNOWN_BYTES, groups, networks
 
 NEEDS = {"ear": {"a": 5}, "light": {}, "eye": {"b": 3}, "both": {"a": 5, "c": 1}, "again": {"a": 5}, "huge": {"d": 20}}
@@ -59,7 +59,7 @@ def asked(built, names, room=None):
     if room is not None:
         make_room(room)
     for name in names:
-        resident(name, lambda name=name: built.append(name) or np.zeros(int(name), np.uint8))
+        cached_network(name, lambda name=name: built.append(name) or np.zeros(int(name), np.uint8))
     return built
 
 
@@ -89,7 +89,7 @@ def test_a_network_that_cannot_be_built_leaves_nothing_behind(built):
 
     make_room(10)
     with pytest.raises(ValueError, match="damaged"):
-        resident("7", broken)
+        cached_network("7", broken)
     assert asked(built, ["7"]) == ["7"]
 
 

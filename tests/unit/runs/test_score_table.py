@@ -12,7 +12,7 @@ import jova_bench
 from jova_bench.execution import placement
 from jova_bench.execution.placement import Room
 from jova_bench.media import files as media
-from jova_bench.metrics.networks.resident import make_room, resident
+from jova_bench.metrics.networks.network_cache import cached_network, make_room
 from jova_bench.records import MetricSpec, Outcome, Sample
 from jova_bench.runs import scoring
 from jova_bench.runs.score_table import _in_order
@@ -51,7 +51,7 @@ class Judge:
         value = float(clip.audio.max()) * 16
         ASKED.append((self.spec.name, round(value)))
         if self.spec.weights is not None:
-            resident(self.spec.backend, lambda: BUILT.append(self.spec.backend) or np.zeros(1))
+            cached_network(self.spec.backend, lambda: BUILT.append(self.spec.backend) or np.zeros(1))
         if self.die == round(value):
             self.die = None
             raise KeyboardInterrupt

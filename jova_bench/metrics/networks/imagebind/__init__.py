@@ -40,12 +40,12 @@ class ImageBind(nn.Module):
         self.modality_trunks = nn.ModuleDict({sense: Trunk(trunks[sense], HEADS[sense]) for sense in HEADS})
         self.modality_heads = nn.ModuleDict({sense: _head(heads[sense]) for sense in HEADS})
 
-    def look(self, pictures: Tensor) -> Tensor:
+    def encode_video(self, pictures: Tensor) -> Tensor:
         """(B, 3, 224, 224) pictures, or (B, 3, 2, 224, 224) pairs of them, to (B, E) of length 1."""
         pairs = pictures if pictures.ndim == 5 else pictures[:, :, None].expand(-1, -1, 2, -1, -1)
         return self._embed("vision", pairs)
 
-    def listen(self, mel: Tensor) -> Tensor:
+    def encode_audio(self, mel: Tensor) -> Tensor:
         """(B, 1, 128, 204) normalised log-mel to (B, E) of length 1 (upstream: of length 20)."""
         return self._embed("audio", mel)
 
@@ -146,5 +146,5 @@ def load(path: Path, device: str) -> ImageBind:
         net = ImageBind(state)
     except KeyError as missing:
         raise Unavailable(f"weights unreadable: expected {missing} in {path}") from missing
-    checkpoint.fill(net, state, path)
+    checkpoint.load_weights(net, state, path)
     return net.to(device)

@@ -96,7 +96,7 @@ def crops(pictures: Tensor) -> Tensor:
     return torch.stack([pictures[..., y : y + SIDE, x : x + SIDE] for y, x in corners])
 
 
-def heard(wave: Audio, stretches: Sequence[Span], in_place: bool) -> Tensor:
+def spectrograms(wave: Audio, stretches: Sequence[Span], in_place: bool) -> Tensor:
     """Spectrograms of stretches of a sound.
 
     Args:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
-from jova_bench.metrics.networks.synchformer.ear import Ear
-from jova_bench.metrics.networks.synchformer.eye import Eye
+from jova_bench.metrics.networks.synchformer.audio_encoder import AudioEncoder
 from jova_bench.metrics.networks.synchformer.head import Head
+from jova_bench.metrics.networks.synchformer.video_encoder import VideoEncoder
 
 UNUSED = "vfeat_extractor.patch_embed."
 """A patch embedding of single frames: in the checkpoint, but never run."""
@@ -31,17 +31,17 @@ class Synchformer(nn.Module):
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         """Has the sizes of a checkpoint; its weights are filled in afterwards."""
         super().__init__()
-        self.vfeat_extractor = Eye(checkpoint.part(state, "vfeat_extractor."))
-        self.afeat_extractor = Ear(checkpoint.part(state, "afeat_extractor."))
+        self.vfeat_extractor = VideoEncoder(checkpoint.part(state, "vfeat_extractor."))
+        self.afeat_extractor = AudioEncoder(checkpoint.part(state, "afeat_extractor."))
         (wide, seen), (_, heard) = state["vproj.weight"].shape, state["aproj.weight"].shape
         self.vproj, self.aproj = nn.Linear(seen, wide), nn.Linear(heard, wide)
         self.transformer = Head(checkpoint.part(state, "transformer."))
 
-    def look(self, frames: Tensor) -> Tensor:
+    def encode_video(self, frames: Tensor) -> Tensor:
         """(S, 3, 16, 224, 224) RGB in [-1, 1] to (S, 8, D)."""
         return self.vfeat_extractor(frames)
 
-    def listen(self, mel: Tensor) -> Tensor:
+    def encode_audio(self, mel: Tensor) -> Tensor:
         """(S, 128, 66) normalised log-mel to (S, 6, D)."""
         return self.afeat_extractor(mel)
 
@@ -57,5 +57,5 @@ def load(path: Path, device: str) -> Synchformer:
         net = Synchformer(state)
     except KeyError as missing:
         raise Unavailable(f"weights unreadable: expected {missing} in {path}") from missing
-    checkpoint.fill(net, state, path)
+    checkpoint.load_weights(net, state, path)
     return net.to(device)

@@ -29,7 +29,7 @@ def segments(frames: int) -> int:
     return max(0, (frames - SEGMENT_FRAMES) // STRIDE_FRAMES + 1)
 
 
-def seen(pictures: Tensor) -> Tensor:
+def segments_of(pictures: Tensor) -> Tensor:
     """(T, 3, 224, 224) pictures to (S, 3, 16, 224, 224) segments, a view."""
     return pictures.unfold(0, SEGMENT_FRAMES, STRIDE_FRAMES).permute(0, 1, 4, 2, 3)
 
@@ -39,7 +39,7 @@ def scaled(pictures: Tensor) -> Tensor:
     return (pictures.float() / 255 - 0.5) / 0.5
 
 
-def heard(audio: Tensor) -> Tensor:
+def spectrograms(audio: Tensor) -> Tensor:
     """(N,) samples to (S, 128, 66) log-mel spectrograms, normalised.
 
     The last step lies behind the segment and holds 0 before normalisation, which is louder than most sound.

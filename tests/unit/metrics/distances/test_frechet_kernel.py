@@ -12,7 +12,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import embedded as sets
 from jova_bench.metrics.distances import frechet_kernel as dist
-from jova_bench.metrics.networks import shipped as frozen
+from jova_bench.metrics.networks import shipped_weights
 from jova_bench.records import MetricSpec
 
 
@@ -202,16 +202,16 @@ def test_a_reference_set_must_come_from_the_same_embedder(tmp_path, monkeypatch)
 
     weights = tmp_path / "video-embedder.safetensors"
     weights.write_bytes(b"any bytes")
-    monkeypatch.setattr(frozen, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped_weights, "FOLDER", tmp_path)
     monkeypatch.setattr(sets, "FOLDER", tmp_path)
-    frozen.digest.cache_clear()
+    shipped_weights.digest.cache_clear()
     sets.reference_digest.cache_clear()
     missing = sets.fvd(NoCache(), "cpu", reference="real-clips")
     assert missing.check() == f"weights missing: {tmp_path / 'real-clips.safetensors'}"
     sets.reference_digest.cache_clear()
 
     features = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
-    for made_with in (frozen.digest("video-embedder"), "000000000000"):
+    for made_with in (shipped_weights.digest("video-embedder"), "000000000000"):
         save_file({"video": features}, tmp_path / "real-clips.safetensors", {"video_weights": made_with})
         if made_with == "000000000000":
             with pytest.raises(Unavailable, match="was made with video-embedder 000000000000"):
@@ -219,5 +219,5 @@ def test_a_reference_set_must_come_from_the_same_embedder(tmp_path, monkeypatch)
         else:
             np.testing.assert_array_equal(sets.load_reference("real-clips", "video"), features)
             assert sets.fvd(NoCache(), "cpu", reference="real-clips").check() is None
-    frozen.digest.cache_clear()
+    shipped_weights.digest.cache_clear()
     sets.reference_digest.cache_clear()

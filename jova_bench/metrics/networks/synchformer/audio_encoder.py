@@ -21,7 +21,7 @@ STRIDE = 10
 """Mel bands, and steps of 10 ms, from one patch to the next."""
 
 
-class Ear(nn.Module):
+class AudioEncoder(nn.Module):
     """Log-mel spectrograms to one vector per patch of time."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:

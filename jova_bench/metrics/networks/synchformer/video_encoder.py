@@ -20,7 +20,7 @@ from jova_bench.metrics.networks.synchformer.aggregate import Gather
 HEADS = 12
 
 
-class Eye(nn.Module):
+class VideoEncoder(nn.Module):
     """Frames to one vector per slice."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
