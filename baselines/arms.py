@@ -71,8 +71,8 @@ class JovaArms:
 
         made = {"format": KIND, "codecs": digest(WEIGHTS, FILES[1:])}
         for name, preset in PRESETS.items():
-            shape = own_fields(preset(("word",)), JovaConfig(("word",)))
-            made[name] = f"{shape} {own_fields(RECIPES[name].training, TrainConfig(steps=1))}"
+            size = changed(vars(preset(("word",))), vars(JovaConfig(("word",))))
+            made[name] = f"{size} {changed(RECIPES[name].training.stored(), TrainConfig(steps=1).stored())}"
         return made | {"weights": digest(WEIGHTS, FILES[:1])} if shipped else made
 
     def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
@@ -138,9 +138,9 @@ def jova() -> JovaArms:
     return JovaArms()
 
 
-def own_fields(one: object, plain: object) -> dict[str, object]:
-    """The fields of a dataclass that differ from another's: the same when fields with defaults are added to it."""
-    return {name: value for name, value in vars(one).items() if value != getattr(plain, name)}
+def changed(fields: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """Returns the fields that differ from their defaults: the same when fields are added to both."""
+    return {name: value for name, value in fields.items() if value != defaults[name]}
 
 
 def _folders(shared: Path) -> list[str]:

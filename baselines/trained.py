@@ -113,7 +113,7 @@ class Cascade:
         """Both stages for a batch; the picture of the first and the sound of the second are those of the other."""
         asked, seeds = [parts(prompt) for prompt in prompts], [seed] * len(prompts)
         spoken = self.speech._pipeline.sample(asked, seeds)
-        seen = self._picture.sample(asked, seeds, sounds=list(spoken.audio))
+        seen = self._picture.sample(asked, seeds, audios=list(spoken.audio))
         clock, memory = self._picture.config.timeline, peak_memory_bytes(self.device)
         evals = spoken.function_evals + seen.function_evals
         for frames, audio in zip(seen.frames, seen.audio, strict=True):

@@ -1,4 +1,4 @@
-"""The shape of a model, frozen and checked when built; stored as JSON inside its safetensors file."""
+"""Hyperparameters of a model, frozen and validated; stored as JSON in the metadata of its safetensors file."""
 
 from __future__ import annotations
 
@@ -9,38 +9,41 @@ from typing import Any, Literal, get_args
 from jova.timeline import Timeline
 
 Fusion = Literal["joint", "cross", "none"]
-"""How sound and picture meet. `joint`: one self-attention over all tokens in every block (JoVA).
-`cross`: twin towers that exchange by cross-attention (as Ovi). `none`: two models side by side."""
+"""How audio and video interact. `joint`: one self-attention over all tokens in every block (JoVA).
+`cross`: twin towers with bidirectional cross-attention (as Ovi). `none`: two models side by side."""
 
 Positions = Literal["aligned", "independent"]
-"""`aligned`: audio and video tokens of one instant have one temporal position. `independent`: each
+"""Temporal positions. `aligned`: audio and video tokens of one instant have the same position. `independent`: each
 modality counts its own tokens."""
 
 Task = Literal["joint", "audio-driven"]
-"""`joint`: sound and picture are made together. `audio-driven`: the sound is given, and a picture made for it."""
+"""`joint`: audio and video are generated together. `audio-driven`: video is generated for given audio."""
 
 Precision = Literal["float32", "bfloat16"]
-"""Of activations; weights, latents and whatever is summed up over steps are always float32."""
+"""Precision of activations; weights, latents and sums over steps are always float32."""
 
 MouthBox = Literal["mouth", "off"]
-"""Where the mouth-area loss looks: at the mouth, or (control) at a box of the same size off the mouth."""
+"""Area of the mouth-area loss: the mouth, or (control) a box of the same size off the mouth."""
 
 Sampler = Literal["euler", "heun"]
-"""How the flow is followed: by steps along the field, or corrected by a second look at each step's end."""
+"""Solver of the flow's ODE: Euler's method, or Heun's, which is of second order."""
 
 STEPS, GUIDANCE = 25, 3.0
 SAMPLER: Sampler = "euler"
-"""How clips are made unless told otherwise."""
+"""Defaults of sampling."""
 
 
 @dataclass(frozen=True)
 class JovaConfig:
-    """A model's shape. Letters used in comments: D = width, H = heads, C = channels."""
+    """Hyperparameters of a model; the field names are stored with the weights.
+
+    Letters: D width, H heads, E head size, C channels.
+    """
 
     vocabulary: tuple[str, ...]
-    """Every word the model knows, in the order of its embedding."""
+    """Every known word, in the order of the embedding table."""
     timeline: Timeline = field(default_factory=Timeline)
-    """The clip's length and the codecs' strides."""
+    """Length of the clip and strides of the codecs."""
     video_channels: int = 32
     """Channels of a video latent cell."""
     latent_size: int = 8
@@ -54,15 +57,15 @@ class JovaConfig:
     heads: int = 3
     """Attention heads; their size, width / heads, is a multiple of 8."""
     separate_blocks: int = 2
-    """First blocks: own weights for audio, text-for-audio, text-for-video and video."""
+    """Number of first blocks, with own weights for audio, text-for-audio, text-for-video and video."""
     shared_blocks: int = 4
-    """Then: one set of weights for [audio; text-for-audio], one for [text-for-video; video]."""
+    """Number of later blocks: one set of weights for [audio; text-for-audio], one for [text-for-video; video]."""
     ffn: int = 4
     """Hidden width of the FFN of audio and video, in multiples of `width`."""
     text_ffn: int = 2
-    """The same for the text groups of separate blocks."""
+    """The same for the text streams of separate blocks."""
     words_per_part: int = 24
-    """Most words that a caption or a transcript may have."""
+    """Largest number of words in a caption or a transcript."""
     fusion: Fusion = "joint"
     positions: Positions = "aligned"
     task: Task = "joint"
@@ -76,55 +79,55 @@ class JovaConfig:
         if self.width % (8 * self.heads):
             raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
         if self.fusion == "cross" and self.ffn <= 2:
-            raise ValueError(f"expected ffn above 2, which pays for cross-attention, got {self.ffn}")
+            raise ValueError(f"expected ffn above 2, because cross-attention takes the place of two, got {self.ffn}")
         if not self.vocabulary:
             raise ValueError("expected a vocabulary, got no words")
 
     @property
     def head_size(self) -> int:
-        """Dimensions of an attention head."""
+        """E, dimensions of an attention head."""
         return self.width // self.heads
 
     @property
     def blocks(self) -> int:
-        """Blocks of both kinds."""
+        """Number of blocks, separate and shared."""
         return self.separate_blocks + self.shared_blocks
 
     @property
     def tokens_per_side(self) -> int:
-        """Video tokens along the height, and along the width, of one latent frame."""
+        """Number of video tokens along each side of a latent frame."""
         return self.latent_size // self.patch
 
     @property
     def video_shape(self) -> tuple[int, int, int, int]:
-        """(F, h, w, C) of a clip's video latents."""
+        """Shape (F, h, w, C) of the video latents of a clip."""
         return self.timeline.latent_frames, self.latent_size, self.latent_size, self.video_channels
 
     @property
     def audio_shape(self) -> tuple[int, int]:
-        """(A, C) of a clip's audio latents."""
+        """Shape (A, C) of the audio latents of a clip."""
         return self.timeline.audio_tokens, self.audio_channels
 
     @classmethod
     def from_fields(cls, **fields: Any) -> JovaConfig:
-        """The config whose fields, read from JSON, are these; an unknown field is an error."""
+        """Builds a config from fields read from JSON; an unknown field is an error."""
         fields["vocabulary"] = tuple(fields["vocabulary"])
         fields["timeline"] = Timeline(**fields["timeline"])
         return cls(**fields)
 
 
 def tiny(vocabulary: tuple[str, ...]) -> JovaConfig:
-    """The shipped model: trains in hours on two CPU cores."""
+    """Returns the shipped model's size: trains in hours on two CPU cores."""
     return JovaConfig(vocabulary=vocabulary)
 
 
 def ablation(vocabulary: tuple[str, ...]) -> JovaConfig:
-    """For comparing ways to train: a third of the shipped model, trains in minutes on one CPU core.
+    """Returns the size for ablations: a third of the shipped model, trains in minutes on one CPU core.
 
-    One video token a latent frame: two fifths fewer tokens, and one token of sound and picture each to align.
+    It has one video token per latent frame: two fifths fewer tokens in all.
     """
     return JovaConfig(vocabulary=vocabulary, width=128, heads=2, patch=8, separate_blocks=1, shared_blocks=2)
 
 
 PRESETS: Mapping[str, Callable[[tuple[str, ...]], JovaConfig]] = {"tiny": tiny, "ablation": ablation}
-"""Shapes by name, each made from a vocabulary."""
+"""Model sizes by name, each a function of the vocabulary."""

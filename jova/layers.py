@@ -13,14 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 ROPE_BASE = 100.0
-"""Longest wavelength in radians per position unit (80 ms): 100 * 2 pi units, fifty seconds, is ample for clips."""
+"""Base of the rotary frequencies: the longest wavelength is 100 * 2 pi position units of 80 ms, 50 s, ample for
+clips."""
 
 TIME_FREQUENCIES = 128
-"""Sine and cosine pairs that describe the flow's time."""
+"""Number of sine and cosine pairs that embed the timestep."""
 
 
 def rope_table(positions: Tensor, head_size: int) -> Tensor:
-    """Unit complex numbers that rotate the channel pairs of a token at (t, y, x).
+    """Returns unit complex numbers that rotate the channel pairs of a token at (t, y, x): 3D RoPE (arXiv 2104.09864).
 
     Half of the pairs turn with time, a quarter each with height and width.
 
@@ -43,13 +44,13 @@ def rope_table(positions: Tensor, head_size: int) -> Tensor:
 
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
-    """Applies rotary positions: (..., N, E) with (..., N, E / 2) complex. A complex product is one pass over memory."""
+    """Applies rotary positions (..., N, E / 2) to (..., N, E). A complex product is one pass over memory."""
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))  # (..., N, E / 2)
     return torch.view_as_real(pairs * rope).flatten(-2).type_as(x)
 
 
-class HeadNorm(nn.Module):
-    """QK-norm: queries and keys to a common length, so that no logit can run away.
+class QKNorm(nn.Module):
+    """QK-norm (arXiv 2302.05442, section 2): normalises queries and keys, which bounds the attention logits.
 
     Without bias and with one scale for queries and keys, which acts as a temperature per channel. It is
     LayerNorm because PyTorch's RMSNorm is eight times slower on a CPU (72 against 9 ms for 2 x 32 x 153 x 192).
@@ -60,12 +61,12 @@ class HeadNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(head_size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., E) -> (..., E)."""
+        """Normalises the last axis of (..., E)."""
         return F.layer_norm(x, self.scale.shape, self.scale)
 
 
 class Modulation(NamedTuple):
-    """What the flow's time does to one set of tokens in one block; each (B or 1, 1, D)."""
+    """Shift, scale and gate of one stream in one block, which depend on the timestep; each (B or 1, 1, D)."""
 
     attention_shift: Tensor
     attention_scale: Tensor
@@ -76,17 +77,21 @@ class Modulation(NamedTuple):
 
 
 def normalise(x: Tensor) -> Tensor:
-    """LayerNorm without weights, which the modulation brings: (B, N, D) -> (B, N, D)."""
+    """Applies LayerNorm without weights, which the modulation replaces: (B, N, D) -> (B, N, D)."""
     return F.layer_norm(x, x.shape[-1:])
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Adaptive norm (DiT, arXiv 2212.09748 section 3.2): x (1 + scale) + shift, (B, N, D)."""
+    """Returns x (1 + scale) + shift, (B, N, D): adaptive LayerNorm (DiT, arXiv 2212.09748, section 3.2)."""
     return torch.addcmul(shift, x, 1 + scale)
 
 
-class TimeModulation(nn.Module):
-    """One MLP from the flow's time to a modulation for all blocks, which each add a bias (PixArt-alpha, 2.2)."""
+class SharedAdaLN(nn.Module):
+    """adaLN-single (PixArt-alpha, arXiv 2310.00426, section 2.3).
+
+    One MLP maps the timestep to a modulation for all blocks; every block adds a bias of its own
+    (`StreamLayers.modulation`).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -94,15 +99,15 @@ class TimeModulation(nn.Module):
         self.out = nn.Linear(width, len(Modulation._fields) * width)
 
     def forward(self, time: Tensor) -> Tensor:
-        """(B,) in [0, 1] -> (B, 6, 1, D)."""
+        """Maps times (B,) in [0, 1] to a modulation (B, 6, 1, D)."""
         exponents = torch.arange(TIME_FREQUENCIES, device=time.device) / TIME_FREQUENCIES
         angles = 1000 * time[:, None] * torch.exp(-math.log(10_000) * exponents)  # (B, TIME_FREQUENCIES)
         hidden = F.silu(self.hidden(torch.cat([angles.cos(), angles.sin()], dim=-1)))  # (B, D)
         return self.out(hidden).view(len(time), len(Modulation._fields), 1, -1)  # (B, 6, 1, D)
 
 
-class GroupWeights(nn.Module):
-    """All that a group of tokens (or two groups that share) owns in a block; attention itself has no weights."""
+class StreamLayers(nn.Module):
+    """Projections, FFN and modulation bias of one stream of tokens, or of two that share them, in one block."""
 
     def __init__(self, width: int, ffn_width: int) -> None:
         super().__init__()
@@ -112,23 +117,24 @@ class GroupWeights(nn.Module):
         self.ffn_in = nn.Linear(width, ffn_width)
         self.ffn_out = nn.Linear(ffn_width, width)
         with torch.no_grad():
-            # Open gates: with small output layers (see Jova.reset) training starts faster than from the identity.
+            # Open gates: with small output layers (see Jova.init_weights) training starts faster than from the
+            # identity.
             self.modulation[Modulation._fields.index("attention_gate")] = 1
             self.modulation[Modulation._fields.index("ffn_gate")] = 1
 
     def modulate(self, time: Tensor) -> Modulation:
-        """The shared modulation (B, 6, 1, D) with this group's bias."""
+        """Adds this stream's bias to the shared modulation (B, 6, 1, D)."""
         return Modulation(*(time + self.modulation).unbind(1))
 
     def ffn(self, x: Tensor) -> Tensor:
-        """(B, N, D) -> (B, N, D)."""
+        """Applies the feed-forward network: (B, N, D) -> (B, N, D)."""
         return self.ffn_out(F.gelu(self.ffn_in(x)))
 
 
 class CrossAttention(nn.Module):
-    """Tokens of one modality look at those of the other, at rotary positions on the common clock (fusion `cross`).
+    """Cross-attention from one modality to the other, with rotary positions on the common timeline (fusion `cross`).
 
-    Its 4 D^2 weights a side are what two widths of FFN are (2 x 2 D^2).
+    Its 4 D^2 weights per modality equal two widths of FFN (2 x 2 D^2).
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -137,10 +143,10 @@ class CrossAttention(nn.Module):
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.attention_out = nn.Linear(width, width)
-        self.head_norm = HeadNorm(width // heads)
+        self.head_norm = QKNorm(width // heads)
 
     def forward(self, x: Tensor, other: Tensor, rope: Tensor, other_rope: Tensor) -> Tensor:
-        """What (B, N, D) learns from (B, M, D): (B, N, D)."""
+        """Attends from tokens (B, N, D) to tokens (B, M, D); returns the update (B, N, D)."""
         q = self.query(normalise(x)).view(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, H, N, E)
         kv = self.key_value(normalise(other)).view(*other.shape[:2], 2, self.heads, -1)
         k, v = kv.permute(2, 0, 3, 1, 4)  # each (B, H, M, E)

@@ -1,4 +1,4 @@
-"""The number format of a forward pass."""
+"""Numerical precision of a forward pass."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jova.config import Precision
 
 
 def autocast(precision: Precision, device: str) -> AbstractContextManager[object]:
-    """Computes matrix products in a precision while it lasts.
+    """Returns a context in which matrix products are computed in a precision.
 
     Raises:
-        ValueError: no such precision.
+        ValueError: there is no such precision.
     """
     if precision not in get_args(Precision):
         raise ValueError(f"expected precision to be one of {', '.join(get_args(Precision))}, got {precision!r}")

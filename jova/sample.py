@@ -1,4 +1,4 @@
-"""From a prompt to a talking clip: noise -> latents -> frames and sound.
+"""Generates a talking clip from a prompt: noise -> latents -> frames and audio.
 
 python -m jova.sample --video-caption "..." --audio-caption "..." --transcript "..." --out clip.mp4
 """
@@ -21,35 +21,36 @@ from jova.codecs.base import WEIGHTS
 from jova.codecs.video import VideoCodec
 from jova.config import GUIDANCE, SAMPLER, STEPS, JovaConfig, Precision, Sampler
 from jova.flags import add_sample_flags
-from jova.flow import SAMPLERS, AudioDriven, Denoiser, GuidedField, Latents, image_condition, uniform_times
+from jova.flow import AudioDriven, Denoiser, Latents, image_condition
 from jova.precision import autocast
+from jova.samplers import SAMPLERS, GuidedField, uniform_times
 from jova.text import Prompt, WordTokenizer
 from jova.transformer import Jova
 
 MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE = "jova-tiny", "video-codec", "audio-codec"
 FILES = tuple(f"{name}.safetensors" for name in (MODEL_FILE, VIDEO_CODEC_FILE, AUDIO_CODEC_FILE))
-"""What a folder of weights must hold: the model and its two codecs."""
+"""Files of a folder of weights: the model, the video codec and the audio codec."""
 
 GUIDED_UNTIL = 0.25
-"""Flow time at which guidance ends: what is said is decided by then. Guided to the end, lips follow the sound less."""
+"""Flow time at which guidance ends: the words are decided by then. Guidance to the end weakens lip-sync."""
 
 Frames = npt.NDArray[np.uint8]
-Sound = npt.NDArray[np.float32]
+Audio = npt.NDArray[np.float32]
 
 
 class Clips(NamedTuple):
-    """B clips that the model made."""
+    """B generated clips."""
 
     frames: Frames
     """(B, T, H, W, 3) RGB."""
-    audio: npt.NDArray[np.float32]
+    audio: Audio
     """(B, N) mono, within [-1, 1]."""
     function_evals: int
     """Forward passes of the network per clip."""
 
 
 class Pipeline:
-    """A trained model between its tokenizer and its codecs."""
+    """A trained model with its tokenizer and its codecs."""
 
     def __init__(self, model: Jova, video_codec: VideoCodec, audio_codec: AudioCodec, device: str = "cpu") -> None:
         config = model.config
@@ -66,7 +67,12 @@ class Pipeline:
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS, device: str = "cpu") -> Pipeline:
-        """Reads the three files of a folder of weights, the shipped ones if none is named."""
+        """Reads the three files of a folder of weights; by default the shipped ones.
+
+        Raises:
+            FileNotFoundError: a file is missing.
+            ValueError: a file has another format, or codec and model do not fit.
+        """
         model, video_codec, audio_codec = (folder / name for name in FILES)
         return cls(Jova.load(model), VideoCodec.load(video_codec), AudioCodec.load(audio_codec), device)
 
@@ -76,49 +82,51 @@ class Pipeline:
         prompts: Sequence[Prompt],
         seeds: Sequence[int],
         images: Sequence[Frames | None] | None = None,
-        sounds: Sequence[Sound] | None = None,
+        audios: Sequence[Audio] | None = None,
         *,
         steps: int = STEPS,
         guidance: float = GUIDANCE,
         sampler: Sampler = SAMPLER,
         precision: Precision = "float32",
     ) -> Clips:
-        """Makes one clip per prompt. A clip depends on its prompt, seed and image, not on the others of the batch.
+        """Generates one clip per prompt.
+
+        A clip depends on its prompt, seed, image and audio, not on the rest of the batch.
 
         Args:
-            prompts: B prompts of known words.
+            prompts: B prompts of words of the vocabulary.
             seeds: B seeds.
-            images: B first frames (H, W, 3), None where there is none; or None for no images at all.
-            sounds: B waveforms (N,) of the clip's length for an audio-driven model, which are the clips' sound as they
-                stand; None for a joint model.
-            steps: steps of the sampler.
-            guidance: scale of classifier-free guidance; 1 is none.
+            images: B first frames (H, W, 3) uint8, each of which may be None; None for no images at all.
+            audios: B waveforms (N,) of the clip's length for an audio-driven model, returned unchanged as the audio of
+                the clips; None for a joint model.
+            steps: number of steps of the sampler.
+            guidance: scale of classifier-free guidance; 1 disables it.
             sampler: `euler`, or `heun` with about twice the function evaluations.
             precision: of the network's activations; the codecs compute in float32.
 
         Raises:
-            ValueError: sounds for a joint model, none for an audio-driven one, or words the model does not know.
+            ValueError: audio for a joint model, none for an audio-driven one, or words that are not in the vocabulary.
         """
-        if (sounds is None) == (self.config.task == "audio-driven"):
-            given = "none" if sounds is None else "some"
-            raise ValueError(f"expected sounds for an audio-driven model and none for a joint one, got {given}")
+        if (audios is None) == (self.config.task == "audio-driven"):
+            given = "none" if audios is None else "some"
+            raise ValueError(f"expected audio for an audio-driven model and none for a joint one, got {given}")
         text = self.tokenizer(prompts).to(self.device)
         image = None if images is None or all(x is None for x in images) else self._encode_images(images)
         generators = [generator_of(*pair) for pair in zip(prompts, seeds, strict=True)]
-        noises = [noise(self.config, one) for one in generators]
-        text = text.said(self.model.speaking.plan(text, self.config.timeline.seconds, generators))
-        heard = None if sounds is None else torch.from_numpy(np.stack(sounds)).to(self.device)  # (B, N)
-        model: Denoiser = self.model if heard is None else AudioDriven(self.model, self.audio_codec.encode(heard))
+        noises = [noise(self.config, generator) for generator in generators]
+        text = text.with_spans(self.model.speaking.plan(text, self.config.timeline.seconds, generators))
+        driving = None if audios is None else torch.from_numpy(np.stack(audios)).to(self.device)  # (B, N)
+        model: Denoiser = self.model if driving is None else AudioDriven(self.model, self.audio_codec.encode(driving))
         field = GuidedField(model, text, image, guidance, GUIDED_UNTIL)
         start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
         with autocast(precision, self.device):
             video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
-        frames = self.video_codec.decode(self.video_codec.settle(video))
-        sound = self.audio_codec.decode(audio) if heard is None else heard
-        return Clips(frames.cpu().numpy(), sound.float().cpu().numpy(), field.evals)
+        frames = self.video_codec.decode(self.video_codec.wiener_filter(video))
+        waveforms = self.audio_codec.decode(audio) if driving is None else driving
+        return Clips(frames.cpu().numpy(), waveforms.float().cpu().numpy(), field.evals)
 
     def _encode_images(self, images: Sequence[Frames | None]) -> torch.Tensor:
-        """(B, F, h, w, C + 1) condition; rows without an image are zero."""
+        """Returns the image condition (B, F, h, w, C + 1); rows without an image are zero."""
         video = torch.zeros(len(images), *self.config.video_shape, device=self.device)
         for row, image in enumerate(images):
             if image is not None:
@@ -129,18 +137,18 @@ class Pipeline:
 
 
 def generator_of(prompt: Prompt, seed: int) -> torch.Generator:
-    """The randomness of one clip: from (prompt, seed) alone, on the CPU on every device."""
+    """Returns the random generator of one clip: seeded by (prompt, seed) alone, on the CPU for every device."""
     digest = hashlib.sha256(json.dumps([*prompt, seed]).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def noise(config: JovaConfig, generator: torch.Generator) -> Latents:
-    """The starting noise of one clip, without a batch axis."""
+    """Draws the initial noise of one clip, without a batch axis."""
     return Latents(*(torch.randn(shape, generator=generator) for shape in (config.video_shape, config.audio_shape)))
 
 
 def read_image(path: Path, size: int) -> Frames:
-    """The first picture in an image or video file, resized to (size, size, 3) RGB."""
+    """Reads the first frame of an image or video file, resized to (size, size, 3) RGB."""
     import av
 
     with av.open(str(path)) as container:
@@ -149,7 +157,7 @@ def read_image(path: Path, size: int) -> Frames:
 
 
 def run(arguments: argparse.Namespace) -> Path:
-    """Makes one clip from the flags of `add_sample_flags`; returns the file that it wrote.
+    """Generates one clip as the flags of `add_sample_flags` say; returns the file that it wrote.
 
     Raises:
         ValueError, OSError: weights, image or prompt cannot be used.
@@ -176,7 +184,7 @@ def run(arguments: argparse.Namespace) -> Path:
 
 def main() -> None:
     """Runs `python -m jova.sample`."""
-    parser = argparse.ArgumentParser(prog="python -m jova.sample", description="Make one talking clip.")
+    parser = argparse.ArgumentParser(prog="python -m jova.sample", description="Generate one talking clip.")
     add_sample_flags(parser)
     try:
         print(run(parser.parse_args()))

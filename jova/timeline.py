@@ -1,6 +1,6 @@
-"""The one clock: how seconds, frames, samples, video latents and audio tokens of a clip correspond.
+"""Timeline: how seconds, frames, samples, video latents and audio tokens of a clip correspond.
 
-Both codecs are causal and see 1 + 4k frames. The first token of each stream sees frame 0 alone; after it,
+Both codecs are causal and encode 1 + 4k frames. The first token of each stream covers frame 0 alone; after it,
 
     frames         0 |  1   2   3   4 |  5   6   7   8 | ...
     audio tokens   0 |    1   |   2   |    3   |   4   | ...      token j covers frames 2j-1 .. 2j
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timeline:
-    """The lengths of every stream of a clip of `frames` frames, and the times of their tokens."""
+    """Length of every stream of a clip of `frames` frames, and the times of their tokens."""
 
     frames: int = 73
     """Video frames, 1 + a multiple of `frames_per_latent`."""
@@ -26,7 +26,7 @@ class Timeline:
     sample_rate_hz: int = 16_000
     """Audio samples per second, a multiple of `fps`."""
     frames_per_latent: int = 4
-    """Temporal stride of the video codec."""
+    """Temporal stride of the video codec, in frames."""
     frames_per_audio_token: int = 2
     """Temporal stride of the audio codec, in frames; divides `frames_per_latent`."""
 
@@ -46,60 +46,55 @@ class Timeline:
 
     @staticmethod
     def nearest_length(frames: int, frames_per_latent: int = 4) -> int:
-        """The longest valid number of frames that is not above `frames` (at least 1)."""
+        """Returns the longest valid number of frames that is not above `frames` (at least 1)."""
         return 1 + max(0, frames - 1) // frames_per_latent * frames_per_latent
 
     @property
     def seconds(self) -> float:
-        """Length of the clip."""
+        """Length of the clip, in seconds."""
         return self.frames / self.fps
 
     @property
     def samples_per_frame(self) -> int:
-        """Audio samples that one video frame lasts."""
+        """Number of audio samples per video frame."""
         return self.sample_rate_hz // self.fps
 
     @property
     def samples(self) -> int:
-        """Audio samples of the clip."""
+        """Number of audio samples of the clip."""
         return self.frames * self.samples_per_frame
 
     @property
-    def samples_per_audio_token(self) -> int:
-        """Audio samples that one audio token lasts."""
-        return self.frames_per_audio_token * self.samples_per_frame
-
-    @property
     def latent_frames(self) -> int:
-        """Video latents of the clip, in time."""
+        """F, number of video latents along time."""
         return 1 + (self.frames - 1) // self.frames_per_latent
 
     @property
     def audio_tokens(self) -> int:
-        """Audio tokens of the clip."""
+        """A, number of audio tokens of the clip."""
         return 1 + (self.frames - 1) // self.frames_per_audio_token
 
     @property
     def audio_tokens_per_s(self) -> float:
-        """Rate of the audio tokens: the unit of aligned positions."""
+        """Audio tokens per second: one token is the unit of aligned positions."""
         return self.fps / self.frames_per_audio_token
 
     @property
     def latent_times_s(self) -> tuple[float, ...]:
-        """Centre of what each video latent covers, in seconds."""
+        """Centre of the frames that each video latent covers, in seconds."""
         return self._centres_s(self.frames_per_latent)
 
     @property
     def audio_times_s(self) -> tuple[float, ...]:
-        """Centre of what each audio token covers (padding left out), in seconds."""
+        """Centre of the frames that each audio token covers (without padding), in seconds."""
         return self._centres_s(self.frames_per_audio_token)
 
     def latent_span(self, latent: int) -> range:
-        """The frames that one video latent covers."""
+        """Returns the frames that a video latent covers."""
         return self._span(latent, self.frames_per_latent)
 
     def _span(self, index: int, stride: int) -> range:
-        """Frames 1 + (i-1)s .. i s of a causal stream with stride s, cut at the clip's start."""
+        """Returns frames 1 + (i-1)s .. i s of a causal stream with stride s, cut at the start of the clip."""
         return range(max(0, 1 + (index - 1) * stride), index * stride + 1)
 
     def _centres_s(self, stride: int) -> tuple[float, ...]:

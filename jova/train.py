@@ -1,8 +1,8 @@
-"""Trains JoVA from nothing: corpus, codecs, cached latents, model.
+"""Trains JoVA from scratch: corpus, codecs, cached latents, model.
 
 python -m jova.train --preset tiny --data none --out work/tiny --steps 3000
 
-Stages that are done are not done again, so the same command continues after a kill. OUT then holds the three
+Finished stages are skipped, so that the same command resumes an interrupted training. At the end OUT holds the three
 files of `jova/weights`: video-codec, audio-codec and jova-tiny (.safetensors).
 """
 
@@ -20,7 +20,7 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
-from jova.data import absent_packages
+from jova.data import missing_packages
 from jova.flags import STAGES, add_train_flags
 from jova.training.latents import encode_items, load_examples
 from jova.training.model import TrainConfig, Trainer
@@ -31,34 +31,34 @@ if TYPE_CHECKING:
     from jova.data.folder import Item
 
 VALIDATION_CLIPS = 64
-"""Held-out clips that losses are measured on."""
+"""Number of held-out clips on which losses are measured."""
 CODEC_CLIPS = 1000
-"""Training clips that the codecs are trained on."""
+"""Number of training clips for the codecs."""
 
 
 def missing_splits(data: Path, clips: int) -> dict[Split, int]:
-    """Clips that each split of DATA must have, of those that are missing or have fewer."""
+    """Returns the required number of clips of each split of DATA that is missing or has fewer."""
     from jova.data.folder import read_folder
 
     wanted: dict[Split, int] = {"train": clips, "validation": VALIDATION_CLIPS}
-    there = {split: (data / split / "dataset.json").is_file() for split in wanted}
+    finished = {split: (data / split / "dataset.json").is_file() for split in wanted}
     return {
-        split: count for split, count in wanted.items() if not there[split] or len(read_folder(data / split)) < count
+        split: count for split, count in wanted.items() if not finished[split] or len(read_folder(data / split)) < count
     }
 
 
 def check_packages(data: Path, clips: int) -> None:
-    """Find the packages that make clips, if any have to be made. Raises ModuleNotFoundError when one is missing."""
-    lacking = absent_packages()
-    if lacking and missing_splits(data, clips):
-        raise ModuleNotFoundError(lacking)
+    """Raises ModuleNotFoundError if clips have to be made and a package that makes them is not installed."""
+    missing = missing_packages()
+    if missing and missing_splits(data, clips):
+        raise ModuleNotFoundError(missing)
 
 
 def make_corpus(data: Path, clips: int, workers: int) -> None:
-    """Make the train and validation splits in DATA where they are missing or have fewer clips.
+    """Makes the train and validation splits in DATA where they are missing or have fewer clips.
 
     Raises:
-        ModuleNotFoundError: what makes clips is not installed; nothing was begun then.
+        ModuleNotFoundError: a package that makes clips is not installed; nothing has been written then.
     """
     check_packages(data, clips)
     for split, count in missing_splits(data, clips).items():
@@ -68,14 +68,14 @@ def make_corpus(data: Path, clips: int, workers: int) -> None:
 
 
 def read_split(data: Path, split: str, clips: int) -> list[Item]:
-    """The first clips of a split."""
+    """Returns the first clips of a split."""
     from jova.data.folder import read_folder
 
     return read_folder(data / split)[:clips]
 
 
 def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
-    """Train both codecs into OUT."""
+    """Trains both codecs and writes them to OUT."""
     from jova.training.codecs import CodecTraining, fit_audio_codec, read_footage, train_video_codec
 
     items = read_split(data, "train", CODEC_CLIPS)
@@ -86,7 +86,7 @@ def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
 
 
 def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions, task: Task) -> JovaConfig:
-    """The preset's shape with the corpus's words, fitted to the codecs in OUT."""
+    """Returns the preset's size with the corpus's vocabulary and the channels of the codecs in OUT."""
     from jova.data.vocabulary import words
 
     video, audio = (out / f"{name}-codec.safetensors" for name in ("video", "audio"))
@@ -101,7 +101,7 @@ def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions, t
 
 
 def encode(data: Path, out: Path, clips: int) -> None:
-    """Encode both splits into OUT/latents."""
+    """Encodes both splits to OUT/latents."""
     for split, count in (("train", clips), ("validation", VALIDATION_CLIPS)):
         encode_items(read_split(data, split, count), out, out / "latents" / split)
 
@@ -113,21 +113,21 @@ def train_model(
     clips: int,
     config: JovaConfig,
     training: TrainConfig,
-    begin_with: Path | None = None,
+    init_from: Path | None = None,
 ) -> None:
-    """Train the model in OUT on the latents in CODECS, from random weights or from those of a stored model."""
+    """Trains the model in OUT on the latents in CODECS, from random weights or from those of a stored model."""
     train, held_out = (
         load_examples(read_split(data, split, count), codecs / "latents" / split, config, training.mouth_box)
         for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
     )
-    Trainer(config, training, out, begin_with).run(train, held_out)
+    Trainer(config, training, out, init_from).run(train, held_out)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Runs the stages that the flags of `add_train_flags` ask for.
+    """Runs the stages that the flags of `add_train_flags` name.
 
     Raises:
-        FileNotFoundError, ValueError: an input is missing or cannot be used.
+        FileNotFoundError, ValueError: an input is missing or invalid.
         ModuleNotFoundError: a package that makes the corpus is not installed.
     """
     torch.set_num_threads(arguments.threads)

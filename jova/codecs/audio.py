@@ -1,8 +1,10 @@
-"""Speech as 12.5 tokens a second: PCA of stacked log-mel spectra, decoded by mel inversion and Griffin-Lim.
+"""Audio codec: 12.5 tokens per second, PCA of stacked log-mel spectra, decoded by mel inversion and Griffin-Lim.
 
-Tokens are laid on the video's clock. The sound is padded in front by one frame (640 samples) of silence, so that
-token j covers samples of frames 2j - 1 and 2j, as video latent i covers frames 4i - 3 .. 4i: tokens 2i - 1 and 2i
-belong to latent i.
+Tokens are aligned with the video. Audio is padded in front by one frame (640 samples) of silence, so that token j
+covers the samples of frames 2j - 1 and 2j, as video latent i covers frames 4i - 3 .. 4i: tokens 2i - 1 and 2i belong to
+latent i.
+
+Letters: B clips, T frames, N = 640 T samples, m spectra (one every 10 ms), A tokens, C components.
 """
 
 from __future__ import annotations
@@ -20,39 +22,41 @@ from jova.codecs.base import WEIGHTS, load_weights, save_weights
 KIND = "jova-audio-codec@1"
 SAMPLE_RATE_HZ = 16_000
 HOP = 160
-"""Samples from one mel spectrum to the next: 10 ms."""
+"""Hop length in samples: 10 ms."""
 HOPS_PER_TOKEN = 8
+"""Mel spectra per token: 80 ms."""
 FRAME = 640
-"""Samples of a video frame at 25 fps."""
+"""Samples per video frame at 25 fps."""
 
 
 @dataclass(frozen=True)
 class AudioCodecConfig:
-    """Sizes of the analysis."""
+    """Hyperparameters of the analysis and of the inversion; the field names are stored with the weights."""
 
     channels: int = 128
-    """Kept principal components of the 8 x 80 log-mel values of a token."""
+    """C, number of principal components kept of the 8 x 80 log-mel values of a token."""
     mels: int = 80
+    """Mel bands."""
     window: int = 512
-    """Samples of the Hann window, also the transform's length."""
+    """Length of the Hann window and of the FFT, in samples."""
     floor: float = 1e-2
-    """Mel magnitudes are clipped from below here before the logarithm; full-scale speech reaches about 50."""
+    """Lower limit of mel magnitudes before the logarithm; full-scale speech reaches about 50."""
     iterations: int = 60
-    """Griffin-Lim iterations."""
+    """Number of Griffin-Lim iterations."""
     momentum: float = 0.99
-    """Of the accelerated Griffin-Lim algorithm (Perraudin, Balazs and Sondergaard 2013)."""
+    """Momentum of the accelerated Griffin-Lim algorithm (Perraudin, Balazs and Sondergaard 2013)."""
 
 
 def mel_filters(mels: int, bins: int) -> Tensor:
-    """Triangular filters with unit peak, equally spaced on the mel scale 2595 log10(1 + f / 700) up to 8 kHz.
+    """Returns triangular filters of unit peak, equally spaced on the mel scale 2595 log10(1 + f / 700) up to 8 kHz.
 
     Returns:
-        (mels, bins) weights of the magnitudes.
+        (mels, bins) weights of the magnitude spectrum.
     """
     top = 2595 * math.log10(1 + SAMPLE_RATE_HZ / 2 / 700)
     edges = 700 * (10 ** (torch.linspace(0, top, mels + 2, dtype=torch.float64) / 2595) - 1)
     frequency = torch.linspace(0, SAMPLE_RATE_HZ / 2, bins, dtype=torch.float64)
-    # A triangle narrower than a bin would catch nothing, so each side is at least one bin wide.
+    # A triangle narrower than a bin could miss every bin, so each side is at least one bin wide.
     width = SAMPLE_RATE_HZ / 2 / (bins - 1)
     left = torch.minimum(edges[:-2], edges[1:-1] - width)[:, None]
     right = torch.maximum(edges[2:], edges[1:-1] + width)[:, None]
@@ -62,7 +66,7 @@ def mel_filters(mels: int, bins: int) -> Tensor:
 
 
 class AudioCodec(nn.Module):
-    """Log-mel principal components; fits `jova.codecs.base.Codec`."""
+    """Audio codec on log-mel principal components; implements `jova.codecs.base.Codec`."""
 
     def __init__(self, config: AudioCodecConfig) -> None:
         super().__init__()
@@ -84,21 +88,21 @@ class AudioCodec(nn.Module):
 
     @property
     def channels(self) -> int:
-        """Components of a token."""
+        """C, components of a token."""
         return self.config.channels
 
-    def transform(self, audio: Tensor) -> Tensor:
-        """Short-time spectrum, spectrum m centred in hop m: (B, 160 m) -> (B, bins, m) complex."""
+    def stft(self, audio: Tensor) -> Tensor:
+        """Computes the STFT, each spectrum centred in its hop: (B, 160 m) -> (B, bins, m) complex."""
         side = (self.config.window - HOP) // 2
         padded = F.pad(audio, (side, side))
         return torch.stft(
             padded, self.config.window, HOP, window=self.window, center=False, normalized=False, return_complex=True
         )
 
-    def overlap_add(self, spectrum: Tensor) -> Tensor:
-        """The signal whose short-time spectrum is nearest in least squares: (B, bins, m) -> (B, 160 m)."""
+    def istft(self, spectrum: Tensor) -> Tensor:
+        """Inverts `stft` by weighted overlap-add, which is the least-squares solution: (B, bins, m) -> (B, 160 m)."""
         count, size = spectrum.shape[-1], self.config.window
-        reach = -(-size // HOP)  # hops that a window touches
+        reach = -(-size // HOP)  # hops that a window overlaps
         pieces = torch.fft.irfft(spectrum.transpose(1, 2), n=size) * self.window
         hops = F.pad(pieces, (0, reach * HOP - size)).reshape(*pieces.shape[:2], reach, HOP)
         weight = F.pad(self.window.square(), (0, reach * HOP - size)).reshape(reach, HOP)
@@ -110,12 +114,16 @@ class AudioCodec(nn.Module):
         return (total / norm.clamp(min=1e-8)).flatten(1)[:, side : side + count * HOP]
 
     def log_mel(self, audio: Tensor) -> Tensor:
-        """Audio (B, 160 m) -> log magnitudes (B, m, mels), natural logarithm."""
-        mel = (self.filters @ self.transform(audio).abs()).transpose(1, 2)
+        """Computes natural-log mel magnitudes: (B, 160 m) -> (B, m, mels)."""
+        mel = (self.filters @ self.stft(audio).abs()).transpose(1, 2)
         return mel.clamp(min=self.config.floor).log()
 
     def stacks(self, audio: Tensor) -> Tensor:
-        """Audio (B, N) -> the log-mel values of each token (B, J, 8 mels)."""
+        """Stacks the log-mel values of each token: audio (B, N) -> (B, A, 8 mels).
+
+        Raises:
+            ValueError: the number of frames is not a whole odd number.
+        """
         samples = audio.shape[-1]
         if samples % (2 * FRAME) != FRAME:
             raise ValueError(f"expected audio of an odd number of frames of {FRAME} samples, got {samples} samples")
@@ -124,13 +132,13 @@ class AudioCodec(nn.Module):
 
     @torch.no_grad()
     def fit(self, stacks: Tensor) -> None:
-        """Choose the principal components and their scale.
+        """Fits the principal components and their scale.
 
-        The variances are first evened out to their square roots, so that a generator neither spends all on the
-        loudest component nor all on noise; then the whole is scaled to a mean variance of 1.
+        Deviations are first compressed to their square roots, so that the loss of a generative model is dominated
+        neither by the loudest component nor by noise; then all are scaled to a mean variance of 1.
 
         Args:
-            stacks: (n, 8 mels) rows of `stacks`.
+            stacks: (n, 8 mels) tokens of `stacks`.
         """
         data = stacks.double()
         self.mean.copy_(data.mean(0))
@@ -138,60 +146,60 @@ class AudioCodec(nn.Module):
         variance, vectors = torch.linalg.eigh(covariance)
         keep = torch.arange(len(variance) - 1, len(variance) - 1 - self.config.channels, -1)
         deviation = variance[keep].clamp(min=1e-12).sqrt()
-        # A component of deviation s is to have deviation g sqrt(s) as a latent, g such that the mean square is 1.
+        # A component of deviation s becomes a latent of deviation g sqrt(s), with g such that the mean variance is 1.
         gain = 1 / deviation.mean().sqrt()
         self.scale.copy_(deviation.sqrt() / gain)
         self.basis.copy_(vectors[:, keep])
 
     @torch.no_grad()
     def encode(self, media: Tensor) -> Tensor:
-        """Audio (B, T * 640) at 16 kHz, T odd -> tokens (B, (T + 1) / 2, C)."""
+        """Encodes audio (B, 640 T) at 16 kHz, T odd, to tokens (B, (T + 1) / 2, C)."""
         return (self.stacks(media) - self.mean) @ self.basis / self.scale
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Tokens (B, J, C) -> audio (B, (2 J - 1) * 640), within [-1, 1].
+        """Decodes tokens (B, A, C) to audio (B, 640 (2 A - 1)) in [-1, 1].
 
-        One clip at a time: its spectra fit the processor's cache, and no clip's sound depends on its batch.
+        Clips are decoded one at a time: their spectra then fit the CPU's cache, and no clip depends on its batch.
         """
         return torch.cat([self.decode_clip(clip) for clip in torch.split(latents, 1)])
 
     def decode_clip(self, latents: Tensor) -> Tensor:
-        """Tokens (1, J, C) -> audio (1, (2 J - 1) * 640)."""
+        """Decodes tokens (1, A, C) to audio (1, 640 (2 A - 1))."""
         stacks = (latents * self.scale) @ self.basis.T + self.mean
         mel = stacks.reshape(1, -1, self.config.mels).exp()
         return self.griffin_lim(self.magnitudes(mel.transpose(1, 2)))[:, FRAME:].clamp(-1, 1)
 
     def magnitudes(self, mel: Tensor) -> Tensor:
-        """Non-negative magnitudes whose mel spectrum is nearly the given one: (B, mels, m) -> (B, bins, m)."""
+        """Inverts the mel filters: (B, mels, m) -> non-negative magnitudes (B, bins, m)."""
         magnitude = (self.inverse @ mel).clamp(min=1e-5)
-        # Multiplicative updates of non-negative least squares mend what clipping the pseudo-inverse broke.
+        # Multiplicative updates of non-negative least squares, because the clipped pseudo-inverse is no solution.
         wanted = self.filters.T @ mel
         for _ in range(30):
             magnitude = magnitude * (wanted + 1e-8) / (self.filters.T @ (self.filters @ magnitude) + 1e-8)
         return magnitude
 
     def griffin_lim(self, magnitude: Tensor) -> Tensor:
-        """A signal with nearly these magnitudes: (B, bins, m) -> (B, 160 m). The starting phase is fixed."""
+        """Recovers a signal from magnitudes: (B, bins, m) -> (B, 160 m). The initial phase is fixed."""
         generator = torch.Generator().manual_seed(0)
         phase = torch.rand(magnitude.shape[1:], generator=generator).to(magnitude.device) * (2 * math.pi)
         spectrum = torch.polar(magnitude, phase.expand_as(magnitude))
         previous = torch.zeros_like(spectrum)
         for _ in range(self.config.iterations):
-            consistent = self.transform(self.overlap_add(spectrum))
+            consistent = self.stft(self.istft(spectrum))
             ahead = consistent + self.config.momentum * (consistent - previous)
             previous = consistent
             spectrum = magnitude * ahead / ahead.abs().clamp(min=1e-8)
-        return self.overlap_add(spectrum)
+        return self.istft(spectrum)
 
     def save(self, path: Path) -> None:
-        """Store with the config inside; the basis in half precision."""
+        """Writes the codec with its config in the metadata; the basis in half precision."""
         tensors = {"mean": self.mean, "basis": self.basis.half(), "scale": self.scale}
         save_weights(path, tensors, self.config, KIND)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS / "audio-codec.safetensors") -> AudioCodec:
-        """Read a file of `save`, the shipped one if none is named."""
+        """Reads a file written by `save`; by default the shipped one."""
         config, tensors = load_weights(path, KIND, AudioCodecConfig)
         codec = cls(config)
         codec.load_state_dict(tensors)

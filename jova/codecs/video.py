@@ -1,9 +1,11 @@
-"""A small causal video codec: 4 frames of 64x64 pixels become one 8x8 latent of C channels.
+"""Causal video codec: 4 frames of 64x64 pixels become one 8x8 latent of C channels.
 
-Groups of four frames are coded independently of each other, which makes the code causal by construction. The
-encoder is linear: each of the 64 cells, a block of 8x8 pixels x 4 frames x 3 colours, has its own principal
-components, because a head sits in about the same place in every clip. The decoder undoes it and lets a
-convolutional network mend the picture; the network works up to half resolution, across the seams of blocks.
+Groups of four frames are encoded independently, which makes the codec causal by construction. The encoder is linear:
+each of the 64 cells, a block of 8x8 pixels x 4 frames x 3 colours, has its own principal components, because a head is
+at about the same position in every clip. The decoder inverts it and refines the result with a convolutional network,
+which works up to half resolution, across the boundaries of blocks.
+
+Letters: B clips, n groups, h x w cells of a latent, C channels.
 """
 
 from __future__ import annotations
@@ -21,46 +23,46 @@ KIND = "jova-video-codec@2"
 FRAMES_PER_LATENT = 4
 PIXELS_PER_LATENT = 8
 DETAIL = 0.05
-"""Scale of what the network adds: the linear part is right to a few hundredths of the range [-1, 1]."""
+"""Scale of the network's output: the linear part is accurate to a few hundredths of the range [-1, 1]."""
 GENERATED_ERROR = 0.08
-"""Standard deviation by which a generator misses each component of each cell. Measured on JoVA in cells that do not
-move: mostly 0.07 to 0.12, in components that vary much among pictures as in those that hardly do."""
+"""Standard deviation of a generative model's error in each latent value. Measured on JoVA in cells without motion:
+mostly 0.07 to 0.12, both in components of large and of small variance."""
 
 
 @dataclass(frozen=True)
 class VideoCodecConfig:
-    """Sizes of the codec."""
+    """Hyperparameters of the codec; the field names are stored with the weights."""
 
     channels: int = 32
-    """C, principal components kept of each cell."""
+    """C, number of principal components kept of each cell."""
     size: int = 64
     """Height and width of a frame in pixels."""
     widths: tuple[int, int, int] = (128, 48, 32)
-    """Channels of the network at 1/8, 1/4 and 1/2 of the resolution."""
+    """Channels of the refinement network at 1/8, 1/4 and 1/2 of the resolution."""
     blocks: tuple[int, int, int] = (2, 2, 1)
     """Residual blocks at each resolution."""
     common: int = 512
-    """Principal components of whole latents, all cells together, that generated ones are settled on."""
+    """Number of principal components of whole latents (all cells together) that the Wiener filter keeps."""
 
     def __post_init__(self) -> None:
         for name in ("widths", "blocks"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON knows lists only
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists only
             if len(getattr(self, name)) != 3:
                 raise ValueError(f"expected {name} to have three entries, got {getattr(self, name)}")
 
     @property
     def cells(self) -> int:
-        """Cells along a side of a latent."""
+        """H = w, cells along each side of a latent."""
         return self.size // PIXELS_PER_LATENT
 
     @property
     def values(self) -> int:
-        """Numbers in a latent."""
+        """H w C, numbers of a latent."""
         return self.cells**2 * self.channels
 
 
 def to_groups(frames: Tensor) -> Tensor:
-    """Cut a clip into groups of four frames, frame 0 repeated four times being the first.
+    """Splits a clip into groups of four frames; the first group is frame 0 repeated four times.
 
     Args:
         frames: (B, 1 + 4k, H, W, 3) uint8.
@@ -69,7 +71,7 @@ def to_groups(frames: Tensor) -> Tensor:
         (B, 1 + k, 12, H, W) float32 in [-1, 1]; channels are frame-major, colour-minor.
 
     Raises:
-        ValueError: The number of frames is not 1 + 4k or the size no multiple of 8.
+        ValueError: the number of frames is not 1 + 4k, or the size is not a multiple of 8.
     """
     batch, count, height, width, _ = frames.shape
     if count % FRAMES_PER_LATENT != 1 or height % PIXELS_PER_LATENT or width % PIXELS_PER_LATENT:
@@ -82,7 +84,7 @@ def to_groups(frames: Tensor) -> Tensor:
 
 
 def from_groups(groups: Tensor) -> Tensor:
-    """Undo `to_groups`: (B, 1 + k, 12, H, W) float -> (B, 1 + 4k, H, W, 3) uint8.
+    """Inverts `to_groups`: (B, 1 + k, 12, H, W) float -> (B, 1 + 4k, H, W, 3) uint8.
 
     Frame 0 is the last of the first group; its three repeats are dropped.
     """
@@ -92,17 +94,17 @@ def from_groups(groups: Tensor) -> Tensor:
 
 
 def to_blocks(groups: Tensor) -> Tensor:
-    """(n, 12, H, W) -> (h w, n, 768): the values of every cell."""
+    """Gathers the values of every cell: (n, 12, H, W) -> (h w, n, 768)."""
     return F.pixel_unshuffle(groups, PIXELS_PER_LATENT).flatten(2).permute(2, 0, 1)
 
 
 def from_blocks(blocks: Tensor, cells: int) -> Tensor:
-    """The inverse of `to_blocks`: (h w, n, 768) -> (n, 12, H, W)."""
+    """Inverts `to_blocks`: (h w, n, 768) -> (n, 12, H, W)."""
     return F.pixel_shuffle(blocks.permute(1, 2, 0).reshape(*blocks.shape[1:], cells, cells), PIXELS_PER_LATENT)
 
 
 class Residual(nn.Module):
-    """x + conv(relu(conv(relu(x)))), the identity at initialisation."""
+    """Residual block x + conv(relu(conv(relu(x)))), the identity at initialisation."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -113,17 +115,17 @@ class Residual(nn.Module):
         nn.init.zeros_(self.second.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, W, h, w) -> the same."""
+        """Maps (n, width, h, w) to the same shape."""
         return x + self.second(F.relu(self.first(F.relu(x))))
 
 
 def stage(width: int, blocks: int) -> nn.Sequential:
-    """Residual blocks of one resolution."""
+    """Returns the residual blocks of one resolution."""
     return nn.Sequential(*(Residual(width) for _ in range(blocks)))
 
 
 class VideoCodec(nn.Module):
-    """Causal video codec; fits `jova.codecs.base.Codec`."""
+    """Causal video codec; implements `jova.codecs.base.Codec`."""
 
     mean: Tensor
     basis: Tensor
@@ -165,14 +167,14 @@ class VideoCodec(nn.Module):
 
     @torch.no_grad()
     def fit(self, mean: Tensor, covariance: Tensor) -> None:
-        """Set the linear part to the principal components of each cell.
+        """Fits the linear part: the principal components of each cell.
 
-        As in the audio codec, a component of deviation s becomes one of deviation g sqrt(s), so that faint detail
+        As in the audio codec, a component of deviation s becomes a latent of deviation g sqrt(s), so that fine detail
         is not lost beside large flat colours; g makes the mean variance of all latents 1.
 
         Args:
-            mean: (cells, 768) of the blocks of every cell.
-            covariance: (cells, 768, 768).
+            mean: (h w, 768) of the blocks of every cell.
+            covariance: (h w, 768, 768).
         """
         variance, vectors = torch.linalg.eigh(covariance.double())  # ascending
         deviation = variance.flip(1)[:, : self.channels].clamp(min=1e-8).sqrt()
@@ -183,19 +185,19 @@ class VideoCodec(nn.Module):
 
     @torch.no_grad()
     def fit_common(self, mean: Tensor, covariance: Tensor) -> None:
-        """Set what `settle` knows of latents: mean (h w C,) and covariance (h w C, h w C)."""
+        """Fits the prior of `wiener_filter`: mean (h w C,) and covariance (h w C, h w C) of encoded latents."""
         variance, vectors = torch.linalg.eigh(covariance.double())  # ascending
         count = len(self.common_variance)
         self.common_mean.copy_(mean)
         self.common_basis.copy_(vectors.flip(1)[:, :count])
         self.common_variance.copy_(variance.flip(0)[:count].clamp(min=0))
 
-    def settle(self, latents: Tensor) -> Tensor:
-        """Bring generated latents to those that pictures have: a Wiener filter over all cells of a latent.
+    def wiener_filter(self, latents: Tensor) -> Tensor:
+        """Applies a Wiener filter to generated latents, with the covariance of encoded ones as prior.
 
-        A generator misses each cell by itself. Where pictures agree between cells, as in the colour of a background,
-        its errors show as the edges of blocks; such differences between cells are rarer among pictures than among
-        errors, which is what the filter tells apart.
+        The error of a generative model is independent between cells, and shows as block edges where cells of real video
+        agree, as in the colour of a background. Such differences are rarer in real latents than in errors, and the
+        filter attenuates them.
 
         Args:
             latents: (..., h, w, C).
@@ -207,20 +209,20 @@ class VideoCodec(nn.Module):
         parts = (latents.flatten(-3) - self.common_mean) @ self.common_basis * keep  # (..., k)
         return (parts @ self.common_basis.T + self.common_mean).view_as(latents)
 
-    def analyse(self, groups: Tensor) -> Tensor:
-        """Groups (n, 12, H, W) in [-1, 1] -> latents (n, h, w, C)."""
+    def linear_encode(self, groups: Tensor) -> Tensor:
+        """Encodes groups (n, 12, H, W) in [-1, 1] to latents (n, h, w, C)."""
         blocks = to_blocks(groups)  # (h w, n, 768)
         latents = torch.baddbmm(-(self.mean[:, None] @ self.basis), blocks, self.basis) / self.scale[:, None]
         return latents.transpose(0, 1).reshape(len(groups), self.config.cells, self.config.cells, self.channels)
 
-    def expand(self, latents: Tensor) -> Tensor:
-        """Latents (n, h, w, C) -> groups (n, 12, H, W), the linear part of decoding."""
+    def linear_decode(self, latents: Tensor) -> Tensor:
+        """Decodes latents (n, h, w, C) to groups (n, 12, H, W) by the linear part alone."""
         flat = latents.flatten(1, 2).transpose(0, 1) * self.scale[:, None]  # (h w, n, C)
         blocks = torch.baddbmm(self.mean[:, None], flat, self.basis.transpose(1, 2))
         return from_blocks(blocks, self.config.cells)
 
-    def mend(self, groups: Tensor) -> Tensor:
-        """Linearly decoded groups, or parts of them (n, 12, H, W) -> better ones; sides are multiples of 8."""
+    def refine(self, groups: Tensor) -> Tensor:
+        """Refines linearly decoded groups, or crops of them, (n, 12, H, W) with sides that are multiples of 8."""
         x = self.stage_8(self.enter_8(F.pixel_unshuffle(groups, PIXELS_PER_LATENT)))
         x = self.stage_4(F.pixel_shuffle(self.to_4(F.relu(x)), 2))
         x = F.pixel_shuffle(self.to_2(F.relu(x)), 2) + self.enter_2(F.pixel_unshuffle(groups, 2))
@@ -228,32 +230,33 @@ class VideoCodec(nn.Module):
 
     @torch.no_grad()
     def encode(self, media: Tensor) -> Tensor:
-        """Frames (B, 1 + 4k, H, W, 3) uint8 -> latents (B, 1 + k, H/8, W/8, C) float32."""
+        """Encodes frames (B, 1 + 4k, H, W, 3) uint8 to latents (B, 1 + k, H/8, W/8, C) float32."""
         if media.shape[2:4] != (self.config.size, self.config.size):
             raise ValueError(
                 f"expected frames of {self.config.size} x {self.config.size}, got {tuple(media.shape[2:4])}"
             )
         groups = to_groups(media)
-        latents = self.analyse(groups.flatten(0, 1))
+        latents = self.linear_encode(groups.flatten(0, 1))
         return latents.reshape(*groups.shape[:2], *latents.shape[1:])
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents (B, 1 + k, h, w, C) -> frames (B, 1 + 4k, 8h, 8w, 3) uint8. One clip at a time, for the cache."""
-        clips = [self.mend(self.expand(clip).contiguous(memory_format=torch.channels_last)) for clip in latents]
-        return from_groups(torch.stack(clips))
+        """Decodes latents (B, 1 + k, h, w, C) to frames (B, 1 + 4k, 8h, 8w, 3) uint8."""
+        # A clip at a time, which fits the CPU's cache.
+        linear = (self.linear_decode(clip).contiguous(memory_format=torch.channels_last) for clip in latents)
+        return from_groups(torch.stack([self.refine(groups) for groups in linear]))
 
     def channels_last(self) -> VideoCodec:
-        """Lay the weights out as the processor's convolutions like them best."""
+        """Converts the weights to channels-last memory format, which is faster for convolutions on CPUs."""
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def save(self, path: Path) -> None:
-        """Store in half precision with the config inside."""
+        """Writes the codec in half precision with its config in the metadata."""
         save_weights(path, {key: value.half() for key, value in self.state_dict().items()}, self.config, KIND)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS / "video-codec.safetensors") -> VideoCodec:
-        """Read a file of `save`, the shipped one if none is named; ready for inference."""
+        """Reads a file written by `save`, by default the shipped one; returns the codec ready for inference."""
         config, tensors = load_weights(path, KIND, VideoCodecConfig)
         codec = cls(config)
         codec.load_state_dict(tensors)

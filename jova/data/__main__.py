@@ -2,7 +2,7 @@
 
     python -m jova.data --split train --count 8000 --out DIR
 
-Run it again to continue after a kill, or with a larger --count to add clips.
+Run it again to resume, or with a larger --count to add clips.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import os
 import sys
 from pathlib import Path
 
-from jova.data import absent_packages
+from jova.data import missing_packages
 
 
 def main() -> int:
-    """Parses the command line, and makes the clips."""
-    if lacking := absent_packages():
-        print(f"jova.data: {lacking}", file=sys.stderr)
+    """Parses the command line and makes the clips; returns the exit code."""
+    if missing := missing_packages():
+        print(f"jova.data: {missing}", file=sys.stderr)
         return 2
     from jova.data.corpus import SPLITS
     from jova.data.split import make_split
@@ -27,7 +27,7 @@ def main() -> int:
         prog="python -m jova.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--split", choices=SPLITS, required=True)
-    parser.add_argument("--count", type=int, required=True, help="how many clips the split shall have")
+    parser.add_argument("--count", type=int, required=True, help="number of clips of the split")
     parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()

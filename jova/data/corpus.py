@@ -1,7 +1,7 @@
-"""The procedural corpus: (split, index) -> prompt, and (prompt, seed) -> talking-head clip.
+"""Procedural corpus: (split, index) -> prompt, and (prompt, seed) -> talking-head clip.
 
 Splits share no sentence (a sentence's hash decides its split) and no seed (each split has its own range).
-Onset, rate, pauses and sentence length vary, so that nothing but the sound tells when the mouth moves.
+Onset, rate, pauses and sentence length vary, so that only the audio determines when the mouth moves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova.data import vocabulary as vocab
-from jova.data.face import Look, Pose, draw, keypoints, mouth_box
+from jova.data.face import Look, Pose, draw, keypoints, lip_boxes
 from jova.data.speech import SAMPLE_RATE_HZ, Delivery, Speech, speak
 from jova.data.visemes import mouth_track
 
@@ -23,7 +23,7 @@ FPS = 25
 FRAMES = 73
 SAMPLES = FRAMES * SAMPLE_RATE_HZ // FPS
 _EDGE_S = 0.06
-"""Least silence before and after the speech."""
+"""Least silence before and after the speech, in seconds."""
 _LEVEL_RMS = 0.08
 _NOISE_RMS = 2e-4
 
@@ -41,7 +41,7 @@ _SEEDS_PER_SPLIT = 10_000_000
 
 @dataclass(frozen=True)
 class TalkingHead:
-    """A clip of which everything is known."""
+    """A clip with its annotations."""
 
     frames: npt.NDArray[np.uint8]
     """(73, 64, 64, 3) RGB."""
@@ -52,33 +52,33 @@ class TalkingHead:
     mouth_box: npt.NDArray[np.float32]
     """(73, 4) x0, y0, x1, y1 px."""
     mouth_open: npt.NDArray[np.float32]
-    """(73,) inner-lip gap as a share of the largest."""
+    """(73,) opening of the mouth: inner-lip gap as a share of the largest."""
     phonemes: tuple[str, ...]
     phoneme_times: npt.NDArray[np.float32]
     """(P, 2) start and end, seconds from the start of the clip."""
 
 
 def rng_for(*key: object) -> np.random.Generator:
-    """A generator that depends on nothing but the key."""
+    """Returns a random generator that is seeded by the key alone."""
     digest = hashlib.sha256("/".join(map(str, (VERSION, *key))).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "little"))
 
 
 def split_of(sentence: str) -> Split:
-    """The only split that may use this sentence."""
+    """Returns the only split that may use this sentence."""
     share = int.from_bytes(hashlib.sha256(sentence.encode()).digest()[:4], "little") % 100
     return next(split for split, shares in _SHARES.items() if share in shares)
 
 
 def seed_of(split: Split, index: int) -> int:
-    """The seed of a split's clip; ranges of different splits do not meet."""
+    """Returns the seed of a clip of a split; ranges of different splits are disjoint."""
     if not 0 <= index < _SEEDS_PER_SPLIT:
         raise ValueError(f"expected an index from 0 to {_SEEDS_PER_SPLIT - 1}, got {index}")
     return SPLITS.index(split) * _SEEDS_PER_SPLIT + index
 
 
 def make_prompt(split: Split, index: int) -> dict[str, object]:
-    """A line of the split's prompt file: id, captions, transcript, tags."""
+    """Returns a record of the split's prompt file: id, captions, transcript, tags."""
     rng = rng_for("prompt", split, index)
     while True:
         template = vocab.TEMPLATES[rng.integers(len(vocab.TEMPLATES))]
@@ -112,7 +112,7 @@ def make_prompt(split: Split, index: int) -> dict[str, object]:
 
 
 def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
-    """Renders a prompt; the same arguments give the same clip, bit for bit."""
+    """Renders a clip; the same arguments return the same clip, bit for bit."""
     rng = rng_for("clip", transcript, sorted(tags.items()), seed)
     speech = _say(tags, tuple(transcript.split()), rng)
     onset_s = rng.uniform(_EDGE_S, SAMPLES / SAMPLE_RATE_HZ - _EDGE_S - len(speech.audio) / SAMPLE_RATE_HZ)
@@ -120,7 +120,7 @@ def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
     audio = rng.normal(0.0, _NOISE_RMS, SAMPLES)
     audio[onset : onset + len(speech.audio)] += speech.audio * (_LEVEL_RMS / np.sqrt(np.mean(speech.audio**2)))
     starts_s = speech.starts_s + onset / SAMPLE_RATE_HZ
-    times_s = (np.arange(FRAMES) + 0.5) / FPS  # a frame shows the middle of the time it is on screen
+    times_s = (np.arange(FRAMES) + 0.5) / FPS  # a frame shows the middle of its interval
     mouth = mouth_track(speech.phonemes, starts_s, times_s)  # (73, 3)
     look, poses = _look(tags, rng), _poses(tags, times_s, mouth, rng)
     points = np.stack([keypoints(look, pose) for pose in poses])
@@ -129,7 +129,7 @@ def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
         frames=np.stack([draw(look, pose) for pose in poses]),
         audio=np.clip(audio, -1, 1).astype(np.float32),
         keypoints=points,
-        mouth_box=np.stack([mouth_box(frame) for frame in points]),
+        mouth_box=lip_boxes(points),
         mouth_open=mouth[:, 0].astype(np.float32),
         phonemes=speech.phonemes,
         phoneme_times=np.stack([starts_s, ends_s], axis=1).astype(np.float32),
@@ -137,11 +137,12 @@ def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
 
 
 def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+    """Draws one of the options."""
     return options[rng.integers(len(options))]
 
 
 def _say(tags: dict[str, str], words: tuple[str, ...], rng: np.random.Generator) -> Speech:
-    """Speech that fits into the clip: too slow a draw is said again without pauses, then faster."""
+    """Synthesises speech that fits into the clip: if too long, without pauses, then faster."""
     pauses = tuple(int(ms) for ms in rng.choice([0, 0, 0, 80, 160, 240], len(words) - 1))
     rate = vocab.SPEEDS[tags["speed"]] + int(rng.integers(-8, 9))
     pitch = vocab.PITCHES[tags["pitch"]] + int(rng.integers(-6, 7))
@@ -159,7 +160,7 @@ def _say(tags: dict[str, str], words: tuple[str, ...], rng: np.random.Generator)
 
 
 def _trimmed(speech: Speech) -> Speech:
-    """Without the synthesiser's own silence at both ends, so that the onset is ours to choose."""
+    """Trims the synthesiser's silence at both ends, so that the onset can be chosen."""
     loud = np.flatnonzero(np.abs(speech.audio) > 0.01 * np.abs(speech.audio).max())
     first, last = max(int(loud[0]) - 160, 0), min(int(loud[-1]) + 320, len(speech.audio))
     starts_s = np.maximum(speech.starts_s - first / SAMPLE_RATE_HZ, 0.0)
@@ -172,6 +173,8 @@ def _trimmed(speech: Speech) -> Speech:
 
 
 def _look(tags: dict[str, str], rng: np.random.Generator) -> Look:
+    """Draws an appearance that agrees with the tags."""
+
     def near(colour: vocab.Colour) -> vocab.Colour:
         red, green, blue = (int(np.clip(value + rng.integers(-6, 7), 0, 255)) for value in colour)
         return red, green, blue
@@ -190,7 +193,7 @@ def _look(tags: dict[str, str], rng: np.random.Generator) -> Look:
 def _poses(
     tags: dict[str, str], times_s: npt.NDArray[np.float64], mouth: npt.NDArray[np.float64], rng: np.random.Generator
 ) -> list[Pose]:
-    """Slow sway or nod, blinks of 0.2 s at random times, and the mouth."""
+    """Returns the pose of every frame: slow sway or nod, blinks of 0.2 s at random times, and the mouth."""
     sideways, down = {"still": (0.3, 0.3), "swaying": (2.6, 0.5), "nodding": (0.5, 1.8)}[tags["sway"]]
     phase_x, phase_y = rng.uniform(0, 2 * np.pi, 2)
     rate_x, rate_y = rng.uniform(0.3, 0.6), rng.uniform(0.45, 0.8)

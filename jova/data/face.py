@@ -1,4 +1,4 @@
-"""Draws a talking face, and says where its keypoints are.
+"""Draws a talking face and returns its keypoints.
 
 Coordinates are pixels of the finished 64x64 frame; drawing happens at four times that size and is averaged down.
 """
@@ -11,16 +11,19 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from jova.data.vocabulary import Colour
+from jova.mouth_loss import mouth_boxes
 
 SIZE = 64
+"""Height and width of a frame, px."""
 _SCALE = 4
 _SHIFT = 4  # OpenCV's fixed-point fraction bits, for sub-pixel positions
 MAX_GAP = 8.5
 """Inner-lip distance at opening 1, in pixels."""
 MOUTH_MARGIN = 2.5
-"""Pixels around the lips that still belong to the mouth box."""
+"""Pixels around the lip keypoints that still belong to the mouth box."""
 
 KEYPOINTS = (
     "brow_left", "brow_right", "eye_left_outer", "eye_left_inner", "eye_right_inner", "eye_right_outer", "nose_tip",
@@ -38,7 +41,7 @@ Points = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Look:
-    """What stays the same through a clip."""
+    """Appearance of a face, constant through a clip."""
 
     hair: Colour
     skin: Colour
@@ -53,11 +56,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Pose:
-    """What changes from frame to frame."""
+    """Pose of a face in one frame."""
 
     dx: float
     dy: float
-    """Shift of the head, px."""
+    """Translation of the head, px."""
     tilt: float
     """Rotation of the head, radians."""
     eyelid: float
@@ -69,7 +72,7 @@ class Pose:
 
 
 def keypoints(look: Look, pose: Pose) -> npt.NDArray[np.float32]:
-    """(K, 2) keypoints as (x, y) px."""
+    """Returns the K keypoints of a frame, (K, 2) as (x, y) px."""
     gap = MAX_GAP * pose.opening
     half = look.mouth_width * (0.72 + 0.45 * pose.width) - 0.12 * gap
     jaw = 0.35 * gap
@@ -89,21 +92,29 @@ def keypoints(look: Look, pose: Pose) -> npt.NDArray[np.float32]:
     return (turned + np.array((SIZE / 2 + pose.dx, 31.0 + pose.dy))).astype(np.float32)
 
 
-def mouth_box(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(4,) x0, y0, x1, y1 px around the lips, with a margin."""
-    lips = points[[KEYPOINTS.index(name) for name in _LIPS]]
-    return np.concatenate([lips.min(0) - MOUTH_MARGIN, lips.max(0) + MOUTH_MARGIN]).astype(np.float32)
+def lip_boxes(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Returns the mouth box of every frame: `jova.mouth_loss.mouth_boxes` of the lip keypoints.
+
+    Args:
+        points: (T, K, 2) keypoints as (x, y) px, in the order of `KEYPOINTS`.
+
+    Returns:
+        (T, 4) x0, y0, x1, y1 px.
+    """
+    lips = points[:, [KEYPOINTS.index(name) for name in _LIPS]]
+    return np.asarray(mouth_boxes(torch.from_numpy(lips), MOUTH_MARGIN))
 
 
 @cache
 def _backdrop(colour: Colour) -> npt.NDArray[np.uint8]:
-    """The background, a little lighter at the top, at drawing size."""
+    """Returns the background at drawing size, slightly lighter at the top."""
     side = SIZE * _SCALE
     light = np.linspace(1.06, 0.92, side)[:, None, None]
     return np.broadcast_to(np.clip(np.array(colour) * light, 0, 255), (side, side, 3)).astype(np.uint8, order="C")
 
 
 def _arc(start: float, end: float, count: int) -> Points:
+    """Returns (count, 2) points of the unit circle between two angles."""
     angles = np.linspace(start, end, count)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -113,7 +124,7 @@ _LIP_ARC = np.linspace(-1, 1, 21)[:, None]
 
 
 class _Canvas:
-    """Anti-aliased shapes; head coordinates are px from the head's centre, and turn with the head."""
+    """Canvas of anti-aliased shapes; head coordinates are px from the centre of the head and rotate with it."""
 
     def __init__(self, background: Colour, centre: Point, tilt: float) -> None:
         self.pixels = _backdrop(background).copy()
@@ -121,33 +132,34 @@ class _Canvas:
         self.turn = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
 
     def head(self, *points: tuple[float, float]) -> Points:
-        """(n, 2) frame coordinates of points given in head coordinates."""
+        """Converts points from head coordinates to frame coordinates, (n, 2)."""
         return np.array(points) @ self.turn + self.centre
 
     def ellipse(self, at: Point, rx: float, ry: float, colour: Colour, *, upper_half: bool = False) -> None:
-        """A filled ellipse at frame coordinates, turned with the head."""
+        """Fills an ellipse at frame coordinates, rotated with the head."""
         circle = _UPPER_HALF if upper_half else _CIRCLE
         self.polygon((circle * (rx, ry)) @ self.turn + at, colour)
 
     def polygon(self, vertices: Points, colour: Colour) -> None:
-        """A filled polygon at frame coordinates."""
+        """Fills a polygon at frame coordinates."""
         fixed = np.rint((vertices * _SCALE - 0.5) * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(self.pixels, [fixed], colour, cv2.LINE_AA, _SHIFT)
 
     def line(self, a: Point, b: Point, width: float, colour: Colour) -> None:
-        """A thick line at frame coordinates."""
+        """Draws a thick line at frame coordinates."""
         along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
         across = np.array((-along[1], along[0])) * width / 2
         self.polygon(np.stack([a + across, b + across, b - across, a - across]), colour)
 
 
 def _shaded(colour: Colour, factor: float) -> Colour:
+    """Multiplies a colour by a factor."""
     red, green, blue = (min(int(factor * value), 255) for value in colour)
     return red, green, blue
 
 
 def draw(look: Look, pose: Pose) -> npt.NDArray[np.uint8]:
-    """(64, 64, 3) uint8 RGB frame."""
+    """Draws a frame, (64, 64, 3) uint8 RGB."""
     points = keypoints(look, pose).astype(np.float64)
     canvas = _Canvas(look.background, np.array((SIZE / 2 + pose.dx, 31.0 + pose.dy)), pose.tilt)
     _draw_body(canvas, look)
@@ -158,7 +170,7 @@ def draw(look: Look, pose: Pose) -> npt.NDArray[np.uint8]:
 
 
 def _draw_body(canvas: _Canvas, look: Look) -> None:
-    """Hair behind the face, shoulders, neck."""
+    """Draws the hair behind the face, shoulders and neck."""
     w = look.head_width
     if look.long_hair:
         canvas.ellipse(canvas.head((0, -4))[0], w + 4.5, 20, look.hair)
@@ -170,7 +182,7 @@ def _draw_body(canvas: _Canvas, look: Look) -> None:
 
 
 def _draw_head(canvas: _Canvas, look: Look, points: Points) -> None:
-    """The face, whose chin follows the jaw, and the hair above it."""
+    """Draws the face, whose chin follows the jaw, and the hair above it."""
     w = look.head_width
     jaw = float(np.hypot(*(points[KEYPOINTS.index("chin")] - canvas.head((0, 21))[0])))
     canvas.ellipse(canvas.head((0, -1))[0], w + 1.6, 21.5, look.hair, upper_half=True)
@@ -182,7 +194,7 @@ def _draw_head(canvas: _Canvas, look: Look, points: Points) -> None:
 
 
 def _draw_eyes(canvas: _Canvas, look: Look, pose: Pose, points: Points) -> None:
-    """Eyes that blink, and brows."""
+    """Draws eyes and brows; lids follow the pose."""
     for outer, inner, brow in (
         ("eye_left_outer", "eye_left_inner", "brow_left"),
         ("eye_right_outer", "eye_right_inner", "brow_right"),
@@ -201,12 +213,12 @@ def _draw_eyes(canvas: _Canvas, look: Look, pose: Pose, points: Points) -> None:
 
 
 def _draw_mouth(canvas: _Canvas, look: Look, pose: Pose, points: Points) -> None:
-    """Lips, the cavity between them, and in it tongue and teeth."""
+    """Draws the lips and the cavity between them with tongue and teeth."""
     left, right, upper_outer, upper, lower, lower_outer = (points[KEYPOINTS.index(name)] for name in _LIPS)
     middle, half = (left + right) / 2, (right - left) / 2
 
     def between(top: Point, bottom: Point, inset: float) -> Points:
-        """The region between two arcs that meet near the corners of the mouth."""
+        """Returns the outline between two arcs that meet near the corners of the mouth."""
         bow = 1 - _LIP_ARC**2
         along = middle + _LIP_ARC * half * inset
         return np.concatenate([along + bow * (top - middle), (along + bow * (bottom - middle))[::-1]])

@@ -1,4 +1,4 @@
-"""The folder dataset: one clip a file, prompts in a JSON-lines file, what is known of each frame beside it.
+"""Folder dataset: one file per clip, prompts as JSON lines, annotations of every frame beside them.
 
 DIR/prompts.jsonl       id, captions, transcript, tags, reference ("clips/<id>.mp4")
 DIR/clips/<id>.mp4      H.264 + FLAC
@@ -19,62 +19,63 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
+from jova.files import atomic_path
+
 FORMAT = "jova-folder@1"
 
 
 @dataclass(frozen=True)
 class Item:
-    """One clip of a folder dataset, still on disk."""
+    """One clip of a folder dataset; reads its files when asked."""
 
     prompt: dict[str, object]
     root: Path
 
     @property
     def id(self) -> str:
-        """The prompt's id, which names the files."""
+        """Id of the prompt, and stem of the files."""
         return str(self.prompt["id"])
 
     def media(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """(T, H, W, 3) RGB frames and (N,) mono samples."""
+        """Reads the clip: (T, H, W, 3) RGB frames and (N,) mono samples."""
         return read_clip(self.root / "clips" / f"{self.id}.mp4")
 
     def track(self, name: str) -> npt.NDArray[np.generic]:
-        """One of the arrays of `tracks/<id>.npz`."""
+        """Reads one of the arrays of `tracks/<id>.npz`."""
         with np.load(self.root / "tracks" / f"{self.id}.npz", allow_pickle=False) as tracks:
             return tracks[name]
 
 
 def read_folder(root: Path) -> list[Item]:
-    """The clips of a finished folder dataset, in order.
+    """Lists the clips of a finished folder dataset, in order.
 
     Raises:
-        FileNotFoundError: `dataset.json` is missing: no dataset, or one that was not finished.
-        ValueError: another format.
+        FileNotFoundError: there is no dataset, or it is unfinished (without `dataset.json`).
+        ValueError: the dataset has another format.
     """
     if not (root / "dataset.json").is_file():
         raise FileNotFoundError(
-            f"expected a finished folder dataset in {root} (no dataset.json): run the command that makes it again"
+            f"expected a finished folder dataset in {root} (no dataset.json): run the command that makes it once more"
         )
-    found = json.loads((root / "dataset.json").read_text())
-    if found.get("format") != FORMAT:
-        raise ValueError(f"expected format {FORMAT!r} in {root}/dataset.json, got {found.get('format')!r}")
+    about = json.loads((root / "dataset.json").read_text())
+    if about.get("format") != FORMAT:
+        raise ValueError(f"expected format {FORMAT!r} in {root}/dataset.json, got {about.get('format')!r}")
     return [Item(json.loads(line), root) for line in (root / "prompts.jsonl").read_text().splitlines()]
 
 
 def write_clip(
     path: Path, frames: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32], fps: int = 25, rate_hz: int = 16_000
 ) -> None:
-    """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4.
+    """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4, atomically.
 
-    FLAC keeps the sound sample by sample; one encoder thread keeps the bytes the same from run to run. Another
-    processor may round pictures otherwise (up to 27 of 255 in single pixels were seen, 1 on average), never the sound.
+    FLAC is lossless; one encoder thread makes the bytes reproducible. Another kind of CPU may round frames differently
+    (measured: up to 27 of 255 in single pixels, 1 on average), never the audio.
     """
-    partial = path.with_suffix(".part.mp4")
-    with av.open(str(partial), "w") as container:
+    with atomic_path(path) as unfinished, av.open(str(unfinished), "w") as container:
         video = container.add_stream("libx264", rate=fps, options={"crf": "12", "preset": "medium", "threads": "1"})
         video.height, video.width = frames.shape[1:3]
         video.pix_fmt = "yuv420p"
-        sound = container.add_stream("flac", rate=rate_hz, layout="mono")
+        stream = container.add_stream("flac", rate=rate_hz, layout="mono")
         for index, array in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(array, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, fps)
@@ -83,15 +84,14 @@ def write_clip(
         pcm = np.rint(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
         samples = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
         samples.sample_rate, samples.pts, samples.time_base = rate_hz, 0, Fraction(1, rate_hz)
-        container.mux(sound.encode(samples))
-        container.mux(sound.encode(None))
-    partial.replace(path)
+        container.mux(stream.encode(samples))
+        container.mux(stream.encode(None))
 
 
 def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """(T, H, W, 3) RGB frames and (N,) mono samples of a clip that `write_clip` made."""
+    """Reads a clip of `write_clip`: (T, H, W, 3) RGB frames and (N,) mono samples."""
     with av.open(str(path)) as container:
-        convert = VideoReformatter()  # one for all frames, without threads: several times faster on small frames
+        convert = VideoReformatter()  # One for all frames, single-threaded: several times faster on small frames.
         rgb = (convert.reformat(frame, format="rgb24", threads=1) for frame in container.decode(video=0))
         frames = np.stack([frame.to_ndarray() for frame in rgb])
     with av.open(str(path)) as container:
@@ -100,7 +100,7 @@ def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32
 
 
 def missing(root: Path, prompts: list[dict[str, object]]) -> Iterator[int]:
-    """Indices of prompts whose clip or tracks are not written yet."""
+    """Yields the indices of prompts whose clip or tracks are missing."""
     for index, prompt in enumerate(prompts):
         if not (
             (root / "tracks" / f"{prompt['id']}.npz").is_file() and (root / "clips" / f"{prompt['id']}.mp4").is_file()

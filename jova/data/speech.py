@@ -1,8 +1,8 @@
-"""Speech with phoneme timings, from espeak-ng.
+"""Synthesises speech with phoneme timings, by espeak-ng.
 
-espeak-ng keeps state between utterances (its noise sources), so the same text spoken twice in one process
-gives two waveforms. Each utterance is therefore spoken by a forked child of a process that has initialised
-the synthesiser but never spoken: same input, same samples, always.
+espeak-ng keeps state between utterances (its noise sources), so that the same text synthesised twice in one process
+gives two waveforms. Each utterance is therefore synthesised by a forked child of a process that has initialised the
+synthesiser but never used it: the same input always gives the same samples.
 """
 
 from __future__ import annotations
@@ -41,15 +41,16 @@ class Speech:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the words are said."""
+    """Voice, rate, pitch and pauses of an utterance."""
 
     voice: str
     """espeak-ng voice, e.g. `en-us+klatt2`."""
     rate_wpm: int
+    """Words per minute."""
     pitch: int
     """0 to 100."""
     pauses_ms: tuple[int, ...]
-    """Silence after each word but the last."""
+    """Silence after each word but the last, in milliseconds."""
 
 
 class _EventId(ctypes.Union):
@@ -74,7 +75,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @cache
 def _library() -> tuple[ctypes.CDLL, int]:
-    """The initialised library and its sample rate. Never call Synth in the process that calls this."""
+    """Returns the initialised library and its sample rate. The process that calls this must never call Synth."""
     try:
         import espeakng_loader
     except ImportError as error:
@@ -92,10 +93,11 @@ def _library() -> tuple[ctypes.CDLL, int]:
 
 
 def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
-    """Says the words; the same input gives the same samples on every call.
+    """Synthesises the words; the same input gives the same samples on every call.
 
     Raises:
-        RuntimeError: the synthesiser refused the voice or died.
+        ImportError: espeak-ng is not installed.
+        RuntimeError: the synthesiser refused the voice or crashed.
     """
     _library()
     read_end, write_end = os.pipe()
@@ -113,7 +115,7 @@ def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
         header, _, pcm = pipe.read().partition(b"\n")
     os.waitpid(child, 0)
     if not pcm:
-        raise RuntimeError(f"espeak-ng could not say {' '.join(words)!r} with {delivery}")
+        raise RuntimeError(f"espeak-ng could not synthesise {' '.join(words)!r} with {delivery}")
     phonemes, samples = json.loads(header)
     rate = _library()[1]
     divisor = int(np.gcd(SAMPLE_RATE_HZ, rate))
@@ -122,7 +124,7 @@ def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
 
 
 def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list[str], list[int]]:
-    """(int16 samples, phonemes, first sample of each phoneme) at the library's own rate."""
+    """Returns (int16 samples, phonemes, first sample of each phoneme) at the library's own rate."""
     library, rate = _library()
     pcm = bytearray()
     phonemes: list[str] = []
@@ -134,7 +136,7 @@ def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list
         index = 0
         while events[index].type:
             name = events[index].id.string.decode("utf8", "replace") if events[index].type == _PHONEME_EVENT else ""
-            if name.strip(";,'|"):  # a bare modifier belongs to the phoneme before it
+            if name.strip(";,'|"):  # A bare modifier belongs to the phoneme before it.
                 phonemes.append(name)
                 samples.append(events[index].audio_position * rate // 1000)
             index += 1

@@ -1,4 +1,4 @@
-"""A split of the procedural corpus as a folder dataset: what is there is kept, what is missing is made."""
+"""Writes a split of the procedural corpus as a folder dataset; skips clips that exist."""
 
 from __future__ import annotations
 
@@ -14,33 +14,36 @@ from rich.progress import track
 
 from jova.data.corpus import VERSION, Split, make_clip, make_prompt, seed_of
 from jova.data.folder import FORMAT, missing, write_clip
+from jova.files import atomic_path
 
 
 def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
-    """Writes the first `count` clips of a split; clips already there are kept."""
+    """Writes the first `count` clips of a split, in `workers` processes; skips clips that exist."""
     (out / "clips").mkdir(parents=True, exist_ok=True)
     (out / "tracks").mkdir(exist_ok=True)
     prompts = [make_prompt(split, index) for index in range(count)]
-    (out / "prompts.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
+    with atomic_path(out / "prompts.jsonl") as unfinished:
+        unfinished.write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
     todo = list(missing(out, prompts))
     with ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         jobs = pool.map(partial(_write, split, out), todo, [prompts[index] for index in todo], chunksize=8)
         for _ in track(jobs, f"{split} clips", total=len(todo)):
             pass
     about = {"format": FORMAT, "corpus": VERSION, "split": split, "count": count}
-    (out / "dataset.json").write_text(json.dumps(about) + "\n")
+    with atomic_path(out / "dataset.json") as unfinished:
+        unfinished.write_text(json.dumps(about) + "\n")
 
 
 def _write(split: Split, out: Path, index: int, prompt: dict[str, Any]) -> None:
+    """Makes one clip and writes it with its tracks."""
     clip = make_clip(prompt["tags"], prompt["transcript"], seed_of(split, index))
     write_clip(out / "clips" / f"{prompt['id']}.mp4", clip.frames, clip.audio)
-    unfinished = out / "tracks" / f"{prompt['id']}.part.npz"
-    np.savez_compressed(
-        unfinished,
-        keypoints=clip.keypoints,
-        mouth_box=clip.mouth_box,
-        mouth_open=clip.mouth_open,
-        phonemes=np.array(clip.phonemes),
-        phoneme_times=clip.phoneme_times,
-    )
-    unfinished.replace(out / "tracks" / f"{prompt['id']}.npz")
+    with atomic_path(out / "tracks" / f"{prompt['id']}.npz") as unfinished:
+        np.savez_compressed(
+            unfinished,
+            keypoints=clip.keypoints,
+            mouth_box=clip.mouth_box,
+            mouth_open=clip.mouth_open,
+            phonemes=np.array(clip.phonemes),
+            phoneme_times=clip.phoneme_times,
+        )

@@ -1,4 +1,4 @@
-"""Phonemes to mouth shapes: a target per phoneme, blended by coarticulation."""
+"""Converts phonemes to mouth shapes: a target per phoneme, blended by coarticulation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from scipy.ndimage import gaussian_filter1d
 
 FloatArray = npt.NDArray[np.float64]
 COARTICULATION_S = 0.032
-"""Standard deviation of the blend between neighbouring phonemes."""
+"""Standard deviation of the Gaussian blend between neighbouring phonemes, in seconds."""
 _STEP_S = 0.002
 
 
 @dataclass(frozen=True)
 class Viseme:
-    """A mouth shape, each part in [0, 1]."""
+    """Mouth shape of a phoneme; opening, width and teeth in [0, 1]."""
 
     opening: float
     width: float
     teeth: float
     dominance: float = 1.0
-    """Weight against the neighbours: lips must meet for a p, however open the vowels around it."""
+    """Weight in the blend with its neighbours: lips close for a p, however open the vowels around it."""
 
 
 REST = Viseme(0.0, 0.45, 0.0, 0.6)
@@ -43,27 +43,27 @@ _VISEMES = {phoneme: viseme for names, viseme in _BY_CLASS for phoneme in names.
 
 
 def viseme(phoneme: str) -> Viseme:
-    """The mouth shape of an espeak-ng mnemonic; stress marks and length modifiers are ignored.
+    """Returns the mouth shape of an espeak-ng mnemonic; ignores stress marks and length modifiers.
 
     Raises:
-        KeyError: a phoneme that no class lists, so that none is drawn as silence by mistake.
+        KeyError: no class has the phoneme; silence would be a wrong shape.
     """
     if phoneme.startswith("_"):
         return REST
     bare = phoneme.strip("',%=;*!|?")
-    for length in range(len(bare), 0, -1):  # `t2`, `l#`, `I#` are variants of the sound their prefix names
+    for length in range(len(bare), 0, -1):  # `t2`, `l#`, `I#` are variants of the phoneme of their prefix
         if bare[:length] in _VISEMES:
             return _VISEMES[bare[:length]]
     raise KeyError(f"no viseme for phoneme {phoneme!r}")
 
 
 def mouth_track(phonemes: tuple[str, ...], starts_s: FloatArray, times_s: FloatArray) -> FloatArray:
-    """Mouth shape at given times.
+    """Returns the mouth shape at given times.
 
     Args:
         phonemes: P mnemonics.
         starts_s: (P,) their starts; each lasts until the next one starts, the last one is a pause.
-        times_s: (T,) when to look.
+        times_s: (T,) times of the frames.
 
     Returns:
         (T, 3) opening, width and teeth in [0, 1].

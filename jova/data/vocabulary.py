@@ -1,7 +1,7 @@
-"""The closed vocabulary of the procedural corpus: what can be said, by which voices, and what can be seen.
+"""Closed vocabulary of the procedural corpus: words, voices and appearances.
 
-Words and voices were chosen by what the offline recogniser (pocketsphinx, a JSGF grammar of these slots)
-hears: with 80 sentences a voice, `six` (11 % misheard), `five` (44 %), `black` (26 %), `set` (19 %), `bring`
+Words and voices were chosen by the errors of the offline recogniser (pocketsphinx, a JSGF grammar of these
+slots): with 80 sentences per voice, `six` (11 % misheard), `five` (44 %), `black` (26 %), `set` (19 %), `bring`
 (36 %) and `here` (6 %) were dropped, and the voices kept have a word error rate below 4 % where the default
 en-us voices have 13 to 35 %.
 """
@@ -25,7 +25,7 @@ TEMPLATES: tuple[tuple[str, ...], ...] = (
     ("command", "colour", "preposition", "digit", "adverb"),
     ("command", "colour", "object", "preposition", "digit", "adverb"),
 )
-"""Three to six words, so that the length of the speech varies."""
+"""Slots of the sentences: three to six words, so that the duration of the speech varies."""
 
 VOICES: dict[str, str] = {"robotic": "en-us+klatt4", "bright": "en-us+f2", "soft": "en-us+f5", "deep": "en-us+m6"}
 """Voice word -> espeak-ng voice."""
@@ -72,7 +72,7 @@ BLINK: tuple[str, ...] = ("staring", "blinking")
 
 
 def words() -> tuple[str, ...]:
-    """Every word that tells captions and sentences apart, sorted: the tokenizer's vocabulary."""
+    """Returns the vocabulary of the tokenizer, sorted: every word that distinguishes captions or sentences."""
     seen: set[str] = set()
     for group in (*SLOTS.values(), VOICES, PITCHES, SPEEDS, HAIR, SKIN, CLOTHES, BACKGROUND, STYLES, SWAY, BLINK):
         seen.update(group)

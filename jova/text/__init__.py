@@ -1,5 +1,5 @@
-"""Text encoders."""
+"""Tokenizer and duration predictor."""
 
-from jova.text.words import PARTS, Prompt, TextTokens, WordTokenizer
+from jova.text.words import SEGMENTS, Prompt, TextTokens, WordTokenizer
 
-__all__ = ["PARTS", "Prompt", "TextTokens", "WordTokenizer"]
+__all__ = ["SEGMENTS", "Prompt", "TextTokens", "WordTokenizer"]

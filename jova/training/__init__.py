@@ -1,1 +1,1 @@
-"""Training from nothing: codecs, cached latents, model. `jova.train` is the command."""
+"""Training from scratch: codecs, cached latents, model. `jova.train` is the command."""

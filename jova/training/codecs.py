@@ -1,4 +1,7 @@
-"""Training of the two codecs: principal components in closed form, and the network that mends pictures."""
+"""Trains the two codecs: principal components in closed form, and the video codec's refinement network.
+
+Letters: n groups of four frames, T frames, H x W pixels, h x w cells, C channels.
+"""
 
 from __future__ import annotations
 
@@ -24,38 +27,38 @@ from jova.data.folder import Item
 from jova.training.state import (
     Log,
     batch_indices,
-    decay_factor,
     detached,
     generator_of,
     load_state,
+    lr_factor,
     progress,
     save_state,
-    set_rate,
+    set_lr,
 )
 
 
 @dataclass(frozen=True)
 class CodecTraining:
-    """How the video codec is trained."""
+    """Hyperparameters of the training of the video codec."""
 
     steps: int = 2000
     batch: int = 24
-    """Groups of four frames a step."""
-    rate: float = 1e-3
+    """Groups of four frames per step."""
+    lr: float = 1e-3
     """Peak learning rate of AdamW."""
     warmup: int = 100
     decay: float = 0.7
     """Share of the steps, at the end, over which the learning rate falls to zero."""
     noise: float = 0.1
-    """Latents get Gaussian noise whose deviation is drawn evenly from 0 to this, so that the network takes
-    a generator's errors; latents have deviation 1."""
+    """Largest standard deviation of the Gaussian noise on latents, drawn uniformly from 0, so that the network is
+    robust to the errors of a generative model; latents have deviation 1."""
     mouth_weight: float = 10.0
-    """Pixels of the mouth box weigh 1 + this."""
+    """Pixels in the mouth box have weight 1 + this."""
     crop: tuple[int, int] = (40, 48)
-    """Height and width, in pixels, of the part around the mouth that three steps of four train on, which is
-    cheaper; every fourth step trains on full frames."""
+    """Height and width, in pixels, of the crop around the mouth on which three steps of four train, which is cheaper;
+    every fourth step trains on full frames."""
     first_share: float = 0.08
-    """Share of groups that are the first of their clip, which are one image four times."""
+    """Share of groups that are the first of their clip, which is one frame repeated four times."""
     save_every_s: float = 60.0
     seed: int = 0
 
@@ -71,15 +74,15 @@ class Footage:
 
 
 def read_footage(items: Sequence[Item]) -> Footage:
-    """Decode the pictures of these clips into memory (0.9 MB a clip)."""
+    """Decodes the frames of clips into memory (0.9 MB per clip)."""
     frames: Tensor | None = None
     boxes = []
     with progress("reading clips", 0, len(items)) as show:
         for index, item in enumerate(items):
-            picture = torch.from_numpy(item.media()[0])
+            video = torch.from_numpy(item.media()[0])
             if frames is None:
-                frames = torch.empty(len(items), *picture.shape, dtype=torch.uint8)
-            frames[index] = picture
+                frames = torch.empty(len(items), *video.shape, dtype=torch.uint8)
+            frames[index] = video
             boxes.append(torch.from_numpy(item.track("mouth_box").astype(np.float32)))
             show(index + 1, "")
     if frames is None:
@@ -88,16 +91,16 @@ def read_footage(items: Sequence[Item]) -> Footage:
 
 
 def box_weights(boxes: Tensor, height: int, width: int, mouth_weight: float) -> Tensor:
-    """1 + mouth_weight inside the boxes, widened by one pixel, and 1 elsewhere.
+    """Returns weights of 1 + mouth_weight inside the boxes, widened by one pixel, and 1 elsewhere.
 
     Args:
-        boxes: (n, 4, 4) pixels of four frames.
-        height: Of the frames.
-        width: Of the frames.
-        mouth_weight: See above.
+        boxes: (n, 4, 4) pixels x0, y0, x1, y1 of four frames.
+        height: H.
+        width: W.
+        mouth_weight: added inside the boxes.
 
     Returns:
-        (n, 12, height, width): each frame's weights for its three colours.
+        (n, 12, H, W): the weights of each frame for its three colours.
     """
     x, y = torch.arange(width) + 0.5, torch.arange(height) + 0.5
     x0, y0, x1, y1 = (boxes[..., side, None] for side in range(4))  # each (n, 4, 1)
@@ -108,7 +111,7 @@ def box_weights(boxes: Tensor, height: int, width: int, mouth_weight: float) -> 
 
 
 def draw_groups(footage: Footage, step: int, training: CodecTraining) -> tuple[Tensor, Tensor]:
-    """The groups (n, 12, H, W) in [-1, 1] of one step and their mouth boxes (n, 4, 4)."""
+    """Draws the groups (n, 12, H, W) in [-1, 1] of one step and their mouth boxes (n, 4, 4)."""
     count, frames = footage.frames.shape[:2]
     random = generator_of(training.seed, step)
     clips = batch_indices(step, training.batch, count, training.seed)
@@ -121,22 +124,22 @@ def draw_groups(footage: Footage, step: int, training: CodecTraining) -> tuple[T
     return groups, footage.boxes[clips[:, None], which]
 
 
-def crop_to_mouth(pictures: Sequence[Tensor], boxes: Tensor, size: tuple[int, int]) -> list[Tensor]:
-    """Cut the same part around the mouth, on the grid of blocks, out of each of several (n, 12, H, W)."""
-    height, width = pictures[0].shape[2:]
+def crop_to_mouth(images: Sequence[Tensor], boxes: Tensor, size: tuple[int, int]) -> list[Tensor]:
+    """Crops several (n, 12, H, W) to the same area around the mouth, aligned with the blocks."""
+    height, width = images[0].shape[2:]
     centre = boxes.mean(1).view(-1, 2, 2).mean(1).flip(1)  # (n, 2): y, x
     extent = torch.tensor(size)
     cell = ((centre - extent / 2) / PIXELS_PER_LATENT).round().long()
     corner = (cell * PIXELS_PER_LATENT).clamp(min=0).minimum(torch.tensor([height, width]) - extent).tolist()
     return [
         torch.stack([whole[:, y : y + size[0], x : x + size[1]] for whole, (y, x) in zip(group, corner, strict=True)])
-        for group in pictures
+        for group in images
     ]
 
 
 @torch.no_grad()
 def fit_cells(codec: VideoCodec, footage: Footage) -> None:
-    """Fit the codec's linear part to all groups of the footage."""
+    """Fits the codec's linear part to all groups of the footage."""
     cells, block = codec.mean.shape
     total, product, count = torch.zeros(cells, block), torch.zeros(cells, block, block), 0
     with progress("principal components", 0, len(footage.frames)) as show:
@@ -152,7 +155,7 @@ def fit_cells(codec: VideoCodec, footage: Footage) -> None:
 
 @torch.no_grad()
 def fit_common(codec: VideoCodec, footage: Footage) -> None:
-    """Fit what the codec knows of whole latents to all groups of the footage."""
+    """Fits the prior of the codec's Wiener filter to all groups of the footage."""
     values = codec.config.values
     total, product, count = torch.zeros(values), torch.zeros(values, values), 0
     with progress("components of whole latents", 0, len(footage.frames)) as show:
@@ -167,35 +170,35 @@ def fit_common(codec: VideoCodec, footage: Footage) -> None:
 
 
 @torch.no_grad()
-def rough_copy(codec: VideoCodec, groups: Tensor, noise: float, random: torch.Generator) -> Tensor:
-    """The linear round trip of full frames with noise on the latents, each group with its own amount."""
-    latents = codec.analyse(groups)
+def noisy_linear_decode(codec: VideoCodec, groups: Tensor, noise: float, random: torch.Generator) -> Tensor:
+    """Encodes and decodes groups linearly, with noise on the latents of a deviation drawn per group."""
+    latents = codec.linear_encode(groups)
     amount = noise * torch.rand(len(latents), 1, 1, 1, generator=random)
-    return codec.expand(latents + amount * torch.randn(latents.shape, generator=random))
+    return codec.linear_decode(latents + amount * torch.randn(latents.shape, generator=random))
 
 
-def mending_loss(codec: VideoCodec, footage: Footage, step: int, training: CodecTraining) -> Tensor:
-    """Weighted |e| + 10 e^2 of one step's groups after a noisy round trip."""
+def refinement_loss(codec: VideoCodec, footage: Footage, step: int, training: CodecTraining) -> Tensor:
+    """Returns the loss of one step: the weighted mean of |e| + 10 e^2, with e the error after a noisy round trip."""
     groups, boxes = draw_groups(footage, step, training)
-    rough = rough_copy(codec, groups, training.noise, generator_of(training.seed + 1, step))
+    linear = noisy_linear_decode(codec, groups, training.noise, generator_of(training.seed + 1, step))
     weights = box_weights(boxes, groups.shape[2], groups.shape[3], training.mouth_weight)
     if step % 4:
-        rough, groups, weights = crop_to_mouth([rough, groups, weights], boxes, training.crop)
-    error = codec.mend(rough.contiguous(memory_format=torch.channels_last)) - groups
+        linear, groups, weights = crop_to_mouth([linear, groups, weights], boxes, training.crop)
+    error = codec.refine(linear.contiguous(memory_format=torch.channels_last)) - groups
     return (weights * (error.abs() + 10 * error.square())).mean()
 
 
 def train_video_codec(
     config: VideoCodecConfig, training: CodecTraining, footage: Footage, held_out: Footage, out: Path
 ) -> VideoCodec:
-    """Train, or go on training, the video codec; writes OUT/video-codec.safetensors.
+    """Trains the video codec, or resumes its training; writes OUT/video-codec.safetensors.
 
     Args:
-        config: Sizes.
-        training: Schedule.
-        footage: Training clips.
-        held_out: Validation clips, measured now and then.
-        out: Folder for the codec, its state and its log.
+        config: of the codec.
+        training: of the training.
+        footage: training clips.
+        held_out: validation clips, measured every 500 steps.
+        out: folder of the codec, its checkpoint and its log.
     """
     torch.manual_seed(training.seed)
     codec = VideoCodec(config)
@@ -203,21 +206,21 @@ def train_video_codec(
     if state is None:
         fit_cells(codec, footage)
         fit_common(codec, footage)
-        codec.half().float()  # the linear part is from now on what the file will hold
+        codec.half().float()  # from now on the linear part has the values of the file
         codec.save(out / "video-codec.safetensors")
     else:
         codec.load_state_dict(state["codec"])
         begin = state["step"]
     codec.channels_last()
-    optimiser = torch.optim.AdamW(codec.parameters(), lr=training.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(codec.parameters(), lr=training.lr, betas=(0.9, 0.99), weight_decay=1e-3)
     if state is not None:
         optimiser.load_state_dict(state["optimiser"])
     log = Log(out / "video-codec.jsonl", begin)
     saved, cpu = time.monotonic(), time.process_time()
     with progress("video codec", begin, training.steps) as show:
         for step in range(begin, training.steps):
-            set_rate(optimiser, training.rate * decay_factor(step, training.steps, training.warmup, training.decay))
-            loss = mending_loss(codec, footage, step, training)
+            set_lr(optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
+            loss = refinement_loss(codec, footage, step, training)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
@@ -240,30 +243,30 @@ def train_video_codec(
 
 @torch.no_grad()
 def measure(codec: VideoCodec, footage: Footage) -> dict[str, float]:
-    """How well clips come back.
+    """Measures how well the codec reconstructs clips.
 
     Returns:
         psnr and mouth_psnr in dB (mean over clips of the PSNR of all pixels, and of those in the mouth boxes);
         opening_gain and opening_corr: slope and correlation, over frames within clips, of the decoded darkness of
-        the mouth box against the true one: a codec that shrinks the opening has a gain below 1.
+        the mouth box against the true one; a codec that shrinks the opening of the mouth has a gain below 1.
     """
     whole, mouth = [], []
     true_dark: list[Tensor] = []
-    seen_dark: list[Tensor] = []
+    decoded_dark: list[Tensor] = []
     for frames, boxes in zip(footage.frames, footage.boxes, strict=True):
-        back = codec.decode(codec.encode(frames[None]))[0].float()
-        wanted = frames.float()
+        decoded = codec.decode(codec.encode(frames[None]))[0].float()
+        true = frames.float()
         height, width = frames.shape[1:3]
         inside = box_weights(boxes[None], height, width, 1.0)[0, ::3] - 1  # (T, H, W)
-        error = (back - wanted).square().mean(-1)
+        error = (decoded - true).square().mean(-1)
         whole.append(10 * (255**2 / error.mean()).log10())
         mouth.append(10 * (255**2 / ((error * inside).sum() / inside.sum())).log10())
         area = inside.sum((1, 2))
-        for picture, found in ((wanted, true_dark), (back, seen_dark)):
-            dark = 255 - picture.amax(-1)  # neither skin nor lips nor teeth are dark in every colour
+        for images, levels in ((true, true_dark), (decoded, decoded_dark)):
+            dark = 255 - images.amax(-1)  # neither skin nor lips nor teeth are dark in every colour
             level = (dark * inside).sum((1, 2)) / area
-            found.append(level - level.mean())
-    x, y = torch.cat(true_dark), torch.cat(seen_dark)
+            levels.append(level - level.mean())
+    x, y = torch.cat(true_dark), torch.cat(decoded_dark)
     return {
         "psnr": torch.stack(whole).mean().item(),
         "mouth_psnr": torch.stack(mouth).mean().item(),
@@ -274,7 +277,7 @@ def measure(codec: VideoCodec, footage: Footage) -> dict[str, float]:
 
 @torch.no_grad()
 def fit_audio_codec(config: AudioCodecConfig, items: Sequence[Item], out: Path) -> AudioCodec:
-    """Fit the audio codec's components to these clips; writes OUT/audio-codec.safetensors."""
+    """Fits the audio codec to clips; writes OUT/audio-codec.safetensors."""
     codec = AudioCodec(config)
     stacks = []
     with progress("audio codec", 0, len(items)) as show:

@@ -1,10 +1,9 @@
-"""Every clip encoded once, in shards on disk, then kept in memory in half precision (68 kB a clip)."""
+"""Encodes every clip once, stores the latents in shards, and holds them in memory as float16 (68 kB per clip)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,13 +18,14 @@ from jova.codecs.audio import AudioCodec
 from jova.codecs.video import PIXELS_PER_LATENT, VideoCodec
 from jova.config import JovaConfig, MouthBox
 from jova.data.folder import Item
+from jova.files import atomic_path
 from jova.flow import Batch, Latents
-from jova.mouth import boxes_off_mouth, latent_mask
+from jova.mouth_loss import boxes_off_mouth, latent_mask
 from jova.text import Prompt, TextTokens, WordTokenizer
 from jova.training.state import progress
 
 SHARD = 250
-"""Clips a file."""
+"""Number of clips per shard."""
 
 
 class Examples(NamedTuple):
@@ -40,18 +40,18 @@ class Examples(NamedTuple):
     text: TextTokens
 
     def batch(self, rows: Tensor) -> Batch:
-        """The examples at `rows` (b,), in float32."""
+        """Returns the examples at `rows` (b,), in float32."""
         data = Latents(self.video[rows].float(), self.audio[rows].float())
         return Batch(data, self.text.select(rows), self.mouth[rows].float())
 
 
 def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
-    """Encode clips into OUT/<first id>.safetensors, a shard at a time; shards made by the same codecs are kept.
+    """Encodes clips to OUT/<first id>.safetensors, a shard at a time; skips shards that the same codecs made.
 
     Args:
-        items: The clips, in an order that only ever grows at its end.
-        codecs: Folder of video-codec.safetensors and audio-codec.safetensors.
-        out: Folder of the shards.
+        items: the clips; more may only be appended between calls.
+        codecs: folder of video-codec.safetensors and audio-codec.safetensors.
+        out: folder of the shards.
     """
     video_codec = VideoCodec.load(codecs / "video-codec.safetensors")
     audio_codec = AudioCodec.load(codecs / "audio-codec.safetensors")
@@ -66,25 +66,24 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
                 continue
             rows: dict[str, list[Tensor]] = {"video": [], "audio": [], "boxes": []}
             for index, item in enumerate(shard):
-                frames, sound = item.media()
+                frames, audio = item.media()
                 rows["video"].append(video_codec.encode(torch.from_numpy(frames)[None])[0].half())
-                rows["audio"].append(audio_codec.encode(torch.from_numpy(sound)[None])[0].half())
+                rows["audio"].append(audio_codec.encode(torch.from_numpy(audio)[None])[0].half())
                 rows["boxes"].append(torch.from_numpy(item.track("mouth_box").astype(np.float32)))
                 show(start + index + 1, "")
-            partial = path.with_name(f"{path.name}.part{os.getpid()}")
-            save_file(
-                {key: torch.stack(value) for key, value in rows.items()}, partial, {"codecs": made_by, "ids": ids}
-            )
-            partial.replace(path)
+            tensors = {key: torch.stack(value) for key, value in rows.items()}
+            with atomic_path(path) as unfinished:
+                save_file(tensors, unfinished, {"codecs": made_by, "ids": ids})
 
 
 def encoder_digest(*codecs: VideoCodec | AudioCodec) -> str:
-    """Of what encoding depends on, which a video codec has before the network that mends pictures is trained."""
+    """Returns a digest of the encoders, which do not change when the video codec's refinement network is trained."""
     parts = [getattr(codec, name) for codec in codecs for name in ("mean", "basis", "scale")]
     return hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
 
 
 def _metadata(path: Path) -> dict[str, str] | None:
+    """Returns the metadata of a shard; None if there is no such file."""
     if not path.is_file():
         return None
     with safe_open(path, framework="pt") as file:
@@ -92,7 +91,11 @@ def _metadata(path: Path) -> dict[str, str] | None:
 
 
 def load_examples(items: Sequence[Item], folder: Path, config: JovaConfig, mouth_box: MouthBox) -> Examples:
-    """The encoded clips of `encode_items`, with mouth masks and tokens for this model."""
+    """Loads clips that `encode_items` encoded, with mouth masks and tokens for this model.
+
+    Raises:
+        ValueError: the latents have another shape than the model's.
+    """
     clock, cells = config.timeline, config.latent_size
     video = torch.empty(len(items), *config.video_shape, dtype=torch.float16)
     audio = torch.empty(len(items), *config.audio_shape, dtype=torch.float16)
@@ -107,18 +110,18 @@ def load_examples(items: Sequence[Item], folder: Path, config: JovaConfig, mouth
             )
         video[rows], audio[rows] = shard["video"], shard["audio"]
         for row, boxes in enumerate(shard["boxes"], start):
-            where = boxes if mouth_box == "mouth" else boxes_off_mouth(boxes)
-            mouth[row] = latent_mask(where, clock, cells, cells * PIXELS_PER_LATENT)
+            area = boxes if mouth_box == "mouth" else boxes_off_mouth(boxes)
+            mouth[row] = latent_mask(area, clock, cells, cells * PIXELS_PER_LATENT)
     text = WordTokenizer(config.vocabulary, config.words_per_part)([prompt_of(item) for item in items])
-    return Examples(video, audio, mouth, text.said(torch.stack([span_of(item) for item in items])))
+    return Examples(video, audio, mouth, text.with_spans(torch.stack([span_of(item) for item in items])))
 
 
 def prompt_of(item: Item) -> Prompt:
-    """What a model would be asked for to make this clip."""
+    """Returns the prompt of a clip."""
     return Prompt(*(str(item.prompt[part]) for part in Prompt._fields))
 
 
 def span_of(item: Item) -> Tensor:
-    """(2,) first and last second of a clip's speech."""
+    """Returns start and end of the speech of a clip, (2,) seconds."""
     times = item.track("phoneme_times")
     return torch.tensor([times[0, 0], times[-1, 1]], dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Training of the joint model on cached latents."""
+"""Trains the joint model on cached latents."""
 
 from __future__ import annotations
 
@@ -22,42 +22,54 @@ from jova.training.latents import Examples
 from jova.training.state import (
     Log,
     batch_indices,
-    decay_factor,
     detached,
     generator_of,
     load_state,
+    lr_factor,
     progress,
     save_state,
-    set_rate,
+    set_lr,
 )
 from jova.transformer import Jova
+
+STORED_NAMES = {"lr": "rate", "ema_decay": "ema", "max_grad_norm": "clip"}
+"""Names in checkpoints and manifests of fields of `TrainConfig`, where they differ: those of stored trainings stay."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained. The learning rate warms up, stays, and falls linearly to zero at the end."""
+    """Hyperparameters of a training.
+
+    The learning rate warms up, is constant, and decays linearly to zero at the end.
+    """
 
     steps: int
     batch: int = 32
-    rate: float = 1e-3
+    lr: float = 1e-3
     """Peak learning rate of AdamW."""
     warmup: int = 150
     decay: float = 0.4
-    """Share of the steps over which the learning rate falls."""
+    """Share of the steps, at the end, over which the learning rate decays."""
     weight_decay: float = 0.01
-    clip: float = 1.0
-    """Largest norm of the gradient."""
-    ema: float = 0.998
-    """Decay of the averaged weights, which are the ones kept; smaller at first."""
+    max_grad_norm: float = 1.0
+    """Norm to which gradients are clipped."""
+    ema_decay: float = 0.998
+    """Decay of the exponential moving average (EMA) of the weights, which is the model that is stored; smaller at
+    first."""
     mouth_weight: float = 5.0
     """lambda of the mouth-area loss."""
     mouth_box: MouthBox = "mouth"
+    """Area of the mouth-area loss."""
     text_dropout: float = 0.1
+    """Share of examples without text, for classifier-free guidance."""
     image_dropout: float = 0.85
+    """Share of examples without a reference image."""
     precision: Precision = "float32"
-    """`bfloat16` is almost twice as fast on a processor that multiplies it (AVX512-BF16), and slow elsewhere."""
+    """`bfloat16` is almost twice as fast on a CPU with AVX512-BF16, and slow on others."""
     log_every: int = 50
+    """Steps between two records of the log."""
     save_every_s: float = 180.0
+    """Seconds between two checkpoints."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,37 +84,42 @@ class TrainConfig:
 
     @property
     def plateau_ends(self) -> int:
-        """First step of a falling learning rate."""
+        """First step at which the learning rate decays."""
         return self.steps - int(self.decay * self.steps)
+
+    def stored(self) -> dict[str, Any]:
+        """Returns the fields by the names that they have in checkpoints and manifests."""
+        return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
 
 class Trainer:
-    """A model in training: weights, their average, the optimiser and the step, which fix all that follows."""
+    """A model in training: weights, their EMA, the optimiser and the step, which determine the rest of the training."""
 
-    def __init__(self, config: JovaConfig, training: TrainConfig, out: Path, begin_with: Path | None = None) -> None:
+    def __init__(self, config: JovaConfig, training: TrainConfig, out: Path, init_from: Path | None = None) -> None:
         torch.manual_seed(training.seed)
         self.training, self.out, self.step = training, out, 0
         self.model = Jova(config)
-        if begin_with is not None:
-            self.model.load_state_dict(Jova.load(begin_with).state_dict())
-        self.average = detached(self.model)
+        if init_from is not None:
+            self.model.load_state_dict(Jova.load(init_from).state_dict())
+        self.ema = detached(self.model)
         matrices = [p for p in self.model.parameters() if p.ndim >= 2]
         others = [p for p in self.model.parameters() if p.ndim < 2]
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": training.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=training.rate,
+            lr=training.lr,
             betas=(0.9, 0.95),
             fused=True,
         )
         self.resume()
 
     def resume(self) -> None:
-        """Continue from OUT/model.state, or from the end of its plateau when its rate has begun to fall too soon.
+        """Resumes from OUT/model.state, or from OUT/plateau.state if the learning rate has begun to decay too early.
 
-        The rate does not depend on `steps` before it falls, so a training may be made longer or shorter until then.
+        Before it decays, the learning rate does not depend on `steps`: until then a training may be made longer or
+        shorter.
 
         Raises:
-            ValueError: The states were made by another configuration, or lie past the new plateau.
+            ValueError: the checkpoints are of another configuration, or later than the end of the new plateau.
         """
         state = load_state(self.out / "model.state")
         if state is not None and state["training"] != self._identity():
@@ -111,40 +128,40 @@ class Trainer:
                 state = load_state(self.out / "plateau.state")
                 if state is None or state["step"] > self.training.plateau_ends:
                     raise ValueError(
-                        f"expected more steps of constant rate than {self.out} has had, got "
+                        f"expected more steps of constant learning rate than {self.out} has had, got "
                         f"{self.training.plateau_ends}; use more --steps or another --out"
                     )
         if state is None:
             return
         if {**state["training"], "steps": None} != {**self._identity(), "steps": None}:
-            raise ValueError(f"expected the configuration that {self.out} was begun with; use another --out")
+            raise ValueError(f"expected the configuration with which {self.out} was started; use another --out")
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
-        self.average = state["average"]
+        self.ema = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
 
     def _identity(self) -> dict[str, Any]:
-        """What must agree between a state and the training that resumes it."""
-        own = {"log_every", "save_every_s"}
-        values = {key: value for key, value in asdict(self.training).items() if key not in own}
+        """Returns what must be equal in a checkpoint and the training that resumes it."""
+        free = {"log_every", "save_every_s"}
+        values = {key: value for key, value in self.training.stored().items() if key not in free}
         return values | {"model": json.dumps(asdict(self.model.config), sort_keys=True)}
 
     def save(self, name: str) -> None:
-        """Write OUT/<name>.state."""
+        """Writes the checkpoint OUT/<name>.state."""
         state = {
             "step": self.step,
             "training": self._identity(),
             "model": detached(self.model),
-            "average": self.average,
+            "average": self.ema,
             "optimiser": self.optimiser.state_dict(),
         }
         save_state(self.out / f"{name}.state", state)
 
     def advance(self, examples: Examples) -> Losses:
-        """One step of the optimiser."""
+        """Takes one step of the optimiser; returns the losses of its batch."""
         training, step = self.training, self.step
         rows = batch_indices(step, training.batch, len(examples.video), training.seed)
-        set_rate(self.optimiser, training.rate * decay_factor(step, training.steps, training.warmup, training.decay))
+        set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
         batch = examples.batch(rows)
         with arithmetic(training.precision):
@@ -157,24 +174,24 @@ class Trainer:
                 image_dropout=training.image_dropout,
             )
         result.total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.clip)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.max_grad_norm)
         self.optimiser.step()
-        keep = min(training.ema, (1 + step) / (10 + step))
+        decay = min(training.ema_decay, (1 + step) / (10 + step))
         for name, value in self.model.state_dict().items():
-            self.average[name].lerp_(value, 1 - keep)
+            self.ema[name].lerp_(value, 1 - decay)
         self.step += 1
         return Losses(*(value.detach() for value in result))
 
-    def averaged(self) -> Jova:
-        """A copy of the model with the averaged weights."""
+    def ema_model(self) -> Jova:
+        """Returns a copy of the model with the EMA weights."""
         model = Jova(self.model.config)
-        model.load_state_dict(self.average)
+        model.load_state_dict(self.ema)
         return model.eval().requires_grad_(False)
 
     @torch.no_grad()
     def validate(self, examples: Examples) -> dict[str, float]:
-        """Losses of the averaged model on held-out clips, with the same noise and times every time."""
-        model, rows = self.averaged(), torch.split(torch.arange(len(examples.video)), self.training.batch)
+        """Returns the losses of the EMA model on held-out clips, with the same noise and times at every call."""
+        model, rows = self.ema_model(), torch.split(torch.arange(len(examples.video)), self.training.batch)
         batches = [examples.batch(part) for part in rows]
         parts = [
             losses(denoiser(model, batch), batch, generator_of(0, index), mouth_weight=self.training.mouth_weight)
@@ -183,19 +200,19 @@ class Trainer:
         return _means(parts, "valid_")
 
     def run(self, examples: Examples, held_out: Examples) -> Jova:
-        """Train to the end; writes OUT/model.jsonl, states and OUT/jova-tiny.safetensors.
+        """Trains to the end; writes OUT/model.jsonl, checkpoints and OUT/jova-tiny.safetensors.
 
         Args:
-            examples: The training split.
-            held_out: Clips of the validation split.
+            examples: the training split.
+            held_out: clips of the validation split.
 
         Returns:
-            The averaged model as it was stored.
+            The stored EMA model.
         """
         training, target = self.training, self.out / f"{MODEL_FILE}.safetensors"
         if self.step == 0:
             self.model.speaking.fit(examples.text)
-            self.average = detached(self.model)
+            self.ema = detached(self.model)
         log, saved = Log(self.out / "model.jsonl", self.step), time.monotonic()
         recent: list[Losses] = []
         cpu = time.process_time()
@@ -215,24 +232,24 @@ class Trainer:
                     self.save("plateau")
                 if last or time.monotonic() - saved > training.save_every_s:
                     self.save("model")
-                    self.averaged().save(target)
+                    self.ema_model().save(target)
                     saved = time.monotonic()
         if not target.is_file():
-            self.averaged().save(target)
+            self.ema_model().save(target)
         return Jova.load(target)
 
 
 def denoiser(model: Jova, batch: Batch) -> Denoiser:
-    """What is trained on a batch: the model, given the sound of its clips if that is its task."""
+    """Returns the model, conditioned on the audio of the batch if the task is audio-driven."""
     return AudioDriven(model, batch.data.audio) if model.config.task == "audio-driven" else model
 
 
 @contextmanager
 def arithmetic(precision: Precision) -> Iterator[None]:
-    """How a forward pass of training computes on a CPU.
+    """Sets the precision and the attention kernel of a forward pass of training on a CPU.
 
-    With bfloat16, attention is the plain softmax(q k) v: at 150 tokens the backward pass of PyTorch's fused
-    attention takes a quarter of a step, the plain one a tenth (41 against 31 examples per CPU-second).
+    With bfloat16, attention is the unfused softmax(q k) v: at 150 tokens the backward pass of PyTorch's fused attention
+    takes a quarter of a step, the unfused one a tenth (41 against 31 examples per CPU-second).
     """
     if precision == "float32":
         yield
@@ -247,7 +264,7 @@ def arithmetic(precision: Precision) -> Iterator[None]:
 
 
 def _means(parts: list[Losses], prefix: str) -> dict[str, float]:
-    """The mean of each loss over batches."""
+    """Returns the mean of each loss over batches."""
     columns: list[tuple[Tensor, ...]] = list(zip(*parts, strict=True))
     return {
         prefix + name: float(torch.stack(column).mean()) for name, column in zip(Losses._fields, columns, strict=True)

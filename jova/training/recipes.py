@@ -1,4 +1,4 @@
-"""How each preset is trained unless told otherwise."""
+"""Default training of each preset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jova.training.model import TrainConfig
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training, and how many clips it sees."""
+    """Training hyperparameters, and the number of training clips."""
 
     clips: int
     training: TrainConfig
@@ -18,11 +18,11 @@ class Recipe:
 
 RECIPES: Mapping[str, Recipe] = {
     "tiny": Recipe(8000, TrainConfig(steps=3000)),
-    # Fixed steps and examples, so that arms compare. So few examples want small batches (eight learned as much from
-    # 4,800 examples as sixteen from 6,400), a high rate that falls early, and a short average. States often, because a
-    # training takes minutes.
+    # Steps and examples are fixed, so that arms are comparable. So few examples need small batches (eight learned as
+    # much from 4,800 examples as sixteen from 6,400), a high learning rate that decays early, and a short EMA.
+    # Checkpoints are frequent, because a training takes minutes.
     "ablation": Recipe(
-        4000, TrainConfig(steps=2500, batch=8, rate=2e-3, warmup=100, decay=0.5, ema=0.99, save_every_s=30)
+        4000, TrainConfig(steps=2500, batch=8, lr=2e-3, warmup=100, decay=0.5, ema_decay=0.99, save_every_s=30)
     ),
 }
-"""By the name of the preset."""
+"""Recipes by name of the preset."""

@@ -1,9 +1,8 @@
-"""What the training loops share: the order of the data, states on disk, progress and logs."""
+"""Utilities of the training loops: order of the data, learning rate, checkpoints, logs and progress."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jova.files import atomic_path
+
 
 def generator_of(seed: int, step: int) -> torch.Generator:
-    """The randomness of one step: a training resumed at a step draws what an unbroken one would."""
+    """Returns the random generator of one step: a resumed training draws the numbers of an uninterrupted one."""
     return torch.Generator().manual_seed((seed << 32) + step)
 
 
 def batch_indices(step: int, batch: int, count: int, seed: int) -> Tensor:
-    """Which of `count` items step `step` uses: pass after pass through all of them, each in its own order.
+    """Returns the items of a step: epochs over all `count` items, each in its own random order.
 
     Returns:
         (batch,) int64.
@@ -36,28 +37,33 @@ def batch_indices(step: int, batch: int, count: int, seed: int) -> Tensor:
     return rows
 
 
-def decay_factor(step: int, steps: int, warmup: int, decay: float) -> float:
-    """Warm-up, constant, then linear to zero over the last share `decay` of the steps (0 <= decay <= 1)."""
+def lr_factor(step: int, steps: int, warmup: int, decay: float) -> float:
+    """Returns the factor of the learning rate: linear warm-up, constant, then linear decay to zero.
+
+    Args:
+        step: from 0.
+        steps: of the whole training.
+        warmup: steps of the warm-up.
+        decay: share of the steps, at the end, over which the factor falls to zero; from 0 to 1.
+    """
     down = (steps - step) / max(1.0, decay * steps)
     return min(1.0, (step + 1) / max(1, warmup), down)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group this learning rate."""
+def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
+    """Sets the learning rate of every parameter group."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = lr
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values atomically; read them with `load_state`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part{os.getpid()}")
-    torch.save(state, partial)
-    partial.replace(path)
+    """Writes a checkpoint of tensors and plain values, atomically; `load_state` reads it."""
+    with atomic_path(path) as unfinished:
+        torch.save(state, unfinished)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """What `save_state` wrote, or None where there is nothing. Executes no code from the file."""
+    """Reads a checkpoint written by `save_state`; None if there is none. Executes no code from the file."""
     if not path.is_file():
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True)
@@ -65,32 +71,32 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 def detached(module: nn.Module) -> dict[str, Tensor]:
-    """A copy of a module's state."""
+    """Returns a copy of a module's state dict."""
     return {key: value.detach().clone() for key, value in module.state_dict().items()}
 
 
 class Log:
-    """One JSON object a line; lines of steps at or after `resume_at` are dropped when a training resumes."""
+    """Log of a training as JSON lines; lines of steps at or after `resume_at` are dropped when the training resumes."""
 
     def __init__(self, path: Path, resume_at: int) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         kept = []
         if path.is_file():
             for line in path.read_text().splitlines(keepends=True):
                 if line.endswith("\n") and json.loads(line)["step"] < resume_at:
                     kept.append(line)
-        path.write_text("".join(kept))
+        with atomic_path(path) as unfinished:
+            unfinished.write_text("".join(kept))
 
     def add(self, record: dict[str, float]) -> None:
-        """Append one record; it holds `step`."""
+        """Appends one record, which has a `step`."""
         with self.path.open("a") as file:
             file.write(json.dumps({key: round(value, 6) for key, value in record.items()}) + "\n")
 
 
 @contextmanager
 def progress(title: str, done: int, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Yield `show(done, text)`: a bar on a terminal, a plain line at most every 20 s elsewhere; on stderr."""
+    """Yields `show(done, text)`, which reports on stderr: a bar on a terminal, else a line every 20 s at most."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -171,7 +171,7 @@ def test_statistics_are_arrays_in_numbers_out():
 
 
 def test_the_models_core_needs_little():
-    for name in ("config", "timeline", "layers", "transformer", "flow", "mouth"):
+    for name in ("config", "timeline", "layers", "joint_attention", "transformer", "flow", "samplers", "mouth_loss"):
         roots = {module.split(".")[0] for module in imports(ROOT / "jova" / f"{name}.py")}
         assert roots <= sys.stdlib_module_names | {"torch", "numpy", "safetensors", "jova"}
 

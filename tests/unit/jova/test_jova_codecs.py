@@ -76,8 +76,8 @@ def test_the_linear_part_keeps_what_lies_in_its_components():
     flat = blocks - blocks.mean(1, keepdim=True)
     codec.fit(blocks.mean(1), flat.transpose(1, 2) @ flat / 600)
     groups = from_blocks(blocks, 2)
-    latents = codec.analyse(groups)
-    torch.testing.assert_close(codec.expand(latents), groups, atol=1e-4, rtol=0)
+    latents = codec.linear_encode(groups)
+    torch.testing.assert_close(codec.linear_decode(latents), groups, atol=1e-4, rtol=0)
     assert latents.mean().abs() < 1e-3
     # Four of five components vary; the fifth's deviation is clipped to almost nothing, and g counts all five.
     assert latents.square().mean().item() == pytest.approx(1, abs=0.02)
@@ -97,7 +97,7 @@ def test_settling_removes_what_pictures_never_show_and_keeps_the_rest():
     codec = VideoCodec(VideoCodecConfig(channels=1, size=16, common=2))  # 4 cells
     # Cells of pictures always agree, and vary with variance 1 around 5: one component, of variance 4.
     codec.fit_common(torch.full((4,), 5.0), torch.ones(4, 4))
-    seen = codec.settle(torch.tensor([1.0, 3.0, 2.0, 2.0]).view(1, 1, 2, 2, 1))
+    seen = codec.wiener_filter(torch.tensor([1.0, 3.0, 2.0, 2.0]).view(1, 1, 2, 2, 1))
     kept = 4 / (4 + GENERATED_ERROR**2)  # Wiener: variance / (variance + error)
     torch.testing.assert_close(seen.flatten(), torch.full((4,), 5 + kept * (2 - 5)))
     assert seen.shape == (1, 1, 2, 2, 1)
@@ -116,8 +116,8 @@ def test_settling_a_real_clip_changes_it_little_and_a_blocky_one_much(real_clips
 
     assert steps_between_cells(codec.decode(latents)) < 0.3
     assert steps_between_cells(codec.decode(latents + error)) > 1
-    assert steps_between_cells(codec.decode(codec.settle(latents + error))) < 0.3
-    assert (codec.settle(latents) - latents).square().mean() < 0.02 * latents.square().mean()
+    assert steps_between_cells(codec.decode(codec.wiener_filter(latents + error))) < 0.3
+    assert (codec.wiener_filter(latents) - latents).square().mean() < 0.02 * latents.square().mean()
 
 
 def test_codecs_survive_being_stored(tmp_path):
@@ -210,10 +210,10 @@ def test_a_clip_sounds_the_same_in_any_batch():
     assert torch.equal(codec.decode(code)[1:], codec.decode(code[1:]))
 
 
-def test_overlap_add_inverts_the_transform():
+def test_istft_inverts_stft():
     audio = torch.randn(2, 20 * HOP, generator=torch.Generator().manual_seed(0))
     codec = AudioCodec(AudioCodecConfig(channels=8))
-    torch.testing.assert_close(codec.overlap_add(codec.transform(audio)), audio, atol=1e-4, rtol=0)
+    torch.testing.assert_close(codec.istft(codec.stft(audio)), audio, atol=1e-4, rtol=0)
 
 
 def test_mel_filters_peak_at_their_centres():

@@ -11,7 +11,7 @@ pytest.importorskip("espeakng_loader", reason="making the corpus needs jova-benc
 
 from jova.data import vocabulary
 from jova.data.corpus import FPS, FRAMES, SAMPLES, SPLITS, make_clip, make_prompt, seed_of, split_of
-from jova.data.face import KEYPOINTS, MAX_GAP, Look, Pose, draw, keypoints, mouth_box
+from jova.data.face import KEYPOINTS, MAX_GAP, Look, Pose, draw, keypoints, lip_boxes
 from jova.data.folder import read_clip, read_folder, write_clip
 from jova.data.speech import Delivery, speak
 from jova.data.split import make_split
@@ -73,7 +73,7 @@ def test_keypoints_follow_shift_and_opening():
 def test_mouth_box_holds_all_that_a_moving_mouth_changes():
     closed, open_ = (Pose(1, 1, 0.02, 0, opening, 0.5, 0.5) for opening in (0.0, 0.9))
     changed = np.abs(draw(LOOK, closed).astype(int) - draw(LOOK, open_).astype(int)).sum(-1) > 60
-    x0, y0, x1, y1 = mouth_box(keypoints(LOOK, open_))
+    ((x0, y0, x1, y1),) = lip_boxes(keypoints(LOOK, open_)[None])
     rows, columns = np.nonzero(changed)
     chin_x, chin_y = keypoints(LOOK, closed)[KEYPOINTS.index("chin")]
     mouth = (rows < chin_y - 4) & (np.abs(columns - chin_x) < 9)  # the outline of the jaw moves too
@@ -155,5 +155,5 @@ def test_without_its_packages_the_command_is_one_line(monkeypatch, capsys):
     assert main() == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "jova.data: not installed: opencv-python-headless; pip install 'jova-bench[corpus]' brings what makes clips"
+        "jova.data: not installed: opencv-python-headless; to make clips, run pip install 'jova-bench[corpus]'"
     ]

@@ -6,18 +6,15 @@ import torch
 from jova.flow import (
     AudioDriven,
     Batch,
-    GuidedField,
     Latents,
-    euler,
-    heun,
     image_condition,
     interpolate,
     losses,
     sample_times,
-    uniform_times,
     velocity,
     velocity_error,
 )
+from jova.samplers import GuidedField, euler, heun, uniform_times
 from jova.text import TextTokens
 from support.jova_micro import CONFIG, latents, micro, tokens
 
@@ -102,7 +99,7 @@ def test_guidance_one_is_the_conditional_model_and_costs_half():
         time = torch.full((3,), 0.4)
         plain, guided = GuidedField(model, text, None, 1.0), GuidedField(model, text, None, 3.0)
         conditional = [velocity(a, b, time) for a, b in zip(model(x, time, text), x, strict=True)]
-        null = text.without(torch.ones(3, dtype=torch.bool))
+        null = text.drop_text(torch.ones(3, dtype=torch.bool))
         unconditional = [velocity(a, b, time) for a, b in zip(model(x, time, null), x, strict=True)]
         for got, c in zip(plain(x, 0.4), conditional, strict=True):
             assert torch.equal(got, c)
@@ -118,7 +115,7 @@ def test_guidance_keeps_the_image_in_both_halves():
     model, x, text = micro(), latents(3), tokens()
     image = image_condition(latents(3, seed=5).video, torch.tensor([True, True, False]))
     with torch.inference_mode():
-        null = text.without(torch.ones(3, dtype=torch.bool))
+        null = text.drop_text(torch.ones(3, dtype=torch.bool))
         time = torch.full((3,), 0.4)
         unconditional = velocity(model(x, time, null, image).video, x.video, time)
         zero = GuidedField(model, text, image, 0.0)(x, 0.4)

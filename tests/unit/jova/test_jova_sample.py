@@ -100,16 +100,14 @@ def test_an_image_changes_the_clip_and_must_fit(pipeline):
 def test_an_audio_driven_model_makes_pictures_for_the_sound_it_is_given(pipeline):
     driven = Pipeline(micro(task="audio-driven"), pipeline.video_codec, pipeline.audio_codec)
     loud, quiet = (level * np.sin(np.arange(SAMPLES) / 9).astype(np.float32) for level in (0.5, 0.01))
-    a, b, again = (driven.sample(PROMPTS[:1], [0], sounds=[sound], **FAST) for sound in (loud, quiet, loud))
+    a, b, again = (driven.sample(PROMPTS[:1], [0], audios=[sound], **FAST) for sound in (loud, quiet, loud))
     assert np.array_equal(a.audio[0], loud)
     assert np.array_equal(a.frames, again.frames)
     assert not np.array_equal(a.frames, b.frames)
-    with pytest.raises(
-        ValueError, match="expected sounds for an audio-driven model and none for a joint one, got none"
-    ):
+    with pytest.raises(ValueError, match="expected audio for an audio-driven model and none for a joint one, got none"):
         driven.sample(PROMPTS[:1], [0], **FAST)
     with pytest.raises(ValueError, match="got some"):
-        pipeline.sample(PROMPTS[:1], [0], sounds=[loud], **FAST)
+        pipeline.sample(PROMPTS[:1], [0], audios=[loud], **FAST)
 
 
 def test_codecs_of_another_size_are_refused(pipeline):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from jova.text import Prompt, WordTokenizer
-from jova.text.speaking import SpeakingTime
+from jova.text.duration import DurationPredictor
 from jova.text.words import FIRST_WORD, NULL, PAD
 from support.jova_micro import tokens
 
@@ -13,7 +13,7 @@ def test_three_parts_become_one_sequence():
     text = WordTokenizer(WORDS, 4)([Prompt("Red long,", "a low calm.", "Place with, don't!"), Prompt("long", "", "")])
     ids = [[0, 1, 2, 3, 4, 5, 6], [1]]  # places in WORDS; the article of the caption is dropped
     assert text.ids.tolist() == [[FIRST_WORD + i for i in ids[0]], [FIRST_WORD + 1] + [PAD] * 6]
-    assert text.parts.tolist()[0] == [0, 0, 1, 1, 2, 2, 2]
+    assert text.segments.tolist()[0] == [0, 0, 1, 1, 2, 2, 2]
     assert text.positions.tolist()[0] == [0, 1, 0, 1, 0, 1, 2]
     assert text.mask.sum(1).tolist() == [7, 1]
 
@@ -48,9 +48,9 @@ def test_no_text_at_all_is_the_null_token():
 
 def test_without_replaces_the_text_of_some_rows_only():
     text = tokens()
-    dropped = text.without(torch.tensor([False, True, False]))
+    dropped = text.drop_text(torch.tensor([False, True, False]))
     assert dropped.ids[1].tolist() == [NULL] + [PAD] * (text.ids.shape[1] - 1)
-    assert dropped.parts[1].sum() == dropped.positions[1].sum() == 0
+    assert dropped.segments[1].sum() == dropped.positions[1].sum() == 0
     for row in (0, 2):
         assert all(torch.equal(a[row], b[row]) for a, b in zip(text, dropped, strict=True))
 
@@ -67,10 +67,10 @@ def test_letters_say_where_a_word_is_and_a_span_when():
     assert text.shares[0].tolist() == pytest.approx([0, 2.5 / 13, 7.5 / 13, 11.5 / 13])
     assert text.shares[1].tolist() == [0] * 4
     assert text.times_s.tolist() == [[0] * 4] * 2
-    said = text.said(torch.tensor([[1.0, 2.3], [1.0, 2.0]]))
+    said = text.with_spans(torch.tensor([[1.0, 2.3], [1.0, 2.0]]))
     assert said.times_s[0].tolist() == pytest.approx([0, 1.25, 1.75, 2.15])
     assert said.times_s[1].tolist() == [0] * 4
-    assert said.without(torch.tensor([True, False])).times_s[0].tolist() == [0] * 4
+    assert said.drop_text(torch.tensor([True, False])).times_s[0].tolist() == [0] * 4
 
 
 def test_speaking_time_is_learned_word_by_word_and_planned_inside_the_clip():
@@ -91,8 +91,8 @@ def test_speaking_time_is_learned_word_by_word_and_planned_inside_the_clip():
         - 0.1 * (p.audio_caption == "calm")
         for p in prompts
     ]
-    text = tokenizer(prompts).said(torch.tensor([[0.5, 0.5 + length] for length in lengths]))
-    speaking = SpeakingTime(tokenizer.size)
+    text = tokenizer(prompts).with_spans(torch.tensor([[0.5, 0.5 + length] for length in lengths]))
+    speaking = DurationPredictor(tokenizer.size)
     speaking.fit(text)
     asked = tokenizer([Prompt("", "low", "place place red long"), Prompt("", "calm", "red")])
     plans = torch.stack(

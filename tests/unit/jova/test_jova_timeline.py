@@ -8,8 +8,7 @@ def test_lengths_of_the_embedded_format():
     # 73 = 1 + 4 * 18 = 1 + 2 * 36 frames; 73 frames * 640 samples = 46720 samples; 73 / 25 = 2.92 s.
     assert (clock.frames, clock.samples, clock.latent_frames, clock.audio_tokens) == (73, 46720, 19, 37)
     assert clock.seconds == pytest.approx(2.92)
-    assert clock.samples_per_audio_token == 1280
-    # 37 tokens of 1280 samples are the clip and half a token of padding before it.
+    # 37 tokens of 2 frames (1280 samples) are the clip and half a token of padding before it.
     assert clock.audio_tokens * 1280 == clock.samples + 640
     assert clock.audio_tokens_per_s == 12.5
 

@@ -19,7 +19,7 @@ from jova.training.codecs import (
 )
 from jova.training.latents import Examples, encode_items, load_examples, prompt_of
 from jova.training.model import TrainConfig, Trainer
-from jova.training.state import Log, batch_indices, decay_factor
+from jova.training.state import Log, batch_indices, lr_factor
 from jova.transformer import Jova
 from support import jova_micro
 
@@ -49,8 +49,20 @@ def test_every_pass_visits_every_item_once_in_an_order_of_its_own():
 
 
 def test_learning_rate_warms_up_stays_and_falls_to_zero():
-    factors = [decay_factor(step, 100, 10, 0.4) for step in (0, 9, 50, 60, 80, 99)]
+    factors = [lr_factor(step, 100, 10, 0.4) for step in (0, 9, 50, 60, 80, 99)]
     assert factors == pytest.approx([0.1, 1, 1, 1, 0.5, 0.025])
+
+
+def test_fields_keep_their_names_on_disk():
+    # As in every checkpoint and sweep so far: another name would refuse to resume them.
+    assert set(TRAINING.stored()) == {
+        "steps", "batch", "rate", "warmup", "decay", "weight_decay", "clip", "ema", "mouth_weight", "mouth_box",
+        "text_dropout", "image_dropout", "precision", "log_every", "save_every_s", "seed",
+    }  # fmt: skip
+    assert replace(TRAINING, lr=0.5, ema_decay=0.25, max_grad_norm=2.0).stored() | {"rate": 1, "ema": 2, "clip": 3} == {
+        **TRAINING.stored(), "rate": 1, "ema": 2, "clip": 3,
+    }  # fmt: skip
+    assert replace(TRAINING, lr=0.5).stored()["rate"] == 0.5
 
 
 def test_a_training_may_begin_with_a_stored_model(tmp_path):
@@ -121,9 +133,9 @@ def test_more_steps_go_on_from_the_end_of_the_plateau(tmp_path):
     for _ in range(5):
         fresh.advance(data)
     assert all(torch.equal(a, b) for a, b in zip(weights(longer.model), weights(fresh.model), strict=True))
-    with pytest.raises(ValueError, match=r"expected more steps of constant rate than .* has had, got 4"):
+    with pytest.raises(ValueError, match=r"expected more steps of constant learning rate than .* has had, got 4"):
         Trainer(jova_micro.CONFIG, replace(TRAINING, steps=6), tmp_path)
-    with pytest.raises(ValueError, match="the configuration that"):
+    with pytest.raises(ValueError, match="the configuration with which"):
         Trainer(jova_micro.CONFIG, replace(TRAINING, mouth_weight=0.0), tmp_path)
 
 
@@ -140,7 +152,7 @@ def test_a_training_is_made_shorter_or_longer_while_its_rate_is_constant(tmp_pat
 
 def test_a_model_learns_four_clips(tmp_path):
     data = examples(3)
-    trainer = Trainer(jova_micro.CONFIG, TrainConfig(steps=200, batch=3, rate=3e-3, warmup=10), tmp_path)
+    trainer = Trainer(jova_micro.CONFIG, TrainConfig(steps=200, batch=3, lr=3e-3, warmup=10), tmp_path)
     losses = [float(trainer.advance(data).total) for _ in range(80)]
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
 

@@ -86,7 +86,7 @@ def test_a_clip_does_not_depend_on_its_batch(fusion):
 def test_text_time_and_image_each_change_the_output():
     model, x, text = micro(), latents(3), tokens()
     before = run(model, x, text)
-    no_text = run(model, x, text.without(torch.ones(3, dtype=torch.bool)))
+    no_text = run(model, x, text.drop_text(torch.ones(3, dtype=torch.bool)))
     later = run(model, x, text, TIME + 0.05)
     condition = image_condition(latents(3, seed=2).video, torch.tensor([True, False, True]))
     with_image = run(model, x, text, image=condition)
@@ -169,14 +169,14 @@ def test_shapes_that_cannot_be_are_refused(changes, message):
 
 
 def test_words_stand_for_the_sound_where_they_are_said():
-    text = tokens(PROMPTS[:1]).said(torch.tensor([[0.1, 0.32]]))
+    text = tokens(PROMPTS[:1]).with_spans(torch.tensor([[0.1, 0.32]]))
     # place red now: middles 2.5, 6.5, 9.5 of 11 letters, after four words of captions; 12.5 audio tokens a second.
     said = torch.tensor([0, 0, 0, 0, 0.1 + 0.05, 0.1 + 0.13, 0.1 + 0.19]) * 12.5
     there, nowhere = (rope_table(torch.nn.functional.pad(t[:, None], (0, 2)), 16) for t in (said, torch.zeros(7)))
     for task, wanted in (("joint", there), ("audio-driven", nowhere)):
         model = micro(task=task)
         context = model.context(torch.zeros(1), text)
-        audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.groups)
+        audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.streams)
         torch.testing.assert_close(for_audio, wanted)
         assert torch.equal(for_video, nowhere)
         assert torch.equal(audio, model.audio_rope)

@@ -84,7 +84,7 @@ def test_a_killed_training_ends_as_an_unbroken_one(shared, tmp_path):
     torch.set_num_threads(1)
     trainer = Trainer(config, training, tmp_path / "killed")
     trainer.model.speaking.fit(examples.text)
-    trainer.average = detached(trainer.model)
+    trainer.ema = detached(trainer.model)
     trainer.advance(examples)
     trainer.advance(examples)
     trainer.save("model")
@@ -109,7 +109,7 @@ def test_what_makes_the_corpus_is_asked_for_before_any_work(tmp_path, monkeypatc
     from jova import data, train
 
     monkeypatch.setattr(data, "find_spec", lambda name: None if name == "cv2" else name)
-    said = r"^not installed: opencv-python-headless; pip install 'jova-bench\[corpus\]' brings what makes clips$"
+    said = r"^not installed: opencv-python-headless; to make clips, run pip install 'jova-bench\[corpus\]'$"
     with pytest.raises(BenchError, match=said):
         jova().prepare(settings(), tmp_path / "new", 1)
     assert not (tmp_path / "new").exists()

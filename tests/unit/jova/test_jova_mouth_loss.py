@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from jova.mouth import boxes_off_mouth, latent_mask, mouth_boxes, mouth_weighted_mean
+from jova.mouth_loss import boxes_off_mouth, latent_mask, mouth_boxes, mouth_mean, mouth_weighted_mean
 from jova.timeline import Timeline
 
 CLOCK = Timeline(frames=5)  # latent 0: frame 0; latent 1: frames 1..4
@@ -9,8 +9,8 @@ CLOCK = Timeline(frames=5)  # latent 0: frame 0; latent 1: frames 1..4
 
 def test_box_around_keypoints_with_margin():
     keypoints = torch.tensor([[[10.0, 20.0], [30.0, 24.0], [20.0, 28.0]]])
-    # Width 20 and height 8; a margin of 0.25 adds 5 and 2 on each side.
-    assert mouth_boxes(keypoints, 0.25).tolist() == [[5, 18, 35, 30]]
+    # x from 10 to 30 and y from 20 to 28, and 2.5 pixels more on each side, whatever the size of the mouth.
+    assert mouth_boxes(keypoints, 2.5).tolist() == [[7.5, 17.5, 32.5, 30.5]]
 
 
 def test_mask_is_the_overlapped_share_of_space_and_time():
@@ -57,3 +57,10 @@ def test_loss_is_the_mean_over_all_cells_and_not_renormalised():
     assert mouth_weighted_mean(error, mask, 5.0).item() == 13
     assert mouth_weighted_mean(error, mask, 0.0).item() == 3
     assert mouth_weighted_mean(error, torch.zeros_like(mask), 5.0).item() == 3
+
+
+def test_the_error_to_watch_is_that_of_the_mouth_alone():
+    # Cell errors 2 and 4 with mask 1 and 1: mean 3; with mask 1 and 0: 2. Without a mouth it is 0, not a division by 0.
+    error = torch.tensor([[1.0, 3.0], [4.0, 4.0]]).view(1, 1, 1, 2, 2)
+    for mask, expected in (([1.0, 1.0], 3), ([1.0, 0.0], 2), ([0.0, 0.0], 0)):
+        assert mouth_mean(error, torch.tensor(mask).view(1, 1, 1, 2)).item() == expected

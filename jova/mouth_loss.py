@@ -1,0 +1,103 @@
+"""The mouth-area loss: lip keypoints -> a box per frame -> a mask over latent cells -> a weight in the video loss.
+
+    box     m pixels around the extremes of the lip keypoints of a frame             `mouth_boxes`
+    mask    M[f, y, x] in [0, 1], the share of latent cell (y, x) that the boxes cover,
+            averaged over the frames of latent f                                     `latent_mask`
+    loss    L_video = mean((1 + lambda M) (v_hat - v)^2) over all latent values      `mouth_weighted_mean`
+
+The method figure of JoVA (arXiv 2512.13677) gives the order: detect facial keypoints, locate the mouth region,
+downsample it to the resolution of the VAE latents, increase the loss there; Table 4 ablates its weight, lambda 0
+against 5. No formula or code is published: the margin in pixels, the fractional mask, the mean over time and the loss
+that is not renormalised by the mask are our reading.
+
+These functions are the only ones that compute it: `jova.data.face` makes the boxes that the corpus stores,
+`jova.training.latents` the masks, and `jova.flow.losses` applies the weight.
+
+Letters: T frames, K keypoints, F latent frames, h cells along each side of a latent frame, B clips, C channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from jova.timeline import Timeline
+
+
+def mouth_boxes(lips: Tensor, margin: float) -> Tensor:
+    """Returns the box around the mouth in every frame.
+
+    Args:
+        lips: (T, K, 2) keypoints (x, y) of the lips, in pixels.
+        margin: added on every side, in pixels.
+
+    Returns:
+        (T, 4) pixels x0, y0, x1, y1.
+    """
+    return torch.cat([lips.amin(dim=1) - margin, lips.amax(dim=1) + margin], dim=1)
+
+
+def boxes_off_mouth(boxes: Tensor) -> Tensor:
+    """Moves the boxes to the top edge of the frame: a control of the same size and sideways motion.
+
+    Args:
+        boxes: (T, 4) pixels x0, y0, x1, y1.
+
+    Raises:
+        ValueError: a mouth lies so high that the moved box would still cover part of it.
+    """
+    x0, y0, x1, y1 = boxes.unbind(1)
+    if bool((y1 - y0 > y0).any()):
+        frame = int((y1 - y0 - y0).argmax())
+        raise ValueError(
+            f"expected room above the mouth for a box of its size, got a mouth from y = {y0[frame]:.1f} "
+            f"to {y1[frame]:.1f} px in frame {frame}"
+        )
+    return torch.stack([x0, torch.zeros_like(y0), x1, y1 - y0], dim=1)
+
+
+def latent_mask(boxes: Tensor, timeline: Timeline, cells: int, pixels: int) -> Tensor:
+    """Returns the share of each latent cell that the box covers, in space and time.
+
+    In space it is the overlapped fraction of the cell's area; in time the mean over the frames that the latent
+    covers (not the maximum), so that the mask's sum is the mouth's mean area and a mouth that only passes
+    through a cell weighs little there.
+
+    Args:
+        boxes: (T, 4) pixels x0, y0, x1, y1.
+        timeline: of the clip, with T frames.
+        cells: h.
+        pixels: pixels along each side of a video frame.
+
+    Returns:
+        (F, h, h) mask M in [0, 1]: latent frame, row, column.
+    """
+    edges = torch.linspace(0, pixels, cells + 1)  # (h + 1,)
+    size = pixels / cells
+    x0, y0, x1, y1 = (side[:, None] for side in boxes.unbind(1))  # each (T, 1)
+    across = (torch.minimum(x1, edges[1:]) - torch.maximum(x0, edges[:-1])).clamp(min=0) / size  # (T, h)
+    down = (torch.minimum(y1, edges[1:]) - torch.maximum(y0, edges[:-1])).clamp(min=0) / size  # (T, h)
+    per_frame = down[:, :, None] * across[:, None, :]  # (T, h, h)
+    spans = (timeline.latent_span(latent) for latent in range(timeline.latent_frames))
+    return torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
+
+
+def mouth_weighted_mean(error: Tensor, mask: Tensor, mouth_weight: float) -> Tensor:
+    """Returns L = mean((1 + lambda M) error): the mean over all cells, not renormalised by the mask.
+
+    Args:
+        error: (B, F, h, h, C) squared error of each latent value.
+        mask: (B, F, h, h) mask M.
+        mouth_weight: lambda; 0 gives the plain mean.
+    """
+    return ((1 + mouth_weight * mask) * error.mean(dim=-1)).mean()
+
+
+def mouth_mean(error: Tensor, mask: Tensor) -> Tensor:
+    """Returns the mean error inside the mouth area, sum(M error) / sum(M): for monitoring, not part of the loss.
+
+    Args:
+        error: (B, F, h, h, C) squared error of each latent value.
+        mask: (B, F, h, h) mask M.
+    """
+    return (error.mean(dim=-1) * mask).sum() / mask.sum().clamp(min=1)
