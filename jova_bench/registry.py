@@ -98,6 +98,11 @@ def _find(target: str) -> object:
         raise BenchError(f"{error}{hint}{_shadowed(name.partition('.')[0])}") from error
 
 
+def shadow_of(error: ImportError) -> str:
+    """Names the folder that hides the package whose module was not found; empty when none hides it."""
+    return _shadowed((error.name or "").partition(".")[0])
+
+
 def _shadowed(root: str) -> str:
     """Names the folder that Python finds in the place of one of our packages; empty when it finds ours."""
     found = getattr(sys.modules.get(root), "__path__", ()) if root in OURS else ()
@@ -131,8 +136,7 @@ def guarded(what: str, call: Callable[[], Thing]) -> Thing:
     except BenchError as error:
         raise BenchError(f"{what}: {reason_of(error)}") from error
     except ImportError as error:
-        hint = _shadowed((error.name or "").partition(".")[0])
-        raise BenchError(f"{what}: {' '.join(f'{error}{hint}'.split())}") from error
+        raise BenchError(f"{what}: {' '.join(f'{error}{shadow_of(error)}'.split())}") from error
     except (Exception, SystemExit) as error:
         raise BenchError(f"{what}: {' '.join(f'{type(error).__name__}: {error}'.split())}") from error
 

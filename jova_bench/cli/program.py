@@ -14,6 +14,7 @@ from jova_bench.cli import baselines, experiments, listing, runs, suites, sweeps
 from jova_bench.cli.base import Parser, say
 from jova_bench.errors import EXIT_USAGE, BenchError
 from jova_bench.output import prepare
+from jova_bench.registry import shadow_of
 
 EXIT_CODES = """exit codes:
   0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed, a test is underpowered,
@@ -55,6 +56,11 @@ def run(argv: Sequence[str] | None) -> int:
     except BenchError as error:
         say(" ".join(str(error).split()))
         return error.exit_code
+    except ImportError as error:
+        if not (hint := shadow_of(error)):
+            raise
+        say(f"{error}{hint}")
+        return EXIT_USAGE
     except OSError as error:
         say(f"{error}; nothing that was recorded is lost, the same command continues")
         return EXIT_USAGE

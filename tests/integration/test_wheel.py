@@ -212,6 +212,56 @@ def test_the_tutorial_runs_from_top_to_bottom(site, desk):
             assert re.search(r"DNSMOS .* no difference shown", shown["compare",])
 
 
+NAMES = ("baselines", "jova", "jova_baselines")
+"""Folders that a user may have, too."""
+
+
+def beside(site, desk, *words, **variables):
+    """Runs Python in the folder, with the wheel and what it needs, and without this checkout's own installation."""
+    paths = [*variables.pop("first", ()), str(site), *[path for path in sys.path if path.endswith("site-packages")]]
+    return subprocess.run(
+        [sys.executable, "-S", *words], capture_output=True, text=True, check=False, cwd=desk,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | variables,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("inner", [["__init__.py", "thing.py"], ["thing.py"]], ids=["packages", "bare folders"])
+@pytest.mark.parametrize(
+    "command", [["-m", "jova_bench"], ["-P", "-m", "jova_bench"], ["{site}/bin/jova-bench"]], ids=["-m", "-P", "script"]
+)
+def test_a_users_own_folders_break_nothing_where_the_user_stands(site, desk, command, inner):
+    for name in NAMES:
+        for file in inner:
+            put(desk / name / file, "raise RuntimeError('of the user')\n")
+    start = [word.format(site=site) for word in command]
+    listed = beside(site, desk, *start, "ls", "models", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert not [one for one in json.loads(listed.stdout) if "cannot be loaded" in (one["why_not"] or "")]
+    for words in (["baselines"], ["sample", "--help"], ["baselines", "setup", "ovi", "--dry-run"]):
+        done = beside(site, desk, *start, *words)
+        assert done.returncode == 0, done.stderr
+        assert "of the user" not in done.stderr
+
+
+def test_where_a_users_folder_comes_first_on_the_path_one_line_says_which(site, desk):
+    put(desk / "jova" / "__init__.py", "")
+    for words in (["run", "--model", "jova", "--limit", "1"], ["sample", "--help"], ["train", "--out", "out"]):
+        done = beside(site, desk, "-m", "jova_bench", *words, first=["."])
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{desk / 'jova'} is found in the place of our package 'jova': rename it" in done.stderr
+        assert done.stderr.count("\n") == 1
+    for words in (["baselines"], ["ls", "suites"]):  # What needs no JoVA works.
+        assert beside(site, desk, "-m", "jova_bench", *words, first=["."]).returncode == 0
+
+
+def test_the_module_form_of_setup_is_the_command(site, desk):
+    put(desk / "baselines" / "__init__.py", "raise RuntimeError('of the user')\n")
+    forms = (["-m", "jova_baselines.setup"], ["-m", "jova_bench", "baselines", "setup"])
+    said = [beside(site, desk, *form, "ovi", "--dry-run") for form in forms]
+    assert [done.returncode for done in said] == [0, 0], said[0].stderr
+    assert said[0].stdout == said[1].stdout != ""
+
+
 def test_the_installed_command_answers(site, desk):
     desk.mkdir()
     done = subprocess.run(
