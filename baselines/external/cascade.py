@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jova_baselines.external.generator import WorkerBaseline
-from jova_baselines.external.inputs import DURATION_S, Ask, Film, Sound, ask
+from jova_baselines.external.inputs import DURATION_S, DrivingAudio, ModelInput, SourceVideo, model_input
 from jova_baselines.external.job import Job
 from jova_baselines.external.pipeline import DiffusersBaseline
 from jova_bench.errors import BenchError, Unavailable
@@ -29,12 +29,12 @@ from jova_bench.suites.loading import Suite
 
 
 @dataclass(frozen=True)
-class Handed:
+class StageOutput:
     """What the first model made of a prompt, in files that live until the batch is done."""
 
     made: Generated
     """Its frames are read from a file."""
-    ask: Ask
+    inputs: ModelInput
     """The prompt as the second model sees it."""
 
 
@@ -43,11 +43,11 @@ class Cascade(ABC):
 
     batch_size = 8
     reads_files = True
-    passes: Literal["audio", "video"]
+    intermediate: Literal["audio", "video"]
     """Part of a prompt that the first model makes for the second."""
     heard: str
     """Where the sound of a clip comes from, for a reader."""
-    supposing: str = ""
+    assumption: str = ""
     """What the plan of the second stage takes for granted."""
 
     def __init__(self, name: str, first: WorkerBaseline | DiffusersBaseline, second: WorkerBaseline) -> None:
@@ -59,7 +59,7 @@ class Cascade(ABC):
             second: makes the clip.
         """
         self.name, self.first, self.second = name, first, second
-        made = {"audio": "audio", "video": "reference"}[self.passes]
+        made = {"audio": "audio", "video": "reference"}[self.intermediate]
         given = (*first.needs, *(one for one in second.needs if one != made))
         self.needs: tuple[str, ...] = tuple(dict.fromkeys(given))
 
@@ -75,8 +75,8 @@ class Cascade(ABC):
         return {
             **{key: ", then ".join(filter(None, (first[key], second[key]))) or None for key in shared},
             "weights": [*first["weights"], *second["weights"]],
-            "ignored": [part for part in first["ignored"] if part in (*second["ignored"], self.passes)],
-            "inputs": {**first["inputs"], **second["inputs"], self.passes: f"made by {self.first.name}"},
+            "ignored": [part for part in first["ignored"] if part in (*second["ignored"], self.intermediate)],
+            "inputs": {**first["inputs"], **second["inputs"], self.intermediate: f"made by {self.first.name}"},
             "audio": self.heard.format(first=self.first.name, second=self.second.name),
             "seconds_asked": first["seconds_asked"],
             "options": {
@@ -89,10 +89,10 @@ class Cascade(ABC):
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """What will really be made, as far as it can be told before the first stage has made its part."""
-        seen, job = self.first.asked(prompt, suite)
-        first, seen = self.first.planned(seen, job), self.foreseen(prompt, suite, job)
-        second = self.second.planned(seen, self._told(seen))
-        note = f"{self.first.name}: {first.note}; {self.second.name}{self.supposing}: {second.note}"
+        inputs, job = self.first.request(prompt, suite)
+        first, expected = self.first.plan_of(inputs, job), self.expected_input(prompt, suite, job)
+        second = self.second.plan_of(expected, self._job(expected))
+        note = f"{self.first.name}: {first.note}; {self.second.name}{self.assumption}: {second.note}"
         return replace(second, note=note, audio="generated")
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
@@ -115,21 +115,21 @@ class Cascade(ABC):
         self.second.close()
 
     @abstractmethod
-    def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
+    def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
         """The prompt as the second model will see it, of what the first is planned to make."""
 
     @abstractmethod
-    def handed(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> Ask:
+    def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
         """Writes what the first model made, and gives the prompt as the second sees it."""
 
     @abstractmethod
-    def joined(self, first: Media, second: Media) -> Media:
+    def merge(self, first: Media, second: Media) -> Media:
         """The clip."""
 
-    def _told(self, seen: Ask) -> Job:
-        return self.second.planner(seen, self.second.manifest, self.second.options)
+    def _job(self, inputs: ModelInput) -> Job:
+        return self.second.planner(inputs, self.second.manifest, self.second.options)
 
-    def _first(self, prompt: Prompt, folder: Path, seed: int, suite: Suite) -> Handed | Exception:
+    def _first(self, prompt: Prompt, folder: Path, seed: int, suite: Suite) -> StageOutput | Exception:
         """The first stage, with what it made kept in the folder."""
         folder.mkdir()
         try:
@@ -137,24 +137,24 @@ class Cascade(ABC):
                 if isinstance(made, Exception):
                     return made
                 assert isinstance(made.media, Media)  # files are of models that make whole clips
-                seen = self.handed(prompt, suite, made.media, folder)
-                return Handed(replace(made, media=kept(made.media, folder)), seen)
+                inputs = self.stage_input(prompt, suite, made.media, folder)
+                return StageOutput(replace(made, media=kept(made.media, folder)), inputs)
         except Exception as error:  # In this process a lack of memory is the sample's, too.
             return error
         raise AssertionError
 
-    def _second(self, one: Handed, seed: int, folder: Path) -> Generated | Exception:
+    def _second(self, one: StageOutput, seed: int, folder: Path) -> Generated | Exception:
         """The second stage, and the clip of both."""
         folder.mkdir()
         try:
-            job = self._told(one.ask)
+            job = self._job(one.ask)
             answer = self.second.make(one.ask, job, seed, folder)
             made = self.second.clip(one.ask, job, folder, dict(answer.result))
         except (BenchError, Unavailable) as error:
             return error
         assert isinstance(one.made.media, Media)
         assert isinstance(made.media, Media)
-        clip = self.joined(one.made.media, made.media)
+        clip = self.merge(one.made.media, made.media)
         if clip.frames is None or abs(len(clip.frames) - job.frames) > FRAMES_OFF:
             found = "no picture" if clip.frames is None else f"{len(clip.frames)} frames"
             return BenchError(f"{found} where {self.second.name} said {job.frames} of what it was given")
@@ -168,61 +168,63 @@ class Cascade(ABC):
         )
 
 
-class FilmThenSound(Cascade):
+class VideoThenAudio(Cascade):
     """A silent film, then sound for it."""
 
-    passes = "video"
+    intermediate = "video"
     heard = "generated by {second} for the film of {first}"
 
-    def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
+    def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
         """A film that is not there yet."""
-        return Ask(prompt, video=Film(Path(), job.frames, job.fps, job.height, job.width, "stage"))
+        return ModelInput(prompt, video=SourceVideo(Path(), job.frames, job.fps, job.height, job.width, "stage"))
 
-    def handed(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> Ask:
+    def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
         """Encodes the film as a clip would be."""
         if made.frames is None:
             raise Unavailable(f"{self.first.name} made no picture")
         media.write(folder / "film.mp4", made.frames, made.fps, None, 0)
         count, height, width = made.frames.shape[:3]
-        return Ask(prompt, video=Film(folder / "film.mp4", count, made.fps, height, width, "stage"))
+        return ModelInput(prompt, video=SourceVideo(folder / "film.mp4", count, made.fps, height, width, "stage"))
 
-    def joined(self, first: Media, second: Media) -> Media:
+    def merge(self, first: Media, second: Media) -> Media:
         """The frames as they were before anything was encoded."""
         return replace(second, frames=first.frames, fps=first.fps)
 
 
-class SpeechThenPicture(Cascade):
+class SpeechThenVideo(Cascade):
     """Speech, then a picture that it drives."""
 
-    passes = "audio"
+    intermediate = "audio"
     heard = "speech of {first}, which then drives the picture of {second}"
-    supposing = f", were it driven for {DURATION_S:g} s"
+    assumption = f", were it driven for {DURATION_S:g} s"
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Without length: nobody knows it before it is said."""
         return replace(super().plan(prompt, suite), frames=None, seconds=None)
 
-    def foreseen(self, prompt: Prompt, suite: Suite, job: Job) -> Ask:
+    def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
         """Speech that is not there yet, of a length that is supposed."""
         assert job.sample_rate_hz is not None
-        return replace(self._seen(prompt, suite), audio=Sound(Path(), DURATION_S, job.sample_rate_hz, "stage"))
+        return replace(
+            self._second_input(prompt, suite), audio=DrivingAudio(Path(), DURATION_S, job.sample_rate_hz, "stage")
+        )
 
-    def handed(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> Ask:
+    def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
         """Stores the speech as a clip's sound would be."""
         if made.audio is None:
             raise Unavailable(f"{self.first.name} made no sound")
         media.write(folder / "speech.wav", None, Fraction(0), made.audio, made.sample_rate_hz, made.layout)
         seconds = made.audio.shape[1] / made.sample_rate_hz
-        sound = Sound(folder / "speech.wav", seconds, made.sample_rate_hz, "stage", made.layout)
-        return replace(self._seen(prompt, suite), audio=sound)
+        sound = DrivingAudio(folder / "speech.wav", seconds, made.sample_rate_hz, "stage", made.layout)
+        return replace(self._second_input(prompt, suite), audio=sound)
 
-    def joined(self, first: Media, second: Media) -> Media:
+    def merge(self, first: Media, second: Media) -> Media:
         """The second stage's, whose sound is the speech."""
         return second
 
-    def _seen(self, prompt: Prompt, suite: Suite) -> Ask:
+    def _second_input(self, prompt: Prompt, suite: Suite) -> ModelInput:
         """What the second model sees beside the speech; never the sound that a prompt names."""
-        return ask(prompt, suite, self.second.manifest.consumes.model_copy(update={"audio": "ignored"}))
+        return model_input(prompt, suite, self.second.manifest.consumes.model_copy(update={"audio": "ignored"}))
 
 
 def kept(made: Media, folder: Path) -> Media:

@@ -37,15 +37,15 @@ TAIL_LINES = 3
 MAX_REASON = 400
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """The process is gone or had to be killed; another may succeed."""
 
 
-class TimedOut(Lost):
+class WorkerTimedOut(WorkerLost):
     """It took longer than it may. Another would, too."""
 
 
-class Broken(Unavailable):
+class LoadFailed(Unavailable):
     """The model cannot be loaded: no sample can be made."""
 
 
@@ -54,7 +54,7 @@ class SampleFailed(Unavailable):
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerResult:
     """What a worker made of one request."""
 
     result: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Command:
+class WorkerCommand:
     """How a worker is started."""
 
     python: Path
@@ -83,7 +83,7 @@ class Command:
 class Worker:
     """A model in a process of its own: loaded by the first request, and once for all that follow."""
 
-    command: Command
+    command: WorkerCommand
     _process: subprocess.Popen[bytes] | None = None
     _buffer: bytes = b""
     _number: int = 0
@@ -92,7 +92,7 @@ class Worker:
     _broken: str | None = None
     _stop: Any = None
 
-    def generate(self, arguments: Mapping[str, Any], seed: int, folder: Path) -> Answer:
+    def generate(self, arguments: Mapping[str, Any], seed: int, folder: Path) -> WorkerResult:
         """Makes one sample.
 
         A worker that dies is started again and asked once more; one that took too long is not, for it would again.
@@ -103,7 +103,7 @@ class Worker:
             folder: an empty one, for its files.
 
         Raises:
-            Broken: the model cannot be loaded.
+            LoadFailed: the model cannot be loaded.
             SampleFailed: it could not make this sample.
         """
         load_s = 0.0
@@ -111,12 +111,12 @@ class Worker:
             try:
                 load_s += self._ensure_loaded()
                 request = {"op": "generate", "arguments": dict(arguments), "seed": seed, "folder": str(folder)}
-                answer = self._ask(request, self.command.sample_timeout_s)
+                answer = self._request(request, self.command.sample_timeout_s)
                 if answer["event"] == "error":
                     raise SampleFailed(f"{answer['kind']}: {answer['message']}")
-                return Answer(answer["result"], float(answer["seconds"]), load_s)
-            except Lost as error:
-                if isinstance(error, TimedOut) or not again:
+                return WorkerResult(answer["result"], float(answer["seconds"]), load_s)
+            except WorkerLost as error:
+                if isinstance(error, WorkerTimedOut) or not again:
                     raise SampleFailed(str(error)) from error
                 shutil.rmtree(folder, ignore_errors=True)  # Of what the first attempt left.
                 folder.mkdir(exist_ok=True)
@@ -126,7 +126,7 @@ class Worker:
         """Ends the process, if there is one."""
         if self._process is None:
             return
-        with contextlib.suppress(Lost):
+        with contextlib.suppress(WorkerLost):
             self._send({"op": "quit"})
             self._receive(QUIT_S)
         self._kill()
@@ -134,20 +134,20 @@ class Worker:
     def _ensure_loaded(self) -> float:
         """Seconds that loading took; 0 when the model is there."""
         if self._broken is not None:
-            raise Broken(self._broken)
+            raise LoadFailed(self._broken)
         if self._process is not None:
             return 0.0
         started = time.monotonic()
         try:
             self._start()
-            answer = self._ask({"op": "load", **self.command.load}, self.command.start_timeout_s)
-        except (OSError, Lost) as error:
+            answer = self._request({"op": "load", **self.command.load}, self.command.start_timeout_s)
+        except (OSError, WorkerLost) as error:
             answer = {"event": "error", "kind": "cannot load", "message": str(error)}
         if answer["event"] == "error":
             self._kill()
             # Trying again with every prompt would take as long every time.
             self._broken = f"the model cannot be loaded: {answer['kind']}: {answer['message']}"
-            raise Broken(self._broken)
+            raise LoadFailed(self._broken)
         return time.monotonic() - started
 
     def _start(self) -> None:
@@ -169,8 +169,8 @@ class Worker:
         self._buffer = b""
         self._stop = weakref.finalize(self, _kill_group, self._process)  # Also when the interpreter ends.
 
-    def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """One request and its answer. Raises Lost when there is none; the process is gone then."""
+    def _request(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """One request and its answer. Raises WorkerLost when there is none; the process is gone then."""
         try:
             self._send(request)
             answer = self._receive(seconds)
@@ -179,7 +179,7 @@ class Worker:
             raise
         if answer.get("fatal"):
             self._kill()
-            raise Lost(f"{answer['kind']}: {answer['message']}")
+            raise WorkerLost(f"{answer['kind']}: {answer['message']}")
         return answer
 
     def _send(self, request: Mapping[str, Any]) -> None:
@@ -190,7 +190,7 @@ class Worker:
             self._process.stdin.write(json.dumps({**request, "number": self._number}).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise Lost(self._death()) from error
+            raise WorkerLost(self._exit_reason()) from error
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         """The answer to the last request; what else the worker says is nobody's."""
@@ -203,7 +203,7 @@ class Worker:
             if isinstance(answer, dict) and answer.get("number") == self._number:
                 return answer
             if time.monotonic() > deadline:
-                raise TimedOut(f"no answer within {seconds:g} s{self._tail()}")
+                raise WorkerTimedOut(f"no answer within {seconds:g} s{self._tail()}")
 
     def _line(self, deadline: float, seconds: float) -> bytes:
         """The next line of the worker."""
@@ -215,22 +215,22 @@ class Worker:
             while b"\n" not in self._buffer:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise TimedOut(f"no answer within {seconds:g} s{self._tail()}")
+                    raise WorkerTimedOut(f"no answer within {seconds:g} s{self._tail()}")
                 dead = _exited(self._process)
                 if selector.select(0 if dead else min(left, POLL_S)):
                     chunk = os.read(pipe, 1 << 16)
                     if not chunk:
-                        raise Lost(self._death())
+                        raise WorkerLost(self._exit_reason())
                     self._buffer += chunk
                     if len(self._buffer) > LONGEST:
                         self._kill()
-                        raise Lost(f"the worker said more than {LONGEST:,} bytes in one line{self._tail()}")
+                        raise WorkerLost(f"the worker said more than {LONGEST:,} bytes in one line{self._tail()}")
                 elif dead:
-                    raise Lost(self._death())
+                    raise WorkerLost(self._exit_reason())
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _death(self) -> str:
+    def _exit_reason(self) -> str:
         """How the process ended, and its last words."""
         assert self._process is not None
         process, deadline = self._process, time.monotonic() + QUIT_S

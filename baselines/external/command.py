@@ -22,7 +22,7 @@ from jova_baselines.external import home
 from jova_baselines.external.child import descendants, kill
 from jova_baselines.external.client import POLL_S, environment, tail
 from jova_baselines.external.generator import Baseline
-from jova_baselines.external.inputs import Ask, files
+from jova_baselines.external.inputs import ModelInput, files
 from jova_baselines.external.job import Job, Planner
 from jova_baselines.external.log import keep
 from jova_baselines.external.manifest import Manifest, Options
@@ -33,10 +33,10 @@ from jova_bench.suites.loading import Suite
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchItem:
     """One sample of a batch."""
 
-    seen: Ask
+    inputs: ModelInput
     job: Job
     files: Mapping[str, str]
     """Paths of its inputs, as the worker would get them."""
@@ -45,18 +45,20 @@ class Order:
 class CommandLine(Protocol):
     """The module `command.py` of a baseline."""
 
-    def together(self, orders: Sequence[Order]) -> bool:
+    def together(self, items: Sequence[BatchItem]) -> bool:
         """Whether one command can make them all; else each gets a command of its own."""
         ...
 
-    def arguments(self, orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+    def arguments(
+        self, items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options
+    ) -> list[str]:
         """Arguments after the interpreter.
 
         Writes what the command reads into `folder`; its output goes to `folder / "out"`.
         """
         ...
 
-    def made(self, orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+    def made(self, items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
         """Where each sample should be."""
         ...
 
@@ -82,30 +84,30 @@ class CommandBaseline(Baseline):
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
         """Makes the batch by one command, or by one for each where they cannot share one."""
         with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
-            orders = [self._order(prompt, suite, Path(folder) / f"inputs{k}") for k, prompt in enumerate(prompts)]
-            groups = [orders] if self.line.together(orders) else [[order] for order in orders]
+            items = [self._item(prompt, suite, Path(folder) / f"inputs{k}") for k, prompt in enumerate(prompts)]
+            groups = [items] if self.line.together(items) else [[item] for item in items]
             for k, group in enumerate(groups):
                 yield from self._make(group, seed, Path(folder) / f"command{k}")
 
-    def _make(self, orders: Sequence[Order], seed: int, folder: Path) -> Iterator[Generated | Exception]:
+    def _make(self, items: Sequence[BatchItem], seed: int, folder: Path) -> Iterator[Generated | Exception]:
         """Runs one command and hands over what it left; for a sample that is not there, says how the command ended."""
         where = home.of(self.manifest)
         (folder / "out").mkdir(parents=True)
         started = time.monotonic()
-        arguments = self.line.arguments(orders, seed, folder, where.weights.resolve(), self.options)
-        ended = self._run([str(where.python), *arguments], len(orders))
-        seconds = (time.monotonic() - started) / len(orders)
-        for order, path in zip(orders, self.line.made(orders, seed, folder, self.options), strict=True):
+        arguments = self.line.arguments(items, seed, folder, where.weights.resolve(), self.options)
+        ended = self._run([str(where.python), *arguments], len(items))
+        seconds = (time.monotonic() - started) / len(items)
+        for item, path in zip(items, self.line.made(items, seed, folder, self.options), strict=True):
             if path.is_file():
-                made = self.clip(order.seen, order.job, folder, {"file": str(path.relative_to(folder))})
+                made = self.clip(item.inputs, item.job, folder, {"file": str(path.relative_to(folder))})
                 yield replace(made, seconds=seconds)
             else:
                 yield Unavailable(f"the command left no clip: {ended}")
 
-    def _order(self, prompt: Prompt, suite: Suite, folder: Path) -> Order:
+    def _item(self, prompt: Prompt, suite: Suite, folder: Path) -> BatchItem:
         folder.mkdir()
-        seen, job = self.asked(prompt, suite)
-        return Order(seen, job, files(seen, folder))
+        inputs, job = self.request(prompt, suite)
+        return BatchItem(inputs, job, files(inputs, folder))
 
     def _run(self, command: Sequence[str], samples: int) -> str:
         """Runs it in the checkout and says how it ended. All that it started ends with it."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from jova_baselines.external import home
-from jova_baselines.external.client import Answer, Command, Worker, environment
-from jova_baselines.external.inputs import DURATION_S, Ask, ask, driving, files, source
+from jova_baselines.external.client import Worker, WorkerCommand, WorkerResult, environment
+from jova_baselines.external.inputs import DURATION_S, ModelInput, driving, files, model_input, source
 from jova_baselines.external.job import Job, Planner
 from jova_baselines.external.manifest import Manifest, Options, described
 from jova_bench.arrays import Frames
@@ -59,21 +59,21 @@ class Baseline:
             return f"needs {' or '.join(self.manifest.devices)}, got {kind}; use --device {self.manifest.devices[0]}"
         return missing
 
-    def asked(self, prompt: Prompt, suite: Suite) -> tuple[Ask, Job]:
+    def request(self, prompt: Prompt, suite: Suite) -> tuple[ModelInput, Job]:
         """A prompt as the model sees it, and what it is told. Raises BenchError when it cannot be done."""
-        seen = ask(prompt, suite, self.manifest.consumes)
-        return seen, self.planner(seen, self.manifest, self.options)
+        inputs = model_input(prompt, suite, self.manifest.consumes)
+        return inputs, self.planner(inputs, self.manifest, self.options)
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """What will really be made. Needs no weights."""
-        return self.planned(*self.asked(prompt, suite))
+        return self.plan_of(*self.request(prompt, suite))
 
-    def planned(self, seen: Ask, job: Job) -> Plan:
+    def plan_of(self, inputs: ModelInput, job: Job) -> Plan:
         """What will really be made of what was asked."""
         audio = self.manifest.produces.audio
         rate = job.sample_rate_hz
-        if audio == "driving" and seen.audio is not None:
-            rate = seen.audio.sample_rate_hz
+        if audio == "driving" and inputs.audio is not None:
+            rate = inputs.audio.sample_rate_hz
         return Plan(
             frames=job.frames or None,
             fps=float(job.fps) or None,
@@ -81,7 +81,7 @@ class Baseline:
             width=job.width or None,
             sample_rate_hz=rate,
             seconds=job.seconds or None,
-            note="; ".join(filter(None, [job.note, *self._origins(seen), self._identity, f"request {job.digest}"])),
+            note="; ".join(filter(None, [job.note, *self._origins(inputs), self._identity, f"request {job.digest}"])),
             audio=audio,
         )
 
@@ -120,16 +120,16 @@ class Baseline:
         required = getattr(self.manifest.consumes, part) == "required"
         return "of the prompt, else of its real clip" if required else "of the prompt, where it has one"
 
-    def _origins(self, seen: Ask) -> list[str]:
+    def _origins(self, inputs: ModelInput) -> list[str]:
         """Where image and driving sound come from."""
         found = []
         if "image" in self._consumed:
             origin = {None: "no image", "prompt": "image of the prompt", "reference": "first frame of the real clip"}
-            found.append(origin[seen.image.origin if seen.image else None])
-        if seen.audio is not None:
-            found.append(f"driven by the sound of {WHOSE[seen.audio.origin]}")
-        if seen.video is not None:
-            found.append(f"picture of {WHOSE[seen.video.origin]}")
+            found.append(origin[inputs.image.origin if inputs.image else None])
+        if inputs.audio is not None:
+            found.append(f"driven by the sound of {WHOSE[inputs.audio.origin]}")
+        if inputs.video is not None:
+            found.append(f"picture of {WHOSE[inputs.video.origin]}")
         return found
 
     @cached_property
@@ -144,26 +144,26 @@ class Baseline:
         parts.append(f"weights {home.weights_digest(self.manifest) or 'none'}")
         return ", ".join([*parts, *(f"{key} {value}" for key, value in sorted(self.options.items()))])
 
-    def clip(self, seen: Ask, job: Job, folder: Path, result: dict[str, Any]) -> Generated:
+    def clip(self, inputs: ModelInput, job: Job, folder: Path, result: dict[str, Any]) -> Generated:
         """A clip from a worker's result.
 
         Args:
-            seen: what was asked.
+            inputs: what was asked.
             job: what was planned.
             folder: has the files that the result names.
             result: `frames` and `fps`, with `audio` and `rate_hz` where there is sound, or these alone; or `file`.
         """
         produced = self.manifest.produces.audio
-        aligned = produced == "driving" and seen.audio is not None and seen.audio.origin == "reference"
+        aligned = produced == "driving" and inputs.audio is not None and inputs.audio.origin == "reference"
         evals = result.get("function_evals", job.function_evals)
         if "file" in result:
             media: Media | Path = _inside(folder, result["file"])
         else:
-            frames, fps = self._picture(seen, folder, result)
+            frames, fps = self._picture(inputs, folder, result)
             audio, rate = None, 0
             layout: tuple[str, ...] = ()
-            if produced == "driving" and seen.audio is not None:
-                audio, rate, layout = driving(seen), seen.audio.sample_rate_hz, seen.audio.layout
+            if produced == "driving" and inputs.audio is not None:
+                audio, rate, layout = driving(inputs), inputs.audio.sample_rate_hz, inputs.audio.layout
             elif "audio" in result:
                 audio, rate = np.load(_inside(folder, result["audio"]), allow_pickle=False), int(result["rate_hz"])
             # What is given beside what is made may be longer; what is made together is left as it is.
@@ -179,11 +179,11 @@ class Baseline:
             peak_memory_bytes=result.get("peak_memory_bytes"),
         )
 
-    def _picture(self, seen: Ask, folder: Path, result: dict[str, Any]) -> tuple[Frames | None, Fraction]:
+    def _picture(self, inputs: ModelInput, folder: Path, result: dict[str, Any]) -> tuple[Frames | None, Fraction]:
         """Frames and their rate: made, given, or none."""
         kind = self.manifest.produces.picture
-        if kind == "source" and seen.video is not None:
-            return source(seen), seen.video.fps
+        if kind == "source" and inputs.video is not None:
+            return source(inputs), inputs.video.fps
         if kind == "none":
             return None, Fraction(0)
         frames = np.load(_inside(folder, result["frames"]), mmap_mode="r", allow_pickle=False)
@@ -208,7 +208,9 @@ class WorkerBaseline(Baseline):
         own = {**(recipe.variables if recipe else {}), **home.show_by_name(self.manifest)}
         variables = environment(own, self.device, where.python)
         log = where.log_file(self.name, self.device)
-        return Worker(Command(where.python, load, variables, log, limits.start_timeout_s, limits.sample_timeout_s))
+        return Worker(
+            WorkerCommand(where.python, load, variables, log, limits.start_timeout_s, limits.sample_timeout_s)
+        )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
         """Makes one clip after the other; files live until the next is asked for."""
@@ -218,16 +220,16 @@ class WorkerBaseline(Baseline):
 
     def _sample(self, prompt: Prompt, seed: int, suite: Suite, folder: Path) -> Generated | Exception:
         try:
-            seen, job = self.asked(prompt, suite)
-            answer = self.make(seen, job, seed, folder)
-            made = self.clip(seen, job, folder, dict(answer.result))
+            inputs, job = self.request(prompt, suite)
+            answer = self.make(inputs, job, seed, folder)
+            made = self.clip(inputs, job, folder, dict(answer.result))
         except (BenchError, Unavailable) as error:
             return error
         return replace(made, seconds=answer.seconds, load_s=answer.load_s or None)
 
-    def make(self, seen: Ask, job: Job, seed: int, folder: Path) -> Answer:
+    def make(self, inputs: ModelInput, job: Job, seed: int, folder: Path) -> WorkerResult:
         """One request to the worker. Raises Unavailable when there is no clip."""
-        paths = files(seen, folder, plain=self.manifest.produces.picture == "source")
+        paths = files(inputs, folder, plain=self.manifest.produces.picture == "source")
         out = folder / "out"
         out.mkdir()
         arguments = {**job.arguments, **{part: paths.get(part) for part in self._consumed}}

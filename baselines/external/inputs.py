@@ -32,7 +32,7 @@ DURATION_S = 5.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReferenceImage:
     """A first or reference frame."""
 
     path: Path
@@ -43,7 +43,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Sound:
+class DrivingAudio:
     """Driving sound."""
 
     path: Path
@@ -65,7 +65,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Film:
+class SourceVideo:
     """A source picture."""
 
     path: Path
@@ -82,13 +82,13 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Ask:
+class ModelInput:
     """One prompt as one model sees it."""
 
     prompt: Prompt
-    image: Picture | None = None
-    audio: Sound | None = None
-    video: Film | None = None
+    image: ReferenceImage | None = None
+    audio: DrivingAudio | None = None
+    video: SourceVideo | None = None
 
     @property
     def seconds(self) -> float:
@@ -98,7 +98,7 @@ class Ask:
         return self.video.seconds if self.video is not None else DURATION_S
 
 
-def ask(prompt: Prompt, suite: Suite, consumes: Consumes) -> Ask:
+def model_input(prompt: Prompt, suite: Suite, consumes: Consumes) -> ModelInput:
     """Looks at a prompt with the eyes of a model.
 
     Raises:
@@ -119,19 +119,19 @@ def ask(prompt: Prompt, suite: Suite, consumes: Consumes) -> Ask:
             found[part] = None
         _allowed(part, need, own is not None or found[part] is not None, prompt.id)
     image, audio, video = found["image"], found["audio"], found["video"]
-    return Ask(
+    return ModelInput(
         prompt,
-        None if image is None else Picture(image[0], *_size(image[0]), image[1]),
+        None if image is None else ReferenceImage(image[0], *_size(image[0]), image[1]),
         None if audio is None else _sound(*audio),
         None if video is None else _film(video[0]),
     )
 
 
-def files(asked: Ask, folder: Path, *, plain: bool = False) -> dict[str, str]:
+def files(inputs: ModelInput, folder: Path, *, plain: bool = False) -> dict[str, str]:
     """Writes the inputs of a prompt for a worker.
 
     Args:
-        asked: the prompt.
+        inputs: of the prompt.
         folder: where `image.png`, `audio.wav` and `film.mp4` go.
         plain: whether a real clip's film is written anew, with the frames and times that the harness reads in it: a
             model that makes sound for those frames must not find them earlier or later in the file.
@@ -140,22 +140,22 @@ def files(asked: Ask, folder: Path, *, plain: bool = False) -> dict[str, str]:
         Absolute paths under the names `image`, `audio` and `video`, of those that the prompt has.
     """
     paths = {}
-    if asked.image is not None:
-        paths["image"] = _png(first_frame(asked.image.path), folder / "image.png")
-    if asked.audio is not None:
+    if inputs.image is not None:
+        paths["image"] = _png(first_frame(inputs.image.path), folder / "image.png")
+    if inputs.audio is not None:
         target = folder / "audio.wav"
-        media.write(target, None, Fraction(0), driving(asked), asked.audio.sample_rate_hz, asked.audio.layout)
+        media.write(target, None, Fraction(0), driving(inputs), inputs.audio.sample_rate_hz, inputs.audio.layout)
         paths["audio"] = str(target)
-    if asked.video is not None:
-        target = asked.video.path
-        if plain and asked.video.origin == "reference":
+    if inputs.video is not None:
+        target = inputs.video.path
+        if plain and inputs.video.origin == "reference":
             target = folder / "film.mp4"
-            media.write(target, source(asked), asked.video.fps, None, 0)
+            media.write(target, source(inputs), inputs.video.fps, None, 0)
         paths["video"] = str(target.resolve())
     return paths
 
 
-def shaped(image: Picture | None, height: int, width: int, cell: int) -> tuple[int, int]:
+def shaped(image: ReferenceImage | None, height: int, width: int, cell: int) -> tuple[int, int]:
     """(height, width) of a film in multiples of `cell`: as configured, or as many pixels in the shape of an image.
 
     A portrait cropped to the shape of a film would lose its chin.
@@ -169,19 +169,19 @@ def shaped(image: Picture | None, height: int, width: int, cell: int) -> tuple[i
     return tall, wide
 
 
-def driving(asked: Ask) -> Audio:
+def driving(inputs: ModelInput) -> Audio:
     """(channels, N) driving sound, as it was given."""
-    assert asked.audio is not None
-    audio = _clip(asked.audio.path).audio
-    assert audio is not None  # `ask` refuses such files
+    assert inputs.audio is not None
+    audio = _clip(inputs.audio.path).audio
+    assert audio is not None  # `model_input` refuses such files
     return audio
 
 
-def source(asked: Ask) -> Frames:
+def source(inputs: ModelInput) -> Frames:
     """(T, H, W, 3) frames of the source film, as the harness reads them."""
-    assert asked.video is not None
-    frames = _clip(asked.video.path).frames
-    assert frames is not None  # `ask` refuses such files
+    assert inputs.video is not None
+    frames = _clip(inputs.video.path).frames
+    assert frames is not None  # `model_input` refuses such files
     return frames
 
 
@@ -225,19 +225,19 @@ def _clip(path: Path) -> Clip:
     return media.read(path)
 
 
-def _sound(path: Path, origin: Origin) -> Sound:
+def _sound(path: Path, origin: Origin) -> DrivingAudio:
     clip = _clip(path)
     if clip.audio is None:
         raise BenchError(f"expected sound in {path}, got none; this model is driven by it")
-    return Sound(path, clip.audio.shape[1] / clip.sample_rate_hz, clip.sample_rate_hz, origin, clip.layout)
+    return DrivingAudio(path, clip.audio.shape[1] / clip.sample_rate_hz, clip.sample_rate_hz, origin, clip.layout)
 
 
-def _film(path: Path) -> Film:
+def _film(path: Path) -> SourceVideo:
     clip = _clip(path)
     if clip.frames is None:
         raise BenchError(f"expected a picture in {path}, got none; this model works on it")
     count, height, width = clip.frames.shape[:3]
-    return Film(path, count, clip.fps, height, width)
+    return SourceVideo(path, count, clip.fps, height, width)
 
 
 def _png(image: Frames, target: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.manifest import Manifest, Options
 from jova_bench.digests import short_digest
 
@@ -45,5 +45,5 @@ class Job:
         return short_digest(text.encode())
 
 
-Planner = Callable[[Ask, Manifest, Options], Job]
-"""`plan(ask, manifest, options)` of a baseline: pure, without weights. Raises BenchError when it cannot be done."""
+Planner = Callable[[ModelInput, Manifest, Options], Job]
+"""`plan(inputs, manifest, options)` of a baseline: pure, without weights. Raises BenchError when it cannot be done."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from jova_baselines.external import home
 from jova_baselines.external.generator import Baseline
-from jova_baselines.external.inputs import Ask, first_frame
+from jova_baselines.external.inputs import ModelInput, first_frame
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Diffusers
 from jova_baselines.jova import peak_memory_bytes
@@ -63,20 +63,20 @@ class DiffusersBaseline(Baseline):
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Makes one clip after the other."""
         for prompt in prompts:
-            seen, job = self.asked(prompt, suite)
-            yield self.make(seen, job, seed)
+            inputs, job = self.request(prompt, suite)
+            yield self.make(inputs, job, seed)
 
-    def make(self, seen: Ask, job: Job, seed: int) -> Generated:
+    def make(self, inputs: ModelInput, job: Job, seed: int) -> Generated:
         """One clip. The noise is drawn on the CPU, so that it is the same on every device."""
         import torch
 
         started = time.perf_counter()
-        loaded = self.ready(seen)
+        loaded = self.ready(inputs)
         ready = time.perf_counter()
         if self.device != "cpu":
             torch.cuda.reset_peak_memory_stats(self.device)
         generator = torch.Generator("cpu").manual_seed(seed)
-        made = self.pipe(**job.arguments, **self.extras(seen, job), generator=generator, output_type="np")
+        made = self.pipe(**job.arguments, **self.extras(inputs, job), generator=generator, output_type="np")
         frames, audio, rate = pixels(made.frames[0]), None, 0
         if self.manifest.produces.audio == "generated":
             audio, rate = samples(made.audio[0]), sample_rate_hz(self.pipe, job)
@@ -89,19 +89,19 @@ class DiffusersBaseline(Baseline):
             load_s=ready - started if loaded else None,
         )
 
-    def extras(self, seen: Ask, job: Job) -> dict[str, Any]:
+    def extras(self, inputs: ModelInput, job: Job) -> dict[str, Any]:
         """Arguments that are no JSON: the image; and the library's own negative prompt."""
         found: dict[str, Any] = {}
         if self.recipe.negative_prompt is not None:
             module, _, name = self.recipe.negative_prompt.partition(":")
             found["negative_prompt"] = getattr(import_module(module), name)
-        if seen.image is not None:
+        if inputs.image is not None:
             from PIL import Image
 
-            found["image"] = Image.fromarray(crop(first_frame(seen.image.path), job.height, job.width))
+            found["image"] = Image.fromarray(crop(first_frame(inputs.image.path), job.height, job.width))
         return found
 
-    def ready(self, seen: Ask) -> bool:
+    def ready(self, inputs: ModelInput) -> bool:
         """Has the pipeline for a prompt with or without image in `pipe`; says whether weights were loaded.
 
         Both share all networks: changing from one to the other loads nothing.
@@ -109,7 +109,7 @@ class DiffusersBaseline(Baseline):
         import diffusers
         import torch
 
-        name = self.recipe.image_pipeline if seen.image is not None else self.recipe.pipeline
+        name = self.recipe.image_pipeline if inputs.image is not None else self.recipe.pipeline
         if name is None:
             raise BenchError(f"{self.name} takes no image")
         if type(self.pipe).__name__ == name:

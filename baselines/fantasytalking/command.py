@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jova_baselines.external.command import Order
+from jova_baselines.external.command import BatchItem
 from jova_baselines.external.manifest import Options
 
 
-def together(orders: Sequence[Order]) -> bool:
+def together(items: Sequence[BatchItem]) -> bool:
     """One at a time."""
-    return len(orders) == 1
+    return len(items) == 1
 
 
-def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
     """Everything is given: what is not, upstream replaces by its own example of an image, a sound and a prompt."""
-    (order,) = orders
-    told, persistent = order.job.arguments, int(options["persistent_parameters"])
+    (item,) = items
+    told, persistent = item.job.arguments, int(options["persistent_parameters"])
     named = {
         "wan_model_dir": weights / "Wan2.1-I2V-14B-720P",
         "fantasytalking_model_path": weights / "fantasytalking_model.ckpt",
         "wav2vec_model_dir": weights / "wav2vec2-base-960h",
-        "image_path": order.files["image"],
-        "audio_path": order.files["audio"],
+        "image_path": item.files["image"],
+        "audio_path": item.files["audio"],
         "prompt": told["prompt"],
         "output_dir": folder / "out",
         "image_size": told["image_size"],
@@ -39,7 +39,7 @@ def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, o
     return ["infer.py", *flags, *([f"--num_persistent_param_in_dit={persistent}"] if persistent >= 0 else [])]
 
 
-def made(orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+def made(items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
     """Named by the second, beside a film without sound that is left behind when the last step fails."""
     films = sorted((folder / "out").glob("image_audio_*.mp4"))
     return films[:1] or [folder / "out" / "image_audio_TIME.mp4"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -19,21 +19,21 @@ STEPS = 30
 """Fixed by upstream's script."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when FantasyTalking cannot do the prompt, or an option has a value that it cannot have."""
     limits, most = manifest.limits.frames, int(options["max_frames"])
     if not limits.least <= most <= limits.most or (most - limits.offset) % limits.step:
         counts = f"n * {limits.step} + {limits.offset} from {limits.least} to {limits.most}"
         raise BenchError(f"expected max_frames of {counts}, got {most}")
-    assert ask.image is not None
-    assert ask.audio is not None
-    made = min(covering(ask.audio.seconds, int(manifest.fps)), most)
+    assert inputs.image is not None
+    assert inputs.audio is not None
+    made = min(covering(inputs.audio.seconds, int(manifest.fps)), most)
     # Upstream ends the film with its sound.
-    frames = min(made, ask.audio.frames(manifest.fps))
-    height, width = fitted(ask.image.height, ask.image.width, int(options["image_size"]))
+    frames = min(made, inputs.audio.frames(manifest.fps))
+    height, width = fitted(inputs.image.height, inputs.image.width, int(options["image_size"]))
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "fps": int(manifest.fps),
             "max_frames": most,
             "frames": frames,
@@ -49,7 +49,7 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # With everything, without the sound, and without the prompt as well.
         function_evals=(2 if float(options["prompt_guidance"]) == 1 else 3) * STEPS,
-        note=ask.audio.cut(frames / manifest.fps),
+        note=inputs.audio.cut(frames / manifest.fps),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -26,7 +26,7 @@ SIZES: Mapping[str, tuple[tuple[int, int], ...]] = {
 """(height, width) for each aspect ratio (javisdit/datasets/aspect.py)."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when JavisDiT cannot do the prompt, or an option has a value that it does not know."""
     resolution, aspect, steps = str(options["resolution"]), str(options["aspect"]), int(options["steps"])
     for name, value, known in (("resolution", resolution, tuple(SIZES)), ("aspect", aspect, ASPECTS)):
@@ -36,10 +36,10 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         raise BenchError(f"expected steps of at least 1, got {steps}")
     height, width = SIZES[resolution][ASPECTS.index(aspect)]
     made = tuple(math.ceil(side / SIDE) * SIDE for side in (height, width))
-    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    frames = manifest.limits.frames.nearest(inputs.seconds, manifest.fps)
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "height": height,
             "width": width,
             "frames": frames,

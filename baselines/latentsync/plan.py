@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from jova_baselines.external.inputs import Ask, Film, Sound
+from jova_baselines.external.inputs import DrivingAudio, ModelInput, SourceVideo
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_bench.errors import BenchError
@@ -20,18 +20,18 @@ FACE_WIDTH, FACE_HEIGHT = 50, 80
 """Pixels of the smallest face that upstream takes for one (latentsync/utils/face_detector.py)."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when LatentSync cannot do the prompt, or an option has a value that it cannot have."""
     steps, guidance = int(options["steps"]), float(options["guidance"])
     if steps < 1 or guidance < 1:
         raise BenchError(f"expected steps and guidance of at least 1, got {steps} and {guidance:g}")
-    assert ask.audio is not None
-    assert ask.video is not None
-    film, limits = ask.video, manifest.limits.frames
-    frames = ask.audio.frames(manifest.fps)
+    assert inputs.audio is not None
+    assert inputs.video is not None
+    film, limits = inputs.video, manifest.limits.frames
+    frames = inputs.audio.frames(manifest.fps)
     if not limits.least <= frames <= limits.most:
         counts = f"{limits.least} to {limits.most} frames at {manifest.fps} per second"
-        raise BenchError(f"expected driving sound of {counts}, got {ask.audio.seconds:g} s")
+        raise BenchError(f"expected driving sound of {counts}, got {inputs.audio.seconds:g} s")
     if film.width < FACE_WIDTH or film.height < FACE_HEIGHT or film.width % 2 or film.height % 2:
         least = f"{FACE_WIDTH}x{FACE_HEIGHT}, the smallest face that upstream sees,"
         raise BenchError(f"expected a film of even sides and at least {least} got {film.width}x{film.height}")
@@ -43,8 +43,8 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         width=film.width,
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # With and without the sound.
-        function_evals=(2 if guidance > 1 else 1) * steps * math.ceil(made(ask.audio.seconds, manifest.fps) / PART),
-        note="; ".join(filter(None, [source(film, ask.audio), rate(film, manifest), shown(film, ask.audio)])),
+        function_evals=(2 if guidance > 1 else 1) * steps * math.ceil(made(inputs.audio.seconds, manifest.fps) / PART),
+        note="; ".join(filter(None, [source(film, inputs.audio), rate(film, manifest), shown(film, inputs.audio)])),
     )
 
 
@@ -53,7 +53,7 @@ def made(seconds: float, fps: Fraction) -> int:
     return int(seconds * fps + 1e-6) + 2
 
 
-def source(film: Film, sound: Sound) -> str:
+def source(film: SourceVideo, sound: DrivingAudio) -> str:
     """Says what part of the film is used."""
     left = film.seconds - sound.seconds
     if left > 0.04:
@@ -61,7 +61,7 @@ def source(film: Film, sound: Sound) -> str:
     return f"the film of {film.seconds:.2f} s runs to and fro" if left < -0.04 else ""
 
 
-def rate(film: Film, manifest: Manifest) -> str:
+def rate(film: SourceVideo, manifest: Manifest) -> str:
     """Says where frames are repeated or left out."""
     return (
         ""
@@ -70,7 +70,7 @@ def rate(film: Film, manifest: Manifest) -> str:
     )
 
 
-def shown(film: Film, sound: Sound) -> str:
+def shown(film: SourceVideo, sound: DrivingAudio) -> str:
     """Says where the answer is part of the question: what is made of a face is conditioned on the whole face."""
     told = film.origin == sound.origin == "reference"
     return "the film already moves its mouth to this sound" if told else ""

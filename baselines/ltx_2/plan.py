@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from jova_baselines.external.inputs import Ask, shaped
+from jova_baselines.external.inputs import ModelInput, shaped
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -23,10 +23,10 @@ SAMPLES_PER_MEL_FRAME = 240
 """At 24 kHz, what the vocoder makes of one."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
-    height, width = shaped(ask.image, int(options["height"]), int(options["width"]), CELL)
-    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    height, width = shaped(inputs.image, int(options["height"]), int(options["width"]), CELL)
+    frames = manifest.limits.frames.nearest(inputs.seconds, manifest.fps)
     steps, cfg, audio_cfg = int(options["steps"]), float(options["cfg"]), float(options["audio_cfg"])
     stg, modality = float(options["stg"]), float(options["modality"])
     if steps < 1:
@@ -37,7 +37,7 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
     guesses = 1 + (max(cfg, audio_cfg) > 1) + (stg > 0) + (modality > 1)
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "height": height,
             "width": width,
             # Without it a newer checkpoint would choose the length by itself.

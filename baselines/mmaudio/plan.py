@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jova_baselines.external.inputs import Ask, Film
+from jova_baselines.external.inputs import ModelInput, SourceVideo
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -40,15 +40,15 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when MMAudio cannot do the prompt, or an option has a value that it does not know."""
     name, steps, cfg = str(options["variant"]), int(options["steps"]), float(options["cfg"])
     if name not in VARIANTS:
         raise BenchError(f"expected a variant of MMAudio, got {name!r}; {suggest(name, VARIANTS)}")
     if steps < 1:
         raise BenchError(f"expected at least 1 step, got {steps}")
-    assert ask.video is not None
-    film, variant, most = ask.video, VARIANTS[name], manifest.limits.frames.most
+    assert inputs.video is not None
+    film, variant, most = inputs.video, VARIANTS[name], manifest.limits.frames.most
     if film.frames > most:
         raise BenchError(f"expected a film of at most {most} frames, got {film.frames}")
     if film.height % 2 or film.width % 2:
@@ -59,7 +59,7 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         raise BenchError(f"expected a film of which MMAudio reads at least {least:g} s, got {film.seconds:.2f} s")
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "negative_prompt": str(options["negative_prompt"]),
             "seconds": film.seconds,
             "steps": steps,
@@ -76,12 +76,12 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
     )
 
 
-def read(film: Film) -> float:
+def read(film: SourceVideo) -> float:
     """Seconds of a film that upstream makes sound for."""
     return min(film.seconds, kept(film, CLIP_FPS) / CLIP_FPS, kept(film, SYNC_FPS) / SYNC_FPS)
 
 
-def kept(film: Film, rate: float) -> int:
+def kept(film: SourceVideo, rate: float) -> int:
     """Frames that upstream has of a film at another rate: for each of its times the first that is not before it.
 
     It adds times up, and the sums drift: of a film of 25 frames per second the last may be missing.
@@ -99,7 +99,7 @@ def samples(seconds: float, variant: Variant) -> int:
     return latents * variant.samples_per_latent
 
 
-def short(film: Film, seconds: float) -> str:
+def short(film: SourceVideo, seconds: float) -> str:
     """Says where the picture goes on without sound; what is longer is cut."""
     left = film.seconds - seconds
     return f"the sound ends {left:.3f} s before the picture" if left > 0.001 else ""

@@ -6,7 +6,7 @@ the noise schedule is no option: upstream's pipeline takes it and leaves its use
 
 from __future__ import annotations
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -18,7 +18,7 @@ SIDE = 16
 """Twice what a latent spans, for the network joins two by two of them."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when MOVA cannot do the prompt, or an option has a value that it does not know."""
     for name, known in (("variant", VARIANTS), ("offload", OFFLOADS)):
         if (value := str(options[name])) not in known:
@@ -26,16 +26,16 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
     height, width, steps = int(options["height"]), int(options["width"]), int(options["steps"])
     if height % SIDE or width % SIDE or min(height, width) < SIDE:
         raise BenchError(f"expected height and width in multiples of {SIDE}, got {width}x{height}")
-    assert ask.image is not None
-    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
-    kept = cropped(ask.image.height, ask.image.width, height, width)
+    assert inputs.image is not None
+    frames = manifest.limits.frames.nearest(inputs.seconds, manifest.fps)
+    kept = cropped(inputs.image.height, inputs.image.width, height, width)
     if not all(kept):
-        given = f"{ask.image.width}x{ask.image.height}"
+        given = f"{inputs.image.width}x{inputs.image.height}"
         raise BenchError(f"expected an image of which a cut of {width}x{height} leaves something, got {given}")
-    whole = kept == (ask.image.height, ask.image.width)
+    whole = kept == (inputs.image.height, inputs.image.width)
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "height": height,
             "width": width,
             "frames": frames,
@@ -51,7 +51,7 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         function_evals=(1 if float(options["guidance"]) == 1 else 2) * steps,
         note=""
         if whole
-        else f"upstream crops the image of {ask.image.width}x{ask.image.height} to {kept[1]}x{kept[0]}",
+        else f"upstream crops the image of {inputs.image.width}x{inputs.image.height} to {kept[1]}x{kept[0]}",
     )
 
 

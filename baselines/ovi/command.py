@@ -8,29 +8,27 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from jova_baselines.external.command import Order
+from jova_baselines.external.command import BatchItem
 from jova_baselines.external.manifest import Options
 
 NAME_LENGTH = 50
 """Characters of the prompt in a file's name: prompts that share them write one file."""
 
 
-def together(orders: Sequence[Order]) -> bool:
+def together(items: Sequence[BatchItem]) -> bool:
     """All have an image or none has, and no two write the same file."""
-    images = [order.files.get("image") for order in orders]
-    return all(images) == any(images) and len({_stem(order) for order in orders}) == len(orders)
+    images = [item.files.get("image") for item in items]
+    return all(images) == any(images) and len({_stem(item) for item in items}) == len(items)
 
 
-def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
     """Of a batch that can be made together."""
-    images = [order.files.get("image", "") for order in orders]
+    images = [item.files.get("image", "") for item in items]
     with (folder / "prompts.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["text_prompt", "image_path"])
-        table.writerows(
-            [order.job.arguments["prompt"], image or ""] for order, image in zip(orders, images, strict=True)
-        )
-    first = orders[0].job.arguments
+        table.writerows([item.job.arguments["prompt"], image or ""] for item, image in zip(items, images, strict=True))
+    first = items[0].job.arguments
     configuration = {
         "ckpt_dir": str(weights),
         "output_dir": str(folder / "out"),
@@ -57,13 +55,13 @@ def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, o
     return ["inference.py", "--config-file", str(folder / "ovi.json")]
 
 
-def made(orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+def made(items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
     """Named by the prompt, the size that was asked for (not the one that was made), the seed and the rank."""
     size = f"{options['height']}x{options['width']}"
-    return [folder / "out" / f"{_stem(order)}_{size}_{seed}_0.mp4" for order in orders]
+    return [folder / "out" / f"{_stem(item)}_{size}_{seed}_0.mp4" for item in items]
 
 
-def _stem(order: Order) -> str:
+def _stem(item: BatchItem) -> str:
     """What upstream makes of a prompt: no tags, no spaces or slashes, and cut."""
-    words = re.sub(r"<.*?>", "", str(order.job.arguments["prompt"]))
+    words = re.sub(r"<.*?>", "", str(item.job.arguments["prompt"]))
     return words.replace(" ", "_").replace("/", "_")[:NAME_LENGTH]

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -35,7 +35,7 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when Ovi cannot do the prompt, or an option has a value that it does not know."""
     name, solver = str(options["variant"]), str(options["solver"])
     if name not in VARIANTS:
@@ -44,13 +44,13 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         raise BenchError(f"expected a solver of Ovi, got {solver!r}; {suggest(solver, SOLVERS)}")
     variant = VARIANTS[name]
     height, width = int(options["height"]), int(options["width"])
-    if ask.image is None:
+    if inputs.image is None:
         made = snapped(height, width, variant.area)
     else:
-        made = nearest(ask.image.height, ask.image.width, variant.area)
+        made = nearest(inputs.image.height, inputs.image.width, variant.area)
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "size": [height, width],
             "steps": int(options["steps"]),
             "solver": solver,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -19,17 +19,19 @@ VOICES = (
 """pocket_tts/utils/utils.py @9514983."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when Pocket TTS cannot say it, or an option has a value that it does not know."""
     voice, steps = str(options["voice"]), int(options["decode_steps"])
     if voice not in VOICES:
         raise BenchError(f"expected a voice of Pocket TTS, got {voice!r}; {suggest(voice, VOICES)}")
     if steps < 1:
         raise BenchError(f"expected at least 1 decode step, got {steps}")
-    if ask.prompt.language.partition("-")[0].lower() != LANGUAGE:
-        raise BenchError(f"expected a transcript in English, got {ask.prompt.language!r}; these weights speak no other")
+    if inputs.prompt.language.partition("-")[0].lower() != LANGUAGE:
+        raise BenchError(
+            f"expected a transcript in English, got {inputs.prompt.language!r}; these weights speak no other"
+        )
     return Job(
-        arguments={"words": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words)},
+        arguments={"words": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words)},
         frames=0,
         fps=Fraction(0),
         height=0,

@@ -5,7 +5,7 @@ Facts from fastvideo/sample/sample_universe.py @2b9bb02.
 
 from __future__ import annotations
 
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import rendered
@@ -17,37 +17,37 @@ AMBIENT_WORDS = 256
 """Tokens that are read of the sound's text; more words are more tokens."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when UniVerse-1 cannot do the prompt, or an option has a value that would be ignored."""
-    assert ask.image is not None
+    assert inputs.image is not None
     steps, guidance = int(options["steps"]), float(options["video_guidance"])
     if guidance <= 1:
         # The pipeline looks at this one alone when it decides whether to guide anything.
         raise BenchError(f"expected video_guidance above 1, else audio_guidance is ignored as well, got {guidance:g}")
-    prompt = rendered(manifest.renderer, ask.prompt)
+    prompt = rendered(manifest.renderer, inputs.prompt)
     assert isinstance(prompt, dict)
     _short("video caption", str(prompt["video_prompt"]), manifest.limits.prompt_words or 0)
-    _short("audio caption", ask.prompt.audio_caption, AMBIENT_WORDS)
-    height, width = nearest(ask.image.height, ask.image.width)
-    stretched = ask.image.height * width != ask.image.width * height
+    _short("audio caption", inputs.prompt.audio_caption, AMBIENT_WORDS)
+    height, width = nearest(inputs.image.height, inputs.image.width)
+    stretched = inputs.image.height * width != inputs.image.width * height
     return Job(
         arguments={
             "prompt": prompt,  # type: ignore[dict-item]  # The renderer's texts are JSON.
             "height": height,
             "width": width,
-            "frames": manifest.limits.frames.nearest(ask.seconds, manifest.fps),
+            "frames": manifest.limits.frames.nearest(inputs.seconds, manifest.fps),
             "steps": steps,
             "video_guidance": guidance,
             "audio_guidance": float(options["audio_guidance"]),
         },
-        frames=manifest.limits.frames.nearest(ask.seconds, manifest.fps),
+        frames=manifest.limits.frames.nearest(inputs.seconds, manifest.fps),
         fps=manifest.fps,
         height=height,
         width=width,
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # With and without the prompt at every step, in one batch.
         function_evals=2 * steps,
-        note=f"upstream stretches the image of {ask.image.width}x{ask.image.height}" if stretched else "",
+        note=f"upstream stretches the image of {inputs.image.width}x{inputs.image.height}" if stretched else "",
     )
 
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jova_baselines.external.command import Order
+from jova_baselines.external.command import BatchItem
 from jova_baselines.external.manifest import Options
 
 
-def together(orders: Sequence[Order]) -> bool:
+def together(items: Sequence[BatchItem]) -> bool:
     """One at a time."""
-    return len(orders) == 1
+    return len(items) == 1
 
 
-def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
+def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
     """Everything is given: what is not, upstream replaces by its own example of an image, a sound and a prompt."""
-    (order,) = orders
-    told = order.job.arguments
+    (item,) = items
+    told = item.job.arguments
     named = {
         "task": "s2v-14B",
         "size": options["size"],
         "ckpt_dir": weights / "Wan2.2-S2V-14B",
         "offload_model": told["offload"],
         "prompt": told["prompt"],
-        "image": order.files["image"],
-        "audio": order.files["audio"],
+        "image": item.files["image"],
+        "audio": item.files["audio"],
         "base_seed": seed,
         "num_clip": told["clips"],
         "sample_solver": told["solver"],
@@ -39,6 +39,6 @@ def arguments(orders: Sequence[Order], seed: int, folder: Path, weights: Path, o
     return ["generate.py", *flags, *(["--convert_model_dtype"] if options["convert_dtype"] else [])]
 
 
-def made(orders: Sequence[Order], seed: int, folder: Path, options: Options) -> list[Path]:
+def made(items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
     """Upstream ends well whether it could write the film or not."""
     return [folder / "out" / "film.mp4"]

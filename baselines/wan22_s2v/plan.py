@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from jova_baselines.external.inputs import Ask, Picture
+from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -29,26 +29,26 @@ RECEPTIVE, HOP = 400, 320
 """Of wav2vec 2.0, in samples: windows of 25 ms, 50 in a second."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Raises BenchError when Wan2.2-S2V cannot do the prompt, or an option has a value that it does not know."""
     size, solver = str(options["size"]), str(options["solver"])
     if size not in AREAS:
         raise BenchError(f"expected a size of Wan2.2-S2V, got {size!r}; {suggest(size, AREAS)}")
     if solver not in SOLVERS:
         raise BenchError(f"expected a solver of Wan2.2-S2V, got {solver!r}; {suggest(solver, SOLVERS)}")
-    assert ask.image is not None
-    assert ask.audio is not None
-    most = clips_of(ask.audio.seconds)
+    assert inputs.image is not None
+    assert inputs.audio is not None
+    most = clips_of(inputs.audio.seconds)
     if most < 1:
-        raise BenchError(f"expected driving sound of at least 0.05 s, got {ask.audio.seconds:g} s")
-    wanted = manifest.limits.frames.covering(ask.audio.seconds - float(options["may_lose_s"]), manifest.fps)
+        raise BenchError(f"expected driving sound of at least 0.05 s, got {inputs.audio.seconds:g} s")
+    wanted = manifest.limits.frames.covering(inputs.audio.seconds - float(options["may_lose_s"]), manifest.fps)
     clips = min((wanted + 3) // CLIP, most)
-    frames = min(clips * CLIP - 3, ask.audio.frames(manifest.fps))
-    height, width = fitted(ask.image.height, ask.image.width, AREAS[size])
+    frames = min(clips * CLIP - 3, inputs.audio.frames(manifest.fps))
+    height, width = fitted(inputs.image.height, inputs.image.width, AREAS[size])
     guided = float(options["guidance"]) > 1
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "clips": clips,
             "frames": frames,
             "area": AREAS[size],
@@ -64,7 +64,7 @@ def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
         width=width,
         sample_rate_hz=manifest.produces.sample_rate_hz,
         function_evals=(2 if guided else 1) * int(options["steps"]) * clips,
-        note="; ".join(filter(None, [ask.audio.cut(frames / manifest.fps), bars(ask.image, height, width)])),
+        note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), bars(inputs.image, height, width)])),
     )
 
 
@@ -101,7 +101,7 @@ def _scales(height: int, width: int, area: int) -> Iterator[float]:
     return (most - (most - least) * k / SHRINKS for k in range(SHRINKS))
 
 
-def bars(image: Picture, height: int, width: int) -> str:
+def bars(image: ReferenceImage, height: int, width: int) -> str:
     """Says where upstream shows the model black bars: it scales the image by its shorter side, then crops or fills."""
     short, longer = sorted((image.height, image.width))
     missing = max(height, width) - int(min(height, width) * longer / short)

@@ -6,7 +6,7 @@ without an error); Wan-Video/Wan2.2 @42bf4cf, `wan/configs/wan_ti2v_5B.py`.
 
 from __future__ import annotations
 
-from jova_baselines.external.inputs import Ask, shaped
+from jova_baselines.external.inputs import ModelInput, shaped
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
@@ -16,16 +16,16 @@ CELL = 32
 """Pixels on the side of a token: 16 of the codec, in patches of 2."""
 
 
-def plan(ask: Ask, manifest: Manifest, options: Options) -> Job:
+def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
-    height, width = shaped(ask.image, int(options["height"]), int(options["width"]), CELL)
-    frames = manifest.limits.frames.nearest(ask.seconds, manifest.fps)
+    height, width = shaped(inputs.image, int(options["height"]), int(options["width"]), CELL)
+    frames = manifest.limits.frames.nearest(inputs.seconds, manifest.fps)
     steps, cfg = int(options["steps"]), float(options["cfg"])
     if steps < 1:
         raise BenchError(f"expected at least 1 step, got {steps}")
     return Job(
         arguments={
-            "prompt": text(manifest.renderer, ask.prompt, manifest.limits.prompt_words),
+            "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
             "negative_prompt": str(options["negative_prompt"]),
             "height": height,
             "width": width,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jova_baselines.external.client import Broken, Command, SampleFailed, Worker
+from jova_baselines.external.client import LoadFailed, SampleFailed, Worker, WorkerCommand
 
 HEAD = """
 import os, sys, time
@@ -31,7 +31,9 @@ def worker(tmp_path):
         load = {"worker": str(tmp_path / "worker.py"), "checkout": str(tmp_path), "weights": "", "device": "cpu"}
         load["options"] = {"greeting": " hello"}
         environment = {**os.environ, "PYTHONPATH": "/nowhere"}
-        made.append(Worker(Command(Path(python), load, environment, tmp_path / "logs" / "log", timeout_s, timeout_s)))
+        made.append(
+            Worker(WorkerCommand(Path(python), load, environment, tmp_path / "logs" / "log", timeout_s, timeout_s))
+        )
         return made[-1]
 
     yield make
@@ -97,7 +99,7 @@ def test_upstream_that_exits_has_failed(worker, folder):
 def test_an_interpreter_that_is_not_there_is_told(worker, folder, tmp_path):
     one = worker("    return dict(file='x')", python=tmp_path / "no" / "python")
     for _ in range(2):
-        with pytest.raises(Broken, match=r"the model cannot be loaded: cannot load: .*No such file.*no/python"):
+        with pytest.raises(LoadFailed, match=r"the model cannot be loaded: cannot load: .*No such file.*no/python"):
             one.generate({}, 0, folder)
 
 
@@ -105,7 +107,7 @@ def test_loading_that_hangs_is_ended_and_not_tried_again(worker, folder, tmp_pat
     one = worker("    pass", timeout_s=1.0)
     (tmp_path / "neighbour.py").write_text("import time; time.sleep(600)")
     for _ in range(2):
-        with pytest.raises(Broken, match="the model cannot be loaded: cannot load: no answer within 1 s"):
+        with pytest.raises(LoadFailed, match="the model cannot be loaded: cannot load: no answer within 1 s"):
             one.generate({}, 0, folder)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import command as frame
-from jova_baselines.external.command import Order
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.command import BatchItem
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.manifest import load
 from jova_baselines.ovi import command, plan
 from jova_bench.errors import Unavailable
@@ -35,11 +35,11 @@ def suite(tmp_path, *captions):
     return Suite("asked", tuple(prompts), tmp_path, "digest", None, None)
 
 
-def order(caption, **paths):
+def item(caption, **paths):
     manifest = load("ovi")
     prompt = Prompt(id="p", video_caption=caption, audio_caption="a voice", transcript="hi")
-    seen = Ask(prompt)
-    return Order(seen, plan.plan(seen, manifest, manifest.options), paths)
+    inputs = ModelInput(prompt)
+    return BatchItem(inputs, plan.plan(inputs, manifest, manifest.options), paths)
 
 
 def test_one_command_makes_a_batch_and_its_files_find_their_prompts(baseline, tmp_path):
@@ -87,17 +87,17 @@ def test_a_command_that_hangs_is_killed(baseline, tmp_path, monkeypatch):
 
 
 def test_batches_that_upstream_cannot_make_at_once():
-    assert command.together([order("a"), order("b")])
-    assert command.together([order("a", image="x.png"), order("b", image="y.png")])
-    assert not command.together([order("a", image="x.png"), order("b")])
-    assert not command.together([order("a" * 60), order("a" * 61)])
+    assert command.together([item("a"), item("b")])
+    assert command.together([item("a", image="x.png"), item("b", image="y.png")])
+    assert not command.together([item("a", image="x.png"), item("b")])
+    assert not command.together([item("a" * 60), item("a" * 61)])
     # Tags do not count, so these are one name to upstream.
-    assert not command.together([order("a"), order("a")])
+    assert not command.together([item("a"), item("a")])
 
 
 def test_the_configuration_has_what_upstreams_has(tmp_path):
     manifest = load("ovi")
-    made = command.arguments([order("a", image="x.png")], 3, tmp_path, tmp_path / "weights", manifest.options)
+    made = command.arguments([item("a", image="x.png")], 3, tmp_path, tmp_path / "weights", manifest.options)
     assert made == ["inference.py", "--config-file", str(tmp_path / "ovi.json")]
     assert set(upstream_api.facts("ovi")["scripts"]["ovi/utils/utils.py"]) == {"--config-file", "--local_rank"}
     configuration = json.loads((tmp_path / "ovi.json").read_text())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external.generator import Baseline
-from jova_baselines.external.inputs import DURATION_S, ask, driving, files, first_frame
+from jova_baselines.external.inputs import DURATION_S, driving, files, first_frame, model_input
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Consumes, load
 from jova_bench.errors import BenchError
@@ -56,24 +56,24 @@ def suite(tmp_path_factory):
 
 
 def asked(suite, name, **needs):
-    return ask(next(prompt for prompt in suite.prompts if prompt.id == name), suite, consumes(**needs))
+    return model_input(next(prompt for prompt in suite.prompts if prompt.id == name), suite, consumes(**needs))
 
 
 def test_what_a_prompt_names_comes_before_its_real_clip(suite):
-    seen = asked(suite, "own", image="required", audio="required")
-    assert (seen.image.origin, seen.image.height, seen.image.width) == ("prompt", 30, 20)
-    assert (seen.audio.origin, seen.audio.seconds, seen.audio.sample_rate_hz) == ("prompt", 0.5, RATE_HZ)
-    seen = asked(suite, "real", image="required", audio="required", video="required")
-    assert (seen.image.origin, seen.image.height, seen.image.width) == ("reference", 48, 64)
-    assert (seen.audio.origin, seen.audio.seconds) == ("reference", 1.0)
-    assert (seen.video.frames, seen.video.fps, seen.video.seconds) == (20, 20, 1.0)
+    inputs = asked(suite, "own", image="required", audio="required")
+    assert (inputs.image.origin, inputs.image.height, inputs.image.width) == ("prompt", 30, 20)
+    assert (inputs.audio.origin, inputs.audio.seconds, inputs.audio.sample_rate_hz) == ("prompt", 0.5, RATE_HZ)
+    inputs = asked(suite, "real", image="required", audio="required", video="required")
+    assert (inputs.image.origin, inputs.image.height, inputs.image.width) == ("reference", 48, 64)
+    assert (inputs.audio.origin, inputs.audio.seconds) == ("reference", 1.0)
+    assert (inputs.video.frames, inputs.video.fps, inputs.video.seconds) == (20, 20, 1.0)
 
 
 def test_what_is_optional_is_not_taken_from_the_real_clip_and_what_is_ignored_not_at_all(suite):
     assert asked(suite, "real", image="optional", audio="optional").image is None
-    seen = asked(suite, "own", image="optional")
-    assert seen.image.origin == "prompt"
-    assert seen.audio is None
+    inputs = asked(suite, "own", image="optional")
+    assert inputs.image.origin == "prompt"
+    assert inputs.audio is None
 
 
 def test_the_length_to_aim_at_is_that_of_what_drives(suite):
@@ -101,8 +101,8 @@ def test_what_a_model_cannot_do_is_refused(suite, name, needs, message):
 
 
 def test_files_of_a_worker_are_rgb_pictures_and_exact_sound(suite, tmp_path):
-    seen = asked(suite, "own", image="required", audio="required")
-    paths = files(seen, tmp_path)
+    inputs = asked(suite, "own", image="required", audio="required")
+    paths = files(inputs, tmp_path)
     assert set(paths) == {"image", "audio"}
     with av.open(paths["image"]) as container:
         assert container.streams.video[0].codec_context.pix_fmt == "rgb24"
@@ -110,10 +110,10 @@ def test_files_of_a_worker_are_rgb_pictures_and_exact_sound(suite, tmp_path):
     assert np.array_equal(first_frame(tmp_path / "image.png"), grey)
     assert np.array_equal(grey[..., 0], grey[..., 2])
     clip = media.read(paths["audio"])
-    assert np.array_equal(clip.audio, driving(seen))
+    assert np.array_equal(clip.audio, driving(inputs))
     assert clip.audio.shape == (2, RATE_HZ // 2)
-    seen = asked(suite, "real", image="required", video="required")
-    paths = files(seen, tmp_path)
+    inputs = asked(suite, "real", image="required", video="required")
+    paths = files(inputs, tmp_path)
     assert paths["video"] == str(suite.root / "real.mp4")
     first = media.read(suite.root / "real.mp4").frames[0].astype(int)
     assert np.abs(first_frame(tmp_path / "image.png").astype(int) - first).max() <= 1
@@ -136,29 +136,29 @@ def test_driving_sound_comes_back_untouched_and_as_long_as_the_picture(driven, s
     plan = driven.plan(prompt, suite)
     assert (plan.audio, plan.sample_rate_hz, plan.frames) == ("driving", RATE_HZ, 4)
     assert "driven by the sound of the prompt" in plan.note
-    seen, job = driven.asked(prompt, suite)
+    inputs, job = driven.request(prompt, suite)
     np.save(tmp_path / "frames.npy", np.zeros((4, 8, 8, 3), np.uint8))
-    made = driven.clip(seen, job, tmp_path, {"frames": "frames.npy", "fps": 16})
+    made = driven.clip(inputs, job, tmp_path, {"frames": "frames.npy", "fps": 16})
     # 0.25 s of the half second.
-    assert np.array_equal(made.media.audio, driving(seen)[:, : round(0.25 * RATE_HZ)])
+    assert np.array_equal(made.media.audio, driving(inputs)[:, : round(0.25 * RATE_HZ)])
     assert made.timing == "free"
     real = next(prompt for prompt in suite.prompts if prompt.id == "real")
-    seen, job = driven.asked(real, suite)
-    assert driven.clip(seen, job, tmp_path, {"frames": "frames.npy", "fps": 16}).timing == "aligned"
+    inputs, job = driven.request(real, suite)
+    assert driven.clip(inputs, job, tmp_path, {"frames": "frames.npy", "fps": 16}).timing == "aligned"
     assert "driven by the sound of the real clip" in driven.plan(real, suite).note
 
 
 def test_a_film_of_upstream_is_kept_and_must_lie_in_the_samples_folder(driven, suite, tmp_path):
     prompt = next(prompt for prompt in suite.prompts if prompt.id == "own")
-    seen, job = driven.asked(prompt, suite)
+    inputs, job = driven.request(prompt, suite)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.mp4").write_bytes(b"film")
     (tmp_path / "y.mp4").write_bytes(b"film")
-    made = driven.clip(seen, job, tmp_path / "in", {"file": "x.mp4", "function_evals": 7})
+    made = driven.clip(inputs, job, tmp_path / "in", {"file": "x.mp4", "function_evals": 7})
     assert (made.media, made.function_evals) == (tmp_path / "in" / "x.mp4", 7)
     for name in ("../y.mp4", str(tmp_path / "y.mp4"), "no.mp4"):
         with pytest.raises(BenchError, match=r"expected a file in the sample's folder, got"):
-            driven.clip(seen, job, tmp_path / "in", {"file": name})
+            driven.clip(inputs, job, tmp_path / "in", {"file": name})
 
 
 def test_sound_without_samples_is_no_sound(suite, tmp_path):

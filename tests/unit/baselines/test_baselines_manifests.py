@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import ask
+from jova_baselines.external.inputs import model_input
 from jova_baselines.external.manifest import ROOT, Frames, known, load, package, read
 from jova_baselines.external.render import RENDERERS
 from jova_bench import assets
@@ -59,9 +59,9 @@ def test_a_manifest_is_whole_and_its_baseline_can_be_named(name):
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_plan_gives_the_worker_what_it_takes(name, suite):
     model = create_model(name, "cpu")
-    seen = ask(suite.prompts[0], suite, model.manifest.consumes)
-    job = model.planner(seen, model.manifest, model.options)
-    parts = [part for part in ("image", "audio", "video") if getattr(seen, part) is not None]
+    inputs = model_input(suite.prompts[0], suite, model.manifest.consumes)
+    job = model.planner(inputs, model.manifest, model.options)
+    parts = [part for part in ("image", "audio", "video") if getattr(inputs, part) is not None]
     tree = ast.parse((package(name) / "worker.py").read_text(encoding="utf-8"))
     functions = {node.name: [one.arg for one in node.args.args] for node in tree.body if hasattr(node, "args")}
     assert functions["load"] == ["weights", "device", "options"]

@@ -136,9 +136,9 @@ def test_a_worker_does_not_outlive_its_parent(tmp_path, baseline, monkeypatch):
     program = f"""
 import os, sys
 from pathlib import Path
-from jova_baselines.external.client import Command, Worker
+from jova_baselines.external.client import WorkerCommand, Worker
 python, log = Path({str(command.python)!r}), Path({str(command.log)!r})
-command = Command(python, {dict(command.load)!r}, dict(os.environ), log, 60, 60)
+command = WorkerCommand(python, {dict(command.load)!r}, dict(os.environ), log, 60, 60)
 Worker(command).generate(
     dict(prompt="[leave] [hang]", size=[64, 64], steps=1, solver="unipc", shift=5.0, video_guidance=4.0,
          audio_guidance=3.0, slg_layer=11, video_negative_prompt="", audio_negative_prompt="", image=None),

@@ -116,9 +116,9 @@ def test_sound_is_made_of_the_film_and_the_clip_shows_it_as_it_was_before_it_was
     shown = []
     make = WorkerBaseline.make
 
-    def watched(self, seen, *rest):
-        shown.append((seen.video, media.read(seen.video.path)))
-        return make(self, seen, *rest)
+    def watched(self, inputs, *rest):
+        shown.append((inputs.video, media.read(inputs.video.path)))
+        return make(self, inputs, *rest)
 
     monkeypatch.setattr(WorkerBaseline, "make", watched)
     asked = Suite("asked", prompts(("", "")), tmp_path, "x", None, None)

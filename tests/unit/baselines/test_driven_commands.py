@@ -2,7 +2,7 @@
 
 import pytest
 
-from jova_baselines.external.command import Order
+from jova_baselines.external.command import BatchItem
 from jova_baselines.fantasytalking import command as fantasytalking
 from jova_baselines.wan22_s2v import command as wan
 from jova_bench.errors import Unavailable
@@ -30,9 +30,9 @@ def clip(baseline, asked, index=0):
 def test_options_are_those_of_upstreams_script(name, tmp_path):
     command, script = NAMES[name]
     model, asked = create_model(name, "cuda"), suite(tmp_path / "own", "-a face")
-    seen, job = model.asked(asked.prompts[0], asked)
-    order = Order(seen, job, {"image": "image.png", "audio": "audio.wav"})
-    first, *flags = command.arguments([order], 3, tmp_path, tmp_path / "weights", model.options)
+    inputs, job = model.request(asked.prompts[0], asked)
+    item = BatchItem(inputs, job, {"image": "image.png", "audio": "audio.wav"})
+    first, *flags = command.arguments([item], 3, tmp_path, tmp_path / "weights", model.options)
     assert first == script
     given, known = dict(flag.partition("=")[::2] for flag in flags), upstream_api.facts(name)["scripts"][script]
     assert set(given) <= set(known)
@@ -41,7 +41,7 @@ def test_options_are_those_of_upstreams_script(name, tmp_path):
         kind = {"int": int, "float": float}.get(known[flag].get("type"), str)
         assert value in known[flag].get("choices", [value]) or isinstance(known[flag]["choices"], str)
         kind(value)
-    assert not command.together([order, order])
+    assert not command.together([item, item])
 
 
 def test_a_film_that_upstream_could_not_write_is_a_failure_though_it_ends_well(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_baselines.external.inputs import Ask, Picture, Sound
+from jova_baselines.external.inputs import DrivingAudio, ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load, package
 from jova_baselines.fantasytalking.plan import STEPS, covering, fitted, plan
 from jova_bench.errors import BenchError, Unavailable
@@ -23,8 +23,8 @@ FACTS, FLAGS = STORED["facts"], STORED["scripts"]["infer.py"]
 def planned(seconds, image=(512, 512), **options):
     manifest = load("fantasytalking")
     prompt = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcript="hello")
-    seen = Ask(prompt, Picture(None, *image, "prompt"), Sound(None, seconds, 48_000, "prompt"))
-    return plan(seen, manifest, {**manifest.options, **options})
+    inputs = ModelInput(prompt, ReferenceImage(None, *image, "prompt"), DrivingAudio(None, seconds, 48_000, "prompt"))
+    return plan(inputs, manifest, {**manifest.options, **options})
 
 
 @pytest.mark.parametrize(("height", "width", "made"), FACTS["sizes"])

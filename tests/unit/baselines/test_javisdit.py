@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import Ask, Sound
+from jova_baselines.external.inputs import DrivingAudio, ModelInput
 from jova_baselines.external.manifest import load, package
 from jova_baselines.javisdit.plan import plan
 from jova_bench.errors import BenchError, Unavailable
@@ -24,8 +24,8 @@ def planned(words="a dog", seconds=None, **options):
     manifest = load("javisdit")
     prompt = Prompt(id="p", video_caption=words, audio_caption="barks twice", transcript="hello")
     # It takes no sound; here one stands for a length.
-    sound = None if seconds is None else Sound(None, seconds, 16_000, "prompt")
-    return plan(Ask(prompt, audio=sound), manifest, {**manifest.options, **options})
+    sound = None if seconds is None else DrivingAudio(None, seconds, 16_000, "prompt")
+    return plan(ModelInput(prompt, audio=sound), manifest, {**manifest.options, **options})
 
 
 @pytest.mark.parametrize(("resolution", "aspect", "asked", "made"), FACTS["sizes"])

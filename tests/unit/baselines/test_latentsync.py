@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import Ask, Film, Sound
+from jova_baselines.external.inputs import DrivingAudio, ModelInput, SourceVideo
 from jova_baselines.external.manifest import load, package
 from jova_baselines.latentsync.plan import FACE_HEIGHT, FACE_WIDTH, PART, made, plan
 from jova_bench.errors import BenchError, Unavailable
@@ -28,12 +28,12 @@ RATE_HZ = 24_000
 def planned(seconds=2.0, film=(50, 25), size=(96, 128), origin="prompt", film_of="reference", **options):
     """A plan for so many seconds of sound and a film of so many frames at so many a second."""
     manifest = load("latentsync")
-    seen = Ask(
+    inputs = ModelInput(
         Prompt(id="p", video_caption="", audio_caption="", transcript=""),
-        audio=Sound(None, seconds, 48_000, origin),
-        video=Film(None, film[0], Fraction(film[1]), *size, film_of),
+        audio=DrivingAudio(None, seconds, 48_000, origin),
+        video=SourceVideo(None, film[0], Fraction(film[1]), *size, film_of),
     )
-    return plan(seen, manifest, {**manifest.options, **options})
+    return plan(inputs, manifest, {**manifest.options, **options})
 
 
 def dubs(folder, *names, seconds=1.0, film_s=0.4, own=True):
@@ -55,7 +55,7 @@ def dubs(folder, *names, seconds=1.0, film_s=0.4, own=True):
 def test_lengths_are_upstreams(samples, frames):
     assert made(samples / 16_000, Fraction(25)) == frames
     # There is always more than is kept.
-    assert Sound(None, samples / 16_000, 16_000, "prompt").frames(Fraction(25)) < frames
+    assert DrivingAudio(None, samples / 16_000, 16_000, "prompt").frames(Fraction(25)) < frames
 
 
 def test_options_are_of_upstreams_own_command():

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home, install, pipeline
-from jova_baselines.external.inputs import Ask, Picture
+from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.ltx_2.plan import plan, samples
 from jova_bench import assets
@@ -36,12 +36,12 @@ SMALL = {"height": 64, "width": 96, "steps": 2, "stg_block": 1}
 
 
 def asked(height=0, width=0, **changes):
-    picture = Picture(Path("a.png"), height, width, "prompt") if height else None
-    return Ask(PROMPT.model_copy(update=changes), image=picture)
+    picture = ReferenceImage(Path("a.png"), height, width, "prompt") if height else None
+    return ModelInput(PROMPT.model_copy(update=changes), image=picture)
 
 
-def planned(seen, **options):
-    return plan(seen, MANIFEST, {**MANIFEST.options, **options})
+def planned(inputs, **options):
+    return plan(inputs, MANIFEST, {**MANIFEST.options, **options})
 
 
 def test_it_is_asked_for_five_seconds_in_its_own_format():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.client import Answer, Worker
-from jova_baselines.external.inputs import Ask, Film
+from jova_baselines.external.client import Worker, WorkerResult
+from jova_baselines.external.inputs import ModelInput, SourceVideo
 from jova_baselines.external.manifest import load
 from jova_baselines.mmaudio.plan import CLIP_FPS, HIGH, LOW, SEGMENT, SYNC_FPS, VARIANTS, kept, plan, read, samples
 from jova_bench.errors import BenchError, Unavailable
@@ -27,13 +27,13 @@ FACTS, SCRIPT = UPSTREAM["facts"], UPSTREAM["scripts"]["demo.py"]
 
 
 def film(frames=121, fps=24, size=(96, 128)):
-    return Film(Path(), frames, Fraction(fps), *size)
+    return SourceVideo(Path(), frames, Fraction(fps), *size)
 
 
 def planned(video=None, words="footsteps on gravel", **options):
     manifest = load("mmaudio")
     prompt = Prompt(id="p", video_caption="a man walks", audio_caption=words, transcript="hello")
-    return plan(Ask(prompt, video=video or film()), manifest, {**manifest.options, **options})
+    return plan(ModelInput(prompt, video=video or film()), manifest, {**manifest.options, **options})
 
 
 def films(folder, *captions, frames=30, fps=25, start_s=0.0):
@@ -173,18 +173,18 @@ def test_a_film_that_begins_late_in_its_file_is_shown_from_its_first_frame(tmp_p
     baseline = installed("mmaudio", tmp_path / "assets", monkeypatch)
     asked = films(tmp_path / "own", "rain")
     late(tmp_path / "own" / "real.mp4", tmp_path / "own" / "late.mp4", seconds=0.4)
-    seen, job = baseline.asked(asked.prompts[0].model_copy(update={"reference": "late.mp4"}), asked)
+    inputs, job = baseline.request(asked.prompts[0].model_copy(update={"reference": "late.mp4"}), asked)
     shown = []
-    answer = Answer({}, 1.0, 0.0)
+    answer = WorkerResult({}, 1.0, 0.0)
     monkeypatch.setattr(Worker, "generate", lambda _, arguments, *rest: shown.append(arguments["video"]) or answer)
-    baseline.make(seen, job, 0, tmp_path)
+    baseline.make(inputs, job, 0, tmp_path)
     assert shown == [str(tmp_path / "film.mp4")]
-    assert [round(times(path)[0], 3) for path in (seen.video.path, tmp_path / "film.mp4")] == [0.4, 0.0]
-    assert len(times(tmp_path / "film.mp4")) == seen.video.frames == 30
+    assert [round(times(path)[0], 3) for path in (inputs.video.path, tmp_path / "film.mp4")] == [0.4, 0.0]
+    assert len(times(tmp_path / "film.mp4")) == inputs.video.frames == 30
     # What a model before it made is such a film already.
     (tmp_path / "again").mkdir()
-    baseline.make(replace(seen, video=replace(seen.video, origin="stage")), job, 0, tmp_path / "again")
-    assert shown[1] == str(seen.video.path.resolve())
+    baseline.make(replace(inputs, video=replace(inputs.video, origin="stage")), job, 0, tmp_path / "again")
+    assert shown[1] == str(inputs.video.path.resolve())
 
 
 def late(path, target, seconds):

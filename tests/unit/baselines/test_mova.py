@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_baselines.external.inputs import Ask, Picture
+from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.mova.plan import OFFLOADS, SIDE, cropped, plan
 from jova_bench.errors import BenchError, Unavailable
@@ -22,7 +22,7 @@ FACTS, SCRIPT = UPSTREAM["facts"], UPSTREAM["scripts"]["scripts/inference_single
 def planned(image=(352, 640), words="a face", **options):
     manifest = load("mova")
     prompt = Prompt(id="p", video_caption=words, audio_caption="a voice", transcript="hello")
-    return plan(Ask(prompt, Picture(None, *image, "prompt")), manifest, {**manifest.options, **options})
+    return plan(ModelInput(prompt, ReferenceImage(None, *image, "prompt")), manifest, {**manifest.options, **options})
 
 
 @pytest.mark.parametrize(("height", "width", "into_height", "into_width", "kept"), FACTS["crops"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jova_baselines.external.inputs import Ask, Picture
+from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.ovi.plan import VARIANTS, nearest, plan, snapped
 from jova_bench.errors import BenchError
@@ -15,8 +15,8 @@ PROMPT = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcr
 
 def planned(image=None, **options):
     manifest = load("ovi")
-    picture = None if image is None else Picture(None, *image, "prompt")
-    return plan(Ask(PROMPT, picture), manifest, {**manifest.options, **options})
+    picture = None if image is None else ReferenceImage(None, *image, "prompt")
+    return plan(ModelInput(PROMPT, picture), manifest, {**manifest.options, **options})
 
 
 @pytest.mark.parametrize(("area", "height", "width", "from_text", "from_image"), FACTS["sizes"])

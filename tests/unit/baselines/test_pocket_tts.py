@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jova_bench
-from jova_baselines.external.inputs import Ask
+from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.manifest import load
 from jova_baselines.pocket_tts.plan import VOICES, plan
 from jova_bench.errors import BenchError
@@ -26,7 +26,7 @@ def prompt(words="Good day.", k=0, **changes):
 
 def planned(words="It's late,\n go home.", language="en", **options):
     manifest = load("pocket-tts")
-    return plan(Ask(prompt(words, language=language)), manifest, {**manifest.options, **options})
+    return plan(ModelInput(prompt(words, language=language)), manifest, {**manifest.options, **options})
 
 
 def test_options_and_weights_are_upstreams():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import Ask, Picture
+from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.universe_1 import plan as planning
 from jova_baselines.universe_1.plan import nearest, plan
@@ -25,7 +25,9 @@ def planned(image=(512, 512), options=None, **parts):
     manifest = load("universe-1")
     words = {"video_caption": "a face", "audio_caption": "a voice", "transcript": "hello", **parts}
     return plan(
-        Ask(Prompt(id="p", **words), Picture(None, *image, "prompt")), manifest, {**manifest.options, **(options or {})}
+        ModelInput(Prompt(id="p", **words), ReferenceImage(None, *image, "prompt")),
+        manifest,
+        {**manifest.options, **(options or {})},
     )
 
 

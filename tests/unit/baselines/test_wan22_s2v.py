@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_baselines.external.inputs import Ask, Picture, Sound
+from jova_baselines.external.inputs import DrivingAudio, ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.wan22_s2v.plan import AREAS, bars, clips_of, fitted, plan
 from jova_bench.errors import BenchError, Unavailable
@@ -22,14 +22,14 @@ FACTS = upstream_api.facts("wan2.2-s2v")["facts"]
 def planned(seconds, image=(512, 512), **options):
     manifest = load("wan2.2-s2v")
     prompt = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcript="hello")
-    seen = Ask(prompt, Picture(None, *image, "prompt"), Sound(None, seconds, 48_000, "prompt"))
-    return plan(seen, manifest, {**manifest.options, **options})
+    inputs = ModelInput(prompt, ReferenceImage(None, *image, "prompt"), DrivingAudio(None, seconds, 48_000, "prompt"))
+    return plan(inputs, manifest, {**manifest.options, **options})
 
 
 @pytest.mark.parametrize(("size", "height", "width", "made", "black"), FACTS["sizes"])
 def test_sizes_and_black_bars_are_upstreams(size, height, width, made, black):
     assert fitted(height, width, AREAS[size]) == tuple(made)
-    note = bars(Picture(None, height, width, "prompt"), *made)
+    note = bars(ReferenceImage(None, height, width, "prompt"), *made)
     assert note == (f"upstream fills the image with {black} black pixels along its longer side" if black else "")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import Ask, Picture
+from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.wan22_ti2v.plan import CELL, plan
 from jova_bench import assets
@@ -22,9 +22,9 @@ PROMPT = Prompt(id="a", video_caption="A woman in a red coat", audio_caption="Ra
 
 
 def planned(image=None, words=PROMPT.video_caption, **options):
-    picture = Picture(Path("a.png"), *image, "prompt") if image else None
-    seen = Ask(PROMPT.model_copy(update={"video_caption": words}), image=picture)
-    return plan(seen, MANIFEST, {**MANIFEST.options, **options})
+    picture = ReferenceImage(Path("a.png"), *image, "prompt") if image else None
+    inputs = ModelInput(PROMPT.model_copy(update={"video_caption": words}), image=picture)
+    return plan(inputs, MANIFEST, {**MANIFEST.options, **options})
 
 
 def test_it_is_asked_for_five_seconds_in_its_own_format():
