@@ -147,9 +147,9 @@ class Cascade(ABC):
         """The second stage, and the clip of both."""
         folder.mkdir()
         try:
-            job = self._job(one.ask)
-            answer = self.second.make(one.ask, job, seed, folder)
-            made = self.second.clip(one.ask, job, folder, dict(answer.result))
+            job = self._job(one.inputs)
+            answer = self.second.make(one.inputs, job, seed, folder)
+            made = self.second.clip(one.inputs, job, folder, dict(answer.result))
         except (BenchError, Unavailable) as error:
             return error
         assert isinstance(one.made.media, Media)

@@ -8,7 +8,7 @@ from jova_baselines.wan22_s2v import command as wan
 from jova_bench.errors import Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.runs.plan_check import broken
+from jova_bench.runs.plan_check import plan_violation
 from support import upstream_api
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample, suite
@@ -23,7 +23,7 @@ def clip(baseline, asked, index=0):
     if isinstance(made, Exception):
         raise made
     found = media.read(made.media)
-    return found, broken(found, baseline.plan(asked.prompts[index], asked))
+    return found, plan_violation(found, baseline.plan(asked.prompts[index], asked))
 
 
 @pytest.mark.parametrize("name", NAMES)
