@@ -5,21 +5,17 @@ The "model" plays the suite's real clips, later in each epoch than in the one be
 
 import torch
 
-from jova_bench.cache import NoCache
-from jova_bench.media import files as media
-from jova_bench.metrics.build import build
-from jova_bench.metrics.torch_metric import TorchMetric
-from jova_bench.suites.loading import load_suite
+import jova_bench as jb
 
 
 def main(clips: int = 4) -> list[float]:
     """Prints and returns LSE-C of each epoch."""
-    suite = load_suite("embedded")
-    lse_c = TorchMetric(build(["lse_c"], "embedded", NoCache(), "cpu")[0], in_domain=True)
+    suite = jb.load_suite("embedded")
+    lse_c = jb.torch_metric("lse_c", profile="embedded", in_domain=True)
     values = []
     for epoch, late_s in enumerate((0.0, 1.0)):
         for prompt in suite.prompts[:clips]:
-            clip = media.read(suite.path(str(prompt.reference)))
+            clip = jb.read_clip(suite.path(str(prompt.reference)))
             audio = torch.from_numpy(clip.mono())[None]  # (1, N)
             late = torch.roll(audio, int(late_s * clip.sample_rate_hz), dims=1)
             lse_c.update(torch.from_numpy(clip.frames), late, fps=clip.fps, sample_rate_hz=clip.sample_rate_hz)

@@ -1,33 +1,103 @@
 """Reproducible evaluation of joint video-audio generation.
 
-`run`, `score` and `compare` do what the commands of the same names do. Importing the package imports no torch.
+    import jova_bench as jb
+
+    result = jb.run("real", "embedded", metrics=["lse_c", "wer"], limit=10)
+    print(result.table())
+
+Importing the package imports no torch: names are loaded when they are first used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jova_bench.comparison.compare import Comparisons, compare
-    from jova_bench.runs.run import Result, run, score
+    from jova_bench.api import (
+        Result,
+        compare,
+        gate,
+        list_metrics,
+        list_models,
+        list_suites,
+        load_suite,
+        metric,
+        read_clip,
+        run,
+        score,
+        torch_metric,
+    )
+    from jova_bench.comparison.compare import Comparisons
+    from jova_bench.comparison.gate import Gate
+    from jova_bench.errors import BenchError, NotComparable, Unavailable, Undefined
+    from jova_bench.media.clip import Clip
+    from jova_bench.metrics.base import ClipMetric, SetMetric
+    from jova_bench.models.base import Generated, Generator, Media, Plan
+    from jova_bench.records import Estimate, MetricSpec, Outcome, Prompt, Summary
+    from jova_bench.suites.loading import Suite
 
 __version__ = "0.1.0"
 
-__all__ = ["Comparisons", "Result", "__version__", "compare", "run", "score"]
-
 _HOMES = {
-    "Comparisons": "comparison.compare",
-    "Result": "runs.run",
-    "compare": "comparison.compare",
-    "run": "runs.run",
-    "score": "runs.run",
-}
+    "api": (
+        "Result", "compare", "gate", "list_metrics", "list_models", "list_suites", "load_suite", "metric", "read_clip",
+        "run", "score", "torch_metric",
+    ),
+    "comparison.compare": ("Comparisons",),
+    "comparison.gate": ("Gate",),
+    "errors": ("BenchError", "NotComparable", "Unavailable", "Undefined"),
+    "media.clip": ("Clip",),
+    "metrics.base": ("ClipMetric", "SetMetric"),
+    "models.base": ("Generated", "Generator", "Media", "Plan"),
+    "records": ("Estimate", "MetricSpec", "Outcome", "Prompt", "Summary"),
+    "suites.loading": ("Suite",),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BenchError",
+    "Clip",
+    "ClipMetric",
+    "Comparisons",
+    "Estimate",
+    "Gate",
+    "Generated",
+    "Generator",
+    "Media",
+    "MetricSpec",
+    "NotComparable",
+    "Outcome",
+    "Plan",
+    "Prompt",
+    "Result",
+    "SetMetric",
+    "Suite",
+    "Summary",
+    "Unavailable",
+    "Undefined",
+    "__version__",
+    "compare",
+    "gate",
+    "list_metrics",
+    "list_models",
+    "list_suites",
+    "load_suite",
+    "metric",
+    "read_clip",
+    "run",
+    "score",
+    "torch_metric",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Imports the module of a public name when it is first used."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"jova_bench.{_HOMES[name]}"), name)
+    if name in _HOME_OF:
+        return getattr(import_module(f"jova_bench.{_HOME_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Lists what is public."""
+    return list(__all__)

@@ -54,11 +54,11 @@ class Comparisons:
         """One row per model and metric, with the fields of `record`."""
         import pandas as pd
 
-        return pd.DataFrame([_record(row) for row in self.rows])
+        return pd.DataFrame([record(row) for row in self.rows])
 
     def record(self) -> dict[str, Any]:
         """What JSON shows."""
-        rows = [_record(row) for row in self.rows]
+        rows = [record(row) for row in self.rows]
         about = {"a": self.a, "b": self.b, "slice": self.of_slice, "alpha": ALPHA, "only_a": list(self.only_a)}
         return about | {"rows": rows}
 
@@ -304,7 +304,8 @@ def verdict_text(row: Comparison) -> str:
     return row.verdict if row.reason is None else f"{row.verdict}: {escaped(row.reason)}"
 
 
-def _record(row: Comparison) -> dict[str, Any]:
+def record(row: Comparison) -> dict[str, Any]:
+    """Returns the fields of a comparison, as JSON and tables show them."""
     fields = {key: value for key, value in asdict(row).items() if key != "spec"}
     spec = row.spec
     about = {"metric": spec.name, "identity": spec.identity, "direction": spec.direction, "unit": spec.unit}

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jova_bench.comparison.compare import (
     Comparisons,
@@ -20,6 +20,7 @@ from jova_bench.comparison.compare import (
     detectable,
     metric_names,
     numbers,
+    record,
     verdict_text,
 )
 from jova_bench.comparison.pairing import Change
@@ -27,6 +28,9 @@ from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_co
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError, suggest
 from jova_bench.files.reading import read_toml
 from jova_bench.formatting.text import escaped, signed, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GateVerdict = Verdict | Literal["within tolerance"]
 """`within tolerance`: worse by the test, and by no more than is allowed."""
@@ -84,6 +88,13 @@ class Gate:
     def nothing(self) -> bool:
         """Whether no metric has a value on both sides, so that nothing was compared."""
         return unmeasured(check.verdict for check in self.checks)
+
+    def table(self) -> pd.DataFrame:
+        """Returns one row per model and metric: the comparison's fields, the tolerance and the gate's verdict."""
+        import pandas as pd
+
+        rows = [record(check.row) | {"tolerance": check.tolerance, "verdict": check.verdict} for check in self.checks]
+        return pd.DataFrame(rows)
 
     def markdown(self) -> str:
         """The table, with what it says in one line above it; rows that do not pass come first."""

@@ -18,13 +18,12 @@ from torchmetrics import Metric
 
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.media.clip import Clip
-from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.speech.errors import transcript_length
+from jova_bench.metrics.torch_inputs import Array, batch_of, clip_of, features_of_states, numpy_of
 from jova_bench.records import Outcome, Prompt, Timing
 
-Array = Tensor | np.ndarray[Any, Any]
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
 
 
@@ -79,7 +78,7 @@ class _Counting(Metric):
         timing: Timing,
     ) -> Clip:
         """A clip in or out of the embedded evaluators' domain, as its format says."""
-        clip = _clip(frames, audio, fps, rate_hz, timing)
+        clip = clip_of(frames, audio, fps, rate_hz, timing)
         return replace(clip, in_domain=in_domain(clip, "embedded" if self.in_domain else None))
 
     def _outside(self, clip: Clip) -> bool:
@@ -121,8 +120,9 @@ class TorchMetric(_Counting):
         self,
         frames: Array | None,
         audio: Array | None,
-        fps: Fraction | float | None = None,
-        sample_rate_hz: int | None = None,
+        *,
+        fps: Fraction | float | None,
+        sample_rate_hz: int | None,
         prompt: Prompt | None = None,
         reference: Clip | None = None,
     ) -> None:
@@ -131,8 +131,8 @@ class TorchMetric(_Counting):
         Args:
             frames: (T, H, W, 3) uint8 RGB, or None.
             audio: (N,) or (channels, N), in [-1, 1] or in whole numbers of 8, 16 or 32 bits, or None.
-            fps: frames per second; needed with frames.
-            sample_rate_hz: of `audio`; needed with it.
+            fps: frames per second; None without frames.
+            sample_rate_hz: of `audio`; None without.
             prompt: what was asked for.
             reference: the real clip of the prompt.
 
@@ -161,8 +161,14 @@ class TorchMetric(_Counting):
 
     @property
     def why(self) -> str | None:  # type: ignore[override]
-        """The reasons why clips had no answer, with how often, or None."""
-        return ", ".join(f"{reason} ({count})" for reason, count in self.reasons.most_common()) or None
+        """Returns why clips have no value, and how many: of this process's clips, or of others' where it has none.
+
+        None where all have a value, so that a NaN always has its reason.
+        """
+        if self.reasons or int(self.ok):
+            return ", ".join(f"{reason} ({count})" for reason, count in self.reasons.most_common()) or None
+        lost = {"undefined": int(self.undefined), "failed": int(self.failed)}
+        return ", ".join(f"{status} in other processes ({n})" for status, n in lost.items() if n) or "no clip was given"
 
     def _outcome(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """What the metric says; whatever goes wrong in it is a failure of this clip, as it is in `score`."""
@@ -206,7 +212,7 @@ class TorchSetMetric(_Counting):
             **kwargs: of `torchmetrics.Metric`.
         """
         super().__init__("set", metric, in_domain, **kwargs)
-        self.metric: SetMetric = metric if reference is None else metric.against(_numpy(reference).astype(np.float64))
+        self.metric: SetMetric = metric if reference is None else metric.against(numpy_of(reference).astype(np.float64))
         self.why: str | None = None
         self._given = reference is not None
         self._reset_real = reset_real
@@ -219,8 +225,9 @@ class TorchSetMetric(_Counting):
         self,
         frames: Array | None,
         audio: Array | None,
-        fps: Fraction | float | None = None,
-        sample_rate_hz: int | None = None,
+        *,
+        fps: Fraction | float | None,
+        sample_rate_hz: int | None,
         real: bool = False,
     ) -> None:
         """Takes one clip, or a batch of clips of one size.
@@ -228,8 +235,8 @@ class TorchSetMetric(_Counting):
         Args:
             frames: (T, H, W, 3) or (B, T, H, W, 3) uint8 RGB, or None.
             audio: (N,), (channels, N) or (B, channels, N), as in `TorchMetric`, or None.
-            fps: frames per second; needed with frames.
-            sample_rate_hz: of `audio`; needed with it.
+            fps: frames per second; None without frames.
+            sample_rate_hz: of `audio`; None without.
             real: these are real clips, to compare with.
 
         Raises:
@@ -238,7 +245,7 @@ class TorchSetMetric(_Counting):
         """
         if real and self._given:
             raise BenchError(NO_REAL_CLIPS)
-        for picture, sound in _batch(frames, audio):
+        for picture, sound in batch_of(frames, audio):
             clip = self._clip(picture, sound, fps, sample_rate_hz, "reference" if real else "free")
             if real and self._outside(clip):
                 raise Undefined(OUTSIDE)
@@ -259,9 +266,13 @@ class TorchSetMetric(_Counting):
         """The distance, NaN when it has none."""
         self.why = None
         try:
-            real = _features(self.real, self.real_shapes)
+            real = features_of_states(self.real, self.real_shapes)
             metric = self.metric.against(stack(real)) if real else self.metric
-            value = metric.distance(stack(_features(self.made, self.made_shapes))) if int(self.ok) else self._nothing()
+            value = (
+                metric.distance(stack(features_of_states(self.made, self.made_shapes)))
+                if int(self.ok)
+                else self._nothing()
+            )
         except (Undefined, Unavailable) as reason:
             self.why, value = str(reason), float("nan")
         return torch.tensor(value, dtype=torch.float64, device=self.device)
@@ -281,89 +292,3 @@ class TorchSetMetric(_Counting):
 
     def _nothing(self) -> float:
         raise Undefined("no clip has features")
-
-
-def _features(values: list[Tensor] | Tensor, shapes: list[Tensor] | Tensor) -> list[FloatArray]:
-    """The (d,) or (p, d) features of each clip, from states before a sync (lists) or after it (tensors)."""
-    line, sizes = _line(values), _line(shapes).astype(int).reshape(-1, 2)
-    found, start = [], 0
-    for vectors, dimensions in sizes:
-        count = max(vectors, 1) * dimensions
-        one = line[start : start + count]
-        found.append(one.reshape(vectors, dimensions) if vectors else one)
-        start += count
-    return found
-
-
-def _line(state: list[Tensor] | Tensor) -> FloatArray:
-    if isinstance(state, list):
-        state = torch.cat(state) if state else torch.zeros(0)
-    return _numpy(state)
-
-
-def _batch(frames: Array | None, audio: Array | None) -> list[tuple[Array | None, Array | None]]:
-    """The clips of a batch; what has no batch axis is one clip."""
-    batched = [one for one, axes in ((frames, 5), (audio, 3)) if one is not None and one.ndim == axes]
-    if not batched:
-        return [(frames, audio)]
-    if any(one is not None and not any(one is other for other in batched) for one in (frames, audio)):
-        raise BenchError("expected frames and audio that both have a batch axis, got it in one of them")
-    if len({len(one) for one in batched}) > 1:
-        raise BenchError(f"expected as many pictures as sounds, got {len(batched[0])} and {len(batched[1])}")
-    return [
-        (None if frames is None else frames[i], None if audio is None else audio[i]) for i in range(len(batched[0]))
-    ]
-
-
-FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648}
-"""Of whole numbers; those without a sign have silence in the middle."""
-
-
-def _clip(
-    frames: Array | None, audio: Array | None, fps: Fraction | float | None, rate_hz: int | None, timing: Timing
-) -> Clip:
-    fps, rate_hz = _rate("fps", "frames", frames, fps), _rate("sample_rate_hz", "audio", audio, rate_hz)
-    return clip_from_arrays(
-        None if frames is None else np.ascontiguousarray(_numpy(frames)),
-        Fraction(fps or 0).limit_denominator(1001),
-        None if audio is None else _samples(_numpy(audio)),
-        rate_hz or 0,
-        timing=timing,
-    )
-
-
-def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
-    """A rate as Python has numbers: loaders hand over those of numpy and torch, too."""
-    if isinstance(rate, np.generic) or (isinstance(rate, Tensor) and rate.numel() == 1):
-        rate = rate.item()
-    if rate is not None and not isinstance(rate, (int, float, Fraction)):
-        raise BenchError(f"expected {name}= of the {of} as a number, got {rate!r}")
-    if given is not None and (rate is None or not 0 < rate < float("inf")):
-        raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; say what it was made at")
-    return rate
-
-
-def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """(channels, N) float32 in [-1, 1] of (N,) or (channels, N) samples of any usual type."""
-    if audio.ndim not in (1, 2):
-        raise BenchError(f"expected audio of (N,) or (channels, N), got {audio.shape}")
-    audio = np.atleast_2d(audio)
-    if len(audio) > audio.shape[1] > 0:
-        raise BenchError(
-            f"expected audio of (channels, N), got {audio.shape}: more channels than samples; transpose it (`audio.T`)"
-        )
-    kind = audio.dtype.name
-    if kind in FULL_SCALE:
-        silence = FULL_SCALE[kind] if kind.startswith("u") else 0
-        audio = (audio.astype(np.float64) - silence) / FULL_SCALE[kind]
-    elif audio.dtype.kind != "f":
-        raise BenchError(f"expected audio in floating point or {', '.join(FULL_SCALE)}, got {kind}")
-    return np.ascontiguousarray(audio, dtype=np.float32)
-
-
-def _numpy(array: Array) -> np.ndarray[Any, Any]:
-    if not isinstance(array, Tensor):
-        return np.asarray(array)
-    array = array.detach().cpu()
-    # numpy has no bfloat16.
-    return (array.float() if array.dtype == torch.bfloat16 else array).numpy()

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
@@ -34,12 +33,9 @@ from jova_bench.runs.request import DEFAULT_SUITE, Request
 from jova_bench.runs.resume import extend_manifest
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.scoring import Metric, keep_references
-from jova_bench.runs.store import FEATURES, RunStore, read_run
+from jova_bench.runs.store import FEATURES, RunStore
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,6 @@ class Result:
     def exit_code(self) -> int:
         """5 when a sample failed, and when `strict` a metric, else 0: undefined scores are results."""
         return EXIT_INCOMPLETE if self.failed or (self.strict and self.failed_metrics) else EXIT_OK
-
-    def table(self) -> pd.DataFrame:
-        """One row per model, one column per metric."""
-        from jova_bench.report.leaderboard import leaderboard
-
-        if self.summary is None:
-            raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
-        return leaderboard(self.summary, read_run(self.folder).manifest).frame()
 
 
 def run(

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -282,6 +283,40 @@ def test_the_wheel_has_all_that_is_tracked(site):
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
     assert ours - packed == set()
+
+
+USERS_FILE = """
+import jova_bench as jb
+
+result = jb.run("real", "embedded", metrics="lse_c", seeds=0)
+reveal_type(result)
+reveal_type(result.exit_code)
+reveal_type(jb.load_suite("embedded").prompts[0].transcript)
+reveal_type(jb.read_clip("a.mp4").sample_rate_hz)
+reveal_type(jb.gate("a.json", result).exit_code)
+jb.run("real", seeds="0")
+jb.metric(3)
+"""
+
+
+def test_a_users_file_sees_types(site, desk):
+    """As a type checker finds them: by `py.typed` in the folder of installed packages."""
+    desk.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True, cwd=desk)
+    (packages,) = (desk / "env" / "lib").glob("*/site-packages")
+    others = next(path for path in map(Path, sys.path) if path.name == "site-packages")
+    for name in ("jova", "jova_bench", "jova_baselines"):
+        (packages / name).symlink_to(site / name)
+    (packages / "others.pth").write_text(f"{others}\n")
+    (desk / "mine.py").write_text(USERS_FILE)
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", "env/bin/python", "mine.py"]
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
+    said = subprocess.run(mypy, capture_output=True, text=True, check=False, cwd=desk, env=env).stdout
+    for line, kind in enumerate(("jova_bench.api.Result", "int", "str", "int", "int"), start=5):
+        assert f'mine.py:{line}: note: Revealed type is "{kind}"' in said.replace("builtins.", ""), said
+    assert 'mine.py:10: error: Argument "seeds" to "run" has incompatible type "str"' in said
+    assert 'mine.py:11: error: Argument 1 to "metric" has incompatible type "int"; expected "str"' in said
+    assert "Found 2 errors" in said
 
 
 def test_lines_that_install_name_extras_that_there_are():

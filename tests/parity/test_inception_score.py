@@ -112,7 +112,7 @@ def test_a_training_loop_may_ask_without_real_clips():
     one._embed = lambda clip: clip.audio[0, :20].astype(np.float64)
     wrapped = TorchSetMetric(one)
     for row in fake((37, 20), "logits") / 10:
-        wrapped.update(None, row, sample_rate_hz=16_000)
+        wrapped.update(None, row, fps=None, sample_rate_hz=16_000)
     kept = (fake((37, 20), "logits") / 10).numpy().astype(np.float64)
     assert wrapped.compute().item() == pytest.approx(inception.avbenchmark(kept), rel=1e-6)
     assert wrapped.why is None

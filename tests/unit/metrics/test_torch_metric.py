@@ -59,27 +59,27 @@ def counts(metric):
 def test_mean_over_ok_with_counts_and_reset():
     metric = TorchMetric(Peak())
     for level in (0.25, 0.75, 0.0, 0.0, 1.0):
-        metric.update(None, sound(level), sample_rate_hz=RATE)
+        metric.update(None, sound(level), fps=None, sample_rate_hz=RATE)
     assert metric.compute().item() == pytest.approx(0.5)
     assert counts(metric) == (2, 2, 1)
     metric.reset()
     assert counts(metric) == (0, 0, 0)
-    metric.update(None, sound(0.125), sample_rate_hz=RATE)
+    metric.update(None, sound(0.125), fps=None, sample_rate_hz=RATE)
     assert metric.compute().item() == pytest.approx(0.125)
 
 
 def test_nan_when_nothing_is_ok():
     metric = TorchMetric(Peak())
-    metric.update(None, sound(0.0), sample_rate_hz=RATE)
+    metric.update(None, sound(0.0), fps=None, sample_rate_hz=RATE)
     assert np.isnan(metric.compute().item())
 
 
 def test_states_of_two_processes_add_up():
     one, other = TorchMetric(Peak()), TorchMetric(Peak())
     for level in (0.25, 0.5, 0.0):
-        one.update(None, sound(level), sample_rate_hz=RATE)
+        one.update(None, sound(level), fps=None, sample_rate_hz=RATE)
     for level in (0.75, 1.0):
-        other.update(None, sound(level), sample_rate_hz=RATE)
+        other.update(None, sound(level), fps=None, sample_rate_hz=RATE)
     one.merge_state(other)
     assert one.compute().item() == pytest.approx((0.25 + 0.5 + 0.75) / 3)
     assert counts(one) == (3, 1, 1)
@@ -87,15 +87,15 @@ def test_states_of_two_processes_add_up():
 
 def test_forward_gives_the_value_of_one_clip_and_keeps_the_mean():
     metric = TorchMetric(Peak())
-    assert metric(None, sound(0.25), sample_rate_hz=RATE).item() == pytest.approx(0.25)
-    assert metric(None, sound(0.75), sample_rate_hz=RATE).item() == pytest.approx(0.75)
+    assert metric(None, sound(0.25), fps=None, sample_rate_hz=RATE).item() == pytest.approx(0.25)
+    assert metric(None, sound(0.75), fps=None, sample_rate_hz=RATE).item() == pytest.approx(0.75)
     assert metric.compute().item() == pytest.approx(0.5)
 
 
 def test_word_error_rates_are_weighted_by_words():
     metric = TorchMetric(Peak(micro="transcript_words"))
-    metric.update(None, sound(0.25), sample_rate_hz=RATE, prompt=prompt_of("place red box"))
-    metric.update(None, sound(0.75), sample_rate_hz=RATE, prompt=prompt_of("red"))
+    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE, prompt=prompt_of("place red box"))
+    metric.update(None, sound(0.75), fps=None, sample_rate_hz=RATE, prompt=prompt_of("red"))
     assert metric.compute().item() == pytest.approx((3 * 0.25 + 0.75) / 4)
 
 
@@ -206,7 +206,7 @@ def wave(dtype=np.float32):
 
 def loud(audio, **rates):
     metric = TorchMetric(loudness(NoCache(), "cpu", "standard"))
-    metric.update(None, audio, **{"sample_rate_hz": RATE} | rates)
+    metric.update(None, audio, **{"fps": None, "sample_rate_hz": RATE} | rates)
     return metric
 
 
@@ -233,11 +233,11 @@ def test_rates_of_any_kind_of_number_are_taken(kind):
     number = {"numpy": np.float32, "tensor": torch.tensor, "fraction": Fraction}[kind]
     metric = TorchMetric(Peak())
     frames = np.zeros((5, 8, 8, 3), np.uint8)
-    metric.update(frames, sound(0.25).tolist(), number(25), number(RATE))
+    metric.update(frames, sound(0.25).tolist(), fps=number(25), sample_rate_hz=number(RATE))
     assert (metric.compute().item(), metric.why) == (0.25, None)
     for fps, rate in (("25", RATE), (25, "16000"), ([25], RATE), (torch.ones(2), RATE)):
         with pytest.raises(BenchError, match=r"as a number, got"):
-            metric.update(frames, sound(0.25), fps, rate)
+            metric.update(frames, sound(0.25), fps=fps, sample_rate_hz=rate)
 
 
 @pytest.mark.parametrize(
@@ -262,16 +262,36 @@ def test_rates_of_any_kind_of_number_are_taken(kind):
 )
 def test_what_is_no_clip_is_refused_with_one_line(call, message):
     with pytest.raises(BenchError, match=message):
-        TorchMetric(Peak()).update(**call)
+        TorchMetric(Peak()).update(**{"fps": None, "sample_rate_hz": None} | call)
+
+
+def test_rates_are_asked_for_by_name():
+    with pytest.raises(TypeError, match="'fps' and 'sample_rate_hz'"):
+        TorchMetric(Peak()).update(None, wave())
+    with pytest.raises(TypeError, match="positional"):
+        TorchMetric(Peak()).update(None, wave(), None, RATE)
+
+
+def test_every_nan_has_its_reason():
+    metric = TorchMetric(Peak())
+    assert metric.why == "no clip was given"
+    # As after a sync with a process that has no value either.
+    metric.undefined += 2
+    metric.failed += 1
+    assert metric.why == "undefined in other processes (2), failed in other processes (1)"
+    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE)
+    assert metric.why is None
+    metric.reset()
+    assert metric.why == "no clip was given"
 
 
 def test_reasons_are_counted_and_forgotten():
     metric = TorchMetric(Peak())
     for level in (0.25, 0.0, 0.0, 1.0):
-        metric(None, sound(level), sample_rate_hz=RATE)  # `forward`, as a loop that logs each step calls it.
+        metric(None, sound(level), fps=None, sample_rate_hz=RATE)  # `forward`, as a loop that logs each step calls it.
     assert metric.why == "silent (2), too loud (1)"
     metric.reset()
-    assert metric.why is None
+    assert metric.why == "no clip was given"
 
 
 def test_each_wrapper_takes_its_own_kind():
@@ -303,6 +323,6 @@ def test_an_error_in_a_metric_is_a_failure_of_its_clip():
             raise RuntimeError("no such shape")
 
     metric = TorchMetric(Broken())
-    metric.update(None, sound(0.25), sample_rate_hz=RATE)
+    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE)
     assert counts(metric) == (0, 0, 1)
     assert metric.why == "RuntimeError: no such shape (1)"

@@ -51,9 +51,9 @@ def sound(level):
 
 def filled(metric, made=(), real=()):
     for level in real:
-        metric.update(None, sound(level), sample_rate_hz=16_000, real=True)
+        metric.update(None, sound(level), fps=None, sample_rate_hz=16_000, real=True)
     for level in made:
-        metric.update(None, sound(level), sample_rate_hz=16_000)
+        metric.update(None, sound(level), fps=None, sample_rate_hz=16_000)
     return metric
 
 
@@ -74,7 +74,7 @@ def test_real_clips_may_be_given_as_features():
     shown = filled(TorchSetMetric(frechet()), made=ROOM[:10], real=ROOM[10:])
     assert given.compute().item() == pytest.approx(shown.compute().item(), abs=1e-6)
     with pytest.raises(BenchError, match="real clips or a reference, not both"):
-        given.update(None, sound(ROOM[0]), sample_rate_hz=16_000, real=True)
+        given.update(None, sound(ROOM[0]), fps=None, sample_rate_hz=16_000, real=True)
 
 
 def test_without_real_clips_the_metrics_own_reference_counts():
@@ -87,7 +87,7 @@ def test_without_real_clips_the_metrics_own_reference_counts():
 
 def test_too_few_clips_have_no_distance():
     metric = TorchSetMetric(frechet(), reference=ROOM[10:])
-    metric.update(None, np.zeros((2, 8), np.float32), sample_rate_hz=16_000)
+    metric.update(None, np.zeros((2, 8), np.float32), fps=None, sample_rate_hz=16_000)
     assert np.isnan(metric.compute().item())
     assert metric.why == "no clip has features"
     filled(metric, made=ROOM[:5])
@@ -101,28 +101,28 @@ def test_too_few_clips_have_no_distance():
 def test_clips_without_features_are_counted_and_left_out():
     metric = TorchSetMetric(frechet(), reference=ROOM[10:])
     filled(metric, made=ROOM[:10])
-    metric.update(None, np.zeros((2, 8), np.float32), sample_rate_hz=16_000)
-    metric.update(None, np.ones((1, 8), np.float32), sample_rate_hz=16_000)
+    metric.update(None, np.zeros((2, 8), np.float32), fps=None, sample_rate_hz=16_000)
+    metric.update(None, np.ones((1, 8), np.float32), fps=None, sample_rate_hz=16_000)
     assert (int(metric.ok), int(metric.undefined), int(metric.failed)) == (10, 1, 1)
     assert metric.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)
     metric = TorchSetMetric(frechet())
     with pytest.raises(Undefined, match="silent"):
-        metric.update(None, np.zeros((2, 8), np.float32), sample_rate_hz=16_000, real=True)
+        metric.update(None, np.zeros((2, 8), np.float32), fps=None, sample_rate_hz=16_000, real=True)
 
 
 def test_a_batch_is_its_clips():
     batch = torch.from_numpy(np.stack([sound(level) for level in ROOM[:10]]))
     metric = TorchSetMetric(frechet(), reference=ROOM[10:])
-    metric.update(None, batch, sample_rate_hz=16_000)
+    metric.update(None, batch, fps=None, sample_rate_hz=16_000)
     assert int(metric.ok) == 10
     assert metric.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)
     frames = np.zeros((10, 2, 4, 4, 3), np.uint8)
-    metric.update(frames, batch, 25, 16_000)
+    metric.update(frames, batch, fps=25, sample_rate_hz=16_000)
     assert int(metric.ok) == 20
     with pytest.raises(BenchError, match="as many pictures as sounds, got 9 and 10"):
-        metric.update(frames[:9], batch, 25, 16_000)
+        metric.update(frames[:9], batch, fps=25, sample_rate_hz=16_000)
     with pytest.raises(BenchError, match="both have a batch axis"):
-        metric.update(frames[0], batch, 25, 16_000)
+        metric.update(frames[0], batch, fps=25, sample_rate_hz=16_000)
 
 
 @pytest.mark.parametrize("reset_real", [True, False])
@@ -164,7 +164,7 @@ def test_states_merge_and_forward_keeps_them():
     assert one.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)
     metric = TorchSetMetric(frechet(), reference=ROOM[10:])
     for level in ROOM[:10]:
-        assert np.isnan(metric(None, sound(level), sample_rate_hz=16_000).item())  # One clip is no set.
+        assert np.isnan(metric(None, sound(level), fps=None, sample_rate_hz=16_000).item())  # One clip is no set.
     assert metric.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)
 
 
@@ -192,12 +192,12 @@ def share(lse_c, kvd, clips, ranks):
     """Gives the clips of these processes: 8 and 4, the silent clip to the first, all real ones to the second."""
     for position, (frames, audio) in enumerate(clips):
         if int(position >= 8) in ranks:
-            lse_c.update(frames, audio, 25, 16_000)
-            kvd.update(frames, audio, 25, 16_000)
+            lse_c.update(frames, audio, fps=25, sample_rate_hz=16_000)
+            kvd.update(frames, audio, fps=25, sample_rate_hz=16_000)
         if 1 in ranks:
-            kvd.update(frames[:, :, ::-1], audio, 25, 16_000, real=True)
+            kvd.update(frames[:, :, ::-1], audio, fps=25, sample_rate_hz=16_000, real=True)
     if 0 in ranks:
-        lse_c.update(clips[0][0], np.zeros_like(clips[0][1]), 25, 16_000)
+        lse_c.update(clips[0][0], np.zeros_like(clips[0][1]), fps=25, sample_rate_hz=16_000)
 
 
 @pytest.mark.slow

@@ -1,0 +1,367 @@
+"""The Python interface: `import jova_bench as jb`. A string works wherever one name is meant.
+
+These functions do what the commands of the same names do; `jova_bench.__all__` lists everything that is public.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jova_bench.cache import NoCache
+from jova_bench.comparison import compare as comparing
+from jova_bench.comparison import gate as gating
+from jova_bench.errors import BenchError
+from jova_bench.execution.devices import resolve_device
+from jova_bench.media import files as media
+from jova_bench.metrics.base import ClipMetric, SetMetric, in_domain
+from jova_bench.metrics.build import build
+from jova_bench.metrics.distances.frechet_kernel import stack
+from jova_bench.progress import Progress
+from jova_bench.records import Profile
+from jova_bench.report.leaderboard import leaderboard
+from jova_bench.runs import run as running
+from jova_bench.runs.request import DEFAULT_SUITE
+from jova_bench.runs.store import read_run
+from jova_bench.suites.clips import clips_in
+from jova_bench.suites.loading import load_suite as load
+from jova_bench.tools import inventory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jova_bench.comparison.compare import Comparisons, Source
+    from jova_bench.comparison.gate import Gate
+    from jova_bench.media.clip import Clip
+    from jova_bench.metrics.torch_inputs import Array
+    from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
+    from jova_bench.models.base import Generator
+    from jova_bench.suites.loading import Suite
+
+PathLike = str | os.PathLike[str]
+AnyMetric = ClipMetric | SetMetric
+
+
+class Result(running.Result):
+    """What a run leaves behind: its folder, its summary, and the samples that failed."""
+
+    def table(self) -> pd.DataFrame:
+        """Returns one row per model and one column per metric, with intervals and counts.
+
+        Raises:
+            BenchError: nothing was scored.
+        """
+        if self.summary is None:
+            raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
+        return leaderboard(self.summary, read_run(self.folder).manifest).frame()
+
+
+def run(
+    models: str | Generator | Sequence[str | Generator],
+    suite: PathLike | Suite = DEFAULT_SUITE,
+    *,
+    profile: Profile = "embedded",
+    metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+    seeds: int | Sequence[int] = 0,
+    limit: int | None = None,
+    device: str = "auto",
+    out: PathLike | None = None,
+    scoring: bool = True,
+    executor: str = "processes",
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Generates with every model on the same prompts, seeds and device, scores and summarises.
+
+    The same call again continues a run that was killed; more models, seeds or metrics are added to it.
+
+    Args:
+        models: one or several: names (`list_models()`, `clips:DIR`), or objects with the interface of `Generator`.
+        suite: name of a suite (`list_suites()`), a prompt file, or a loaded suite.
+        profile: which evaluators judge: `embedded` or `standard`.
+        metrics: one or several: names (`list_metrics()`), or metric objects, with which all are computed in this
+            process; None for all of the profile.
+        seeds: one or several; every prompt gets a clip for each.
+        limit: the first so many prompts, or None for all.
+        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`.
+        out: run folder; None for `runs/<suite>-<digest>`.
+        scoring: False stops after generation.
+        executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
+        workers: how many processes, 0 for none; None for one per GPU to generate (none for one GPU or the CPU, unless
+            a model reads files of others), and for one per core to score.
+        strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
+        progress: shows progress; None shows nothing.
+
+    Returns:
+        The result; `result.table()` is a pandas DataFrame.
+
+    Raises:
+        BenchError: bad input; the message says what was expected, what was given and what to do.
+    """
+    found = running.run(
+        _several(models),
+        _suite(suite),
+        profile=profile,
+        metrics=None if metrics is None else _several(metrics),
+        seeds=[seeds] if isinstance(seeds, int) else seeds,
+        limit=limit,
+        device=device,
+        out=_path(out),
+        scoring=scoring,
+        executor=executor,
+        workers=workers,
+        strict=strict,
+        progress=progress,
+    )
+    return Result(**vars(found))
+
+
+def score(
+    folder: PathLike,
+    suite: PathLike | Suite | None = None,
+    *,
+    profile: Profile = "standard",
+    metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    out: PathLike | None = None,
+    executor: str = "processes",
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Scores a folder of clips. The stem of a clip's file name is the id of its prompt.
+
+    Args:
+        folder: holds the clips (mp4, mkv, mov, webm, wav, flac).
+        suite: holds the prompts; None takes `prompts.jsonl` of the folder, if there is one. A clip without a prompt is
+            scored by the metrics that need none.
+        profile: as in `run`, but `standard` unless said otherwise.
+        metrics: as in `run`.
+        limit: as in `run`.
+        device: as in `run`.
+        out: as in `run`; the default changes when a clip does.
+        executor: as in `run`.
+        workers: as in `run`.
+        strict: as in `run`.
+        progress: as in `run`.
+
+    Returns:
+        The result; `result.table()` is a pandas DataFrame.
+
+    Raises:
+        BenchError: bad input. A clip that cannot be read is a `failed` record instead.
+    """
+    found = running.score(
+        Path(folder),
+        None if suite is None else _suite(suite),
+        profile=profile,
+        metrics=None if metrics is None else _several(metrics),
+        limit=limit,
+        device=device,
+        out=_path(out),
+        executor=executor,
+        workers=workers,
+        strict=strict,
+        progress=progress,
+    )
+    return Result(**vars(found))
+
+
+def compare(
+    a: Source | Result,
+    b: Source | Result,
+    metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+    of_slice: str | None = None,
+) -> Comparisons:
+    """Compares the models of two runs that answered the same prompts with the same seeds, by paired tests.
+
+    One model on each side: these two, whatever their names. Otherwise models of the same name. Models and metrics
+    that only b has are left out.
+
+    Args:
+        a: result of `run` or `score`, run folder, or a file made by `jova-bench freeze`.
+        b: the other.
+        metrics: one or several names, or objects of set metrics that the catalogue does not know; None for all.
+        of_slice: `tag=value`: only the prompts that have it; None for all.
+
+    Returns:
+        The comparisons; `.table()` is a pandas DataFrame, `.exit_code` what the command would return.
+
+    Raises:
+        NotComparable: no model in common.
+        BenchError: bad input, or a run that has not finished.
+    """
+    return comparing.compare(_side(a), _side(b), None if metrics is None else _several(metrics), of_slice)
+
+
+def gate(
+    reference: Source | Result,
+    run: Source | Result,
+    tolerances: Mapping[str, float] | None = None,
+    metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+) -> Gate:
+    """Judges a run by its reference, as a continuous integration does.
+
+    Args:
+        reference: as in `compare`; it says what is asked.
+        run: the run to judge.
+        tolerances: how much worse a metric may get, by its name, absolute and in its unit.
+        metrics: as in `compare`.
+
+    Returns:
+        The gate; `.table()` is a pandas DataFrame, `.markdown()` a page, `.exit_code` 0 where the run passes.
+
+    Raises:
+        BenchError: bad input, or a tolerance for a metric that the reference does not have.
+    """
+    return gating.gate(_side(reference), _side(run), tolerances, None if metrics is None else _several(metrics))
+
+
+def load_suite(suite: PathLike) -> Suite:
+    """Reads the suite of a name (`list_suites()`), or a prompt file.
+
+    Raises:
+        BenchError: no suite has that name (the nearest is suggested), or the file is broken.
+    """
+    return load(suite)
+
+
+def read_clip(path: PathLike, *, suite: Suite | None = None) -> Clip:
+    """Decodes a media file to frames and audio on one time base.
+
+    Args:
+        path: the file.
+        suite: the suite that the clip answers. Embedded metrics have values for clips of the embedded suite alone
+            (64 x 64 pixels at 25 fps); without a suite they are undefined.
+
+    Returns:
+        `frames` (T, H, W, 3) uint8 RGB or None, `fps`, `audio` (channels, N) float32 or None, `sample_rate_hz`, and
+        `findings` on whatever was odd about the file.
+
+    Raises:
+        BenchError: the file cannot be read.
+    """
+    clip = media.read(path)
+    return replace(clip, in_domain=in_domain(clip, None if suite is None else suite.domain))
+
+
+def metric(name: str, *, profile: Profile = "standard", device: str = "cpu") -> AnyMetric:
+    """Builds one metric: `metric("wer").score(clip, prompt)`.
+
+    Args:
+        name: of `list_metrics()`: `wer`, `lse_c@mova` for the variant of a published bench, or a whole identity where a
+            name stands for several evaluators (then a name is the first).
+        profile: `embedded` or `standard`.
+        device: where its networks run: `auto`, `cpu` or `cuda:i`.
+
+    Returns:
+        A clip metric has `score(clip, prompt, reference)`, which gives an Outcome with status, value and reason; a set
+        metric has `features(clip)` and `distance(features)`. `check()` says why it cannot run here, or None.
+
+    Raises:
+        BenchError: no metric of the profile has that name.
+    """
+    if not isinstance(name, str):
+        raise BenchError(f"expected the name of one metric, got {name!r}; `list_metrics()` shows them")
+    found = build(
+        [name.partition("/")[0].partition("@")[0]] if "/" in name else [name],
+        profile,
+        NoCache(),
+        resolve_device(device),
+    )
+    if "/" in name:
+        found = [one for one in found if one.spec.identity == name]
+    if not found:
+        raise BenchError(
+            f"expected the identity of a metric of the {profile} profile, got {name!r}; see `list_metrics()`"
+        )
+    return found[0]
+
+
+def torch_metric(
+    name: str,
+    *,
+    profile: Profile = "standard",
+    reference: PathLike | Iterable[Clip] | Array | None = None,
+    device: str = "cpu",
+    **options: Any,
+) -> TorchMetric | TorchSetMetric:
+    """Builds one metric as a `torchmetrics.Metric`, for training loops.
+
+    Args:
+        name: as in `metric`.
+        profile: as in `metric`.
+        reference: real clips that a set metric compares with: a folder, clips, or their features (m, d); None for the
+            clips of `update(..., real=True)`.
+        device: as in `metric`.
+        **options: of `TorchMetric` (`in_domain`, `timing`) or `TorchSetMetric` (`in_domain`, `reset_real`), and of
+            `torchmetrics.Metric`.
+
+    Raises:
+        BenchError: no such metric, or a reference for a clip metric.
+        Undefined, Unavailable: a real clip has no features.
+    """
+    from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
+
+    built = metric(name, profile=profile, device=device)
+    if built.spec.level == "set":
+        distance = cast(SetMetric, built)
+        real = None if reference is None else _features(distance, reference, bool(options.get("in_domain")))
+        return TorchSetMetric(distance, real, **options)
+    if reference is not None:
+        raise BenchError(f"expected a set metric such as fvd for `reference`, got {name!r}, which scores single clips")
+    return TorchMetric(cast(ClipMetric, built), **options)
+
+
+def list_models() -> pd.DataFrame:
+    """Returns a table of the models by name: needs, whether each can run here, and why not."""
+    return _frame(inventory.models())
+
+
+def list_metrics() -> pd.DataFrame:
+    """Returns a table of all metrics of both profiles: identity, level, unit, direction, and why not."""
+    return _frame(inventory.metrics())
+
+
+def list_suites() -> pd.DataFrame:
+    """Returns a table of the suites by name: prompts, profile, slices and licence."""
+    return _frame(inventory.suites())
+
+
+def _features(built: SetMetric, reference: PathLike | Iterable[Clip] | Array, drawn: bool) -> Array:
+    """Returns (m, d) or (m, p, d) features of real clips: those of a folder, clips, or features already."""
+    if hasattr(reference, "ndim"):
+        return cast("Array", reference)
+    of_folder = isinstance(reference, str | os.PathLike)
+    clips = map(media.read, clips_in(Path(cast(str, reference)))) if of_folder else cast("Iterable[Clip]", reference)
+    domain = "embedded" if drawn else None
+    real = (replace(clip, in_domain=in_domain(clip, domain), timing="reference") for clip in clips)
+    return stack([built.features(clip) for clip in real])
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows).set_index("name")
+
+
+def _several(value: Any) -> list[Any]:
+    """One thing as a list of one; a sequence as a list."""
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+
+
+def _suite(suite: PathLike | Suite) -> Any:
+    return os.fspath(suite) if isinstance(suite, os.PathLike) else suite
+
+
+def _path(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _side(side: Source | Result) -> Source:
+    return side.folder if isinstance(side, running.Result) else side

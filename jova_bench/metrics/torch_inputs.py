@@ -1,0 +1,117 @@
+"""What a training loop hands over, as clips: tensors or arrays, one clip or a batch, audio of any usual sample type."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jova_bench.errors import BenchError
+from jova_bench.media.clip import Clip
+from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import FloatArray
+from jova_bench.records import Timing
+
+Array = Tensor | np.ndarray[Any, Any]
+
+
+def features_of_states(values: list[Tensor] | Tensor, shapes: list[Tensor] | Tensor) -> list[FloatArray]:
+    """Returns the (d,) or (p, d) features of each clip, from states before a sync (lists) or after it (tensors)."""
+    line, sizes = _line(values), _line(shapes).astype(int).reshape(-1, 2)
+    found, start = [], 0
+    for vectors, dimensions in sizes:
+        count = max(vectors, 1) * dimensions
+        one = line[start : start + count]
+        found.append(one.reshape(vectors, dimensions) if vectors else one)
+        start += count
+    return found
+
+
+def _line(state: list[Tensor] | Tensor) -> FloatArray:
+    if isinstance(state, list):
+        state = torch.cat(state) if state else torch.zeros(0)
+    return numpy_of(state)
+
+
+def batch_of(frames: Array | None, audio: Array | None) -> list[tuple[Array | None, Array | None]]:
+    """Splits a batch into its clips; arrays without a batch axis are one clip."""
+    batched = [one for one, axes in ((frames, 5), (audio, 3)) if one is not None and one.ndim == axes]
+    if not batched:
+        return [(frames, audio)]
+    if any(one is not None and not any(one is other for other in batched) for one in (frames, audio)):
+        raise BenchError("expected frames and audio that both have a batch axis, got it in one of them")
+    if len({len(one) for one in batched}) > 1:
+        raise BenchError(f"expected as many pictures as sounds, got {len(batched[0])} and {len(batched[1])}")
+    return [
+        (None if frames is None else frames[i], None if audio is None else audio[i]) for i in range(len(batched[0]))
+    ]
+
+
+FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648}
+"""Of whole numbers; those without a sign have silence in the middle."""
+
+
+def clip_of(
+    frames: Array | None, audio: Array | None, fps: Fraction | float | None, rate_hz: int | None, timing: Timing
+) -> Clip:
+    """Builds a clip.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB, or None.
+        audio: (N,) or (channels, N), in [-1, 1] or whole numbers of 8, 16 or 32 bits, or None.
+        fps: frames per second; None without frames.
+        rate_hz: samples per second; None without audio.
+        timing: how the clip relates in time to its reference.
+
+    Raises:
+        BenchError: a rate is missing, or an array has another shape or type.
+    """
+    fps, rate_hz = _rate("fps", "frames", frames, fps), _rate("sample_rate_hz", "audio", audio, rate_hz)
+    return clip_from_arrays(
+        None if frames is None else np.ascontiguousarray(numpy_of(frames)),
+        Fraction(fps or 0).limit_denominator(1001),
+        None if audio is None else _samples(numpy_of(audio)),
+        rate_hz or 0,
+        timing=timing,
+    )
+
+
+def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
+    """A rate as Python has numbers: loaders hand over those of numpy and torch, too."""
+    if isinstance(rate, np.generic) or (isinstance(rate, Tensor) and rate.numel() == 1):
+        rate = rate.item()
+    if rate is not None and not isinstance(rate, (int, float, Fraction)):
+        raise BenchError(f"expected {name}= of the {of} as a number, got {rate!r}")
+    if given is not None and (rate is None or not 0 < rate < float("inf")):
+        raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; say what it was made at")
+    return rate
+
+
+def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(channels, N) float32 in [-1, 1] of (N,) or (channels, N) samples of any usual type."""
+    if audio.ndim not in (1, 2):
+        raise BenchError(f"expected audio of (N,) or (channels, N), got {audio.shape}")
+    audio = np.atleast_2d(audio)
+    if len(audio) > audio.shape[1] > 0:
+        raise BenchError(
+            f"expected audio of (channels, N), got {audio.shape}: more channels than samples; transpose it (`audio.T`)"
+        )
+    kind = audio.dtype.name
+    if kind in FULL_SCALE:
+        silence = FULL_SCALE[kind] if kind.startswith("u") else 0
+        audio = (audio.astype(np.float64) - silence) / FULL_SCALE[kind]
+    elif audio.dtype.kind != "f":
+        raise BenchError(f"expected audio in floating point or {', '.join(FULL_SCALE)}, got {kind}")
+    return np.ascontiguousarray(audio, dtype=np.float32)
+
+
+def numpy_of(array: Array) -> np.ndarray[Any, Any]:
+    """Returns an array of a tensor on any device; bfloat16 becomes float32."""
+    if not isinstance(array, Tensor):
+        return np.asarray(array)
+    array = array.detach().cpu()
+    # numpy has no bfloat16.
+    return (array.float() if array.dtype == torch.bfloat16 else array).numpy()

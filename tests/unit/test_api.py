@@ -1,0 +1,143 @@
+"""The Python interface: what is public, what a string stands for, and what it gives back."""
+
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import jova_bench as jb
+from jova_bench.comparison.gate import Gate
+from jova_bench.media import files as media
+from jova_bench.runs.run import Result
+
+EXPORTED = """
+BenchError Clip ClipMetric Comparisons Estimate Gate Generated Generator Media MetricSpec NotComparable Outcome Plan
+Prompt Result SetMetric Suite Summary Unavailable Undefined __version__ compare gate list_metrics list_models
+list_suites load_suite metric read_clip run score torch_metric
+"""
+"""A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""
+
+
+def test_these_names_are_exported_and_no_others():
+    assert sorted(jb.__all__) == EXPORTED.split()
+    assert dir(jb) == EXPORTED.split()
+    for name in EXPORTED.split():
+        assert getattr(jb, name) is not None
+    assert not hasattr(jb, "compared")
+
+
+def test_no_package_hides_a_function():
+    """A package of the same name would stand in its place once it is imported."""
+    code = (
+        "import pkgutil, jova_bench as jb\n"
+        "names = {one.name for one in pkgutil.iter_modules(jb.__path__)}\n"
+        "assert not names & set(jb.__all__), names & set(jb.__all__)\n"
+        "import jova_bench.comparison.gate, jova_bench.runs.run, jova_bench.metrics.build\n"
+        "assert all(callable(one) for one in (jb.compare, jb.gate, jb.run, jb.score, jb.metric))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_imports_nothing_heavy():
+    heavy = "{'torch', 'scipy', 'av', 'pandas'}"
+    code = f"import sys, jova_bench as jb; dir(jb); jb.BenchError; print({heavy} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    out = tmp_path_factory.mktemp("api") / "run"
+    return jb.run("real", "embedded", metrics="loudness", limit=2, device="cpu", workers=0, out=out)
+
+
+def test_a_string_is_one_name(result):
+    table = result.table()
+    assert list(table.index) == ["real"]
+    assert isinstance(result, Result)
+    assert result.exit_code == 0
+    again = jb.run(["real"], "embedded", metrics=["loudness"], seeds=[0], limit=2, workers=0, out=str(result.folder))
+    assert again.table().equals(table)
+
+
+def test_runs_are_compared_as_results_or_folders(result):
+    rows = jb.compare(result, str(result.folder), metrics="loudness").table()
+    assert list(rows["delta"]) == [0.0]
+    assert isinstance(jb.gate(result, result), Gate)
+    table = jb.gate(result.folder, result, {"loudness": 0.5}).table()
+    assert list(table["tolerance"]) == [0.5]
+
+
+def test_scoring_takes_the_same_strings(tmp_path):
+    tone = np.sin(np.arange(16_000, dtype=np.float32) / 5)[None] / 4
+    (tmp_path / "clips").mkdir()
+    media.write(tmp_path / "clips" / "a.wav", None, Fraction(0), tone, 16_000)
+    found = jb.score(str(tmp_path / "clips"), metrics="loudness", device="cpu", workers=0, out=tmp_path / "run")
+    assert list(found.table().index) == ["clips"]
+    with pytest.raises(jb.BenchError, match="without scores"):
+        jb.Result(tmp_path, None, ()).table()
+
+
+def test_a_metric_by_name_measures_a_clip():
+    suite = jb.load_suite("embedded")
+    prompt = suite.prompts[0]
+    path = suite.path(prompt.reference)
+    clip = jb.read_clip(path, suite=suite)
+    wer = jb.metric("wer", profile="embedded")
+    assert wer.score(clip, prompt, None).status == "ok"
+    # Nothing says that a file is of the suite that the embedded judges know.
+    assert wer.score(jb.read_clip(path), prompt, None).reason == "outside the embedded domain"
+    assert jb.metric("lse_c@mova").spec.protocol.startswith("mova@")
+    judges = [one for one in jb.list_metrics()["identity"] if one.startswith("lse_c@1/embedded")]
+    assert [jb.metric(one, profile="embedded").spec.identity for one in judges] == judges
+    assert jb.metric("lse_c", profile="embedded").spec.identity == judges[0]
+
+
+@pytest.mark.parametrize("name", ["wre", "wer@1/standard:none", ["wer"]])
+def test_no_such_metric_is_one_line(name):
+    with pytest.raises(jb.BenchError, match="expected"):
+        jb.metric(name)
+
+
+def test_a_torch_metric_by_name():
+    suite = jb.load_suite("embedded")
+    clips = [jb.read_clip(suite.path(one.reference), suite=suite) for one in suite.prompts[:12]]
+    loudness = jb.torch_metric("loudness")
+    loudness.update(None, clips[0].audio, fps=None, sample_rate_hz=clips[0].sample_rate_hz)
+    assert loudness.compute().item() == pytest.approx(jb.metric("loudness").score(clips[0], None, None).value)
+    with pytest.raises(jb.BenchError, match="expected a set metric such as fvd"):
+        jb.torch_metric("loudness", reference=clips)
+    kvd = jb.torch_metric("kvd", profile="embedded", reference=clips, in_domain=True)
+    for clip in clips:
+        kvd.update(clip.frames, clip.audio, fps=clip.fps, sample_rate_hz=clip.sample_rate_hz)
+    by_features = jb.torch_metric("kvd", profile="embedded", in_domain=True)
+    for real in (True, False):
+        for clip in clips:
+            by_features.update(clip.frames, clip.audio, fps=clip.fps, sample_rate_hz=clip.sample_rate_hz, real=real)
+    assert kvd.compute().item() == by_features.compute().item()
+
+
+def test_a_folder_is_a_reference(tmp_path):
+    suite = jb.load_suite("embedded")
+    for one in suite.prompts[:10]:
+        path = suite.path(one.reference)
+        (tmp_path / path.name).symlink_to(path)
+    clips = [jb.read_clip(path, suite=suite) for path in sorted(tmp_path.iterdir())]
+    options = {"profile": "embedded", "in_domain": True}
+    values = []
+    for reference in (tmp_path, clips):
+        kad = jb.torch_metric("kad", reference=reference, **options)
+        for clip in clips:
+            kad.update(clip.frames, clip.audio, fps=clip.fps, sample_rate_hz=clip.sample_rate_hz)
+        values.append(kad.compute().item())
+    assert values[0] == values[1]
+
+
+def test_what_there_is_are_tables():
+    assert {"real", "jova", "codec"} <= set(jb.list_models().index)
+    assert "embedded" in jb.list_suites().index
+    metrics = jb.list_metrics()
+    assert metrics.loc["fvd", "level"].unique().tolist() == ["set"]
+    assert metrics["identity"].is_unique
