@@ -1,6 +1,6 @@
-"""Models whose code and weights are others': a manifest, a pure plan, and a worker inside their own environment each.
+"""External models: each has a manifest, a pure plan, and a worker that runs in the environment of its upstream.
 
-`manifest` says what a model is, `inputs` what a prompt gives it, `render` how it reads a prompt, `job` what it is
-asked; `home` knows where its files lie and `install` puts them there; `client` talks to `child`, which runs the
-model's `worker.py`; `generator` puts these behind `jova_bench.models.base.Generator`.
+`manifest` describes a model, `inputs` converts a prompt to its inputs, `render` writes the text of a prompt, `job` is
+its request; `home` locates its files and `install` gets them; `client` sends requests to `child`, which runs the
+model's `worker.py`; `generator` implements `jova_bench.models.base.Generator` with these.
 """

@@ -1,6 +1,6 @@
-"""Two baselines one after the other: the second works on what the first made, and neither knows the other.
+"""Cascades of two baselines: the second model takes the output of the first as input.
 
-A whole batch goes through the first before the second is loaded, so that one model at a time is in memory.
+A whole batch goes through the first model before the second is loaded, so that one model at a time is in memory.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ from jova_bench.suites.loading import Suite
 
 @dataclass(frozen=True)
 class StageOutput:
-    """What the first model made of a prompt, in files that live until the batch is done."""
+    """Output of the first stage for a prompt, in files that exist until the batch is finished."""
 
     made: Generated
-    """Its frames are read from a file."""
+    """Clip of the first stage; its frames are memory-mapped."""
     inputs: ModelInput
-    """The prompt as the second model sees it."""
+    """Input of the second stage."""
 
 
 class Cascade(ABC):
-    """The order of two stages; what passes from one to the other is said by a subclass."""
+    """Base of two-stage models; a subclass defines what passes from the first stage to the second."""
 
     batch_size = 8
     reads_files = True
     intermediate: Literal["audio", "video"]
-    """Part of a prompt that the first model makes for the second."""
+    """Input file of the second model that the first one generates."""
     heard: str
-    """Where the sound of a clip comes from, for a reader."""
+    """Source of the audio of a clip, a format string for the run's manifest."""
     assumption: str = ""
-    """What the plan of the second stage takes for granted."""
+    """Assumption of the second stage's plan, for its note."""
 
     def __init__(self, name: str, first: WorkerBaseline | DiffusersBaseline, second: WorkerBaseline) -> None:
-        """Loads nothing.
+        """Sets up a cascade; loads nothing.
 
         Args:
             name: of the model.
-            first: makes what the second works on.
-            second: makes the clip.
+            first: generates the input of the second.
+            second: generates the clip.
         """
         self.name, self.first, self.second = name, first, second
         made = {"audio": "audio", "video": "reference"}[self.intermediate]
@@ -64,12 +64,12 @@ class Cascade(ABC):
         self.needs: tuple[str, ...] = tuple(dict.fromkeys(given))
 
     def check(self) -> str | None:
-        """What either stage lacks."""
+        """Returns why either stage cannot run; None if both can."""
         return "; ".join(filter(None, [self.first.check(), self.second.check()])) or None
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Of both stages; in the columns that all models have, one after the other."""
+        """Settings of both stages; columns that all models have are joined."""
         first, second = self.first.settings, self.second.settings
         shared = ("title", "source", "environment", "prompt_renderer", "weights_digest", "memory")
         return {
@@ -88,7 +88,7 @@ class Cascade(ABC):
         }
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """What will really be made, as far as it can be told before the first stage has made its part."""
+        """Returns the format of the clip, as far as it is known before the first stage has run."""
         inputs, job = self.first.request(prompt, suite)
         first, expected = self.first.plan_of(inputs, job), self.expected_input(prompt, suite, job)
         second = self.second.plan_of(expected, self._job(expected))
@@ -96,55 +96,56 @@ class Cascade(ABC):
         return replace(second, note=note, audio="generated")
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
-        """The batch through one model, then through the other."""
+        """Runs the batch through the first model, then through the second."""
         with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
-            places = [Path(folder) / str(k) for k in range(len(prompts))]
+            folders = [Path(folder) / str(k) for k in range(len(prompts))]
             try:
-                handed = [self._first(*one, seed, suite) for one in zip(prompts, places, strict=True)]
+                outputs = [self._first(*pair, seed, suite) for pair in zip(prompts, folders, strict=True)]
             finally:
                 self.first.close()
             try:
-                for one, place in zip(handed, places, strict=True):
+                for one, place in zip(outputs, folders, strict=True):
                     yield one if isinstance(one, Exception) else self._second(one, seed, place / "second")
             finally:
                 self.second.close()
 
     def close(self) -> None:
-        """Lets go of what both hold."""
+        """Releases the resources of both stages."""
         self.first.close()
         self.second.close()
 
     @abstractmethod
     def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
-        """The prompt as the second model will see it, of what the first is planned to make."""
+        """Returns the expected input of the second model, from the job of the first."""
 
     @abstractmethod
     def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
-        """Writes what the first model made, and gives the prompt as the second sees it."""
+        """Writes the output of the first model; returns the input of the second."""
 
     @abstractmethod
     def merge(self, first: Media, second: Media) -> Media:
-        """The clip."""
+        """Combines the outputs of both stages to the clip."""
 
     def _job(self, inputs: ModelInput) -> Job:
+        """Returns the job of the second model."""
         return self.second.planner(inputs, self.second.manifest, self.second.options)
 
     def _first(self, prompt: Prompt, folder: Path, seed: int, suite: Suite) -> StageOutput | Exception:
-        """The first stage, with what it made kept in the folder."""
+        """Runs the first stage, with its output in `folder`; returns the error if that fails."""
         folder.mkdir()
         try:
             for made in self.first.generate([prompt], seed, suite):
                 if isinstance(made, Exception):
                     return made
-                assert isinstance(made.media, Media)  # files are of models that make whole clips
+                assert isinstance(made.media, Media)  # only models that write whole clips return files
                 inputs = self.stage_input(prompt, suite, made.media, folder)
                 return StageOutput(replace(made, media=kept(made.media, folder)), inputs)
-        except Exception as error:  # In this process a lack of memory is the sample's, too.
+        except Exception as error:  # In this process, running out of memory is a failure of the sample, too.
             return error
         raise AssertionError
 
     def _second(self, one: StageOutput, seed: int, folder: Path) -> Generated | Exception:
-        """The second stage, and the clip of both."""
+        """Runs the second stage and combines both; returns the error if that fails."""
         folder.mkdir()
         try:
             job = self._job(one.inputs)
@@ -157,7 +158,7 @@ class Cascade(ABC):
         clip = self.merge(one.made.media, made.media)
         if clip.frames is None or abs(len(clip.frames) - job.frames) > FRAMES_OFF:
             found = "no picture" if clip.frames is None else f"{len(clip.frames)} frames"
-            return BenchError(f"{found} where {self.second.name} said {job.frames} of what it was given")
+            return BenchError(f"expected {job.frames} frames from {self.second.name} for this input, got {found}")
         return Generated(
             clip,
             timing="free",
@@ -169,66 +170,66 @@ class Cascade(ABC):
 
 
 class VideoThenAudio(Cascade):
-    """A silent film, then sound for it."""
+    """Generates silent video, then audio for it."""
 
     intermediate = "video"
     heard = "generated by {second} for the film of {first}"
 
     def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
-        """A film that is not there yet."""
+        """Returns a source video of the planned format, without a file."""
         return ModelInput(prompt, video=SourceVideo(Path(), job.frames, job.fps, job.height, job.width, "stage"))
 
     def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
-        """Encodes the film as a clip would be."""
+        """Encodes the video like a clip."""
         if made.frames is None:
-            raise Unavailable(f"{self.first.name} made no picture")
+            raise Unavailable(f"{self.first.name} generated no video")
         media.write(folder / "film.mp4", made.frames, made.fps, None, 0)
         count, height, width = made.frames.shape[:3]
         return ModelInput(prompt, video=SourceVideo(folder / "film.mp4", count, made.fps, height, width, "stage"))
 
     def merge(self, first: Media, second: Media) -> Media:
-        """The frames as they were before anything was encoded."""
+        """Returns the audio of the second stage with the unencoded frames of the first."""
         return replace(second, frames=first.frames, fps=first.fps)
 
 
 class SpeechThenVideo(Cascade):
-    """Speech, then a picture that it drives."""
+    """Generates speech, then video driven by it."""
 
     intermediate = "audio"
     heard = "speech of {first}, which then drives the picture of {second}"
     assumption = f", were it driven for {DURATION_S:g} s"
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """Without length: nobody knows it before it is said."""
+        """Returns the plan without a length, which is unknown before the speech is generated."""
         return replace(super().plan(prompt, suite), frames=None, seconds=None)
 
     def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
-        """Speech that is not there yet, of a length that is supposed."""
+        """Returns driving audio of an assumed length, without a file."""
         assert job.sample_rate_hz is not None
         return replace(
             self._second_input(prompt, suite), audio=DrivingAudio(Path(), DURATION_S, job.sample_rate_hz, "stage")
         )
 
     def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
-        """Stores the speech as a clip's sound would be."""
+        """Writes the speech as a WAV file."""
         if made.audio is None:
-            raise Unavailable(f"{self.first.name} made no sound")
+            raise Unavailable(f"{self.first.name} generated no audio")
         media.write(folder / "speech.wav", None, Fraction(0), made.audio, made.sample_rate_hz, made.layout)
         seconds = made.audio.shape[1] / made.sample_rate_hz
         sound = DrivingAudio(folder / "speech.wav", seconds, made.sample_rate_hz, "stage", made.layout)
         return replace(self._second_input(prompt, suite), audio=sound)
 
     def merge(self, first: Media, second: Media) -> Media:
-        """The second stage's, whose sound is the speech."""
+        """Returns the output of the second stage, whose audio is the speech."""
         return second
 
     def _second_input(self, prompt: Prompt, suite: Suite) -> ModelInput:
-        """What the second model sees beside the speech; never the sound that a prompt names."""
+        """Returns the input of the second model except the speech; audio of the prompt is ignored."""
         return model_input(prompt, suite, self.second.manifest.consumes.model_copy(update={"audio": "ignored"}))
 
 
 def kept(made: Media, folder: Path) -> Media:
-    """The same with its frames in a file: a batch of films would fill the memory."""
+    """Moves the frames to a memory-mapped file: the videos of a batch would fill the memory."""
     if made.frames is None:
         return made
     np.save(folder / "frames.npy", made.frames)
@@ -236,5 +237,5 @@ def kept(made: Media, folder: Path) -> Media:
 
 
 def total(first: Any, second: Any) -> Any:
-    """A sum where both are known."""
+    """Returns the sum, or None if one is unknown."""
     return None if first is None or second is None else first + second

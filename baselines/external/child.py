@@ -1,13 +1,13 @@
-"""Runs a baseline's `worker.py` inside the upstream's environment: `python -I child.py`, JSON lines on fds 0 and 1.
+"""Runs a baseline's `worker.py` in the upstream's environment: `python -I child.py`, JSON lines on fds 0 and 1.
 
-Python 3.9 and the standard library only, for the environments differ. Upstreams print, draw progress bars and start
-programs that read stdin, so the two descriptors of the protocol are moved away before anything else is imported: what
-is printed goes to stderr, and whoever reads stdin finds its end.
+Python 3.9 and the standard library only, because the environments differ. Upstreams print, draw progress bars and start
+programs that read stdin; the two file descriptors of the protocol are therefore moved before anything else is imported:
+stdout is redirected to stderr, and stdin is empty.
 
 The worker defines `load(weights, device, options) -> model` and `generate(model, seed, folder, **arguments) -> dict`.
-A result has `frames` ((T, H, W, 3) uint8, or floats in [-1, 1]) and `fps`, or `file`, a film that upstream wrote;
-`audio` ((N,) or (channels, N) floats) and `rate_hz` beside frames where the model makes sound, or alone where it makes
-nothing else. Arrays may be tensors.
+A result has `frames` ((T, H, W, 3) uint8, or floats in [-1, 1]) and `fps`, or `file`, a clip that the upstream wrote;
+and `audio` ((N,) or (channels, N) floats) with `rate_hz`, beside frames if the model generates audio, or alone if it
+generates only audio. Arrays may be tensors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import IO, Any
 
 FATAL_NAMES = ("OutOfMemoryError", "AcceleratorError")
 FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATUS", "NCCL error")
-"""After these the process cannot be trusted with another sample."""
+"""Errors after which the process cannot continue reliably."""
 
 
 def main() -> int:
@@ -48,11 +48,11 @@ def main() -> int:
         try:
             act = worker.load if request["op"] == "load" else worker.generate
             result = act(request)
-        except BaseException as error:  # A SystemExit of the upstream is an answer, too.
+        except BaseException as error:  # A SystemExit of the upstream is a failure, too.
             traceback.print_exc()
             message = " ".join(str(error).split())[:2000]
-            said = {"kind": type(error).__name__, "message": message, "fatal": is_fatal(error)}
-            send(answers, number=request["number"], event="error", **said)
+            details = {"kind": type(error).__name__, "message": message, "fatal": is_fatal(error)}
+            send(answers, number=request["number"], event="error", **details)
             if is_fatal(error):
                 return 1
             continue
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def take_over_stdio() -> tuple[IO[str], IO[str]]:
-    """The pipes to the parent, out of reach of everything that is imported and started from now on."""
+    """Returns the pipes to the parent, and hides them from everything that is imported or started later."""
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -74,7 +74,7 @@ def take_over_stdio() -> tuple[IO[str], IO[str]]:
 
 
 def end_with(parent: int) -> None:
-    """Ends this process and all that it started when the parent is gone, whatever it is doing: it holds a GPU."""
+    """Ends this process and its descendants when the parent has ended, at any time: it occupies a GPU."""
     while os.getppid() == parent:
         time.sleep(0.5)
     kill(descendants(os.getpid()))
@@ -82,16 +82,16 @@ def end_with(parent: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """Makes programs whose own parent ended children of this process (Linux), so that they are found and ended."""
+    """Makes this process the parent of orphaned descendants (Linux), so that they are found and ended."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
 def descendants(process: int) -> list[int]:
-    """Numbers of what a process started, and of what that started: also what left its group. None without /proc."""
+    """Lists the ids of all descendants of a process, including those that left its group; empty without /proc."""
     children: dict[int, list[int]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # It ended meanwhile.
+        with contextlib.suppress(OSError):  # The process has ended meanwhile.
             parent = int(file.read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(file.parent.name))
     found = [process]
@@ -101,35 +101,35 @@ def descendants(process: int) -> list[int]:
 
 
 def kill(processes: list[int]) -> None:
-    """Ends processes, those that are still there."""
+    """Kills processes; ignores those that have ended."""
     for one in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(one, signal.SIGKILL)
 
 
 def send(answers: IO[str], **message: Any) -> None:
-    """One line to the parent."""
+    """Sends one line to the parent."""
     answers.write(json.dumps(message) + "\n")
     answers.flush()
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether the process must be started anew."""
+    """Returns whether the process must be restarted."""
     if not isinstance(error, Exception) or isinstance(error, MemoryError):
         return True
     return type(error).__name__ in FATAL_NAMES or any(word in str(error) for word in FATAL_WORDS)
 
 
 class Worker:
-    """The module `worker.py` and the model that it loaded."""
+    """The module `worker.py` and its loaded model."""
 
     def __init__(self) -> None:
         self.module: ModuleType | None = None
         self.model: Any = None
 
     def load(self, request: dict[str, Any]) -> None:
-        """Imports the worker beside the checkout and loads the model."""
-        os.chdir(request["checkout"])  # Upstreams read files of their own by relative paths, some at import.
+        """Imports the worker in the checkout and loads the model."""
+        os.chdir(request["checkout"])  # Upstreams read files by relative paths, some at import.
         sys.path.insert(0, request["checkout"])
         spec = importlib.util.spec_from_file_location("worker", request["worker"])
         assert spec is not None
@@ -139,7 +139,7 @@ class Worker:
         self.model = self.module.load(request["weights"], request["device"], request["options"])
 
     def generate(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Makes one sample; arrays go to files in the request's folder."""
+        """Generates one sample; writes arrays to files in the request's folder."""
         assert self.module is not None
         seed_everything(request["seed"])
         reset_peak()
@@ -157,13 +157,13 @@ class Worker:
 
 
 def is_whole(made: dict[str, Any]) -> bool:
-    """Whether a result has a picture, or sound where it has none."""
+    """Returns whether a result has either frames or a file, or else audio."""
     pictures = {"frames", "file"} & set(made)
     return len(pictures) == 1 if pictures else made.get("audio") is not None
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds the global generators: some upstreams have a seed argument that they never use."""
+    """Seeds the global random generators: some upstreams ignore their seed argument."""
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed % 2**32)
@@ -172,19 +172,19 @@ def seed_everything(seed: int) -> None:
 
 
 def pixels(frames: Any) -> Any:
-    """(T, H, W, 3) uint8; floats are taken as [-1, 1] and rounded."""
+    """Converts frames to (T, H, W, 3) uint8; floats are in [-1, 1]."""
     import numpy as np
 
     array = as_array(frames)
     if array.dtype == np.uint8:
         return array
-    if not np.isfinite(array).all():  # As bytes they would be a black film.
+    if not np.isfinite(array).all():  # As bytes they would be black frames.
         raise ValueError("expected finite frames, got some that are not")
     return np.rint((np.clip(array.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
 def samples(audio: Any) -> Any:
-    """(channels, N) float32."""
+    """Converts audio to (channels, N) float32."""
     import numpy as np
 
     array = np.atleast_2d(as_array(audio)).astype(np.float32)
@@ -194,7 +194,7 @@ def samples(audio: Any) -> Any:
 
 
 def as_array(value: Any) -> Any:
-    """A numpy array of an array or a tensor."""
+    """Converts an array or a tensor to a numpy array."""
     import numpy as np
 
     if hasattr(value, "detach"):
@@ -205,7 +205,7 @@ def as_array(value: Any) -> Any:
 
 
 def save(path: Path, array: Any) -> str:
-    """Writes an array and gives back the name of its file."""
+    """Writes an array; returns the name of its file."""
     import numpy as np
 
     np.save(path, np.ascontiguousarray(array))
@@ -213,14 +213,14 @@ def save(path: Path, array: Any) -> str:
 
 
 def reset_peak() -> None:
-    """Begins to count the memory of the GPU anew."""
+    """Resets the peak of GPU memory."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
 
 
 def peak() -> int:
-    """Most memory since then on the GPU; of this process so far where there is none, in bytes."""
+    """Returns the peak of GPU memory since the reset, or of this process without a GPU, in bytes."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return int(torch.cuda.max_memory_allocated())

@@ -1,8 +1,8 @@
-"""The parent's side of a worker: starts it, waits no longer than it may take, and outlives its death.
+"""Client of a worker process: starts it, sends requests with a time limit, and restarts it after a crash.
 
-The worker has a process group of its own, so that killing it kills the programs that it started; those that left the
-group are found by their parents as long as the worker lives, and not after it died by itself. Its stderr goes to a
-file of bounded size, whose end becomes part of the reason when it dies.
+The worker has its own process group, so that killing it kills the programs that it started; those that left the group
+are found through their parents while the worker lives, but not after it has crashed. Its stderr goes to a file of
+bounded size, whose last lines become part of the reason of a failure.
 """
 
 from __future__ import annotations
@@ -17,97 +17,93 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jova_baselines.external.child import descendants, kill
-from jova_baselines.external.log import keep
+from jova_baselines.external.log import copy_to_log
+from jova_baselines.external.process import POLL_S, exited, kill_group, tail
 from jova_bench.errors import Unavailable
 
 CHILD = Path(__file__).with_name("child.py")
-POLL_S = 1.0
 LONGEST = 1 << 26
-"""Bytes of an answer: arrays are in files."""
-"""A child of the worker that holds its pipe open hides its death; it is looked for this often."""
+"""Largest response in bytes: arrays are passed in files."""
 QUIT_S = 10.0
-"""For an orderly end."""
-TAIL_LINES = 3
-MAX_REASON = 400
+"""Time limit for an orderly exit, in seconds."""
 
 
 class WorkerLost(Exception):
-    """The process is gone or had to be killed; another may succeed."""
+    """The process crashed or was killed; a new one may succeed."""
 
 
 class WorkerTimedOut(WorkerLost):
-    """It took longer than it may. Another would, too."""
+    """The request exceeded its time limit; a new process would, too."""
 
 
 class LoadFailed(Unavailable):
-    """The model cannot be loaded: no sample can be made."""
+    """The model cannot be loaded: no sample can be generated."""
 
 
 class SampleFailed(Unavailable):
-    """This sample cannot be made; the next may."""
+    """This sample cannot be generated; others may."""
 
 
 @dataclass(frozen=True)
 class WorkerResult:
-    """What a worker made of one request."""
+    """Response of a worker to one request."""
 
     result: Mapping[str, Any]
     seconds: float
-    """In `generate`."""
+    """Time in `generate`."""
     load_s: float
-    """Loading that this request had to wait for; 0 when the model was there."""
+    """Time for loading the model that this request waited for; 0 if it was loaded."""
 
 
 @dataclass(frozen=True)
 class WorkerCommand:
-    """How a worker is started."""
+    """Command that starts a worker, and its time limits."""
 
     python: Path
-    """Of the upstream's environment."""
+    """Interpreter of the upstream's environment."""
     load: Mapping[str, Any]
     """`worker`, `checkout`, `weights`, `device`, `options` of the request `load`."""
     environment: Mapping[str, str]
     log: Path
-    """Gets stderr."""
+    """File for stderr."""
     start_timeout_s: float
     sample_timeout_s: float
 
 
 @dataclass
 class Worker:
-    """A model in a process of its own: loaded by the first request, and once for all that follow."""
+    """A model in its own process, loaded once, by the first request."""
 
     command: WorkerCommand
     _process: subprocess.Popen[bytes] | None = None
     _buffer: bytes = b""
     _number: int = 0
-    """Of the last request; an answer carries that of its own."""
+    """Number of the last request; a response repeats the number of its request."""
     _log: threading.Thread | None = None
     _broken: str | None = None
     _stop: Any = None
 
     def generate(self, arguments: Mapping[str, Any], seed: int, folder: Path) -> WorkerResult:
-        """Makes one sample.
+        """Generates one sample.
 
-        A worker that dies is started again and asked once more; one that took too long is not, for it would again.
+        After a crash the worker is restarted and the request repeated once; after a timeout it is not.
 
         Args:
             arguments: of the worker's `generate`.
             seed: of the sample.
-            folder: an empty one, for its files.
+            folder: an empty folder for the worker's files.
 
         Raises:
             LoadFailed: the model cannot be loaded.
-            SampleFailed: it could not make this sample.
+            SampleFailed: the worker failed to generate this sample.
         """
         load_s = 0.0
-        for again in (True, False):
+        for may_retry in (True, False):
             try:
                 load_s += self._ensure_loaded()
                 request = {"op": "generate", "arguments": dict(arguments), "seed": seed, "folder": str(folder)}
@@ -116,14 +112,14 @@ class Worker:
                     raise SampleFailed(f"{answer['kind']}: {answer['message']}")
                 return WorkerResult(answer["result"], float(answer["seconds"]), load_s)
             except WorkerLost as error:
-                if isinstance(error, WorkerTimedOut) or not again:
+                if isinstance(error, WorkerTimedOut) or not may_retry:
                     raise SampleFailed(str(error)) from error
-                shutil.rmtree(folder, ignore_errors=True)  # Of what the first attempt left.
+                shutil.rmtree(folder, ignore_errors=True)  # Files of the first attempt.
                 folder.mkdir(exist_ok=True)
         raise AssertionError
 
     def close(self) -> None:
-        """Ends the process, if there is one."""
+        """Ends the process, if it runs."""
         if self._process is None:
             return
         with contextlib.suppress(WorkerLost):
@@ -132,7 +128,11 @@ class Worker:
         self._kill()
 
     def _ensure_loaded(self) -> float:
-        """Seconds that loading took; 0 when the model is there."""
+        """Loads the model if necessary; returns the seconds it took, or 0.
+
+        Raises:
+            LoadFailed: the model cannot be loaded.
+        """
         if self._broken is not None:
             raise LoadFailed(self._broken)
         if self._process is not None:
@@ -145,17 +145,18 @@ class Worker:
             answer = {"event": "error", "kind": "cannot load", "message": str(error)}
         if answer["event"] == "error":
             self._kill()
-            # Trying again with every prompt would take as long every time.
+            # Without this, every prompt would wait for another attempt.
             self._broken = f"the model cannot be loaded: {answer['kind']}: {answer['message']}"
             raise LoadFailed(self._broken)
         return time.monotonic() - started
 
     def _start(self) -> None:
+        """Starts the process and the thread that writes its log."""
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
-        said, log = os.pipe()
-        self._log = keep(said, self.command.log)
+        reading, log = os.pipe()
+        self._log = copy_to_log(reading, self.command.log)
         try:
-            # -I: neither this folder's modules nor the caller's PYTHONPATH stand before the upstream's.
+            # -I: neither this folder nor the caller's PYTHONPATH comes before the upstream's modules.
             self._process = subprocess.Popen(
                 [str(self.command.python), "-I", str(CHILD)],
                 stdin=subprocess.PIPE,
@@ -167,14 +168,14 @@ class Worker:
         finally:
             os.close(log)
         self._buffer = b""
-        self._stop = weakref.finalize(self, _kill_group, self._process)  # Also when the interpreter ends.
+        self._stop = weakref.finalize(self, kill_group, self._process)  # Also when the interpreter ends.
 
     def _request(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """One request and its answer. Raises WorkerLost when there is none; the process is gone then."""
+        """Sends a request and returns its response. Raises WorkerLost if there is none; the process has ended then."""
         try:
             self._send(request)
             answer = self._receive(seconds)
-        except BaseException:  # Who stops the run must not wait for the sample in hand.
+        except BaseException:  # An interrupted run must not wait for the current sample.
             self._kill()
             raise
         if answer.get("fatal"):
@@ -183,6 +184,7 @@ class Worker:
         return answer
 
     def _send(self, request: Mapping[str, Any]) -> None:
+        """Writes a request as one line of JSON."""
         assert self._process is not None
         assert self._process.stdin is not None
         try:
@@ -193,7 +195,7 @@ class Worker:
             raise WorkerLost(self._exit_reason()) from error
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """The answer to the last request; what else the worker says is nobody's."""
+        """Returns the response to the last request; ignores other output."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -206,7 +208,7 @@ class Worker:
                 raise WorkerTimedOut(f"no answer within {seconds:g} s{self._tail()}")
 
     def _line(self, deadline: float, seconds: float) -> bytes:
-        """The next line of the worker."""
+        """Returns the next line of the worker's output."""
         assert self._process is not None
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
@@ -216,7 +218,7 @@ class Worker:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise WorkerTimedOut(f"no answer within {seconds:g} s{self._tail()}")
-                dead = _exited(self._process)
+                dead = exited(self._process)
                 if selector.select(0 if dead else min(left, POLL_S)):
                     chunk = os.read(pipe, 1 << 16)
                     if not chunk:
@@ -224,83 +226,31 @@ class Worker:
                     self._buffer += chunk
                     if len(self._buffer) > LONGEST:
                         self._kill()
-                        raise WorkerLost(f"the worker said more than {LONGEST:,} bytes in one line{self._tail()}")
+                        raise WorkerLost(f"the worker wrote more than {LONGEST:,} bytes in one line{self._tail()}")
                 elif dead:
                     raise WorkerLost(self._exit_reason())
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
     def _exit_reason(self) -> str:
-        """How the process ended, and its last words."""
+        """Waits for the process to end; returns how it ended and the last lines of its log."""
         assert self._process is not None
         process, deadline = self._process, time.monotonic() + QUIT_S
-        while not _exited(process) and time.monotonic() < deadline:
+        while not exited(process) and time.monotonic() < deadline:
             time.sleep(0.01)
         self._kill()
         if self._log is not None:
-            self._log.join(POLL_S)  # Its last words may be on their way.
+            self._log.join(POLL_S)  # Its last lines may not have been written yet.
         code = process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         return f"the worker {how}{self._tail()}"
 
     def _tail(self) -> str:
+        """Returns the last lines of the log."""
         return tail(self.command.log)
 
     def _kill(self) -> None:
-        """Ends the process and all that it started."""
+        """Kills the process and its descendants."""
         if self._process is not None:
             self._stop()
             self._process = None
-
-
-def tail(log: Path) -> str:
-    """`: ` and the last lines of a log; nothing when it has none. A progress bar ends its lines with a return."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - (1 << 14)))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    return ": " + " / ".join(lines[-TAIL_LINES:])[-MAX_REASON:] if lines else ""
-
-
-def _exited(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended. Leaves it unreaped, so that its group's number still is its own when it is killed."""
-    if process.returncode is not None:
-        return True
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    left = descendants(process.pid)  # Found by their parents, which are gone when it is.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    kill(left)
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):  # What was not yet written has no reader any more.
-                pipe.close()
-
-
-def environment(own: Mapping[str, str], device: str, python: Path, unset: Sequence[str] = ()) -> dict[str, str]:
-    """Environment variables of a worker.
-
-    Args:
-        own: of the manifest.
-        device: `cpu` or `cuda:i`. The worker sees that one GPU alone, as its first: many upstreams take the first.
-        python: of the upstream's environment, whose programs come first on the path.
-        unset: more that it must not see.
-    """
-    distributed = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-    hidden = {*distributed, "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", *unset}
-    found = {key: value for key, value in os.environ.items() if key not in hidden}
-    visible = [one for one in found.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
-    index = int(device.partition(":")[2] or 0) if device.startswith("cuda") else None
-    if index is None:
-        found["CUDA_VISIBLE_DEVICES"] = ""
-    else:
-        found["CUDA_VISIBLE_DEVICES"] = visible[index] if index < len(visible) else str(index)
-    found["PATH"] = os.pathsep.join([str(python.parent), found.get("PATH", "")])
-    return {**found, **own}

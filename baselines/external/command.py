@@ -1,8 +1,7 @@
-"""A baseline through its own command line: one command per batch, loaded anew each time.
+"""A baseline run through the upstream's command line: one command per batch, which loads the model every time.
 
-The fallback where an upstream cannot be driven from Python, and the check that a worker changes nothing: the same
-plan and seed, by the path that upstream's authors use. What it writes is collected from a folder of its own, by the
-names that it gives files, which are not ours.
+For upstreams that cannot be called from Python, and to verify workers: the same plan and seed on the path that the
+upstream's authors use. Output is collected from its own folder, by the upstream's file names.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import Protocol
 
 from jova_baselines.external import home
 from jova_baselines.external.child import descendants, kill
-from jova_baselines.external.client import POLL_S, environment, tail
 from jova_baselines.external.generator import Baseline
 from jova_baselines.external.inputs import ModelInput, files
 from jova_baselines.external.job import Job, Planner
-from jova_baselines.external.log import keep
+from jova_baselines.external.log import copy_to_log
 from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.process import POLL_S, environment, tail
 from jova_bench.errors import BenchError, Unavailable, reason_of
 from jova_bench.models.base import Generated
 from jova_bench.records import Prompt
@@ -34,55 +33,55 @@ from jova_bench.suites.loading import Suite
 
 @dataclass(frozen=True)
 class BatchItem:
-    """One sample of a batch."""
+    """One sample of a batch for a command."""
 
     inputs: ModelInput
     job: Job
     files: Mapping[str, str]
-    """Paths of its inputs, as the worker would get them."""
+    """Paths of its input files, under the names that the worker would get."""
 
 
 class CommandLine(Protocol):
-    """The module `command.py` of a baseline."""
+    """Interface of the module `command.py` of a baseline."""
 
     def together(self, items: Sequence[BatchItem]) -> bool:
-        """Whether one command can make them all; else each gets a command of its own."""
+        """Returns whether one command can generate all of a batch; otherwise each item gets its own command."""
         ...
 
     def arguments(
         self, items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options
     ) -> list[str]:
-        """Arguments after the interpreter.
+        """Returns the arguments after the interpreter.
 
-        Writes what the command reads into `folder`; its output goes to `folder / "out"`.
+        Writes the files that the command reads to `folder`; the command writes to `folder / "out"`.
         """
         ...
 
     def made(self, items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
-        """Where each sample should be."""
+        """Returns the expected file of each sample."""
         ...
 
 
 class CommandBaseline(Baseline):
-    """A baseline that is started for every batch."""
+    """A baseline whose upstream command is run for every batch."""
 
     batch_size = 8
 
     def __init__(self, name: str, manifest: Manifest, planner: Planner, device: str, line: CommandLine) -> None:
-        """As `Baseline`, under a name of its own.
+        """Sets up a `Baseline` under its own name.
 
         Args:
-            name: of the model, to tell it from the worker's.
+            name: of the model; differs from the worker's.
             manifest: as in `Baseline`.
             planner: as in `Baseline`.
             device: as in `Baseline`.
-            line: how the command is written and its output read.
+            line: writes the command and finds its output.
         """
         super().__init__(manifest, planner, device)
         self.name, self.line = name, line
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
-        """Makes the batch by one command, or by one for each where they cannot share one."""
+        """Generates a batch by one command, or by one per sample if they cannot share it."""
         with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
             items = [self._item(prompt, suite, Path(folder) / f"inputs{k}") for k, prompt in enumerate(prompts)]
             groups = [items] if self.line.together(items) else [[item] for item in items]
@@ -90,7 +89,7 @@ class CommandBaseline(Baseline):
                 yield from self._make(group, seed, Path(folder) / f"command{k}")
 
     def _make(self, items: Sequence[BatchItem], seed: int, folder: Path) -> Iterator[Generated | Exception]:
-        """Runs one command and hands over what it left; for a sample that is not there, says how the command ended."""
+        """Runs one command and yields its samples; for a missing one, the reason is how the command ended."""
         where = home.of(self.manifest)
         (folder / "out").mkdir(parents=True)
         started = time.monotonic()
@@ -105,18 +104,19 @@ class CommandBaseline(Baseline):
                 yield Unavailable(f"the command left no clip: {ended}")
 
     def _item(self, prompt: Prompt, suite: Suite, folder: Path) -> BatchItem:
+        """Writes the input files of one sample."""
         folder.mkdir()
         inputs, job = self.request(prompt, suite)
         return BatchItem(inputs, job, files(inputs, folder))
 
     def _run(self, command: Sequence[str], samples: int) -> str:
-        """Runs it in the checkout and says how it ended. All that it started ends with it."""
+        """Runs a command in the checkout; returns how it ended. Kills the processes that it left."""
         where, recipe, limits = home.of(self.manifest), self.manifest.environment, self.manifest.limits
         variables = environment(recipe.variables if recipe else {}, self.device, where.python)
         log = where.log_file(self.name, self.device)
         log.parent.mkdir(parents=True, exist_ok=True)
-        said, output = os.pipe()
-        writing = keep(said, log)
+        reading, output = os.pipe()
+        writing = copy_to_log(reading, log)
         try:
             process = subprocess.Popen(
                 command,
@@ -137,7 +137,7 @@ class CommandBaseline(Baseline):
         except subprocess.TimeoutExpired:
             ended = f"it was killed after {seconds:g} s"
         finally:
-            # What it left behind would go on, and hold the log open.
+            # Remaining processes would go on, and hold the log open.
             kill(descendants(process.pid))
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A baseline behind the harness's `Generator` interface: what it lacks, what it will make, and its clips."""
+"""External models as `Generator`s of the harness: availability, plan, settings and clips."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from jova_baselines.external import home
-from jova_baselines.external.client import Worker, WorkerCommand, WorkerResult, environment
+from jova_baselines.external.client import Worker, WorkerCommand, WorkerResult
 from jova_baselines.external.inputs import DURATION_S, ModelInput, driving, files, model_input, source
 from jova_baselines.external.job import Job, Planner
-from jova_baselines.external.manifest import Manifest, Options, described
+from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.process import environment
+from jova_baselines.external.weights import described
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.base import Generated, Media, Plan
@@ -29,13 +31,13 @@ WHOSE = {"prompt": "the prompt", "reference": "the real clip", "stage": "the mod
 
 
 class Baseline:
-    """What all kinds of baselines share: everything before a sample is made."""
+    """Base of all external models: everything before and after the generation of a sample."""
 
     batch_size = 1
     reads_files = True
 
     def __init__(self, manifest: Manifest, planner: Planner, device: str) -> None:
-        """Loads nothing.
+        """Sets up a baseline; loads nothing.
 
         Args:
             manifest: of the baseline.
@@ -48,11 +50,11 @@ class Baseline:
 
     @cached_property
     def options(self) -> Options:
-        """Of the manifest, with the user's own in their place."""
+        """Options of the manifest, overridden by the user's."""
         return home.options(self.manifest)
 
     def check(self) -> str | None:
-        """What is missing and what mends it; a device that it cannot use."""
+        """Returns why the baseline cannot run and the command that fixes it; None if it can."""
         kind = self.device.partition(":")[0]
         missing = home.missing(self.manifest)
         if missing is None and kind not in self.manifest.devices:
@@ -60,16 +62,16 @@ class Baseline:
         return missing
 
     def request(self, prompt: Prompt, suite: Suite) -> tuple[ModelInput, Job]:
-        """A prompt as the model sees it, and what it is told. Raises BenchError when it cannot be done."""
+        """Returns the model's input for a prompt and its job. Raises BenchError if the model cannot do the prompt."""
         inputs = model_input(prompt, suite, self.manifest.consumes)
         return inputs, self.planner(inputs, self.manifest, self.options)
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """What will really be made. Needs no weights."""
+        """Returns the format of the clip that will be generated. Needs no weights."""
         return self.plan_of(*self.request(prompt, suite))
 
     def plan_of(self, inputs: ModelInput, job: Job) -> Plan:
-        """What will really be made of what was asked."""
+        """Returns the plan of a job."""
         audio = self.manifest.produces.audio
         rate = job.sample_rate_hz
         if audio == "driving" and inputs.audio is not None:
@@ -87,7 +89,7 @@ class Baseline:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What a reader needs to judge whether a comparison is fair: written into the run's manifest."""
+        """Settings that decide whether a comparison is fair; stored in the run's manifest."""
         source = self.manifest.source
         return {
             "title": self.manifest.title,
@@ -106,7 +108,7 @@ class Baseline:
 
     @property
     def _length(self) -> float | str:
-        """What decides how long a clip is to be."""
+        """What determines the requested length: seconds, or the part of the input that does."""
         if self.manifest.produces.picture == "none":
             return "of its speech"
         if self.manifest.consumes.audio == "required":
@@ -114,14 +116,14 @@ class Baseline:
         return "of the real clip" if self.manifest.consumes.video == "required" else DURATION_S
 
     def _given(self, part: str) -> str:
-        """Whose image, sound or film the model gets."""
+        """Returns the source of the image, audio or video that the model gets."""
         if part == "video":
             return "of the real clip"
         required = getattr(self.manifest.consumes, part) == "required"
         return "of the prompt, else of its real clip" if required else "of the prompt, where it has one"
 
     def _origins(self, inputs: ModelInput) -> list[str]:
-        """Where image and driving sound come from."""
+        """Returns the sources of the input files of a prompt, for the plan's note."""
         found = []
         if "image" in self._consumed:
             origin = {None: "no image", "prompt": "image of the prompt", "reference": "first frame of the real clip"}
@@ -134,24 +136,25 @@ class Baseline:
 
     @cached_property
     def _consumed(self) -> tuple[str, ...]:
+        """Names of the input files that the model takes."""
         return tuple(one for one in PARTS if getattr(self.manifest.consumes, one) in ("required", "optional"))
 
     @cached_property
     def _identity(self) -> str:
-        """What tells two versions of the model apart."""
+        """Source, weights and options, which distinguish versions of the model."""
         source = self.manifest.source
         parts = [f"{source.repository}@{source.commit[:7]}"] if source else []
         parts.append(f"weights {home.weights_digest(self.manifest) or 'none'}")
         return ", ".join([*parts, *(f"{key} {value}" for key, value in sorted(self.options.items()))])
 
     def clip(self, inputs: ModelInput, job: Job, folder: Path, result: dict[str, Any]) -> Generated:
-        """A clip from a worker's result.
+        """Builds a clip from a worker's result.
 
         Args:
-            inputs: what was asked.
-            job: what was planned.
-            folder: has the files that the result names.
-            result: `frames` and `fps`, with `audio` and `rate_hz` where there is sound, or these alone; or `file`.
+            inputs: of the prompt.
+            job: of the prompt.
+            folder: of the files that the result names.
+            result: `frames` and `fps`, with `audio` and `rate_hz` if there is audio, or these alone; or `file`.
         """
         produced = self.manifest.produces.audio
         aligned = produced == "driving" and inputs.audio is not None and inputs.audio.origin == "reference"
@@ -166,11 +169,11 @@ class Baseline:
                 audio, rate, layout = driving(inputs), inputs.audio.sample_rate_hz, inputs.audio.layout
             elif "audio" in result:
                 audio, rate = np.load(_inside(folder, result["audio"]), allow_pickle=False), int(result["rate_hz"])
-            # What is given beside what is made may be longer; what is made together is left as it is.
+            # A given modality may be longer than the generated one; modalities generated together are not cut.
             cut = produced == "driving" or self.manifest.produces.picture == "source"
             if cut and audio is not None and frames is not None:
                 audio = audio[:, : round(len(frames) / fps * rate)]
-            # No samples are no sound stream: an encoder cannot write one.
+            # An empty array is no audio stream: an encoder cannot write one.
             media = Media(frames, fps, audio if audio is not None and audio.size else None, rate, layout)
         return Generated(
             media,
@@ -180,7 +183,7 @@ class Baseline:
         )
 
     def _picture(self, inputs: ModelInput, folder: Path, result: dict[str, Any]) -> tuple[Frames | None, Fraction]:
-        """Frames and their rate: made, given, or none."""
+        """Returns frames (T, H, W, 3) and their rate: generated, given, or none."""
         kind = self.manifest.produces.picture
         if kind == "source" and inputs.video is not None:
             return source(inputs), inputs.video.fps
@@ -191,11 +194,11 @@ class Baseline:
 
 
 class WorkerBaseline(Baseline):
-    """A baseline in a process of its own, which lives from the first sample to the last."""
+    """A baseline in its own process, which runs from the first sample to the last."""
 
     @cached_property
     def worker(self) -> Worker:
-        """The process; started by the first sample."""
+        """The client of the process, which the first sample starts."""
         where, limits = home.of(self.manifest), self.manifest.limits
         recipe = self.manifest.environment
         load = {
@@ -213,12 +216,13 @@ class WorkerBaseline(Baseline):
         )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
-        """Makes one clip after the other; files live until the next is asked for."""
+        """Generates one clip after the other; the files of a clip exist until the next is requested."""
         for prompt in prompts:
             with TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True) as folder:
                 yield self._sample(prompt, seed, suite, Path(folder))
 
     def _sample(self, prompt: Prompt, seed: int, suite: Suite, folder: Path) -> Generated | Exception:
+        """Generates one clip, with its files in `folder`; returns the error if that fails."""
         try:
             inputs, job = self.request(prompt, suite)
             answer = self.make(inputs, job, seed, folder)
@@ -228,7 +232,7 @@ class WorkerBaseline(Baseline):
         return replace(made, seconds=answer.seconds, load_s=answer.load_s or None)
 
     def make(self, inputs: ModelInput, job: Job, seed: int, folder: Path) -> WorkerResult:
-        """One request to the worker. Raises Unavailable when there is no clip."""
+        """Sends one request to the worker. Raises Unavailable if it fails."""
         paths = files(inputs, folder, plain=self.manifest.produces.picture == "source")
         out = folder / "out"
         out.mkdir()
@@ -244,13 +248,13 @@ class WorkerBaseline(Baseline):
 
 
 def _prefixed(result: Any, folder: str) -> dict[str, Any]:
-    """The same result with its file names seen from the folder above."""
+    """Returns the result with its file names relative to the parent folder."""
     named = {key: str(Path(folder) / result[key]) for key in ("frames", "audio", "file") if key in result}
     return {**json.loads(json.dumps(dict(result))), **named}
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """A file that a worker names. Raises BenchError when it is not there or not inside the folder."""
+    """Returns the path of a file that a worker names. Raises BenchError if it is missing or outside the folder."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise BenchError(f"expected a file in the sample's folder, got {name!r} from the worker")

@@ -12,7 +12,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_baselines.external.manifest import Manifest, Option, Options, Weights
+from jova_baselines.external.manifest import Manifest, Option, Options
+from jova_baselines.external.weights import Weights
 from jova_bench import assets
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError, suggest

@@ -1,8 +1,8 @@
-"""What a prompt gives a baseline: its words, an image, driving sound, a source film, and where each comes from.
+"""Inputs of a model from a prompt: texts, reference image, driving audio, source video, and the origin of each.
 
-An image or sound that a model requires and the prompt lacks is taken from the prompt's real clip, which is said.
-Workers get plain files made from decoded media (RGB png, wav), so that no upstream reader's quirk (greyscale, EXIF,
-alpha, an exotic container) makes a difference.
+An image or audio that a model requires and the prompt lacks is taken from the prompt's real clip; the plan notes it.
+Workers get plain files of decoded media (RGB PNG, WAV), so that results do not depend on how an upstream reads
+greyscale, EXIF orientation, alpha or rare containers.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from jova_bench.records import Prompt
 from jova_bench.suites.loading import Suite
 
 Origin = Literal["prompt", "reference", "stage"]
-"""Whether the prompt names the file, it is a part of the prompt's real clip, or an earlier model made it."""
+"""Origin of an input: a file of the prompt, the prompt's real clip, or the first stage of a cascade."""
 
 DURATION_S = 5.0
-"""What a model of free length is asked for: the length at which the JoVA paper's baselines are usually run."""
+"""Length requested from models of free length: at which the JoVA paper's baselines are usually run."""
 
 
 @dataclass(frozen=True)
 class ReferenceImage:
-    """A first or reference frame."""
+    """First frame or reference image."""
 
     path: Path
-    """An image, or the clip whose first frame it is."""
+    """Image file, or clip whose first frame is used."""
     height: int
     width: int
     origin: Origin
@@ -44,29 +44,29 @@ class ReferenceImage:
 
 @dataclass(frozen=True)
 class DrivingAudio:
-    """Driving sound."""
+    """Driving audio."""
 
     path: Path
-    """A sound file, or the clip whose sound it is."""
+    """Audio file, or clip whose audio is used."""
     seconds: float
     sample_rate_hz: int
     origin: Origin
     layout: tuple[str, ...] = ()
-    """The places of the channels."""
+    """Speaker positions of the channels."""
 
     def frames(self, fps: Fraction) -> int:
-        """Pictures from the first to the last that has sound."""
+        """Returns the number of frames that the audio covers, at a frame rate."""
         return math.ceil(self.seconds * float(fps) - 1e-6)
 
     def cut(self, seconds: Fraction) -> str:
-        """What a reader should know when the picture ends after so long; empty when no sound is lost."""
+        """Returns a note for the plan if video of this length cuts the audio, else an empty string."""
         lost = self.seconds - float(seconds)
         return f"the last {lost:.2f} s of the sound are cut" if lost > 0.005 else ""
 
 
 @dataclass(frozen=True)
 class SourceVideo:
-    """A source picture."""
+    """Source video."""
 
     path: Path
     frames: int
@@ -77,13 +77,13 @@ class SourceVideo:
 
     @property
     def seconds(self) -> float:
-        """Length of the picture."""
+        """Length in seconds."""
         return float(self.frames / self.fps)
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """One prompt as one model sees it."""
+    """Input of a model for one prompt."""
 
     prompt: Prompt
     image: ReferenceImage | None = None
@@ -92,17 +92,17 @@ class ModelInput:
 
     @property
     def seconds(self) -> float:
-        """Length to aim at: of what drives the model, else `DURATION_S`."""
+        """Requested length in seconds: of the driving audio or source video, else `DURATION_S`."""
         if self.audio is not None:
             return self.audio.seconds
         return self.video.seconds if self.video is not None else DURATION_S
 
 
 def model_input(prompt: Prompt, suite: Suite, consumes: Consumes) -> ModelInput:
-    """Looks at a prompt with the eyes of a model.
+    """Converts a suite prompt to the inputs that a model takes.
 
     Raises:
-        BenchError: the prompt lacks what the model requires, or has what it cannot do.
+        BenchError: the prompt lacks a part that the model requires, or has one that it cannot use.
     """
     for part in ("video_caption", "audio_caption", "transcript"):
         _allowed(part, getattr(consumes, part), bool(getattr(prompt, part).strip()), prompt.id)
@@ -122,22 +122,23 @@ def model_input(prompt: Prompt, suite: Suite, consumes: Consumes) -> ModelInput:
     return ModelInput(
         prompt,
         None if image is None else ReferenceImage(image[0], *_size(image[0]), image[1]),
-        None if audio is None else _sound(*audio),
-        None if video is None else _film(video[0]),
+        None if audio is None else _driving_audio(*audio),
+        None if video is None else _source_video(video[0]),
     )
 
 
 def files(inputs: ModelInput, folder: Path, *, plain: bool = False) -> dict[str, str]:
-    """Writes the inputs of a prompt for a worker.
+    """Writes the input files of a prompt for a worker.
 
     Args:
         inputs: of the prompt.
-        folder: where `image.png`, `audio.wav` and `film.mp4` go.
-        plain: whether a real clip's film is written anew, with the frames and times that the harness reads in it: a
-            model that makes sound for those frames must not find them earlier or later in the file.
+        folder: for `image.png`, `audio.wav` and `film.mp4`.
+        plain: whether the video of a real clip is re-encoded with the frames and times that the harness decodes: a
+        model
+            that generates audio for these frames must not read them at other times.
 
     Returns:
-        Absolute paths under the names `image`, `audio` and `video`, of those that the prompt has.
+        Absolute paths by the names `image`, `audio` and `video`, of those that the prompt has.
     """
     paths = {}
     if inputs.image is not None:
@@ -156,9 +157,9 @@ def files(inputs: ModelInput, folder: Path, *, plain: bool = False) -> dict[str,
 
 
 def shaped(image: ReferenceImage | None, height: int, width: int, cell: int) -> tuple[int, int]:
-    """(height, width) of a film in multiples of `cell`: as configured, or as many pixels in the shape of an image.
+    """Returns (height, width) of a video in multiples of `cell`: as given, or of that area in the image's shape.
 
-    A portrait cropped to the shape of a film would lose its chin.
+    A portrait cropped to the aspect ratio of the options would lose its chin.
     """
     if height < cell or width < cell or height % cell or width % cell:
         raise BenchError(f"expected height and width as multiples of {cell}, got {height} x {width}")
@@ -170,7 +171,7 @@ def shaped(image: ReferenceImage | None, height: int, width: int, cell: int) -> 
 
 
 def driving(inputs: ModelInput) -> Audio:
-    """(channels, N) driving sound, as it was given."""
+    """Returns the driving audio, (channels, N), unchanged."""
     assert inputs.audio is not None
     audio = _clip(inputs.audio.path).audio
     assert audio is not None  # `model_input` refuses such files
@@ -178,7 +179,7 @@ def driving(inputs: ModelInput) -> Audio:
 
 
 def source(inputs: ModelInput) -> Frames:
-    """(T, H, W, 3) frames of the source film, as the harness reads them."""
+    """Returns the frames of the source video, (T, H, W, 3), as the harness decodes them."""
     assert inputs.video is not None
     frames = _clip(inputs.video.path).frames
     assert frames is not None  # `model_input` refuses such files
@@ -186,7 +187,7 @@ def source(inputs: ModelInput) -> Frames:
 
 
 def first_frame(path: Path) -> Frames:
-    """(H, W, 3) RGB: the first picture of an image or video file, upright."""
+    """Decodes the first frame of an image or video file, (H, W, 3) RGB, upright."""
     from av.video.reformatter import VideoReformatter
 
     frame = _first(path)
@@ -195,6 +196,7 @@ def first_frame(path: Path) -> Frames:
 
 
 def _allowed(part: str, need: str, there: bool, prompt_id: str) -> None:
+    """Raises BenchError if a prompt lacks a required part or has a refused one."""
     what = part.replace("_", " ")
     if need == "required" and not there:
         extra = {"image": " or a reference clip", "audio": " or a reference clip", "video": ", its reference clip"}
@@ -210,12 +212,12 @@ def _first(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  av.Vide
         with av.open(str(path)) as container:
             return next(container.decode(video=0))
     except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
-        raise BenchError(f"expected an image or a film in {path}, got {type(error).__name__}: {error}") from error
+        raise BenchError(f"expected an image or a video in {path}, got {type(error).__name__}: {error}") from error
 
 
 @lru_cache(maxsize=1024)
 def _size(path: Path) -> tuple[int, int]:
-    """(height, width), upright."""
+    """Returns (height, width) of the first frame, upright."""
     height, width = first_frame(path).shape[:2]
     return height, width
 
@@ -225,23 +227,23 @@ def _clip(path: Path) -> Clip:
     return media.read(path)
 
 
-def _sound(path: Path, origin: Origin) -> DrivingAudio:
+def _driving_audio(path: Path, origin: Origin) -> DrivingAudio:
     clip = _clip(path)
     if clip.audio is None:
-        raise BenchError(f"expected sound in {path}, got none; this model is driven by it")
+        raise BenchError(f"expected audio in {path}, got none; this model is driven by it")
     return DrivingAudio(path, clip.audio.shape[1] / clip.sample_rate_hz, clip.sample_rate_hz, origin, clip.layout)
 
 
-def _film(path: Path) -> SourceVideo:
+def _source_video(path: Path) -> SourceVideo:
     clip = _clip(path)
     if clip.frames is None:
-        raise BenchError(f"expected a picture in {path}, got none; this model works on it")
+        raise BenchError(f"expected video in {path}, got none; this model needs it as input")
     count, height, width = clip.frames.shape[:3]
     return SourceVideo(path, count, clip.fps, height, width)
 
 
 def _png(image: Frames, target: Path) -> str:
-    """Writes (H, W, 3) RGB without loss."""
+    """Writes (H, W, 3) RGB as PNG; returns the path."""
     import av
 
     context = av.CodecContext.create("png", "w")

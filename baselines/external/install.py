@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jova_baselines.external import home
-from jova_baselines.external.manifest import Manifest, Weights
+from jova_baselines.external.manifest import Manifest
+from jova_baselines.external.weights import Weights
 from jova_bench.assets import Terms
 from jova_bench.errors import BenchError
 

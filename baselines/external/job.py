@@ -1,4 +1,4 @@
-"""What a baseline will be asked for one prompt, and what it will really make."""
+"""Job of a baseline for one prompt: the arguments of its worker and the format of its output."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True)
 class Job:
-    """The answer of a baseline's `plan.py`."""
+    """Result of a baseline's `plan.py`."""
 
     arguments: Mapping[str, Json]
-    """Keyword arguments of the worker's `generate`, without `seed`, `folder` and the paths of inputs, which the
-    generator adds."""
+    """Keyword arguments of the worker's `generate`, without `seed`, `folder` and the input files, which the generator
+    adds."""
     frames: int
-    """0, as the next three are, for sound alone: nobody knows its length before it is made."""
+    """Number of frames; 0, as the next three are, for audio alone, whose length is unknown before it is generated."""
     fps: Fraction
     height: int
     width: int
     sample_rate_hz: int | None
-    """None when the checkpoint decides, or when there is no sound."""
+    """None if the checkpoint determines it, or if there is no audio."""
     function_evals: int | None = None
-    """Forward passes of the network; None when upstream does not fix them."""
+    """Forward passes of the network; None if the upstream does not fix them."""
     note: str = ""
-    """What a reader should know of how the plan differs from what was asked."""
+    """Differences between the plan and the request, for reports."""
 
     @property
     def seconds(self) -> float:
-        """Length of the picture; 0 when there is none."""
+        """Length of the video in seconds; 0 if there is none."""
         return float(self.frames / self.fps) if self.frames else 0.0
 
     @property
     def digest(self) -> str:
-        """12 hex digits that change with anything the model is told."""
+        """12 hex digits of a digest of the arguments."""
         text = json.dumps(dict(self.arguments), sort_keys=True, ensure_ascii=False)
         return short_digest(text.encode())
 
 
 Planner = Callable[[ModelInput, Manifest, Options], Job]
-"""`plan(inputs, manifest, options)` of a baseline: pure, without weights. Raises BenchError when it cannot be done."""
+"""`plan(inputs, manifest, options)` of a baseline: pure, needs no weights. Raises BenchError if the model cannot do the
+prompt."""

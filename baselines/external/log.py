@@ -1,4 +1,4 @@
-"""What a worker says on stderr, in a file that stays small however much that is: the beginning, and the end."""
+"""Log files of bounded size: the beginning and the end of what a worker writes to stderr."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 
 HEAD = TAIL = 1 << 20
-"""Bytes that are kept of the beginning and, at least, of the end."""
+"""Bytes kept of the beginning and, at least, of the end."""
 
 
-def keep(pipe: int, path: Path) -> threading.Thread:
-    """Writes what comes out of a pipe to a file, in a thread that ends and closes the pipe when nobody can say more."""
+def copy_to_log(pipe: int, path: Path) -> threading.Thread:
+    """Copies a pipe to a file, in a thread that closes the pipe and ends when all writers have closed it."""
     path.write_bytes(b"")
-    thread = threading.Thread(target=_keep, args=(pipe, path), daemon=True)
+    thread = threading.Thread(target=_copy, args=(pipe, path), daemon=True)
     thread.start()
     return thread
 
 
-def _keep(pipe: int, path: Path) -> None:
+def _copy(pipe: int, path: Path) -> None:
+    """Copies until the end of the pipe."""
     left_out = 0
     try:
         while chunk := os.read(pipe, 1 << 16):
@@ -33,7 +34,7 @@ def _keep(pipe: int, path: Path) -> None:
 
 
 def shortened(path: Path, left_out: int) -> int:
-    """Takes the middle out of a log and says so in its place. Returns the bytes left out so far."""
+    """Removes the middle of a log and notes it in its place; returns the number of bytes removed so far."""
     content = path.read_bytes()
     head, tail = content[:HEAD], content[-TAIL:]
     left_out += len(content) - HEAD - TAIL

@@ -1,4 +1,4 @@
-"""A baseline that is a pipeline of the library diffusers, run in this process."""
+"""Baselines that are pipelines of the library diffusers, run in this process."""
 
 from __future__ import annotations
 
@@ -33,41 +33,42 @@ Floats = npt.NDArray[np.float32]
 
 
 class DiffusersBaseline(Baseline):
-    """Weights in the folder format of diffusers, loaded once; nothing is fetched while it runs."""
+    """A pipeline with weights in diffusers' folder format, loaded once; downloads nothing."""
 
     pipe: Any = None
-    """The pipeline that made the last clip."""
+    """The current pipeline; None before the first clip."""
 
     def beginning_with_an_image(self, name: str) -> Self:
-        """The same model, never without an image: it may be taken from the real clip then. Gets a name of its own."""
+        """Returns the model under another name and with a required image, which may come from the real clip."""
         consumes = self.manifest.consumes.model_copy(update={"image": "required"})
         made = type(self)(self.manifest.model_copy(update={"consumes": consumes}), self.planner, self.device)
         made.name = name
         return made
 
     def check(self) -> str | None:
-        """Names packages and weights that are missing."""
+        """Returns which packages and weights are missing; None if none is."""
         absent = [name for name in PACKAGES if find_spec(name) is None]
         packages = f"not installed: {', '.join(absent)}: {INSTALL}" if absent else None
         return "; ".join(filter(None, [packages, super().check()])) or None
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """With the version of the library, which is the source here."""
+        """Settings of the base class; the source is the version of the library."""
         return {**super().settings, "source": library()}
 
     @cached_property
     def _identity(self) -> str:
+        """Version of the library, weights and options."""
         return f"{library()}, {super()._identity}"
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Makes one clip after the other."""
+        """Generates one clip after the other."""
         for prompt in prompts:
             inputs, job = self.request(prompt, suite)
             yield self.make(inputs, job, seed)
 
     def make(self, inputs: ModelInput, job: Job, seed: int) -> Generated:
-        """One clip. The noise is drawn on the CPU, so that it is the same on every device."""
+        """Generates one clip. The noise is drawn on the CPU, so that it is equal on every device."""
         import torch
 
         started = time.perf_counter()
@@ -90,7 +91,7 @@ class DiffusersBaseline(Baseline):
         )
 
     def extras(self, inputs: ModelInput, job: Job) -> dict[str, Any]:
-        """Arguments that are no JSON: the image; and the library's own negative prompt."""
+        """Returns arguments that are not JSON: the image, and the library's recommended negative prompt."""
         found: dict[str, Any] = {}
         if self.recipe.negative_prompt is not None:
             module, _, name = self.recipe.negative_prompt.partition(":")
@@ -102,9 +103,9 @@ class DiffusersBaseline(Baseline):
         return found
 
     def ready(self, inputs: ModelInput) -> bool:
-        """Has the pipeline for a prompt with or without image in `pipe`; says whether weights were loaded.
+        """Sets `pipe` to the pipeline with or without an image; returns whether weights were loaded.
 
-        Both share all networks: changing from one to the other loads nothing.
+        Both share all networks: switching loads nothing.
         """
         import diffusers
         import torch
@@ -125,38 +126,38 @@ class DiffusersBaseline(Baseline):
                 **dict.fromkeys(self.recipe.without),
             )
         else:
-            self.pipe = turned(self.pipe, kind)
+            self.pipe = converted(self.pipe, kind)
         self.pipe.set_progress_bar_config(disable=True)
         place(self.pipe, self.device, offload=bool(self.options.get("offload", False)))
         return loads
 
     @property
     def recipe(self) -> Diffusers:
-        """How the pipeline is called."""
+        """The manifest's recipe of the pipeline."""
         assert self.manifest.diffusers is not None  # checked when the manifest was read
         return self.manifest.diffusers
 
     def close(self) -> None:
-        """Lets go of the networks, and of what torch would keep for more: another model's process may want it."""
+        """Releases the networks and torch's cached GPU memory, which another model's process may need."""
         import torch
 
         self.pipe = None
-        gc.collect()  # Hooks of networks that wait off the GPU refer to each other.
+        gc.collect()  # Hooks of offloaded networks reference each other.
         if self.device != "cpu":
             torch.cuda.empty_cache()
 
 
-def turned(pipe: Any, kind: Any) -> Any:
-    """A pipeline of another class with the same networks and settings, those of them that it knows.
+def converted(pipe: Any, kind: Any) -> Any:
+    """Returns a pipeline of another class with the networks and settings that it has in common with this one.
 
-    The library's own `from_pipe` would bring all weights to float32.
+    The library's own `from_pipe` would convert all weights to float32.
     """
     known = signature(kind.__init__).parameters
     return kind(**{name: value for name, value in {**pipe.config, **pipe.components}.items() if name in known})
 
 
 def library() -> str:
-    """`diffusers VERSION`."""
+    """Returns `diffusers VERSION`."""
     try:
         return f"diffusers {metadata.version('diffusers')}"
     except metadata.PackageNotFoundError:
@@ -164,7 +165,7 @@ def library() -> str:
 
 
 def place(pipe: Any, device: str, offload: bool) -> None:
-    """Puts the networks on the device, or each one there only while it runs."""
+    """Moves the networks to the device; with `offload`, each one only while it runs."""
     if offload and device != "cpu":
         pipe.enable_model_cpu_offload(device=device)
     else:
@@ -172,27 +173,27 @@ def place(pipe: Any, device: str, offload: bool) -> None:
 
 
 def sample_rate_hz(pipe: Any, job: Job) -> int:
-    """The rate at which the pipeline's vocoder plays. Raises BenchError when it is not the planned one."""
+    """Returns the output rate of the pipeline's vocoder. Raises BenchError if it differs from the plan."""
     rate = int(pipe.vocoder.config.output_sampling_rate)
     if job.sample_rate_hz not in (None, rate):
-        raise BenchError(f"expected weights that sound at {job.sample_rate_hz} Hz, got {rate} Hz; see the manifest")
+        raise BenchError(f"expected a vocoder of {job.sample_rate_hz} Hz, got {rate} Hz; see the manifest")
     return rate
 
 
 def pixels(frames: Floats) -> Frames:
-    """(T, H, W, 3) of floats in [0, 1], rounded. Raises Unavailable when one is not a number."""
+    """Converts (T, H, W, 3) floats in [0, 1] to uint8. Raises Unavailable if any is not finite."""
     if not np.isfinite(frames).all():
-        raise Unavailable("the pipeline gave pixels that are not numbers")
+        raise Unavailable("the pipeline returned pixels that are not finite")
     return np.rint(frames * 255).clip(0, 255).astype(np.uint8)
 
 
 def samples(audio: Any) -> Floats:
-    """(channels, N) of a tensor of any type of floats."""
+    """Converts a tensor of any float type to (channels, N) float32."""
     return np.ascontiguousarray(audio.detach().float().cpu().numpy())
 
 
 def crop(image: Frames, height: int, width: int) -> Frames:
-    """The largest part around the centre of (H, W, 3) that has the shape of height x width."""
+    """Returns the largest central crop of (H, W, 3) with the aspect ratio of height x width."""
     scale = min(image.shape[0] / height, image.shape[1] / width)
     tall, wide = round(height * scale), round(width * scale)
     top, left = (image.shape[0] - tall) // 2, (image.shape[1] - wide) // 2

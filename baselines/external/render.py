@@ -1,7 +1,7 @@
-"""How a prompt becomes what a model reads: one pure function per way of writing, named in manifests.
+"""Prompt renderers: pure functions from a prompt to the text that a model reads, named in manifests.
 
-A prompt has a video caption, an audio caption and a transcript; most models read one text. What a model's own format
-gives a meaning to must not stand in the parts, or it would be read as markup: such a prompt is refused.
+A prompt has a video caption, an audio caption and a transcript; most models read one text. A part that contains markup
+of a model's own format is refused, because the model would interpret it.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ Rendered = str | dict[str, object]
 
 
 def picture(prompt: Prompt) -> str:
-    """The video caption alone, for audio-driven models."""
+    """Returns the video caption, for audio-driven models."""
     return sentence(prompt.video_caption)
 
 
 def nothing(prompt: Prompt) -> str:
-    """No text, for models that read none."""
+    """Returns no text, for models that read none."""
     return ""
 
 
 def sound(prompt: Prompt) -> str:
-    """The audio caption alone, for models that add sound to a film."""
+    """Returns the audio caption, for models that generate audio for a video."""
     return sentence(prompt.audio_caption)
 
 
 def words(prompt: Prompt) -> str:
-    """The transcript alone, for models that speak it."""
+    """Returns the transcript, for text-to-speech models."""
     return " ".join(prompt.transcript.split())
 
 
 def prose(prompt: Prompt) -> str:
-    """One paragraph with the words in quotes: LTX-2, MOVA and others that were trained on descriptions."""
+    """Returns one paragraph with the transcript in quotes: LTX-2, MOVA and others trained on descriptions."""
     said = " ".join(prompt.transcript.split()).replace('"', "'")
     parts = [sentence(prompt.video_caption)]
     if said:
@@ -47,7 +47,7 @@ def prose(prompt: Prompt) -> str:
 
 
 def scene(prompt: Prompt) -> str:
-    """Picture and sound in one paragraph, no words: for models that do not speak.
+    """Returns both captions in one paragraph, without the transcript, for models that do not speak.
 
     Raises:
         BenchError: JavisDiT reads `{` as JSON and `|0|` as the beginning of a loop (scripts/inference.py @b505b37).
@@ -57,10 +57,10 @@ def scene(prompt: Prompt) -> str:
 
 
 def ovi(prompt: Prompt) -> str:
-    """Ovi 1.1: words between <S> and <E>, and `Audio:` with the audio caption at the end (README @5b69b25).
+    """Returns the format of Ovi 1.1: transcript between <S> and <E>, `Audio:` and the audio caption (README @5b69b25).
 
-    The first Ovi (720x720) reads <AUDCAP> instead; upstream turns the one form into the other by a pattern that takes
-    everything from the first `Audio:` on, so there may be only one.
+    The first Ovi (720x720) reads <AUDCAP> instead; the upstream converts one form to the other by a pattern that
+    matches everything after the first `Audio:`, so that there may be only one.
     """
     _without(prompt, r"<\s*/?\s*(S|E|AUDCAP|ENDAUDCAP)\s*>|Audio:", ("video_caption", "audio_caption", "transcript"))
     said = " ".join(prompt.transcript.split())
@@ -73,10 +73,10 @@ def ovi(prompt: Prompt) -> str:
 
 
 def verse(prompt: Prompt) -> dict[str, object]:
-    """The fields of a Verse-Bench file, which UniVerse-1 reads: sounds are a list, words are a channel of their own.
+    """Returns the fields of a Verse-Bench file, which UniVerse-1 reads: a list of sounds, and the transcript apart.
 
     Raises:
-        BenchError: upstream takes an audio prompt with the letters `none` or `no ambient` anywhere in it for an empty
+        BenchError: the upstream treats an audio prompt that contains `none` or `no ambient` as an empty
             one (fastvideo/sample/sample_universe.py @2b9bb02).
     """
     _without(prompt, r"(?i)none|no ambient", ("audio_caption",))
@@ -100,7 +100,7 @@ RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
 
 
 def rendered(name: str, prompt: Prompt) -> Rendered:
-    """Renders a prompt by the name of a renderer."""
+    """Renders a prompt by the name of a renderer. Raises BenchError if there is no such renderer."""
     if name not in RENDERERS:
         raise BenchError(f"expected the name of a prompt renderer, got {name!r}; {suggest(name, RENDERERS)}")
     return RENDERERS[name](prompt)
@@ -111,11 +111,11 @@ def text(name: str, prompt: Prompt, most_words: int | None = None) -> str:
 
     Args:
         name: of the renderer.
-        prompt: what is asked.
-        most_words: that the model can read.
+        prompt: to render.
+        most_words: largest number of words that the model reads.
 
     Raises:
-        BenchError: it has more words than the model can read, or the renderer makes no text.
+        BenchError: the text has more words, or the renderer returns no text.
     """
     made = rendered(name, prompt)
     if not isinstance(made, str):
@@ -126,12 +126,13 @@ def text(name: str, prompt: Prompt, most_words: int | None = None) -> str:
 
 
 def sentence(part: str) -> str:
-    """A part on one line, with a full stop where it has no end of its own; empty stays empty."""
+    """Returns a part on one line, with a full stop if it has no final punctuation; empty stays empty."""
     line = " ".join(part.split())
     return line if not line or line[-1] in ".!?。！？…\"'" else f"{line}."
 
 
 def _without(prompt: Prompt, reserved: str, parts: tuple[str, ...]) -> None:
+    """Raises BenchError if a part contains markup that matches the pattern `reserved`."""
     for part in parts:
         if found := re.search(reserved, getattr(prompt, part)):
             raise BenchError(

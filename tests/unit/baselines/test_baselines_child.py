@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from jova_baselines.external import child
-from jova_baselines.external.client import environment, tail
+from jova_baselines.external.process import environment, tail
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def test_the_length_to_aim_at_is_that_of_what_drives(suite):
         ("bare", {"transcript": "required"}, "with transcript, got 'bare' without"),
         ("bare", {"audio_caption": "refused"}, "without audio caption, got 'bare' with it; this model cannot do it"),
         ("own", {"image": "refused"}, "without image, got 'own' with it"),
-        ("mute", {"audio": "required"}, r"expected sound in .*mute\.mp4, got none"),
-        ("swapped", {"image": "required"}, r"expected an image or a film in .*voice\.flac"),
-        ("swapped", {"audio": "required"}, r"expected sound in .*grey\.png, got none"),
+        ("mute", {"audio": "required"}, r"expected audio in .*mute\.mp4, got none"),
+        ("swapped", {"image": "required"}, r"expected an image or a video in .*voice\.flac"),
+        ("swapped", {"audio": "required"}, r"expected audio in .*grey\.png, got none"),
     ],
 )
 def test_what_a_model_cannot_do_is_refused(suite, name, needs, message):

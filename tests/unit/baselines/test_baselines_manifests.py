@@ -111,7 +111,7 @@ def test_counts_of_frames():
     [
         ('kind = "worker"', r"kind: Input should be 'worker' or 'diffusers'"),
         ("[source]", "expected source for kind worker"),
-        ("frames = {", "expected limits.frames of a model that makes a picture"),
+        ("frames = {", "expected limits.frames, because the model generates video"),
         ('fps = "24"', "produces.fps: Value error, expected a rate above 0, got 0"),
         ('commit = "', "source.commit: String should match pattern"),
         ('hub = "chetwinlow1/Ovi"', "weights.0: Value error, expected `hub` with `files`, or `url` with one file"),

@@ -10,7 +10,8 @@ import pytest
 
 from jova_baselines import setup
 from jova_baselines.external import address, home, install, pull
-from jova_baselines.external.manifest import Weights, load
+from jova_baselines.external.manifest import load
+from jova_baselines.external.weights import Weights
 from jova_bench import assets, cli
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
