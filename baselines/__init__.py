@@ -1,1 +1,1 @@
-"""Models behind the harness's `Generator` interface. Each is imported only when it is asked for by name."""
+"""Models that implement the harness's `Generator` interface; each is imported only when it is created by name."""

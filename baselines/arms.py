@@ -1,6 +1,6 @@
-"""JoVA as a sweep sees it: settings, trainings from a shared corpus, and clips with the weights of a training.
+"""JoVA for sweeps: settings, trainings on a shared corpus, and generators with the weights of a training.
 
-`jova.train` runs as a process of its own, so that a kill leaves its checkpoints and the same command goes on. The
+`jova.train` runs in its own process: after a kill its checkpoints remain, and the same command resumes. The
 codecs are the shipped ones; the corpus and its latents are made once for all arms.
 """
 
@@ -26,14 +26,14 @@ from jova_bench.sweep.model import Setting, Settings, Training, Value
 
 DONE, LOCK, LOG, STEPS = "arm.json", ".lock", "train.log", "model.jsonl"
 OURS = str(Path(jova_package.__file__ or "").resolve().parents[1])
-"""Folder of the package `jova` that this process runs."""
+"""Folder that contains the package `jova` of this process."""
 TRAIN = (
     "import runpy, sys; sys.path.append(sys.argv.pop(1)); "
     "runpy.run_module('jova.train', run_name='__main__', alter_sys=True)"
 )
-"""`python -m jova.train` of that package: a folder called jova where the user stands is another."""
+"""`python -m jova.train` of that package, not of a folder called jova in the working directory."""
 FLAGS = ("preset", "steps", "clips", "mouth_weight", "mouth_box", "fusion", "positions", "precision")
-"""Settings that `jova.train` takes as flags of these names; `task`, too, where a baseline is trained for another."""
+"""Settings that are flags of `jova.train`; `task` is another, for baselines."""
 
 
 class JovaArms:
@@ -51,17 +51,17 @@ class JovaArms:
             Setting("steps", recipe.training.steps, "steps of the optimiser", least=1),
             Setting("clips", recipe.clips, "training clips", least=1),
             Setting("mouth_weight", 5.0, "lambda of the mouth-area loss", least=0),
-            Setting("mouth_box", "mouth", "where the mouth-area loss looks", get_args(MouthBox)),
-            Setting("fusion", "joint", "how sound and picture meet", get_args(Fusion)),
-            Setting("positions", "aligned", "temporal positions of sound and picture", get_args(Positions)),
-            Setting("precision", "float32", "of activations in training", get_args(Precision)),
-            Setting("guidance", GUIDANCE, "scale of classifier-free guidance; 1 is none", least=0, sampling=True),
+            Setting("mouth_box", "mouth", "area of the mouth-area loss", get_args(MouthBox)),
+            Setting("fusion", "joint", "interaction of audio and video", get_args(Fusion)),
+            Setting("positions", "aligned", "temporal positions of audio and video", get_args(Positions)),
+            Setting("precision", "float32", "precision of activations in training", get_args(Precision)),
+            Setting("guidance", GUIDANCE, "scale of classifier-free guidance; 1 disables it", least=0, sampling=True),
             Setting("sampler_steps", STEPS, "steps of the sampler", least=1, sampling=True),
-            Setting("sampler", SAMPLER, "how the flow is followed", get_args(Sampler), sampling=True),
+            Setting("sampler", SAMPLER, "solver of the flow's ODE", get_args(Sampler), sampling=True),
         )
 
     def made_by(self, shipped: bool) -> Mapping[str, str]:
-        """Format, codecs and what the presets are; the weights themselves where nothing is trained."""
+        """Returns format, codecs and presets; also the weights if nothing is trained."""
         from jova.codecs.base import WEIGHTS
         from jova.config import PRESETS, JovaConfig
         from jova.sample import FILES
@@ -78,10 +78,10 @@ class JovaArms:
     def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
         """Copies the shipped codecs, makes the corpus, encodes it: stages of `jova.train`, which skip what is done.
 
-        On a terminal their progress is shown: these minutes come before any training's.
+        On a terminal it shows progress: this takes minutes before the first training.
 
         Raises:
-            BenchError: what makes the corpus is not installed, which is said before any work; or a stage failed.
+            BenchError: a package that makes the corpus is not installed (checked first), or a stage failed.
         """
         from jova.codecs.base import WEIGHTS
         from jova.sample import FILES
@@ -101,7 +101,7 @@ class JovaArms:
                 _run(flags, shared / LOG, lock, shown=sys.stderr.isatty())
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
-        """Trains in OUT, or goes on; what the process says is in OUT/train.log."""
+        """Trains in OUT, or resumes; the output of the process is in OUT/train.log."""
         from jova.sample import FILES
 
         out.mkdir(parents=True, exist_ok=True)
@@ -118,13 +118,13 @@ class JovaArms:
             _write(out / DONE, {**given, "seed": seed, **_training(out, str(settings["preset"]))})
 
     def trained(self, out: Path) -> Training | None:
-        """What OUT/arm.json says."""
+        """Reads OUT/arm.json; returns None if the training is unfinished."""
         if not (out / DONE).is_file():
             return None
         return Training(**as_record(Finished, read_json(out / DONE), str(out / DONE)).model_dump())
 
     def generator(self, name: str, weights: Path | None, settings: Settings, device: str) -> JovaGenerator:
-        """JoVA with the weights in a training's folder, or the shipped ones; also for baselines that are an arm."""
+        """Returns JoVA with the weights in a training's folder, or the shipped ones; also for baselines."""
         sampling = Sampling(
             steps=settings["sampler_steps"],  # type: ignore[typeddict-item]  # checked by its Setting
             guidance=settings["guidance"],  # type: ignore[typeddict-item]
@@ -134,7 +134,7 @@ class JovaArms:
 
 
 def jova() -> JovaArms:
-    """Builds it; nothing is read from disk."""
+    """Builds the trainings of JoVA; reads nothing from disk."""
     return JovaArms()
 
 
@@ -148,12 +148,12 @@ def _folders(shared: Path) -> list[str]:
 
 
 def _run(arguments: Sequence[str], log: Path, lock: IO[str], shown: bool = False) -> None:
-    """Runs `python -m jova.train`, which holds the lock for as long as it lives, even when we do not.
+    """Runs `python -m jova.train`, which holds the lock while it runs, even if this process ends.
 
-    What it says goes to the log; with `shown`, its progress and errors go to our own stderr instead.
+    Its output goes to the log; with `shown`, its progress and errors go to stderr instead.
 
     Raises:
-        BenchError: it failed.
+        BenchError: the process failed.
     """
     with log.open("a", encoding="utf-8") as said:
         code = subprocess.run(
@@ -180,7 +180,7 @@ def _locked(folder: Path) -> IO[str]:
 
 
 def _training(out: Path, preset: str) -> Mapping[str, Value]:
-    """The fields of `Training`, from what `jova.train` left."""
+    """Returns the fields of `Training`, from the files of `jova.train`."""
     from jova.sample import FILES
     from jova.training.recipes import RECIPES
     from jova.transformer import Jova
@@ -202,14 +202,14 @@ def _training(out: Path, preset: str) -> Mapping[str, Value]:
 
 
 class Logged(BaseModel):
-    """A line of the log of `jova.train`, as far as it is read here."""
+    """A line of the log of `jova.train`: the fields that are read here."""
 
     step: int = Field(ge=0)
     samples_per_cpu_s: float = Field(gt=0)
 
 
 class Finished(BaseModel):
-    """The fields of `Training` in an `arm.json`, which has settings, too."""
+    """The fields of `Training` in an `arm.json`, which also has settings."""
 
     steps: int
     examples: int

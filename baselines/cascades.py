@@ -1,11 +1,11 @@
-"""Models in two stages, of baselines that are wrapped on their own.
+"""Two-stage models of baselines that also run alone.
 
 | model | first | second |
 |---|---|---|
-| `wan2.2-ti2v-mmaudio` | Wan2.2-TI2V-5B makes a silent film | MMAudio makes sound for it |
-| `wan2.2-ti2v-mmaudio-image` | the same, never without a first frame | the same |
-| `pocket-tts-wan2.2-s2v` | Pocket TTS says the transcript | Wan2.2-S2V makes an image speak it |
-| `pocket-tts-fantasytalking` | the same | FantasyTalking makes an image speak it |
+| `wan2.2-ti2v-mmaudio` | Wan2.2-TI2V-5B generates silent video | MMAudio generates audio for it |
+| `wan2.2-ti2v-mmaudio-image` | the same, with a required first frame | the same |
+| `pocket-tts-wan2.2-s2v` | Pocket TTS speaks the transcript | Wan2.2-S2V generates video of an image speaking it |
+| `pocket-tts-fantasytalking` | the same | FantasyTalking generates video of an image speaking it |
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from jova_baselines.wan22_ti2v import wan22_ti2v, wan22_ti2v_image
 
 
 def wan22_ti2v_mmaudio(device: str) -> VideoThenAudio:
-    """A film from text, or from text and its first frame; then its sound."""
+    """Builds video from text, or from text and a first frame, followed by audio for it."""
     return VideoThenAudio("wan2.2-ti2v-mmaudio", wan22_ti2v(device), mmaudio(device))
 
 
 def wan22_ti2v_mmaudio_image(device: str) -> VideoThenAudio:
-    """The same, beside models that need an image."""
+    """Builds the same with a required image, for comparison with models that need one."""
     return VideoThenAudio("wan2.2-ti2v-mmaudio-image", wan22_ti2v_image(device), mmaudio(device))
 
 
 def pocket_tts_wan22_s2v(device: str) -> SpeechThenVideo:
-    """Speech from the transcript; then an image that speaks it, in clips of 80 frames."""
+    """Builds speech from the transcript, followed by video of an image speaking it, in clips of 80 frames."""
     return SpeechThenVideo("pocket-tts-wan2.2-s2v", pocket_tts(device), wan22_s2v(device))
 
 
 def pocket_tts_fantasytalking(device: str) -> SpeechThenVideo:
-    """Speech from the transcript; then an image that speaks it."""
+    """Builds speech from the transcript, followed by video of an image speaking it."""
     return SpeechThenVideo("pocket-tts-fantasytalking", pocket_tts(device), fantasytalking(device))

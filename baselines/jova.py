@@ -1,6 +1,6 @@
-"""The harness's view of JoVA: the model itself, and `codec`, the real clip through JoVA's codecs.
+"""JoVA as a model of the harness, and the control `codec`: real clips encoded and decoded by JoVA's codecs.
 
-The only place where `jova` and `jova_bench` meet.
+With `arms` and `trained`, the only modules that import both `jova` and `jova_bench`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PIXELS_PER_CELL = 8
 
 
 class Sampling(TypedDict, total=False):
-    """How clips are made; what is left out is as `jova.sample` has it."""
+    """Options of sampling; missing ones have the defaults of `jova.config`."""
 
     steps: int
     guidance: float
@@ -49,7 +49,7 @@ class JovaGenerator:
     batch_size = 8
     needs: tuple[str, ...] = ()
     image_of = "of the prompt, where it has one"
-    """Whose reference image it is given."""
+    """Source of the reference image, for the run's manifest."""
 
     def __init__(
         self, device: str, weights: Path | None = None, name: str | None = None, sampling: Sampling | None = None
@@ -60,34 +60,34 @@ class JovaGenerator:
         self._sampling = sampling or Sampling()
 
     def image(self, prompt: Prompt) -> str | None:
-        """The file whose first picture the clip is to begin with."""
+        """Returns the file whose first frame the clip starts from, or None."""
         return prompt.image
 
     @property
     def folder(self) -> Path:
-        """Where the weights lie."""
+        """Folder of the weights."""
         from jova.codecs.base import WEIGHTS
 
         return self._folder or WEIGHTS
 
     def check(self) -> str | None:
-        """Names the weights that are missing."""
+        """Returns which weights are missing; None if none is."""
         from jova.sample import FILES
 
         return missing_weights(self.folder, FILES)
 
     @property
     def settings(self) -> dict[str, object]:
-        """How it samples, for the run's manifest."""
+        """Settings of sampling, for the run's manifest."""
         from jova.config import GUIDANCE, SAMPLER, STEPS
 
         how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
-        told: dict[str, object] = {
+        settings: dict[str, object] = {
             "prompt_renderer": "its three parts",
             "inputs": {"image": self.image_of},
             "audio": "generated",
         }
-        return told | {"options": dict(how)}
+        return settings | {"options": dict(how)}
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """The model's own format; refuses words that it never learned."""
@@ -116,7 +116,7 @@ class JovaGenerator:
         )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Makes the clips as one batch."""
+        """Generates the clips as one batch."""
         from jova.sample import read_image
 
         pipeline = self._pipeline
@@ -144,14 +144,14 @@ class JovaFromImage(JovaGenerator):
     image_of = "of the prompt, else the first frame of its real clip"
 
     def image(self, prompt: Prompt) -> str | None:
-        """The real clip, whose first picture counts, unless the prompt has an image of its own."""
+        """Returns the prompt's image, or else its real clip. Raises BenchError if it has neither."""
         if not (prompt.image or prompt.reference):
             raise BenchError(f"expected a prompt with an image or a reference clip, got {prompt.id!r} without either")
         return prompt.image or prompt.reference
 
 
 class CodecRoundTrip:
-    """The real clip through JoVA's codecs: the best that JoVA can do."""
+    """Control: the real clip through JoVA's codecs, an upper bound of JoVA."""
 
     name = "codec"
     batch_size = 1
@@ -164,19 +164,19 @@ class CodecRoundTrip:
 
     @property
     def folder(self) -> Path:
-        """Where the weights lie."""
+        """Folder of the weights."""
         from jova.codecs.base import WEIGHTS
 
         return self._folder or WEIGHTS
 
     def check(self) -> str | None:
-        """Names the weights that are missing."""
+        """Returns which weights are missing; None if none is."""
         from jova.sample import FILES
 
         return missing_weights(self.folder, FILES[1:])
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """The format of the real clip."""
+        """Returns a plan without a format, which is that of the real clip."""
         from jova.sample import FILES
 
         if prompt.reference is None:
@@ -185,7 +185,7 @@ class CodecRoundTrip:
         return Plan(None, None, None, None, None, None, note=note)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Encodes and decodes each reference; the seed changes nothing."""
+        """Encodes and decodes each reference; ignores the seed."""
         import torch
 
         from jova.timeline import Timeline
@@ -204,11 +204,11 @@ class CodecRoundTrip:
             frames = torch.from_numpy(clip.frames)[None].to(self.device)  # (1, T, H, W, 3)
             sound = torch.from_numpy(clip.mono())[None].to(self.device)  # (1, N)
             try:
-                seen = video_codec.decode(video_codec.encode(frames))[0].cpu().numpy()
-                heard = audio_codec.decode(audio_codec.encode(sound)).float().cpu().numpy()  # (1, N)
+                decoded = video_codec.decode(video_codec.encode(frames))[0].cpu().numpy()
+                audio = audio_codec.decode(audio_codec.encode(sound)).float().cpu().numpy()  # (1, N)
             except ValueError as error:
                 raise BenchError(f"{prompt.reference}: {error}") from error
-            made = Media(seen, clip.fps, np.ascontiguousarray(heard), clip.sample_rate_hz)
+            made = Media(decoded, clip.fps, np.ascontiguousarray(audio), clip.sample_rate_hz)
             yield Generated(made, timing="aligned", timed=False)
 
     @cached_property
@@ -222,7 +222,7 @@ class CodecRoundTrip:
 
 
 def jova(device: str) -> JovaGenerator:
-    """Builds the model; weights are read when it is first asked to plan."""
+    """Builds the model; the first plan reads the weights."""
     return JovaGenerator(device)
 
 
@@ -232,31 +232,31 @@ def jova_image(device: str) -> JovaFromImage:
 
 
 def jova_bfloat16(device: str) -> JovaGenerator:
-    """Builds the model sampling in half precision: faster where the device multiplies it, and other clips."""
+    """Builds the model with sampling in bfloat16: faster on devices with bfloat16 units, and other clips."""
     return JovaGenerator(device, name="jova-bfloat16", sampling=Sampling(precision="bfloat16"))
 
 
 def codec(device: str) -> CodecRoundTrip:
-    """Builds the control; weights are read when it first makes a clip."""
+    """Builds the control; the first clip reads the weights."""
     return CodecRoundTrip(device)
 
 
 def parts(prompt: Prompt) -> Parts:
-    """The three parts that JoVA reads."""
+    """Returns the three parts of a prompt that JoVA reads."""
     from jova import text
 
     return text.Prompt(prompt.video_caption, prompt.audio_caption, prompt.transcript)
 
 
 def missing_weights(folder: Path, files: Sequence[str]) -> str | None:
-    """None, or which files are missing and what makes them."""
+    """Returns which files are missing and the command that makes them; None if none is."""
     absent = [name for name in files if not (folder / name).is_file()]
     return f"weights missing: {', '.join(absent)} in {folder}: run jova-bench train" if absent else None
 
 
 @cache
 def digest(folder: Path, files: tuple[str, ...]) -> str:
-    """First 12 hex digits of the sha256 of some files, one after the other."""
+    """Returns 12 hex digits of the sha256 of the concatenated files."""
     total = hashlib.sha256()
     for name in files:
         total.update((folder / name).read_bytes())
@@ -264,7 +264,7 @@ def digest(folder: Path, files: tuple[str, ...]) -> str:
 
 
 def peak_memory_bytes(device: str) -> int:
-    """Most memory so far: of the GPU, or of this process on a CPU."""
+    """Returns the peak memory so far: of the GPU, or of this process on a CPU."""
     if device.startswith("cuda"):
         import torch
 

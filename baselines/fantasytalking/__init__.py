@@ -1,4 +1,4 @@
-"""FantasyTalking (Fantasy-AMAP/fantasy-talking): a portrait that speaks the sound it is given."""
+"""FantasyTalking (Fantasy-AMAP/fantasy-talking): audio-driven talking portraits."""
 
 from jova_baselines.external.command import CommandBaseline
 from jova_baselines.external.generator import WorkerBaseline
@@ -7,10 +7,10 @@ from jova_baselines.fantasytalking import command, plan
 
 
 def fantasytalking(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("fantasytalking"), plan.plan, device)
 
 
 def fantasytalking_command(device: str) -> CommandBaseline:
-    """The same by upstream's own command line, to compare with."""
+    """Builds the baseline that runs the upstream's command line, for comparison."""
     return CommandBaseline("fantasytalking-command", load("fantasytalking"), plan.plan, device, command)

@@ -10,12 +10,12 @@ from jova_baselines.external.manifest import Options
 
 
 def together(items: Sequence[BatchItem]) -> bool:
-    """One at a time."""
+    """Returns whether there is one item: the upstream generates one clip per run."""
     return len(items) == 1
 
 
 def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
-    """Everything is given: what is not, upstream replaces by its own example of an image, a sound and a prompt."""
+    """Returns the arguments of one item, all of them: the upstream's defaults are its example inputs."""
     (item,) = items
     told, persistent = item.job.arguments, int(options["persistent_parameters"])
     named = {
@@ -40,6 +40,6 @@ def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path
 
 
 def made(items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
-    """Named by the second, beside a film without sound that is left behind when the last step fails."""
+    """Returns the clip, which is named by time; a file without audio beside it remains if the last step failed."""
     films = sorted((folder / "out").glob("image_audio_*.mp4"))
     return films[:1] or [folder / "out" / "image_audio_TIME.mp4"]

@@ -1,4 +1,4 @@
-"""What FantasyTalking is asked for a prompt: as many frames as cover its sound, up to those that it was trained for.
+"""Plans FantasyTalking for a prompt: as many frames as cover its sound, up to those that it was trained for.
 
 The image is scaled by its longer side (utils.py @8c2d0c9), and its sides are rounded up to multiples of 16
 (diffsynth/pipelines/base.py).
@@ -16,11 +16,11 @@ from jova_bench.errors import BenchError
 
 SIDE = 16
 STEPS = 30
-"""Fixed by upstream's script."""
+"""Fixed by the upstream's script."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when FantasyTalking cannot do the prompt, or an option has a value that it cannot have."""
+    """Returns the job of FantasyTalking for a prompt. Raises BenchError if the prompt or an option is not supported."""
     limits, most = manifest.limits.frames, int(options["max_frames"])
     if not limits.least <= most <= limits.most or (most - limits.offset) % limits.step:
         counts = f"n * {limits.step} + {limits.offset} from {limits.least} to {limits.most}"
@@ -54,12 +54,12 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def covering(seconds: float, fps: int) -> int:
-    """Frames that upstream makes of a sound when nothing limits it: 4 n + 1, and longer than the sound (infer.py)."""
+    """Returns the upstream's number of frames for audio, without limit: 4 n + 1, longer than the audio (infer.py)."""
     return int(fps * seconds // 4) * 4 + 5
 
 
 def fitted(height: int, width: int, longest: int) -> tuple[int, int]:
-    """(height, width) of the picture made from an image.
+    """Returns (height, width) of the video for an image.
 
     Raises:
         BenchError: nothing is left of its shorter side.

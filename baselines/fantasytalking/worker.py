@@ -22,7 +22,7 @@ class Kept:
 
 
 def load(weights, device, options):
-    """The pipeline, the sound's networks, and all that `main` takes behind its arguments."""
+    """Loads the pipeline, the audio networks, and the other inputs of `main`."""
     from infer import load_models
 
     persistent = options["persistent_parameters"]
@@ -52,7 +52,7 @@ def generate(
     image,
     audio,
 ):
-    """One sample: frames (T, H, W, 3), no longer than the sound."""
+    """Generates one sample: frames (T, H, W, 3), no longer than the audio."""
     import numpy as np
     from infer import main
 

@@ -1,4 +1,4 @@
-"""What JavisDiT++ is asked for a prompt: a resolution and an aspect ratio of upstream's tables.
+"""Plans JavisDiT++ for a prompt: a resolution and an aspect ratio of upstream's tables.
 
 The autoencoder spans 8 pixels and the network joins two by two of its latents, so that what is made has sides in
 multiples of 16, from those of the table upwards (javisdit/models/wan/modules/vae.py @b505b37).
@@ -27,7 +27,7 @@ SIZES: Mapping[str, tuple[tuple[int, int], ...]] = {
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when JavisDiT cannot do the prompt, or an option has a value that it does not know."""
+    """Returns the job of JavisDiT for a prompt. Raises BenchError if the prompt or an option is not supported."""
     resolution, aspect, steps = str(options["resolution"]), str(options["aspect"]), int(options["steps"])
     for name, value, known in (("resolution", resolution, tuple(SIZES)), ("aspect", aspect, ASPECTS)):
         if value not in known:

@@ -15,7 +15,7 @@ CONFIG = "configs/javisdit-v1-0/inference/sample.py"
 
 
 def load(weights, device, options):
-    """The networks around the transformer, and it."""
+    """Loads the transformer and the other networks."""
     import torch
 
     forgive_pytorchvideo()
@@ -60,7 +60,7 @@ def forgive_pytorchvideo():
 
 
 def generate(model, seed, folder, prompt, height, width, frames, negative_prompt):
-    """One sample: frames (T, H, W, 3) and mono sound. Its noise is of the global generator, the picture's first."""
+    """Generates frames (T, H, W, 3) and mono audio. The global generator draws the noise, of the video first."""
     import torch
     from javisdit.utils.inference_utils import prepare_multi_resolution_info
 

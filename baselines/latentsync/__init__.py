@@ -1,4 +1,4 @@
-"""LatentSync (bytedance/LatentSync): the mouth of a film made anew to a driving sound, by latent diffusion."""
+"""LatentSync (bytedance/LatentSync): dubbing of a video to driving audio, by latent diffusion."""
 
 from jova_baselines.external.generator import WorkerBaseline
 from jova_baselines.external.manifest import load
@@ -6,5 +6,5 @@ from jova_baselines.latentsync import plan
 
 
 def latentsync(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("latentsync"), plan.plan, device)

@@ -1,4 +1,4 @@
-"""What LatentSync is asked for a prompt: its real clip's film, brought to 25 frames per second, with another sound.
+"""Plans LatentSync for a prompt: its real clip's film, brought to 25 frames per second, with another sound.
 
 The film is cut to the sound, or run to and fro until the sound ends (latentsync/pipelines/lipsync_pipeline.py
 @a229c39). It keeps its size.
@@ -21,7 +21,7 @@ FACE_WIDTH, FACE_HEIGHT = 50, 80
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when LatentSync cannot do the prompt, or an option has a value that it cannot have."""
+    """Returns the job of LatentSync for a prompt. Raises BenchError if the prompt or an option is not supported."""
     steps, guidance = int(options["steps"]), float(options["guidance"])
     if steps < 1 or guidance < 1:
         raise BenchError(f"expected steps and guidance of at least 1, got {steps} and {guidance:g}")
@@ -49,12 +49,12 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def made(seconds: float, fps: Fraction) -> int:
-    """Frames that upstream makes: one or two beyond the sound's end, which are left away (audio2feature.py)."""
+    """Returns the upstream's number of frames: one or two beyond the audio, which are dropped (audio2feature.py)."""
     return int(seconds * fps + 1e-6) + 2
 
 
 def source(film: SourceVideo, sound: DrivingAudio) -> str:
-    """Says what part of the film is used."""
+    """Returns a note on the part of the source video that is used."""
     left = film.seconds - sound.seconds
     if left > 0.04:
         return f"the last {left:.2f} s of the film are left out"
@@ -62,7 +62,7 @@ def source(film: SourceVideo, sound: DrivingAudio) -> str:
 
 
 def rate(film: SourceVideo, manifest: Manifest) -> str:
-    """Says where frames are repeated or left out."""
+    """Returns a note on repeated or dropped frames."""
     return (
         ""
         if film.fps == manifest.fps
@@ -71,6 +71,6 @@ def rate(film: SourceVideo, manifest: Manifest) -> str:
 
 
 def shown(film: SourceVideo, sound: DrivingAudio) -> str:
-    """Says where the answer is part of the question: what is made of a face is conditioned on the whole face."""
+    """Returns a note if the input shows the answer: the model sees the whole face, mouth included."""
     told = film.origin == sound.origin == "reference"
     return "the film already moves its mouth to this sound" if told else ""

@@ -30,7 +30,7 @@ class Kept:
 
 
 def load(weights, device, options):
-    """The pipeline with its weights, and what it is told of them for every sample."""
+    """Loads the pipeline with its weights; returns it with the arguments that every sample needs."""
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler
     from latentsync.models.unet import UNet3DConditionModel
@@ -72,7 +72,7 @@ def load(weights, device, options):
 
 
 def generate(model, seed, folder, frames, steps, guidance, audio, video):
-    """One sample: frames (T, H, W, 3), as many as there is sound for. Its noise is of the global generator."""
+    """Generates frames (T, H, W, 3) for the length of the audio. The noise comes from the global generator."""
     pipe, checkout = model.pipe, Path.cwd()
     pipe.restore_video.frames = None  # The last sample's must never pass for this one's.
     os.chdir(folder)

@@ -1,4 +1,4 @@
-"""LTX-2: picture and stereo sound from text, and from an image, through diffusers."""
+"""LTX-2: video and stereo audio from text, or from text and an image, by diffusers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from jova_baselines.ltx_2.plan import plan
 
 
 def ltx_2(device: str) -> DiffusersBaseline:
-    """Builds the model; weights are read when it makes its first clip."""
+    """Builds the model; the first clip loads the weights."""
     return DiffusersBaseline(load("ltx-2"), plan, device)
 
 
 def ltx_2_image(device: str) -> DiffusersBaseline:
-    """The same model, never without an image: beside models that need one, it begins where they do."""
+    """Builds the model with a required image, for comparison with models that need one."""
     return ltx_2(device).beginning_with_an_image("ltx-2-image")

@@ -1,4 +1,4 @@
-"""What LTX-2 is asked for, and how long and large its clips will be.
+"""Plans LTX-2: arguments, length and size of its clips.
 
 Source: diffusers 0.42.1, `pipelines/ltx2/pipeline_ltx2.py` (frames and sound latents) and
 `models/autoencoders/autoencoder_kl_ltx2_audio.py` (mel frames); Lightricks/LTX-2 @400fd31,
@@ -16,15 +16,15 @@ from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
 
 CELL = 32
-"""Pixels on the side of a latent."""
+"""Pixels along each side of a latent."""
 LATENTS_PER_S = 25
-"""Of the sound: 16 kHz, hop of 160 samples, 4 mel frames in a latent."""
+"""Audio latents per second: 16 kHz, hop of 160 samples, 4 mel frames per latent."""
 SAMPLES_PER_MEL_FRAME = 240
-"""At 24 kHz, what the vocoder makes of one."""
+"""Samples per mel frame of the vocoder, at 24 kHz."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
+    """Returns the job of the pipeline for a prompt. Raises BenchError if it is not supported."""
     height, width = shaped(inputs.image, int(options["height"]), int(options["width"]), CELL)
     frames = manifest.limits.frames.nearest(inputs.seconds, manifest.fps)
     steps, cfg, audio_cfg = int(options["steps"]), float(options["cfg"]), float(options["audio_cfg"])
@@ -67,5 +67,5 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def samples(frames: int, fps: Fraction) -> int:
-    """Samples of sound beside a picture: each latent is 4 mel frames, but for the first, which is one."""
+    """Returns the number of audio samples for a video: 4 mel frames per latent, one in the first."""
     return (round(frames / fps * LATENTS_PER_S) * 4 - 3) * SAMPLES_PER_MEL_FRAME

@@ -1,4 +1,4 @@
-"""MMAudio (hkchengrex/MMAudio): sound for a film, from the film and the caption of its sound."""
+"""MMAudio (hkchengrex/MMAudio): video-to-audio, from a video and an audio caption."""
 
 from jova_baselines.external.generator import WorkerBaseline
 from jova_baselines.external.manifest import load
@@ -6,5 +6,5 @@ from jova_baselines.mmaudio import plan
 
 
 def mmaudio(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("mmaudio"), plan.plan, device)

@@ -1,4 +1,4 @@
-"""What MMAudio is asked for a film: sound as long as the film, or as what upstream reads of it.
+"""Plans MMAudio for a source video: audio as long as the video, or as the part that the upstream reads.
 
 It reads a film at 8 and at 25 frames per second and makes sound for the shorter of both and of what was asked, in whole
 latents (mmaudio/eval_utils.py, mmaudio/data/av_utils.py and mmaudio/model/sequence_config.py @974010a).
@@ -17,14 +17,14 @@ from jova_baselines.external.render import text
 from jova_bench.errors import BenchError, suggest
 
 CLIP_FPS, SYNC_FPS = 8.0, 25.0
-"""Of the frames that CLIP and Synchformer see."""
+"""Frame rates at which CLIP and Synchformer read the video."""
 SEGMENT = 16
-"""Frames that Synchformer sees at once: without them there is no feature."""
+"""Frames of a Synchformer segment, the shortest input with a feature."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of upstream's checkpoints."""
+    """One of the upstream's checkpoints."""
 
     sample_rate_hz: int
     samples_per_latent: int
@@ -41,7 +41,7 @@ VARIANTS: Mapping[str, Variant] = {
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when MMAudio cannot do the prompt, or an option has a value that it does not know."""
+    """Returns the job of MMAudio for a prompt. Raises BenchError if the prompt or an option is not supported."""
     name, steps, cfg = str(options["variant"]), int(options["steps"]), float(options["cfg"])
     if name not in VARIANTS:
         raise BenchError(f"expected a variant of MMAudio, got {name!r}; {suggest(name, VARIANTS)}")
@@ -77,14 +77,15 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def read(film: SourceVideo) -> float:
-    """Seconds of a film that upstream makes sound for."""
+    """Returns the seconds of a source video for which the upstream generates audio."""
     return min(film.seconds, kept(film, CLIP_FPS) / CLIP_FPS, kept(film, SYNC_FPS) / SYNC_FPS)
 
 
 def kept(film: SourceVideo, rate: float) -> int:
-    """Frames that upstream has of a film at another rate: for each of its times the first that is not before it.
+    """Returns the number of frames that the upstream reads at another rate.
 
-    It adds times up, and the sums drift: of a film of 25 frames per second the last may be missing.
+    For each time it takes the first frame not before it. It accumulates times, and the sums drift: of a video of 25
+    frames per second the last frame may be missing.
     """
     count, wanted = 0, 0.0
     for k in range(film.frames):
@@ -94,12 +95,12 @@ def kept(film: SourceVideo, rate: float) -> int:
 
 
 def samples(seconds: float, variant: Variant) -> int:
-    """Samples of sound that upstream makes for so many seconds."""
+    """Returns the upstream's number of audio samples for a length in seconds."""
     latents = math.ceil(seconds * variant.sample_rate_hz / (variant.samples_per_latent // 2) / 2)
     return latents * variant.samples_per_latent
 
 
 def short(film: SourceVideo, seconds: float) -> str:
-    """Says where the picture goes on without sound; what is longer is cut."""
+    """Returns a note if the audio is shorter than the video; longer audio is cut."""
     left = film.seconds - seconds
     return f"the sound ends {left:.3f} s before the picture" if left > 0.001 else ""

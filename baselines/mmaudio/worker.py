@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 
 def load(weights, device, options):
-    """The networks. Upstream would look for their files where it stands, and fetch what it does not find."""
+    """Loads the networks. The upstream would search the working folder and download missing files."""
     import torch
     from mmaudio.eval_utils import all_model_cfg
     from mmaudio.model.networks import get_my_mmaudio
@@ -34,7 +34,7 @@ def load(weights, device, options):
 
 
 def generate(model, seed, folder, prompt, negative_prompt, seconds, steps, cfg, video):
-    """One sample: sound alone. The film stays what it was; upstream would encode it again, and cut it."""
+    """Generates one sample: audio alone. The upstream would also re-encode and cut the video."""
     import torch
     from mmaudio import eval_utils
     from mmaudio.model.flow_matching import FlowMatching

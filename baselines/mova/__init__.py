@@ -1,4 +1,4 @@
-"""MOVA (OpenMOSS/MOVA): two towers for picture and sound with a bridge between them."""
+"""MOVA (OpenMOSS/MOVA): joint video-audio generation by two towers with a bridge."""
 
 from jova_baselines.external.generator import WorkerBaseline
 from jova_baselines.external.manifest import load
@@ -6,5 +6,5 @@ from jova_baselines.mova import plan
 
 
 def mova(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("mova"), plan.plan, device)

@@ -1,4 +1,4 @@
-"""What MOVA is asked for a prompt: a size of the options, into which upstream crops the image.
+"""Plans MOVA for a prompt: a size of the options, into which upstream crops the image.
 
 Facts from mova/diffusion/pipelines/pipeline_mova.py and mova/datasets/transforms/custom.py @595a976. The shift of
 the noise schedule is no option: upstream's pipeline takes it and leaves its use commented out.
@@ -15,11 +15,11 @@ from jova_bench.errors import BenchError, suggest
 VARIANTS = ("360p", "720p")
 OFFLOADS = ("none", "cpu", "group")
 SIDE = 16
-"""Twice what a latent spans, for the network joins two by two of them."""
+"""Multiple of the sides in pixels: patches of 2 x 2 latents."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when MOVA cannot do the prompt, or an option has a value that it does not know."""
+    """Returns the job of MOVA for a prompt. Raises BenchError if the prompt or an option is not supported."""
     for name, known in (("variant", VARIANTS), ("offload", OFFLOADS)):
         if (value := str(options[name])) not in known:
             raise BenchError(f"expected {name} of MOVA, got {value!r}; {suggest(value, known)}")
@@ -56,7 +56,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def cropped(height: int, width: int, into_height: int, into_width: int) -> tuple[int, int]:
-    """(height, width) of what upstream keeps of an image, in the middle, before it scales that to the size."""
+    """Returns (height, width) of the upstream's central crop of an image, before it is scaled."""
     if height / width < into_height / into_width:
         return height, int(height / into_height * into_width)
     return int(width / into_width * into_height), width

@@ -6,7 +6,7 @@ FPS = 24
 
 
 def load(weights, device, options):
-    """The pipeline with its weights."""
+    """Loads the pipeline with its weights."""
     import torch
     import torch.distributed as dist
     from mova.diffusion.pipelines.pipeline_mova import MOVA
@@ -30,7 +30,7 @@ def load(weights, device, options):
 
 
 def generate(pipe, seed, folder, prompt, height, width, frames, steps, guidance, negative_prompt, image):
-    """One sample: frames (T, H, W, 3) and sound, no longer than the picture.
+    """Generates one sample: frames (T, H, W, 3) and audio, no longer than the video.
 
     Upstream's pipeline has a seed and never uses it: its noise is of the global generator, which is seeded already.
     Its script cuts the sound when it writes the film, and writes a silent one when that fails.

@@ -1,4 +1,4 @@
-"""Ovi (character-ai/Ovi): twin backbones for picture and sound that attend to each other."""
+"""Ovi (character-ai/Ovi): joint video-audio generation by twin backbones with cross-attention."""
 
 from jova_baselines.external.command import CommandBaseline
 from jova_baselines.external.generator import WorkerBaseline
@@ -7,10 +7,10 @@ from jova_baselines.ovi import command, plan
 
 
 def ovi(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("ovi"), plan.plan, device)
 
 
 def ovi_command(device: str) -> CommandBaseline:
-    """The same by upstream's own command line, to compare with."""
+    """Builds the baseline that runs the upstream's command line, for comparison."""
     return CommandBaseline("ovi-command", load("ovi"), plan.plan, device, command)

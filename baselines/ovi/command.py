@@ -12,17 +12,17 @@ from jova_baselines.external.command import BatchItem
 from jova_baselines.external.manifest import Options
 
 NAME_LENGTH = 50
-"""Characters of the prompt in a file's name: prompts that share them write one file."""
+"""Characters of the prompt in a file name: prompts that share them write the same file."""
 
 
 def together(items: Sequence[BatchItem]) -> bool:
-    """All have an image or none has, and no two write the same file."""
+    """Returns whether all items have an image or none has, and no two write the same file."""
     images = [item.files.get("image") for item in items]
     return all(images) == any(images) and len({_stem(item) for item in items}) == len(items)
 
 
 def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
-    """Of a batch that can be made together."""
+    """Writes the configuration and the table of prompts of a batch; returns the arguments."""
     images = [item.files.get("image", "") for item in items]
     with (folder / "prompts.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
@@ -56,12 +56,12 @@ def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path
 
 
 def made(items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
-    """Named by the prompt, the size that was asked for (not the one that was made), the seed and the rank."""
+    """Returns the clips, named by prompt, requested size (not the generated one), seed and rank."""
     size = f"{options['height']}x{options['width']}"
     return [folder / "out" / f"{_stem(item)}_{size}_{seed}_0.mp4" for item in items]
 
 
 def _stem(item: BatchItem) -> str:
-    """What upstream makes of a prompt: no tags, no spaces or slashes, and cut."""
+    """Returns the upstream's file name for a prompt: without tags, spaces or slashes, and truncated."""
     words = re.sub(r"<.*?>", "", str(item.job.arguments["prompt"]))
     return words.replace(" ", "_").replace("/", "_")[:NAME_LENGTH]

@@ -1,4 +1,4 @@
-"""What Ovi is asked for a prompt, and the size and length that it will make of it.
+"""Plans Ovi for a prompt, and the size and length that it will make of it.
 
 Whatever size is asked for, Ovi keeps the aspect ratio alone: it makes the area that its variant was trained for,
 in sides of multiples of 32 (ovi/utils/processing_utils.py @5b69b25).
@@ -22,7 +22,7 @@ SOLVERS = ("unipc", "dpm++", "euler")
 
 @dataclass(frozen=True)
 class Variant:
-    """One of upstream's checkpoints."""
+    """One of the upstream's checkpoints."""
 
     frames: int
     area: int
@@ -36,7 +36,7 @@ VARIANTS: Mapping[str, Variant] = {
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when Ovi cannot do the prompt, or an option has a value that it does not know."""
+    """Returns the job of Ovi for a prompt. Raises BenchError if the prompt or an option is not supported."""
     name, solver = str(options["variant"]), str(options["solver"])
     if name not in VARIANTS:
         raise BenchError(f"expected a variant of Ovi, got {name!r}; {suggest(name, VARIANTS)}")
@@ -72,14 +72,14 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def snapped(height: int, width: int, area: int) -> tuple[int, int]:
-    """(height, width) without an image: scaled to the area, then each side to its nearest multiple."""
+    """Returns (height, width) without an image: scaled to the area, then rounded to multiples."""
     scale = math.sqrt(area / (height * width))
     # The first rounding is upstream's, too: it decides cases near the middle between two multiples.
     return _multiple(round(height * scale)), _multiple(round(width * scale))
 
 
 def nearest(height: int, width: int, area: int) -> tuple[int, int]:
-    """(height, width) from an image: of eight candidates the one nearest in area, then in aspect ratio."""
+    """Returns (height, width) for an image: of eight candidates the nearest in area, then in aspect ratio."""
     ratio = width / height
     rows = max(1, round(math.sqrt(max(1, area // SIDE**2) / ratio)))
     tries = [max(1, rows + step) for step in range(-3, 4)]

@@ -6,19 +6,19 @@ import logging
 
 
 class LastError(logging.Handler):
-    """Remembers the last line of the last error that was logged: upstream logs its exceptions and gives nothing."""
+    """Stores the last line of the last logged error: the upstream logs exceptions and returns nothing."""
 
     def __init__(self):
         super().__init__(logging.ERROR)
         self.line = "no reason was logged"
 
     def emit(self, record):
-        """Takes one record."""
+        """Handles one log record."""
         self.line = record.getMessage().strip().rpartition("\n")[2] or self.line
 
 
 def load(weights, device, options):
-    """The engine with its weights. Upstream reads its configuration at import, by a path relative to the checkout."""
+    """Loads the engine. The upstream reads its configuration at import, by a path relative to the checkout."""
     from omegaconf import OmegaConf
     from ovi.ovi_fusion_engine import OviFusionEngine
 
@@ -50,7 +50,7 @@ def generate(
     audio_negative_prompt,
     image,
 ):
-    """One sample: frames (T, H, W, 3) and mono sound."""
+    """Generates one sample: frames (T, H, W, 3) and mono audio."""
     error = LastError()
     logging.getLogger().addHandler(error)
     try:

@@ -6,5 +6,5 @@ from jova_baselines.pocket_tts import plan
 
 
 def pocket_tts(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("pocket-tts"), plan.plan, device)

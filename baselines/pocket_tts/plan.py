@@ -1,4 +1,4 @@
-"""What Pocket TTS is asked to say. How long that takes is known when it is said."""
+"""Plans Pocket TTS. The length of the speech is unknown before it is generated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VOICES = (
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when Pocket TTS cannot say it, or an option has a value that it does not know."""
+    """Returns the job of Pocket TTS. Raises BenchError if the transcript or an option is not supported."""
     voice, steps = str(options["voice"]), int(options["decode_steps"])
     if voice not in VOICES:
         raise BenchError(f"expected a voice of Pocket TTS, got {voice!r}; {suggest(voice, VOICES)}")

@@ -6,19 +6,19 @@ import logging
 
 
 class Errors(logging.Handler):
-    """Remembers errors that were logged: upstream speaks in a thread, and what ends that may look like the end."""
+    """Stores logged errors: the upstream generates in a thread, whose failure looks like the end of the speech."""
 
     def __init__(self):
         super().__init__(logging.ERROR)
         self.lines = []
 
     def emit(self, record):
-        """Takes one record."""
+        """Handles one log record."""
         self.lines.append(record.getMessage())
 
 
 def load(weights, device, options):
-    """The model and its voice, on the CPU. It finds its files by name, in a cache that holds nothing else."""
+    """Loads the model and its voice, on the CPU. It finds its files by name, in a cache of their own."""
     from pocket_tts import TTSModel
 
     model = TTSModel.load_model(
@@ -31,7 +31,7 @@ def load(weights, device, options):
 
 
 def generate(model, seed, folder, words):
-    """One sample: mono sound alone. Its noise is of the global generator."""
+    """Generates one sample: mono audio. Its noise comes from the global random generator."""
     speaker, voice = model
     errors = Errors()
     logging.getLogger("pocket_tts").addHandler(errors)

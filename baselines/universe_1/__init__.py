@@ -6,5 +6,5 @@ from jova_baselines.universe_1 import plan
 
 
 def universe_1(device: str) -> WorkerBaseline:
-    """Builds the baseline; nothing is loaded."""
+    """Builds the baseline; loads nothing."""
     return WorkerBaseline(load("universe-1"), plan.plan, device)

@@ -1,4 +1,4 @@
-"""What UniVerse-1 is asked for a prompt: one length, and that of three sizes whose shape is nearest to the image's.
+"""Plans UniVerse-1 for a prompt: one length, and that of three sizes whose shape is nearest to the image's.
 
 Facts from fastvideo/sample/sample_universe.py @2b9bb02.
 """
@@ -14,11 +14,11 @@ from jova_bench.errors import BenchError
 SIZES = ((512, 512), (480, 768), (768, 480))
 """(height, width)."""
 AMBIENT_WORDS = 256
-"""Tokens that are read of the sound's text; more words are more tokens."""
+"""Largest number of tokens of the audio caption; every word is at least one."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when UniVerse-1 cannot do the prompt, or an option has a value that would be ignored."""
+    """Returns the job of UniVerse-1 for a prompt. Raises BenchError if an input is not supported."""
     assert inputs.image is not None
     steps, guidance = int(options["steps"]), float(options["video_guidance"])
     if guidance <= 1:
@@ -52,7 +52,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def nearest(height: int, width: int) -> tuple[int, int]:
-    """(height, width) whose ratio is nearest to that of an image; of two as near, the first."""
+    """Returns the (height, width) of nearest aspect ratio to an image; of two equally near, the first."""
     return min(SIZES, key=lambda size: abs(size[0] / size[1] - height / width))
 
 

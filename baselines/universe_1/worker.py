@@ -9,7 +9,7 @@ import sys
 from types import SimpleNamespace
 
 SHIFT = 15
-"""Of the noise schedule, for picture and sound."""
+"""Shifts of the noise schedule, for video and audio."""
 RATES_HZ = (16000, 25600)
 """Of what the sound's autoencoder is given, and its own."""
 VIDEO_TOKENS, AMBIENT_TOKENS = 512, 256
@@ -19,7 +19,7 @@ FAILED_SPEECH = 1
 
 
 def load(weights, device, options):
-    """The pipeline and the networks around it."""
+    """Loads the pipeline and its other networks."""
     sys.dont_write_bytecode = True  # Upstream's commit has bytecode, and a changed checkout is refused.
     import torch
     from fastvideo.models.language_segmentation import LangSegment, language_filters
@@ -59,14 +59,14 @@ def load(weights, device, options):
 
 
 def schedule():
-    """The noise schedule; picture and sound have one each, for it counts its steps."""
+    """Returns a noise schedule; video and audio need one each, because it counts steps."""
     from fastvideo.utils.fm_solvers_unipc import FlowUniPCMultistepScheduler
 
     return FlowUniPCMultistepScheduler(num_train_timesteps=1000, shift=SHIFT, use_dynamic_shifting=False)
 
 
 def generate(model, seed, folder, prompt, height, width, frames, steps, video_guidance, audio_guidance, image):
-    """One sample: frames (T, H, W, 3) and mono sound."""
+    """Generates one sample: frames (T, H, W, 3) and mono audio."""
     import torch
     from PIL import Image
 
@@ -101,7 +101,7 @@ def generate(model, seed, folder, prompt, height, width, frames, steps, video_gu
 
 
 def video_text(model, text):
-    """(1, tokens, features) of the picture's text; zero behind its end."""
+    """Encodes the video caption: (1, tokens, features), zero after its end."""
     read = model.tokenizer(
         text, padding="max_length", max_length=VIDEO_TOKENS, truncation=True, return_tensors="pt"
     ).to(model.device)
@@ -110,7 +110,7 @@ def video_text(model, text):
 
 
 def speech(model, text):
-    """Tokens of what is said."""
+    """Returns the tokens of the transcript."""
     from fastvideo.sample.sample_universe import tokenize_lyrics
 
     if not text:

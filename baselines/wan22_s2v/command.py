@@ -10,12 +10,12 @@ from jova_baselines.external.manifest import Options
 
 
 def together(items: Sequence[BatchItem]) -> bool:
-    """One at a time."""
+    """Returns whether there is one item: the upstream generates one clip per run."""
     return len(items) == 1
 
 
 def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
-    """Everything is given: what is not, upstream replaces by its own example of an image, a sound and a prompt."""
+    """Returns the arguments of one item, all of them: the upstream's defaults are its example inputs."""
     (item,) = items
     told = item.job.arguments
     named = {
@@ -40,5 +40,5 @@ def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path
 
 
 def made(items: Sequence[BatchItem], seed: int, folder: Path, options: Options) -> list[Path]:
-    """Upstream ends well whether it could write the film or not."""
+    """Returns the expected clip; the upstream exits with 0 even if it could not write it."""
     return [folder / "out" / "film.mp4"]

@@ -1,4 +1,4 @@
-"""What Wan2.2-S2V is asked for a prompt: how many clips of 80 frames cover its sound, and in which size.
+"""Plans Wan2.2-S2V for a prompt: how many clips of 80 frames cover its sound, and in which size.
 
 The size is the image's where its area allows, in multiples of 64 (wan/speech2video.py @42bf4cf).
 """
@@ -15,7 +15,7 @@ from jova_baselines.external.render import text
 from jova_bench.errors import BenchError, suggest
 
 CLIP = 80
-"""Frames of a clip."""
+"""Frames per clip."""
 AREAS: Mapping[str, int] = {
     name: math.prod(int(side) for side in name.split("*"))
     for name in ("720*1280", "1280*720", "480*832", "832*480", "704*1280", "1280*704", "1024*704", "704*1024")
@@ -26,11 +26,11 @@ SHRINKS = 100
 """Scales that upstream tries, from the largest down."""
 SAMPLE_RATE_HZ = 16_000
 RECEPTIVE, HOP = 400, 320
-"""Of wav2vec 2.0, in samples: windows of 25 ms, 50 in a second."""
+"""Window and hop of wav2vec 2.0 in samples: 25 ms, 50 per second."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Raises BenchError when Wan2.2-S2V cannot do the prompt, or an option has a value that it does not know."""
+    """Returns the job of Wan2.2-S2V for a prompt. Raises BenchError if the prompt or an option is not supported."""
     size, solver = str(options["size"]), str(options["solver"])
     if size not in AREAS:
         raise BenchError(f"expected a size of Wan2.2-S2V, got {size!r}; {suggest(size, AREAS)}")
@@ -69,7 +69,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 
 
 def clips_of(seconds: float) -> int:
-    """Clips that upstream makes of a sound at most; 0 when it is too short for it (wan/modules/s2v/audio_encoder.py).
+    """Returns the largest number of clips for audio; 0 if it is too short (wan/modules/s2v/audio_encoder.py).
 
     It reads the sound in 50 windows a second, interpolates them to 30, and begins another clip when 150 are full.
     """
@@ -79,7 +79,7 @@ def clips_of(seconds: float) -> int:
 
 
 def fitted(height: int, width: int, area: int) -> tuple[int, int]:
-    """(height, width) of the picture made from an image: its own, or scaled down, filled up to multiples of 64.
+    """Returns (height, width) of the video for an image: its own, or scaled down, padded to multiples of 64.
 
     Raises:
         BenchError: the image is too narrow for any.
@@ -102,7 +102,7 @@ def _scales(height: int, width: int, area: int) -> Iterator[float]:
 
 
 def bars(image: ReferenceImage, height: int, width: int) -> str:
-    """Says where upstream shows the model black bars: it scales the image by its shorter side, then crops or fills."""
+    """Returns a note if the upstream pads the image with black bars: it scales by the shorter side, then pads."""
     short, longer = sorted((image.height, image.width))
     missing = max(height, width) - int(min(height, width) * longer / short)
     return f"upstream fills the image with {missing} black pixels along its longer side" if missing > 0 else ""

@@ -6,7 +6,7 @@ import os
 
 
 def load(weights, device, options):
-    """The pipeline with its weights. It keeps nothing from one call to the next."""
+    """Loads the pipeline with its weights. It has no state between calls."""
     from wan import WanS2V
     from wan.configs import WAN_CONFIGS
 
@@ -21,7 +21,7 @@ def load(weights, device, options):
 
 
 def generate(model, seed, folder, prompt, clips, frames, area, steps, solver, shift, guidance, offload, image, audio):
-    """One sample: frames (T, H, W, 3), no longer than the sound.
+    """Generates one sample: frames (T, H, W, 3), no longer than the audio.
 
     Upstream's script writes the film and adds the sound by functions that log what goes wrong and end well; frames
     that never were a file have no such gap.

@@ -1,4 +1,4 @@
-"""Wan2.2-TI2V-5B: a silent film from text, or from text and its first frame, through diffusers."""
+"""Wan2.2-TI2V-5B: silent video from text, or from text and a first frame, by diffusers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from jova_baselines.wan22_ti2v import plan
 
 
 def wan22_ti2v(device: str) -> DiffusersBaseline:
-    """Builds the model; weights are read when it makes its first film."""
+    """Builds the model; the first clip loads the weights."""
     return DiffusersBaseline(load("wan2.2-ti2v"), plan.plan, device)
 
 
 def wan22_ti2v_image(device: str) -> DiffusersBaseline:
-    """The same model, never without an image: beside models that need one, it begins where they do."""
+    """Builds the model with a required image, for comparison with models that need one."""
     return wan22_ti2v(device).beginning_with_an_image("wan2.2-ti2v-image")

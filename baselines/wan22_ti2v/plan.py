@@ -1,4 +1,4 @@
-"""What Wan2.2-TI2V is asked for, and how long and large its films will be.
+"""Plans Wan2.2-TI2V: arguments, length and size of its films.
 
 Source: diffusers 0.42.1, `pipelines/wan/pipeline_wan.py` and `pipeline_wan_i2v.py` (sizes and counts are rounded there
 without an error); Wan-Video/Wan2.2 @42bf4cf, `wan/configs/wan_ti2v_5B.py`.
@@ -13,11 +13,11 @@ from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
 
 CELL = 32
-"""Pixels on the side of a token: 16 of the codec, in patches of 2."""
+"""Pixels along each side of a token: 16 of the codec, in patches of 2."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """One prompt as arguments of the pipeline. Raises BenchError when it cannot be done."""
+    """Returns the job of the pipeline for a prompt. Raises BenchError if it is not supported."""
     height, width = shaped(inputs.image, int(options["height"]), int(options["width"]), CELL)
     frames = manifest.limits.frames.nearest(inputs.seconds, manifest.fps)
     steps, cfg = int(options["steps"]), float(options["cfg"])
