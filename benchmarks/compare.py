@@ -15,11 +15,14 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from jova_bench.arrays import Arrays
 from jova_bench.cache import DiskCache, NoCache
 from jova_bench.metrics.build import build
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
@@ -147,7 +150,8 @@ def write(folder: Path, models: int, prompts: int, seed: int) -> None:
                         real = metric.reference()
                         near = real[rng.integers(len(real))] + 0.1 * real.std() * rng.normal(size=real.shape[1])
                         key = features_key(spec.identity, "embedded")
-                        part[prompt.id, 0] = cache.get(digest, key, lambda near=near: {"features": near})["features"]
+                        made: Callable[[], Arrays] = partial(dict, features=near)
+                        part[prompt.id, 0] = np.asarray(cache.get(digest, key, made)["features"], np.float64)
                         continue
                     value = made_up(spec, rng)
                     part[prompt.id, 0] = Outcome(status="ok", value=value)

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -146,11 +147,15 @@ def cpu_s(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def pixels(clip: Clip) -> Frames:
+    """Returns the frames of a clip that has some, (T, H, W, 3)."""
+    assert clip.frames is not None
+    return clip.frames
+
+
 def dense_and_sparse(name: str, clip: Clip) -> tuple[float, float]:
     """Seconds of one processor for all that it takes to get the tracks, with looks at every frame and at few."""
-    dense, sparse = (
-        cpu_s(lambda every=every: faces.tracks(clip, name, NoCache(), "cpu", every)) for every in (1, faces.EVERY)
-    )
+    dense, sparse = (cpu_s(partial(faces.tracks, clip, name, NoCache(), "cpu", every)) for every in (1, faces.EVERY))
     return dense, sparse
 
 
@@ -164,8 +169,7 @@ def times(name: str, clips: dict[str, Clip]) -> None:
 
 
 def size(clip: Clip) -> str:
-    assert clip.frames is not None
-    count, height, width = clip.frames.shape[:3]
+    count, height, width = pixels(clip).shape[:3]
     return f"{width} x {height}, {count} frames"
 
 
@@ -178,7 +182,7 @@ def s3fd(clips: dict[str, Clip]) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     net = S3FD((64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024), (256, 512, 128, 256))
-    stem, clip = next((stem, clip) for stem, clip in clips.items() if clip.frames.shape[2] >= clip.frames.shape[1])
+    stem, clip = next((stem, clip) for stem, clip in clips.items() if pixels(clip).shape[2] >= pixels(clip).shape[1])
     print(f"\n## s3fd\n\nRandom weights: times are those of the real ones, boxes are not. Clip {stem}, scaled.")
     print(f"\n| size | every frame, s | a frame, ms | k = {faces.EVERY}, s | ratio |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -190,12 +194,12 @@ def s3fd(clips: dict[str, Clip]) -> None:
         for width, height in ((768, 480), (1280, 720)):
             scaled = resized(clip, width, height)
             dense, sparse = dense_and_sparse("s3fd", scaled)
-            ratio = f"{dense / len(scaled.frames) * 1000:.0f} | {sparse:.1f} | **{dense / sparse:.1f}**"
+            ratio = f"{dense / len(pixels(scaled)) * 1000:.0f} | {sparse:.1f} | **{dense / sparse:.1f}**"
             print(f"| {size(scaled)} | {dense:.1f} | {ratio} |")
 
 
 def resized(clip: Clip, width: int, height: int) -> Clip:
-    frames = np.stack([cv2.resize(frame, (width, height)) for frame in clip.frames])
+    frames = np.stack([cv2.resize(frame, (width, height)) for frame in pixels(clip)])
     return media.clip_from_arrays(frames, clip.fps, None, 0)
 
 
@@ -252,14 +256,14 @@ def corpus(name: str) -> None:
         reach = np.median(PICTURE / half)
         for way, every in ways.items():
             if every is None:
-                scores[way].append(judged(clip, clip.frames))
+                scores[way].append(judged(clip, pixels(clip)))
                 continue
             windows = np.column_stack([corners, np.full(len(moving), PICTURE)])
             if every:
                 half, *centre = smoothed(tracks[every][0].boxes)
                 middle = np.array(centre) + shift[:, None] * half
                 windows = np.column_stack([(middle - reach * half / 2).T, reach * half])
-            scores[way].append(judged(clip, cut(moving, windows, clip.frames.shape[1])))
+            scores[way].append(judged(clip, cut(moving, windows, pixels(clip).shape[1])))
     count = len(scores["as it is"])
     print(f"\nDrawn clips of the shipped suite that sway by {SWAY} of {PICTURE} px every two seconds, cut out again by")
     print(
@@ -274,11 +278,11 @@ def corpus(name: str) -> None:
 
 def swaying(clip: Clip) -> tuple[Frames, FloatArray]:
     """(T, 320, 320, 3) the clip moving in a figure of eight on its own background, and (T, 2) its corner's place."""
-    phase = 2 * np.pi * np.arange(len(clip.frames)) / PERIOD
+    phase = 2 * np.pi * np.arange(len(pixels(clip))) / PERIOD
     corners = np.rint((CANVAS - PICTURE) / 2 + SWAY * np.stack([np.sin(phase), np.sin(2 * phase) / 2], axis=1))
-    frames = np.empty((len(clip.frames), CANVAS, CANVAS, 3), np.uint8)
-    frames[:] = clip.frames[0, 0, 0]
-    for frame, (x, y), picture in zip(frames, corners.astype(int), clip.frames, strict=True):
+    frames = np.empty((len(pixels(clip)), CANVAS, CANVAS, 3), np.uint8)
+    frames[:] = pixels(clip)[0, 0, 0]
+    for frame, (x, y), picture in zip(frames, corners.astype(int), pixels(clip), strict=True):
         frame[y : y + PICTURE, x : x + PICTURE] = cv2.resize(picture, (PICTURE, PICTURE), interpolation=cv2.INTER_CUBIC)
     return frames, corners
 

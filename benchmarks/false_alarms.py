@@ -8,7 +8,7 @@ are, on prompts of very different difficulty. Simulation only: no models, no cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +118,11 @@ def moved(row: Comparison) -> bool:
     return row.verdict in ("better", "worse", "not comparable")
 
 
+def percent(hits: Sequence[bool]) -> float:
+    """Returns the share of hits, in percent."""
+    return 100 * float(np.mean(hits))
+
+
 def main() -> None:
     print("# False alarms of `compare`\n")
     print(f"Made by `python benchmarks/false_alarms.py`: {TABLES} tables of {len(SPECS)} metrics each, nominal 5 %.\n")
@@ -127,16 +132,16 @@ def main() -> None:
     print("| | " + " | ".join(f"n = {n}" for n in SIZES) + " |\n|---|" + "---|" * len(SIZES))
     rng = np.random.default_rng(0)
     none = {n: [table(rng, n) for _ in range(TABLES)] for n in SIZES}
-    _line("**any metric, after Holm**", [100 * np.mean([any(map(moved, rows)) for rows in none[n]]) for n in SIZES])
+    _line("**any metric, after Holm**", [percent([any(map(moved, rows)) for rows in none[n]]) for n in SIZES])
     for k, one in enumerate(SPECS):
-        alarms = [[rows[k].p is not None and rows[k].p <= 0.05 for rows in none[n]] for n in SIZES]
-        _line(one.name, [100 * np.mean(x) for x in alarms])
+        alarms = [[(p := rows[k].p) is not None and p <= 0.05 for rows in none[n]] for n in SIZES]
+        _line(one.name, [percent(x) for x in alarms])
     print("\nRights and wrongs and word errors come in few distinct values: their tests err on the safe side.\n")
     print(f"## One of the {len(SPECS)} metrics is {EFFECT} standard deviations better: % of {PLANTED} tables\n")
     print("| | " + " | ".join(f"n = {n}" for n in SIZES) + " |\n|---|" + "---|" * len(SIZES))
     some = {n: [table(rng, n, EFFECT) for _ in range(PLANTED)] for n in SIZES}
-    _line("that metric: better", [100 * np.mean([rows[0].verdict == "better" for rows in some[n]]) for n in SIZES])
-    _line("any other metric", [100 * np.mean([any(map(moved, rows[1:])) for rows in some[n]]) for n in SIZES])
+    _line("that metric: better", [percent([rows[0].verdict == "better" for rows in some[n]]) for n in SIZES])
+    _line("any other metric", [percent([any(map(moved, rows[1:])) for rows in some[n]]) for n in SIZES])
     print("\n| detectable four times in five, on average |" + " |" * len(SIZES) + "\n|---|" + "---|" * len(SIZES))
     _line(
         "that metric, in standard deviations",

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from math import log
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from compare import write
 from jova_bench.cache import DiskCache
 from jova_bench.execution.base import Local, LocalContext
 from jova_bench.execution.placement import ScoringWorkers
+from jova_bench.files.reading import file_digest
 from jova_bench.metrics.build import build
 from jova_bench.progress import Quiet
 from jova_bench.records import Prompt
-from jova_bench.runs.plan_check import file_digest
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, MANIFEST, RunStore
 from jova_bench.suites.loading import Suite, load_suite
@@ -69,7 +70,7 @@ def main() -> None:
         for prompts in PROMPTS:
             folder = Path(scratch) / str(prompts)
             write(folder, 2, prompts, seed=65)
-            taken.append(seconds(lambda folder=folder: resumed(folder)))
+            taken.append(seconds(partial(resumed, folder)))
             print(f"| {prompts:,} | {resumed(folder):,} | {taken[-1]:.2f} |", flush=True)
         exponent = log(taken[-1] / taken[0]) / log(PROMPTS[-1] / PROMPTS[0])
         print(f"\nThe time grows with the number of rows to the power of {exponent:.2f}.")

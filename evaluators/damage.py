@@ -1,6 +1,6 @@
-"""Known damage: what the embedders learn to notice, and mild forms of it that the other evaluators learn to ignore.
+"""Degradations of known severity, which the embedders learn to detect, and mild ones that the others learn to ignore.
 
-Every damage has a severity in (0, 1]. Letters: B clips, T frames, N samples, F mel frames, M mel bands.
+Every degradation has a severity in (0, 1]. Letters: B clips, T frames, N samples, F mel frames, M mel bands.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from jova_bench.metrics.signal.audio import RATE_HZ
 
 
 def _shuffle(frames: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Frames out of order, by up to about a second."""
+    """Permutes frames, by up to about a second."""
     times = np.arange(len(frames)) + rng.normal(0, 20 * severity, len(frames))
     return frames[torch.from_numpy(times.argsort())]
 
 
 def _freeze(frames: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """One stretch stands still."""
+    """Freezes a segment."""
     length = max(2, round(severity * len(frames)))
     start = int(rng.integers(0, len(frames) - length + 1))
     index = torch.arange(len(frames))
@@ -46,14 +46,14 @@ def _colour(frames: Tensor, severity: float, rng: np.random.Generator) -> Tensor
 
 
 def _blocks(frames: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """The means of 4x4 or 8x8 blocks shine through."""
+    """Blends frames with the means of 4x4 or 8x8 blocks."""
     size = int(rng.choice([4, 8]))
     coarse = F.interpolate(F.avg_pool2d(frames, size), scale_factor=size)
     return frames.lerp(coarse, severity)
 
 
 def _ghost(frames: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Earlier frames linger."""
+    """Blends frames with earlier ones."""
     return 0.5 * (2 - severity) * frames + 0.25 * severity * (frames.roll(2, 0) + frames.roll(4, 0))
 
 
@@ -71,17 +71,17 @@ VIDEO: Mapping[str, Callable[[Tensor, float, np.random.Generator], Tensor]] = {
     "ghost": _ghost,
     "flicker": _flicker,
 }
-"""(T, 3, H, W) frames in [0, 1] -> the same shape, damaged."""
+"""Degradations of frames (T, 3, H, W) in [0, 1], by name."""
 
 
 def _hiss(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """White noise, 40 dB below the speech at its least and level with it at its most."""
+    """Adds white noise, from 40 dB below the speech to the level of the speech."""
     level = np.sqrt(np.mean(audio**2)) * 10 ** (-2 * (1 - severity))
     return audio + (level * rng.standard_normal(len(audio))).astype(np.float32)
 
 
 def _lowpass(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """Nothing above 7 kHz (least) to 700 Hz (most)."""
+    """Removes frequencies above 7 kHz (least severe) to 700 Hz (most severe)."""
     spectrum = np.fft.rfft(audio)
     spectrum[np.fft.rfftfreq(len(audio), 1 / RATE_HZ) > 7000 * 10**-severity] = 0
     return np.fft.irfft(spectrum, len(audio)).astype(np.float32)
@@ -93,7 +93,7 @@ def _clip(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
 
 
 def _smear(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """Phases lost in part, as a vocoder loses them."""
+    """Perturbs phases, as a vocoder does."""
     from scipy.signal import istft, stft
 
     spectrum = stft(audio, nperseg=512)[2]
@@ -102,7 +102,7 @@ def _smear(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
 
 
 def _echo(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """A decaying tail of noise, 0.3 s long."""
+    """Adds reverberation: a decaying tail of noise of 0.3 s."""
     times = np.arange(int(0.3 * RATE_HZ)) / RATE_HZ
     tail = rng.standard_normal(len(times)) * np.exp(-times / 0.08)
     size = 1 << int(np.ceil(np.log2(len(audio) + len(tail))))
@@ -111,20 +111,20 @@ def _echo(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
 
 
 def _pitch(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """Played faster or slower by up to a third."""
+    """Resamples the audio to play up to a third faster or a quarter slower."""
     speed = 1 + severity * (0.33 if rng.random() < 0.5 else -0.25)
     return np.interp(np.arange(len(audio)) * speed, np.arange(len(audio)), audio, right=0.0).astype(np.float32)
 
 
 def _dropout(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """Pieces of 40 ms are missing."""
+    """Silences segments of 40 ms."""
     piece = RATE_HZ // 25
     kept = rng.random(-(-len(audio) // piece)) > 0.6 * severity
     return audio * kept.repeat(piece)[: len(audio)].astype(np.float32)
 
 
 def _reorder(audio: Audio, severity: float, rng: np.random.Generator) -> Audio:
-    """Pieces of 80 ms out of order."""
+    """Permutes segments of 80 ms."""
     pieces = audio[: len(audio) // 1280 * 1280].reshape(-1, 1280)
     moved = pieces[(np.arange(len(pieces)) + rng.normal(0, 8 * severity, len(pieces))).argsort()].ravel()
     return np.concatenate([moved, audio[len(moved) :]])
@@ -140,11 +140,11 @@ AUDIO: Mapping[str, Callable[[Audio, float, np.random.Generator], Audio]] = {
     "dropout": _dropout,
     "reorder": _reorder,
 }
-"""(N,) samples at 16 kHz -> the same number, damaged."""
+"""Degradations of audio, (N,) samples at 16 kHz, by name."""
 
 
 def gaussian_blur(frames: Tensor, sigma: float) -> Tensor:
-    """(T, C, H, W) blurred with a 7x7 kernel, edges repeated."""
+    """Blurs (T, C, H, W) with a Gaussian 7x7 kernel, with replicated edges."""
     offsets = torch.arange(-3.0, 4.0)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = (kernel / kernel.sum()).expand(frames.shape[1], 1, 7)
@@ -153,8 +153,8 @@ def gaussian_blur(frames: Tensor, sigma: float) -> Tensor:
     return F.conv2d(across, kernel[:, :, :, None], groups=frames.shape[1])
 
 
-def mildly_seen(frames: Tensor, rng: np.random.Generator) -> Tensor:
-    """(B, T, C, H, W) as a codec or a good generator would show them: a little soft, noisy, bright or dull."""
+def augment_frames(frames: Tensor, rng: np.random.Generator) -> Tensor:
+    """Augments frames (B, T, C, H, W) like a codec or a good generator: slight blur, noise, gain and offset."""
     size = len(frames)
     soft = F.avg_pool2d(frames.flatten(0, 1), 3, 1, 1, count_include_pad=False).reshape(frames.shape)
     softness = _column(rng.uniform(0, 0.9, size) * (rng.random(size) < 0.6))
@@ -163,8 +163,8 @@ def mildly_seen(frames: Tensor, rng: np.random.Generator) -> Tensor:
     return frames.lerp(soft, softness) * gain + offset + noise * _normal(frames.shape, rng)
 
 
-def mildly_heard(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """(B, F, M) as a vocoder would say them: another level and floor, grainy, a little smeared."""
+def augment_mel(mel: Tensor, rng: np.random.Generator) -> Tensor:
+    """Augments mel frames (B, F, M) like a vocoder: level, noise floor, noise and slight blur."""
     size = len(mel)
     soft = F.avg_pool2d(mel[:, None], (3, 3), 1, 1, count_include_pad=False)[:, 0]
     smeared = mel.lerp(soft, _column(rng.uniform(0, 0.8, size) * (rng.random(size) < 0.5), 3))

@@ -1,4 +1,4 @@
-"""A split of a folder dataset in memory, as the evaluators' trainers want it.
+"""Loads a split of a folder dataset into memory, for training evaluators.
 
 Letters: n clips, T frames, F = 4 T mel frames, M mel bands, N = 640 T samples.
 """
@@ -66,16 +66,16 @@ def _fitted(audio: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float3
 
 
 def mel_of(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(n, N) -> (n, F, M) log-mel with 4 frames for each video frame."""
+    """Computes log-mel spectra with 4 mel frames per video frame: (n, N) -> (n, F, M)."""
     count = nets.MELS_PER_FRAME * (audio.shape[1] // SAMPLES_PER_FRAME)
     return np.stack([log_mel(one, nets.MELS)[:count] for one in audio])
 
 
 def classes_of(split: Split, tags: Iterable[str]) -> dict[str, list[str]]:
-    """The sorted values of each tag."""
+    """Returns the sorted values of each tag."""
     return {tag: sorted({prompt.tags[tag] for prompt in split.prompts}) for tag in tags}
 
 
 def labels_of(split: Split, classes: dict[str, list[str]]) -> npt.NDArray[np.int64]:
-    """(n, attributes) index of each clip's value of each tag."""
+    """Returns the index of each clip's value of each tag, (n, attributes)."""
     return np.array([[names.index(prompt.tags[tag]) for tag, names in classes.items()] for prompt in split.prompts])

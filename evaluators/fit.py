@@ -1,4 +1,4 @@
-"""One training loop for every evaluator: AdamW, a short warm-up, a cosine to zero, a progress line."""
+"""Training loop of all evaluators: AdamW, a short warm-up, cosine decay to zero, progress on stderr."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Loss = Callable[[np.random.Generator], Tensor]
 
 
 def progress() -> Progress:
-    """Progress on stderr."""
+    """Returns a progress bar on stderr."""
     columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True))
 
 
 def fit(name: str, nets: nn.ModuleList, loss_of: Loss, steps: int, rate: float, seed: int) -> None:
-    """Trains in place; the same seed gives the same weights on the same machine.
+    """Trains a network in place; the same seed gives the same weights on the same machine.
 
     Args:
         name: what the progress line says.

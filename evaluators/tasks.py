@@ -1,4 +1,4 @@
-"""What each evaluator is trained to do, from the evaluator split alone.
+"""Training tasks of the evaluators, on the evaluator split alone.
 
 Letters: B clips of a batch, T frames, F = 4 T mel frames, M mel bands, W windows, D embedding size.
 """
@@ -26,9 +26,9 @@ Trained = tuple[nn.Module, dict[str, object]]
 """A network and its config."""
 
 MOUTH_CROP = (31, 55, 16, 48)
-"""Rows and columns that hold the mouth of every corpus clip, sway included."""
+"""Rows and columns that contain the mouth of every corpus clip, including sway."""
 SILENT_MEL = -9.0
-"""Log-mel power below which a band is silent: pauses of the corpus lie near -18, speech near -5."""
+"""Log-mel power below which a band is silent: pauses of the corpus are near -18, speech near -5."""
 LOOKS, VOICES = ("hair", "background"), ("voice",)
 EMBEDDED_LOOKS = ("style", "hair", "skin", "clothes", "background", "sway", "blink")
 EMBEDDED_SOUNDS = ("voice", "pitch", "speed")
@@ -37,7 +37,7 @@ WIDTH = 32
 
 
 def cropped(frames: np.ndarray, crop: tuple[int, int, int, int], rng: Rng) -> Tensor:
-    """(B, T, 64, 64, 3) uint8 -> (B, T, 3, h, w) in [0, 1], the crop moved by up to a pixel for each clip."""
+    """Converts (B, T, 64, 64, 3) uint8 to crops (B, T, 3, h, w) in [0, 1], jittered by up to a pixel per clip."""
     y0, y1, x0, x1 = crop
     moves = rng.integers(-1, 2, (len(frames), 2)) * (y1 - y0 < 64)
     cut = [one[:, y0 + dy : y1 + dy, x0 + dx : x1 + dx] for one, (dy, dx) in zip(frames, moves, strict=True)]
@@ -45,7 +45,7 @@ def cropped(frames: np.ndarray, crop: tuple[int, int, int, int], rng: Rng) -> Te
 
 
 def syncnet(data: Split, seed: int, steps: int) -> Trained:
-    """Contrasts each 5-frame window with the sound of all other windows: other moments of its clip, and other clips.
+    """Trains by contrast of each 5-frame window with the audio of all others, of its clip and of other clips.
 
     Silent windows are nobody's partner: they are driven to be orthogonal to everything, a distance of sqrt(2) at
     every shift. Otherwise pauses alone align, and clips with swapped sound seem to be in sync more often than chance.
@@ -64,8 +64,8 @@ def syncnet(data: Split, seed: int, steps: int) -> Trained:
         heard = np.stack([data.mel[r, 4 * s : 4 * (s + length)] for r, s in zip(rows, starts, strict=True)])
         mel = torch.from_numpy(heard)
         loud = (mel.amax(2).unfold(1, nets.WINDOW_MELS, nets.MELS_PER_FRAME).amax(2) > SILENT_MEL).flatten()  # (B W,)
-        video = net.encode_video(damage.mildly_seen(cropped(frames, MOUTH_CROP, rng), rng)).flatten(0, 1)  # (B W, D)
-        sound = net.encode_audio(damage.mildly_heard(mel, rng)).flatten(0, 1)
+        video = net.encode_video(damage.augment_frames(cropped(frames, MOUTH_CROP, rng), rng)).flatten(0, 1)  # (B W, D)
+        sound = net.encode_audio(damage.augment_mel(mel, rng)).flatten(0, 1)
         cosine = video @ sound.T  # (B W, B W)
         alike = sharpness.exp() * cosine
         inside = alike.masked_fill(own_clip[:, None] != own_clip[None], -torch.inf)
@@ -79,14 +79,14 @@ def syncnet(data: Split, seed: int, steps: int) -> Trained:
 
 
 def mouth_reader(data: Split, seed: int, steps: int) -> Trained:
-    """Regresses the opening of the mouth on single frames."""
+    """Trains a regression of the opening of the mouth from single frames."""
     torch.manual_seed(seed)
     config: dict[str, object] = {"crop": MOUTH_CROP, "seed": seed}
     net = nets.MouthReader(config)
 
     def loss_of(rng: Rng) -> Tensor:
         rows, times = rng.integers(0, len(data), 256), rng.integers(0, data.frames.shape[1], 256)
-        seen = damage.mildly_seen(cropped(data.frames[rows, times][:, None], MOUTH_CROP, rng), rng)[:, 0]
+        seen = damage.augment_frames(cropped(data.frames[rows, times][:, None], MOUTH_CROP, rng), rng)[:, 0]
         return F.mse_loss(net(seen), torch.from_numpy(data.mouth_open[rows, times]))
 
     fit("mouth reader", nn.ModuleList([net]), loss_of, steps, 3e-3, seed)
@@ -94,14 +94,14 @@ def mouth_reader(data: Split, seed: int, steps: int) -> Trained:
 
 
 def mouth_hearer(data: Split, seed: int, steps: int) -> Trained:
-    """Regresses the opening of the mouth on the sound."""
+    """Trains a regression of the opening of the mouth from audio."""
     torch.manual_seed(seed)
     config: dict[str, object] = {"seed": seed}
     net = nets.MouthHearer(config)
 
     def loss_of(rng: Rng) -> Tensor:
         rows = rng.choice(len(data), 32, replace=False)
-        heard = damage.mildly_heard(torch.from_numpy(data.mel[rows]), rng)
+        heard = damage.augment_mel(torch.from_numpy(data.mel[rows]), rng)
         return F.mse_loss(net(heard), torch.from_numpy(data.mouth_open[rows]))
 
     fit("mouth hearer", nn.ModuleList([net]), loss_of, steps, 3e-3, seed)
@@ -109,7 +109,7 @@ def mouth_hearer(data: Split, seed: int, steps: int) -> Trained:
 
 
 def look_classifier(data: Split, seed: int, steps: int) -> Trained:
-    """Names hair and background."""
+    """Trains a classifier of hair and background."""
     torch.manual_seed(seed)
     config: dict[str, object] = {"classes": classes_of(data, LOOKS), "seed": seed}
     net, labels = nets.LookClassifier(config), torch.from_numpy(labels_of(data, classes_of(data, LOOKS)))
@@ -117,7 +117,7 @@ def look_classifier(data: Split, seed: int, steps: int) -> Trained:
     def loss_of(rng: Rng) -> Tensor:
         rows = rng.choice(len(data), 32, replace=False)
         times = rng.integers(0, data.frames.shape[1], VOTERS // 2)
-        seen = damage.mildly_seen(nets.pictures(data.frames[rows][:, times], "cpu"), rng)
+        seen = damage.augment_frames(nets.pictures(data.frames[rows][:, times], "cpu"), rng)
         return _named(net(seen), labels[rows])
 
     fit("look classifier", nn.ModuleList([net]), loss_of, steps, 3e-3, seed)
@@ -125,21 +125,21 @@ def look_classifier(data: Split, seed: int, steps: int) -> Trained:
 
 
 def voice_classifier(data: Split, seed: int, steps: int) -> Trained:
-    """Names the voice."""
+    """Trains a classifier of the voice."""
     torch.manual_seed(seed)
     config: dict[str, object] = {"classes": classes_of(data, VOICES), "seed": seed}
     net, labels = nets.VoiceClassifier(config), torch.from_numpy(labels_of(data, classes_of(data, VOICES)))
 
     def loss_of(rng: Rng) -> Tensor:
         rows = rng.choice(len(data), 32, replace=False)
-        return _named(net(damage.mildly_heard(torch.from_numpy(data.mel[rows]), rng)), labels[rows])
+        return _named(net(damage.augment_mel(torch.from_numpy(data.mel[rows]), rng)), labels[rows])
 
     fit("voice classifier", nn.ModuleList([net]), loss_of, steps, 3e-3, seed)
     return net, config
 
 
 def video_embedder(data: Split, seed: int, steps: int) -> Trained:
-    """Names looks and motion, and measures damage, through a bottleneck of 32 numbers."""
+    """Trains an embedding of 32 numbers from which appearance, motion and degradations are predicted."""
     torch.manual_seed(seed)
     config: dict[str, object] = {"width": WIDTH, "seed": seed}
     classes = classes_of(data, EMBEDDED_LOOKS)
@@ -163,7 +163,7 @@ def video_embedder(data: Split, seed: int, steps: int) -> Trained:
 
 
 def audio_embedder(data: Split, seed: int, steps: int) -> Trained:
-    """Names voice, pitch, speed and words, and measures damage, through a bottleneck of 32 numbers."""
+    """Trains an embedding of 32 numbers from which voice, pitch, speed, words and degradations are predicted."""
     torch.manual_seed(seed)
     config: dict[str, object] = {"width": WIDTH, "seed": seed}
     classes = classes_of(data, EMBEDDED_SOUNDS)
@@ -186,7 +186,7 @@ def audio_embedder(data: Split, seed: int, steps: int) -> Trained:
 
 
 class Heads(nn.Module):
-    """What the bottleneck must tell: classes of attributes, and numbers. Thrown away after training."""
+    """Head on the embedding: classes of attributes, and numbers; discarded after training."""
 
     def __init__(self, classes: Mapping[str, list[str]], numbers: int) -> None:
         super().__init__()
@@ -194,19 +194,19 @@ class Heads(nn.Module):
         self.layers = nn.Sequential(nn.Linear(WIDTH, 128), nn.ReLU(), nn.Linear(128, sum(self.sizes)))
 
     def forward(self, embedding: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """(B, 32) -> log-odds of each attribute, (B, numbers)."""
+        """Maps (B, 32) to the logits of each attribute and (B, numbers)."""
         *named, numbers = self.layers(embedding).split(self.sizes, dim=1)
         return tuple(named), numbers
 
 
 def _named(votes: tuple[Tensor, ...], labels: Tensor) -> Tensor:
-    """Mean cross-entropy over attributes."""
+    """Returns the mean cross-entropy over attributes."""
     losses = [F.cross_entropy(vote, label) for vote, label in zip(votes, labels.T, strict=True)]
     return torch.stack(losses).mean()
 
 
 def _severities(clips: int, kinds: int, rng: Rng) -> Tensor:
-    """(clips, kinds): a third of the clips is clean, most others have one damage, some two."""
+    """Draws severities (clips, kinds): a third of the clips is clean, most others have one degradation, some two."""
     severities = np.zeros((clips, kinds), dtype=np.float32)
     for row in severities:
         for kind in rng.choice(kinds, rng.choice(3, p=[0.35, 0.5, 0.15]), replace=False):
@@ -221,7 +221,7 @@ def _damaged(clean: T, severities: Tensor, kinds: Mapping[str, Callable[[T, floa
 
 
 def _words_of(data: Split) -> np.ndarray:
-    """(n, vocabulary) whether each word is said."""
+    """Returns whether each word is spoken, (n, vocabulary)."""
     said = [set(prompt.transcript.lower().split()) for prompt in data.prompts]
     vocabulary = sorted(set().union(*said))
     return np.array([[word in one for word in vocabulary] for one in said], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What the fresh evaluators say of held-out real clips: the table at the end of training."""
+"""Validates trained evaluators on held-out real clips: the table at the end of training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows = Iterator[tuple[str, float]]
 
 
 def validation_rows(networks: Networks, split: Split, reference: Mapping[str, np.ndarray]) -> Rows:
-    """Measures every network that is given."""
+    """Yields the measurements of every given network."""
     with torch.inference_mode():
         for name in (name for name in networks if name.startswith("syncnet")):
             yield from _sync_rows(name, networks[name], split)
