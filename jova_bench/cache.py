@@ -1,4 +1,4 @@
-"""Caches of extracted arrays: none, or npz files that several processes may share."""
+"""Caches extracted arrays: not at all, or in npz files that several processes may share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jova_bench.files.writing import replacing
 
 
 class FeatureCache(Protocol):
-    """Arrays by (content digest, extractor key). Failures are never stored: an exception passes through."""
+    """Maps (content digest, extractor key) to arrays. Failures are never stored: an exception passes through."""
 
     def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
@@ -32,7 +32,7 @@ class NoCache:
 
 
 class _Absent(Exception):
-    """Nothing is stored under a key."""
+    """Raised where nothing is stored under a key."""
 
 
 def peek(cache: FeatureCache, digest: str, extractor: str) -> Arrays | None:
@@ -48,16 +48,16 @@ def peek(cache: FeatureCache, digest: str, extractor: str) -> Arrays | None:
 
 
 class DiskCache:
-    """Arrays by (content digest, extractor), as npz files that several processes may share.
+    """Stores arrays by (content digest, extractor) in npz files that several processes may share.
 
-    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is made again. Each
-    file ends with a digest of its key and content (a zip file's comment, so that it stays an npz).
+    Nothing is pickled. An exception of `compute` passes through and is not stored; a broken file is computed
+    again. Each file ends with a digest of its key and content (a zip file's comment, so that it stays an npz).
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._latest: dict[str, Arrays] = {}
-        """Small arrays that were asked for last: five metrics read one shift curve of a clip, one after the other."""
+        """Most recently used small arrays: five metrics read one shift curve of a clip, one after the other."""
 
     def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
@@ -93,19 +93,19 @@ class DiskCache:
 
 
 LATEST, SMALL_BYTES = 64, 100_000
-"""How many arrays a cache has in memory, and the largest."""
+"""Number of arrays that a cache keeps in memory, and the size of the largest."""
 _ZIP_END = b"PK\x05\x06"
 """The last 22 bytes of a zip file without a comment begin with it; the last two are the comment's length."""
 
 
 def _sealed(key: str, content: bytes) -> bytes:
-    """A zip file with the digest of itself and its key as its comment."""
+    """Returns a zip file whose comment is the digest of its key and content."""
     seal = hashlib.sha256(key.encode() + content).hexdigest().encode()
     return content[:-2] + len(seal).to_bytes(2, "little") + seal
 
 
 def _unsealed(key: str, content: bytes) -> Arrays | None:
-    """The arrays of a file, or None when it is not what was written under the key."""
+    """Returns the arrays of a file, or None when it is not what was written under the key."""
     end = len(content) - 64
     if content[-22:-18] == _ZIP_END:
         pass  # Older versions wrote no digest.

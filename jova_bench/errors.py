@@ -1,4 +1,4 @@
-"""The errors that a user can cause, the exit codes, and hints for a name that nothing has."""
+"""Defines the errors that a user can cause, the exit codes, and hints for unknown names."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 
 
 
 class BenchError(Exception):
-    """A mistake the user can mend. The message says what was expected, what was got and what to do."""
+    """Raised for a mistake that the user can fix. The message says what was expected, what was got and what to do."""
 
     exit_code = EXIT_USAGE
 
 
 class NotComparable(BenchError):
-    """Two results differ in suite, metric identity or request, so no test between them means anything."""
+    """Raised where two results differ in suite, metric identity or request, so that no test between them is valid."""
 
     exit_code = EXIT_NOT_COMPARABLE
 
 
 class Undefined(Exception):
-    """Raised inside a metric: the question has no answer for this clip. Becomes `undefined: <message>`."""
+    """Raised inside a metric that has no value for this clip. Becomes `undefined: <message>`."""
 
 
 class Unavailable(Exception):
@@ -34,17 +34,17 @@ class Unavailable(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """What a record says of an exception, on one line: our own messages alone, other errors with their type."""
+    """Returns an exception as one line of a record: our own messages alone, other errors with their type."""
     ours = isinstance(error, BenchError | Undefined | Unavailable)
     return " ".join(printable(str(error) if ours else f"{type(error).__name__}: {error}").split())
 
 
 LISTED = 40
-"""Names that a message lists: past them a reader finds nothing."""
+"""Maximum number of names in a message; a longer list helps no reader."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """`did you mean X?`, or the names when none is near."""
+    """Returns `did you mean X?`, or the known names when none is near."""
     names = tuple(known)
     near = difflib.get_close_matches(name, names, n=1)
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""

@@ -1,4 +1,4 @@
-"""Ids of prompts and models: which texts are one, how any name becomes one, and the file name that stands for one."""
+"""Checks ids of prompts and models, derives them from any name, and derives file names from them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 import unicodedata
 
 LONGEST = 120
-"""Characters of an id."""
+"""Maximum number of characters of an id."""
 KEPT = 100
 """Characters of a name that an id keeps where it cannot keep all of them."""
 FILE_BYTES = 200
-"""Of an id inside a file's name: file systems take 255, and seed, suffix and the mark of a part come after it."""
+"""Maximum bytes of an id in a file name: file systems allow 255, and seed, suffix and a part's mark come after it."""
 _ASCII = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST}}}")
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Letters and marks that show nothing (Unicode: default ignorable): two ids that look the same would differ by them."""
+"""Invisible letters and marks (Unicode: default ignorable): two ids that look the same would differ by them."""
 
 
 def check_id(value: str) -> str:
-    """Returns an id in its composed form (NFC). Raises ValueError for what is none.
+    """Returns an id in its composed form (NFC). Raises ValueError for any other text.
 
     Ids stand in tables and name files, so they must show what they are, and must not be able to leave a folder.
     """
@@ -33,10 +33,10 @@ def check_id(value: str) -> str:
 
 
 def safe_id(text: str) -> str:
-    """Makes an id of any name: its composed form where that is one, so an id stays as it is.
+    """Derives an id from any name: its composed form where that is an id, so an id stays as it is.
 
-    Of any other name, what is no letter or digit becomes `_`, and 8 hex digits of the name's sha256 follow, so that
-    two names never meet.
+    In any other name, each character that is no letter or digit becomes `_`, and 8 hex digits of the name's sha256
+    follow, so that two names never get the same id.
     """
     text = unicodedata.normalize("NFC", text)
     if _fits(text):
@@ -49,7 +49,7 @@ def safe_id(text: str) -> str:
 
 
 def file_stem(value: str) -> str:
-    """Returns an id as a file's name begins with it: itself, or, where file systems could not hold it, its beginning.
+    """Returns the beginning of an id's file name: the id, or its beginning where file systems could not hold all of it.
 
     A shortened one ends in `~` and 16 hex digits of the id's sha256; as no id has a `~`, none is another id's.
     """
@@ -61,17 +61,17 @@ def file_stem(value: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Returns a text that records and terminals take: bytes of a file's name that are no UTF-8 become `\udcNN`."""
+    r"""Returns a text that records and terminals accept: bytes of a file name that are no UTF-8 become `\udcNN`."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _fits(text: str) -> bool:
-    """Whether a composed text is an id."""
+    """Returns whether a composed text is an id."""
     return 1 <= len(text) <= LONGEST and ".." not in text and not _is_mark(text[0]) and all(_kept(one) for one in text)
 
 
 def _kept(letter: str) -> bool:
-    """Whether an id may have a character: letters, their marks, decimal digits, `.`, `_` and `-`."""
+    """Returns whether an id may contain a character: letters, their marks, decimal digits, `.`, `_` and `-`."""
     if letter.isascii():
         return letter.isalnum() or letter in "._-"
     kind = unicodedata.category(letter)
@@ -79,5 +79,5 @@ def _kept(letter: str) -> bool:
 
 
 def _is_mark(letter: str) -> bool:
-    """A mark joins what stands before it, such as a quote or a slash, when it comes first."""
+    """Returns whether a character is a mark, which would join a quote or a slash before it if it came first."""
     return unicodedata.category(letter)[0] == "M"

@@ -1,7 +1,7 @@
-"""What a command prints: results on stdout, talk on stderr. Neither ends a command after its work.
+"""Prints results on stdout and messages on stderr. A failure to print never ends a command after its work.
 
-A terminal of another encoding gets the nearest ASCII, a stream that nobody reads any more gets nothing, and the exit
-code stays what the work says.
+A terminal of another encoding gets the nearest ASCII, output to a closed pipe is dropped, and the exit code still
+reports the work.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ PLAIN = {
     "↑": "^", "↓": "v", "→": "->", "←": "<-", "–": "-", "—": "-", "−": "-", "…": "...", "∞": "inf", "×": "x", "·": ".",
     "‘": "'", "’": "'", "“": '"', "”": '"', "²": "2",
 }  # fmt: skip
-"""What our own tables are made of, in ASCII; as wide as before where a column depends on it."""
+"""ASCII for the signs of our own tables, of the same width where a column depends on it."""
 _FALLBACK = "jova_bench.plain"
 
 
 def prepare() -> None:
-    """Opens the standard streams that a shell closed (`>&-`), before a file of a run can get their number."""
+    """Opens the standard streams that a shell closed (`>&-`), before a run's file can take their descriptors."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -38,10 +38,10 @@ def prepare() -> None:
 
 
 def show(text: str) -> None:
-    """Prints results as they are, or what of them stdout's encoding can say.
+    """Prints results as they are, or in the nearest ASCII where stdout's encoding lacks a sign.
 
     Raises:
-        BenchError: stdout cannot be written, for another reason than that nobody reads it.
+        BenchError: stdout cannot be written, for another reason than a closed pipe.
     """
     encoding = _encoding(sys.stdout)
     said = printable(text).encode(encoding, _FALLBACK).decode(encoding)
@@ -58,13 +58,13 @@ def show_json(text: str) -> None:
 
 
 def tell(line: str) -> None:
-    """Prints a line of talk; where it cannot be written, the work is worth more than the talk."""
+    """Prints a message; where it cannot be written, it is dropped, because the work is worth more."""
     with suppress(OSError):
         _write(sys.stderr, f"{printable(line)}\n")
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Writes at once. A pipe whose reader has gone (`| head`) takes everything from then on, and nobody is told."""
+    """Writes and flushes. Once the reader of a pipe has closed it (`| head`), everything is dropped silently."""
     try:
         stream.write(text)
         stream.flush()
@@ -80,7 +80,7 @@ def _encoding(stream: TextIO) -> str:
 
 
 def _escape(letter: re.Match[str]) -> str:
-    """A character as JSON escapes it: one number of four digits, or two for what lies beyond them."""
+    """Returns a character as JSON escapes it: one number of four digits, or two for what lies beyond them."""
     units = letter[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 

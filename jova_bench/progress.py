@@ -1,4 +1,4 @@
-"""Says on stderr how far a command has come: a bar on a terminal, a few plain lines elsewhere."""
+"""Reports progress on stderr: a bar on a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Protocol
 from jova_bench.output import tell
 
 PLAIN_STEPS = 5
-"""Lines per phase when stderr is not a terminal."""
+"""Number of lines per phase when stderr is not a terminal."""
 
 Advance = Callable[[], None]
 
 
 class Progress(Protocol):
-    """Where a command tells what it is doing."""
+    """Receives messages and progress of a command."""
 
     def say(self, line: str) -> None:
         """Prints one line."""
@@ -29,7 +29,7 @@ class Progress(Protocol):
 
 
 class Quiet:
-    """Says nothing; for calls from Python."""
+    """Reports nothing; the default of calls from Python."""
 
     def say(self, line: str) -> None:
         """Drops the line."""
@@ -41,7 +41,7 @@ class Quiet:
 
 
 class Terminal:
-    """Talks on stderr, so that stdout stays for results."""
+    """Reports on stderr, so that stdout stays for results."""
 
     def say(self, line: str) -> None:
         """Prints one line."""
@@ -74,12 +74,12 @@ class Terminal:
 
 @contextmanager
 def meter(title: str, done: int, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Shows how many bytes have come: a bar on a terminal, a line at the beginning elsewhere.
+    """Reports how many bytes have arrived: a bar on a terminal, a line at the beginning elsewhere.
 
     Args:
-        title: what comes.
+        title: what is being downloaded.
         done: bytes that were here before.
-        total: bytes of the whole; None when nobody knows.
+        total: bytes of the whole; None when unknown.
     """
     if not sys.stderr.isatty():
         size = "unknown size" if total is None else f"{total / 1e6:.1f} MB"

@@ -59,7 +59,7 @@ class Prompt(Record):
     video_caption: str
     audio_caption: str
     transcript: str
-    """What is said; empty when nobody speaks."""
+    """Spoken words; empty without speech."""
     language: str = "en"
     """BCP 47 tag of the transcript."""
     image: str | None = None
@@ -174,7 +174,7 @@ class MetricSpec(Record):
     protocol: str = "clean"
     """`clean` for ours; `BENCH@COMMIT` for what a published bench computes, bug for bug (`compat`)."""
     weights: str | None = None
-    """First 12 hex digits of the weights' sha256, with `?` where nobody publishes it; None without weights."""
+    """First 12 hex digits of the weights' sha256, with `?` where none is published; None without weights."""
     params: Mapping[str, str | int | float] = Field(default_factory=dict)
     """Preprocessing parameters that change the value."""
     level: Literal["clip", "set"] = "clip"
@@ -182,7 +182,7 @@ class MetricSpec(Record):
     direction: Direction
     needs: tuple[Literal["video", "audio", "transcript", "image", "reference", "reference_set", "tags"], ...]
     domain: str
-    """In words: the clips for which the value means something."""
+    """Description of the clips for which the value is valid."""
     description: str
     """One line for `ls metrics`."""
     source: str = ""

@@ -1,6 +1,6 @@
-"""Names for things that are imported only when used (`name -> "module:attribute"`), with a hint for a typing error.
+"""Lazy tables of names (`name -> "module:attribute"`), extensible by entry points, with a hint for a typing error.
 
-Installed packages add names by entry points. Their code is not ours: whatever it does wrong is told in one line.
+The code of installed packages is not ours: whatever it does wrong becomes one line.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ OURS = ("jova_baselines", "jova")
 
 
 class Registry(Generic[Thing]):
-    """What a kind of thing (`model`, `metric`) can be named; installed packages add to it by entry points."""
+    """Maps names of one kind (`model`, `metric`) to objects, lazily; installed packages add names by entry points."""
 
     def __init__(self, kind: str, entries: Mapping[str, str], group: str) -> None:
-        """Names the built-in things, and those that installed packages add; imports none of them.
+        """Lists the built-in names, and those of installed packages; imports none of the objects.
 
         Args:
-            kind: what the things are, for messages.
+            kind: kind of the objects, for messages.
             entries: name to `module:attribute`.
             group: entry point group of installed packages, e.g. `jova_bench.models`.
         """
@@ -53,17 +53,17 @@ class Registry(Generic[Thing]):
             name: f"an installed package redefines the {kind} {name!r}: {' and '.join(targets)}; uninstall or rename it"
             for name, targets in clashes.items()
         }
-        """Names that stand for two things, and why neither is loaded."""
+        """Names that two objects claim, and why neither is loaded."""
 
     def names(self) -> tuple[str, ...]:
-        """Everything that has one name and could be loaded by it."""
+        """Returns all unambiguous names."""
         return tuple(name for name in self.entries if name not in self.refused)
 
     def load(self, name: str) -> Thing:
-        """Imports what a name stands for.
+        """Imports the object of a name.
 
         Raises:
-            BenchError: nothing has that name (the nearest one is suggested), two things have it, or its module cannot
+            BenchError: the name is unknown (the nearest one is suggested), two objects have it, or its module cannot
                 be imported.
         """
         if name in self.refused:
@@ -79,7 +79,7 @@ def load(target: str, what: str) -> Any:
 
     Args:
         target: `module:attribute`.
-        what: what it is, for messages.
+        what: kind of the object, for messages.
 
     Raises:
         BenchError: the module cannot be imported or has no such attribute; names the nearest one that it has.
@@ -104,7 +104,7 @@ def shadow_of(error: ImportError) -> str:
 
 
 def _shadowed(root: str) -> str:
-    """Names the folder that Python finds in the place of one of our packages; empty when it finds ours."""
+    """Returns the folder that Python finds in place of one of our packages; empty when it finds ours."""
     found = getattr(sys.modules.get(root), "__path__", ()) if root in OURS else ()
     folders = [Path(one) for one in found]  # A folder without __init__.py is a package, too, but no file.
     if not folders or any((one / "__init__.py").is_file() and _is_ours(one) for one in folders):
@@ -113,19 +113,19 @@ def _shadowed(root: str) -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a package was installed with this one: beside it, or as the checkout's `baselines/`."""
+    """Returns whether a package was installed with this one: beside it, or as the checkout's `baselines/`."""
     beside = Path(__file__).resolve().parents[1]
     return folder.resolve() in {beside / name for name in (*OURS, "baselines")}
 
 
 def guarded(what: str, call: Callable[[], Thing]) -> Thing:
-    """Calls code that may be a stranger's.
+    """Calls code that may be third-party.
 
-    What it prints is talk and goes to stderr: a result on stdout stays whole.
+    What it prints goes to stderr, so that a result on stdout stays whole.
 
     Args:
-        what: to say first when it goes wrong.
-        call: what is done.
+        what: beginning of the message when it fails.
+        call: function to call.
 
     Raises:
         BenchError: whatever it raised, an attempt to leave the process, too.
@@ -142,7 +142,7 @@ def guarded(what: str, call: Callable[[], Thing]) -> Thing:
 
 
 def unfit(thing: object, methods: Mapping[str, int]) -> str | None:
-    """What keeps a stranger's object from its part: a method that is missing, or takes another number of arguments.
+    """Returns why a third-party object does not fit: a method is missing, or takes another number of arguments.
 
     Args:
         thing: the object.

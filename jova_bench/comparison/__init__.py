@@ -1,1 +1,1 @@
-"""Comparing of runs: paired tests, verdicts, and the gate for CI."""
+"""Compares runs: paired tests, verdicts, and the gate for CI."""

@@ -1,4 +1,4 @@
-"""Two runs of the same prompts and seeds, metric by metric: is b better than a, worse, or can nobody tell?"""
+"""Compares two runs of the same prompts and seeds, metric by metric: whether b is better than a, worse, or neither."""
 
 from __future__ import annotations
 
@@ -25,45 +25,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REAL = "real"
-"""Model whose values those of a `target` metric are to match."""
+"""Model whose values are the target of `target` metrics."""
 Source = str | os.PathLike[str] | Results
 Metrics = Sequence[str | ClipMetric | SetMetric]
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Every metric of every pair of models."""
+    """Holds the verdicts on every metric of every pair of models."""
 
     a: str
-    """Folder or file."""
+    """Folder or file of side a."""
     b: str
     rows: tuple[Comparison, ...]
     only_a: tuple[str, ...]
-    """Models of a that b lacks."""
+    """Models of a that are missing in b."""
     failed: int
-    """Samples of the compared models of b that have no clip."""
+    """Number of samples of the compared models of b without a clip."""
     of_slice: str | None = None
-    """`tag=value` of the prompts that were compared; None for all."""
+    """Slice `tag=value` of the compared prompts; None for all."""
 
     @property
     def exit_code(self) -> int:
-        """3 when anything is worse, else 4 not comparable, else 5 underpowered or samples failed, else 0."""
+        """Returns 3 when anything is worse, else 4 not comparable, else 5 underpowered or samples failed, else 0."""
         return exit_code((row.verdict for row in self.rows), self.failed)
 
     def table(self) -> pd.DataFrame:
-        """One row per model and metric, with the fields of `record`."""
+        """Returns one row per model and metric, with the fields of `record`."""
         import pandas as pd
 
         return pd.DataFrame([record(row) for row in self.rows])
 
     def record(self) -> dict[str, Any]:
-        """What JSON shows."""
+        """Returns the comparison as JSON values."""
         rows = [record(row) for row in self.rows]
         about = {"a": self.a, "b": self.b, "slice": self.of_slice, "alpha": ALPHA, "only_a": list(self.only_a)}
         return about | {"rows": rows}
 
     def markdown(self) -> str:
-        """What a person reads."""
+        """Formats the comparison as Markdown."""
         about = (
             f"A is {escaped(self.a)}, B is {escaped(self.b)}{self._of()}. Means over the prompts that have a value in "
             "both (sampling seeds averaged first), 95 % intervals, p after Holm over all tests of the table. They "
@@ -94,16 +94,16 @@ class Comparisons:
 
 
 def compare(a: Source, b: Source, metrics: Metrics | None = None, of_slice: str | None = None) -> Comparisons:
-    """Compares the models of two runs that answered the same prompts with the same seeds.
+    """Compares the models of two runs of the same prompts and seeds.
 
     One model on each side: these two, whatever their names. Otherwise models of the same name. Models and metrics
     that b alone has are left out.
 
     Args:
-        a: run folder, a file made by `freeze`, or results that were read.
-        b: the other.
+        a: run folder, a file made by `freeze`, or results.
+        b: the other side.
         metrics: names, or objects of set metrics that the catalogue does not know; None for all.
-        of_slice: `tag=value`: the prompts that have it alone; None for all.
+        of_slice: `tag=value`, for the prompts that have it; None for all.
 
     Raises:
         NotComparable: no model in common.
@@ -131,20 +131,20 @@ def compared(
     specs: Sequence[MetricSpec],
     sets: Mapping[str, SetMetric],
 ) -> tuple[Comparison, ...]:
-    """One row per pair of models and metric that measured the first of them; all share one error rate.
+    """Compares pairs of models on every metric that measured the first of them; all tests share one error rate.
 
     Args:
         left: results of side a.
         right: of side b; may be the same.
         pairs: (model of a, model of b).
         specs: metrics of a.
-        sets: what measures set metrics, by identity; see `set_metrics`.
+        sets: set metrics by identity; see `set_metrics`.
     """
     return judge_all([one for models in pairs for one in _rows(left, right, models, specs, sets)])
 
 
 def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
-    """Ids of the prompts that have `tag=value`, by the run of either side."""
+    """Returns the ids of the prompts that have `tag=value`, by the run of either side."""
     folder = left.folder or right.folder
     if folder is None:
         raise BenchError(f"expected a run folder on one side for the slice {of_slice!r}: a frozen file has no tags")
@@ -159,7 +159,7 @@ def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
 
 
 def _selected(left: Results, right: Results, names: Sequence[str] | None) -> list[MetricSpec]:
-    """The metrics of a that are wanted, in its order: `name`, `name@bench` or an identity."""
+    """Selects metrics of a, in its order, by `name`, `name@bench` or identity."""
     known = dict.fromkeys(name for side in (left, right) for spec in side.specs.values() for name in _answers(spec))
     for name in names or ():
         if name not in known:
@@ -175,7 +175,7 @@ def _answers(spec: MetricSpec) -> tuple[str, ...]:
 def set_metrics(
     specs: Sequence[MetricSpec], sides: Iterable[Results], own: Iterable[ClipMetric | SetMetric] = ()
 ) -> dict[str, SetMetric]:
-    """What measures the set metrics again, by identity; one that is not here as it was then is missing.
+    """Builds set metrics by identity; one whose identity differs on this machine is missing.
 
     Args:
         specs: of metrics.
@@ -215,7 +215,7 @@ def _rows(
     specs: Sequence[MetricSpec],
     sets: Mapping[str, SetMetric],
 ) -> Iterator[ComparisonRow]:
-    """One per metric that measured the model of a."""
+    """Returns one row per metric that measured the model of a."""
     one, other = models
     name = one if one == other else f"{one} → {other}"
     differ = _differ(left, right, models)
@@ -243,7 +243,7 @@ def _real(side: Results, spec: MetricSpec) -> bool:
 
 
 def _differ(left: Results, right: Results, models: tuple[str, str]) -> str | None:
-    """Why nothing of these two compares."""
+    """Returns the reason why the two models cannot be compared, or empty."""
     if left.prompts_digest != right.prompts_digest:
         return f"another suite: {left.suite} ({left.prompts_digest[:8]}) and {right.suite} ({right.prompts_digest[:8]})"
     a, b = left.cells(models[0]), right.cells(models[1])
@@ -262,13 +262,13 @@ def _some(values: Collection[Any]) -> str:
 
 
 def _another(spec: MetricSpec, right: Results, model: str) -> str:
-    """What b has in place of a metric."""
+    """Returns the metric that b measured instead."""
     same = [i for i in right.identities(model) if _answers(right.specs[i])[:-1] == _answers(spec)[:-1]]
     return f"another evaluator: {same[0]}, not {spec.identity}" if same else "not measured in B"
 
 
 def metric_names(rows: Sequence[Comparison]) -> dict[str, str]:
-    """What readers call the metrics, by identity, with the direction of the better."""
+    """Returns the display names of metrics by identity, with the direction of improvement."""
     arrows = {row.spec.identity: ARROWS["down"] if row.from_real else ARROWS[row.spec.direction] for row in rows}
     distance = {row.spec.identity for row in rows if row.from_real}
     return {
@@ -278,7 +278,7 @@ def metric_names(rows: Sequence[Comparison]) -> dict[str, str]:
 
 
 def numbers(row: Comparison) -> list[str]:
-    """a, b, the difference with its interval, and p: empty where there was no test."""
+    """Formats a, b, the difference with its interval, and p; empty where there was no test."""
     if row.a is None or row.b is None or row.delta is None or row.p_holm is None:
         return [""] * 4
     places = _places(row)
@@ -289,18 +289,18 @@ def numbers(row: Comparison) -> list[str]:
 
 
 def detectable(row: Comparison) -> str:
-    """The minimum detectable effect; empty where there is none."""
+    """Formats the minimum detectable effect; empty where there is none."""
     return "" if row.min_detectable is None else number(row.min_detectable, _places(row))
 
 
 def _places(row: Comparison) -> int:
-    """Decimals by the interval of the difference, or by the values where it has no width."""
+    """Returns the decimals by the interval of the difference, or by the values where it has no width."""
     width = row.ci is not None and row.ci[1] > row.ci[0]
     return decimals(max(abs(row.a or 0.0), abs(row.b or 0.0)), row.ci if width else None)
 
 
 def verdict_text(row: Comparison) -> str:
-    """The verdict with its reason."""
+    """Formats the verdict with its reason."""
     return row.verdict if row.reason is None else f"{row.verdict}: {escaped(row.reason)}"
 
 

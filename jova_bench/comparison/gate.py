@@ -1,7 +1,7 @@
-"""The gate of a continuous integration: a run against its reference, with a table for the summary page.
+"""Gates continuous integration: compares a run with its reference, with a table for the summary page.
 
-A reference says what is asked: a model or metric that it has and the run lacks is not comparable, and that never
-passes. What the run has beyond it is left out.
+The reference defines what is required: a model or metric that the run lacks is not comparable, which never passes.
+Further models and metrics of the run are ignored.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GateVerdict = Verdict | Literal["within tolerance"]
-"""`within tolerance`: worse by the test, and by no more than is allowed."""
+"""`within tolerance`: worse by the test, but by no more than is allowed."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A row of the gate."""
+    """Holds one row of the gate."""
 
     row: Comparison
     tolerance: float | None
-    """How much worse is allowed, in the metric's unit; None when any difference that a test shows is too much."""
+    """Allowed deterioration in the metric's unit; None when any significant difference is too much."""
 
     @property
     def verdict(self) -> GateVerdict:
-        """The comparison's, with the tolerance applied."""
+        """Returns the comparison's verdict with the tolerance applied."""
         row = self.row
         if self.tolerance is None or row.delta is None or row.lost:
             return row.verdict
@@ -57,7 +57,7 @@ class Check:
 
     @property
     def text(self) -> str:
-        """The verdict with its reason."""
+        """Formats the verdict with its reason."""
         if self.verdict == self.row.verdict:
             return verdict_text(self.row)
         if self.verdict == "underpowered":
@@ -67,26 +67,26 @@ class Check:
 
 @dataclass(frozen=True)
 class Gate:
-    """Every metric of every model of the reference."""
+    """Holds the verdicts on every metric of every model of the reference."""
 
     reference: str
     run: str
     checks: tuple[Check, ...]
     missing: tuple[str, ...]
-    """Models of the reference that the run lacks."""
+    """Models of the reference that are missing in the run."""
     failed: int
-    """Samples of the run without a clip."""
+    """Number of samples of the run without a clip."""
 
     @property
     def exit_code(self) -> int:
-        """3 when anything is worse than allowed, 4 not comparable, 5 underpowered, incomplete or not measured, or 0."""
+        """Returns 3 if worse than allowed, 4 if not comparable, 5 if underpowered, incomplete or unmeasured, or 0."""
         verdicts = [check.verdict for check in self.checks] + ["not comparable" for _ in self.missing]
         code = exit_code(verdicts, self.failed)
         return EXIT_INCOMPLETE if code == EXIT_OK and self.nothing else code
 
     @property
     def nothing(self) -> bool:
-        """Whether no metric has a value on both sides, so that nothing was compared."""
+        """Returns whether no metric has a value on both sides, so that nothing was compared."""
         return unmeasured(check.verdict for check in self.checks)
 
     def table(self) -> pd.DataFrame:
@@ -97,7 +97,7 @@ class Gate:
         return pd.DataFrame(rows)
 
     def markdown(self) -> str:
-        """The table, with what it says in one line above it; rows that do not pass come first."""
+        """Formats the table below a one-line summary; rows that do not pass come first."""
         header = ["Model", "Metric", "Reference", "Now", "Difference", "p (Holm)", "n", "Tolerance", "Verdict"]
         header.append("Worst samples")
         names = metric_names([check.row for check in self.checks])
@@ -153,10 +153,10 @@ def gate(
 
 
 def read_tolerances(path: str | os.PathLike[str]) -> dict[str, float]:
-    """A TOML file of lines such as `wer = 0.05`.
+    """Reads a TOML file of lines such as `wer = 0.05`.
 
     Raises:
-        BenchError: the file is not there, no TOML, or has something else in it.
+        BenchError: the file is missing, no TOML, or holds something else.
     """
     try:
         values = read_toml(path)
@@ -179,7 +179,7 @@ def _check_names(tolerances: Mapping[str, float], found: Comparisons) -> None:
 
 
 def _worst(changes: tuple[Change, ...]) -> str:
-    """`prompt seed change` of up to five clips."""
+    """Formats `prompt seed change` of up to five clips."""
     return ", ".join(
         f"{escaped(one.prompt_id)} {one.seed} "
         + (f"({escaped(one.reason or 'no value')})" if one.change is None else signed(one.change, _places(one.change)))

@@ -1,7 +1,7 @@
-"""One metric of two models, a and b, on the same clips: what moved, and what the paired test says of it.
+"""Pairs one metric of two models, a and b, on the same clips, and runs the paired test.
 
 The difference is b - a. A prompt counts with the seeds for which both models have a value, so that a model whose
-bad clips have none gains nothing by it; such clips are `lost`.
+bad clips have no value gains nothing by it; such clips are `lost`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from jova_bench.runs.estimates import ClipResult, PromptSeed, distances, feature
 from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
 
 ALPHA = 0.05
-"""Shared by all tests of a table."""
+"""Error rate that all tests of a table share."""
 SWAPS = 512
-"""Swaps of a set test, all there are for 9 prompts; more where so many tests share ALPHA that p could not get small."""
+"""Swaps of a set test, all there are for 9 prompts; more where many tests share ALPHA and p could not get small."""
 WORST = 5
 
 Columns = Mapping[PromptSeed, ClipResult]
@@ -31,41 +31,41 @@ Columns = Mapping[PromptSeed, ClipResult]
 
 @dataclass(frozen=True)
 class Change:
-    """How one clip moved."""
+    """Holds the change of one clip."""
 
     prompt_id: str
     seed: int
     change: float | None
     """b - a, in the metric's unit; None when b has no value."""
     reason: str | None = None
-    """Why b has none."""
+    """Reason why b has no value."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns of one metric, cut to the clips that have something on both sides."""
+    """Holds two columns of one metric, reduced to the clips with a value or features on both sides."""
 
     spec: MetricSpec
     good: Literal["up", "down"] | None
-    """Direction of the better; None for a `target` metric without real clips to be near to."""
+    """Direction of improvement; None for a `target` metric without real clips."""
     from_real: bool
-    """The values are distances from the real clip's value of the same prompt."""
+    """Whether the values are distances from the real clip's value of the same prompt."""
     a: Columns
     b: Columns
     lost: tuple[Change, ...]
-    """Clips for which only a has something."""
+    """Clips for which only a has a value or features."""
     gained: int
-    """Clips for which only b has something."""
+    """Number of clips for which only b has a value or features."""
     why_none: Outcome | None
-    """What is said of the clips for which a has nothing; None when it has something of each."""
+    """Outcome of the clips for which a has nothing; None when it has something for each."""
 
     @property
     def prompts(self) -> list[str]:
-        """Sorted ids of the prompts with at least one pair."""
+        """Returns the sorted ids of the prompts with at least one pair."""
         return sorted({prompt_id for prompt_id, _ in self.a})
 
     def worst(self) -> tuple[Change, ...]:
-        """Up to five clips: those that were lost, then those that moved most for the worse."""
+        """Returns up to five clips: lost ones, then those that deteriorated most."""
         moved = [
             Change(*cell, change)
             for cell in sorted(self.a)
@@ -81,10 +81,10 @@ def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair
     """Pairs two columns of the same clips.
 
     Args:
-        spec: of both.
-        a: of one model.
-        b: of the other.
-        real: of the real clips, for metrics that are to match them; None when nobody measured those.
+        spec: the metric.
+        a: column of one model.
+        b: column of the other.
+        real: column of the real clips, for metrics with a target; None when those were not measured.
     """
     from_real = spec.direction == "target" and real is not None
     if from_real and real is not None:
@@ -109,7 +109,7 @@ def _at(item: tuple[PromptSeed, ClipResult]) -> PromptSeed:
 
 
 def _why_none(a: Columns, b: Columns) -> Outcome | None:
-    """Failed where anything of a is, with what else is undefined, and with what failed in b alone."""
+    """Returns failed where any clip of a failed, with its undefined clips, and with those that failed in b alone."""
     found = _reasons(a)
     if not any(found.values()):
         return None
@@ -121,7 +121,7 @@ def _why_none(a: Columns, b: Columns) -> Outcome | None:
 
 
 def _reasons(column: Columns) -> dict[Status, list[str]]:
-    """Each reason for having no value once, by status."""
+    """Returns the distinct reasons for missing values, by status."""
     found: dict[Status, dict[str, None]] = {"failed": {}, "undefined": {}}
     for _, part in sorted(column.items(), key=_at):
         if isinstance(part, Outcome) and part.reason is not None:
@@ -130,7 +130,7 @@ def _reasons(column: Columns) -> dict[Status, list[str]]:
 
 
 def _has(part: ClipResult) -> bool:
-    """A value or features."""
+    """Returns whether a clip has a value or features."""
     return not isinstance(part, Outcome) or part.value is not None
 
 
@@ -141,7 +141,7 @@ def _difference(a: ClipResult, b: ClipResult) -> float | None:
 
 
 def _from_real(column: Columns, real: Columns) -> Columns:
-    """|value - value of the real clip|, whatever the real clip's seed."""
+    """Computes |value - value of the real clip|, whatever the real clip's seed."""
     values = _by_prompt(real)
     failed = {
         cell[0]: part.reason for cell, part in real.items() if isinstance(part, Outcome) and part.status == "failed"
@@ -160,7 +160,7 @@ def _from_real(column: Columns, real: Columns) -> Columns:
 
 
 def _by_prompt(column: Columns) -> dict[str, float]:
-    """Mean over seeds of each prompt that has a value, in sorted order."""
+    """Returns the mean over seeds of each prompt with a value, in sorted order."""
     by_prompt: dict[str, list[float]] = {}
     for (prompt_id, _), part in sorted(column.items(), key=_at):
         if isinstance(part, Outcome) and part.value is not None:
@@ -170,7 +170,7 @@ def _by_prompt(column: Columns) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """What the test says."""
+    """Holds the result of the test."""
 
     a: float
     b: float
@@ -178,11 +178,11 @@ class PairedTest:
 
 
 def clips_test(found: Pair, lengths: Mapping[str, int], tests: int) -> PairedTest:
-    """Sign-flip test of the mean difference.
+    """Runs the sign-flip test of the mean difference.
 
     Args:
         found: has at least one prompt.
-        lengths: of each prompt's transcript, the weights of a micro average.
+        lengths: length of each prompt's transcript, the weights of a micro average.
         tests: how many share ALPHA.
     """
     a, b = (np.array(list(_by_prompt(side).values())) for side in (found.a, found.b))  # (P,)
@@ -200,7 +200,7 @@ def _draws(prompts: int) -> Draws:
 
 
 def sets_test(found: Pair, metric: SetMetric, tests: int) -> PairedTest:
-    """The same test for a distance of whole sets: swaps the two models' clips within prompts.
+    """Runs the permutation test for a distance of whole sets: swaps the two models' clips within prompts.
 
     Args:
         found: has at least one prompt.
@@ -218,7 +218,7 @@ def sets_test(found: Pair, metric: SetMetric, tests: int) -> PairedTest:
 
 
 def grids(found: Pair) -> tuple[FloatArray, FloatArray]:
-    """The features of both sides, of one shape."""
+    """Returns the features of both sides in one shape."""
     seeds = sorted({seed for _, seed in found.a})
     rows = [[side.get((i, seed)) for seed in seeds] for side in (found.a, found.b) for i in found.prompts]
     grid = feature_grid(rows)
@@ -226,7 +226,7 @@ def grids(found: Pair) -> tuple[FloatArray, FloatArray]:
 
 
 def undefined_set(found: Pair, metric: SetMetric) -> str | None:
-    """Why a distance of the paired clips has no answer; None when it has one."""
+    """Returns the reason why a distance of the paired clips is undefined, or None."""
     try:
         for side in grids(found):
             mean_distance(metric, side)

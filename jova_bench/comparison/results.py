@@ -1,4 +1,4 @@
-"""One side of a comparison: what every clip of a run gave, from its folder or from the file it was frozen into."""
+"""Reads one side of a comparison: the result of every clip, from a run folder or a frozen file."""
 
 from __future__ import annotations
 
@@ -37,55 +37,55 @@ from jova_bench.runs.scoring import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run
 
 LARGEST = 1e60
-"""Of features: their squares are summed."""
+"""Largest magnitude of a feature: their squares are summed."""
 
 
 class Incomplete(BenchError):
-    """A run that has not finished says nothing yet."""
+    """Raised for a run that has not finished."""
 
     exit_code = EXIT_INCOMPLETE
 
 
 @dataclass(frozen=True)
 class Results:
-    """Every part of every column, with all that a paired test needs to know of them."""
+    """Holds the result of every clip and metric, with all that a paired test needs."""
 
     source: str
-    """The folder or file, as it was named."""
+    """Folder or file, as the user named it."""
     folder: Path | None
-    """Of the run; None when it was read from a file."""
+    """Folder of the run; None when it was read from a file."""
     suite: str
     prompts_digest: str
-    """Digest of what was asked; results with different ones do not compare."""
+    """Digest of the prompts; results with different ones do not compare."""
     profile: Profile
     specs: Mapping[str, MetricSpec]
-    """By identity, in the order of the run's table."""
+    """Metrics by identity, in the order of the run's table."""
     columns: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]]
-    """By (model, identity)."""
+    """Columns by (model, identity)."""
     gone: Mapping[tuple[str, str], str]
     """Why the features of a set metric's column can no longer be had."""
     lengths: Mapping[Micro, Mapping[str, int]]
-    """Of each prompt's transcript: weights of the micro averages that there are."""
+    """Lengths of each prompt's transcript: weights of micro averages."""
     failed: Mapping[str, int]
-    """Samples without a clip, by model."""
+    """Number of samples without a clip, by model."""
     made_by: Mapping[str, Any]
-    """The last entry of the run's provenance."""
+    """Last entry of the run's provenance."""
 
     @property
     def models(self) -> tuple[str, ...]:
-        """In the order of the run."""
+        """Returns the models, in the order of the run."""
         return tuple(dict.fromkeys(model for model, _ in self.columns))
 
     def identities(self, model: str) -> tuple[str, ...]:
-        """What measured a model, in the order of the run's table."""
+        """Returns the identities that measured a model, in the order of the run's table."""
         return tuple(identity for identity in self.specs if (model, identity) in self.columns)
 
     def cells(self, model: str) -> frozenset[PromptSeed]:
-        """The (prompt id, seed) that a model was asked for."""
+        """Returns the (prompt id, seed) requested from a model."""
         return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
 
     def of_prompts(self, ids: Collection[str]) -> Results:
-        """What is known of some prompts."""
+        """Returns the results of some prompts."""
         columns = {
             key: {cell: part for cell, part in parts.items() if cell[0] in ids} for key, parts in self.columns.items()
         }
@@ -94,7 +94,7 @@ class Results:
         return replace(self, columns=columns, failed=failed)
 
     def reference(self, identity: str) -> FloatArray | None:
-        """Features of the real clips that a set metric compared with, where the run's folder keeps them."""
+        """Returns the features of the real clips of a set metric, where the run's folder has them."""
         return None if self.folder is None else stored_reference(DiskCache(self.folder / FEATURES), identity)
 
 
@@ -114,10 +114,10 @@ def read_results(path: str | os.PathLike[str]) -> Results:
 
 
 def _whole(results: Results) -> Results:
-    """The results, when they are a table as tests need one: every column has every clip of its model, and its kind.
+    """Checks that the results are complete: every column has every clip of its model, of its kind.
 
     Raises:
-        BenchError: something is missing, or is of another kind.
+        BenchError: a clip is missing, or of another kind.
     """
 
     def wrong(what: str) -> BenchError:
@@ -141,10 +141,10 @@ def _whole(results: Results) -> Results:
 
 
 def freeze(results: Results) -> str:
-    """Results as one JSON text, features included, fit for committing: no clips, no cache.
+    """Serialises results as one JSON text that can be committed: with features, without clips or cache.
 
     Raises:
-        BenchError: features of a set metric can no longer be had.
+        BenchError: features of a set metric are no longer available.
     """
     if results.gone:
         raise BenchError(next(iter(results.gone.values())))
@@ -174,17 +174,17 @@ def _at(item: tuple[PromptSeed, ClipResult]) -> PromptSeed:
 
 
 class Vectors(Record):
-    """Features of one clip, without loss."""
+    """Holds the features of one clip, without loss."""
 
     shape: tuple[int, ...] = Field(min_length=1, max_length=2)
     """(d,) or (p, d)."""
     dtype: Literal["<f4", "<f8"]
     data: str
-    """Base64 of the numbers, row by row."""
+    """Numbers in base64, row by row."""
 
 
 class FrozenCell(Record):
-    """What one clip gave: a value, features, or the reason why there is neither."""
+    """Holds the result of one clip: a value, features, or the reason why there is neither."""
 
     prompt_id: Id
     seed: Seed
@@ -195,7 +195,7 @@ class FrozenCell(Record):
 
 
 class FrozenColumn(Record):
-    """One metric of one model."""
+    """Holds one metric of one model."""
 
     model: Id
     identity: str
@@ -203,10 +203,10 @@ class FrozenColumn(Record):
 
 
 class Frozen(FileRecord):
-    """The file of a frozen run."""
+    """Defines the file of a frozen run."""
 
     schema_version: Literal[2] = Field(2, alias="schema")
-    """1 kept words of transcripts alone."""
+    """Version; 1 kept the words of transcripts alone."""
     suite: str
     prompts_digest: str = Field(validation_alias="question", serialization_alias="question")
     profile: Profile
@@ -309,7 +309,7 @@ def _total(estimate: Estimate) -> int:
 
 
 def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str], dict[PromptSeed, ClipResult]]:
-    """The clip metrics. Rows of evaluators that the run no longer has are left where they are."""
+    """Returns the columns of clip metrics, without rows of evaluators that the run no longer has."""
     columns: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
     for row in run.scores:
         if row.identity in specs:
@@ -318,7 +318,7 @@ def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str],
 
 
 def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSeed, ClipResult]:
-    """The features that a set metric took from each clip; of a clip without, what the summary says of such clips."""
+    """Returns the features that a set metric took from each clip, or the summary's outcome for clips without."""
     samples = [sample for sample in run.samples if sample.model == estimate.model]
     no_clip = {f"no clip: {sample.reason}" for sample in samples if sample.clip_digest is None}
     lost = Outcome(

@@ -1,4 +1,4 @@
-"""From pairs of columns to verdicts: one paired test each, Holm over all of them. The verdicts speak of b."""
+"""Derives verdicts on b from pairs of columns: one paired test each, Holm over all of them."""
 
 from __future__ import annotations
 
@@ -26,53 +26,53 @@ NOTHING = "No metric has a value on both sides: nothing was measured, so nothing
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of one pair of models."""
+    """Holds the comparison of one pair of models on one metric."""
 
     model: str
-    """Name, or `a → b` where the two differ."""
+    """Name of the model, or `a → b` where the two differ."""
     spec: MetricSpec
     verdict: Verdict
     reason: str | None = None
-    """What the verdict alone does not say."""
+    """Reason of the verdict."""
     a: float | None = None
-    """Mean over the paired prompts, or distance of their set."""
+    """Mean of a over the paired prompts, or distance of their set."""
     b: float | None = None
     delta: float | None = None
-    """b - a."""
+    """Difference b - a."""
     ci: tuple[float, float] | None = None
     """95 % interval of the difference."""
     p: float | None = None
     p_holm: float | None = None
     min_detectable: float | None = None
-    """Difference that this test, among all of the table, finds four times in five; None when it finds none."""
+    """Difference that this test, among all of the table, detects with 80 % power; None when it detects none."""
     favours: Literal["a", "b"] | None = None
-    """Whom the test prefers, on the clips that both have."""
+    """Side favoured by the paired test, on clips valid on both sides."""
     from_real: bool = False
-    """a, b and delta are of |value - value of the real clip|."""
+    """Whether a, b and delta are of |value - value of the real clip|."""
     n: int = 0
-    """Prompts in the test."""
+    """Number of prompts in the test."""
     lost: int = 0
-    """Clips that have a value in a and none in b."""
+    """Number of clips with a value in a alone."""
     gained: int = 0
-    """Clips that have a value in b alone."""
+    """Number of clips with a value in b alone."""
     worst: tuple[Change, ...] = ()
-    """Up to five clips: those that were lost, then those that moved most for the worse."""
+    """Up to five clips: lost ones, then those that deteriorated most."""
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """A row of the table before its test."""
+    """Holds a row of the table before its test."""
 
     model: str
     spec: MetricSpec
     found: Pair | None
-    """None when it does not compare."""
+    """Paired columns; None when they do not compare."""
     why_not: str | None = None
-    """Why it does not compare."""
+    """Reason why the columns do not compare."""
     metric: SetMetric | None = None
-    """Measures the distance; None for a clip metric."""
+    """Set metric that measures the distance; None for a clip metric."""
     lengths: Mapping[str, int] = field(default_factory=dict)
-    """Of each prompt's transcript."""
+    """Length of each prompt's transcript."""
 
 
 def judge_all(rows: Sequence[ComparisonRow]) -> tuple[Comparison, ...]:
@@ -96,11 +96,11 @@ def judge_all(rows: Sequence[ComparisonRow]) -> tuple[Comparison, ...]:
 
 
 def exit_code(verdicts: Iterable[str], failed: int) -> int:
-    """3 when anything is worse, else 4 not comparable, else 5 underpowered or samples failed, else 0.
+    """Returns 3 when anything is worse, else 4 not comparable, else 5 underpowered or samples failed, else 0.
 
     Args:
-        verdicts: of all rows.
-        failed: samples without a clip.
+        verdicts: verdicts of all rows.
+        failed: number of samples without a clip.
     """
     said = set(verdicts)
     if "worse" in said:
@@ -111,12 +111,12 @@ def exit_code(verdicts: Iterable[str], failed: int) -> int:
 
 
 def unmeasured(verdicts: Iterable[str]) -> bool:
-    """Whether no metric has a value on both sides, so that nothing was compared."""
+    """Returns whether no metric has a value on both sides, so that nothing was compared."""
     return set(verdicts) <= {"undefined", "failed"}
 
 
 def _nothing(one: ComparisonRow) -> Outcome | None:
-    """Why there is nothing to test."""
+    """Returns the reason why there is nothing to test, or None."""
     if one.found is None:
         return None
     if not one.found.a:
@@ -126,7 +126,7 @@ def _nothing(one: ComparisonRow) -> Outcome | None:
 
 
 def _paired_test(one: ComparisonRow, found: Pair, tests: int) -> PairedTest | str:
-    """The test, or why it cannot be made though both distances are there."""
+    """Runs the test, or returns why it is impossible though both distances exist."""
     if one.metric is None:
         return clips_test(found, one.lengths, tests)
     try:
@@ -188,7 +188,7 @@ def _without_test(one: ComparisonRow, found: Pair, nothing: Outcome | None, unte
 
 
 def _lost(found: Pair) -> str:
-    """How many clips have no value any more, and why."""
+    """Describes how many clips have no value any more, and why."""
     reasons = Counter(change.reason for change in found.lost)
     why = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
     return f"{len(found.lost)} clip{'s' * (len(found.lost) > 1)} lost: {why}"

@@ -1,1 +1,1 @@
-"""Reading of the files that users write, and writing of files that appear whole or not at all."""
+"""Reads files that users write, and writes files atomically."""

@@ -1,6 +1,6 @@
-"""Locks on files, which the system releases when their holder ends, however it ends.
+"""Locks files; the system releases a lock when its holder ends, however it ends.
 
-The library `filelock` would take their place but for three things that are promised: a file is locked while it is
+The library `filelock` is no replacement, for three things are promised: a file is locked while it is
 written under its own name (`writing.holding`), a training inherits its caller's lock as an open file, and no file
 system may get a lock that outlives a killed holder, which is what that library falls back to.
 """
@@ -72,7 +72,7 @@ def acquire(path: Path, wait: bool = False) -> IO[str]:
 
 
 def _names(path: Path, file: IO[str]) -> bool:
-    """Whether the path still leads to the open file."""
+    """Returns whether the path still refers to the open file."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:

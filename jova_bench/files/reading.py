@@ -1,4 +1,4 @@
-"""Files that users write, read in one way: what is wrong with one is a single line that names the file.
+"""Reads files that users write; every fault is a single line that names the file.
 
 Whatever a file holds, a reader gets a value or a `BenchError`: no other exception, no wait at a pipe, no more memory
 than a bound. Numbers are finite, texts can be encoded and be parts of paths, keys stand once.
@@ -28,11 +28,11 @@ RecordType = TypeVar("RecordType", bound=BaseModel)
 Pairs = Callable[[list[tuple[str, Any]]], Any]
 
 LARGEST_BYTES = 2**30
-"""Of a file of records or prompts. A million prompts take less than half of it."""
+"""Maximum size of a file of records or prompts. A million prompts take less than half of it."""
 LARGEST_TOML_BYTES = 2**22
-"""What people write by hand: four megabytes are far more."""
+"""Maximum size of a file written by hand: four megabytes are far more than people write."""
 DEEPEST = 64
-"""Levels of lists and objects. A manifest has six."""
+"""Maximum nesting of lists and objects. A manifest has six levels."""
 _MARKS = (  # The longest first: UTF-32's begins as UTF-16's does.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -43,10 +43,10 @@ _MARKS = (  # The longest first: UTF-32's begins as UTF-16's does.
 
 
 class Unread(BenchError):
-    """What is wrong with a file."""
+    """Raised for a fault in a file."""
 
     def __init__(self, where: str | os.PathLike[str], what: str) -> None:
-        """`WHERE: WHAT`.
+        """Formats the message `WHERE: WHAT`.
 
         Args:
             where: the file, with the line or the field where it is known.
@@ -60,9 +60,9 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: st
     """Reads a regular file.
 
     Args:
-        path: of the file.
-        most: bytes that it may have.
-        kind: what is expected, for messages.
+        path: the file.
+        most: maximum size in bytes.
+        kind: expected kind of file, for messages.
 
     Raises:
         BenchError: it is missing, unreadable, longer, or a folder, pipe or device.
@@ -82,7 +82,7 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: st
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Opens without waiting: a pipe that nobody writes to would hold the command for ever."""
+    """Opens without blocking: a pipe without a writer would block the command for ever."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -90,7 +90,7 @@ def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str
     """Reads a text: UTF-8, or UTF-16 as PowerShell and Excel write it, by its byte order mark. Ends of lines stay.
 
     Raises:
-        BenchError: as `read_bytes`, and for what is no text.
+        BenchError: as `read_bytes`, and for a file that is no text.
     """
     content = read_bytes(path, most, kind)
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None) or _unmarked(content)
@@ -107,22 +107,22 @@ def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str
 
 
 def _unmarked(content: bytes) -> str:
-    """UTF-8, unless one of the first two bytes is zero: these files begin with ASCII, which UTF-16 gives two bytes."""
+    """Guesses the encoding of an unmarked file: UTF-8, unless one of its first two bytes, which are ASCII, is zero."""
     zeros = [byte == 0 for byte in content[:2]]
     return "utf-16-be" if zeros == [True, False] else "utf-16-le" if zeros == [False, True] else "utf-8"
 
 
 def file_digest(path: Path) -> str:
-    """sha256 (hex) of a file."""
+    """Returns the sha256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unchanged(path: Path, digest: str | None) -> Path:
-    """The same path.
+    """Returns the path of a file that still has the digest.
 
     Raises:
-        BenchError: the file is not what it was when it was first looked at; None was never looked at.
+        BenchError: the file changed since its digest was computed; None is not checked.
     """
     if digest is not None and (now := file_digest(path)) != digest:
         what = f"expected the content that it had when the command began, sha256 {shortened(digest)}"
@@ -131,15 +131,15 @@ def unchanged(path: Path, digest: str | None) -> Path:
 
 
 def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:
-    """The value of a JSON text.
+    """Parses a JSON text.
 
     Args:
         text: one value.
-        where: names it in messages: a file, or `FILE:LINE`.
-        pairs: makes an object of its keys and values; None for `once`.
+        where: name in messages: a file, or `FILE:LINE`.
+        pairs: makes an object from its keys and values; None for `once`.
 
     Raises:
-        BenchError: it is no JSON, an object has a key twice, or a value is none that `check` takes.
+        BenchError: it is no JSON, an object has a key twice, or `check` refuses a value.
     """
     try:
         value = json.loads(text, object_pairs_hook=pairs or once)
@@ -155,15 +155,15 @@ def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """The value of a JSON file. Raises BenchError as `read_text` and `parse_json`."""
+    """Reads a JSON file. Raises BenchError as `read_text` and `parse_json`."""
     return parse_json(read_text(path), str(path))
 
 
 def read_json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
-    """The values of a file of JSON lines; blank lines are none.
+    """Reads a file of JSON lines, skipping blank lines.
 
     Yields:
-        The line's number from 1, and its value, or the `BenchError` of this line: a caller may tell of all of them.
+        The line's number from 1, and its value, or the `BenchError` of this line: a caller may report all of them.
 
     Raises:
         BenchError: as `read_text`.
@@ -180,10 +180,10 @@ def read_json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Reads a TOML file.
 
     Raises:
-        BenchError: as `read_text`, for what is no TOML, and for a value that `check` does not take.
+        BenchError: as `read_text`, for a file that is no TOML, and for a value that `check` refuses.
     """
     try:
         value = tomllib.loads(read_text(path, LARGEST_TOML_BYTES, "TOML file in UTF-8"))
@@ -196,7 +196,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def check(value: Any, where: str) -> None:
-    """Looks at every number and text of a value that was read, and at how deep it is.
+    """Checks every number and text of a parsed value, and its nesting.
 
     Raises:
         BenchError: NaN or an infinity, a number that no float can be, a text with half a character or a zero byte, or
@@ -218,10 +218,10 @@ def check(value: Any, where: str) -> None:
 
 
 def as_record(kind: type[RecordType], value: Any, where: str) -> RecordType:
-    """Makes a record of a value that was read.
+    """Makes a record from a parsed value.
 
     Raises:
-        BenchError: it does not fit: `WHERE: field: expected, got`.
+        BenchError: the value does not fit: `WHERE: field: expected, got`.
     """
     try:
         return kind.model_validate(value)
@@ -233,7 +233,7 @@ def as_record(kind: type[RecordType], value: Any, where: str) -> RecordType:
 
 
 def fault(error: ValidationError) -> str:
-    """`field: what is wrong with it, got ...`: the first fault of a record, on one line."""
+    """Formats the first fault of a record on one line: `field: what is wrong with it, got ...`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     text = " ".join(f"{first['msg']}{_got(first)}".split())
@@ -241,12 +241,12 @@ def fault(error: ValidationError) -> str:
 
 
 def _got(first: ErrorDetails) -> str:
-    """A missing field has no value of its own, and our own validators say what they got."""
+    """Formats the faulty value; empty for a missing field and for our own validators, whose messages name it."""
     return "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f", got {shown(first['input'])}"
 
 
 def shown(value: Any) -> str:
-    """A value in a message, short: what kind it is where it is long."""
+    """Formats a value for a message: its kind where it is long."""
     if isinstance(value, dict | list | tuple):
         return "an object" if isinstance(value, dict) else "a list"
     text = repr(value)
@@ -258,7 +258,7 @@ def _place(where: str, at: Sequence[str | int]) -> str:
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys stand once. Raises ValueError: with `json` alone, the last of two wins without a word."""
+    """Makes an object with unique keys. Raises ValueError for a repeated key, which `json` would accept silently."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -280,5 +280,5 @@ def _wrong(value: Any) -> str | None:
 
 
 def _long(error: ValueError) -> str:
-    """Python refuses numbers of over 4,300 digits, with advice for programmers."""
+    """Formats the error of a number of over 4,300 digits, for which Python's text advises programmers."""
     return "a number of thousands of digits" if "integer string conversion" in str(error) else str(error)

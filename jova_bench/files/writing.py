@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what is left of them when their writer is killed."""
+"""Writes files atomically, and removes what killed writers left."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import IO
 from jova_bench.files.locks import try_lock
 
 PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|[0-9]+\.part\.(?:mp4|wav|flac))")
-"""Names of files before they are complete: those of `replacing`, and those of `media.write`."""
+"""Names of incomplete files, as `replacing` and `media.write` name them."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` when complete; nobody sees it before, or takes it for abandoned."""
+    """Yields a file that replaces `path` when complete; it is invisible before, and never counts as abandoned."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
@@ -33,14 +33,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def holding(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that is not `abandoned` while it is open here: the system lets go of it when this process dies."""
+    """Yields a new locked file, not `abandoned` while open: the system releases the lock when this process dies."""
     with path.open("xb") as file:
         try_lock(file)
         yield file
 
 
 def abandoned(path: Path) -> bool:
-    """Whether nobody holds a file, which is no link or pipe."""
+    """Returns whether no process holds the lock of a file, which must be no link or pipe."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

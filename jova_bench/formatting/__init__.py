@@ -1,1 +1,1 @@
-"""Text of tables: names that readers know, and numbers with the digits that they deserve."""
+"""Formats tables: display names of metrics, and numbers rounded by their uncertainty."""

@@ -1,4 +1,4 @@
-"""What readers call the metrics, and the order of tables: the same names in every report."""
+"""Defines display names of metrics and the order of tables, the same in every report."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "target": "→ re
 
 @dataclass(frozen=True)
 class Label:
-    """What a metric identity is called, and where it stands."""
+    """Holds the display name of a metric identity and its position in tables."""
 
     identity: str
     text: str
@@ -80,7 +80,7 @@ class Label:
 
 
 def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
-    """One label per identity, in the order of FAMILIES, then in the order given.
+    """Returns one label per identity, in the order of FAMILIES, then in the order given.
 
     Args:
         metrics: (name, identity), possibly repeated.
@@ -107,7 +107,7 @@ def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
 
 
 def protocol(identity: str) -> str:
-    """`clean`, or the bench and commit that an identity follows bug for bug."""
+    """Returns `clean`, or the bench and commit that an identity follows bug for bug."""
     return _parts(identity)[1] or "clean"
 
 
@@ -122,7 +122,7 @@ def _parts(identity: str) -> tuple[str, str, str]:
 
 
 def _kind(identity: str) -> str:
-    """What every label says of a number that must not be taken for another."""
+    """Returns the suffix that keeps numbers of different kinds apart."""
     profile, followed, _ = _parts(identity)
     if followed:
         return f" (compat {followed.partition('@')[0]})"
@@ -130,7 +130,7 @@ def _kind(identity: str) -> str:
 
 
 def _marks(identities: Sequence[str]) -> list[str]:
-    """What tells identities of one kind apart: nothing, the commit, the end of the backend's name, or a number."""
+    """Returns marks that distinguish identities of one kind: none, the commit, the backend's last part, or a number."""
     if len(identities) == 1:
         return [""]
     commits = [_parts(identity)[1].partition("@")[2] for identity in identities]

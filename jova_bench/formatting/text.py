@@ -1,4 +1,4 @@
-"""Text of tables: numbers with the digits that they deserve, and Markdown that shows text as it is."""
+"""Formats text of tables: numbers rounded by their uncertainty, and Markdown that shows text as it is."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 
 
 def decimals(value: float, ci: tuple[float, float] | None) -> int:
-    """Two digits of the interval's width; three of the value where there is no width. At most 4 decimals."""
+    """Returns the decimals for two digits of the interval's width, or three of the value without one; at most 4."""
     width = ci[1] - ci[0] if ci else 0.0
     scale, digits = (width, 2) if width > 0 else (abs(value), 3)
     return 2 if scale == 0 else min(4, max(0, digits - 1 - math.floor(math.log10(scale))))
 
 
 def number(value: float, places: int) -> str:
-    """With so many decimals, and no minus sign before a zero."""
+    """Formats a value with `places` decimals and no minus sign before a zero."""
     text = f"{value:.{places}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 
 def signed(value: float, places: int) -> str:
-    """A difference: its sign is shown, unless it is a zero."""
+    """Formats a difference with its sign, unless it is zero."""
     text = number(value, places)
     return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
 
 def with_interval(value: float, ci: tuple[float, float] | None) -> str:
-    """`value [lo, hi]`."""
+    """Formats a value and its interval as `value [lo, hi]`."""
     places = decimals(value, ci)
     text = number(value, places)
     return text if ci is None else f"{text} [{number(ci[0], places)}, {number(ci[1], places)}]"
 
 
 def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose source lines up too, for terminals."""
+    """Returns a Markdown table whose source is aligned, too, for terminals."""
     widths = [max(3, *(len(row[i]) for row in (header, *body))) for i in range(len(header))]
     rows = [header, ["-" * width for width in widths], *body]
     lines = [" | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
@@ -54,28 +54,28 @@ _MARKDOWN = re.compile(
 
 
 def one_line(text: str) -> str:
-    """Text on one line, without characters that do something instead of being seen."""
+    """Returns a text on one line, without control characters."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 
 
 def escaped(text: str) -> str:
-    """Text of anyone that Markdown shows as it is, on one line."""
+    """Escapes untrusted text so that Markdown shows it as it is, on one line."""
     return _MARKDOWN.sub(lambda found: f"\\{found[0]}", one_line(text))
 
 
 def code(text: str) -> str:
-    """Text that Markdown shows as code, whatever signs it has, on one line."""
+    """Returns text that Markdown shows as code, whatever characters it has, on one line."""
     line = one_line(text)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
 
 
 def spreadsheet(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: it has an apostrophe before the sign that would begin one."""
+    """Escapes text for spreadsheets: an apostrophe precedes a sign that would begin a formula."""
     line = one_line(text)
     return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def plain(value: Any) -> str:
-    """A value or a list of them, escaped."""
+    """Formats a value or a list of values, escaped."""
     return escaped(" ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value))

@@ -1,1 +1,1 @@
-"""Reading and writing of media files: streams, time bases, channels, pixels."""
+"""Reads and writes media files: streams, time bases, channels, pixels."""

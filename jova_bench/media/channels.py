@@ -1,6 +1,6 @@
-"""Where the channels of a sound stand, and what follows: how they are mixed to one, how loud each counts, what cancels.
+"""Handles audio channels by their positions: mixes them to mono, weighs their loudness, finds those that cancel.
 
-Places are libav's names: `FL`, `FR`, `FC`, `LFE`, `SL`, ... Arrays in, numbers out. Letters: C channels, N samples.
+Positions are libav's names: `FL`, `FR`, `FC`, `LFE`, `SL`, ... Arrays in, numbers out. Letters: C channels, N samples.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Layout = tuple[str, ...]
-"""The place of each channel; empty where nobody says them."""
+"""Position of each channel; empty where unknown."""
 Weights = npt.NDArray[np.float32]
 
 STEREO: frozenset[Layout] = frozenset({("FL", "FR"), ("DL", "DR")})
@@ -22,13 +22,13 @@ _BY_WEIGHT = (
     (0.0, ("TC", "TFC", "TBL", "TBC", "TBR", "TSL", "TSR", "TTL", "TTR")),
 )
 MIX = {place: weight for weight, places in _BY_WEIGHT for place in places}
-"""What of each place the mix to mono takes: ITU-R BS.775-4, table 2, and for further places libswresample/rematrix.c.
+"""Weight of each position in the mix to mono: ITU-R BS.775-4, table 2; for further positions libswresample/rematrix.c.
 
-So mixes ffmpeg's `-ac 1`, which leaves the sum as it is in floating point: speech in the centre stays as loud as it is
-heard. It drops the low-frequency effects, and places for which it has no rule."""
+ffmpeg's `-ac 1` mixes in the same way and leaves the sum as it is in floating point: speech in the centre keeps its
+loudness. It drops the low-frequency effects, and positions for which it has no rule."""
 
 SURROUND = 1.41
-"""ITU-R BS.1770-4, table 4: power of what stands 60 to 120 degrees from the front."""
+"""Power weight of channels 60 to 120 degrees from the front (ITU-R BS.1770-4, table 4)."""
 
 BAND_EDGES_HZ = (0, 250, 500, 1000, 2000, 4000, 8000)
 TILE_S = 0.1
@@ -40,24 +40,24 @@ two microphones that stand apart look like it."""
 
 
 def known(layout: Layout) -> bool:
-    """Whether every channel has a place (`NONE` and Ambisonics' parts are none)."""
+    """Returns whether every channel has a position (`NONE` and Ambisonics' parts are none)."""
     return bool(layout) and all(place in MIX for place in layout)
 
 
 def ordinary(layout: Layout, count: int) -> bool:
-    """Whether the channels are one, or the two of stereo, or two whose places nobody says: they count alike."""
+    """Returns whether the audio is mono, stereo, or two channels without positions: these count alike."""
     return count == 1 or (count == 2 and (layout in STEREO or not known(layout)))
 
 
 def mix_weights(layout: Layout, count: int) -> Weights:
-    """(C,) what of each channel the mix to mono takes: by place, or all alike where these are ordinary or unknown."""
+    """Returns the (C,) weights of the mix to mono: by position, or equal where these are ordinary or unknown."""
     if known(layout) and not ordinary(layout, count) and any(MIX[place] for place in layout):
         return np.array([MIX[place] for place in layout], np.float32)
     return np.full(count, 1 / count, np.float32)
 
 
 def mix(audio: npt.NDArray[np.float32], layout: Layout) -> npt.NDArray[np.float32]:
-    """(N,) the mix of (C, N) to mono; turned down to full scale where a sum of channels passes it."""
+    """Mixes (C, N) audio to (N,) mono, and scales it down to full scale where a sum of channels exceeds it."""
     if ordinary(layout, len(audio)) or not known(layout):
         return audio.mean(axis=0, dtype=np.float32)
     mixed = mix_weights(layout, len(audio)) @ audio
@@ -65,7 +65,7 @@ def mix(audio: npt.NDArray[np.float32], layout: Layout) -> npt.NDArray[np.float3
 
 
 def loudness_weights(layout: Layout, count: int) -> npt.NDArray[np.float64] | None:
-    """(C,) weight of each channel's power after BS.1770-4; None where it depends on places that are unknown.
+    """Returns the (C,) power weights after BS.1770-4, or None where they depend on unknown positions.
 
     The pair behind the listener is the surround pair of a layout without sides (5.1), and behind it in one with sides.
     """
@@ -78,11 +78,11 @@ def loudness_weights(layout: Layout, count: int) -> npt.NDArray[np.float64] | No
 
 
 def cancelled(audio: npt.NDArray[np.float32], layout: Layout, rate_hz: int) -> tuple[float, float]:
-    """What the mix to mono loses because channels cancel each other.
+    """Measures what the mix to mono loses because channels cancel each other.
 
     Args:
         audio: (C, N), C > 1.
-        layout: the places of the channels, or ().
+        layout: positions of the channels, or ().
         rate_hz: sampling rate.
 
     Returns:

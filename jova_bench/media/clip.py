@@ -1,4 +1,4 @@
-"""A decoded clip: frames and audio on one time base."""
+"""Defines a decoded clip: frames and audio on one time base."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CANCEL = "channels_cancel"
 
 @dataclass(frozen=True)
 class Clip:
-    """Decoded media on one time base: frame k is shown at k / fps, sample n is heard at n / sample_rate_hz.
+    """Holds decoded media on one time base: frame k is shown at k / fps, sample n is played at n / sample_rate_hz.
 
-    Start offsets and codec delay were already corrected by `media.read`; `findings` says what was found.
+    `media.read` has corrected start offsets and codec delay; `findings` lists what it found.
     """
 
     frames: npt.NDArray[np.uint8] | None
@@ -30,18 +30,18 @@ class Clip:
     audio: npt.NDArray[np.float32] | None
     """(channels, N), nominal range [-1, 1], or None when there is no audio stream."""
     sample_rate_hz: int
-    """0 when there is no audio."""
+    """Sampling rate in Hz; 0 when there is no audio."""
     digest: str
     """sha256 (hex) of the decoded content: frames, fps, audio and rate. The key of every feature cache."""
     findings: tuple[Finding, ...] = ()
     timing: Timing = "free"
     in_domain: bool = False
-    """The clip answers a prompt of a suite whose domain is the embedded evaluators' (drawn faces)."""
+    """Whether the clip belongs to a prompt of a suite whose domain is the embedded evaluators' (drawn faces)."""
     layout: channels.Layout = ()
-    """The places of the channels, as libav names them; empty where nobody says them."""
+    """Positions of the channels, as libav names them; empty where unknown."""
 
     def mono(self) -> npt.NDArray[np.float32]:
-        """(N,) mix of the channels by their places, as ffmpeg's `-ac 1` mixes them: of mono and stereo the mean.
+        """Returns the (N,) mix of the channels by position, as by ffmpeg's `-ac 1`: the mean for mono and stereo.
 
         Raises Undefined without audio, and where the channels cancel.
         """
@@ -54,7 +54,7 @@ class Clip:
 
     @property
     def seconds(self) -> float:
-        """Length of the longer stream, in seconds."""
+        """Returns the length of the longer stream in seconds."""
         video = 0.0 if self.frames is None else float(len(self.frames) / self.fps)
         audio = 0.0 if self.audio is None else self.audio.shape[1] / self.sample_rate_hz
         return max(video, audio)

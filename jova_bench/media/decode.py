@@ -1,6 +1,6 @@
-"""Takes a media file apart: decoded frames with their times, and decoded sound with the time of its first sample.
+"""Decodes a media file: frames with their times, and audio with the time of its first sample.
 
-What the times mean for a clip is decided in `media`. Raises ValueError or libav's errors; `media.read` names the file.
+`media.files` decides what the times mean for a clip. Raises ValueError or libav's errors; `media.read` names the file.
 """
 
 from __future__ import annotations
@@ -26,80 +26,80 @@ if TYPE_CHECKING:
 Array = TypeVar("Array", Frames, Audio)
 
 PADDING_SAMPLES = 4096
-"""An encoder pads the last block by less than this; a larger excess over the declared length is no padding."""
+"""Upper bound of an encoder's padding of the last block; a larger excess over the declared length is no padding."""
 DELAYS = {"aac": 1024, "mp3": 1105, "mp2": 481}
-"""Samples by which sound comes late that was encoded by FFmpeg's and most other encoders."""
+"""Delay in samples of audio encoded by FFmpeg's and most other encoders, by codec."""
 GAP_S = 0.05
-"""Timestamps in ms and codec blocks of 20 ms jitter by less; a longer jump is a hole in the sound."""
+"""Timestamps in ms and codec blocks of 20 ms jitter by less; a longer jump is a gap in the audio."""
 LATE_S = Fraction(1, 4)
-"""Containers round their length up to a block or a slow frame; what ends earlier is cut, if no box told it before."""
+"""Containers round their length up to a block or a slow frame; a file that ends earlier than this was cut."""
 GUESSED = ("wav", "mp3", "aac", "ac3", "eac3", "amr")
-"""Containers without a length: libav works one out of the file's size, or (wav) of a header that was checked before."""
+"""Containers without a length: libav derives one from the file's size, or (wav) from a header checked before."""
 MAX_START_S = 60.0
 """Streams that start further apart than this have broken timestamps."""
 
 
 @dataclass
 class Video:
-    """What the video stream decoded to."""
+    """Holds the decoded video stream."""
 
     frames: Frames | None = None
-    """(T, H, W, 3), and room for more while decoding; None when no picture was asked for."""
+    """(T, H, W, 3), with room for more while decoding; None when only audio is decoded."""
     times: list[Fraction] = field(default_factory=list)
-    """Presentation times, s: of each frame, or of the first alone."""
+    """Presentation times in s, of each frame or of the first alone."""
     end: Fraction = Fraction(0)
-    """When the last frame leaves the screen, s."""
+    """End of the last frame in s."""
     tick: Fraction = Fraction(0)
-    """Resolution of the times, s."""
+    """Resolution of the times in s."""
     declared: tuple[Fraction, ...] = ()
     """Frame rates that the container states."""
     findings: list[Finding] = field(default_factory=list)
     aspect: Fraction | None = None
     """Width of a pixel over its height, as the file states it."""
     stored: tuple[int, int] = (0, 0)
-    """Width and height before they are shown."""
+    """Width and height as stored."""
     shown: tuple[int, int] = (0, 0)
     """Width and height with square pixels, before the frame is turned."""
     matrix: Matrix = field(default_factory=UPRIGHT.copy)
-    """How the frames are turned."""
+    """Display matrix: how the frames are rotated and mirrored."""
     room: int = 0
-    """How many frames there will be, as far as the headers say."""
+    """Expected number of frames, as far as the headers say."""
     reformatter: VideoReformatter | None = None
-    """One for all frames: each new one costs more than a small frame itself."""
+    """Shared by all frames, because creating one costs more than converting a small frame."""
 
 
 @dataclass
 class Sound:
-    """What the audio stream decoded to."""
+    """Holds the decoded audio stream."""
 
     channels: list[Audio] = field(default_factory=list)
-    """(n,) each, and room for more while decoding."""
+    """Samples of each channel, (n,), with room for more while decoding."""
     length: int = 0
-    """Samples so far; at the end, without padding."""
+    """Number of samples so far; at the end without padding."""
     rate: int = 0
     layout: tuple[str, ...] = ()
-    """The places of the channels."""
+    """Positions of the channels."""
     start: Fraction = Fraction(0)
-    """Presentation time of the first sample, s."""
+    """Presentation time of the first sample in s."""
     tick: Fraction = Fraction(0)
     first_packet: int | None = None
     """Timestamp of the first packet, in ticks; below zero when the stream states a codec delay."""
     unstated_delay: tuple[str, int] | None = None
-    """A codec that delays its sound, by usually so many samples, in a stream that does not say by how much."""
+    """Codec and its usual delay in samples, in a stream that does not state the delay."""
     skips: bool = False
-    """The first packet says how many samples of it are no sound."""
+    """Whether the first packet states how many of its samples to skip."""
     gaps: int = 0
-    """Samples of silence that were put into holes of the stream."""
+    """Samples of silence inserted into gaps of the stream."""
     findings: list[Finding] = field(default_factory=list)
 
 
 def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Video, Sound]:
-    """Decodes one track of pictures and one of sound.
+    """Decodes one video track and one audio track.
 
     Args:
         container: an open file.
-        pictures: False decodes of the picture no more than its first frame, which says when the clip starts.
-        size: the limit; filled with what was decoded.
+        pictures: False decodes the first frame alone, which defines when the clip starts.
+        size: holds the limit; updated with what was decoded.
     """
     from av.container import Flags
 
@@ -131,7 +131,7 @@ def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Vi
 
 
 def _check_end(container: InputContainer, end: Fraction) -> None:
-    """Refuses a file whose last packet of any track ends before the file says it does."""
+    """Raises ValueError where the last packet of a track ends before the length that the file states."""
     import av
 
     family = container.format.name
@@ -146,16 +146,16 @@ def _check_end(container: InputContainer, end: Fraction) -> None:
 
 
 def resized(array: Array, count: int) -> Array:
-    """The same array with `count` rows, moved by the system and not copied; for an array that nobody else holds."""
+    """Returns the array resized to `count` rows, moved by the system, not copied; it must have no other references."""
     array.resize((count, *array.shape[1:]), refcheck=False)
     return array
 
 
 def joined(sound: Sound, skip: int) -> Audio:
-    """Makes (channels, N) of the decoded sound and leaves nothing of it behind.
+    """Joins the decoded channels into (channels, N), and frees them.
 
     Args:
-        sound: what was decoded.
+        sound: the decoded stream.
         skip: samples to leave out at the start; below zero, samples of silence to put before it.
     """
     silence, dropped = max(-skip, 0), max(skip, 0)
@@ -167,7 +167,7 @@ def joined(sound: Sound, skip: int) -> Audio:
 
 
 def _time(frame: av.VideoFrame | av.AudioFrame, in_order: bool = False) -> Fraction:
-    """Presentation time, s; of frames that are stored `in_order` the time of decoding serves as well."""
+    """Returns the presentation time in s, or the decoding time of a frame that is stored `in_order` without one."""
     stamp = frame.dts if frame.pts is None and in_order else frame.pts
     if stamp is None or frame.time_base is None:
         raise ValueError("a frame has no timestamp")
@@ -175,7 +175,7 @@ def _time(frame: av.VideoFrame | av.AudioFrame, in_order: bool = False) -> Fract
 
 
 def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
-    """Decodes a packet of the picture; without `pictures` only until the first frame is there."""
+    """Decodes a video packet; without `pictures` only until the first frame is there."""
     if not video.tick:
         stream = packet.stream
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
@@ -192,7 +192,7 @@ def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
 
 
 def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
-    """Writes one frame behind the others; the room grows by an eighth when the headers promised too few."""
+    """Appends one frame; the buffer grows by an eighth when the headers promised too few."""
     count = len(video.times)
     if count == 1:
         _show(video, frame)
@@ -211,7 +211,7 @@ def _add_image(video: Video, frame: av.VideoFrame, size: Decoded) -> None:
 
 
 def _show(video: Video, frame: av.VideoFrame) -> None:
-    """Decides by the first frame how all are shown, and notes what is out of the ordinary."""
+    """Decides from the first frame how all frames are displayed, and records findings."""
     width, height = video.stored = frame.width, frame.height
     # Of the first frame alone: H.264 may state it with some frames and mean all. (To ask a frame for what lies beside
     # it keeps it in memory, too, until Python looks for cycles.)
@@ -228,7 +228,7 @@ def _show(video: Video, frame: av.VideoFrame) -> None:
 
 
 def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
-    """(H, W, 3) RGB as stored, with square pixels. An unstated matrix is taken as BT.601, a range as limited."""
+    """Converts a frame to (H, W, 3) RGB with square pixels; an unstated matrix counts as BT.601, a range as limited."""
     from av.video.reformatter import Interpolation, VideoReformatter
 
     if frame.is_corrupt:
@@ -243,7 +243,7 @@ def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
 
 
 def _hear(packet: Any, sound: Sound, size: Decoded) -> None:
-    """Decodes a packet of the sound."""
+    """Decodes an audio packet."""
     if sound.first_packet is None:
         sound.first_packet = packet.pts
         sound.skips = packet.has_sidedata("skip_samples")
@@ -252,7 +252,7 @@ def _hear(packet: Any, sound: Sound, size: Decoded) -> None:
 
 
 def _add_block(sound: Sound, frame: av.AudioFrame, size: Decoded) -> None:
-    """Adds one block; a hole in the timestamps becomes silence, so that what follows stays in sync."""
+    """Appends one block; a gap in the timestamps becomes silence, so that what follows stays in sync."""
     time, block = _time(frame), _float_samples(frame)
     if not sound.channels:
         sound.rate, sound.start = frame.sample_rate, time
@@ -279,7 +279,7 @@ def _add_block(sound: Sound, frame: av.AudioFrame, size: Decoded) -> None:
 
 
 def _float_samples(frame: av.AudioFrame) -> Audio:
-    """(channels, n) float32; integers divided by their full scale, without any resampler."""
+    """Converts a block to (channels, n) float32; integers are divided by their full scale, without a resampler."""
     samples: npt.NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
@@ -291,10 +291,10 @@ def _float_samples(frame: av.AudioFrame) -> Audio:
 
 
 def _finish(sound: Sound, stream: Any) -> None:
-    """Cuts the padding of a codec's last block, and notes a codec delay that the stream does not state.
+    """Cuts the padding of a codec's last block, and records a codec delay that the stream does not state.
 
-    AAC delays the sound by (usually) 1024 samples, MP3 by 1105. A stream that states this starts before zero or tells
-    the decoder to skip them; a stream that starts at zero or later keeps them as sound.
+    AAC delays the audio by (usually) 1024 samples, MP3 by 1105. A stream that states this starts before zero or tells
+    the decoder to skip them; a stream that starts at zero or later keeps them as audio.
     """
     sound.tick = stream.time_base
     codec = stream.codec_context.name.removesuffix("float")

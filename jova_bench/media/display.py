@@ -1,6 +1,6 @@
-"""Shows decoded frames as players and ffmpeg do: with square pixels, turned and mirrored as the file asks.
+"""Displays decoded frames as players and ffmpeg do: with square pixels, rotated and mirrored as the file states.
 
-Judges know faces with square pixels that stand upright, and whoever made the file saw it so.
+Evaluators are trained on upright faces with square pixels, and the file's author saw it that way.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     import av
 
 SQUARE = Fraction(1, 100)
-"""Pixels that are square but for this come of a rounded width (853 for 16:9 of 480): nothing to rescale for."""
+"""Pixel aspects within this of 1 come from a rounded width (853 for 16:9 of 480) and need no rescaling."""
 OBLIQUE = 0.0175
-"""Tangent of the degree by which a matrix may miss a quarter turn, as ffmpeg allows."""
+"""Tangent of one degree, by which a matrix may miss a quarter turn, as in ffmpeg."""
 
 Matrix = npt.NDArray[np.int32]
 UPRIGHT: Matrix = np.array([[1, 0], [0, 1]], np.int32)
 
 
 def size_shown(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
-    """Finds the size with square pixels: the side that is short of pixels gets more, so that none are lost.
+    """Computes the size with square pixels: the side with fewer pixels is enlarged, so that none are lost.
 
     Args:
-        width: of the stored frame.
-        height: of the stored frame.
-        aspect: width of a pixel over its height; None or 0 is not known, which is shown as square.
+        width: width of the stored frame.
+        height: height of the stored frame.
+        aspect: width of a pixel over its height; None or 0 is unknown and counts as square.
 
     Returns:
         Width and height.
@@ -40,7 +40,7 @@ def size_shown(width: int, height: int, aspect: Fraction | None) -> tuple[int, i
 
 
 def matrix_of(frame: av.VideoFrame) -> Matrix:
-    """Reads how a frame is to be turned: row 0 says where (x, y) a step to the right goes, row 1 a step down."""
+    """Reads the display matrix of a frame: row 0 is the (x, y) image of a step to the right, row 1 of a step down."""
     from av.sidedata.sidedata import Type
 
     beside: Any = frame.side_data  # Its keys are types, though it is typed as a mapping of strings.
@@ -50,7 +50,7 @@ def matrix_of(frame: av.VideoFrame) -> Matrix:
 
 
 def upright(image: npt.NDArray[np.uint8], matrix: Matrix) -> npt.NDArray[np.uint8]:
-    """Turns and mirrors (H, W, 3) by the nearest of the eight ways that keep pixels whole. A view, no copy."""
+    """Rotates and mirrors (H, W, 3) by the nearest of the eight ways that keep pixels whole. Returns a view."""
     if _lies(matrix):
         image, right, down = image.swapaxes(0, 1), matrix[1, 0], matrix[0, 1]
     else:
@@ -60,13 +60,13 @@ def upright(image: npt.NDArray[np.uint8], matrix: Matrix) -> npt.NDArray[np.uint
 
 
 def oblique_degrees(matrix: Matrix) -> float:
-    """Finds by how much a matrix misses the nearest quarter turn; 0 where it does by less than one degree."""
+    """Returns by how many degrees a matrix misses the nearest quarter turn; 0 below one degree."""
     main, rest = (matrix[:, ::-1], matrix) if _lies(matrix) else (matrix, matrix[:, ::-1])
     tangent = float(np.abs(np.diag(rest).astype(float)).max() / max(np.abs(np.diag(main).astype(float)).max(), 1))
     return float(np.degrees(np.arctan(tangent))) if tangent > OBLIQUE else 0.0
 
 
 def _lies(matrix: Matrix) -> bool:
-    """Whether rows become columns."""
+    """Returns whether rows become columns."""
     across = np.abs(matrix.astype(np.int64))
     return bool(across[0, 1] + across[1, 0] > across[0, 0] + across[1, 1])

@@ -1,4 +1,4 @@
-"""Encodes a clip: the pictures as H.264, the sound without loss."""
+"""Encodes a clip: video as H.264, audio without loss."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 CRF = "10"
-"""x264's quantiser: near transparent on a 64 x 64 face, so that encoding costs no metric anything visible."""
+"""x264's quantiser: near transparent on a 64 x 64 face, so that encoding changes no metric visibly."""
 
 
 WAVE = (
     *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC"),
     *("SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
 )
-"""Places that files can state, in the order in which they hold the channels."""
+"""Channel positions that files can state, in the order in which they store the channels."""
 FLAC = {
     *("FC", "FL FR", "FL FR FC", "FL FR BL BR", "FL FR FC SL SR", "FL FR FC LFE SL SR", "FL FR FC LFE BC SL SR"),
     "FL FR FC LFE BL BR SL SR",
 }
-"""The one layout of each count of channels that FLAC in mp4 has (RFC 9639, 9.1.3, as libav reads it)."""
+"""Layout of FLAC in mp4 for each number of channels (RFC 9639, 9.1.3, as libav reads it)."""
 
 
 def encode(container: OutputContainer, clip: Clip) -> None:
@@ -70,7 +70,7 @@ def encode(container: OutputContainer, clip: Clip) -> None:
 
 
 def _stored(family: str, layout: Layout, count: int) -> tuple[str, str]:
-    """Codec and places (in libav's words) of channels as a kind of file can hold them."""
+    """Returns the codec and the layout (in libav's words) in which a kind of file can store the channels."""
     placed = [WAVE.index(place) for place in layout if place in WAVE]
     stated = len(placed) == count and placed == sorted(set(placed)) and not ordinary(layout, count)
     if stated:

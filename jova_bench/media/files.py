@@ -1,8 +1,8 @@
-"""Reads and writes clips on one time base: the only place where container time becomes frame and sample indices.
+"""Reads and writes clips on one time base: only here does container time become frame and sample indices.
 
-The picture is the clock. Frame 0 is time 0; the sound is padded or cut at its start so that sample n is heard
+Video is the clock. Frame 0 is time 0; the audio is padded or cut at its start so that sample n is played
 n / rate seconds after frame 0 is shown, which is exact to the sample and leaves every frame as it was decoded.
-Whatever was corrected, or could not be, is a finding of the clip.
+Every correction, or failure to correct, is a finding of the clip.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from jova_bench.media.rates import ROUNDED, Source, grid_rate, nearest_rate, sho
 from jova_bench.records import Finding
 
 LOUDEST = 100.0
-"""Forty decibels above full scale: no sound in floating point, but whole numbers taken for it."""
+"""Forty decibels above full scale: not floating-point audio, but integers taken for it."""
 SILENT_PEAK = 10 ** (-60 / 20)
-"""-60 dBFS."""
+"""Peak below which audio counts as silent: -60 dBFS."""
 GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
-"""Shares of the channels' sound that cancel: above the first, what is heard in mono is not what was made."""
+"""Shares of the channels' power that cancel: above the first, the mono mix does not represent the audio."""
 LEVEL_PARTLY = 0.5
-"""-3 dB: a mix that is quieter by more than channels that have nothing in common makes one wonder."""
+"""Level of the mix relative to that of uncorrelated channels below which it is suspicious: -3 dB."""
 FROZEN_LEVELS = 8
-"""Of 255. A still picture as `write` encodes it differs from its first frame by less; what moves by more."""
+"""Levels (of 255) by which frames of a still video may differ from the first after `write`; motion exceeds it."""
 
 
 def clip_from_arrays(
@@ -50,16 +50,16 @@ def clip_from_arrays(
     digest: str | None = None,
     **kw: Any,
 ) -> Clip:
-    """Makes a Clip, computes its digest, and looks at how its channels stand to each other.
+    """Makes a Clip, computes its digest, and checks whether its channels cancel.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB, or None.
         fps: frames per second; ignored without frames.
         audio: (channels, N) float32, or None.
         sample_rate_hz: ignored without audio.
-        layout: the place of each channel by libav's names, or ().
-        findings: what was noticed before.
-        digest: of the content, where it is known: to find it takes about as long as to decode the pictures.
+        layout: position of each channel by libav's names, or ().
+        findings: findings so far.
+        digest: digest of the content, where known: computing it takes about as long as decoding the frames.
         **kw: `timing`, `in_domain`.
     """
     if frames is None and audio is None:
@@ -99,7 +99,7 @@ def clip_from_arrays(
 
 
 def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: int, layout: channels.Layout) -> str:
-    """sha256 (hex) of what a clip shows and sounds."""
+    """Returns the sha256 (hex) of the decoded content."""
     digest = hashlib.sha256()
     if frames is not None:
         digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
@@ -117,7 +117,7 @@ def _whole(rate: float) -> bool:
 
 
 def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Finding]:
-    """Says where the mix to mono, which most metrics hear, is not what a listener hears."""
+    """Reports where the mono mix, which most metrics use, is not what a listener hears."""
     if len(audio) == 1:
         return []
     found = []
@@ -140,9 +140,9 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | N
 
     Args:
         path: the file.
-        pictures: False for the sound alone, at the same place in time and to the bit the same. Such a clip has no
-            frames, no finding on the picture, no audio either if the file has none, and a digest of its own.
-        digest: of the whole clip, when the file is known to be the one of that digest; nothing is hashed then.
+        pictures: False for the audio alone, at the same times and equal to the bit. Such a clip has no
+            frames, no finding on video, no audio either if the file has none, and a digest of its own.
+        digest: digest of the whole clip, where the file is known to have it; nothing is hashed then.
 
     Raises:
         BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged, and for what takes more
@@ -173,14 +173,14 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | N
 
 
 def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...], digest: str | None) -> Clip:
-    """The clip of somebody who did not look; without audio there is nothing in it."""
+    """Returns the clip without video; without audio it is empty."""
     if audio is None:
         return Clip(None, Fraction(0), None, 0, digest or hashlib.sha256().hexdigest(), findings)
     return clip_from_arrays(None, Fraction(0), audio, sound.rate, sound.layout, findings, digest)
 
 
 def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[Finding]]:
-    """Puts the frames at a constant rate: the stated one, else the one of which some were lost, else a common one."""
+    """Resamples the frames to a constant rate: the stated one, else one with lost frames, else a common one."""
     frames, tick = video.frames, video.tick
     if frames is None:
         return None, Fraction(0), [Finding(code="no_video", detail="no picture stream, or one without frames")]
@@ -215,10 +215,10 @@ def _frames(video: Video, size: Decoded) -> tuple[Frames | None, Fraction, list[
 
 
 def _rearranged(frames: Frames, source: Source) -> Frames:
-    """Puts frame `source[k]` at place k, in the same memory; `source` never falls.
+    """Moves frame `source[k]` to index k, in place; `source` never decreases.
 
-    A place is written once whoever reads it has read. What reads ahead of itself, from the front on, only ever reads
-    places that are still to be written, and so does what reads behind itself, from the back on. The two never meet:
+    An index is written only after all that read it. Indices that read ahead are written from the front and only read
+    indices not yet written; those that read behind are written from the back, likewise. The two do not interfere:
     if k reads m < k, then m, which reads no later place than k does, does not read ahead.
     """
     frames = resized(frames, max(len(frames), len(source)))
@@ -232,14 +232,14 @@ def _rearranged(frames: Frames, source: Source) -> Frames:
 
 
 def _distance(image: Frames, other: Frames) -> int:
-    """By how many levels two images differ where they differ most."""
+    """Returns the largest difference of two images in levels."""
     return int((np.maximum(image, other) - np.minimum(image, other)).max())
 
 
 def _audio(
     sound: Sound, zero: Fraction | None, video_tick: Fraction, family: str
 ) -> tuple[Audio | None, list[Finding]]:
-    """Joins the channels and moves their start to `zero`, the time of the first frame (None without a picture)."""
+    """Joins the channels and moves their start to `zero`, the time of the first frame (None without video)."""
     if not sound.length:
         return None, [Finding(code="no_audio", detail="no sound stream, or one without samples")]
     rate, findings = sound.rate, list(sound.findings)
@@ -274,7 +274,7 @@ def _audio(
 
 
 def _made_up_for(lead: Fraction, late: int, rate: int, tick: Fraction) -> bool:
-    """Whether the sound starts before the picture by its codec's delay, as in MPEG-TS, FLV and older Matroska files."""
+    """Returns whether audio starts before video by its codec's delay, as in MPEG-TS, FLV and older Matroska files."""
     return abs(lead * rate + late) <= min(tick * rate, Fraction(late, 4))
 
 
@@ -294,10 +294,10 @@ def write(
     sample_rate_hz: int,
     layout: channels.Layout = (),
 ) -> None:
-    """Writes H.264 + FLAC as mp4, or sound alone as wav or flac (by suffix). Same input, same bytes.
+    """Writes H.264 + FLAC as mp4, or audio alone as wav or flac (by suffix). Same input, same bytes.
 
-    The sound is stored as 16 bits: what lies on that grid comes back exactly, what exceeds full scale is clipped.
-    Channels whose places FLAC in mp4 cannot state are stored as PCM.
+    Audio is stored as 16 bits: values on that grid are kept exactly, values beyond full scale are clipped.
+    Channels whose positions FLAC in mp4 cannot state are stored as PCM.
     No B-frames, so decoding and presentation order agree and no edit list is needed for sync.
 
     Args:
@@ -306,7 +306,7 @@ def write(
         fps: frames per second.
         audio: (channels, N) float32 in [-1, 1], or None.
         sample_rate_hz: rate of `audio`.
-        layout: the place of each channel by libav's names, or ().
+        layout: position of each channel by libav's names, or ().
     """
     import av
 

@@ -1,10 +1,10 @@
-"""Tells files that end before their own headers say so: libav reads what is there as if nothing were missing.
+"""Detects files that end before the length in their headers: libav reads the rest as if nothing were missing.
 
-What a header says of a length is a promise, unless who wrote it could not know. A program that writes to a pipe cannot
-come back to mend its header, so it states nothing (0, or all ones) or more than any sound will ever fill (2,000,000,036
+A length in a header is a promise, unless its writer could not know it. A program that writes to a pipe cannot return
+to correct its header, so it states nothing (0, or all ones) or more than any sound will ever fill (2,000,000,036
 by Pocket TTS's server, 0x7FFFF024 by SoX, 0x7FFFFFFF by others): from `PLACEHOLDER` on, a length of a wav is none. Of
 two lengths for the same bytes, as a wav has, one alone may be mistaken: a file that was cut breaks both promises. Both
-may be too large by a header, counted as sound by who wrote it: what was cut has lost a block, which is more.
+may be too large by a header that the writer counted as audio: a file that was cut has lost a block, which is more.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ PLACEHOLDER = 1_000_000_000
 WAV_HEADER = 80
 """Bytes of a wav's header with its usual parts (`WAVE_FORMAT_EXTENSIBLE`, `fact`): 2.5 ms of 16-bit mono, 16 kHz."""
 MOST_BOXES = 100_000
-"""Boxes that are looked at: a file of more has only its times to tell that it ends early."""
+"""Maximum number of boxes to read: in a file of more, only its times reveal an early end."""
 MP4 = (b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-"""What an mp4 begins with, or a mov from before `ftyp`."""
+"""First boxes of an mp4, or of a mov from before `ftyp`."""
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 
 
 def check_length(path: Path) -> list[Finding]:
-    """Refuses an mp4, mov, wav, avi, mkv or webm that is shorter than it says; a wav by a header's length is told."""
+    """Refuses an mp4, mov, wav, avi, mkv or webm shorter than stated; reports a wav short by a header's length."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
@@ -48,7 +48,7 @@ def check_length(path: Path) -> list[Finding]:
 
 
 def _riff_end(file: BinaryIO, head: bytes, size: int) -> int:
-    """The earlier of the ends that a wav states for itself and for its `data`; 0 when it states neither."""
+    """Returns the earlier of the ends that a wav states for the file and for its `data`; 0 without either."""
     big, most, place = head[:4] == b"RIFX", PLACEHOLDER, 12
     stated = [(8, _number(head[4:8], big))]
     for _ in range(MOST_BOXES):
@@ -68,7 +68,7 @@ def _riff_end(file: BinaryIO, head: bytes, size: int) -> int:
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int:
-    """End of the last box that begins in the file."""
+    """Returns the end of the last box that begins in the file."""
     end = 0
     for _ in range(MOST_BOXES):
         if end + 8 > size:
@@ -82,7 +82,7 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
 
 
 def _matroska_end(file: BinaryIO, size: int) -> int:
-    """End of the last element that begins in the file. Who streams live leaves the lengths of the outer ones open."""
+    """Returns the end of the last element that begins in the file. Live streams leave the outer lengths open."""
     end = 0
     for element, start, length in _elements(file, size):
         if length is None:
@@ -94,7 +94,7 @@ def _matroska_end(file: BinaryIO, size: int) -> int:
 
 
 def _elements(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int | None]]:
-    """Walks over (id, start of the content, its length); into those of unknown length (None), past the others."""
+    """Yields (id, start of the content, its length), entering elements of unknown length (None), skipping others."""
     place = 0
     for _ in range(MOST_BOXES):
         if place >= size:

@@ -1,4 +1,4 @@
-"""Says how much a clip may take decoded, so that no small file fills the memory."""
+"""Limits the memory of a decoded clip, so that no small file fills the memory."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from jova_bench.errors import BenchError
 
 VARIABLE = "JOVA_BENCH_MAX_CLIP_GB"
 SHARE = 4
-"""A clip may take one part in so many of the memory: what metrics make of it is of its size again, or twice that."""
+"""A clip may take 1 / SHARE of the memory: what metrics derive from it is once or twice its size."""
 LEAST_BYTES = 4_000_000_000
-"""What may be read on any machine: 10 s of 1080p at 60 frames a second are 3.7 GB."""
+"""Size that may be read on any machine: 10 s of 1080p at 60 frames a second are 3.7 GB."""
 LOWEST_HZ, HIGHEST_HZ = 4_000, 384_000
-"""Half a telephone's rate, and the highest that recorders write; whatever says another is broken."""
+"""Half a telephone's rate, and the highest that recorders write; a file with another rate is broken."""
 FRAMES_PER_S, SAMPLES_PER_S = 25, 48_000
-"""Metrics bring clips to rates of their own: a slow clip counts as if it had these, or its length would be free."""
+"""Lowest rates in the estimate: metrics resample clips to rates of their own, so a slow clip's length counts, too."""
 
 
 @dataclass
 class Decoded:
-    """What a clip takes decoded, as far as known."""
+    """Counts the size of a decoded clip, as far as known."""
 
     limit: int
-    """Bytes."""
+    """Limit in bytes."""
     width: int = 0
     height: int = 0
     frames: int = 0
@@ -36,13 +36,13 @@ class Decoded:
 
     @property
     def bytes(self) -> int:
-        """Of 8-bit RGB and of 32-bit samples."""
+        """Returns the bytes of 8-bit RGB frames and 32-bit samples."""
         frames = max(self.frames, int(self.picture_s * FRAMES_PER_S))
         samples = max(self.samples, self.samples * SAMPLES_PER_S // (self.rate_hz or SAMPLES_PER_S))
         return frames * self.height * self.width * 3 + samples * self.channels * 4
 
     def check(self) -> None:
-        """Refuses a clip that takes more than the limit, and rates that no sound has."""
+        """Raises ValueError for a clip over the limit, and for impossible sampling rates."""
         if self.rate_hz and not LOWEST_HZ <= self.rate_hz <= HIGHEST_HZ:
             raise ValueError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {self.rate_hz} Hz")
         if self.bytes <= self.limit:
@@ -60,7 +60,7 @@ class Decoded:
 
 
 def max_clip_bytes() -> int:
-    """Bytes that a clip may take decoded: `$JOVA_BENCH_MAX_CLIP_GB`, else a quarter of the memory or 4 GB."""
+    """Returns the limit of a decoded clip in bytes: `$JOVA_BENCH_MAX_CLIP_GB`, else a quarter of the memory or 4 GB."""
     said = os.environ.get(VARIABLE)
     if not said:
         return max(memory_bytes() // SHARE, LEAST_BYTES)
@@ -74,7 +74,7 @@ def max_clip_bytes() -> int:
 
 
 def memory_bytes() -> int:
-    """Main memory of this machine, or of this container where that has less."""
+    """Returns the bytes of main memory of this machine, or of this container where that has less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))

@@ -14,9 +14,9 @@ COMMON_RATES = (
     *(Fraction(n * 1000, 1001) for n in (24, 30, 60)),
     Fraction(25, 2),
 )
-"""Rates that a variable frame rate is brought to: the nearest one."""
+"""Rates to the nearest of which a variable frame rate is resampled."""
 ROUNDED = Fraction(1, 4)
-"""Of a frame: the most that a timestamp of a constant rate is off. A lost frame moves some by half and more."""
+"""Largest error of a timestamp of a constant rate, in frames. A lost frame moves some by half a frame or more."""
 
 Source = npt.NDArray[np.intp]
 
@@ -38,7 +38,7 @@ def stated_rate(times: Sequence[Fraction], declared: Sequence[Fraction], tick: F
 
 
 def grid_rate(times: Sequence[Fraction], declared: Sequence[Fraction], tick: Fraction) -> Fraction | None:
-    """Finds the rate of which some frames were lost: each of the others stands where it would if none were.
+    """Finds the constant rate of which some frames were lost: the other frames lie on its grid.
 
     Where a tick is as long as a frame, it is such a rate itself. None if no rate up to the highest common one fits.
     """

@@ -1,4 +1,4 @@
-"""Chooses the tracks of a file that are scored, and reads from its headers what they will take decoded."""
+"""Chooses the tracks of a file that are scored, and estimates their decoded size from the headers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def choose(container: InputContainer) -> tuple[list[Any], list[tuple[Any, Finding]]]:
-    """Chooses one track of pictures and one of sound, as players and ffmpeg do when nobody tells them.
+    """Chooses one video and one audio track, as players and ffmpeg do by default.
 
-    That is a track that the file marks as default before one that it does not, then the largest picture and the
-    sound of most channels, then the first. (The ffmpeg program takes a picture of more than five million pixels more
+    A track that the file marks as default precedes one that it does not, then the largest video and the
+    audio of most channels, then the first. (The ffmpeg program takes a picture of more than five million pixels more
     before the default one; players do not.) Covers and thumbnails are no pictures.
 
     Returns:
@@ -53,7 +53,7 @@ def choose(container: InputContainer) -> tuple[list[Any], list[tuple[Any, Findin
 
 
 def _extent(track: Any) -> int:
-    """Pixels of a picture, channels of sound."""
+    """Returns the pixels of a video frame, or the number of audio channels."""
     context = track.codec_context
     if context is None:
         return 0
@@ -61,7 +61,7 @@ def _extent(track: Any) -> int:
 
 
 def expect(container: InputContainer, tracks: list[Any], pictures: bool, size: Decoded) -> int:
-    """Refuses by its headers what takes too much, before anything is decoded.
+    """Refuses clips over the limit by their headers, before anything is decoded.
 
     Returns:
         How many frames there will be, as far as the headers say.
@@ -84,7 +84,7 @@ def expect(container: InputContainer, tracks: list[Any], pictures: bool, size: D
 
 
 def _stated_s(container: InputContainer, track: Any) -> Fraction:
-    """Length that the headers state for a track, s; 0 without one. The container's is that of its longest track."""
+    """Returns the length in s that the headers state for a track, 0 without; the container's is its longest track's."""
     import av
 
     if track.duration is not None:

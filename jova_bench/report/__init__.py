@@ -1,1 +1,1 @@
-"""Tables, pages and files of a run: everything that readers see."""
+"""Presents a run: tables, pages and files."""

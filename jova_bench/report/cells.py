@@ -1,4 +1,4 @@
-"""Columns of a leaderboard, and the text of its cells."""
+"""Arranges the columns of a leaderboard and formats its cells."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from jova_bench.records import Cost, Direction, Estimate, Summary
 
 @dataclass(frozen=True)
 class Column:
-    """One metric identity across all models."""
+    """Holds the estimates of one metric identity for all models."""
 
     label: str
-    """Unique in the leaderboard; says `(embedded)` for the evaluators of the embedded profile."""
+    """Display name, unique in the leaderboard; ends in `(embedded)` for evaluators of the embedded profile."""
     family: str
     identity: str
     direction: Direction
     cells: Mapping[str, Estimate]
-    """By model; a model that was never asked is missing."""
+    """Estimates by model; a model that was not measured is missing."""
 
 
 def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]:
-    """One per identity, in the order of `labels.FAMILIES`, then in the order of the summary.
+    """Returns one column per identity, in the order of `labels.FAMILIES`, then in the order of the summary.
 
     Args:
-        summary: has the estimates.
-        of_slice: `tag=value`, or None for those of all prompts.
+        summary: estimates of the run.
+        of_slice: `tag=value`, or None for all prompts.
     """
     by_identity: dict[str, dict[str, Estimate]] = {}
     for estimate in summary.estimates:
@@ -43,7 +43,7 @@ def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]
 
 
 def cell(estimate: Estimate | None, notes: dict[str, int]) -> str:
-    """`mean [lo, hi] (n)`, with `(ok/undefined/failed)` when some clips have no value, or the word for why none has.
+    """Formats `mean [lo, hi] (n)`, with `(ok/undefined/failed)` when some clips have no value, or the status of all.
 
     Args:
         estimate: of one model; None when it was not measured.
@@ -60,7 +60,7 @@ def cell(estimate: Estimate | None, notes: dict[str, int]) -> str:
 
 
 def no_value(estimate: Estimate) -> str:
-    """`undefined`, `failed`, or both."""
+    """Formats `undefined`, `failed`, or both."""
     words = [word for word, n in (("undefined", estimate.n_undefined), ("failed", estimate.n_failed)) if n]
     return " and ".join(words) or "undefined"
 
@@ -75,7 +75,7 @@ def _note(estimate: Estimate, notes: dict[str, int]) -> str:
 
 
 def extrapolated(estimate: Estimate | None) -> str:
-    """The distance that infinitely many clips would have, and how well the line through 1/n fits."""
+    """Formats the distance extrapolated to infinitely many clips, and the fit of the line in 1/n."""
     if estimate is None or estimate.value is None or "n_to_infinity" not in estimate.extra:
         return ""
     text = number(estimate.extra["n_to_infinity"], decimals(estimate.value, estimate.ci))
@@ -84,7 +84,7 @@ def extrapolated(estimate: Estimate | None) -> str:
 
 
 def cost_cells(cost: Cost | None) -> list[str]:
-    """Seconds per clip, real-time factor, peak memory in MB, function evaluations."""
+    """Formats seconds per clip, real-time factor, peak memory in MB, function evaluations."""
     if cost is None:
         return [""] * 4
     memory = None if cost.peak_memory_bytes is None else cost.peak_memory_bytes / 1e6

@@ -1,7 +1,7 @@
-"""The leaderboard once more on the clips that every model made.
+"""Recomputes the leaderboard on the clips that every model made.
 
-A model that fails where it is hard would gain by it: its mean is over what is easy. Beside each model's own mean
-stand those over the same prompts and seeds.
+A model that fails on hard prompts would gain by it: its mean is over easy ones. The table shows the means over the
+same prompts and seeds beside each model's own mean.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from jova_bench.runs.estimates import PromptSeed, estimates
 from jova_bench.runs.store import Run
 
 COMMON = "made by every model"
-"""What the part of a table is called."""
+"""Title of this part of a table."""
 
 
 @dataclass(frozen=True)
 class Common:
-    """What is measured on the clips that every model made."""
+    """Holds the estimates on the clips that every model made."""
 
     summary: Summary
-    """Of these clips alone."""
+    """Summary of these clips alone."""
     cells: frozenset[PromptSeed]
     """(prompt id, seed) of the clips of each model."""
     models: tuple[str, ...]
-    """Those that were compared: no controls, and none that made nothing."""
+    """Compared models: no controls, and none without clips."""
 
     @property
     def clips(self) -> int:
-        """Of each model."""
+        """Returns the number of clips of each model."""
         return len(self.cells)
 
     @property
     def prompts(self) -> int:
-        """How many the clips answer."""
+        """Returns the number of prompts of the clips."""
         return len({prompt_id for prompt_id, _ in self.cells})
 
     @property
     def about(self) -> str:
-        """One paragraph."""
+        """Describes the part in one paragraph."""
         return (
             f"The same estimates over the {self.clips} clips of {self.prompts} prompts that "
             f"{', '.join(self.models)} all made; above, each is over what the model made."
@@ -53,7 +53,7 @@ class Common:
 
 
 def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[tuple[str, ...], frozenset[PromptSeed]]:
-    """The models that made something, no controls, and the (prompt, seed) that all of them made."""
+    """Returns the models with clips, without controls, and the (prompt, seed) that all of them made."""
     done = {
         model: frozenset((one.prompt_id, one.seed) for one in samples if one.model == model and one.status == "ok")
         for model in models
@@ -64,7 +64,7 @@ def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[
 
 
 def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) -> Common | None:
-    """None when all models made the same clips, when fewer than two made any, or when the run is not all scored."""
+    """Returns None when all models made the same clips, fewer than two made any, or the run is not fully scored."""
     compared, cells = completed_by_all(run.samples, models)
     made = {(s.model, s.prompt_id, s.seed) for s in run.samples if s.model in compared and s.status == "ok"}
     if len(compared) < 2 or not cells or len(made) == len(compared) * len(cells) or run.summary is None:

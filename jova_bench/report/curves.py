@@ -1,4 +1,4 @@
-"""Small plots as SVG text: values with intervals over a few named places, several panels side by side.
+"""Draws small plots as SVG text: values with intervals over named positions, in several panels side by side.
 
 Written by hand because a static picture of the plotting library needs a browser.
 """
@@ -12,15 +12,15 @@ from html import escape
 
 WIDTH, HEIGHT, COLUMNS = 330, 250, 3
 LEFT, RIGHT, TOP, BOTTOM = 46, 62, 34, 58
-"""Margins of a panel, px."""
+"""Margins of a panel in px."""
 LETTER = 6.5
-"""Width of a letter, px, about."""
+"""Approximate width of a letter in px."""
 INK, FAINT, POINT, LEVEL = "#1c2430", "#d9dee6", "#2463c4", "#8a94a3"
 
 
 @dataclass(frozen=True)
 class Point:
-    """One value."""
+    """Holds one value with its interval."""
 
     place: int
     """Index of a name on the horizontal axis."""
@@ -30,16 +30,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity."""
+    """Holds the points of one quantity."""
 
     title: str
     points: tuple[Point, ...]
     levels: Mapping[str, float] = field(default_factory=dict)
-    """Dashed lines to compare with, by name."""
+    """Values of dashed reference lines, by name."""
 
 
 def curves(names: Sequence[str], panels: Sequence[Panel], axis: str = "", joined: int = 0) -> str:
-    """The picture.
+    """Draws the panels.
 
     Args:
         names: of the places, from left to right.
@@ -110,7 +110,7 @@ def _axis(name: str) -> str:
 
 
 def _levels(levels: Mapping[str, float], up: Callable[[float], float], right: float) -> Iterator[str]:
-    """Dashed lines; their names keep ten pixels apart."""
+    """Draws dashed lines, whose names keep a distance of ten pixels."""
     last = math.inf
     for name, value in sorted(levels.items(), key=lambda item: item[1]):
         y = up(value)
@@ -120,7 +120,7 @@ def _levels(levels: Mapping[str, float], up: Callable[[float], float], right: fl
 
 
 def nice_ticks(low: float, high: float) -> list[float]:
-    """Three to seven round numbers that span a range."""
+    """Returns three to seven round numbers that span a range."""
     if low == high:
         low, high = low - 0.5, high + 0.5
     size = 10 ** math.floor(math.log10((high - low) / 3))

@@ -25,14 +25,14 @@ VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "json": Leaderboard.json,
     "tex": latex,
 }
-"""By suffix."""
+"""Views by file suffix."""
 
 
 def read_leaderboard(run_folder: str | os.PathLike[str], slices: Sequence[str] = ()) -> Leaderboard:
-    """The leaderboard of a run, ranks included.
+    """Reads the leaderboard of a run, ranks included.
 
     Args:
-        run_folder: of the run.
+        run_folder: folder of the run.
         slices: tags whose values are slices, beside those that the suite names.
 
     Raises:
@@ -62,7 +62,7 @@ def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tu
 
 
 def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
-    """None of a run that cannot be tested: its clips are not all scored, or it kept no specifications."""
+    """Ranks the models; empty for a run that cannot be tested: not fully scored, or without specifications."""
     ranked = [model for model in models if model not in CONTROLS]
     if len(ranked) < 2:
         return {}

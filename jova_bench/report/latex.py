@@ -1,4 +1,4 @@
-r"""The leaderboard as LaTeX tables: `\usepackage{booktabs}` is all they need."""
+r"""Formats the leaderboard as LaTeX tables, which need `\usepackage{booktabs}` alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SPECIAL = {
 
 
 def latex(board: Leaderboard) -> str:
-    """One table per family: models above the line are ranked, controls stand below it.
+    """Formats one table per family: ranked models above the line, controls below it.
 
     Bold: a paired test puts it before every other ranked model. Superscripts are rank ranges.
     """
@@ -68,7 +68,7 @@ def _row(board: Leaderboard, model: str, shown: Sequence[Column]) -> str:
 
 
 def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: str) -> str:
-    """Value with interval; with `ok/undefined/failed` where some clips have none; the word where none has one."""
+    """Formats a value with its interval, and `ok/undefined/failed` where some clips have none, or the status of all."""
     if estimate is None:
         return "--"
     if estimate.value is None:
@@ -88,10 +88,10 @@ def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: s
 
 
 def _minus(text: str) -> str:
-    """A minus sign instead of a hyphen."""
+    """Replaces a hyphen by a minus sign."""
     return text.replace("-", "$-$")
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it is, on one line."""
+    """Escapes text so that LaTeX prints it as it is, on one line."""
     return "".join(_SPECIAL.get(letter, letter) for letter in one_line(text))

@@ -1,4 +1,4 @@
-"""The leaderboard of a run: Markdown, CSV, JSON and pandas views of its summary, computing nothing anew.
+"""Formats the leaderboard of a run as Markdown, CSV, JSON and pandas, from its summary alone.
 
 One row per model, controls at the bottom; one column per metric identity, so numbers of two evaluators
 never share a column. A cell is a mean with its 95 % interval, or the word `undefined` or `failed` with the
@@ -27,44 +27,44 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ORIGIN = ("device_name", "git_commit", "git_dirty")
-"""What every entry of a manifest's provenance says that a reader of the table should see."""
+"""Fields of a manifest's provenance that the table shows."""
 COUNTS = {"n": "n_ok", "undefined": "n_undefined", "failed": "n_failed"}
-"""Columns of the frame, and the fields of an estimate that they show."""
+"""Columns of the frame, with the fields of an estimate that they show."""
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Everything that the views show."""
+    """Holds everything that the views show."""
 
     summary: Summary
     manifest: Manifest
     models: tuple[str, ...]
     columns: tuple[Column, ...]
     ranks: Ranks = field(default_factory=dict)
-    """Empty when fewer than two models are ranked, or when the run's records are not at hand."""
+    """Ranks; empty when fewer than two models are ranked, or without the run's records."""
     made: Mapping[str, Made] = field(default_factory=dict)
-    """By model; empty when the run's records are not at hand."""
+    """Summary of the clips by model; empty without the run's records."""
     common: Common | None = None
-    """None when every model made the same clips."""
+    """Estimates on common clips; None when every model made the same clips."""
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """`tag=value`, each once."""
+        """Returns the slices as `tag=value`, each once."""
         return tuple(name for tag in slices.tags_of(self.summary) for name in slices.slices_of(self.summary, tag))
 
     @property
     def parts(self) -> dict[str, Leaderboard]:
-        """The same models and columns for what every model made, where some did not make all, and for each slice."""
+        """Returns the same models and columns for the common clips, where some are missing, and for each slice."""
         common = {} if self.common is None else {COMMON: self.of_common()}
         return common | {name: self.at(name) for name in self.slices}
 
     def at(self, of_slice: str) -> Leaderboard:
-        """The same models and columns for the prompts of a slice: no ranks, no costs."""
+        """Returns the same models and columns for the prompts of a slice, without ranks and costs."""
         summary = self.summary.model_copy(update={"cost": ()})
         return Leaderboard(summary, self.manifest, self.models, columns(summary, of_slice))
 
     def frame(self) -> pd.DataFrame:
-        """One row per model; per column value, `lo`, `hi`, and how many clips are ok (`n`), `undefined`, `failed`."""
+        """Returns one row per model; per column value, `lo`, `hi`, and counts of ok (`n`), `undefined`, `failed`."""
         import pandas as pd
 
         rows = [self._row(model) for model in self.models]
@@ -73,7 +73,7 @@ class Leaderboard:
         return frame.astype(dict.fromkeys(counts, "Int64"))
 
     def csv(self) -> str:
-        """`frame` as text; where there are `parts`, with a column `slice` and the rows of each below.
+        """Formats `frame` as text; where there are `parts`, with a column `slice` and the rows of each below.
 
         No text begins as a formula of a spreadsheet does.
         """
@@ -87,7 +87,7 @@ class Leaderboard:
         return str(frame.rename(index=spreadsheet, columns=spreadsheet).to_csv(lineterminator="\n"))
 
     def records(self) -> list[dict[str, Any]]:
-        """One object per (model, metric identity, slice): the estimate with the column's label."""
+        """Returns one object per (model, metric identity, slice): the estimate with the column's label."""
         labels = {column.identity: column.label for column in self.columns}
         return [
             {"label": labels[e.identity], "control": e.model in CONTROLS} | e.model_dump(mode="json")
@@ -95,7 +95,7 @@ class Leaderboard:
         ]
 
     def json(self) -> str:
-        """The records with the cost, the rank ranges, and where they come from."""
+        """Formats the records with costs, rank ranges and provenance."""
         cost = [c.model_dump(mode="json") for c in self.summary.cost]
         ranks = [
             {"identity": identity, "model": model, **asdict(rank)}
@@ -111,7 +111,7 @@ class Leaderboard:
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def about(self) -> dict[str, Any]:
-        """What was asked and what measured it, as the manifest says."""
+        """Returns the request and the metrics, as the manifest states them."""
         prompts = max((e.n_prompts for e in self.summary.estimates), default=0)
         asked = {key: getattr(self.manifest, key) for key in ("suite_digest", "seeds", "device")}
         origin = {key: list(value) if key == "seeds" else value for key, value in asked.items() if value}
@@ -124,7 +124,7 @@ class Leaderboard:
         return {"suite": self.summary.suite, "profile": self.summary.profile, "prompts": prompts, **origin}
 
     def markdown(self) -> str:
-        """Tables by family, each with the same rows, then reasons and metric identities."""
+        """Formats tables by family, each with the same rows, then reasons and metric identities."""
         notes: dict[str, int] = {}
         parts = ["# Leaderboard", ", ".join(f"{key} {plain(value)}" for key, value in self.about().items()) + "."]
         parts.append(
@@ -152,12 +152,12 @@ class Leaderboard:
         return "\n\n".join(parts) + "\n"
 
     def of_common(self) -> Leaderboard:
-        """The same models and columns on the clips that every model made."""
+        """Returns the same models and columns on the clips that every model made."""
         assert self.common is not None
         return Leaderboard(self.common.summary, self.manifest, self.models, columns(self.common.summary))
 
     def _families(self, notes: dict[str, int]) -> list[tuple[str, str]]:
-        """(family, table)."""
+        """Returns (family, table) pairs."""
         found = []
         for family in (*FAMILIES, OTHER):
             shown = [column for column in self.columns if column.family == family]
@@ -178,7 +178,7 @@ class Leaderboard:
         return table(header, body)
 
     def _slices(self, tag: str, notes: dict[str, int]) -> list[str]:
-        """One table per family, with a row per value and model."""
+        """Formats one table per family, with a row per value and model."""
         boards = {value: self.at(name) for name, value in slices.slices_of(self.summary, tag).items()}
         tables = []
         for family in (*FAMILIES, OTHER):
@@ -199,7 +199,7 @@ class Leaderboard:
         return tables
 
     def _ranks(self) -> str:
-        """Metrics as rows: there are more of them than models."""
+        """Formats ranks with metrics as rows, since there are more of them than models."""
         about = (
             "Paired tests of every two models, Holm over the pairs of each metric. Models that no test tells apart "
             "share a range; controls are not ranked, and there is no total."
@@ -247,11 +247,11 @@ def leaderboard(
     """Arranges a run's summary: models in the order given, controls last; metrics by family.
 
     Args:
-        summary: the estimates and costs.
+        summary: estimates and costs.
         manifest: where they come from, as `manifest.extended` writes it; may be empty.
-        ranks: of the models that are no controls.
-        made: what is known of the clips.
-        common: the same on the clips that every model made.
+        ranks: ranks of the models that are no controls.
+        made: summary of the clips by model.
+        common: estimates on the clips that every model made.
     """
     asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
     models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]

@@ -1,4 +1,4 @@
-"""What each model made: how many clips, what was noticed about them, how long it loaded, and how it was asked."""
+"""Summarises the clips of each model: counts, findings, loading time, and settings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SETTINGS = {
     "audio": "Sound",
     "options": "Settings",
 }
-"""Of `fairness.settings`, and their columns."""
+"""Settings in `fairness.settings`, and their columns."""
 LONGEST = 60
-"""Characters of one setting."""
+"""Maximum number of characters of a setting."""
 ABOUT_CLIPS = (
     "A clip that cannot be read, or is not what its model's plan says, is failed. What a reader should know of the "
     "others is counted by its name."
@@ -35,18 +35,18 @@ ABOUT_FORMATS = (
 
 @dataclass(frozen=True)
 class Made:
-    """The samples of one model."""
+    """Counts the samples of one model."""
 
     asked: int
     failed: int
     findings: Mapping[str, int]
-    """Clips by code of a finding."""
+    """Number of clips by code of finding."""
     load_s: float | None
-    """Median time of loading its weights, where it tells; no part of the time per clip."""
+    """Median time of loading the weights, where reported; no part of the time per clip."""
 
 
 def made(samples: Iterable[Sample]) -> dict[str, Made]:
-    """Counts by model."""
+    """Counts samples by model."""
     by_model: dict[str, list[Sample]] = {}
     for sample in samples:
         by_model.setdefault(sample.model, []).append(sample)
@@ -61,9 +61,9 @@ def _made(samples: Sequence[Sample]) -> Made:
 
 
 def clips_rows(models: Sequence[str], found: Mapping[str, Made]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: how many clips each model was asked for, made, failed to make, and how many have which finding.
+    """Returns header and rows: clips that each model was asked for, made, failed to make, and clips by finding.
 
-    A model that nothing is known of has no row.
+    A model without records has no row.
     """
     codes = sorted({code for one in found.values() for code in one.findings})
     body = []
@@ -76,12 +76,12 @@ def clips_rows(models: Sequence[str], found: Mapping[str, Made]) -> tuple[list[s
 
 
 def load_cell(found: Made | None) -> str:
-    """Seconds of loading; empty where the model does not tell."""
+    """Formats the seconds of loading; empty where not reported."""
     return "" if found is None or found.load_s is None else number(found.load_s, 1)
 
 
 def format_rows(models: Sequence[str], fairness: Fairness) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: what each model natively makes, on which device, of which prompt, with which settings."""
+    """Returns header and rows: each model's native format, device, prompt and settings."""
     settings = fairness.settings
     said = [key for key in SETTINGS if any(key in of_model for of_model in settings.values())]
     body = []
@@ -101,5 +101,5 @@ def _said(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """A negative prompt would fill the table; the manifest has all of it."""
+    """Shortens a text: a negative prompt would fill the table, and the manifest has all of it."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

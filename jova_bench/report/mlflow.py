@@ -1,4 +1,4 @@
-"""Logs a scored run to MLflow, for whoever keeps experiments there. Off unless asked for."""
+"""Logs a scored run to MLflow on request."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jova_bench.runs.store import SUMMARY, read_run
 
 TRACKERS = ("mlflow",)
 EXPERIMENT = "jova-bench"
-"""Unless MLFLOW_EXPERIMENT_NAME says another."""
+"""Name of the experiment, unless MLFLOW_EXPERIMENT_NAME is set."""
 LONGEST = 500
-"""Characters of a parameter, which every version of MLflow takes."""
+"""Maximum characters of a parameter that every version of MLflow accepts."""
 
 
 def check_tracker(name: str | None) -> None:
-    """Says before any work what is missing after it.
+    """Fails early when the tracker is not installed.
 
     Raises:
         BenchError: there is no such tracker, or it is not installed.
@@ -35,19 +35,19 @@ def check_tracker(name: str | None) -> None:
 
 
 def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
-    """Logs a finished run where MLFLOW_TRACKING_URI says, or where MLflow does without it.
+    """Logs a finished run to MLFLOW_TRACKING_URI, or to MLflow's default.
 
     Every call logs a run of its own, named after the folder.
 
     Args:
         folder: of the run.
-        files: of its leaderboard, kept beside its summary.
+        files: files of its leaderboard, logged beside its summary.
 
     Returns:
-        MLflow's id of it.
+        MLflow's id of the run.
 
     Raises:
-        BenchError: the run has no summary, MLflow is not installed, or its server does not take it.
+        BenchError: the run has no summary, MLflow is not installed, or its server refuses it.
     """
     mlflow, run = _mlflow(), read_run(folder)
     if run.summary is None:
@@ -66,7 +66,7 @@ def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
 
 
 def params(manifest: Manifest) -> dict[str, str]:
-    """What was asked of a run, each as text."""
+    """Returns the request of a run as texts."""
     latest = manifest.provenance[-1] if manifest.provenance else MadeBy()
     told = {
         **{name: getattr(manifest, name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
@@ -79,10 +79,10 @@ def params(manifest: Manifest) -> dict[str, str]:
 
 
 def values(summary: Summary) -> dict[str, float]:
-    """The value of every estimate that has one, of all prompts together, as `metric/model`.
+    """Returns the value of every estimate that has one, over all prompts, as `metric/model`.
 
-    `metric.bench/model` is what a published bench computes. Metrics that would share a name have the name of what
-    judges behind it, such as `lse_c.syncnet-a/model`, or their whole identity where that does not tell them apart,
+    `metric.bench/model` is the variant of a published bench. Metrics that would share a name have the evaluator's name
+    appended, such as `lse_c.syncnet-a/model`, or their whole identity where that does not distinguish them,
     such as WER by two Whispers.
     """
     whole = [one for one in summary.estimates if one.slice is None]

@@ -1,7 +1,7 @@
-"""Rank ranges: how many models a paired test puts before and after each, metric by metric.
+"""Computes rank ranges: how many models a paired test puts before and after each, metric by metric.
 
-A single rank says more than was measured: two models that no test tells apart share a range. Controls are shown, not
-ranked.
+A single rank would claim more than was measured: two models that no test distinguishes share a range. Controls are
+shown, not ranked.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from jova_bench.records import Outcome
 
 @dataclass(frozen=True)
 class Rank:
-    """Where a model stands in one metric."""
+    """Holds the rank range of a model in one metric."""
 
     first: int
-    """1 + the number of models that a test puts before it."""
+    """1 + the number of models that a test puts before this one."""
     last: int
-    """The number of ranked models less those that a test puts after it."""
+    """The number of ranked models less those that a test puts after this one."""
     of: int
-    """Models ranked."""
+    """Number of ranked models."""
 
     @property
     def text(self) -> str:
-        """`2`, or `1–3`."""
+        """Formats `2`, or `1–3`."""
         return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
 
     @property
     def best(self) -> bool:
-        """A test puts it before every other model."""
+        """Returns whether a test puts the model before every other."""
         return self.of > 1 and self.last == 1
 
 
 Ranks = Mapping[str, Mapping[str, Rank]]
-"""By metric identity, by model; metrics with a value for fewer than two models are missing."""
+"""Ranks by metric identity, by model; metrics with a value for fewer than two models are missing."""
 
 
 def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]) -> Ranks:
@@ -51,7 +51,7 @@ def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]
     Args:
         results: of one run.
         models: which are ranked.
-        sets: what measures set metrics, by identity.
+        sets: set metrics by identity.
     """
     found: dict[str, dict[str, Rank]] = {}
     for spec in results.specs.values():
@@ -78,7 +78,7 @@ def _has_value(results: Results, model: str, identity: str) -> bool:
 
 
 def _order(pair: tuple[str, str], row: Comparison) -> tuple[str, str] | None:
-    """(before, after), where a test tells them apart."""
+    """Returns (before, after) where a test distinguishes the two models, else None."""
     a, b = pair
     if row.favours == "a" and not row.gained:
         return a, b

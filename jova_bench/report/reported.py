@@ -1,4 +1,4 @@
-"""Numbers as papers report them, in tables of their own: they compare with nothing that is measured here."""
+"""Shows numbers as papers report them, in separate tables: they compare with nothing that is measured here."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ ABOUT = (
 
 
 class Table(Record):
-    """One table of one source."""
+    """Holds one table of one source."""
 
     title: str
     source: str
-    """Who reports it and where, and whether that was read or is cited by another."""
+    """Publication that reports the numbers, and whether it was read or is cited by another."""
     metrics: Mapping[str, Direction]
-    """Columns in order."""
+    """Directions by metric, in the order of columns."""
     rows: Mapping[str, tuple[str, ...]]
-    """By what was measured; numbers as printed, digits included."""
+    """Numbers as printed, by row name, digits included."""
 
     @model_validator(mode="after")
     def _rectangular(self) -> Table:
@@ -42,12 +42,12 @@ class Table(Record):
 
 
 class Reported(Record):
-    """The whole file."""
+    """Holds the tables of a file."""
 
     table: tuple[Table, ...]
 
     def markdown(self) -> str:
-        """For people."""
+        """Formats the tables as Markdown."""
         parts = ["# As reported", ABOUT]
         for one in self.table:
             header = ["", *(f"{escaped(name)} {ARROWS[direction]}" for name, direction in one.metrics.items())]
@@ -56,7 +56,7 @@ class Reported(Record):
         return "\n\n".join(parts) + "\n"
 
     def latex(self) -> str:
-        """For papers; nothing is bold, since no test can be made."""
+        """Formats the tables as LaTeX; nothing is bold, since no test can be made."""
         return "\n\n".join(["% Needs \\usepackage{booktabs}.", *map(_latex, self.table)]) + "\n"
 
 
@@ -64,7 +64,7 @@ def read_reported(path: str | os.PathLike[str]) -> Reported:
     """Reads a TOML file of `[[table]]` with title, source, metrics and rows.
 
     Raises:
-        BenchError: it is not there or says something else.
+        BenchError: the file is missing or holds something else.
     """
     return as_record(Reported, read_toml(path), str(path))
 

@@ -1,4 +1,4 @@
-"""Slices of a leaderboard: the same columns for the prompts that share a value of a tag."""
+"""Computes slices of a leaderboard: the same columns for the prompts that share a value of a tag."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ABOUT = (
 
 
 def tags_of(summary: Summary) -> tuple[str, ...]:
-    """The tags whose slices a summary has, in its order."""
+    """Returns the tags whose slices a summary has, in its order."""
     return tuple(dict.fromkeys(_split(e.slice)[0] for e in summary.estimates if e.slice is not None))
 
 
 def slices_of(summary: Summary, tag: str) -> Mapping[str, str]:
-    """Slices of a tag: `tag=value` to the value."""
+    """Returns the slices of a tag: `tag=value` to the value."""
     names = dict.fromkeys(e.slice for e in summary.estimates if e.slice is not None)
     return {name: _split(name)[1] for name in names if _split(name)[0] == tag}
 
 
 def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, tags: Sequence[str]) -> Summary:
-    """The summary with the slices of more tags, measured from the run's records.
+    """Returns the summary with the slices of more tags, computed from the run's records.
 
     Raises:
         BenchError: no prompt of the run has such a tag, or the run has not finished.
@@ -51,6 +51,6 @@ def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, 
 
 
 def _split(name: str) -> tuple[str, str]:
-    """`tag=value`."""
+    """Splits `tag=value`."""
     tag, _, value = name.partition("=")
     return tag, value

@@ -1,4 +1,4 @@
-"""Writes views of results, which appear whole or not at all."""
+"""Writes views of results atomically."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jova_bench.files.writing import replacing
 
 
 def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> list[Path]:
-    """Writes files into a folder, which is made where it is missing.
+    """Writes files into a folder, which is created where it is missing.
 
     Args:
-        folder: where.
-        texts: by file name.
+        folder: target folder.
+        texts: text by file name.
 
     Raises:
         BenchError: the folder cannot be written.
@@ -24,7 +24,7 @@ def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> lis
 
 
 def write_text(path: Path, text: str) -> Path:
-    """The file appears whole or not at all."""
+    """Writes a file atomically."""
     try:
         with replacing(path) as file:
             file.write(text.encode())

@@ -1,6 +1,6 @@
-"""Uncertainty over prompts: arrays in, numbers out, randomness only through the generator passed in.
+"""Estimates uncertainty over prompts: arrays in, numbers out, randomness only through the generator passed in.
 
-`benchmarks/coverage.py` measures how often each interval holds the truth; `results/coverage.md` has its table.
+`benchmarks/coverage.py` measures how often each interval covers the truth; `results/coverage.md` has its table.
 """
 
 from jova_bench.stats.means import (

@@ -1,4 +1,4 @@
-"""Intervals of means over prompts.
+"""Computes intervals of means over prompts.
 
 The unit is the prompt. Sampling seeds are averaged within their prompt first, so an interval speaks of
 other prompts of the same kind given to these checkpoints, never of other trainings.
@@ -16,7 +16,7 @@ from scipy import stats as scipy_stats
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint8]
-"""(B, P) how often each of P prompts is drawn in each of B resamples."""
+"""(B, P) number of times that each of P prompts is drawn in each of B resamples."""
 
 RESAMPLES = 10_000
 T_BELOW = 50
@@ -29,7 +29,7 @@ BLOCK_NUMBERS = 2**22
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and the interval around it."""
+    """Holds a value and its interval."""
 
     value: float
     lo: float
@@ -44,7 +44,7 @@ def mean_interval(
     level: float = 0.95,
     proportion: bool = False,
 ) -> Interval | None:
-    """Mean over prompts, or the ratio sum(w v) / sum(w), with its interval; None for a single prompt.
+    """Computes the mean over prompts, or the ratio sum(w v) / sum(w), with its interval; None for a single prompt.
 
     - Shares of right and wrong answers: Agresti and Coull's interval at every P, carried over to prompts of several
       answers (`interval_of_share`). It does not collapse at 100 of 100, where resampling sees no spread: there it
@@ -60,8 +60,8 @@ def mean_interval(
             `resample_counts`, which take longer to draw than to use, for many means of as many prompts.
         weights: (P,) positive, e.g. the words of each transcript for a micro average.
         level: nominal coverage.
-        proportion: each value is a share of right or wrong answers. Only who knows the metric can say: an
-            offset of 0 frames in every clip is no share.
+        proportion: each value is a share of right or wrong answers. The values alone cannot
+            tell: an offset of 0 frames in every clip is no share.
     """
     v, w = checked(values, weights)
     if proportion and is_share(v) and (weights is None or (np.ptp(v) == 0 and v[0] in (0.0, 1.0))):
@@ -77,17 +77,17 @@ def mean_interval(
 
 
 def is_share(values: Array) -> bool:
-    """Whether all values lie in [0, 1]."""
+    """Returns whether all values lie in [0, 1]."""
     return bool(((values >= 0) & (values <= 1)).all())
 
 
 def within(found: Interval, least: float, most: float) -> Interval:
-    """The interval without what cannot be; its coverage stays."""
+    """Clips an interval to the possible values, which keeps its coverage."""
     return replace(found, lo=max(found.lo, least), hi=min(found.hi, most))
 
 
 def checked(values: npt.ArrayLike, weights: npt.ArrayLike | None) -> tuple[Array, Array]:
-    """(P,) finite values and positive weights, equal ones where none are given. Raises ValueError for anything else."""
+    """Checks (P,) finite values and positive weights, equal where none are given. Raises ValueError otherwise."""
     v = np.asarray(values, dtype=np.float64)
     w = np.ones_like(v) if weights is None else np.asarray(weights, dtype=np.float64)
     if v.ndim != 1 or not len(v) or not np.isfinite(v).all():
@@ -98,7 +98,7 @@ def checked(values: npt.ArrayLike, weights: npt.ArrayLike | None) -> tuple[Array
 
 
 def interval_of_share(v: Array, w: Array, level: float) -> Interval | None:
-    """Agresti and Coull (1998): Wilson's centre, a little wider near 0 and 1, where Wilson's covers 91 %.
+    """Computes Agresti and Coull's interval (1998): Wilson's centre, wider near 0 and 1, where Wilson's covers 91 %.
 
     That is Wald's interval after z^2 / 2 right and as many wrong answers were added. Here whole prompts are added, and
     the spread is the one between prompts: with a prompt's seeds averaged it is smaller by the mean of v (1 - v), which
@@ -117,7 +117,7 @@ def interval_of_share(v: Array, w: Array, level: float) -> Interval | None:
 
 
 def interval_of_mean(v: Array, w: Array, counts: Callable[[], Counts], level: float) -> Interval | None:
-    """Student's t below 50 prompts of equal weights, else studentised; `counts` are drawn only if they are needed."""
+    """Computes Student's t below 50 prompts of equal weights, else studentised limits; draws `counts` if needed."""
     mean, error = (float(x[0, 0]) for x in ratios(v[None], w[None], np.ones((1, len(v)))))
     if len(v) == 1:
         return None
@@ -131,7 +131,7 @@ def interval_of_mean(v: Array, w: Array, counts: Callable[[], Counts], level: fl
 
 
 def resample_counts(rng: np.random.Generator, p: int, n: int = RESAMPLES) -> Counts:
-    """(n, P) how often each of P prompts is drawn in each of n resamples of size P."""
+    """Draws n resamples of P prompts and returns the (n, P) number of times that each prompt is drawn."""
     counts = np.empty((n, p), dtype=np.uint8)
     for rows in blocks(n, p):
         size = rows.stop - rows.start
@@ -142,13 +142,13 @@ def resample_counts(rng: np.random.Generator, p: int, n: int = RESAMPLES) -> Cou
 
 
 def blocks(n: int, p: int) -> Iterator[slice]:
-    """Slices of n rows of P numbers, of which one block is held at a time."""
+    """Yields slices of n rows of P numbers, of which one block is held at a time."""
     size = max(4, BLOCK_NUMBERS // p // 4 * 4)
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def studentised_limits(values: Array, weights: Array, counts: Counts, level: float) -> Array:
-    """(S, 2) bootstrap-t limits of the ratios of S data sets (Efron and Tibshirani 1993, section 12.5).
+    """Computes (S, 2) bootstrap-t limits of the ratios of S data sets (Efron and Tibshirani 1993, section 12.5).
 
     The pure form divides by each resample's own standard error, which is 0 where a resample misses the few
     prompts that differ (a word error rate of mostly zeros): limits then explode. A share SPREAD_FLOOR of
@@ -170,7 +170,7 @@ def studentised_limits(values: Array, weights: Array, counts: Counts, level: flo
 
 
 def ratios(values: Array, weights: Array, counts: Array) -> tuple[Array, Array]:
-    """(S, B) ratios sum(c w v) / sum(c w) and their linearised standard errors.
+    """Computes (S, B) ratios sum(c w v) / sum(c w) and their linearised standard errors.
 
     With equal weights these are the mean and the sample standard deviation / sqrt(P).
     """

@@ -1,4 +1,4 @@
-"""Paired tests of two models on the same prompts: swap their labels within prompts and look again."""
+"""Tests two models on the same prompts by permutation: swaps their labels within prompts."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class PairedResult:
-    """Model a against model b on the same prompts; the difference is a - b."""
+    """Holds the result of model a against model b on the same prompts; the difference is a - b."""
 
     delta: float
     ci: tuple[float, float] | None
     """Interval of the difference; None for a single prompt."""
     p: float
-    """Two-sided, for the hypothesis that the two models' labels could be swapped on every prompt."""
+    """Two-sided p-value of the hypothesis that the two models' labels are exchangeable on every prompt."""
     n_pairs: int
     min_detectable: float | None
-    """Size of a true difference that a test at level (1 - `level`) / `tests` finds four times in five; None when
-    no difference could be found, however large (a sign flip of fewer than 6 prompts has p > 0.05)."""
+    """True difference that a test at level (1 - `level`) / `tests` detects with 80 % power; None when
+    no difference could be detected, however large (a sign flip of fewer than 6 prompts has p > 0.05)."""
 
 
 class Draws:
-    """The random numbers of a `paired_test`, which tests of as many prompts may share: they take longer to draw."""
+    """Draws the random numbers of a `paired_test`, which tests of equally many prompts may share to save time."""
 
     def __init__(self, rng: np.random.Generator, p: int, n: int = RESAMPLES) -> None:
         """Draws the swaps.
@@ -67,7 +67,7 @@ class Draws:
 
     @cached_property
     def counts(self) -> Counts:
-        """(B, P) resamples of the prompts."""
+        """Returns the (B, P) resamples of the prompts."""
         return resample_counts(self._rng, self._prompts)
 
 
@@ -81,9 +81,9 @@ def paired_test(
     proportion: bool = False,
     tests: int = 1,
 ) -> PairedResult:
-    """Sign-flip permutation test of the (weighted) mean difference on the same prompts.
+    """Runs a sign-flip permutation test of the (weighted) mean difference on the same prompts.
 
-    All 2^P sign patterns where they are no more than n; else n random ones and p = (1 + count) / (1 + n), never 0.
+    Uses all 2^P sign patterns where they are no more than n; else n random ones and p = (1 + count) / (1 + n) > 0.
     The interval of a difference of shares is cut at -1 and 1.
 
     Args:
@@ -94,7 +94,7 @@ def paired_test(
         n: random sign patterns, where they are not drawn yet.
         level: of the interval and of the minimum detectable effect.
         proportion: as in `mean_interval`.
-        tests: how many share the error of 1 - `level` (Holm's first step): the detectable effect grows with them.
+        tests: number of tests that share the error of 1 - `level` (Holm's first step); more raise the effect.
     """
     (x, w), (y, _) = checked(a, weights), checked(b, weights)
     d = x - y
@@ -120,7 +120,7 @@ def paired_test(
 
 
 def sign_flip(d: Array, weights: Array, rng: np.random.Generator | Draws, n: int) -> tuple[float, float]:
-    """The weighted mean of (P,) differences, and its p-value among the means with signs flipped."""
+    """Returns the weighted mean of (P,) differences, and its p-value among the means with signs flipped."""
     draws = rng if isinstance(rng, Draws) else Draws(rng, len(d), n)
     share = weights * d / weights.sum()
     flipped = np.concatenate([(1.0 - 2.0 * draws.swaps[rows]) @ share for rows in blocks(*draws.swaps.shape)])
@@ -137,7 +137,7 @@ def paired_set_test(
     level: float = 0.95,
     tests: int = 1,
 ) -> PairedResult:
-    """The test of `paired_test_of_chosen` for a statistic that is called 2 (n + P + 1) times on (rows, ...) arrays.
+    """Runs `paired_test_of_chosen` for a statistic that is called 2 (n + P + 1) times on (rows, ...) arrays.
 
     Args:
         statistic: of the rows of a set.
@@ -157,7 +157,7 @@ def paired_set_test(
 def paired_test_of_chosen(
     statistic: OfChosen, p: int, rng: np.random.Generator, n: int = 1000, level: float = 0.95, tests: int = 1
 ) -> PairedResult:
-    """The same test for statistics of whole sets: swaps the two models' rows within prompts and looks again.
+    """Runs the permutation test for statistics of whole sets: swaps the two models' rows within prompts.
 
     The interval is a jackknife over prompts, each deleted from both sets.
 
@@ -187,19 +187,19 @@ def paired_test_of_chosen(
 
 
 def tries_all(p: int, n: int) -> bool:
-    """Whether all 2^P relabellings are tried."""
+    """Returns whether all 2^P relabellings are enumerated."""
     return 2**p <= n
 
 
 def flips(rng: np.random.Generator, p: int, n: int) -> npt.NDArray[np.bool_]:
-    """(2^P or n, P) which prompts have their labels swapped."""
+    """Returns (2^P or n, P) masks of the prompts whose labels are swapped."""
     if tries_all(p, n):
         return (np.arange(2**p)[:, None] >> np.arange(p) & 1).astype(bool)
     return rng.integers(0, 2, size=(n, p), dtype=np.int8).view(np.bool_)
 
 
 def p_value(permuted: Array, observed: float, exact: bool) -> float:
-    """Share of relabellings that are as far from 0 as what was observed."""
+    """Returns the share of relabellings that are at least as far from 0 as the observed value."""
     # Rounding must not make a pattern's exact tie with the observed difference look smaller than it.
     tolerance = 1e-9 * max(abs(observed), float(np.abs(permuted).max()))
     count = int((np.abs(permuted) >= abs(observed) - tolerance).sum())
@@ -207,7 +207,7 @@ def p_value(permuted: Array, observed: float, exact: bool) -> float:
 
 
 def min_detectable(error: float, p: int, n: int, alpha: float) -> float | None:
-    """Difference that a two-sided t test at level alpha with this standard error finds with 80 % power."""
+    """Returns the difference that a two-sided t test at level alpha, with this error, detects with 80 % power."""
     smallest = 2 / 2**p if tries_all(p, n) else 1 / (1 + n)
     if smallest > alpha * (1 + 1e-9):  # 1 - 0.95 is not quite 0.05
         return None
@@ -215,7 +215,7 @@ def min_detectable(error: float, p: int, n: int, alpha: float) -> float | None:
 
 
 def holm(p: npt.ArrayLike) -> Array:
-    """(K,) p-values adjusted by Holm (1979), in the order given: the family-wise error stays at the level."""
+    """Adjusts (K,) p-values by Holm (1979), in the order given: the family-wise error stays at the level."""
     raw = np.asarray(p, dtype=np.float64)
     order = np.argsort(raw, kind="stable")
     scaled = raw[order] * np.arange(len(raw), 0, -1)

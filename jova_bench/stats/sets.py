@@ -1,4 +1,4 @@
-"""Statistics of whole sets: what they are asked for, and their jackknife interval."""
+"""Computes statistics of whole sets and their jackknife intervals."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from scipy import stats as scipy_stats
 from jova_bench.stats.means import Array, Interval
 
 Units = Array | Sequence[Array]
-"""One entry per prompt: a (P, ...) array, or P arrays of shape (seeds, ...)."""
+"""Rows by prompt: a (P, ...) array, or P arrays of shape (seeds, ...)."""
 Statistic = Callable[[Array], float]
-"""What is said of a whole set of rows, e.g. a Frechet distance."""
+"""Statistic computed on a whole set of rows, e.g. a Frechet distance."""
 Chosen = npt.NDArray[np.bool_]
-"""(S, U) which of U units are in each of S sets."""
+"""(S, U) membership of U units in each of S sets."""
 OfChosen = Callable[[Chosen], Array]
-"""The statistic of S sets of the same units, (S,): who is asked for all at once can share work among them."""
+"""Statistic of S sets of the same units, (S,): computing all at once can share work among them."""
 
 JACKKNIFE_GROUPS = 200
-"""More prompts than this leave a statistic in groups of about equal size."""
+"""Maximum number of jackknife groups; more prompts are left out in groups of about equal size."""
 
 
 def one_by_one(statistic: Statistic, units: Units) -> OfChosen:
-    """The statistic of each set's rows, measured anew.
+    """Returns a function that computes the statistic of each set's rows separately.
 
     Args:
         statistic: of (rows, ...) arrays.
@@ -39,7 +39,7 @@ def one_by_one(statistic: Statistic, units: Units) -> OfChosen:
 
 
 def jackknife_interval(statistic: Statistic, units: Units, level: float = 0.95) -> Interval | None:
-    """The interval of `jackknife_of_chosen` for a statistic that is called at most P + 1 times on (rows, ...) arrays.
+    """Computes `jackknife_of_chosen` for a statistic that is called at most P + 1 times on (rows, ...) arrays.
 
     Args:
         statistic: of the rows of a set.
@@ -50,7 +50,7 @@ def jackknife_interval(statistic: Statistic, units: Units, level: float = 0.95) 
 
 
 def jackknife_of_chosen(statistic: OfChosen, p: int, level: float = 0.95) -> Interval | None:
-    """Delete-one-prompt jackknife (in groups above 200) around a statistic of a whole set; None for a single prompt.
+    """Runs a delete-one-prompt jackknife (in groups above 200) of a statistic of a set; None for a single prompt.
 
     A bootstrap would repeat rows, which inflates Frechet distances; deleting a prompt does not. The
     interval is centred on the statistic as reported: it speaks of sets of this size, bias included.
@@ -68,7 +68,7 @@ def jackknife_of_chosen(statistic: OfChosen, p: int, level: float = 0.95) -> Int
 
 
 def leaving_out(p: int) -> Chosen:
-    """(G, P) all prompts but one, or but one of 200 groups of prompts.
+    """Returns (G, P) masks of all prompts but one, or but one of 200 groups of prompts.
 
     A distance in 2,048 dimensions takes seconds; that of thousands of sets that lack one prompt each would take days.
     """
@@ -77,11 +77,11 @@ def leaving_out(p: int) -> Chosen:
 
 
 def jackknife_error(left_out: Array) -> float:
-    """Standard error from the (G,) statistics of the sets of `leaving_out`."""
+    """Computes the standard error from the (G,) statistics of the sets of `leaving_out`."""
     groups = len(left_out)
     return float(np.sqrt((groups - 1) / groups * ((left_out - left_out.mean()) ** 2).sum()))
 
 
 def quantile_of_t(level: float, p: int) -> float:
-    """How many standard errors a two-sided interval over P prompts reaches."""
+    """Returns the half width of a two-sided interval over P prompts in standard errors."""
     return float(scipy_stats.t.ppf((1 + level) / 2, p - 1))

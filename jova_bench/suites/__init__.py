@@ -1,1 +1,1 @@
-"""Prompts: suites that ship, prompt files, folders of clips, and importers of published benches."""
+"""Loads, writes and imports prompts: shipped suites, prompt files, folders of clips, published benches."""

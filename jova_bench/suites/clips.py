@@ -1,4 +1,4 @@
-"""A folder of clips: which files are clips, which prompt each answers, and what is told of the rest."""
+"""Lists a folder of clips: which files are clips, which prompt each belongs to, and what else is there."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from jova_bench.suites.loading import INFO, PROMPTS
 
 CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 SHOWN = 3
-"""Names that stand for all of them in a line."""
+"""Number of example names in a message."""
 LOOKED_AT = 1000
-"""Ids, and names, among which what differs is looked for."""
+"""Number of ids, and of names, that are compared for differences."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies directly in a folder, by name."""
+    """Holds the entries directly in a folder, by name."""
 
     clips: tuple[Path, ...]
     others: Mapping[str, tuple[str, ...]]
-    """What is no clip: names by kind. Prompt files, and hidden files that could not be taken for clips, are no part."""
+    """Names of entries that are no clips, by kind, without prompt files and hidden files that no clip could be."""
 
     @property
     def left_out(self) -> str:
-        """`broken links 1 (a.mp4), files of other kinds 2 (b.avi, c.m4v)`; empty when there is nothing."""
+        """Formats `broken links 1 (a.mp4), files of other kinds 2 (b.avi, c.m4v)`; empty when there is nothing."""
         return ", ".join(f"{kind} {len(names)} ({some(names)})" for kind, names in sorted(self.others.items()))
 
 
@@ -53,7 +53,7 @@ def listing(folder: Path) -> Listing:
 
 
 def clips_in(folder: Path) -> tuple[Path, ...]:
-    """Media files directly in a folder, by name.
+    """Returns the media files directly in a folder, by name.
 
     Raises:
         BenchError: the folder is missing or has none.
@@ -69,10 +69,10 @@ def clips_in(folder: Path) -> tuple[Path, ...]:
 
 
 def clips_by_id(folder: Path) -> dict[str, Path]:
-    """The clips of a folder by `safe_id` of their file stems.
+    """Returns the clips of a folder by `safe_id` of their file stems.
 
     Raises:
-        BenchError: as `clips_in`, and for two files of one stem, of which a prompt could not tell its answer.
+        BenchError: as `clips_in`, and for two files of one stem, which a prompt cannot choose between.
     """
     found: dict[str, Path] = {}
     for path in clips_in(folder):
@@ -89,19 +89,19 @@ def clips_by_id(folder: Path) -> dict[str, Path]:
 
 
 def answer(clips: Mapping[str, Path], prompt_id: str) -> Path | None:
-    """The clip of a prompt: its stem is the id, or begins as `file_stem` of one that is too long for file systems."""
+    """Returns the clip of a prompt: its stem is the id, or `file_stem` of an id too long for file systems."""
     return clips.get(prompt_id) or clips.get(safe_id(file_stem(prompt_id)))
 
 
 def difference(ids: Collection[str], stems: Collection[str]) -> str | None:
-    """Says in what ids and file stems differ that would else be the same.
+    """Describes the differences of ids and file stems that are nearly the same.
 
     Args:
         ids: of prompts without a clip.
         stems: of clips without a prompt.
 
     Returns:
-        What differs, for how many, with an example; None when nothing is nearly the same.
+        What differs, in how many, with an example; None when nothing is nearly the same.
     """
     ids, stems = list(islice(ids, LOOKED_AT)), list(islice(stems, LOOKED_AT))
     found = [*_affixes(ids, stems), *((what, _met(ids, stems, key)) for what, key in _SPELLINGS)]
@@ -114,18 +114,18 @@ def difference(ids: Collection[str], stems: Collection[str]) -> str | None:
 
 
 def unfinished(path: Path) -> bool:
-    """Whether a file is hidden, as macOS's `._x.mp4` is, or still being written."""
+    """Returns whether a file is hidden, as macOS's `._x.mp4` is, or still being written."""
     return path.name.startswith(".") or path.stem.lower().endswith(".part")
 
 
 def some(names: Collection[str]) -> str:
-    """The first few names."""
+    """Formats the first few names."""
     shown = ", ".join(map(printable, islice(names, SHOWN)))
     return shown + ", ..." * (len(names) > SHOWN)
 
 
 def _kind(path: Path) -> str:
-    """What a directory entry is: `clip`, a kind of what is left out, or nothing that need be told."""
+    """Returns the kind of a directory entry: `clip`, a kind that is left out, or empty where nothing is reported."""
     named = path.suffix.lower() in CLIP_SUFFIXES
     if unfinished(path):
         return "hidden or partial files" if named else ""
@@ -143,7 +143,7 @@ def _kind(path: Path) -> str:
 
 
 def _affixes(ids: list[str], stems: list[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """What one side has more at the beginning or end of its names, and the pairs that meet without it."""
+    """Yields what one side has more at the beginning or end of its names, and the pairs that match without it."""
     for whose, longer, shorter in (("the ids", ids, set(stems)), ("the clips' names", stems, set(ids))):
         more: Counter[tuple[str, str]] = Counter()
         for name in longer:
@@ -160,7 +160,7 @@ def _affixes(ids: list[str], stems: list[str]) -> Iterator[tuple[str, list[tuple
 
 
 def _met(ids: list[str], stems: list[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Pairs of an id and a stem that are the same but for what a key leaves out."""
+    """Returns the pairs of an id and a stem of the same key."""
     known = {key(stem): stem for stem in stems}
     return [(one, known[key(one)]) for one in ids if key(one) in known]
 
@@ -170,7 +170,7 @@ def _without_zeros(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """What is left of a name when spaces, punctuation, case, width and leading zeros do not count."""
+    """Normalises a name: without spaces, punctuation, case, width and leading zeros."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _without_zeros("".join(letter for letter in folded if letter.isalnum()))
 

@@ -1,4 +1,4 @@
-"""A folder of clips as a suite of its own: what `score` measures."""
+"""Makes a suite from a folder of clips, as `score` measures it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from jova_bench.suites.loading import PROMPTS, Suite, load_suite
 
 
 def folder_suite(folder: Path, suite: Suite | None) -> Suite:
-    """What `score` measures: every prompt with the clip whose stem is its id, then every clip that answers none.
+    """Makes a suite: every prompt with the clip whose stem is its id, then every clip without a prompt.
 
     Args:
-        folder: has the clips.
-        suite: has the prompts; None takes those of DIR/prompts.jsonl, if there are any.
+        folder: folder of the clips.
+        suite: prompts; None takes those of DIR/prompts.jsonl, if there are any.
 
     Returns:
-        The prompts in their order, those without a clip too, and an empty one for each clip that nobody asked for.
-        The digest covers the clips' content; what was asked has one of its own, so that two folders that answer the
-        same prompts can be compared.
+        The prompts in their order, those without a clip too, and an empty one for each clip without a prompt.
+        The digest covers the clips' content; the prompts have a digest of their own, so that two folders of clips of
+        the same prompts can be compared.
 
     Raises:
-        BenchError: not a folder of clips, a broken prompt file, or clips that answer nothing of a suite.
+        BenchError: not a folder of clips, a broken prompt file, or no clip that belongs to a prompt of the suite.
     """
     clips = clips_by_id(folder)
     source = suite or _own_suite(folder) or Suite("no-prompts", (), folder, "", None, None)
@@ -54,12 +54,12 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
 
 
 def asked_for(prompt: Prompt) -> Prompt | None:
-    """None for the empty prompt of a clip that nobody asked for."""
+    """Returns the prompt, or None for the empty prompt of a clip without one."""
     return prompt if prompt.video_caption or prompt.audio_caption or prompt.transcript else None
 
 
 def _content(path: Path) -> bytes:
-    """Digest of a file; of one that cannot be read, whose sample fails with the reason, that there is none."""
+    """Returns the digest of a file; a marker for one that cannot be read, whose sample fails with the reason."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
@@ -68,12 +68,12 @@ def _content(path: Path) -> bytes:
 
 
 def _own_suite(folder: Path) -> Suite | None:
-    """The prompts beside the clips. Other collections use the same file name for records of their own."""
+    """Loads the prompts beside the clips. Other collections use the same file name for records of their own."""
     path = folder / PROMPTS
     return load_suite(path) if path.is_file() and not foreign_prompts(path) else None
 
 
 def foreign_prompts(path: Path) -> bool:
-    """Whether the first line is a JSON object without any caption or transcript field of ours."""
+    """Returns whether the first line is a JSON object without any caption or transcript field of ours."""
     _, first = next(read_json_lines(path), (1, None))
     return isinstance(first, dict) and not first.keys() & {"video_caption", "audio_caption", "transcript"}

@@ -1,4 +1,4 @@
-"""Prompt suites: a shipped or installed one by name, or any file of JSON lines, whose faults are named by line."""
+"""Loads prompt suites: a shipped or installed one by name, or any file of JSON lines; faults name the line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jova_bench.registry import Registry
 
 SHIPPED = Path(__file__).parent / "data"
 ENTRY_POINTS = "jova_bench.suites"
-"""Group in which an installed package names suites of its own, each the path of a folder like the shipped ones."""
+"""Entry point group of installed packages' suites, each the path of a folder like the shipped ones."""
 PROMPTS, INFO = "prompts.jsonl", "suite.toml"
 """Files of a suite's folder."""
 FILES = ("image", "audio", "reference")
@@ -26,33 +26,33 @@ FILES = ("image", "audio", "reference")
 
 
 class SuiteInfo(Record):
-    """`suite.toml` of a shipped suite, or beside any file of prompts."""
+    """Defines `suite.toml` of a shipped suite, or beside any file of prompts."""
 
     name: Id
-    """Of a shipped suite the same as its folder's."""
+    """Name of the suite; a shipped suite's is that of its folder."""
     description: str
     domain: Literal["embedded"] | None = None
     """`embedded` when its clips are what the embedded evaluators were trained on."""
     profile: Profile
-    """Metrics that fit it."""
+    """Profile of the metrics that suit its clips."""
     reference_set: str | None = None
     """Folder of real clips that set distances compare with, relative to `suite.toml`, or the name of shipped features
     of the embedded evaluators; None leaves those distances undefined."""
     licence: str
     """SPDX expression for its prompts and clips."""
     slices: tuple[str, ...] = ()
-    """Tags whose values are slices of every table: one more estimate per model, metric and value, so few are named.
-    `report --slices` makes those of any tag."""
+    """Tags whose values are slices of every table: one more estimate per model, metric and value, so only a few.
+    `report --slices` computes those of any tag."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Prompts in a fixed order, and the folder that their files lie in."""
+    """Holds prompts in a fixed order, and the folder of their files."""
 
     name: str
     prompts: tuple[Prompt, ...]
     root: Path
-    """Paths in prompts are relative to it and stay inside."""
+    """Folder that contains all paths in prompts, which are relative to it."""
     digest: str
     """sha256 (hex) of the prompts, the domain, the reference set and every file that a prompt names."""
     domain: Literal["embedded"] | None
@@ -61,11 +61,11 @@ class Suite:
     description: str = ""
     licence: str = ""
     slices: tuple[str, ...] = ()
-    """Tags whose values are slices in the summary. What is asked does not depend on it, and neither does a digest."""
+    """Tags whose values are slices in the summary. Prompts do not depend on them, and neither does a digest."""
     asked_digest: str | None = None
-    """sha256 (hex) of what is asked alone, where `digest` covers more: the clips of a scored folder."""
+    """sha256 (hex) of the prompts alone, where `digest` covers more: the clips of a scored folder."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """sha256 (hex) of each file that a prompt names, by its path there, as it was when the suite was read."""
+    """sha256 (hex) of each file that a prompt names, by its path in the prompt, when the suite was read."""
 
     @property
     def prompts_digest(self) -> str:
@@ -73,11 +73,11 @@ class Suite:
         return self.asked_digest or self.digest
 
     def path(self, relative: str) -> Path:
-        """The file that a prompt names. Raises BenchError when it would lie outside the suite's folder."""
+        """Returns the path of a file that a prompt names. Raises BenchError when it is outside the suite's folder."""
         return inside(self.root, relative)
 
     def reference_folder(self) -> Path | None:
-        """The folder of real clips that set distances of the standard profile compare with, if the suite has one.
+        """Returns the folder of real clips that set distances of the standard profile compare with, if there is one.
 
         Raises:
             BenchError: it names something else.
@@ -91,12 +91,12 @@ class Suite:
 
 
 def shipped_suites() -> tuple[str, ...]:
-    """Names of the suites that come with the package."""
+    """Returns the names of the suites that ship with the package."""
     return tuple(sorted(path.parent.name for path in SHIPPED.glob(f"*/{INFO}")))
 
 
 def suite_registry() -> Registry[str | os.PathLike[str]]:
-    """The suites that ship, and those that other packages add as entry points. Each loads as the path of its folder."""
+    """Returns the suites that ship and those of entry points. Each loads as the path of its folder."""
     return Registry("suite", dict.fromkeys(shipped_suites(), f"{__name__}:SHIPPED"), ENTRY_POINTS)
 
 
@@ -133,7 +133,7 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
 
 
 def prompt_file(path: Path) -> Path:
-    """The file of prompts that a path stands for: itself, or `prompts.jsonl` of a folder.
+    """Returns the prompt file of a path: the path itself, or `prompts.jsonl` of a folder.
 
     Raises:
         BenchError: a folder has no such file.
@@ -150,7 +150,7 @@ def prompt_file(path: Path) -> Path:
 
 
 def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
-    """The folder of an installed package's suite."""
+    """Returns the folder of an installed package's suite."""
     found = registry.load(name)
     if not isinstance(found, str | os.PathLike) or not Path(found).is_dir():
         raise BenchError(
@@ -169,7 +169,7 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
 
 
 def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
-    """The good lines of a prompt file, and all that is wrong with the others: `FILE:LINE: field: what`.
+    """Reads the valid lines of a prompt file, and the faults of the others: `FILE:LINE: field: fault`.
 
     Raises:
         BenchError: the file cannot be read.
@@ -199,7 +199,7 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
 
 
 def _missing(root: Path, relative: str | None) -> str | None:
-    """What is wrong with a file that a prompt names."""
+    """Returns the fault of a file that a prompt names, or None."""
     try:
         if relative is not None and not inside(root, relative).is_file():
             return f"expected a file, got {relative!r}; paths are relative to {root}"
@@ -242,7 +242,7 @@ def _info(path: Path) -> SuiteInfo:
 
 
 def faults_of(error: ValidationError) -> list[str]:
-    """`field: what is wrong with it`, of each field; with the known fields when it is not one of them."""
+    """Formats each fault as `field: fault`, with the known fields for an unknown one."""
     known = tuple(SuiteInfo.model_fields if error.title == "SuiteInfo" else Prompt.model_fields)
     faults = []
     for one in error.errors():
@@ -270,7 +270,7 @@ def inside(root: Path, relative: str) -> Path:
 
 
 def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> tuple[str, dict[str, str]]:
-    """The suite's digest, and its files': two of the same ask the same and show the same, wherever they lie."""
+    """Computes the digests of the suite and of its files: suites of equal digests have equal prompts and files."""
     digest, files = hashlib.sha256(header.encode()), dict[str, str]()
     for prompt in prompts:
         digest.update(prompt.model_dump_json().encode())

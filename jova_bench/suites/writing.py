@@ -13,7 +13,7 @@ from jova_bench.records import Prompt
 
 
 def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies: Mapping[Path, Path]) -> None:
-    """Writes a prompt file, last of all, so that one that is there is whole.
+    """Writes a suite, the prompt file last: where it exists, the suite is complete.
 
     Args:
         prompts: the prompt file.
@@ -33,5 +33,5 @@ def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies
 
 
 def _said(prompt: Prompt) -> dict[str, Any]:
-    """A prompt's fields without those that are empty anyway."""
+    """Returns a prompt's fields without empty ones."""
     return {name: value for name, value in prompt.model_dump(mode="json").items() if value not in (None, {})}

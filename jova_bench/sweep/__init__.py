@@ -1,5 +1,5 @@
-"""Sweeps: arms of one model that differ in a setting, trained and scored alike, each compared with the base arm.
+"""Runs sweeps: arms of one model that differ in a setting, trained and scored alike, each compared with the base arm.
 
-`spec` reads what to vary, `model` says what a model offers, `plan` tells arms apart by digests of all their settings,
+`spec` reads what to vary, `model` defines what a model offers, `plan` identifies arms by digests of all settings,
 `work` trains and scores what is missing, `claims` compares, `results` shows.
 """

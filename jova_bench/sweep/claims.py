@@ -1,4 +1,4 @@
-"""What several trainings of two arms say together. Prompts speak of checkpoints; only trainings speak of a method."""
+"""Combines several trainings of two arms into a claim. Prompts vary checkpoints; only trainings vary a method."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AGREED = ("better", "worse", "no difference shown")
 
 @dataclass(frozen=True)
 class PairOfTrainings:
-    """One training of an arm against one of the base: the paired test over prompts, for one metric."""
+    """Holds the paired test over prompts of one training of an arm against one of the base, for one metric."""
 
     arm: str
     seed: int | None
@@ -26,15 +26,15 @@ class PairOfTrainings:
 
 @dataclass(frozen=True)
 class Claim:
-    """One metric of one arm against the base, over all pairs of trainings."""
+    """Holds the verdict on one metric of one arm against the base, over all pairs of trainings."""
 
     arm: str
     spec: MetricSpec
     verdict: str
-    """`better`, `worse` or `no difference shown` where every pair says so and both sides have several trainings;
+    """`better`, `worse` or `no difference shown` where all pairs agree and both sides have several trainings;
     `no claim` otherwise."""
     text: str
-    """The verdict with what it rests on."""
+    """The verdict with its basis."""
     least: float | None
     """Smallest difference of means, arm - base, among the pairs; None where nothing was tested."""
     most: float | None
@@ -42,7 +42,7 @@ class Claim:
 
 
 def claim(pairs: Sequence[PairOfTrainings]) -> Claim:
-    """What may be said of one metric of one arm.
+    """Derives the claim on one metric of one arm.
 
     Args:
         pairs: every training of the arm with every training of the base, at least one pair.
@@ -69,7 +69,7 @@ def claim(pairs: Sequence[PairOfTrainings]) -> Claim:
 
 
 def spread(one: Claim) -> str:
-    """The range of the differences: `+0.10 to +0.17`."""
+    """Formats the range of the differences: `+0.10 to +0.17`."""
     if one.least is None or one.most is None:
         return ""
     places = decimals(max(abs(one.least), abs(one.most)), None)

@@ -1,4 +1,4 @@
-"""What a model offers to a sweep: its settings, a training for some of them, and clips.
+"""Defines what a model offers to a sweep: its settings, a training for some of them, and clips.
 
 Models are found by name through a lazy registry; this package never imports one by statement.
 """
@@ -18,30 +18,30 @@ Value: TypeAlias = str | int | float | bool
 Settings: TypeAlias = Mapping[str, Value]
 
 MODELS: Mapping[str, str] = {"jova": "jova_baselines.arms:jova"}
-"""Name to factory."""
+"""Factories by name."""
 KINDS: Mapping[type, str] = {str: "a word", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Something that a sweep may vary."""
+    """Describes a setting that a sweep may vary."""
 
     name: str
     default: Value
-    """Values are of its type; a whole number will do for a float."""
+    """Default value, whose type all values have; a whole number is accepted for a float."""
     about: str
     choices: tuple[str, ...] = ()
-    """All words that it may be; empty for any."""
+    """Allowed words; empty for any."""
     least: float | None = None
     """Smallest number."""
     sampling: bool = False
-    """It changes how clips are made, and no weights."""
+    """Whether the setting changes how clips are sampled, and no weights."""
 
     def checked(self, value: object) -> Value:
-        """The value, of the right type.
+        """Returns a value in the right type.
 
         Raises:
-            BenchError: it is no value of this setting.
+            BenchError: the value is not allowed.
         """
         kind = type(self.default)
         if kind is float and type(value) is int:
@@ -58,7 +58,7 @@ class Setting:
         return value
 
     def read(self, text: str) -> Value:
-        """A value as it is written in a flag."""
+        """Parses a value of a command-line flag."""
         kind = type(self.default)
         try:
             if kind is bool:
@@ -70,39 +70,39 @@ class Setting:
 
 @dataclass(frozen=True)
 class Training:
-    """What a finished training was."""
+    """Summarises a finished training."""
 
     steps: int
-    """Of the optimiser."""
+    """Number of optimiser steps."""
     examples: int
-    """Shown to the model, repetitions counted."""
+    """Number of training examples, repetitions counted."""
     parameters: int
     cpu_minutes: float
-    """Processor time of the steps that led to the weights."""
+    """Processor minutes of the steps that led to the weights."""
     weights: str
     """First 12 hex digits of the sha256 of the weights."""
 
 
 class SweptModel(Protocol):
-    """A model that a sweep can train and sample."""
+    """Trains and samples a model for a sweep."""
 
     name: str
     settings: tuple[Setting, ...]
-    """All of them, in the order of tables."""
+    """All settings, in the order of tables."""
 
     def made_by(self, shipped: bool) -> Mapping[str, str]:
-        """What else shapes a training and never varies: format, codecs; the shipped weights if those are used.
+        """Returns what else determines a training and never varies: format, codecs; the shipped weights where used.
 
         It is part of an arm's digest.
         """
         ...
 
     def prepare(self, settings: Settings, shared: Path, threads: int) -> None:
-        """Makes in SHARED what trainings with these settings have in common, such as a corpus, where it is missing."""
+        """Creates in `shared` what trainings with these settings share, such as a corpus, where it is missing."""
         ...
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
-        """Trains in OUT; called again after a kill, it goes on. It waits for another process that is at it.
+        """Trains into `out`, resuming from the last checkpoint. Blocks while another process trains the same arm.
 
         Raises:
             BenchError: the training failed.
@@ -110,24 +110,24 @@ class SweptModel(Protocol):
         ...
 
     def trained(self, out: Path) -> Training | None:
-        """The finished training in OUT; None where there is none, or an unfinished one."""
+        """Returns the finished training in `out`, or None."""
         ...
 
     def generator(self, name: str, weights: Path | None, settings: Settings, device: str) -> Generator:
-        """What makes clips, called `name`, with the weights of a training's folder, or the shipped ones."""
+        """Returns a generator called `name`, with the weights of a training's folder, or the shipped ones."""
         ...
 
 
 class SweptFactory(Protocol):
-    """What a registered name points to."""
+    """Builds a model; registered under its name."""
 
     def __call__(self) -> SweptModel:
-        """Builds it, loading nothing yet."""
+        """Builds the model, loading no weights yet."""
         ...
 
 
 def swept_model(name: str) -> SweptModel:
-    """The model called `name`.
+    """Returns the model called `name`.
 
     Raises:
         BenchError: no model of this name can be swept.

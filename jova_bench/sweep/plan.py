@@ -1,6 +1,6 @@
-"""What a sweep has to do, told apart by digests of full settings, so that what is done is never done again.
+"""Plans a sweep; digests of full settings identify trainings and runs, so that finished work is never repeated.
 
-OUT/shared/          what all trainings have in common
+OUT/shared/          what all trainings share
 OUT/trained/DIGEST/  one training: model, seed, every setting that shapes weights, and what else made them
 OUT/runs/DIGEST/     its clips and scores: a training, every sampling setting, prompts and sampling seeds
 """
@@ -23,44 +23,44 @@ from jova_bench.sweep.spec import Arm, SweepSpec, picked, repeated
 
 @dataclass(frozen=True)
 class Job:
-    """One training of an arm, and its clips."""
+    """Describes one training of an arm, and its run."""
 
     arm: Arm
     seed: int | None
-    """Of the training; None with shipped weights."""
+    """Seed of the training; None with shipped weights."""
     key: str
     """Digest of the training."""
     training: Path | None
-    """Its folder; None with shipped weights."""
+    """Folder of the training; None with shipped weights."""
     run: Path
 
     @property
     def model(self) -> str:
-        """Its name in the run: the same for every sweep that uses it."""
+        """Returns the model's name in the run: the same for every sweep that uses it."""
         return f"arm-{self.key}"
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Returns the title in progress lines and tables."""
         return self.arm.label if self.seed is None else f"{self.arm.label}, training seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All of a sweep."""
+    """Holds all trainings and runs of a sweep."""
 
     spec: SweepSpec
     suite: Suite
     arms: tuple[Arm, ...]
     jobs: tuple[Job, ...]
     made_by: Mapping[str, str]
-    """What shapes all trainings and is no setting."""
+    """What determines all trainings and is no setting."""
     shared: Path
     controls: Path
-    """Run folder of the models that show the scale."""
+    """Run folder of the controls."""
 
     def of(self, arm: Arm) -> list[Job]:
-        """The trainings of an arm."""
+        """Returns the trainings of an arm."""
         return [job for job in self.jobs if job.arm.label == arm.label]
 
 
@@ -73,7 +73,7 @@ def planned(
     out: Path,
     only: Sequence[str] | None = None,
 ) -> Plan:
-    """The trainings and runs of a sweep: all arms with the first seed, then the repeated ones with the others.
+    """Plans the trainings and runs of a sweep: all arms with the first seed, then the repeated ones with the others.
 
     Args:
         spec: of the sweep.
@@ -115,18 +115,18 @@ def planned(
 
 
 def _part(model: SweptModel, arm: Arm, sampling: bool) -> Mapping[str, Settings]:
-    """The settings that shape clips, or those that shape weights."""
+    """Returns the settings that determine clips, or those that determine weights."""
     names = [setting.name for setting in model.settings if setting.sampling == sampling]
     return {"sampling" if sampling else "settings": {name: arm.settings[name] for name in names}}
 
 
 def digest(what: Mapping[str, Any]) -> str:
-    """First 12 hex digits of the sha256 of some JSON."""
+    """Returns the first 12 hex digits of the sha256 of a JSON value."""
     return short_digest(json.dumps(what, sort_keys=True).encode())
 
 
 def is_scored(run: Path, models: Sequence[str], spec: SweepSpec, suite: Suite) -> bool:
-    """Whether a run has every clip of these models, scored with every metric of the sweep."""
+    """Returns whether a run has every clip of these models, scored with every metric of the sweep."""
     try:
         found = read_run(run)
     except BenchError:

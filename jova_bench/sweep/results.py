@@ -1,4 +1,4 @@
-"""What a sweep found: every training with its values, every pair of trainings, and the claims that follow."""
+"""Collects the results of a sweep: values of every training, every pair of trainings, and the claims that follow."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Row:
-    """One training of an arm, or a control, with what each metric says of its clips."""
+    """Holds the estimates of one training of an arm, or of a control."""
 
     label: str
     seed: int | None
-    """Of the training; None of controls and of shipped weights."""
+    """Seed of the training; None for controls and shipped weights."""
     job: Job | None
     """None for a control."""
     training: Training | None
@@ -34,11 +34,11 @@ class Row:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """A finished sweep."""
+    """Holds the results of a finished sweep."""
 
     plan: Plan
     specs: tuple[MetricSpec, ...]
-    """In the order of tables."""
+    """Metrics, in the order of tables."""
     rows: tuple[Row, ...]
     """The base first, arms in their order, seeds in theirs."""
     controls: tuple[Row, ...]
@@ -52,11 +52,11 @@ class SweepResult:
 
     @property
     def exit_code(self) -> int:
-        """5 when a sample failed, else 0: a worse arm is a result."""
+        """Returns 5 when a sample failed, else 0: a worse arm is a result."""
         return EXIT_INCOMPLETE if self.failed else EXIT_OK
 
     def record(self) -> dict[str, Any]:
-        """What is written as JSON."""
+        """Returns the sweep as JSON values."""
         spec = self.plan.spec
         base = self.plan.arms[0]
         return {
@@ -121,7 +121,7 @@ def _estimates(job: Job, plan: Plan) -> tuple[Estimate, ...]:
 
 
 def _of(run: Any, model: str, plan: Plan) -> tuple[Estimate, ...]:
-    """The sweep's metrics of one model, all prompts; a run that other sweeps share may have more."""
+    """Returns the sweep's estimates of one model over all prompts; a run that other sweeps share may have more."""
     summary = read_run(run).summary
     assert summary is not None  # the plan is done
     wanted = {name.partition("@")[0] for name in plan.spec.metrics}

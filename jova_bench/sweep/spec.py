@@ -1,4 +1,4 @@
-"""What a sweep varies, from a TOML file and flags, and the arms that follow.
+"""Reads what a sweep varies from a TOML file and flags, and derives its arms.
 
     description = "does the mouth-area loss help?"
     model = "jova"              # what is trained; the only one so far
@@ -43,10 +43,10 @@ Design = Literal["one-factor", "grid"]
 
 
 class SweepSpec(Record):
-    """A sweep file; see above."""
+    """Defines the fields of a sweep file; see above."""
 
     name: Id = "sweep"
-    """Of its results; the file's stem."""
+    """Name of the results; by default the file's stem."""
     description: str = ""
     model: str = "jova"
     design: Design = "one-factor"
@@ -67,23 +67,23 @@ class SweepSpec(Record):
 
 @dataclass(frozen=True)
 class Arm:
-    """One setting of everything."""
+    """Holds a value of every setting."""
 
     label: str
     """`base`, or what differs from it: `mouth_weight=0, fusion=none`."""
     settings: Settings
     """Every setting of the model."""
     changed: Settings
-    """What differs from the base."""
+    """Settings that differ from the base."""
 
 
 def built_in() -> tuple[str, ...]:
-    """Names of the sweeps that come with the package."""
+    """Returns the names of the sweeps that ship with the package."""
     return tuple(sorted(path.stem for path in BUILTIN.glob("*.toml")))
 
 
 def read_spec(name_or_file: str) -> SweepSpec:
-    """A built-in sweep by name, or a file.
+    """Reads a built-in sweep by name, or a file.
 
     Raises:
         BenchError: there is no such sweep, or the file is broken.
@@ -98,7 +98,7 @@ def read_spec(name_or_file: str) -> SweepSpec:
 
 
 def arms_of(spec: SweepSpec, model: SweptModel) -> tuple[Arm, ...]:
-    """The arms of a sweep, the base first, no two alike.
+    """Returns the arms of a sweep, the base first, all distinct.
 
     Raises:
         BenchError: a setting that the model lacks, a wrong value, or a sweep that varies nothing.
@@ -125,7 +125,7 @@ def arms_of(spec: SweepSpec, model: SweptModel) -> tuple[Arm, ...]:
 
 
 def repeated(spec: SweepSpec, arms: Sequence[Arm]) -> frozenset[str]:
-    """Labels of the arms that every training seed gets.
+    """Returns the labels of the arms that are trained with every seed.
 
     Raises:
         BenchError: `repeat` names an arm that is not there.
@@ -135,7 +135,7 @@ def repeated(spec: SweepSpec, arms: Sequence[Arm]) -> frozenset[str]:
 
 
 def picked(wanted: Sequence[str], arms: Sequence[Arm]) -> tuple[str, ...]:
-    """Labels of arms, checked.
+    """Checks and returns labels of arms.
 
     Raises:
         BenchError: no arm has such a label.
@@ -148,7 +148,7 @@ def picked(wanted: Sequence[str], arms: Sequence[Arm]) -> tuple[str, ...]:
 
 
 def shown(value: Value) -> str:
-    """A value in a label: 5 for 5.0."""
+    """Formats a value in a label: 5 for 5.0."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""A sweep for people: what is left to do, what every training gave, and what may be said of the method."""
+"""Formats a sweep: remaining work, results of every training, and claims on the method."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jova_bench.sweep.spec import BASE, shown
 
 
 def dry_run(plan: Plan, model: SweptModel) -> str:
-    """The trainings of a plan, with what is done."""
+    """Formats the trainings of a plan, and which are finished."""
     body, left = [], 0
     for job in plan.jobs:
         trained = job.training is None or model.trained(job.training) is not None
@@ -30,7 +30,7 @@ def dry_run(plan: Plan, model: SweptModel) -> str:
 
 
 def markdown(result: SweepResult) -> str:
-    """Both tables."""
+    """Formats the tables of values and of claims."""
     spec = result.plan.spec
     prompts = min(spec.limit, len(result.plan.suite.prompts))
     labels = metric_labels(result)
@@ -65,7 +65,7 @@ def markdown(result: SweepResult) -> str:
 
 
 def picture(result: SweepResult) -> str:
-    """Every metric as a panel, every training as a point; where numbers vary, in their order and joined by a line."""
+    """Draws every metric as a panel and every training as a point; arms of numeric values are joined by a line."""
     arms, base = list(result.plan.arms), result.plan.arms[0]
     factors = list(dict.fromkeys(name for arm in arms for name in arm.changed))
     numeric = [name for name in factors if type(base.settings[name]) in (int, float)]
@@ -96,7 +96,7 @@ def picture(result: SweepResult) -> str:
 
 
 def metric_labels(result: SweepResult) -> dict[str, str]:
-    """What readers call the metrics, by identity, with the direction of the better."""
+    """Returns the display names of metrics by identity, with the direction of improvement."""
     arrows = {spec.identity: ARROWS[spec.direction] for spec in result.specs}
     return {
         one.identity: f"{one.text} {arrows[one.identity]}"
@@ -105,12 +105,12 @@ def metric_labels(result: SweepResult) -> dict[str, str]:
 
 
 def base_label(plan: Plan, label: str) -> str:
-    """A label; the base's with its own values of the factors."""
+    """Returns a label; the base's with its own values of the factors."""
     return f"{BASE}: {base_values(plan)}" if label == BASE else label
 
 
 def base_values(plan: Plan) -> str:
-    """What the base has where other arms differ from it."""
+    """Formats the base's values of the settings in which other arms differ."""
     factors = dict.fromkeys(name for arm in plan.arms for name in arm.changed)
     return ", ".join(f"{name}={shown(plan.arms[0].settings[name])}" for name in factors)
 

@@ -1,4 +1,4 @@
-"""A sweep from beginning to end: train what is missing, make and score what is missing, compare. Again: resume."""
+"""Runs a sweep: trains, generates and scores what is missing, and compares. A second call resumes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def plan_sweep(
     only: Sequence[str] | None = None,
     out: Path = OUT,
 ) -> Plan:
-    """Checks a sweep and says what it consists of.
+    """Checks a sweep and plans it.
 
     Args:
         spec: of the sweep.
         model: what is trained; None for the one that the sweep names.
         seeds: of trainings; arms that are not repeated get the first.
         only: labels of the arms wanted beside the base; None for all.
-        out: folder of all sweeps, which share what they have in common.
+        out: folder of all sweeps, which share trainings and runs.
 
     Raises:
         BenchError: bad input.
@@ -55,17 +55,17 @@ def sweep(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> SweepResult:
-    """Does what is left of a plan and compares its arms with the base.
+    """Runs the remaining trainings and scorings of a plan, then compares every arm with the base.
 
     Args:
         plan: from `plan_sweep`.
         model: as there.
         device: for sampling and scoring; trainings run on processors.
         threads: processor threads: so many trainings at once, each on one.
-        progress: where to tell of progress; None for nowhere.
+        progress: receives progress; None for none.
 
     Raises:
-        BenchError: a training failed; the others that had begun were finished, and the same call goes on.
+        BenchError: a training failed; the running ones were finished, and the same call resumes.
     """
     model, talk = model or swept_model(plan.spec.model), progress or Quiet()
     device = resolve_device(device)
@@ -85,7 +85,7 @@ def sweep(
 
 
 def untrained(plan: Plan, model: SweptModel) -> list[Job]:
-    """The jobs whose training is not finished."""
+    """Returns the jobs whose training is not finished."""
     return [job for job in plan.jobs if job.training is not None and model.trained(job.training) is None]
 
 
@@ -112,7 +112,7 @@ def _train(plan: Plan, model: SweptModel, threads: int, talk: Progress) -> None:
 
 
 def _score(plan: Plan, models: Sequence[str | Generator], out: Path, device: str, threads: int, talk: Progress) -> int:
-    """Makes and scores the clips of an arm, or of the controls; returns how many have none."""
+    """Generates and scores the clips of an arm, or of the controls; returns how many failed."""
     import torch
 
     if device == "cpu":

@@ -1,4 +1,4 @@
-"""What this machine has: models, suites and metrics with the reason why one cannot run, and what to install for it."""
+"""Lists models, suites and metrics, the reason why one cannot run here, and what to install for it."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ PACKAGES = (
     ("espeakng-loader", "making the corpus anew", "espeakng-loader"),
     ("opencv-python-headless", "making the corpus anew", "opencv-python-headless"),
 )
-"""Distribution, what it is for, and what to give to pip."""
+"""Distribution, its purpose, and the argument of `pip install`."""
 
 
 def models() -> list[dict[str, Any]]:
-    """Every model by name, with what it needs, what it says of itself, and whether it runs here."""
+    """Lists every model by name, with its needs, its own description, and whether it runs here."""
     found, registry = [], model_registry()
     for name in registry.names():
         try:
@@ -57,7 +57,7 @@ def models() -> list[dict[str, Any]]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    """What a model says of itself. Raises whatever its code does, or for what no listing can show."""
+    """Describes a model from its own attributes. Raises whatever its code does, or for what no listing can show."""
     try:
         model = create_model(name, "cpu")
     except BenchError as error:
@@ -72,12 +72,12 @@ def _item(name: str, needs: list[str], why_not: str | None, settings: dict[str, 
 
 
 def _line(why_not: str | None) -> str | None:
-    """A reason on one line."""
+    """Formats a reason on one line."""
     return None if why_not is None else " ".join(str(why_not).split())
 
 
 def suites() -> list[dict[str, Any]]:
-    """Every suite that ships, and those of installed packages, with the reason why one cannot be read."""
+    """Lists shipped suites and those of installed packages, with the reason why one cannot be read."""
     found: list[dict[str, Any]] = []
     registry = suite_registry()
     for name in (*registry.names(), *registry.refused):
@@ -103,7 +103,7 @@ def suites() -> list[dict[str, Any]]:
 
 
 def metrics() -> list[dict[str, Any]]:
-    """Every metric of every profile and protocol; two evaluators of one name are two entries."""
+    """Lists every metric of every profile and protocol; two evaluators of one name are two entries."""
     found: list[dict[str, Any]] = []
     for select, metric in everything(NoCache(), "cpu"):
         try:
@@ -134,7 +134,7 @@ def metrics() -> list[dict[str, Any]]:
 
 
 def _broken(name: str, why_not: str) -> dict[str, Any]:
-    """A metric of an installed package of which nothing is known but its name."""
+    """Describes a metric of an installed package of which only the name is known."""
     unknown = dict.fromkeys(("identity", "profile", "protocol", "level", "unit", "direction", "domain"))
     texts = {"description": "", "source": ""}
     return {"name": name, "select": name, **unknown, **texts, "needs": [], "weights": []} | {
@@ -144,7 +144,7 @@ def _broken(name: str, why_not: str) -> dict[str, Any]:
 
 
 def needed(select: str, spec: MetricSpec) -> list[Asset]:
-    """The files of weights that a metric needs and that do not ship with the package or a dependency."""
+    """Returns the files of weights that a metric needs and that ship neither with the package nor a dependency."""
     bench = select.partition("@")[2] or None
     return [asset for asset in assets.table().values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
 
@@ -162,12 +162,12 @@ def _weights(asset: Asset) -> dict[str, Any]:
 
 
 def unverified() -> list[str]:
-    """Files of weights that are here and of which nobody publishes a digest."""
+    """Returns the files of weights that are here and have no published digest."""
     return [name for name, asset in assets.table().items() if asset.sha256 is None and assets.path(name).is_file()]
 
 
 def packages() -> list[dict[str, Any]]:
-    """Packages by name: the version here, or the pip line that installs it."""
+    """Lists packages by name: the version here, or the pip line that installs it."""
     found: list[dict[str, Any]] = []
     for name, purpose, install in PACKAGES:
         try:
@@ -179,7 +179,7 @@ def packages() -> list[dict[str, Any]]:
 
 
 def machine() -> dict[str, Any]:
-    """Python, devices and the folder of weights."""
+    """Describes Python, devices and the folder of weights."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

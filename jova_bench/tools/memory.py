@@ -1,4 +1,4 @@
-"""How much memory a metric takes, measured: each metric that can run here, on one clip, in a process of its own."""
+"""Measures the memory of each metric that can run here, on one clip, in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jova_bench.metrics.build import everything
 from jova_bench.records import Outcome, Prompt
 
 SECONDS = 5
-"""Of the clip that is made up; DeSync needs 4.8."""
+"""Length of the synthetic clip in seconds; DeSync needs 4.8."""
 PROMPT = Prompt(
     id="memory",
     video_caption="a pattern that moves",
@@ -32,12 +32,12 @@ PROMPT = Prompt(
 
 @dataclass(frozen=True)
 class Use:
-    """What one metric took."""
+    """Holds the memory use of one metric."""
 
     select: str
-    """What a user types for it; empty for a process that measures nothing."""
+    """Name that selects the metric; empty for a process that measures nothing."""
     outcome: Outcome
-    """Only with a value did the metric go its whole way."""
+    """Outcome; only a metric with a value ran completely."""
     peak_bytes: int | None
     """Largest resident memory of the process, interpreter and torch included; None when it died."""
 
@@ -61,7 +61,7 @@ def uses(clip: Path | None) -> Iterator[Use]:
 
 @dataclass(frozen=True)
 class _MeasureInit:
-    """What the process runs first."""
+    """Picklable initialiser: builds the metrics and the clip, and returns the function that measures."""
 
     clip: Path | None
 
@@ -87,7 +87,7 @@ class _MeasureInit:
 
 
 def made_up() -> Clip:
-    """A drifting pattern of 224 x 224 at 25 fps, and a tone at 16 kHz that swells four times a second."""
+    """Makes a drifting pattern of 224 x 224 at 25 fps, and a tone at 16 kHz that swells four times a second."""
     count = SECONDS * 25
     row = np.arange(224)
     waves = np.sin((row[None, :, None] + row[None, None, :]) / 12 + np.arange(count)[:, None, None] / 3)
@@ -98,7 +98,7 @@ def made_up() -> Clip:
 
 
 def peak_bytes() -> int:
-    """Largest resident memory of this process so far.
+    """Returns the peak resident memory of this process so far.
 
     Linux counts it per program; `ru_maxrss` there also holds what the caller took before it started this one.
     """

@@ -1,6 +1,6 @@
-"""`docs/metrics.md`, from the catalogue alone: `python -m jova_bench.tools.metrics_page > docs/metrics.md`.
+"""Writes `docs/metrics.md` from the catalogue alone: `python -m jova_bench.tools.metrics_page > docs/metrics.md`.
 
-The text is the same on every machine: it says nothing of what is installed, and knows only published digests.
+The text is the same on every machine: it depends on nothing that is installed, and shows only published digests.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class Variant:
 
     @property
     def rank(self) -> tuple[bool, bool]:
-        """Clean before compat; the standard profile before the embedded one."""
+        """Returns the sort key: clean before compat; the standard profile before the embedded one."""
         return self.spec.protocol != "clean", self.spec.profile == "embedded"
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What variants of a name mostly share."""
+        """Returns the facts that variants of a name mostly share."""
         spec = self.spec
         level = "One value per clip" if spec.level == "clip" else "One value for all clips together"
         unit = f", in {escaped(spec.unit)}" if spec.unit else ""
@@ -74,7 +74,7 @@ class Variant:
 
 
 def document() -> str:
-    """The whole file."""
+    """Returns the whole page."""
     variants = _variants()
     names = {name: words for family in FAMILIES.values() for name, words in family.items()}
     families = {name: family for family, listed in FAMILIES.items() for name in listed}
@@ -90,7 +90,7 @@ def document() -> str:
 
 
 def _variants() -> list[Variant]:
-    """Built as on a machine without any weights."""
+    """Builds all variants as on a machine without any weights."""
     before = {name: os.environ.pop(name, None) for name in (assets.FOLDER_VARIABLE, assets.TABLE_VARIABLE)}
     os.environ[assets.FOLDER_VARIABLE] = os.devnull
     try:
@@ -102,7 +102,7 @@ def _variants() -> list[Variant]:
 
 
 def _metric(variants: Sequence[Variant]) -> list[str]:
-    """What all variants of a name share, then one item for each description."""
+    """Formats what all variants of a name share, then one item for each description."""
     shared = [len(set(same)) == 1 for same in zip(*(one.facts for one in variants), strict=True)]
     head = " ".join(fact for fact, same in zip(variants[0].facts, shared, strict=True) if same and fact)
     told: dict[tuple[str, ...], list[Variant]] = {}
@@ -115,7 +115,7 @@ def _metric(variants: Sequence[Variant]) -> list[str]:
 
 
 def _item(words: tuple[str, ...], variants: Sequence[Variant]) -> str:
-    """Variants that differ in nothing but their evaluator share a description."""
+    """Formats variants that share a description because only their evaluators differ."""
     selects = ", ".join(dict.fromkeys(f"`{one.select}`" for one in variants))
     lines = [f"- **{selects}** {words[0]}: {' '.join(words[1:])}"]
     for one in variants:
@@ -128,7 +128,7 @@ def _item(words: tuple[str, ...], variants: Sequence[Variant]) -> str:
 
 
 def _terms(some: Sequence[Asset]) -> str:
-    """Size, where that of all files is known, and licences."""
+    """Formats the size, where that of all files is known, and the licences."""
     size = sum(asset.size or 0 for asset in some) if all(asset.size for asset in some) else 0
     licences = dict.fromkeys(escaped(asset.licence) for asset in some)
     return ", ".join([*([_megabytes(size)] if size else []), *licences])
@@ -139,7 +139,7 @@ def _megabytes(size: int) -> str:
 
 
 def _weights(variants: Sequence[Variant]) -> str:
-    """Every file once, with what needs it."""
+    """Lists every file once, with the metrics that need it."""
     lines = []
     for asset in dict.fromkeys(asset for one in variants for asset in one.weights):
         digest = f"sha256 `{asset.sha256}`" if asset.sha256 else "no digest published"

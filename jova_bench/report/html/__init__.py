@@ -1,4 +1,4 @@
-"""A run as a folder of static pages that open from disk: leaderboard, plots, and the clips of each prompt."""
+"""Writes a run as static pages that open from disk: leaderboard, plots, and the clips of each prompt."""
 
 from jova_bench.report.html.site import write_html
 

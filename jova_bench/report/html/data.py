@@ -1,6 +1,6 @@
-"""What the scripts of the first page read: a leaderboard per slice, a value per prompt, and the cost, as plain data.
+"""Prepares the data of the first page's scripts: a leaderboard per slice, a value per prompt, and the cost.
 
-Everything is by place (of a model, a column, a prompt), so that no name has to be a key.
+Models, columns and prompts are indices, so that no name has to be a key.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ COSTS = {
     "peak_memory_bytes": "Peak memory (MB)",
     "function_evals": "Function evaluations",
 }
-"""Fields of a cost, and what they are called."""
+"""Fields of a cost, and their display names."""
 SCALE = {"peak_memory_bytes": 1e-6}
 ALL = "all prompts"
 
 
 def page_data(board: Leaderboard, slices: Mapping[str, Sequence[Estimate]], asked: Sequence[Asked]) -> dict[str, Any]:
-    """Everything in one object.
+    """Returns all data in one object.
 
     Args:
-        board: of the run.
+        board: leaderboard of the run.
         slices: estimates by `tag=value`.
-        asked: prompts with what was made of them.
+        asked: prompts with their takes.
     """
     prompts = [one.prompt for one in asked]
     places = {identity: place for place, identity in enumerate(column.identity for column in board.columns)}
@@ -79,20 +79,20 @@ def _level(column: Column) -> str:
 
 
 def _cost(board: Leaderboard, field: str) -> list[float | None]:
-    """One per model."""
+    """Returns a cost of each model."""
     costs = {cost.model: getattr(cost, field) for cost in board.summary.cost}
     found = [costs.get(model) for model in board.models]
     return [None if value is None else _short(value * SCALE.get(field, 1)) for value in found]
 
 
 def _loading(board: Leaderboard) -> list[dict[str, Any]]:
-    """Seconds that weights took to load, apart from those of a clip; nothing where no model tells."""
+    """Returns the seconds of loading weights, apart from those of a clip; empty where no model reports them."""
     found = [board.made[model].load_s if model in board.made else None for model in board.models]
     return [{"label": "Loading (s)", "values": found}] if any(value is not None for value in found) else []
 
 
 def _common(board: Leaderboard, places: Mapping[str, int], prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
-    """The slice of what every model made, where some did not make all."""
+    """Returns the slice of the clips that every model made, where some clips are missing."""
     if board.common is None:
         return []
     made = {prompt_id for prompt_id, _ in board.common.cells}
@@ -103,7 +103,7 @@ def _common(board: Leaderboard, places: Mapping[str, int], prompts: Sequence[Pro
 def _cells(
     board: Leaderboard, places: Mapping[str, int], estimates: Sequence[Estimate]
 ) -> list[list[list[float | None] | None]]:
-    """By column, by model: value, low, high, decimals, ok, undefined, failed; null where nothing was measured."""
+    """Returns, by column and model: value, low, high, decimals, ok, undefined, failed; null where not measured."""
     rows: list[list[list[float | None] | None]] = [[None] * len(board.models) for _ in board.columns]
     models = {model: place for place, model in enumerate(board.models)}
     for e in estimates:
@@ -116,7 +116,7 @@ def _cells(
 
 
 def _values(column: Column, model: str, asked: Sequence[Asked]) -> list[float | str | None]:
-    """One per prompt: the mean over seeds, or the word for why there is none."""
+    """Returns, by prompt, the mean over seeds, or the status for why there is none."""
     found: list[float | str | None] = []
     for one in asked:
         outcomes = [
@@ -129,10 +129,10 @@ def _values(column: Column, model: str, asked: Sequence[Asked]) -> list[float | 
 
 
 def _thumb(one: Asked, model: str) -> str:
-    """Of the model's first seed that has a picture."""
+    """Returns the thumbnail of the model's first seed with video."""
     return next((take.thumb for take in one.takes if take.model == model and take.thumb), "")
 
 
 def _short(value: float) -> float:
-    """Six digits: a page shows fewer."""
+    """Rounds to six digits: a page shows fewer."""
     return float(f"{value:.6g}")

@@ -1,4 +1,4 @@
-"""Curves of a sweep as plain data that the page draws: an arm's place, every training a point with its interval."""
+"""Prepares the curves of a sweep for the page: positions of arms, and a point with interval per training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ABOUT = "Intervals are over prompts: they speak of these checkpoints. Dotted lin
 
 
 def read_sweep(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The figures of a file that a sweep wrote.
+    """Reads the figures of a file that a sweep wrote.
 
     Raises:
-        BenchError: it is not there, or no such file.
+        BenchError: the file is missing, or no such file.
     """
     record = read_json(path)
     try:
@@ -29,7 +29,7 @@ def read_sweep(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One figure per metric identity.
+    """Returns one figure per metric identity.
 
     Args:
         record: of a sweep: `sweep` (its name), `metrics` (`metric`, `identity`, `direction`), `values` (`arm`,
@@ -61,13 +61,13 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where the arms of a sweep stand."""
+    """Holds the positions of the arms of a sweep."""
 
     title: str
     labels: Mapping[str, str]
-    """By arm, in order; what is written under it."""
+    """Tick labels by arm, in order."""
     joined: int
-    """So many arms at the beginning differ in one number alone: a line joins them."""
+    """Number of leading arms that differ in one number alone, which a line joins."""
 
 
 def _trace(seed: int | None, rows: Sequence[Mapping[str, Any]], axis: _Axis) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _trace(seed: int | None, rows: Sequence[Mapping[str, Any]], axis: _Axis) -> 
 
 
 def _axis(record: Mapping[str, Any]) -> _Axis:
-    """Arms in the order of the only factor that is a number, where there is one; the others behind them."""
+    """Orders arms by the only numeric factor, where there is one; the others follow."""
     arms: dict[str, Mapping[str, Any]] = {one["arm"]: one["changed"] for one in record["arms"]}
     base: Mapping[str, Any] = record["base"]
     factors = list(dict.fromkeys(name for changed in arms.values() for name in changed))

@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = 8
-"""Of models; controls have shades of grey."""
+"""Number of colours of models; controls have shades of grey."""
 
 
 @dataclass(frozen=True)
 class Listened:
-    """What one recogniser heard of a take."""
+    """Holds what one recogniser transcribed of a take."""
 
     label: str
     words: tuple[Word, ...]
     reason: str | None
-    """Why it is not known."""
+    """Reason why the text is unknown."""
     rate: Outcome | None
 
 
 @dataclass(frozen=True)
 class Card:
-    """A take as its page shows it."""
+    """Holds a take as its page shows it."""
 
     take: Take
     name: str
@@ -51,14 +51,14 @@ class Card:
     sound: str
     seen: str
     heard: str
-    """Paths of the curves."""
+    """SVG path of the mouth opening predicted from audio."""
     offsets: tuple[tuple[str, str], ...]
-    """(labels of the judges that say so, what they say)."""
+    """(labels of the evaluators, offset) pairs."""
     listened: tuple[Listened, ...]
 
 
 def environment() -> jinja2.Environment:
-    """Templates that escape and that fail on a name which is not there. Raises BenchError without the package."""
+    """Returns templates that escape text and fail on unknown names. Raises BenchError without the package."""
     try:
         import jinja2
     except ImportError as error:
@@ -83,7 +83,7 @@ def index_page(
     reported: Reported | None,
     figures: Sequence[Mapping[str, Any]],
 ) -> str:
-    """The leaderboard, plots, prompts and footnotes."""
+    """Renders the leaderboard, plots, prompts and footnotes."""
     notes: dict[str, int] = {}
     columns = [(place, column, _said_of(board, column)) for place, column in enumerate(board.columns)]
     data = page_data(board, slices, asked) | {"figures": list(figures)}
@@ -108,7 +108,7 @@ def index_page(
 
 
 def _made(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
-    """Tables of the clips themselves: title, `numbers` or `text`, what it says, header, rows."""
+    """Returns tables of the clips themselves: title, `numbers` or `text`, description, header, rows."""
     fairness = board.manifest.fairness
     found = []
     if board.made:
@@ -119,7 +119,7 @@ def _made(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[
 
 
 def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Asked], place: int) -> str:
-    """One prompt: its models side by side on one clock."""
+    """Renders one prompt: its models side by side on one clock."""
     one = asked[place]
     longest = max((take.view.seconds for take in one.takes if take.view), default=0.0)
     cards = [_card(board, one, take, longest) for take in one.takes]
@@ -143,28 +143,28 @@ def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Ask
 
 
 def colours(models: Sequence[str]) -> dict[str, str]:
-    """A class name per model: colours for models, greys for controls."""
+    """Returns a class name per model: colours for models, greys for controls."""
     ranked = [model for model in models if model not in CONTROLS]
     found = {model: f"m{place % COLOURS}" for place, model in enumerate(ranked)}
     return found | {model: f"c{CONTROLS.index(model)}" for model in models if model in CONTROLS}
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """A value with the digits that it deserves, or its status."""
+    """Formats a value, or its status."""
     if outcome.value is None:
         return outcome.status
     return _number(outcome.value, 0 if outcome.value.is_integer() else decimals(outcome.value, None))
 
 
 def mean_text(estimate: Estimate) -> str:
-    """The value alone, or why there is none."""
+    """Formats the value alone, or the status for why there is none."""
     if estimate.value is None:
         return no_value(estimate)
     return _number(estimate.value, decimals(estimate.value, estimate.ci))
 
 
 def interval_text(estimate: Estimate) -> str:
-    """`[low, high]`, or nothing."""
+    """Formats `[low, high]`, or returns an empty text."""
     if estimate.value is None or estimate.ci is None:
         return ""
     places = decimals(estimate.value, estimate.ci)
@@ -172,7 +172,7 @@ def interval_text(estimate: Estimate) -> str:
 
 
 def counts_text(estimate: Estimate) -> str:
-    """How many clips are what, where not all are ok."""
+    """Formats the counts of clips by status, where not all are ok."""
     counts = {"ok": estimate.n_ok, "undefined": estimate.n_undefined, "failed": estimate.n_failed}
     partial = estimate.n_undefined or estimate.n_failed
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count) if partial else ""
@@ -191,7 +191,7 @@ def _groups(models: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 
 def _slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[int, str, int]]]]:
-    """By tag: (place, value, number of prompts); the first slice, all prompts, has no tag."""
+    """Groups slices by tag: (index, value, number of prompts); the first slice, all prompts, has no tag."""
     found: dict[str, list[tuple[int, str, int]]] = {}
     for place, one in enumerate(slices):
         tag, _, value = one["name"].rpartition("=")
@@ -200,12 +200,12 @@ def _slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[t
 
 
 def _said_of(board: Leaderboard, column: Column) -> str:
-    """One line on what a column measures, from the run's own specification."""
+    """Returns one line on what a column measures, from the run's own specification."""
     return next((spec.description for spec in board.manifest.specs if spec.identity == column.identity), "")
 
 
 def _note(estimate: Estimate, notes: dict[str, int]) -> int | None:
-    """The number of the footnote that gives the reasons of an estimate."""
+    """Returns the number of the footnote with the reasons of an estimate."""
     if not estimate.reasons:
         return None
     text = "; ".join(f"{why} ({n} clip{'s' * (n > 1)})" for why, n in sorted(estimate.reasons.items()))
@@ -246,7 +246,7 @@ def _offset(outcome: Outcome) -> str:
 
 
 def _listened(board: Leaderboard, one: Asked, take: Take) -> list[Listened]:
-    """By recogniser: one that counts words stands for the one that counts characters."""
+    """Returns transcripts by recogniser: one that counts words represents the one that counts characters."""
     if not take.view or not one.prompt.transcript.strip():
         return []
     heard = take.view.heard
@@ -267,7 +267,7 @@ def _listened(board: Leaderboard, one: Asked, take: Take) -> list[Listened]:
 
 
 def _scored(board: Leaderboard, cards: Sequence[Card]) -> list[tuple[str, list[tuple[Column, list[Outcome | None]]]]]:
-    """By family: each column of the leaderboard that speaks of clips, with the outcome of every card."""
+    """Groups by family each column of clip metrics, with the outcome of every card."""
     found: dict[str, list[tuple[Column, list[Outcome | None]]]] = {}
     for column in board.columns:
         row = [card.take.scores.get(column.identity) for card in cards]

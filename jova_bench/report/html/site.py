@@ -1,4 +1,4 @@
-"""Writes the folder of pages: complete or not at all, and never over something that is no report."""
+"""Writes the folder of pages atomically, and never over something that is no report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jova_bench.runs.store import read_run
 
 STATIC = Path(__file__).parent / "static"
 MARK = ".jova-bench-report"
-"""A file that tells a folder of pages from anything else: only such a folder is ever replaced."""
+"""File that marks a folder of pages: only such a folder is ever replaced."""
 DEFAULT = "report"
 """Folder of the pages inside a run."""
 
@@ -45,11 +45,11 @@ def write_html(
     Args:
         run_folder: of a finished run.
         target: folder to write, new or an earlier report; None for `report` in the run.
-        slices: tags whose values part the prompts; none takes those of the summary, or else every tag.
+        slices: tags whose values divide the prompts; none takes those of the summary, or else every tag.
         reported: TOML file of numbers as papers report them, for a table of their own.
-        figures: Plotly figures to show besides, as `figures.sweep_curves` makes them.
-        workers: processes that look at clips, 0 for none; None for one per core.
-        talk: told of each clip.
+        figures: further Plotly figures, as `figures.sweep_curves` makes them.
+        workers: processes that read clips, 0 for none; None for one per core.
+        talk: receives progress.
 
     Raises:
         BenchError: the folder holds no finished run, the target is something else, or a package is missing.
@@ -89,7 +89,7 @@ def write_html(
 
 
 def _plotly() -> Path:
-    """The script that the installed package brings."""
+    """Returns the script of the installed package."""
     spec = find_spec("plotly")
     if spec is None or not spec.submodule_search_locations:
         raise BenchError("not installed: pip install 'jova-bench[report]'")
@@ -102,7 +102,7 @@ def _check(target: Path) -> None:
 
 
 def _remove_parts(target: Path) -> None:
-    """Removes what an earlier report to the same place left when it was killed."""
+    """Removes what an earlier report to the same target left when it was killed."""
     for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
         known = PART.fullmatch(path.name) or (target.exists() and PART.fullmatch(path.with_suffix(".part").name))
         if known and path.is_dir() and abandoned(path / MARK):
@@ -110,7 +110,7 @@ def _remove_parts(target: Path) -> None:
 
 
 def _place(folder: Path, asked: Iterable[Asked]) -> None:
-    """Puts clips and thumbnails where the pages look for them. A clip is linked where the file system can."""
+    """Writes clips and thumbnails where the pages expect them. Clips are linked where the file system can."""
     for name in ("clips", "thumbs"):
         (folder / name).mkdir()
     for take in (take for one in asked for take in one.takes):
@@ -128,7 +128,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _swap(part: Path, target: Path) -> None:
-    """Puts a finished folder in the place of an older one."""
+    """Replaces an older folder by a finished one."""
     old = part.with_suffix(".old")
     with suppress(FileNotFoundError):
         target.rename(old)

@@ -1,4 +1,4 @@
-"""The leaderboard's numbers once more for parts of the prompts: those of the summary, or of every tag."""
+"""Computes the leaderboard's numbers for slices of the prompts: those of the summary, or of every tag."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jova_bench.runs.estimates import ClipResult, PromptSeed, slice_estimates
 from jova_bench.runs.store import Run
 
 MIN_PROMPTS = 5
-"""A part of fewer prompts has intervals too wide to say anything."""
+"""Minimum number of prompts of a slice; intervals of fewer are too wide."""
 MAX_SLICES = 100
-"""Of all tags together; past them a reader finds nothing."""
+"""Maximum number of slices of all tags together; more help no reader."""
 
 
 def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[str, list[Estimate]]:
-    """Estimates by `tag=value`, for every part of at least MIN_PROMPTS prompts.
+    """Returns estimates by `tag=value`, for every slice of at least MIN_PROMPTS prompts.
 
     A distance of sets is there only where the summary has it: its bias depends on the number of clips.
 
@@ -37,7 +37,7 @@ def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[st
 
 
 def members(name: str, prompts: Sequence[Prompt]) -> list[int]:
-    """Which prompts a slice has, by place."""
+    """Returns the indices of the prompts of a slice."""
     tag, _, value = name.partition("=")
     return [place for place, prompt in enumerate(prompts) if value in prompt.values(tag)]
 
@@ -51,7 +51,7 @@ def _from_scores(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> tup
 
 
 def _tags(prompts: Sequence[Prompt]) -> list[str]:
-    """Tags that part the prompts, in the order of the suite; not one that names each."""
+    """Returns the tags that divide the prompts, in the order of the suite, without tags that differ in each prompt."""
     found: dict[str, dict[str, int]] = {}
     for prompt in prompts:
         for tag in prompt.tags:

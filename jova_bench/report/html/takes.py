@@ -1,4 +1,4 @@
-"""Every sample of a run with what is known of it, and its clip looked at: nothing outside of the run is opened."""
+"""Gathers every sample of a run with its scores and a view of its clip; opens nothing outside of the run."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from jova_bench.runs.store import FEATURES, Run
 from jova_bench.suites.folder import asked_for
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
-"""What a page plays."""
+"""Suffixes that a page plays."""
 Key = tuple[str, str, int]
 """(model, prompt id, seed)."""
 
 
 @dataclass(frozen=True)
 class Take:
-    """What one model made of one prompt with one seed."""
+    """Holds what one model made from one prompt and seed."""
 
     model: str
     seed: int
     reason: str | None
-    """Why there is no clip to show."""
+    """Reason why there is no clip to show."""
     file: str
     """Path of the clip in the folder of pages; empty without one."""
     thumb: str
@@ -38,34 +38,34 @@ class Take:
     view: View | None
     findings: tuple[Finding, ...]
     scores: Mapping[str, Outcome]
-    """By metric identity."""
+    """Outcomes by metric identity."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One prompt and all that was made of it."""
+    """Holds one prompt and its takes."""
 
     prompt: Prompt
     page: str
     """Path of its page in the folder of pages."""
     takes: tuple[Take, ...]
-    """In the order of the leaderboard's models, then of seeds."""
+    """Takes in the order of the leaderboard's models, then of seeds."""
 
 
 def gather(
     folder: Path, run: Run, models: Sequence[str], identities: Sequence[str], workers: int, talk: Progress
 ) -> list[Asked]:
-    """All prompts that any model answered, in the order of the suite.
+    """Gathers all prompts with samples of any model, in the order of the suite.
 
     Files are named by number: ids and names of models are no paths.
 
     Args:
-        folder: of the run.
-        run: its records.
+        folder: folder of the run.
+        run: records of the run.
         models: in the order of the leaderboard.
         identities: that the leaderboard shows.
         workers: processes, 0 for none.
-        talk: told of each clip.
+        talk: receives progress.
     """
     samples = {(s.model, s.prompt_id, s.seed): s for s in run.samples}
     prompts = _prompts(run)
@@ -91,7 +91,7 @@ def gather(
 
 
 def _prompts(run: Run) -> dict[str, Prompt]:
-    """By id; a run of an old version kept none, so its prompts are their ids."""
+    """Returns prompts by id; a run of an old version kept none, so its prompts are their ids."""
     asked = {prompt.id: prompt for prompt in run.manifest.prompts}
     for sample in run.samples:
         nothing = Prompt(id=sample.prompt_id, video_caption="", audio_caption="", transcript="")
@@ -100,7 +100,7 @@ def _prompts(run: Run) -> dict[str, Prompt]:
 
 
 def _source(folder: Path, sample: Sample) -> Path | str:
-    """The clip's file, or why it is not shown."""
+    """Returns the clip's file, or the reason why it is not shown."""
     if sample.clip is None:
         return sample.reason or "no clip"
     path = folder / sample.clip
@@ -137,7 +137,7 @@ def _views(
     workers: int,
     talk: Progress,
 ) -> dict[Key, View | str]:
-    """What each clip looks like, or why nobody can look."""
+    """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
     if manifest.profile is None:
         raise BenchError(f"{folder} does not say with which profile it was made; repeat its command")
@@ -158,5 +158,5 @@ def _views(
 
 
 def _begun(looking: Looking, context: WorkerContext) -> Callable[[Look], View | str]:
-    """What a worker does; it is on this machine and opens the files as they are named."""
+    """Returns the function that a worker of this machine runs; it opens files under their own names."""
     return looking()

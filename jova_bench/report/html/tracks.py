@@ -1,19 +1,19 @@
-"""Curves as SVG paths in a box of WIDTH by HEIGHT, so that pages need no script to draw them."""
+"""Draws curves as SVG paths in a box of WIDTH by HEIGHT, so that pages need no script."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 WIDTH, HEIGHT = 1000, 100
-"""Of the view box; a page stretches it."""
+"""Size of the view box, which a page stretches."""
 
 
 def sound_path(outline: Sequence[tuple[float, float]], share: float) -> str:
-    """Outline of a sound, filled: along the highest samples, back along the lowest.
+    """Returns the filled outline of audio: along the highest samples, back along the lowest.
 
     Args:
         outline: lowest and highest sample of equal parts, full scale at -1 and 1.
-        share: of the width that the clip takes up: its length over the longest one's.
+        share: share of the width that the clip takes up: its length over the longest one's.
     """
     if not outline:
         return ""
@@ -27,13 +27,13 @@ def sound_path(outline: Sequence[tuple[float, float]], share: float) -> str:
 
 
 def curve_path(values: Sequence[float], hz: float, longest_s: float, *, filled: bool) -> str:
-    """A curve in [0, 1] from the bottom of the box to its top.
+    """Returns a curve in [0, 1] from the bottom of the box to its top.
 
     Args:
         values: the first at time 0.
-        hz: of them a second.
+        hz: values a second.
         longest_s: seconds that the box is wide.
-        filled: closed along the bottom.
+        filled: whether the curve is closed along the bottom.
     """
     if not values:
         return ""

@@ -1,4 +1,4 @@
-"""What one clip looks and sounds like: a thumbnail, the outline of its sound, its mouth, and what was heard of it."""
+"""Summarises one clip for its page: thumbnail, audio outline, mouth curves, and transcripts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from jova_bench.metrics.speech.recognition import SpeechErrors
 from jova_bench.records import Profile, Prompt
 
 BINS = 240
-"""Steps of the outline of a clip's sound."""
+"""Number of steps of the audio outline."""
 THUMB_PX = 160
-"""Longer side of a thumbnail; a smaller picture stays as it is."""
+"""Longer side of a thumbnail; a smaller frame stays as it is."""
 CURVE_HZ = 25
 """Points of a mouth curve per second."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What one recogniser wrote down, or why it is not known."""
+    """Holds the transcript of one recogniser, or the reason why there is none."""
 
     text: str | None
     reason: str | None
@@ -43,33 +43,33 @@ class Heard:
 
 @dataclass(frozen=True)
 class View:
-    """All that a page shows of a clip besides its scores."""
+    """Holds all that a page shows of a clip besides its scores."""
 
     seconds: float
     size: tuple[int, int] | None
-    """Width and height in pixels; None without a picture."""
+    """Width and height in pixels; None without video."""
     outline: tuple[tuple[float, float], ...]
-    """Lowest and highest sample of each step; empty without sound."""
+    """Lowest and highest sample of each step; empty without audio."""
     opening_seen: tuple[float, ...]
-    """In [0, 1] at 25 a second, by the embedded mouth reader."""
+    """Mouth opening in [0, 1] at 25 a second, by the embedded mouth reader."""
     opening_heard: tuple[float, ...]
-    """As the sound alone would open it; empty for a silent clip."""
+    """Mouth opening as predicted from audio alone; empty for a silent clip."""
     no_mouth: str | None
-    """Why there is no curve."""
+    """Reason why there is no curve."""
     heard: Mapping[str, Heard]
-    """By metric identity."""
+    """Transcripts by metric identity."""
     thumb: bytes
-    """JPEG; empty without a picture."""
+    """Thumbnail as JPEG; empty without video."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One clip to look at."""
+    """Describes one clip to view."""
 
     key: str
     path: Path
     digest: str | None
-    """`Clip.digest`: what was seen of a content once is kept in the run's cache."""
+    """`Clip.digest`, the key of views in the run's cache."""
     prompt: Prompt | None
     domain: str | None
     """Domain of the run's suite."""
@@ -77,17 +77,17 @@ class Look:
 
 @dataclass(frozen=True)
 class Looking:
-    """Makes views; a worker calls it once."""
+    """Picklable initialiser of workers that make views."""
 
     features: Path
     profile: Profile
     recognisers: tuple[str, ...]
-    """Names of the run's metrics that hear words."""
+    """Names of the run's speech recognition metrics."""
     identities: frozenset[str]
-    """Of the run: a recogniser of another identity did not measure it."""
+    """Identities of the run: a recogniser of another identity did not measure it."""
 
     def __call__(self) -> Callable[[Look], View | str]:
-        """Returns what looks at one clip: a view, or why there is none."""
+        """Returns the function that makes a view of one clip, or the reason why there is none."""
         # A network of the papers is not run for a report: what it heard was kept when it measured.
         cache: FeatureCache = DiskCache(self.features)
         kept = cache if self.profile == "embedded" else Kept(self.features)
@@ -95,7 +95,7 @@ class Looking:
 
 
 class Kept(DiskCache):
-    """Gives what a run kept and computes nothing."""
+    """Reads what a run cached and computes nothing."""
 
     def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays. Raises Unavailable without them."""
@@ -115,7 +115,7 @@ def _listeners(looking: Looking, cache: FeatureCache) -> list[SpeechErrors]:
 
 
 class _Passing(Exception):
-    """A view that lacks what may be there another time: shown, not kept."""
+    """Raised with a view that may be complete another time: it is shown, not cached."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ def _view(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> Vie
 
 
 def outline(clip: Clip) -> tuple[tuple[float, float], ...]:
-    """(BINS, 2) lowest and highest sample of equal parts of a clip's sound; empty without sound in mono."""
+    """Returns the (BINS, 2) lowest and highest samples of equal parts of the mono mix; empty without one."""
     try:
         mono = clip.mono()
     except Undefined:
@@ -187,7 +187,7 @@ def outline(clip: Clip) -> tuple[tuple[float, float], ...]:
 
 
 def _mouth(clip: Clip, cache: FeatureCache) -> tuple[tuple[float, ...], tuple[float, ...], str | None]:
-    """Opening seen, opening heard, and why there is no curve."""
+    """Returns the mouth opening from video, that from audio, and the reason why there is no curve."""
     try:
         seen, heard = mouth.openings(clip, cache, "cpu")
         return _rounded(seen), _rounded(heard), None
@@ -213,7 +213,7 @@ def _heard(listener: SpeechErrors, clip: Clip, prompt: Prompt) -> Heard:
 
 
 def jpeg(frame: npt.NDArray[np.uint8]) -> bytes:
-    """(H, W, 3) RGB as a small JPEG, the same bytes every time."""
+    """Encodes (H, W, 3) RGB as a small JPEG, deterministically."""
     import av
     from av.video.codeccontext import VideoCodecContext
 

@@ -1,4 +1,4 @@
-"""What was to be said against what was heard, word by word."""
+"""Aligns the transcript with the recognised words, word by word."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _KINDS: dict[str, Kind] = {
     "delete": "deletion",
     "insert": "insertion",
 }
-"""By jiwer's names."""
+"""Kinds of edits by jiwer's names."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """One step of the alignment that the error rate counts."""
+    """Holds one step of the alignment that the error rate counts."""
 
     kind: Kind
     said: str
-    """Of the transcript; empty for an insertion."""
+    """Word of the transcript; empty for an insertion."""
     heard: str
-    """Empty for a deletion."""
+    """Recognised word; empty for a deletion."""
 
 
 def aligned(transcript: str, heard: str, language: str) -> tuple[Word, ...]:
-    """The fewest edits from transcript to what was heard, in order, on text normalised as WER does.
+    """Returns the fewest edits from transcript to recognised words, in order, on text normalised as for WER.
 
     Args:
-        transcript: what was to be said.
-        heard: what a recogniser wrote down.
+        transcript: expected words.
+        heard: words of a recogniser.
         language: BCP 47 tag of both; where words are not separated, steps are characters.
     """
     import jiwer
@@ -55,7 +55,7 @@ def aligned(transcript: str, heard: str, language: str) -> tuple[Word, ...]:
 
 
 def _words(kind: Kind, said: Sequence[str], heard: Sequence[str]) -> list[Word]:
-    """The steps of one chunk: jiwer joins neighbours of a kind, and leaves the missing side empty."""
+    """Returns the steps of one chunk: jiwer joins neighbours of a kind, and leaves the missing side empty."""
     count = max(len(said), len(heard))
     pairs = zip([*said, *[""] * (count - len(said))], [*heard, *[""] * (count - len(heard))], strict=True)
     return [Word(kind, *pair) for pair in pairs]

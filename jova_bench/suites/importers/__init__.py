@@ -1,4 +1,4 @@
-"""Importers: prompts of other benchmarks and datasets as prompt files of ours. `docs/suites.md` shows each layout.
+"""Imports prompts of other benchmarks and datasets as prompt files. `docs/suites.md` shows each layout.
 
 An importer is a generator of drafts: it reads rows and says which field is what. Ids, files and faults are shared
 (`collect`), and so is writing (`placing`).
@@ -21,16 +21,16 @@ Importer = Callable[[Path], Iterator[Draft | Fault]]
 
 @dataclass(frozen=True)
 class Format:
-    """One layout that can be imported."""
+    """Describes one layout that can be imported."""
 
     target: str
     """`module:importer` in this package."""
     source: str
-    """What SOURCE is."""
+    """Description of SOURCE."""
     licence: str
     """SPDX expression of the prompts, as their publisher states it."""
     slices: tuple[str, ...] = ()
-    """Tags that are categories: slices of every table."""
+    """Tags that are categories, and thus slices of every table."""
 
 
 _UNSTATED = "LicenseRef-not-stated"
@@ -70,11 +70,11 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format("plain:table", "table with the columns of a prompt; tag:NAME for a tag", _OWN),
     "jsonl": Format("plain:lines", "JSON lines with the fields of a prompt", _OWN),
 }
-"""By name, as `suites import` takes it."""
+"""Formats by name, as `suites import` takes it."""
 
 
 def read_source(form: str, source: Path, language: str | None = None) -> Imported:
-    """Reads a source whole: its prompts, and everything that is wrong with it.
+    """Reads a source completely: its prompts and all its faults.
 
     Args:
         form: a key of `FORMATS`.
@@ -82,7 +82,7 @@ def read_source(form: str, source: Path, language: str | None = None) -> Importe
         language: of transcripts whose source names none; see `collect`.
 
     Raises:
-        BenchError: no such format or source, or nothing in it looks like one.
+        BenchError: no such format or source, or nothing in it fits the format.
     """
     if form not in FORMATS:
         raise BenchError(f"expected a format, got {form!r}; {suggest(form, FORMATS)}")

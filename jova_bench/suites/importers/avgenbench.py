@@ -1,4 +1,4 @@
-"""AVGen-Bench: one text for picture and sound, by category.
+"""Imports AVGen-Bench: one text for video and audio, by category.
 
 Layout of microsoft/AVGen-Bench (commit 1049eab): `prompts/CATEGORY.json`, an array of `{content, prompt}` and, in one
 file, `style`. Its generated files are named by category and content, which together are the id.
@@ -14,14 +14,14 @@ from jova_bench.suites.importers.reading import Draft, Fault, Row, drafts, json_
 
 
 def prompts(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per row of each file of the folder, or of its folder `prompts`."""
+    """Yields one draft per row of each file of the folder, or of its folder `prompts`."""
     folder = source / "prompts" if (source / "prompts").is_dir() else source
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else [source]:
         yield from drafts(json_rows(path), partial(draft, category=path.stem))
 
 
 def draft(row: Row, category: str) -> Draft:
-    """One prompt. The text speaks of picture and sound at once, so there is no audio caption of its own."""
+    """Makes a prompt. The text describes video and audio together, so there is no separate audio caption."""
     return Draft(
         row.where,
         f"{category}.{row.needed('content')}",

@@ -1,4 +1,4 @@
-"""From drafts to prompts: safe ids, files that are there and inside the source, and everything that is wrong."""
+"""Makes prompts from drafts: safe ids, existing files inside the source, and all faults."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ RENAMED = (
 
 @dataclass(frozen=True)
 class Imported:
-    """What a source gives."""
+    """Holds the prompts and faults of a source."""
 
     prompts: tuple[Prompt, ...]
     root: Path
-    """Folder that paths in the prompts are below."""
+    """Folder that paths in the prompts are relative to."""
     faults: tuple[Fault, ...]
     """Rows that cannot become a prompt."""
     notes: Mapping[str, int] = field(default_factory=dict)
-    """What a user should know, and of how many rows."""
+    """Notes for the user, each with its number of rows."""
 
 
 def collect(found: Iterable[Draft | Fault], root: Path, language: str | None = None) -> Imported:
-    """Makes prompts of drafts. Ids of a source that differ stay apart; ids that are the same twice are a fault.
+    """Makes prompts from drafts. Distinct ids of a source stay distinct; repeated ids are a fault.
 
     Args:
         found: in the order of the suite.
@@ -68,7 +68,7 @@ def collect(found: Iterable[Draft | Fault], root: Path, language: str | None = N
 
 
 def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[Prompt | None, list[str]]:
-    """The prompt, or what is wrong with it."""
+    """Returns the prompt, or its faults."""
     wrong = [f"{field}: {why}" for field in FILES if (why := _fault_of_file(root, getattr(draft, field)))]
     if draft.language is not None and not LANGUAGE.fullmatch(draft.language):
         wrong.append(f"language: expected a BCP 47 tag such as en or zh-CN, got {draft.language!r}")
@@ -90,13 +90,13 @@ def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[
 
 
 def guessed(transcript: str) -> str:
-    """`en` as in a prompt file that says nothing, unless a letter tells that it cannot be: then `und`."""
+    """Returns `en`, the default of a prompt file, or `und` where a letter rules it out."""
     letters = (letter for letter in transcript if letter.isalpha())
     return "en" if all(unicodedata.name(letter, "").startswith("LATIN") for letter in letters) else UNKNOWN
 
 
 def _fault_of_file(root: Path, relative: str | None) -> str | None:
-    """What is wrong with the path of a file. Stricter than a prompt file's: a source's `..` is never followed."""
+    """Returns the fault of a file's path, or None. Stricter than a prompt file: a source's `..` is never followed."""
     if relative is None:
         return None
     if ".." in PurePosixPath(relative).parts:

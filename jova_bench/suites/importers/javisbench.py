@@ -1,7 +1,7 @@
-"""JavisBench: captions of real clips, with five aspects of categories.
+"""Imports JavisBench: captions of real clips, with five aspects of categories.
 
 Layout as its scorer reads it (JavisVerse/JavisDiT, eval/javisbench/main.py and configs/category.json, commit b505b37):
-a CSV with `text`, maybe `audio_text` (else the sound is asked for by `text`, too), `path` of a real clip that is not
+a CSV with `text`, maybe `audio_text` (else `text` describes the audio, too), `path` of a real clip that is not
 published, and `catN_ind`, numbers of categories with commas between them. Generated files are `sample_%04d` by row.
 """
 
@@ -23,17 +23,17 @@ ASPECTS = (
     ("temporal_composition", ("single", "sequential", "simultaneous")),
     ("spatial_composition", ("single", "multiple", "off-screen")),
 )
-"""In the order of `cat0_ind` to `cat4_ind`."""
+"""Aspects, in the order of `cat0_ind` to `cat4_ind`."""
 ABSENT = "the real clip is not here, so there is no reference"
 
 
 def prompts(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per row."""
+    """Yields one draft per row."""
     return drafts(table_rows(source), partial(draft, root=source.parent))
 
 
 def draft(row: Row, root: Path) -> Draft:
-    """One prompt; several categories of an aspect stand with `|` between them."""
+    """Makes a prompt; several categories of an aspect are joined with `|`."""
     text, clip = row.needed("text"), row.text("path")
     here = there(root, clip)
     return Draft(
@@ -48,7 +48,7 @@ def draft(row: Row, root: Path) -> Draft:
 
 
 def there(root: Path, relative: str) -> bool:
-    """Whether a clip that a bench names, and mostly does not publish, lies where it says inside the folder."""
+    """Returns whether a clip that a bench names, and mostly does not publish, is in the folder."""
     try:
         return bool(relative) and inside(root, relative).is_file()
     except (BenchError, OSError):

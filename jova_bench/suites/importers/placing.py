@@ -1,4 +1,4 @@
-"""Where an imported suite goes: one prompt file beside its media, or a folder of its own with copies of them."""
+"""Writes an imported suite: one prompt file beside its media, or a folder of its own with copies of them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from jova_bench.suites.writing import write_suite
 MEDIA = "media"
 """Folder of copies inside a suite's folder."""
 MOST_VALUES = 20
-"""A tag of more values is no category that a table could show."""
+"""Maximum number of values of a tag that counts as a category for tables."""
 
 
 def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[str]) -> Path:
     """Writes the prompts and returns the prompt file.
 
-    A `FILE.jsonl` names media where they are, which must be below its folder. Any other path is a new folder: it gets
+    A `FILE.jsonl` refers to media in place, which must be below its folder. Any other path is a new folder: it gets
     `prompts.jsonl`, copies of the media, and `suite.toml` with the categories as slices.
 
     Raises:
-        BenchError: there is something already, or media lie outside the file's folder.
+        BenchError: the target exists, or media lie outside the file's folder.
     """
     folder = out.suffix != ".jsonl"
     target = out / PROMPTS if folder else out
@@ -45,7 +45,7 @@ def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[
 
 
 def _moved(found: Imported, folder: Path) -> list[Prompt]:
-    """Prompts whose paths are relative to the folder of their file."""
+    """Returns the prompts with paths relative to the folder of their file."""
     between = PurePosixPath(os.path.relpath(found.root.resolve(), folder.resolve()))
     media = any(getattr(prompt, field) for prompt in found.prompts for field in FILES)
     if media and ".." in between.parts:
@@ -62,7 +62,7 @@ def _renamed(prompt: Prompt, before: str) -> Prompt:
 
 
 def _info(found: Imported, out: Path, form: str, licence: str, slices: Sequence[str]) -> str:
-    """The text of `suite.toml`."""
+    """Returns the text of `suite.toml`."""
     values = {tag: {value for prompt in found.prompts for value in prompt.values(tag)} for tag in slices}
     shown = [tag for tag, known in values.items() if 2 <= len(known) <= MOST_VALUES]
     fields = {

@@ -1,4 +1,4 @@
-"""Plain tables and JSON lines, with the fields of a prompt by their names."""
+"""Imports plain tables and JSON lines with the fields of a prompt by name."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TAG = "tag:"
 
 
 def table(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per row of a CSV file, or of a .tsv file with tabs. An unknown column is a fault, not a tag."""
+    """Yields one draft per row of a CSV file, or of a .tsv file with tabs. An unknown column is a fault, not a tag."""
     return drafts(table_rows(source, "\t" if source.suffix.lower() == ".tsv" else ","), _of_table)
 
 
 def lines(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per line."""
+    """Yields one draft per line."""
     return drafts(json_lines(source), _of_line)
 
 

@@ -1,6 +1,6 @@
-"""Reading other people's prompt files: rows that know their line, and say what is wrong with it.
+"""Reads third-party prompt files into rows that know their line and report its faults.
 
-A broken row is a `Fault` among the rows, never an exception: an import tells of all of them at once.
+A broken row is a `Fault` among the rows, never an exception: an import reports all of them at once.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _DECODER_ONCE = json.JSONDecoder(object_pairs_hook=once)
 
 
 class Bad(Exception):
-    """What is wrong with a row: expected, got, what to do."""
+    """Raised for a fault in a row: expected, got, what to do."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A row that cannot become a prompt."""
+    """Describes a row that cannot become a prompt."""
 
     where: str
     """`FILE:LINE`, or the file."""
@@ -44,57 +44,57 @@ class Fault:
 
 @dataclass(frozen=True)
 class Draft:
-    """A prompt in the making, as a source has it."""
+    """Holds the fields of a prompt as the source has them."""
 
     where: str
     id: str
-    """Any text; made safe and unique later."""
+    """Id as any text; made safe and unique later."""
     video_caption: str = ""
     audio_caption: str = ""
     transcript: str = ""
     language: str | None = None
-    """None where the source does not say."""
+    """Language tag; None where the source states none."""
     image: str | None = None
     """Path below the source's folder, like the next two."""
     audio: str | None = None
     reference: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Empty values are left out."""
+    """Tags by name, without empty values."""
     notes: tuple[str, ...] = ()
-    """What a user should know that is no fault; told once with the number of its rows."""
+    """Notes for the user that are no faults; each is reported once with the number of its rows."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One record of a source, which remembers what was asked of it."""
+    """Holds one record of a source, and records which fields were read."""
 
     where: str
     key: str
-    """Its name in an object of rows, else its number from 0."""
+    """Key of the row in an object of rows, else its number from 0."""
     fields: Mapping[str, Any]
     asked: set[str] = field(default_factory=set)
 
     def value(self, name: str) -> Any:
-        """None without it."""
+        """Returns the value of a field, or None without it."""
         self.asked.add(name)
         return self.fields.get(name)
 
     def text(self, name: str) -> str:
-        """Without spaces around it; empty without the field. Raises Bad for anything else."""
+        """Returns the text of a field, stripped; empty without the field. Raises Bad for anything else."""
         value = self.value(name)
         if value is not None and not isinstance(value, str):
             raise Bad(f"{name}: expected a text, got {_kind(value)}")
         return (value or "").strip()
 
     def needed(self, name: str) -> str:
-        """A text that is not empty."""
+        """Returns a text that is not empty. Raises Bad without one."""
         text = self.text(name)
         if not text:
             raise Bad(f"{name}: expected a text, got {'an empty one' if name in self.fields else 'no such field'}")
         return text
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts, or one text; empty ones left out."""
+        """Returns a list of texts, or of one text, without empty ones."""
         value = self.value(name)
         items = value if isinstance(value, list) else [] if value is None else [value]
         if not all(isinstance(item, str) for item in items):
@@ -102,7 +102,7 @@ class Row:
         return [item.strip() for item in items if item.strip()]
 
     def rows(self, name: str) -> list[Row]:
-        """A list of objects, or one object."""
+        """Returns a list of objects, or of one object."""
         value = self.value(name)
         items = value if isinstance(value, list) else [] if value is None else [value]
         if not all(isinstance(item, dict) for item in items):
@@ -111,14 +111,14 @@ class Row:
 
     @property
     def untaken(self) -> list[str]:
-        """Fields that nobody asked for, unless they are empty."""
+        """Returns the fields that were not read, without empty ones."""
         return [
             name for name, value in self.fields.items() if name not in self.asked and value not in (None, "", [], {})
         ]
 
 
 def drafts(rows: Iterable[Row | Fault], make: Callable[[Row], Draft]) -> Iterator[Draft | Fault]:
-    """Makes a prompt of every row. What of a row was not taken is noted."""
+    """Makes a prompt from every row. Fields that were not read become a note."""
     for row in rows:
         if isinstance(row, Fault):
             yield row
@@ -132,7 +132,7 @@ def drafts(rows: Iterable[Row | Fault], make: Callable[[Row], Draft]) -> Iterato
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises Bad."""
+    """Reads the text of a file. Raises Bad."""
     try:
         return given.read_text(path)
     except Unread as error:
@@ -140,10 +140,10 @@ def read_text(path: Path) -> str:
 
 
 def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
-    """The objects of a JSON array or object of objects; of a file that is no JSON, none.
+    """Yields the objects of a JSON array or object of objects, or one fault for a file that is no JSON.
 
     Args:
-        path: of the file.
+        path: the file.
         levels: 2 for an object of objects of rows; a row's key is then `outer/inner`.
     """
     try:
@@ -170,7 +170,7 @@ def _row(where: str, key: str, value: Any) -> Row | Fault:
 
 
 def _decoded(text: str, where: str, pairs: Pairs = once) -> Any:
-    """What JSON says, or the fault of it."""
+    """Returns the value of a JSON text, or its fault."""
     try:
         return parse_json(text, where, pairs)
     except Unread as error:
@@ -178,7 +178,7 @@ def _decoded(text: str, where: str, pairs: Pairs = once) -> Any:
 
 
 def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, Any]]:
-    """(place, key, value) of the array or object at a place of a JSON text; keys that stand twice come twice."""
+    """Yields (place, key, value) of the array or object at a place of a JSON text; repeated keys come repeatedly."""
     at = _skip(text, at)
     closing, named, number = {"{": "}", "[": "]"}[text[at]], text[at] == "{", 0
     at = _skip(text, at + 1)
@@ -200,7 +200,7 @@ def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, An
 
 
 def _once(text: str, at: int) -> Any:
-    """The row at a place, or what is wrong with it."""
+    """Returns the row at a place, or its fault."""
     try:
         return _DECODER_ONCE.raw_decode(text, at)[0]
     except ValueError as error:
@@ -208,13 +208,13 @@ def _once(text: str, at: int) -> Any:
 
 
 def _skip(text: str, at: int) -> int:
-    """The place of what follows blanks."""
+    """Returns the place after blanks."""
     found = _SPACE.match(text, at)
     return found.end() if found else at
 
 
 def json_file(path: Path) -> Iterator[Row | Fault]:
-    """The one object of a JSON file."""
+    """Yields the one object of a JSON file."""
     try:
         value = _decoded(read_text(path), str(path))
     except Bad as error:
@@ -223,7 +223,7 @@ def json_file(path: Path) -> Iterator[Row | Fault]:
 
 
 def json_lines(path: Path) -> Iterator[Row | Fault]:
-    """The objects of a file of JSON lines; blank lines are none."""
+    """Yields the objects of a file of JSON lines, skipping blank lines."""
     try:
         lines = read_text(path).split("\n")
     except Bad as error:
@@ -236,7 +236,7 @@ def json_lines(path: Path) -> Iterator[Row | Fault]:
 
 
 def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMAL) -> Iterator[Row | Fault]:
-    """The rows of a table whose first line names the columns; blank lines are none."""
+    """Yields the rows of a table whose first line names the columns, skipping blank lines."""
     try:
         reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     except Bad as error:
@@ -265,7 +265,7 @@ def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMA
 
 
 def sibling(path: Path, root: Path, suffixes: tuple[str, ...]) -> str | None:
-    """The file of the same stem beside another, as a path below `root`. Raises Bad for two of them."""
+    """Returns the file of the same stem beside another, as a path below `root`. Raises Bad for two of them."""
     spelt = ((path.with_suffix(suffix), path.with_suffix(suffix.upper())) for suffix in suffixes)
     found = [next(one for one in pair if one.is_file()) for pair in spelt if any(one.is_file() for one in pair)]
     if len(found) > 1:
@@ -274,12 +274,12 @@ def sibling(path: Path, root: Path, suffixes: tuple[str, ...]) -> str | None:
 
 
 def below(path: Path, root: Path) -> str:
-    """A path below a folder, in POSIX form."""
+    """Returns a path relative to a folder, in POSIX form."""
     return path.relative_to(root).as_posix()
 
 
 def files(root: Path, *suffixes: str) -> list[Path]:
-    """Every file below a folder with one of the suffixes, by path, without what is hidden or partial."""
+    """Returns every file below a folder with one of the suffixes, by path, without hidden and partial ones."""
     found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes)
     seen = (path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
     return sorted(path for path in seen if not unfinished(path))

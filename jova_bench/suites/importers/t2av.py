@@ -1,4 +1,4 @@
-"""T2AV-Compass: video, audio and speech prompts with attributes on ten axes.
+"""Imports T2AV-Compass: video, audio and speech prompts with attributes on ten axes.
 
 Layout of NJU-LINK/T2AV-Compass (t2av-compass/Data/prompts.json, commit b726966): an array of rows. Generated files are
 `sample_%04d` by `index`. Of its 500 rows, 100 name a real clip, which the repository does not have.
@@ -21,12 +21,12 @@ AXES = (
 
 
 def prompts(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per row."""
+    """Yields one draft per row."""
     return drafts(json_rows(source), partial(draft, root=source.parent))
 
 
 def draft(row: Row, root: Path) -> Draft:
-    """One prompt: what several speakers say in turn is one transcript; who they are is a tag."""
+    """Makes a prompt: the words of several speakers in turn are one transcript; the speakers are a tag."""
     index = row.value("index")
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         raise Bad(f"index: expected a number from 0, got {index!r}")

@@ -1,4 +1,4 @@
-"""Talking-head sets: real clips to drive, dub or compare with. They have no captions, so every prompt says `CAPTION`.
+"""Imports talking-head sets: real clips for driving, dubbing or comparison. Without captions, prompts say `CAPTION`.
 
 - LRS3 (Oxford VGG): `VIDEO/CLIP.mp4` with `CLIP.txt`, whose first line is `Text:  WORDS`, below `pretrain`, `trainval`
   or `test`. English.
@@ -24,7 +24,7 @@ HDTF_CLIP = re.compile(r"(RD|WDA|WRA)_\w+")
 
 
 def lrs3(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per clip with its transcript; a transcript without a clip is a fault, and so is the reverse."""
+    """Yields one draft per clip with its transcript; a transcript without a clip is a fault, and so is the reverse."""
     clips = {path.with_suffix("") for path in files(source, ".mp4")}
     for path in files(source, ".txt"):
         if path.with_suffix("") not in clips and len(path.relative_to(source).parts) > 1:
@@ -33,12 +33,12 @@ def lrs3(source: Path) -> Iterator[Draft | Fault]:
 
 
 def hdtf(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per clip."""
+    """Yields one draft per clip."""
     return _each(source, _hdtf)
 
 
 def voxceleb(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per clip."""
+    """Yields one draft per clip."""
     return _each(source, _voxceleb)
 
 
@@ -63,7 +63,7 @@ def _lrs3(path: Path, root: Path) -> Draft:
 
 
 def spoken(path: Path) -> str:
-    """The words of an LRS3 transcript, which are all in capitals, in small letters."""
+    """Returns the words of an LRS3 transcript, which is in capitals, in small letters."""
     first = read_text(path).split("\n")[0]
     if not first.startswith("Text:") or not first.removeprefix("Text:").strip():
         raise Bad(f"{path.name}:1: expected `Text:  WORDS`, got {first[:60]!r}")

@@ -1,4 +1,4 @@
-"""Folders in the style of UniAvatar-Bench: a face, and a prompt in JoVA's three parts.
+"""Imports folders in the style of UniAvatar-Bench: a face, and a prompt in JoVA's three parts.
 
 The bench itself is not published. JoVA (arXiv 2512.13677) asks with a video caption, an audio caption, a transcript and
 a reference image; this layout is the plainest that holds them: `ID.json` with those fields, `ID.png` or `ID.jpg`
@@ -28,13 +28,13 @@ from jova_bench.suites.importers.reading import (
 
 
 def prompts(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per JSON file."""
+    """Yields one draft per JSON file."""
     for path in files(source, ".json"):
         yield from drafts(json_file(path), partial(draft, path=path, root=source))
 
 
 def draft(row: Row, path: Path, root: Path) -> Draft:
-    """One prompt with its files."""
+    """Makes a prompt with its files."""
     image = sibling(path, root, IMAGES)
     if image is None:
         raise Bad(f"expected an image {path.stem}.png or .jpg beside it, found none")

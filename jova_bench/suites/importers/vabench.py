@@ -1,4 +1,4 @@
-"""VABench: separate captions of picture and sound, for text (T2AV) and for text with a first frame (I2AV).
+"""Imports VABench: separate captions of video and audio, for text (T2AV) and for text with a first frame (I2AV).
 
 Layout of tanABCC/VABench (commit 0b1fe7c): `json_files/json_text/LEVEL_CATEGORY.json` and
 `json_files/json_image/N_CATEGORY.json`, arrays of `{prompt_en, prompt_vision, prompt_audio, ...}`, and
@@ -33,7 +33,7 @@ UNNAMED = "the mapping has no name for it, so the id is its file and row"
 
 
 def text(source: Path) -> Iterator[Draft | Fault]:
-    """T2AV."""
+    """Yields the drafts of T2AV."""
     names, faults = _names(source)
     yield from faults
     for path in files(source / "json_files" / "json_text", ".json"):
@@ -43,7 +43,7 @@ def text(source: Path) -> Iterator[Draft | Fault]:
 
 
 def image(source: Path) -> Iterator[Draft | Fault]:
-    """I2AV."""
+    """Yields the drafts of I2AV."""
     names, faults = _names(source)
     yield from faults
     pictures: dict[str, list[str]] = {}
@@ -62,7 +62,7 @@ def draft(
     tags: Mapping[str, str],
     pictures: Mapping[str, list[str]] | None = None,
 ) -> Draft:
-    """One prompt, named by the mapping. What is said stands only inside its captions, so there is no transcript."""
+    """Makes a prompt, named by the mapping. Speech is quoted only inside the captions, so there is no transcript."""
     name = names.get(row.needed("prompt_en"))
     return Draft(
         row.where,
@@ -85,7 +85,7 @@ def _picture(name: str | None, pictures: Mapping[str, list[str]]) -> str:
 
 
 def _names(source: Path) -> tuple[dict[str, str], list[Fault]]:
-    """Names by prompt."""
+    """Returns the names by prompt, and faults."""
     names: dict[str, str] = {}
     faults = []
     for row in table_rows(source / MAPPING, delimiter="\t", quoting=csv.QUOTE_NONE):

@@ -1,4 +1,4 @@
-"""Verse-Bench: image, video caption, sounds and speech, 600 of them in three sets.
+"""Imports Verse-Bench: image, video caption, sounds and speech, 600 of them in three sets.
 
 Layout of the dataset `dorni/Verse-Bench` as its scorer reads it (Dorniwang/Verse-Bench, calculate_metrics.py, commit
 5645a09): `setN/ID.json` with `video_prompt`, `audio_prompt`, `speech_prompt: {speaker, text}`, beside it `ID.jpg`, and
@@ -28,11 +28,11 @@ from jova_bench.suites.importers.reading import (
 )
 
 DIGITS = 8
-"""Ids are written 23, 00023 and 00000023; here always the last."""
+"""Digits of an id: sources write 23, 00023 and 00000023; here it is always the last."""
 
 
 def prompts(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per JSON file below a folder. A recording is the reference, and drives audio-driven models."""
+    """Yields one draft per JSON file below a folder. A recording is the reference, and drives audio-driven models."""
     if source.is_file():
         yield Fault(str(source), "expected a folder; verse-bench-mova reads MOVA's one file")
         return
@@ -41,7 +41,7 @@ def prompts(source: Path) -> Iterator[Draft | Fault]:
 
 
 def one_file(source: Path) -> Iterator[Draft | Fault]:
-    """One draft per row of MOVA's file; only the text is there, so a prompt has no image."""
+    """Yields one draft per row of MOVA's file; only the text is there, so a prompt has no image."""
     return drafts(json_rows(source, levels=2), _of_mova)
 
 
@@ -71,7 +71,7 @@ def _of_mova(row: Row) -> Draft:
 def draft(
     row: Row, name: str, group: str, image: str | None, audio: str | None = None, reference: str | None = None
 ) -> Draft:
-    """One prompt: sounds joined, the speaker kept as a tag."""
+    """Makes a prompt: joins the sounds, keeps the speaker as a tag."""
     spoken = row.rows("speech_prompt")
     text = " ".join(filter(None, (one.text("text") for one in spoken)))
     return Draft(
