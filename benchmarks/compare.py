@@ -1,4 +1,4 @@
-"""What comparing and reporting cost, by models and prompts: processor time and memory, two checkouts side by side.
+"""Measures the cost of comparing and reporting, by models and prompts: CPU time and memory of two checkouts.
 
     OMP_NUM_THREADS=1 python benchmarks/compare.py --before OTHER_CHECKOUT > results/benchmarks/compare.md
 
@@ -61,7 +61,7 @@ class Case:
     """In each folder; 0 where no folder is read."""
     prompts: int
     arguments: tuple[str, ...]
-    """Of python; A, B are folders."""
+    """Program for python; A and B are folders."""
     before: bool
     """Whether the other checkout is measured, too."""
 
@@ -88,7 +88,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one process."""
+    """Cost of one process."""
 
     seconds: float
     """Processor time."""

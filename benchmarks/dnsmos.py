@@ -1,4 +1,4 @@
-"""What DNSMOS costs when rows of the spectrogram that were seen before are not convolved again.
+"""Measures the cost of DNSMOS when rows of the spectrogram that were seen before are not convolved again.
 
     OMP_NUM_THREADS=1 taskset -c 1 python benchmarks/dnsmos.py > results/benchmarks/dnsmos.md
 

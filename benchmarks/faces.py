@@ -1,4 +1,4 @@
-"""What looking for faces in every few frames saves, and what it costs.
+"""Measures what face detection in every few frames saves, and what it costs.
 
     python benchmarks/faces.py FOLDER > results/benchmarks/faces.md
     python benchmarks/faces.py FOLDER --mtcnn BOXES.json >> results/benchmarks/faces.md
@@ -223,7 +223,7 @@ def borders(name: str, clips: dict[str, Clip], theirs: dict[str, list[list[list[
 
 
 def matched(theirs: Boxes, ours: Boxes) -> list[tuple[float, float, float]]:
-    """Of each face that both found the ratio of sizes and the offset of centres."""
+    """Returns the ratio of sizes and the offset of centres of each face that both found."""
     found = []
     for box in theirs[theirs[:, 4] > SURE]:
         shared = overlaps(box[None], ours)[0] if len(ours) else np.zeros(1)
@@ -236,7 +236,7 @@ def matched(theirs: Boxes, ours: Boxes) -> list[tuple[float, float, float]]:
 
 
 def corpus(name: str) -> None:
-    """What the embedded judge says of drawn clips that are cut out again after following the face."""
+    """Scores drawn clips, re-cropped by following the face, with the embedded judge."""
     suite = load_suite("embedded")
     ways = {"as it is": None, "cut out where it is": 0, "followed, every frame": 1}
     ways |= {f"followed, k = {every}": every for every in STEPS} | {f"the same, k = {faces.EVERY}, straight lines": -1}

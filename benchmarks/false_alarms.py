@@ -49,7 +49,7 @@ class MeanSquare:
     spec = spec("set distance", level="set", direction="down")
 
     def distance(self, features: Array) -> float:
-        """Of an (n, d) set."""
+        """Computes the distance of an (n, d) set."""
         return float(np.einsum("nd,nd->", features, features)) / len(features)
 
 
@@ -75,7 +75,7 @@ def table(rng: np.random.Generator, prompts: int, shift: float = 0.0) -> tuple[C
 
 
 def _side(rng: np.random.Generator, hard: Array, words: npt.NDArray[np.int64]) -> dict[str, Array]:
-    """What one model's clips give, by metric."""
+    """Returns the results of one model's clips, by metric."""
     own = rng.normal(size=len(hard))
     rate = 1 / (1 + np.exp(3 - hard))
     return {
@@ -114,7 +114,7 @@ def _results(side: Mapping[str, Array], words: npt.NDArray[np.int64]) -> Results
 
 
 def moved(row: Comparison) -> bool:
-    """Whether the table says that something changed; a `target` metric moves to where nobody can judge it."""
+    """Returns whether the table reports a change; a `target` metric has no better or worse side."""
     return row.verdict in ("better", "worse", "not comparable")
 
 

@@ -20,7 +20,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.metrics.distances.frechet_kernel import FrechetFrom
 
 DIMENSIONS, ROUNDS = (2048, 256), 3
-"""Of Inception's features, and of a small network's."""
+"""Dimensions of Inception's features and of a small network's."""
 CASES = {
     "full rank": (5000, 5000),
     "few clips": (100, 100),
@@ -40,20 +40,20 @@ def moments(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def by_square_root(x: FloatArray, y: FloatArray) -> float:
-    """As pytorch-fid."""
+    """Computes it as pytorch-fid does."""
     (a, s), (b, t) = moments(x), moments(y)
     root = sqrtm(s @ t)
     return float(((a - b) ** 2).sum() + np.trace(s + t - 2 * root.real))
 
 
 def by_eigenvalues(x: FloatArray, y: FloatArray) -> float:
-    """As torchmetrics, by its own function, in float64."""
+    """Computes it by torchmetrics' own function, in float64."""
     (a, s), (b, t) = moments(x), moments(y)
     return float(_compute_fid(*(torch.from_numpy(one) for one in (a, s, b, t))))
 
 
 def by_svd(x: FloatArray, y: FloatArray) -> float:
-    """Ours, with nothing kept from one call to the next."""
+    """Computes it as this project does, without reuse between calls."""
     return FrechetFrom(y)(x)
 
 
@@ -115,7 +115,7 @@ def laws() -> Laws:
 
 
 def bias() -> None:
-    """What each model measures at each number of clips, and whether the perfect one is told from the others."""
+    """Prints each model's distance at each number of clips, and whether the perfect one differs from the others."""
     rng = np.random.default_rng(0)
     models = laws()
     distance = FrechetFrom(rng.normal(size=(BIAS_M, BIAS_D)) * models["perfect"][0])

@@ -1,4 +1,4 @@
-"""What the same command gives on another kind of processor: the committed leaderboard against a run of the suite.
+"""Compares the same command on another kind of processor: the committed leaderboard against a run of the suite.
 
     python benchmarks/processors.py RUN > docs/processors.md
 

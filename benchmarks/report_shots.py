@@ -17,7 +17,7 @@ from jova_bench.report.html.site import write_html
 
 ROOT = Path(__file__).parents[1]
 QUALITY = 88
-"""Of WebP: text stays sharp."""
+"""Quality of WebP at which text stays sharp."""
 PLACE = 2
 """The prompt that is shown."""
 

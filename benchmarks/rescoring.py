@@ -1,4 +1,4 @@
-"""What scoring the same clips again costs, once everything expensive has been extracted.
+"""Measures the cost of scoring the same clips again, with all features cached.
 
     OMP_NUM_THREADS=1 taskset -c 1 python benchmarks/rescoring.py FOLDER > results/benchmarks/rescoring.md
 

@@ -1,4 +1,4 @@
-"""What resuming a run with nothing missing costs, by rows, and what it costs to see that clips are the recorded ones.
+"""Measures the cost of resuming a complete run, by rows, and of verifying that clips are the recorded ones.
 
     OMP_NUM_THREADS=1 python benchmarks/resuming.py > results/benchmarks/resuming.md
 

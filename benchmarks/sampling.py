@@ -1,4 +1,4 @@
-"""What JoVA's sampling costs in single and half precision, and compiled.
+"""Measures the cost of JoVA's sampling in single and half precision, and compiled.
 
     OMP_NUM_THREADS=1 python benchmarks/sampling.py
 

@@ -51,7 +51,7 @@ def original(net: SyncNet, crops: np.ndarray, sound: FloatArray) -> Scores:
 
 
 def ours(towers: Towers, crops: np.ndarray, sound: FloatArray) -> Scores:
-    """What the metrics do, with the original's windows and edges."""
+    """Computes what the metrics do, with the original's windows and edges."""
     video = towers.encode_video(crops[:-1])
     audio = towers.encode_audio(mfcc(sound))[: len(video)]
     return np.concatenate([video, audio], axis=1), curves.shift_curve(video + 1e-6, audio, "padded")

@@ -1,4 +1,4 @@
-"""What two scoring processes take for clips that share their sound, two checkouts side by side.
+"""Measures two scoring processes on clips that share their audio, two checkouts side by side.
 
     OMP_NUM_THREADS=1 python benchmarks/two_workers.py --before OTHER_CHECKOUT > results/benchmarks/two-workers.md
 

@@ -47,7 +47,7 @@ def cropped(frames: np.ndarray, crop: tuple[int, int, int, int], rng: Rng) -> Te
 def syncnet(data: Split, seed: int, steps: int) -> Trained:
     """Trains by contrast of each 5-frame window with the audio of all others, of its clip and of other clips.
 
-    Silent windows are nobody's partner: they are driven to be orthogonal to everything, a distance of sqrt(2) at
+    Silent windows match no other window: they are driven to be orthogonal to everything, a distance of sqrt(2) at
     every shift. Otherwise pauses alone align, and clips with swapped sound seem to be in sync more often than chance.
     """
     torch.manual_seed(seed)

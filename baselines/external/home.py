@@ -61,7 +61,7 @@ class Home:
 
     @property
     def hub(self) -> Path:
-        """Weights as the hub's library keeps them, for upstreams that ask it by name: links, made anew each time."""
+        """Weights as the hub's library keeps them, for upstreams that load them by name: links, made at each start."""
         return self.folder / "hub"
 
     @property
@@ -70,7 +70,7 @@ class Home:
         return self.folder / "log"
 
     def log_file(self, model: str, device: str) -> Path:
-        """Of the worker of this process: another may run the same model on the same device."""
+        """Returns the log of this process's worker: another may run the same model on the same device."""
         return self.log / f"{model}-{device.replace(':', '')}-{os.getpid()}.log"
 
 
@@ -88,7 +88,7 @@ def recipe(manifest: Manifest) -> str:
 
 
 def missing(manifest: Manifest) -> str | None:
-    """None when all that the baseline needs is there, else what is missing and the command that mends it."""
+    """Returns what the baseline lacks and the command that gets it; None if it lacks nothing."""
     home, parts = of(manifest), []
     code = _missing_code(manifest, home)
     if code:
@@ -161,7 +161,7 @@ def show_by_name(manifest: Manifest) -> dict[str, str]:
 
 
 def _point(link: Path, target: Path) -> None:
-    """Makes a link, or makes it anew; workers of several processes may do so at once."""
+    """Creates or replaces a link, atomically: several processes may do so at once."""
     fresh = link.with_name(f"{link.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -169,7 +169,7 @@ def _point(link: Path, target: Path) -> None:
 
 
 def packages_digest(manifest: Manifest) -> str | None:
-    """12 hex digits of what is installed in the environment; None when nobody wrote it down."""
+    """Returns 12 hex digits of the installed packages; None if there is no record of them."""
     listing = of(manifest).packages
     return short_digest(listing.read_bytes()) if listing.is_file() else None
 

@@ -62,7 +62,7 @@ def code(manifest: Manifest) -> list[Step]:
 
 
 def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
-    """What fetches the files that are missing.
+    """Returns the steps that download the missing files.
 
     Raises:
         BenchError: terms of a file were not accepted.
@@ -83,7 +83,7 @@ def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
 
 
 def _order(one: Weights) -> str:
-    """What `pull.py` or `address.py` is told."""
+    """Returns the order of `pull.py` or `address.py`, as JSON."""
     return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256", "md5"}, exclude_none=True))
 
 

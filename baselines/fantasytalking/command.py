@@ -17,21 +17,21 @@ def together(items: Sequence[BatchItem]) -> bool:
 def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
     """Returns the arguments of one item, all of them: the upstream's defaults are its example inputs."""
     (item,) = items
-    told, persistent = item.job.arguments, int(options["persistent_parameters"])
+    values, persistent = item.job.arguments, int(options["persistent_parameters"])
     named = {
         "wan_model_dir": weights / "Wan2.1-I2V-14B-720P",
         "fantasytalking_model_path": weights / "fantasytalking_model.ckpt",
         "wav2vec_model_dir": weights / "wav2vec2-base-960h",
         "image_path": item.files["image"],
         "audio_path": item.files["audio"],
-        "prompt": told["prompt"],
+        "prompt": values["prompt"],
         "output_dir": folder / "out",
-        "image_size": told["image_size"],
-        "audio_scale": told["audio_scale"],
-        "prompt_cfg_scale": told["prompt_guidance"],
-        "audio_cfg_scale": told["audio_guidance"],
-        "max_num_frames": told["max_frames"],
-        "fps": told["fps"],
+        "image_size": values["image_size"],
+        "audio_scale": values["audio_scale"],
+        "prompt_cfg_scale": values["prompt_guidance"],
+        "audio_cfg_scale": values["audio_guidance"],
+        "max_num_frames": values["max_frames"],
+        "fps": values["fps"],
         "seed": seed,
     }
     # In one word, for a prompt may begin with a hyphen.

@@ -16,7 +16,7 @@ class Kept:
         self.pipe, self.frames = pipe, None
 
     def __call__(self, *arguments, **named):
-        """As the pipeline."""
+        """Calls the pipeline."""
         self.frames = self.pipe(*arguments, **named)
         return self.frames
 

@@ -72,5 +72,5 @@ def rate(film: SourceVideo, manifest: Manifest) -> str:
 
 def shown(film: SourceVideo, sound: DrivingAudio) -> str:
     """Returns a note if the input shows the answer: the model sees the whole face, mouth included."""
-    told = film.origin == sound.origin == "reference"
-    return "the film already moves its mouth to this sound" if told else ""
+    same = film.origin == sound.origin == "reference"
+    return "the film already moves its mouth to this sound" if same else ""

@@ -24,7 +24,7 @@ class Kept:
         self.function, self.frames = function, None
 
     def __call__(self, *arguments):
-        """As the function."""
+        """Calls the function."""
         self.frames = self.function(*arguments)
         return self.frames
 

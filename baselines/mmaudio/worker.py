@@ -41,7 +41,7 @@ def generate(model, seed, folder, prompt, negative_prompt, seconds, steps, cfg, 
 
     net, lengths = model.net, model.lengths
     film = eval_utils.load_video(video, seconds, load_all_frames=False)
-    # Of what was read. It is one object for all samples, and the networks expect what it was last told.
+    # Lengths of what was read. One object serves all samples, and the networks use its last values.
     lengths.duration = film.duration_sec
     with torch.inference_mode():
         net.update_seq_lengths(lengths.latent_seq_len, lengths.clip_seq_len, lengths.sync_seq_len)

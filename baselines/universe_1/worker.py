@@ -11,7 +11,7 @@ from types import SimpleNamespace
 SHIFT = 15
 """Shifts of the noise schedule, for video and audio."""
 RATES_HZ = (16000, 25600)
-"""Of what the sound's autoencoder is given, and its own."""
+"""Sample rates in Hz: of the input of the audio autoencoder, and its own."""
 VIDEO_TOKENS, AMBIENT_TOKENS = 512, 256
 NO_SPEECH = [0] * 32
 FAILED_SPEECH = 1

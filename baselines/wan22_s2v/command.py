@@ -17,21 +17,21 @@ def together(items: Sequence[BatchItem]) -> bool:
 def arguments(items: Sequence[BatchItem], seed: int, folder: Path, weights: Path, options: Options) -> list[str]:
     """Returns the arguments of one item, all of them: the upstream's defaults are its example inputs."""
     (item,) = items
-    told = item.job.arguments
+    values = item.job.arguments
     named = {
         "task": "s2v-14B",
         "size": options["size"],
         "ckpt_dir": weights / "Wan2.2-S2V-14B",
-        "offload_model": told["offload"],
-        "prompt": told["prompt"],
+        "offload_model": values["offload"],
+        "prompt": values["prompt"],
         "image": item.files["image"],
         "audio": item.files["audio"],
         "base_seed": seed,
-        "num_clip": told["clips"],
-        "sample_solver": told["solver"],
-        "sample_steps": told["steps"],
-        "sample_shift": told["shift"],
-        "sample_guide_scale": told["guidance"],
+        "num_clip": values["clips"],
+        "sample_solver": values["solver"],
+        "sample_steps": values["steps"],
+        "sample_shift": values["shift"],
+        "sample_guide_scale": values["guidance"],
         "save_file": folder / "out" / "film.mp4",
     }
     # In one word, for a prompt may begin with a hyphen.
