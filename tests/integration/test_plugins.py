@@ -47,7 +47,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from jova_bench.models.base import Generated, Media, Plan
+from jova_bench import Generated, Media, Plan
 
 
 class Tone:
