@@ -22,6 +22,7 @@ from jova_baselines.jova import JovaGenerator, Sampling, digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import as_record, read_json, read_json_lines
+from jova_bench.files.writing import replacing
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 
 DONE, LOCK, LOG, STEPS = "arm.json", ".lock", "train.log", "model.jsonl"
@@ -225,6 +226,6 @@ def _logged(value: Any, where: str) -> Logged:
 
 
 def _write(path: Path, what: Mapping[str, Value]) -> None:
-    part = path.with_name(f"{path.name}.part{os.getpid()}")
-    part.write_text(json.dumps(what, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Writes JSON, atomically."""
+    with replacing(path) as file:
+        file.write((json.dumps(what, indent=2) + "\n").encode())
