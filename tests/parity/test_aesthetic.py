@@ -20,6 +20,7 @@ from jova_bench.metrics.picture import predictors as quality
 from jova_bench.metrics.signal import frames as pictures
 from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
 from support import every_asset, upstream
+from support.clips import silent_clip
 
 PARITY = upstream.parity("aesthetic")
 OUTPUTS, SHAPES = PARITY["outputs"], PARITY["shapes"]
@@ -31,10 +32,6 @@ PICTURES = sorted(OUTPUTS["musiq"])
 def picture(size):
     shape = ast.literal_eval(size)
     return (upstream.fake((*shape, 3), f"picture {size}").numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
-
-
-def clip_of(frames, fps=25):
-    return clip_from_arrays(np.stack(frames), Fraction(fps), None, 0)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +95,7 @@ def test_versebench_is_the_mean_of_three(weights):
     size = PICTURES[0]
     metric = aesthetic.aesthetic_score(NoCache(), "cpu", "versebench")
     parts = [OUTPUTS["v2_5_bf16"][size] / 10, OUTPUTS["musiq"][size] / 100, OUTPUTS["maniqa"][size]]
-    outcome = metric.score(clip_of([picture(size)]), None, None)
+    outcome = metric.score(silent_clip([picture(size)]), None, None)
     assert outcome.value == pytest.approx(np.mean(parts), rel=1e-3)
 
 
@@ -114,7 +111,7 @@ def test_versebench_looks_at_every_frame_and_clean_at_two_a_second(weights, monk
             quality.Predictor(part.name, part.weights, scores(part.name)) for part in metric._protocol.predictors
         )
         monkeypatch.setattr(metric, "_protocol", replace(metric._protocol, predictors=fakes))
-        outcome = metric.score(clip_of(np.zeros((50, 230, 240, 3), np.uint8)), None, None)
+        outcome = metric.score(silent_clip(np.zeros((50, 230, 240, 3), np.uint8)), None, None)
         assert outcome.value == pytest.approx(5 if protocol == "clean" else (0.5 + 0.05 + 5) / 3)
     assert seen == {"laion-v2": 4, "aesthetic-v2-5": 50, "musiq": 50, "maniqa": 50}
 
@@ -128,7 +125,7 @@ def test_scores_of_a_network_are_kept_one_by_one(weights):
                 kept[digest, extractor] = compute()
             return kept[digest, extractor]
 
-    clip = clip_of([picture(PICTURES[0])])
+    clip = silent_clip([picture(PICTURES[0])])
     first = aesthetic.aesthetic_score(Cache(), "cpu", "versebench").score(clip, None, None)
     assert [len(arrays["scores"]) for arrays in kept.values()] == [1, 1, 1]
     network_cache.release_networks()
@@ -147,7 +144,7 @@ def test_the_crops_of_a_clip_are_always_the_same(weights):
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 401), (401, 33), (577, 1023)])
 def test_odd_and_narrow_frames_have_a_score(weights, height, width):
     frames = np.random.RandomState(0).randint(0, 256, (1, height, width, 3)).astype(np.uint8)
-    outcome = aesthetic.aesthetic_score(NoCache(), "cpu").score(clip_of(frames), None, None)
+    outcome = aesthetic.aesthetic_score(NoCache(), "cpu").score(silent_clip(frames), None, None)
     assert outcome.status == "ok"
 
 
@@ -161,7 +158,7 @@ def test_odd_and_narrow_frames_have_a_score(weights, height, width):
 )
 def test_undefined(protocol, shape, why):
     metric = aesthetic.aesthetic_score(NoCache(), "cpu", protocol)
-    outcome = metric.score(clip_of(np.zeros((2, *shape, 3), np.uint8)), None, None)
+    outcome = metric.score(silent_clip(np.zeros((2, *shape, 3), np.uint8)), None, None)
     assert outcome.status == "undefined"
     assert why in outcome.reason
 
@@ -176,7 +173,7 @@ def test_no_video_is_undefined():
 def test_missing_weights_and_package_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     metric = aesthetic.aesthetic_score(NoCache(), "cpu", "versebench")
-    clip = clip_of(np.zeros((1, 256, 256, 3), np.uint8))
+    clip = silent_clip(np.zeros((1, 256, 256, 3), np.uint8))
     outcome = metric.score(clip, None, None)
     assert outcome.status == "failed"
     assert "assets pull siglip-so400m aesthetic-v2-5 musiq-koniq maniqa-koniq10k" in outcome.reason

@@ -15,6 +15,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import aesthetics as nets
 from jova_bench.metrics.sound import audiobox as aesthetics
+from support.clips import audio_clip
 from support.upstream import fake, fake_state, own_table, parity
 
 PARITY = parity("aesthetics")
@@ -23,10 +24,6 @@ AXES = ("ce", "cu", "pc", "pq")
 
 def sound(samples):
     return (0.1 * fake((1, samples), "aesthetics sound"))[0].numpy()
-
-
-def clip_of(audio, rate_hz=16_000):
-    return Clip(None, Fraction(0), np.atleast_2d(audio).astype(np.float32), rate_hz, "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +80,7 @@ def test_every_axis_is_a_metric_and_all_come_from_one_pass(own):
     for metric in metrics:
         assert metric.check() is None
         assert f"config={assets.digest(aesthetics.CONFIG)}" in metric.spec.identity
-        value = metric.score(clip_of(sound(known["samples"])), None, None).value
+        value = metric.score(audio_clip(sound(known["samples"])), None, None).value
         assert value == pytest.approx(known["scores"][metric.spec.name.upper()], rel=1e-5)
     assert len(cache.arrays) == 1
 
@@ -100,7 +97,7 @@ def test_complexity_is_to_match_and_only_a_bench_says_down():
 def test_javisbench_averages_all_axes_of_sound_as_the_benches_hear_it(own):
     theirs = build([f"{axis}@versebench" for axis in AXES], "standard", NoCache(), "cpu")
     (quality,) = build(["audio_quality@javisbench"], "standard", NoCache(), "cpu")
-    clip = clip_of(np.stack([sound(30_000), 0.5 * sound(30_000)]), 22_050)
+    clip = audio_clip(np.stack([sound(30_000), 0.5 * sound(30_000)]), 22_050)
     axes = [metric.score(clip, None, None).value for metric in theirs]
     assert quality.score(clip, None, None).value == pytest.approx(np.mean(axes), rel=1e-6)
     assert np.ptp(axes) > 0.1
@@ -110,23 +107,23 @@ def test_javisbench_averages_all_axes_of_sound_as_the_benches_hear_it(own):
 
 def test_silence_has_no_quality_but_for_the_bench(own):
     clean, theirs = build(["pq", "pq@versebench"], "standard", NoCache(), "cpu")
-    silent = clip_of(np.zeros(16_000))
+    silent = audio_clip(np.zeros(16_000))
     assert clean.score(silent, None, None).reason == "silent"
     assert theirs.score(silent, None, None).status == "ok"
     for metric in (clean, theirs):
-        assert metric.score(clip_of(np.zeros((1, 0))), None, None).reason == "silent"
+        assert metric.score(audio_clip(np.zeros((1, 0))), None, None).reason == "silent"
         assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
 
 
 def test_stereo_and_other_rates_become_mono_at_16_khz(own):
     clean, theirs = build(["ce", "ce@versebench"], "standard", NoCache(), "cpu")
     tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(3 * 48_000) / 48_000)
-    mono = clean.score(clip_of(tone, 48_000), None, None).value
-    assert clean.score(clip_of(np.stack([tone * 2, tone * 0]), 48_000), None, None).value == pytest.approx(
+    mono = clean.score(audio_clip(tone, 48_000), None, None).value
+    assert clean.score(audio_clip(np.stack([tone * 2, tone * 0]), 48_000), None, None).value == pytest.approx(
         mono, abs=1e-4
     )
     # Two resamplers of one sound: near, not equal, and so the identity tells which.
-    assert theirs.score(clip_of(tone, 48_000), None, None).value == pytest.approx(mono, abs=0.2)
+    assert theirs.score(audio_clip(tone, 48_000), None, None).value == pytest.approx(mono, abs=0.2)
     assert clean.spec.params["resampling"] != theirs.spec.params["resampling"]
 
 
@@ -134,7 +131,7 @@ def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     (metric,) = build(["pq"], "standard", NoCache(), "cpu")
     assert metric.check() == "weights missing: jova-bench assets pull audiobox-aesthetics audiobox-aesthetics-config"
-    outcome = metric.score(clip_of(sound(16_000)), None, None)
+    outcome = metric.score(audio_clip(sound(16_000)), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
 
 

@@ -15,14 +15,11 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks.audioclip import AudioEncoder
 from jova_bench.metrics.networks.network_cache import release_networks
+from support.clips import audio_clip
 from support.every_asset import audioclip as checkpoint
 from support.upstream import fake, fake_state, own_table, parity
 
 UPSTREAM = parity("audioclip")
-
-
-def clip_of(audio, rate=16_000, digest="0" * 64):
-    return Clip(None, Fraction(0), np.atleast_2d(np.asarray(audio, np.float32)), rate, digest)
 
 
 @pytest.fixture
@@ -87,7 +84,7 @@ def test_the_distance_is_ten_thousand_times_frechets(weights):
     (metric,) = build(["fad@javisbench"], "standard", NoCache(), "cpu")
     assert metric.check() is None
     made, real = (
-        np.stack([metric.features(clip_of(fake((4_000 + 500 * k,), f"{name}{k}") * gain)) for k in range(12)])
+        np.stack([metric.features(audio_clip(fake((4_000 + 500 * k,), f"{name}{k}") * gain)) for k in range(12)])
         for name, gain in (("made", 0.1), ("real", 0.3))
     )
     assert made.shape == (12, 4)
@@ -100,15 +97,15 @@ def test_the_distance_is_ten_thousand_times_frechets(weights):
 def test_channels_are_mixed_and_other_rates_brought_to_16_khz(weights):
     (metric,) = build(["fad@javisbench"], "standard", NoCache(), "cpu")
     tone = 0.5 * np.sin(2 * np.pi * 500 * np.arange(24_000) / 48_000)
-    one = metric.features(clip_of(tone, 48_000))
-    np.testing.assert_allclose(metric.features(clip_of(np.stack([2 * tone, 0 * tone]), 48_000)), one, rtol=1e-5)
-    np.testing.assert_allclose(metric.features(clip_of(tone[::3])), one, rtol=0.05, atol=0.05)
+    one = metric.features(audio_clip(tone, 48_000))
+    np.testing.assert_allclose(metric.features(audio_clip(np.stack([2 * tone, 0 * tone]), 48_000)), one, rtol=1e-5)
+    np.testing.assert_allclose(metric.features(audio_clip(tone[::3])), one, rtol=0.05, atol=0.05)
 
 
 def test_no_sound_no_weights_and_others(weights, tmp_path, monkeypatch):
     (metric,) = build(["fad@javisbench"], "standard", NoCache(), "cpu")
     with pytest.raises(Undefined, match="no sound"):
-        metric.features(clip_of(np.zeros((1, 0))))
+        metric.features(audio_clip(np.zeros((1, 0))))
     with pytest.raises(Undefined, match="no audio stream"):
         metric.features(Clip(None, Fraction(0), None, 0, "0" * 64))
     other = tmp_path / "other.pt"

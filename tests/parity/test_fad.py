@@ -1,7 +1,5 @@
 """FAD and KAD of the standard profile: spectrogram, network, protocols, and clips without an answer."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,6 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media import files as media
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import fad as vggish
 from jova_bench.metrics.distances import frechet_kernel as dist
@@ -20,14 +17,10 @@ from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks import vggish as network
 from jova_bench.metrics.networks.network_cache import release_networks
 from jova_bench.metrics.signal.htk_mel import htk_bands
+from support.clips import audio_clip
 from support.upstream import fake, fake_state, own_table, parity
 
 UPSTREAM, FAD, AUDIO = parity("vggish"), parity("fad"), parity("resample")
-
-
-def clip_of(audio, rate=16_000, digest="0" * 64):
-    audio = None if audio is None else np.atleast_2d(np.asarray(audio, np.float32))
-    return Clip(frames=None, fps=Fraction(0), audio=audio, sample_rate_hz=rate, digest=digest)
 
 
 @pytest.fixture
@@ -110,7 +103,7 @@ def test_another_checkpoint_is_refused(tmp_path):
 
 def test_av_benchmark_hears_what_upstream_gives_its_networks():
     stereo = (fake((2, 48_000 * 9), "stereo") * 0.3 + 0.05).numpy()
-    found = listening.avbenchmark(clip_of(stereo, 48_000), 16_000)
+    found = listening.avbenchmark(audio_clip(stereo, 48_000), 16_000)
     expected = AUDIO["avbenchmark"]
     assert len(found) == expected["length"] == 8 * 16_000
     np.testing.assert_allclose([*found[::16_000], *found[-4:]], expected["some"], atol=1e-6)
@@ -119,7 +112,7 @@ def test_av_benchmark_hears_what_upstream_gives_its_networks():
 
 def test_fadtk_hears_sixteen_bits_and_at_least_a_second():
     stereo = (fake((2, 48_000 * 9), "stereo") * 0.3 + 0.05).numpy()[:, :24_000]
-    found = vggish.fadtk_audio(clip_of(stereo, 48_000))
+    found = vggish.fadtk_audio(audio_clip(stereo, 48_000))
     expected = AUDIO["fadtk"]
     assert len(found) == expected["length"] == 16_000
     # A rounding of the resampled signal may cross a level.
@@ -173,10 +166,10 @@ def test_protocols_have_identities_of_their_own(weights):
 @pytest.mark.parametrize(
     ("clip", "why"),
     [
-        (clip_of(None), "no audio stream"),
-        (clip_of(np.zeros(15_599)), "too short: 0.9749 s of sound, 0.975 s needed"),
-        (clip_of(np.zeros(0)), "too short: 0.0000 s"),
-        (clip_of(np.zeros(7_000), 8_000), "too short: 0.8750 s"),
+        (audio_clip(None), "no audio stream"),
+        (audio_clip(np.zeros(15_599)), "too short: 0.9749 s of sound, 0.975 s needed"),
+        (audio_clip(np.zeros(0)), "too short: 0.0000 s"),
+        (audio_clip(np.zeros(7_000), 8_000), "too short: 0.8750 s"),
     ],
 )
 def test_too_little_sound_is_undefined(weights, clip, why):
@@ -189,7 +182,7 @@ def test_missing_weights_are_named(tmp_path, monkeypatch):
     metric = vggish.kad(NoCache(), "cpu", "clean", None)
     assert metric.check() == "weights missing: jova-bench assets pull vggish"
     with pytest.raises(Unavailable, match="weights missing"):
-        metric.features(clip_of(np.zeros(16_000)))
+        metric.features(audio_clip(np.zeros(16_000)))
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
@@ -199,14 +192,14 @@ def test_any_rate_and_any_number_of_channels_is_heard(weights, rate, channels):
     tone = np.tile(np.sin(2 * np.pi * 440 * seconds) * 0.5, (channels, 1))
     metric = vggish.fad(NoCache(), "cpu", "clean", None)
     at_16k = np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000) * 0.5
-    expected = metric.features(clip_of(at_16k))
+    expected = metric.features(audio_clip(at_16k))
     assert expected.shape == (2, 16)
-    np.testing.assert_allclose(metric.features(clip_of(tone, rate)), expected, atol=0.02)
+    np.testing.assert_allclose(metric.features(audio_clip(tone, rate)), expected, atol=0.02)
 
 
 def test_silence_has_an_embedding_and_not_that_of_sound(weights):
     metric = vggish.kad(NoCache(), "cpu", "clean", None)
-    silent, loud = (metric.features(clip_of(fake((16_000,), "noise") * level)) for level in (0, 0.3))
+    silent, loud = (metric.features(audio_clip(fake((16_000,), "noise") * level)) for level in (0, 0.3))
     assert np.isfinite(silent).all()
     assert np.linalg.norm(silent - loud) > 0.05
 
@@ -216,7 +209,7 @@ def test_silence_has_an_embedding_and_not_that_of_sound(weights):
 
 def noise(seed, level):
     rng = np.random.default_rng(seed)
-    return clip_of(rng.normal(0, level, 16_000 + 16_000 * (seed % 2)), digest=f"{seed:064}")
+    return audio_clip(rng.normal(0, level, 16_000 + 16_000 * (seed % 2)), digest=f"{seed:064}")
 
 
 def test_louder_noise_is_farther_from_the_real_clips(weights, monkeypatch):
@@ -241,7 +234,7 @@ def test_a_tone_has_the_published_embedding():
     if why := assets.missing("vggish"):
         pytest.skip(why)
     tone = np.sin(2 * np.pi * 1000 * np.linspace(0, 3, 3 * 44_100))
-    found = np.maximum(vggish.embeddings(listening.clean(clip_of(tone, 44_100), 16_000), "cpu"), 0)
+    found = np.maximum(vggish.embeddings(listening.clean(audio_clip(tone, 44_100), 16_000), "cpu"), 0)
     assert found.shape == (3, 128)
     assert (found.mean(), found.std()) == pytest.approx((0.131, 0.238), rel=0.02)
 
@@ -271,7 +264,7 @@ def test_noisy_tones_are_as_far_as_is_published(noise, published):
         pytest.skip(why)
     metric = vggish.fad(NoCache(), "cpu", "gudgud96", None)
     real, made = (
-        dist.stack([metric.features(clip_of(tone)) for tone in some]) for some in (sines(10), sines(5, noise))
+        dist.stack([metric.features(audio_clip(tone)) for tone in some]) for some in (sines(10), sines(5, noise))
     )
     assert metric.against(real).distance(made) == pytest.approx(published, rel=0.05)
 

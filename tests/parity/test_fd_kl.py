@@ -1,7 +1,6 @@
 """FD and KL of PANNs and PaSST: networks, what they are given, and clips without an answer."""
 
 import zipfile
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,21 +9,16 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.distances import fd_kl as tagging
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.networks import checkpoint, panns, passt, shaped
 from jova_bench.metrics.networks.network_cache import release_networks
+from support.clips import audio_clip
 from support.every_asset import cnn14, panns_state, torchlibrosa_matrices
 from support.upstream import fake, fake_state, own_table, parity
 
 PANNS, PASST, KL, AUDIO = parity("panns"), parity("passt"), parity("kl"), parity("resample")
-
-
-def clip_of(audio, rate=16_000, digest="0" * 64, timing="free"):
-    audio = None if audio is None else np.atleast_2d(np.asarray(audio, np.float32))
-    return Clip(frames=None, fps=Fraction(0), audio=audio, sample_rate_hz=rate, digest=digest, timing=timing)
 
 
 @pytest.fixture
@@ -122,18 +116,18 @@ def test_arrays_in_a_checkpoint_are_read_under_either_of_numpys_names(tmp_path):
 def test_longer_sound_is_heard_by_passt_ten_seconds_at_a_time():
     second = 32_000
     counted = np.arange(25 * second, dtype=np.float32)
-    windows = tagging.clean_windows(clip_of(counted, second), tagging.PASST)
+    windows = tagging.clean_windows(audio_clip(counted, second), tagging.PASST)
     assert [len(one) for one in windows] == [10 * second] * 3
     assert [int(one[0]) for one in windows] == [0, 15 * second // 2, 15 * second]
     for seconds in (0.6, 10):
-        (whole,) = tagging.clean_windows(clip_of(counted[: int(seconds * second)], second), tagging.PASST)
+        (whole,) = tagging.clean_windows(audio_clip(counted[: int(seconds * second)], second), tagging.PASST)
         assert len(whole) == seconds * second
-    (whole,) = tagging.clean_windows(clip_of(counted[::2], 16_000), tagging.PANNS)
+    (whole,) = tagging.clean_windows(audio_clip(counted[::2], 16_000), tagging.PANNS)
     assert len(whole) == 25 * 16_000
 
 
 def test_av_benchmark_gives_passt_eight_seconds_and_two_of_silence():
-    sound = clip_of(fake((9 * 32_000,), "nine"), 32_000)
+    sound = audio_clip(fake((9 * 32_000,), "nine"), 32_000)
     (window,) = tagging.avbenchmark_windows(sound, tagging.PASST)
     assert len(window) == 320_000
     assert np.any(window[8 * 32_000 - 1])
@@ -143,7 +137,7 @@ def test_av_benchmark_gives_passt_eight_seconds_and_two_of_silence():
 
 
 def test_padding_changes_what_passt_hears(weights):
-    sound = clip_of(fake((1, 400_000), "wave")[:, :96_000] * 0.1, 32_000)
+    sound = audio_clip(fake((1, 400_000), "wave")[:, :96_000] * 0.1, 32_000)
     metric = tagging.kl_passt(NoCache(), "cpu", "clean")
     logits = metric.embed(sound, NoCache())
     np.testing.assert_allclose(logits, PASST["three_s"]["logits"], rtol=1e-4, atol=1e-5)
@@ -181,7 +175,7 @@ def verse_bench_sounds():
 
 @pytest.mark.parametrize("pair", sorted(KL["versebench"]))
 def test_verse_benchs_divergence_is_upstreams(weights, pair):
-    made, real = (clip_of(verse_bench_sounds()[name], 32_000, name * 64) for name in pair)
+    made, real = (audio_clip(verse_bench_sounds()[name], 32_000, name * 64) for name in pair)
     outcome = tagging.kl_passt(NoCache(), "cpu", "versebench").score(made, None, real)
     assert outcome.value == pytest.approx(KL["versebench"][pair], rel=2e-4, abs=2e-6)
 
@@ -192,34 +186,34 @@ def test_verse_benchs_divergence_is_upstreams(weights, pair):
 @pytest.mark.parametrize("build", [tagging.kl_panns, tagging.kl_passt])
 def test_pairs_without_an_answer(weights, build):
     metric = build(NoCache(), "cpu", "clean")
-    sound = clip_of(fake((16_000,), "sound") * 0.1)
+    sound = audio_clip(fake((16_000,), "sound") * 0.1)
     cases = [
         (sound, None, "no reference clip"),
-        (clip_of(None), sound, "no audio stream"),
-        (sound, clip_of(None), "the reference: no audio stream"),
-        (clip_of(np.zeros(7_999)), sound, "too short: 0.50 s of sound, 0.5 s needed"),
-        (clip_of(np.zeros(0)), sound, "too short: 0.00 s"),
-        (sound, clip_of(np.zeros(4_000)), "the reference: too short"),
-        (clip_of(sound.audio, timing="reference"), sound, "is the reference"),
+        (audio_clip(None), sound, "no audio stream"),
+        (sound, audio_clip(None), "the reference: no audio stream"),
+        (audio_clip(np.zeros(7_999)), sound, "too short: 0.50 s of sound, 0.5 s needed"),
+        (audio_clip(np.zeros(0)), sound, "too short: 0.00 s"),
+        (sound, audio_clip(np.zeros(4_000)), "the reference: too short"),
+        (audio_clip(sound.audio, timing="reference"), sound, "is the reference"),
     ]
     for clip, reference, why in cases:
         outcome = metric.score(clip, None, reference)
         assert outcome.status == "undefined"
         assert outcome.reason.startswith(why)
     assert metric.score(sound, None, sound).value == pytest.approx(0, abs=1e-9)
-    assert metric.score(clip_of(np.zeros(16_000)), None, sound).value > 0  # Silence is named, too.
+    assert metric.score(audio_clip(np.zeros(16_000)), None, sound).value > 0  # Silence is named, too.
 
 
 def test_verse_bench_has_no_answer_for_silence(weights):
     metric = tagging.kl_passt(NoCache(), "cpu", "versebench")
-    sound = clip_of(fake((16_000,), "sound") * 0.1)
-    assert metric.score(clip_of(np.zeros(16_000)), None, sound).reason == "silent"
-    assert metric.score(sound, None, clip_of(np.zeros(16_000))).reason == "the reference is silent"
+    sound = audio_clip(fake((16_000,), "sound") * 0.1)
+    assert metric.score(audio_clip(np.zeros(16_000)), None, sound).reason == "silent"
+    assert metric.score(sound, None, audio_clip(np.zeros(16_000))).reason == "the reference is silent"
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "folder", lambda: tmp_path)
-    sound = clip_of(np.zeros(16_000))
+    sound = audio_clip(np.zeros(16_000))
     for build, asset in ((tagging.kl_panns, "panns-cnn14-16k"), (tagging.kl_passt, "passt")):
         metric = build(NoCache(), "cpu", "clean")
         assert metric.check() == f"weights missing: jova-bench assets pull {asset}"
@@ -232,9 +226,9 @@ def test_missing_weights_are_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("channels", [2, 6])
 def test_any_rate_and_any_number_of_channels_is_heard(weights, rate, channels):
     tone = np.tile(np.sin(2 * np.pi * 440 * np.arange(rate) / rate) * 0.5, (channels, 1))
-    reference = clip_of(np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000) * 0.5)
+    reference = audio_clip(np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000) * 0.5)
     for build in (tagging.kl_panns, tagging.kl_passt):
-        assert build(NoCache(), "cpu", "clean").score(clip_of(tone, rate), None, reference).value < 0.02
+        assert build(NoCache(), "cpu", "clean").score(audio_clip(tone, rate), None, reference).value < 0.02
 
 
 # Sets
@@ -255,7 +249,7 @@ def test_one_vector_a_clip_and_one_pass_for_both_metrics(weights, monkeypatch):
             return self.arrays[digest, extractor]
 
     cache = Kept()
-    clips = [clip_of(fake((16_000,), f"{k}") * 0.1, digest=f"{k:064}") for k in range(4)]
+    clips = [audio_clip(fake((16_000,), f"{k}") * 0.1, digest=f"{k:064}") for k in range(4)]
     real = RealClips("real", tuple((clip.digest, lambda clip=clip: clip) for clip in clips[:2]), cache)
     fd = tagging.fd_panns(cache, "cpu", "avbenchmark", real)
     made = dist.stack([fd.features(clip) for clip in clips[2:]])

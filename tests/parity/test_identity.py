@@ -21,6 +21,7 @@ from jova_bench.records import Prompt, Sample
 from jova_bench.runs import score_table as grid
 from jova_bench.suites.loading import load_suite
 from support import every_asset, upstream
+from support.clips import silent_clip
 
 cv2 = pytest.importorskip("cv2")
 FACENET, DINOV3 = upstream.parity("facenet"), upstream.parity("dinov3")
@@ -28,10 +29,6 @@ FACENET, DINOV3 = upstream.parity("facenet"), upstream.parity("dinov3")
 
 def picture(shape, name):
     return (upstream.fake((*shape, 3), name).numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
-
-
-def clip_of(frames, fps=25):
-    return clip_from_arrays(np.stack(frames), Fraction(fps), None, 0)
 
 
 def prompt_with(image):
@@ -88,7 +85,7 @@ def test_versebench_equals_the_original(weights, tmp_path, pair):
     tokens = identity.patch_tokens(picture(first, f"anchor {first}")[None], "cpu")
     np.testing.assert_allclose(tokens[0, ::8], expected["feature"], rtol=1e-3, atol=1e-5)
     metric = identity.identity_score(NoCache(), "cpu", "versebench")
-    outcome = metric.score(clip_of([frame, frame]), prompt_with(image), None)
+    outcome = metric.score(silent_clip([frame, frame]), prompt_with(image), None)
     assert outcome.value == pytest.approx(expected["cosine"], abs=1e-5)
 
 
@@ -97,12 +94,12 @@ def test_versebench_sees_one_patch_and_no_face(weights, tmp_path):
     frame = picture((224, 224), "scene")
     image = save(tmp_path / "image.png", frame)
     metric = identity.identity_score(NoCache(), "cpu", "versebench")
-    same = metric.score(clip_of([frame]), prompt_with(image), None).value
+    same = metric.score(silent_clip([frame]), prompt_with(image), None).value
     assert same == pytest.approx(1)
     face, corner = frame.copy(), frame.copy()
     face[64:80, 96:112] = 255  # A patch in the middle.
     corner[208:, 192:208] = 255  # The last but one.
-    of_face, of_corner = (metric.score(clip_of([f]), prompt_with(image), None).value for f in (face, corner))
+    of_face, of_corner = (metric.score(silent_clip([f]), prompt_with(image), None).value for f in (face, corner))
     assert 1 - of_corner > 3 * (1 - of_face)
 
 
@@ -153,11 +150,11 @@ def test_the_person_of_the_image_scores_one_and_another_less(found, tmp_path):
     found[still.digest] = [faces.Track(0, box(10, 10, 100, 1))]
     found[None] = [faces.Track(0, box(10, 10, 100, 11))]
     metric = identity.identity_score(NoCache(), "cpu")
-    same = metric.score(clip_of([person] * 11), prompt_with(image), None)
-    other = metric.score(clip_of([people()[:200, :150]] * 11), prompt_with(image), None)
+    same = metric.score(silent_clip([person] * 11), prompt_with(image), None)
+    other = metric.score(silent_clip([people()[:200, :150]] * 11), prompt_with(image), None)
     assert same.value == pytest.approx(1)
     assert other.value < 0.999
-    mixed = metric.score(clip_of([person] * 5 + [people()[:200, :150]] * 6), prompt_with(image), None)
+    mixed = metric.score(silent_clip([person] * 5 + [people()[:200, :150]] * 6), prompt_with(image), None)
     assert mixed.value == pytest.approx((same.value + 2 * other.value) / 3)  # Frames 0, 5 and 10.
 
 
@@ -169,22 +166,22 @@ def test_a_bystander_is_no_harm_and_the_largest_face_of_the_image_counts(found, 
     found[still.digest] = [small, large]
     found[None] = [faces.Track(0, box(10, 10, 60, 6)), faces.Track(0, box(280, 100, 90, 6))]
     metric = identity.identity_score(NoCache(), "cpu")
-    assert metric.score(clip_of([scene] * 6), prompt_with(image), None).value == pytest.approx(1)
+    assert metric.score(silent_clip([scene] * 6), prompt_with(image), None).value == pytest.approx(1)
     found[None] = found[None][:1]  # Only the bystander is there.
-    assert metric.score(clip_of([scene] * 6), prompt_with(image), None).value < 0.999
+    assert metric.score(silent_clip([scene] * 6), prompt_with(image), None).value < 0.999
 
 
 def test_consistency_of_a_still_is_one_and_of_another_face_less(found):
     found[None] = [faces.Track(0, box(10, 10, 100, 11))]
     person, stranger = people()[:200, 250:400], people()[:200, :150]
     metric = identity.identity_consistency(NoCache(), "cpu")
-    assert metric.score(clip_of([person] * 11), None, None).value == pytest.approx(1)
-    assert metric.score(clip_of([person] * 5 + [stranger] * 6), None, None).value < 0.999
+    assert metric.score(silent_clip([person] * 11), None, None).value == pytest.approx(1)
+    assert metric.score(silent_clip([person] * 5 + [stranger] * 6), None, None).value < 0.999
 
 
 def test_faces_outside_of_their_track_or_of_the_picture_are_none(found):
     found[None] = [faces.Track(5, box(10, 10, 100, 3)), faces.Track(0, box(500, 10, 20, 11))]
-    clip = clip_of([people()] * 11)
+    clip = silent_clip([people()] * 11)
     assert [len(frame) for frame in face_embed.embeddings(clip, "s3fd", NoCache(), "cpu")] == [0, 1, 0]
 
 
@@ -192,20 +189,20 @@ def test_faces_outside_of_their_track_or_of_the_picture_are_none(found):
 def test_no_face_is_undefined(found, make, tmp_path):
     image = save(tmp_path / "image.png", people())
     found[face_embed.still(people()).digest] = [faces.Track(0, box(10, 10, 100, 1))]
-    outcome = make(NoCache(), "cpu").score(clip_of([people()[::-1]] * 6), prompt_with(image), None)
+    outcome = make(NoCache(), "cpu").score(silent_clip([people()[::-1]] * 6), prompt_with(image), None)
     assert (outcome.status, outcome.reason) == ("undefined", "no face found")
 
 
 def test_no_face_in_the_image_is_undefined(found, tmp_path):
     image = save(tmp_path / "image.png", people())
-    outcome = identity.identity_score(NoCache(), "cpu").score(clip_of([people()] * 6), prompt_with(image), None)
+    outcome = identity.identity_score(NoCache(), "cpu").score(silent_clip([people()] * 6), prompt_with(image), None)
     assert (outcome.status, outcome.reason) == ("undefined", "no face found in the reference image")
 
 
 @pytest.mark.parametrize("protocol", ["clean", "versebench"])
 def test_no_image_is_undefined_and_an_unreadable_one_fails(found, tmp_path, protocol):
     metric = identity.identity_score(NoCache(), "cpu", protocol)
-    clip = clip_of([people()])
+    clip = silent_clip([people()])
     for prompt in (None, prompt_with(None)):
         outcome = metric.score(clip, prompt, None)
         assert (outcome.status, outcome.reason) == ("undefined", "no reference image")
@@ -225,7 +222,7 @@ def test_no_video_is_undefined():
 
 def test_missing_weights_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    clip, prompt = clip_of([people()]), prompt_with("any.png")
+    clip, prompt = silent_clip([people()]), prompt_with("any.png")
     ours = identity.identity_score(NoCache(), "cpu", "opencv-haar").score(clip, prompt, None)
     assert ours.status == "failed"
     assert "assets pull facenet-vggface2" in ours.reason
@@ -236,7 +233,7 @@ def test_missing_weights_fail(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("height", "width"), [(97, 131), (240, 33)])
 def test_odd_sizes_go_through_a_real_detector(weights, height, width):
-    clip = clip_of(np.full((3, height, width, 3), 127, np.uint8))
+    clip = silent_clip(np.full((3, height, width, 3), 127, np.uint8))
     outcome = identity.identity_consistency(NoCache(), "cpu", "opencv-haar").score(clip, None, None)
     assert (outcome.status, outcome.reason) == ("undefined", "no face found")
 

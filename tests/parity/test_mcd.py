@@ -12,6 +12,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.speech import mcd
 from jova_bench.records import Prompt
+from support.clips import audio_clip
 from support.upstream import fake, parity
 
 PARITY = parity("mcd")
@@ -23,10 +24,6 @@ def voice(name, samples, damping):
 
 
 A, B = voice("mcd a", 8000, 0.8), voice("mcd b", 6400, 0.6)
-
-
-def clip_of(audio, rate_hz=16_000, timing="free"):
-    return Clip(None, Fraction(0), np.atleast_2d(audio).astype(np.float32), rate_hz, "0" * 64, timing=timing)
 
 
 @pytest.fixture
@@ -132,17 +129,17 @@ def test_total_and_distortion_are_those_of_fastdtw():
 
 def test_the_same_speech_later_and_louder_is_no_distortion(metric):
     padded = np.pad(A, (3200, 800))
-    late = clip_of(2 * padded)
-    assert metric.score(late, PROMPT, clip_of(A)).value < 0.3  # frames begin elsewhere, and that is all
-    assert metric.score(clip_of(A), PROMPT, clip_of(A)).value == 0
+    late = audio_clip(2 * padded)
+    assert metric.score(late, PROMPT, audio_clip(A)).value < 0.3  # frames begin elsewhere, and that is all
+    assert metric.score(audio_clip(A), PROMPT, audio_clip(A)).value == 0
 
 
 def test_other_speech_is_farther_than_noisy_speech(metric):
     noisy = A + 0.01 * fake((len(A),), "noise").numpy()
-    near = metric.score(clip_of(noisy), PROMPT, clip_of(A)).value
-    far = metric.score(clip_of(B), PROMPT, clip_of(A)).value
+    near = metric.score(audio_clip(noisy), PROMPT, audio_clip(A)).value
+    far = metric.score(audio_clip(B), PROMPT, audio_clip(A)).value
     assert 0 < near < far
-    assert metric.score(clip_of(A), PROMPT, clip_of(B)).value == pytest.approx(far, rel=1e-9)
+    assert metric.score(audio_clip(A), PROMPT, audio_clip(B)).value == pytest.approx(far, rel=1e-9)
 
 
 def test_slower_speech_is_near(metric):
@@ -151,24 +148,24 @@ def test_slower_speech_is_near(metric):
     sounds = [lfilter([1], [1, -p, 0.7], 0.05 * rng.normal(size=1600)) for p in (1.5, 0.2, -1.2, 0.9)]
     slow = np.concatenate([np.tile(sound, 2) for sound in sounds])
     fast, backwards = np.concatenate(sounds), np.concatenate(sounds[::-1])
-    near = metric.score(clip_of(slow), PROMPT, clip_of(fast)).value
-    assert near < 0.5 * metric.score(clip_of(backwards), PROMPT, clip_of(fast)).value
+    near = metric.score(audio_clip(slow), PROMPT, audio_clip(fast)).value
+    assert near < 0.5 * metric.score(audio_clip(backwards), PROMPT, audio_clip(fast)).value
 
 
 @pytest.mark.parametrize(
     ("clip", "prompt", "reference", "reason"),
     [
-        (clip_of(A, timing="reference"), PROMPT, clip_of(A), "is the reference"),
-        (clip_of(A), None, clip_of(A), "no transcript"),
-        (clip_of(A), PROMPT.model_copy(update={"transcript": " "}), clip_of(A), "no transcript"),
-        (clip_of(A), PROMPT, None, "no reference clip"),
-        (clip_of(0 * A), PROMPT, clip_of(A), "silent"),
-        (clip_of(A), PROMPT, clip_of(0 * A), "the reference is silent"),
-        (clip_of(A[:399]), PROMPT, clip_of(A), "too short: 0.025 s of sound"),
-        (clip_of(A), PROMPT, clip_of(A[:300]), "the reference is too short: 0.019 s of sound"),
-        (clip_of(np.tile(A, 121)), PROMPT, clip_of(A), "too long: 60.5 s, at most 60 s are aligned"),
-        (Clip(None, Fraction(0), None, 0, "0" * 64), PROMPT, clip_of(A), "no audio stream"),
-        (clip_of(A), PROMPT, Clip(None, Fraction(0), None, 0, "0" * 64), "no audio stream"),
+        (audio_clip(A, timing="reference"), PROMPT, audio_clip(A), "is the reference"),
+        (audio_clip(A), None, audio_clip(A), "no transcript"),
+        (audio_clip(A), PROMPT.model_copy(update={"transcript": " "}), audio_clip(A), "no transcript"),
+        (audio_clip(A), PROMPT, None, "no reference clip"),
+        (audio_clip(0 * A), PROMPT, audio_clip(A), "silent"),
+        (audio_clip(A), PROMPT, audio_clip(0 * A), "the reference is silent"),
+        (audio_clip(A[:399]), PROMPT, audio_clip(A), "too short: 0.025 s of sound"),
+        (audio_clip(A), PROMPT, audio_clip(A[:300]), "the reference is too short: 0.019 s of sound"),
+        (audio_clip(np.tile(A, 121)), PROMPT, audio_clip(A), "too long: 60.5 s, at most 60 s are aligned"),
+        (Clip(None, Fraction(0), None, 0, "0" * 64), PROMPT, audio_clip(A), "no audio stream"),
+        (audio_clip(A), PROMPT, Clip(None, Fraction(0), None, 0, "0" * 64), "no audio stream"),
     ],
 )
 def test_questions_without_an_answer(metric, clip, prompt, reference, reason):
@@ -178,6 +175,6 @@ def test_questions_without_an_answer(metric, clip, prompt, reference, reason):
 
 def test_aligned_timing_and_other_rates_and_channels_are_welcome(metric):
     stereo = np.repeat(np.stack([A, A]), 3, axis=1)
-    outcome = metric.score(replace(clip_of(stereo, 48_000), timing="aligned"), PROMPT, clip_of(A))
+    outcome = metric.score(replace(audio_clip(stereo, 48_000), timing="aligned"), PROMPT, audio_clip(A))
     assert outcome.status == "ok"
     assert metric.check() is None

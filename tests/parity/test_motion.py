@@ -14,16 +14,13 @@ from jova_bench.metrics.picture import motion
 from jova_bench.metrics.signal.frames import resample_frame_indices
 from jova_bench.metrics.signal.opencv_resize import linear
 from support import upstream
+from support.clips import silent_clip
 
 PARITY = upstream.parity("raft")
 
 
 def picture(shape, name):
     return (upstream.fake((*shape, 3), name).numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
-
-
-def clip_of(frames, fps=25):
-    return clip_from_arrays(np.stack(frames), Fraction(fps), None, 0)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def test_flow_equals_the_originals(net):
 @pytest.mark.parametrize("pair", PARITY["outputs"]["pairs"], ids=lambda pair: "x".join(map(str, pair["shape"])))
 def test_versebench_equals_the_original(pair, weights):
     shape = tuple(pair["shape"])
-    clip = clip_of([picture(shape, f"first {shape}"), picture(shape, f"second {shape}")])
+    clip = silent_clip([picture(shape, f"first {shape}"), picture(shape, f"second {shape}")])
     metric = motion.motion_score(NoCache(), "cpu", "versebench")
     assert weights.startswith(metric.spec.weights)
     outcome = metric.score(clip, None, None)
@@ -119,7 +116,7 @@ def moving(weights, monkeypatch):
 
 def test_speed_by_hand(moving):
     # 512 x 384 at 24 fps: nothing is scaled, every third frame is seen, 5 pixels of 640 diagonal in 1/8 s.
-    clip = clip_of([np.zeros((384, 512, 3), np.uint8)] * 24, fps=24)
+    clip = silent_clip([np.zeros((384, 512, 3), np.uint8)] * 24, fps=24)
     outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
     assert len(moving.shown) == 8
     assert outcome.value == pytest.approx(5 / 640 * 8)
@@ -127,7 +124,7 @@ def test_speed_by_hand(moving):
 
 def test_speed_is_that_of_the_frame_not_of_the_scaled_picture(moving):
     # 128 x 128 is shown four times as large: (3, -4) there is 5/4 of a pixel here, of a diagonal of 128 sqrt(2).
-    clip = clip_of([np.zeros((128, 128, 3), np.uint8)] * 8, fps=8)
+    clip = silent_clip([np.zeros((128, 128, 3), np.uint8)] * 8, fps=8)
     outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
     assert moving.shown[0].shape == (1, 3, 512, 512)
     assert outcome.value == pytest.approx(5 / 4 / (128 * 2**0.5) * 8, rel=1e-6)
@@ -135,7 +132,7 @@ def test_speed_is_that_of_the_frame_not_of_the_scaled_picture(moving):
 
 def test_speed_counts_the_time_between_uneven_pictures(moving):
     # 25 fps has no eighth of a second: pictures are 3 or 4 frames apart, and the sum is divided by their real time.
-    clip = clip_of([np.zeros((512, 512, 3), np.uint8)] * 25, fps=25)
+    clip = silent_clip([np.zeros((512, 512, 3), np.uint8)] * 25, fps=25)
     outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
     pairs, apart = len(moving.shown) - 1, resample_frame_indices(25, Fraction(25), Fraction(8))
     assert set(np.diff(apart)) == {3, 4}
@@ -143,7 +140,7 @@ def test_speed_counts_the_time_between_uneven_pictures(moving):
 
 
 def test_versebench_counts_pixels_per_frame(moving):
-    clip = clip_of([np.zeros((130, 140, 3), np.uint8)] * 3)
+    clip = silent_clip([np.zeros((130, 140, 3), np.uint8)] * 3)
     assert motion.motion_score(NoCache(), "cpu", "versebench").score(clip, None, None).value == 3.5
 
 
@@ -156,7 +153,7 @@ def test_a_clip_is_measured_once(moving):
                 kept[digest, extractor] = compute()
             return kept[digest, extractor]
 
-    clip = clip_of(blank(128, 128, 4), fps=8)
+    clip = silent_clip(blank(128, 128, 4), fps=8)
     first, again = (motion.motion_score(Cache(), "cpu", "versebench").score(clip, None, None) for _ in range(2))
     assert first == again
     assert len(moving.shown) == 4
@@ -182,7 +179,7 @@ def blank(height, width, count=10):
     ],
 )
 def test_undefined(protocol, frames, fps, why):
-    outcome = motion.motion_score(NoCache(), "cpu", protocol).score(clip_of(frames, fps), None, None)
+    outcome = motion.motion_score(NoCache(), "cpu", protocol).score(silent_clip(frames, fps), None, None)
     assert outcome.status == "undefined"
     assert why in outcome.reason
 
@@ -197,13 +194,13 @@ def test_no_video_is_undefined():
 def test_missing_weights_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     metric = motion.motion_score(NoCache(), "cpu")
-    outcome = metric.score(clip_of(blank(128, 128)), None, None)
+    outcome = metric.score(silent_clip(blank(128, 128)), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
     assert "assets pull raft-things" in outcome.reason
 
 
 def test_odd_sizes_and_stills_have_a_value(weights):
-    still = clip_of(np.repeat(picture((71, 263), "still")[None], 2, axis=0), fps=8)
+    still = silent_clip(np.repeat(picture((71, 263), "still")[None], 2, axis=0), fps=8)
     outcome = motion.motion_score(NoCache(), "cpu").score(still, None, None)
     assert outcome.status == "ok"
     assert np.isfinite(outcome.value)
