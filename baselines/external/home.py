@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jova_baselines.external.manifest import Manifest, Option, Options
+from jova_baselines.external.pull import PARTS, REVISION
 from jova_baselines.external.weights import Weights
 from jova_bench import assets
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError, suggest
 from jova_bench.files.reading import read_toml
-
-REVISION = ".revision"
-"""Written into a folder of weights when they are fetched: the commit of their repository."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,8 @@ def missing_weights(manifest: Manifest, home: Home) -> list[str]:
     absent = []
     for one in manifest.weights:
         folder = home.weights / one.folder
+        if (folder / PARTS).is_dir():  # A pattern may be answered by the files that came before it broke off.
+            absent.append(f"{Path(one.folder) / PARTS}: a download that was not finished")
         absent += [str(Path(one.folder) / pattern) for pattern in one.files if not next(folder.glob(pattern), None)]
     return absent
 

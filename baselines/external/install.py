@@ -16,7 +16,6 @@ from jova_bench.assets import Terms
 from jova_bench.errors import BenchError
 
 PULL = Path(__file__).with_name("pull.py")
-ADDRESS = Path(__file__).with_name("address.py")
 
 
 @dataclass(frozen=True)
@@ -74,16 +73,12 @@ def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
         if one.terms is not None and one.terms not in accepted:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
         folder = where.weights / one.folder
-        # The hub's library is in the baseline's environment; a pipeline of diffusers runs in this one.
-        theirs = one.hub is not None and manifest.environment is not None
-        script = PULL if one.hub is not None else ADDRESS
-        python = str(where.python) if theirs else sys.executable
-        steps.append(Step((python, str(script), _order(one), str(folder)), folder))
+        steps.append(Step((sys.executable, str(PULL), _order(one), str(folder)), folder))
     return steps
 
 
 def _order(one: Weights) -> str:
-    """Returns the order of `pull.py` or `address.py`, as JSON."""
+    """Returns the order of `pull.py`, as JSON."""
     return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256", "md5"}, exclude_none=True))
 
 

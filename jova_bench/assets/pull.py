@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import hashlib
-import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
 from jova_bench import assets
-from jova_bench.assets import Asset, transfer
+from jova_bench.assets import Asset
+from jova_bench.assets.download import OFFLINE_VARIABLE, bring, digest_of
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError, suggest
-from jova_bench.files.locks import Busy, acquire
 
-OFFLINE_VARIABLE = "JOVA_BENCH_OFFLINE"
 EVERYTHING = "all"
 SCHEMES = ("https://", "http://", "file://")
 State = Literal["ok", "unverified", "damaged", "missing"]
@@ -47,17 +42,12 @@ def select(words: Iterable[str]) -> list[Asset]:
     return list(found.values())
 
 
-def offline() -> bool:
-    """Whether the environment forbids the network."""
-    return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")
-
-
 def state(asset: Asset) -> State:
     """Whether the file of an asset is what it must be; reads all of it, whatever was noted before."""
     file = assets.path(asset.name)
     if not file.is_file():
         return "missing"
-    sha256 = _hash(file)
+    sha256 = digest_of(file, "sha256")
     assets.remember(file, sha256)
     right = assets.expected(asset.name)
     if right is None:
@@ -91,18 +81,10 @@ def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
             f"{OFFLINE_VARIABLE}"
         )
     part, elsewhere = target.with_name(f"{target.name}.part"), f"; {assets.FOLDER_VARIABLE} names another folder"
-    known = assets.expected(asset.name) is not None
-    source = Source(asset.name, asset.url, asset.size, known, target, elsewhere)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(part):
-            transfer.fetch(source, part, meter)
-            sha256 = _verified(asset, part)
-            part.replace(target)
-            transfer.about_file(part).unlink(missing_ok=True)
-    except OSError as error:
-        full = elsewhere if error.errno == errno.ENOSPC else ""
-        raise BenchError(f"{asset.name}: cannot write {target.parent}: {error.strerror or error}{full}") from error
+    right = assets.expected(asset.name)
+    seen = "" if asset.sha256 else f" (recorded when first seen, in {assets.folder() / assets.RECORD})"
+    source = Source(asset.name, asset.url, asset.size, right is not None, target, elsewhere)
+    sha256 = bring(source, part, {} if right is None else {"sha256": right}, meter, seen)
     assets.remember(target, sha256)
     if asset.sha256 is None:
         assets.record(asset.name, sha256)
@@ -117,37 +99,3 @@ def _is_right(name: str, target: Path) -> bool:
         assets.digest(name)
         return True
     return assets.sha256_of(target) == right
-
-
-@contextlib.contextmanager
-def _alone(part: Path) -> Iterator[None]:
-    """Two commands must not write one file."""
-    lock = part.with_name(f".{part.name}.lock")
-    try:
-        held = acquire(lock)
-    except Busy as error:
-        raise BenchError(f"another process (pid {error.holder}) is downloading {part}; wait for it") from error
-    with held:
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
-def _verified(asset: Asset, part: Path) -> str:
-    """The digest of a whole file. One that is not right is of no use, not even to go on from."""
-    size = transfer.size_of(part)
-    if not size or asset.size not in (None, size):
-        part.unlink(missing_ok=True)
-        raise BenchError(f"{asset.name}: expected {asset.size or 'some'} bytes from {asset.url}, got {size}")
-    sha256, right = _hash(part), assets.expected(asset.name)
-    if right not in (sha256, None):
-        part.unlink()
-        seen = "" if asset.sha256 else f" (recorded when first seen, in {assets.folder() / assets.RECORD})"
-        raise BenchError(f"{asset.name}: expected sha256 {right}{seen}, got {sha256} from {asset.url}")
-    return sha256
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -6,6 +6,7 @@ import argparse
 
 from jova_bench import assets
 from jova_bench.assets import pull
+from jova_bench.assets.download import OFFLINE_VARIABLE, offline
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
 from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from jova_bench.output import show
@@ -38,7 +39,7 @@ def add(verbs: Verbs) -> None:
         choices=assets.TERMS,
         help="take files under these terms, too; repeat for several",
     )
-    get.add_argument("--offline", action="store_true", help=f"touch no network ({pull.OFFLINE_VARIABLE}=1 does, too)")
+    get.add_argument("--offline", action="store_true", help=f"touch no network ({OFFLINE_VARIABLE}=1 does, too)")
     verify = add_verb(own, "verify", "read weights and compare them with their digests", VERIFY_EXAMPLES, _verify)
     verify.add_argument("names", nargs="*", metavar="NAME|METRIC", help="default: all that are here")
     path = add_verb(own, "path", "print where weights are or belong", PATH_EXAMPLES, _path)
@@ -56,7 +57,7 @@ def _pull(args: argparse.Namespace) -> int:
         try:
             why = pull.refusal(asset, args.accept)
             if why is None:
-                show(f"{asset.name:<32} {pull.pull(asset, meter, args.offline or pull.offline())}\n")
+                show(f"{asset.name:<32} {pull.pull(asset, meter, args.offline or offline())}\n")
                 continue
             say(why)
             code = code if pull.EVERYTHING in args.names else EXIT_USAGE

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jova_bench import assets, cli
-from jova_bench.assets import Asset, pull, transfer
+from jova_bench.assets import Asset, download, pull, transfer
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
 
@@ -87,7 +87,7 @@ def server():
 def toy(server, tmp_path, monkeypatch):
     """Makes the only asset there is."""
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
-    monkeypatch.delenv(pull.OFFLINE_VARIABLE, raising=False)
+    monkeypatch.delenv(download.OFFLINE_VARIABLE, raising=False)
 
     def make(**fields):
         default = {"name": "toy", "file": "nets/toy.pt", "url": server.url, "sha256": SHA256, "licence": "MIT"}
@@ -377,7 +377,7 @@ def test_a_failure_gives_2_with_one_line_and_the_others_are_pulled(capsys, serve
 def test_the_offline_switch(capsys, monkeypatch, server, toy, words):
     toy()
     if "--offline" not in words:
-        monkeypatch.setenv(pull.OFFLINE_VARIABLE, "1")
+        monkeypatch.setenv(download.OFFLINE_VARIABLE, "1")
     code, out, err = call(capsys, *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "offline" in err

@@ -18,7 +18,7 @@ from jova_bench.models.registry import MODELS, create_model
 from jova_bench.suites.loading import load_suite
 
 WORKERS = [name for name in known() if load(name).kind == "worker"]
-ONLY_STDLIB = [ROOT / "external" / "child.py", ROOT / "external" / "pull.py"]
+ONLY_STDLIB = [ROOT / "external" / "child.py"]
 IN_UPSTREAMS = ONLY_STDLIB + [package(name) / "worker.py" for name in WORKERS]
 
 

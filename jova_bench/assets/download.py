@@ -1,0 +1,104 @@
+"""Puts one file of weights in its place: one process at a time, resumed where it broke off, verified, and then renamed.
+
+The weights of metrics and of baselines come this way alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from jova_bench.assets import transfer
+from jova_bench.assets.transfer import Meter, Source
+from jova_bench.errors import BenchError
+from jova_bench.files.locks import Busy, acquire
+
+OFFLINE_VARIABLE = "JOVA_BENCH_OFFLINE"
+Kind = Literal["sha256", "md5", "git"]
+"""`git`: the id of a blob, which the Hub states for files that Git itself stores."""
+
+
+def offline() -> bool:
+    """Whether the environment forbids the network."""
+    return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")
+
+
+def bring(source: Source, part: Path, digests: Mapping[Kind, str], meter: Meter, recorded: str = "") -> str:
+    """Downloads a file to `source.belongs`; returns its sha256 (hex).
+
+    Args:
+        source: the file elsewhere.
+        part: where it lies until it is whole, on the same file system.
+        digests: what it must have; none where nobody publishes one.
+        meter: shows progress.
+        recorded: says in messages where an expected digest is from.
+
+    Raises:
+        BenchError: it could not be had or is not what it must be. What came is kept where it is of use, and the next
+            call continues from there.
+    """
+    target = source.belongs
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(part):
+            transfer.fetch(source, part, meter)
+            _verify(source, part, digests, recorded)
+            sha256 = digest_of(part, "sha256")
+            part.replace(target)
+            transfer.about_file(part).unlink(missing_ok=True)
+    except OSError as error:
+        full = source.elsewhere if error.errno == errno.ENOSPC else ""
+        raise BenchError(f"{source.name}: cannot write {target.parent}: {error.strerror or error}{full}") from error
+    return sha256
+
+
+def differs(file: Path, size: int | None, digests: Mapping[Kind, str]) -> bool:
+    """Whether a file is missing, or is not what it must be; reads all of it where its size is right."""
+    if not file.is_file() or size not in (None, file.stat().st_size):
+        return True
+    return any(digest_of(file, kind) != right for kind, right in digests.items())
+
+
+def digest_of(file: Path, kind: Kind) -> str:
+    """Digest (hex) of a file."""
+    with file.open("rb") as content:
+        if kind != "git":
+            return hashlib.file_digest(content, kind).hexdigest()
+        blob = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
+        while block := content.read(1 << 20):
+            blob.update(block)
+        return blob.hexdigest()
+
+
+def _verify(source: Source, part: Path, digests: Mapping[Kind, str], recorded: str) -> None:
+    """Compares a whole file with what it must be. One that is not right is of no use, not even to continue from."""
+    size = transfer.size_of(part)
+    if source.size != size and (source.size is not None or not size):
+        part.unlink(missing_ok=True)
+        wanted = "some" if source.size is None else source.size
+        raise BenchError(f"{source.name}: expected {wanted} bytes from {source.url}, got {size}")
+    for kind, right in digests.items():
+        if (got := digest_of(part, kind)) != right:
+            part.unlink()
+            raise BenchError(f"{source.name}: expected {kind} {right}{recorded}, got {got} from {source.url}")
+
+
+@contextlib.contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """Holds the lock of a partial file: two commands must not write it."""
+    lock = part.with_name(f".{part.name}.lock")
+    try:
+        held = acquire(lock)
+    except Busy as error:
+        raise BenchError(f"another process (pid {error.holder}) is downloading {part}; wait for it") from error
+    with held:
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
