@@ -22,7 +22,7 @@ from jova_bench.sweep.spec import Arm, SweepSpec, picked, repeated
 
 
 @dataclass(frozen=True)
-class Job:
+class ArmTraining:
     """Describes one training of an arm, and its run."""
 
     arm: Arm
@@ -46,20 +46,20 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """Holds all trainings and runs of a sweep."""
 
     spec: SweepSpec
     suite: Suite
     arms: tuple[Arm, ...]
-    jobs: tuple[Job, ...]
+    jobs: tuple[ArmTraining, ...]
     made_by: Mapping[str, str]
     """What determines all trainings and is no setting."""
     shared: Path
     controls: Path
     """Run folder of the controls."""
 
-    def of(self, arm: Arm) -> list[Job]:
+    def of(self, arm: Arm) -> list[ArmTraining]:
         """Returns the trainings of an arm."""
         return [job for job in self.jobs if job.arm.label == arm.label]
 
@@ -72,7 +72,7 @@ def planned(
     seeds: Sequence[int],
     out: Path,
     only: Sequence[str] | None = None,
-) -> Plan:
+) -> SweepPlan:
     """Plans the trainings and runs of a sweep: all arms with the first seed, then the repeated ones with the others.
 
     Args:
@@ -102,8 +102,8 @@ def planned(
             if arm.label in wanted and (seed in (None, seeds[0]) or arm.label in often):
                 key = digest({"model": model.name, "made_by": made_by, "seed": seed, **_part(model, arm, False)})
                 run = digest({"training": key, **_part(model, arm, True), **asked})
-                jobs.append(Job(arm, seed, key, None if shipped else out / "trained" / key, out / "runs" / run))
-    return Plan(
+                jobs.append(ArmTraining(arm, seed, key, None if shipped else out / "trained" / key, out / "runs" / run))
+    return SweepPlan(
         spec=spec,
         suite=suite,
         arms=tuple(arm for arm in arms if arm.label in wanted),

@@ -14,7 +14,7 @@ from jova_bench.records import Estimate, MetricSpec
 from jova_bench.runs.store import read_run
 from jova_bench.sweep.claims import Claim, PairOfTrainings, claim
 from jova_bench.sweep.model import SweptModel, Training
-from jova_bench.sweep.plan import Job, Plan
+from jova_bench.sweep.plan import ArmTraining, SweepPlan
 
 SCHEMA = 1
 
@@ -26,7 +26,7 @@ class Row:
     label: str
     seed: int | None
     """Seed of the training; None for controls and shipped weights."""
-    job: Job | None
+    job: ArmTraining | None
     """None for a control."""
     training: Training | None
     estimates: tuple[Estimate, ...]
@@ -36,7 +36,7 @@ class Row:
 class SweepResult:
     """Holds the results of a finished sweep."""
 
-    plan: Plan
+    plan: SweepPlan
     specs: tuple[MetricSpec, ...]
     """Metrics, in the order of tables."""
     rows: tuple[Row, ...]
@@ -84,7 +84,7 @@ class SweepResult:
         }
 
 
-def collected(plan: Plan, model: SweptModel, failed: int) -> SweepResult:
+def collected(plan: SweepPlan, model: SweptModel, failed: int) -> SweepResult:
     """Reads all runs of a plan and compares them.
 
     Args:
@@ -110,17 +110,17 @@ def collected(plan: Plan, model: SweptModel, failed: int) -> SweepResult:
     return SweepResult(plan, specs, rows, _controls(plan), pairs, claims, dict(results.made_by), failed)
 
 
-def _pairs(jobs: list[Job], base: list[Job], plan: Plan) -> Iterator[PairOfTrainings]:
+def _pairs(jobs: list[ArmTraining], base: list[ArmTraining], plan: SweepPlan) -> Iterator[PairOfTrainings]:
     for job, other in product(jobs, base):
         found = compare(other.run, job.run, plan.spec.metrics)
         yield from (PairOfTrainings(job.arm.label, job.seed, other.seed, row) for row in found.rows)
 
 
-def _estimates(job: Job, plan: Plan) -> tuple[Estimate, ...]:
+def _estimates(job: ArmTraining, plan: SweepPlan) -> tuple[Estimate, ...]:
     return _of(job.run, job.model, plan)
 
 
-def _of(run: Any, model: str, plan: Plan) -> tuple[Estimate, ...]:
+def _of(run: Any, model: str, plan: SweepPlan) -> tuple[Estimate, ...]:
     """Returns the sweep's estimates of one model over all prompts; a run that other sweeps share may have more."""
     summary = read_run(run).summary
     assert summary is not None  # the plan is done
@@ -128,7 +128,7 @@ def _of(run: Any, model: str, plan: Plan) -> tuple[Estimate, ...]:
     return tuple(e for e in summary.estimates if e.model == model and e.slice is None and e.metric in wanted)
 
 
-def _controls(plan: Plan) -> tuple[Row, ...]:
+def _controls(plan: SweepPlan) -> tuple[Row, ...]:
     return tuple(Row(name, None, None, None, _of(plan.controls, name, plan)) for name in plan.spec.controls)
 
 

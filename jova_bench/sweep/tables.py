@@ -10,12 +10,12 @@ from jova_bench.report.cells import no_value
 from jova_bench.report.curves import Panel, Point, curves
 from jova_bench.sweep.claims import spread
 from jova_bench.sweep.model import SweptModel
-from jova_bench.sweep.plan import Plan, is_scored
+from jova_bench.sweep.plan import SweepPlan, is_scored
 from jova_bench.sweep.results import Row, SweepResult
 from jova_bench.sweep.spec import BASE, shown
 
 
-def dry_run(plan: Plan, model: SweptModel) -> str:
+def dry_run(plan: SweepPlan, model: SweptModel) -> str:
     """Formats the trainings of a plan, and which are finished."""
     body, left = [], 0
     for job in plan.jobs:
@@ -104,12 +104,12 @@ def metric_labels(result: SweepResult) -> dict[str, str]:
     }
 
 
-def base_label(plan: Plan, label: str) -> str:
+def base_label(plan: SweepPlan, label: str) -> str:
     """Returns a label; the base's with its own values of the factors."""
     return f"{BASE}: {base_values(plan)}" if label == BASE else label
 
 
-def base_values(plan: Plan) -> str:
+def base_values(plan: SweepPlan) -> str:
     """Formats the base's values of the settings in which other arms differ."""
     factors = dict.fromkeys(name for arm in plan.arms for name in arm.changed)
     return ", ".join(f"{name}={shown(plan.arms[0].settings[name])}" for name in factors)

@@ -14,7 +14,7 @@ from jova_bench.progress import Progress, Quiet
 from jova_bench.runs.run import run
 from jova_bench.suites.loading import load_suite
 from jova_bench.sweep.model import SweptModel, swept_model
-from jova_bench.sweep.plan import Job, Plan, is_scored, planned
+from jova_bench.sweep.plan import ArmTraining, SweepPlan, is_scored, planned
 from jova_bench.sweep.results import SweepResult, collected
 from jova_bench.sweep.spec import SweepSpec, arms_of
 
@@ -28,7 +28,7 @@ def plan_sweep(
     seeds: Sequence[int] = (0,),
     only: Sequence[str] | None = None,
     out: Path = OUT,
-) -> Plan:
+) -> SweepPlan:
     """Checks a sweep and plans it.
 
     Args:
@@ -48,7 +48,7 @@ def plan_sweep(
 
 
 def sweep(
-    plan: Plan,
+    plan: SweepPlan,
     model: SweptModel | None = None,
     *,
     device: str = "auto",
@@ -84,12 +84,12 @@ def sweep(
     return collected(plan, model, failed)
 
 
-def untrained(plan: Plan, model: SweptModel) -> list[Job]:
+def untrained(plan: SweepPlan, model: SweptModel) -> list[ArmTraining]:
     """Returns the jobs whose training is not finished."""
     return [job for job in plan.jobs if job.training is not None and model.trained(job.training) is None]
 
 
-def _train(plan: Plan, model: SweptModel, threads: int, talk: Progress) -> None:
+def _train(plan: SweepPlan, model: SweptModel, threads: int, talk: Progress) -> None:
     todo = untrained(plan, model)
     if not todo:
         return
@@ -98,7 +98,7 @@ def _train(plan: Plan, model: SweptModel, threads: int, talk: Progress) -> None:
         model.prepare(settings, plan.shared, threads)
     with talk.phase("train", len(todo)) as advance, ThreadPoolExecutor(threads) as pool:
 
-        def one(job: Job) -> None:
+        def one(job: ArmTraining) -> None:
             assert job.training is not None  # `untrained` has no others.
             assert job.seed is not None
             talk.say(f"training {job.title} in {job.training}")
@@ -111,7 +111,9 @@ def _train(plan: Plan, model: SweptModel, threads: int, talk: Progress) -> None:
             advance()
 
 
-def _score(plan: Plan, models: Sequence[str | Generator], out: Path, device: str, threads: int, talk: Progress) -> int:
+def _score(
+    plan: SweepPlan, models: Sequence[str | Generator], out: Path, device: str, threads: int, talk: Progress
+) -> int:
     """Generates and scores the clips of an arm, or of the controls; returns how many failed."""
     import torch
 
