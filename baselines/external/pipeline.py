@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib import import_module, metadata
+from importlib import metadata
 from importlib.util import find_spec
 from inspect import signature
 from typing import Any, Self
@@ -24,6 +24,7 @@ from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.base import Generated, Media
 from jova_bench.records import Prompt
+from jova_bench.registry import load
 from jova_bench.suites.loading import Suite
 
 PACKAGES = ("diffusers", "transformers", "accelerate", "ftfy")
@@ -94,8 +95,7 @@ class DiffusersBaseline(Baseline):
         """Returns arguments that are not JSON: the image, and the library's recommended negative prompt."""
         found: dict[str, Any] = {}
         if self.recipe.negative_prompt is not None:
-            module, _, name = self.recipe.negative_prompt.partition(":")
-            found["negative_prompt"] = getattr(import_module(module), name)
+            found["negative_prompt"] = load(self.recipe.negative_prompt, f"the negative prompt of {self.name}")
         if inputs.image is not None:
             from PIL import Image
 
