@@ -6,7 +6,7 @@ has the speech of another clip; `shifted` has its own speech at the wrong time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.records import Prompt, Timing
 from jova_bench.suites.loading import Suite
 
@@ -34,6 +34,8 @@ class Control:
     edits_files = True
     name: str
     note: str
+    edit: Mapping[str, Setting] = {}
+    """What is done to the real clip; to change it is to make other clips under the same name."""
     audio_source: str
     """Source of the audio, for the run's manifest."""
 
@@ -49,7 +51,7 @@ class Control:
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns a plan without a format, which is that of the real clip."""
         reference_path(prompt, suite)
-        return Plan(None, None, None, None, None, None, note=self.note)
+        return Plan(note=self.note, settings=self.edit)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Makes the clips one at a time; ignores the seed."""
@@ -78,6 +80,7 @@ class Silence(Control):
 
     name = "silence"
     note = "real picture, digital silence"
+    edit: Mapping[str, Setting] = {"audio": "zeros"}
     audio_source = "none"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
@@ -91,6 +94,7 @@ class Still(Control):
 
     name = "still"
     note = "first frame repeated, real audio"
+    edit: Mapping[str, Setting] = {"frame": 0}
     audio_source = "the real clip's"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
@@ -106,6 +110,7 @@ class Shuffled(Control):
 
     name = "shuffled"
     note = "real picture, real audio of another prompt, cut or padded with silence to the picture's length"
+    edit: Mapping[str, Setting] = {"audio": "another prompt", "seed": SHUFFLE_SEED}
     audio_source = "the real clip's of another prompt"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:
@@ -125,6 +130,7 @@ class Shifted(Control):
 
     name = "shifted"
     note = f"real clip, audio {SHIFT_FRAMES} frames of 25 fps (0.2 s) earlier than the picture"
+    edit: Mapping[str, Setting] = {"audio_frames_early": SHIFT_FRAMES}
     audio_source = "the real clip's, 0.2 s early"
 
     def make(self, prompt: Prompt, suite: Suite) -> Generated:

@@ -19,7 +19,7 @@ import numpy as np
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
-from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.records import Prompt
 from jova_bench.suites.loading import Suite
 
@@ -104,6 +104,11 @@ class JovaGenerator:
         condition = f"image {image}" if image else "no image"
         how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
         arithmetic = f"{how['precision']}, " if "precision" in how else ""
+        weights = digest(self.folder, FILES)
+        settings: dict[str, Setting] = {"sampler": how["sampler"], "steps": how["steps"], "guidance": how["guidance"]}
+        settings |= {"guided_until": GUIDED_UNTIL, "image": image or "none"}
+        if "precision" in how:
+            settings["precision"] = how["precision"]
         return Plan(
             frames=clock.frames,
             fps=clock.fps,
@@ -111,8 +116,11 @@ class JovaGenerator:
             width=size,
             sample_rate_hz=clock.sample_rate_hz,
             seconds=clock.seconds,
+            settings=settings,
+            weights=weights,
+            # In the words of manifests of schema 1, which are compared by it.
             note=f"{how['sampler']}, {how['steps']} steps, guidance {how['guidance']} until t = {GUIDED_UNTIL}, "
-            f"{condition}, {arithmetic}weights {digest(self.folder, FILES)}",
+            f"{condition}, {arithmetic}weights {weights}",
         )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
@@ -181,8 +189,8 @@ class CodecRoundTrip:
 
         if prompt.reference is None:
             raise BenchError(f"expected a prompt with a reference clip, got prompt {prompt.id!r} without one")
-        note = f"real clip, encoded and decoded, weights {digest(self.folder, FILES[1:])}"
-        return Plan(None, None, None, None, None, None, note=note)
+        weights = digest(self.folder, FILES[1:])
+        return Plan(note=f"real clip, encoded and decoded, weights {weights}", weights=weights)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Encodes and decodes each reference; ignores the seed."""

@@ -109,7 +109,9 @@ class Cascade:
         from jova.sample import FILES
 
         one = self.speech.plan(prompt, suite)
-        return replace(one, note=f"speech: {one.note}; picture driven by it: weights {digest(self.picture, FILES)}")
+        picture = digest(self.picture, FILES)
+        note = f"speech: {one.note}; picture driven by it: weights {picture}"
+        return replace(one, note=note, weights=f"{one.weights}, then {picture}")
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Runs both stages for a batch; the clips have the video of the second and the audio of the first."""

@@ -27,6 +27,7 @@ from jova_bench.cache import DiskCache, NoCache
 from jova_bench.metrics.build import build
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import ClipResult, PromptSeed, estimates
+from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.scoring import features_key, is_set_metric
 from jova_bench.runs.store import FEATURES, SAMPLES, RunStore
 
@@ -161,12 +162,12 @@ def write(folder: Path, models: int, prompts: int, seed: int) -> None:
                             status="ok", value=value, reason=None,
                         )
                     )  # fmt: skip
-        store.write_manifest({
+        store.write_manifest(Manifest.model_validate({
             "schema": 1, "suite": "made", "question": "q", "domain": "embedded", "profile": "embedded",
             "metrics": [], "specs": [one.spec.model_dump(mode="json") for one in metrics], "seeds": [0],
             "prompts": [prompt.model_dump(mode="json") for prompt in asked],
             "provenance": [{"git_commit": "0123abcd"}], "models": {name: {"plans": {}} for name in names},
-        })  # fmt: skip
+        }))  # fmt: skip
         found = estimates(names, metrics, parts, asked)
         store.write_summary(Summary(schema=1, suite="made", profile="embedded", estimates=found, cost=()))
     # Fields that are empty here, some of which an older checkout does not know.

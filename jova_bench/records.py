@@ -42,7 +42,7 @@ Id = Annotated[str, AfterValidator(check_id)]
 class Record(BaseModel):
     """A frozen, closed record: an unknown field is an error, never silently dropped."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants")
 
 
 class FileRecord(Record):

@@ -93,7 +93,13 @@ class Cascade(ABC):
         first, expected = self.first.plan_of(inputs, job), self.expected_input(prompt, suite, job)
         second = self.second.plan_of(expected, self._job(expected))
         note = f"{self.first.name}: {first.note}; {self.second.name}{self.assumption}: {second.note}"
-        return replace(second, note=note, audio="generated")
+        settings = {
+            f"{stage.name} {key}": value
+            for stage, plan in ((self.first, first), (self.second, second))
+            for key, value in plan.settings.items()
+        }
+        weights = f"{first.weights}, then {second.weights}"
+        return replace(second, note=note, audio="generated", settings=settings, weights=weights)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:
         """Runs the batch through the first model, then through the second."""

@@ -22,7 +22,7 @@ from jova_baselines.external.process import environment
 from jova_baselines.external.weights import described
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.records import Prompt
 from jova_bench.suites.loading import Suite
 
@@ -85,6 +85,8 @@ class Baseline:
             seconds=job.seconds or None,
             note="; ".join(filter(None, [job.note, *self._origins(inputs), self._identity, f"request {job.digest}"])),
             audio=audio,
+            settings=self._made_by(inputs, job),
+            weights=home.weights_digest(self.manifest),
         )
 
     @cached_property
@@ -138,6 +140,17 @@ class Baseline:
     def _consumed(self) -> tuple[str, ...]:
         """Names of the input files that the model takes."""
         return tuple(one for one in PARTS if getattr(self.manifest.consumes, one) in ("required", "optional"))
+
+    def _made_by(self, inputs: ModelInput, job: Job) -> dict[str, Setting]:
+        """Returns what makes a clip another one, besides weights: code, options, request and where inputs come from."""
+        source = self.manifest.source
+        given = {"image": inputs.image, "audio": inputs.audio, "video": inputs.video}
+        return {
+            "source": f"{source.repository}@{source.commit}" if source else "none",
+            "request": job.digest,
+            **{part: one.origin for part, one in given.items() if one is not None and part in self._consumed},
+            **{f"option {key}": value for key, value in sorted(self.options.items())},
+        }
 
     @cached_property
     def _identity(self) -> str:

@@ -5,8 +5,8 @@ Models are found by name through a lazy registry; this package never imports one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from jova_bench.records import Prompt, Timing
 from jova_bench.suites.loading import Suite
+
+Setting = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -54,19 +56,27 @@ class Generated:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a model will really produce for a prompt. None means: whatever its source file has."""
+    """Promises what a model will really produce for a prompt: a format, by which settings and which weights.
 
-    frames: int | None
-    fps: float | None
-    height: int | None
-    width: int | None
-    sample_rate_hz: int | None
-    seconds: float | None
-    note: str
-    """Anything else that changes the clip, such as the digest of the weights. A plan that differs from the one
-    a run folder was made with is refused, so clips of two versions never stand under one name."""
+    A plan unequal to the one that a run folder was made with is refused, so that clips of two versions never stand
+    under one name. None in a format means: whatever the source file has.
+    """
+
+    frames: int | None = None
+    fps: float | None = None
+    height: int | None = None
+    width: int | None = None
+    sample_rate_hz: int | None = None
+    seconds: float | None = None
+    note: str = field(default="", compare=False)
+    """For readers alone: other words are the same plan."""
     audio: Literal["generated", "driving", "none"] | None = None
-    """Where the sound comes from: `driving` is the sound that the model was given. None: not said."""
+    """Where the audio comes from: `driving` is the audio that the model was given. None: not said."""
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
+    """Whatever else makes the clip another one: steps, sampler, the digest of a request, a version of the model's own
+    code."""
+    weights: str | None = None
+    """Digest of the weights; None for a model without."""
 
 
 class Generator(Protocol):

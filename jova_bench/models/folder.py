@@ -32,11 +32,12 @@ class ClipsFolder:
         return None
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """The file as it is, told apart by its content."""
+        """Promises the file as it is, identified by its content."""
         path = self._path(prompt)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Plan(None, None, None, None, None, None, note=f"file {printable(path.name)}, sha256 {digest[:16]}")
+        note = f"file {printable(path.name)}, sha256 {digest[:16]}"
+        return Plan(note=note, settings={"file_sha256": digest[:16]})
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Hands over the files."""

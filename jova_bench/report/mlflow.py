@@ -11,7 +11,7 @@ from typing import Any
 
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.records import Estimate, Summary
-from jova_bench.runs.manifest import MadeBy, Manifest
+from jova_bench.runs.manifest import Manifest, Provenance
 from jova_bench.runs.store import SUMMARY, read_run
 
 TRACKERS = ("mlflow",)
@@ -67,7 +67,7 @@ def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
 
 def params(manifest: Manifest) -> dict[str, str]:
     """Returns the request of a run as texts."""
-    latest = manifest.provenance[-1] if manifest.provenance else MadeBy()
+    latest = manifest.provenance[-1] if manifest.provenance else Provenance()
     told = {
         **{name: getattr(manifest, name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
         "prompts": len(manifest.prompts),

@@ -1,4 +1,4 @@
-"""What `manifest.json` says: what a run was asked for, and what made it.
+"""The record of `manifest.json`: what a run was asked for, and what made it.
 
 Every field may be missing, since older versions wrote fewer; one that is there has its kind, to the last level.
 """
@@ -10,27 +10,44 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from jova_bench.errors import BenchError
+from jova_bench.files.reading import as_record, shown
 from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Prompt, Record, Seed
 
-SCHEMA = 1
-"""What this version writes, and all that it reads."""
+SCHEMA: Literal[2] = 2
+"""What this version writes."""
+SCHEMAS = (1, SCHEMA)
+"""What this version reads. 1: everything that makes a clip another one stood in a plan's `note`, as prose."""
 
 
-class PlanSaid(Record):
-    """A `models.Plan` as it was written, or why there was none."""
+class PlanRecord(Record):
+    """A `models.base.Plan` as it was written, or why there was none."""
 
     frames: int | None = None
-    fps: float | None = None
+    fps: int | float | None = None
     height: int | None = None
     width: int | None = None
     sample_rate_hz: int | None = None
-    seconds: float | None = None
+    seconds: int | float | None = None
     note: str = ""
     audio: Literal["generated", "driving", "none"] | None = None
+    settings: Mapping[str, bool | int | float | str] | None = None
+    """None in plans of schema 1, which say in `note` what made their clips."""
+    weights: str | None = None
     why_not: str | None = None
 
+    def differences(self, now: PlanRecord) -> str | None:
+        """Names the fields that make the clips of another plan other clips; None where there are none.
 
-class ModelSaid(Record):
+        `note` is for readers and does not count, but for a plan of schema 1, where it stands for settings and weights.
+        """
+        prose = {"settings", "weights"} if self.settings is None else {"note"}
+        fields = [name for name in type(self).model_fields if name not in prose]
+        changed = [name for name in fields if getattr(self, name) != getattr(now, name)]
+        return "; ".join(f"{name} was {getattr(self, name)}, is {getattr(now, name)}" for name in changed) or None
+
+
+class ModelRecord(Record):
     """What a model said before it started."""
 
     asked: str = ""
@@ -39,7 +56,7 @@ class ModelSaid(Record):
     needs: tuple[str, ...] = ()
     batch_size: int | None = None
     settings: Mapping[str, Any] = Field(default_factory=dict)
-    plans: Mapping[str, PlanSaid] = Field(default_factory=dict)
+    plans: Mapping[str, PlanRecord] = Field(default_factory=dict)
     """By prompt id."""
 
 
@@ -54,7 +71,7 @@ class Fairness(Record):
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
 
 
-class MadeBy(Record):
+class Provenance(Record):
     """The code and the machine of one command; see `provenance.collect`."""
 
     git_commit: str | None = None
@@ -70,10 +87,10 @@ class MadeBy(Record):
 class Manifest(FileRecord):
     """The whole file."""
 
-    schema_version: Literal[1] = Field(1, alias="schema")
+    schema_version: Literal[1, 2] = Field(default=SCHEMA, validation_alias="schema", serialization_alias="schema")
     suite: str | None = None
     suite_digest: str | None = None
-    prompts_digest: str | None = Field(None, validation_alias="question", serialization_alias="question")
+    prompts_digest: str | None = Field(default=None, validation_alias="question", serialization_alias="question")
     """Digest of what was asked; runs with different ones do not compare."""
     domain: Literal["embedded"] | None = None
     reference_set: str | None = None
@@ -84,8 +101,31 @@ class Manifest(FileRecord):
     """Names that were asked for."""
     specs: tuple[MetricSpec, ...] = ()
     """What measured; empty until something did."""
-    models: Mapping[Id, ModelSaid] = Field(default_factory=dict)
+    models: Mapping[Id, ModelRecord] = Field(default_factory=dict)
     fairness: Fairness | None = None
-    provenance: tuple[MadeBy, ...] = ()
+    provenance: tuple[Provenance, ...] = ()
     """One entry for each command that had another origin than the one before."""
     prompts: tuple[Prompt, ...] = ()
+
+    def written(self) -> dict[str, Any]:
+        """Returns the object of the file: the fields that were read or given, in their order, and always `schema`."""
+        return {"schema": self.schema_version} | self.model_dump(mode="json", exclude_unset=True)
+
+
+def read_manifest(value: Any, where: str) -> Manifest:
+    """Makes the record of an object that was read from a file.
+
+    Args:
+        value: from JSON.
+        where: names the file in messages.
+
+    Raises:
+        BenchError: it has a schema that this version does not know, or does not fit its own.
+    """
+    if not isinstance(value, dict):
+        raise BenchError(f"{where}: expected an object, got {shown(value)}; start again in another folder")
+    schema = value.get("schema", SCHEMAS[0])
+    if type(schema) is not int or schema not in SCHEMAS:
+        what = f"expected schema {' or '.join(map(str, SCHEMAS))}, got {shown(schema)}: another version of jova-bench"
+        raise BenchError(f"{where}: {what} wrote it; use that version, or another folder")
+    return as_record(Manifest, value, where)

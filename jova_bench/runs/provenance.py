@@ -1,4 +1,4 @@
-"""Where a result comes from: the code, the packages and the machine, as a JSON-able record for the manifest."""
+"""Collects where a result comes from: the code, the packages and the machine."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import subprocess
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
 from jova_bench.execution.devices import device_name
+from jova_bench.runs.manifest import Provenance
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CODE = ("jova_bench", "jova", "baselines", "pyproject.toml")
 """What can change a result; a dirty README does not."""
 
 
-def collect(device: str, name: str = "") -> dict[str, Any]:
-    """What a reader needs to make the same result again.
+def collect(device: str, name: str = "") -> Provenance:
+    """Collects what a reader needs to make the same result again.
 
     Args:
         device: `cpu`, `cuda` or `cuda:i`, as models and metrics get it.
@@ -29,15 +29,15 @@ def collect(device: str, name: str = "") -> dict[str, Any]:
         `git_commit` and `git_dirty` (null outside a checkout; the latter also when the code is as committed),
         `packages`, `python`, `platform`, `cpu_count`, `device`, `device_name`.
     """
-    return {
+    return Provenance(
         **git_state(CHECKOUT),
-        "packages": packages(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpu_count": os.cpu_count(),
-        "device": device,
-        "device_name": name or device_name(device),
-    }
+        packages=packages(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpu_count=os.cpu_count(),
+        device=device,
+        device_name=name or device_name(device),
+    )
 
 
 def git_state(checkout: Path) -> dict[str, str | None]:

@@ -30,7 +30,7 @@ from jova_bench.runs.estimates import costs, estimates, slice_estimates
 from jova_bench.runs.generation import PlannedModel, generate, missing, plan
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import DEFAULT_SUITE, Request
-from jova_bench.runs.resume import extend_manifest
+from jova_bench.runs.resume import complete, extend_manifest
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.scoring import Metric, keep_references
 from jova_bench.runs.store import FEATURES, RunStore
@@ -138,7 +138,7 @@ def _run(
         store.write_manifest(manifest)
         for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
             talk.say(line)
-        selected = tuple(manifest["metrics"])
+        selected = manifest.metrics
         real = (
             real_clips(suite, references(selected, profile), limit, folder, placement.inspection, talk)
             if scoring
@@ -152,11 +152,12 @@ def _run(
         load = partial(_load, own, selected, profile, folder / FEATURES, real)
         all_metrics, cache = load(placement.local)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
-        store.write_manifest(manifest | {"specs": [metric.spec.model_dump(mode="json") for metric in all_metrics]})
+        specs = tuple(complete(metric.spec) for metric in all_metrics)
+        store.write_manifest(manifest.model_copy(update={"specs": specs}))
         judges = partial(_locally, placement) if own else placement.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, talk)
         keep_references(cache, all_metrics)
-        names_of_models, columns = list(manifest["models"]), grid.columns()
+        names_of_models, columns = list(manifest.models), grid.columns()
         summary = Summary(
             schema=1,
             suite=suite.name,

@@ -24,7 +24,7 @@ from jova_bench.files.reading import as_record, fault, read_bytes, read_json, sh
 from jova_bench.files.writing import PART, remove_parts, replacing
 from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score, Summary
-from jova_bench.runs.manifest import SCHEMA, Manifest
+from jova_bench.runs.manifest import Manifest, read_manifest
 
 RecordType = TypeVar("RecordType", Sample, Score)
 _ID: TypeAdapter[str] = TypeAdapter(Id)
@@ -107,13 +107,13 @@ class RunStore:
         """The latest score of every (model, prompt, seed, metric identity)."""
         return _scores(self.folder)
 
-    def manifest(self) -> dict[str, Any] | None:
-        """What was asked of this run, as it is written; None in a new folder. Raises BenchError as `read_run` does."""
+    def manifest(self) -> Manifest | None:
+        """Reads what was asked of this run; None in a new folder. Raises BenchError as `read_run` does."""
         return _manifest(self.folder)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Replaces `manifest.json`."""
-        _write_json(self.folder / MANIFEST, manifest)
+        _write_json(self.folder / MANIFEST, manifest.written())
 
     def write_summary(self, summary: Summary) -> None:
         """Replaces `summary.json`."""
@@ -153,10 +153,10 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         BenchError: it is no run folder, or a file in it is broken.
     """
     folder = Path(folder)
-    said = _manifest(folder)
-    if said is None:
+    manifest = _manifest(folder)
+    if manifest is None:
         raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}; make one with `run` or `score`")
-    return Run(Manifest.model_validate(said), tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
+    return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -209,18 +209,9 @@ def _scores(folder: Path) -> list[Score]:
     return list(latest.values())
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
+def _manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
-    if not path.exists():
-        return None
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise BenchError(f"{path}: expected an object, got {shown(value)}; start again in another folder")
-    if value.get("schema", SCHEMA) != SCHEMA:
-        what = f"expected schema {SCHEMA}, got {shown(value['schema'])}: another version of jova-bench wrote it"
-        raise BenchError(f"{path}: {what}; use that version, or another folder")
-    as_record(Manifest, value, str(path))
-    return value
+    return read_manifest(read_json(path), str(path)) if path.exists() else None
 
 
 def _summary(folder: Path) -> Summary | None:

@@ -62,7 +62,7 @@ class Tone:
         return None
 
     def plan(self, prompt, suite):
-        return Plan(frames=25, fps=25, height=64, width=64, sample_rate_hz=16_000, seconds=1.0, note="v1")
+        return Plan(frames=25, fps=25, height=64, width=64, sample_rate_hz=16_000, seconds=1.0, settings={"version": 1})
 
     def generate(self, prompts, seed, suite):
         for prompt in prompts:

@@ -195,13 +195,13 @@ class Files:
     name, batch_size, needs = "files", 1, ()
 
     def __init__(self, path):
-        self.path, self.note = path, "v1"
+        self.path, self.version = path, 1
 
     def check(self):
         return None
 
     def plan(self, prompt, suite):
-        return Tones(note=self.note).plan(prompt, suite)
+        return Tones(version=self.version).plan(prompt, suite)
 
     def generate(self, prompts, seed, suite):
         for _ in prompts:
@@ -233,7 +233,7 @@ def test_a_file_that_changes_between_decoding_and_copying_is_no_sample(tmp_path,
 def test_a_plan_that_changed_since_it_was_recorded_makes_nothing(tmp_path):
     model = Files(tone(tmp_path / "x.wav"))
     plan = model.plan(suite(tmp_path, 1).prompts[0], None)
-    model.note = "v2"
+    model.version = 2
     assert made(tmp_path, model, plan).reason.startswith("its plan changed after the command began")
 
 

@@ -6,6 +6,7 @@ from jova_bench.cache import DiskCache
 from jova_bench.errors import Undefined
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import estimates
+from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.scoring import features_key
 from jova_bench.runs.store import FEATURES, RunStore
 
@@ -94,12 +95,12 @@ def made_run(folder, values, metrics=None, seeds=(0,), question="q", transcripts
                         cell = column[k] if len(seeds) == 1 else column[k][s]
                         digest = f"{model} {prompt.id} {seed}"
                         cells[prompt.id, seed] = _kept(store, cache, metric, model, prompt.id, seed, digest, cell)
-        store.write_manifest({
+        store.write_manifest(Manifest.model_validate({
             "suite": "made", "question": question, "domain": None, "profile": "standard", "metrics": [],
             "specs": [one.spec.model_dump(mode="json") for one in metrics.values()],
             "prompts": [prompt.model_dump(mode="json") for prompt in prompts],
             "provenance": [{"git_commit": "0123abcd"}], "models": {model: {} for model in values},
-        })  # fmt: skip
+        }))  # fmt: skip
         found = estimates(list(values), list(metrics.values()), parts, prompts)
         store.write_summary(Summary(schema=1, suite="made", profile="standard", estimates=found, cost=()))
     return folder

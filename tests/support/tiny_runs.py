@@ -28,15 +28,16 @@ class Tones:
 
     needs = ()
 
-    def __init__(self, name="tones", batch_size=2, die=None, error=KeyboardInterrupt, note="v1"):
-        self.name, self.batch_size, self.die, self.error, self.note = name, batch_size, die, error, note
+    def __init__(self, name="tones", batch_size=2, die=None, error=KeyboardInterrupt, note="v1", version=1):
+        self.name, self.batch_size, self.die, self.error = name, batch_size, die, error
+        self.note, self.version = note, version
         self.calls = []
 
     def check(self):
         return None
 
     def plan(self, prompt, suite):
-        return Plan(None, None, None, None, RATE_HZ, 1000 / RATE_HZ, self.note)
+        return Plan(sample_rate_hz=RATE_HZ, seconds=1000 / RATE_HZ, note=self.note, settings={"version": self.version})
 
     def generate(self, prompts, seed, suite):
         self.calls.append((tuple(prompt.id for prompt in prompts), seed))

@@ -105,12 +105,12 @@ def test_environment_variables_that_pages_name_are_read_by_the_code():
 def test_the_page_of_formats_names_every_field_of_what_is_written():
     from jova_bench.comparison.results import Frozen, FrozenCell, FrozenColumn, Vectors
     from jova_bench.records import Cost, Estimate, Finding, Prompt, Sample, Score, Summary
-    from jova_bench.runs.manifest import Manifest, ModelSaid
+    from jova_bench.runs.manifest import Manifest, ModelRecord
     from jova_bench.suites.loading import SuiteInfo
 
     shown = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")))
     for record in (
-        Prompt, SuiteInfo, Manifest, ModelSaid, Sample, Finding, Score, Summary, Estimate, Cost, Frozen, FrozenColumn,
+        Prompt, SuiteInfo, Manifest, ModelRecord, Sample, Finding, Score, Summary, Estimate, Cost, Frozen, FrozenColumn,
         FrozenCell, Vectors,
     ):  # fmt: skip
         fields = {field.serialization_alias or name for name, field in record.model_fields.items()}

@@ -29,7 +29,7 @@ class Hum:
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns the format of the clip: a third of a second per word, at least one second."""
         frames = max(FPS, FPS * len(prompt.transcript.split()) // 3)
-        return Plan(frames, FPS, SIZE, SIZE, RATE_HZ, frames / FPS, note="hum v1")
+        return Plan(frames, FPS, SIZE, SIZE, RATE_HZ, frames / FPS, settings={"version": 1})
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
         """Yields one clip per prompt; the pitch depends on the seed."""

@@ -207,7 +207,7 @@ def test_json_has_every_estimate_slices_included():
 
 def test_report_is_written_into_the_run(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest(MANIFEST)
+        store.write_manifest(Manifest.model_validate(MANIFEST))
         with pytest.raises(BenchError, match="no summary"):
             write_report(tmp_path)
         store.write_summary(summary())

@@ -31,7 +31,7 @@ def git(folder, *arguments):
 
 
 def test_the_record_is_json_with_versions_and_machine():
-    record = json.loads(json.dumps(collect("cpu")))
+    record = json.loads(collect("cpu").model_dump_json())
     assert record["packages"]["numpy"] == np.__version__
     assert record["device"] == "cpu"
     assert record["device_name"]

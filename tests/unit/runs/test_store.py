@@ -14,7 +14,7 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.copies import Copies
 from jova_bench.files.writing import replacing
 from jova_bench.records import Cost, Estimate, Sample, Score, Summary
-from jova_bench.runs.manifest import Manifest
+from jova_bench.runs.manifest import Manifest, ModelRecord
 from jova_bench.runs.store import RunStore, read_run
 
 
@@ -29,7 +29,7 @@ def score(value=1.0, identity="wer@1/standard:x", **kw):
 
 def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
     with RunStore(tmp_path / "run") as store:
-        store.write_manifest({"suite": "tiny"})
+        store.write_manifest(Manifest(suite="tiny"))
         store.add_sample(sample(0, status="failed", reason="out of memory"))
         store.add_sample(sample(1))
         store.add_sample(sample(0, clip="clips/m/p.0.mp4"))
@@ -47,7 +47,7 @@ def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
 
 def test_a_run_killed_at_any_byte_of_its_last_line_resumes(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest({})
+        store.write_manifest(Manifest())
         for seed in range(3):
             store.add_sample(sample(seed))
     file = tmp_path / "samples.jsonl"
@@ -64,7 +64,7 @@ def test_a_run_killed_at_any_byte_of_its_last_line_resumes(tmp_path):
 
 def test_a_broken_whole_line_is_named(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest({})
+        store.write_manifest(Manifest())
         store.add_score(score())
     with (tmp_path / "scores.jsonl").open("a") as file:
         file.write('{"model": "m"}\n')
@@ -88,7 +88,7 @@ def test_summary_round_trip_uses_the_published_field_names(tmp_path):
     cost = Cost(model="m", seconds_per_clip=1.5, real_time_factor=None, peak_memory_bytes=None, function_evals=8.0)
     summary = Summary(schema=1, suite="tiny", profile="embedded", estimates=(estimate,), cost=(cost,))
     with RunStore(tmp_path) as store:
-        store.write_manifest({})
+        store.write_manifest(Manifest())
         store.write_summary(summary)
     assert (tmp_path / "summary.json").read_text().startswith('{\n  "schema": 1,')
     assert read_run(tmp_path).summary == summary
@@ -132,10 +132,11 @@ def test_a_clip_path_cannot_leave_the_run(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest({"seeds": [1]})
+        store.write_manifest(Manifest(seeds=(1,)))
+        odd = ModelRecord(settings={"guidance": float("nan")})
         with pytest.raises(ValueError, match="JSON compliant"):
-            store.write_manifest({"seeds": [float("nan")]})
-        assert store.manifest() == {"seeds": [1]}
+            store.write_manifest(Manifest(models={"m": odd}))
+        assert store.manifest() == Manifest(seeds=(1,))
     assert not list(tmp_path.glob("*.part"))
 
 
