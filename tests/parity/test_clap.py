@@ -67,7 +67,7 @@ def test_sound_and_text_are_embedded_as_by_laion(files, kind, monkeypatch):
     net, expected = net_of(files, kind), PARITY["cases"][kind]
     assert net.fusion == (kind == "fusion")
     np.testing.assert_allclose(net.encode_audio(SHORT, first), expected["audio"], atol=1e-6)
-    monkeypatch.setattr(net, "numbers", lambda text: PARITY["tokens"])
+    monkeypatch.setattr(net, "tokens", lambda text: PARITY["tokens"])
     np.testing.assert_allclose(net.encode_text(""), expected["text"], atol=1e-6)
 
 
@@ -105,7 +105,7 @@ def test_checkpoints_of_transformers_are_read_as_they_are(files, tmp_path, fusio
     save_file({name: value.contiguous() for name, value in theirs.state_dict().items()}, tmp_path / "hf.safetensors")
     ours = nets.load(tmp_path / "hf.safetensors", files["tokenizer"], "cpu")
     with torch.inference_mode():
-        numbers = torch.tensor([ours.numbers("a dog")])
+        numbers = torch.tensor([ours.tokens("a dog")])
         read = theirs.get_text_features(numbers, torch.ones_like(numbers)).pooler_output[0]
         mels = nets.fused(SHORT, first)[0] if fusion else nets.single(SHORT, first)
         longer = torch.tensor([[False]])
@@ -130,8 +130,8 @@ def test_short_sound_is_repeated_whole_then_padded():
 
 def test_text_is_cut_to_77_tokens_that_still_end(files):
     net = net_of(files, "plain")
-    assert net.numbers("ab") == [0, 5, 6, 2]
-    long = net.numbers("a" * 100)
+    assert net.tokens("ab") == [0, 5, 6, 2]
+    long = net.tokens("a" * 100)
     assert (len(long), long[0], long[-1], long[-2]) == (77, 0, 2, 5)
 
 

@@ -67,7 +67,7 @@ class Aesthetics(nn.Module):
 
     @torch.inference_mode()
     def predict(self, audio: Audio) -> npt.NDArray[np.float64]:
-        """(4,) opinions, about 1 to 10, of (N,) sound at 16 kHz, N > 0: the mean over windows of 10 s, by length."""
+        """Predicts (4,) ratings, about 1 to 10, of (N,) audio at 16 kHz, N > 0: mean over 10 s windows, by length."""
         device = self.layer_weights["CE"].device
         sound = torch.from_numpy(audio)
         cut = [sound[start : start + WINDOW].to(device) for start in range(0, len(sound), WINDOW)]
@@ -79,34 +79,34 @@ class Aesthetics(nn.Module):
         return np.average(torch.stack(opinions).double().cpu().numpy(), axis=0, weights=weights)
 
     def forward(self, windows: Tensor, length: int) -> Tensor:
-        """(B, 4) opinions of (B, N) windows that are padded after so many samples."""
+        """Predicts (B, 4) ratings of (B, N) windows that are padded after so many samples."""
         frames = self.wavlm_model.feature_extractor(windows).transpose(1, 2)
         x, _ = self.wavlm_model.feature_projection(frames)  # (B, F, C)
         count = x.shape[1]
-        # Frame k stands for samples [k hop, (k + 1) hop), and is heard when one of them is.
+        # Frame k stands for samples [k hop, (k + 1) hop), and is valid when one of them is.
         hop = windows.shape[1] // count
-        heard = (torch.arange(count, device=x.device) * hop < length).expand(len(x), count)  # (B, F)
-        outputs = self._layers(x * heard[..., None], heard)  # (B, F, C, L)
+        valid = (torch.arange(count, device=x.device) * hop < length).expand(len(x), count)  # (B, F)
+        outputs = self._layers(x * valid[..., None], valid)  # (B, F, C, L)
         opinions = []
         for axis in AXES:
             mixed = outputs @ self.layer_weights[axis].softmax(-1)  # (B, F, C)
-            pooled = (mixed * heard[..., None]).sum(1) / heard.sum(1, keepdim=True).clamp(min=1)
+            pooled = (mixed * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1)
             mean, std = self._scales[axis]
             opinions.append(self.proj_layer[axis](normalize(pooled, dim=-1) if self._unit else pooled) * std + mean)
         return torch.cat(opinions, dim=1)
 
-    def _layers(self, x: Tensor, heard: Tensor) -> Tensor:
+    def _layers(self, x: Tensor, valid: Tensor) -> Tensor:
         encoder = self.wavlm_model.encoder
         x = encoder.layer_norm(x + encoder.pos_conv_embed(x))
         outputs, bias = [x], None
         for layer in encoder.layers:
-            x, bias = layer(x, attention_mask=heard, position_bias=bias)
+            x, bias = layer(x, attention_mask=valid, position_bias=bias)
             outputs.append(x)
         return torch.stack(outputs, dim=-1)
 
 
 def load(weights: Path, config: Path, device: str) -> Aesthetics:
-    """The published model.
+    """Loads the published model.
 
     Args:
         weights: `model.safetensors`.
@@ -129,7 +129,7 @@ def load(weights: Path, config: Path, device: str) -> Aesthetics:
 
 
 def _build(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> Aesthetics:
-    """The network, by the shapes and by what the heads' configuration says."""
+    """Builds the network from the shapes and the configuration of the heads."""
     from transformers import WavLMConfig, WavLMModel
 
     kernels = [state[f"wavlm_model.feature_extractor.conv_layers.{i}.0.weight"].shape for i in range(len(STRIDES))]
@@ -157,7 +157,7 @@ def _build(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> Aesthetics
 
 
 def _head(width: int, config: Mapping[str, Any]) -> nn.Sequential:
-    """Linear layers with a norm, GELU and dropout between them; the numbers of the modules are upstream's."""
+    """Builds linear layers with a norm, GELU and dropout between them; modules are numbered as upstream."""
     between: list[nn.Module] = []
     for _ in range(config["proj_num_layer"] - 1):
         between += [nn.Linear(width, width)]

@@ -59,17 +59,17 @@ class AudioEncoder(nn.Module):
         self.fc = linear(shapes, "fc")
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Any N > 0."""
+        """Maps (B, N), N > 0, to (B, D)."""
         x = F.relu(self.bn1(self.conv1(self.picture(audio))))
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         for number in range(1, 5):
-            seen = self.get_submodule(f"layer{number}")(x)
-            x = seen * self.get_submodule(f"att{number}")(x, seen.shape[-2:])
+            features = self.get_submodule(f"layer{number}")(x)
+            x = features * self.get_submodule(f"att{number}")(x, features.shape[-2:])
         pooled = x.mean(dim=(2, 3), keepdim=True)
         return self.fc((pooled * self.get_submodule("att5")(x, pooled.shape[-2:])).flatten(1))
 
     def picture(self, audio: Tensor) -> Tensor:
-        """(B, N) -> (B, 3, H, F) decibels."""
+        """Maps (B, N) to (B, 3, H, F) decibels."""
         scaled = (audio - LOW) * 2.0 / (HIGH - LOW) - 1.0
         real, imaginary = self.wavelets()
         framed = self.frames(scaled)  # (B, F, W)
@@ -79,7 +79,7 @@ class AudioEncoder(nn.Module):
         return 10 * torch.log10(torch.where(thirds > 0, thirds, FLOOR))
 
     def frames(self, audio: Tensor) -> Tensor:
-        """(B, N) -> (B, F, W), windowed; the signal stands in the middle of zeros, and so does each frame."""
+        """Maps (B, N) to (B, F, W), windowed; the signal stands in the middle of zeros, and so does each frame."""
         size = len(self.window)
         count = 1 + max(0, math.ceil((audio.shape[-1] - size) / self.hop))
         missing = (count - 1) * self.hop + size - audio.shape[-1]
@@ -88,7 +88,7 @@ class AudioEncoder(nn.Module):
         return F.pad(framed, (around // 2, around - around // 2))
 
     def wavelets(self) -> tuple[Tensor, Tensor]:
-        """Real and imaginary part of each wavelet, (wavelets, W)."""
+        """Returns the real and the imaginary part of each wavelet, (wavelets, W) each."""
         m, fb, fc = (self.fbsp[name][:, None] for name in ("m", "fb", "fc"))
         time = torch.pi * torch.linspace(-1, 1, self.samples, dtype=m.dtype, device=m.device)[None] + TINY
         argument = fb * time / (m + TINY)
@@ -117,14 +117,14 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, F)."""
-        seen = F.relu(self.bn1(self.conv1(x)))
-        seen = F.relu(self.bn2(self.conv2(seen)))
-        return F.relu(self.bn3(self.conv3(seen)) + self.downsample(x))
+        """Maps (B, C, H, F) to (B, C', H', F')."""
+        hidden = F.relu(self.bn1(self.conv1(x)))
+        hidden = F.relu(self.bn2(self.conv2(hidden)))
+        return F.relu(self.bn3(self.conv3(hidden)) + self.downsample(x))
 
 
 class Attention(nn.Module):
-    """How much each place and channel of a layer's output counts, from what came in."""
+    """Weights the places and channels of a layer's output by the layer's input."""
 
     def __init__(self, shapes: Shapes, name: str, reach: tuple[int, int]) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Attention(nn.Module):
         self.bn = nn.BatchNorm2d(out)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
-        """(B, C, H, F) -> (B, out, *size) in 0..1."""
+        """Maps (B, C, H, F) to (B, out, *size) in 0..1."""
         pooled = F.adaptive_max_pool2d(x, list(size))
         return torch.sigmoid(self.bn(self.conv_point(self.conv_depth(pooled))))
 

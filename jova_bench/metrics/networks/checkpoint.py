@@ -19,7 +19,7 @@ MOST_INFLATION = 4
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint: safetensors, or a pickle of tensors and plain values and nothing else.
+    """Reads a checkpoint: safetensors, or a pickle of tensors and plain values and nothing else.
 
     Raises:
         Unavailable: the file is neither, is broken, or would take far more memory than it has bytes.
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _first_line(error: Exception) -> str:
-    """What an exception says first; of torch's safe reader, what it met."""
+    """Returns the first line of an exception; of torch's safe reader, what it refused."""
     lines = str(error).split("WeightsUnpickler error: ")[-1].strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
@@ -79,7 +79,7 @@ is called."""
 
 
 def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name.
+    """Reads the tensors of a checkpoint, by name.
 
     Args:
         path: the file.
@@ -100,7 +100,7 @@ def tensors(path: Path, *inside: str, prefix: str = "") -> dict[str, Tensor]:
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """Gives a network its weights, all of them and no others, ready for inference.
+    """Loads weights into a network, all of them and no others, and prepares it for inference.
 
     Raises:
         Unavailable: names or shapes differ; the first few are named.
@@ -113,10 +113,10 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
 
 
 def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with a prefix, named without it."""
+    """Selects the tensors whose names begin with a prefix and removes it."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def count(state: Mapping[str, Tensor], name: str) -> int:
-    """How many numbered children a module has: 12 for `blocks` with `blocks.0.*` to `blocks.11.*`."""
+    """Counts the numbered children of a module: 12 for `blocks` with `blocks.0.*` to `blocks.11.*`."""
     return len({child.removeprefix(f"{name}.").split(".")[0] for child in state if child.startswith(f"{name}.")})

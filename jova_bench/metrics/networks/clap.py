@@ -75,7 +75,7 @@ class Clap:
 
     @torch.inference_mode()
     def encode_audio(self, audio: Audio, choose: Choose) -> npt.NDArray[np.float64]:
-        """(D,) embedding, of length 1, of (N,) sound at 48 kHz; sound below 10 s is repeated, then padded with zeros.
+        """Embeds (N,) audio at 48 kHz: (D,) of length 1. Audio below 10 s is repeated, then padded with zeros.
 
         Args:
             audio: N > 0.
@@ -85,18 +85,18 @@ class Clap:
         inputs = {"input_features": torch.from_numpy(mels)[None].to(self._device)}  # (1, 4 or 1, T, M)
         if self.fusion:
             inputs["is_longer"] = torch.tensor([[longer]], device=self._device)
-        heard = self._net.audio_projection(self._net.audio_model(**inputs).pooler_output)
-        return _unit(heard)
+        embedding = self._net.audio_projection(self._net.audio_model(**inputs).pooler_output)
+        return _unit(embedding)
 
     @torch.inference_mode()
     def encode_text(self, text: str) -> npt.NDArray[np.float64]:
-        """(D,) embedding, of length 1, of a text."""
-        numbers = torch.tensor([self.numbers(text)], device=self._device)
-        read = self._net.text_model(input_ids=numbers, attention_mask=torch.ones_like(numbers)).pooler_output
-        return _unit(self._net.text_projection(read))
+        """Embeds a text: (D,) of length 1."""
+        tokens = torch.tensor([self.tokens(text)], device=self._device)
+        embedding = self._net.text_model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).pooler_output
+        return _unit(self._net.text_projection(embedding))
 
-    def numbers(self, text: str) -> list[int]:
-        """Tokens of a text, at most 77."""
+    def tokens(self, text: str) -> list[int]:
+        """Tokenises a text: at most 77 numbers."""
         found: list[int] = self._tokenizer.encode(text).ids
         return found if len(found) <= TOKENS else [*found[: TOKENS - 1], found[-1]]
 
@@ -106,13 +106,16 @@ def _unit(embedding: Tensor) -> npt.NDArray[np.float64]:
 
 
 def single(audio: Audio, choose: Choose) -> Audio:
-    """(1, T, M) log-mel spectrogram of 10 s, with Slaney's bands, for a network without fusion."""
+    """Returns the (1, T, M) log-mel spectrogram of 10 s, with Slaney's bands, for a network without fusion."""
     start = choose(range(len(audio) - WINDOW + 1)) if len(audio) > WINDOW else 0
     return log_mel(filled(audio[start : start + WINDOW]), "slaney")[None]
 
 
 def fused(audio: Audio, choose: Choose) -> tuple[Audio, bool]:
-    """(4, T, M) log-mel spectrograms, and whether they differ: the whole sound squeezed into 10 s, and three pieces."""
+    """Returns (4, T, M) log-mel spectrograms: of all audio squeezed into 10 s, and of three pieces.
+
+    Beside them, whether the audio is longer than 10 s; otherwise the four are the same.
+    """
     mel = log_mel(filled(audio), "htk")
     frames = WINDOW // HOP + 1
     if len(mel) == frames:
@@ -124,14 +127,14 @@ def fused(audio: Audio, choose: Choose) -> tuple[Audio, bool]:
 
 
 def filled(audio: Audio) -> Audio:
-    """Sound of at least 10 s: as many whole copies as fit, then zeros."""
+    """Extends audio to at least 10 s: as many whole copies as fit, then zeros."""
     copies = max(1, WINDOW // len(audio))
     repeated = np.tile(audio, copies)
     return np.pad(repeated, (0, max(0, WINDOW - len(repeated))))
 
 
 def log_mel(audio: Audio, scale: str) -> Audio:
-    """(T, M) decibels of (N,) sound at 48 kHz, 50 to 14,000 Hz, floor -100 dB."""
+    """Returns the (T, M) log-mel spectrogram, in decibels, of (N,) audio at 48 kHz: 50 to 14,000 Hz, floor -100 dB."""
     from transformers.audio_utils import spectrogram, window_function
 
     bands = _bands(scale)
@@ -141,7 +144,7 @@ def log_mel(audio: Audio, scale: str) -> Audio:
 
 @lru_cache(maxsize=2)
 def _bands(scale: str) -> npt.NDArray[np.float64]:
-    """LAION's two front ends: librosa's bands without fusion, torchaudio's with it."""
+    """Returns the bands of LAION's two front ends: librosa's without fusion, torchaudio's with it."""
     from transformers.audio_utils import mel_filter_bank
 
     norm = "slaney" if scale == "slaney" else None
@@ -149,7 +152,7 @@ def _bands(scale: str) -> npt.NDArray[np.float64]:
 
 
 def load(file: Path, tokenizer: Path, device: str) -> Clap:
-    """CLAP of LAION's or of transformers' files.
+    """Loads CLAP from LAION's files or those of transformers.
 
     Args:
         file: LAION's `.pt` (its weights under `state_dict`), or safetensors with the names of transformers.
@@ -179,7 +182,7 @@ def load(file: Path, tokenizer: Path, device: str) -> Clap:
 
 
 def _translated(given: Mapping[str, Any]) -> dict[str, Tensor]:
-    """LAION's state with transformers' names; queries, keys and values come apart."""
+    """Renames LAION's state to transformers' names; queries, keys and values come apart."""
     state: dict[str, Tensor] = {}
     for name, value in given.items():
         name = name.removeprefix("module.")
@@ -196,7 +199,7 @@ def _translated(given: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _sizes(state: Mapping[str, Tensor], epsilon: float) -> dict[str, Any]:
-    """What `ClapConfig` must know. LAION's RoBERTa adds 1e-5 to variances, transformers' configuration 1e-12."""
+    """Returns the arguments of `ClapConfig`. LAION's RoBERTa adds 1e-5 to variances, transformers' 1e-12."""
     audio, text = "audio_model.audio_encoder.", "text_model."
     words = state[f"{text}embeddings.word_embeddings.weight"]
     width = state[f"{audio}patch_embed.proj.weight"].shape[0]

@@ -1,7 +1,7 @@
 """The networks of the embedded evaluators: small, convolutional, and fast on one CPU core.
 
 Letters: B clips, T video frames (25 a second), F log-mel frames (100 a second), M mel bands, D embedding.
-Pictures are RGB in [0, 1], mel spectrograms natural logarithms as `features.log_mel` gives them.
+Pictures are RGB in [0, 1], mel spectrograms natural logarithms as `signal.audio.log_mel` returns them.
 Imported lazily, because it needs torch.
 """
 
@@ -24,7 +24,7 @@ from jova_bench.metrics.networks import shipped_weights
 
 Config = Mapping[str, Any]
 MELS = 64
-"""Mel bands that every listening network hears."""
+"""Mel bands of every network that takes audio."""
 WINDOW_FRAMES, WINDOW_MELS, MELS_PER_FRAME = 5, 20, 4
 """SyncNet's window: 5 video frames against 0.2 s of sound."""
 
@@ -40,12 +40,12 @@ def _conv1d(inputs: int, outputs: int, kernel: int, stride: int = 1, padding: in
 
 
 def normalised_mel(mel: Tensor) -> Tensor:
-    """(B, F, M) log-mel -> (B, M, F) of roughly zero mean and unit variance."""
+    """Maps (B, F, M) log-mel to (B, M, F) of roughly zero mean and unit variance."""
     return (mel.transpose(1, 2) + 10.0) / 4.0
 
 
 class FrameEncoder(nn.Module):
-    """One frame -> one vector. The crop keeps what the task looks at."""
+    """Encodes single frames; the crop keeps the part that the task needs."""
 
     def __init__(self, crop: tuple[int, int, int, int], stem: int, width: int) -> None:
         """Builds the layers.
@@ -69,7 +69,7 @@ class FrameEncoder(nn.Module):
         )
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(N, 3, 64, 64), or the crop of it -> (N, D)."""
+        """Maps (N, 3, 64, 64), or the crop of it to (N, D)."""
         y0, y1, x0, x1 = self.crop
         if frames.shape[2:] != (y1 - y0, x1 - x0):
             frames = frames[:, :, y0:y1, x0:x1]
@@ -79,7 +79,7 @@ class FrameEncoder(nn.Module):
 class SyncNet(nn.Module):
     """Two towers that embed 5 frames and 0.2 s of sound on one unit sphere, near if they belong together.
 
-    All windows of a clip are embedded at once: each frame is looked at once and each mel frame heard once,
+    All windows of a clip are embedded at once: each frame and each mel frame is encoded once,
     and the layers that span a window take no padding, so a window depends on nothing outside it.
     """
 
@@ -93,17 +93,17 @@ class SyncNet(nn.Module):
         )
 
     def encode_video(self, frames: Tensor) -> Tensor:
-        """(B, T, 3, 64, 64) -> (B, T - 4, D) unit vectors."""
+        """Maps (B, T, 3, 64, 64) to (B, T - 4, D) unit vectors."""
         vectors = self.eye(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # (B, T, 96)
         return F.normalize(self.seen(vectors.transpose(1, 2)), dim=1).transpose(1, 2)
 
     def encode_audio(self, mel: Tensor) -> Tensor:
-        """(B, F, M) -> (B, (F - 20) // 4 + 1, D) unit vectors; window i hears mel frames 4i .. 4i + 19."""
+        """Maps (B, F, M) to (B, (F - 20) // 4 + 1, D) unit vectors; window i spans mel frames 4i .. 4i + 19."""
         return F.normalize(self.ear(normalised_mel(mel)), dim=1).transpose(1, 2)
 
 
 class MouthReader(nn.Module):
-    """How far the drawn mouth is open, from one frame."""
+    """Estimates how far the drawn mouth is open from one frame."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -111,12 +111,12 @@ class MouthReader(nn.Module):
         self.opening = nn.Linear(64, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(N, 3, 64, 64) -> (N,) in [0, 1]."""
+        """Maps (N, 3, 64, 64) to (N,) in [0, 1]."""
         return torch.sigmoid(self.opening(self.eye(frames))).squeeze(1)
 
 
 class MouthHearer(nn.Module):
-    """How far a mouth that makes this sound is open, frame by frame."""
+    """Estimates from audio how far the mouth is open, frame by frame."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -126,12 +126,12 @@ class MouthHearer(nn.Module):
         self.opening = nn.Conv1d(96, 1, 1)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """(B, 4 T, M) -> (B, T) in [0, 1]."""
+        """Maps (B, 4 T, M) to (B, T) in [0, 1]."""
         return torch.sigmoid(self.opening(self.layers(normalised_mel(mel)))).squeeze(1)
 
 
 class VideoEmbedder(nn.Module):
-    """A whole clip -> D numbers (a linear bottleneck of unit variance over the training clips)."""
+    """Embeds the frames of a clip: D numbers (a linear bottleneck of unit variance over the training clips)."""
 
     LAGS = (1, 2, 4, 8)
     """Frames over which a frame vector's change is averaged: in a shuffled clip it grows no more with the lag."""
@@ -144,7 +144,7 @@ class VideoEmbedder(nn.Module):
         self.scale = nn.BatchNorm1d(config["width"], affine=False)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(B, T, 3, 64, 64) -> (B, D)."""
+        """Maps (B, T, 3, 64, 64) to (B, D)."""
         vectors = self.eye(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]).transpose(1, 2)  # (B, 96, T)
         change = F.pad(vectors.diff(dim=2), (1, 0))
         moved = self.motion(torch.cat([vectors, change], dim=1))  # (B, 128, T / 4)
@@ -154,7 +154,7 @@ class VideoEmbedder(nn.Module):
 
 
 class AudioEmbedder(nn.Module):
-    """A whole sound -> D numbers (a linear bottleneck of unit variance over the training sounds)."""
+    """Embeds the audio of a clip: D numbers (a linear bottleneck of unit variance over the training audio)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class AudioEmbedder(nn.Module):
         self.scale = nn.BatchNorm1d(config["width"], affine=False)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """(B, F, M) -> (B, D)."""
+        """Maps (B, F, M) to (B, D)."""
         bands = normalised_mel(mel)
         deep = self.layers(bands)
         pooled = [bands.mean(2), bands.std(2), deep.mean(2), deep.std(2)]
@@ -171,7 +171,7 @@ class AudioEmbedder(nn.Module):
 
 
 class LookClassifier(nn.Module):
-    """Which hair and which background are drawn: votes of single frames, averaged."""
+    """Classifies hair and background: votes of single frames, averaged."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -181,13 +181,13 @@ class LookClassifier(nn.Module):
         self.votes = nn.Linear(96, sum(self.sizes))
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """(B, T, 3, 64, 64) -> log-odds (B, classes) for each attribute in the order of the config."""
+        """Maps (B, T, 3, 64, 64) to log-odds (B, classes) for each attribute in the order of the config."""
         votes = self.votes(self.eye(frames.flatten(0, 1))).unflatten(0, frames.shape[:2]).mean(1)
         return votes.split(self.sizes, dim=1)
 
 
 class VoiceClassifier(nn.Module):
-    """Which voice speaks."""
+    """Classifies the voice that speaks."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class VoiceClassifier(nn.Module):
         self.votes = nn.Linear(2 * 96, sum(self.sizes))
 
     def forward(self, mel: Tensor) -> tuple[Tensor, ...]:
-        """(B, F, M) -> log-odds (B, classes) for each attribute in the order of the config."""
+        """Maps (B, F, M) to log-odds (B, classes) for each attribute in the order of the config."""
         deep = self.layers(normalised_mel(mel))
         return self.votes(torch.cat([deep.mean(2), deep.std(2)], dim=1)).split(self.sizes, dim=1)
 
@@ -220,14 +220,14 @@ def save(net: nn.Module, config: Config, file: Path) -> None:
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """The config inside a weights file."""
+    """Reads the config inside a weights file."""
     with safe_open(file, "pt") as stored:
         config: dict[str, Any] = json.loads(stored.metadata()["config"])
     return config
 
 
 def read(file: Path, device: str = "cpu") -> nn.Module:
-    """The network of a weights file, ready for use."""
+    """Loads the network of a weights file, ready for inference."""
     config = read_config(file)
     with safe_open(file, "pt") as stored:
         tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118 (not a mapping)
@@ -241,12 +241,12 @@ def read(file: Path, device: str = "cpu") -> nn.Module:
 
 @cache
 def load(name: str, device: str) -> nn.Module:
-    """A shipped evaluator by name. Raises Unavailable when its weights are missing."""
+    """Loads a shipped evaluator by name, once. Raises Unavailable when its weights are missing."""
     if reason := shipped_weights.missing(name):
         raise Unavailable(reason)
     return read(shipped_weights.path(name), device)
 
 
 def pictures(frames: Any, device: str) -> Tensor:
-    """(..., H, W, 3) uint8 array -> (..., 3, H, W) in [0, 1]."""
+    """Maps (..., H, W, 3) uint8 frames to (..., 3, H, W) in [0, 1]."""
     return torch.from_numpy(frames).to(device).movedim(-1, -3).float() / 255.0

@@ -41,7 +41,7 @@ class FaceNet(nn.Module):
         self.last_bn = nn.BatchNorm1d(512, eps=1e-3)
 
     def forward(self, faces: Tensor) -> Tensor:
-        """(n, 3, 160, 160) faces in -1 .. 1 to (n, 512) of length 1."""
+        """Maps (n, 3, 160, 160) faces in -1 .. 1 to (n, 512) of length 1."""
         x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(faces)))
         x = self.conv2d_3b(F.max_pool2d(x, 3, stride=2))
         x = self.conv2d_4b(self.conv2d_4a(x))
@@ -60,7 +60,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(after, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, before, H, W) to (n, after, H', W')."""
+        """Maps (n, before, H, W) to (n, after, H', W')."""
         return F.relu(self.bn(self.conv(x)))
 
 
@@ -75,21 +75,21 @@ class Residual(nn.Module):
         self.share, self.last, self.branches = share, last, len(branches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, width, H, W) to the same shape."""
-        seen = torch.cat([self.get_submodule(f"branch{k}")(x) for k in range(self.branches)], dim=1)
-        x = self.share * self.conv2d(seen) + x
+        """Maps (n, width, H, W) to the same shape."""
+        branches = torch.cat([self.get_submodule(f"branch{k}")(x) for k in range(self.branches)], dim=1)
+        x = self.share * self.conv2d(branches) + x
         return x if self.last else F.relu(x)
 
 
 def block35() -> Residual:
-    """On the finest grid (35 x 35 in the paper, 17 x 17 here)."""
+    """Builds a residual block on the finest grid (35 x 35 in the paper, 17 x 17 here)."""
     second = nn.Sequential(Conv(256, 32, 1), Conv(32, 32, 3, padding=1))
     third = nn.Sequential(Conv(256, 32, 1), Conv(32, 32, 3, padding=1), Conv(32, 32, 3, padding=1))
     return Residual(256, 0.17, False, Conv(256, 32, 1), second, third, joined=96)
 
 
 def block17() -> Residual:
-    """On the middle grid."""
+    """Builds a residual block on the middle grid."""
     second = nn.Sequential(
         Conv(896, 128, 1), Conv(128, 128, (1, 7), padding=(0, 3)), Conv(128, 128, (7, 1), padding=(3, 0))
     )
@@ -97,7 +97,7 @@ def block17() -> Residual:
 
 
 def block8(share: float, last: bool) -> Residual:
-    """On the coarsest grid."""
+    """Builds a residual block on the coarsest grid."""
     second = nn.Sequential(
         Conv(1792, 192, 1), Conv(192, 192, (1, 3), padding=(0, 1)), Conv(192, 192, (3, 1), padding=(1, 0))
     )
@@ -113,12 +113,12 @@ class Reduction(nn.Module):
             self.add_module(f"branch{k}", branch)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, C, H, W) to (n, C', H / 2, W / 2)."""
+        """Maps (n, C, H, W) to (n, C', H / 2, W / 2)."""
         return torch.cat([*(branch(x) for branch in self.children()), F.max_pool2d(x, 3, stride=2)], dim=1)
 
 
 def _narrowing(before: int, *widths: int) -> nn.Sequential:
-    """A 1 x 1 convolution, then 3 x 3 ones, the last of which halves the size."""
+    """Builds a 1 x 1 convolution, then 3 x 3 ones, the last of which halves the size."""
     layers = [Conv(before, widths[0], 1)]
     layers += [Conv(a, b, 3, padding=1) for a, b in pairwise(widths[:-1])]
     return nn.Sequential(*layers, Conv(widths[-2], widths[-1], 3, stride=2))

@@ -52,7 +52,7 @@ class I3D(nn.Module):
         self.logits = Unit(shapes, "logits", (1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """At least 9 frames; 224 x 224 pixels leave one place to average over."""
+        """Maps (B, 3, T, H, W), at least 9 frames, to (B, K); 224 x 224 pixels leave one place to average over."""
         for what, stride in LAYERS:
             x = self.get_submodule(what)(x) if isinstance(what, str) else pool_same(x, what, stride)
         x = self.logits(F.avg_pool3d(x, (2, 7, 7), stride=1))  # (B, K, T', 1, 1)
@@ -72,7 +72,7 @@ class Unit(nn.Module):
         self.bn = None if bias else nn.BatchNorm3d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T, H, W), every extent divided by its stride, rounded up."""
+        """Maps (B, C, T, H, W) to (B, C', T', H', W'), each extent divided by its stride and rounded up."""
         x = self.conv3d(pad_same(x, self.window, self.stride))
         return x if self.bn is None else F.relu(self.bn(x), inplace=True)
 
@@ -86,14 +86,14 @@ class Mixed(nn.Module):
             self.add_module(branch, Unit(shapes, f"{name}.{branch}", (1, 1, 1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The branches' channels one after the other; extents stay."""
+        """Concatenates the branches' channels; extents stay."""
         b0, b1a, b1b, b2a, b2b, b3b = (self.get_submodule(branch) for branch in BRANCHES)
         pooled = pool_same(x, (3, 3, 3), (1, 1, 1))
         return torch.cat([b0(x), b1b(b1a(x)), b2b(b2a(x)), b3b(pooled)], dim=1)
 
 
 def pad_same(x: Tensor, window: Size, stride: Size) -> Tensor:
-    """Zeros around (B, C, T, H, W), so that every start k * stride has a whole window; an odd one goes to the end."""
+    """Pads (B, C, T, H, W) so that every start k * stride has a whole window; an odd zero goes to the end."""
     padding: list[int] = []
     for size, side, step in zip(x.shape[:1:-1], window[::-1], stride[::-1], strict=True):
         total = max(side - (size % step or step), 0)
@@ -102,5 +102,5 @@ def pad_same(x: Tensor, window: Size, stride: Size) -> Tensor:
 
 
 def pool_same(x: Tensor, window: Size, stride: Size) -> Tensor:
-    """Maximum over windows; the zeros around never win, since everything comes out of a ReLU."""
+    """Takes the maximum over windows; padding never wins, since all inputs come out of a ReLU."""
     return F.max_pool3d(pad_same(x, window, stride), window, stride)

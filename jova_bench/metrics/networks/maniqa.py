@@ -31,7 +31,7 @@ class Maniqa(nn.Module):
     """Crops to scores, about 0 to 1."""
 
     def __init__(self, shapes: Shapes) -> None:
-        """Builds for the shapes of a checkpoint."""
+        """Builds layers of the shapes of a checkpoint."""
         super().__init__()
         width, _, patch, _ = shapes["vit.patch_embed.proj.weight"]
         self.grid = SIDE // patch
@@ -47,7 +47,7 @@ class Maniqa(nn.Module):
         self.fc_weight = _head(width // 2, nn.Sigmoid())
 
     def forward(self, crops: Tensor) -> Tensor:
-        """(B, 3, 224, 224) in -1 .. 1 to (B,): a mean over the patches, weighted by how much each matters."""
+        """Maps (B, 3, 224, 224) in -1 .. 1 to (B,): the weighted mean over the patches."""
         x = self.vit(crops).transpose(1, 2)  # (B, 4 D, P)
         x = self._stage(x, self.tablock1, self.conv1, self.swintransformer1)
         x = self._stage(x, self.tablock2, self.conv2, self.swintransformer2)
@@ -56,7 +56,7 @@ class Maniqa(nn.Module):
         return (score * weight).sum(dim=1) / weight.sum(dim=1)
 
     def _stage(self, x: Tensor, over_channels: nn.ModuleList, narrow: nn.Module, over_patches: nn.Module) -> Tensor:
-        """(B, C, P) to (B, C', P)."""
+        """Maps (B, C, P) to (B, C', P)."""
         for block in over_channels:
             x = block(x)
         x = narrow(x.reshape(*x.shape[:2], self.grid, self.grid)).flatten(2)
@@ -79,7 +79,7 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(width, inner) for _ in range(max(USED) + 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(B, 3, 224, 224) to (B, P, 4 D): the patches after each of the blocks that are read."""
+        """Maps (B, 3, 224, 224) to (B, P, 4 D): the patches after each of the blocks that are read."""
         patches = self.patch_embed["proj"](pictures).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + self.pos_embed
         after = []
@@ -100,10 +100,10 @@ class Block(nn.Module):
         self.mlp = Mlp(width, inner)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, n, D) to the same shape."""
+        """Maps (B, n, D) to the same shape."""
         query, key, value = _heads(self.attn["qkv"](self.norm1(x)), VIT_HEADS)
-        heard = F.scaled_dot_product_attention(query, key, value)
-        x = x + self.attn["proj"](heard.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(query, key, value)
+        x = x + self.attn["proj"](attended.transpose(1, 2).flatten(2))
         return x + self.mlp(self.norm2(x))
 
 
@@ -116,13 +116,13 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., width) to the same shape."""
+        """Maps (..., width) to the same shape."""
         out: Tensor = self.fc2(F.gelu(self.fc1(x)))
         return out
 
 
 def _heads(joined: Tensor, heads: int) -> Tensor:
-    """(B, n, 3 D) to queries, keys and values: (3, B, heads, n, D / heads)."""
+    """Splits (B, n, 3 D) into queries, keys and values: (3, B, heads, n, D / heads)."""
     return joined.reshape(*joined.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
 
 
@@ -136,23 +136,23 @@ class ChannelAttention(nn.Module):
         self.c_v = nn.Linear(patches, patches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, P) to the same shape."""
+        """Maps (B, C, P) to the same shape."""
         channels, patches = x.shape[1:]
         alike = (self.c_q(x) @ self.c_k(x).transpose(1, 2) / patches**0.5).softmax(dim=-1)
-        heard = alike @ self.c_v(x)
+        attended = alike @ self.c_v(x)
         # Published so: transposed and read row by row as if it were not, which mixes channels with patches.
-        return x + heard.transpose(1, 2).reshape(-1, channels, patches)
+        return x + attended.transpose(1, 2).reshape(-1, channels, patches)
 
 
 class Swin(nn.Module):
-    """Two stages of windowed attention, each added to what it was given."""
+    """Two stages of windowed attention, each with a residual."""
 
     def __init__(self, width: int, inner: int, grid: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Stage(width, inner, grid) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, P, width) to the same shape."""
+        """Maps (B, P, width) to the same shape."""
         for layer in self.layers:
             x = x + SHARE * layer(x)
         return x
@@ -168,7 +168,7 @@ class Stage(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, P, width) to the same shape."""
+        """Maps (B, P, width) to the same shape."""
         for block in self.blocks:
             x = block(x)
         x = self.conv(x.transpose(1, 2).reshape(len(x), -1, self.grid, self.grid))
@@ -187,17 +187,17 @@ class WindowBlock(nn.Module):
         self.mlp = Mlp(width, inner)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, P, width) to the same shape."""
+        """Maps (B, P, width) to the same shape."""
         x = x + self._unwindowed(self.attn(self._windowed(self.norm1(x))), len(x))
         return x + self.mlp(self.norm2(x))
 
     def _windowed(self, x: Tensor) -> Tensor:
-        """(B, P, width) to (B windows, 16, width), after moving the patches up and left by the shift."""
+        """Maps (B, P, width) to (B windows, 16, width), after moving the patches up and left by the shift."""
         x = x.reshape(len(x), self.grid, self.grid, -1)
         return _cut(x.roll((-self.shift, -self.shift), dims=(1, 2)))
 
     def _unwindowed(self, windows: Tensor, count: int) -> Tensor:
-        """The way back."""
+        """Inverts `_windowed`."""
         n = self.grid // WINDOW
         x = windows.reshape(count, n, n, WINDOW, WINDOW, -1).permute(0, 1, 3, 2, 4, 5)
         x = x.reshape(count, self.grid, self.grid, -1).roll((self.shift, self.shift), dims=(1, 2))
@@ -205,7 +205,7 @@ class WindowBlock(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Of every patch of a window to every one, by what they hold and how they lie to each other."""
+    """Attention within a window, with a learned bias by relative position."""
 
     offsets: Tensor
     apart: Tensor
@@ -219,17 +219,17 @@ class WindowAttention(nn.Module):
         self.register_buffer("apart", apart, persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """(B windows, 16, width) to the same shape."""
+        """Maps (B windows, 16, width) to the same shape."""
         query, key, value = _heads(self.qkv(windows), SWIN_HEADS)
         bias = self.relative_position_bias_table[self.offsets].permute(2, 0, 1)  # (heads, 16, 16)
         bias = bias + self.apart.repeat(len(windows) // len(self.apart), 1, 1)[:, None]
-        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        out: Tensor = self.proj(heard.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        out: Tensor = self.proj(attended.transpose(1, 2).flatten(2))
         return out
 
 
 def _cut(x: Tensor) -> Tensor:
-    """(B, grid, grid, C) to (B windows, 16, C)."""
+    """Maps (B, grid, grid, C) to (B windows, 16, C)."""
     count, grid, _, width = x.shape
     n = grid // WINDOW
     x = x.reshape(count, n, WINDOW, n, WINDOW, width).permute(0, 1, 3, 2, 4, 5)
@@ -237,14 +237,14 @@ def _cut(x: Tensor) -> Tensor:
 
 
 def _offsets() -> Tensor:
-    """(16, 16) row of the bias table for each pair of places in a window."""
+    """Returns the (16, 16) rows of the bias table, one for each pair of places in a window."""
     places = torch.cartesian_prod(torch.arange(WINDOW), torch.arange(WINDOW))
     rows, columns = (places[:, None] - places[None] + WINDOW - 1).unbind(dim=-1)
     return rows * (2 * WINDOW - 1) + columns
 
 
 def _apart(grid: int, shift: int) -> Tensor:
-    """(windows, 16, 16): -100 for pairs that are neighbours only because the shift wrapped around, else 0."""
+    """Returns (windows, 16, 16): -100 for pairs that are neighbours only because the shift wrapped around, else 0."""
     region = torch.zeros(grid)
     if shift:
         region[-WINDOW:-shift] = 1

@@ -20,7 +20,7 @@ from jova_bench.metrics.networks.shaped import Shapes
 PATCH = 32
 """Pixels per side."""
 LONG_SIDES = (224, 384)
-"""Pixels: the picture is seen at these scales and at its own."""
+"""Pixels: the frame is scaled to these and at its own."""
 ROOT = 64
 """Channels of the first convolution."""
 HEADS = 6
@@ -30,7 +30,7 @@ class Musiq(nn.Module):
     """Pictures to scores, about 0 to 100."""
 
     def __init__(self, shapes: Shapes) -> None:
-        """Builds for the shapes of a checkpoint."""
+        """Builds layers of the shapes of a checkpoint."""
         super().__init__()
         width, tokens = shapes["embedding.weight"]
         self.conv_root = StandardConv(3, ROOT, 7, stride=2)
@@ -41,7 +41,7 @@ class Musiq(nn.Module):
         self.head = nn.Linear(width, 1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """(3, H, W) in 0 .. 1 to a score."""
+        """Maps (3, H, W) in 0 .. 1 to a score."""
         picture = 2 * picture[None] - 1
         pieces = [_patches(_scaled(picture, side)) for side in LONG_SIDES] + [_patches(picture)]
         places = self.transformer_encoder.posembed_input
@@ -69,7 +69,7 @@ def _patches(picture: Tensor) -> tuple[Tensor, int, int]:
 
 
 def _same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Zeros around (n, c, H, W) so that a window gives ceil(side / stride) outputs; an odd one goes to the end."""
+    """Pads (n, c, H, W) so that a window gives ceil(side / stride) outputs; an odd zero goes to the end."""
     lacking = [(ceil(side / stride) - 1) * stride + kernel - side for side in x.shape[2:]]
     rows, columns = lacking
     return F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
@@ -82,7 +82,7 @@ class StandardConv(nn.Conv2d):
         super().__init__(before, after, kernel, stride, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, before, H, W) to (n, after, H / stride, W / stride)."""
+        """Maps (n, before, H, W) to (n, after, H / stride, W / stride)."""
         filters = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
         filters = filters / (filters.std((1, 2, 3), keepdim=True) + 1e-5)
         return F.conv2d(_same(input, self.kernel_size[0], self.stride[0]), filters, stride=self.stride)
@@ -99,7 +99,7 @@ class Bottleneck(nn.Module):
         self.conv_proj, self.gn_proj = StandardConv(before, after, 1), nn.GroupNorm(32, after, eps=1e-4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, before, H, W) to (n, after, H, W)."""
+        """Maps (n, before, H, W) to (n, after, H, W)."""
         y = F.relu(self.gn1(self.conv1(x)))
         y = F.relu(self.gn2(self.conv2(y)))
         return F.relu(self.gn3(self.conv3(y)) + self.gn_proj(self.conv_proj(x)))
@@ -120,7 +120,7 @@ class Encoder(nn.Module):
         self.encoder_norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, n, D) to (1, 1 + n, D)."""
+        """Maps (1, n, D) to (1, 1 + n, D)."""
         x = torch.cat([self.cls, x], dim=1)
         for block in self.transformer.values():
             x = block(x)
@@ -129,14 +129,14 @@ class Encoder(nn.Module):
 
 
 class Places(nn.Module):
-    """Where a patch lies: pictures of all shapes are hashed to one grid."""
+    """Position embedding of patches: frames of all shapes are hashed to one grid."""
 
     def __init__(self, cells: int, width: int) -> None:
         super().__init__()
         self.position_emb = nn.Parameter(torch.empty(1, cells, width))
 
     def forward(self, rows: int, columns: int) -> Tensor:
-        """(rows columns, D)."""
+        """Returns the (rows columns, D) embeddings."""
         side = round(self.position_emb.shape[1] ** 0.5)
         cells = torch.arange(side, dtype=torch.float32, device=self.position_emb.device)[None, None]
         down, across = (F.interpolate(cells, count, mode="nearest")[0, 0].long() for count in (rows, columns))
@@ -144,14 +144,14 @@ class Places(nn.Module):
 
 
 class Scales(nn.Module):
-    """At which scale a patch was cut."""
+    """Embedding of the scale at which a patch was cut."""
 
     def __init__(self, scales: int, width: int) -> None:
         super().__init__()
         self.scale_emb = nn.Parameter(torch.empty(scales, width))
 
     def forward(self, scale: int) -> Tensor:
-        """(D,)."""
+        """Returns the (D,) embedding."""
         return self.scale_emb[scale]
 
 
@@ -166,13 +166,13 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, inner), "fc2": nn.Linear(inner, width)})
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, n, D) to the same shape."""
+        """Maps (1, n, D) to the same shape."""
         x = x + self.attention(self.norm1(x))
         return x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x))))
 
 
 class Attention(nn.Module):
-    """Of every token to every token."""
+    """Attention of all tokens to all tokens."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -182,10 +182,10 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, n, D) to the same shape."""
+        """Maps (1, n, D) to the same shape."""
         query, key, value = (
             part(x).unflatten(2, (HEADS, -1)).transpose(1, 2) for part in (self.query, self.key, self.value)
         )
-        heard = F.scaled_dot_product_attention(query, key, value)
-        out: Tensor = self.out(heard.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(query, key, value)
+        out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return out

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 BANDS, WINDOW = 48, 15
-"""What the network sees of a moment: mel bands, and frames of 10 ms."""
+"""Size of a window: mel bands, and frames of 10 ms."""
 WIDTH = 64
 POOLED = ((24, 7), (12, 5), (6, 3))
 """Bands and frames after each of the three poolings."""
@@ -24,7 +24,7 @@ SCORES = ("mos", "noisiness", "discontinuity", "coloration", "loudness")
 
 
 class Nisqa(nn.Module):
-    """Windows of sound to five scores of 1 to 5."""
+    """Rates windows of audio: five scores of 1 to 5."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Nisqa(nn.Module):
         self.pool_layers = nn.ModuleList(nn.ModuleDict({"model": Pooled()}) for _ in SCORES)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """(n, 48, 15) decibels to (5,)."""
+        """Maps (n, 48, 15) decibels to (5,)."""
         x = self.time_dependency["model"](self.cnn["model"](windows[:, None]))
         return torch.cat([cast(nn.ModuleDict, pool)["model"](x) for pool in self.pool_layers])
 
@@ -51,7 +51,7 @@ class WindowNet(nn.Module):
             self.add_module(f"bn{k}", nn.BatchNorm2d(widths[k]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 1, 48, 15) to (n, 384)."""
+        """Maps (n, 1, 48, 15) to (n, 384)."""
         x = F.adaptive_max_pool2d(self._layer(1, x), POOLED[0])
         x = F.adaptive_max_pool2d(self._layer(2, x), POOLED[1])
         x = F.adaptive_max_pool2d(self._layer(4, self._layer(3, x)), POOLED[2])
@@ -71,7 +71,7 @@ class OverTime(nn.Module):
         self.layers = nn.ModuleList(Layer() for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 384) to (n, 64)."""
+        """Maps (n, 384) to (n, 64)."""
         x = self.norm1(self.linear(x))
         for layer in self.layers:
             x = layer(x)
@@ -90,7 +90,7 @@ class Layer(nn.Module):
         self.norm2 = nn.LayerNorm(WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 64) to the same shape."""
+        """Maps (n, 64) to the same shape."""
         x = self.norm1(x + self.self_attn(x, x, x, need_weights=False)[0])
         out: Tensor = self.norm2(x + self.linear2(F.relu(self.linear1(x))))
         return out
@@ -106,7 +106,7 @@ class Pooled(nn.Module):
         self.linear3 = nn.Linear(WIDTH, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 64) to (1,)."""
+        """Maps (n, 64) to (1,)."""
         weights = self.linear2(F.relu(self.linear1(x))).softmax(dim=0)
         score: Tensor = self.linear3((weights * x).sum(dim=0))
         return score

@@ -13,7 +13,7 @@ FLOAT = 1
 
 
 def cut(content: bytes, source: str, shape: Sequence[int | None], target: str) -> bytes:
-    """The part of a network that makes one tensor of another.
+    """Cuts out the part of a network that computes one tensor from another.
 
     Args:
         content: the network.
@@ -45,7 +45,7 @@ def _names(message: bytes, number: int) -> list[str]:
 
 
 def _tensor(name: str, shape: Sequence[int | None] | None) -> bytes:
-    """ValueInfoProto of a float32 tensor."""
+    """Encodes the ValueInfoProto of a float32 tensor."""
     tensor = b"\x08" + _varint(FLOAT)
     if shape is not None:
         lengths = (_field(2, b"any") if length is None else b"\x08" + _varint(length) for length in shape)
@@ -54,7 +54,7 @@ def _tensor(name: str, shape: Sequence[int | None] | None) -> bytes:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """(number, the whole field, its content) of a message; a number's content is its bytes."""
+    """Yields (number, the whole field, its content) of a message; a number's content is its bytes."""
     at = 0
     while at < len(message):
         start = at
@@ -73,7 +73,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    """Encodes a number: seven bits a byte, the lowest first; the eighth bit says that more follow."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -82,7 +82,7 @@ def _varint(value: int) -> bytes:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """(value, where what follows begins)."""
+    """Decodes a number: (value, index of the next byte)."""
     value = shift = 0
     while True:
         byte = message[at]

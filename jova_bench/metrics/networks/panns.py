@@ -44,7 +44,7 @@ class Cnn14(nn.Module):
         self.fc_audioset = linear(shapes, "fc_audioset")
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """At least 0.31 s: 32 frames, which are halved five times."""
+        """Maps (B, N), at least 0.31 s (32 frames, which are halved five times), to (B, 2048) and (B, K)."""
         x = self.log_mel(audio)[:, None]  # (B, 1, F, M)
         x = self.bn0(x.transpose(1, 3)).transpose(1, 3)
         for name in self.blocks[:-1]:
@@ -54,7 +54,7 @@ class Cnn14(nn.Module):
         return embedding, self.fc_audioset(embedding)
 
     def log_mel(self, audio: Tensor) -> Tensor:
-        """(B, F, M) decibels; frame k is centred on 10 k ms, and the signal is mirrored at its ends."""
+        """Returns (B, F, M) decibels; frame k is centred on 10 k ms, and the signal is mirrored at its ends."""
         stft = self.spectrogram_extractor["stft"]
         assert isinstance(stft, nn.ModuleDict)
         real, imaginary = stft["conv_real"], stft["conv_imag"]
@@ -76,6 +76,6 @@ class Block(nn.Module):
         self.bn1, self.bn2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, F, M); extents stay."""
+        """Maps (B, C, F, M) to (B, C', F, M)."""
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.relu(self.bn2(self.conv2(x)), inplace=True)

@@ -26,7 +26,7 @@ HEAD = 64
 
 
 def spectrogram(audio: Tensor) -> Tensor:
-    """(B, 128, F) normalised log mel spectrogram of (B, N) sound at 32 kHz.
+    """Returns (B, 128, F) normalised log mel spectrogram of (B, N) sound at 32 kHz.
 
     Pre-emphasis 0.97, 25 ms symmetric Hann windows every 10 ms, powers, Kaldi's bands, (log(x + 1e-5) + 4.5) / 5.
     """
@@ -66,7 +66,7 @@ class PaSST(nn.Module):
         self.head_dist = linear(shapes, "head_dist")
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """At least 16 frames (0.15 s), at most 10 s."""
+        """Maps (B, N), at least 16 frames (0.15 s) and at most 10 s, to (B, D) and (B, K)."""
         x = self.patch_embed["proj"](spectrogram(audio)[:, None])  # (B, D, 12, up to 99)
         x = x + self.time_new_pos_embed[..., : x.shape[-1]] + self.freq_new_pos_embed
         tokens = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
@@ -87,7 +87,7 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({part: linear(shapes, f"{name}.mlp.{part}") for part in ("fc1", "fc2")})
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 2 + P, D)."""
+        """Maps (B, 2 + P, D) to the same shape."""
         batch, tokens, width = x.shape
         qkv = self.attn["qkv"](self.norm1(x)).view(batch, tokens, 3, -1, min(HEAD, width))
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, 2 + P, 64) each

@@ -1,8 +1,8 @@
 """RAFT, which finds where each pixel of one picture went in the next (Teed and Deng 2020, arXiv 2003.12039).
 
 Our own reading of the paper and of princeton-vl/RAFT @ 2888e15 (core/), whose checkpoints it takes: the large
-network, with the names and shapes of raft-things.pth. One thing is arranged otherwise: `encode` sees a picture once,
-and `flow` compares two that were seen, because the pictures of a clip are each the first of one pair and the second
+network, with the names and shapes of raft-things.pth. One thing is arranged otherwise: `encode` encodes a frame once,
+and `flow` compares two encoded ones, because the frames of a clip are each the first of one pair and the second
 of another.
 
 Letters: B pictures, H, W pixels (multiples of 8, at least 128), h = H / 8, w = W / 8, C channels.
@@ -29,8 +29,8 @@ HIDDEN = 128
 """Channels of the recurrent state, and as many of the context."""
 
 
-class Seen(NamedTuple):
-    """What the network keeps of pictures."""
+class Encoded(NamedTuple):
+    """Features of encoded frames."""
 
     features: Tensor
     """(B, C, h, w), for the correlation."""
@@ -47,13 +47,13 @@ class Raft(nn.Module):
         self.cnet = Encoder(2 * HIDDEN, nn.BatchNorm2d)
         self.update_block = Update()
 
-    def encode(self, pictures: Tensor) -> Seen:
-        """Sees (B, 3, H, W) pictures in 0 .. 255."""
+    def encode(self, pictures: Tensor) -> Encoded:
+        """Encodes (B, 3, H, W) frames in 0 .. 255."""
         scaled = 2 * (pictures / 255) - 1
-        return Seen(self.fnet(scaled), self.cnet(scaled))
+        return Encoded(self.fnet(scaled), self.cnet(scaled))
 
-    def flow(self, first: Seen, second: Seen, iterations: int) -> Tensor:
-        """Where the pixels of the first pictures went.
+    def flow(self, first: Encoded, second: Encoded, iterations: int) -> Tensor:
+        """Estimates where the pixels of the first frames went.
 
         Returns:
             (B, 2, H, W) pixels to the right and down.
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
         self.conv2 = nn.Conv2d(128, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, channels, h, w)."""
+        """Maps (B, 3, H, W) to (B, channels, h, w)."""
         x = F.relu(self.norm1(self.conv1(x)))
         features: Tensor = self.conv2(self.layer3(self.layer2(self.layer1(x))))
         return features
@@ -103,14 +103,14 @@ class Residual(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride), self.norm3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, before, H, W) to (B, after, H / stride, W / stride)."""
+        """Maps (B, before, H, W) to (B, after, H / stride, W / stride)."""
         y = F.relu(self.norm1(self.conv1(x)))
         y = F.relu(self.norm2(self.conv2(y)))
         return F.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
 class Correlation:
-    """How alike every cell of the first picture is to every cell of the second, at four sizes of the second."""
+    """Correlation of all cells of the first frame with all cells of the second, at four sizes of the second."""
 
     def __init__(self, first: Tensor, second: Tensor) -> None:
         count, channels, height, width = first.shape
@@ -131,14 +131,14 @@ class Correlation:
 
 
 def _sampled(maps: Tensor, places: Tensor) -> Tensor:
-    """Bilinear samples of (n, 1, h, w) maps at (n, r, r, 2) places in cells, 0 outside: (n, r r)."""
+    """Samples (n, 1, h, w) maps at (n, r, r, 2) places in cells, bilinearly, 0 outside: (n, r r)."""
     height, width = maps.shape[-2:]
     scale = places.new_tensor([width - 1, height - 1])
     return F.grid_sample(maps, 2 * places / scale - 1, align_corners=True).flatten(1)
 
 
 class Update(nn.Module):
-    """One step of the recurrent network: a better guess from what lies around the last one."""
+    """One step of the recurrent network: refines the flow by the correlation around it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,10 +167,10 @@ class MotionEncoder(nn.Module):
         self.conv = nn.Conv2d(64 + 192, 128 - 2, 3, padding=1)
 
     def forward(self, flow: Tensor, correlation: Tensor) -> Tensor:
-        """(B, 2, h, w) and the correlation around it to (B, 128, h, w), of which the last two are the flow."""
-        seen = F.relu(self.convc2(F.relu(self.convc1(correlation))))
+        """Maps (B, 2, h, w) and the correlation around it to (B, 128, h, w), of which the last two are the flow."""
+        correlated = F.relu(self.convc2(F.relu(self.convc1(correlation))))
         moved = F.relu(self.convf2(F.relu(self.convf1(flow))))
-        return torch.cat([F.relu(self.conv(torch.cat([seen, moved], dim=1))), flow], dim=1)
+        return torch.cat([F.relu(self.conv(torch.cat([correlated, moved], dim=1))), flow], dim=1)
 
 
 class SeparableGru(nn.Module):
@@ -184,7 +184,7 @@ class SeparableGru(nn.Module):
                 self.add_module(f"conv{gate}{suffix}", nn.Conv2d(channels, HIDDEN, kernel, padding=padding))
 
     def forward(self, state: Tensor, x: Tensor) -> Tensor:
-        """The next (B, HIDDEN, h, w) state after (B, HIDDEN + 128, h, w) of input."""
+        """Returns the next (B, HIDDEN, h, w) state after (B, HIDDEN + 128, h, w) of input."""
         for suffix in "12":
             update, reset, candidate = (self.get_submodule(f"conv{gate}{suffix}") for gate in "zrq")
             both = torch.cat([state, x], dim=1)
@@ -203,13 +203,13 @@ class FlowHead(nn.Module):
         self.conv2 = nn.Conv2d(256, 2, 3, padding=1)
 
     def forward(self, state: Tensor) -> Tensor:
-        """(B, HIDDEN, h, w) to (B, 2, h, w)."""
+        """Maps (B, HIDDEN, h, w) to (B, 2, h, w)."""
         change: Tensor = self.conv2(F.relu(self.conv1(state)))
         return change
 
 
 def _grid(like: Tensor) -> Tensor:
-    """(B, 2, h, w) places of the cells: column, row."""
+    """Returns the (B, 2, h, w) places of the cells: column, row."""
     count, _, height, width = like.shape
     rows, columns = torch.meshgrid(
         torch.arange(height, dtype=like.dtype, device=like.device),
@@ -220,7 +220,7 @@ def _grid(like: Tensor) -> Tensor:
 
 
 def _enlarged(flow: Tensor, weights: Tensor) -> Tensor:
-    """(B, 2, h, w) in cells to (B, 2, H, W) in pixels: each pixel a mixture of the 9 cells around its own."""
+    """Enlarges (B, 2, h, w) in cells to (B, 2, H, W) in pixels: each pixel a mixture of the 9 cells around its own."""
     count, _, height, width = flow.shape
     mixture = weights.reshape(count, 1, 9, STRIDE, STRIDE, height, width).softmax(dim=2)
     cells = F.unfold(STRIDE * flow, 3, padding=1).reshape(count, 2, 9, 1, 1, height, width)
@@ -229,5 +229,5 @@ def _enlarged(flow: Tensor, weights: Tensor) -> Tensor:
 
 
 def state_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The published state without the prefix that training on several devices left on every name."""
+    """Removes the prefix that training on several devices left on every name of the published state."""
     return {name.removeprefix("module."): value for name, value in tensors.items()}

@@ -46,7 +46,7 @@ class L2Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) -> the same."""
+        """Maps (B, C, h, w) to the same."""
         norm = x.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10
         return self.weight[:, None, None] * (x / norm)
 
@@ -86,7 +86,7 @@ class S3FD(nn.Module):
         self.conf = nn.ModuleList(nn.Conv2d(width, 4 if k == 0 else 2, 3, padding=1) for k, width in enumerate(widths))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) -> six feature maps, finest first."""
+        """Maps (B, 3, H, W) to six feature maps, finest first."""
         maps = []
         x = images
         norms = iter((self.L2Norm3_3, self.L2Norm4_3, self.L2Norm5_3))
@@ -102,7 +102,7 @@ class S3FD(nn.Module):
         return maps
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes and how sure it is of them.
+        """Finds boxes and their scores.
 
         Args:
             images: (B, 3, H, W) pixels 0 to 255 less their mean.
@@ -124,7 +124,7 @@ class S3FD(nn.Module):
 
 @lru_cache(maxsize=8)
 def priors(height: int, width: int, sizes: tuple[tuple[int, int], ...]) -> Tensor:
-    """(A, 4) centre and size of the prior box of each cell, as fractions of an image.
+    """Returns (A, 4) centre and size of the prior box of each cell, as fractions of an image.
 
     Args:
         height: of the image, in pixels.
@@ -140,7 +140,7 @@ def priors(height: int, width: int, sizes: tuple[tuple[int, int], ...]) -> Tenso
 
 
 def decode(offsets: Tensor, cells: Tensor) -> Tensor:
-    """(B, A, 4) offsets from (A, 4) priors -> (B, A, 4) corners."""
+    """Decodes (B, A, 4) offsets from (A, 4) priors to (B, A, 4) corners."""
     centre = cells[:, :2] + offsets[..., :2] * VARIANCES[0] * cells[:, 2:]
     size = cells[:, 2:] * torch.exp(offsets[..., 2:] * VARIANCES[1])
     low = centre - size / 2
@@ -148,7 +148,7 @@ def decode(offsets: Tensor, cells: Tensor) -> Tensor:
 
 
 def load(path: Path) -> S3FD:
-    """The network of a checkpoint; its widths are read from it.
+    """Loads the network of a checkpoint; its widths are read from it.
 
     Raises:
         Unavailable: the file is not one of S3FD.
@@ -166,6 +166,6 @@ def load(path: Path) -> S3FD:
 
 
 def _widths(state: Mapping[str, Tensor], part: str) -> list[int]:
-    """Output channels of the convolutions of a part, in order."""
+    """Returns the output channels of the convolutions of a part, in order."""
     found = {int(name.split(".")[1]): len(value) for name, value in state.items() if name.startswith(f"{part}.")}
     return [found[k] for k in sorted(found)]

@@ -19,7 +19,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, prefix: str = "") -> Net:
-    """A network with the weights of a checkpoint, on a device.
+    """Loads a network of the shapes of a checkpoint, with its weights, on a device.
 
     Args:
         build: makes the network from the checkpoint's shapes.
@@ -42,12 +42,12 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, 
 
 @contextmanager
 def inference() -> Iterator[None]:
-    """Without gradients, and on a GPU in full single precision: its default rounds convolutions to 10 bits."""
+    """Turns off gradients, and on a GPU asks for full single precision: its default rounds convolutions to 10 bits."""
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield
 
 
 def linear(shapes: Shapes, name: str) -> nn.Linear:
-    """A layer with the widths of its weight."""
+    """Builds a layer with the widths of its weight."""
     width, channels = shapes[f"{name}.weight"]
     return nn.Linear(channels, width, bias=f"{name}.bias" in shapes)

@@ -11,23 +11,23 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def path(name: str) -> Path:
-    """Where the weights of an evaluator lie."""
+    """Returns the path of an evaluator's weights."""
     return FOLDER / f"{name}.safetensors"
 
 
 @cache
 def digest(name: str) -> str | None:
-    """First 12 hex digits of the sha256 of the weights file; None when there is no file."""
+    """Returns the short digest of the weights file; None when there is no file."""
     file = path(name)
     return short_digest(file.read_bytes()) if file.exists() else None
 
 
 def missing(*names: str) -> str | None:
-    """None when all these evaluators are there, else why they cannot be used."""
+    """Returns None when all these evaluators are there, else why they cannot be used."""
     absent = [name for name in names if digest(name) is None]
     return f"weights missing: {', '.join(str(path(name)) for name in absent)}" if absent else None
 
 
 def extractor(name: str, version: int = 1) -> str:
-    """Cache key of what an evaluator says of a clip."""
+    """Returns the cache key of an evaluator's output for a clip."""
     return f"{name}@{version}[{digest(name)}]"

@@ -40,8 +40,8 @@ class SyncNet(nn.Module):
         """Builds the layers.
 
         Args:
-            audio_channels: channels of the six convolutions that listen.
-            video_channels: channels of the six convolutions that look.
+            audio_channels: channels of the six convolutions over audio.
+            video_channels: channels of the six convolutions over video.
             hidden: width of the layer before the embedding.
             width: D.
         """
@@ -72,11 +72,11 @@ class SyncNet(nn.Module):
         )
 
     def encode_video(self, windows: Tensor) -> Tensor:
-        """(N, 3, 5, 224, 224) BGR in 0 .. 255 -> (N, D)."""
+        """Maps (N, 3, 5, 224, 224) BGR in 0 .. 255 to (N, D)."""
         return self.netfclip(self.netcnnlip(windows).flatten(1))
 
     def encode_audio(self, windows: Tensor) -> Tensor:
-        """(N, 1, 13, 20) MFCC -> (N, D)."""
+        """Maps (N, 1, 13, 20) MFCC to (N, D)."""
         return self.netfcaud(self.netcnnaud(windows).flatten(1))
 
 
@@ -120,16 +120,16 @@ class Towers:
         return nn.Sequential(*convolutions, nn.Flatten(), *head).to(self._device, self._dtype)
 
     def encode_video(self, crops: npt.NDArray[np.uint8]) -> FloatArray:
-        """(T, 224, 224, 3) BGR, as OpenCV reads pictures -> (T - 4, D)."""
-        frames, seen = torch.from_numpy(crops), []
+        """Maps (T, 224, 224, 3) BGR, as OpenCV reads pictures to (T - 4, D)."""
+        frames, embeddings = torch.from_numpy(crops), []
         for start in range(0, len(frames) - WINDOW_FRAMES + 1, self._chunk):
             part = frames[start : start + self._chunk + WINDOW_FRAMES - 1].to(self._device).to(self._dtype)
             windows = part.unfold(0, WINDOW_FRAMES, 1).flatten(3)  # (n, 224, 224, 3 * 5), colour before time
-            seen.append(self._run(self._video_encoder, windows.permute(0, 3, 1, 2)))
-        return np.concatenate(seen)
+            embeddings.append(self._run(self._video_encoder, windows.permute(0, 3, 1, 2)))
+        return np.concatenate(embeddings)
 
     def encode_audio(self, mfcc: FloatArray) -> FloatArray:
-        """(F, 13) -> ((F - 20) // 4 + 1, D); window i hears frames 4i .. 4i + 19."""
+        """Maps (F, 13) to ((F - 20) // 4 + 1, D); window i spans frames 4i .. 4i + 19."""
         frames = torch.from_numpy(mfcc).to(self._device, self._dtype)
         windows = frames.unfold(0, WINDOW_MFCC, MFCC_PER_FRAME)[:, None]  # (N, 1, 13, 20)
         return self._run(self._audio_encoder, windows.contiguous(memory_format=torch.channels_last))
@@ -140,7 +140,7 @@ class Towers:
 
 
 def _folded(layers: nn.Sequential) -> list[nn.Module]:
-    """The layers in 2-D, each normalisation folded into what stands before it."""
+    """Converts the layers to 2-D, with each normalisation folded into the layer before it."""
     flat: list[nn.Module] = []
     given = list(layers)
     for layer, after in zip(given, [*given[1:], nn.Identity()], strict=True):
@@ -158,7 +158,7 @@ def _folded(layers: nn.Sequential) -> list[nn.Module]:
 
 
 def _conv_of(conv: nn.Conv2d | nn.Conv3d) -> nn.Conv2d:
-    """A convolution without time: the frames of a window become channels."""
+    """Converts a convolution to 2-D: the frames of a window become channels."""
     weight = conv.weight.flatten(1, 2) if conv.weight.ndim == 5 else conv.weight  # (outputs, inputs, height, width)
     plane = nn.Conv2d(weight.shape[1], len(weight), _plane(weight.shape), _plane(conv.stride), _plane(conv.padding))
     plane.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
@@ -167,12 +167,12 @@ def _conv_of(conv: nn.Conv2d | nn.Conv3d) -> nn.Conv2d:
 
 
 def _plane(size: Any) -> tuple[int, int]:
-    """Height and width of a size that may have a time before them."""
+    """Returns height and width of a size that may have a time before them."""
     return (size, size) if isinstance(size, int) else (size[-2], size[-1])
 
 
 def load(file: Path) -> SyncNet:
-    """The network with the weights of a checkpoint in the format of `syncnet_v2.model`.
+    """Loads a checkpoint in the format of `syncnet_v2.model`.
 
     Raises:
         Unavailable: the file holds something else.

@@ -27,7 +27,7 @@ POOLS = (2, 5, 10, 15)
 
 
 def patches(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(P, 1, 96, 64) log mel spectrogram of (N,) sound at 16 kHz; what is left at the end is dropped.
+    """Computes the (P, 1, 96, 64) log mel spectrogram of (N,) audio at 16 kHz; an incomplete last patch is dropped.
 
     25 ms periodic Hann windows every 10 ms, magnitudes (not powers) of a 512-point transform, log(x + 0.01).
     """
@@ -63,5 +63,5 @@ class VGGish(nn.Module):
         self.embeddings = nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True), third)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Flattened with channels last, as TensorFlow had them."""
+        """Maps (P, 1, 96, 64) to (P, D), flattened with channels last, as TensorFlow had them."""
         return self.embeddings(self.features(x).permute(0, 2, 3, 1).flatten(1))

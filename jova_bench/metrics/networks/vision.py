@@ -22,7 +22,7 @@ CLIP_HEAD, SIGLIP_HEAD, DINOV3_HEAD = 64, 72, 64
 
 
 def clip(path: Path) -> nn.Module:
-    """The picture's tower of a CLIP model (openai/clip-vit-large-patch14: model.safetensors), with its projection."""
+    """Loads the image encoder of CLIP (openai/clip-vit-large-patch14: model.safetensors), with its projection."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     everything = checkpoint.tensors(path)
@@ -39,7 +39,7 @@ def clip(path: Path) -> nn.Module:
 
 
 def siglip(path: Path) -> nn.Module:
-    """The picture's tower of a SigLIP model (google/siglip-so400m-patch14-384: model.safetensors)."""
+    """Loads the image encoder of SigLIP (google/siglip-so400m-patch14-384: model.safetensors)."""
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
     state = checkpoint.tensors(path, prefix="vision_model.")
@@ -50,7 +50,7 @@ def siglip(path: Path) -> nn.Module:
 
 
 def dinov3(path: Path) -> nn.Module:
-    """A DINOv3 vision transformer (facebook/dinov3-vitl16-pretrain-lvd1689m: model.safetensors)."""
+    """Loads a DINOv3 vision transformer (facebook/dinov3-vitl16-pretrain-lvd1689m: model.safetensors)."""
     from transformers import DINOv3ViTConfig, DINOv3ViTModel
 
     state = checkpoint.tensors(path)
@@ -67,7 +67,7 @@ def dinov3(path: Path) -> nn.Module:
 
 
 def _tower(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
-    """What CLIP and SigLIP have in common."""
+    """Returns the configuration that CLIP and SigLIP have in common."""
     width, _, patch, _ = _shape(state, "embeddings.patch_embedding.weight", path)
     return {
         "hidden_size": width,
@@ -85,7 +85,7 @@ def _shape(state: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, ...
 
 
 def _filled(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """Gives a network a state whose names may have other prefixes."""
+    """Loads a state whose names may have other prefixes."""
     named = {_bare(name): name for name in net.state_dict()}
     return checkpoint.load_weights(net, {named.get(_bare(name), name): value for name, value in state.items()}, path)
 

@@ -26,7 +26,7 @@ from jova_bench.metrics.networks import checkpoint
 from jova_bench.metrics.signal.audio import RATE_HZ
 
 WINDOW = 30 * RATE_HZ
-"""Samples that the network looks at, at once."""
+"""Samples of one window."""
 # In the order of their tokens: the first 99 in all but large-v3, which has the last one, too (tokenizer.py).
 _CODES = """en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt
     la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg
@@ -55,11 +55,11 @@ _RENAMED = (
 
 
 class Transcription(NamedTuple):
-    """What one window says, and how sure the network is."""
+    """The text of one window, and how sure the network is."""
 
     text: str
     no_speech: float
-    """Probability that nobody speaks."""
+    """Probability that there is no speech."""
     log_probability: float
     """Mean over the tokens of the text and its end."""
 
@@ -70,11 +70,11 @@ class Vocabulary:
 
     text: tuple[bytes, ...]
     size: int
-    """V of the checkpoint: it tells how many languages there are."""
+    """V of the checkpoint: the number of languages follows from it."""
 
     @classmethod
     def read(cls, file: Path, size: int) -> Vocabulary:
-        """A `.tiktoken` file: one base64 token and its number per line."""
+        """Reads a `.tiktoken` file: one base64 token and its number per line."""
         try:
             lines = [line.split() for line in file.read_text(encoding="ascii").splitlines() if line]
             numbered = {int(number): base64.b64decode(token) for token, number in lines}
@@ -86,17 +86,17 @@ class Vocabulary:
 
     @property
     def multilingual(self) -> bool:
-        """English-only models have no token for the language or the task."""
+        """Whether there are tokens for language and task; English-only models have none."""
         return self.size >= 51865
 
     @property
     def end(self) -> int:
-        """Ends a text; the first special token."""
+        """The token that ends a text; the first special one."""
         return len(self.text)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """That have a token."""
+        """Languages that have a token."""
         return LANGUAGES[: self.size - self.end - 8 - _TIMESTAMPS]
 
     @cached_property
@@ -107,18 +107,18 @@ class Vocabulary:
 
     @property
     def no_speech(self) -> int:
-        """Where the network puts the probability that nobody speaks."""
+        """The token whose probability says that there is no speech."""
         return self._tasks["no_speech"]
 
     def prompt(self, language: str) -> list[int]:
-        """Tokens that ask for a transcript without timestamps."""
+        """Returns the tokens that ask for a transcript without timestamps."""
         start = self.end + 1
         asked = [start + 1 + self.languages.index(language), self._tasks["transcribe"]] if self.multilingual else []
         return [start, *asked, self._tasks["no_timestamps"]]
 
     @cached_property
     def never(self) -> list[int]:
-        """Tokens of what nobody says (brackets, notes, ...) and special ones that cannot stand inside a text."""
+        """Tokens that are not speech (brackets, notes, ...) and special ones that cannot stand inside a text."""
         from transformers.models.whisper.configuration_whisper import NON_SPEECH_TOKENS, NON_SPEECH_TOKENS_MULTI
 
         symbols = NON_SPEECH_TOKENS_MULTI if self.multilingual else NON_SPEECH_TOKENS
@@ -127,11 +127,11 @@ class Vocabulary:
 
     @property
     def not_first(self) -> list[int]:
-        """A text begins neither with a lone space nor with its end."""
+        """Tokens that cannot be first: a lone space and the end."""
         return [self.text.index(b" "), self.end]
 
     def words(self, tokens: Sequence[int]) -> str:
-        """Text of tokens, without the special ones."""
+        """Decodes tokens to text, without the special ones."""
         said = b"".join(self.text[number] for number in tokens if number < self.end)
         return said.decode("utf-8", errors="replace").strip()
 
@@ -148,18 +148,18 @@ class Whisper:
         self._device = device
 
     def transcribe(self, window: Audio, language: str) -> Transcription:
-        """Writes down (N,) audio at 16 kHz, N at most 30 s; shorter audio is followed by silence."""
+        """Transcribes (N,) audio at 16 kHz, N at most 30 s; shorter audio is padded with silence."""
         tokens, no_speech, log_probability = self.decode(window, language)
         return Transcription(self.vocabulary.words(tokens), no_speech, log_probability)
 
     @torch.inference_mode()
     def decode(self, window: Audio, language: str) -> tuple[list[int], float, float]:
-        """Tokens of a window, the probability of no speech, and the mean log probability of the tokens."""
+        """Decodes a window: tokens, the probability of no speech, and the mean log probability of the tokens."""
         features = self._features(window, sampling_rate=RATE_HZ, return_tensors="pt")["input_features"]  # (1, M, 3000)
-        heard = self._net.encoder(features.to(self._device)).last_hidden_state
+        encoded = self._net.encoder(features.to(self._device)).last_hidden_state
         vocabulary, prompt = self.vocabulary, self.vocabulary.prompt(language)
         asked = torch.tensor([prompt], device=self._device)
-        logits, cache = self._next(asked, heard, None)
+        logits, cache = self._next(asked, encoded, None)
         # Asked where the transcript starts, before the language is told.
         no_speech = float(logits[0].softmax(-1)[vocabulary.no_speech])
         tokens: list[int] = []
@@ -174,17 +174,17 @@ class Whisper:
             if best == vocabulary.end:
                 break
             tokens.append(best)
-            logits, cache = self._next(torch.tensor([[best]], device=self._device), heard, cache)
+            logits, cache = self._next(torch.tensor([[best]], device=self._device), encoded, cache)
         return tokens, no_speech, total / (len(tokens) + 1)
 
-    def _next(self, tokens: Tensor, heard: Tensor, cache: Any) -> tuple[Tensor, Any]:
-        """(T, V) logits after each of (1, T) tokens, and what is remembered of them."""
-        output = self._net.decoder(tokens, encoder_hidden_states=heard, past_key_values=cache, use_cache=True)
+    def _next(self, tokens: Tensor, encoded: Tensor, cache: Any) -> tuple[Tensor, Any]:
+        """Returns (T, V) logits after each of (1, T) tokens, and the cache of keys and values."""
+        output = self._net.decoder(tokens, encoder_hidden_states=encoded, past_key_values=cache, use_cache=True)
         return output.last_hidden_state[0] @ self._net.decoder.embed_tokens.weight.T, output.past_key_values
 
 
 def load(file: Path, vocabulary: Path, device: str) -> Whisper:
-    """Whisper of one of OpenAI's `.pt` files.
+    """Loads Whisper from one of OpenAI's `.pt` files.
 
     Args:
         file: a dictionary of `dims` and `model_state_dict`.

@@ -24,11 +24,11 @@ SILENCE_RMS = 1e-3
 
 
 def mono_16k(clip: Clip, profile: Profile = "standard") -> Audio:
-    """(N,) mix of the channels at 16 kHz. Raises Undefined without audio.
+    """Mixes the channels to (N,) and resamples to 16 kHz. Raises Undefined without audio.
 
     Args:
         clip: whose sound it is.
-        profile: the embedded evaluators were frozen together with `resample_polyphase`.
+        profile: the weights of the embedded evaluators were trained with `resample_polyphase`.
     """
     to_16k = resample_polyphase if profile == "embedded" else resample
     return to_16k(clip.mono(), clip.sample_rate_hz, RATE_HZ)
@@ -71,12 +71,12 @@ def resample_polyphase(audio: Audio, from_hz: int, to_hz: int) -> Audio:
 
 
 def audio_digest(audio: Audio) -> str:
-    """sha256 (hex) of samples: the cache key of what depends on the sound alone, whatever the picture."""
+    """Returns the sha256 (hex) of samples: the cache key of what depends on the audio alone, whatever the frames."""
     return hashlib.sha256(np.ascontiguousarray(audio, dtype=np.float32).tobytes()).hexdigest()
 
 
 def is_silent(audio: Audio) -> bool:
-    """Whether no 25 ms window of 16 kHz audio is above -60 dBFS (a constant offset is not sound)."""
+    """Checks that no 25 ms window of 16 kHz audio is above -60 dBFS (a constant offset is not sound)."""
     window = 400
     if not len(audio):
         return True
@@ -93,7 +93,7 @@ def is_silent(audio: Audio) -> bool:
 
 
 def log_mel(audio: Audio, n_mels: int = 40, hop: int = 160, win: int = 400, n_fft: int = 512) -> Audio:
-    """Log power mel spectrogram of 16 kHz audio: 25 ms periodic Hann window every 10 ms.
+    """Computes the log power mel spectrogram of 16 kHz audio: 25 ms periodic Hann window every 10 ms.
 
     A full-scale sine has power 1 in its FFT bin, and powers are floored at 1e-8 (-80 dB).
 
@@ -116,7 +116,7 @@ def log_mel(audio: Audio, n_mels: int = 40, hop: int = 160, win: int = 400, n_ff
 
 @lru_cache(maxsize=8)
 def mel_bands(n_mels: int, n_fft: int) -> npt.NDArray[np.float64]:
-    """(M, n_fft // 2 + 1) triangular weights on Slaney's mel scale.
+    """Returns (M, n_fft // 2 + 1) triangular weights on Slaney's mel scale.
 
     The scale is linear below 1 kHz, which keeps each of up to 80 bands wider than a bin of a 512-point transform.
     """
@@ -130,7 +130,7 @@ def mel_bands(n_mels: int, n_fft: int) -> npt.NDArray[np.float64]:
 
 
 def slaney_edges_hz(n_mels: int, top_hz: float) -> npt.NDArray[np.float64]:
-    """(M + 2,) frequencies where triangular bands from 0 to `top_hz` begin, peak and end: evenly spaced in mel."""
+    """Returns (M + 2,) frequencies, evenly spaced in mel, where bands from 0 to `top_hz` begin, peak and end."""
     return _mel_to_hz(np.linspace(0.0, _hz_to_mel(top_hz), n_mels + 2))
 
 

@@ -1,4 +1,4 @@
-"""What networks of the papers are shown: frames at another rate, scaled and cropped as the benches do it.
+"""Inputs of the papers' networks: frames at another rate, scaled and cropped as the benches do it.
 
 Letters: T frames, H, W pixels, h, w pixels after scaling.
 """
@@ -23,7 +23,7 @@ Picking = Literal["near", "floor"]
 
 
 def resample_frame_indices(count: int, fps: Fraction, to_fps: Fraction, picking: Picking = "near") -> Indices:
-    """Which frames make a clip of another rate.
+    """Selects the frames that make a clip of another rate.
 
     Args:
         count: T.
@@ -49,7 +49,7 @@ AT_ONCE = 4
 
 
 def few(at: Indices) -> list[Indices]:
-    """(T,) indices, few by few; never one frame alone, whose layout in memory would be another."""
+    """Splits (T,) indices into small batches; never one frame alone, whose layout in memory would be another."""
     return np.array_split(at, max(1, len(at) // AT_ONCE))
 
 
@@ -78,17 +78,17 @@ def short_side(frames: Frames, side: int, at: Indices | None = None) -> Tensor:
 
 
 def _channels_first(frames: Frames) -> Tensor:
-    """(T, H, W, 3) to (T, 3, H, W)."""
+    """Transposes (T, H, W, 3) to (T, 3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
 
 
 def normalised(pictures: Tensor, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:
-    """(T, 3, h, w) levels of 0 to 255 as float32 numbers around 0, channel by channel."""
+    """Normalises (T, 3, h, w) levels of 0 to 255 to float32 numbers around 0, channel by channel."""
     middle, scale = (torch.tensor(values)[:, None, None] for values in (mean, deviation))
     return (pictures.float() / 255 - middle) / scale
 
 
 def centre(pictures: Tensor, side: int) -> Tensor:
-    """The middle (..., side, side) of (..., h, w) pictures; an odd margin is rounded to the even number."""
+    """Crops the middle (..., side, side) of (..., h, w) frames; an odd margin is rounded to the even number."""
     top, left = (round((length - side) / 2) for length in pictures.shape[-2:])
     return pictures[..., top : top + side, left : left + side]

@@ -1,4 +1,4 @@
-"""Mel bands of the networks of the papers, on the HTK scale. Our own spectrograms use Slaney's (`features`)."""
+"""Mel bands of the networks of the papers, on the HTK scale. Our own spectrograms use Slaney's (`audio`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 @lru_cache(maxsize=4)
 def htk_bands(n_mels: int, n_fft: int, rate_hz: int, low_hz: float, high_hz: float) -> npt.NDArray[np.float64]:
-    """(M, n_fft // 2 + 1) triangles with peak 1 and edges that are evenly spaced, and straight, in mel.
+    """Returns (M, n_fft // 2 + 1) triangles with peak 1 and edges that are evenly spaced, and straight, in mel.
 
     VGGish (mel_features.py) and Kaldi's filter banks, which PaSST takes from torchaudio, both have these.
     """

@@ -28,7 +28,7 @@ def linear(picture: Frames, height: int, width: int) -> Frames:
 
 
 def _taps(before: int, after: int) -> tuple[Indices, Indices, Indices, Indices]:
-    """For each new place the two old ones around it and their weights."""
+    """Returns, for each new place, the two old ones around it and their weights."""
     place = ((np.arange(after) + 0.5) * (before / after) - 0.5).astype(np.float32)
     first = np.floor(place).astype(np.int64)
     part = place - first.astype(np.float32)

@@ -51,7 +51,7 @@ def _resized(picture: Frames, height: int, width: int, kind: Filter) -> Frames:
 
 
 def _along(pixels: Frames, after: int, kind: Filter) -> Frames:
-    """(n, ...) to (after, ...)."""
+    """Resamples (n, ...) to (after, ...)."""
     before = len(pixels)
     if before == after:
         return pixels
@@ -63,7 +63,7 @@ def _along(pixels: Frames, after: int, kind: Filter) -> Frames:
 
 @lru_cache(maxsize=8)
 def _weights(before: int, after: int, kind: Filter) -> FloatArray:
-    """(after, before) whole numbers: how much of each old pixel is in each new one."""
+    """Returns (after, before) whole numbers: the weight of each old pixel in each new one."""
     scale = before / after
     stretch = max(scale, 1.0)
     reach, shape = (2, _keys) if kind == "bicubic" else (1, _triangle)
@@ -78,7 +78,7 @@ def _weights(before: int, after: int, kind: Filter) -> FloatArray:
 
 
 def _keys(x: FloatArray) -> FloatArray:
-    """Keys' cubic with a = -0.5: 1 at 0, 0 at other whole numbers and beyond 2."""
+    """Evaluates Keys' cubic with a = -0.5: 1 at 0, 0 at other whole numbers and beyond 2."""
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1
     far = -0.5 * (((x - 5) * x + 8) * x - 4)
@@ -86,5 +86,5 @@ def _keys(x: FloatArray) -> FloatArray:
 
 
 def _triangle(x: FloatArray) -> FloatArray:
-    """1 at 0, falling to 0 at 1."""
+    """Evaluates the triangle that is 1 at 0 and falls to 0 at 1."""
     return np.maximum(1 - np.abs(x), 0)

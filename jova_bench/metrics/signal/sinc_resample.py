@@ -1,6 +1,6 @@
 """torchaudio's resampling without torchaudio: a windowed sinc, sample for sample what the benches feed their networks.
 
-Ours is `features.resample`. Source: pytorch/audio v2.9 src/torchaudio/functional/functional.py,
+Ours is `audio.resample`. Source: pytorch/audio v2.9 src/torchaudio/functional/functional.py,
 `_get_sinc_resample_kernel` and `_apply_sinc_resample_kernel`.
 """
 
@@ -18,7 +18,7 @@ from jova_bench.arrays import Audio
 def sinc_resample(
     audio: Audio, from_hz: int, to_hz: int, width: int = 6, rolloff: float = 0.99, beta: float | None = None
 ) -> Audio:
-    """(ceil(N to_hz / from_hz),) of (N,), with zeros outside the signal.
+    """Resamples (N,) to (ceil(N to_hz / from_hz),), with zeros outside the signal.
 
     Args:
         audio: (N,).
@@ -41,7 +41,7 @@ def sinc_resample(
 def _kernels(
     step: int, steps: int, width: int, rolloff: float, beta: float | None
 ) -> tuple[npt.NDArray[np.float32], int]:
-    """One kernel for each of the `steps` new samples in every `step` old ones, and how far they reach back."""
+    """Returns one kernel for each of the `steps` new samples in every `step` old ones, and how far they reach back."""
     cutoff = min(step, steps) * rolloff
     reach = ceil(width * step / cutoff)
     old = np.arange(-reach, reach + step) / step

@@ -1,7 +1,7 @@
 """ImageBind: pictures and sounds as vectors of one space (Girdhar et al. 2023, arXiv 2305.05665).
 
 Our own reading of the paper and of facebookresearch/ImageBind @ 53680b0 (imagebind/models/), with the names and shapes
-of imagebind_huge.pth. Only the parts that look and listen are built; the checkpoint also holds text, depth, heat and
+of imagebind_huge.pth. Only the encoders of video and audio are built; the checkpoint also holds text, depth, heat and
 motion. Widths and depths are read from the checkpoint; the numbers of attention heads are not in it.
 
 Letters: B inputs, N tokens, D width, E size of the common space.
@@ -21,15 +21,15 @@ from jova_bench.metrics.networks import checkpoint
 
 HEADS = {"vision": 16, "audio": 12}
 AUDIO_STRIDE = 10
-"""Mel bands, and steps of 10 ms, from one patch to the next; patches of pictures do not overlap."""
+"""Mel bands, and steps of 10 ms, from one patch to the next; patches of frames do not overlap."""
 PARTS = ("modality_preprocessors", "modality_trunks", "modality_heads")
 
 
 class ImageBind(nn.Module):
-    """Both towers."""
+    """The encoders of video and audio."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
-        """Has the sizes of a checkpoint; its weights are filled in afterwards."""
+        """Builds layers of the sizes of a checkpoint; its weights are loaded afterwards."""
         super().__init__()
         stems, trunks, heads = (
             {sense: checkpoint.part(state, f"{part}.{sense}.") for sense in HEADS} for part in PARTS
@@ -41,12 +41,12 @@ class ImageBind(nn.Module):
         self.modality_heads = nn.ModuleDict({sense: _head(heads[sense]) for sense in HEADS})
 
     def encode_video(self, pictures: Tensor) -> Tensor:
-        """(B, 3, 224, 224) pictures, or (B, 3, 2, 224, 224) pairs of them, to (B, E) of length 1."""
+        """Maps (B, 3, 224, 224) pictures, or (B, 3, 2, 224, 224) pairs of them, to (B, E) of length 1."""
         pairs = pictures if pictures.ndim == 5 else pictures[:, :, None].expand(-1, -1, 2, -1, -1)
         return self._embed("vision", pairs)
 
     def encode_audio(self, mel: Tensor) -> Tensor:
-        """(B, 1, 128, 204) normalised log-mel to (B, E) of length 1 (upstream: of length 20)."""
+        """Maps (B, 1, 128, 204) normalised log-mel to (B, E) of length 1 (upstream: of length 20)."""
         return self._embed("audio", mel)
 
     def _embed(self, sense: str, x: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Stem(nn.Module):
         self.pos_embedding_helper = nn.ParameterDict({"pos_embed": positions})
 
     def forward(self, x: Tensor) -> Tensor:
-        """An input to (B, N, D)."""
+        """Maps an input to (B, N, D)."""
         patches = self.rgbt_stem["proj"](x).flatten(2).transpose(1, 2)
         if "norm_layer" in self.rgbt_stem:
             patches = self.rgbt_stem["norm_layer"](patches)
@@ -109,7 +109,7 @@ class Trunk(nn.Module):
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to the same."""
+        """Maps (B, N, D) to the same."""
         if hasattr(self, "pre_transformer_layer"):
             tokens = self.pre_transformer_layer(tokens)
         return self.blocks(tokens)
@@ -126,20 +126,20 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to the same."""
+        """Maps (B, N, D) to the same."""
         x = self.norm_1(tokens)
         tokens = tokens + self.attn(x, x, x, need_weights=False)[0]
         return tokens + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm_2(tokens))))
 
 
 def _head(state: Mapping[str, Tensor]) -> nn.Sequential:
-    """From the class token into the common space; upstream's second step takes that token, and has no weights."""
+    """Builds the projection of the class token into the common space; upstream's second step has no weights."""
     size, width = state["2.weight"].shape
     return nn.Sequential(nn.LayerNorm(width, eps=1e-6), nn.Identity(), nn.Linear(width, size, bias=False))
 
 
 def load(path: Path, device: str) -> ImageBind:
-    """Reads the parts of a checkpoint that look and listen. Raises Unavailable when it is not one of ImageBind."""
+    """Loads the encoders of video and audio of a checkpoint. Raises Unavailable when it is not one of ImageBind."""
     wanted = tuple(f"{part}.{sense}." for part in PARTS for sense in HEADS)
     state = {name: value for name, value in checkpoint.tensors(path).items() if name.startswith(wanted)}
     try:

@@ -1,4 +1,4 @@
-"""What ImageBind is shown: pairs of frames in three crops, and 2 s of sound as a spectrogram.
+"""Inputs of ImageBind: pairs of frames in three crops, and 2 s of audio as a spectrogram.
 
 As facebookresearch/ImageBind @ 53680b0, imagebind/data.py, which takes clips with pytorchvideo @ 6cdc929 and filter
 banks with torchaudio.compliance.kaldi.
@@ -23,7 +23,7 @@ from jova_bench.metrics.signal.htk_mel import htk_bands
 
 RATE_HZ = 16_000
 STRETCH_S = 2
-"""Seconds that are heard at once, and from which a pair of frames is taken."""
+"""Seconds of audio that are embedded at once, and from which a pair of frames is taken."""
 PICTURE_STRETCHES, SOUND_STRETCHES = 5, 3
 """Spread evenly over a clip; of a shorter one they overlap or are the same."""
 SIDE = 224
@@ -39,13 +39,13 @@ Span = tuple[int, int]
 
 
 def starts_s(duration_s: float, count: int) -> list[Fraction]:
-    """Where `count` stretches begin so that the first and the last touch the ends of a clip."""
+    """Returns where `count` stretches begin so that the first and the last touch the ends of a clip."""
     room = Fraction(max(duration_s - STRETCH_S, 0))
     return [room / max(count - 1, 1) * k for k in range(count)]
 
 
 def pairs(count: int, fps: float) -> list[Span]:
-    """The first and the last frame of each of five stretches of a clip of T frames."""
+    """Returns the first and the last frame of each of five stretches of a clip of T frames."""
     found = []
     for start in starts_s(count / fps, PICTURE_STRETCHES):
         first, end = ceil(fps * start), min(ceil(fps * (start + STRETCH_S)), count)
@@ -54,12 +54,12 @@ def pairs(count: int, fps: float) -> list[Span]:
 
 
 def spans(samples: int) -> list[Span]:
-    """Where each of three stretches of a sound of N samples begins and ends."""
+    """Returns where each of three stretches of N samples begins and ends."""
     return [(int(s * RATE_HZ), int((s + STRETCH_S) * RATE_HZ)) for s in starts_s(samples / RATE_HZ, SOUND_STRETCHES)]
 
 
 def linear(frames: Frames) -> Tensor:
-    """(T, H, W, 3) frames to (T, 3, h, w) in 0 .. 1, the shorter side 224: bilinear, without a low pass."""
+    """Scales (T, H, W, 3) frames to (T, 3, h, w) in 0 .. 1, the shorter side 224: bilinear, without a low pass."""
     height, width = frames.shape[1:3]
     # In upstream's words, so that a side that is cut to whole pixels is cut alike.
     tall = width < height
@@ -72,7 +72,7 @@ def linear(frames: Frames) -> Tensor:
 
 
 def normalised(pictures: Tensor) -> Tensor:
-    """Pictures without the mean colour.
+    """Normalises frames by the mean and the deviation of each colour.
 
     Args:
         pictures: (B, 3, h, w), or (B, 3, 2, h, w) pairs; uint8, or float in 0 .. 1.
@@ -86,7 +86,7 @@ def normalised(pictures: Tensor) -> Tensor:
 
 
 def crops(pictures: Tensor) -> Tensor:
-    """(T, 3, h, w) to (3, T, 3, 224, 224): left, middle and right, or top, middle and bottom."""
+    """Cuts (T, 3, h, w) to (3, T, 3, 224, 224): left, middle and right, or top, middle and bottom."""
     top, left = (ceil((length - SIDE) / 2) for length in pictures.shape[-2:])
     height, width = pictures.shape[-2:]
     if height > width:
@@ -97,10 +97,10 @@ def crops(pictures: Tensor) -> Tensor:
 
 
 def spectrograms(wave: Audio, stretches: Sequence[Span], in_place: bool) -> Tensor:
-    """Spectrograms of stretches of a sound.
+    """Computes the spectrograms of stretches of audio.
 
     Args:
-        wave: (C, N) at 16 kHz; the first channel is heard.
+        wave: (C, N) at 16 kHz; the first channel is taken.
         stretches: K of them.
         in_place: the mean of a stretch, over all channels, is taken from the sound itself, as upstream does: where
             stretches overlap the next one finds a step. Otherwise it is taken from each step alone (`fbank`).
@@ -119,14 +119,14 @@ def spectrograms(wave: Audio, stretches: Sequence[Span], in_place: bool) -> Tens
 
 
 def spectrogram(audio: Audio) -> Audio:
-    """(128, 204) of (N,) samples, N >= 400, normalised; steps without sound hold 0 before that, a loud value."""
+    """Computes the (128, 204) spectrogram of (N,) samples, N >= 400; padding is 0 before normalising, a loud value."""
     steps = fbank(audio)[:STEPS]
     padded = np.pad(steps, ((0, STEPS - len(steps)), (0, 0)))
     return ((padded.T - MEAN_LOG) / DEVIATION_LOG).astype(np.float32)
 
 
 def fbank(audio: Audio) -> FloatArray:
-    """(F, 128) log filter banks as Kaldi computes them, F = (N - 400) // 160 + 1.
+    """Computes (F, 128) log filter banks as Kaldi does, F = (N - 400) // 160 + 1.
 
     Each step loses its mean and its low end (`x[n] - 0.97 x[n - 1]`) before a symmetric Hann window.
     """

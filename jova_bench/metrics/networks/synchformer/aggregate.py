@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class Gather(nn.TransformerEncoderLayer):
-    """Over the places of a picture at one instant, or over the frequencies of a sound at one instant."""
+    """Aggregates the places of a frame, or the frequencies of audio, at one instant."""
 
     def __init__(self, state: Mapping[str, Tensor], heads: int) -> None:
-        """Has the sizes of a checkpoint's part.
+        """Builds layers of the sizes of a checkpoint's part.
 
         Args:
             state: tensors of this layer by name.
@@ -23,5 +23,5 @@ class Gather(nn.TransformerEncoderLayer):
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
 
     def gather(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to (B, D)."""
+        """Maps (B, N, D) to (B, D)."""
         return self(torch.cat((self.cls_token.expand(len(tokens), -1, -1), tokens), dim=1))[:, 0]

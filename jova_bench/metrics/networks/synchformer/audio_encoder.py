@@ -1,6 +1,6 @@
-"""The tower that listens: an audio spectrogram transformer (AST, arXiv 2104.01778).
+"""The audio encoder: an audio spectrogram transformer (AST, arXiv 2104.01778).
 
-It hears 0.64 s as overlapping patches of 16 mel bands x 16 steps, 12 in frequency and 6 in time.
+It takes 0.64 s as overlapping patches of 16 mel bands x 16 steps, 12 in frequency and 6 in time.
 
 Letters: B segments, f and t patches in frequency and time, D width.
 """
@@ -22,16 +22,16 @@ STRIDE = 10
 
 
 class AudioEncoder(nn.Module):
-    """Log-mel spectrograms to one vector per patch of time."""
+    """Encodes log-mel spectrograms: one vector per patch of time."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
-        """Has the sizes of a checkpoint's part."""
+        """Builds layers of the sizes of a checkpoint's part."""
         super().__init__()
         self.ast = Spectrogram(checkpoint.part(state, "ast."))
         self.freq_attn_agg = Gather(checkpoint.part(state, "freq_attn_agg."), HEADS)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """(B, bands, steps) normalised log-mel to (B, t, D)."""
+        """Maps (B, bands, steps) normalised log-mel to (B, t, D)."""
         tokens = self.ast(mel)  # (B, f, t, D)
         segments, _, steps, width = tokens.shape
         columns = tokens.transpose(1, 2).flatten(0, 1)  # (B t, f, D)
@@ -51,7 +51,7 @@ class Spectrogram(nn.Module):
         self.layernorm = nn.LayerNorm(width, eps=1e-12)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """(B, bands, steps) to (B, f, t, D)."""
+        """Maps (B, bands, steps) to (B, f, t, D)."""
         patches = self.embeddings.patches(mel)  # (B, D, f, t)
         tokens = self.encoder["layer"](self.embeddings(patches.flatten(2).transpose(1, 2)))
         return self.layernorm(tokens)[:, 2:].unflatten(1, patches.shape[2:])
@@ -68,11 +68,11 @@ class Embeddings(nn.Module):
         self.patch_embeddings = nn.ModuleDict({"projection": nn.Conv2d(1, width, patch, STRIDE)})
 
     def patches(self, mel: Tensor) -> Tensor:
-        """(B, bands, steps) to (B, D, f, t)."""
+        """Maps (B, bands, steps) to (B, D, f, t)."""
         return self.patch_embeddings["projection"](mel[:, None])
 
     def forward(self, patches: Tensor) -> Tensor:
-        """(B, f t, D) to (B, 2 + f t, D)."""
+        """Maps (B, f t, D) to (B, 2 + f t, D)."""
         both = torch.cat((self.cls_token, self.distillation_token), dim=1).expand(len(patches), -1, -1)
         return torch.cat((both, patches), dim=1) + self.position_embeddings
 
@@ -88,14 +88,14 @@ class Layer(nn.Module):
         self.layernorm_before, self.layernorm_after = (nn.LayerNorm(width, eps=1e-12) for _ in range(2))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to the same."""
+        """Maps (B, N, D) to the same."""
         tokens = tokens + self.attention(self.layernorm_before(tokens))
         inner = F.gelu(self.intermediate["dense"](self.layernorm_after(tokens)))
         return tokens + self.output["dense"](inner)
 
 
 class Attention(nn.Module):
-    """Every token attends to every other."""
+    """Attention of all tokens to all tokens."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -103,6 +103,6 @@ class Attention(nn.Module):
         self.output = nn.ModuleDict({"dense": nn.Linear(width, width)})
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, D) to the same."""
+        """Maps (B, N, D) to the same."""
         q, k, v = (layer(x).unflatten(2, (HEADS, -1)).transpose(1, 2) for layer in self.attention.values())
         return self.output["dense"](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))

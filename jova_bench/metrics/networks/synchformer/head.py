@@ -1,4 +1,4 @@
-"""The part that compares: a transformer over all tokens of both streams, whose first token names the offset.
+"""The comparison: a transformer over all tokens of both streams, whose first token names the offset.
 
 Letters: B clips, N tokens of a stream, D width, C classes of offset.
 """
@@ -17,10 +17,10 @@ HEADS = 8
 
 
 class Head(nn.Module):
-    """Tokens seen and heard to scores of offsets."""
+    """Scores offsets from the tokens of video and audio."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
-        """Has the sizes of a checkpoint's part."""
+        """Builds layers of the sizes of a checkpoint's part."""
         super().__init__()
         classes, width = state["off_head.weight"].shape
         hidden = len(state["blocks.0.mlp.0.weight"])
@@ -31,22 +31,22 @@ class Head(nn.Module):
         self.blocks = nn.Sequential(*(Block(width, hidden) for _ in range(checkpoint.count(state, "blocks"))))
         self.off_head = nn.Linear(width, classes)
 
-    def forward(self, seen: Tensor, heard: Tensor) -> Tensor:
+    def forward(self, video: Tensor, audio: Tensor) -> Tensor:
         """Scores the offsets of clips.
 
         With fewer segments than it was trained on, the first positions are taken, so that sound stands where the
         network expects pictures; that is how Verse-Bench runs it.
 
         Args:
-            seen: (B, N, D) tokens of the picture.
-            heard: (B, N, D) tokens of the sound.
+            video: (B, N, D) tokens of the frames.
+            audio: (B, N, D) tokens of the audio.
 
         Returns:
             (B, C) logits.
         """
-        clips = len(seen)
+        clips = len(video)
         offset, modality = self.OFF_tok.expand(clips, -1, -1), self.MOD_tok.expand(clips, -1, -1)
-        tokens = torch.cat((offset, self.vis_in_lnorm(seen), modality, self.aud_in_lnorm(heard)), dim=1)
+        tokens = torch.cat((offset, self.vis_in_lnorm(video), modality, self.aud_in_lnorm(audio)), dim=1)
         tokens = tokens + self.pos_emb_cfg["pos_emb"][:, : tokens.shape[1]]
         return self.off_head(self.ln_f(self.blocks(tokens))[:, 0])
 
@@ -61,7 +61,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to the same."""
+        """Maps (B, N, D) to the same."""
         x = self.ln1(tokens)
         q, k, v = (self.attn[name](x).unflatten(2, (HEADS, -1)).transpose(1, 2) for name in ("query", "key", "value"))
         joined = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)

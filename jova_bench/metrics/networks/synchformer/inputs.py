@@ -1,4 +1,4 @@
-"""What Synchformer is shown: segments of 0.64 s, one every 0.32 s.
+"""Inputs of Synchformer: segments of 0.64 s, one every 0.32 s.
 
 As hkchengrex/av-benchmark @ 050a5cd, extract.py and data/video_dataset.py.
 
@@ -25,22 +25,22 @@ MEAN, DEVIATION = -4.2677393, 4.5689974
 
 
 def segments(frames: int) -> int:
-    """How many segments fit into so many frames at 25 fps."""
+    """Counts the segments that fit into so many frames at 25 fps."""
     return max(0, (frames - SEGMENT_FRAMES) // STRIDE_FRAMES + 1)
 
 
 def segments_of(pictures: Tensor) -> Tensor:
-    """(T, 3, 224, 224) pictures to (S, 3, 16, 224, 224) segments, a view."""
+    """Cuts (T, 3, 224, 224) frames into (S, 3, 16, 224, 224) segments, a view."""
     return pictures.unfold(0, SEGMENT_FRAMES, STRIDE_FRAMES).permute(0, 1, 4, 2, 3)
 
 
 def scaled(pictures: Tensor) -> Tensor:
-    """uint8 to [-1, 1]."""
+    """Maps uint8 levels to [-1, 1]."""
     return (pictures.float() / 255 - 0.5) / 0.5
 
 
 def spectrograms(audio: Tensor) -> Tensor:
-    """(N,) samples to (S, 128, 66) log-mel spectrograms, normalised.
+    """Computes the normalised (S, 128, 66) log-mel spectrograms of (N,) samples.
 
     The last step lies behind the segment and holds 0 before normalisation, which is louder than most sound.
     """
@@ -53,7 +53,7 @@ def spectrograms(audio: Tensor) -> Tensor:
 
 @cache
 def bands() -> Tensor:
-    """(128, 513) triangles of height 1 on the mel scale of HTK from 0 to 8 kHz."""
+    """Returns (128, 513) triangles of height 1 on the mel scale of HTK from 0 to 8 kHz."""
     top = 2595 * torch.log10(torch.tensor(1 + RATE_HZ / 2 / 700, dtype=torch.float64))
     edges = 700 * (10 ** (torch.linspace(0, float(top), BANDS + 2, dtype=torch.float64) / 2595) - 1)  # Hz
     bins = torch.linspace(0, RATE_HZ / 2, N_FFT // 2 + 1, dtype=torch.float64)

@@ -1,7 +1,7 @@
-"""The tower that looks: Motionformer with divided attention over time and space (arXiv 2106.05392, 2102.05095).
+"""The video encoder: Motionformer with divided attention over time and space (arXiv 2106.05392, 2102.05095).
 
-It sees 16 frames as 8 slices of two, each slice as 14 x 14 patches; a layer attends first along time at one place,
-then over space in one slice. A class token sees everything and is seen by everyone, and is dropped at the end.
+It takes 16 frames as 8 slices of two, each slice as 14 x 14 patches; a layer attends first along time at one place,
+then over space in one slice. A class token attends to everything, is attended by everything, and is dropped at the end.
 
 Letters: B segments, T frames, F slices, P patches of a slice, D width, H heads, d = D / H.
 """
@@ -21,10 +21,10 @@ HEADS = 12
 
 
 class VideoEncoder(nn.Module):
-    """Frames to one vector per slice."""
+    """Encodes frames: one vector per slice."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
-        """Has the sizes of a checkpoint's part."""
+        """Builds layers of the sizes of a checkpoint's part."""
         super().__init__()
         width, _, deep, high, wide = state["patch_embed_3d.proj.weight"].shape
         patch = (deep, high, wide)
@@ -38,7 +38,7 @@ class VideoEncoder(nn.Module):
         self.spatial_attn_agg = Gather(checkpoint.part(state, "spatial_attn_agg."), HEADS)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Looks at segments.
+        """Encodes segments.
 
         Args:
             frames: (B, 3, T, height, width) RGB in [-1, 1].
@@ -67,7 +67,7 @@ class Block(nn.Module):
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
 
     def forward(self, tokens: Tensor, slices: int) -> Tensor:
-        """(B, 1 + F P, D) to the same."""
+        """Maps (B, 1 + F P, D) to the same."""
         tokens = tokens + self.timeattn(self.norm3(tokens), slices, along_time=True)
         tokens = tokens + self.attn(self.norm1(tokens), slices, along_time=False)
         return tokens + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(tokens))))
@@ -82,7 +82,7 @@ class DividedAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, slices: int, along_time: bool) -> Tensor:
-        """(B, 1 + F P, D) to the same."""
+        """Maps (B, 1 + F P, D) to the same."""
         q, k, v = self.qkv(tokens).unflatten(2, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)  # (B, H, 1 + F P, d) each
         whole = F.scaled_dot_product_attention(q[:, :, :1], k, v)  # (B, H, 1, d)
         queries, keys, values = (_grouped(x, slices, along_time) for x in (q, k, v))
@@ -91,13 +91,13 @@ class DividedAttention(nn.Module):
             torch.cat((x[:, :, None, :1].expand(-1, -1, groups, -1, -1), grouped), dim=3)
             for x, grouped in ((k, keys), (v, values))
         )
-        seen = F.scaled_dot_product_attention(queries, keys, values)  # as `queries`
-        seen = seen.transpose(2, 3) if along_time else seen  # (B, H, F, P, d)
-        joined = torch.cat((whole, seen.flatten(2, 3)), dim=2)
+        attended = F.scaled_dot_product_attention(queries, keys, values)  # as `queries`
+        attended = attended.transpose(2, 3) if along_time else attended  # (B, H, F, P, d)
+        joined = torch.cat((whole, attended.flatten(2, 3)), dim=2)
         return self.proj(joined.transpose(1, 2).flatten(2))
 
 
 def _grouped(x: Tensor, slices: int, along_time: bool) -> Tensor:
-    """(B, H, 1 + F P, d) without the class token: (B, H, P, F, d) along time, (B, H, F, P, d) over space."""
+    """Groups (B, H, 1 + F P, d) without the class token: (B, H, P, F, d) along time, (B, H, F, P, d) over space."""
     x = x[:, :, 1:].reshape(*x.shape[:2], slices, -1, x.shape[3])
     return x.transpose(2, 3) if along_time else x
