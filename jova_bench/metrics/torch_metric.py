@@ -1,7 +1,7 @@
 """Any metric as a `torchmetrics.Metric`, for training loops: `docs/training-loop.md` shows both kinds at work.
 
-Clips that are undefined or failed are counted and leave the value alone; `reasons` says why, of this process's clips.
-States sync between processes as torchmetrics promises.
+Clips that are undefined or failed are counted and leave the value alone; `why` gives their reasons. Values, counts and
+reasons are states: they sync between processes, merge and reset as torchmetrics promises.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, 
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.metrics.torch_inputs import Array, batch_of, clip_of, features_of_states, numpy_of
+from jova_bench.metrics.torch_reasons import counted, encoded, listed
 from jova_bench.records import Outcome, Prompt, Timing
 
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
@@ -32,10 +33,10 @@ class _Counting(Metric):
 
     full_state_update = False
     metric: Any
-    why: str | None
     ok: Tensor
     undefined: Tensor
     failed: Tensor
+    reasons: list[Tensor]
 
     def __init__(self, level: str, metric: Any, in_domain: bool, **kwargs: Any) -> None:
         spec = getattr(metric, "spec", None)
@@ -45,29 +46,31 @@ class _Counting(Metric):
             raise BenchError(f"expected a metric of a {level}, got {got}; {right} takes the other kind")
         super().__init__(**kwargs)
         self.in_domain = in_domain
-        self.reasons: Counter[str] = Counter()
+        self._computed_why: str | None = None
+        self._computed_at: int | None = None
         # States that hold nothing yet are gathered as tensors of the metric's dtype.
         self.set_dtype(torch.float64)
         for name in ("ok", "undefined", "failed"):
             self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("reasons", [], dist_reduce_fx="cat")
+
+    @property
+    def why(self) -> str | None:
+        """Returns the reasons for missing values, with the number of clips for each; None where nothing is missing.
+
+        After `compute` they are of the clips of all processes, as its value is; before, of this process's.
+        """
+        return self._computed_why if self._computed_at == self.update_count else self._why()
+
+    def reset(self) -> None:
+        """Forgets the clips, and why some have no value."""
+        super().reset()
+        self._computed_at = None
 
     @property
     def higher_is_better(self) -> bool | None:  # type: ignore[override]
         """As the metric has it; None for one that is to match real clips."""
         return {"up": True, "down": False}.get(self.metric.spec.direction)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Value of this update alone; keeps what came before."""
-        before = self.reasons
-        value = super().forward(*args, **kwargs)
-        # It resets in between.
-        self.reasons = self.reasons if self.reasons is before else before + self.reasons
-        return value
-
-    def reset(self) -> None:
-        """Forgets the clips, and why some had no answer."""
-        super().reset()
-        self.reasons = Counter()
 
     def _clip(
         self,
@@ -88,7 +91,16 @@ class _Counting(Metric):
     def _count(self, outcome: Outcome) -> None:
         self.undefined += outcome.status == "undefined"
         self.failed += outcome.status == "failed"
-        self.reasons[str(outcome.reason)] += 1
+        reasons = counted(self.reasons) + Counter([str(outcome.reason)])
+        self.reasons = [encoded(reasons).to(self.device)]
+
+    def _keep_why(self, why: str | None) -> None:
+        """Keeps the reason that belongs to a computed value, until the next update."""
+        self._computed_why, self._computed_at = why, self.update_count
+
+    def _why(self) -> str | None:
+        """Returns what `why` is of the present states."""
+        return listed(counted(self.reasons))
 
 
 class TorchMetric(_Counting):
@@ -156,19 +168,12 @@ class TorchMetric(_Counting):
         self.ok += 1
 
     def compute(self) -> Tensor:
-        """Mean over the clips that are ok, NaN when none is."""
+        """Returns the mean over the clips that are ok, NaN when none is."""
+        self._keep_why(self._why())
         return self.total / self.weight
 
-    @property
-    def why(self) -> str | None:  # type: ignore[override]
-        """Returns why clips have no value, and how many: of this process's clips, or of others' where it has none.
-
-        None where all have a value, so that a NaN always has its reason.
-        """
-        if self.reasons or int(self.ok):
-            return ", ".join(f"{reason} ({count})" for reason, count in self.reasons.most_common()) or None
-        lost = {"undefined": int(self.undefined), "failed": int(self.failed)}
-        return ", ".join(f"{status} in other processes ({n})" for status, n in lost.items() if n) or "no clip was given"
+    def _why(self) -> str | None:
+        return super()._why() or (None if int(self.ok) else "no clip was given")
 
     def _outcome(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
         """What the metric says; whatever goes wrong in it is a failure of this clip, as it is in `score`."""
@@ -186,7 +191,8 @@ class TorchSetMetric(_Counting):
     """Distance of all clips seen so far from real ones: FVD, FAD and their like.
 
     The real clips are those of `update(..., real=True)`, else the reference given, else the metric's own. After
-    `compute`, `why` says why a distance is NaN (too few clips, no reference set), or is None.
+    `compute`, `why` says why a distance is NaN (too few clips, no reference set), or is None; before, why clips have no
+    features.
     """
 
     made: list[Tensor]
@@ -213,7 +219,6 @@ class TorchSetMetric(_Counting):
         """
         super().__init__("set", metric, in_domain, **kwargs)
         self.metric: SetMetric = metric if reference is None else metric.against(numpy_of(reference).astype(np.float64))
-        self.why: str | None = None
         self._given = reference is not None
         self._reset_real = reset_real
         # Features of all clips in one line of numbers, and (vectors, dimensions) of each: a process that has seen no
@@ -263,8 +268,8 @@ class TorchSetMetric(_Counting):
                 self._count(Outcome(status="failed", reason=reason_of(error)))
 
     def compute(self) -> Tensor:
-        """The distance, NaN when it has none."""
-        self.why = None
+        """Returns the distance, NaN when it has none."""
+        why = None
         try:
             real = features_of_states(self.real, self.real_shapes)
             metric = self.metric.against(stack(real)) if real else self.metric
@@ -274,7 +279,8 @@ class TorchSetMetric(_Counting):
                 else self._nothing()
             )
         except (Undefined, Unavailable) as reason:
-            self.why, value = str(reason), float("nan")
+            why, value = str(reason), float("nan")
+        self._keep_why(why)
         return torch.tensor(value, dtype=torch.float64, device=self.device)
 
     def reset(self) -> None:
@@ -291,4 +297,4 @@ class TorchSetMetric(_Counting):
         shapes.append(torch.tensor(shape, dtype=torch.float64, device=self.device))
 
     def _nothing(self) -> float:
-        raise Undefined("no clip has features")
+        raise Undefined(f"no clip has features: {self._why() or 'no clip was given'}")

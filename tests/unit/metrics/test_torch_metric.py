@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
@@ -15,6 +16,7 @@ from jova_bench.metrics.build import build, everything
 from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.metrics.sound.loudness import loudness
 from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
+from jova_bench.metrics.torch_reasons import counted, encoded
 from jova_bench.records import MetricSpec, Prompt
 
 RATE = 16_000
@@ -100,8 +102,6 @@ def test_word_error_rates_are_weighted_by_words():
 
 
 def test_tensors_and_arrays_of_real_clips_score_the_same():
-    import torch
-
     wave = (0.1 * np.sin(2 * np.pi * 997 * np.arange(16_000) / 16_000)).astype(np.float32)
     frames = np.zeros((25, 8, 8, 3), np.uint8)
     values = []
@@ -219,8 +219,6 @@ def test_sound_of_any_type_is_as_loud(dtype, within):
 
 
 def test_tensors_of_bfloat16_and_reversed_arrays_are_taken():
-    import torch
-
     expected = loud(wave()).compute().item()
     assert loud(torch.from_numpy(wave()).bfloat16()).compute().item() == pytest.approx(expected, abs=0.05)
     assert loud(wave()[::-1]).compute().item() == pytest.approx(expected, abs=0.05)
@@ -228,8 +226,6 @@ def test_tensors_of_bfloat16_and_reversed_arrays_are_taken():
 
 @pytest.mark.parametrize("kind", ["numpy", "tensor", "fraction"])
 def test_rates_of_any_kind_of_number_are_taken(kind):
-    import torch
-
     number = {"numpy": np.float32, "tensor": torch.tensor, "fraction": Fraction}[kind]
     metric = TorchMetric(Peak())
     frames = np.zeros((5, 8, 8, 3), np.uint8)
@@ -275,10 +271,6 @@ def test_rates_are_asked_for_by_name():
 def test_every_nan_has_its_reason():
     metric = TorchMetric(Peak())
     assert metric.why == "no clip was given"
-    # As after a sync with a process that has no value either.
-    metric.undefined += 2
-    metric.failed += 1
-    assert metric.why == "undefined in other processes (2), failed in other processes (1)"
     metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE)
     assert metric.why is None
     metric.reset()
@@ -292,6 +284,46 @@ def test_reasons_are_counted_and_forgotten():
     assert metric.why == "silent (2), too loud (1)"
     metric.reset()
     assert metric.why == "no clip was given"
+
+
+def lost(*levels, **options):
+    metric = TorchMetric(Peak(), **options)
+    for level in levels:
+        metric.update(None, sound(level), fps=None, sample_rate_hz=RATE)
+    return metric
+
+
+def test_reasons_merge_save_and_load():
+    one = lost(0.25, 0.0)
+    one.merge_state(lost(0.0, 1.0))
+    assert one.why == "silent (2), too loud (1)"
+    one.persistent(True)
+    other = lost()
+    other.persistent(True)
+    other.load_state_dict(one.state_dict())
+    other.update(None, sound(1.0), fps=None, sample_rate_hz=RATE)
+    assert other.why in ("silent (2), too loud (2)", "too loud (2), silent (2)")
+
+
+@pytest.mark.parametrize("options", [{}, {"compute_with_cache": False}])
+def test_a_reason_is_as_old_as_its_value(options):
+    metric = lost(0.0, **options)
+    assert np.isnan(metric.compute().item())
+    assert metric.why == "silent (1)"
+    metric.update(None, sound(1.0), fps=None, sample_rate_hz=RATE)
+    assert metric.why == "silent (1), too loud (1)"
+    metric.compute()
+    metric.reset()
+    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE)
+    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE)
+    assert metric.why is None
+
+
+@pytest.mark.parametrize("reason", ["", "two\nlines", "größer als 日本", 'a "quoted" \\ one'])
+def test_any_reason_comes_back_from_its_state(reason):
+    state = [encoded({reason: 2}), encoded({reason: 1, "other": 1})]
+    assert counted(state) == counted(torch.cat(state)) == {reason: 3, "other": 1}
+    assert counted([]) == counted(torch.zeros(0)) == {}
 
 
 def test_each_wrapper_takes_its_own_kind():

@@ -89,7 +89,7 @@ def test_too_few_clips_have_no_distance():
     metric = TorchSetMetric(frechet(), reference=ROOM[10:])
     metric.update(None, np.zeros((2, 8), np.float32), fps=None, sample_rate_hz=16_000)
     assert np.isnan(metric.compute().item())
-    assert metric.why == "no clip has features"
+    assert metric.why == "no clip has features: silent (1)"
     filled(metric, made=ROOM[:5])
     assert np.isnan(metric.compute().item())
     assert metric.why == "5 clips are fewer than 3 x d = 6 (kad takes 10, fad@avbenchmark takes however few there are)"
@@ -185,6 +185,8 @@ def process(rank, clips, folder):
     # Unsynced again after compute: these are this process's own.
     counts = torch.tensor([int(lse_c.ok), int(lse_c.undefined), int(kvd.ok)])
     torch.save((values, counts), f"{folder}/{rank}.pt")
+    # Of all processes after compute: the second has lost none.
+    assert lse_c.why == "silent (1)", lse_c.why
     torch.distributed.destroy_process_group()
 
 
