@@ -9,15 +9,28 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
+from jova_bench.arguments import (
+    AnyMetric,
+    PathLike,
+    metrics_of,
+    models_of,
+    path_of,
+    seeds_of,
+    suite_of,
+    whole_or_none,
+)
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
 from jova_bench.comparison import compare as comparing
 from jova_bench.comparison import gate as gating
-from jova_bench.errors import BenchError
+from jova_bench.comparison.results import Results
+from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.execution.devices import resolve_device
 from jova_bench.media import files as media
-from jova_bench.metrics.base import ClipMetric, SetMetric, in_domain
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.progress import Progress
@@ -27,7 +40,6 @@ from jova_bench.runs import run as running
 from jova_bench.runs.request import DEFAULT_SUITE
 from jova_bench.runs.store import read_run
 from jova_bench.suites.clips import clips_in
-from jova_bench.suites.loading import load_suite as load
 from jova_bench.tools import inventory
 
 if TYPE_CHECKING:
@@ -35,14 +47,10 @@ if TYPE_CHECKING:
 
     from jova_bench.comparison.compare import Comparisons, Source
     from jova_bench.comparison.gate import Gate
-    from jova_bench.media.clip import Clip
     from jova_bench.metrics.torch_inputs import Array
     from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
     from jova_bench.models.base import Generator
     from jova_bench.suites.loading import Suite
-
-PathLike = str | os.PathLike[str]
-AnyMetric = ClipMetric | SetMetric
 
 
 class Result(running.Result):
@@ -103,17 +111,17 @@ def run(
         BenchError: bad input; the message says what was expected, what was given and what to do.
     """
     found = running.run(
-        _several(models),
-        _suite(suite),
+        models_of(models),
+        suite_of(suite),
         profile=profile,
-        metrics=None if metrics is None else _several(metrics),
-        seeds=[seeds] if isinstance(seeds, int) else seeds,
-        limit=limit,
+        metrics=metrics_of(metrics),
+        seeds=seeds_of(seeds),
+        limit=whole_or_none("limit", limit),
         device=device,
-        out=_path(out),
+        out=None if out is None else path_of("out=", out),
         scoring=scoring,
         executor=executor,
-        workers=workers,
+        workers=whole_or_none("workers", workers),
         strict=strict,
         progress=progress,
     )
@@ -157,15 +165,15 @@ def score(
         BenchError: bad input. A clip that cannot be read is a `failed` record instead.
     """
     found = running.score(
-        Path(folder),
-        None if suite is None else _suite(suite),
+        path_of("a folder of clips", folder),
+        None if suite is None else suite_of(suite),
         profile=profile,
-        metrics=None if metrics is None else _several(metrics),
-        limit=limit,
+        metrics=metrics_of(metrics),
+        limit=whole_or_none("limit", limit),
         device=device,
-        out=_path(out),
+        out=None if out is None else path_of("out=", out),
         executor=executor,
-        workers=workers,
+        workers=whole_or_none("workers", workers),
         strict=strict,
         progress=progress,
     )
@@ -196,7 +204,7 @@ def compare(
         NotComparable: no model in common.
         BenchError: bad input, or a run that has not finished.
     """
-    return comparing.compare(_side(a), _side(b), None if metrics is None else _several(metrics), of_slice)
+    return comparing.compare(_side(a), _side(b), metrics_of(metrics), of_slice)
 
 
 def gate(
@@ -219,25 +227,25 @@ def gate(
     Raises:
         BenchError: bad input, or a tolerance for a metric that the reference does not have.
     """
-    return gating.gate(_side(reference), _side(run), tolerances, None if metrics is None else _several(metrics))
+    return gating.gate(_side(reference), _side(run), tolerances, metrics_of(metrics))
 
 
-def load_suite(suite: PathLike) -> Suite:
+def load_suite(suite: PathLike | Suite) -> Suite:
     """Reads the suite of a name (`list_suites()`), or a prompt file.
 
     Raises:
         BenchError: no suite has that name (the nearest is suggested), or the file is broken.
     """
-    return load(suite)
+    return suite_of(suite)
 
 
-def read_clip(path: PathLike, *, suite: Suite | None = None) -> Clip:
+def read_clip(path: PathLike, *, suite: PathLike | Suite | None = None) -> Clip:
     """Decodes a media file to frames and audio on one time base.
 
     Args:
         path: the file.
-        suite: the suite that the clip answers. Embedded metrics have values for clips of the embedded suite alone
-            (64 x 64 pixels at 25 fps); without a suite they are undefined.
+        suite: the suite that the clip answers, or its name. Embedded metrics have values for clips of the embedded
+            suite alone (64 x 64 pixels at 25 fps); without a suite they are undefined.
 
     Returns:
         `frames` (T, H, W, 3) uint8 RGB or None, `fps`, `audio` (channels, N) float32 or None, `sample_rate_hz`, and
@@ -246,8 +254,8 @@ def read_clip(path: PathLike, *, suite: Suite | None = None) -> Clip:
     Raises:
         BenchError: the file cannot be read.
     """
-    clip = media.read(path)
-    return replace(clip, in_domain=in_domain(clip, None if suite is None else suite.domain))
+    clip = media.read(path_of("a media file", path))
+    return replace(clip, in_domain=in_domain(clip, None if suite is None else suite_of(suite).domain))
 
 
 def metric(name: str, *, profile: Profile = "standard", device: str = "cpu") -> AnyMetric:
@@ -266,6 +274,8 @@ def metric(name: str, *, profile: Profile = "standard", device: str = "cpu") -> 
     Raises:
         BenchError: no metric of the profile has that name.
     """
+    if profile not in get_args(Profile):
+        raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {profile!r}")
     if not isinstance(name, str):
         raise BenchError(f"expected the name of one metric, got {name!r}; `list_metrics()` shows them")
     found = build(
@@ -303,8 +313,7 @@ def torch_metric(
             `torchmetrics.Metric`.
 
     Raises:
-        BenchError: no such metric, or a reference for a clip metric.
-        Undefined, Unavailable: a real clip has no features.
+        BenchError: no such metric, a reference for a clip metric, or a real clip that has no features.
     """
     from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
 
@@ -336,12 +345,34 @@ def list_suites() -> pd.DataFrame:
 def _features(built: SetMetric, reference: PathLike | Iterable[Clip] | Array, drawn: bool) -> Array:
     """Returns (m, d) or (m, p, d) features of real clips: those of a folder, clips, or features already."""
     if hasattr(reference, "ndim"):
-        return cast("Array", reference)
-    of_folder = isinstance(reference, str | os.PathLike)
-    clips = map(media.read, clips_in(Path(cast(str, reference)))) if of_folder else cast("Iterable[Clip]", reference)
+        features = cast("Array", reference)
+        if features.ndim not in (2, 3) or not len(features):
+            raise BenchError(f"expected features (m, d) or (m, p, d) of real clips, got {tuple(features.shape)}")
+        return features
+    if isinstance(reference, str | os.PathLike):
+        clips: Iterable[Any] = map(media.read, clips_in(Path(reference)))
+    elif isinstance(reference, Iterable):
+        clips = reference
+    else:
+        raise BenchError(f"expected a folder of real clips, clips or their features, got {reference!r}")
+    found = [_features_of(built, clip, drawn) for clip in clips]
+    if not found:
+        raise BenchError("expected real clips as reference, got none")
+    return stack(found)
+
+
+def _features_of(built: SetMetric, clip: Any, drawn: bool) -> FloatArray:
+    """Returns the (d,) or (p, d) features of one real clip. Raises BenchError where it has none."""
+    if not isinstance(clip, Clip):
+        raise BenchError(f"expected real clips as `read_clip` returns them, got {clip!r}")
     domain = "embedded" if drawn else None
-    real = (replace(clip, in_domain=in_domain(clip, domain), timing="reference") for clip in clips)
-    return stack([built.features(clip) for clip in real])
+    try:
+        return built.features(replace(clip, in_domain=in_domain(clip, domain), timing="reference"))
+    except (Undefined, Unavailable) as reason:
+        hint = "; say in_domain=True where the clips are of the embedded suite" if str(reason) == OUTSIDE else ""
+        raise BenchError(
+            f"expected real clips that {built.spec.name} can embed, got one without features: {reason}{hint}"
+        ) from reason
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -350,18 +381,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("name")
 
 
-def _several(value: Any) -> list[Any]:
-    """One thing as a list of one; a sequence as a list."""
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-
-
-def _suite(suite: PathLike | Suite) -> Any:
-    return os.fspath(suite) if isinstance(suite, os.PathLike) else suite
-
-
-def _path(path: PathLike | None) -> Path | None:
-    return None if path is None else Path(path)
-
-
 def _side(side: Source | Result) -> Source:
-    return side.folder if isinstance(side, running.Result) else side
+    if isinstance(side, running.Result):
+        return side.folder
+    return side if isinstance(side, Results) else path_of("a run folder, a Result or a frozen file", side)

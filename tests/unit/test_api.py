@@ -11,6 +11,7 @@ import jova_bench as jb
 from jova_bench.comparison.gate import Gate
 from jova_bench.media import files as media
 from jova_bench.runs.run import Result
+from support.shown import ROOT, blocks
 
 EXPORTED = """
 BenchError Clip ClipMetric Comparisons Estimate Gate Generated Generator Media MetricSpec NotComparable Outcome Plan
@@ -133,6 +134,59 @@ def test_a_folder_is_a_reference(tmp_path):
             kad.update(clip.frames, clip.audio, fps=clip.fps, sample_rate_hz=clip.sample_rate_hz)
         values.append(kad.compute().item())
     assert values[0] == values[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: jb.run(None), "names of models, or objects with the interface of `Generator`, got None"),
+        (lambda: jb.run(["real", 3]), "names of models, or objects .*got 3"),
+        (lambda: jb.run("real", ["embedded"]), r"the name of one suite, a path or a Suite, got \['embedded'\]"),
+        (lambda: jb.run("real", seeds="0"), "seeds= as a whole number, got '0'"),
+        (lambda: jb.run("real", seeds=[0, 0.5]), "seeds= as a whole number, got 0.5"),
+        (lambda: jb.run("real", seeds=True), "seeds= as a whole number, got True"),
+        (lambda: jb.run("real", limit="3"), "limit= as a whole number, got '3'"),
+        (lambda: jb.run("real", workers="2"), "workers= as a whole number, got '2'"),
+        (lambda: jb.run("real", metrics=[3]), "names of metrics, or metrics, got 3"),
+        (lambda: jb.run("real", out=3), "out= as a path, got 3"),
+        (lambda: jb.score(None), "a folder of clips as a path, got None"),
+        (lambda: jb.compare(None, "a"), "a run folder, a Result or a frozen file as a path, got None"),
+        (lambda: jb.gate("a", 3), "a run folder, a Result or a frozen file as a path, got 3"),
+        (lambda: jb.load_suite(None), "the name of one suite, a path or a Suite, got None"),
+        (lambda: jb.read_clip(None), "a media file as a path, got None"),
+        (lambda: jb.metric("wer", profile="foo"), "profile embedded or standard, got 'foo'"),
+        (lambda: jb.torch_metric("fvd", reference=3), "a folder of real clips, clips or their features, got 3"),
+        (lambda: jb.torch_metric("fvd", reference=[]), "real clips as reference, got none"),
+        (lambda: jb.torch_metric("fvd", reference=[3]), "real clips as `read_clip` returns them, got 3"),
+        (lambda: jb.torch_metric("fvd", reference=np.zeros(3)), r"features \(m, d\) .*, got \(3,\)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_argument_is_one_line(call, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(jb.BenchError, match=f"^expected {message}"):
+        call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_real_clip_without_features_says_why():
+    suite = jb.load_suite("embedded")
+    clip = jb.read_clip(suite.path(suite.prompts[0].reference))
+    with pytest.raises(jb.BenchError, match="outside the embedded domain; say in_domain=True"):
+        jb.torch_metric("kvd", profile="embedded", reference=[clip])
+
+
+def test_numbers_of_numpy_are_whole_numbers(tmp_path):
+    found = jb.run("real", seeds=np.arange(1), limit=np.int64(1), metrics="loudness", workers=0, out=tmp_path / "run")
+    assert len(found.table()) == 1
+
+
+def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks(ROOT / "docs" / "api.md", "python")
+    exec(compile(block.replace("limit=10", "limit=2, workers=0"), "api.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "status='ok'" in said
+    assert "shuffled" in said
 
 
 def test_what_there_is_are_tables():

@@ -19,7 +19,7 @@ LAYERS = (
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},
-    {"models"},
+    {"arguments", "models"},
     {"runs"},
     {"comparison"},
     {"report", "tools"},

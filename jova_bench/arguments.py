@@ -1,0 +1,80 @@
+"""Checks what a user gives to the Python interface, so that a mistake is one line and no traceback of ours."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jova_bench.errors import BenchError
+from jova_bench.metrics.base import ClipMetric, SetMetric
+from jova_bench.suites.loading import Suite, load_suite
+
+PathLike = str | os.PathLike[str]
+AnyMetric = ClipMetric | SetMetric
+
+
+def several(value: Any) -> list[Any]:
+    """Makes one thing a list of one, a sequence a list."""
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+
+
+def models_of(value: Any) -> list[Any]:
+    """Returns names of models and objects that generate. Raises BenchError for anything else."""
+    found = several(value)
+    for one in found:
+        if not isinstance(one, str) and not (hasattr(one, "name") and hasattr(one, "generate")):
+            raise BenchError(
+                f"expected names of models, or objects with the interface of `Generator`, got {one!r}; "
+                "`list_models()` shows them"
+            )
+    return found
+
+
+def metrics_of(value: Any) -> list[Any] | None:
+    """Returns names of metrics and metric objects, None for None. Raises BenchError for anything else."""
+    if value is None:
+        return None
+    found = several(value)
+    for one in found:
+        if not isinstance(one, str) and not hasattr(one, "spec"):
+            raise BenchError(f"expected names of metrics, or metrics, got {one!r}; `list_metrics()` shows them")
+    return found
+
+
+def seeds_of(value: Any) -> list[int]:
+    """Returns whole numbers of one or several. Raises BenchError for anything else."""
+    return [whole("seeds", one) for one in several(value)]
+
+
+def whole(name: str, value: Any) -> int:
+    """Returns an argument as a whole number: of Python, numpy or torch. Raises BenchError for anything else."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise BenchError(f"expected {name}= as a whole number, got {value!r}") from None
+
+
+def whole_or_none(name: str, value: Any) -> int | None:
+    """Returns `whole` of an argument, None for None."""
+    return None if value is None else whole(name, value)
+
+
+def path_of(name: str, value: Any) -> Path:
+    """Returns an argument as a path. Raises BenchError for what is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise BenchError(f"expected {name} as a path, got {value!r}")
+    return Path(value)
+
+
+def suite_of(value: Any) -> Suite:
+    """Returns a suite as it is; loads one of a name or a path. Raises BenchError for anything else."""
+    if isinstance(value, Suite):
+        return value
+    if not isinstance(value, str | os.PathLike):
+        raise BenchError(f"expected the name of one suite, a path or a Suite, got {value!r}; see `list_suites()`")
+    return load_suite(os.fspath(value))
