@@ -5,10 +5,8 @@ These functions do what the commands of the same names do; `jova_bench.__all__` 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from jova_bench.arguments import (
@@ -17,29 +15,27 @@ from jova_bench.arguments import (
     metrics_of,
     models_of,
     path_of,
+    reference_features,
     seeds_of,
     suite_of,
     whole_or_none,
 )
-from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
 from jova_bench.comparison import compare as comparing
 from jova_bench.comparison import gate as gating
 from jova_bench.comparison.results import Results
-from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.errors import BenchError
 from jova_bench.execution.devices import resolve_device
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
+from jova_bench.metrics.base import ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.build import build
-from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.progress import Progress
 from jova_bench.records import Profile
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.runs import run as running
 from jova_bench.runs.request import DEFAULT_SUITE
 from jova_bench.runs.store import read_run
-from jova_bench.suites.clips import clips_in
 from jova_bench.tools import inventory
 
 if TYPE_CHECKING:
@@ -235,6 +231,10 @@ def load_suite(suite: PathLike | Suite) -> Suite:
 
     Raises:
         BenchError: no suite has that name (the nearest is suggested), or the file is broken.
+
+    Examples:
+        >>> len(load_suite("embedded").prompts)
+        128
     """
     return suite_of(suite)
 
@@ -253,6 +253,12 @@ def read_clip(path: PathLike, *, suite: PathLike | Suite | None = None) -> Clip:
 
     Raises:
         BenchError: the file cannot be read.
+
+    Examples:
+        >>> suite = load_suite("embedded")
+        >>> clip = read_clip(suite.path(suite.prompts[0].reference), suite=suite)
+        >>> clip.frames.shape[1:], int(clip.fps), clip.sample_rate_hz
+        ((64, 64, 3), 25, 16000)
     """
     clip = media.read(path_of("a media file", path))
     return replace(clip, in_domain=in_domain(clip, None if suite is None else suite_of(suite).domain))
@@ -273,6 +279,10 @@ def metric(name: str, *, profile: Profile = "standard", device: str = "cpu") -> 
 
     Raises:
         BenchError: no metric of the profile has that name.
+
+    Examples:
+        >>> metric("loudness").spec.unit
+        'LUFS'
     """
     if profile not in get_args(Profile):
         raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {profile!r}")
@@ -314,13 +324,20 @@ def torch_metric(
 
     Raises:
         BenchError: no such metric, a reference for a clip metric, or a real clip that has no features.
+
+    Examples:
+        >>> import numpy as np
+        >>> loudness = torch_metric("loudness")
+        >>> loudness.update(None, np.zeros(16_000), fps=None, sample_rate_hz=16_000)
+        >>> loudness.compute().item(), loudness.why
+        (nan, 'silent (1)')
     """
     from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
 
     built = metric(name, profile=profile, device=device)
     if built.spec.level == "set":
         distance = cast(SetMetric, built)
-        real = None if reference is None else _features(distance, reference, bool(options.get("in_domain")))
+        real = None if reference is None else reference_features(distance, reference, bool(options.get("in_domain")))
         return TorchSetMetric(distance, real, **options)
     if reference is not None:
         raise BenchError(f"expected a set metric such as fvd for `reference`, got {name!r}, which scores single clips")
@@ -340,39 +357,6 @@ def list_metrics() -> pd.DataFrame:
 def list_suites() -> pd.DataFrame:
     """Returns a table of the suites by name: prompts, profile, slices and licence."""
     return _frame(inventory.suites())
-
-
-def _features(built: SetMetric, reference: PathLike | Iterable[Clip] | Array, drawn: bool) -> Array:
-    """Returns (m, d) or (m, p, d) features of real clips: those of a folder, clips, or features already."""
-    if hasattr(reference, "ndim"):
-        features = cast("Array", reference)
-        if features.ndim not in (2, 3) or not len(features):
-            raise BenchError(f"expected features (m, d) or (m, p, d) of real clips, got {tuple(features.shape)}")
-        return features
-    if isinstance(reference, str | os.PathLike):
-        clips: Iterable[Any] = map(media.read, clips_in(Path(reference)))
-    elif isinstance(reference, Iterable):
-        clips = reference
-    else:
-        raise BenchError(f"expected a folder of real clips, clips or their features, got {reference!r}")
-    found = [_features_of(built, clip, drawn) for clip in clips]
-    if not found:
-        raise BenchError("expected real clips as reference, got none")
-    return stack(found)
-
-
-def _features_of(built: SetMetric, clip: Any, drawn: bool) -> FloatArray:
-    """Returns the (d,) or (p, d) features of one real clip. Raises BenchError where it has none."""
-    if not isinstance(clip, Clip):
-        raise BenchError(f"expected real clips as `read_clip` returns them, got {clip!r}")
-    domain = "embedded" if drawn else None
-    try:
-        return built.features(replace(clip, in_domain=in_domain(clip, domain), timing="reference"))
-    except (Undefined, Unavailable) as reason:
-        hint = "; say in_domain=True where the clips are of the embedded suite" if str(reason) == OUTSIDE else ""
-        raise BenchError(
-            f"expected real clips that {built.spec.name} can embed, got one without features: {reason}{hint}"
-        ) from reason
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The Python interface: what is public, what a string stands for, and what it gives back."""
 
+import doctest
 import subprocess
 import sys
 from fractions import Fraction
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import jova_bench as jb
+from jova_bench import api
 from jova_bench.comparison.gate import Gate
 from jova_bench.media import files as media
 from jova_bench.runs.run import Result
@@ -187,6 +189,12 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "status='ok'" in said
     assert "shuffled" in said
+
+
+def test_examples_of_docstrings_run():
+    tried = doctest.testmod(api)
+    assert tried.attempted > 5
+    assert not tried.failed
 
 
 def test_what_there_is_are_tables():
