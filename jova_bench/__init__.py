@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from jova_bench.comparison.gate import Gate
     from jova_bench.errors import BenchError, NotComparable, Unavailable, Undefined
     from jova_bench.media.clip import Clip
-    from jova_bench.metrics.base import ClipMetric, SetMetric
+    from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric
+    from jova_bench.metrics.entry import MetricEntry, Variant
     from jova_bench.models.base import Generated, Generator, Media, Plan
     from jova_bench.records import Estimate, MetricSpec, Outcome, Prompt, Summary
     from jova_bench.suites.loading import Suite
@@ -48,7 +49,8 @@ _HOMES = {
     "comparison.gate": ("Gate",),
     "errors": ("BenchError", "NotComparable", "Unavailable", "Undefined"),
     "media.clip": ("Clip",),
-    "metrics.base": ("ClipMetric", "SetMetric"),
+    "metrics.base": ("ClipMetric", "MetricContext", "SetMetric"),
+    "metrics.entry": ("MetricEntry", "Variant"),
     "models.base": ("Generated", "Generator", "Media", "Plan"),
     "records": ("Estimate", "MetricSpec", "Outcome", "Prompt", "Summary"),
     "suites.loading": ("Suite",),
@@ -65,6 +67,8 @@ __all__ = [
     "Generated",
     "Generator",
     "Media",
+    "MetricContext",
+    "MetricEntry",
     "MetricSpec",
     "NotComparable",
     "Outcome",
@@ -76,6 +80,7 @@ __all__ = [
     "Summary",
     "Unavailable",
     "Undefined",
+    "Variant",
     "__version__",
     "compare",
     "gate",

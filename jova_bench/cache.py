@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +16,34 @@ from jova_bench.arrays import Arrays
 from jova_bench.files.writing import replacing
 
 
+@dataclass(frozen=True)
+class CacheKey:
+    """What computed an array: everything beside the content of a clip that could change it.
+
+    The string form, `extractor@version[weights] {name=value,...}`, is what a cache stores by.
+    """
+
+    extractor: str
+    version: int | None = None
+    """Raised when the same content could get another array."""
+    weights: str | None = None
+    """Digests of the weights."""
+    params: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        version = "" if self.version is None else f"@{self.version}"
+        weights = "" if self.weights is None else f"[{self.weights}]"
+        params = ",".join(f"{name}={self.params[name]}" for name in sorted(self.params))
+        return f"{self.extractor}{version}{weights}" + (f" {{{params}}}" if params else "")
+
+
 class FeatureCache(Protocol):
     """Maps (content digest, extractor key) to arrays. Failures are never stored: an exception passes through."""
 
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get(self, digest: str, extractor: CacheKey | str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
         ...
 
@@ -26,7 +51,7 @@ class FeatureCache(Protocol):
 class NoCache:
     """Computes every time; for training loops and tests."""
 
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get(self, digest: str, extractor: CacheKey | str, compute: Callable[[], Arrays]) -> Arrays:
         """Computes and returns the arrays."""
         return compute()
 
@@ -35,7 +60,7 @@ class _Absent(Exception):
     """Raised where nothing is stored under a key."""
 
 
-def peek(cache: FeatureCache, digest: str, extractor: str) -> Arrays | None:
+def peek(cache: FeatureCache, digest: str, extractor: CacheKey | str) -> Arrays | None:
     """Returns what a cache has under a key, or None; computes nothing."""
 
     def absent() -> Arrays:
@@ -59,7 +84,7 @@ class DiskCache:
         self._latest: dict[str, Arrays] = {}
         """Most recently used small arrays: five metrics read one shift curve of a clip, one after the other."""
 
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get(self, digest: str, extractor: CacheKey | str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
         key = hashlib.sha256(f"{digest}\n{extractor}".encode()).hexdigest()
         if key not in self._latest:

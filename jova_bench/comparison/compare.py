@@ -12,11 +12,11 @@ from jova_bench.comparison.pairing import ALPHA, pair
 from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable, suggest
-from jova_bench.formatting.labels import ARROWS, labelled
 from jova_bench.formatting.text import decimals, escaped, number, signed, table
 from jova_bench.metrics.base import ClipMetric, SetMetric
-from jova_bench.metrics.build import everything
-from jova_bench.metrics.distances.real_clips import without_real
+from jova_bench.metrics.build import build_all
+from jova_bench.metrics.distances.references import without_real
+from jova_bench.metrics.labels import ARROWS, labelled
 from jova_bench.records import MetricSpec
 from jova_bench.runs.scoring import is_set_metric
 from jova_bench.runs.store import read_run
@@ -185,7 +185,7 @@ def set_metrics(
     wanted = {spec.identity: spec for spec in specs if spec.level == "set"}
     found = {one.spec.identity: one for one in own if is_set_metric(one)}
     if not wanted.keys() <= found.keys():
-        found = {one.spec.identity: one for _, one in everything(NoCache(), "cpu") if is_set_metric(one)} | found
+        found = {one.spec.identity: one for _, one in build_all(NoCache(), "cpu") if is_set_metric(one)} | found
     measures = {identity: found[identity] for identity in wanted if identity in found}
     bare = {one.spec.model_copy(update={"weights": None}).identity: one for one in found.values()}
     for identity in wanted.keys() - measures.keys():

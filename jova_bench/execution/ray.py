@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jova_bench.arrays import Arrays
-from jova_bench.cache import DiskCache, FeatureCache, peek
+from jova_bench.cache import CacheKey, DiskCache, FeatureCache, peek
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import (
     ATTEMPTS,
@@ -191,11 +191,11 @@ class FileServer:
         """Returns the content of a file."""
         return path.read_bytes()
 
-    def stored(self, folder: Path, digest: str, extractor: str) -> Arrays | None:
+    def stored(self, folder: Path, digest: str, extractor: CacheKey | str) -> Arrays | None:
         """Returns cached arrays, or None."""
         return peek(DiskCache(folder), digest, extractor)
 
-    def keep(self, folder: Path, digest: str, extractor: str, arrays: Arrays) -> None:
+    def keep(self, folder: Path, digest: str, extractor: CacheKey | str, arrays: Arrays) -> None:
         """Stores arrays in the cache."""
         DiskCache(folder).get(digest, extractor, lambda: arrays)
 
@@ -241,7 +241,7 @@ class _RemoteCache:
     files: Any
     folder: Path
 
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get(self, digest: str, extractor: CacheKey | str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays, or computes, stores and returns them."""
         import ray
 

@@ -1,4 +1,4 @@
-"""What a metric is: a specification and a pure `score` (clip level) or `features` + `distance` (set level).
+"""The two kinds of metric: `ClipMetric` (one value per clip) and `SetMetric` (one distance per set of clips).
 
 Metrics know clips and prompts; they know nothing of models, runs or files. Whatever is expensive goes
 through a `FeatureCache`, so that the same content is never measured twice.
@@ -6,100 +6,132 @@ through a `FeatureCache`, so that the same content is never measured twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.arrays import FloatArray as FloatArray
-from jova_bench.errors import Unavailable, Undefined
+from jova_bench.arrays import FloatArray
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.records import MetricSpec, Outcome, Prompt
 
 OUTSIDE = "outside the embedded domain"
 
 
-class ClipMetric(Protocol):
-    """A metric with one value per clip."""
+@dataclass(frozen=True)
+class MetricContext:
+    """What a metric is built with, beside the options of its entry."""
+
+    cache: FeatureCache
+    """Keeps expensive arrays by the content of a clip."""
+    device: str = "cpu"
+    """Where networks run: `cpu`, `cuda`, `cuda:1`."""
+    real_clips: RealClips | None = None
+    """The real clips that the metric's entry names; None where the suite has none, or the entry names none."""
+
+
+class ClipMetric(ABC):
+    """A metric with one value per clip. Subclasses set `spec` and implement `measure`."""
 
     spec: MetricSpec
+    aligned_only: ClassVar[bool] = False
+    """Whether the real clip is compared with aligned clips alone: for others it is not even decoded."""
+
+    def __init__(self, context: MetricContext) -> None:
+        """Keeps the cache and the device; loads nothing."""
+        self.cache, self.device = context.cache, context.device
 
     def check(self) -> str | None:
-        """None when it can run here, else why not: `not installed: pip install ...`, `weights missing: ...`."""
-        ...
+        """Returns None when the metric can run here, else why not: `not installed: pip install ...`."""
+        return None
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Measures one clip.
+    @final
+    def score(self, clip: Clip, prompt: Prompt | None = None, reference: Clip | None = None) -> Outcome:
+        """Measures one clip and gives the result a status: `ok`, `undefined` or `failed`.
 
         Args:
             clip: what a model made.
-            prompt: what was asked, or None for a clip nobody asked for.
+            prompt: what was asked, or None for a clip without a prompt.
             reference: the real clip of the same prompt, or None.
         """
-        ...
+        return to_outcome(lambda: self.measure(clip, prompt, reference))
 
+    @abstractmethod
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Returns the value of one clip, see `score` for the arguments.
 
-class SetMetric(Protocol):
-    """A metric of a set of clips against a fixed reference set that shares no prompt with the suite."""
-
-    spec: MetricSpec
-
-    def check(self) -> str | None:
-        """None when the metric can run here, else why not."""
-        ...
-
-    def features(self, clip: Clip) -> FloatArray:
-        """(d,) embedding of one clip, or (p, d) where it has several. Raises Undefined or Unavailable."""
-        ...
-
-    def distance(self, features: FloatArray) -> float:
-        """Distance of n clips from the reference set: (n, d), or (n, p, d) as `distance.stack` makes them."""
-        ...
-
-    def details(self, features: FloatArray) -> Mapping[str, float]:
-        """What stands beside the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
-        ...
-
-    def reference(self) -> FloatArray:
-        """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
-        ...
-
-    def against(self, reference: FloatArray) -> SetMetric:
-        """The same distance from another reference set.
-
-        Args:
-            reference: (m, d) or (m, p, d) embeddings of real clips, `distance.stack` of their `features`; part of
-                the new identity.
+        Raises:
+            Undefined: the question has no answer for this clip.
+            Unavailable: a package or weights are missing, or cannot be used.
         """
-        ...
 
 
-@runtime_checkable
-class SharesWork(Protocol):
-    """What a set metric may have besides: many sets of the same clips cost little more than one.
+class SetMetric(ABC):
+    """A metric of a set of clips, mostly a distance from real ones. Subclasses implement `features` and `distance`.
 
-    Tests and intervals ask for the distances of about a thousand of them.
+    Letters: N clips, S sets, d dimensions, p vectors of one clip.
     """
 
+    spec: MetricSpec
+    reference_clips: Sequence[ReferenceClip] = ()
+    """The clips of the reference set; any process may embed one beforehand."""
+
+    def check(self) -> str | None:
+        """Returns None when the metric can run here, else why not."""
+        return None
+
+    @abstractmethod
+    def features(self, clip: Clip) -> FloatArray:
+        """Embeds one clip: (d,), or (p, d) where it has several vectors. Raises Undefined or Unavailable."""
+
+    @abstractmethod
+    def distance(self, features: FloatArray) -> float:
+        """Measures n clips: (n, d), or (n, p, d) as `frechet_kernel.stack` makes them. Raises Undefined."""
+
     def distances(self, features: FloatArray, chosen: npt.NDArray[np.bool_]) -> FloatArray:
-        """The `distance` of S sets of the same clips, (S,), equal to it but for rounding.
+        """Measures S sets of the same clips, (S,); overridden where many cost little more than one.
 
         Args:
             features: (N, d) or (N, p, d) of all clips.
             chosen: (S, N) which of them each set has.
         """
-        ...
+        return np.array([self.distance(features[one]) for one in chosen])
+
+    def details(self, features: FloatArray) -> Mapping[str, float]:
+        """Returns what stands beside the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
+        return {"n": float(len(features)), "d": float(features.shape[-1])}
+
+    def reference(self) -> FloatArray:
+        """Returns (m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
+        raise Undefined(f"{self.spec.name} compares with no real clips")
+
+    def against(self, reference: FloatArray) -> SetMetric:
+        """Returns the same metric with another reference set.
+
+        Args:
+            reference: (m, d) or (m, p, d) embeddings of real clips, `frechet_kernel.stack` of their `features`; part
+                of the new identity.
+        """
+        raise BenchError(f"expected a metric that compares with real clips, got {self.spec.name}; give no reference")
 
 
-def lacking(*reasons: str | None) -> str | None:
-    """Everything that is missing, each once, so that it can be mended at one go; None when nothing is."""
+Metric = ClipMetric | SetMetric
+
+
+def join_reasons(*reasons: str | None) -> str | None:
+    """Joins everything that is missing, each once, so that one command can mend it; None when nothing is."""
     return "; ".join(dict.fromkeys(filter(None, reasons))) or None
 
 
-def measured(measure: Callable[[], float]) -> Outcome:
-    """Runs a measurement and gives what happened a status; a number that is not finite is a failure."""
+def to_outcome(measure: Callable[[], float]) -> Outcome:
+    """Runs a measurement and gives the result a status; a number that is not finite is a failure."""
     try:
         value = float(measure())
     except Undefined as reason:
@@ -112,12 +144,12 @@ def measured(measure: Callable[[], float]) -> Outcome:
 
 
 def in_domain(clip: Clip, domain: str | None) -> bool:
-    """The embedded evaluators were trained on 64 x 64 pictures at 25 fps of a suite of their domain."""
+    """Whether the embedded evaluators know such clips: 64 x 64 pictures at 25 fps of a suite of their domain."""
     frames = clip.frames
     return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
 
 
 def require_embedded_domain(clip: Clip) -> None:
-    """Embedded evaluators were trained on drawn faces: on anything else their numbers mean nothing."""
+    """Raises Undefined outside of drawn faces, on which alone the embedded evaluators were trained."""
     if not clip.in_domain:
         raise Undefined(OUTSIDE)

@@ -1,39 +1,34 @@
-"""Builds the metrics that are asked for: built-in ones, and those of installed packages."""
+"""Builds the metrics that are asked for: built-in ones and those of installed packages, by the same entries."""
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, suggest
-from jova_bench.metrics.base import ClipMetric, SetMetric
-from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES, Entry, _whisper
-from jova_bench.metrics.distances.real_clips import Kind, RealClips
+from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
+from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
+from jova_bench.metrics.entry import Choice, MetricEntry
+from jova_bench.metrics.real_clips import Kind, RealClips
 from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import Registry, guarded, unfit
 
-Metric = ClipMetric | SetMetric
-Factory = Callable[..., Metric]
-"""`factory(cache, device, **options)`."""
 ENTRY_POINTS = "jova_bench.metrics"
-"""Group in which an installed package names metrics of its own, each a factory without options."""
+"""Group in which an installed package names metrics of its own, each a `MetricEntry`."""
 METHODS: Mapping[str, Mapping[str, int]] = {
-    "clip": {"check": 0, "score": 3},
+    "clip": {"check": 0, "measure": 3},
     "set": {"check": 0, "features": 1, "distance": 1, "details": 1, "reference": 0, "against": 1},
 }
 """By level of a metric: what it must have, and the number of arguments of each."""
 
 
 def references(names: Iterable[str] | None, profile: Profile) -> set[Kind]:
-    """Which sets of real clips a selection compares with."""
-    return {entry.reference for entry in _selected(names, profile) if entry.reference}
-
-
-def _selected(names: Iterable[str] | None, profile: Profile) -> list[Entry]:
+    """Returns which sets of real clips a selection compares with."""
     wanted = None if names is None else list(names)
-    return [entry for entry in CATALOGUE if entry.profile == profile and entry.answers(wanted)]
+    there = _choices(profile, _installed()[0])
+    return {one.real_clips for one in there if one.real_clips and one.matches(wanted)}
 
 
 def build(
@@ -43,11 +38,12 @@ def build(
     device: str,
     real: Mapping[Kind, RealClips] | None = None,
 ) -> list[Metric]:
-    """The metrics of a profile.
+    """Builds the metrics of a profile.
 
     Args:
-        names: which; None for those of `usual`. A name brings every evaluator that it has; `name@bench` is
-            the metric as that bench computes it, `@bench` all that the bench computes.
+        names: which; None for those of `usual`. A name brings every evaluator that it has; `name@variant` is
+            the metric as a published bench computes it (or with another detector, or another size of a network),
+            `@variant` every metric that has that variant.
         profile: embedded or standard.
         cache: where expensive arrays are kept.
         device: where networks run.
@@ -56,120 +52,149 @@ def build(
     Raises:
         BenchError: a name that no metric of this profile has, or one of an installed package that cannot be built.
     """
-    added = _added()
+    added, refused = _installed()
     wanted = list(dict.fromkeys(usual(profile, cache, device)[0] if names is None else names))
-    _check(wanted, profile, [*added.names(), *added.refused])
-    metrics = _ours(wanted, profile, cache, device, real or {})
-    for name in (*added.names(), *added.refused):
-        if name in wanted:
-            metric = _installed(added, name, cache, device)
-            metrics += [metric] if metric.spec.profile == profile else []
-    twice = [one for one, count in Counter(metric.spec.identity for metric in metrics).items() if count > 1]
+    for name in wanted:
+        if name in refused:
+            raise refused[name]
+    there = _choices(profile, added)
+    _check(wanted, profile, there, added)
+    built = [_built(one, cache, device, real or {}) for one in there if one.matches(wanted)]
+    twice = [one for one, count in Counter(metric.spec.identity for metric in built).items() if count > 1]
     if twice:
         raise BenchError(_same_identity(twice[0]))
-    return metrics
+    return built
 
 
 def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a run measures that names no metric: all of the profile but compat ones.
+    """Returns what a run measures that names no metric: the profile's metrics, without variants.
 
     Returns:
         Their names, those of installed packages last; and a line for each metric of an installed package that is left
         out because it cannot be built. Nobody asked for that one, so it keeps no run from starting.
     """
-    names = list(dict.fromkeys(entry.name for entry in _selected(None, profile)))
-    taken = {metric.spec.identity for metric in _ours(names, profile, cache, device, {})}
-    left_out = []
-    for name, one in _strangers(cache, device).items():
-        if isinstance(one, BenchError):
-            left_out.append(str(one))
-        elif one.spec.profile == profile and one.spec.identity in taken:
-            left_out.append(f"the metric {name!r}: {_same_identity(one.spec.identity)}")
-        elif one.spec.profile == profile:
-            names.append(name)
-            taken.add(one.spec.identity)
+    added, refused = _installed()
+    left_out = [str(error) for error in refused.values()]
+    names: dict[str, None] = {}
+    taken: set[str] = set()
+    for one in _choices(profile, added):
+        if not one.matches(None):
+            continue
+        try:
+            identity = _built(one, cache, device, {}).spec.identity
+        except BenchError as error:
+            left_out.append(str(error))
+            continue
+        if one.entry in CATALOGUE or identity not in taken:
+            names[one.entry.name] = None
+            taken.add(identity)
+        else:
+            left_out.append(f"the metric {one.entry.name!r}: {_same_identity(identity)}")
     return tuple(names), tuple(left_out)
 
 
-def _ours(
-    wanted: Iterable[str], profile: Profile, cache: FeatureCache, device: str, real: Mapping[Kind, RealClips]
-) -> list[Metric]:
-    """The built-in metrics of a selection."""
-    return [
-        _load(entry.target)(cache, device, **entry.options, **_real(entry, real))
-        for entry in _selected(wanted, profile)
-    ]
+def build_all(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
+    """Builds every metric and variant of all profiles, with what a user types for each.
+
+    Those of installed packages that cannot be built are in `broken`.
+    """
+    found = []
+    for one in (choice for entry in (*CATALOGUE, *_installed()[0]) for choice in entry.choices()):
+        try:
+            found.append((one.select, _built(one, cache, device, {})))
+        except BenchError:
+            if one.entry in CATALOGUE:
+                raise
+    return found
+
+
+def broken(cache: FeatureCache, device: str) -> dict[str, str]:
+    """Returns what of installed packages' metrics cannot be built, and why."""
+    added, refused = _installed()
+    found = {name: str(error) for name, error in refused.items()}
+    for one in (choice for entry in added for choice in entry.choices()):
+        try:
+            _built(one, cache, device, {})
+        except BenchError as error:
+            found[one.select] = str(error)
+    return found
+
+
+def installed_entries() -> tuple[MetricEntry, ...]:
+    """Returns the entries of installed packages that can be loaded."""
+    return _installed()[0]
+
+
+def _installed() -> tuple[tuple[MetricEntry, ...], dict[str, BenchError]]:
+    """Loads the entries of installed packages; by name, what keeps one from being loaded."""
+    registry: Registry[object] = Registry("metric", {}, ENTRY_POINTS)
+    found, refused = [], {}
+    for name in (*registry.names(), *registry.refused):
+        try:
+            found.append(_entry(name, registry.load(name)))
+        except BenchError as error:
+            refused[name] = BenchError(f"{error}; mend or uninstall it (docs/plugins.md)")
+    return tuple(found), refused
+
+
+def _entry(name: str, thing: object) -> MetricEntry:
+    if not isinstance(thing, MetricEntry):
+        got = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+        raise BenchError(f"the metric {name!r} of an installed package: expected a MetricEntry, got {got}")
+    if thing.name != name:
+        raise BenchError(
+            f"the metric {name!r} of an installed package: expected its entry to have that name, got {thing.name!r}"
+        )
+    return thing
+
+
+def _choices(profile: Profile, added: Iterable[MetricEntry]) -> list[Choice]:
+    """Returns every metric and variant of a profile."""
+    return [one for entry in (*CATALOGUE, *added) if entry.profile == profile for one in entry.choices()]
+
+
+def _built(choice: Choice, cache: FeatureCache, device: str, real: Mapping[Kind, RealClips]) -> Metric:
+    context = MetricContext(cache, device, real.get(choice.real_clips) if choice.real_clips else None)
+    if choice.entry in CATALOGUE:
+        return choice.build(context)
+    what = f"the metric {choice.select!r} of an installed package cannot be built"
+    try:
+        return guarded(what, partial(_checked, choice, context))
+    except BenchError as error:
+        raise BenchError(f"{error}; mend or uninstall it (docs/plugins.md)") from error
+
+
+def _checked(choice: Choice, context: MetricContext) -> Metric:
+    """Builds a metric of an installed package. Raises BenchError where it is none, or says it is another."""
+    metric = choice.build(context)
+    if not isinstance(metric, ClipMetric | SetMetric):
+        raise BenchError(f"expected a ClipMetric or a SetMetric, got {type(metric).__name__}")
+    spec = getattr(metric, "spec", None)
+    if not isinstance(spec, MetricSpec):
+        raise BenchError(f"expected a MetricSpec as `spec`, got {type(spec).__name__}")
+    if spec.profile != choice.entry.profile:
+        raise BenchError(
+            f"expected a spec of the {choice.entry.profile} profile, as its entry says, got {spec.profile}"
+        )
+    if why := unfit(metric, METHODS[spec.level]):
+        raise BenchError(why)
+    return metric
 
 
 def _same_identity(identity: str) -> str:
     return f"an installed package has another metric of the identity {identity}; give its own a new name"
 
 
-def everything(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
-    """Every metric there is, of all profiles and protocols and of installed packages, with what a user types for it.
-
-    Those of installed packages that cannot be built are in `broken`.
-    """
-    built = [
-        (entry.select, _load(entry.target)(cache, device, **entry.options, **_real(entry, {}))) for entry in CATALOGUE
-    ]
-    added = [(name, one) for name, one in _strangers(cache, device).items() if not isinstance(one, BenchError)]
-    return built + added
-
-
-def broken(cache: FeatureCache, device: str) -> dict[str, str]:
-    """Names of installed packages' metrics that cannot be built, and why."""
-    return {name: str(one) for name, one in _strangers(cache, device).items() if isinstance(one, BenchError)}
-
-
-def _added() -> Registry[Factory]:
-    return Registry("metric", {}, ENTRY_POINTS)
-
-
-def _strangers(cache: FeatureCache, device: str) -> dict[str, Metric | BenchError]:
-    """Each metric of an installed package by name, or what keeps it from being built."""
-    added, found = _added(), dict[str, Metric | BenchError]()
-    for name in (*added.names(), *added.refused):
-        try:
-            found[name] = _installed(added, name, cache, device)
-        except BenchError as error:
-            found[name] = error
-    return found
-
-
-def _installed(added: Registry[Factory], name: str, cache: FeatureCache, device: str) -> Metric:
-    """A metric of an installed package, whose mistakes are told as such."""
-    factory = added.load(name)
-
-    def built() -> Metric:
-        metric = factory(cache, device)
-        if not isinstance(metric.spec, MetricSpec):
-            raise BenchError(f"expected a MetricSpec as `spec`, got {type(metric.spec).__name__}")
-        if why := unfit(metric, METHODS[metric.spec.level]):
-            raise BenchError(why)
-        return metric
-
-    what = f"the metric {name!r} of an installed package ({added.entries[name]}) cannot be built"
-    try:
-        return guarded(what, built)
-    except BenchError as error:
-        raise BenchError(f"{error}; mend or uninstall it (docs/plugins.md)") from error
-
-
-def _real(entry: Entry, real: Mapping[Kind, RealClips]) -> dict[str, RealClips | None]:
-    return {"real": real.get(entry.reference)} if entry.reference else {}
-
-
 def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> list[str]:
-    """A selection in which another size of Whisper hears what is said: `wer` becomes `wer@whisper-SIZE`.
+    """Returns a selection in which another size of Whisper transcribes: `wer` becomes `wer@whisper-SIZE`.
 
     Args:
         size: one of `WHISPER_SIZES`.
-        names: the selection; None for all of the profile but compat ones.
+        names: the selection; None for the default one.
         profile: only `standard` has Whisper.
 
     Raises:
-        BenchError: no such size, another profile, or a selection that nothing hears.
+        BenchError: no such size, another profile, or a selection without WER and CER.
     """
     if size not in WHISPER_SIZES or profile != "standard":
         raise BenchError(
@@ -177,18 +202,19 @@ def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> li
             f"got {size!r} in the {profile} profile"
         )
     if names is None:
-        names = [entry.name for entry in CATALOGUE if entry.profile == profile and entry.bench is None]
+        names = [one.entry.name for one in _choices(profile, ()) if one.matches(None)]
     names = list(dict.fromkeys(names))
     if not {"wer", "cer"} & set(names):
         raise BenchError(f"expected wer or cer among the metrics for --whisper, got {', '.join(names)}")
-    heard = {entry.name: f"{entry.name}@{entry.bench}" for entry in _whisper(size) if entry.bench}
-    return [heard.get(name, name) for name in names]
+    if size == WHISPER_SIZES[0]:
+        return names
+    return [f"{name}@whisper-{size}" if name in ("wer", "cer") else name for name in names]
 
 
-def _check(wanted: Iterable[str], profile: Profile, added: Iterable[str]) -> None:
-    names = [(name, entry.profile) for entry in CATALOGUE for name in _names(entry)]
-    here = dict.fromkeys([name for name, of in names if of == profile] + list(added))
-    anywhere = dict(names)
+def _check(wanted: Iterable[str], profile: Profile, there: Iterable[Choice], added: Iterable[MetricEntry]) -> None:
+    """Raises BenchError for a name that no metric of the profile has."""
+    here = dict.fromkeys(name for one in there for name in one.names)
+    anywhere = {name: entry.profile for entry in (*CATALOGUE, *added) for one in entry.choices() for name in one.names}
     for name in wanted:
         if name not in here and name in anywhere:
             raise BenchError(
@@ -196,14 +222,3 @@ def _check(wanted: Iterable[str], profile: Profile, added: Iterable[str]) -> Non
             )
         if name not in here:
             raise BenchError(f"expected the name of a metric, got {name!r}; {suggest(name, here)}")
-
-
-def _names(entry: Entry) -> tuple[str, ...]:
-    """What may be typed to get an entry."""
-    return (entry.select,) if entry.bench is None else (entry.select, f"@{entry.bench}")
-
-
-def _load(target: str) -> Factory:
-    module, _, attribute = target.partition(":")
-    factory: Factory = getattr(importlib.import_module(module), attribute)
-    return factory

@@ -1,58 +1,80 @@
-"""The built-in metrics: their names, and where their factories are.
+"""The built-in metrics: what they are called, and where their factories are.
 
 Importing it imports no torch and loads no weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from jova_bench.metrics.distances.real_clips import Kind
+from jova_bench.metrics.entry import Family, MetricEntry, Variant
+from jova_bench.metrics.real_clips import Kind
 from jova_bench.records import Profile
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One metric of one profile; two evaluators of the same name are two entries."""
-
-    name: str
-    profile: Profile
-    target: str
-    """`module:factory`."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """For the factory."""
-    bench: str | None = None
-    """Computed only when asked for as `name@bench`: a published bench that is followed bug for bug, or
-    `whisper-SIZE` for another size of the recogniser. None for what we think right."""
-    reference: Kind | None = None
-    """The real clips that its factory takes as `real`."""
-
-    @property
-    def select(self) -> str:
-        """What a user types to get it: `name`, or `name@bench`."""
-        return self.name if self.bench is None else f"{self.name}@{self.bench}"
-
-    def answers(self, wanted: Iterable[str] | None) -> bool:
-        """Whether a selection asks for this: `name`, or `name@bench` and `@bench` for what benches compute."""
-        if self.bench is None:
-            return wanted is None or self.name in wanted
-        return wanted is not None and (self.select in wanted or f"@{self.bench}" in wanted)
-
-
-def _entries(profile: Profile, names: str, module: str, /, **options: str) -> list[Entry]:
-    """Factories that are called like their metrics."""
-    return [Entry(name, profile, f"jova_bench.metrics.{module}:{name}", options) for name in names.split()]
-
-
-def _profile(profile: Profile) -> list[Entry]:
-    """What both profiles measure; the profile is part of the identity."""
-    return [
-        *_entries(profile, "pesq stoi", "speech.pesq_stoi", profile=profile),
-        *_entries(profile, "dnsmos", "speech.dnsmos", profile=profile),
-        *_entries(profile, "loudness", "sound.loudness", profile=profile),
-    ]
-
+TITLES: Mapping[Family, Mapping[str, str]] = {
+    Family.LIP_SYNC: {
+        "lse_c": "LSE-C",
+        "lse_d": "LSE-D",
+        "lse_d_at_0": "LSE-D@0",
+    },
+    Family.LIP_SYNC_IN_TIME: {
+        "av_offset_frames": "AV offset (frames)",
+        "sync_within_1": "Sync within 1",
+        "mouth_audio_corr": "Mouth-audio corr",
+    },
+    Family.AUDIO_VISUAL: {
+        "desync": "DeSync (s)",
+        "imagebind_score": "ImageBind",
+        "av_align": "AV-Align",
+        "javis_score": "JavisScore",
+        "avh_score": "AVHScore",
+    },
+    Family.DISTANCE: {
+        "fvd": "FVD",
+        "kvd": "KVD",
+        "fad": "FAD",
+        "kad": "KAD",
+        "fd_passt": "FD (PaSST)",
+        "fd_panns": "FD (PANNs)",
+        "fd_clap": "FD (CLAP)",
+        "kl_passt": "KL (PaSST)",
+        "kl_panns": "KL (PANNs)",
+    },
+    Family.SPEECH_AND_SOUND: {
+        "wer": "WER",
+        "cer": "CER",
+        "pesq": "PESQ",
+        "stoi": "STOI",
+        "mcd_dtw": "MCD (DTW)",
+        "dnsmos": "DNSMOS",
+        "nisqa": "NISQA",
+        "loudness": "Loudness (LUFS)",
+        "is_passt": "IS (PaSST)",
+        "is_panns": "IS (PANNs)",
+    },
+    Family.AESTHETICS: {
+        "ce": "CE",
+        "cu": "CU",
+        "pc": "PC",
+        "pq": "PQ",
+        "audio_quality": "AQ",
+    },
+    Family.PICTURE: {
+        "motion_score": "MS",
+        "aesthetic_score": "AS",
+        "identity_score": "ID",
+        "identity_consistency": "ID held",
+    },
+    Family.PROMPT: {
+        "clap_score": "CS",
+        "prompt_hair": "Prompt hair",
+        "prompt_background": "Prompt background",
+        "prompt_voice": "Prompt voice",
+    },
+}
+"""Family to name to title, in the order of tables."""
+_FAMILIES = {name: family for family, titles in TITLES.items() for name in titles}
 
 WHISPER_SIZES = (
     "large-v3", "large-v3-turbo", "large-v2", "large-v1", "medium", "medium.en", "small", "small.en", "base", "base.en",
@@ -61,101 +83,142 @@ WHISPER_SIZES = (
 """OpenAI's checkpoints; the first is the default."""
 
 
-def _whisper(size: str) -> list[Entry]:
-    """WER and CER of one recogniser."""
-    bench = None if size == WHISPER_SIZES[0] else f"whisper-{size}"
-    target = "jova_bench.metrics.speech.whisper:standard"
-    return [Entry(unit, "standard", target, {"unit": unit, "size": size}, bench) for unit in ("wer", "cer")]
+def _metric(name: str, profile: Profile, factory: str, options: Mapping[str, str]) -> MetricEntry:
+    """Returns a metric with the title and family of its name."""
+    family = _FAMILIES[name]
+    return MetricEntry(name, TITLES[family][name], family, profile, f"jova_bench.metrics.{factory}", options)
 
 
-def _benches(name: str, module: str, *benches: str) -> list[Entry]:
-    """One metric of the standard profile: ours, and as benches compute it."""
-    target = f"jova_bench.metrics.{module}:{name}"
-    theirs = [Entry(name, "standard", target, {"protocol": bench}, bench) for bench in benches]
-    return [Entry(name, "standard", target, {"protocol": "clean"}), *theirs]
+def _each(names: str, profile: Profile, module: str, **options: str) -> list[MetricEntry]:
+    """Returns metrics of one module whose factory, `build`, takes the name of each."""
+    return [_metric(name, profile, f"{module}:build", {"name": name, **options}) for name in names.split()]
 
 
-def _sets(names: str, module: str, kind: Kind, bench: str | None = None) -> list[Entry]:
-    """Distances of the standard profile from real clips: ours, or as a bench computes them."""
-    options = {"protocol": bench or "clean"}
-    entries = _entries("standard", names, module, **options)
-    return [replace(entry, bench=bench, reference=kind) for entry in entries]
+def _own(names: str, profile: Profile, module: str, options: Mapping[str, str] | None = None) -> list[MetricEntry]:
+    """Returns metrics of one module whose factories are called like them."""
+    return [_metric(name, profile, f"{module}:{name}", options or {}) for name in names.split()]
 
 
-_LIGHTER = ("opencv-haar", "mediapipe", "bfloat16")
-"""Detectors other than the papers' S3FD, and coarser numbers, for lip-sync that is otherwise ours."""
-_JAVISBENCH = {"protocol": "javisbench"}
+def _benches(entry: MetricEntry, variants: str = "", real_clips: Kind | None = None) -> MetricEntry:
+    """Adds variants: published benches, other detectors, coarser numbers. Ours is the variant `clean`."""
+    added = {name: Variant({"variant": name}, real_clips) for name in variants.split()}
+    return replace(entry, options={**entry.options, "variant": "clean"}, variants={**entry.variants, **added})
 
 
-_LIP_SYNC = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
-CATALOGUE: tuple[Entry, ...] = (
-    *_entries("embedded", _LIP_SYNC, "lip_sync.embedded", judge="a"),
-    *_entries("embedded", _LIP_SYNC, "lip_sync.embedded", judge="b"),
-    *_entries("embedded", "mouth_audio_corr", "lip_sync.mouth_correlation"),
-    *_entries("embedded", "fvd fad kvd kad", "distances.embedded", reference="embedded-reference"),
-    *_entries("embedded", "prompt_hair prompt_background prompt_voice", "prompt.attributes"),
-    Entry("wer", "embedded", "jova_bench.metrics.speech.recognition:embedded", {"unit": "wer"}),
-    Entry("cer", "embedded", "jova_bench.metrics.speech.recognition:embedded", {"unit": "cer"}),
-    *_profile("embedded"),
-    *_benches(
-        "lse_c",
-        "lip_sync.syncnet",
-        *_LIGHTER,
-        "syncnet_python",
-        "wav2lip",
-        "wav2lip-lrs",
-        "latentsync",
-        "mova",
-        "versebench",
+def _with(
+    entry: MetricEntry, name: str, factory: str, options: Mapping[str, str], real_clips: Kind | None = None
+) -> MetricEntry:
+    """Adds one variant that another factory builds."""
+    added = Variant(options, real_clips, f"jova_bench.metrics.{factory}", instead=True)
+    return replace(entry, variants={**entry.variants, name: added})
+
+
+def _distance(names: str, module: str, variants: str = "") -> list[MetricEntry]:
+    """Returns set metrics that compare with the suite's real clips, and benches' that compare with its prompts' own."""
+    found = [_benches(entry, variants, "prompts") for entry in _each(names, "standard", module)]
+    return [replace(entry, real_clips="suite") for entry in found]
+
+
+def _only(entry: MetricEntry) -> MetricEntry:
+    """Returns a metric that exists as its variants alone."""
+    return replace(entry, plain=False)
+
+
+_NUMBERS = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
+_THEIRS = {
+    "lse_c": "syncnet_python wav2lip wav2lip-lrs latentsync mova versebench",
+    "lse_d": "syncnet_python wav2lip wav2lip-lrs mova",
+    "av_offset_frames": "syncnet_python latentsync",
+}
+
+
+def _lip_sync(name: str) -> MetricEntry:
+    """Returns one number of SyncNet's shift curve: with other detectors, coarser numbers, and as benches compute it."""
+    (found,) = _each(name, "standard", "lip_sync.syncnet")
+    found = _benches(found, f"opencv-haar mediapipe bfloat16 {_THEIRS.get(name, '')}")
+    package = "lip_sync.syncnet_pip:build"
+    return _with(found, "syncnet-pip", package, {"name": name}) if name in ("lse_c", "lse_d") else found
+
+
+def _errors(name: str) -> MetricEntry:
+    """Returns WER or CER of what Whisper hears, in all of its sizes."""
+    found = _metric(name, "standard", "speech.whisper:standard", {"unit": name, "size": WHISPER_SIZES[0]})
+    sizes = {f"whisper-{size}": Variant({"size": size}) for size in WHISPER_SIZES[1:]}
+    return replace(found, variants=sizes)
+
+
+def _both(profile: Profile) -> list[MetricEntry]:
+    """Returns what both profiles measure; the profile is part of the identity."""
+    return [
+        *_own("pesq stoi", profile, "speech.pesq_stoi", {"profile": profile}),
+        *_own("dnsmos", profile, "speech.dnsmos", {"profile": profile}),
+        *_own("loudness", profile, "sound.loudness", {"profile": profile}),
+    ]
+
+
+_PESQ, _STOI, _DNSMOS, _LOUDNESS = _both("standard")
+_FAD, _KAD = _distance("fad kad", "distances.fad")
+CATALOGUE: tuple[MetricEntry, ...] = (
+    *_each(_NUMBERS, "embedded", "lip_sync.embedded", judge="a"),
+    *_each(_NUMBERS, "embedded", "lip_sync.embedded", judge="b"),
+    *_own("mouth_audio_corr", "embedded", "lip_sync.mouth_correlation"),
+    *_each("fvd fad kvd kad", "embedded", "distances.embedded", reference="embedded-reference"),
+    *_each("prompt_hair prompt_background prompt_voice", "embedded", "prompt.attributes"),
+    _metric("wer", "embedded", "speech.recognition:embedded", {"unit": "wer"}),
+    _metric("cer", "embedded", "speech.recognition:embedded", {"unit": "cer"}),
+    *_both("embedded"),
+    *(_lip_sync(name) for name in _NUMBERS.split()),
+    _with(_errors("wer"), "versebench", "speech.sensevoice:versebench", {}),
+    _errors("cer"),
+    _PESQ,
+    _STOI,
+    replace(_DNSMOS, variants={"mova": Variant({"variant": "mova"})}),
+    _LOUDNESS,
+    *_own("mcd_dtw", "standard", "speech.mcd"),
+    *_distance("fvd", "distances.fvd", "javisbench latentsync"),
+    *_distance("kvd", "distances.fvd", "javisbench"),
+    _benches(
+        _with(
+            _benches(_FAD, "avbenchmark", "prompts"),
+            "javisbench",
+            "distances.fad_audioclip:build",
+            {"name": "fad", "variant": "javisbench"},
+            "prompts",
+        ),
+        "gudgud96 fadtk",
+        "suite",
     ),
-    *_benches("lse_d", "lip_sync.syncnet", *_LIGHTER, "syncnet_python", "wav2lip", "wav2lip-lrs", "mova"),
+    _KAD,
     *(
-        Entry(name, "standard", f"jova_bench.metrics.lip_sync.syncnet_pip:{name}", {}, "syncnet-pip")
-        for name in ("lse_c", "lse_d")
+        replace(_benches(entry, "avbenchmark", "prompts"), real_clips="suite")
+        for entry in _own("fd_panns fd_passt", "standard", "distances.fd_kl")
     ),
-    *_benches("lse_d_at_0", "lip_sync.syncnet", *_LIGHTER),
-    *_benches("av_offset_frames", "lip_sync.syncnet", *_LIGHTER, "syncnet_python", "latentsync"),
-    *_benches("sync_within_1", "lip_sync.syncnet", *_LIGHTER),
-    *(entry for size in WHISPER_SIZES for entry in _whisper(size)),
-    Entry("wer", "standard", "jova_bench.metrics.speech.sensevoice:versebench", bench="versebench"),
-    *_profile("standard"),
-    Entry(
-        "dnsmos",
-        "standard",
-        "jova_bench.metrics.speech.dnsmos:dnsmos",
-        {"profile": "standard", "protocol": "mova"},
-        "mova",
-    ),
-    Entry("mcd_dtw", "standard", "jova_bench.metrics.speech.mcd:mcd_dtw"),
-    *_sets("fvd kvd", "distances.fvd", "suite"),
-    *_sets("fvd kvd", "distances.fvd", "prompts", "javisbench"),
-    *_sets("fvd", "distances.fvd", "prompts", "latentsync"),
-    *_sets("fad kad", "distances.fad", "suite"),
-    *_sets("fad", "distances.fad", "prompts", "avbenchmark"),
-    *_sets("fad", "distances.fad_audioclip", "prompts", "javisbench"),
-    *_sets("fad", "distances.fad", "suite", "gudgud96"),
-    *_sets("fad", "distances.fad", "suite", "fadtk"),
-    *_sets("fd_panns fd_passt", "distances.fd_kl", "suite"),
-    *_sets("fd_panns fd_passt", "distances.fd_kl", "prompts", "avbenchmark"),
+    *(_only(_benches(one, "avbenchmark mova")) for one in _own("is_panns", "standard", "distances.inception_score")),
+    *(_only(_benches(one, "avbenchmark")) for one in _own("is_passt", "standard", "distances.inception_score")),
+    *(_benches(one, "avbenchmark") for one in _own("kl_panns", "standard", "distances.fd_kl")),
+    *(_benches(one, "avbenchmark versebench") for one in _own("kl_passt", "standard", "distances.fd_kl")),
+    *(_benches(one, "versebench avbenchmark javisbench mova") for one in _own("clap_score", "standard", "sound.clap")),
+    *(_only(_benches(one, "versebench")) for one in _own("fd_clap", "standard", "sound.clap")),
+    *(_benches(one, "versebench") for one in _each("ce cu pc pq", "standard", "sound.audiobox")),
+    *(_only(_benches(one, "javisbench")) for one in _own("audio_quality", "standard", "sound.audiobox")),
     *(
-        Entry(name, "standard", f"jova_bench.metrics.distances.inception_score:{name}", {"protocol": bench}, bench)
-        for name, bench in (("is_panns", "avbenchmark"), ("is_panns", "mova"), ("is_passt", "avbenchmark"))
+        _benches(one, "avbenchmark mova javisbench vabench versebench t2av")
+        for one in _own("desync", "standard", "audio_visual.desync")
     ),
-    *_benches("kl_panns", "distances.fd_kl", "avbenchmark"),
-    *_benches("kl_passt", "distances.fd_kl", "avbenchmark", "versebench"),
-    *_benches("clap_score", "sound.clap", "versebench", "avbenchmark", "javisbench", "mova"),
-    Entry("fd_clap", "standard", "jova_bench.metrics.sound.clap:fd_clap", {"protocol": "versebench"}, "versebench"),
-    *(entry for axis in ("ce", "cu", "pc", "pq") for entry in _benches(axis, "sound.audiobox", "versebench")),
-    Entry("audio_quality", "standard", "jova_bench.metrics.sound.audiobox:audio_quality", _JAVISBENCH, "javisbench"),
-    *_benches("desync", "audio_visual.desync", "avbenchmark", "mova", "javisbench", "vabench", "versebench", "t2av"),
-    *_benches("av_align", "audio_visual.av_align", "tempotokens", "javisbench", "mova"),
-    *_entries("standard", "nisqa", "speech.nisqa"),
-    *_benches("identity_score", "picture.identity", "opencv-haar", "mediapipe", "versebench"),
-    *_benches("identity_consistency", "picture.identity", "opencv-haar", "mediapipe"),
-    *_benches("imagebind_score", "audio_visual.imagebind", "avbenchmark", "mova", "javisbench", "t2av", "vabench"),
-    *_benches("javis_score", "audio_visual.javis_score", "javisbench"),
-    Entry("avh_score", "standard", "jova_bench.metrics.audio_visual.javis_score:avh_score", _JAVISBENCH, "javisbench"),
-    *_benches("motion_score", "picture.motion", "versebench"),
-    *_benches("aesthetic_score", "picture.aesthetic", "versebench"),
+    *(_benches(one, "tempotokens javisbench mova") for one in _own("av_align", "standard", "audio_visual.av_align")),
+    *_own("nisqa", "standard", "speech.nisqa"),
+    *(
+        _benches(one, "opencv-haar mediapipe versebench")
+        for one in _own("identity_score", "standard", "picture.identity")
+    ),
+    *(_benches(one, "opencv-haar mediapipe") for one in _own("identity_consistency", "standard", "picture.identity")),
+    *(
+        _benches(one, "avbenchmark mova javisbench t2av vabench")
+        for one in _own("imagebind_score", "standard", "audio_visual.imagebind")
+    ),
+    *(_benches(one, "javisbench") for one in _own("javis_score", "standard", "audio_visual.javis_score")),
+    *(_only(_benches(one, "javisbench")) for one in _own("avh_score", "standard", "audio_visual.javis_score")),
+    *(_benches(one, "versebench") for one in _own("motion_score", "standard", "picture.motion")),
+    *(_benches(one, "versebench") for one in _own("aesthetic_score", "standard", "picture.aesthetic")),
 )
-"""Every built-in metric, in the order of tables."""
+"""Every built-in metric, in the order in which it is computed."""

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jova_bench.arrays import FloatArray
 from jova_bench.errors import BenchError
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
-from jova_bench.metrics.base import FloatArray
 from jova_bench.records import Timing
 
 Array = Tensor | np.ndarray[Any, Any]

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from jova_bench.arrays import FloatArray
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, FloatArray, SetMetric, in_domain
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.metrics.torch_inputs import Array, batch_of, clip_of, features_of_states, numpy_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jova_bench.formatting.labels import labelled
 from jova_bench.formatting.text import decimals, number, with_interval
+from jova_bench.metrics.labels import labelled
 from jova_bench.records import Cost, Direction, Estimate, Summary
 
 
@@ -24,7 +24,7 @@ class Column:
 
 
 def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]:
-    """Returns one column per identity, in the order of `labels.FAMILIES`, then in the order of the summary.
+    """Returns one column per identity, in the order of `labels.families`, then in the order of the summary.
 
     Args:
         summary: estimates of the run.

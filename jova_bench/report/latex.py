@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jova_bench.formatting.labels import FAMILIES, OTHER
 from jova_bench.formatting.text import decimals, number, one_line
+from jova_bench.metrics.labels import OTHER
+from jova_bench.metrics.labels import families as metric_families
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Direction, Estimate
 from jova_bench.report.cells import Column, no_value
@@ -34,7 +35,9 @@ def latex(board: Leaderboard) -> str:
 
 
 def _tables(board: Leaderboard, of_part: str | None = None) -> list[str]:
-    families = {family: [one for one in board.columns if one.family == family] for family in (*FAMILIES, OTHER)}
+    families = {
+        family: [one for one in board.columns if one.family == family] for family in (*metric_families(), OTHER)
+    }
     return [_table(board, family, shown, of_part) for family, shown in families.items() if shown]
 
 

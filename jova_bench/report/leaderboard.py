@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jova_bench.formatting.labels import ARROWS, FAMILIES, OTHER, protocol
 from jova_bench.formatting.text import code, escaped, plain, spreadsheet, table
+from jova_bench.metrics.labels import ARROWS, OTHER, families, protocol
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Cost, Summary
 from jova_bench.report import slices
@@ -159,7 +159,7 @@ class Leaderboard:
     def _families(self, notes: dict[str, int]) -> list[tuple[str, str]]:
         """Returns (family, table) pairs."""
         found = []
-        for family in (*FAMILIES, OTHER):
+        for family in (*families(), OTHER):
             shown = [column for column in self.columns if column.family == family]
             if shown:
                 found.append((family, self._family(shown, notes)))
@@ -181,7 +181,7 @@ class Leaderboard:
         """Formats one table per family, with a row per value and model."""
         boards = {value: self.at(name) for name, value in slices.slices_of(self.summary, tag).items()}
         tables = []
-        for family in (*FAMILIES, OTHER):
+        for family in (*families(), OTHER):
             shown = [column for column in self.columns if column.family == family]
             header = [
                 escaped(tag),

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pydantic import model_validator
 
 from jova_bench.files.reading import as_record, read_toml
-from jova_bench.formatting.labels import ARROWS
 from jova_bench.formatting.text import escaped, table
+from jova_bench.metrics.labels import ARROWS
 from jova_bench.records import Direction, Record
 from jova_bench.report.latex import ARROW
 from jova_bench.report.latex import escaped as tex

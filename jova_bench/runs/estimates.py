@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import Unavailable, Undefined, reason_of
-from jova_bench.metrics.base import SetMetric, SharesWork
+from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
 from jova_bench.runs.scoring import Metric, is_set_metric
@@ -110,7 +110,7 @@ def mean_distance(metric: SetMetric, grid: FloatArray) -> float:
 
 def distances(metric: SetMetric, grid: FloatArray) -> OfChosen:
     """The `mean_distance` of each of many choices of prompts, from a `feature_grid` of all."""
-    if not isinstance(metric, SharesWork):
+    if type(metric).distances is SetMetric.distances:
         return one_by_one(lambda rows: mean_distance(metric, rows), grid)
     there, shared = _there(grid), metric
     seeds = [(there[:, s], grid[there[:, s], s]) for s in range(grid.shape[1])]

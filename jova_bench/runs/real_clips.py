@@ -19,7 +19,7 @@ from jova_bench.errors import BenchError, Unavailable
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.distances.real_clips import Kind, RealClips
+from jova_bench.metrics.real_clips import Kind, RealClips
 from jova_bench.progress import Progress
 from jova_bench.runs.store import FEATURES
 from jova_bench.suites.clips import clips_in

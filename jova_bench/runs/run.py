@@ -19,7 +19,7 @@ from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.metrics.base import OUTSIDE
 from jova_bench.metrics.build import build, references, usual
-from jova_bench.metrics.distances.real_clips import Kind
+from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator, edits_files, reads_files
 from jova_bench.models.folder import ClipsFolder, told
 from jova_bench.models.registry import FOLDER_PREFIX, create_model

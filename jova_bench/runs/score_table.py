@@ -12,8 +12,8 @@ from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.files.reading import file_digest
 from jova_bench.media.limits import max_clip_bytes
-from jova_bench.metrics.base import OUTSIDE, lacking
-from jova_bench.metrics.distances.real_clips import no_reference
+from jova_bench.metrics.base import OUTSIDE, join_reasons
+from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
 from jova_bench.runs.batches import failed
@@ -120,7 +120,7 @@ def fill(
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
     told: dict[str, dict[str, None]] = {}
     for identity, spec in grid.specs.items():
-        if reason := lacking(no_reference(spec), why_not.get(identity)):
+        if reason := join_reasons(missing_reference_reason(spec), why_not.get(identity)):
             told.setdefault(reason, {})[_called(spec)] = None
     for reason, names in told.items():
         progress.say(f"{', '.join(names)}: {reason}")
@@ -218,9 +218,9 @@ def _gaps(
         if spec.profile == "embedded" and suite.domain != "embedded":
             # Before the question whether the evaluator is installed: nothing that could be would answer.
             grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
-        elif nothing_to_compare_with := no_reference(spec):
+        elif nothing_to_compare_with := missing_reference_reason(spec):
             # With weights that are missing, too, so that both are mended at one go.
-            reason = lacking(nothing_to_compare_with, why_not.get(identity))
+            reason = join_reasons(nothing_to_compare_with, why_not.get(identity))
             grid.keep(key, identity, Outcome(status="undefined", reason=reason))
         elif identity in why_not:
             grid.keep(key, identity, Outcome(status="failed", reason=why_not[identity]))

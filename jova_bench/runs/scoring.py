@@ -24,7 +24,7 @@ from jova_bench.files.reading import file_digest, unchanged
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
-from jova_bench.metrics.distances.real_clips import Part, without_real
+from jova_bench.metrics.distances.references import without_real
 from jova_bench.metrics.networks.network_cache import make_room
 from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
@@ -148,7 +148,7 @@ def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progre
 
     What goes wrong here is told when a distance is asked for, and not tried again there: it may be deadly.
     """
-    parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
+    parts = {metric.spec.identity: metric.reference_clips for metric in metrics if is_set_metric(metric)}
     jobs = [
         EmbeddingTask(identity, index)
         for identity, of_metric in parts.items()
@@ -158,8 +158,7 @@ def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progre
     with progress.phase("embed real clips", len(jobs)) as advance:
         for job, answer in executor.map(jobs, _EmbeddingInit(load)):
             part = parts[job.identity][job.index]
-            if isinstance(part, Part):
-                part.why_not = f"{part.about}: {answer.reason}" if isinstance(answer, TaskFailed) else answer
+            part.why_not = f"{part.about}: {answer.reason}" if isinstance(answer, TaskFailed) else answer
             advance()
 
 
@@ -171,7 +170,7 @@ class _EmbeddingInit:
 
     def __call__(self, context: WorkerContext) -> Callable[[EmbeddingTask], str | None]:
         metrics, _ = self.load(context)
-        parts = {metric.spec.identity: getattr(metric, "parts", ()) for metric in metrics}
+        parts = {metric.spec.identity: metric.reference_clips for metric in metrics if is_set_metric(metric)}
 
         def embed(job: EmbeddingTask) -> str | None:
             try:
@@ -292,9 +291,7 @@ def _outcome(
     try:
         if "image" in metric.spec.needs:
             look_at_image()
-        looked_at = "reference" in metric.spec.needs and (
-            job.timing == "aligned" or not getattr(metric, "aligned_only", False)
-        )
+        looked_at = "reference" in metric.spec.needs and (job.timing == "aligned" or not metric.aligned_only)
         return metric.score(clip, job.prompt, reference() if looked_at else None)
     except Exception as error:
         return _status(error)
@@ -331,11 +328,7 @@ def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
     """Keeps real clips' features with the run: its sets can be compared when the clips themselves are elsewhere."""
     for metric in metrics:
         # What was not asked for, or could not be embedded by workers, is not embedded here.
-        if (
-            is_set_metric(metric)
-            and without_real(metric.spec)
-            and all(part.known for part in getattr(metric, "parts", ()))
-        ):
+        if is_set_metric(metric) and without_real(metric.spec) and all(part.known for part in metric.reference_clips):
             with suppress(Undefined, Unavailable):
                 cache.get(*_reference_key(metric.spec.identity), partial(_of_reference, metric))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jova_bench.digests import shortened
-from jova_bench.formatting.labels import ARROWS, labelled
 from jova_bench.formatting.text import escaped, table, with_interval
+from jova_bench.metrics.labels import ARROWS, labelled
 from jova_bench.records import Estimate
 from jova_bench.report.cells import no_value
 from jova_bench.report.curves import Panel, Point, curves

@@ -13,7 +13,7 @@ from jova_bench import assets
 from jova_bench.assets import Asset
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.metrics.build import broken, everything
+from jova_bench.metrics.build import broken, build_all
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
 from jova_bench.records import MetricSpec
@@ -105,7 +105,7 @@ def suites() -> list[dict[str, Any]]:
 def metrics() -> list[dict[str, Any]]:
     """Lists every metric of every profile and protocol; two evaluators of one name are two entries."""
     found: list[dict[str, Any]] = []
-    for select, metric in everything(NoCache(), "cpu"):
+    for select, metric in build_all(NoCache(), "cpu"):
         try:
             why_not = _line(guarded("it cannot say whether it runs here", metric.check))
         except BenchError as error:

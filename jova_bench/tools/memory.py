@@ -16,8 +16,8 @@ from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import ClipMetric, SetMetric, measured
-from jova_bench.metrics.build import everything
+from jova_bench.metrics.base import ClipMetric, SetMetric, to_outcome
+from jova_bench.metrics.build import build_all
 from jova_bench.records import Outcome, Prompt
 
 SECONDS = 5
@@ -48,7 +48,7 @@ def uses(clip: Path | None) -> Iterator[Use]:
     Args:
         clip: a file; None for a pattern and a tone, on which metrics of faces and speech are undefined.
     """
-    there = [(select, metric) for select, metric in everything(NoCache(), "cpu") if metric.spec.profile == "standard"]
+    there = [(select, metric) for select, metric in build_all(NoCache(), "cpu") if metric.spec.profile == "standard"]
     able = [(select, metric.spec.identity) for select, metric in there if metric.check() is None]
     for select, identity in [("", ""), *able]:
         # A new process each time: a peak never falls.
@@ -71,14 +71,14 @@ class _MeasureInit:
         clip = made_up() if self.clip is None else media.read(self.clip)
         # A copy of itself, so that metrics that need a reference have one.
         copy = replace(clip, timing="aligned")
-        metrics = {metric.spec.identity: metric for _, metric in everything(NoCache(), "cpu")}
+        metrics = {metric.spec.identity: metric for _, metric in build_all(NoCache(), "cpu")}
 
         def answer(identity: str) -> tuple[Outcome, int]:
             outcome = Outcome(status="ok", value=0.0)
             if identity:
                 metric = metrics[identity]
                 if metric.spec.level == "set":
-                    outcome = measured(lambda: float(np.sum(cast(SetMetric, metric).features(copy)) * 0))
+                    outcome = to_outcome(lambda: float(np.sum(cast(SetMetric, metric).features(copy)) * 0))
                 else:
                     outcome = cast(ClipMetric, metric).score(copy, PROMPT, clip)
             return outcome, peak_bytes()

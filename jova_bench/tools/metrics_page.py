@@ -14,9 +14,10 @@ from itertools import groupby
 from jova_bench import assets
 from jova_bench.assets import Asset
 from jova_bench.cache import NoCache
-from jova_bench.formatting.labels import FAMILIES, OTHER
 from jova_bench.formatting.text import escaped
-from jova_bench.metrics.build import everything
+from jova_bench.metrics.build import build_all
+from jova_bench.metrics.labels import OTHER
+from jova_bench.metrics.labels import families as metric_families
 from jova_bench.records import Direction, MetricSpec
 from jova_bench.tools.inventory import needed
 
@@ -76,8 +77,8 @@ class Variant:
 def document() -> str:
     """Returns the whole page."""
     variants = _variants()
-    names = {name: words for family in FAMILIES.values() for name, words in family.items()}
-    families = {name: family for family, listed in FAMILIES.items() for name in listed}
+    names = {name: words for family in metric_families().values() for name, words in family.items()}
+    families = {name: family for family, listed in metric_families().items() for name in listed}
     there = dict.fromkeys(one.spec.name for one in variants)
     order = [name for name in names if name in there] + [name for name in there if name not in names]
     parts = [HEAD]
@@ -94,7 +95,7 @@ def _variants() -> list[Variant]:
     before = {name: os.environ.pop(name, None) for name in (assets.FOLDER_VARIABLE, assets.TABLE_VARIABLE)}
     os.environ[assets.FOLDER_VARIABLE] = os.devnull
     try:
-        built = everything(NoCache(), "cpu")
+        built = build_all(NoCache(), "cpu")
         return [Variant(select, metric.spec, tuple(needed(select, metric.spec))) for select, metric in built]
     finally:
         del os.environ[assets.FOLDER_VARIABLE]

@@ -161,10 +161,10 @@ def test_records_of_versions_without_file_digests_are_told_by_content(tmp_path, 
 
 def test_a_clip_that_changes_while_others_are_scored_is_noticed_when_it_is_read(tmp_path):
     class Swapping(Level):
-        def score(self, clip, prompt, reference):
+        def measure(self, clip, prompt, reference):
             if prompt.id == "p0":
                 copy_over_p3(tmp_path)
-            return super().score(clip, prompt, reference)
+            return super().measure(clip, prompt, reference)
 
     def copy_over_p3(tmp_path):
         shutil.copyfile(clip(tmp_path, "p1"), clip(tmp_path, "p3"))

@@ -14,13 +14,13 @@ import pytest
 
 from jova_bench import assets, cli
 from jova_bench.cache import NoCache
-from jova_bench.metrics.build import build, everything
+from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.records import Summary
 from support import every_asset, talking_clips
 from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
-STANDARD = [entry for entry in CATALOGUE if entry.profile == "standard"]
+STANDARD = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
 ALIGNED = ("pesq", "stoi")
 SLOW = ("motion_score", "aesthetic_score")
 """Every frame at length."""
@@ -35,14 +35,14 @@ Where one is not installed its metrics must say so; nothing else may be missing.
 
 def of_a_set(entry):
     """Whether it has one value for all clips together."""
-    return entry.reference is not None or entry.name.startswith("is_")
+    return entry.real_clips is not None or entry.entry.name.startswith("is_")
 
 
 def group(entry):
     """Which clips it is asked of."""
     if of_a_set(entry):
         return "short"
-    return "aligned" if entry.name in ALIGNED else "brief" if entry.name in SLOW else "long"
+    return "aligned" if entry.entry.name in ALIGNED else "brief" if entry.entry.name in SLOW else "long"
 
 
 def summed_up(table, prompts, folder):
@@ -80,7 +80,7 @@ def fault(entry, estimate, why_not):
 
 def digests(entry):
     """Of the files that a metric needs. FunASR's stand in one digest together."""
-    needed = [name for name, one in assets.table().items() if one.serves(entry.name, entry.bench)]
+    needed = [name for name, one in assets.table().items() if one.serves(entry.entry.name, entry.variant)]
     return {assets.digest(name) for name in needed if name not in every_asset.OF_FUNASR}
 
 
@@ -101,7 +101,7 @@ def test_every_metric_runs_its_whole_path_to_a_number(table, tmp_path, monkeypat
     assert len(estimates) == len(STANDARD)
     faults = {}
     with assets.using(table):
-        metrics = {name: one for name, one in everything(NoCache(), "cpu") if one.spec.profile == "standard"}
+        metrics = {name: one for name, one in build_all(NoCache(), "cpu") if one.spec.profile == "standard"}
         for entry in STANDARD:
             metric = metrics[entry.select]
             identity = _bare(metric.spec.identity)
@@ -122,8 +122,12 @@ def with_weights():
     Of Whisper's sizes one of each kind; and not RAFT, which takes minutes: `test_metrics_motion` asks it.
     """
     sizes = (None, WHISPER_SIZES[0], WHISPER_SIZES[-1])
-    needy = [entry for entry in STANDARD if any(one.serves(entry.name, entry.bench) for one in assets.table().values())]
-    return [entry for entry in needy if entry.options.get("size") in sizes and entry.name != "motion_score"]
+    needy = [
+        entry
+        for entry in STANDARD
+        if any(one.serves(entry.entry.name, entry.variant) for one in assets.table().values())
+    ]
+    return [entry for entry in needy if entry.options.get("size") in sizes and entry.entry.name != "motion_score"]
 
 
 @pytest.mark.slow

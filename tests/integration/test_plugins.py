@@ -18,6 +18,7 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.metrics.build import ENTRY_POINTS, build
+from jova_bench.metrics.entry import MetricEntry
 from support import shown
 
 PROJECT = """
@@ -32,7 +33,7 @@ version = "1.0"
 [project.entry-points."jova_bench.models"]
 tone = "tone_bench:Tone"
 [project.entry-points."jova_bench.metrics"]
-peak = "tone_bench:Peak"
+peak = "tone_bench:PEAK"
 [project.entry-points."jova_bench.suites"]
 scales = "tone_bench:SCALES"
 
@@ -76,25 +77,22 @@ METRIC_AND_SUITE = """
 
 from pathlib import Path
 
-from jova_bench.records import MetricSpec, Outcome
+from jova_bench import ClipMetric, MetricEntry, MetricSpec
 
 SCALES = Path(__file__).parent / "scales"
 
 
-class Peak:
+class Peak(ClipMetric):
     spec = MetricSpec(
         name="peak", version=1, profile="standard", backend="max", direction="up", needs=("audio",), domain="any sound",
         description="loudest sample",
     )
 
-    def __init__(self, cache, device):
-        pass
+    def measure(self, clip, prompt, reference):
+        return float(abs(clip.mono()).max())
 
-    def check(self):
-        return None
 
-    def score(self, clip, prompt, reference):
-        return Outcome(status="ok", value=float(abs(clip.mono()).max()))
+PEAK = MetricEntry("peak", "Peak", "Peaks", "standard", Peak)
 """
 
 SUITE = """name = "scales"
@@ -183,14 +181,47 @@ def test_the_metric_of_the_page_measures(bright, tmp_path):
     assert (found["available"], found["direction"]) == (True, "target")
 
 
+def test_the_set_metric_of_the_page_is_given_the_suites_real_clips(bright, tmp_path):
+    suite, made = tmp_path / "suite", tmp_path / "made"
+    for folder in (suite / "real", made):
+        folder.mkdir(parents=True)
+    levels = range(60, 114, 6)
+    for k, level in enumerate(levels):  # Grey: all three channels alike, so the distance is that of one, three times.
+        for folder, more in ((suite / "real", 0), (made, 51)):
+            frames = np.full((5, 64, 64, 3), level + more, np.uint8)
+            media.write(folder / f"p{k}.mp4", frames, Fraction(25), None, 0)
+    lines = [
+        {"id": f"p{k}", "video_caption": "grey", "audio_caption": "", "transcript": ""} for k in range(len(levels))
+    ]
+    (suite / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (suite / "suite.toml").write_text(
+        'name = "greys"\ndescription = ""\nprofile = "standard"\nlicence = "CC0-1.0"\nreference_set = "real"\n'
+    )
+    done = bench(
+        bright, "run", "--model", f"clips:{made}", "--suite", suite / "prompts.jsonl", "--profile", "standard",
+        "--metrics", "colour_distance", "--device", "cpu", "--workers", "0", "--out", "run", "--json", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["estimates"]
+    # The sets differ in their means alone: 3 channels x (51 / 255)^2.
+    assert one["value"] == pytest.approx(3 * 0.2**2, abs=0.005)
+    assert "reference=suite:" in one["identity"]
+    table = (tmp_path / "run" / "leaderboard.md").read_text()
+    assert "Colour distance" in table.partition("Distance from real clips")[2]
+
+
 def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
     module = ModuleType("someones")
-    module.crash = lambda cache, device: 1 / 0
-    module.other = lambda cache, device: Path("no metric")
+    module.crash = MetricEntry("mine", "Mine", "Mine", "standard", lambda context: 1 / 0)
+    module.other = MetricEntry("mine", "Mine", "Mine", "standard", lambda context: Path("no metric"))
+    module.factory = lambda cache, device: None
+    module.another = MetricEntry("yours", "Yours", "Mine", "standard", lambda context: None)
     monkeypatch.setitem(sys.modules, "someones", module)
     for attribute, message in (
-        ("crash", r"the metric 'mine' of an installed package \(someones:crash\) cannot be built: ZeroDivisionError"),
-        ("other", r"cannot be built: AttributeError: .*spec"),
+        ("crash", r"the metric 'mine' of an installed package cannot be built: ZeroDivisionError"),
+        ("other", r"cannot be built: expected a ClipMetric or a SetMetric, got PosixPath"),
+        ("factory", r"expected a MetricEntry, got function"),
+        ("another", r"expected its entry to have that name, got 'yours'"),
         ("gone", r"the metric 'mine' cannot be loaded from someones:gone"),
     ):
         points = [EntryPoint("mine", f"someones:{attribute}", ENTRY_POINTS)]
@@ -199,7 +230,7 @@ def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
             build(["mine"], "standard", NoCache(), "cpu")
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
     loudness = build(["loudness"], "standard", NoCache(), "cpu")[0]
-    module.twin = lambda cache, device: loudness
+    module.twin = MetricEntry("mine", "Mine", "Mine", "standard", lambda context: loudness)
     points = [EntryPoint("mine", "someones:twin", ENTRY_POINTS)]
     monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
     with pytest.raises(BenchError, match=r"another metric of the identity loudness@\d"):

@@ -13,7 +13,9 @@ from jova_bench.cache import NoCache
 from jova_bench.cli import main
 from jova_bench.errors import BenchError
 from jova_bench.metrics import build as building
+from jova_bench.metrics.base import ClipMetric
 from jova_bench.metrics.build import build, usual
+from jova_bench.metrics.entry import MetricEntry
 from jova_bench.models.registry import create_model
 from jova_bench.records import MetricSpec
 
@@ -23,15 +25,15 @@ SPEC = MetricSpec(
 )  # fmt: skip
 
 
-class Whole:
+class Whole(ClipMetric):
     """A metric and a model at once, but for what a test breaks."""
 
     name, batch_size, needs, spec = "x", 1, (), SPEC
 
-    def check(self):
-        return None
+    def __init__(self):
+        pass
 
-    def score(self, clip, prompt, reference): ...
+    def measure(self, clip, prompt, reference): ...
 
     def plan(self, prompt, suite): ...
 
@@ -41,6 +43,11 @@ class Whole:
 def but(**changes):
     """`Whole` with other attributes."""
     return type("Broken", (Whole,), changes)()
+
+
+def entry(name, factory):
+    """What a package names; a text where `factory` is None."""
+    return MetricEntry(name, name, "Strange", "standard", factory) if factory else "a text"
 
 
 def leaves(*_):
@@ -64,7 +71,8 @@ BROKEN = {
 }
 METRICS = BROKEN | {
     "no_spec": (lambda *_: but(spec={"name": "x"}), "expected a MetricSpec as `spec`, got dict"),
-    "short_score": (lambda *_: but(score=lambda self, clip: None), "expected 'score' to take 3 arguments"),
+    "no_factory": (None, "expected a MetricEntry, got str"),
+    "short_score": (lambda *_: but(measure=lambda self, clip: None), "expected 'measure' to take 3 arguments"),
 }
 MODELS = BROKEN | {
     "short_plan": (lambda *_: but(plan=lambda self, prompt: None), "expected 'plan' to take 2 arguments"),
@@ -80,9 +88,11 @@ def installed(tmp_path, monkeypatch):
     module = ModuleType("strangers")
     for kind, cases in (("metric", METRICS), ("model", MODELS)):
         for name, (factory, _) in cases.items():
-            setattr(module, f"{kind}_{name}", factory)
-    module.good = lambda *_: Whole()
-    module.folder = str(tmp_path)
+            thing = factory if kind == "model" else entry(name, factory)
+            setattr(module, f"{kind}_{name}", thing)
+    module.model_good = lambda *_: Whole()
+    module.metric_good = entry("good", lambda *_: Whole())
+    module.suite_good = str(tmp_path)
     monkeypatch.setitem(sys.modules, "strangers", module)
     (tmp_path / "ends.py").write_text("print('on import')\nimport sys\nsys.exit(7)\n")
     (tmp_path / "typo.py").write_text("def (:\n")
@@ -93,7 +103,7 @@ def installed(tmp_path, monkeypatch):
         points += [EntryPoint(name, f"strangers:{kind}_{name}", group) for name in cases]
         points += [EntryPoint(name, f"{name}:anything", group) for name in NO_IMPORT]
         points += [EntryPoint("twice", "a:b", group), EntryPoint("twice", "c:d", group)]
-        points += [EntryPoint("good", "strangers:folder" if kind == "suite" else "strangers:good", group)]
+        points += [EntryPoint("good", f"strangers:{kind}_good", group)]
     points += [EntryPoint("real", "a:b", "jova_bench.models"), EntryPoint("embedded", "a:b", "jova_bench.suites")]
     monkeypatch.setattr(registry, "entry_points", lambda group: [one for one in points if one.group == group])
     return module
@@ -175,6 +185,7 @@ def test_a_run_goes_on_beside_broken_packages(installed, tmp_path, capsys, monke
     out, err = capsys.readouterr()
     assert "silence" in out
     told, _, _ = err.partition("generate silence")
-    for name in ("raises", "leaves", "no_spec", "short_score", "twice", *NO_IMPORT):
+    # What cannot even be loaded; entries that say that they are of the other profile are not built.
+    for name in ("no_factory", "twice", *NO_IMPORT):
         assert f"left out: the metric {name!r}" in told or f"metric {name!r}" in told, name
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["metrics"] == ["loudness"]

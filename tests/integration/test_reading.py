@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import jova_bench
-from jova_bench.cache import NoCache
+from jova_bench.cache import CacheKey, NoCache
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.execution.base import Local, LocalContext, TaskFailed
 from jova_bench.execution.processes import Processes
 from jova_bench.media import files as media
-from jova_bench.metrics.distances.real_clips import Embedder, Part, RealClips
+from jova_bench.metrics.real_clips import Embedder, RealClips, ReferenceClip
 from jova_bench.models.base import Generated
 from jova_bench.progress import Quiet
 from jova_bench.runs import batches as making
@@ -113,10 +113,10 @@ class Distance:
     """A set metric as `embed_real` sees it."""
 
     def __init__(self, read):
-        embedder = Embedder("key", lambda clip: {"x": np.ones(2)}, "x")
+        embedder = Embedder(CacheKey("key"), lambda clip: {"x": np.ones(2)}, "x")
         real = RealClips("some", (("d" * 64, read),), Kept())
-        self.spec = Level().spec
-        self.parts = (Part(embedder, "d" * 64, read, real),)
+        self.spec = Level().spec.model_copy(update={"level": "set"})
+        self.reference_clips = (ReferenceClip(embedder, "d" * 64, read, real),)
 
 
 class Kept:
@@ -141,7 +141,7 @@ def test_a_reference_clip_that_workers_could_not_embed_is_not_tried_in_this_proc
     metric = Distance(read)
     scoring.embed_real([metric], None, Dies(), Quiet())
     with pytest.raises(Unavailable, match=r"a clip of some has no features \(dddddddddddd\): worker process died"):
-        metric.parts[0]()
+        metric.reference_clips[0]()
 
 
 def test_a_reference_clip_that_changed_after_it_was_looked_at_gives_no_features(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import network_cache, vision
 from jova_bench.metrics.picture import aesthetic
 from jova_bench.metrics.picture import predictors as quality
@@ -93,7 +94,7 @@ def test_pictures_are_scaled_as_by_pillow(size):
 
 def test_versebench_is_the_mean_of_three(weights):
     size = PICTURES[0]
-    metric = aesthetic.aesthetic_score(NoCache(), "cpu", "versebench")
+    metric = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), "versebench")
     parts = [OUTPUTS["v2_5_bf16"][size] / 10, OUTPUTS["musiq"][size] / 100, OUTPUTS["maniqa"][size]]
     outcome = metric.score(silent_clip([picture(size)]), None, None)
     assert outcome.value == pytest.approx(np.mean(parts), rel=1e-3)
@@ -106,7 +107,7 @@ def test_versebench_looks_at_every_frame_and_clean_at_two_a_second(weights, monk
         return lambda frames, device: seen.update({name: len(frames)}) or np.full(len(frames), 5.0)
 
     for protocol in ("clean", "versebench"):
-        metric = aesthetic.aesthetic_score(NoCache(), "cpu", protocol)
+        metric = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), protocol)
         fakes = tuple(
             quality.Predictor(part.name, part.weights, scores(part.name)) for part in metric._protocol.predictors
         )
@@ -126,10 +127,10 @@ def test_scores_of_a_network_are_kept_one_by_one(weights):
             return kept[digest, extractor]
 
     clip = silent_clip([picture(PICTURES[0])])
-    first = aesthetic.aesthetic_score(Cache(), "cpu", "versebench").score(clip, None, None)
+    first = aesthetic.aesthetic_score(MetricContext(Cache(), "cpu"), "versebench").score(clip, None, None)
     assert [len(arrays["scores"]) for arrays in kept.values()] == [1, 1, 1]
     network_cache.release_networks()
-    again = aesthetic.aesthetic_score(Cache(), "cpu", "versebench").score(clip, None, None)
+    again = aesthetic.aesthetic_score(MetricContext(Cache(), "cpu"), "versebench").score(clip, None, None)
     assert again == first
     assert not network_cache._networks  # Nothing was loaded.
 
@@ -144,7 +145,7 @@ def test_the_crops_of_a_clip_are_always_the_same(weights):
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 401), (401, 33), (577, 1023)])
 def test_odd_and_narrow_frames_have_a_score(weights, height, width):
     frames = np.random.RandomState(0).randint(0, 256, (1, height, width, 3)).astype(np.uint8)
-    outcome = aesthetic.aesthetic_score(NoCache(), "cpu").score(silent_clip(frames), None, None)
+    outcome = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu")).score(silent_clip(frames), None, None)
     assert outcome.status == "ok"
 
 
@@ -157,7 +158,7 @@ def test_odd_and_narrow_frames_have_a_score(weights, height, width):
     ],
 )
 def test_undefined(protocol, shape, why):
-    metric = aesthetic.aesthetic_score(NoCache(), "cpu", protocol)
+    metric = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), protocol)
     outcome = metric.score(silent_clip(np.zeros((2, *shape, 3), np.uint8)), None, None)
     assert outcome.status == "undefined"
     assert why in outcome.reason
@@ -165,14 +166,14 @@ def test_undefined(protocol, shape, why):
 
 def test_no_video_is_undefined():
     clip = clip_from_arrays(None, Fraction(0), np.zeros((1, 8000), np.float32), 16000)
-    for protocol in aesthetic.PROTOCOLS:
-        outcome = aesthetic.aesthetic_score(NoCache(), "cpu", protocol).score(clip, None, None)
+    for protocol in aesthetic.VARIANTS:
+        outcome = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), protocol).score(clip, None, None)
         assert (outcome.status, outcome.reason) == ("undefined", "no video stream")
 
 
 def test_missing_weights_and_package_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    metric = aesthetic.aesthetic_score(NoCache(), "cpu", "versebench")
+    metric = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), "versebench")
     clip = silent_clip(np.zeros((1, 256, 256, 3), np.uint8))
     outcome = metric.score(clip, None, None)
     assert outcome.status == "failed"
@@ -200,7 +201,7 @@ def test_an_incomplete_checkpoint_is_refused(weights, checkpoints, monkeypatch, 
 
 
 def test_digests_of_all_weights_are_in_the_identity(weights):
-    spec = aesthetic.aesthetic_score(NoCache(), "cpu", "versebench").spec
-    digests = [assets.digest(name) for part in aesthetic.PROTOCOLS["versebench"].predictors for name in part.weights]
+    spec = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), "versebench").spec
+    digests = [assets.digest(name) for part in aesthetic.VARIANTS["versebench"].predictors for name in part.weights]
     assert spec.weights == "+".join(digests)
     assert "compat:versebench@5645a09" in spec.identity

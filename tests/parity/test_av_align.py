@@ -11,6 +11,7 @@ from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.audio_visual import av_align
 from jova_bench.metrics.audio_visual.onsets import onset_strength, onset_times_s, peaks
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.faces import opencv
 from support import upstream
 
@@ -125,13 +126,13 @@ def test_flow_and_every_bench_equal_the_originals(fps):
     np.testing.assert_allclose(av_align.local_peaks(lengths, 0.1) / fps, expected["peaks_s"], atol=1e-6)
     for bench, rate_hz in (("tempotokens", 22_050), ("javisbench", 16_000), ("mova", 44_100)):
         clip = clip_of(frames, sound(rate_hz)[None], fps, rate_hz)
-        outcome = av_align.av_align(NoCache(), "cpu", bench).score(clip, None, None)
+        outcome = av_align.av_align(MetricContext(NoCache(), "cpu"), bench).score(clip, None, None)
         assert outcome.value == pytest.approx(expected[bench], rel=1e-6), bench
 
 
 @pytest.fixture(scope="module")
 def clean():
-    return av_align.av_align(NoCache(), "cpu", "clean")
+    return av_align.av_align(MetricContext(NoCache(), "cpu"), "clean")
 
 
 def flashes(at_s, fps=25, seconds=2, side=128):
@@ -196,13 +197,13 @@ def test_silence_and_stillness_have_no_events(clean):
         outcome = clean.score(clip, None, None)
         assert (outcome.status, outcome.reason) == ("undefined", reason)
     # The benches call that the worst value; librosa hears onsets in any hiss.
-    assert av_align.av_align(NoCache(), "cpu", "mova").score(neither, None, None).value == 0.0
+    assert av_align.av_align(MetricContext(NoCache(), "cpu"), "mova").score(neither, None, None).value == 0.0
     assert len(onset_times_s(silent[0], 16_000)) > 0
 
 
-@pytest.mark.parametrize("protocol", av_align.PROTOCOLS)
+@pytest.mark.parametrize("protocol", av_align.VARIANTS)
 def test_clips_without_a_stream_or_enough_frames_are_undefined(protocol):
-    metric = av_align.av_align(NoCache(), "cpu", protocol)
+    metric = av_align.av_align(MetricContext(NoCache(), "cpu"), protocol)
     clip = clip_of(scene(25, 1), sound(16_000, 1.0)[None])
     for broken, reason in (
         (replace(clip, frames=None), "no video stream"),

@@ -208,7 +208,7 @@ def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
 
 
 def prepared(bench, audio, rate_hz=48_000):
-    return clap.prepare(np.asarray(audio, np.float32), rate_hz, clap.PROTOCOLS[bench])
+    return clap.prepare(np.asarray(audio, np.float32), rate_hz, clap.VARIANTS[bench])
 
 
 def test_verse_bench_sets_the_peak_and_rounds_towards_zero():
@@ -241,7 +241,7 @@ def test_mova_draws_pieces_by_its_seed_and_others_take_the_middle(files, own):
 
 
 def test_benches_are_never_one_column(own):
-    names = [f"clap_score@{bench}" for bench in clap.PROTOCOLS if bench != "clean"]
+    names = [f"clap_score@{bench}" for bench in clap.VARIANTS if bench != "clean"]
     found = build(["clap_score", *names], "standard", NoCache(), "cpu")
     assert len({one.spec.identity for one in found}) == 5
     assert found[1].spec.identity.startswith(

@@ -13,12 +13,13 @@ from jova_bench.errors import Unavailable
 from jova_bench.media import files as media
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.audio_visual import desync
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import synchformer
 from jova_bench.metrics.networks.synchformer import inputs
 from jova_bench.metrics.signal.frames import centre, resample_frame_indices, short_side
 from support import upstream
 
-PROTOCOLS, CLEAN = desync.PROTOCOLS, desync.PROTOCOLS["clean"]
+VARIANTS, CLEAN = desync.VARIANTS, desync.VARIANTS["clean"]
 NETWORK = upstream.parity("synchformer")
 BENCHES = upstream.parity("desync")
 
@@ -96,9 +97,9 @@ def test_the_published_examples(example):
     clip = media.read(file)
     first, sample = 25 * from_s, round(16_000 * (from_s + early_s))
     moved = clip_from_arrays(clip.frames[first : first + 125], clip.fps, clip.audio[:, sample:], clip.sample_rate_hz)
-    indices, audio = desync.stretch(moved, PROTOCOLS["t2av"])
+    indices, audio = desync.stretch(moved, VARIANTS["t2av"])
     net = synchformer.load(assets.find("synchformer"), "cpu")
-    (row,) = desync.logits(net, moved.frames, indices, audio, PROTOCOLS["t2av"], "cpu")
+    (row,) = desync.logits(net, moved.frames, indices, audio, VARIANTS["t2av"], "cpu")
     assert desync.offset_of(row[None], signed=True) == pytest.approx(early_s)
     assert 0.65 < (np.exp(row - row.max()) / np.exp(row - row.max()).sum()).max() < 0.99
 
@@ -116,7 +117,7 @@ CLIPS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", CLIPS)
 def test_each_bench_sees_hears_and_compares_what_the_original_does(bench, net):
-    protocol, clip = PROTOCOLS[bench], clip_of(*CLIPS[bench])
+    protocol, clip = VARIANTS[bench], clip_of(*CLIPS[bench])
     indices, audio = desync.stretch(clip, protocol)
     found = desync.logits(net, clip.frames, indices, audio, protocol, "cpu")
     np.testing.assert_allclose(found, BENCHES["outputs"][bench], rtol=1e-4, atol=2e-5)
@@ -183,12 +184,12 @@ def test_windows_by_hand():
     # 5 s hold 14 segments, one window; 8 s hold 24, as MMAudio's DeSync: first and last; 10 s hold 30.
     assert [inputs.segments(25 * seconds) for seconds in (4, 5, 8, 10)] == [11, 14, 24, 30]
     assert starts(CLEAN, 14) == [0]
-    assert starts(CLEAN, 24) == starts(PROTOCOLS["avbenchmark"], 24) == [0, 10]
+    assert starts(CLEAN, 24) == starts(VARIANTS["avbenchmark"], 24) == [0, 10]
     assert starts(CLEAN, 30) == [0, 8, 16]
     # A bench that takes each stream by its own end compares sound and picture of different times.
-    (_, _), (seen, heard) = desync.windows(PROTOCOLS["vabench"], 17, 16)
+    (_, _), (seen, heard) = desync.windows(VARIANTS["vabench"], 17, 16)
     assert (seen[0], heard[0], seen[-1], heard[-1]) == (3, 2, 16, 15)
-    [(seen, _)] = desync.windows(PROTOCOLS["javisbench"], 11, 11)
+    [(seen, _)] = desync.windows(VARIANTS["javisbench"], 11, 11)
     assert seen.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2]
 
 
@@ -222,7 +223,7 @@ class Kept(NoCache):
 @pytest.mark.parametrize(("protocol", "direction"), [("clean", "down"), ("versebench", "target")])
 def test_a_clip_is_scored_and_the_weights_name_the_number(protocol, direction, named):
     kept = Kept()
-    metric = desync.desync(kept, "cpu", protocol)
+    metric = desync.desync(MetricContext(kept, "cpu"), protocol)
     assert metric.check() is None
     outcome = metric.score(clip_of(125, 80_000), None, None)
     [row] = kept.arrays["logits"]
@@ -234,7 +235,7 @@ def test_a_clip_is_scored_and_the_weights_name_the_number(protocol, direction, n
 
 
 def test_identities():
-    kinds = {name: desync.desync(NoCache(), "cpu", name).spec.identity for name in PROTOCOLS}
+    kinds = {name: desync.desync(MetricContext(NoCache(), "cpu"), name).spec.identity for name in VARIANTS}
     assert kinds["clean"].startswith("desync@2/standard:synchformer")
     assert kinds["mova"].startswith("desync@1/standard/compat:mova@595a976:synchformer")
     assert len(set(kinds.values())) == 7
@@ -271,13 +272,13 @@ def test_clips_without_an_answer_say_why_whatever_is_installed(bench, change, re
     clip = replace(clip, frames=None) if "frames" in change and change["frames"] is None else clip
     clip = replace(clip, audio=None) if "audio" in change else clip
     clip = replace(clip, audio=np.zeros((1, 80_000), np.float32)) if "silent" in change else clip
-    outcome = desync.desync(NoCache(), "cpu", bench).score(clip, None, None)
+    outcome = desync.desync(MetricContext(NoCache(), "cpu"), bench).score(clip, None, None)
     assert (outcome.status, outcome.reason) == ("undefined", reason)
 
 
 def test_missing_and_foreign_weights_are_failures(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    outcome = desync.desync(NoCache(), "cpu", "clean").score(clip_of(125, 80_000), None, None)
+    outcome = desync.desync(MetricContext(NoCache(), "cpu"), "clean").score(clip_of(125, 80_000), None, None)
     assert (outcome.status, outcome.reason) == ("failed", "weights missing: jova-bench assets pull synchformer")
     torch.save({"something": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(Unavailable, match=r"weights unreadable: expected 'patch_embed_3d.proj.weight'"):

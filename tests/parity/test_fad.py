@@ -8,14 +8,15 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media import files as media
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import fad as vggish
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import listening
-from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks import vggish as network
 from jova_bench.metrics.networks.network_cache import release_networks
+from jova_bench.metrics.real_clips import RealClips
 from jova_bench.metrics.signal.htk_mel import htk_bands
 from support.clips import audio_clip
 from support.upstream import fake, fake_state, own_table, parity
@@ -131,7 +132,7 @@ def half_precision_sets():
 
 def test_fad_inf_of_fadtk_is_upstreams_with_its_half_precision_and_its_draws():
     made, base = half_precision_sets()
-    metric = vggish.fad(NoCache(), "cpu", "fadtk", None).against(base)
+    metric = vggish.build(MetricContext(NoCache(), "cpu"), "fad", "fadtk").against(base)
     assert metric.distance(made) == pytest.approx(FAD["score"], rel=1e-6)
     details = metric.details(made)
     assert details["measured"] == pytest.approx(FAD["plain"], rel=1e-6)
@@ -141,20 +142,23 @@ def test_fad_inf_of_fadtk_is_upstreams_with_its_half_precision_and_its_draws():
 def test_av_benchmarks_distance_is_upstreams_however_few_the_clips():
     made, base = half_precision_sets()
     for protocol in ("avbenchmark", "gudgud96"):
-        metric = vggish.fad(NoCache(), "cpu", protocol, None)
+        metric = vggish.build(MetricContext(NoCache(), "cpu"), "fad", protocol)
         assert metric.against(base).distance(made) == pytest.approx(FAD["avbench_fd"], rel=1e-6)
         few = metric.against(dist.clustered(base).rows[:12])
         assert few.distance(dist.clustered(made).rows[:10]) == pytest.approx(FAD["avbench_few"], rel=1e-6)
-    ours = vggish.fad(NoCache(), "cpu", "clean", None).against(base)
+    ours = vggish.build(MetricContext(NoCache(), "cpu"), "fad", "clean").against(base)
     with pytest.raises(Undefined, match="the reference set's 40 clips are fewer than 3 x d = 48"):
         ours.distance(made)
 
 
 def test_protocols_have_identities_of_their_own(weights):
-    identities = {vggish.fad(NoCache(), "cpu", name, None).spec.identity for name in vggish.PROTOCOLS}
+    identities = {vggish.build(MetricContext(NoCache(), "cpu"), "fad", name).spec.identity for name in vggish.VARIANTS}
     assert len(identities) == 4
     assert all(assets.digest("vggish") in identity for identity in identities)
-    kinds = {name: vggish.fad(NoCache(), "cpu", name, None).spec.params["reference"] for name in vggish.PROTOCOLS}
+    kinds = {
+        name: vggish.build(MetricContext(NoCache(), "cpu"), "fad", name).spec.params["reference"]
+        for name in vggish.VARIANTS
+    }
     assert kinds == {
         "clean": "suite:none", "avbenchmark": "prompts:none", "gudgud96": "suite:none", "fadtk": "suite:none",
     }  # fmt: skip
@@ -174,12 +178,12 @@ def test_protocols_have_identities_of_their_own(weights):
 )
 def test_too_little_sound_is_undefined(weights, clip, why):
     with pytest.raises(Undefined, match=why):
-        vggish.fad(NoCache(), "cpu", "clean", None).features(clip)
+        vggish.build(MetricContext(NoCache(), "cpu"), "fad", "clean").features(clip)
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "folder", lambda: tmp_path)
-    metric = vggish.kad(NoCache(), "cpu", "clean", None)
+    metric = vggish.build(MetricContext(NoCache(), "cpu"), "kad", "clean")
     assert metric.check() == "weights missing: jova-bench assets pull vggish"
     with pytest.raises(Unavailable, match="weights missing"):
         metric.features(audio_clip(np.zeros(16_000)))
@@ -190,7 +194,7 @@ def test_missing_weights_are_named(tmp_path, monkeypatch):
 def test_any_rate_and_any_number_of_channels_is_heard(weights, rate, channels):
     seconds = np.arange(2 * rate) / rate
     tone = np.tile(np.sin(2 * np.pi * 440 * seconds) * 0.5, (channels, 1))
-    metric = vggish.fad(NoCache(), "cpu", "clean", None)
+    metric = vggish.build(MetricContext(NoCache(), "cpu"), "fad", "clean")
     at_16k = np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000) * 0.5
     expected = metric.features(audio_clip(at_16k))
     assert expected.shape == (2, 16)
@@ -198,7 +202,7 @@ def test_any_rate_and_any_number_of_channels_is_heard(weights, rate, channels):
 
 
 def test_silence_has_an_embedding_and_not_that_of_sound(weights):
-    metric = vggish.kad(NoCache(), "cpu", "clean", None)
+    metric = vggish.build(MetricContext(NoCache(), "cpu"), "kad", "clean")
     silent, loud = (metric.features(audio_clip(fake((16_000,), "noise") * level)) for level in (0, 0.3))
     assert np.isfinite(silent).all()
     assert np.linalg.norm(silent - loud) > 0.05
@@ -217,8 +221,8 @@ def test_louder_noise_is_farther_from_the_real_clips(weights, monkeypatch):
     real = RealClips(
         "real", tuple((f"{seed:064}", lambda seed=seed: noise(seed, 0.1)) for seed in range(20)), NoCache()
     )
-    for build in (vggish.fad, vggish.kad):
-        metric = build(NoCache(), "cpu", "clean", real)
+    for name in ("fad", "kad"):
+        metric = vggish.build(MetricContext(NoCache(), "cpu", real), name, "clean")
         same, louder, loudest = (
             metric.distance(dist.stack([metric.features(noise(seed, level)) for seed in range(100, 120)]))
             for level in (0.1, 0.2, 0.5)
@@ -262,7 +266,7 @@ def test_noisy_tones_are_as_far_as_is_published(noise, published):
     """
     if why := assets.missing("vggish"):
         pytest.skip(why)
-    metric = vggish.fad(NoCache(), "cpu", "gudgud96", None)
+    metric = vggish.build(MetricContext(NoCache(), "cpu"), "fad", "gudgud96")
     real, made = (
         dist.stack([metric.features(audio_clip(tone)) for tone in some]) for some in (sines(10), sines(5, noise))
     )
@@ -282,7 +286,7 @@ def test_fadtks_own_samples_are_as_far_as_is_published():
         pytest.skip(why)
     with np.load(folder / "fma_pop.npz") as popular:
         base = dist.Gaussian(popular["vggish.mu"], popular["vggish.cov"])
-    metric = vggish.fad(NoCache(), "cpu", "fadtk", None)
+    metric = vggish.build(MetricContext(NoCache(), "cpu"), "fad", "fadtk")
     found = {file.stem: metric.features(media.read(file)) for file in files}
     # Moments as upstream gathers them, of what is to be scored instead of what it is compared with.
     for names, published in ((list(found), 5.121900), (["mg-1634"], 21.193698)):

@@ -9,11 +9,12 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import fd_kl as tagging
 from jova_bench.metrics.distances import frechet_kernel as dist
-from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.networks import checkpoint, panns, passt, shaped
 from jova_bench.metrics.networks.network_cache import release_networks
+from jova_bench.metrics.real_clips import RealClips
 from support.clips import audio_clip
 from support.every_asset import cnn14, panns_state, torchlibrosa_matrices
 from support.upstream import fake, fake_state, own_table, parity
@@ -138,7 +139,7 @@ def test_av_benchmark_gives_passt_eight_seconds_and_two_of_silence():
 
 def test_padding_changes_what_passt_hears(weights):
     sound = audio_clip(fake((1, 400_000), "wave")[:, :96_000] * 0.1, 32_000)
-    metric = tagging.kl_passt(NoCache(), "cpu", "clean")
+    metric = tagging.kl_passt(MetricContext(NoCache(), "cpu"), "clean")
     logits = metric.embed(sound, NoCache())
     np.testing.assert_allclose(logits, PASST["three_s"]["logits"], rtol=1e-4, atol=1e-5)
     padded = tagging.heard([np.pad(sound.audio[0], (0, 320_000 - 96_000))], tagging.PASST, "cpu")["logits"]
@@ -176,7 +177,7 @@ def verse_bench_sounds():
 @pytest.mark.parametrize("pair", sorted(KL["versebench"]))
 def test_verse_benchs_divergence_is_upstreams(weights, pair):
     made, real = (audio_clip(verse_bench_sounds()[name], 32_000, name * 64) for name in pair)
-    outcome = tagging.kl_passt(NoCache(), "cpu", "versebench").score(made, None, real)
+    outcome = tagging.kl_passt(MetricContext(NoCache(), "cpu"), "versebench").score(made, None, real)
     assert outcome.value == pytest.approx(KL["versebench"][pair], rel=2e-4, abs=2e-6)
 
 
@@ -185,7 +186,7 @@ def test_verse_benchs_divergence_is_upstreams(weights, pair):
 
 @pytest.mark.parametrize("build", [tagging.kl_panns, tagging.kl_passt])
 def test_pairs_without_an_answer(weights, build):
-    metric = build(NoCache(), "cpu", "clean")
+    metric = build(MetricContext(NoCache(), "cpu"), "clean")
     sound = audio_clip(fake((16_000,), "sound") * 0.1)
     cases = [
         (sound, None, "no reference clip"),
@@ -205,7 +206,7 @@ def test_pairs_without_an_answer(weights, build):
 
 
 def test_verse_bench_has_no_answer_for_silence(weights):
-    metric = tagging.kl_passt(NoCache(), "cpu", "versebench")
+    metric = tagging.kl_passt(MetricContext(NoCache(), "cpu"), "versebench")
     sound = audio_clip(fake((16_000,), "sound") * 0.1)
     assert metric.score(audio_clip(np.zeros(16_000)), None, sound).reason == "silent"
     assert metric.score(sound, None, audio_clip(np.zeros(16_000))).reason == "the reference is silent"
@@ -215,11 +216,11 @@ def test_missing_weights_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "folder", lambda: tmp_path)
     sound = audio_clip(np.zeros(16_000))
     for build, asset in ((tagging.kl_panns, "panns-cnn14-16k"), (tagging.kl_passt, "passt")):
-        metric = build(NoCache(), "cpu", "clean")
+        metric = build(MetricContext(NoCache(), "cpu"), "clean")
         assert metric.check() == f"weights missing: jova-bench assets pull {asset}"
         outcome = metric.score(sound, None, sound)
         assert (outcome.status, outcome.reason) == ("failed", metric.check())
-    assert tagging.fd_passt(NoCache(), "cpu", "clean", None).check().startswith("weights missing")
+    assert tagging.fd_passt(MetricContext(NoCache(), "cpu"), "clean").check().startswith("weights missing")
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100])
@@ -228,7 +229,9 @@ def test_any_rate_and_any_number_of_channels_is_heard(weights, rate, channels):
     tone = np.tile(np.sin(2 * np.pi * 440 * np.arange(rate) / rate) * 0.5, (channels, 1))
     reference = audio_clip(np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000) * 0.5)
     for build in (tagging.kl_panns, tagging.kl_passt):
-        assert build(NoCache(), "cpu", "clean").score(audio_clip(tone, rate), None, reference).value < 0.02
+        assert (
+            build(MetricContext(NoCache(), "cpu"), "clean").score(audio_clip(tone, rate), None, reference).value < 0.02
+        )
 
 
 # Sets
@@ -251,27 +254,27 @@ def test_one_vector_a_clip_and_one_pass_for_both_metrics(weights, monkeypatch):
     cache = Kept()
     clips = [audio_clip(fake((16_000,), f"{k}") * 0.1, digest=f"{k:064}") for k in range(4)]
     real = RealClips("real", tuple((clip.digest, lambda clip=clip: clip) for clip in clips[:2]), cache)
-    fd = tagging.fd_panns(cache, "cpu", "avbenchmark", real)
+    fd = tagging.fd_panns(MetricContext(cache, "cpu", real), "avbenchmark")
     made = dist.stack([fd.features(clip) for clip in clips[2:]])
     assert made.shape == (2, 24)
     assert np.isfinite(fd.distance(made))
     assert len(passes) == 4
-    tagging.kl_panns(cache, "cpu", "avbenchmark").score(clips[2], None, clips[0])
+    tagging.kl_panns(MetricContext(cache, "cpu"), "avbenchmark").score(clips[2], None, clips[0])
     assert len(passes) == 4
-    tagging.kl_panns(cache, "cpu", "clean").score(clips[2], None, clips[0])
+    tagging.kl_panns(MetricContext(cache, "cpu"), "clean").score(clips[2], None, clips[0])
     assert len(passes) == 6
     with pytest.raises(Undefined, match="2 clips are fewer than 3 x d = 72"):
-        tagging.fd_panns(cache, "cpu", "clean", real).distance(made)
+        tagging.fd_panns(MetricContext(cache, "cpu", real), "clean").distance(made)
 
 
 def test_protocols_and_networks_have_identities_of_their_own(weights):
     kl = [
-        build(NoCache(), "cpu", p).spec.identity
+        build(MetricContext(NoCache(), "cpu"), p).spec.identity
         for build in (tagging.kl_panns, tagging.kl_passt)
-        for p in tagging.PROTOCOLS
+        for p in tagging.VARIANTS
     ]
     fd = [
-        build(NoCache(), "cpu", p, None).spec.identity
+        build(MetricContext(NoCache(), "cpu"), p).spec.identity
         for build in (tagging.fd_panns, tagging.fd_passt)
         for p in ("clean", "avbenchmark")
     ]

@@ -12,15 +12,16 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import fvd as i3d
 from jova_bench.metrics.distances import latentsync_faces as latentsync
-from jova_bench.metrics.distances.real_clips import RealClips
 from jova_bench.metrics.faces import mediapipe_nets
 from jova_bench.metrics.networks import i3d as network
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks.network_cache import release_networks
+from jova_bench.metrics.real_clips import RealClips
 from support.upstream import fake, fake_state, parity
 
 UPSTREAM = parity("i3d")
@@ -142,10 +143,10 @@ def test_javisbench_shows_half_the_range(key, shape):
 
 def test_javisbench_kernel_distance_misses_the_means():
     x, y = fake((30, 20), "a").double().numpy(), (fake((40, 20), "b") * 1.3 + 0.2).double().numpy()
-    metric = i3d.kvd(NoCache(), "cpu", "javisbench", None).against(y)
+    metric = i3d.build(MetricContext(NoCache(), "cpu"), "kvd", "javisbench").against(y)
     assert metric.distance(x) == pytest.approx(UPSTREAM["javis_kvd"], rel=1e-9)
     assert metric.distance(x + 5) == pytest.approx(metric.distance(x))
-    published = i3d.fvd(NoCache(), "cpu", "javisbench", None).against(y)
+    published = i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "javisbench").against(y)
     assert published.distance(x) == pytest.approx(UPSTREAM["javis_fvd"], rel=1e-9)
     assert published.distance(x[:3]) > 0  # However few there are.
     assert published.details(x) == {"n": 30, "d": 20}
@@ -200,8 +201,8 @@ def test_latentsync_has_no_answer_without_a_face(monkeypatch):
 def test_latentsync_says_what_it_lacks(weights, monkeypatch):
     monkeypatch.setattr(assets, "missing", lambda *names: None)
     monkeypatch.setattr(mediapipe_nets, "find_spec", lambda name: None)
-    assert i3d.fvd(NoCache(), "cpu", "latentsync", None).check() == mediapipe_nets.HOW
-    assert i3d.fvd(NoCache(), "cpu", "clean", None).check() is None
+    assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "latentsync").check() == mediapipe_nets.HOW
+    assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean").check() is None
 
 
 # Bad input
@@ -217,12 +218,12 @@ def test_latentsync_says_what_it_lacks(weights, monkeypatch):
 )
 def test_a_clip_without_a_window_is_undefined(weights, clip, why):
     with pytest.raises(Undefined, match=why):
-        i3d.fvd(NoCache(), "cpu", "clean", None).features(clip)
+        i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean").features(clip)
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "folder", lambda: tmp_path)
-    metric = i3d.fvd(NoCache(), "cpu", "clean", None)
+    metric = i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean")
     assert metric.check() == "weights missing: jova-bench assets pull i3d"
     with pytest.raises(Unavailable, match="weights missing"):
         metric.features(clip_of(np.zeros((16, 8, 8, 3), np.uint8)))
@@ -284,7 +285,7 @@ def test_features_distances_and_references(weights, monkeypatch):
     monkeypatch.setattr(set_distance, "MIN_CLIPS", 3)
     cache = Counting()
     real = RealClips("real", tuple((f"{seed:064}", lambda seed=seed: moving(seed)) for seed in range(3)), cache)
-    metric = i3d.kvd(cache, "cpu", "clean", real)
+    metric = i3d.build(MetricContext(cache, "cpu", real), "kvd", "clean")
     assert metric.check() is None
     assert metric.spec.params["reference"] == f"suite:{real.digest}"
     clips = [moving(100), moving(101, 32), moving(102)]
@@ -294,22 +295,22 @@ def test_features_distances_and_references(weights, monkeypatch):
     value = metric.distance(dist.stack(made))
     assert np.isfinite(value)
     assert cache.computed == 7  # Three clips made, three real ones, and what the kernel needs of the real ones alone.
-    again = i3d.kvd(cache, "cpu", "clean", real)
+    again = i3d.build(MetricContext(cache, "cpu", real), "kvd", "clean")
     assert again.distance(dist.stack([again.features(clip) for clip in clips])) == value
     assert cache.computed == 7
-    assert len(again.parts) == 3
-    fvd = i3d.fvd(cache, "cpu", "clean", real)
+    assert len(again.reference_clips) == 3
+    fvd = i3d.build(MetricContext(cache, "cpu", real), "fvd", "clean")
     with pytest.raises(Undefined, match="3 clips are fewer than 3 x d = 150"):
         fvd.distance(dist.stack(made))
     assert fvd.details(dist.stack(made)) == {"n": 3, "d": 50, "vectors": 4}
 
 
 def test_without_a_reference_set_there_is_no_distance(weights):
-    metric = i3d.fvd(NoCache(), "cpu", "clean", None)
+    metric = i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean")
     assert metric.spec.params["reference"] == "suite:none"
     with pytest.raises(Undefined, match="the suite names no reference set"):
         metric.distance(np.zeros((100, 25)))
-    bench = i3d.fvd(NoCache(), "cpu", "javisbench", None)
+    bench = i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "javisbench")
     with pytest.raises(Undefined, match="no prompt of the suite has a reference clip"):
         bench.distance(np.zeros((100, 25)))
 
@@ -317,20 +318,21 @@ def test_without_a_reference_set_there_is_no_distance(weights):
 def test_a_reference_clip_without_features_spoils_the_set(weights):
     short = clip_of(np.zeros((3, 8, 8, 3), np.uint8))
     real = RealClips("real", (("f" * 64, lambda: short),), NoCache())
-    metric = i3d.fvd(NoCache(), "cpu", "javisbench", real)
-    shorter = i3d.kvd(NoCache(), "cpu", "clean", real)
+    metric = i3d.build(MetricContext(NoCache(), "cpu", real), "fvd", "javisbench")
+    shorter = i3d.build(MetricContext(NoCache(), "cpu", real), "kvd", "clean")
     assert metric.spec.params["reference"] == f"prompts:{real.digest}"
     with pytest.raises(Unavailable, match=r"a clip of real has no features \(.{12}\): too short"):
         shorter.distance(np.zeros((100, 25)))
 
 
 def test_what_changes_the_value_changes_the_identity(weights):
-    clean = [i3d.fvd(NoCache(), "cpu", name, None).spec for name in i3d.PROTOCOLS]
+    clean = [i3d.build(MetricContext(NoCache(), "cpu"), "fvd", name).spec for name in i3d.VARIANTS]
     assert len({spec.identity for spec in clean}) == 3
     assert clean[0].protocol == "clean"
     one, two = (RealClips("x", ((digit * 64, lambda: None),), NoCache()) for digit in "ab")
     assert (
-        i3d.fvd(NoCache(), "cpu", "clean", one).spec.identity != i3d.fvd(NoCache(), "cpu", "clean", two).spec.identity
+        i3d.build(MetricContext(NoCache(), "cpu", one), "fvd", "clean").spec.identity
+        != i3d.build(MetricContext(NoCache(), "cpu", two), "fvd", "clean").spec.identity
     )
 
 

@@ -14,6 +14,7 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks.facenet import SIDE, FaceNet
 from jova_bench.metrics.picture import facenet as face_embed
 from jova_bench.metrics.picture import identity
@@ -84,7 +85,7 @@ def test_versebench_equals_the_original(weights, tmp_path, pair):
     expected = DINOV3["outputs"][pair]
     tokens = identity.patch_tokens(picture(first, f"anchor {first}")[None], "cpu")
     np.testing.assert_allclose(tokens[0, ::8], expected["feature"], rtol=1e-3, atol=1e-5)
-    metric = identity.identity_score(NoCache(), "cpu", "versebench")
+    metric = identity.identity_score(MetricContext(NoCache(), "cpu"), "versebench")
     outcome = metric.score(silent_clip([frame, frame]), prompt_with(image), None)
     assert outcome.value == pytest.approx(expected["cosine"], abs=1e-5)
 
@@ -93,7 +94,7 @@ def test_versebench_sees_one_patch_and_no_face(weights, tmp_path):
     """Whatever is drawn over the rest of the picture moves it far less than what is drawn over its corner."""
     frame = picture((224, 224), "scene")
     image = save(tmp_path / "image.png", frame)
-    metric = identity.identity_score(NoCache(), "cpu", "versebench")
+    metric = identity.identity_score(MetricContext(NoCache(), "cpu"), "versebench")
     same = metric.score(silent_clip([frame]), prompt_with(image), None).value
     assert same == pytest.approx(1)
     face, corner = frame.copy(), frame.copy()
@@ -149,7 +150,7 @@ def test_the_person_of_the_image_scores_one_and_another_less(found, tmp_path):
     still = face_embed.still(identity.reference_image(prompt_with(image)))
     found[still.digest] = [faces.Track(0, box(10, 10, 100, 1))]
     found[None] = [faces.Track(0, box(10, 10, 100, 11))]
-    metric = identity.identity_score(NoCache(), "cpu")
+    metric = identity.identity_score(MetricContext(NoCache(), "cpu"))
     same = metric.score(silent_clip([person] * 11), prompt_with(image), None)
     other = metric.score(silent_clip([people()[:200, :150]] * 11), prompt_with(image), None)
     assert same.value == pytest.approx(1)
@@ -165,7 +166,7 @@ def test_a_bystander_is_no_harm_and_the_largest_face_of_the_image_counts(found, 
     small, large = faces.Track(0, box(10, 10, 60, 1)), faces.Track(0, box(280, 100, 90, 1))
     found[still.digest] = [small, large]
     found[None] = [faces.Track(0, box(10, 10, 60, 6)), faces.Track(0, box(280, 100, 90, 6))]
-    metric = identity.identity_score(NoCache(), "cpu")
+    metric = identity.identity_score(MetricContext(NoCache(), "cpu"))
     assert metric.score(silent_clip([scene] * 6), prompt_with(image), None).value == pytest.approx(1)
     found[None] = found[None][:1]  # Only the bystander is there.
     assert metric.score(silent_clip([scene] * 6), prompt_with(image), None).value < 0.999
@@ -174,7 +175,7 @@ def test_a_bystander_is_no_harm_and_the_largest_face_of_the_image_counts(found, 
 def test_consistency_of_a_still_is_one_and_of_another_face_less(found):
     found[None] = [faces.Track(0, box(10, 10, 100, 11))]
     person, stranger = people()[:200, 250:400], people()[:200, :150]
-    metric = identity.identity_consistency(NoCache(), "cpu")
+    metric = identity.identity_consistency(MetricContext(NoCache(), "cpu"))
     assert metric.score(silent_clip([person] * 11), None, None).value == pytest.approx(1)
     assert metric.score(silent_clip([person] * 5 + [stranger] * 6), None, None).value < 0.999
 
@@ -189,19 +190,21 @@ def test_faces_outside_of_their_track_or_of_the_picture_are_none(found):
 def test_no_face_is_undefined(found, make, tmp_path):
     image = save(tmp_path / "image.png", people())
     found[face_embed.still(people()).digest] = [faces.Track(0, box(10, 10, 100, 1))]
-    outcome = make(NoCache(), "cpu").score(silent_clip([people()[::-1]] * 6), prompt_with(image), None)
+    outcome = make(MetricContext(NoCache(), "cpu")).score(silent_clip([people()[::-1]] * 6), prompt_with(image), None)
     assert (outcome.status, outcome.reason) == ("undefined", "no face found")
 
 
 def test_no_face_in_the_image_is_undefined(found, tmp_path):
     image = save(tmp_path / "image.png", people())
-    outcome = identity.identity_score(NoCache(), "cpu").score(silent_clip([people()] * 6), prompt_with(image), None)
+    outcome = identity.identity_score(MetricContext(NoCache(), "cpu")).score(
+        silent_clip([people()] * 6), prompt_with(image), None
+    )
     assert (outcome.status, outcome.reason) == ("undefined", "no face found in the reference image")
 
 
 @pytest.mark.parametrize("protocol", ["clean", "versebench"])
 def test_no_image_is_undefined_and_an_unreadable_one_fails(found, tmp_path, protocol):
-    metric = identity.identity_score(NoCache(), "cpu", protocol)
+    metric = identity.identity_score(MetricContext(NoCache(), "cpu"), protocol)
     clip = silent_clip([people()])
     for prompt in (None, prompt_with(None)):
         outcome = metric.score(clip, prompt, None)
@@ -214,8 +217,10 @@ def test_no_image_is_undefined_and_an_unreadable_one_fails(found, tmp_path, prot
 
 def test_no_video_is_undefined():
     clip = clip_from_arrays(None, Fraction(0), np.zeros((1, 8000), np.float32), 16000)
-    metrics = [identity.identity_score(NoCache(), "cpu", protocol) for protocol in ("clean", "versebench")]
-    for metric in (*metrics, identity.identity_consistency(NoCache(), "cpu")):
+    metrics = [
+        identity.identity_score(MetricContext(NoCache(), "cpu"), protocol) for protocol in ("clean", "versebench")
+    ]
+    for metric in (*metrics, identity.identity_consistency(MetricContext(NoCache(), "cpu"))):
         outcome = metric.score(clip, prompt_with("any.png"), None)
         assert (outcome.status, outcome.reason) == ("undefined", "no video stream")
 
@@ -223,10 +228,10 @@ def test_no_video_is_undefined():
 def test_missing_weights_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     clip, prompt = silent_clip([people()]), prompt_with("any.png")
-    ours = identity.identity_score(NoCache(), "cpu", "opencv-haar").score(clip, prompt, None)
+    ours = identity.identity_score(MetricContext(NoCache(), "cpu"), "opencv-haar").score(clip, prompt, None)
     assert ours.status == "failed"
     assert "assets pull facenet-vggface2" in ours.reason
-    theirs = identity.identity_score(NoCache(), "cpu", "versebench").score(clip, prompt, None)
+    theirs = identity.identity_score(MetricContext(NoCache(), "cpu"), "versebench").score(clip, prompt, None)
     assert theirs.status == "failed"
     assert "assets pull dinov3-vitl16" in theirs.reason
 
@@ -234,7 +239,7 @@ def test_missing_weights_fail(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("height", "width"), [(97, 131), (240, 33)])
 def test_odd_sizes_go_through_a_real_detector(weights, height, width):
     clip = silent_clip(np.full((3, height, width, 3), 127, np.uint8))
-    outcome = identity.identity_consistency(NoCache(), "cpu", "opencv-haar").score(clip, None, None)
+    outcome = identity.identity_consistency(MetricContext(NoCache(), "cpu"), "opencv-haar").score(clip, None, None)
     assert (outcome.status, outcome.reason) == ("undefined", "no face found")
 
 
@@ -260,7 +265,7 @@ def test_a_metric_is_told_where_the_image_lies(tmp_path):
 
 def test_the_detector_and_the_protocol_are_in_the_identity(weights):
     identities = {
-        identity.identity_score(NoCache(), "cpu", protocol).spec.identity
+        identity.identity_score(MetricContext(NoCache(), "cpu"), protocol).spec.identity
         for protocol in ("clean", "opencv-haar", "versebench")
     }
     assert len(identities) == 3

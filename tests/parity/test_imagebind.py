@@ -15,6 +15,7 @@ from jova_bench.media import files as media
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.audio_visual import imagebind
 from jova_bench.metrics.audio_visual import javis_score as javis
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import imagebind as network
 from jova_bench.metrics.networks.imagebind import inputs
 from jova_bench.metrics.signal import frames as pictures
@@ -22,7 +23,7 @@ from support import upstream
 
 PARITY = upstream.parity("imagebind")
 EXPECTED = PARITY["outputs"]
-BENCHES = [name for name in imagebind.PROTOCOLS if name != "clean"]
+BENCHES = [name for name in imagebind.VARIANTS if name != "clean"]
 
 
 def clip_of(frames, samples, channels=1, size=(40, 61), fps=25, rate_hz=16_000):
@@ -63,7 +64,7 @@ def score(name, protocol, clip):
         "javis_score": javis.javis_score,
         "avh_score": javis.avh_score,
     }
-    return metrics[name](NoCache(), "cpu", protocol).score(clip, None, None)
+    return metrics[name](MetricContext(NoCache(), "cpu"), protocol).score(clip, None, None)
 
 
 def test_the_network_equals_the_original(weights):
@@ -149,7 +150,8 @@ class Kept(NoCache):
 def test_javisbenchs_scores_equal_the_originals(name, named):
     kept, clip = Kept(), JAVIS[name]
     worst, mean = (
-        make(kept, "cpu", "javisbench").score(clip, None, None) for make in (javis.javis_score, javis.avh_score)
+        make(MetricContext(kept, "cpu"), "javisbench").score(clip, None, None)
+        for make in (javis.javis_score, javis.avh_score)
     )
     # Upstream ran on Pillow 13, which may round a pixel otherwise (`pillow_resize`).
     assert worst.value == pytest.approx(EXPECTED[name]["javis"], abs=5e-5)
@@ -214,7 +216,7 @@ def test_clean_scores_hear_all_channels_and_name_their_weights(name, named):
     if name == "imagebind_score":
         first, second = (score(name, "javisbench", one).value for one in swapped)
         assert first != pytest.approx(second, abs=1e-6)
-    metric = imagebind.imagebind_score(NoCache(), "cpu", "clean")
+    metric = imagebind.imagebind_score(MetricContext(NoCache(), "cpu"), "clean")
     assert metric.check() is None
     assert f"[{named[:12]}]" in metric.spec.identity
 

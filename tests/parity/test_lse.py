@@ -19,13 +19,13 @@ from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.catalogue import CATALOGUE
-from jova_bench.metrics.lip_sync import curves
-from jova_bench.metrics.lip_sync import protocols as lse_protocols
+from jova_bench.metrics.lip_sync import curves, variants
 from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync import syncnet_pip as lse_package
-from jova_bench.metrics.lip_sync.protocols import PROTOCOLS, FaceCurve
+from jova_bench.metrics.lip_sync.variants import VARIANTS, FaceCurve
 from support import upstream
 
 NUMBERS = {name: number.read for name, number in curves.NUMBERS.items()}
@@ -102,7 +102,7 @@ def found(monkeypatch):
 
 
 def score(name: str, clip: Clip, protocol: str = "clean", cache=None) -> tuple[str, float | str | None]:
-    outcome = getattr(lse, name)(cache or NoCache(), "cpu", protocol).score(clip, None, None)
+    outcome = lse.build(MetricContext(cache or NoCache(), "cpu"), name, protocol).score(clip, None, None)
     return outcome.status, outcome.value if outcome.status == "ok" else outcome.reason
 
 
@@ -123,40 +123,40 @@ C = FaceCurve(curve(1, 17, 3.0), 30, 80, 114)  # C 2, D 1, offset -2; after a cu
 
 def test_of_two_faces_at_once_the_surer_speaks():
     for name, value in (("lse_c", 4), ("lse_d", 6), ("av_offset_frames", 1), ("sync_within_1", 1), ("lse_d_at_0", 10)):
-        assert lse_protocols.one_speaker(NUMBERS[name], [B, A]) == value
+        assert variants.one_speaker(NUMBERS[name], [B, A]) == value
 
 
 def test_windows_of_shots_are_pooled():
     # A and C do not overlap. Index 14 is shift -1: A has 59 windows of 6, C 29 of 3; index 17 is shift 2: 58 of 10
     # and 28 of 1. Everywhere else a mixture of 10 and 3 between (60 x 10 + 30 x 3) / 90 and (45 x 10 + 15 x 3) / 60.
-    assert lse_protocols.one_speaker(NUMBERS["lse_d"], [A, B, C]) == pytest.approx((59 * 6 + 29 * 3) / 88)
-    assert lse_protocols.one_speaker(lambda pooled: pooled[17], [A, C]) == pytest.approx((58 * 10 + 28 * 1) / 86)
-    assert lse_protocols.one_speaker(lambda pooled: pooled[15], [A, C]) == pytest.approx((60 * 10 + 30 * 3) / 90)
-    assert lse_protocols.one_speaker(lambda pooled: pooled[30], [A, C]) == pytest.approx((45 * 10 + 15 * 3) / 60)
+    assert variants.one_speaker(NUMBERS["lse_d"], [A, B, C]) == pytest.approx((59 * 6 + 29 * 3) / 88)
+    assert variants.one_speaker(lambda pooled: pooled[17], [A, C]) == pytest.approx((58 * 10 + 28 * 1) / 86)
+    assert variants.one_speaker(lambda pooled: pooled[15], [A, C]) == pytest.approx((60 * 10 + 30 * 3) / 90)
+    assert variants.one_speaker(lambda pooled: pooled[30], [A, C]) == pytest.approx((45 * 10 + 15 * 3) / 60)
 
 
 def test_what_benches_make_of_several_faces():
     lse_c, lse_d, offset = (NUMBERS[name] for name in ("lse_c", "lse_d", "av_offset_frames"))
-    assert lse_protocols.mean_of_faces(lse_c, [A, B, C]) == pytest.approx(7 / 3)
+    assert variants.mean_of_faces(lse_c, [A, B, C]) == pytest.approx(7 / 3)
     # C - D: -2, -8, 1. Both numbers are those of the third face.
-    assert lse_protocols.largest_c_minus_d(lse_c, [A, B, C]) == 2
-    assert lse_protocols.largest_c_minus_d(lse_d, [A, B, C]) == 1
-    assert lse_protocols.mean_of_faces_cut(offset, [B, C]) == 0  # int(0.5)
-    assert lse_protocols.mean_of_faces_cut(offset, [C, C, A]) == -1  # int(-1.67): towards zero
-    assert lse_protocols.mean_of_faces_cut(lse_c, [B, C]) == 1.5
-    assert lse_protocols.only_face(lse_c, [A]) == 4
+    assert variants.largest_c_minus_d(lse_c, [A, B, C]) == 2
+    assert variants.largest_c_minus_d(lse_d, [A, B, C]) == 1
+    assert variants.mean_of_faces_cut(offset, [B, C]) == 0  # int(0.5)
+    assert variants.mean_of_faces_cut(offset, [C, C, A]) == -1  # int(-1.67): towards zero
+    assert variants.mean_of_faces_cut(lse_c, [B, C]) == 1.5
+    assert variants.only_face(lse_c, [A]) == 4
     with pytest.raises(Undefined, match="2 faces"):
-        lse_protocols.only_face(lse_c, [A, B])
+        variants.only_face(lse_c, [A, B])
 
 
 @pytest.mark.parametrize(("at", "kept"), [(2, True), (1, False), (29, False), (28, True), (30, False)])
 def test_verse_bench_drops_clips_that_are_14_frames_off(at: int, kept: bool):
     some = [A, replace(A, curve=curve(5, at))]
     if kept:
-        assert lse_protocols.mean_unless_far(NUMBERS["lse_c"], some) == 4.5
+        assert variants.mean_unless_far(NUMBERS["lse_c"], some) == 4.5
     else:
         with pytest.raises(Undefined, match="14 on"):
-            lse_protocols.mean_unless_far(NUMBERS["lse_c"], some)
+            variants.mean_unless_far(NUMBERS["lse_c"], some)
 
 
 # Windows.
@@ -176,12 +176,12 @@ def test_verse_bench_drops_clips_that_are_14_frames_off(at: int, kept: bool):
     ],
 )
 def test_windows_of_a_face(protocol: str, samples: int, windows: int, heard: int):
-    one = lse.hear(track(10, 50), np.ones(samples, np.float32), PROTOCOLS[protocol])
+    one = lse.hear(track(10, 50), np.ones(samples, np.float32), VARIANTS[protocol])
     assert (one.windows, len(one.sound)) == (windows, heard)
 
 
 def test_sound_is_of_16_bits():
-    one = lse.hear(track(0, 1), np.array([-1.5, -1, 0, 0.5, 1, 1e-5], np.float32), PROTOCOLS["clean"])
+    one = lse.hear(track(0, 1), np.array([-1.5, -1, 0, 0.5, 1, 1e-5], np.float32), VARIANTS["clean"])
     np.testing.assert_array_equal(one.sound, [-32768, -32768, 0, 16384, 32767, 0])
 
 
@@ -221,7 +221,7 @@ def test_odd_sizes_and_a_cut(coded, found):
     clip = talking(100)
     clip = clip_from_arrays(np.ascontiguousarray(clip.frames[:, :239, :319]), clip.fps, clip.audio, 16_000)
     found(track(0, 50), track(50, 50), track(3, 20))
-    curves = lse.face_curves(clip, PROTOCOLS["clean"], NoCache(), "cpu")
+    curves = lse.face_curves(clip, VARIANTS["clean"], NoCache(), "cpu")
     assert [(one.windows, one.first, one.stop) for one in curves] == [(46, 0, 50), (46, 50, 100)]
     assert score("av_offset_frames", clip) == ("ok", 0)
 
@@ -281,7 +281,7 @@ def test_scored_once(coded, found):
     found(track(0, 75))
     cache, clip = Memory(), talking()
     before = Coded.looks
-    for name in PROTOCOLS["clean"].numbers:
+    for name in VARIANTS["clean"].numbers:
         assert score(name, clip, cache=cache)[0] == "ok"
     assert Coded.looks == before + 1
     score("lse_c", clip, "mova", cache)  # Another protocol never takes what was kept for this one.
@@ -317,7 +317,7 @@ def test_the_published_demo():
     if why := assets.missing("syncnet") or (None if example.is_file() else f"no {example}"):
         pytest.skip(why)
     assert assets.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
-    (found,) = lse.face_curves(media.read(example), PROTOCOLS["wav2lip-lrs"], NoCache(), "cpu")
+    (found,) = lse.face_curves(media.read(example), VARIANTS["wav2lip-lrs"], NoCache(), "cpu")
     assert curves.offset_frames_of(found.curve) == 3
     assert curves.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)
     assert curves.lse_c_of(found.curve) == pytest.approx(10.021, abs=0.15)
@@ -325,7 +325,7 @@ def test_the_published_demo():
 
 def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    metric = lse.lse_c(NoCache(), "cpu", "clean")
+    metric = lse.build(MetricContext(NoCache(), "cpu"), "lse_c", "clean")
     assert metric.check() == "weights missing: jova-bench assets pull syncnet s3fd"
     outcome = metric.score(talking(), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
@@ -356,8 +356,8 @@ def test_the_package_is_given_crops_without_loss(coded, found, monkeypatch, caps
     pixels[0], pixels[5] = (7, 0, 90), (3, 0, 40)
     clip = clip_from_arrays(pixels, clip.fps, clip.audio, 16_000)
     found(track(0, 70), track(5, 70))
-    assert lse_package.lse_c(NoCache(), "cpu").score(clip, None, None).value == 90
-    assert lse_package.lse_d(NoCache(), "cpu").score(clip, None, None).value == 3
+    assert lse_package.build(MetricContext(NoCache(), "cpu"), "lse_c").score(clip, None, None).value == 90
+    assert lse_package.build(MetricContext(NoCache(), "cpu"), "lse_d").score(clip, None, None).value == 3
     captured = capsys.readouterr()
     assert "talk" not in captured.out
     assert "talk" in captured.err
@@ -376,7 +376,7 @@ def test_the_package_scores_as_upstream_scores(tmp_path):
 
 def test_a_package_that_is_not_here_is_named(monkeypatch):
     monkeypatch.setattr(lse_package, "find_spec", lambda name: None)
-    metric = lse_package.lse_c(NoCache(), "cpu")
+    metric = lse_package.build(MetricContext(NoCache(), "cpu"), "lse_c")
     assert metric.check().startswith("not installed: pip install --no-deps syncnet-python==0.2.3 ")
     assert metric.spec.protocol == "syncnet-pip@0.2.3"
 
@@ -386,9 +386,10 @@ def test_a_package_that_is_not_here_is_named(monkeypatch):
 
 def test_every_protocol_has_the_metrics_that_it_names():
     entries = [entry for entry in CATALOGUE if entry.profile == "standard" and entry.name in curves.NUMBERS]
-    there = {(entry.name, entry.options["protocol"]) for entry in entries if "syncnet:" in entry.target}
-    assert there == {(name, key) for key, protocol in PROTOCOLS.items() for name in protocol.numbers}
-    identities = [getattr(lse, name)(NoCache(), "cpu", key).spec.identity for name, key in there]
+    choices = [one for entry in entries for one in entry.choices() if "syncnet:" in str(one.factory)]
+    there = {(one.entry.name, one.options["variant"]) for one in choices}
+    assert there == {(name, key) for key, protocol in VARIANTS.items() for name in protocol.numbers}
+    identities = [lse.build(MetricContext(NoCache(), "cpu"), name, key).spec.identity for name, key in there]
     assert len(set(identities)) == len(identities)
 
 

@@ -9,6 +9,7 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import checkpoint, network_cache, raft
 from jova_bench.metrics.picture import motion
 from jova_bench.metrics.signal.frames import resample_frame_indices
@@ -53,7 +54,7 @@ def test_flow_equals_the_originals(net):
 def test_versebench_equals_the_original(pair, weights):
     shape = tuple(pair["shape"])
     clip = silent_clip([picture(shape, f"first {shape}"), picture(shape, f"second {shape}")])
-    metric = motion.motion_score(NoCache(), "cpu", "versebench")
+    metric = motion.motion_score(MetricContext(NoCache(), "cpu"), "versebench")
     assert weights.startswith(metric.spec.weights)
     outcome = metric.score(clip, None, None)
     if pair["value"] is None:  # The original divides by zero.
@@ -117,7 +118,7 @@ def moving(weights, monkeypatch):
 def test_speed_by_hand(moving):
     # 512 x 384 at 24 fps: nothing is scaled, every third frame is seen, 5 pixels of 640 diagonal in 1/8 s.
     clip = silent_clip([np.zeros((384, 512, 3), np.uint8)] * 24, fps=24)
-    outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
+    outcome = motion.motion_score(MetricContext(NoCache(), "cpu")).score(clip, None, None)
     assert len(moving.shown) == 8
     assert outcome.value == pytest.approx(5 / 640 * 8)
 
@@ -125,7 +126,7 @@ def test_speed_by_hand(moving):
 def test_speed_is_that_of_the_frame_not_of_the_scaled_picture(moving):
     # 128 x 128 is shown four times as large: (3, -4) there is 5/4 of a pixel here, of a diagonal of 128 sqrt(2).
     clip = silent_clip([np.zeros((128, 128, 3), np.uint8)] * 8, fps=8)
-    outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
+    outcome = motion.motion_score(MetricContext(NoCache(), "cpu")).score(clip, None, None)
     assert moving.shown[0].shape == (1, 3, 512, 512)
     assert outcome.value == pytest.approx(5 / 4 / (128 * 2**0.5) * 8, rel=1e-6)
 
@@ -133,7 +134,7 @@ def test_speed_is_that_of_the_frame_not_of_the_scaled_picture(moving):
 def test_speed_counts_the_time_between_uneven_pictures(moving):
     # 25 fps has no eighth of a second: pictures are 3 or 4 frames apart, and the sum is divided by their real time.
     clip = silent_clip([np.zeros((512, 512, 3), np.uint8)] * 25, fps=25)
-    outcome = motion.motion_score(NoCache(), "cpu").score(clip, None, None)
+    outcome = motion.motion_score(MetricContext(NoCache(), "cpu")).score(clip, None, None)
     pairs, apart = len(moving.shown) - 1, resample_frame_indices(25, Fraction(25), Fraction(8))
     assert set(np.diff(apart)) == {3, 4}
     assert outcome.value == pytest.approx(5 / (512 * 2**0.5) * pairs * 25 / (apart[-1] - apart[0]))
@@ -141,7 +142,7 @@ def test_speed_counts_the_time_between_uneven_pictures(moving):
 
 def test_versebench_counts_pixels_per_frame(moving):
     clip = silent_clip([np.zeros((130, 140, 3), np.uint8)] * 3)
-    assert motion.motion_score(NoCache(), "cpu", "versebench").score(clip, None, None).value == 3.5
+    assert motion.motion_score(MetricContext(NoCache(), "cpu"), "versebench").score(clip, None, None).value == 3.5
 
 
 def test_a_clip_is_measured_once(moving):
@@ -154,10 +155,12 @@ def test_a_clip_is_measured_once(moving):
             return kept[digest, extractor]
 
     clip = silent_clip(blank(128, 128, 4), fps=8)
-    first, again = (motion.motion_score(Cache(), "cpu", "versebench").score(clip, None, None) for _ in range(2))
+    first, again = (
+        motion.motion_score(MetricContext(Cache(), "cpu"), "versebench").score(clip, None, None) for _ in range(2)
+    )
     assert first == again
     assert len(moving.shown) == 4
-    motion.motion_score(Cache(), "cpu").score(clip, None, None)
+    motion.motion_score(MetricContext(Cache(), "cpu")).score(clip, None, None)
     assert len(kept) == 2  # Another protocol is another key.
 
 
@@ -179,21 +182,21 @@ def blank(height, width, count=10):
     ],
 )
 def test_undefined(protocol, frames, fps, why):
-    outcome = motion.motion_score(NoCache(), "cpu", protocol).score(silent_clip(frames, fps), None, None)
+    outcome = motion.motion_score(MetricContext(NoCache(), "cpu"), protocol).score(silent_clip(frames, fps), None, None)
     assert outcome.status == "undefined"
     assert why in outcome.reason
 
 
 def test_no_video_is_undefined():
     clip = clip_from_arrays(None, Fraction(0), np.zeros((1, 8000), np.float32), 16000)
-    for protocol in motion.PROTOCOLS:
-        outcome = motion.motion_score(NoCache(), "cpu", protocol).score(clip, None, None)
+    for protocol in motion.VARIANTS:
+        outcome = motion.motion_score(MetricContext(NoCache(), "cpu"), protocol).score(clip, None, None)
         assert (outcome.status, outcome.reason) == ("undefined", "no video stream")
 
 
 def test_missing_weights_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    metric = motion.motion_score(NoCache(), "cpu")
+    metric = motion.motion_score(MetricContext(NoCache(), "cpu"))
     outcome = metric.score(silent_clip(blank(128, 128)), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
     assert "assets pull raft-things" in outcome.reason
@@ -201,13 +204,13 @@ def test_missing_weights_fail(monkeypatch, tmp_path):
 
 def test_odd_sizes_and_stills_have_a_value(weights):
     still = silent_clip(np.repeat(picture((71, 263), "still")[None], 2, axis=0), fps=8)
-    outcome = motion.motion_score(NoCache(), "cpu").score(still, None, None)
+    outcome = motion.motion_score(MetricContext(NoCache(), "cpu")).score(still, None, None)
     assert outcome.status == "ok"
     assert np.isfinite(outcome.value)
 
 
 def test_the_protocols_are_two_columns():
-    ours, theirs = (motion.motion_score(NoCache(), "cpu", name).spec for name in ("clean", "versebench"))
+    ours, theirs = (motion.motion_score(MetricContext(NoCache(), "cpu"), name).spec for name in ("clean", "versebench"))
     assert ours.identity != theirs.identity
     assert "compat:versebench@568efa4" in theirs.identity
     assert (ours.direction, theirs.direction) == ("target", "up")

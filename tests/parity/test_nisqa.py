@@ -9,6 +9,7 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.speech import nisqa
 from support import upstream
 
@@ -45,16 +46,16 @@ def test_spectrogram_equals_librosas(sound):
 @pytest.mark.parametrize("sound", sorted(OUTPUTS))
 def test_scores_equal_the_originals(weights, sound):
     audio, rate_hz = noise(sound)
-    scores = nisqa.nisqa(NoCache(), "cpu")._scores(audio, rate_hz)
+    scores = nisqa.nisqa(MetricContext(NoCache(), "cpu"))._scores(audio, rate_hz)
     np.testing.assert_allclose(scores, OUTPUTS[sound]["random"], rtol=1e-4, atol=1e-5)
-    outcome = nisqa.nisqa(NoCache(), "cpu").score(clip_of(audio, rate_hz), None, None)
+    outcome = nisqa.nisqa(MetricContext(NoCache(), "cpu")).score(clip_of(audio, rate_hz), None, None)
     assert outcome.value == scores[0]
 
 
 @pytest.mark.weights
 @pytest.mark.skipif(assets.missing(nisqa.WEIGHTS) is not None, reason="needs the published weights")
 def test_published_scores():
-    metric = nisqa.nisqa(NoCache(), "cpu")
+    metric = nisqa.nisqa(MetricContext(NoCache(), "cpu"))
     for sound, expected in OUTPUTS.items():
         np.testing.assert_allclose(metric._scores(*noise(sound)), expected["published"], rtol=1e-4)
     torch.manual_seed(42)  # The example of torchmetrics' documentation.
@@ -64,7 +65,7 @@ def test_published_scores():
 
 def test_stereo_is_mixed(weights):
     audio, rate_hz = noise("16000 16000")
-    metric = nisqa.nisqa(NoCache(), "cpu")
+    metric = nisqa.nisqa(MetricContext(NoCache(), "cpu"))
     both = metric.score(clip_of(np.stack([audio, audio]), rate_hz), None, None)
     assert both == metric.score(clip_of(audio, rate_hz), None, None)
 
@@ -80,7 +81,7 @@ def test_stereo_is_mixed(weights):
     ],
 )
 def test_undefined(audio, rate_hz, why):
-    outcome = nisqa.nisqa(NoCache(), "cpu").score(clip_of(audio, rate_hz), None, None)
+    outcome = nisqa.nisqa(MetricContext(NoCache(), "cpu")).score(clip_of(audio, rate_hz), None, None)
     assert outcome.status == "undefined"
     assert why in outcome.reason
 
@@ -88,7 +89,7 @@ def test_undefined(audio, rate_hz, why):
 def test_no_sound_is_undefined_and_missing_weights_fail(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     silent = clip_from_arrays(np.zeros((2, 8, 8, 3), np.uint8), Fraction(25), None, 0)
-    metric = nisqa.nisqa(NoCache(), "cpu")
+    metric = nisqa.nisqa(MetricContext(NoCache(), "cpu"))
     assert metric.score(silent, None, None).reason == "no audio stream"
     outcome = metric.score(clip_of(*noise("16000 16000")), None, None)
     assert outcome.status == "failed"

@@ -4,6 +4,7 @@ import numpy as np
 
 from jova_bench.cache import DiskCache
 from jova_bench.errors import Undefined
+from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import estimates
 from jova_bench.runs.manifest import Manifest
@@ -26,12 +27,15 @@ class Clips:
         self.spec = spec(name, **changes)
 
 
-class Spread:
+class Spread(SetMetric):
     """A set metric: mean squared norm of the features; needs so many clips."""
 
     def __init__(self, name="spread", least=2, **changes):
         self.spec = spec(name, **{"level": "set", "direction": "down"} | changes)
         self.least = least
+
+    def features(self, clip):
+        raise AssertionError("the features of a made run are written into it")
 
     def distance(self, features):
         if len(features) < self.least:

@@ -6,8 +6,9 @@ import numpy as np
 
 import jova_bench
 from jova_bench.errors import Undefined
+from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 
@@ -49,7 +50,7 @@ class Tones:
             yield Generated(Media(None, Fraction(0), audio, RATE_HZ), "free", function_evals=4)
 
 
-class Level:
+class Level(ClipMetric):
     """Loudest sample, times 16; undefined where told, dying where told."""
 
     def __init__(self, name="level", undefined=(), die=None, error=KeyboardInterrupt, missing=None, micro=None):
@@ -63,16 +64,16 @@ class Level:
     def check(self):
         return self.missing
 
-    def score(self, clip, prompt, reference):
+    def measure(self, clip, prompt, reference):
         if self.scored == self.die:
             raise self.error("boom")
         self.scored += 1
         if prompt is not None and prompt.id in self.undefined:
-            return Outcome(status="undefined", reason="no speech")
-        return Outcome(status="ok", value=float(clip.audio.max()) * 16)
+            raise Undefined("no speech")
+        return float(clip.audio.max()) * 16
 
 
-class Spread:
+class Spread(SetMetric):
     """Set metric: |mean of the features|; needs two clips."""
 
     def __init__(self, die=None):

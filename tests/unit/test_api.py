@@ -16,9 +16,9 @@ from jova_bench.runs.run import Result
 from support.shown import ROOT, blocks
 
 EXPORTED = """
-BenchError Clip ClipMetric Comparisons Estimate Gate Generated Generator Media MetricSpec NotComparable Outcome Plan
-Prompt Result SetMetric Suite Summary Unavailable Undefined __version__ compare gate list_metrics list_models
-list_suites load_suite metric read_clip run score torch_metric
+BenchError Clip ClipMetric Comparisons Estimate Gate Generated Generator Media MetricContext MetricEntry MetricSpec
+NotComparable Outcome Plan Prompt Result SetMetric Suite Summary Unavailable Undefined Variant __version__ compare
+gate list_metrics list_models list_suites load_suite metric read_clip run score torch_metric
 """
 """A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""
 
@@ -89,9 +89,9 @@ def test_a_metric_by_name_measures_a_clip():
     path = suite.path(prompt.reference)
     clip = jb.read_clip(path, suite=suite)
     wer = jb.metric("wer", profile="embedded")
-    assert wer.score(clip, prompt, None).status == "ok"
+    assert wer.score(clip, prompt).status == "ok"
     # Nothing says that a file is of the suite that the embedded judges know.
-    assert wer.score(jb.read_clip(path), prompt, None).reason == "outside the embedded domain"
+    assert wer.score(jb.read_clip(path), prompt).reason == "outside the embedded domain"
     assert jb.metric("lse_c@mova").spec.protocol.startswith("mova@")
     judges = [one for one in jb.list_metrics()["identity"] if one.startswith("lse_c@1/embedded")]
     assert [jb.metric(one, profile="embedded").spec.identity for one in judges] == judges
@@ -109,7 +109,7 @@ def test_a_torch_metric_by_name():
     clips = [jb.read_clip(suite.path(one.reference), suite=suite) for one in suite.prompts[:12]]
     loudness = jb.torch_metric("loudness")
     loudness.update(None, clips[0].audio, fps=None, sample_rate_hz=clips[0].sample_rate_hz)
-    assert loudness.compute().item() == pytest.approx(jb.metric("loudness").score(clips[0], None, None).value)
+    assert loudness.compute().item() == pytest.approx(jb.metric("loudness").score(clips[0]).value)
     with pytest.raises(jb.BenchError, match="expected a set metric such as fvd"):
         jb.torch_metric("loudness", reference=clips)
     kvd = jb.torch_metric("kvd", profile="embedded", reference=clips, in_domain=True)

@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from jova_bench.cache import FeatureCache
-from jova_bench.errors import Undefined
-from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench import Clip, ClipMetric, MetricEntry, MetricSpec, Prompt, Undefined
 
 
-class ClippedShare:
+class ClippedShare(ClipMetric):
     """Counts samples at or above 0.999 of full scale, over all channels."""
 
     spec = MetricSpec(
@@ -24,20 +20,11 @@ class ClippedShare:
         description="share of samples at full scale",
     )
 
-    def __init__(self, cache: FeatureCache, device: str) -> None:
-        self.cache, self.device = cache, device
-
-    def check(self) -> str | None:
-        """Returns None: it always runs."""
-        return None
-
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Returns the share, or `undefined` without audio."""
-        return measured(lambda: clipped_share(clip))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Returns the share of samples with a magnitude of at least 0.999. Raises Undefined without audio."""
+        if clip.audio is None or not clip.audio.size:
+            raise Undefined("no audio stream")
+        return float(np.mean(np.abs(clip.audio) >= 0.999))
 
 
-def clipped_share(clip: Clip) -> float:
-    """Returns the share of samples with a magnitude of at least 0.999, in [0, 1]. Raises Undefined without audio."""
-    if clip.audio is None or not clip.audio.size:
-        raise Undefined("no audio stream")
-    return float(np.mean(np.abs(clip.audio) >= 0.999))
+CLIPPED_SHARE = MetricEntry("clipped_share", "Clipped", "Speech and sound", "standard", ClippedShare)

@@ -27,10 +27,10 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.onsets import Edges, onset_times_s
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.signal.audio import audio_digest, is_silent, mono_16k, resample
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 SIDE = 256
 """Pixels of the shorter side, in which ours looks for motion."""
@@ -42,7 +42,7 @@ MIN_FRAMES = 3
 
 
 @dataclass(frozen=True)
-class Protocol:
+class AvAlignVariant:
     """What a bench looks at and how it counts; None where ours measures every clip alike."""
 
     name: str
@@ -61,29 +61,29 @@ class Protocol:
     """For `ls metrics`."""
 
 
-PROTOCOLS = {
+VARIANTS = {
     protocol.name.partition("@")[0]: protocol
     for protocol in (
-        Protocol(
+        AvAlignVariant(
             "clean",
             rate_hz=22_050,
             says="onsets of sound that fall on a peak of motion, within 40 ms, one to one: matches / union; "
             "undefined where no sound begins or nothing moves",
         ),
-        Protocol(
+        AvAlignVariant(
             "tempotokens@bf0b1e3",
             rate_hz=22_050,
             min_pixels=0.1,
             says="the original: pictures as they are, within a frame; a clip that begins loud has an onset there",
         ),
-        Protocol(
+        AvAlignVariant(
             "javisbench@b505b37",
             one_to_one=False,
             nothing=0.0,
             extra=1e-6,
             says="several onsets may match one peak; the least motion is a peak; onsets depend on the sampling rate",
         ),
-        Protocol(
+        AvAlignVariant(
             "mova@595a976",
             rate_hz=44_100,
             min_pixels=0.1,
@@ -144,20 +144,20 @@ def flow(frames: Frames, side: int | None) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class AvAlign:
+class AvAlign(ClipMetric):
     """The overlap of a clip's onsets and peaks as one protocol counts it."""
 
     spec: MetricSpec
-    protocol: Protocol
+    protocol: AvAlignVariant
     cache: FeatureCache
 
     def check(self) -> str | None:
         """None when OpenCV is there."""
         return opencv.missing()
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: self._measure(clip))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         if clip.frames is None:
@@ -202,20 +202,20 @@ class AvAlign:
         return np.asarray(stored["times_s"], dtype=np.float64)
 
 
-def av_align(cache: FeatureCache, device: str, protocol: str) -> AvAlign:
-    """AV-Align by one of the `PROTOCOLS`; it runs on the CPU."""
-    chosen = PROTOCOLS[protocol]
+def av_align(context: MetricContext, variant: str) -> AvAlign:
+    """AV-Align by one of the `VARIANTS`; it runs on the CPU."""
+    chosen = VARIANTS[variant]
     spec = MetricSpec(
         name="av_align",
         version=2,  # Version 1 resampled with a short filter.
         profile="standard",
         backend="farneback",
         protocol=chosen.name,
-        params={"tolerance_s": TOLERANCE_S, "side": SIDE} if protocol == "clean" else {"tolerance_frames": 1},
+        params={"tolerance_s": TOLERANCE_S, "side": SIDE} if variant == "clean" else {"tolerance_frames": 1},
         direction="up",
         needs=("video", "audio"),
         domain="clips in which what moves is what sounds",
         description=chosen.says,
         source="Yariv et al. 2023, arXiv 2309.16429; librosa 0.11 onset_detect; OpenCV Farneback flow",
     )
-    return AvAlign(spec, chosen, cache)
+    return AvAlign(spec, chosen, context.cache)

@@ -5,8 +5,8 @@ The network names one of 21 offsets, -2.0 .. 2.0 s in steps of 0.2 s, for 14 seg
 spread evenly from the first frame to the last, so that no part of a clip goes unheard. (The expected offset would be
 near 0, the best value, wherever the network is unsure; the likeliest of an unsure network averages 22/21 s.)
 
-Seven benches mean seven numbers by the word; each is a `Protocol`. All run in float32 here, where some benches run in
-half precision on a GPU, and on frames as they were decoded, where some first encode the clip anew.
+Seven benches mean seven numbers by the word; each is a `DesyncVariant`. All run in float32 here, where some benches run
+in half precision on a GPU, and on frames as they were decoded, where some first encode the clip again.
 
 Letters: S segments, W windows.
 """
@@ -26,11 +26,11 @@ from jova_bench.arrays import Audio, FloatArray, Indices
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import is_silent, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.synchformer import Synchformer
@@ -49,7 +49,7 @@ AT_ONCE = 2
 
 
 @dataclass(frozen=True)
-class Protocol:
+class DesyncVariant:
     """Which part of a clip is looked at, and which number is read off."""
 
     name: str
@@ -75,38 +75,38 @@ class Protocol:
     """For `ls metrics`."""
 
 
-PROTOCOLS = {
+VARIANTS = {
     protocol.name.partition("@")[0]: protocol
     for protocol in (
-        Protocol(
+        DesyncVariant(
             "clean",
             windows="spread",
             says="seconds by which Synchformer finds sound and picture apart: likeliest offset of each 4.8 s, averaged",
         ),
-        Protocol(
+        DesyncVariant(
             "avbenchmark@050a5cd",
             seconds=8.0,
             says="MMAudio's DeSync: first and last 4.8 s of the first 8 s; shorter clips are dropped",
         ),
-        Protocol(
+        DesyncVariant(
             "mova@595a976",
             seconds=7.9,
             short="hold",
             says="as av-benchmark, of the first 7.9 s; a short picture is held, clips with short sound are dropped",
         ),
-        Protocol(
+        DesyncVariant(
             "javisbench@b505b37",
             seconds=4.0,
             short="blank",
             windows="cycle",
             says="first 4 s, its 11 segments begun anew until there are 14; short clips end in black and silence",
         ),
-        Protocol(
+        DesyncVariant(
             "vabench@0b1fe7c",
             picking="floor",
             says="first and last 4.8 s of picture and of sound, each from its own end; the bench scores failures 1.0 s",
         ),
-        Protocol(
+        DesyncVariant(
             "versebench@5645a09",
             seconds=4.0,
             side=256,
@@ -116,7 +116,7 @@ PROTOCOLS = {
             signed=True,
             says="AV-A: signed, so early and late clips cancel; 11 segments where the network was trained on 14",
         ),
-        Protocol(
+        DesyncVariant(
             "t2av@b726966",
             seconds=5.0,
             side=256,
@@ -133,7 +133,7 @@ run_eval.sh calls it), JavisBench (JavisDiT eval/javisbench/src/metrics.py as it
 two are v-iashin/Synchformer's example.py."""
 
 
-def windows(protocol: Protocol, seen: int, heard: int) -> list[tuple[Indices, Indices]]:
+def windows(protocol: DesyncVariant, seen: int, heard: int) -> list[tuple[Indices, Indices]]:
     """Which segments of picture and sound are compared, one pair per window.
 
     `spread`: windows that cover both streams from end to end, evenly, none apart from the next. `ends`: the first
@@ -164,11 +164,11 @@ def offset_of(logits: FloatArray, signed: bool) -> float:
 
 
 @dataclass(frozen=True)
-class DeSync:
+class DeSync(ClipMetric):
     """The offset of a clip as one protocol reads it."""
 
     spec: MetricSpec
-    protocol: Protocol
+    protocol: DesyncVariant
     cache: FeatureCache
     device: str
 
@@ -176,9 +176,9 @@ class DeSync:
         """None when the weights are there."""
         return assets.missing(WEIGHTS)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: self._measure(clip))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         frames = clip.frames
@@ -202,7 +202,7 @@ class DeSync:
         return offset_of(np.asarray(stored["logits"], dtype=np.float64), self.protocol.signed)
 
 
-def stretch(clip: Clip, protocol: Protocol) -> tuple[Indices, Audio]:
+def stretch(clip: Clip, protocol: DesyncVariant) -> tuple[Indices, Audio]:
     """The part of a clip that is looked at: its frames at 25 fps, as indices, and its sound at 16 kHz.
 
     An index of -1 is a black frame. Raises Undefined for clips that are too short.
@@ -239,7 +239,12 @@ def segment_end(count: int) -> int:
 
 
 def logits(
-    net: Synchformer, frames: npt.NDArray[np.uint8], indices: Indices, audio: Audio, protocol: Protocol, device: str
+    net: Synchformer,
+    frames: npt.NDArray[np.uint8],
+    indices: Indices,
+    audio: Audio,
+    protocol: DesyncVariant,
+    device: str,
 ) -> FloatArray:
     """(W, 21) scores of the offsets, one row per window.
 
@@ -276,12 +281,12 @@ def logits(
     return torch.cat(rows).double().cpu().numpy()
 
 
-def desync(cache: FeatureCache, device: str, protocol: str) -> DeSync:
-    """DeSync by one of the `PROTOCOLS`."""
-    chosen = PROTOCOLS[protocol]
+def desync(context: MetricContext, variant: str) -> DeSync:
+    """DeSync by one of the `VARIANTS`."""
+    chosen = VARIANTS[variant]
     spec = MetricSpec(
         name="desync",
-        version=2 if protocol == "clean" else 1,  # Version 1 of ours resampled with a short filter.
+        version=2 if variant == "clean" else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend="synchformer",
         protocol=chosen.name,
@@ -294,4 +299,4 @@ def desync(cache: FeatureCache, device: str, protocol: str) -> DeSync:
         description=chosen.says,
         source="Iashin et al. 2024, arXiv 2401.16423; Cheng et al. 2024, arXiv 2412.15322",
     )
-    return DeSync(spec, chosen, cache, device)
+    return DeSync(spec, chosen, context.cache, context.device)

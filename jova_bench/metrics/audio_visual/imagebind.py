@@ -21,11 +21,11 @@ from jova_bench.arrays import Audio, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import is_silent, mono_16k
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,7 +114,7 @@ def channels_16k(clip: Clip) -> Audio:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ImageBindVariant:
     """What ImageBind is shown of a clip."""
 
     name: str
@@ -131,26 +131,30 @@ class Protocol:
     """For `ls metrics`."""
 
 
-PROTOCOLS = {
+VARIANTS = {
     protocol.name.partition("@")[0]: protocol
     for protocol in (
-        Protocol("clean", mono=True, says="cosine of ImageBind's vectors of picture and sound: do they fit in meaning"),
-        Protocol(
+        ImageBindVariant(
+            "clean", mono=True, says="cosine of ImageBind's vectors of picture and sound: do they fit in meaning"
+        ),
+        ImageBindVariant(
             "avbenchmark@050a5cd",
             pictures="slow",
             seconds=8.0,
             says="MMAudio's IB-Score: frames at 1, 3, 5, 7 s in pairs; the first channel; clips under 8 s are dropped",
         ),
-        Protocol(
+        ImageBindVariant(
             "mova@595a976",
             pictures="slow",
             seconds=7.9,
             hold=True,
             says="as av-benchmark, frames at 1, 3, 5 s; a short picture is held, clips with short sound are dropped",
         ),
-        Protocol("javisbench@b505b37", says="IB-AV: ImageBind's own example; the first channel"),
-        Protocol("t2av@b726966", mono=True, says="ImageBind's own example, all channels"),
-        Protocol("vabench@0b1fe7c", says="ImageBind's own example; the first channel; the bench scores failures 0"),
+        ImageBindVariant("javisbench@b505b37", says="IB-AV: ImageBind's own example; the first channel"),
+        ImageBindVariant("t2av@b726966", mono=True, says="ImageBind's own example, all channels"),
+        ImageBindVariant(
+            "vabench@0b1fe7c", says="ImageBind's own example; the first channel; the bench scores failures 0"
+        ),
     )
 }
 """Ours, and those of av-benchmark (extract_video.py), MOVA (evaluation/metrics/av_quality), JavisBench (JavisDiT
@@ -159,20 +163,20 @@ eval/javisbench/src/metrics.py `calc_imagebind_score`), T2AV-Compass (scripts/ev
 
 
 @dataclass(frozen=True)
-class ImageBindScore:
+class ImageBindScore(ClipMetric):
     """The cosine of a clip's picture and sound as one protocol shows them."""
 
     spec: MetricSpec
-    protocol: Protocol
+    protocol: ImageBindVariant
     embedder: Embedder
 
     def check(self) -> str | None:
         """None when the weights are there."""
         return self.embedder.check()
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: self._measure(clip))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         from jova_bench.metrics.networks.imagebind import inputs
@@ -246,12 +250,12 @@ def check_stretch(clip: Clip, wave: Audio) -> None:
         raise Undefined("silent")
 
 
-def imagebind_score(cache: FeatureCache, device: str, protocol: str) -> ImageBindScore:
-    """The score by one of the `PROTOCOLS`."""
-    chosen = PROTOCOLS[protocol]
+def imagebind_score(context: MetricContext, variant: str) -> ImageBindScore:
+    """The score by one of the `VARIANTS`."""
+    chosen = VARIANTS[variant]
     spec = MetricSpec(
         name="imagebind_score",
-        version=2 if protocol == "clean" else 1,  # Version 1 of ours resampled with a short filter.
+        version=2 if variant == "clean" else 1,  # Version 1 of ours resampled with a short filter.
         profile="standard",
         backend="imagebind",
         protocol=chosen.name,
@@ -264,4 +268,4 @@ def imagebind_score(cache: FeatureCache, device: str, protocol: str) -> ImageBin
         description=chosen.says,
         source=SOURCE,
     )
-    return ImageBindScore(spec, chosen, Embedder(cache, device))
+    return ImageBindScore(spec, chosen, Embedder(context.cache, context.device))

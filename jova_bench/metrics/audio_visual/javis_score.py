@@ -26,9 +26,9 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.imagebind import RATE_HZ, WEIGHTS, Embedder, channels_16k, check_stretch, cosine
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,7 +84,7 @@ def lowest_mean(cosines: FloatArray, count: int) -> float:
 
 
 @dataclass(frozen=True)
-class Javis:
+class Javis(ClipMetric):
     """JavisScore, ours or JavisBench's, or its AVHScore."""
 
     spec: MetricSpec
@@ -95,16 +95,11 @@ class Javis:
         """None when the weights are there."""
         return self.embedder.check()
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        measure = {"clean": self._clean, "javis": self._javisbench, "avh": self._avh}[self.kind]
-
-        def checked() -> float:
-            if clip.frames is None:
-                raise Undefined("no video stream")
-            return measure(clip, clip.frames)
-
-        return measured(checked)
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        if clip.frames is None:
+            raise Undefined("no video stream")
+        return {"clean": self._clean, "javis": self._javisbench, "avh": self._avh}[self.kind](clip, clip.frames)
 
     def _clean(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> float:
         from jova_bench.metrics.networks.imagebind import inputs
@@ -175,19 +170,19 @@ class Javis:
         return float(np.mean(means))
 
 
-def javis_score(cache: FeatureCache, device: str, protocol: str) -> Javis:
+def javis_score(context: MetricContext, variant: str) -> Javis:
     """JavisScore: ours, or JavisBench's."""
-    if protocol == "clean":
+    if variant == "clean":
         text = "ImageBind's cosines of sound and frames in windows of 2 s: mean of the lowest 40 %, mean over windows"
-        return _metric("javis_score", "clean", "clean", text, {"frames_per_s": FPS}, cache, device)
+        return _metric("javis_score", "clean", "clean", text, {"frames_per_s": FPS}, context.cache, context.device)
     text = "the same of every frame, windows counted in frames and in samples, the first channel"
-    return _metric("javis_score", "javis", JAVISBENCH, text, {}, cache, device)
+    return _metric("javis_score", "javis", JAVISBENCH, text, {}, context.cache, context.device)
 
 
-def avh_score(cache: FeatureCache, device: str, protocol: str) -> Javis:
+def avh_score(context: MetricContext, variant: str) -> Javis:
     """AVHScore of JavisBench."""
     text = "mean cosine of ImageBind's vectors of each frame and of the whole sound; the first channel"
-    return _metric("avh_score", "avh", JAVISBENCH, text, {}, cache, device)
+    return _metric("avh_score", "avh", JAVISBENCH, text, {}, context.cache, context.device)
 
 
 def _metric(

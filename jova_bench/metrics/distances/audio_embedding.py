@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, require_embedded_domain
+from jova_bench.metrics.base import require_embedded_domain
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import RATE_HZ, log_mel, mono_16k
 

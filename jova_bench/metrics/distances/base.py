@@ -8,14 +8,15 @@ from typing import Self
 
 import numpy as np
 
-from jova_bench.arrays import Arrays
+from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import FeatureCache, NoCache
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import many
+from jova_bench.metrics.real_clips import ReferenceClip
 from jova_bench.records import MetricSpec
 
 CLIPS_PER_DIMENSION = 3
@@ -30,7 +31,7 @@ KAD_SCALE = 100
 """KAD is published multiplied by 100."""
 
 
-class SetDistance:
+class SetDistance(SetMetric):
     """What set distances share: an embedder, a reference set, and the reasons why either may be missing.
 
     A clip has one vector, (d,), or several, (p, d). Those of one clip are no independent draws: they enter a
@@ -43,7 +44,7 @@ class SetDistance:
         embed: Callable[[Clip], FloatArray],
         reference: Callable[[], FloatArray],
         missing: str | None = None,
-        parts: Sequence[Callable[[], FloatArray]] = (),
+        reference_clips: Sequence[ReferenceClip] = (),
         cache: FeatureCache | None = None,
     ) -> None:
         """Reads nothing yet.
@@ -53,11 +54,11 @@ class SetDistance:
             embed: clip -> (d,) or (p, d).
             reference: gives the features of the reference clips, (m, d) or (m, p, d) as `distance.stack` makes them.
             missing: why this cannot be computed here.
-            parts: for each reference clip what embeds and keeps it, so that several processes can do so beforehand.
+            reference_clips: the clips of the reference set; any process may embed one beforehand.
             cache: where what depends on the reference set alone is kept; None for nowhere.
         """
         self.spec = spec
-        self.parts = parts
+        self.reference_clips = reference_clips
         self._embed = embed
         self._load = reference
         self._missing = missing

@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from jova_bench.cache import FeatureCache
+from jova_bench.arrays import FloatArray
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable
-from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import audio_embedding as audio_embed
 from jova_bench.metrics.distances import video_embedding as video
 from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, SetDistance
@@ -22,29 +22,15 @@ from jova_bench.records import MetricSpec
 FOLDER = Path(__file__).parents[2] / "suites" / "data"
 
 
-def fvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
-    """Fréchet distance of what is seen."""
-    return _metric(FrechetMetric, "fvd", "video", {}, cache, device, reference)
-
-
-def fad(cache: FeatureCache, device: str, reference: str) -> SetDistance:
-    """Fréchet distance of what is heard."""
-    return _metric(FrechetMetric, "fad", "audio", {}, cache, device, reference)
-
-
-def kvd(cache: FeatureCache, device: str, reference: str) -> SetDistance:
-    """Kernel distance of what is seen, with KID's polynomial kernel."""
-    return _metric(KernelMetric, "kvd", "video", {"kernel": "cubic"}, cache, device, reference)
-
-
-def kad(cache: FeatureCache, device: str, reference: str) -> SetDistance:
-    """Kernel distance of what is heard, with a Gaussian kernel of the reference set's median distance."""
-    params: dict[str, str | int] = {"kernel": "rbf", "bandwidth": "median", "scale": KAD_SCALE}
-    return _metric(KernelMetric, "kad", "audio", params, cache, device, reference)
-
-
 Stream = Literal["video", "audio"]
 _EMBEDDERS = {"video": (video.NAME, video.embed_video), "audio": (audio_embed.NAME, audio_embed.embed_audio)}
+_KINDS: Mapping[str, tuple[type[SetDistance], Stream, Mapping[str, str | int]]] = {
+    "fvd": (FrechetMetric, "video", {}),
+    "fad": (FrechetMetric, "audio", {}),
+    "kvd": (KernelMetric, "video", {"kernel": "cubic"}),
+    "kad": (KernelMetric, "audio", {"kernel": "rbf", "bandwidth": "median", "scale": KAD_SCALE}),
+}
+"""How sets are compared, what is embedded, and the kernel."""
 _WORDS = {
     "fvd": ("Fréchet distance of the clips' pictures from real clips", "Unterthiner et al. 2018, arXiv 1812.01717"),
     "fad": ("Fréchet distance of the clips' sound from real clips", "Kilgour et al. 2019, arXiv 1812.08466"),
@@ -53,15 +39,12 @@ _WORDS = {
 }
 
 
-def _metric(
-    kind: type[SetDistance],
-    name: str,
-    stream: Stream,
-    params: Mapping[str, str | int],
-    cache: FeatureCache,
-    device: str,
-    reference: str,
-) -> SetDistance:
+def build(context: MetricContext, name: str, reference: str) -> SetDistance:
+    """Builds `fvd`, `fad`, `kvd` or `kad` against the embeddings of a shipped set of real clips.
+
+    KVD has KID's polynomial kernel, KAD a Gaussian one of the reference set's median distance.
+    """
+    kind, stream, params = _KINDS[name]
     embedder, embed = _EMBEDDERS[stream]
     description, source = _WORDS[name]
     spec = MetricSpec(
@@ -80,10 +63,10 @@ def _metric(
     )
     return kind(
         spec,
-        lambda clip: embed(clip, cache, device),
+        lambda clip: embed(clip, context.cache, context.device),
         lambda: load_reference(reference, stream),
         _missing(reference, embedder),
-        cache=cache,
+        cache=context.cache,
     )
 
 

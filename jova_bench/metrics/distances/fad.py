@@ -25,16 +25,17 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.arrays import Arrays
-from jova_bench.cache import FeatureCache
+from jova_bench.arrays import Arrays, FloatArray
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
-from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
+from jova_bench.metrics.distances.references import set_distance
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.real_clips import Embedder, Kind
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import MetricSpec
@@ -46,7 +47,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class Protocol:
+class FadVariant:
     """What is heard of a clip, and how sets are compared."""
 
     name: str
@@ -112,7 +113,7 @@ def _half(rows: FloatArray) -> npt.NDArray[np.float16]:
     return rows.astype(np.float16)
 
 
-CLEAN = Protocol(
+CLEAN = FadVariant(
     "clean",
     lambda clip: listening.clean(clip, RATE_HZ),
     {},
@@ -121,9 +122,9 @@ CLEAN = Protocol(
     "of the clips' sound from real clips: VGGish of every 0.96 s",
     "arXiv 1812.08466; network of harritaylor/torchvggish",
 )
-PROTOCOLS = {
+VARIANTS = {
     "clean": CLEAN,
-    "avbenchmark": Protocol(
+    "avbenchmark": FadVariant(
         listening.AVBENCHMARK,
         lambda clip: listening.avbenchmark(clip, RATE_HZ),
         {"offset": "removed", "cut_s": listening.AVBENCHMARK_S, "resampling": "sinc-hann"},
@@ -132,7 +133,7 @@ PROTOCOLS = {
         "from the prompts' own clips: VGGish of every 0.96 s of the first 8 s, however few there are",
         "hkchengrex/av-benchmark av_bench/evaluate.py, FD-VGG",
     ),
-    "gudgud96": Protocol(
+    "gudgud96": FadVariant(
         "gudgud96@55971f6",
         CLEAN.hear,
         {},
@@ -141,7 +142,7 @@ PROTOCOLS = {
         "as ours, of however few clips (exact for sound at 16 kHz; upstream resamples with resampy)",
         "gudgud96/frechet-audio-distance frechet_audio_distance/fad.py",
     ),
-    "fadtk": Protocol(
+    "fadtk": FadVariant(
         "fadtk@ec74b1f",
         fadtk_audio,
         {"resampling": "sinc-kaiser", "bits": 16, "precision": "float16", "replacement": "yes", "seed": 0},
@@ -170,30 +171,19 @@ def embeddings(audio: Audio, device: str) -> npt.NDArray[np.float32]:
     return np.asarray(torch.cat(found).cpu().numpy(), dtype=np.float32)
 
 
-def fad(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
-    """Fréchet distance of what is heard."""
-    chosen = PROTOCOLS[protocol]
-    return _metric("fad", chosen, chosen.frechet, {}, "Fréchet distance", cache, device, real)
+KERNEL: Mapping[str, str | int] = {"kernel": "rbf", "bandwidth": "median", "scale": KAD_SCALE}
 
 
-def kad(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
-    """Kernel distance of what is heard, with a Gaussian kernel of the reference set's median distance."""
-    params: dict[str, str | int] = {"kernel": "rbf", "bandwidth": "median", "scale": KAD_SCALE}
-    return _metric("kad", PROTOCOLS[protocol], KernelMetric, params, "unbiased kernel distance", cache, device, real)
+def build(context: MetricContext, name: str, variant: str) -> SetDistance:
+    """Builds FAD, or KAD with a Gaussian kernel of the reference set's median distance."""
+    protocol = VARIANTS[variant]
+    kernel = name == "kad"
+    of: type[SetDistance] = KernelMetric if kernel else protocol.frechet
+    params = KERNEL if kernel else {}
+    words = "unbiased kernel distance" if kernel else "Fréchet distance"
 
-
-def _metric(
-    name: str,
-    protocol: Protocol,
-    of: type[SetDistance],
-    params: Mapping[str, str | int],
-    words: str,
-    cache: FeatureCache,
-    device: str,
-    real: RealClips | None,
-) -> SetDistance:
     def compute(clip: Clip) -> Arrays:
-        return {"patches": embeddings(protocol.hear(clip), device)}
+        return {"patches": embeddings(protocol.hear(clip), context.device)}
 
     spec = MetricSpec(
         name=name,
@@ -210,5 +200,5 @@ def _metric(
         description=f"{words} {protocol.description}",
         source=protocol.source,
     )
-    embedder = Embedder(f"vggish@{spec.version} {protocol.name}[{assets.digest(ASSET)}]", compute, "patches")
-    return set_distance(of, spec, embedder, protocol.kind, real, cache, assets.missing(ASSET))
+    key = CacheKey("vggish", spec.version, assets.digest(ASSET), {"variant": protocol.name})
+    return set_distance(of, spec, Embedder(key, compute, "patches"), context, protocol.kind, assets.missing(ASSET))

@@ -11,15 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.arrays import Arrays
-from jova_bench.cache import FeatureCache
+from jova_bench.arrays import Arrays, FloatArray
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import PublishedFrechet, SetDistance
-from jova_bench.metrics.distances.real_clips import Embedder, RealClips, set_distance
+from jova_bench.metrics.distances.references import set_distance
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.real_clips import Embedder
 from jova_bench.metrics.signal.audio import RATE_HZ
 from jova_bench.records import MetricSpec
 
@@ -52,10 +53,10 @@ def heard(clip: Clip, device: str) -> Arrays:
     return {"embedding": found[0].float().cpu().numpy()}
 
 
-def fad(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
-    """The distance; `protocol` is javisbench."""
+def build(context: MetricContext, name: str, variant: str) -> SetDistance:
+    """Builds FAD as JavisBench publishes it: the only name and variant there is."""
     spec = MetricSpec(
-        name="fad",
+        name=name,
         version=2,  # Version 1 resampled with a short filter.
         profile="standard",
         backend="audioclip",
@@ -70,5 +71,6 @@ def fad(cache: FeatureCache, device: str, protocol: str, real: RealClips | None)
         "prompts' own clips, of sound 90 dB too quiet and at 16 kHz where it was taught 44.1",
         source="JavisVerse/JavisDiT eval/javisbench/src/metrics.py, AudioCLIP",
     )
-    embedder = Embedder(f"audioclip@2[{assets.digest(ASSET)}]", lambda clip: heard(clip, device), "embedding")
-    return set_distance(ScaledFrechet, spec, embedder, "prompts", real, cache, assets.missing(ASSET))
+    key = CacheKey("audioclip", 2, assets.digest(ASSET))
+    embedder = Embedder(key, lambda clip: heard(clip, context.device), "embedding")
+    return set_distance(ScaledFrechet, spec, embedder, context, "prompts", assets.missing(ASSET))

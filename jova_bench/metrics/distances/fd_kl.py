@@ -20,17 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.arrays import Arrays
-from jova_bench.cache import FeatureCache
+from jova_bench.arrays import Arrays, FloatArray
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import FrechetMetric, PublishedFrechet, SetDistance
-from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
+from jova_bench.metrics.distances.references import set_distance
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.real_clips import Embedder, Kind
 from jova_bench.metrics.signal.audio import Audio
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 MIN_S = 0.5
 """Either network could answer to less; nothing can be told from it."""
@@ -57,7 +58,7 @@ PASST = Network("passt", "passt", 32_000, "passt-s-swa", "arXiv 2110.05069")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class TaggerVariant:
     """What a network is given of a clip, and how two clips are compared."""
 
     name: str
@@ -100,7 +101,7 @@ def versebench_windows(clip: Clip, network: Network) -> list[Audio]:
     return [np.pad(one, (0, size - len(one))) if len(one) > padded_from else one for one in windows]
 
 
-CLEAN = Protocol(
+CLEAN = TaggerVariant(
     "clean",
     clean_windows,
     {},
@@ -110,7 +111,7 @@ CLEAN = Protocol(
     "the whole clip",
     "",
 )
-AVBENCHMARK = Protocol(
+AVBENCHMARK = TaggerVariant(
     listening.AVBENCHMARK,
     avbenchmark_windows,
     {"offset": "removed", "cut_s": listening.AVBENCHMARK_S, "resampling": "sinc-hann"},
@@ -120,7 +121,7 @@ AVBENCHMARK = Protocol(
     "the first 8 s",
     "hkchengrex/av-benchmark av_bench/extract.py, evaluate.py",
 )
-VERSEBENCH = Protocol(
+VERSEBENCH = TaggerVariant(
     "versebench@5645a09",
     versebench_windows,
     {"peak_db": VERSEBENCH_PEAK_DB, "hop_s": VERSEBENCH_HOP_S, "epsilon": VERSEBENCH_EPSILON},
@@ -130,7 +131,7 @@ VERSEBENCH = Protocol(
     "10 s every 5 s, padded with zeros, at equal peaks",
     "Dorniwang/Verse-Bench kl/kld_inferencer.py",
 )
-PROTOCOLS = {"clean": CLEAN, "avbenchmark": AVBENCHMARK, "versebench": VERSEBENCH}
+VARIANTS = {"clean": CLEAN, "avbenchmark": AVBENCHMARK, "versebench": VERSEBENCH}
 
 
 def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
@@ -158,14 +159,14 @@ def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
     return shaped.load(passt.PaSST, path, device)
 
 
-def version(protocol: Protocol) -> int:
+def version(protocol: TaggerVariant) -> int:
     """Version 1 of what is resampled by `features.resample` did so with a short filter."""
     return 1 if protocol.name == listening.AVBENCHMARK else 2
 
 
-def embedder(network: Network, protocol: Protocol, device: str, name: str) -> Embedder:
+def embedder(network: Network, protocol: TaggerVariant, device: str, name: str) -> Embedder:
     """What FD (`embedding`) and KL (`logits`) take from one pass."""
-    key = f"{network.backend}@{version(protocol)} {protocol.name}[{assets.digest(network.asset)}]"
+    key = CacheKey(network.backend, version(protocol), assets.digest(network.asset), {"variant": protocol.name})
     return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, device), name)
 
 
@@ -184,7 +185,7 @@ def log_softmax(logits: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Divergence:
+class Divergence(ClipMetric):
     """KL of what is named in a prompt's own clip from what is named in a made one."""
 
     spec: MetricSpec
@@ -197,9 +198,9 @@ class Divergence:
         """None when the weights are there."""
         return assets.missing(self.network.asset)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Compares with the reference, whatever the timing of either."""
-        return measured(lambda: self._compare(clip, reference))
+        return self._compare(clip, reference)
 
     def _compare(self, clip: Clip, reference: Clip | None) -> float:
         if reference is None:
@@ -216,43 +217,41 @@ class Divergence:
         return divergence(real, made, self.epsilon)
 
 
-def fd_panns(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
+def fd_panns(context: MetricContext, variant: str) -> SetDistance:
     """Fréchet distance of Cnn14's embeddings."""
-    return _frechet(PANNS, PROTOCOLS[protocol], cache, device, real)
+    return _frechet(context, PANNS, VARIANTS[variant])
 
 
-def fd_passt(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
+def fd_passt(context: MetricContext, variant: str) -> SetDistance:
     """Fréchet distance of PaSST's embeddings."""
-    return _frechet(PASST, PROTOCOLS[protocol], cache, device, real)
+    return _frechet(context, PASST, VARIANTS[variant])
 
 
-def kl_panns(cache: FeatureCache, device: str, protocol: str) -> Divergence:
+def kl_panns(context: MetricContext, variant: str) -> Divergence:
     """Divergence of what Cnn14 names."""
-    return _divergence(PANNS, PROTOCOLS[protocol], cache, device)
+    return _divergence(PANNS, VARIANTS[variant], context.cache, context.device)
 
 
-def kl_passt(cache: FeatureCache, device: str, protocol: str) -> Divergence:
+def kl_passt(context: MetricContext, variant: str) -> Divergence:
     """Divergence of what PaSST names."""
-    return _divergence(PASST, PROTOCOLS[protocol], cache, device)
+    return _divergence(PASST, VARIANTS[variant], context.cache, context.device)
 
 
-def _frechet(
-    network: Network, protocol: Protocol, cache: FeatureCache, device: str, real: RealClips | None
-) -> SetDistance:
+def _frechet(context: MetricContext, network: Network, protocol: TaggerVariant) -> SetDistance:
     against = "real clips" if protocol is CLEAN else "the prompts' own clips, however few"
     words = f"Fréchet distance of {network.name}'s embedding of {protocol.words} from {against}"
     spec = _spec(f"fd_{network.name}", network, protocol, words, "reference_set")
-    embed = embedder(network, protocol, device, "embedding")
-    return set_distance(protocol.frechet, spec, embed, protocol.kind, real, cache, assets.missing(network.asset))
+    embed = embedder(network, protocol, context.device, "embedding")
+    return set_distance(protocol.frechet, spec, embed, context, protocol.kind, assets.missing(network.asset))
 
 
-def _divergence(network: Network, protocol: Protocol, cache: FeatureCache, device: str) -> Divergence:
+def _divergence(network: Network, protocol: TaggerVariant, cache: FeatureCache, device: str) -> Divergence:
     words = f"KL of what {network.name} names in the prompt's own clip from what it names in {protocol.words}"
     spec = _spec(f"kl_{network.name}", network, protocol, words, "reference")
     return Divergence(spec, network, embedder(network, protocol, device, "logits"), protocol.epsilon, cache)
 
 
-def _spec(name: str, network: Network, protocol: Protocol, words: str, needs: str) -> MetricSpec:
+def _spec(name: str, network: Network, protocol: TaggerVariant, words: str, needs: str) -> MetricSpec:
     paired = needs == "reference"
     return MetricSpec(
         name=name,

@@ -25,16 +25,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jova_bench import assets
-from jova_bench.arrays import Arrays
-from jova_bench.cache import FeatureCache
+from jova_bench.arrays import Arrays, FloatArray
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, lacking
+from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import latentsync_faces as latentsync
 from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
-from jova_bench.metrics.distances.real_clips import Embedder, Kind, RealClips, set_distance
+from jova_bench.metrics.distances.references import set_distance
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.real_clips import Embedder, Kind
 from jova_bench.records import MetricSpec
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ BATCH = 4
 
 
 @dataclass(frozen=True)
-class Protocol:
+class FvdVariant:
     """What a clip becomes, and which copy of the network sees it."""
 
     name: str
@@ -179,7 +180,7 @@ class CentredKernel(KernelMetric):
         return dist.kernel_distance(x - x.mean(axis=0), y - y.mean(axis=0), dist.polynomial_kernel)
 
 
-CLEAN = Protocol(
+CLEAN = FvdVariant(
     "clean",
     "i3d",
     clean_windows,
@@ -190,7 +191,7 @@ CLEAN = Protocol(
     "of the clips' pictures from real clips: I3D logits of every 16 frames at 25 fps",
     "arXiv 1812.01717; network of songweige/TATS tats/fvd",
 )
-JAVISBENCH = Protocol(
+JAVISBENCH = FvdVariant(
     "javisbench@b505b37",
     "i3d",
     javisbench_window,
@@ -202,7 +203,7 @@ JAVISBENCH = Protocol(
     "JavisVerse/JavisDiT eval/javisbench/src/fvd/fvd.py, src/metrics.py calc_fvd_kvd_fad",
     kernel_note="; blind to a difference of the means",
 )
-LATENTSYNC = Protocol(
+LATENTSYNC = FvdVariant(
     "latentsync@a229c39",
     "i3d-torchscript",
     latentsync.window,
@@ -214,24 +215,17 @@ LATENTSYNC = Protocol(
     "bytedance/LatentSync eval/eval_fvd.py, eval/fvd.py",
     missing=latentsync.missing,
 )
-PROTOCOLS = {"clean": CLEAN, "javisbench": JAVISBENCH, "latentsync": LATENTSYNC}
+VARIANTS = {"clean": CLEAN, "javisbench": JAVISBENCH, "latentsync": LATENTSYNC}
 
 
-def fvd(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
-    """Fréchet distance of what is seen."""
-    return _metric("fvd", PROTOCOLS[protocol], cache, device, real)
+def build(context: MetricContext, name: str, variant: str) -> SetDistance:
+    """Builds FVD, or KVD with KID's polynomial kernel."""
+    protocol = VARIANTS[variant]
 
-
-def kvd(cache: FeatureCache, device: str, protocol: str, real: RealClips | None) -> SetDistance:
-    """Kernel distance of what is seen, with KID's polynomial kernel."""
-    return _metric("kvd", PROTOCOLS[protocol], cache, device, real)
-
-
-def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, real: RealClips | None) -> SetDistance:
     def compute(clip: Clip) -> Arrays:
-        return {"logits": logits(protocol.show(clip), protocol.asset, device)}
+        return {"logits": logits(protocol.show(clip), protocol.asset, context.device)}
 
-    embedder = Embedder(f"i3d@1 {protocol.name}[{assets.digest(protocol.asset)}]", compute, "logits")
+    key = CacheKey("i3d", 1, assets.digest(protocol.asset), {"variant": protocol.name})
     kernel: dict[str, str | int] = {"kernel": "cubic"} if name == "kvd" else {}
     spec = MetricSpec(
         name=name,
@@ -250,6 +244,5 @@ def _metric(name: str, protocol: Protocol, cache: FeatureCache, device: str, rea
         source=protocol.source,
     )
     of = protocol.kernel if kernel else protocol.frechet
-    return set_distance(
-        of, spec, embedder, protocol.kind, real, cache, lacking(protocol.missing(), assets.missing(protocol.asset))
-    )
+    missing = join_reasons(protocol.missing(), assets.missing(protocol.asset))
+    return set_distance(of, spec, Embedder(key, compute, "logits"), context, protocol.kind, missing)

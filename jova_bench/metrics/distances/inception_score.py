@@ -20,10 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances.base import PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.fd_kl import (
     AVBENCHMARK,
@@ -31,7 +32,7 @@ from jova_bench.metrics.distances.fd_kl import (
     PANNS_32K,
     PASST,
     Network,
-    Protocol,
+    TaggerVariant,
     embedder,
     log_softmax,
     version,
@@ -50,14 +51,14 @@ def mova_windows(clip: Clip, network: Network) -> list[Audio]:
     return [np.pad(heard, (0, MOVA_S * network.rate_hz - len(heard)))]
 
 
-MOVA = Protocol("mova@595a976", mova_windows, {"length_s": MOVA_S}, "prompts", PublishedFrechet, 0.0, "10 s", "")
+MOVA = TaggerVariant("mova@595a976", mova_windows, {"length_s": MOVA_S}, "prompts", PublishedFrechet, 0.0, "10 s", "")
 
 
 @dataclass(frozen=True)
 class Choice:
     """How a bench computes it."""
 
-    hear: Protocol
+    hear: TaggerVariant
     number: Callable[[FloatArray], float]
     """(n, K) logits -> score."""
     least: int
@@ -125,14 +126,14 @@ CHOICES = {
 }
 
 
-def is_panns(cache: FeatureCache, device: str, protocol: str) -> InceptionScore:
+def is_panns(context: MetricContext, variant: str) -> InceptionScore:
     """Of what Cnn14 names."""
-    return _metric(PANNS if protocol == "avbenchmark" else PANNS_32K, protocol, cache, device)
+    return _metric(PANNS if variant == "avbenchmark" else PANNS_32K, variant, context.cache, context.device)
 
 
-def is_passt(cache: FeatureCache, device: str, protocol: str) -> InceptionScore:
+def is_passt(context: MetricContext, variant: str) -> InceptionScore:
     """Of what PaSST names."""
-    return _metric(PASST, protocol, cache, device)
+    return _metric(PASST, variant, context.cache, context.device)
 
 
 def _metric(network: Network, protocol: str, cache: FeatureCache, device: str) -> InceptionScore:

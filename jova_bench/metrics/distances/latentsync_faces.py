@@ -12,7 +12,7 @@ import numpy as np
 
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking
+from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.mediapipe_nets import SHORT_RANGE
 
@@ -25,7 +25,7 @@ SIDE = 224
 
 def missing() -> str | None:
     """None when OpenCV and a mediapipe that bundles its model are there."""
-    return lacking(opencv.missing(), SHORT_RANGE.missing())
+    return join_reasons(opencv.missing(), SHORT_RANGE.missing())
 
 
 def window(clip: Clip) -> Tensor:

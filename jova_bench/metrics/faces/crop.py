@@ -7,8 +7,8 @@ from math import floor
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import FloatArray
 from jova_bench.errors import Undefined
-from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.track import Boxes, Frames, Track
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from jova_bench import assets
-from jova_bench.metrics.base import lacking
+from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces.track import Boxes, Frames
 
 
@@ -33,7 +33,7 @@ class Detector:
 
     def missing(self) -> str | None:
         """None when it can run here, else why not."""
-        return lacking(self.packages(), assets.missing(*self.files))
+        return join_reasons(self.packages(), assets.missing(*self.files))
 
     @property
     def key(self) -> str:

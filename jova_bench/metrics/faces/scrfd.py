@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.metrics.base import lacking
+from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
@@ -31,7 +31,9 @@ OVERLAP = 0.4
 
 def packages() -> str | None:
     """None when OpenCV and onnxruntime are there."""
-    return lacking(opencv.missing(), None if find_spec("onnxruntime") else "not installed: pip install onnxruntime")
+    return join_reasons(
+        opencv.missing(), None if find_spec("onnxruntime") else "not installed: pip install onnxruntime"
+    )
 
 
 def find(frames: Frames, device: str) -> list[Boxes]:

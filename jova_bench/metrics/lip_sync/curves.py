@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from jova_bench.metrics.base import FloatArray
+from jova_bench.arrays import FloatArray
 from jova_bench.records import Direction
 
 MAX_SHIFT = 15

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured, require_embedded_domain
+from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, MIN_WINDOWS, NUMBERS, shift_curve, window_count
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 
 def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> FloatArray:
@@ -61,7 +62,7 @@ def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) ->
 
 
 @dataclass(frozen=True)
-class LipSync:
+class LipSync(ClipMetric):
     """One number of the shift curve of one judge."""
 
     spec: MetricSpec
@@ -74,12 +75,13 @@ class LipSync:
         """None when the judge's weights are there."""
         return shipped_weights.missing(f"syncnet-{self.judge}")
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: self.read(embedded_curve(clip, self.cache, self.judge, self.device)))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return self.read(embedded_curve(clip, self.cache, self.judge, self.device))
 
 
-def _metric(name: str, cache: FeatureCache, device: str, judge: str) -> LipSync:
+def build(context: MetricContext, name: str, judge: str) -> LipSync:
+    """Builds one of `NUMBERS` as the shipped judge `a` or `b` measures it."""
     number = NUMBERS[name]
     spec = MetricSpec(
         name=name,
@@ -96,29 +98,4 @@ def _metric(name: str, cache: FeatureCache, device: str, judge: str) -> LipSync:
         source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
         proportion=name == "sync_within_1",
     )
-    return LipSync(spec, judge, number.read, cache, device)
-
-
-def lse_c(cache: FeatureCache, device: str, judge: str) -> LipSync:
-    """Confidence that picture and sound belong together."""
-    return _metric("lse_c", cache, device, judge)
-
-
-def lse_d(cache: FeatureCache, device: str, judge: str) -> LipSync:
-    """Distance of picture and sound at the best shift."""
-    return _metric("lse_d", cache, device, judge)
-
-
-def lse_d_at_0(cache: FeatureCache, device: str, judge: str) -> LipSync:
-    """Distance of picture and sound as they are."""
-    return _metric("lse_d_at_0", cache, device, judge)
-
-
-def av_offset_frames(cache: FeatureCache, device: str, judge: str) -> LipSync:
-    """Best shift, in frames."""
-    return _metric("av_offset_frames", cache, device, judge)
-
-
-def sync_within_1(cache: FeatureCache, device: str, judge: str) -> LipSync:
-    """Whether the best shift is at most one frame."""
-    return _metric("sync_within_1", cache, device, judge)
+    return LipSync(spec, judge, number.read, context.cache, context.device)

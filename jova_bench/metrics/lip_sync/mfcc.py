@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from jova_bench.metrics.base import FloatArray
+from jova_bench.arrays import FloatArray
 from jova_bench.metrics.signal.audio import RATE_HZ
 
 WINDOW, HOP, FFT = 400, 160, 512

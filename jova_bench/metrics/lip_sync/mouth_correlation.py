@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured, require_embedded_domain
+from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.lip_sync.curves import SAMPLES_PER_FRAME
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 READER, HEARER = "mouth-reader", "mouth-hearer"
 STILL = 0.02
@@ -81,7 +82,7 @@ def seen(clip: Clip, cache: FeatureCache, device: str) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class MouthAudioCorrelation:
+class MouthAudioCorrelation(ClipMetric):
     """Correlation of the opening seen and the opening heard."""
 
     spec: MetricSpec
@@ -92,12 +93,12 @@ class MouthAudioCorrelation:
         """None when both networks' weights are there."""
         return shipped_weights.missing(READER, HEARER)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: correlation(*openings(clip, self.cache, self.device)))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return correlation(*openings(clip, self.cache, self.device))
 
 
-def mouth_audio_corr(cache: FeatureCache, device: str) -> MouthAudioCorrelation:
+def mouth_audio_corr(context: MetricContext) -> MouthAudioCorrelation:
     """Correlation of the mouth opening seen in the pixels with the one heard in the sound."""
     spec = MetricSpec(
         name="mouth_audio_corr",
@@ -110,4 +111,4 @@ def mouth_audio_corr(cache: FeatureCache, device: str) -> MouthAudioCorrelation:
         domain="clips of the embedded corpus: drawn faces, 64x64, 25 fps",
         description="correlation over frames of the mouth opening seen in the pixels and heard in the sound",
     )
-    return MouthAudioCorrelation(spec, cache, device)
+    return MouthAudioCorrelation(spec, context.cache, context.device)

@@ -2,7 +2,7 @@
 
 The clip at 25 frames a second, its sound at 16 kHz as 16-bit numbers; faces are found and followed (`faces`), each is
 cut out and embedded window by window (`models.syncnet`), and the distances at shifts of -15 .. 15 frames make its
-curve (`lipsync.shift_curve`). What a bench does otherwise is in its `Protocol`.
+curve (`lipsync.shift_curve`). What a bench does otherwise is in its `LipSyncVariant`.
 
 Letters: N windows, D = 1024.
 """
@@ -18,20 +18,20 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.arrays import Arrays
+from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.crop import SIDE
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, NUMBERS, SAMPLES_PER_FRAME, shift_curve
 from jova_bench.metrics.lip_sync.mfcc import mfcc
-from jova_bench.metrics.lip_sync.protocols import MIN_FACE, PROTOCOLS, FaceCurve, Protocol
+from jova_bench.metrics.lip_sync.variants import MIN_FACE, VARIANTS, FaceCurve, LipSyncVariant
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.syncnet import Towers
@@ -45,11 +45,11 @@ TAIL = 240
 
 
 @dataclass(frozen=True)
-class LipSync:
+class LipSync(ClipMetric):
     """One number of a clip as one protocol reads it."""
 
     spec: MetricSpec
-    protocol: Protocol
+    protocol: LipSyncVariant
     cache: FeatureCache
     device: str
 
@@ -57,16 +57,16 @@ class LipSync:
         """None when the weights of SyncNet and of the detector are there."""
         return missing(self.protocol)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: self._measure(clip))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         curves = face_curves(clip, self.protocol, self.cache, self.device)
         return self.protocol.over(NUMBERS[self.spec.name].read, curves)
 
 
-def face_curves(clip: Clip, protocol: Protocol, cache: FeatureCache, device: str) -> list[FaceCurve]:
+def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, device: str) -> list[FaceCurve]:
     """The shift curve of every face that a protocol scores, at least one.
 
     Raises:
@@ -108,7 +108,7 @@ class Heard:
     """How many windows of 5 frames have both."""
 
 
-def hear(track: faces.Track, sound: Audio, protocol: Protocol) -> Heard:
+def hear(track: faces.Track, sound: Audio, protocol: LipSyncVariant) -> Heard:
     """The sound of a face.
 
     Args:
@@ -126,7 +126,7 @@ def hear(track: faces.Track, sound: Audio, protocol: Protocol) -> Heard:
     return Heard(track, samples, max(0, count - (4 if protocol.last_window == "kept" else 5)))
 
 
-def scored(clip: Clip, sound: Audio, protocol: Protocol, cache: FeatureCache, device: str) -> list[Heard]:
+def scored(clip: Clip, sound: Audio, protocol: LipSyncVariant, cache: FeatureCache, device: str) -> list[Heard]:
     """The faces to score, at least one."""
     tracks = protocol.find(clip, protocol.detector, cache, device)
     heard = [hear(track, sound, protocol) for track in tracks]
@@ -143,7 +143,7 @@ def scored(clip: Clip, sound: Audio, protocol: Protocol, cache: FeatureCache, de
     return heard
 
 
-def _pictures(clip: Clip, track: faces.Track, protocol: Protocol) -> npt.NDArray[np.uint8]:
+def _pictures(clip: Clip, track: faces.Track, protocol: LipSyncVariant) -> npt.NDArray[np.uint8]:
     """(n, 224, 224, 3) BGR."""
     if protocol.crop is not None:
         return faces.crops(faces.at_25_fps(clip), track, protocol.crop, protocol.smooth)
@@ -152,7 +152,7 @@ def _pictures(clip: Clip, track: faces.Track, protocol: Protocol) -> npt.NDArray
     return np.stack([cv2.resize(frame, (SIDE, SIDE))[..., ::-1] for frame in clip.frames])
 
 
-def curve_of(towers: Towers, pictures: npt.NDArray[np.uint8], heard: Heard, protocol: Protocol) -> FloatArray:
+def curve_of(towers: Towers, pictures: npt.NDArray[np.uint8], heard: Heard, protocol: LipSyncVariant) -> FloatArray:
     """(31,) shift curve of one face.
 
     Args:
@@ -175,15 +175,15 @@ def _towers(file: Path, device: str, dtype: str) -> Towers:
     return syncnet.Towers(syncnet.load(file), device, getattr(torch, dtype))
 
 
-def missing(protocol: Protocol) -> str | None:
+def missing(protocol: LipSyncVariant) -> str | None:
     """None when OpenCV, SyncNet and the detector are there."""
     if protocol.crop is None:
-        return lacking(opencv.missing(), assets.missing(WEIGHTS))
+        return join_reasons(opencv.missing(), assets.missing(WEIGHTS))
     detector = faces.detector(protocol.detector)
-    return lacking(opencv.missing(), detector.packages(), assets.missing(WEIGHTS, *detector.files))
+    return join_reasons(opencv.missing(), detector.packages(), assets.missing(WEIGHTS, *detector.files))
 
 
-def parameters(protocol: Protocol) -> dict[str, str | int | float]:
+def parameters(protocol: LipSyncVariant) -> dict[str, str | int | float]:
     """What changes the score, for the identity."""
     found: dict[str, str | int | float] = {"edges": protocol.edges, "shifts": MAX_SHIFT}
     if protocol.crop is not None:
@@ -195,8 +195,9 @@ def parameters(protocol: Protocol) -> dict[str, str | int | float]:
     return found
 
 
-def _metric(name: str, cache: FeatureCache, device: str, protocol: str) -> LipSync:
-    chosen, number = PROTOCOLS[protocol], NUMBERS[name]
+def build(context: MetricContext, name: str, variant: str) -> LipSync:
+    """Builds one of `NUMBERS` as one of `VARIANTS` measures it."""
+    chosen, number = VARIANTS[variant], NUMBERS[name]
     spec = MetricSpec(
         name=name,
         version=2,  # Version 1 resampled with a short filter.
@@ -213,29 +214,4 @@ def _metric(name: str, cache: FeatureCache, device: str, protocol: str) -> LipSy
         source=chosen.source,
         proportion=name == "sync_within_1",
     )
-    return LipSync(spec, chosen, cache, device)
-
-
-def lse_c(cache: FeatureCache, device: str, protocol: str) -> LipSync:
-    """Confidence that picture and sound belong together."""
-    return _metric("lse_c", cache, device, protocol)
-
-
-def lse_d(cache: FeatureCache, device: str, protocol: str) -> LipSync:
-    """Distance of picture and sound at the best shift."""
-    return _metric("lse_d", cache, device, protocol)
-
-
-def lse_d_at_0(cache: FeatureCache, device: str, protocol: str) -> LipSync:
-    """Distance of picture and sound as they are."""
-    return _metric("lse_d_at_0", cache, device, protocol)
-
-
-def av_offset_frames(cache: FeatureCache, device: str, protocol: str) -> LipSync:
-    """Best shift, in frames."""
-    return _metric("av_offset_frames", cache, device, protocol)
-
-
-def sync_within_1(cache: FeatureCache, device: str, protocol: str) -> LipSync:
-    """Whether the best shift is at most one frame."""
-    return _metric("sync_within_1", cache, device, protocol)
+    return LipSync(spec, chosen, context.cache, context.device)

@@ -21,19 +21,19 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
-from jova_bench.arrays import Arrays
+from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FloatArray, lacking, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, NUMBERS
-from jova_bench.metrics.lip_sync.protocols import PACKAGE
+from jova_bench.metrics.lip_sync.variants import PACKAGE
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 HOW = (
     "not installed: pip install --no-deps syncnet-python==0.2.3 scenedetect==0.6.7.1 ffmpeg-python future "
@@ -47,7 +47,7 @@ CONFIDENCE, DISTANCE = 1, 2
 
 
 @dataclass(frozen=True)
-class PackageLipSync:
+class PackageLipSync(ClipMetric):
     """One number of a clip as the package computes it."""
 
     spec: MetricSpec
@@ -56,11 +56,11 @@ class PackageLipSync:
 
     def check(self) -> str | None:
         """None when package and weights are there."""
-        return lacking(None if find_spec("syncnet_python") else HOW, lse.missing(PACKAGE))
+        return join_reasons(None if find_spec("syncnet_python") else HOW, lse.missing(PACKAGE))
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """Looks and listens; needs neither prompt nor reference."""
-        return measured(lambda: self._measure(clip))
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+        """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         if clip.frames is None:
@@ -119,7 +119,8 @@ def _load(file: Path, device: str) -> Any:
     return SyncNetInstance(net, device)
 
 
-def _metric(name: Name, cache: FeatureCache, device: str) -> PackageLipSync:
+def build(context: MetricContext, name: Name) -> PackageLipSync:
+    """Builds LSE-C or LSE-D as the package computes it."""
     number = NUMBERS[name]
     spec = MetricSpec(
         name=name,
@@ -136,14 +137,4 @@ def _metric(name: Name, cache: FeatureCache, device: str) -> PackageLipSync:
         description=f"{number.says}; {PACKAGE.says}",
         source=PACKAGE.source,
     )
-    return PackageLipSync(spec, cache, device)
-
-
-def lse_c(cache: FeatureCache, device: str) -> PackageLipSync:
-    """Confidence that picture and sound belong together."""
-    return _metric("lse_c", cache, device)
-
-
-def lse_d(cache: FeatureCache, device: str) -> PackageLipSync:
-    """Distance of picture and sound at the best shift."""
-    return _metric("lse_d", cache, device)
+    return PackageLipSync(spec, context.cache, context.device)

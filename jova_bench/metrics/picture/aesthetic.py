@@ -24,10 +24,10 @@ from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.picture import predictors as quality
 from jova_bench.metrics.picture.predictors import Predictor
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 RATE = Fraction(2)
 """Frames per second: beauty changes slowly."""
@@ -36,7 +36,7 @@ MIN_SIDE = 32
 
 
 @dataclass(frozen=True)
-class Protocol:
+class AestheticVariant:
     """Whose opinion, of which frames, on which scale."""
 
     name: str
@@ -65,8 +65,8 @@ def _larger_than_a_crop(height: int, width: int) -> str | None:
     return f"too small: {width}x{height}, MANIQA cuts {side} pixels out of more" if min(height, width) <= side else None
 
 
-PROTOCOLS = {
-    "clean": Protocol(
+VARIANTS = {
+    "clean": AestheticVariant(
         name="clean",
         predictors=(quality.LAION,),
         scale=(1.0,),
@@ -77,7 +77,7 @@ PROTOCOLS = {
         description="mean aesthetic score of two frames a second, by LAION's predictor",
         source="christophschuhmann/improved-aesthetic-predictor @ 6934dd8",
     ),
-    "versebench": Protocol(
+    "versebench": AestheticVariant(
         name="versebench@5645a09",
         predictors=(quality.V2_5, quality.MUSIQ, quality.MANIQA),
         scale=(10.0, 100.0, 1.0),
@@ -91,10 +91,10 @@ PROTOCOLS = {
 }
 
 
-class AestheticScore:
+class AestheticScore(ClipMetric):
     """How beautiful the frames of a clip are."""
 
-    def __init__(self, protocol: Protocol, cache: FeatureCache, device: str) -> None:
+    def __init__(self, protocol: AestheticVariant, cache: FeatureCache, device: str) -> None:
         self._protocol = protocol
         self._cache = cache
         self._device = device
@@ -121,11 +121,13 @@ class AestheticScore:
         wanted = any(predictor.transformers for predictor in predictors)
         there = not wanted or find_spec("transformers")
         files = (name for predictor in predictors for name in predictor.weights)
-        return lacking(None if there else "not installed: pip install 'jova-bench[standard]'", assets.missing(*files))
+        return join_reasons(
+            None if there else "not installed: pip install 'jova-bench[standard]'", assets.missing(*files)
+        )
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Looks at the frames; needs neither prompt nor reference."""
-        return measured(lambda: self._measure(clip))
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         if clip.frames is None:
@@ -155,8 +157,6 @@ class AestheticScore:
         return np.asarray(kept["scores"], dtype=np.float64)
 
 
-def aesthetic_score(
-    cache: FeatureCache, device: str, protocol: Literal["clean", "versebench"] = "clean"
-) -> AestheticScore:
+def aesthetic_score(context: MetricContext, variant: Literal["clean", "versebench"] = "clean") -> AestheticScore:
     """The metric of one protocol."""
-    return AestheticScore(PROTOCOLS[protocol], cache, device)
+    return AestheticScore(VARIANTS[variant], context.cache, context.device)

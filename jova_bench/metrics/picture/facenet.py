@@ -23,7 +23,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import lacking
+from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.signal.pillow_resize import bilinear
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ BATCH = 16
 def missing(detector: str) -> str | None:
     """None when detector and recogniser are there."""
     found = faces.detector(detector)
-    return lacking(found.packages(), assets.missing(*found.files, WEIGHTS))
+    return join_reasons(found.packages(), assets.missing(*found.files, WEIGHTS))
 
 
 def key(detector: str) -> str:

@@ -24,12 +24,12 @@ from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
 from jova_bench.metrics.picture import facenet as face_embed
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 SEEN = 0.5
 """Share of the looked-at frames that must show a face."""
@@ -55,7 +55,7 @@ def reference_image(prompt: Prompt | None) -> Frames:
 
 
 @dataclass(frozen=True)
-class FaceIdentity:
+class FaceIdentity(ClipMetric):
     """Cosine of the clip's faces and one other."""
 
     spec: MetricSpec
@@ -67,11 +67,11 @@ class FaceIdentity:
 
     def check(self) -> str | None:
         """None when detector, recogniser and their packages are there."""
-        return lacking(missing_opencv(), face_embed.missing(self.detector))
+        return join_reasons(missing_opencv(), face_embed.missing(self.detector))
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Looks at faces; the prompt gives the reference image."""
-        return measured(lambda: self._measure(clip, prompt))
+        return self._measure(clip, prompt)
 
     def _measure(self, clip: Clip, prompt: Prompt | None) -> float:
         if clip.frames is None:
@@ -115,7 +115,7 @@ def likeness(faces: list[FloatArray], anchor: FloatArray | None) -> float:
 
 
 @dataclass(frozen=True)
-class PatchIdentity:
+class PatchIdentity(ClipMetric):
     """What Verse-Bench calls ID."""
 
     spec: MetricSpec
@@ -127,11 +127,11 @@ class PatchIdentity:
         from importlib.util import find_spec
 
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
-        return lacking(package, missing_opencv(), assets.missing(DINOV3))
+        return join_reasons(package, missing_opencv(), assets.missing(DINOV3))
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Looks at every frame; the prompt gives the reference image."""
-        return measured(lambda: self._measure(clip, prompt))
+        return self._measure(clip, prompt)
 
     def _measure(self, clip: Clip, prompt: Prompt | None) -> float:
         if clip.frames is None:
@@ -176,15 +176,15 @@ def patch_tokens(frames: Frames, device: str) -> FloatArray:
     return torch.cat(found).double().cpu().numpy()
 
 
-Protocol = Literal["clean", "opencv-haar", "mediapipe", "versebench"]
+IdentityVariant = Literal["clean", "opencv-haar", "mediapipe", "versebench"]
 """Ours with the papers' detector or a lighter one, and Verse-Bench's."""
 
 
-def identity_score(cache: FeatureCache, device: str, protocol: Protocol = "clean") -> FaceIdentity | PatchIdentity:
+def identity_score(context: MetricContext, variant: IdentityVariant = "clean") -> FaceIdentity | PatchIdentity:
     """Against the reference image."""
-    if protocol != "versebench":
+    if variant != "versebench":
         text = "cosine of a face recogniser between the faces of the clip and that of the prompt's reference image"
-        return _face_identity("identity_score", text, True, protocol, cache, device)
+        return _face_identity("identity_score", text, True, variant, context.cache, context.device)
     spec = MetricSpec(
         name="identity_score",
         version=1,
@@ -198,15 +198,15 @@ def identity_score(cache: FeatureCache, device: str, protocol: Protocol = "clean
         description="cosine of one DINOv3 patch near the bottom right corner with the reference image's: no face in it",
         source="Verse-Bench dino/dinov3_inferencer.py, calculate_metrics.py @ 5645a09",
     )
-    return PatchIdentity(spec, cache, device)
+    return PatchIdentity(spec, context.cache, context.device)
 
 
 def identity_consistency(
-    cache: FeatureCache, device: str, protocol: Literal["clean", "opencv-haar", "mediapipe"] = "clean"
+    context: MetricContext, variant: Literal["clean", "opencv-haar", "mediapipe"] = "clean"
 ) -> FaceIdentity:
     """Within the clip."""
     text = "cosine of a face recogniser between the clip's first face and those after it; a still scores 1"
-    return _face_identity("identity_consistency", text, False, protocol, cache, device)
+    return _face_identity("identity_consistency", text, False, variant, context.cache, context.device)
 
 
 def _face_identity(

@@ -24,9 +24,9 @@ from jova_bench.arrays import FloatArray, Frames
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.opencv_resize import linear
-from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
+from jova_bench.records import Direction, MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,7 @@ RAFT_SIDE, RAFT_STRIDE = 128, 8
 
 
 @dataclass(frozen=True)
-class Protocol:
+class MotionVariant:
     """How one bench measures motion."""
 
     name: str
@@ -115,8 +115,8 @@ def _pixels(frame: Frames) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float()[None]
 
 
-PROTOCOLS = {
-    "clean": Protocol(
+VARIANTS = {
+    "clean": MotionVariant(
         name="clean",
         rate=RATE,
         show=_show,
@@ -127,7 +127,7 @@ PROTOCOLS = {
         description="mean speed of the optical flow; more is not better, it is to match that of real clips",
         source="flow of arXiv 2003.12039",
     ),
-    "versebench": Protocol(
+    "versebench": MotionVariant(
         name="versebench@568efa4",
         rate=None,
         show=_show_halved,
@@ -141,10 +141,10 @@ PROTOCOLS = {
 }
 
 
-class MotionScore:
+class MotionScore(ClipMetric):
     """How much a clip moves."""
 
-    def __init__(self, protocol: Protocol, cache: FeatureCache, device: str) -> None:
+    def __init__(self, protocol: MotionVariant, cache: FeatureCache, device: str) -> None:
         self._protocol = protocol
         self._cache = cache
         self._device = device
@@ -172,9 +172,9 @@ class MotionScore:
         """None when the weights are there."""
         return assets.missing(WEIGHTS)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Looks at the frames; a still clip scores about 0."""
-        return measured(lambda: self._measure(clip))
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         if clip.frames is None:
@@ -223,6 +223,6 @@ def load(device: str) -> Raft:
     return cast(raft.Raft, net.to(device))
 
 
-def motion_score(cache: FeatureCache, device: str, protocol: Literal["clean", "versebench"] = "clean") -> MotionScore:
+def motion_score(context: MetricContext, variant: Literal["clean", "versebench"] = "clean") -> MotionScore:
     """The metric of one protocol."""
-    return MotionScore(PROTOCOLS[protocol], cache, device)
+    return MotionScore(VARIANTS[variant], context.cache, context.device)

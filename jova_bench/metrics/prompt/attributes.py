@@ -9,10 +9,10 @@ import numpy as np
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured, require_embedded_domain
+from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 LOOK, VOICE = "look-classifier", "voice-classifier"
 VOTERS = 8
@@ -65,7 +65,7 @@ def _named(evaluator: str, answers: np.ndarray) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class PromptAttribute:
+class PromptAttribute(ClipMetric):
     """Whether one attribute of a clip is the one its prompt asks for."""
 
     spec: MetricSpec
@@ -78,9 +78,9 @@ class PromptAttribute:
         """None when the classifier's weights are there."""
         return shipped_weights.missing(self.evaluator)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """1 when the classifier names the prompt's tag, else 0; undefined without such a tag."""
-        return measured(lambda: self._agrees(clip, prompt))
+        return self._agrees(clip, prompt)
 
     def _agrees(self, clip: Clip, prompt: Prompt | None) -> float:
         require_embedded_domain(clip)
@@ -90,34 +90,22 @@ class PromptAttribute:
         return float(attributes(clip, self.cache, self.device)[self.tag] == prompt.tags[self.tag])
 
 
-def _metric(tag: str, evaluator: str, needs: tuple[str, ...], cache: FeatureCache, device: str) -> PromptAttribute:
+def build(context: MetricContext, name: str) -> PromptAttribute:
+    """Builds `prompt_hair`, `prompt_background` or `prompt_voice`."""
+    tag = name.removeprefix("prompt_")
+    evaluator, stream = (VOICE, "audio") if tag == "voice" else (LOOK, "video")
     spec = MetricSpec.model_validate(
         {
-            "name": f"prompt_{tag}",
+            "name": name,
             "version": 1,
             "profile": "embedded",
             "backend": evaluator,
             "weights": shipped_weights.digest(evaluator),
             "direction": "up",
-            "needs": needs,
+            "needs": (stream, "tags"),
             "domain": "clips of the embedded corpus: drawn faces, 64x64, 25 fps",
             "description": f"share of clips with the {tag} that the prompt asks for",
             "proportion": True,
         }
     )
-    return PromptAttribute(spec, tag, evaluator, cache, device)
-
-
-def prompt_hair(cache: FeatureCache, device: str) -> PromptAttribute:
-    """Hair as the prompt asks."""
-    return _metric("hair", LOOK, ("video", "tags"), cache, device)
-
-
-def prompt_background(cache: FeatureCache, device: str) -> PromptAttribute:
-    """Background as the prompt asks."""
-    return _metric("background", LOOK, ("video", "tags"), cache, device)
-
-
-def prompt_voice(cache: FeatureCache, device: str) -> PromptAttribute:
-    """Voice as the prompt asks."""
-    return _metric("voice", VOICE, ("audio", "tags"), cache, device)
+    return PromptAttribute(spec, tag, evaluator, context.cache, context.device)

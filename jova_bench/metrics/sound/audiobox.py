@@ -22,11 +22,11 @@ from jova_bench.arrays import Audio
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
-from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
+from jova_bench.records import Direction, MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.aesthetics import Aesthetics
@@ -43,7 +43,7 @@ _AXES: dict[str, tuple[Direction, str]] = {
 
 
 @dataclass(frozen=True)
-class Opinion:
+class Opinion(ClipMetric):
     """One axis, or all."""
 
     spec: MetricSpec
@@ -55,11 +55,11 @@ class Opinion:
     def check(self) -> str | None:
         """None when weights and package are there."""
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
-        return lacking(package, assets.missing(WEIGHTS, CONFIG))
+        return join_reasons(package, assets.missing(WEIGHTS, CONFIG))
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Needs nothing but sound."""
-        return measured(lambda: self._opinion(clip))
+        return self._opinion(clip)
 
     def _opinion(self, clip: Clip) -> float:
         audio = self.prepare(clip)
@@ -97,19 +97,20 @@ def heard_upstream(clip: Clip) -> Audio:
     return audio
 
 
-def _axis(name: str, cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+def build(context: MetricContext, name: str, variant: Bench) -> Opinion:
+    """Builds CE, CU, PC or PQ, ours or as Verse-Bench computes it."""
     direction, description = _AXES[name]
-    if protocol == "clean":
+    if variant == "clean":
         source = f"Tjandra et al. 2025, arXiv 2502.05139; {UPSTREAM}"
-        return _metric(name, "clean", direction, description, source, cache, device)
+        return _metric(context, name, "clean", direction, description, source)
     direction = "down" if name == "pc" else direction
     description = f"{description.split(';')[0]}; silence counts, too"
     source = "Dorniwang/Verse-Bench audio_box/audio_box_inferencer.py @5645a09"
-    return _metric(name, "versebench@5645a09", direction, description, source, cache, device)
+    return _metric(context, name, "versebench@5645a09", direction, description, source)
 
 
 def _metric(
-    name: str, protocol: str, direction: Direction, description: str, source: str, cache: FeatureCache, device: str
+    context: MetricContext, name: str, protocol: str, direction: Direction, description: str, source: str
 ) -> Opinion:
     clean = protocol == "clean"
     spec = MetricSpec(
@@ -131,31 +132,11 @@ def _metric(
         description=description,
         source=source,
     )
-    return Opinion(spec, heard if clean else heard_upstream, cache, device)
+    return Opinion(spec, heard if clean else heard_upstream, context.cache, context.device)
 
 
-def ce(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
-    """Content enjoyment."""
-    return _axis("ce", cache, device, protocol)
-
-
-def cu(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
-    """Content usefulness."""
-    return _axis("cu", cache, device, protocol)
-
-
-def pc(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
-    """Production complexity."""
-    return _axis("pc", cache, device, protocol)
-
-
-def pq(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
-    """Production quality."""
-    return _axis("pq", cache, device, protocol)
-
-
-def audio_quality(cache: FeatureCache, device: str, protocol: Bench) -> Opinion:
+def audio_quality(context: MetricContext, variant: Bench) -> Opinion:
     """All four at once, as JavisBench averages them."""
     description = "mean of CE, CU, PC and PQ: more going on counts as better; silence counts, too"
     source = f"JavisVerse/JavisDiT eval/javisbench/src/metrics.py calc_audio_quality_score; {UPSTREAM}"
-    return _metric("audio_quality", "javisbench@b505b37", "up", description, source, cache, device)
+    return _metric(context, "audio_quality", "javisbench@b505b37", "up", description, source)

@@ -24,11 +24,11 @@ from jova_bench.arrays import Audio, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import audio_digest, is_silent, mono_16k, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
-from jova_bench.records import Direction, MetricSpec, Outcome, Prompt
+from jova_bench.records import Direction, MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.clap import Choose, Clap
@@ -39,7 +39,7 @@ WINDOW = 10 * RATE_HZ
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ClapVariant:
     """What a bench does."""
 
     name: str
@@ -76,15 +76,15 @@ class Protocol:
 
 
 _SPEECH, _FUSION, _UNFUSED = "clap-music-speech-audioset", "clap-630k-audioset-fusion", "clap-htsat-unfused"
-PROTOCOLS = {
-    "clean": Protocol(
+VARIANTS = {
+    "clean": ClapVariant(
         "clean",
         _SPEECH,
         "cosine of sound and audio caption in CLAP's space, every 10 s of the sound heard",
         "Wu et al. 2023, arXiv 2211.06687",
         above_10_s="windows",
     ),
-    "versebench": Protocol(
+    "versebench": ClapVariant(
         "versebench@5645a09",
         _FUSION,
         "cosine of sound and audio caption in CLAP's space; a network with fusion, peak at -1 dB, 16 bits",
@@ -92,7 +92,7 @@ PROTOCOLS = {
         peak_db=-1.0,
         int16=True,
     ),
-    "avbenchmark": Protocol(
+    "avbenchmark": ClapVariant(
         "avbenchmark@050a5cd",
         _SPEECH,
         "cosine of the first 8 s, centred, and the audio caption in CLAP's space (`LAION-CLAP-Score`)",
@@ -101,13 +101,13 @@ PROTOCOLS = {
         sinc=True,
         seconds=8.0,
     ),
-    "javisbench": Protocol(
+    "javisbench": ClapVariant(
         "javisbench@b505b37",
         _UNFUSED,
         "cosine of sound and audio caption in the space of the CLAP that transformers documents",
         "JavisVerse/JavisDiT eval/javisbench/src/metrics.py @b505b37",
     ),
-    "mova": Protocol(
+    "mova": ClapVariant(
         "mova@595a976",
         _FUSION,
         "departs from its name: CLAP hears the sound 1.5 times too fast and high, read at 32 kHz and taken for 48 kHz",
@@ -123,7 +123,7 @@ PROTOCOLS = {
 class Listener:
     """Embeds sounds and texts by one protocol."""
 
-    def __init__(self, protocol: Protocol, cache: FeatureCache, device: str) -> None:
+    def __init__(self, protocol: ClapVariant, cache: FeatureCache, device: str) -> None:
         self.protocol = protocol
         self.weights = assets.digest(protocol.weights)
         self._cache = cache
@@ -133,7 +133,7 @@ class Listener:
     def check(self) -> str | None:
         """None when weights and package are there."""
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
-        return lacking(package, assets.missing(self.protocol.weights, TOKENIZER))
+        return join_reasons(package, assets.missing(self.protocol.weights, TOKENIZER))
 
     def sound(self, clip: Clip) -> FloatArray:
         """(D,) embedding of length 1 of what a clip sounds like. Raises Undefined or Unavailable."""
@@ -170,7 +170,7 @@ class Listener:
         return cached_network(f"{self._key}@{self._device}", load)
 
 
-def prepare(audio: Audio, rate_hz: int, protocol: Protocol) -> Audio:
+def prepare(audio: Audio, rate_hz: int, protocol: ClapVariant) -> Audio:
     """The (N,) sound that the network is given, at what it takes for 48 kHz. Raises Undefined where there is none."""
     if protocol.centred:
         audio = audio - audio.mean()
@@ -196,7 +196,7 @@ def _choice(rule: str) -> Choose:
 
 
 @dataclass(frozen=True)
-class ClapScore:
+class ClapScore(ClipMetric):
     """Cosine of a sound and its caption."""
 
     spec: MetricSpec
@@ -206,13 +206,13 @@ class ClapScore:
         """None when the listener can run here."""
         return self.listener.check()
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Needs a prompt that says what is to be heard."""
-        return measured(lambda: float(self.listener.sound(clip) @ self.listener.text(_caption(prompt))))
+        return float(self.listener.sound(clip) @ self.listener.text(_caption(prompt)))
 
 
 @dataclass(frozen=True)
-class ClapDistance:
+class ClapDistance(ClipMetric):
     """Verse-Bench's "FD" of one clip and its reference.
 
     Its Gaussian has the one embedding for a mean and, by an old rule of `numpy.cov` for a single row, the variance of
@@ -226,9 +226,9 @@ class ClapDistance:
         """None when the listener can run here."""
         return self.listener.check()
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Needs an audio caption, as upstream does, and a reference clip."""
-        return measured(lambda: self._distance(clip, prompt, reference))
+        return self._distance(clip, prompt, reference)
 
     def _distance(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         _caption(prompt)
@@ -246,15 +246,15 @@ def _caption(prompt: Prompt | None) -> str:
     return prompt.audio_caption
 
 
-def clap_score(cache: FeatureCache, device: str, protocol: str) -> ClapScore:
-    """CLAP score by one of `PROTOCOLS`."""
-    listener = Listener(PROTOCOLS[protocol], cache, device)
+def clap_score(context: MetricContext, variant: str) -> ClapScore:
+    """CLAP score by one of `VARIANTS`."""
+    listener = Listener(VARIANTS[variant], context.cache, context.device)
     return ClapScore(_spec("clap_score", "up", ("audio",), listener), listener)
 
 
-def fd_clap(cache: FeatureCache, device: str, protocol: str) -> ClapDistance:
+def fd_clap(context: MetricContext, variant: str) -> ClapDistance:
     """Verse-Bench's "FD"."""
-    listener = Listener(PROTOCOLS[protocol], cache, device)
+    listener = Listener(VARIANTS[variant], context.cache, context.device)
     description = "departs from its name `FD`: 2 (1 - cosine) of the CLAP embeddings of a clip and its reference"
     spec = _spec("fd_clap", "down", ("audio", "reference"), listener)
     return ClapDistance(spec.model_copy(update={"description": description}), listener)

@@ -6,19 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media import channels
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
-from jova_bench.records import MetricSpec, Outcome, Profile, Prompt
+from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.records import MetricSpec, Profile, Prompt
 
 BLOCK_S, HOP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
 
 
-class Loudness:
+class Loudness(ClipMetric):
     """Loudness in LUFS, of channels whose places are known, at any rate."""
 
     def __init__(self, profile: Profile) -> None:
@@ -39,9 +38,9 @@ class Loudness:
         """Needs nothing."""
         return None
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Measures what is heard."""
-        return measured(lambda: self._measure(clip))
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         if clip.audio is None:
@@ -120,6 +119,6 @@ def k_filters(rate_hz: int) -> tuple[tuple[list[float], list[float]], ...]:
     return shelf, low_cut
 
 
-def loudness(cache: FeatureCache, device: str, profile: Profile) -> Loudness:
+def loudness(context: MetricContext, profile: Profile) -> Loudness:
     """The metric."""
     return Loudness(profile)

@@ -23,7 +23,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import (
     RATE_HZ,
     Audio,
@@ -34,7 +34,7 @@ from jova_bench.metrics.signal.audio import (
     slaney_edges_hz,
 )
 from jova_bench.metrics.speech.dnsmos_rows import Network, run, session
-from jova_bench.records import MetricSpec, Outcome, Profile, Prompt
+from jova_bench.records import MetricSpec, Profile, Prompt
 
 P835 = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
 """sha256 of sig_bak_ovr.onnx, as in microsoft/DNS-Challenge."""
@@ -47,7 +47,7 @@ MIN_S = 0.25
 
 
 @dataclass(frozen=True)
-class Protocol:
+class DnsmosVariant:
     """What is heard of a clip, and by which network."""
 
     name: str
@@ -64,10 +64,10 @@ class Protocol:
     """Of what is kept by the samples that are heard: another one for whatever may rate the same samples otherwise."""
 
 
-class Dnsmos:
+class Dnsmos(ClipMetric):
     """Mean opinion score, 1 to 5."""
 
-    def __init__(self, cache: FeatureCache, profile: Profile, protocol: Protocol) -> None:
+    def __init__(self, cache: FeatureCache, profile: Profile, protocol: DnsmosVariant) -> None:
         self._cache = cache
         self._protocol = protocol
         self.spec = MetricSpec(
@@ -92,9 +92,9 @@ class Dnsmos:
         there = find_spec("onnxruntime") and find_spec("speechmos")
         return None if there else f"not installed: pip install 'jova-bench[{self.spec.profile}]'"
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Measures what is heard."""
-        return measured(lambda: self._measure(self._protocol.hear(clip, self.spec.profile)))
+        return self._measure(self._protocol.hear(clip, self.spec.profile))
 
     def _measure(self, audio: Audio) -> float:
         if reason := self.check():
@@ -204,8 +204,8 @@ def _content(network: str) -> bytes:
     return content
 
 
-PROTOCOLS = {
-    "clean": Protocol(
+VARIANTS = {
+    "clean": DnsmosVariant(
         "clean",
         P835,
         "p835-ovrl",
@@ -215,7 +215,7 @@ PROTOCOLS = {
         "Reddy et al. 2022, arXiv 2110.01763",
         "dnsmos-p835-ovrl@1",
     ),
-    "mova": Protocol(
+    "mova": DnsmosVariant(
         "mova@595a976",
         P808,
         "p808",
@@ -229,6 +229,6 @@ PROTOCOLS = {
 }
 
 
-def dnsmos(cache: FeatureCache, device: str, profile: Profile, protocol: str = "clean") -> Dnsmos:
+def dnsmos(context: MetricContext, profile: Profile, variant: str = "clean") -> Dnsmos:
     """The metric; its small networks always run on the CPU."""
-    return Dnsmos(cache, profile, PROTOCOLS[protocol])
+    return Dnsmos(context.cache, profile, VARIANTS[variant])

@@ -16,12 +16,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import RATE_HZ, SILENCE_RMS, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 ORDER, ALPHA = 24, 0.42
 WINDOW, HOP, FFT = 400, 80, 512
@@ -32,7 +33,7 @@ MAX_S = 60.0
 """The path of two clips of this length takes about 300 MB; longer speech would be cut at pauses first."""
 
 
-class MelCepstralDistortion:
+class MelCepstralDistortion(ClipMetric):
     """MCD in dB of a clip's speech against its reference's."""
 
     def __init__(self, cache: FeatureCache) -> None:
@@ -55,9 +56,9 @@ class MelCepstralDistortion:
         """Needs nothing."""
         return None
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Needs a transcript, so that both say the same, and the reference."""
-        return measured(lambda: self._compare(clip, prompt, reference))
+        return self._compare(clip, prompt, reference)
 
     def _compare(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         if clip.timing == "reference":
@@ -160,6 +161,6 @@ def warp(a: FloatArray, b: FloatArray) -> tuple[float, int]:
     return float(one[f]), steps
 
 
-def mcd_dtw(cache: FeatureCache, device: str) -> MelCepstralDistortion:
+def mcd_dtw(context: MetricContext) -> MelCepstralDistortion:
     """The metric."""
-    return MelCepstralDistortion(cache)
+    return MelCepstralDistortion(context.cache)

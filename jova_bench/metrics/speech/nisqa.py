@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench import assets
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import FloatArray, measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import Audio, audio_digest, is_silent, mono_16k, slaney_edges_hz
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.nisqa import Nisqa as Net
@@ -62,7 +63,7 @@ def _bands(rate_hz: int) -> npt.NDArray[np.float64]:
     return np.maximum(0.0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
 
 
-class Nisqa:
+class Nisqa(ClipMetric):
     """MOS, about 1 to 5; sound that is no speech may fall below."""
 
     def __init__(self, cache: FeatureCache, device: str) -> None:
@@ -87,9 +88,9 @@ class Nisqa:
         """None when the weights are there."""
         return assets.missing(WEIGHTS)
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Listens; silence has no quality."""
-        return measured(lambda: self._measure(clip))
+        return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
         audio = clip.mono()
@@ -131,6 +132,6 @@ def load(device: str) -> Net:
     return cast(Net, checkpoint.load_weights(Net(), checkpoint.tensors(path, "model_state_dict"), path).to(device))
 
 
-def nisqa(cache: FeatureCache, device: str) -> Nisqa:
+def nisqa(context: MetricContext) -> Nisqa:
     """The metric."""
-    return Nisqa(cache, device)
+    return Nisqa(context.cache, context.device)

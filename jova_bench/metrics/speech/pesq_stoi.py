@@ -16,9 +16,9 @@ import numpy as np
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.records import MetricSpec, Outcome, Profile, Prompt
+from jova_bench.records import MetricSpec, Profile, Prompt
 
 PESQ_MIN_S = 0.25
 """P.862's buffer: the library refuses less."""
@@ -26,7 +26,7 @@ STOI_MIN_S = 0.41
 """STOI compares stretches of 30 frames of 25.6 ms, 12.8 ms apart; pystoi returns 1e-5 for less."""
 
 
-class PairedAudio:
+class PairedAudio(ClipMetric):
     """A metric of a clip's sound against its prompt's real clip."""
 
     aligned_only = True
@@ -59,9 +59,9 @@ class PairedAudio:
         """None when the package is there."""
         return None if find_spec(self._package) else f"not installed: {self._install}"
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Measures a clip that is declared aligned with its reference."""
-        return measured(lambda: self._compare(clip, reference))
+        return self._compare(clip, reference)
 
     def _compare(self, clip: Clip, reference: Clip | None) -> float:
         if clip.timing == "reference":
@@ -124,20 +124,20 @@ def measure_stoi(reference: Audio, heard: Audio) -> float:
             raise Undefined(f"too short: less than {STOI_MIN_S} s of the reference is not silent") from warning
 
 
-def pesq(cache: FeatureCache, device: str, profile: Profile) -> PairedAudio:
+def pesq(context: MetricContext, profile: Profile) -> PairedAudio:
     """Perceptual quality of speech against its reference."""
     spec = _spec(
         "pesq", profile, "p862.2-wb", "MOS-LQO", "wide-band PESQ of sound aligned with its reference", "P.862.2"
     )
     # A source package: outside the extras that install without a compiler.
-    return PairedAudio(spec, "pesq", "pip install pesq (needs a C compiler)", measure_pesq, cache)
+    return PairedAudio(spec, "pesq", "pip install pesq (needs a C compiler)", measure_pesq, context.cache)
 
 
-def stoi(cache: FeatureCache, device: str, profile: Profile) -> PairedAudio:
+def stoi(context: MetricContext, profile: Profile) -> PairedAudio:
     """Intelligibility of speech against its reference."""
     what = "short-time objective intelligibility of sound aligned with its reference"
     spec = _spec("stoi", profile, "pystoi", "", what, "Taal et al. 2011, IEEE TASLP 19(7)")
-    return PairedAudio(spec, "pystoi", "pip install pystoi", measure_stoi, cache)
+    return PairedAudio(spec, "pystoi", "pip install pystoi", measure_stoi, context.cache)
 
 
 def _spec(name: str, profile: Profile, backend: str, unit: str, description: str, source: str) -> MetricSpec:

@@ -17,10 +17,10 @@ from jova_bench.cache import FeatureCache
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import measured, require_embedded_domain
+from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.speech.errors import character_error_rate, primary, word_error_rate
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import MetricSpec, Prompt
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
@@ -47,7 +47,7 @@ class Recogniser(Protocol):
         ...
 
 
-class SpeechErrors:
+class SpeechErrors(ClipMetric):
     """WER or CER of one recogniser."""
 
     def __init__(self, spec: MetricSpec, recogniser: Recogniser, cache: FeatureCache, rate: Rate | None = None) -> None:
@@ -68,9 +68,9 @@ class SpeechErrors:
         """None, or why the recogniser cannot run here."""
         return self._recogniser.check()
 
-    def score(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
-        return measured(lambda: self._errors(clip, prompt))
+        return self._errors(clip, prompt)
 
     def heard(self, clip: Clip, language: str) -> str:
         """What the recogniser writes down, for who wants to see it. Raises Undefined, and what the recogniser raises.
@@ -156,12 +156,12 @@ def not_installed(package: str, extra: str) -> str | None:
 Unit = Literal["wer", "cer"]
 
 
-def embedded(cache: FeatureCache, device: str, unit: Unit) -> SpeechErrors:
+def embedded(context: MetricContext, unit: Unit) -> SpeechErrors:
     """WER or CER as pocketsphinx hears it."""
     recogniser = Pocketsphinx()
     params = {"grammar": recogniser.grammar_digest, "normaliser": "whisper-english"}
     domain = "sentences of the shipped corpus"
-    return SpeechErrors(spec_of(unit, "embedded", "pocketsphinx", None, params, domain), recogniser, cache)
+    return SpeechErrors(spec_of(unit, "embedded", "pocketsphinx", None, params, domain), recogniser, context.cache)
 
 
 def spec_of(

@@ -15,11 +15,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.cache import FeatureCache
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking
+from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio
 from jova_bench.metrics.speech.recognition import SpeechErrors, spec_of
@@ -52,7 +51,7 @@ class SenseVoice:
         # Filter banks come from either; torchaudio must not be in this environment, but may be in another.
         banks = find_spec("kaldi_native_fbank") or find_spec("torchaudio")
         there = find_spec("funasr") and banks
-        return lacking(
+        return join_reasons(
             None if there else "not installed: pip install funasr kaldi-native-fbank", assets.missing(*FILES)
         )
 
@@ -118,9 +117,9 @@ def written_word_errors(transcript: str, heard: str, language: str) -> float:
     return jiwer.wer(transcript.strip().lower(), heard.strip().lower())
 
 
-def versebench(cache: FeatureCache, device: str) -> SpeechErrors:
+def versebench(context: MetricContext) -> SpeechErrors:
     """WER of Verse-Bench."""
-    recogniser = SenseVoice(device)
+    recogniser = SenseVoice(context.device)
     params: dict[str, str | int | float] = {"normaliser": "lower-strip"}
     if recogniser.files:
         params["files"] = recogniser.files
@@ -132,4 +131,4 @@ def versebench(cache: FeatureCache, device: str) -> SpeechErrors:
             "source": "Dorniwang/Verse-Bench wer/wer_inferencer.py @5645a09",
         }
     )
-    return SpeechErrors(spec, recogniser, cache, written_word_errors)
+    return SpeechErrors(spec, recogniser, context.cache, written_word_errors)

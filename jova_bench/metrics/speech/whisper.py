@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench import assets
-from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import lacking
+from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent
 from jova_bench.metrics.speech.errors import primary
@@ -50,7 +49,7 @@ class Whisper:
         """None when weights and a package are there."""
         files = (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
         module = "transformers" if self.package == "transformers" else "whisper"
-        return lacking(not_installed(module, "standard"), assets.missing(*files))
+        return join_reasons(not_installed(module, "standard"), assets.missing(*files))
 
     def admit(self, clip: Clip, language: str) -> None:
         """Speech in a language that Whisper knows."""
@@ -115,9 +114,9 @@ def whispered(language: str) -> str:
     return SAME_LANGUAGE.get(primary(language), primary(language))
 
 
-def standard(cache: FeatureCache, device: str, unit: Unit, size: str) -> SpeechErrors:
+def standard(context: MetricContext, unit: Unit, size: str) -> SpeechErrors:
     """WER or CER as a Whisper of one size hears it."""
-    recogniser = Whisper(size, device)
+    recogniser = Whisper(size, context.device)
     params: dict[str, str | int | float] = {
         "decoding": "greedy",
         "normaliser": "whisper",
@@ -134,4 +133,4 @@ def standard(cache: FeatureCache, device: str, unit: Unit, size: str) -> SpeechE
         params,
         "speech in a language that Whisper knows",
     )
-    return SpeechErrors(spec, recogniser, cache)
+    return SpeechErrors(spec, recogniser, context.cache)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
-from jova_bench.formatting.labels import ARROWS, labelled
+from jova_bench.metrics.labels import ARROWS, labelled
 
 ABOUT = "Intervals are over prompts: they speak of these checkpoints. Dotted lines are controls."
 

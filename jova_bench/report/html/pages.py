@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.labels import ARROWS, protocol
 from jova_bench.formatting.text import decimals, number
+from jova_bench.metrics.labels import ARROWS, protocol
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Estimate, Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import Arrays
-from jova_bench.cache import DiskCache, FeatureCache, NoCache
+from jova_bench.cache import CacheKey, DiskCache, FeatureCache, NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -89,7 +89,7 @@ class Looking:
     def __call__(self) -> Callable[[Look], View | str]:
         """Returns the function that makes a view of one clip, or the reason why there is none."""
         # A network of the papers is not run for a report: what it heard was kept when it measured.
-        cache: FeatureCache = DiskCache(self.features)
+        cache = DiskCache(self.features)
         kept = cache if self.profile == "embedded" else Kept(self.features)
         return partial(_look, cache, _listeners(self, kept))
 
@@ -97,7 +97,7 @@ class Looking:
 class Kept(DiskCache):
     """Reads what a run cached and computes nothing."""
 
-    def get(self, digest: str, extractor: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get(self, digest: str, extractor: CacheKey | str, compute: Callable[[], Arrays]) -> Arrays:
         """Returns the stored arrays. Raises Unavailable without them."""
 
         def absent() -> Arrays:

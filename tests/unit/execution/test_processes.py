@@ -13,6 +13,7 @@ from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.processes import Processes
 from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
+from jova_bench.metrics.base import ClipMetric
 from jova_bench.records import MetricSpec, Outcome
 from jova_bench.runs import scoring
 from jova_bench.runs.scoring import ScoringTask, score_clips
@@ -68,7 +69,7 @@ def test_stopping_early_ends_the_workers():
         os.kill(pid, 0)
 
 
-class Metric:
+class Metric(ClipMetric):
     """Says 1 of every clip, or kills its process."""
 
     def __init__(self, name):
@@ -86,10 +87,10 @@ class Metric:
     def check(self):
         return None
 
-    def score(self, clip, prompt, reference):
+    def measure(self, clip, prompt, reference):
         if self.spec.name == "deadly":
             os.kill(os.getpid(), signal.SIGSEGV)
-        return Outcome(status="ok", value=1.0)
+        return 1.0
 
 
 def load(context):

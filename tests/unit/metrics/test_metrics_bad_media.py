@@ -13,7 +13,8 @@ from jova_bench.metrics.build import build
 from jova_bench.metrics.catalogue import CATALOGUE
 from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
-ENTRIES = {(entry.profile, entry.select, entry.options.get("judge")): entry for entry in CATALOGUE}
+CHOICES = [choice for entry in CATALOGUE for choice in entry.choices()]
+ENTRIES = {(one.entry.profile, one.select, one.options.get("judge")): one for one in CHOICES}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def no_weights(tmp_path, monkeypatch):
 
 
 def test_no_entry_is_left_out():
-    assert len(ENTRIES) == len(CATALOGUE)
+    assert len(ENTRIES) == len(CHOICES)
 
 
 def metric_of(profile, select, judge):

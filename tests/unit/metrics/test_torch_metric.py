@@ -10,10 +10,10 @@ import torch
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
-from jova_bench.formatting.labels import FAMILIES
-from jova_bench.metrics.base import measured
-from jova_bench.metrics.build import build, everything
+from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE
+from jova_bench.metrics.labels import families
 from jova_bench.metrics.sound.loudness import loudness
 from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
 from jova_bench.metrics.torch_reasons import counted, encoded
@@ -22,7 +22,7 @@ from jova_bench.records import MetricSpec, Prompt
 RATE = 16_000
 
 
-class Peak:
+class Peak(ClipMetric):
     """Largest sample; undefined below 0.1, failed above 0.9."""
 
     def __init__(self, micro=None):
@@ -34,16 +34,13 @@ class Peak:
     def check(self):
         return None
 
-    def score(self, clip, prompt, reference):
-        def peak():
-            value = float(clip.mono().max())
-            if value < 0.1:
-                raise Undefined("silent")
-            if value > 0.9:
-                raise Unavailable("too loud")
-            return value
-
-        return measured(peak)
+    def measure(self, clip, prompt, reference):
+        value = float(clip.mono().max())
+        if value < 0.1:
+            raise Undefined("silent")
+        if value > 0.9:
+            raise Unavailable("too loud")
+        return value
 
 
 def sound(level, samples=1_600):
@@ -106,7 +103,7 @@ def test_tensors_and_arrays_of_real_clips_score_the_same():
     frames = np.zeros((25, 8, 8, 3), np.uint8)
     values = []
     for picture, audio in ((frames, wave), (torch.from_numpy(frames), torch.from_numpy(wave)[None])):
-        metric = TorchMetric(loudness(NoCache(), "cpu", "standard"))
+        metric = TorchMetric(loudness(MetricContext(NoCache(), "cpu"), "standard"))
         metric.update(picture, audio, fps=Fraction(25), sample_rate_hz=16_000)
         values.append(metric.compute().item())
     assert values[0] == values[1] == pytest.approx(-23.01, abs=0.05)
@@ -140,20 +137,20 @@ def test_the_standard_profile_is_clean_unless_asked():
 
 
 def test_entries_build_what_they_are_called():
-    for entry in CATALOGUE:
-        built = build([entry.select], entry.profile, NoCache(), "cpu")
-        assert {metric.spec.name for metric in built} == {entry.name}
-        assert len(built) == (2 if entry.options.get("judge") else 1)
+    for one in (choice for entry in CATALOGUE for choice in entry.choices()):
+        built = build([one.select], one.entry.profile, NoCache(), "cpu")
+        assert {metric.spec.name for metric in built} == {one.entry.name}
+        assert len(built) == (2 if one.options.get("judge") else 1)
 
 
 def test_everything_has_an_identity_of_its_own_and_a_place_in_the_tables():
-    there = everything(NoCache(), "cpu")
+    there = build_all(NoCache(), "cpu")
     identities = [metric.spec.identity for _, metric in there]
     assert len(set(identities)) == len(identities)
-    known = {name for family in FAMILIES.values() for name in family}
+    known = {name for family in families().values() for name in family}
     for select, metric in there:
         spec, bench = metric.spec, select.partition("@")[2]
-        assert spec.name in known, "add it to labels.FAMILIES"
+        assert spec.name in known, "give it a title in catalogue.TITLES"
         assert spec.description
         assert spec.domain
         # What follows a bench says so in its identity, and is not computed unless asked for.
@@ -205,7 +202,7 @@ def wave(dtype=np.float32):
 
 
 def loud(audio, **rates):
-    metric = TorchMetric(loudness(NoCache(), "cpu", "standard"))
+    metric = TorchMetric(loudness(MetricContext(NoCache(), "cpu"), "standard"))
     metric.update(None, audio, **{"fps": None, "sample_rate_hz": RATE} | rates)
     return metric
 
@@ -337,7 +334,7 @@ def test_each_wrapper_takes_its_own_kind():
 def test_the_direction_is_the_metrics():
     assert TorchMetric(Peak()).higher_is_better is True
     assert TorchMetric(build(["wer"], "embedded", NoCache(), "cpu")[0]).higher_is_better is False
-    assert TorchMetric(loudness(NoCache(), "cpu", "standard")).higher_is_better is None
+    assert TorchMetric(loudness(MetricContext(NoCache(), "cpu"), "standard")).higher_is_better is None
 
 
 @pytest.mark.parametrize(("fps", "side"), [(1, 64), (50, 64), (25, 1), (25, 32)])
@@ -351,7 +348,7 @@ def test_the_domain_is_checked_by_format_and_not_believed(fps, side):
 
 def test_an_error_in_a_metric_is_a_failure_of_its_clip():
     class Broken(Peak):
-        def score(self, clip, prompt, reference):
+        def measure(self, clip, prompt, reference):
             raise RuntimeError("no such shape")
 
     metric = TorchMetric(Broken())

@@ -17,7 +17,7 @@ from jova_bench.execution.base import Local, LocalContext
 from jova_bench.media import files as media
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import fvd as i3d
-from jova_bench.metrics.distances.real_clips import NONE
+from jova_bench.metrics.real_clips import NONE
 from jova_bench.progress import Quiet
 from jova_bench.runs.real_clips import content_digest, real_clips
 from jova_bench.suites.loading import load_suite

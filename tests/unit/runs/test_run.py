@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 
 import jova_bench
-from jova_bench.errors import BenchError
-from jova_bench.records import Outcome, Prompt
+from jova_bench.errors import BenchError, Undefined
+from jova_bench.records import Prompt
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite, load_suite
 from support.tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts
@@ -200,8 +200,10 @@ def test_score_takes_any_folder_and_names_what_cannot_be_read(tmp_path):
     (folder / "prompts.jsonl").write_text(json.dumps(prompts(1)[0].model_dump()) + "\n")
 
     class Asked(Level):
-        def score(self, clip, prompt, reference):
-            return super().score(clip, prompt, reference) if prompt else Outcome(status="undefined", reason="no prompt")
+        def measure(self, clip, prompt, reference):
+            if prompt is None:
+                raise Undefined("no prompt")
+            return super().measure(clip, prompt, reference)
 
     result = jova_bench.score(folder, metrics=[Level(), Asked("asked")], out=tmp_path / "run", device="cpu")
     assert result.exit_code == 5

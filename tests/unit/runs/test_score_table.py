@@ -12,8 +12,9 @@ import jova_bench
 from jova_bench.execution import placement
 from jova_bench.execution.placement import Room
 from jova_bench.media import files as media
+from jova_bench.metrics.base import ClipMetric
 from jova_bench.metrics.networks.network_cache import cached_network, make_room
-from jova_bench.records import MetricSpec, Outcome, Sample
+from jova_bench.records import MetricSpec, Sample
 from jova_bench.runs import scoring
 from jova_bench.runs.score_table import _in_order
 from jova_bench.runs.store import read_run
@@ -34,7 +35,7 @@ def folder(tmp_path):
     return tmp_path / "clips"
 
 
-class Judge:
+class Judge(ClipMetric):
     """The loudest sample as a network says it."""
 
     def __init__(self, name, backend, weights, profile="standard"):
@@ -47,7 +48,7 @@ class Judge:
     def check(self):
         return None
 
-    def score(self, clip, prompt, reference):
+    def measure(self, clip, prompt, reference):
         value = float(clip.audio.max()) * 16
         ASKED.append((self.spec.name, round(value)))
         if self.spec.weights is not None:
@@ -55,7 +56,7 @@ class Judge:
         if self.die == round(value):
             self.die = None
             raise KeyboardInterrupt
-        return Outcome(status="ok", value=value)
+        return value
 
 
 class Told:

@@ -6,7 +6,7 @@ import shlex
 
 from jova_bench import assets
 from jova_bench.cache import NoCache
-from jova_bench.metrics.build import everything
+from jova_bench.metrics.build import build_all
 from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.tools.metrics_page import document
 from support.shown import PAGES, ROOT, blocks
@@ -20,7 +20,7 @@ def test_the_committed_file_is_what_the_catalogue_says():
 
 def test_every_protocol_is_told_with_its_identity():
     text = document()
-    for select, metric in everything(NoCache(), "cpu"):
+    for select, metric in build_all(NoCache(), "cpu"):
         assert f"`{select}`" in text
         assert f"(`{metric.spec.name}`)" in text
         # Digests that only this machine has recorded are no part of the text.
@@ -47,8 +47,8 @@ def test_weights_that_are_here_change_nothing(tmp_path, monkeypatch):
 
 
 def test_weights_name_metrics_that_there_are():
-    standard = [entry for entry in CATALOGUE if entry.profile == "standard"]
-    known = {entry.name for entry in standard} | {f"{entry.name}@{entry.bench or 'clean'}" for entry in standard}
+    standard = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
+    known = {one.entry.name for one in standard} | {f"{one.entry.name}@{one.variant or 'clean'}" for one in standard}
     for asset in assets.table().values():
         assert set(asset.metrics) <= known, asset.name
 
@@ -56,7 +56,7 @@ def test_weights_name_metrics_that_there_are():
 def test_a_metric_asks_at_once_for_all_that_it_misses_and_pulling_it_gets_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     told = 0
-    for select, metric in everything(NoCache(), "cpu"):
+    for select, metric in build_all(NoCache(), "cpu"):
         if metric.spec.profile == "standard":
             asked = (metric.check() or "").partition("assets pull ")[2].partition(" --accept")[0].split()
             needed = {

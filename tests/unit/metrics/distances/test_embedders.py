@@ -13,6 +13,7 @@ from jova_bench.errors import Undefined
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import embedded as sets_
 from jova_bench.metrics.distances.audio_embedding import embed_audio
@@ -69,8 +70,8 @@ def test_shuffled_frames_raise_fvd_and_noise_and_filtering_raise_fad():
     def distance(name: str, metric: set_distance.SetDistance) -> float:
         return metric.distance(np.stack([metric.features(replace(clip, in_domain=True)) for clip in sets[name]]))
 
-    fvd = sets_.fvd(NoCache(), "cpu", "embedded-reference")
-    fad = sets_.fad(NoCache(), "cpu", "embedded-reference")
+    fvd = sets_.build(MetricContext(NoCache(), "cpu"), "fvd", "embedded-reference")
+    fad = sets_.build(MetricContext(NoCache(), "cpu"), "fad", "embedded-reference")
     assert distance("shuffled", fvd) > 5 * distance("real", fvd)
     for kind in ("hiss", "lowpass"):
         assert distance(kind, fad) > 3 * distance("real", fad)

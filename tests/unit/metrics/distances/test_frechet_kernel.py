@@ -9,6 +9,7 @@ from scipy.linalg import sqrtm
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import embedded as sets
 from jova_bench.metrics.distances import frechet_kernel as dist
@@ -188,8 +189,8 @@ def test_kernel_metric_is_the_scaled_kernel_distance(rng, name, params):
 def test_set_metrics_of_the_catalogue_ask_for_the_right_streams_and_stay_in_their_domain():
     frames = np.zeros((20, 64, 64, 3), np.uint8)
     clip = Clip(frames=frames, fps=Fraction(25), audio=None, sample_rate_hz=0, digest="0" * 64)
-    for factory, stream in ((sets.fvd, "video"), (sets.kvd, "video"), (sets.fad, "audio"), (sets.kad, "audio")):
-        metric = factory(NoCache(), "cpu", reference="embedded-reference")
+    for name, stream in (("fvd", "video"), ("kvd", "video"), ("fad", "audio"), ("kad", "audio")):
+        metric = sets.build(MetricContext(NoCache(), "cpu"), name, reference="embedded-reference")
         assert metric.spec.needs == (stream, "reference_set")
         assert metric.spec.level == "set"
         assert "embedded-reference" in metric.spec.identity
@@ -206,7 +207,7 @@ def test_a_reference_set_must_come_from_the_same_embedder(tmp_path, monkeypatch)
     monkeypatch.setattr(sets, "FOLDER", tmp_path)
     shipped_weights.digest.cache_clear()
     sets.reference_digest.cache_clear()
-    missing = sets.fvd(NoCache(), "cpu", reference="real-clips")
+    missing = sets.build(MetricContext(NoCache(), "cpu"), "fvd", reference="real-clips")
     assert missing.check() == f"weights missing: {tmp_path / 'real-clips.safetensors'}"
     sets.reference_digest.cache_clear()
 
@@ -218,6 +219,6 @@ def test_a_reference_set_must_come_from_the_same_embedder(tmp_path, monkeypatch)
                 sets.load_reference("real-clips", "video")
         else:
             np.testing.assert_array_equal(sets.load_reference("real-clips", "video"), features)
-            assert sets.fvd(NoCache(), "cpu", reference="real-clips").check() is None
+            assert sets.build(MetricContext(NoCache(), "cpu"), "fvd", reference="real-clips").check() is None
     shipped_weights.digest.cache_clear()
     sets.reference_digest.cache_clear()

@@ -9,6 +9,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.lip_sync import curves
 from jova_bench.metrics.lip_sync import embedded as lipsync
 
@@ -103,12 +104,12 @@ def face(frames: int | None = 73, samples: int | None = 46720) -> Clip:
     ],
 )
 def test_what_has_no_answer_says_so(clip: Clip, reason: str):
-    outcome = lipsync.lse_c(NoCache(), "cpu", "a").score(clip, None, None)
+    outcome = lipsync.build(MetricContext(NoCache(), "cpu"), "lse_c", "a").score(clip, None, None)
     assert (outcome.status, outcome.reason) == ("undefined", reason)
 
 
 def test_two_judges_never_share_an_identity():
-    a, b = (lipsync.lse_c(NoCache(), "cpu", judge).spec for judge in JUDGES)
+    a, b = (lipsync.build(MetricContext(NoCache(), "cpu"), "lse_c", judge).spec for judge in JUDGES)
     assert a.weights
     assert b.weights
     assert a.identity != b.identity
@@ -134,7 +135,7 @@ def test_embeddings_are_one_unit_vector_a_window(windows, judge: str):
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.parametrize("lead", [-10, -3, 3, 10])
 def test_planted_shifts_come_back(real_clips: list[Clip], judge: str, lead: int):
-    metric = lipsync.av_offset_frames(NoCache(), "cpu", judge)
+    metric = lipsync.build(MetricContext(NoCache(), "cpu"), "av_offset_frames", judge)
     found = [metric.score(shifted(clip, lead), None, None).value for clip in real_clips]
     assert np.mean(np.abs(np.array(found) - lead) <= 1) >= 0.9, found
 

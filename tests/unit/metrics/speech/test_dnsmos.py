@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import onnx_parts
 from jova_bench.metrics.speech import dnsmos, dnsmos_rows
 
 RATE = 16_000
 pytestmark = pytest.mark.skipif(
-    dnsmos.dnsmos(NoCache(), "cpu", "standard").check() is not None, reason="no speechmos or onnxruntime"
+    dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), "standard").check() is not None, reason="no speechmos or onnxruntime"
 )
 
 

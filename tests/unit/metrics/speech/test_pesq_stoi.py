@@ -9,6 +9,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.signal.audio import slaney_edges_hz
 from jova_bench.metrics.sound import loudness
 from jova_bench.metrics.speech import dnsmos
@@ -36,7 +37,10 @@ def clip_of(samples, timing="aligned", rate=16_000, fps=25):
     )  # fmt: skip
 
 
-PAIRED = [audio.pesq(NoCache(), "cpu", "embedded"), audio.stoi(NoCache(), "cpu", "embedded")]
+PAIRED = [
+    audio.pesq(MetricContext(NoCache(), "cpu"), "embedded"),
+    audio.stoi(MetricContext(NoCache(), "cpu"), "embedded"),
+]
 by_name = pytest.mark.parametrize("metric", PAIRED, ids=["pesq", "stoi"])
 
 
@@ -124,7 +128,9 @@ def test_a_reference_that_would_not_be_listened_to_is_not_decoded(timing, decode
 
 # DNSMOS
 
-dnsmos_runs = pytest.mark.skipif(dnsmos.dnsmos(NoCache(), "cpu", "standard").check() is not None, reason="no speechmos")
+dnsmos_runs = pytest.mark.skipif(
+    dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), "standard").check() is not None, reason="no speechmos"
+)
 
 
 @dnsmos_runs
@@ -149,7 +155,7 @@ def test_dnsmos_refuses_silence_and_listens_once_to_one_sound():
             return self.kept[digest, extractor]
 
     cache = Counting()
-    metric = dnsmos.dnsmos(cache, "cpu", "standard")
+    metric = dnsmos.dnsmos(MetricContext(cache, "cpu"), "standard")
     assert metric.score(clip_of(np.zeros(48_000, np.float32)), None, None).reason == "silent"
     assert metric.score(clip_of(np.zeros(0, np.float32)), None, None).reason == "too short: 0.00 s, DNSMOS needs 0.25 s"
     assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
@@ -175,12 +181,12 @@ def test_dnsmos_refuses_silence_and_listens_once_to_one_sound():
 def test_mova_hears_by_the_network_of_p_808(sound, expected):
     # `ComputeScore(..., use_gpu=False)(file, 16000, False)["P808_MOS"]` of OpenMOSS/MOVA evaluation/metrics/dnsmos
     # @595a976 with librosa 0.11.0, of wav files of 16 bits.
-    metric = dnsmos.dnsmos(NoCache(), "cpu", "standard", "mova")
+    metric = dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), "standard", "mova")
     assert metric.score(clip_of(sound), None, None).value == pytest.approx(expected, abs=2e-5)
 
 
 def test_mova_has_no_answer_where_nothing_is_heard():
-    metric = dnsmos.dnsmos(NoCache(), "cpu", "standard", "mova")
+    metric = dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), "standard", "mova")
     assert metric.score(clip_of(np.zeros(0, np.float32)), None, None).reason == "no sound"
     assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
     assert metric.spec.identity.startswith("dnsmos@2/standard/compat:mova@595a976:p808[9246480c5856]")
@@ -198,7 +204,9 @@ def test_the_loudest_is_one_and_what_is_80_db_below_minus_one():
 
 
 def test_one_dnsmos_in_two_profiles_has_two_identities_and_the_same_weights():
-    embedded, standard = (dnsmos.dnsmos(NoCache(), "cpu", profile).spec for profile in ("embedded", "standard"))
+    embedded, standard = (
+        dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), profile).spec for profile in ("embedded", "standard")
+    )
     assert embedded.identity != standard.identity
     assert embedded.weights == standard.weights == "269fbebdb513"
 
@@ -254,7 +262,7 @@ def test_loudness_is_undefined_where_there_is_none(samples, reason):
 
 
 def test_loudness_metric_is_a_target_and_needs_sound():
-    metric = loudness.loudness(NoCache(), "cpu", "standard")
+    metric = loudness.loudness(MetricContext(NoCache(), "cpu"), "standard")
     assert metric.spec.direction == "target"
     assert metric.check() is None
     assert metric.score(clip_of(sine(997, -20)[0].astype(np.float32), rate=48_000), None, None).value == pytest.approx(

@@ -10,6 +10,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.speech import recognition as speech
 from jova_bench.metrics.speech import whisper
 from jova_bench.metrics.speech.errors import (
@@ -194,7 +195,7 @@ TONE = (0.1 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)).astype(np.fl
 
 def metric_of(recogniser, unit="wer", cache=None):
     return speech.SpeechErrors(
-        whisper.standard(NoCache(), "cpu", unit, "large-v3").spec, recogniser, cache or NoCache()
+        whisper.standard(MetricContext(NoCache(), "cpu"), unit, "large-v3").spec, recogniser, cache or NoCache()
     )
 
 
@@ -244,7 +245,7 @@ def test_missing_recogniser_fails_but_undefined_questions_stay_undefined():
 
 
 def test_embedded_words_are_heard_in_drawn_faces_that_speak_english():
-    metric = speech.embedded(NoCache(), "cpu", "wer")
+    metric = speech.embedded(MetricContext(NoCache(), "cpu"), "wer")
     assert metric.spec.micro == "transcript_words"
     assert speech.Pocketsphinx().grammar_digest in metric.spec.identity
     outside = metric.score(clip_of(TONE, in_domain=False), prompt_of("bin red"), None)
@@ -277,7 +278,7 @@ SENTENCES = [
 
 
 def test_clear_speech_is_heard_word_for_word_and_a_wrong_sentence_counts():
-    metric = speech.embedded(NoCache(), "cpu", "wer")
+    metric = speech.embedded(MetricContext(NoCache(), "cpu"), "wer")
     right = [metric.score(clip_of(spoken(*words)), prompt_of(" ".join(words)), None).value for words in SENTENCES]
     assert np.mean(right) < 0.1
     wrong = metric.score(clip_of(spoken(*SENTENCES[0])), prompt_of("lay red seven"), None).value

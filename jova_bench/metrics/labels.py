@@ -6,65 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from jova_bench.metrics.build import installed_entries
+from jova_bench.metrics.catalogue import TITLES
 from jova_bench.records import Direction
 
-FAMILIES: Mapping[str, Mapping[str, str]] = {
-    "Lip-sync": {
-        "lse_c": "LSE-C",
-        "lse_d": "LSE-D",
-        "lse_d_at_0": "LSE-D@0",
-    },
-    "Lip-sync in time": {
-        "av_offset_frames": "AV offset (frames)",
-        "sync_within_1": "Sync within 1",
-        "mouth_audio_corr": "Mouth-audio corr",
-    },
-    "Picture and sound together": {
-        "desync": "DeSync (s)",
-        "imagebind_score": "ImageBind",
-        "av_align": "AV-Align",
-        "javis_score": "JavisScore",
-        "avh_score": "AVHScore",
-    },
-    "Distance from real clips": {
-        "fvd": "FVD",
-        "kvd": "KVD",
-        "fad": "FAD",
-        "kad": "KAD",
-        "fd_passt": "FD (PaSST)",
-        "fd_panns": "FD (PANNs)",
-        "fd_clap": "FD (CLAP)",
-        "kl_passt": "KL (PaSST)",
-        "kl_panns": "KL (PANNs)",
-    },
-    "Speech and sound": {
-        "wer": "WER",
-        "cer": "CER",
-        "pesq": "PESQ",
-        "stoi": "STOI",
-        "mcd_dtw": "MCD (DTW)",
-        "dnsmos": "DNSMOS",
-        "nisqa": "NISQA",
-        "loudness": "Loudness (LUFS)",
-        "is_passt": "IS (PaSST)",
-        "is_panns": "IS (PANNs)",
-    },
-    "Audio aesthetics": {"ce": "CE", "cu": "CU", "pc": "PC", "pq": "PQ", "audio_quality": "AQ"},
-    "Picture": {
-        "motion_score": "MS",
-        "aesthetic_score": "AS",
-        "identity_score": "ID",
-        "identity_consistency": "ID held",
-    },
-    "Prompt following": {
-        "clap_score": "CS",
-        "prompt_hair": "Prompt hair",
-        "prompt_background": "Prompt background",
-        "prompt_voice": "Prompt voice",
-    },
-}
-"""Table titles, and the metrics of each table in order with the names that readers know."""
 OTHER = "Other"
+"""The table of metrics that no entry names: those of a run whose package is gone."""
 ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "target": "→ real"}
 
 
@@ -79,8 +26,20 @@ class Label:
     family: str
 
 
+def families() -> Mapping[str, Mapping[str, str]]:
+    """Returns the table titles, and the metrics of each table in order with the names that readers know.
+
+    Those of installed packages follow the built-in ones of the same table, or stand in tables of their own.
+    """
+    found: dict[str, dict[str, str]] = {family: dict(titles) for family, titles in TITLES.items()}
+    for entry in installed_entries():
+        if not any(entry.name in titles for titles in found.values()):
+            found.setdefault(entry.family, {})[entry.name] = entry.title
+    return found
+
+
 def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
-    """Returns one label per identity, in the order of FAMILIES, then in the order given.
+    """Returns one label per identity, in the order of `families`, then in the order given.
 
     Args:
         metrics: (name, identity), possibly repeated.
@@ -88,7 +47,7 @@ def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
     by_metric: dict[str, dict[str, None]] = {}
     for metric, identity in metrics:
         by_metric.setdefault(metric, {})[identity] = None
-    known = {metric: (family, name) for family, names in FAMILIES.items() for metric, name in names.items()}
+    known = {metric: (family, name) for family, names in families().items() for metric, name in names.items()}
     order = [metric for metric in known if metric in by_metric] + [
         metric for metric in by_metric if metric not in known
     ]

@@ -14,11 +14,11 @@ from typing import Literal
 
 import numpy as np
 
+from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import FloatArray
 from jova_bench.metrics.faces import cuts
 from jova_bench.metrics.faces.clock import FPS
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, Edges, lse_c_of, lse_d_of, offset_frames_of
@@ -95,7 +95,7 @@ def mean_unless_far(read: Read, found: Sequence[FaceCurve]) -> float:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class LipSyncVariant:
     """Everything that decides a score beside the network."""
 
     name: str
@@ -168,7 +168,7 @@ def _first_faces(clip: Clip, detector: str, cache: FeatureCache, device: str) ->
     return long
 
 
-CLEAN = Protocol(
+CLEAN = LipSyncVariant(
     name="clean",
     find=_followed,
     over=one_speaker,
@@ -186,7 +186,7 @@ _RATE = (
     "above 25 fps the bench's `ffmpeg -r 25` shows pictures 1 frame of 25 late (ffmpeg 4.2, 5.1) or 2 (7.0, 9.0), "
     "which is not followed: its offset is that much larger"
 )
-_SYNCNET_PYTHON = Protocol(
+_SYNCNET_PYTHON = LipSyncVariant(
     name="syncnet_python@6efbb1c",
     find=partial(_tracked, cuts.PYSCENEDETECT_0_5_1, 100),
     over=only_face,
@@ -195,7 +195,7 @@ _SYNCNET_PYTHON = Protocol(
     f"pictures and sound as decoded, where the bench recodes them with loss; {_RATE}",
     source="joonson/syncnet_python run_pipeline.py, SyncNetInstance.py",
 )
-PROTOCOLS = {
+VARIANTS = {
     "clean": CLEAN,
     "opencv-haar": replace(CLEAN, detector="opencv-haar"),
     "mediapipe": replace(CLEAN, detector="mediapipe"),

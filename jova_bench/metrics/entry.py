@@ -1,0 +1,111 @@
+"""What a metric is called and how it is built: one `MetricEntry` for built-in metrics and those of packages."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from jova_bench.metrics.base import Metric, MetricContext
+from jova_bench.metrics.real_clips import Kind
+from jova_bench.records import Profile
+
+Factory = Callable[..., Metric]
+"""`factory(context, **options)`."""
+
+
+class Family(StrEnum):
+    """Titles of the tables of a report, in their order."""
+
+    LIP_SYNC = "Lip-sync"
+    LIP_SYNC_IN_TIME = "Lip-sync in time"
+    AUDIO_VISUAL = "Picture and sound together"
+    DISTANCE = "Distance from real clips"
+    SPEECH_AND_SOUND = "Speech and sound"
+    AESTHETICS = "Audio aesthetics"
+    PICTURE = "Picture"
+    PROMPT = "Prompt following"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A metric as somebody else computes it; it has an identity of its own and is computed only when asked for."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    """For the factory, over those of the entry."""
+    real_clips: Kind | None = None
+    """The real clips that it compares with."""
+    factory: str | Factory | None = None
+    """None for the factory of the entry."""
+    instead: bool = False
+    """Whether `options` stand in place of the entry's."""
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """One metric of one profile; two evaluators of the same name are two entries.
+
+    An installed package names one as an entry point of the group `jova_bench.metrics`, called like the metric.
+    """
+
+    name: str
+    title: str
+    """What tables call it."""
+    family: str
+    """The table that it stands in: a `Family`, or a title of one's own."""
+    profile: Profile
+    factory: str | Factory
+    """`factory(context, **options)` returns the metric; a text `module:attribute` is imported when it is built."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    real_clips: Kind | None = None
+    """The real clips that `context.real_clips` holds: the set that a suite names, or its prompts' own."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """By what one types after the `@`: a published bench, another size of a recogniser, another detector."""
+    default: bool = True
+    """Whether a run that names no metrics computes it."""
+    plain: bool = True
+    """Whether there is a metric of the bare name; False where only variants exist."""
+
+    def choices(self) -> Iterator[Choice]:
+        """Everything that can be built of this entry: the metric itself, then its variants."""
+        if self.plain:
+            yield Choice(self, None, self.factory, self.options, self.real_clips)
+        for name, one in self.variants.items():
+            options = one.options if one.instead else {**self.options, **one.options}
+            yield Choice(self, name, one.factory or self.factory, options, one.real_clips)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A metric or one of its variants."""
+
+    entry: MetricEntry
+    variant: str | None
+    factory: str | Factory
+    options: Mapping[str, str]
+    real_clips: Kind | None
+
+    @property
+    def select(self) -> str:
+        """What a user types to get it: `name`, or `name@variant`."""
+        return self.entry.name if self.variant is None else f"{self.entry.name}@{self.variant}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that may be typed to get it; `@variant` gets that variant of every metric."""
+        return (self.select,) if self.variant is None else (self.select, f"@{self.variant}")
+
+    def matches(self, wanted: Iterable[str] | None) -> bool:
+        """Whether a selection asks for this; None asks for the default selection."""
+        if wanted is None:
+            return self.variant is None and self.entry.default
+        return not set(self.names).isdisjoint(wanted)
+
+    def build(self, context: MetricContext) -> Metric:
+        """Calls the factory."""
+        factory = self.factory
+        if isinstance(factory, str):
+            module, _, attribute = factory.partition(":")
+            factory = getattr(importlib.import_module(module), attribute)
+        return factory(context, **self.options)
