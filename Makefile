@@ -4,7 +4,7 @@
 # make check lint and types
 # make gate  a few clips of the models in results/ci-reference.json against what they gave there: a Markdown table
 # make reference  write results/ci-reference.json anew; commit it with the reason
-# make docs  write docs/metrics.md again
+# make docs  write docs/metrics.md and docs/schemas/ again
 # make site  build the documentation into build/site; a warning is an error
 #
 # CI_MODELS what make reference freezes
@@ -56,6 +56,7 @@ reference: .venv/installed
 
 docs: .venv/installed
 	$(PY) -m jova_bench.tools.metrics_page > docs/metrics.md
+	$(PY) -m jova_bench.tools.schemas docs/schemas
 
 site: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs --quiet build --strict

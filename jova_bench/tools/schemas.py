@@ -1,0 +1,52 @@
+"""Writes a JSON Schema for each file format: `python -m jova_bench.tools.schemas docs/schemas`.
+
+The schemas are made from the records that read and write the files. They are closed, as the records are: a field that
+a schema does not name is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from jova_bench.comparison.results import Frozen
+from jova_bench.files.writing import replacing
+from jova_bench.records import Prompt, Record, Sample, Score, Summary
+from jova_bench.runs.manifest import Manifest
+from jova_bench.suites.loading import SuiteInfo
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FORMATS: Mapping[str, type[Record]] = MappingProxyType(
+    {
+        "prompt": Prompt,
+        "suite": SuiteInfo,
+        "manifest": Manifest,
+        "sample": Sample,
+        "score": Score,
+        "summary": Summary,
+        "frozen": Frozen,
+    }
+)
+"""Record of a file, or of one line of it, by the name of its schema."""
+
+
+def schema_text(name: str) -> str:
+    """Returns the text of a schema's file."""
+    schema = {"$schema": DIALECT, **FORMATS[name].model_json_schema(by_alias=True)}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path) -> None:
+    """Writes `NAME.json` for each format. Raises OSError where the folder cannot be written."""
+    for name in FORMATS:
+        with replacing(folder / f"{name}.json") as file:
+            file.write(schema_text(name).encode())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("expected one folder: python -m jova_bench.tools.schemas docs/schemas")
+    write_schemas(Path(sys.argv[1]))

@@ -1,0 +1,95 @@
+"""The schemas in `docs/` are those of the records, and every file that was ever written fits them."""
+
+import json
+import tomllib
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import jova_bench
+from jova_bench.comparison.results import freeze, read_results
+from jova_bench.tools.schemas import FORMATS, schema_text, write_schemas
+from support.shown import ROOT
+
+FOLDER = ROOT / "docs" / "schemas"
+OLD = ROOT / "tests" / "integration" / "old_runs"
+RUN_FILES = {"manifest": "manifest.json", "sample": "samples.jsonl", "score": "scores.jsonl", "summary": "summary.json"}
+
+
+def faults(name, value):
+    validator = Draft202012Validator(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+    return [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(value)]
+
+
+def values(path):
+    """The values of a file: one, or one for each line."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".toml":
+        return [tomllib.loads(text)]
+    return [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else [json.loads(text)]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A run of one clip metric and one set metric."""
+    out = tmp_path_factory.mktemp("runs") / "new"
+    done = jova_bench.run("real", "embedded", metrics=["loudness", "fad"], limit=2, device="cpu", workers=0, out=out)
+    assert done.exit_code == 0
+    return out
+
+
+def test_the_committed_schemas_are_those_of_the_records(tmp_path):
+    write_schemas(tmp_path)
+    again = "python -m jova_bench.tools.schemas docs/schemas"
+    assert {one.name: one.read_text() for one in FOLDER.iterdir()} == {
+        one.name: one.read_text() for one in tmp_path.iterdir()
+    }, again
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_is_a_valid_schema_and_linked_from_the_page(name):
+    Draft202012Validator.check_schema(json.loads(schema_text(name)))
+    assert f"](schemas/{name}.json)" in (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(OLD.glob("*/*.json*")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_files_of_old_runs_fit(path):
+    (name,) = [name for name, file in RUN_FILES.items() if file == path.name] or [None]
+    if name is None:
+        assert path.name == "leaderboard.json"  # A report, which nothing reads.
+        return
+    found = values(path)
+    assert found
+    assert [fault for value in found for fault in faults(name, value)] == []
+
+
+@pytest.mark.parametrize("name", RUN_FILES)
+def test_files_of_a_new_run_fit(name, run_folder):
+    found = values(run_folder / RUN_FILES[name])
+    assert found
+    assert [fault for value in found for fault in faults(name, value)] == []
+
+
+def test_a_frozen_run_fits(run_folder):
+    assert faults("frozen", json.loads(freeze(read_results(run_folder)))) == []
+    assert faults("frozen", *values(ROOT / "results" / "ci-reference.json")) == []
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "jova_bench" / "suites" / "data").glob("*/")), ids=lambda p: p.name)
+def test_shipped_suites_fit(folder):
+    assert faults("suite", *values(folder / "suite.toml")) == []
+    assert [fault for value in values(folder / "prompts.jsonl") for fault in faults("prompt", value)] == []
+
+
+def test_what_a_record_refuses_does_not_fit(run_folder):
+    score = values(run_folder / "scores.jsonl")[0]
+    assert faults("score", score | {"colour": "red"}) == [
+        "$: Additional properties are not allowed ('colour' was unexpected)"
+    ]
+    assert faults("score", score | {"seed": -1}) == ["$.seed: -1 is less than the minimum of 0"]
+    manifest = values(run_folder / "manifest.json")[0]
+    assert faults("manifest", manifest | {"schema": 3}) == ["$.schema: 3 is not one of [1, 2]"]
+    assert faults("manifest", manifest | {"question": 1}) != []
+    manifest["models"]["real"]["plans"][manifest["prompts"][0]["id"]]["colour"] = "red"
+    (fault,) = faults("manifest", manifest)
+    assert fault.startswith("$.models.real.plans[")
