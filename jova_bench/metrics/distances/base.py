@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import FeatureCache, NoCache
+from jova_bench.cache import CacheKey, FeatureCache, NoCache
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
@@ -208,7 +208,7 @@ class KernelMetric(SetDistance):
             return dist.rbf_kernel(bandwidth) if name == "rbf" else dist.polynomial_kernel
 
         # All pairs of its rows: much more work than the few clips that are compared with it.
-        found = self._cache.get(reference.digest, f"kernel {name}@1 of a reference set", fitted)
+        found = self._cache.get(reference.digest, CacheKey(f"{name} kernel of a reference set", 1), fitted)
         return reference, of(float(found["bandwidth"])), float(found["within"])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jova_bench.arrays import Arrays
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.faces import compat
@@ -121,7 +121,7 @@ def _kept(
 
     if clip.frames is None:
         raise Undefined("no video stream")
-    kept = cache.get(clip.digest, f"faces@1[{chosen.key}]{{{which}}}", compute)
+    kept = cache.get(clip.digest, CacheKey("faces", 1, chosen.key, {"frames": which}), compute)
     boxes, counts = np.asarray(kept["boxes"], dtype=np.float64), np.asarray(kept["counts"], dtype=np.int64)
     return dict(zip(map(int, kept["frames"]), np.split(boxes, np.cumsum(counts)[:-1]), strict=True))
 
@@ -132,5 +132,6 @@ def _shots(clip: Clip, rule: CutRule, cache: FeatureCache) -> list[range]:
     def compute() -> Arrays:
         return {"shots": np.array([(shot.start, shot.stop) for shot in shots(at_25_fps(clip), rule)])}
 
-    found = np.asarray(cache.get(clip.digest, f"shots@1[{rule.name}]", compute)["shots"], dtype=np.int64)
+    key = CacheKey("shots", 1, params={"rule": rule.name})
+    found = np.asarray(cache.get(clip.digest, key, compute)["shots"], dtype=np.int64)
     return [range(int(start), int(stop)) for start, stop in found]

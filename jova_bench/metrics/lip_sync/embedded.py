@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
@@ -36,14 +36,13 @@ def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> 
     if is_silent(audio):
         raise Undefined("silent")
     frames, name = clip.frames, f"syncnet-{judge}"
+    key = CacheKey(name, 1, shipped_weights.digest(name), {"edges": "masked"})
 
     def compute() -> dict[str, FloatArray]:
         video, sound = embeddings(frames[: count + 4], audio, name, device)
         return {"curve": shift_curve(video, sound, "masked")}
 
-    return np.asarray(
-        cache.get(clip.digest, shipped_weights.extractor(f"{name}-masked"), compute)["curve"], dtype=np.float64
-    )
+    return np.asarray(cache.get(clip.digest, key, compute)["curve"], dtype=np.float64)
 
 
 def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) -> tuple[FloatArray, FloatArray]:

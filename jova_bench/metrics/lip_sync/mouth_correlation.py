@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
@@ -59,7 +59,8 @@ def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, 
             heard = nets.load(HEARER, device)(torch.from_numpy(mel).to(device)[None])[0]
         return {"seen": seen.double().cpu().numpy(), "heard": heard.double().cpu().numpy()}
 
-    found = cache.get(clip.digest, f"{shipped_weights.extractor(READER)}+{shipped_weights.extractor(HEARER)}", compute)
+    weights = f"{shipped_weights.digest(READER)}+{shipped_weights.digest(HEARER)}"
+    found = cache.get(clip.digest, CacheKey(f"{READER}+{HEARER}", 1, weights), compute)
     return np.asarray(found["seen"], dtype=np.float64), np.asarray(found["heard"], dtype=np.float64)
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
@@ -81,18 +81,19 @@ def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, devic
     if why_not := missing(protocol):
         raise Unavailable(why_not)
     file = assets.find(WEIGHTS)
-    network = f"syncnet@2[{assets.digest(WEIGHTS)}]"
+    weights = assets.digest(WEIGHTS)
+    key = CacheKey("syncnet", 2, weights, {"variant": protocol.name, **parameters(protocol)})
 
     def compute() -> Arrays:
         heard = scored(clip, sound, protocol, cache, device)
         towers = cached_network(
-            f"{network} {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype)
+            f"syncnet@2[{weights}] {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype)
         )
         curves = [curve_of(towers, _pictures(clip, one.track, protocol), one, protocol) for one in heard]
         where = [(one.windows, one.track.first, one.track.stop) for one in heard]
         return {"curves": np.array(curves), "where": np.array(where)}
 
-    kept = cache.get(clip.digest, f"{network} {protocol.name} {parameters(protocol)}", compute)
+    kept = cache.get(clip.digest, key, compute)
     curves, where = np.asarray(kept["curves"], dtype=np.float64), np.asarray(kept["where"], dtype=np.int64)
     return [FaceCurve(curve, *map(int, row)) for curve, row in zip(curves, where, strict=True)]
 

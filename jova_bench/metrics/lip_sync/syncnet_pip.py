@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
@@ -69,17 +69,17 @@ class PackageLipSync(ClipMetric):
         if why_not := self.check():
             raise Unavailable(why_not)
         file = assets.find(lse.WEIGHTS)
-        network = f"syncnet-python@2[{assets.digest(lse.WEIGHTS)}]"
+        weights = assets.digest(lse.WEIGHTS)
 
         def compute() -> Arrays:
             heard = lse.scored(clip, sound, PACKAGE, self.cache, self.device)
-            judge = cached_network(f"{network} on {self.device}", partial(_load, file, self.device))
+            judge = cached_network(f"syncnet-python@2[{weights}] on {self.device}", partial(_load, file, self.device))
             frames = faces.at_25_fps(clip)
             assert PACKAGE.crop is not None
             pairs = [(faces.crops(frames, one.track, PACKAGE.crop), one.sound) for one in heard]
             return {"scores": np.array([evaluate(judge, *pair) for pair in pairs])}
 
-        key = f"{network} {PACKAGE.name} {lse.parameters(PACKAGE)}"
+        key = CacheKey("syncnet-python", 2, weights, {"variant": PACKAGE.name, **lse.parameters(PACKAGE)})
         scores = np.asarray(self.cache.get(clip.digest, key, compute)["scores"], dtype=np.float64)
         best = scores[:, CONFIDENCE].max() if self.spec.name == "lse_c" else scores[:, DISTANCE].min()
         return float(best)

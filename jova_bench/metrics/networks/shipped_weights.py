@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from jova_bench.cache import CacheKey
 from jova_bench.digests import short_digest
 
 FOLDER = Path(__file__).parent / "weights"
@@ -28,6 +29,6 @@ def missing(*names: str) -> str | None:
     return f"weights missing: {', '.join(str(path(name)) for name in absent)}" if absent else None
 
 
-def extractor(name: str, version: int = 1) -> str:
-    """Returns the cache key of an evaluator's output for a clip."""
-    return f"{name}@{version}[{digest(name)}]"
+def extractor(name: str) -> CacheKey:
+    """Returns the cache key of what an evaluator computes from a clip."""
+    return CacheKey(name, 1, digest(name))

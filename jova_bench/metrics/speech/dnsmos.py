@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
@@ -60,8 +60,8 @@ class DnsmosVariant:
     """(N,) -> mean opinion score."""
     description: str
     source: str
-    key: str
-    """Of what is kept by the samples that are heard: another one for whatever may rate the same samples otherwise."""
+    rating_version: int
+    """Raised when the same samples could be rated otherwise: part of the key that ratings are cached by."""
 
 
 class Dnsmos(ClipMetric):
@@ -100,7 +100,7 @@ class Dnsmos(ClipMetric):
         if reason := self.check():
             raise Unavailable(reason)
         # By the sound alone: clips that differ only in their picture are listened to once.
-        key = f"{self._protocol.key}[{self.spec.weights}]"
+        key = CacheKey(f"dnsmos-{self._protocol.backend}", self._protocol.rating_version, self.spec.weights)
         rated = self._cache.get(audio_digest(audio), key, lambda: {"mos": np.array(self._protocol.rate(audio))})
         return float(rated["mos"])
 
@@ -213,7 +213,7 @@ VARIANTS = {
         overall,
         "predicted overall quality of speech, without a reference",
         "Reddy et al. 2022, arXiv 2110.01763",
-        "dnsmos-p835-ovrl@1",
+        1,
     ),
     "mova": DnsmosVariant(
         "mova@595a976",
@@ -224,7 +224,7 @@ VARIANTS = {
         "the older network, of P.808: other numbers than P.835's overall quality; silence counts, too, and of 17 to "
         "33 s of sound only the first 16 s do",
         "OpenMOSS/MOVA evaluation/metrics/dnsmos/eval_dnsmos.py; Reddy et al. 2021, arXiv 2010.15258",
-        "dnsmos-p808@2",
+        2,
     ),
 }
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -70,7 +70,7 @@ class MelCepstralDistortion(ClipMetric):
         heard, real = spoken(clip, ""), spoken(reference, "the reference is ")
         value = self._cache.get(
             audio_digest(heard),
-            f"{self.spec.identity} against {audio_digest(real)}",
+            CacheKey(self.spec.identity, params={"reference": audio_digest(real)}),
             lambda: {"value": np.array(distortion(mel_cepstra(heard), mel_cepstra(real)))},
         )
         return float(value["value"])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -105,7 +105,7 @@ class Nisqa(ClipMetric):
             raise Undefined("silent")
         if reason := self.check():
             raise Unavailable(reason)
-        key = f"nisqa@1[{self._digest}] at {clip.sample_rate_hz} Hz"
+        key = CacheKey("nisqa", 1, self._digest, {"rate_hz": clip.sample_rate_hz})
         kept = self._cache.get(audio_digest(audio), key, lambda: {"scores": self._scores(audio, clip.sample_rate_hz)})
         return float(kept["scores"][0])
 

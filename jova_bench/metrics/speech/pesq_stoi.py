@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -79,7 +79,7 @@ class PairedAudio(ClipMetric):
             raise Unavailable(reason)
         value = self._cache.get(
             audio_digest(heard),
-            f"{self.spec.identity} against {audio_digest(real)}",
+            CacheKey(self.spec.identity, params={"reference": audio_digest(real)}),
             lambda: {"value": np.array(self._measure(real, heard))},
         )
         return float(value["value"])

@@ -6,6 +6,7 @@ Here is what all recognisers share, and the embedded one: pocketsphinx with the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
@@ -31,8 +32,8 @@ Rate = Callable[[str, str, str], float]
 class Recogniser(Protocol):
     """Audio to text."""
 
-    key: str
-    """Cache key: another key for whatever may hear something else."""
+    key: CacheKey
+    """Names whatever could change what is recognised; the language is added to it."""
 
     def check(self) -> str | None:
         """None, or why it cannot run here."""
@@ -97,7 +98,7 @@ class SpeechErrors(ClipMetric):
         # Recognisers make words up when nothing is said, Whisper whole sentences.
         if is_silent(audio):
             return ""
-        key = f"{self._recogniser.key} in {primary(language)}"
+        key = replace(self._recogniser.key, params={"language": primary(language)})
         heard = self._cache.get(
             audio_digest(audio), key, lambda: {"text": np.array(self._recogniser.transcribe(audio, language))}
         )
@@ -109,7 +110,7 @@ class Pocketsphinx:
 
     def __init__(self, grammar: Path = GRAMMAR) -> None:
         self.grammar_digest = short_digest(grammar.read_bytes())
-        self.key = f"pocketsphinx@1[{self.grammar_digest}]"
+        self.key = CacheKey("pocketsphinx", 1, self.grammar_digest)
         self._grammar = grammar
 
     def check(self) -> str | None:

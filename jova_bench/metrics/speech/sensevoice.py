@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from jova_bench import assets
+from jova_bench.cache import CacheKey
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
@@ -43,7 +44,7 @@ class SenseVoice:
     def __init__(self, device: str) -> None:
         self.files = _digest()
         """All files together; None where one is not here."""
-        self.key = f"sensevoice@1[{self.files}]"
+        self.key = CacheKey("sensevoice", 1, self.files)
         self._device = device
 
     def check(self) -> str | None:

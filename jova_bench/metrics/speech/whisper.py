@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench import assets
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext, join_reasons
@@ -43,7 +44,7 @@ class Whisper:
         self.vocabulary = "whisper-vocabulary-en" if self.english_only else "whisper-vocabulary"
         self.package = "openai-whisper" if find_spec("whisper") and not find_spec("transformers") else "transformers"
         self._device = device
-        self.key = f"{self.package}@1[{assets.digest(self.weights)},{assets.digest(self.vocabulary)}]"
+        self.key = CacheKey(self.package, 1, f"{assets.digest(self.weights)},{assets.digest(self.vocabulary)}")
 
     def check(self) -> str | None:
         """None when weights and a package are there."""

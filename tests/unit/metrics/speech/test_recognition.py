@@ -7,7 +7,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from jova_bench.cache import NoCache
+from jova_bench.cache import CacheKey, NoCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext
@@ -163,7 +163,7 @@ def test_characters_of_chinese_and_japanese_are_compared():
 class Parrot:
     """Says one thing, counts how often it is asked, and needs nothing."""
 
-    key = "parrot@1"
+    key = CacheKey("parrot", 1)
 
     def __init__(self, says):
         self.says = says
