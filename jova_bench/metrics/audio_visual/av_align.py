@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.onsets import Edges, onset_times_s
@@ -170,7 +170,7 @@ class AvAlign(ClipMetric):
         frames, fps = clip.frames, float(clip.fps)
         clean = self.protocol.name == "clean"
         side = SIDE if clean else None
-        key = f"farneback@1 side={side}"
+        key = CacheKey("farneback", 1, params={"side": str(side)})
         lengths = self.cache.get(clip.digest, key, lambda: {"flow": flow(frames, side)})["flow"]
         least = MIN_SPEED * SIDE / fps if clean else self.protocol.min_pixels
         motions = local_peaks(np.asarray(lengths, dtype=np.float64), least) / fps
@@ -197,7 +197,7 @@ class AvAlign(ClipMetric):
         rate_hz = self.protocol.rate_hz or clip.sample_rate_hz
         audio = resample(clip.mono(), clip.sample_rate_hz, rate_hz)
         edges: Edges = "inside" if clean else "silent"
-        key = f"onsets@1 {rate_hz} {edges}"
+        key = CacheKey("onsets", 1, params={"rate_hz": rate_hz, "edges": edges})
         stored = self.cache.get(audio_digest(audio), key, lambda: {"times_s": onset_times_s(audio, rate_hz, edges)})
         return np.asarray(stored["times_s"], dtype=np.float64)
 

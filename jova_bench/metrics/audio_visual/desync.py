@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray, Indices
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -190,15 +190,18 @@ class DeSync(ClipMetric):
         if reason := self.check():
             raise Unavailable(reason)
         file = assets.find(WEIGHTS)
-        weights = f"synchformer@1[{assets.digest(WEIGHTS)}]"
+        weights = assets.digest(WEIGHTS)
+        key = CacheKey("synchformer", self.spec.version, weights, {"variant": self.protocol.name})
 
         def compute() -> dict[str, FloatArray]:
             from jova_bench.metrics.networks import synchformer
 
-            net = cached_network(f"{weights} on {self.device}", partial(synchformer.load, file, self.device))
+            net = cached_network(
+                f"synchformer@1[{weights}] on {self.device}", partial(synchformer.load, file, self.device)
+            )
             return {"logits": logits(net, frames, indices, audio, self.protocol, self.device)}
 
-        stored = self.cache.get(clip.digest, f"{weights} {self.protocol.name}@{self.spec.version}", compute)
+        stored = self.cache.get(clip.digest, key, compute)
         return offset_of(np.asarray(stored["logits"], dtype=np.float64), self.protocol.signed)
 
 

@@ -8,7 +8,7 @@ where upstream hears the first, and overlapping stretches are heard as they are,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -18,7 +18,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -43,6 +43,10 @@ AT_ONCE = 8
 SOURCE = "Girdhar et al. 2023, arXiv 2305.05665"
 
 
+Params = Mapping[str, str | int | bool]
+"""How the input of an encoder is made: parameters of a cache key."""
+
+
 @dataclass(frozen=True)
 class Embedder:
     """ImageBind, with what it saw and heard kept by clip."""
@@ -54,7 +58,7 @@ class Embedder:
         """None when the weights are there."""
         return assets.missing(WEIGHTS)
 
-    def encode_video(self, clip: Clip, how: str, show: Callable[[], Tensor]) -> FloatArray:
+    def encode_video(self, clip: Clip, how: Params, show: Callable[[], Tensor]) -> FloatArray:
         """(B, E) vectors of pictures or pairs (`inputs.normalised`), named by how they are made."""
 
         def compute(net: ImageBind) -> FloatArray:
@@ -67,9 +71,9 @@ class Embedder:
             with torch.inference_mode():
                 return torch.cat([net.encode_video(inputs.normalised(part)) for part in parts]).double().cpu().numpy()
 
-        return self._kept(clip, f"look {how}", compute)
+        return self._cached(clip, "imagebind-video", how, compute)
 
-    def encode_audio(self, clip: Clip, how: str, play: Callable[[], Tensor]) -> FloatArray:
+    def encode_audio(self, clip: Clip, how: Params, play: Callable[[], Tensor]) -> FloatArray:
         """(B, E) vectors of (B, 1, 128, 204) spectrograms."""
 
         def compute(net: ImageBind) -> FloatArray:
@@ -78,24 +82,39 @@ class Embedder:
             with torch.inference_mode():
                 return net.encode_audio(play().to(self.device)).double().cpu().numpy()
 
-        return self._kept(clip, f"listen {how}", compute)
+        return self._cached(clip, "imagebind-audio", how, compute)
 
-    def _kept(self, clip: Clip, how: str, compute: Callable[[ImageBind], FloatArray]) -> FloatArray:
+    def _cached(
+        self, clip: Clip, extractor: str, how: Params, compute: Callable[[ImageBind], FloatArray]
+    ) -> FloatArray:
         if reason := self.check():
             raise Unavailable(reason)
         file = assets.find(WEIGHTS)
-        weights = f"imagebind@1[{assets.digest(WEIGHTS)}]"
+        key = CacheKey(extractor, 1, assets.digest(WEIGHTS), how)
 
         def embed() -> dict[str, FloatArray]:
             from jova_bench.metrics.networks import imagebind
 
             return {
                 "vectors": compute(
-                    cached_network(f"{weights} on {self.device}", partial(imagebind.load, file, self.device))
+                    cached_network(
+                        f"imagebind@1[{key.weights}] on {self.device}", partial(imagebind.load, file, self.device)
+                    )
                 )
             }
 
-        return np.asarray(self.cache.get(clip.digest, f"{weights} {how}", embed)["vectors"], dtype=np.float64)
+        return np.asarray(self.cache.get(clip.digest, key, embed)["vectors"], dtype=np.float64)
+
+
+def whole_audio(clean: bool, version: int, mono: bool) -> Params:
+    """Returns what names the encoded stretches of a clip's whole audio; metrics that encode the same ones share it.
+
+    Args:
+        clean: resampled as ours, else as torchaudio does.
+        version: of that preparation.
+        mono: whether the channels are averaged.
+    """
+    return {"audio": "stretches", "clean": clean, "mono": mono, "version": version}
 
 
 def cosine(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -190,10 +209,12 @@ class ImageBindScore(ClipMetric):
         elif self.protocol.mono:
             wave = wave.mean(axis=0, keepdims=True)
         show = self._stretches(clip) if self.protocol.pictures == "stretches" else self._slow(clip, wave)
-        seen = self.embedder.encode_video(clip, f"{self.protocol.pictures} {self.protocol.seconds}", show)
+        seen = self.embedder.encode_video(
+            clip, {"frames": self.protocol.pictures, "seconds": str(self.protocol.seconds)}, show
+        )
         heard = self.embedder.encode_audio(
             clip,
-            f"stretches clean={clean}@{self.spec.version} mono={self.protocol.mono}",
+            whole_audio(clean, self.spec.version, self.protocol.mono),
             lambda: inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=not clean),
         )
         return float(cosine(seen.mean(axis=0), heard.mean(axis=0)))

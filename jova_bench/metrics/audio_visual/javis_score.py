@@ -25,7 +25,15 @@ from jova_bench.arrays import Audio, FloatArray
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.audio_visual.imagebind import RATE_HZ, WEIGHTS, Embedder, channels_16k, check_stretch, cosine
+from jova_bench.metrics.audio_visual.imagebind import (
+    RATE_HZ,
+    WEIGHTS,
+    Embedder,
+    channels_16k,
+    check_stretch,
+    cosine,
+    whole_audio,
+)
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import mono_16k
 from jova_bench.records import MetricSpec, Prompt
@@ -114,9 +122,11 @@ class Javis(ClipMetric):
             return centre(short_side(frames, inputs.SIDE, indices), inputs.SIDE)
 
         spans = [span for _, span in windows]
-        seen = self.embedder.encode_video(clip, f"{FPS} per second", show)
+        seen = self.embedder.encode_video(clip, {"frames": f"{FPS} per second"}, show)
         heard = self.embedder.encode_audio(
-            clip, "windows clean@2", lambda: inputs.spectrograms(wave, spans, in_place=False)
+            clip,
+            {"audio": "windows", "clean": True, "version": 2},
+            lambda: inputs.spectrograms(wave, spans, in_place=False),
         )
         count = int(LOWEST * (windows[0][0][1] - windows[0][0][0]))
         return self._worst(seen, heard, windows, count)
@@ -133,7 +143,9 @@ class Javis(ClipMetric):
             heard = self._whole_sound(clip, wave).mean(axis=0, keepdims=True)
         else:
             spans = [span for _, span in windows]
-            heard = self.embedder.encode_audio(clip, "windows", lambda: inputs.spectrograms(wave, spans, in_place=True))
+            heard = self.embedder.encode_audio(
+                clip, {"audio": "windows", "clean": False}, lambda: inputs.spectrograms(wave, spans, in_place=True)
+            )
         return self._worst(self._every_frame(clip, frames), heard, windows, count)
 
     def _avh(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> float:
@@ -146,8 +158,7 @@ class Javis(ClipMetric):
         def play() -> Tensor:
             return inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=True)
 
-        # Under the name that `imagebind_score` gives to the same stretches.
-        return self.embedder.encode_audio(clip, "stretches clean=False@1 mono=False", play)
+        return self.embedder.encode_audio(clip, whole_audio(clean=False, version=1, mono=False), play)
 
     def _every_frame(self, clip: Clip, frames: npt.NDArray[np.uint8]) -> FloatArray:
         def show() -> Tensor:
@@ -159,7 +170,7 @@ class Javis(ClipMetric):
             pictures = np.stack([bicubic_crop(frame, inputs.SIDE) for frame in frames])
             return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
-        return self.embedder.encode_video(clip, "every frame", show)
+        return self.embedder.encode_video(clip, {"frames": "all"}, show)
 
     @staticmethod
     def _worst(seen: FloatArray, heard: FloatArray, windows: list[tuple[Span, Span]], count: int) -> float:

@@ -21,7 +21,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -152,7 +152,7 @@ class AestheticScore(ClipMetric):
     def _scores(self, digest: str, frames: Frames, predictor: Predictor) -> FloatArray:
         """(T,), cached for each predictor, so that one that is missing costs only its own time."""
         rate = "all" if self._protocol.rate is None else f"{self._protocol.rate} fps"
-        key = f"{predictor.name}@1[{predictor.digest}] {rate}"
+        key = CacheKey(predictor.name, 1, predictor.digest, {"rate": rate})
         kept = self._cache.get(digest, key, lambda: {"scores": predictor.scores(frames, self._device)})
         return np.asarray(kept["scores"], dtype=np.float64)
 

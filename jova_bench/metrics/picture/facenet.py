@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
@@ -42,9 +42,15 @@ def missing(detector: str) -> str | None:
     return join_reasons(found.packages(), assets.missing(*found.files, WEIGHTS))
 
 
-def key(detector: str) -> str:
-    """What embeddings depend on beside the clip."""
-    return f"facenet@1[{assets.digest(WEIGHTS)}] of {faces.detector(detector).key} every {faces.EVERY}, {EVERY}"
+def key(detector: str) -> CacheKey:
+    """Returns what embeddings depend on beside the clip."""
+    found = faces.detector(detector).key
+    return CacheKey(
+        "facenet",
+        1,
+        assets.digest(WEIGHTS),
+        {"detector": found, "searched_every": faces.EVERY, "embedded_every": EVERY},
+    )
 
 
 def still(image: Frames) -> Clip:

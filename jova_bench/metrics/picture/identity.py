@@ -21,7 +21,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -148,7 +148,7 @@ class PatchIdentity(ClipMetric):
     def _patches(self, clip: Clip) -> FloatArray:
         """(T, D) tokens of the one patch."""
         frames = cast(Frames, clip.frames)
-        key = f"dinov3@1[{assets.digest(DINOV3)}] token {TOKEN}"
+        key = CacheKey("dinov3", 1, assets.digest(DINOV3), {"token": TOKEN})
         kept = self.cache.get(clip.digest, key, lambda: {"tokens": patch_tokens(frames, self.device)})
         return np.asarray(kept["tokens"], dtype=np.float64)
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -190,7 +190,7 @@ class MotionScore(ClipMetric):
         self._protocol.show(frames[0])  # Whether there is an answer does not depend on what is installed.
         if reason := self.check():
             raise Unavailable(reason)
-        key = f"raft@1[{self._digest}]:{self._protocol.name}"
+        key = CacheKey("raft", 1, self._digest, {"variant": self._protocol.name})
         lengths = self._cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
         if not self._protocol.per_second:
             return float(lengths.mean())

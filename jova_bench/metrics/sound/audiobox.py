@@ -19,7 +19,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.arrays import Audio
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -65,7 +65,7 @@ class Opinion(ClipMetric):
         audio = self.prepare(clip)
         if reason := self.check():
             raise Unavailable(reason)
-        key = f"{WEIGHTS}@1[{assets.digest(WEIGHTS)},{assets.digest(CONFIG)}]"
+        key = CacheKey(WEIGHTS, 1, f"{assets.digest(WEIGHTS)},{assets.digest(CONFIG)}")
 
         def load() -> Aesthetics:
             from jova_bench.metrics.networks import aesthetics

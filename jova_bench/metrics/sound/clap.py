@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray
-from jova_bench.cache import FeatureCache
+from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -128,7 +128,7 @@ class Listener:
         self.weights = assets.digest(protocol.weights)
         self._cache = cache
         self._device = device
-        self._key = f"clap@{1 if protocol.sinc else 2}[{self.weights},{assets.digest(TOKENIZER)}]"
+        self._key = CacheKey("clap", 1 if protocol.sinc else 2, f"{self.weights},{assets.digest(TOKENIZER)}")
 
     def check(self) -> str | None:
         """None when weights and package are there."""
@@ -143,15 +143,16 @@ class Listener:
         prepared = prepare(audio, clip.sample_rate_hz, self.protocol)
         if reason := self.check():
             raise Unavailable(reason)
-        key = f"{self._key} sound {sorted(self.protocol.params().items())} from {clip.sample_rate_hz} Hz"
+        params = {**self.protocol.params(), "sample_rate_hz": clip.sample_rate_hz}
+        key = replace(self._key, extractor="clap-audio", params=params)
         return self._cached(audio_digest(audio), key, lambda: self._hear(prepared))
 
     def text(self, text: str) -> FloatArray:
         """(D,) embedding of length 1 of a text."""
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return self._cached(digest, f"{self._key} text", lambda: self._net().encode_text(text))
+        return self._cached(digest, replace(self._key, extractor="clap-text"), lambda: self._net().encode_text(text))
 
-    def _cached(self, digest: str, key: str, embed: Callable[[], FloatArray]) -> FloatArray:
+    def _cached(self, digest: str, key: CacheKey, embed: Callable[[], FloatArray]) -> FloatArray:
         return np.asarray(self._cache.get(digest, key, lambda: {"embedding": embed()})["embedding"], dtype=np.float64)
 
     def _hear(self, audio: Audio) -> FloatArray:
