@@ -25,8 +25,8 @@ import numpy as np
 from jova_bench.arrays import Arrays
 from jova_bench.cache import DiskCache, NoCache
 from jova_bench.metrics.build import build
-from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
-from jova_bench.runs.estimates import ClipResult, PromptSeed, estimates
+from jova_bench.records import ColumnKey, MetricSpec, Outcome, Prompt, PromptSeed, Sample, Score, Summary
+from jova_bench.runs.estimates import ClipResult, estimates
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.scoring import features_key, is_set_metric
 from jova_bench.runs.store import FEATURES, SAMPLES, RunStore
@@ -134,7 +134,7 @@ def write(folder: Path, models: int, prompts: int, seed: int) -> None:
     ]
     names = [f"model-{i}" for i in range(models)]
     cache = DiskCache(folder / FEATURES)
-    parts: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
+    parts: dict[ColumnKey, dict[PromptSeed, ClipResult]] = {}
     with RunStore(folder) as store:
         for model in names:
             for prompt in asked:
@@ -146,16 +146,18 @@ def write(folder: Path, models: int, prompts: int, seed: int) -> None:
                     )
                 )  # fmt: skip
                 for metric in metrics:
-                    spec, part = metric.spec, parts.setdefault((model, metric.spec.identity), {})
+                    spec, part = metric.spec, parts.setdefault(ColumnKey(model, metric.spec.identity), {})
                     if is_set_metric(metric):
                         real = metric.reference()
                         near = real[rng.integers(len(real))] + 0.1 * real.std() * rng.normal(size=real.shape[1])
                         key = features_key(spec.identity, "embedded")
                         made: Callable[[], Arrays] = partial(dict, features=near)
-                        part[prompt.id, 0] = np.asarray(cache.get(digest, key, made)["features"], np.float64)
+                        part[PromptSeed(prompt.id, 0)] = np.asarray(
+                            cache.get(digest, key, made)["features"], np.float64
+                        )
                         continue
                     value = made_up(spec, rng)
-                    part[prompt.id, 0] = Outcome(status="ok", value=value)
+                    part[PromptSeed(prompt.id, 0)] = Outcome(status="ok", value=value)
                     store.add_score(
                         Score(
                             model=model, prompt_id=prompt.id, seed=0, metric=spec.name, identity=spec.identity,

@@ -17,7 +17,7 @@ from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import Results
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import MetricSpec, Outcome
+from jova_bench.records import ColumnKey, MetricSpec, Outcome, PromptSeed
 
 Array = npt.NDArray[np.float64]
 
@@ -92,8 +92,8 @@ def _side(rng: np.random.Generator, hard: Array, words: npt.NDArray[np.int64]) -
 def _results(side: Mapping[str, Array], words: npt.NDArray[np.int64]) -> Results:
     ids = [f"p{i:03d}" for i in range(len(words))]
     columns = {
-        ("m", one.identity): {
-            (i, 0): value if one.level == "set" else Outcome(status="ok", value=float(value))
+        ColumnKey("m", one.identity): {
+            PromptSeed(i, 0): value if one.level == "set" else Outcome(status="ok", value=float(value))
             for i, value in zip(ids, side[one.name], strict=True)
         }
         for one in SPECS

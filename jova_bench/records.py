@@ -7,7 +7,7 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -37,6 +37,45 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 Id = Annotated[str, AfterValidator(check_id)]
+
+
+class PromptSeed(NamedTuple):
+    """Key of one clip among those of a model."""
+
+    prompt_id: str
+    seed: int
+
+
+class SampleKey(NamedTuple):
+    """Key of one clip."""
+
+    model: str
+    prompt_id: str
+    seed: int
+
+    @property
+    def prompt_seed(self) -> PromptSeed:
+        """Returns the key without the model."""
+        return PromptSeed(self.prompt_id, self.seed)
+
+
+class ColumnKey(NamedTuple):
+    """Key of all that one metric found for one model."""
+
+    model: str
+    identity: str
+
+
+class ScoreKey(NamedTuple):
+    """Key of one metric of one clip."""
+
+    sample: SampleKey
+    identity: str
+
+    @property
+    def column(self) -> ColumnKey:
+        """Returns the key of its column."""
+        return ColumnKey(self.sample.model, self.identity)
 
 
 class Record(BaseModel):
@@ -121,6 +160,11 @@ class Sample(Record):
     function_evals: int | None = None
     """Forward passes of the network per clip."""
 
+    @property
+    def key(self) -> SampleKey:
+        """Returns which clip it is."""
+        return SampleKey(self.model, self.prompt_id, self.seed)
+
 
 class Outcome(Record):
     """What a metric says of one clip: a value, or the reason why there is none."""
@@ -151,6 +195,11 @@ class Score(Record):
     def _value_iff_ok(self) -> Score:
         _check_outcome(self)
         return self
+
+    @property
+    def key(self) -> ScoreKey:
+        """Returns which metric of which clip it is."""
+        return ScoreKey(SampleKey(self.model, self.prompt_id, self.seed), self.identity)
 
     def outcome(self) -> Outcome:
         """Its value, or why there is none."""
@@ -230,6 +279,11 @@ class Estimate(Record):
     """How often each reason for undefined or failed was given."""
     extra: Mapping[str, float] = Field(default_factory=dict)
     """Set metrics: `n`, `d`, `n_to_infinity`, `n_to_infinity_r2`."""
+
+    @property
+    def column(self) -> ColumnKey:
+        """Returns the key of the column that it sums up."""
+        return ColumnKey(self.model, self.identity)
 
 
 class Cost(Record):

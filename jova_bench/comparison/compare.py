@@ -17,7 +17,7 @@ from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.metrics.labels import ARROWS, labelled
-from jova_bench.records import MetricSpec
+from jova_bench.records import ColumnKey, MetricSpec
 from jova_bench.runs.scoring import is_set_metric
 from jova_bench.runs.store import read_run
 
@@ -220,10 +220,11 @@ def _rows(
     name = one if one == other else f"{one} → {other}"
     differ = _differ(left, right, models)
     for spec in specs:
-        a, b = left.columns.get((one, spec.identity)), right.columns.get((other, spec.identity))
+        keys = ColumnKey(one, spec.identity), ColumnKey(other, spec.identity)
+        a, b = left.columns.get(keys[0]), right.columns.get(keys[1])
         if a is None:
             continue
-        why_not = differ or left.gone.get((one, spec.identity)) or right.gone.get((other, spec.identity))
+        why_not = differ or left.gone.get(keys[0]) or right.gone.get(keys[1])
         if b is None:
             why_not = why_not or _another(spec, right, other)
         elif spec.level == "set" and spec.identity not in sets:
@@ -231,7 +232,8 @@ def _rows(
         if b is None or why_not:
             yield ComparisonRow(name, spec, None, why_not)
             continue
-        real = next((side.columns[REAL, spec.identity] for side in (left, right) if _real(side, spec)), None)
+        key = ColumnKey(REAL, spec.identity)
+        real = next((side.columns[key] for side in (left, right) if _real(side, spec)), None)
         lengths = (
             {i: n for side in (left, right) for i, n in side.lengths.get(spec.micro, {}).items()} if spec.micro else {}
         )
@@ -239,7 +241,7 @@ def _rows(
 
 
 def _real(side: Results, spec: MetricSpec) -> bool:
-    return (REAL, spec.identity) in side.columns
+    return ColumnKey(REAL, spec.identity) in side.columns
 
 
 def _differ(left: Results, right: Results, models: tuple[str, str]) -> str | None:

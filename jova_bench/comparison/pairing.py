@@ -16,8 +16,8 @@ import numpy as np
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import MetricSpec, Outcome, Status
-from jova_bench.runs.estimates import ClipResult, PromptSeed, distances, feature_grid, mean_distance, seeds_mean
+from jova_bench.records import MetricSpec, Outcome, PromptSeed, Status
+from jova_bench.runs.estimates import ClipResult, distances, feature_grid, mean_distance, seeds_mean
 from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
 
 ALPHA = 0.05
@@ -144,18 +144,20 @@ def _from_real(column: Columns, real: Columns) -> Columns:
     """Computes |value - value of the real clip|, whatever the real clip's seed."""
     values = _by_prompt(real)
     failed = {
-        cell[0]: part.reason for cell, part in real.items() if isinstance(part, Outcome) and part.status == "failed"
+        cell.prompt_id: part.reason
+        for cell, part in real.items()
+        if isinstance(part, Outcome) and part.status == "failed"
     }
     found: dict[PromptSeed, ClipResult] = {}
-    for (prompt_id, seed), part in column.items():
+    for cell, part in column.items():
         if isinstance(part, Outcome) and part.value is not None:
-            if prompt_id in values:
-                part = Outcome(status="ok", value=abs(part.value - values[prompt_id]))
-            elif prompt_id in failed:
-                part = Outcome(status="failed", reason=f"the real clip: {failed[prompt_id]}")
+            if cell.prompt_id in values:
+                part = Outcome(status="ok", value=abs(part.value - values[cell.prompt_id]))
+            elif cell.prompt_id in failed:
+                part = Outcome(status="failed", reason=f"the real clip: {failed[cell.prompt_id]}")
             else:
                 part = Outcome(status="undefined", reason="the real clip has no value")
-        found[prompt_id, seed] = part
+        found[cell] = part
     return found
 
 
@@ -220,7 +222,7 @@ def sets_test(found: Pair, metric: SetMetric, tests: int) -> PairedTest:
 def grids(found: Pair) -> tuple[FloatArray, FloatArray]:
     """Returns the features of both sides in one shape."""
     seeds = sorted({seed for _, seed in found.a})
-    rows = [[side.get((i, seed)) for seed in seeds] for side in (found.a, found.b) for i in found.prompts]
+    rows = [[side.get(PromptSeed(i, seed)) for seed in seeds] for side in (found.a, found.b) for i in found.prompts]
     grid = feature_grid(rows)
     return grid[: len(rows) // 2], grid[len(rows) // 2 :]
 

@@ -20,6 +20,7 @@ from jova_bench.errors import EXIT_INCOMPLETE, BenchError
 from jova_bench.files.reading import as_record, read_json
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import (
+    ColumnKey,
     Estimate,
     FileRecord,
     Id,
@@ -27,12 +28,13 @@ from jova_bench.records import (
     Micro,
     Outcome,
     Profile,
+    PromptSeed,
     Record,
     Seed,
     Status,
     Value,
 )
-from jova_bench.runs.estimates import ClipResult, PromptSeed
+from jova_bench.runs.estimates import ClipResult
 from jova_bench.runs.scoring import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run
 
@@ -60,9 +62,8 @@ class Results:
     profile: Profile
     specs: Mapping[str, MetricSpec]
     """Metrics by identity, in the order of the run's table."""
-    columns: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]]
-    """Columns by (model, identity)."""
-    gone: Mapping[tuple[str, str], str]
+    columns: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]]
+    gone: Mapping[ColumnKey, str]
     """Why the features of a set metric's column can no longer be had."""
     lengths: Mapping[Micro, Mapping[str, int]]
     """Lengths of each prompt's transcript: weights of micro averages."""
@@ -78,16 +79,17 @@ class Results:
 
     def identities(self, model: str) -> tuple[str, ...]:
         """Returns the identities that measured a model, in the order of the run's table."""
-        return tuple(identity for identity in self.specs if (model, identity) in self.columns)
+        return tuple(identity for identity in self.specs if ColumnKey(model, identity) in self.columns)
 
     def cells(self, model: str) -> frozenset[PromptSeed]:
-        """Returns the (prompt id, seed) requested from a model."""
+        """Returns the clips requested from a model."""
         return frozenset(cell for (name, _), parts in self.columns.items() if name == model for cell in parts)
 
     def of_prompts(self, ids: Collection[str]) -> Results:
         """Returns the results of some prompts."""
         columns = {
-            key: {cell: part for cell, part in parts.items() if cell[0] in ids} for key, parts in self.columns.items()
+            key: {cell: part for cell, part in parts.items() if cell.prompt_id in ids}
+            for key, parts in self.columns.items()
         }
         samples = () if self.folder is None else read_run(self.folder).samples
         failed = Counter(one.model for one in samples if one.status == "failed" and one.prompt_id in ids)
@@ -128,16 +130,20 @@ def _whole(results: Results) -> Results:
         if spec is None:
             raise wrong(f"a specification of every metric, got none of {identity}")
         if missing := results.cells(model) - parts.keys():
-            raise wrong(f"every clip of {model} in every column, got no {min(missing)} in {identity}")
+            raise wrong(f"every clip of {model} in every column, got none of {_shown(min(missing))} in {identity}")
         features = [part for part in parts.values() if not isinstance(part, Outcome)]
         ok = [part for part in parts.values() if isinstance(part, Outcome) and part.status == "ok"]
         if (spec.level == "set" and ok) or (spec.level == "clip" and features):
             raise wrong(f"{'features' if spec.level == 'set' else 'values'} of clips in {identity}, got the other")
         if len({part.shape[-1] for part in features}) > 1:
             raise wrong(f"features of one size in {identity}, got several")
-        if spec.micro and (unknown := {cell[0] for cell in parts} - results.lengths.get(spec.micro, {}).keys()):
+        if spec.micro and (unknown := {cell.prompt_id for cell in parts} - results.lengths.get(spec.micro, {}).keys()):
             raise wrong(f"the length of every prompt, got none of {min(unknown)}")
     return results
+
+
+def _shown(cell: PromptSeed) -> str:
+    return f"{cell.prompt_id} with seed {cell.seed}"
 
 
 def freeze(results: Results) -> str:
@@ -217,14 +223,13 @@ class Frozen(FileRecord):
 
 
 def _frozen(cell: PromptSeed, part: ClipResult) -> FrozenCell:
-    prompt_id, seed = cell
     if isinstance(part, Outcome):
-        return FrozenCell(prompt_id=prompt_id, seed=seed, status=part.status, value=part.value, reason=part.reason)
+        return FrozenCell(**cell._asdict(), status=part.status, value=part.value, reason=part.reason)
     # Most embedders give float32: half the size.
     dtype: Literal["<f4", "<f8"] = "<f4" if np.array_equal(part.astype("<f4").astype("<f8"), part) else "<f8"
     data = base64.b64encode(part.astype(dtype).tobytes()).decode()
     features = Vectors(shape=part.shape, dtype=dtype, data=data)
-    return FrozenCell(prompt_id=prompt_id, seed=seed, status="ok", features=features)
+    return FrozenCell(**cell._asdict(), status="ok", features=features)
 
 
 def _thawed(cell: FrozenCell) -> ClipResult:
@@ -242,7 +247,9 @@ def _of_file(path: Path) -> Results:
     try:
         frozen = as_record(Frozen, read_json(path), str(path))
         columns = {
-            (column.model, column.identity): {(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells}
+            ColumnKey(column.model, column.identity): {
+                PromptSeed(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells
+            }
             for column in frozen.columns
         }
     except (BenchError, ValueError) as error:
@@ -273,12 +280,12 @@ def _of_run(folder: Path) -> Results:
         raise BenchError(f"{folder} does not say what was asked and what made it; repeat its command")
     specs = {spec.identity: spec for spec in run.manifest.specs}
     columns = _columns(run, specs)
-    gone: dict[tuple[str, str], str] = {}
+    gone: dict[ColumnKey, str] = {}
     cache = DiskCache(folder / FEATURES)
     asked = Counter(sample.model for sample in run.samples)
     whole = [estimate for estimate in run.summary.estimates if estimate.slice is None]
     for estimate in whole:
-        key = (estimate.model, estimate.identity)
+        key = estimate.column
         if estimate.level == "set":
             columns[key] = _set_column(run, estimate, cache)
             found = sum(not isinstance(part, Outcome) for part in columns[key].values())
@@ -294,7 +301,7 @@ def _of_run(folder: Path) -> Results:
         prompts_digest=run.manifest.prompts_digest,
         profile=run.summary.profile,
         specs=specs,
-        columns={(e.model, e.identity): columns[e.model, e.identity] for e in whole},
+        columns={estimate.column: columns[estimate.column] for estimate in whole},
         gone=gone,
         lengths={
             unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro
@@ -308,12 +315,12 @@ def _total(estimate: Estimate) -> int:
     return estimate.n_ok + estimate.n_undefined + estimate.n_failed
 
 
-def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[tuple[str, str], dict[PromptSeed, ClipResult]]:
+def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
     """Returns the columns of clip metrics, without rows of evaluators that the run no longer has."""
-    columns: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
+    columns: dict[ColumnKey, dict[PromptSeed, ClipResult]] = {}
     for row in run.scores:
         if row.identity in specs:
-            columns.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
+            columns.setdefault(row.key.column, {})[row.key.sample.prompt_seed] = row.outcome()
     return columns
 
 
@@ -332,5 +339,5 @@ def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSe
         else:
             features = stored_features(cache, sample.clip_digest, estimate.identity, run.manifest.domain)
             part = lost if features is None else features
-        column[sample.prompt_id, sample.seed] = part
+        column[sample.key.prompt_seed] = part
     return column

@@ -14,8 +14,8 @@ from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import Sample, Summary
-from jova_bench.runs.estimates import PromptSeed, estimates
+from jova_bench.records import PromptSeed, Sample, Summary
+from jova_bench.runs.estimates import estimates
 from jova_bench.runs.store import Run
 
 COMMON = "made by every model"
@@ -29,7 +29,7 @@ class Common:
     summary: Summary
     """Summary of these clips alone."""
     cells: frozenset[PromptSeed]
-    """(prompt id, seed) of the clips of each model."""
+    """Clips of each model."""
     models: tuple[str, ...]
     """Compared models: no controls, and none without clips."""
 
@@ -55,7 +55,7 @@ class Common:
 def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[tuple[str, ...], frozenset[PromptSeed]]:
     """Returns the models with clips, without controls, and the (prompt, seed) that all of them made."""
     done = {
-        model: frozenset((one.prompt_id, one.seed) for one in samples if one.model == model and one.status == "ok")
+        model: frozenset(one.key.prompt_seed for one in samples if one.model == model and one.status == "ok")
         for model in models
         if model not in CONTROLS
     }
@@ -66,7 +66,7 @@ def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[
 def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) -> Common | None:
     """Returns None when all models made the same clips, fewer than two made any, or the run is not fully scored."""
     compared, cells = completed_by_all(run.samples, models)
-    made = {(s.model, s.prompt_id, s.seed) for s in run.samples if s.model in compared and s.status == "ok"}
+    made = {s.key for s in run.samples if s.model in compared and s.status == "ok"}
     if len(compared) < 2 or not cells or len(made) == len(compared) * len(cells) or run.summary is None:
         return None
     try:

@@ -14,7 +14,7 @@ from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import Results
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import Outcome
+from jova_bench.records import ColumnKey, Outcome
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]
 
 
 def _has_value(results: Results, model: str, identity: str) -> bool:
-    parts = results.columns.get((model, identity), {}).values()
+    parts = results.columns.get(ColumnKey(model, identity), {}).values()
     return any(not isinstance(part, Outcome) or part.value is not None for part in parts)
 
 

@@ -17,7 +17,7 @@ from jova_bench.execution.base import WorkerContext
 from jova_bench.files.reading import file_digest, unchanged
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close
-from jova_bench.records import Prompt, Sample
+from jova_bench.records import Prompt, Sample, SampleKey
 from jova_bench.runs.plan_check import decoded_bytes, media_findings, plan_violation
 from jova_bench.suites.loading import Suite
 
@@ -148,7 +148,7 @@ class BatchGenerator:
 
     def failed(self, prompt_id: str, seed: int, reason: str) -> Attempt:
         """The attempt that gave no clip."""
-        return Attempt(failed(self.generator.name, prompt_id, seed, reason))
+        return Attempt(failed(SampleKey(self.generator.name, prompt_id, seed), reason))
 
     def _timed(self, prompts: Sequence[Prompt], seed: int) -> Iterator[tuple[Generated | Exception, float]]:
         """What the model makes, and how long it was waited for; inspecting it in between does not count."""
@@ -205,9 +205,9 @@ def _as_recorded(plan: Plan | str, recorded: Plan | str | None) -> Plan | str:
     return plan
 
 
-def failed(model: str, prompt_id: str, seed: int, reason: str) -> Sample:
+def failed(key: SampleKey, reason: str) -> Sample:
     """The record of an attempt that gave no clip."""
-    return Sample(model=model, prompt_id=prompt_id, seed=seed, status="failed", reason=reason)
+    return Sample(**key._asdict(), status="failed", reason=reason)
 
 
 def _written(made: Media | Path, folder: Path) -> Path:

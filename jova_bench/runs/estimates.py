@@ -15,7 +15,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.errors import Unavailable, Undefined, reason_of
 from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
-from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
+from jova_bench.records import ColumnKey, Cost, Estimate, MetricSpec, Outcome, Prompt, PromptSeed, Sample
 from jova_bench.runs.scoring import Metric, is_set_metric
 from jova_bench.stats import (
     RESAMPLES,
@@ -28,8 +28,6 @@ from jova_bench.stats import (
     resample_counts,
 )
 
-PromptSeed = tuple[str, int]
-"""(prompt id, seed)."""
 ClipResult = Outcome | FloatArray
 """What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
 GONE = "no metric of this identity is here to measure the distance again"
@@ -88,7 +86,7 @@ def set_estimate(column: MetricColumn, metric: SetMetric) -> Estimate:
     seeds = sorted({seed for (_, seed), part in column.parts.items() if not isinstance(part, Outcome)})
     if not ids:
         return _estimate(column, None, None)
-    grid = feature_grid([[column.parts.get((i, seed)) for seed in seeds] for i in ids])
+    grid = feature_grid([[column.parts.get(PromptSeed(i, seed)) for seed in seeds] for i in ids])
     try:
         value = mean_distance(metric, grid)
         details = [metric.details(one) for one in _sets(grid)]
@@ -188,7 +186,7 @@ def _estimate(
 def estimates(
     models: Sequence[str],
     metrics: Sequence[Metric | MetricSpec],
-    parts: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]],
+    parts: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
     prompts: Iterable[Prompt],
 ) -> tuple[Estimate, ...]:
     """One estimate per model and metric that something is known of.
@@ -197,7 +195,7 @@ def estimates(
         models: names, in the order of the table.
         metrics: in the order of the table. A specification is enough of a clip metric; a set metric of which no more
             is here cannot measure its distance and is `failed`.
-        parts: by (model, metric identity).
+        parts: what each clip gives, by column.
         prompts: of the suite.
     """
     asked = {prompt.id: prompt for prompt in prompts}
@@ -206,7 +204,7 @@ def estimates(
     for model in models:
         for metric in metrics:
             spec = metric if isinstance(metric, MetricSpec) else metric.spec
-            column = MetricColumn(model, spec, parts.get((model, spec.identity), {}))
+            column = MetricColumn(model, spec, parts.get(ColumnKey(model, spec.identity), {}))
             if not column.parts:
                 continue
             if spec.level == "clip":
@@ -221,7 +219,7 @@ def estimates(
 def slice_estimates(
     models: Sequence[str],
     metrics: Sequence[Metric | MetricSpec],
-    parts: Mapping[tuple[str, str], Mapping[PromptSeed, ClipResult]],
+    parts: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
     prompts: Sequence[Prompt],
     tags: Iterable[str],
 ) -> tuple[Estimate, ...]:
@@ -234,7 +232,7 @@ def slice_estimates(
     Args:
         models: names, in the order of the table.
         metrics: as in `estimates`.
-        parts: by (model, metric identity).
+        parts: what each clip gives, by column.
         prompts: of the suite.
         tags: in the order of the table.
     """
@@ -243,7 +241,8 @@ def slice_estimates(
         for value in sorted({value for prompt in prompts for value in prompt.values(tag)}):
             ids = {prompt.id for prompt in prompts if value in prompt.values(tag)}
             inside = {
-                key: {cell: part for cell, part in column.items() if cell[0] in ids} for key, column in parts.items()
+                key: {cell: part for cell, part in column.items() if cell.prompt_id in ids}
+                for key, column in parts.items()
             }
             of_slice = estimates(models, metrics, inside, prompts)
             found += [one.model_copy(update={"slice": f"{tag}={value}"}) for one in of_slice]

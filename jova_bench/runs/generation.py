@@ -13,7 +13,7 @@ from functools import cache
 from jova_bench.execution.base import Executor, TaskFailed
 from jova_bench.models.base import Generator, Plan
 from jova_bench.progress import Progress
-from jova_bench.records import Prompt, Sample, Score
+from jova_bench.records import Prompt, PromptSeed, Sample, SampleKey, Score
 from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, PlanWorker, failed
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
@@ -44,24 +44,20 @@ def plan(
     return PlannedModel(generator, asked, build, executor, plans)
 
 
-def missing(
-    planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore
-) -> set[tuple[str, int]]:
+def missing(planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[PromptSeed]:
     """(prompt id, seed) without a good clip in the folder; failed ones are tried again."""
     done = {
-        (sample.prompt_id, sample.seed)
+        sample.key.prompt_seed
         for sample in store.samples()
         if sample.model == planned.generator.name and sample.clip and (store.folder / sample.clip).is_file()
     }
-    return {(prompt.id, seed) for prompt in wanted for seed in seeds} - done
+    return {PromptSeed(prompt.id, seed) for prompt in wanted for seed in seeds} - done
 
 
-def generate(
-    planned: PlannedModel, todo: set[tuple[str, int]], suite: Suite, store: RunStore, progress: Progress
-) -> None:
+def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> None:
     """Makes what is missing of one model and records each sample as soon as its batch comes back."""
     name = planned.generator.name
-    known = {(s.prompt_id, s.seed): s for s in store.samples() if s.model == name}
+    known = {one.key.prompt_seed: one for one in store.samples() if one.model == name}
     with progress.phase(f"generate {name}", len(todo)) as advance:
 
         @cache
@@ -69,36 +65,38 @@ def generate(
             return [row for row in store.scores() if row.model == name and row.status != "failed"]
 
         def keep(made: Attempt) -> None:
-            before = known.get((made.sample.prompt_id, made.sample.seed))
+            before = known.get(made.sample.key.prompt_seed)
             if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
                 # Scores of the clip that was there say nothing of this one.
                 for row in scored():
-                    if (row.prompt_id, row.seed) == (before.prompt_id, before.seed):
+                    if row.key.sample == before.key:
                         store.void_score(row, "its clip was lost and made again")
             sample = _stored(made, store)
             # A retry that fails as before adds nothing to the records.
-            if sample != known.get((sample.prompt_id, sample.seed)):
+            if sample != known.get(sample.key.prompt_seed):
                 store.add_sample(sample)
             advance()
 
         for prompt_id, seed in sorted(todo):
             if isinstance(why_not := planned.plans[prompt_id], str):
-                keep(Attempt(failed(name, prompt_id, seed, why_not)))
+                keep(Attempt(failed(SampleKey(name, prompt_id, seed), why_not)))
         for batch, answer in planned.executor.map(_batches(planned, todo, suite), ClipWorker(planned.build, suite)):
             if isinstance(answer, TaskFailed):
-                answer = [Attempt(failed(name, prompt_id, batch.seed, answer.reason)) for prompt_id in batch.wanted]
+                answer = [
+                    Attempt(failed(SampleKey(name, prompt_id, batch.seed), answer.reason)) for prompt_id in batch.wanted
+                ]
             for made in answer:
                 keep(made)
 
 
-def _batches(planned: PlannedModel, todo: set[tuple[str, int]], suite: Suite) -> list[Batch]:
+def _batches(planned: PlannedModel, todo: set[PromptSeed], suite: Suite) -> list[Batch]:
     """The batches that have something to make."""
     size = planned.generator.batch_size
     found = []
     for seed in sorted({seed for _, seed in todo}):
         for start in range(0, len(suite.prompts), size):
             prompts = suite.prompts[start : start + size]
-            wanted = [p.id for p in prompts if (p.id, seed) in todo and isinstance(planned.plans[p.id], Plan)]
+            wanted = [p.id for p in prompts if PromptSeed(p.id, seed) in todo and isinstance(planned.plans[p.id], Plan)]
             if wanted:
                 found.append(
                     Batch(

@@ -15,9 +15,9 @@ from jova_bench.media.limits import max_clip_bytes
 from jova_bench.metrics.base import OUTSIDE, join_reasons
 from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
-from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
+from jova_bench.records import ColumnKey, MetricSpec, Outcome, Prompt, PromptSeed, Sample, SampleKey, Score, ScoreKey
 from jova_bench.runs.batches import failed
-from jova_bench.runs.estimates import ClipResult, PromptSeed
+from jova_bench.runs.estimates import ClipResult
 from jova_bench.runs.grouping import groups, networks
 from jova_bench.runs.plan_check import changed
 from jova_bench.runs.scoring import (
@@ -35,9 +35,6 @@ from jova_bench.runs.store import SAMPLES, RunStore
 from jova_bench.suites.folder import asked_for
 from jova_bench.suites.loading import Suite
 
-Key = tuple[str, str, int, str]
-"""(model, prompt id, seed, metric identity)."""
-
 
 @dataclass
 class ScoreTable:
@@ -46,22 +43,21 @@ class ScoreTable:
     store: RunStore
     specs: Mapping[str, MetricSpec]
     """By identity."""
-    rows: dict[Key, Score]
+    rows: dict[ScoreKey, Score]
     """Clip metrics."""
-    sets: dict[Key, ClipResult]
+    sets: dict[ScoreKey, ClipResult]
     """Set metrics."""
 
-    def keep(self, sample: tuple[str, str, int], identity: str, part: ClipResult) -> None:
+    def keep(self, sample: SampleKey, identity: str, part: ClipResult) -> None:
         """Records one cell; a retry that ends as before adds nothing to the records."""
-        model, prompt_id, seed = sample
-        spec, key = self.specs[identity], (model, prompt_id, seed, identity)
+        spec, key = self.specs[identity], ScoreKey(sample, identity)
         if spec.level == "set" or not isinstance(part, Outcome):
             self.sets[key] = part
             return
         row = Score(
-            model=model,
-            prompt_id=prompt_id,
-            seed=seed,
+            model=sample.model,
+            prompt_id=sample.prompt_id,
+            seed=sample.seed,
             metric=spec.name,
             identity=identity,
             status=part.status,
@@ -77,21 +73,21 @@ class ScoreTable:
 
         Scores first: if this is stopped in between, the clip is found changed once more.
         """
-        lost = (sample.model, sample.prompt_id, sample.seed)
+        lost = sample.key
         for key, row in self.rows.items():
-            if key[:3] == lost and row.status != "failed":
+            if key.sample == lost and row.status != "failed":
                 self.rows[key] = self.store.void_score(row, f"no clip: {reason}")
         for identity in self.specs:
             self.keep(lost, identity, _without_clip(reason))
-        self.store.add_sample(failed(*lost, reason))
+        self.store.add_sample(failed(lost, reason))
 
-    def columns(self) -> dict[tuple[str, str], dict[PromptSeed, ClipResult]]:
-        """By (model, metric identity): what each (prompt id, seed) gives."""
-        found: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
-        for (model, prompt_id, seed, identity), row in self.rows.items():
-            found.setdefault((model, identity), {})[prompt_id, seed] = row.outcome()
-        for (model, prompt_id, seed, identity), part in self.sets.items():
-            found.setdefault((model, identity), {})[prompt_id, seed] = part
+    def columns(self) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
+        """What each clip gives, by column."""
+        found: dict[ColumnKey, dict[PromptSeed, ClipResult]] = {}
+        for key, row in self.rows.items():
+            found.setdefault(key.column, {})[key.sample.prompt_seed] = row.outcome()
+        for key, part in self.sets.items():
+            found.setdefault(key.column, {})[key.sample.prompt_seed] = part
         return found
 
 
@@ -115,7 +111,7 @@ def fill(
         judges: finds the workers, see `Placement.scoring`.
         progress: told of each clip, once for each group of metrics.
     """
-    rows = {(s.model, s.prompt_id, s.seed, s.identity): s for s in store.scores()}
+    rows = {score.key: score for score in store.scores()}
     grid = ScoreTable(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
     told: dict[str, dict[str, None]] = {}
@@ -130,7 +126,7 @@ def fill(
         raise BenchError(f"{store.folder / SAMPLES}: {what}")
     _check_contents(grid, judges, progress)
     clips, sizes = [], [0]
-    samples = {(sample.model, sample.prompt_id, sample.seed): sample for sample in _in_order(store.samples(), suite)}
+    samples = {sample.key: sample for sample in _in_order(store.samples(), suite)}
     for sample in samples.values():
         gaps = tuple(_gaps(grid, sample, suite, cache, why_not))
         if gaps:
@@ -153,7 +149,7 @@ def fill(
             left[job.sample, job.group] -= len(job.identities)
             if not left[job.sample, job.group]:
                 advance()
-    asked = {identity for (_, _, _, identity), part in grid.sets.items() if not isinstance(part, Outcome)}
+    asked = {key.identity for key, part in grid.sets.items() if not isinstance(part, Outcome)}
     embed_real([metric for metric in metrics if metric.spec.identity in asked], load, found.executor, progress)
     return grid
 
@@ -206,13 +202,13 @@ def _gaps(
     grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]
 ) -> Iterator[str]:
     """Identities for which a clip must be measured; records those that can be told without it."""
-    key = (sample.model, sample.prompt_id, sample.seed)
+    key = sample.key
     for identity, spec in grid.specs.items():
         if sample.clip is None or sample.clip_digest is None:
             # Whatever was measured before: it was of a clip that is no longer there.
             grid.keep(key, identity, _without_clip(sample.reason))
             continue
-        row = grid.rows.get((*key, identity))
+        row = grid.rows.get(ScoreKey(key, identity))
         if row is not None and row.status != "failed":
             continue
         if spec.profile == "embedded" and suite.domain != "embedded":
@@ -275,7 +271,7 @@ def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identiti
     if sample.clip is None or sample.clip_digest is None:
         raise BenchError(f"expected a sample with a clip, got {sample}")
     return ScoringTask(
-        sample=(sample.model, sample.prompt_id, sample.seed),
+        sample=sample.key,
         clip=_clip_path(store, sample.clip),
         file_digest=sample.file_digest or "",
         clip_digest=sample.clip_digest,

@@ -27,7 +27,7 @@ from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.metrics.networks.network_cache import make_room
 from jova_bench.progress import Progress
-from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
+from jova_bench.records import MetricSpec, Outcome, Prompt, SampleKey, Timing
 from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
 
 Metric = ClipMetric | SetMetric
@@ -41,8 +41,7 @@ Load = Callable[[WorkerContext], tuple[Sequence[Metric], FeatureCache]]
 class ScoringTask:
     """One clip and metrics that it still lacks."""
 
-    sample: tuple[str, str, int]
-    """(model, prompt id, seed)."""
+    sample: SampleKey
     clip: Path
     file_digest: str
     """sha256 (hex) of the file when it was recorded."""

@@ -200,12 +200,12 @@ def _records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
 
 
 def _samples(folder: Path) -> list[Sample]:
-    latest = {(s.model, s.prompt_id, s.seed): s for s in _records(folder / SAMPLES, Sample)}
+    latest = {sample.key: sample for sample in _records(folder / SAMPLES, Sample)}
     return list(latest.values())
 
 
 def _scores(folder: Path) -> list[Score]:
-    latest = {(s.model, s.prompt_id, s.seed, s.identity): s for s in _records(folder / SCORES, Score)}
+    latest = {score.key: score for score in _records(folder / SCORES, Score)}
     return list(latest.values())
 
 

@@ -132,6 +132,6 @@ def is_scored(run: Path, models: Sequence[str], spec: SweepSpec, suite: Suite) -
     except BenchError:
         return False
     prompts = min(spec.limit, len(suite.prompts))
-    done = {(s.model, s.prompt_id, s.seed) for s in found.samples if s.status == "ok" and s.model in models}
+    done = {s.key for s in found.samples if s.status == "ok" and s.model in models}
     whole = len(done) == len(models) * prompts * len(spec.sampling_seeds)
     return found.summary is not None and whole and set(spec.metrics) <= set(found.manifest.metrics)

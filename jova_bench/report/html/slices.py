@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jova_bench.records import Estimate, Prompt
+from jova_bench.records import ColumnKey, Estimate, Prompt, PromptSeed
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.runs.estimates import ClipResult, PromptSeed, slice_estimates
+from jova_bench.runs.estimates import ClipResult, slice_estimates
 from jova_bench.runs.store import Run
 
 MIN_PROMPTS = 5
@@ -44,9 +44,9 @@ def members(name: str, prompts: Sequence[Prompt]) -> list[int]:
 
 def _from_scores(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> tuple[Estimate, ...]:
     metrics = [spec for spec in run.manifest.specs if spec.level == "clip"]
-    parts: dict[tuple[str, str], dict[PromptSeed, ClipResult]] = {}
+    parts: dict[ColumnKey, dict[PromptSeed, ClipResult]] = {}
     for row in run.scores:
-        parts.setdefault((row.model, row.identity), {})[row.prompt_id, row.seed] = row.outcome()
+        parts.setdefault(row.key.column, {})[row.key.sample.prompt_seed] = row.outcome()
     return slice_estimates(board.models, metrics, parts, prompts, _tags(prompts))
 
 

@@ -11,15 +11,13 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.progress import Progress
-from jova_bench.records import Finding, Outcome, Prompt, Sample
+from jova_bench.records import Finding, Outcome, Prompt, Sample, SampleKey
 from jova_bench.report.html.view import Look, Looking, View
 from jova_bench.runs.store import FEATURES, Run
 from jova_bench.suites.folder import asked_for
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 """Suffixes that a page plays."""
-Key = tuple[str, str, int]
-"""(model, prompt id, seed)."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,12 @@ def gather(
         workers: processes, 0 for none.
         talk: receives progress.
     """
-    samples = {(s.model, s.prompt_id, s.seed): s for s in run.samples}
+    samples = {sample.key: sample for sample in run.samples}
     prompts = _prompts(run)
-    scores: dict[Key, dict[str, Outcome]] = {}
+    scores: dict[SampleKey, dict[str, Outcome]] = {}
     for row in run.scores:
         if row.identity in identities:
-            scores.setdefault((row.model, row.prompt_id, row.seed), {})[row.identity] = row.outcome()
+            scores.setdefault(row.key.sample, {})[row.identity] = row.outcome()
     sources = {key: _source(folder, sample) for key, sample in samples.items()}
     views = _views(folder, run, sources, prompts, identities, workers, talk)
     seeds = sorted({sample.seed for sample in run.samples})
@@ -81,7 +79,7 @@ def gather(
         takes = []
         for m, model in enumerate(models):
             for seed in seeds:
-                key = (model, prompt.id, seed)
+                key = SampleKey(model, prompt.id, seed)
                 if key in samples:
                     name = f"{number:04d}-m{m}-s{seed}"
                     takes.append(_take(samples[key], sources[key], views.get(key), scores.get(key, {}), name))
@@ -131,12 +129,12 @@ def _take(
 def _views(
     folder: Path,
     run: Run,
-    sources: Mapping[Key, Path | str],
+    sources: Mapping[SampleKey, Path | str],
     prompts: Mapping[str, Prompt],
     identities: Sequence[str],
     workers: int,
     talk: Progress,
-) -> dict[Key, View | str]:
+) -> dict[SampleKey, View | str]:
     """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
     if manifest.profile is None:
@@ -144,12 +142,12 @@ def _views(
     hearing = tuple(name for name in manifest.metrics if name.split("@")[0] in ("wer", "cer", ""))
     looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities))
     looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}
-    digests = {(s.model, s.prompt_id, s.seed): s.clip_digest for s in run.samples}
+    digests = {sample.key: sample.clip_digest for sample in run.samples}
     jobs = [
-        Look(name, source, digests[key], asked_for(prompts[key[1]]), manifest.domain)
+        Look(name, source, digests[key], asked_for(prompts[key.prompt_id]), manifest.domain)
         for name, (key, source) in looks.items()
     ]
-    found: dict[Key, View | str] = {}
+    found: dict[SampleKey, View | str] = {}
     with talk.phase("look at clips", len(jobs)) as advance:
         for job, view in on_cpu(min(workers, len(jobs))).map(jobs, partial(_begun, looking)):
             found[looks[job.key][0]] = view.reason if isinstance(view, TaskFailed) else view

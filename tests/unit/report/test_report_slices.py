@@ -11,7 +11,7 @@ from jova_bench.comparison.compare import compare
 from jova_bench.comparison.gate import gate
 from jova_bench.comparison.results import freeze, read_results
 from jova_bench.errors import BenchError
-from jova_bench.records import Outcome, Prompt
+from jova_bench.records import Outcome, Prompt, PromptSeed
 from jova_bench.report.common import COMMON
 from jova_bench.report.files import VIEWS, read_leaderboard, write_report
 from jova_bench.runs.estimates import slice_estimates
@@ -138,7 +138,7 @@ def test_a_comparison_of_a_slice_is_of_its_prompts_alone(tmp_path, capsys):
 
 
 def test_a_distance_of_too_few_clips_is_undefined_in_a_slice_and_known_of_all():
-    features = {(f"p{i}", 0): np.full(2, float(i)) for i in range(8)}
+    features = {PromptSeed(f"p{i}", 0): np.full(2, float(i)) for i in range(8)}
     metric = Spread(least=4)
     parts = {("m", metric.spec.identity): features}
     found = slice_estimates(["m"], [metric], parts, tagged(), ("place",))
@@ -147,7 +147,8 @@ def test_a_distance_of_too_few_clips_is_undefined_in_a_slice_and_known_of_all():
         ("place=out", pytest.approx(2 * (1 + 4 + 25 + 36) / 4), 4, 0),
     ]
     # A specification is enough of a clip metric, and says why a distance cannot be measured again.
-    clip = {("m", Clips().spec.identity): {("p0", 0): Outcome(status="ok", value=1.0), ("p4", 0): undefined()}}
+    values = {PromptSeed("p0", 0): Outcome(status="ok", value=1.0), PromptSeed("p4", 0): undefined()}
+    clip = {("m", Clips().spec.identity): values}
     (mean,) = slice_estimates(["m"], [Clips().spec], clip, tagged(), ("place",))
     assert (mean.slice, mean.value, mean.n_ok, mean.n_undefined) == ("place=in", 1.0, 1, 1)
     (gone, _) = slice_estimates(["m"], [metric.spec], parts, tagged(), ("place",))
