@@ -29,7 +29,7 @@ from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import MetricContext, join_reasons
+from jova_bench.metrics.base import MetricContext, SetMetric, join_reasons
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import latentsync_faces as latentsync
 from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
@@ -178,6 +178,9 @@ class CentredKernel(KernelMetric):
         """Of an (n, d) or (n, p, d) set of at least 2 clips."""
         x, y = (dist.clustered(one).rows for one in (features, self._reference))
         return dist.kernel_distance(x - x.mean(axis=0), y - y.mean(axis=0), dist.polynomial_kernel)
+
+    # The inherited form measures another distance than the one above.
+    distances = SetMetric.distances
 
 
 CLEAN = FvdVariant(
