@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
 from jova_bench.arguments import (
     AnyMetric,
@@ -264,26 +264,48 @@ def read_clip(path: PathLike, *, suite: PathLike | Suite | None = None) -> Clip:
     return replace(clip, in_domain=in_domain(clip, None if suite is None else suite_of(suite).domain))
 
 
-def metric(name: str, *, profile: Profile = "standard", device: str = "cpu") -> AnyMetric:
-    """Builds one metric: `metric("wer").score(clip, prompt)`.
+@overload
+def metric(name: str, *, profile: Profile = ..., device: str = ..., level: Literal["clip"] = ...) -> ClipMetric: ...
+
+
+@overload
+def metric(name: str, *, profile: Profile = ..., device: str = ..., level: Literal["set"]) -> SetMetric: ...
+
+
+def metric(
+    name: str, *, profile: Profile = "standard", device: str = "cpu", level: Literal["clip", "set"] = "clip"
+) -> AnyMetric:
+    """Builds one metric: `metric("wer").score(clip, prompt)`, or `metric("fvd", level="set")`.
 
     Args:
         name: of `list_metrics()`: `wer`, `lse_c@mova` for the variant of a published bench, or a whole identity where a
             name stands for several evaluators (then a name is the first).
         profile: `embedded` or `standard`.
         device: where its networks run: `auto`, `cpu` or `cuda:i`.
+        level: `clip` for a metric with one value per clip, `set` for one of a whole set, such as FVD.
 
     Returns:
         A clip metric has `score(clip, prompt, reference)`, which gives an Outcome with status, value and reason; a set
         metric has `features(clip)` and `distance(features)`. `check()` says why it cannot run here, or None.
 
     Raises:
-        BenchError: no metric of the profile has that name.
+        BenchError: no metric of the profile has that name, or it is one of the other level.
 
     Examples:
         >>> metric("loudness").spec.unit
         'LUFS'
     """
+    found = _built(name, profile, device)
+    if found.spec.level != level:
+        raise BenchError(
+            f"expected a metric of a {level}, got {name!r}, which is one of a {found.spec.level}; "
+            f'say level="{found.spec.level}"'
+        )
+    return found
+
+
+def _built(name: str, profile: Profile, device: str) -> AnyMetric:
+    """Builds the first metric of a name, or that of an identity, of either level."""
     if profile not in get_args(Profile):
         raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {profile!r}")
     if not isinstance(name, str):
@@ -334,7 +356,7 @@ def torch_metric(
     """
     from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
 
-    built = metric(name, profile=profile, device=device)
+    built = _built(name, profile, device)
     if built.spec.level == "set":
         distance = cast(SetMetric, built)
         real = None if reference is None else reference_features(distance, reference, bool(options.get("in_domain")))

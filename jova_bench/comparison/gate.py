@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jova_bench.comparison.compare import (
     Comparisons,
@@ -146,7 +146,9 @@ def gate(
         BenchError: bad input, or a tolerance for a metric that the reference does not have.
     """
     found = compare(reference, run, metrics)
-    allowed = tolerances or {}
+    if tolerances is not None and not isinstance(tolerances, Mapping):
+        raise BenchError(f"expected tolerances by the name of the metric, got {tolerances!r}")
+    allowed = _checked(tolerances or {}, "tolerances: ")
     _check_names(allowed, found)
     checks = tuple(Check(row, allowed.get(row.spec.name)) for row in found.rows)
     return Gate(found.a, found.b, checks, found.only_a, found.failed)
@@ -162,19 +164,24 @@ def read_tolerances(path: str | os.PathLike[str]) -> dict[str, float]:
         values = read_toml(path)
     except BenchError as error:
         raise BenchError(f"{error}; a tolerance is a line such as `wer = 0.05`") from error
+    return _checked(values, f"{path}: ")
+
+
+def _checked(values: Mapping[str, Any], where: str) -> dict[str, float]:
+    """Returns tolerances as numbers. Raises BenchError for what is none."""
     for name, value in values.items():
-        # TOML's true is an int to Python, and nan compares with nothing.
+        # A truth value is an int to Python, and nan compares with nothing.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise BenchError(f"{path}: {name}: expected a number of at least 0, got {value!r}")
+            raise BenchError(f"{where}{name}: expected a number of at least 0, got {value!r}")
     return {name: float(value) for name, value in values.items()}
 
 
 def _check_names(tolerances: Mapping[str, float], found: Comparisons) -> None:
     known = tuple(dict.fromkeys(row.spec.name for row in found.rows))
     for name in tolerances:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise BenchError(
-                f"expected a tolerance for a metric of the reference, got {name!r}; {suggest(name, known)}"
+                f"expected a tolerance for a metric of the reference, got {name!r}; {suggest(str(name), known)}"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import get_args
 
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, suggest
@@ -144,6 +145,12 @@ def _entry(name: str, thing: object) -> MetricEntry:
     if thing.name != name:
         raise BenchError(
             f"the metric {name!r} of an installed package: expected its entry to have that name, got {thing.name!r}"
+        )
+    kinds = {one.real_clips for one in thing.choices()} - {None, *get_args(Kind)}
+    if kinds:
+        raise BenchError(
+            f"the metric {name!r} of an installed package: expected real_clips {' or '.join(get_args(Kind))}, "
+            f"got {', '.join(map(repr, kinds))}"
         )
     return thing
 

@@ -294,6 +294,7 @@ reveal_type(result.exit_code)
 reveal_type(jb.load_suite("embedded").prompts[0].transcript)
 reveal_type(jb.read_clip("a.mp4").sample_rate_hz)
 reveal_type(jb.gate("a.json", result).exit_code)
+reveal_type(jb.metric("wer").score(jb.read_clip("a.mp4")).status)
 jb.run("real", seeds="0")
 jb.metric(3)
 """
@@ -312,10 +313,11 @@ def test_a_users_file_sees_types(site, desk):
     mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", "env/bin/python", "mine.py"]
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
     said = subprocess.run(mypy, capture_output=True, text=True, check=False, cwd=desk, env=env).stdout
-    for line, kind in enumerate(("jova_bench.api.Result", "int", "str", "int", "int"), start=5):
+    status = "Literal['ok'] | Literal['undefined'] | Literal['failed']"
+    for line, kind in enumerate(("jova_bench.api.Result", "int", "str", "int", "int", status), start=5):
         assert f'mine.py:{line}: note: Revealed type is "{kind}"' in said.replace("builtins.", ""), said
-    assert 'mine.py:10: error: Argument "seeds" to "run" has incompatible type "str"' in said
-    assert 'mine.py:11: error: Argument 1 to "metric" has incompatible type "int"; expected "str"' in said
+    assert 'mine.py:11: error: Argument "seeds" to "run" has incompatible type "str"' in said
+    assert 'mine.py:12: error: No overload variant of "metric" matches argument type "int"' in said
     assert "Found 2 errors" in said
 
 

@@ -191,7 +191,7 @@ def syncnet_state() -> dict[str, torch.Tensor]:
 
     The syncnet-python package, where it is installed, takes the published size alone.
     """
-    narrow = shapes_of(SyncNet(ear=[4] * 6, eye=[4] * 6, hidden=8, width=8))
+    narrow = shapes_of(SyncNet(audio_channels=[4] * 6, video_channels=[4] * 6, hidden=8, width=8))
     state = fake_state(parity("syncnet")["shapes"] if find_spec("syncnet_python") else narrow)
     for tower in ("netfclip", "netfcaud"):
         state[f"{tower}.3.bias"].fill_(100)

@@ -104,6 +104,22 @@ def test_no_such_metric_is_one_line(name):
         jb.metric(name)
 
 
+def test_a_metric_of_a_set_is_asked_for_as_one():
+    assert jb.metric("fvd", level="set").spec.level == "set"
+    with pytest.raises(jb.BenchError, match=r"expected a metric of a clip, got 'fvd', which is one of a set"):
+        jb.metric("fvd")
+    with pytest.raises(jb.BenchError, match="expected a metric of a set, got 'wer'"):
+        jb.metric("wer", level="set")
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -1, True, None, "0.1"])
+def test_a_tolerance_is_a_number_of_at_least_0(result, tolerance):
+    with pytest.raises(jb.BenchError, match="tolerances: loudness: expected a number of at least 0"):
+        jb.gate(result, result, {"loudness": tolerance})
+    with pytest.raises(jb.BenchError, match="expected tolerances by the name"):
+        jb.gate(result, result, [tolerance])
+
+
 def test_a_torch_metric_by_name():
     suite = jb.load_suite("embedded")
     clips = [jb.read_clip(suite.path(one.reference), suite=suite) for one in suite.prompts[:12]]
