@@ -50,7 +50,7 @@ class MeanSquare(SetMetric):
     spec = spec("set distance", level="set", direction="down")
 
     def features(self, clip: Clip) -> Array:
-        """Refuses: the features are drawn."""
+        """Refuses: features are simulated here, not computed from clips."""
         raise NotImplementedError
 
     def distance(self, features: Array) -> float:

@@ -177,8 +177,8 @@ def packages_digest(manifest: Manifest) -> str | None:
 def weights_digest(manifest: Manifest) -> str | None:
     """12 hex digits of the names, sizes and revisions of the weights that are there; None where there are none.
 
-    They end in `?` where upstream states neither digest nor commit for one of the files: nobody can tell whether those
-    are the ones that others have. Reading tens of gigabytes for a digest would take minutes at every start.
+    They end in `?` where upstream states neither digest nor commit for one of the files: whether those are
+    the ones that others have cannot be known. Reading tens of gigabytes for a digest would take minutes at every start.
     """
     home = of(manifest)
     lines = [(one, line) for one in manifest.weights for line in _listing(home.weights / one.folder, one)]

@@ -92,7 +92,7 @@ def fitted(height: int, width: int, area: int) -> tuple[int, int]:
 
 
 def _scales(height: int, width: int, area: int) -> Iterator[float]:
-    """From one that leaves no pixel of the area unused to one that fits for sure."""
+    """Sizes, from one that uses every pixel of the area to one that surely fits."""
     least, most = 0.1, 1.0
     if height * width > area:
         a, b, c = height * width, (SIDE - 1) * (height + width), (SIDE - 1) ** 2 - area

@@ -29,7 +29,7 @@ TABLE = Path(__file__).parent / "assets.toml"
 RECORD = "recorded.json"
 """Digests of files whose publishers state none, as they were when first seen."""
 UNVERIFIED = "?"
-"""Ends a digest in an identity that nobody publishes: it is that of the file that was seen here first."""
+"""Ends a digest in an identity where none is published: it is that of the file that was seen here first."""
 
 Terms = Literal["non-commercial", "agpl"]
 TERMS: tuple[Terms, ...] = get_args(Terms)
@@ -153,9 +153,9 @@ def missing(*names: str) -> str | None:
 
 
 def digest(name: str) -> str | None:
-    """The first hex digits of what the file of an asset must have, for an identity; with `?` where nobody publishes it.
+    """Returns the first hex digits of what an asset's file must have, for identities; with `?` if none is published.
 
-    None where nobody knows yet: no digest is published and the file is not here. One that is here counts as seen, so
+    None where it is not known yet: no digest is published and the file is not here. One that is here counts as seen, so
     that every process of a run gives the same identity.
     """
     sha256 = expected(name)
@@ -189,7 +189,7 @@ def find(name: str) -> Path:
 
 
 def expected(name: str) -> str | None:
-    """sha256 (hex) that the file of an asset must have: published or recorded; None where nobody knows yet."""
+    """sha256 (hex) that the file of an asset must have: published or recorded; None where neither is."""
     return get(name).sha256 or _recorded().get(name)
 
 

@@ -34,7 +34,7 @@ def bring(source: Source, part: Path, digests: Mapping[Kind, str], meter: Meter,
     Args:
         source: the file elsewhere.
         part: where it lies until it is whole, on the same file system.
-        digests: what it must have; none where nobody publishes one.
+        digests: what it must have; none where none is published.
         meter: shows progress.
         recorded: says in messages where an expected digest is from.
 

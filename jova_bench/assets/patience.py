@@ -17,7 +17,7 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 CHUNK = 1 << 20
 """Bytes read at a time."""
 TIMEOUT_S = 60.0
-"""Without a byte for so long, a connection counts as broken."""
+"""Seconds without a byte after which a connection counts as broken."""
 SLOWEST = 1000
 """Bytes a second; a connection that brings fewer for `TIMEOUT_S` counts as broken."""
 TALK = 1 << 20

@@ -15,7 +15,7 @@ from jova_bench.errors import BenchError, suggest
 EVERYTHING = "all"
 SCHEMES = ("https://", "http://", "file://")
 State = Literal["ok", "unverified", "damaged", "missing"]
-"""`unverified`: as it was when first seen; nobody publishes what it must be."""
+"""`unverified`: as it was when first seen; no digest of it is published."""
 
 
 def select(words: Iterable[str]) -> list[Asset]:

@@ -1,7 +1,7 @@
 """Brings one file over connections that may do anything: bounded in tries, time and bytes, resumed where they broke.
 
 What a server says is data: a header that makes no sense, a redirect to nowhere or an end before the end costs a try or
-gives one clear line. Whether the file is the right one is asked elsewhere, of its digest; where nobody knows that, the
+gives one clear line. Whether the file is the right one is asked elsewhere, of its digest; where none is known, the
 server has to say how long the file is, or a part of it could pass for the whole.
 """
 
@@ -31,14 +31,15 @@ PAUSE_S = 1.0
 SPARE = 100_000_000
 """Bytes that stay free on the disk."""
 UNSTATED = 20_000_000_000
-"""Most bytes of a file of which nobody says how long it is."""
+"""Most bytes of a file whose length is stated nowhere."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a server that may have another one later."""
 MOST_WORDS = 200
 """Characters of a server's own words in a message."""
 
 Meter = Callable[[str, int, int | None], AbstractContextManager[Callable[[int], None]]]
-"""`meter(name, bytes already here, bytes in all or None)` shows progress; what it yields is told of more bytes."""
+"""`meter(name, bytes already here, bytes in all or None)` shows progress; it yields what is called with
+the number of bytes that came."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Source:
     size: int | None
     """Bytes, where known."""
     digest_known: bool
-    """Whether a wrong file will be told by its digest."""
+    """Whether a digest will show a wrong file."""
     belongs: Path
     """Where a user may put it by hand."""
     elsewhere: str
@@ -246,7 +247,7 @@ def size_of(part: Path) -> int:
 
 
 def about_file(part: Path) -> Path:
-    """Beside a partial file: its address, and what the server called this version of it (`If-Range`)."""
+    """Returns the file beside a partial one: its address, and the server's name of this version (`If-Range`)."""
     return part.with_name(f".{part.name}.json")
 
 

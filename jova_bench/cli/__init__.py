@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody asks the command to end."""
+    """A signal asks the command to end."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -65,7 +65,7 @@ def add_verb(verbs: Verbs, name: str, summary: str, examples: str, action: Actio
 
 
 def add_assets_flag(verb: Parser) -> None:
-    """For verbs that use weights."""
+    """Adds `--assets` to a verb that uses weights."""
     verb.add_argument(
         "--assets",
         metavar="FILE",

@@ -215,7 +215,7 @@ def _say_failures(result: Result) -> None:
 
 
 def _say_outside(summary: Summary | None) -> None:
-    """Of models that nothing could be said of because only drawn heads are known: who judges their clips."""
+    """Names the profile that scores models whose clips the embedded evaluators do not know."""
     from jova_bench.metrics.base import OUTSIDE
 
     outside: dict[str, bool] = {}

@@ -24,7 +24,7 @@ def resolve_devices(name: str) -> tuple[str, ...]:
     """
     if name == "cpu":
         return (name,)
-    if not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
         raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {name!r}")
     import torch
 

@@ -126,21 +126,24 @@ Metric = ClipMetric | SetMetric
 
 
 def join_reasons(*reasons: str | None) -> str | None:
-    """Joins everything that is missing, each once, so that one command can mend it; None when nothing is."""
+    """Joins everything that is missing, each once, so that one command can fix it; None when nothing is."""
     return "; ".join(dict.fromkeys(filter(None, reasons))) or None
 
 
 def to_outcome(measure: Callable[[], float]) -> Outcome:
-    """Runs a measurement and gives the result a status; a number that is not finite is a failure."""
+    """Runs a measurement and gives the result a status; what is no finite number is a failure."""
     try:
-        value = float(measure())
+        value = measure()
     except Undefined as reason:
         return Outcome(status="undefined", reason=str(reason))
     except Unavailable as reason:
         return Outcome(status="failed", reason=str(reason))
-    if not np.isfinite(value):
-        return Outcome(status="failed", reason=f"not finite: {value}")
-    return Outcome(status="ok", value=value)
+    if isinstance(value, str | bytes):  # float("0.5") would make a number of what is none.
+        return Outcome(status="failed", reason=f"expected a number, got {value!r}")
+    number = float(value)
+    if not np.isfinite(number):
+        return Outcome(status="failed", reason=f"not finite: {number}")
+    return Outcome(status="ok", value=number)
 
 
 def in_domain(clip: Clip, domain: str | None) -> bool:

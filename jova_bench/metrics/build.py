@@ -72,7 +72,7 @@ def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str
 
     Returns:
         Their names, those of installed packages last; and a line for each metric of an installed package that is left
-        out because it cannot be built. Nobody asked for that one, so it keeps no run from starting.
+        out because it cannot be built: no name asked for it, so it keeps no run from starting.
     """
     added, refused = _installed()
     left_out = [str(error) for error in refused.values()]
@@ -185,6 +185,11 @@ def _checked(choice: Choice, context: MetricContext) -> Metric:
         )
     if why := unfit(metric, METHODS[spec.level]):
         raise BenchError(why)
+    plain = next(choice.entry.choices())
+    if plain.variant != choice.variant and plain.build(context).spec.identity == spec.identity:
+        raise BenchError(
+            f"expected an identity of its own, as `protocol` or `params` give it, got that of {plain.select}"
+        )
     return metric
 
 

@@ -109,7 +109,7 @@ def _with(
     entry: MetricEntry, name: str, factory: str, options: Mapping[str, str], real_clips: Kind | None = None
 ) -> MetricEntry:
     """Adds one variant that another factory builds."""
-    added = Variant(options, real_clips, f"jova_bench.metrics.{factory}", instead=True)
+    added = Variant(options, real_clips, f"jova_bench.metrics.{factory}")
     return replace(entry, variants={**entry.variants, name: added})
 
 

@@ -33,13 +33,11 @@ class Variant:
     """A metric as somebody else computes it; it has an identity of its own and is computed only when asked for."""
 
     options: Mapping[str, str] = field(default_factory=dict)
-    """For the factory, over those of the entry."""
+    """For the factory: over those of the entry, or alone where the variant has a factory of its own."""
     real_clips: Kind | None = None
     """The real clips that it compares with."""
     factory: str | Factory | None = None
     """None for the factory of the entry."""
-    instead: bool = False
-    """Whether `options` stand in place of the entry's."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class MetricEntry:
         if self.plain:
             yield Choice(self, None, self.factory, self.options, self.real_clips)
         for name, one in self.variants.items():
-            options = one.options if one.instead else {**self.options, **one.options}
+            options = one.options if one.factory else {**self.options, **one.options}
             yield Choice(self, name, one.factory or self.factory, options, one.real_clips)
 
 

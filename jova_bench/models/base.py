@@ -33,7 +33,7 @@ class Media:
     sample_rate_hz: int
     """0 when there is no audio."""
     layout: tuple[str, ...] = ()
-    """The place of each channel by libav's names (`FL`, `FR`, `FC`, ...); empty where nobody says them."""
+    """The place of each channel by libav's names (`FL`, `FR`, `FC`, ...); empty where no source states them."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Plan:
     sample_rate_hz: int | None = None
     seconds: float | None = None
     note: str = field(default="", compare=False)
-    """For readers alone: other words are the same plan."""
+    """Words for readers alone: other words are the same plan."""
     audio: Literal["generated", "driving", "none"] | None = None
     """Where the audio comes from: `driving` is the audio that the model was given. None: not said."""
     settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
@@ -122,7 +122,7 @@ def reads_files(generator: Generator) -> bool:
 
 
 def close(generator: Generator) -> None:
-    """Lets go of what a model holds, such as a process of its own: its method `close`, if it has one."""
+    """Releases a model's resources, such as a process of its own, by its method `close`, if it has one."""
     getattr(generator, "close", lambda: None)()
 
 

@@ -40,7 +40,7 @@ class ClipsFolder:
         return Plan(note=note, settings={"file_sha256": digest[:16]})
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Hands over the files."""
+        """Yields the files."""
         for prompt in prompts:
             yield Generated(media=self._path(prompt), timing="free", timed=False)
 
@@ -53,11 +53,11 @@ class ClipsFolder:
 
 
 def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
-    """What a user should know of a folder before its clips stand in a table: prompts without a clip, what is no clip.
+    """Returns lines for the user before a folder's clips stand in a table: prompts without a clip, what is no clip.
 
     Args:
         model: the folder.
-        prompts: of the suite; empty ones are of clips that nobody asked for.
+        prompts: of the suite; empty ones are of clips without a prompt.
     """
     asked = {one.id: answer(model.clips, one.id) for one in prompts if asked_for(one)}
     lost = [prompt_id for prompt_id, path in asked.items() if path is None]

@@ -34,7 +34,7 @@ class Batch:
     """Ids of those whose clips are not there yet; the others take part, or these would come out differently."""
     seed: int
     plans: Mapping[str, Plan | str]
-    """As they were recorded, by prompt id; there is none of those that only take part."""
+    """Samples as they were recorded, by prompt id; none for prompts that only take part."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class BatchGenerator:
         return [made[prompt_id] for prompt_id in batch.wanted]
 
     def close(self) -> None:
-        """Lets go of what the model holds."""
+        """Releases the model's resources."""
         close(self.generator)
 
     def failed(self, prompt_id: str, seed: int, reason: str) -> Attempt:

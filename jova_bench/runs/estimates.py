@@ -1,4 +1,4 @@
-"""From one row per clip to one estimate per model and metric: seeds averaged within prompt, then over prompts."""
+"""Aggregates one row per clip to one estimate per model and metric: seeds averaged within prompt, then over prompts."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class PlannedModel:
     executor: Executor
     """Where its clips are made."""
     plans: dict[str, Plan | str]
-    """By prompt id: the plan, or why there is none."""
+    """Plan of each prompt id, or why there is none."""
 
 
 def plan(

@@ -15,7 +15,7 @@ LOADING = 2
 """Memory for a network over its file: while it is loaded, the file's content and the network are there at once, and
 Whisper's weights are stored in half of the precision that they have in memory."""
 UNKNOWN_BYTES = 1_000_000_000
-"""Of a network whose file is no asset: that of an installed package's metric."""
+"""Bytes of a network whose file is no asset: that of an installed package's metric."""
 
 Networks = Mapping[str, int]
 """Bytes of memory, by name."""

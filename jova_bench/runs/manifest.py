@@ -57,7 +57,7 @@ class ModelRecord(Record):
     batch_size: int | None = None
     settings: Mapping[str, Any] = Field(default_factory=dict)
     plans: Mapping[str, PlanRecord] = Field(default_factory=dict)
-    """By prompt id."""
+    """Plans, one for each prompt id."""
 
 
 class Fairness(Record):
@@ -66,7 +66,7 @@ class Fairness(Record):
     prompts: str = ""
     seeds: str = ""
     devices: Mapping[str, str] = Field(default_factory=dict)
-    """By model, like the next two."""
+    """Devices, one for each model, like the next two."""
     native_formats: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
 

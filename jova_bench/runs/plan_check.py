@@ -22,7 +22,7 @@ FRAMES_OFF = 1
 """Codecs and muxers lose or repeat a frame at an end."""
 SECONDS_OFF = 0.1
 CLIPPED_SHARE = 0.01
-"""Of all samples."""
+"""Share of all samples."""
 FULL_SCALE = 1 - 2**-15
 """Largest sample of 16 bits."""
 

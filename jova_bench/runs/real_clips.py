@@ -1,4 +1,4 @@
-"""The real clips that a suite's set distances compare with: found, told apart from its prompts, read when needed."""
+"""Real clips that a suite's set distances compare with: found, kept apart from its prompts' own, read when needed."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class RealFiles:
 def real_clips(
     suite: Suite, kinds: Iterable[Kind], limit: int | None, run_folder: Path, readers: Executor, progress: Progress
 ) -> Mapping[Kind, RealFiles]:
-    """The sets of real clips that there are.
+    """Finds the sets of real clips that there are.
 
-    What they are is told by their decoded content, which is looked at once; what networks say of them is kept beside
-    the weights for all runs (in the run's own folder where that one is read-only).
+    Clips are identified by a digest of their decoded content, computed once; their embeddings are cached beside the
+    weights for all runs (in the run's own folder where that one is read-only).
 
     Args:
         suite: names its reference set and its prompts' clips.
@@ -56,7 +56,7 @@ def real_clips(
         limit: the first so many prompts count, or None for all.
         run_folder: of the run that asks.
         readers: decode what was never looked at.
-        progress: told of each file.
+        progress: advances with each file.
 
     Raises:
         BenchError: a clip cannot be read, is there twice, or is in the reference set and a prompt's own.

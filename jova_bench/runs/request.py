@@ -21,7 +21,7 @@ class Request:
     device: str
     """`cpu`, `cuda:i`, several of these with commas between them, or `cuda` for those of a cluster."""
     device_name: str = ""
-    """Of the processor or the GPUs."""
+    """Name of the processor or the GPUs."""
 
     def __post_init__(self) -> None:
         if self.profile not in ("embedded", "standard"):

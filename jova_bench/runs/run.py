@@ -294,7 +294,7 @@ def _executor(
 
 
 def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:
-    """How a worker gets a model: anew, but for the one in this process."""
+    """Returns what builds a model in a worker; in this process it returns the one that is there."""
     if isinstance(model, str) and not isinstance(where, Local):
         return partial(create_model, model)
     return partial(_given, generator)

@@ -42,7 +42,7 @@ class ScoreTable:
 
     store: RunStore
     specs: Mapping[str, MetricSpec]
-    """By identity."""
+    """Specifications, one for each identity."""
     rows: dict[ScoreKey, Score]
     """Clip metrics."""
     sets: dict[ScoreKey, ClipResult]
@@ -109,7 +109,7 @@ def fill(
         cache: shared with the workers.
         load: builds metrics and cache in a worker.
         judges: finds the workers, see `Placement.scoring`.
-        progress: told of each clip, once for each group of metrics.
+        progress: advances with each clip, once for each group of metrics.
     """
     rows = {score.key: score for score in store.scores()}
     grid = ScoreTable(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
@@ -201,7 +201,7 @@ def _without_clip(reason: str | None) -> Outcome:
 def _gaps(
     grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]
 ) -> Iterator[str]:
-    """Identities for which a clip must be measured; records those that can be told without it."""
+    """Identities for which a clip must be measured; records those whose outcome is known without it."""
     key = sample.key
     for identity, spec in grid.specs.items():
         if sample.clip is None or sample.clip_digest is None:
@@ -231,7 +231,7 @@ def _gaps(
 
 
 def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
-    """A metric knows no suite, so it is told where the reference image lies."""
+    """Gives a metric, which knows no suite, the path of the reference image."""
     if prompt is None or prompt.image is None:
         return prompt
     return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})

@@ -1,6 +1,6 @@
 """Scores clips: a job is a clip and all metrics that have room together, any error a status, over workers that may die.
 
-A clip is decoded once for its job, without its picture where no metric of the job looks at it. The expensive part of a
+A clip is decoded once for its job, without its frames where no metric of the job needs them. The expensive part of a
 metric goes through the shared cache; what this file adds is order, isolation and resuming.
 """
 
@@ -32,7 +32,8 @@ from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
 
 Metric = ClipMetric | SetMetric
 ClipResults = dict[str, "Outcome | FloatArray"]
-"""By metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why there are none)."""
+"""Results, one for each metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why
+there are none)."""
 Load = Callable[[WorkerContext], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
 
@@ -49,14 +50,14 @@ class ScoringTask:
     """`Clip.digest` when it was recorded."""
     timing: Timing
     prompt: Prompt | None
-    """None for a clip that nobody asked for."""
+    """None for a clip without a prompt."""
     reference: Path | None
     domain: str | None
     """Domain of the suite; a clip is in it when its format is, too."""
     identities: tuple[str, ...]
     """None at all: only reads the clip."""
     reference_digest: str | None = None
-    """sha256 (hex) of the prompt's files when the suite was read; None where nobody looked."""
+    """sha256 (hex) of the prompt's files when the suite was read; None where it was not read."""
     image_digest: str | None = None
     group: int = 0
     """Networks of jobs of one group stay in memory together; those of another leave first."""
@@ -145,7 +146,7 @@ class EmbeddingTask:
 def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progress: Progress) -> None:
     """Embeds the reference sets of set metrics, one network after the other.
 
-    What goes wrong here is told when a distance is asked for, and not tried again there: it may be deadly.
+    What fails here becomes the reason when a distance is asked for, and is not tried again there: it may be deadly.
     """
     parts = {metric.spec.identity: metric.reference_clips for metric in metrics if is_set_metric(metric)}
     jobs = [

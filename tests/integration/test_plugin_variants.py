@@ -106,3 +106,11 @@ def test_variants_alone_leave_no_metric_of_the_bare_name(offers):
     assert "power" not in usual("standard", NoCache(), "cpu")[0]
     with pytest.raises(BenchError, match="expected the name of a metric, got 'power'"):
         identities(["power"])
+
+
+def test_a_variant_without_an_identity_of_its_own_is_named(offers):
+    offers(variants={"same": Variant(), "mova": Variant({"gamma": "2"})})
+    assert list(broken(NoCache(), "cpu")) == ["power@same"]
+    with pytest.raises(BenchError, match=r"'power@same'.*expected an identity of its own.*got that of power;"):
+        build(["power@same"], "standard", NoCache(), "cpu")
+    assert identities(["power", "power@mova"]) == ["power@1/standard:b{gamma=1}", "power@1/standard:b{gamma=2}"]

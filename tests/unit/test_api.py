@@ -120,6 +120,12 @@ def test_a_tolerance_is_a_number_of_at_least_0(result, tolerance):
         jb.gate(result, result, [tolerance])
 
 
+@pytest.mark.parametrize("device", [5, None, ["cpu"]])
+def test_a_device_is_a_text(device):
+    with pytest.raises(jb.BenchError, match="expected device auto, cpu"):
+        jb.metric("loudness", device=device)
+
+
 def test_a_torch_metric_by_name():
     suite = jb.load_suite("embedded")
     clips = [jb.read_clip(suite.path(one.reference), suite=suite) for one in suite.prompts[:12]]

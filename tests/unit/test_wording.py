@@ -13,10 +13,7 @@ ODD = re.compile(
     r"\b(who|whom|whoever|nobody|somebody|everybody|told|anew|at it|mend(?:s|ed|ing)?|lets? go|hand(?:s|ed)? over)\b",
     re.IGNORECASE,
 )
-UNFINISHED = (
-    *("baselines/", "evaluators/", "jova/", "jova_bench/assets/", "jova_bench/cli/", "jova_bench/metrics/"),
-    *("jova_bench/models/", "jova_bench/runs/"),
-)
+UNFINISHED = ("jova_bench/metrics/",)
 """Folders whose docstrings are not plain yet; none may join them."""
 
 
@@ -47,6 +44,8 @@ def test_docstrings_neither_begin_with_a_preposition_nor_use_odd_words():
         if lines := faults(path.read_text(encoding="utf-8")):
             found[name] = lines
     assert {name: lines for name, lines in found.items() if not name.startswith(UNFINISHED)} == {}
+    for folder in UNFINISHED:
+        assert any(name.startswith(folder) for name in found), f"{folder} is plain now: take it off the list"
 
 
 def test_faults_are_found_in_docstrings_of_every_kind():

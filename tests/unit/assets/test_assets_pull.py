@@ -1,106 +1,21 @@
 """Downloads from a server on this machine that misbehaves in every way that servers do."""
 
-import contextlib
 import hashlib
 import os
-import re
 import shutil
-import threading
 from collections import namedtuple
 from contextlib import nullcontext
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
 
-from jova_bench import assets, cli
-from jova_bench.assets import Asset, download, pull, transfer
+from jova_bench import assets
+from jova_bench.assets import pull, transfer
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
+from support.file_server import CONTENT, SHA256
 
-CONTENT = np.random.default_rng(0).bytes(300_000)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves one file."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content, self.etag, self.ranges, self.kind, self.status = CONTENT, '"v1"', True, "application/zip", 200
-        self.length = True
-        """Whether it says how long the file is."""
-        self.cuts = []
-        """Bytes after which the next connections break."""
-        self.asked = []
-        """The Range of each request."""
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/toy.pt"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        it = self.server
-        asked = self.headers.get("Range")
-        it.asked.append(asked)
-        if it.status != 200:
-            self.send_error(it.status)
-            return
-        start = 0
-        if asked and it.ranges and self.headers.get("If-Range") in (None, it.etag):
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
-        if start >= len(it.content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(it.content)}")
-            self.end_headers()
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(it.content) - 1}/{len(it.content)}")
-        if it.etag:
-            self.send_header("ETag", it.etag)
-        self.send_header("Content-Type", it.kind)
-        if it.length:
-            self.send_header("Content-Length", str(len(it.content) - start))
-        self.end_headers()
-        end = start + it.cuts.pop(0) if it.cuts else len(it.content)
-        with contextlib.suppress(ConnectionError):
-            self.wfile.write(it.content[start:end])
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def toy(server, tmp_path, monkeypatch):
-    """Makes the only asset there is."""
-    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
-    monkeypatch.delenv(download.OFFLINE_VARIABLE, raising=False)
-
-    def make(**fields):
-        default = {"name": "toy", "file": "nets/toy.pt", "url": server.url, "sha256": SHA256, "licence": "MIT"}
-        asset = Asset(**default | {"metrics": ("lse_c",)} | fields)
-        monkeypatch.setattr(assets, "table", lambda: {"toy": asset})
-        return asset
-
-    return make
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    monkeypatch.setattr(transfer, "PAUSE_S", 0.0)
+pytest_plugins = ["support.file_server"]
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 def get(asset, no_network=False):
@@ -320,84 +235,3 @@ def test_two_commands_do_not_write_one_file(toy):
     assert lock.exists()
     assert get(asset).read_bytes() == CONTENT
     assert not lock.exists()
-
-
-# The command
-
-
-def call(capsys, *argv):
-    try:
-        code = cli.main(["assets", *argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
-    toy()
-    place = str(assets.path("toy"))
-    assert call(capsys, "verify", "toy") == (
-        2, f"{'toy':<32} missing    {place}\n", "jova-bench: toy is missing; jova-bench assets pull toy\n"
-    )  # fmt: skip
-    assert call(capsys, "verify")[0] == 0  # Only what is here is asked for.
-    for word in ("toy", "lse_c", "all"):
-        code, out, err = call(capsys, "pull", word)
-        assert (code, out) == (0, f"{'toy':<32} {place}\n")
-        assert err == ("toy: 0.3 MB\n" if word == "toy" else "")
-    assert call(capsys, "verify") == (0, f"{'toy':<32} ok         {place}\n", "")
-    assets.path("toy").write_bytes(b"damaged")
-    code, out, err = call(capsys, "verify")
-    assert (code, out.split()[1], err.count("\n")) == (2, "damaged", 1)
-    assert call(capsys, "path", "toy") == (0, f"{place}\n", "")
-    assert call(capsys, "path") == (0, f"{assets.folder()}\n", "")
-
-
-def test_terms_must_be_accepted(capsys, server, toy):
-    toy(terms="non-commercial", licence="CC-BY-NC-4.0")
-    sentence = (
-        "jova-bench: skipped toy, whose licence is CC-BY-NC-4.0; "
-        "to accept that: jova-bench assets pull toy --accept non-commercial\n"
-    )
-    assert call(capsys, "pull", "toy") == (2, "", sentence)
-    assert call(capsys, "pull", "all", "--accept", "agpl") == (0, "", sentence)
-    assert server.asked == []
-    assert call(capsys, "pull", "toy", "--accept", "non-commercial")[0] == 0
-
-
-def test_a_failure_gives_2_with_one_line_and_the_others_are_pulled(capsys, server, toy, monkeypatch):
-    good, bad = toy(), toy(name="bad", file="bad.pt", url="http://127.0.0.1:1/bad.pt")
-    monkeypatch.setattr(assets, "table", lambda: {"bad": bad, "toy": good})
-    code, out, err = call(capsys, "pull", "all")
-    assert (code, out.split()[0]) == (2, "toy")
-    assert err.splitlines()[0].startswith("jova-bench: bad: cannot reach http://127.0.0.1:1/bad.pt")
-
-
-@pytest.mark.parametrize("words", [("pull", "toy", "--offline"), ("pull", "toy")])
-def test_the_offline_switch(capsys, monkeypatch, server, toy, words):
-    toy()
-    if "--offline" not in words:
-        monkeypatch.setenv(download.OFFLINE_VARIABLE, "1")
-    code, out, err = call(capsys, *words)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "offline" in err
-    assert server.asked == []
-
-
-def test_names_that_nothing_has(capsys, toy):
-    toy()
-    assert call(capsys, "pull", "toi") == (
-        2, "", "jova-bench: expected an asset, a metric that needs one, or all, got 'toi'; did you mean 'toy'?\n"
-    )  # fmt: skip
-    assert call(capsys, "pull")[0] == 2
-    assert call(capsys, "path", "nope")[0] == 2
-
-
-def test_a_protocol_needs_its_own_files_and_those_of_the_metric():
-    def asset(name, *metrics):
-        return Asset(name=name, file=name, metrics=metrics)
-
-    every, ours, theirs = asset("every", "lse_c"), asset("ours", "lse_c@clean"), asset("theirs", "lse_c@mova", "wer")
-    assert [one.serves("lse_c", None) for one in (every, ours, theirs)] == [True, True, False]
-    assert [one.serves("lse_c", "mova") for one in (every, ours, theirs)] == [True, False, True]
-    assert not every.serves("lse_d", None)

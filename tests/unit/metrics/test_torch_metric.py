@@ -323,6 +323,15 @@ def test_any_reason_comes_back_from_its_state(reason):
     assert counted([]) == counted(torch.zeros(0)) == {}
 
 
+def test_a_text_is_no_number():
+    class Written(Peak):
+        def measure(self, clip, prompt, reference):
+            return "0.5"
+
+    outcome = Written().score(None)
+    assert (outcome.status, outcome.value, outcome.reason) == ("failed", None, "expected a number, got '0.5'")
+
+
 def test_each_wrapper_takes_its_own_kind():
     (fvd,) = build(["fvd"], "embedded", NoCache(), "cpu")
     with pytest.raises(BenchError, match=r"expected a metric of a clip, got fvd.*TorchSetMetric"):
