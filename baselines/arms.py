@@ -33,7 +33,7 @@ TRAIN = (
     "runpy.run_module('jova.train', run_name='__main__', alter_sys=True)"
 )
 """`python -m jova.train` of that package, not of a folder called jova in the working directory."""
-FLAGS = ("preset", "steps", "clips", "mouth_weight", "mouth_box", "fusion", "positions", "precision")
+FLAGS = ("preset", "steps", "clips", "mouth_weight", "mouth_box", "fusion", "positions", "words", "precision")
 """Settings that are flags of `jova.train`; `task` is another, for baselines."""
 
 
@@ -43,7 +43,18 @@ class JovaArms:
     name = "jova"
 
     def __init__(self) -> None:
-        from jova.config import GUIDANCE, PRESETS, SAMPLER, STEPS, Fusion, MouthBox, Positions, Precision, Sampler
+        from jova.config import (
+            GUIDANCE,
+            PRESETS,
+            SAMPLER,
+            STEPS,
+            Fusion,
+            MouthBox,
+            Positions,
+            Precision,
+            Sampler,
+            Words,
+        )
         from jova.training.recipes import RECIPES
 
         recipe = RECIPES["ablation"]
@@ -55,6 +66,7 @@ class JovaArms:
             Setting("mouth_box", "mouth", "area of the mouth-area loss", get_args(MouthBox)),
             Setting("fusion", "joint", "interaction of audio and video", get_args(Fusion)),
             Setting("positions", "aligned", "temporal positions of audio and video", get_args(Positions)),
+            Setting("words", "timed", "whether words have temporal positions in the audio", get_args(Words)),
             Setting("precision", "float32", "precision of activations in training", get_args(Precision)),
             Setting("guidance", GUIDANCE, "scale of classifier-free guidance; 1 disables it", least=0, sampling=True),
             Setting("sampler_steps", STEPS, "steps of the sampler", least=1, sampling=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from jova.timeline import Timeline
@@ -15,6 +15,10 @@ Fusion = Literal["joint", "cross", "none"]
 Positions = Literal["aligned", "independent"]
 """Temporal positions. `aligned`: audio and video tokens of one instant have the same position. `independent`: each
 modality counts its own tokens."""
+
+Words = Literal["timed", "free"]
+"""`timed`: in text-for-audio each word of the transcript has the temporal position at which it is spoken, the true one
+in training and a predicted one in sampling; ours, in no source of JoVA. `free`: words have none."""
 
 Task = Literal["joint", "audio-driven"]
 """`joint`: audio and video are generated together. `audio-driven`: video is generated for given audio."""
@@ -68,10 +72,11 @@ class JovaConfig:
     """Largest number of words in a caption or a transcript."""
     fusion: Fusion = "joint"
     positions: Positions = "aligned"
+    words: Words = "timed"
     task: Task = "joint"
 
     def __post_init__(self) -> None:
-        for name, kind in (("fusion", Fusion), ("positions", Positions), ("task", Task)):
+        for name, kind in (("fusion", Fusion), ("positions", Positions), ("words", Words), ("task", Task)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ValueError(f"expected {name} to be one of {', '.join(get_args(kind))}, got {value!r}")
         if self.latent_size % self.patch:
@@ -129,5 +134,14 @@ def ablation(vocabulary: tuple[str, ...]) -> JovaConfig:
     return JovaConfig(vocabulary=vocabulary, width=128, heads=2, patch=8, separate_blocks=1, shared_blocks=2)
 
 
-PRESETS: Mapping[str, Callable[[tuple[str, ...]], JovaConfig]] = {"tiny": tiny, "ablation": ablation}
+def ablation_patch4(vocabulary: tuple[str, ...]) -> JovaConfig:
+    """Returns the size for ablations with four video tokens per latent frame instead of one."""
+    return replace(ablation(vocabulary), patch=4)
+
+
+PRESETS: Mapping[str, Callable[[tuple[str, ...]], JovaConfig]] = {
+    "tiny": tiny,
+    "ablation": ablation,
+    "ablation-patch4": ablation_patch4,
+}
 """Model sizes by name, each a function of the vocabulary."""

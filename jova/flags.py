@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from jova.config import GUIDANCE, PRESETS, SAMPLER, STEPS, Fusion, MouthBox, Positions, Precision, Sampler, Task
+from jova.config import GUIDANCE, PRESETS, SAMPLER, STEPS, Fusion, MouthBox, Positions, Precision, Sampler, Task, Words
 
 STAGES = ("corpus", "codecs", "latents", "model")
 """Stages of a training, in order."""
@@ -31,6 +31,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
     parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
     parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
+    parser.add_argument("--words", choices=get_args(Words), default="timed")
     parser.add_argument("--task", choices=get_args(Task), default="joint")
     parser.add_argument(
         "--precision", choices=get_args(Precision), default="float32", help="precision of the activations in training"

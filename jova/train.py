@@ -19,7 +19,7 @@ import torch
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
-from jova.config import PRESETS, Fusion, JovaConfig, Positions, Task
+from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
 from jova.flags import STAGES, add_train_flags
 from jova.training.latents import encode_items, load_examples
@@ -85,8 +85,14 @@ def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
     train_video_codec(VideoCodecConfig(), CodecTraining(steps=steps, seed=seed), footage, held_out, out)
 
 
-def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions, task: Task) -> JovaConfig:
-    """Returns the preset's size with the corpus's vocabulary and the channels of the codecs in OUT."""
+def model_config(preset: str, out: Path, **changes: str) -> JovaConfig:
+    """Returns the preset's size with the corpus's vocabulary and the channels of the codecs in OUT.
+
+    Args:
+        preset: name of the size.
+        out: folder of the codecs.
+        changes: fields of the config, such as `fusion` and `words`.
+    """
     from jova.data.vocabulary import words
 
     video, audio = (out / f"{name}-codec.safetensors" for name in ("video", "audio"))
@@ -94,9 +100,7 @@ def model_config(preset: str, out: Path, fusion: Fusion, positions: Positions, t
         PRESETS[preset](words()),
         video_channels=VideoCodec.load(video).channels,
         audio_channels=AudioCodec.load(audio).channels,
-        fusion=fusion,
-        positions=positions,
-        task=task,
+        **changes,  # type: ignore[arg-type]  # checked by JovaConfig
     )
 
 
@@ -152,7 +156,8 @@ def run(arguments: argparse.Namespace) -> None:
             precision=arguments.precision,
             seed=arguments.seed,
         )
-        config = model_config(arguments.preset, codecs, arguments.fusion, arguments.positions, arguments.task)
+        changes = {name: getattr(arguments, name) for name in ("fusion", "positions", "words", "task")}
+        config = model_config(arguments.preset, codecs, **changes)
         train_model(data, codecs, out, clips, config, training, arguments.init)
 
 

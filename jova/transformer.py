@@ -142,11 +142,12 @@ class Jova(nn.Module):
         """Returns modulation, positions and attention mask of one forward pass.
 
         In text-for-audio, words of the transcript have the temporal position at which they are spoken; all other words
-        have position (0, 0, 0), and so have all words of a model that is given its audio.
+        have position (0, 0, 0), and so have all words of a model that is given its audio or has free words.
         """
         (batch, words), config = text.ids.shape, self.config
         streams = [len(self.audio_rope), words, words, len(self.video_rope)]
-        spoken_at = text.times_s * config.timeline.audio_tokens_per_s * (config.task == "joint")  # (B, L)
+        timed = config.task == "joint" and config.words == "timed"
+        spoken_at = text.times_s * config.timeline.audio_tokens_per_s * timed  # (B, L)
         spoken = rope_table(F.pad(spoken_at.reshape(-1, 1), (0, 2)), config.head_size).view(batch, words, -1)
         silent = torch.ones_like(spoken)
         rope = torch.cat(

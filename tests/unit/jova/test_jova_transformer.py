@@ -148,6 +148,8 @@ def test_a_saved_model_comes_back(tmp_path):
 
 def test_config_survives_json_and_refuses_unknown_fields():
     assert JovaConfig.from_fields(**asdict(CONFIG)) == CONFIG
+    older = {name: value for name, value in asdict(CONFIG).items() if name != "words"}
+    assert JovaConfig.from_fields(**older) == CONFIG  # words of older models were timed
     with pytest.raises(TypeError, match="depth"):
         JovaConfig.from_fields(**asdict(CONFIG), depth=3)
 
@@ -156,6 +158,7 @@ def test_config_survives_json_and_refuses_unknown_fields():
     ("changes", "message"),
     [
         ({"fusion": "late"}, "one of joint, cross, none, got 'late'"),
+        ({"words": "late"}, "one of timed, free, got 'late'"),
         ({"positions": "none"}, "one of aligned, independent, got 'none'"),
         ({"patch": 3}, "divide latent_size = 4, got 3"),
         ({"width": 40}, "multiple of 8 heads = 16, got 40"),
@@ -168,13 +171,14 @@ def test_shapes_that_cannot_be_are_refused(changes, message):
         replace(CONFIG, **changes)
 
 
-def test_words_stand_for_the_sound_where_they_are_said():
+def test_timed_words_stand_for_the_audio_where_they_are_spoken():
     text = tokens(PROMPTS[:1]).with_spans(torch.tensor([[0.1, 0.32]]))
     # place red now: middles 2.5, 6.5, 9.5 of 11 letters, after four words of captions; 12.5 audio tokens a second.
     said = torch.tensor([0, 0, 0, 0, 0.1 + 0.05, 0.1 + 0.13, 0.1 + 0.19]) * 12.5
     there, nowhere = (rope_table(torch.nn.functional.pad(t[:, None], (0, 2)), 16) for t in (said, torch.zeros(7)))
-    for task, wanted in (("joint", there), ("audio-driven", nowhere)):
-        model = micro(task=task)
+    cases = (({}, there), ({"task": "audio-driven"}, nowhere), ({"words": "free"}, nowhere))
+    for changes, wanted in cases:
+        model = micro(**changes)
         context = model.context(torch.zeros(1), text)
         audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.streams)
         torch.testing.assert_close(for_audio, wanted)

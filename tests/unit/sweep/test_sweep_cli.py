@@ -17,8 +17,8 @@ def test_a_dry_run_prints_the_arms_and_does_nothing(capsys, tmp_path):
     code, out, _ = said(capsys, "mouth-loss", "--seeds", "0,1", "--dry-run", "--out", str(tmp_path / "x"))
     assert code == 0
     assert "| base: mouth_weight=5, mouth_box=mouth | 0 " in out
-    assert out.count("to train, sample and score") == 8  # six arms, two of them with a second seed
-    assert "8 arms and seeds, 0 done, 8 left" in out
+    assert out.count("to train, sample and score") == 11  # six arms, five of them with a second seed
+    assert "11 arms and seeds, 0 done, 11 left" in out
     assert not (tmp_path / "x").exists()
 
 
@@ -34,7 +34,7 @@ def test_flags_alone_make_a_sweep(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "wanted"),
     [
-        ((), "expected a sweep (fusion, guidance, mouth-loss, positions, steps), a TOML file or --factor"),
+        ((), "expected a sweep (fusion, guidance, mouth-curve, mouth-loss, positions, steps, words), a TOML"),
         (("mouth",), "expected a sweep's name or a TOML file, got 'mouth'"),
         (("fusion", "--base", "fusio=none"), "expected SETTING=VALUE, got 'fusio=none'; settings are: preset, steps"),
         (("fusion", "--base", "fusion"), "expected SETTING=VALUE, got 'fusion'"),

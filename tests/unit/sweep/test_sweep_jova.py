@@ -150,7 +150,7 @@ def test_a_process_waits_for_another_in_the_same_folder(tmp_path, monkeypatch, c
 def test_arms_of_the_ablation_preset_have_the_same_size():
     config = PRESETS["ablation"](tuple(words()))
     arms = [replace(config, fusion=fusion) for fusion in ("joint", "cross", "none")]
-    arms += [replace(config, positions="independent")]
+    arms += [replace(config, positions="independent"), replace(config, words="free")]
     sizes = [sum(part.numel() for part in Jova(arm).parameters()) for arm in arms]
     assert max(sizes) <= 1.05 * min(sizes)
     assert max(sizes) < 0.5 * sum(part.numel() for part in Jova(PRESETS["tiny"](tuple(words()))).parameters())
@@ -160,6 +160,7 @@ def test_settings_are_those_of_the_training():
     known = {setting.name: setting for setting in jova().settings}
     assert known["fusion"].choices == ("joint", "cross", "none")
     assert known["positions"].choices == ("aligned", "independent")
+    assert known["words"].choices == ("timed", "free")
     assert known["mouth_box"].choices == ("mouth", "off")
     assert known["preset"].choices == tuple(PRESETS)
     assert {name for name, setting in known.items() if setting.sampling} == {"guidance", "sampler_steps", "sampler"}
