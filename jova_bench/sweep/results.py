@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
@@ -12,9 +12,10 @@ from jova_bench.comparison.results import read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.records import Estimate, MetricSpec
 from jova_bench.runs.store import read_run
-from jova_bench.sweep.claims import Claim, PairOfTrainings, claim
+from jova_bench.sweep.claims import MANY, Claim, PairOfTrainings, claim, claims_over_trainings
 from jova_bench.sweep.model import SweptModel, Training
 from jova_bench.sweep.plan import ArmTraining, SweepPlan
+from jova_bench.sweep.spec import Arm
 
 SCHEMA = 1
 
@@ -43,7 +44,7 @@ class SweepResult:
     """The base first, arms in their order, seeds in theirs."""
     controls: tuple[Row, ...]
     pairs: tuple[PairOfTrainings, ...]
-    """Every training of every other arm with every training of the base."""
+    """Every training of every other arm with every training of the base, unless the claim is a test over trainings."""
     claims: tuple[Claim, ...]
     made_by: dict[str, Any]
     """Provenance of the base's run."""
@@ -100,14 +101,30 @@ def collected(plan: SweepPlan, model: SweptModel, failed: int) -> SweepResult:
     base = plan.of(plan.arms[0])
     results = read_results(base[0].run)
     specs = tuple(results.specs[e.identity] for e in rows[0].estimates)
-    pairs = tuple(pair for arm in plan.arms[1:] for pair in _pairs(plan.of(arm), base, plan))
-    claims = tuple(
-        claim(found)
-        for arm in plan.arms[1:]
-        for spec in specs
-        if (found := [p for p in pairs if p.arm == arm.label and p.comparison.spec.identity == spec.identity])
-    )
-    return SweepResult(plan, specs, rows, _controls(plan), pairs, claims, dict(results.made_by), failed)
+    pairs: list[PairOfTrainings] = []
+    claims: list[Claim] = []
+    for arm in plan.arms[1:]:
+        if min(len(plan.of(arm)), len(base)) >= MANY:
+            values = {spec.identity: (_means(rows, arm, spec), _means(rows, plan.arms[0], spec)) for spec in specs}
+            claims += claims_over_trainings(arm.label, specs, values)
+            continue
+        found = list(_pairs(plan.of(arm), base, plan))
+        pairs += found
+        for spec in specs:
+            if of_metric := [pair for pair in found if pair.comparison.spec.identity == spec.identity]:
+                claims.append(claim(of_metric))
+    return SweepResult(plan, specs, rows, _controls(plan), tuple(pairs), tuple(claims), dict(results.made_by), failed)
+
+
+def _means(rows: Sequence[Row], arm: Arm, spec: MetricSpec) -> list[float]:
+    """Returns the means over prompts of each training of an arm that has one."""
+    return [
+        e.value
+        for row in rows
+        if row.label == arm.label
+        for e in row.estimates
+        if e.identity == spec.identity and e.value is not None
+    ]
 
 
 def _pairs(jobs: list[ArmTraining], base: list[ArmTraining], plan: SweepPlan) -> Iterator[PairOfTrainings]:
@@ -194,4 +211,5 @@ def _claim(one: Claim) -> dict[str, Any]:
         "least_difference": one.least,
         "greatest_difference": one.most,
         "pairs": one.pairs,
+        "over_trainings": None if one.test is None else {**asdict(one.test), "p_holm": one.p_holm},
     }

@@ -8,7 +8,7 @@ from jova_bench.metrics.labels import ARROWS, labelled
 from jova_bench.records import Estimate
 from jova_bench.report.cells import no_value
 from jova_bench.report.curves import Panel, Point, curves
-from jova_bench.sweep.claims import spread
+from jova_bench.sweep.claims import MANY, spread
 from jova_bench.sweep.model import SweptModel
 from jova_bench.sweep.plan import SweepPlan, is_scored
 from jova_bench.sweep.results import Row, SweepResult
@@ -53,7 +53,9 @@ def markdown(result: SweepResult) -> str:
     said = (
         f"Against the base ({escaped(base_values(result.plan))}): differences of means, arm - base, over all "
         "pairs of trainings, each pair tested over the prompts that both have (paired, Holm over metrics). A claim "
-        "about the method needs several trainings on both sides, and all pairs to agree."
+        "about the method needs several trainings on both sides, and all pairs to agree; "
+        f"from {MANY} trainings on both sides it is a test of their means (Welch's t, 95 % interval over trainings, "
+        "Holm over metrics)."
     )
     claims = [
         [escaped(one.arm), escaped(labels[one.spec.identity]), spread(one), str(one.pairs), escaped(one.text)]

@@ -108,6 +108,23 @@ def test_every_training_is_shown_and_compared_with_every_training_of_the_base(tw
     assert result.exit_code == 0
 
 
+def test_many_trainings_are_compared_by_their_means_and_not_in_pairs(two_seeds):
+    out, _, _ = two_seeds
+    result = go(out, Model(), seeds=range(6))
+    assert result.pairs == ()
+    (claim,) = result.claims
+    base, arm = ([row.estimates[0].value for row in result.rows if row.label == label] for label in ("base", "late=8"))
+    assert claim.verdict == "worse"
+    assert claim.test.n == (6, 6)
+    assert claim.test.delta == pytest.approx(sum(arm) / 6 - sum(base) / 6)
+    (record,) = json.loads(json.dumps(result.record()))["claims"]
+    assert record["over_trainings"] == {
+        "delta": claim.test.delta, "ci": list(claim.test.ci), "p": claim.test.p, "n": [6, 6],
+        "min_detectable": claim.test.min_detectable, "p_holm": claim.test.p,
+    }  # fmt: skip
+    assert "worse over 6 and 6 trainings (p = " in markdown(result)
+
+
 def test_the_record_and_the_tables_say_the_same(two_seeds):
     _, _, result = two_seeds
     record = json.loads(json.dumps(result.record()))

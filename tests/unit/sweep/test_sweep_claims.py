@@ -4,7 +4,7 @@ import pytest
 
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.records import MetricSpec
-from jova_bench.sweep.claims import PairOfTrainings, claim, spread
+from jova_bench.sweep.claims import PairOfTrainings, claim, claims_over_trainings, spread
 
 SPEC = MetricSpec(
     name="lse_c", version=1, profile="embedded", backend="judge", direction="up", needs=("video",), domain="any",
@@ -55,3 +55,33 @@ def test_agreement_that_nothing_is_known_is_no_claim(verdict):
 def test_shipped_weights_are_one_checkpoint():
     one = claim([PairOfTrainings("guidance=1", None, None, Comparison("m", SPEC, "worse", delta=-0.25))])
     assert (one.verdict, one.text, spread(one)) == ("no claim", "worse (one checkpoint)", "-0.250")
+
+
+def over_trainings(arm, base, direction="up"):
+    spec = SPEC.model_copy(update={"direction": direction})
+    return claims_over_trainings("x=1", [spec], {spec.identity: (arm, base)})[0]
+
+
+def test_many_trainings_are_tested_by_their_means():
+    arm, base = [4, 5, 6, 7, 8, 9], [1, 2, 3, 4, 5, 6]
+    one = over_trainings(arm, base)
+    # Both variances are 3.5: error sqrt(2 * 3.5 / 6) = 1.0801, t = 3 / 1.0801 = 2.7775 with 10 degrees of freedom.
+    assert (one.verdict, one.text) == ("better", "better over 6 and 6 trainings (p = 0.02)")
+    assert spread(one) == "+3.00 [+0.59, +5.41]"
+    assert over_trainings(arm, base, "down").verdict == "worse"
+    assert over_trainings(base, arm).verdict == "worse"
+    assert over_trainings(arm, base, "target").verdict == "no claim"
+
+
+def test_many_trainings_that_do_not_differ_say_what_they_would_detect():
+    one = over_trainings([1, 2, 3, 4, 5, 7], [1, 2, 3, 4, 5, 6])
+    assert one.verdict == "no difference shown"
+    # Variances 4.667 and 3.5: error 1.1667; the quantiles of t at .975 and .8 are 2.231 and 0.879 (9.8 degrees).
+    assert one.test.min_detectable == pytest.approx(1.1667 * (2.231 + 0.879), rel=2e-3)
+    assert one.text.endswith("; detectable: 3.63")
+
+
+def test_too_few_values_or_no_spread_is_no_claim():
+    for arm in ([1, 2, 3, 4, 5], [2] * 6):
+        one = over_trainings(arm, [2] * 6)
+        assert (one.verdict, one.test, spread(one)) == ("no claim", None, "")
