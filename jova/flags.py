@@ -26,15 +26,15 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         "--steps", type=int, help="training steps; the learning rate's schedule depends on it (default: the preset's)"
     )
     parser.add_argument("--init", type=Path, help="stored model to start from (default: random weights)")
-    parser.add_argument("--codec-steps", type=int, default=2000)
-    parser.add_argument("--mouth-weight", type=float, default=5.0, help="lambda of the mouth-area loss")
-    parser.add_argument("--mouth-box", choices=get_args(MouthBox), default="mouth")
+    parser.add_argument("--codec-steps", type=int, help="steps of the video codec's network (default: the preset's)")
+    parser.add_argument("--mouth-weight", type=float, help="lambda of the mouth-area loss (default: the preset's)")
+    parser.add_argument("--mouth-box", choices=get_args(MouthBox), help="(default: the preset's)")
     parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
     parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
     parser.add_argument("--words", choices=get_args(Words), default="timed")
     parser.add_argument("--task", choices=get_args(Task), default="joint")
     parser.add_argument(
-        "--precision", choices=get_args(Precision), default="float32", help="precision of the activations in training"
+        "--precision", choices=get_args(Precision), help="of activations in training (default: the preset's)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; also worker processes for the corpus")

@@ -1,9 +1,10 @@
 """Trains JoVA from scratch: corpus, codecs, cached latents, model.
 
-python -m jova.train --preset tiny --data none --out work/tiny --steps 3000
+python -m jova.train --preset tiny --out work/tiny
 
-Finished stages are skipped, so that the same command resumes an interrupted training. At the end OUT holds the three
-files of `jova/weights`: video-codec, audio-codec and jova-tiny (.safetensors).
+`training/recipes.toml` has the recipe of each preset; a flag replaces a value of it. Finished stages are skipped, so
+that the same command resumes an interrupted training. At the end OUT holds the three files of `jova/weights`:
+video-codec, audio-codec and jova-tiny (.safetensors).
 """
 
 from __future__ import annotations
@@ -139,26 +140,25 @@ def run(arguments: argparse.Namespace) -> None:
     codecs: Path = arguments.codecs or out
     data = out / "corpus" if arguments.data == "none" else Path(arguments.data)
     recipe = RECIPES[arguments.preset]
-    clips = recipe.clips if arguments.clips is None else arguments.clips
+    clips = _given(arguments.clips, recipe.clips)
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     if "corpus" in stages:
         make_corpus(data, clips, arguments.threads)
     if "codecs" in stages and arguments.codecs is None:
-        train_codecs(data, out, arguments.codec_steps, arguments.seed)
+        train_codecs(data, out, _given(arguments.codec_steps, recipe.codec_steps), arguments.seed)
     if "latents" in stages:
         encode(data, codecs, clips)
     if "model" in stages:
-        training = replace(
-            recipe.training,
-            steps=recipe.training.steps if arguments.steps is None else arguments.steps,
-            mouth_weight=arguments.mouth_weight,
-            mouth_box=arguments.mouth_box,
-            precision=arguments.precision,
-            seed=arguments.seed,
-        )
+        flags = {name: getattr(arguments, name) for name in ("steps", "mouth_weight", "mouth_box", "precision", "seed")}
+        training = replace(recipe.training, **{name: value for name, value in flags.items() if value is not None})
         changes = {name: getattr(arguments, name) for name in ("fusion", "positions", "words", "task")}
         config = model_config(arguments.preset, codecs, **changes)
         train_model(data, codecs, out, clips, config, training, arguments.init)
+
+
+def _given(flag: int | None, of_recipe: int) -> int:
+    """Returns the value of a flag, or the recipe's where the flag was not given."""
+    return of_recipe if flag is None else flag
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,33 +1,36 @@
-"""Default training of each preset."""
+"""Reads how each preset is trained from `recipes.toml`, which ships with the package."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from jova.training.model import TrainConfig
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training hyperparameters, and the number of training clips."""
+    """Holds everything that determines a training but the seed and the number of threads."""
 
     clips: int
+    """Number of training clips."""
+    codec_steps: int
+    """Steps of the video codec's network."""
     training: TrainConfig
 
 
-ABLATION = Recipe(
-    # Steps and examples are fixed, so that arms are comparable. So few examples need small batches (eight learned as
-    # much from 4,800 examples as sixteen from 6,400), a high learning rate that decays early, and a short EMA.
-    # Checkpoints are frequent, because a training takes minutes.
-    4000,
-    TrainConfig(steps=2500, batch=8, lr=2e-3, warmup=100, decay=0.5, ema_decay=0.99, save_every_s=30),
-)
-"""Training of every model for ablations."""
+def read_recipes(path: Path) -> dict[str, Recipe]:
+    """Reads a TOML file of one table per preset; an unknown key is a TypeError."""
 
-RECIPES: Mapping[str, Recipe] = {
-    "tiny": Recipe(8000, TrainConfig(steps=3000)),
-    "ablation": ABLATION,
-    "ablation-patch4": ABLATION,
-}
+    def recipe(clips: int, codec_steps: int, **training: Any) -> Recipe:
+        return Recipe(clips, codec_steps, TrainConfig(**training))
+
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: recipe(**table) for name, table in tables.items()}
+
+
+RECIPES: Mapping[str, Recipe] = read_recipes(Path(__file__).with_name("recipes.toml"))
 """Recipes by name of the preset."""
