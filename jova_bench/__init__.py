@@ -14,20 +14,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jova_bench.api import (
-        Result,
-        compare,
-        gate,
-        list_metrics,
-        list_models,
-        list_suites,
-        load_suite,
-        metric,
-        read_clip,
-        run,
-        score,
-        torch_metric,
-    )
+    from jova_bench.api.comparing import compare, gate
+    from jova_bench.api.listing import list_metrics, list_models, list_suites
+    from jova_bench.api.measuring import metric, torch_metric
+    from jova_bench.api.reading import load_suite, read_clip
+    from jova_bench.api.running import Result, run, score
     from jova_bench.comparison.compare import Comparisons
     from jova_bench.comparison.gate import Gate
     from jova_bench.errors import BenchError, NotComparable, Unavailable, Undefined
@@ -41,10 +32,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": (
-        "Result", "compare", "gate", "list_metrics", "list_models", "list_suites", "load_suite", "metric", "read_clip",
-        "run", "score", "torch_metric",
-    ),
+    "api.comparing": ("compare", "gate"),
+    "api.listing": ("list_metrics", "list_models", "list_suites"),
+    "api.measuring": ("metric", "torch_metric"),
+    "api.reading": ("load_suite", "read_clip"),
+    "api.running": ("Result", "run", "score"),
     "comparison.compare": ("Comparisons",),
     "comparison.gate": ("Gate",),
     "errors": ("BenchError", "NotComparable", "Unavailable", "Undefined"),
@@ -54,7 +46,7 @@ _HOMES = {
     "models.base": ("Generated", "Generator", "Media", "Plan"),
     "records": ("Estimate", "MetricSpec", "Outcome", "Prompt", "Summary"),
     "suites.loading": ("Suite",),
-}  # fmt: skip
+}
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [

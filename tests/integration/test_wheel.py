@@ -314,7 +314,7 @@ def test_a_users_file_sees_types(site, desk):
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
     said = subprocess.run(mypy, capture_output=True, text=True, check=False, cwd=desk, env=env).stdout
     status = "Literal['ok'] | Literal['undefined'] | Literal['failed']"
-    for line, kind in enumerate(("jova_bench.api.Result", "int", "str", "int", "int", status), start=5):
+    for line, kind in enumerate(("jova_bench.api.running.Result", "int", "str", "int", "int", status), start=5):
         assert f'mine.py:{line}: note: Revealed type is "{kind}"' in said.replace("builtins.", ""), said
     assert 'mine.py:11: error: Argument "seeds" to "run" has incompatible type "str"' in said
     assert 'mine.py:12: error: No overload variant of "metric" matches argument type "int"' in said

@@ -13,7 +13,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances import inception_score as inception
 from jova_bench.metrics.networks import panns
-from jova_bench.metrics.torch_metric import TorchSetMetric
+from jova_bench.metrics.torch_set_metric import TorchSetMetric
 from support.every_asset import MATRICES_32K, narrowed_panns
 from support.upstream import fake, fake_state
 

@@ -19,7 +19,7 @@ LAYERS = (
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},
-    {"arguments", "models"},
+    {"models"},
     {"runs"},
     {"comparison"},
     {"report", "tools"},

@@ -15,8 +15,9 @@ from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.metrics.labels import families
 from jova_bench.metrics.sound.loudness import loudness
-from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
+from jova_bench.metrics.torch_metric import TorchMetric
 from jova_bench.metrics.torch_reasons import counted, encoded
+from jova_bench.metrics.torch_set_metric import TorchSetMetric
 from jova_bench.records import MetricSpec, Prompt
 
 RATE = 16_000

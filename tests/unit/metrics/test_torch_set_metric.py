@@ -11,7 +11,8 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances.base import FrechetMetric
-from jova_bench.metrics.torch_metric import TorchMetric, TorchSetMetric
+from jova_bench.metrics.torch_metric import TorchMetric
+from jova_bench.metrics.torch_set_metric import TorchSetMetric
 from jova_bench.records import MetricSpec
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -5,21 +5,12 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from jova_bench.arrays import FloatArray
-from jova_bench.errors import BenchError, Unavailable, Undefined
-from jova_bench.media import files as media
-from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
-from jova_bench.metrics.distances.frechet_kernel import stack
-from jova_bench.suites.clips import clips_in
+from jova_bench.errors import BenchError
+from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.suites.loading import Suite, load_suite
-
-if TYPE_CHECKING:
-    from jova_bench.metrics.torch_inputs import Array
 
 PathLike = str | os.PathLike[str]
 AnyMetric = ClipMetric | SetMetric
@@ -87,36 +78,3 @@ def suite_of(value: Any) -> Suite:
     if not isinstance(value, str | os.PathLike):
         raise BenchError(f"expected the name of one suite, a path or a Suite, got {value!r}; see `list_suites()`")
     return load_suite(os.fspath(value))
-
-
-def reference_features(built: SetMetric, reference: PathLike | Iterable[Clip] | Array, drawn: bool) -> Array:
-    """Returns (m, d) or (m, p, d) features of real clips: those of a folder, clips, or features already."""
-    if hasattr(reference, "ndim"):
-        features = cast("Array", reference)
-        if features.ndim not in (2, 3) or not len(features):
-            raise BenchError(f"expected features (m, d) or (m, p, d) of real clips, got {tuple(features.shape)}")
-        return features
-    if isinstance(reference, str | os.PathLike):
-        clips: Iterable[Any] = map(media.read, clips_in(Path(reference)))
-    elif isinstance(reference, Iterable):
-        clips = reference
-    else:
-        raise BenchError(f"expected a folder of real clips, clips or their features, got {reference!r}")
-    found = [_features_of(built, clip, drawn) for clip in clips]
-    if not found:
-        raise BenchError("expected real clips as reference, got none")
-    return stack(found)
-
-
-def _features_of(built: SetMetric, clip: Any, drawn: bool) -> FloatArray:
-    """Returns the (d,) or (p, d) features of one real clip. Raises BenchError where it has none."""
-    if not isinstance(clip, Clip):
-        raise BenchError(f"expected real clips as `read_clip` returns them, got {clip!r}")
-    domain = "embedded" if drawn else None
-    try:
-        return built.features(replace(clip, in_domain=in_domain(clip, domain), timing="reference"))
-    except (Undefined, Unavailable) as reason:
-        hint = "; say in_domain=True where the clips are of the embedded suite" if str(reason) == OUTSIDE else ""
-        raise BenchError(
-            f"expected real clips that {built.spec.name} can embed, got one without features: {reason}{hint}"
-        ) from reason

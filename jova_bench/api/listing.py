@@ -1,0 +1,31 @@
+"""Lists models, metrics and suites, as the command `ls` does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jova_bench.tools import inventory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def list_models() -> pd.DataFrame:
+    """Returns a table of the models by name: needs, whether each can run here, and why not."""
+    return _frame(inventory.models())
+
+
+def list_metrics() -> pd.DataFrame:
+    """Returns a table of all metrics of both profiles: identity, level, unit, direction, and why not."""
+    return _frame(inventory.metrics())
+
+
+def list_suites() -> pd.DataFrame:
+    """Returns a table of the suites by name: prompts, profile, slices and licence."""
+    return _frame(inventory.suites())
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows).set_index("name")

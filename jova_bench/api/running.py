@@ -1,0 +1,157 @@
+"""Runs models and scores folders of clips, as the commands `run` and `score` do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jova_bench.api.arguments import (
+    AnyMetric,
+    PathLike,
+    metrics_of,
+    models_of,
+    path_of,
+    seeds_of,
+    suite_of,
+    whole_or_none,
+)
+from jova_bench.errors import BenchError
+from jova_bench.progress import Progress
+from jova_bench.records import Profile
+from jova_bench.report.leaderboard import leaderboard
+from jova_bench.runs import run as running
+from jova_bench.runs.request import DEFAULT_SUITE
+from jova_bench.runs.store import read_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jova_bench.models.base import Generator
+    from jova_bench.suites.loading import Suite
+
+
+class Result(running.Result):
+    """What a run leaves behind: its folder, its summary, and the samples that failed."""
+
+    def table(self) -> pd.DataFrame:
+        """Returns one row per model and one column per metric, with intervals and counts.
+
+        Raises:
+            BenchError: nothing was scored.
+        """
+        if self.summary is None:
+            raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
+        return leaderboard(self.summary, read_run(self.folder).manifest).frame()
+
+
+def run(
+    models: str | Generator | Sequence[str | Generator],
+    suite: PathLike | Suite = DEFAULT_SUITE,
+    *,
+    profile: Profile = "embedded",
+    metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+    seeds: int | Sequence[int] = 0,
+    limit: int | None = None,
+    device: str = "auto",
+    out: PathLike | None = None,
+    scoring: bool = True,
+    executor: str = "processes",
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Generates with every model on the same prompts, seeds and device, scores and summarises.
+
+    The same call again continues a run that was killed; more models, seeds or metrics are added to it.
+
+    Args:
+        models: one or several: names (`list_models()`, `clips:DIR`), or objects with the interface of `Generator`.
+        suite: name of a suite (`list_suites()`), a prompt file, or a loaded suite.
+        profile: which evaluators judge: `embedded` or `standard`.
+        metrics: one or several: names (`list_metrics()`), or metric objects, with which all are computed in this
+            process; None for all of the profile.
+        seeds: one or several; every prompt gets a clip for each.
+        limit: the first so many prompts, or None for all.
+        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`.
+        out: run folder; None for `runs/<suite>-<digest>`.
+        scoring: False stops after generation.
+        executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
+        workers: how many processes, 0 for none; None for one per GPU to generate (none for one GPU or the CPU, unless
+            a model reads files of others), and for one per core to score.
+        strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
+        progress: shows progress; None shows nothing.
+
+    Returns:
+        The result; `result.table()` is a pandas DataFrame.
+
+    Raises:
+        BenchError: bad input; the message says what was expected, what was given and what to do.
+    """
+    found = running.run(
+        models_of(models),
+        suite_of(suite),
+        profile=profile,
+        metrics=metrics_of(metrics),
+        seeds=seeds_of(seeds),
+        limit=whole_or_none("limit", limit),
+        device=device,
+        out=None if out is None else path_of("out=", out),
+        scoring=scoring,
+        executor=executor,
+        workers=whole_or_none("workers", workers),
+        strict=strict,
+        progress=progress,
+    )
+    return Result(**vars(found))
+
+
+def score(
+    folder: PathLike,
+    suite: PathLike | Suite | None = None,
+    *,
+    profile: Profile = "standard",
+    metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    out: PathLike | None = None,
+    executor: str = "processes",
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Scores a folder of clips. The stem of a clip's file name is the id of its prompt.
+
+    Args:
+        folder: holds the clips (mp4, mkv, mov, webm, wav, flac).
+        suite: holds the prompts; None takes `prompts.jsonl` of the folder, if there is one. A clip without a prompt is
+            scored by the metrics that need none.
+        profile: as in `run`, but `standard` unless said otherwise.
+        metrics: as in `run`.
+        limit: as in `run`.
+        device: as in `run`.
+        out: as in `run`; the default changes when a clip does.
+        executor: as in `run`.
+        workers: as in `run`.
+        strict: as in `run`.
+        progress: as in `run`.
+
+    Returns:
+        The result; `result.table()` is a pandas DataFrame.
+
+    Raises:
+        BenchError: bad input. A clip that cannot be read is a `failed` record instead.
+    """
+    found = running.score(
+        path_of("a folder of clips", folder),
+        None if suite is None else suite_of(suite),
+        profile=profile,
+        metrics=metrics_of(metrics),
+        limit=whole_or_none("limit", limit),
+        device=device,
+        out=None if out is None else path_of("out=", out),
+        executor=executor,
+        workers=whole_or_none("workers", workers),
+        strict=strict,
+        progress=progress,
+    )
+    return Result(**vars(found))

@@ -1,0 +1,97 @@
+"""What all metrics of a training loop share: how many clips had an answer, and why the others had none.
+
+Counts and reasons are states, as values are: they sync between processes, merge and reset as torchmetrics promises.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from jova_bench.errors import BenchError
+from jova_bench.media.clip import Clip
+from jova_bench.metrics.base import in_domain
+from jova_bench.metrics.torch_inputs import Array, clip_of
+from jova_bench.metrics.torch_reasons import counted, encoded, listed
+from jova_bench.records import Outcome, Timing
+
+
+class CountingMetric(Metric):
+    """What both kinds share: a metric, how many clips it had an answer for, and why not for the others."""
+
+    full_state_update = False
+    metric: Any
+    ok: Tensor
+    undefined: Tensor
+    failed: Tensor
+    reasons: list[Tensor]
+
+    def __init__(self, level: str, metric: Any, in_domain: bool, **kwargs: Any) -> None:
+        spec = getattr(metric, "spec", None)
+        if spec is None or spec.level != level:
+            got = f"{spec.name}, which speaks of a {spec.level}" if spec else repr(metric)
+            right = {"clip": "TorchSetMetric", "set": "TorchMetric"}[level]
+            raise BenchError(f"expected a metric of a {level}, got {got}; {right} takes the other kind")
+        super().__init__(**kwargs)
+        self.in_domain = in_domain
+        self._computed_why: str | None = None
+        self._computed_at: int | None = None
+        # States that hold nothing yet are gathered as tensors of the metric's dtype.
+        self.set_dtype(torch.float64)
+        for name in ("ok", "undefined", "failed"):
+            self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("reasons", [], dist_reduce_fx="cat")
+
+    @property
+    def why(self) -> str | None:
+        """Returns the reasons for missing values, with the number of clips for each; None where nothing is missing.
+
+        After `compute` they are of the clips of all processes, as its value is; before, of this process's.
+        """
+        return self._computed_why if self._computed_at == self.update_count else self._why()
+
+    def reset(self) -> None:
+        """Forgets the clips, and why some have no value."""
+        super().reset()
+        self._computed_at = None
+
+    @property
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]
+        """As the metric has it; None for one that is to match real clips."""
+        return {"up": True, "down": False}.get(self.metric.spec.direction)
+
+    def _clip(
+        self,
+        frames: Array | None,
+        audio: Array | None,
+        fps: Fraction | float | None,
+        rate_hz: int | None,
+        timing: Timing,
+    ) -> Clip:
+        """A clip in or out of the embedded evaluators' domain, as its format says."""
+        clip = clip_of(frames, audio, fps, rate_hz, timing)
+        return replace(clip, in_domain=in_domain(clip, "embedded" if self.in_domain else None))
+
+    def _outside(self, clip: Clip) -> bool:
+        """Whether this is an embedded evaluator that does not know such clips."""
+        return self.metric.spec.profile == "embedded" and not clip.in_domain
+
+    def _count(self, outcome: Outcome) -> None:
+        self.undefined += outcome.status == "undefined"
+        self.failed += outcome.status == "failed"
+        reasons = counted(self.reasons) + Counter([str(outcome.reason)])
+        self.reasons = [encoded(reasons).to(self.device)]
+
+    def _keep_why(self, why: str | None) -> None:
+        """Keeps the reason that belongs to a computed value, until the next update."""
+        self._computed_why, self._computed_at = why, self.update_count
+
+    def _why(self) -> str | None:
+        """Returns what `why` is of the present states."""
+        return listed(counted(self.reasons))
