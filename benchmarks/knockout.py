@@ -25,7 +25,8 @@ from jova.sample import Pipeline
 from jova.transformer import Jova
 from jova_baselines.jova import JovaGenerator
 from jova_bench import run
-from jova_bench.comparison.compare import compared, record
+from jova_bench.comparison.cells import record
+from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import read_results
 from jova_bench.digests import shortened
 from jova_bench.formatting.text import decimals, escaped, signed, table

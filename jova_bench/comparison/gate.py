@@ -12,17 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from jova_bench.comparison.compare import (
-    Comparisons,
-    Metrics,
-    Source,
-    compare,
-    detectable,
-    metric_names,
-    numbers,
-    record,
-    verdict_text,
-)
+from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
+from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
 from jova_bench.comparison.pairing import Change
 from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError, suggest

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import numpy as np
-from pydantic import Field
+from typing import Any
 
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
+from jova_bench.comparison.frozen import Columns, Frozen, frozen_columns, read_frozen
 from jova_bench.errors import EXIT_INCOMPLETE, BenchError
-from jova_bench.files.reading import as_record, read_json
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import (
     ColumnKey,
     Estimate,
-    FileRecord,
-    Id,
     MetricSpec,
     Micro,
     Outcome,
     Profile,
     PromptSeed,
-    Record,
-    Seed,
-    Status,
-    Value,
 )
 from jova_bench.runs.estimates import ClipResult
 from jova_bench.runs.scoring import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run
-
-LARGEST = 1e60
-"""Largest magnitude of a feature: their squares are summed."""
 
 
 class Incomplete(BenchError):
@@ -62,7 +49,7 @@ class Results:
     profile: Profile
     specs: Mapping[str, MetricSpec]
     """Metrics by identity, in the order of the run's table."""
-    columns: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]]
+    columns: Columns
     gone: Mapping[ColumnKey, str]
     """Why the features of a set metric's column can no longer be had."""
     lengths: Mapping[Micro, Mapping[str, int]]
@@ -154,12 +141,6 @@ def freeze(results: Results) -> str:
     """
     if results.gone:
         raise BenchError(next(iter(results.gone.values())))
-    columns = tuple(
-        FrozenColumn(
-            model=model, identity=identity, cells=tuple(_frozen(*item) for item in sorted(parts.items(), key=_at))
-        )
-        for (model, identity), parts in results.columns.items()
-    )
     whole = Frozen(
         schema=2,
         suite=results.suite,
@@ -168,93 +149,14 @@ def freeze(results: Results) -> str:
         specs=tuple(results.specs.values()),
         lengths=results.lengths,
         made_by=results.made_by,
-        columns=columns,
+        columns=frozen_columns(results.columns),
     )
-    return (
-        json.dumps(whole.model_dump(mode="json", by_alias=True, exclude_none=True), indent=1, ensure_ascii=False) + "\n"
-    )
-
-
-def _at(item: tuple[PromptSeed, ClipResult]) -> PromptSeed:
-    return item[0]
-
-
-class Vectors(Record):
-    """Holds the features of one clip, without loss."""
-
-    shape: tuple[int, ...] = Field(min_length=1, max_length=2)
-    """(d,) or (p, d)."""
-    dtype: Literal["<f4", "<f8"]
-    data: str
-    """Numbers in base64, row by row."""
-
-
-class FrozenCell(Record):
-    """Holds the result of one clip: a value, features, or the reason why there is neither."""
-
-    prompt_id: Id
-    seed: Seed
-    status: Status
-    value: Value | None = None
-    reason: str | None = None
-    features: Vectors | None = None
-
-
-class FrozenColumn(Record):
-    """Holds one metric of one model."""
-
-    model: Id
-    identity: str
-    cells: tuple[FrozenCell, ...] = Field(min_length=1)
-
-
-class Frozen(FileRecord):
-    """Defines the file of a frozen run."""
-
-    schema_version: Literal[2] = Field(2, alias="schema")
-    """Version; 1 kept the words of transcripts alone."""
-    suite: str
-    prompts_digest: str = Field(validation_alias="question", serialization_alias="question")
-    profile: Profile
-    specs: tuple[MetricSpec, ...]
-    lengths: Mapping[Micro, Mapping[Id, Annotated[int, Field(ge=0, lt=2**31)]]]
-    made_by: Mapping[str, Any]
-    columns: tuple[FrozenColumn, ...]
-
-
-def _frozen(cell: PromptSeed, part: ClipResult) -> FrozenCell:
-    if isinstance(part, Outcome):
-        return FrozenCell(**cell._asdict(), status=part.status, value=part.value, reason=part.reason)
-    # Most embedders give float32: half the size.
-    dtype: Literal["<f4", "<f8"] = "<f4" if np.array_equal(part.astype("<f4").astype("<f8"), part) else "<f8"
-    data = base64.b64encode(part.astype(dtype).tobytes()).decode()
-    features = Vectors(shape=part.shape, dtype=dtype, data=data)
-    return FrozenCell(**cell._asdict(), status="ok", features=features)
-
-
-def _thawed(cell: FrozenCell) -> ClipResult:
-    if cell.features is None:
-        return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
-    data = base64.b64decode(cell.features.data, validate=True)
-    found = np.frombuffer(data, cell.features.dtype).astype(np.float64)
-    if not (np.abs(found) < LARGEST).all():
-        raise ValueError(f"{cell.prompt_id}: expected finite features below {LARGEST:g}")
-    features: FloatArray = found.reshape(cell.features.shape)
-    return features
+    fields = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
 
 
 def _of_file(path: Path) -> Results:
-    try:
-        frozen = as_record(Frozen, read_json(path), str(path))
-        columns = {
-            ColumnKey(column.model, column.identity): {
-                PromptSeed(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells
-            }
-            for column in frozen.columns
-        }
-    except (BenchError, ValueError) as error:
-        what = str(error) if isinstance(error, BenchError) else f"{path}: {error}"
-        raise BenchError(f"{what}; `jova-bench freeze RUN` makes such a file") from error
+    frozen, columns = read_frozen(path)
     return Results(
         source=str(path),
         folder=None,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from jova_bench.comparison.results import Frozen
+from jova_bench.comparison.frozen import Frozen
 from jova_bench.files.writing import replacing
 from jova_bench.records import Prompt, Record, Sample, Score, Summary
 from jova_bench.runs.manifest import Manifest

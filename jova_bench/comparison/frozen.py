@@ -1,0 +1,129 @@
+"""Defines the file of a frozen run: the results of every clip as one JSON text that can be committed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from jova_bench.arrays import FloatArray
+from jova_bench.errors import BenchError
+from jova_bench.files.reading import as_record, read_json
+from jova_bench.records import (
+    ColumnKey,
+    FileRecord,
+    Id,
+    MetricSpec,
+    Micro,
+    Outcome,
+    Profile,
+    PromptSeed,
+    Record,
+    Seed,
+    Status,
+    Value,
+)
+from jova_bench.runs.estimates import ClipResult
+
+LARGEST = 1e60
+"""Largest magnitude of a feature: their squares are summed."""
+
+
+class Vectors(Record):
+    """Holds the features of one clip, without loss."""
+
+    shape: tuple[int, ...] = Field(min_length=1, max_length=2)
+    """(d,) or (p, d)."""
+    dtype: Literal["<f4", "<f8"]
+    data: str
+    """Numbers in base64, row by row."""
+
+
+class FrozenCell(Record):
+    """Holds the result of one clip: a value, features, or the reason why there is neither."""
+
+    prompt_id: Id
+    seed: Seed
+    status: Status
+    value: Value | None = None
+    reason: str | None = None
+    features: Vectors | None = None
+
+
+class FrozenColumn(Record):
+    """Holds one metric of one model."""
+
+    model: Id
+    identity: str
+    cells: tuple[FrozenCell, ...] = Field(min_length=1)
+
+
+class Frozen(FileRecord):
+    """Defines the file of a frozen run."""
+
+    schema_version: Literal[2] = Field(2, alias="schema")
+    """Version; 1 kept the words of transcripts alone."""
+    suite: str
+    prompts_digest: str = Field(validation_alias="question", serialization_alias="question")
+    profile: Profile
+    specs: tuple[MetricSpec, ...]
+    lengths: Mapping[Micro, Mapping[Id, Annotated[int, Field(ge=0, lt=2**31)]]]
+    made_by: Mapping[str, Any]
+    columns: tuple[FrozenColumn, ...]
+
+
+Columns = Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]]
+"""The results of every clip, by column."""
+
+
+def frozen_columns(columns: Columns) -> tuple[FrozenColumn, ...]:
+    """Returns the columns as records, their cells by prompt and seed."""
+    return tuple(
+        FrozenColumn(model=model, identity=identity, cells=tuple(_frozen(cell, parts[cell]) for cell in sorted(parts)))
+        for (model, identity), parts in columns.items()
+    )
+
+
+def read_frozen(path: Path) -> tuple[Frozen, Columns]:
+    """Reads a file of a frozen run; returns the record, and its columns.
+
+    Raises:
+        BenchError: the file is broken.
+    """
+    try:
+        frozen = as_record(Frozen, read_json(path), str(path))
+        columns = {
+            ColumnKey(column.model, column.identity): {
+                PromptSeed(cell.prompt_id, cell.seed): _thawed(cell) for cell in column.cells
+            }
+            for column in frozen.columns
+        }
+    except (BenchError, ValueError) as error:
+        what = str(error) if isinstance(error, BenchError) else f"{path}: {error}"
+        raise BenchError(f"{what}; `jova-bench freeze RUN` makes such a file") from error
+    return frozen, columns
+
+
+def _frozen(cell: PromptSeed, part: ClipResult) -> FrozenCell:
+    if isinstance(part, Outcome):
+        return FrozenCell(**cell._asdict(), status=part.status, value=part.value, reason=part.reason)
+    # Most embedders give float32: half the size.
+    dtype: Literal["<f4", "<f8"] = "<f4" if np.array_equal(part.astype("<f4").astype("<f8"), part) else "<f8"
+    data = base64.b64encode(part.astype(dtype).tobytes()).decode()
+    features = Vectors(shape=part.shape, dtype=dtype, data=data)
+    return FrozenCell(**cell._asdict(), status="ok", features=features)
+
+
+def _thawed(cell: FrozenCell) -> ClipResult:
+    if cell.features is None:
+        return Outcome(status=cell.status, value=cell.value, reason=cell.reason)
+    data = base64.b64decode(cell.features.data, validate=True)
+    found = np.frombuffer(data, cell.features.dtype).astype(np.float64)
+    if not (np.abs(found) < LARGEST).all():
+        raise ValueError(f"{cell.prompt_id}: expected finite features below {LARGEST:g}")
+    features: FloatArray = found.reshape(cell.features.shape)
+    return features
