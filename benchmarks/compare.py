@@ -24,8 +24,9 @@ import numpy as np
 
 from jova_bench.arrays import Arrays
 from jova_bench.cache import DiskCache, NoCache
+from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.build import build
-from jova_bench.records import ColumnKey, MetricSpec, Outcome, Prompt, PromptSeed, Sample, Score, Summary
+from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import ClipResult, estimates
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.scoring import features_key, is_set_metric

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import Results
 from jova_bench.comparison.verdicts import Comparison
+from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import ColumnKey, MetricSpec, Outcome, PromptSeed
+from jova_bench.records import MetricSpec, Outcome
 
 Array = npt.NDArray[np.float64]
 

@@ -7,11 +7,12 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from jova_bench.ids import check_id
+from jova_bench.keys import ColumnKey, SampleKey, ScoreKey
 
 Status = Literal["ok", "undefined", "failed"]
 """`undefined`: the question has no answer for this clip (no speech, no face, outside the domain).
@@ -37,45 +38,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 Id = Annotated[str, AfterValidator(check_id)]
-
-
-class PromptSeed(NamedTuple):
-    """Key of one clip among those of a model."""
-
-    prompt_id: str
-    seed: int
-
-
-class SampleKey(NamedTuple):
-    """Key of one clip."""
-
-    model: str
-    prompt_id: str
-    seed: int
-
-    @property
-    def prompt_seed(self) -> PromptSeed:
-        """Returns the key without the model."""
-        return PromptSeed(self.prompt_id, self.seed)
-
-
-class ColumnKey(NamedTuple):
-    """Key of all that one metric found for one model."""
-
-    model: str
-    identity: str
-
-
-class ScoreKey(NamedTuple):
-    """Key of one metric of one clip."""
-
-    sample: SampleKey
-    identity: str
-
-    @property
-    def column(self) -> ColumnKey:
-        """Returns the key of its column."""
-        return ColumnKey(self.sample.model, self.identity)
 
 
 class Record(BaseModel):

@@ -14,10 +14,11 @@ from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable, suggest
 from jova_bench.formatting.text import escaped, table
+from jova_bench.keys import ColumnKey
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
-from jova_bench.records import ColumnKey, MetricSpec
+from jova_bench.records import MetricSpec
 from jova_bench.runs.scoring import is_set_metric
 from jova_bench.runs.store import read_run
 

@@ -13,20 +13,8 @@ from pydantic import Field
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_json
-from jova_bench.records import (
-    ColumnKey,
-    FileRecord,
-    Id,
-    MetricSpec,
-    Micro,
-    Outcome,
-    Profile,
-    PromptSeed,
-    Record,
-    Seed,
-    Status,
-    Value,
-)
+from jova_bench.keys import ColumnKey, PromptSeed
+from jova_bench.records import FileRecord, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
 from jova_bench.runs.estimates import ClipResult
 
 LARGEST = 1e60

@@ -15,8 +15,9 @@ import numpy as np
 
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import Undefined
+from jova_bench.keys import PromptSeed
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import MetricSpec, Outcome, PromptSeed, Status
+from jova_bench.records import MetricSpec, Outcome, Status
 from jova_bench.runs.estimates import ClipResult, distances, feature_grid, mean_distance, seeds_mean
 from jova_bench.stats import Draws, PairedResult, paired_test, paired_test_of_chosen
 

@@ -14,16 +14,9 @@ from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
 from jova_bench.comparison.frozen import Columns, Frozen, frozen_columns, read_frozen
 from jova_bench.errors import EXIT_INCOMPLETE, BenchError
+from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
-from jova_bench.records import (
-    ColumnKey,
-    Estimate,
-    MetricSpec,
-    Micro,
-    Outcome,
-    Profile,
-    PromptSeed,
-)
+from jova_bench.records import Estimate, MetricSpec, Micro, Outcome, Profile
 from jova_bench.runs.estimates import ClipResult
 from jova_bench.runs.scoring import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run

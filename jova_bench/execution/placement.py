@@ -10,8 +10,9 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from jova_bench.errors import BenchError
-from jova_bench.execution.base import Executor, Local, LocalContext, task_limit_s
+from jova_bench.execution.base import Executor, Local, LocalContext
 from jova_bench.execution.devices import device_name, resolve_devices
+from jova_bench.execution.pool import task_limit_s
 from jova_bench.execution.processes import Processes, available_cores
 from jova_bench.media.limits import max_clip_bytes, memory_bytes
 

@@ -29,13 +29,11 @@ from jova_bench.execution.base import (
     Task,
     TaskFailed,
     TaskResult,
-    Worker,
-    WorkerEvent,
     WorkerInit,
     close,
-    dispatch,
     run_task,
 )
+from jova_bench.execution.pool import Worker, WorkerEvent, dispatch
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 POLL_S = 1.0

@@ -16,19 +16,9 @@ from typing import Any, cast
 from jova_bench.arrays import Arrays
 from jova_bench.cache import CacheKey, DiskCache, FeatureCache, peek
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.execution.base import (
-    ATTEMPTS,
-    Task,
-    TaskFailed,
-    TaskResult,
-    Worker,
-    WorkerEvent,
-    WorkerInit,
-    close,
-    dispatch,
-    run_task,
-)
+from jova_bench.execution.base import ATTEMPTS, Task, TaskFailed, TaskResult, WorkerInit, close, run_task
 from jova_bench.execution.copies import Copies
+from jova_bench.execution.pool import Worker, WorkerEvent, dispatch
 from jova_bench.execution.processes import THREAD_VARIABLES
 
 END_S = 60.0

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from jova_bench.arrays import Audio, Frames
+from jova_bench.arrays import Frames
+from jova_bench.media.decode_audio import Sound, finish, hear, resized, time_of
 from jova_bench.media.display import UPRIGHT, Matrix, matrix_of, oblique_degrees, size_shown, upright
 from jova_bench.media.limits import Decoded
 from jova_bench.media.tracks import choose, expect
@@ -23,20 +23,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.reformatter import VideoReformatter
 
-Array = TypeVar("Array", Frames, Audio)
-
-PADDING_SAMPLES = 4096
-"""Upper bound of an encoder's padding of the last block; a larger excess over the declared length is no padding."""
-DELAYS = {"aac": 1024, "mp3": 1105, "mp2": 481}
-"""Delay in samples of audio encoded by FFmpeg's and most other encoders, by codec."""
-GAP_S = 0.05
-"""Timestamps in ms and codec blocks of 20 ms jitter by less; a longer jump is a gap in the audio."""
 LATE_S = Fraction(1, 4)
 """Containers round their length up to a block or a slow frame; a file that ends earlier than this was cut."""
 GUESSED = ("wav", "mp3", "aac", "ac3", "eac3", "amr")
 """Containers without a length: libav derives one from the file's size, or (wav) from a header checked before."""
-MAX_START_S = 60.0
-"""Streams that start further apart than this have broken timestamps."""
 
 
 @dataclass
@@ -68,31 +58,6 @@ class Video:
     """Shared by all frames, because creating one costs more than converting a small frame."""
 
 
-@dataclass
-class Sound:
-    """Holds the decoded audio stream."""
-
-    channels: list[Audio] = field(default_factory=list)
-    """Samples of each channel, (n,), with room for more while decoding."""
-    length: int = 0
-    """Number of samples so far; at the end without padding."""
-    rate: int = 0
-    layout: tuple[str, ...] = ()
-    """Positions of the channels."""
-    start: Fraction = Fraction(0)
-    """Presentation time of the first sample in s."""
-    tick: Fraction = Fraction(0)
-    first_packet: int | None = None
-    """Timestamp of the first packet, in ticks; below zero when the stream states a codec delay."""
-    unstated_delay: tuple[str, int] | None = None
-    """Codec and its usual delay in samples, in a stream that does not state the delay."""
-    skips: bool = False
-    """Whether the first packet states how many of its samples to skip."""
-    gaps: int = 0
-    """Samples of silence inserted into gaps of the stream."""
-    findings: list[Finding] = field(default_factory=list)
-
-
 def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Video, Sound]:
     """Decodes one video track and one audio track.
 
@@ -119,13 +84,13 @@ def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Vi
         if packet.stream not in tracks:
             continue
         if packet.stream.type == "audio":
-            _hear(packet, sound, size)
+            hear(packet, sound, size)
         else:
             _see(packet, video, pictures, size)
     if video.frames is not None:
         video.frames = resized(video.frames, len(video.times))
     if sound.length:
-        _finish(sound, next(track for track in tracks if track.type == "audio"))
+        finish(sound, next(track for track in tracks if track.type == "audio"))
     _check_end(container, max(end, video.end, sound.start + Fraction(sound.length, sound.rate or 1)))
     return video, sound
 
@@ -145,35 +110,6 @@ def _check_end(container: InputContainer, end: Fraction) -> None:
         raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
 
 
-def resized(array: Array, count: int) -> Array:
-    """Returns the array resized to `count` rows, moved by the system, not copied; it must have no other references."""
-    array.resize((count, *array.shape[1:]), refcheck=False)
-    return array
-
-
-def joined(sound: Sound, skip: int) -> Audio:
-    """Joins the decoded channels into (channels, N), and frees them.
-
-    Args:
-        sound: the decoded stream.
-        skip: samples to leave out at the start; below zero, samples of silence to put before it.
-    """
-    silence, dropped = max(-skip, 0), max(skip, 0)
-    audio = np.zeros((len(sound.channels), max(silence + sound.length - dropped, 0)), np.float32)
-    for k in range(len(audio)):
-        audio[k, silence:] = sound.channels[k][dropped : sound.length]
-        sound.channels[k] = audio[k, :0]
-    return audio
-
-
-def _time(frame: av.VideoFrame | av.AudioFrame, in_order: bool = False) -> Fraction:
-    """Returns the presentation time in s, or the decoding time of a frame that is stored `in_order` without one."""
-    stamp = frame.dts if frame.pts is None and in_order else frame.pts
-    if stamp is None or frame.time_base is None:
-        raise ValueError("a frame has no timestamp")
-    return stamp * frame.time_base
-
-
 def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
     """Decodes a video packet; without `pictures` only until the first frame is there."""
     if not video.tick:
@@ -185,7 +121,7 @@ def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
         return
     for frame in packet.decode():
         if pictures or not video.times:
-            video.times.append(_time(frame, in_order=not packet.stream.codec_context.has_b_frames))
+            video.times.append(time_of(frame, in_order=not packet.stream.codec_context.has_b_frames))
             video.end = video.times[-1] + frame.duration * video.tick
         if pictures:
             _add_image(video, frame, size)
@@ -240,67 +176,3 @@ def _rgb(frame: av.VideoFrame, video: Video) -> Frames:
     how = None if video.shown == video.stored else exact
     image: Any = video.reformatter.reformat(frame, width, height, "rgb24", interpolation=how, threads=1).to_ndarray()
     return image
-
-
-def _hear(packet: Any, sound: Sound, size: Decoded) -> None:
-    """Decodes an audio packet."""
-    if sound.first_packet is None:
-        sound.first_packet = packet.pts
-        sound.skips = packet.has_sidedata("skip_samples")
-    for frame in packet.decode():
-        _add_block(sound, frame, size)
-
-
-def _add_block(sound: Sound, frame: av.AudioFrame, size: Decoded) -> None:
-    """Appends one block; a gap in the timestamps becomes silence, so that what follows stays in sync."""
-    time, block = _time(frame), _float_samples(frame)
-    if not sound.channels:
-        sound.rate, sound.start = frame.sample_rate, time
-        sound.layout = tuple(channel.name for channel in frame.layout.channels)
-        sound.channels = [np.empty(len(row), np.float32) for row in block]
-    if frame.sample_rate != sound.rate:
-        raise ValueError(f"the sample rate changes from {sound.rate} to {frame.sample_rate} Hz")
-    if len(block) != len(sound.channels):
-        raise ValueError(f"the number of channels changes from {len(sound.channels)} to {len(block)}")
-    hole = round((time - sound.start) * sound.rate) - sound.length
-    if hole <= GAP_S * sound.rate:
-        hole = 0
-    elif hole > MAX_START_S * sound.rate:
-        raise ValueError(f"the sound has a hole of {hole / sound.rate:.1f} s")
-    sound.gaps += hole
-    begin, sound.length = sound.length + hole, sound.length + hole + block.shape[1]
-    size.channels, size.rate_hz, size.samples = len(block), sound.rate, sound.length
-    size.check()
-    for k, row in enumerate(block):
-        if sound.length > len(sound.channels[k]):
-            sound.channels[k] = resized(sound.channels[k], sound.length + sound.length // 8)
-        sound.channels[k][begin - hole : begin] = 0
-        sound.channels[k][begin : sound.length] = row
-
-
-def _float_samples(frame: av.AudioFrame) -> Audio:
-    """Converts a block to (channels, n) float32; integers are divided by their full scale, without a resampler."""
-    samples: npt.NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        return ((samples.astype(np.float32) - 128) / 128).astype(np.float32)
-    if np.issubdtype(samples.dtype, np.integer):
-        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    return samples.astype(np.float32)
-
-
-def _finish(sound: Sound, stream: Any) -> None:
-    """Cuts the padding of a codec's last block, and records a codec delay that the stream does not state.
-
-    AAC delays the audio by (usually) 1024 samples, MP3 by 1105. A stream that states this starts before zero or tells
-    the decoder to skip them; a stream that starts at zero or later keeps them as audio.
-    """
-    sound.tick = stream.time_base
-    codec = stream.codec_context.name.removesuffix("float")
-    if codec in DELAYS and (sound.first_packet or 0) >= 0 and not sound.skips:
-        sound.unstated_delay = codec.upper(), DELAYS[codec]
-    if stream.duration is not None:
-        excess = sound.length - sound.gaps - round(stream.duration * stream.time_base * sound.rate)
-        if 0 < excess < PADDING_SAMPLES:
-            sound.length -= excess

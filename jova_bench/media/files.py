@@ -15,7 +15,8 @@ from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.media import channels
 from jova_bench.media.clip import CANCEL, Clip
-from jova_bench.media.decode import Sound, decode
+from jova_bench.media.decode import decode
+from jova_bench.media.decode_audio import Sound
 from jova_bench.media.encode import encode
 from jova_bench.media.lengths import check_length
 from jova_bench.media.limits import HIGHEST_HZ, LOWEST_HZ, Decoded, max_clip_bytes

@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from jova_bench.arrays import Audio, Frames
-from jova_bench.media.decode import MAX_START_S, Sound, Video, joined, resized
+from jova_bench.media.decode import Video
+from jova_bench.media.decode_audio import MAX_START_S, Sound, joined, resized
 from jova_bench.media.limits import Decoded
 from jova_bench.media.rates import ROUNDED, Source, grid_rate, nearest_rate, shown_at, stated_rate
 from jova_bench.records import Finding

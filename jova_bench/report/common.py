@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
+from jova_bench.keys import PromptSeed
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import PromptSeed, Sample, Summary
+from jova_bench.records import Sample, Summary
 from jova_bench.runs.estimates import estimates
 from jova_bench.runs.store import Run
 

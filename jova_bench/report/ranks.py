@@ -13,8 +13,9 @@ from itertools import combinations
 from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import Results
 from jova_bench.comparison.verdicts import Comparison
+from jova_bench.keys import ColumnKey
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import ColumnKey, Outcome
+from jova_bench.records import Outcome
 
 
 @dataclass(frozen=True)

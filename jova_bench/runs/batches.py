@@ -15,9 +15,10 @@ from pathlib import Path
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import WorkerContext
 from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close
-from jova_bench.records import Prompt, Sample, SampleKey
+from jova_bench.records import Prompt, Sample
 from jova_bench.runs.plan_check import decoded_bytes, media_findings, plan_violation
 from jova_bench.suites.loading import Suite
 

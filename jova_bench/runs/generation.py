@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from jova_bench.execution.base import Executor, TaskFailed
+from jova_bench.keys import PromptSeed, SampleKey
 from jova_bench.models.base import Generator, Plan
 from jova_bench.progress import Progress
-from jova_bench.records import Prompt, PromptSeed, Sample, SampleKey, Score
+from jova_bench.records import Prompt, Sample, Score
 from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, PlanWorker, failed
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite

@@ -11,11 +11,12 @@ from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.files.reading import file_digest
+from jova_bench.keys import ColumnKey, PromptSeed, SampleKey, ScoreKey
 from jova_bench.media.limits import max_clip_bytes
 from jova_bench.metrics.base import OUTSIDE, join_reasons
 from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
-from jova_bench.records import ColumnKey, MetricSpec, Outcome, Prompt, PromptSeed, Sample, SampleKey, Score, ScoreKey
+from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
 from jova_bench.runs.batches import failed
 from jova_bench.runs.estimates import ClipResult
 from jova_bench.runs.grouping import groups, networks

@@ -21,13 +21,14 @@ from jova_bench.cache import FeatureCache, peek
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.execution.base import ATTEMPTS, Executor, TaskFailed, WorkerContext
 from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.metrics.networks.network_cache import make_room
 from jova_bench.progress import Progress
-from jova_bench.records import MetricSpec, Outcome, Prompt, SampleKey, Timing
+from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
 from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
 
 Metric = ClipMetric | SetMetric

@@ -14,8 +14,9 @@ import pytest
 
 import jova_bench
 from jova_bench.errors import BenchError
-from jova_bench.execution import base as executors
-from jova_bench.execution.base import LIMIT_S, TaskFailed, WorkerEvent, dispatch, task_limit_s
+from jova_bench.execution import pool
+from jova_bench.execution.base import TaskFailed
+from jova_bench.execution.pool import LIMIT_S, WorkerEvent, dispatch, task_limit_s
 from jova_bench.execution.processes import Processes, _ProcessPool
 from jova_bench.media import files as media
 from jova_bench.runs.store import read_run
@@ -83,13 +84,13 @@ def test_a_worker_that_never_begins_is_ended_unless_it_waits_for_room():
 
 
 def test_the_limit_is_an_hour_or_what_the_environment_says(monkeypatch):
-    monkeypatch.delenv(executors.LIMIT_VARIABLE, raising=False)
+    monkeypatch.delenv(pool.LIMIT_VARIABLE, raising=False)
     assert task_limit_s() == LIMIT_S == 3600
-    monkeypatch.setenv(executors.LIMIT_VARIABLE, "90.5")
+    monkeypatch.setenv(pool.LIMIT_VARIABLE, "90.5")
     assert task_limit_s() == 90.5
     for wrong in ("0", "-1", "an hour", "nan", "inf"):
-        monkeypatch.setenv(executors.LIMIT_VARIABLE, wrong)
-        with pytest.raises(BenchError, match=f"seconds above 0 in {executors.LIMIT_VARIABLE}, got '{wrong}'"):
+        monkeypatch.setenv(pool.LIMIT_VARIABLE, wrong)
+        with pytest.raises(BenchError, match=f"seconds above 0 in {pool.LIMIT_VARIABLE}, got '{wrong}'"):
             task_limit_s()
 
 

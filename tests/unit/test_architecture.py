@@ -10,12 +10,14 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {"jova": "jova", "jova_bench": "jova_bench", "jova_baselines": "baselines"}
 """Package to its folder."""
 FILES = sorted(path for folder in PACKAGES.values() for path in (ROOT / folder).rglob("*.py"))
-MAX_LINES = 400
+MAX_LINES = 300
+LONGER = {"jova_bench.runs.scoring"}
+"""Modules that are still longer; none may join them."""
 
 LAYERS = (
     {
-        "arrays", "digests", "errors", "ids", "output", "records", "files", "cache", "registry", "progress", "stats",
-        "formatting",
+        "arrays", "digests", "errors", "ids", "keys", "output", "records", "files", "cache", "registry", "progress",
+        "stats", "formatting",
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},
@@ -107,7 +109,7 @@ def test_nothing_imports_a_folder_that_a_user_may_have_too():
     "path", [path for path in files("jova_bench") if "metrics" in path.relative_to(ROOT).parts], ids=name_of
 )
 def test_metrics_know_nothing_of_models_runs_or_files(path):
-    known = {"arrays", "digests", "errors", "records", "cache", "registry", "assets", "metrics"}
+    known = {"arrays", "digests", "errors", "keys", "records", "cache", "registry", "assets", "metrics"}
     known |= {"media.clip", "media.channels"}
     if path.stem == "torch_inputs":
         known |= {"media"}  # It makes clips of a training loop's tensors.
@@ -160,7 +162,8 @@ def test_only_a_few_modules_write_files(path):
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_files_stay_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert (lines > MAX_LINES) == (name_of(path) in LONGER), f"{lines} lines"
 
 
 def test_statistics_are_arrays_in_numbers_out():

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from jova_bench.arrays import Audio, FloatArray, Indices
 from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.metrics.audio_visual.desync_variants import SEGMENTS, SIDE, VARIANTS, DesyncVariant
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import is_silent, resample
@@ -37,100 +38,12 @@ if TYPE_CHECKING:
 
 WEIGHTS = "synchformer"
 FPS, SAMPLES_PER_FRAME = 25, 640
-SEGMENTS = 14
-"""That the network was trained to compare: 4.8 s."""
 WINDOW_SEGMENTS = 15
 """From the first segment of a window to the first that begins after it."""
 GRID_S = np.linspace(-2, 2, 21)
 """The offsets that the network can name; positive: the sound is early."""
-SIDE = 224
 AT_ONCE = 2
 """Segments that are looked at together; each is 1569 tokens."""
-
-
-@dataclass(frozen=True)
-class DesyncVariant:
-    """Which part of a clip is looked at, and which number is read off."""
-
-    name: str
-    """`clean`, or `BENCH@COMMIT`."""
-    seconds: float | None = None
-    """Taken from the start of the clip; None for all of it."""
-    short: Literal["refuse", "hold", "blank"] = "refuse"
-    """A clip shorter than `seconds` is undefined, or its last frame is held (short sound: undefined), or black frames
-    and silence follow."""
-    picking: Literal["near", "floor"] = "near"
-    """How frames are brought to 25 fps (`resample_frame_indices`)."""
-    side: int = SIDE
-    """Pixels of the shorter side before the middle 224 x 224 are cut out."""
-    first_frame: int = 0
-    """Where the first segment begins."""
-    windows: Literal["spread", "ends", "cycle", "first"] = "ends"
-    """Which segments are compared (`windows`)."""
-    segments: int = SEGMENTS
-    """Of a window."""
-    signed: bool = False
-    """The sign of the offset is kept, so that early and late clips cancel in a mean."""
-    says: str = ""
-    """For `ls metrics`."""
-
-
-VARIANTS = {
-    protocol.name.partition("@")[0]: protocol
-    for protocol in (
-        DesyncVariant(
-            "clean",
-            windows="spread",
-            says="seconds by which Synchformer finds sound and picture apart: likeliest offset of each 4.8 s, averaged",
-        ),
-        DesyncVariant(
-            "avbenchmark@050a5cd",
-            seconds=8.0,
-            says="MMAudio's DeSync: first and last 4.8 s of the first 8 s; shorter clips are dropped",
-        ),
-        DesyncVariant(
-            "mova@595a976",
-            seconds=7.9,
-            short="hold",
-            says="as av-benchmark, of the first 7.9 s; a short picture is held, clips with short sound are dropped",
-        ),
-        DesyncVariant(
-            "javisbench@b505b37",
-            seconds=4.0,
-            short="blank",
-            windows="cycle",
-            says="first 4 s, its 11 segments begun anew until there are 14; short clips end in black and silence",
-        ),
-        DesyncVariant(
-            "vabench@0b1fe7c",
-            picking="floor",
-            says="first and last 4.8 s of picture and of sound, each from its own end; the bench scores failures 1.0 s",
-        ),
-        DesyncVariant(
-            "versebench@5645a09",
-            seconds=4.0,
-            side=256,
-            first_frame=2,
-            windows="first",
-            segments=11,
-            signed=True,
-            says="AV-A: signed, so early and late clips cancel; 11 segments where the network was trained on 14",
-        ),
-        DesyncVariant(
-            "t2av@b726966",
-            seconds=5.0,
-            side=256,
-            first_frame=2,
-            windows="first",
-            signed=True,
-            says="signed, so early and late clips cancel; 0.08 to 4.88 s of clips of at least 5 s",
-        ),
-    )
-}
-"""Ours, and those of av-benchmark (av_bench/evaluate.py), MOVA (evaluation/metrics/av_quality/eval_av_quality.py as
-run_eval.sh calls it), JavisBench (JavisDiT eval/javisbench/src/metrics.py as its README calls it), VABench
-(vabench/second_desync.py), Verse-Bench (syncformer/) and T2AV-Compass (Synchformer-main/batch_test_folder.py); the last
-two are v-iashin/Synchformer's example.py."""
 
 
 def windows(protocol: DesyncVariant, seen: int, heard: int) -> list[tuple[Indices, Indices]]:

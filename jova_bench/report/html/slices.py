@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jova_bench.records import ColumnKey, Estimate, Prompt, PromptSeed
+from jova_bench.keys import ColumnKey, PromptSeed
+from jova_bench.records import Estimate, Prompt
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.runs.estimates import ClipResult, slice_estimates
 from jova_bench.runs.store import Run

@@ -10,8 +10,9 @@ from pathlib import Path
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
+from jova_bench.keys import SampleKey
 from jova_bench.progress import Progress
-from jova_bench.records import Finding, Outcome, Prompt, Sample, SampleKey
+from jova_bench.records import Finding, Outcome, Prompt, Sample
 from jova_bench.report.html.view import Look, Looking, View
 from jova_bench.runs.store import FEATURES, Run
 from jova_bench.suites.folder import asked_for

@@ -11,8 +11,9 @@ import torch
 
 from jova_bench.errors import BenchError
 from jova_bench.execution import placement
-from jova_bench.execution.base import ATTEMPTS, Local, LocalContext, TaskFailed, WorkerEvent, dispatch
+from jova_bench.execution.base import ATTEMPTS, Local, LocalContext, TaskFailed
 from jova_bench.execution.devices import resolve_device, resolve_devices
+from jova_bench.execution.pool import WorkerEvent, dispatch
 from jova_bench.execution.processes import Processes
 from jova_bench.runs import request as config
 from jova_bench.runs.store import read_run

@@ -1,0 +1,64 @@
+"""Builds the models of a run, plans their clips, and decides where the clips are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from jova_bench.errors import BenchError
+from jova_bench.execution.base import Executor, Local
+from jova_bench.execution.placement import Placement
+from jova_bench.ids import printable, safe_id
+from jova_bench.models.base import Generator, edits_files, reads_files
+from jova_bench.models.registry import FOLDER_PREFIX, create_model
+from jova_bench.records import Prompt
+from jova_bench.runs.batches import Build
+from jova_bench.runs.generation import PlannedModel, plan
+from jova_bench.runs.request import Request
+from jova_bench.suites.loading import Suite
+
+
+def plan_all(
+    models: Sequence[str | Generator], suite: Suite, request: Request, placement: Placement
+) -> list[PlannedModel]:
+    """Builds every model and asks for its plans."""
+    planned: dict[str, PlannedModel] = {}
+    for model in models:
+        generator = create_model(model, placement.local.device) if isinstance(model, str) else model
+        name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
+        if safe_id(name) != name:
+            raise BenchError(f"expected a model's name of letters, digits, '.', '_' and '-', got {name!r}")
+        if name in planned and planned[name].asked != asked:
+            raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
+        # An object stays where it is; its plans need no worker where its clips do not.
+        prompts = suite.prompts[: request.limit]
+        generators = _executor(model, generator, suite.prompts, placement)
+        planner = generators if generators is placement.generation or reads_files(generator) else Local(placement.local)
+        planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
+        planned[name] = replace(planned[name], build=_built(model, generator, generators), executor=generators)
+    return list(planned.values())
+
+
+def _executor(
+    model: str | Generator, generator: Generator, prompts: Sequence[Prompt], placement: Placement
+) -> Executor:
+    """Where the clips of a model are made."""
+    if not isinstance(model, str):
+        return Local(placement.local)
+    if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(placement.generation, Local)):
+        return placement.inspection
+    given = generator.needs or any(prompt.image or prompt.audio for prompt in prompts)
+    return placement.reading if given or reads_files(generator) else placement.generation
+
+
+def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:
+    """Returns what builds a model in a worker; in this process it returns the one that is there."""
+    if isinstance(model, str) and not isinstance(where, Local):
+        return partial(create_model, model)
+    return partial(_given, generator)
+
+
+def _given(generator: Generator, device: str) -> Generator:
+    """A model that is there already."""
+    return generator
