@@ -118,7 +118,6 @@ class JovaGenerator:
             seconds=clock.seconds,
             settings=settings,
             weights=weights,
-            # In the words of manifests of schema 1, which are compared by it.
             note=f"{how['sampler']}, {how['steps']} steps, guidance {how['guidance']} until t = {GUIDED_UNTIL}, "
             f"{condition}, {arithmetic}weights {weights}",
         )

@@ -202,7 +202,7 @@ def _of_run(folder: Path) -> Results:
             unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro
         },
         failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),
-        made_by=run.manifest.provenance[-1].model_dump(mode="json", exclude_unset=True),
+        made_by=run.manifest.provenance[-1].model_dump(mode="json"),
     )
 
 

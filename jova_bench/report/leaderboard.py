@@ -143,9 +143,8 @@ class Leaderboard:
         parts += ["## Cost", self._costs()]
         if self.made:
             parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made))]
-        if self.manifest.fairness is not None:
-            rows = format_rows(self.models, self.manifest.fairness)
-            parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
+        rows = format_rows(self.models, self.manifest.fairness)
+        parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
         if notes:
             parts.append("\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()))
         parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]

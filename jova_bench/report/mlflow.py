@@ -11,7 +11,7 @@ from typing import Any
 
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.records import Estimate, Summary
-from jova_bench.runs.manifest import Manifest, Provenance
+from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import SUMMARY, read_run
 
 TRACKERS = ("mlflow",)
@@ -67,12 +67,12 @@ def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
 
 def params(manifest: Manifest) -> dict[str, str]:
     """Returns the request of a run as texts."""
-    latest = manifest.provenance[-1] if manifest.provenance else Provenance()
+    latest = manifest.provenance[-1] if manifest.provenance else None
     told = {
         **{name: getattr(manifest, name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
         "prompts": len(manifest.prompts),
         "models": sorted(manifest.models),
-        **{name: getattr(latest, name) for name in ("git_commit", "git_dirty", "device_name", "python")},
+        **{name: getattr(latest, name, None) for name in ("git_commit", "git_dirty", "device_name", "python")},
     }
     texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in told.items()}
     return {name: text[:LONGEST] for name, text in texts.items()}

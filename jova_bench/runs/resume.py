@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import fault
 from jova_bench.models.base import Plan, settings_of
-from jova_bench.records import Record
 from jova_bench.runs import provenance
 from jova_bench.runs.generation import PlannedModel
-from jova_bench.runs.manifest import Fairness, Manifest, ModelRecord, PlanRecord
+from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord
 from jova_bench.runs.request import Request
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
-
-RecordType = TypeVar("RecordType", bound=Record)
 
 
 def extend_manifest(
@@ -37,61 +33,52 @@ def extend_manifest(
     Raises:
         BenchError: the folder was made with another suite or profile, or holds clips of another version of a model.
     """
-    old = store.manifest() or Manifest()
-    for key, before, now in (
-        ("suite_digest", old.suite_digest, suite.digest),
-        ("profile", old.profile, request.profile),
-    ):
-        if before not in (None, now):
+    old = store.manifest()
+    for key, now in (("suite_digest", suite.digest), ("profile", request.profile)):
+        if old is not None and (before := getattr(old, key)) != now:
             raise BenchError(f"{store.folder} was made with {key} {before}, got {now}; give another --out")
-    models = dict(old.models)
+    models = dict(old.models) if old else {}
     for one in planned:
         models[one.generator.name] = _model(models.get(one.generator.name), one, request, store)
     origin = provenance.collect(request.device, request.device_name)
+    history = old.provenance if old else ()
     return Manifest(
+        schema_version=SCHEMA,
         suite=suite.name,
         suite_digest=suite.digest,
         prompts_digest=suite.prompts_digest,
         domain=suite.domain,
         reference_set=suite.reference_set,
         profile=request.profile,
-        seeds=tuple(sorted({*old.seeds, *request.seeds})),
+        seeds=tuple(sorted({*(old.seeds if old else ()), *request.seeds})),
         device=request.device,
-        metrics=tuple(dict.fromkeys([*old.metrics, *metrics])),
-        specs=old.specs,
+        metrics=tuple(dict.fromkeys([*(old.metrics if old else ()), *metrics])),
+        specs=old.specs if old else (),
         models=models,
         fairness=Fairness(
             prompts="every model gets the same prompts of one suite, told by suite_digest",
             seeds="every model gets the same seeds; `n_seeds` of an estimate says which were done",
-            devices={name: model.device or request.device for name, model in models.items()},
+            devices={name: model.device for name, model in models.items()},
             native_formats={name: _formats(model.plans) for name, model in models.items()},
             settings={name: model.settings for name, model in models.items()},
         ),
-        provenance=old.provenance if old.provenance[-1:] == (origin,) else (*old.provenance, origin),
-        prompts=tuple(map(complete, suite.prompts)),
+        provenance=history if history[-1:] == (origin,) else (*history, origin),
+        prompts=suite.prompts,
     )
-
-
-def complete(record: RecordType) -> RecordType:
-    """Returns an equal record of which every field counts as given, so that all of them are written."""
-    return type(record)(**record.model_dump())
 
 
 def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, store: RunStore) -> ModelRecord:
     """Returns the entry of one model: its plans of now beside those of earlier commands."""
     name = planned.generator.name
     plans = {key: _plan(name, key, plan) for key, plan in planned.plans.items()}
-    known: Mapping[str, PlanRecord] = {}
+    known: Mapping[str, AnyPlan] = {}
     if old is not None:
         known = old.plans
         done = {s.prompt_id for s in store.samples() if s.model == name and s.status == "ok"}
         for key, plan in plans.items():
-            if key in done and (differ := known[key].differences(plan) if key in known else "it had no plan"):
-                raise BenchError(
-                    f"{store.folder} has clips of another version of {name!r}: prompt {key!r}: {differ}; "
-                    "give another --out"
-                )
-        device = old.device or request.device
+            if key in done and (differ := _differences(known.get(key), plan)):
+                raise BenchError(f"{store.folder} has clips of another version of {name!r}: prompt {key!r}: {differ}")
+        device = old.device
         if done and device.split(":")[0] != request.device.split(":")[0]:
             raise BenchError(
                 f"{store.folder} has clips of {name!r} made on {device}, got {request.device}; "
@@ -107,19 +94,37 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
     )
 
 
-def _plan(model: str, prompt_id: str, plan: Plan | str) -> PlanRecord:
+def _differences(before: AnyPlan | None, now: AnyPlan) -> str | None:
+    """Says what makes the clips of two plans other clips, and what to do; None where nothing does."""
+    another = "give another --out"
+    if isinstance(before, PlanRecord) and isinstance(now, PlanRecord):
+        differ = before.differences(now)
+        if differ and before.settings is None:
+            another = (
+                "where the model is the same and only the words are others, repeat the command once with the model's "
+                f"version that said the old ones, which keeps its settings; else {another}"
+            )
+        return differ and f"{differ}; {another}"
+    if before == now:
+        return None
+    had = f"it had {'a plan' if isinstance(before, PlanRecord) else 'no plan'}"
+    has = f"now has {'one' if isinstance(now, PlanRecord) else f'none: {now.why_not}'}"
+    return f"{had}, {has}; {another}"
+
+
+def _plan(model: str, prompt_id: str, plan: Plan | str) -> AnyPlan:
     """Makes the record of a plan, or of the reason why there is none. Raises BenchError for one that cannot be kept."""
     if isinstance(plan, str):
-        return PlanRecord(why_not=plan)
+        return NoPlan(why_not=plan)
     try:
         return PlanRecord(**asdict(plan))
     except ValidationError as error:
         raise BenchError(f"the model {model!r}: its plan for prompt {prompt_id!r}: {fault(error)}") from error
 
 
-def _formats(plans: Mapping[str, PlanRecord]) -> tuple[str, ...]:
+def _formats(plans: Mapping[str, AnyPlan]) -> tuple[str, ...]:
     """Lists what a model natively makes, each format once."""
-    return tuple(sorted({_format(plan) for plan in plans.values() if plan.why_not is None}))
+    return tuple(sorted({_format(plan) for plan in plans.values() if isinstance(plan, PlanRecord)}))
 
 
 def _format(plan: PlanRecord) -> str:

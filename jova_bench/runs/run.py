@@ -29,7 +29,7 @@ from jova_bench.runs.generation import generate, missing
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import DEFAULT_SUITE, Request
-from jova_bench.runs.resume import complete, extend_manifest
+from jova_bench.runs.resume import extend_manifest
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.scoring import Metric, keep_references
 from jova_bench.runs.store import FEATURES, RunStore
@@ -151,7 +151,7 @@ def _run(
         load = partial(_load, own, selected, profile, folder / FEATURES, real)
         all_metrics, cache = load(placement.local)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
-        specs = tuple(complete(metric.spec) for metric in all_metrics)
+        specs = tuple(metric.spec for metric in all_metrics)
         store.write_manifest(manifest.model_copy(update={"specs": specs}))
         judges = partial(_locally, placement) if own else placement.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, talk)

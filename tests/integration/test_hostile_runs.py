@@ -54,15 +54,20 @@ def a_run(folder):
     manifest = json.loads(path.read_text())
     for place, prompt in enumerate(manifest["prompts"]):
         prompt["tags"] = {"voice": "ab"[place % 2]}
-    plan = {"frames": 25, "fps": 25.0, "height": 64, "width": 64, "sample_rate_hz": 16_000, "seconds": 1.0, "note": "v"}
+    plan = {
+        "frames": 25, "fps": 25.0, "height": 64, "width": 64, "sample_rate_hz": 16_000, "seconds": 1.0, "note": "v",
+        "audio": None, "settings": {"steps": 3}, "weights": "0123abcd",
+    }  # fmt: skip
     plans = {prompt["id"]: plan for prompt in manifest["prompts"]}
     said = {"asked": "m", "device": "cpu", "needs": [], "batch_size": 1, "settings": {}, "plans": plans}
     fairness = {
+        "prompts": "the same",
+        "seeds": "the same",
         "devices": {"m": "cpu"},
         "native_formats": {"m": ["64x64"]},
         "settings": {"m": {"options": {"steps": 3}}},
     }
-    manifest |= {"schema": 1, "suite_digest": "abc", "seeds": [0], "device": "cpu", "fairness": fairness}
+    manifest |= {"suite_digest": "abc", "seeds": [0], "device": "cpu", "fairness": fairness}
     path.write_text(json.dumps(manifest | {"models": {"m": said, "n": said}}))
     return folder
 
@@ -156,7 +161,8 @@ def test_another_schema_is_neither_read_nor_overwritten(tmp_path, schema):
     [
         ("prompts", [{"id": "p0"}], "prompts.0.video_caption: Field required"),
         ("specs", {"a": 1}, "specs: .*, got an object"),
-        ("models", {"tones": {"plans": {"p0": {"frames": "many"}}}}, "models.tones.plans.p0.frames: .*, got 'many'"),
+        ("models", {"tones": {"asked": "tones"}}, "models.tones.device: Field required"),
+        ("fairness", {"prompts": "the same"}, "fairness.seeds: Field required"),
         ("provenance", [5], r"provenance.0: .*, got 5"),
         ("seeds", [-1], "seeds.0: .*, got -1"),
         ("profile", "best", "profile: .*, got 'best'"),

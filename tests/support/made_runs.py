@@ -7,7 +7,7 @@ from jova_bench.errors import Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import estimates
-from jova_bench.runs.manifest import Manifest
+from jova_bench.runs.manifest import SCHEMA, Fairness, Manifest, ModelRecord, Provenance
 from jova_bench.runs.scoring import features_key
 from jova_bench.runs.store import FEATURES, RunStore
 
@@ -52,6 +52,33 @@ def ids(count):
 
 def undefined(reason="no face"):
     return Outcome(status="undefined", reason=reason)
+
+
+def blank_manifest(**changes):
+    """The manifest of a run of nothing, with these fields."""
+    fields = {
+        "schema_version": SCHEMA, "suite": "made", "suite_digest": "d", "prompts_digest": "q", "domain": None,
+        "reference_set": None, "profile": "standard", "seeds": (), "device": "cpu", "metrics": (), "specs": (),
+        "models": {}, "fairness": fairness(), "provenance": (), "prompts": (),
+    }  # fmt: skip
+    return Manifest(**fields | changes)
+
+
+def fairness(**changes):
+    fields = {"prompts": "the same", "seeds": "the same", "devices": {}, "native_formats": {}, "settings": {}}
+    return Fairness(**fields | changes)
+
+
+def model_record(**changes):
+    fields = {"asked": "m", "device": "cpu", "needs": (), "batch_size": 1, "settings": {}, "plans": {}}
+    return ModelRecord(**fields | changes)
+
+
+def origin(commit):
+    return Provenance(
+        git_commit=commit, git_dirty=None, packages={}, python="3", platform="any", cpu_count=1, device="cpu",
+        device_name=None,
+    )  # fmt: skip
 
 
 def made_run(folder, values, metrics=None, seeds=(0,), question="q", transcripts=None, failed=()):
@@ -99,12 +126,15 @@ def made_run(folder, values, metrics=None, seeds=(0,), question="q", transcripts
                         cell = column[k] if len(seeds) == 1 else column[k][s]
                         digest = f"{model} {prompt.id} {seed}"
                         cells[prompt.id, seed] = _kept(store, cache, metric, model, prompt.id, seed, digest, cell)
-        store.write_manifest(Manifest.model_validate({
-            "suite": "made", "question": question, "domain": None, "profile": "standard", "metrics": [],
-            "specs": [one.spec.model_dump(mode="json") for one in metrics.values()],
-            "prompts": [prompt.model_dump(mode="json") for prompt in prompts],
-            "provenance": [{"git_commit": "0123abcd"}], "models": {model: {} for model in values},
-        }))  # fmt: skip
+        store.write_manifest(
+            blank_manifest(
+                prompts_digest=question,
+                specs=tuple(one.spec for one in metrics.values()),
+                prompts=tuple(prompts),
+                provenance=(origin("0123abcd"),),
+                models={model: model_record(asked=model) for model in values},
+            )
+        )
         found = estimates(list(values), list(metrics.values()), parts, prompts)
         store.write_summary(Summary(schema=1, suite="made", profile="standard", estimates=found, cost=()))
     return folder

@@ -9,8 +9,8 @@ from jova_bench.records import Summary
 from jova_bench.report.latex import escaped as tex
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import leaderboard
-from jova_bench.runs.manifest import Manifest
 from support.estimates import estimate
+from support.made_runs import blank_manifest
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_texts_of_others_in_every_view():
         ),
         cost=(),
     )
-    board = leaderboard(found, Manifest(suite_digest=HOSTILE, device=HOSTILE))
+    board = leaderboard(found, blank_manifest(suite_digest=HOSTILE, device=HOSTILE))
     for line in latex(board).splitlines():
         assert line.startswith("%") or ("\\input" not in line and "\\write" not in line), line
         assert not re.match(r"\s*\\(input|write)", line)

@@ -109,12 +109,11 @@ def index_page(
 
 def _made(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
     """Returns tables of the clips themselves: title, `numbers` or `text`, description, header, rows."""
-    fairness = board.manifest.fairness
+    formats = format_rows(board.models, board.manifest.fairness)
     found = []
     if board.made:
         found.append(("Clips", "numbers", ABOUT_CLIPS, *clips_rows(board.models, board.made)))
-    if fairness:
-        found.append(("Native formats and settings", "text", ABOUT_FORMATS, *format_rows(board.models, fairness)))
+    found.append(("Native formats and settings", "text", ABOUT_FORMATS, *formats))
     return found
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jova_bench.errors import BenchError
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.keys import SampleKey
@@ -138,8 +137,6 @@ def _views(
 ) -> dict[SampleKey, View | str]:
     """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
-    if manifest.profile is None:
-        raise BenchError(f"{folder} does not say with which profile it was made; repeat its command")
     hearing = tuple(name for name in manifest.metrics if name.split("@")[0] in ("wer", "cer", ""))
     looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities))
     looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}

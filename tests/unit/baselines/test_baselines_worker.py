@@ -15,6 +15,7 @@ from jova_bench.runs import provenance
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 from support.fake_upstreams import calls, installed
+from support.made_runs import origin
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def baseline(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(provenance, "collect", lambda *_: {})  # Asks git and every package: slow, and tested.
+    monkeypatch.setattr(provenance, "collect", lambda *_: origin("0"))  # Asks git and every package: slow, and tested.
     made = installed("ovi", tmp_path / "assets", monkeypatch, sample_timeout_s=60)
     made.options = {**made.options, "height": 64, "width": 64}
     yield made

@@ -19,6 +19,7 @@ from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 from support import spoken_prompts
 from support.fake_upstreams import calls, installed
+from support.made_runs import origin
 
 FILM, SPEECH = "wan2.2-ti2v-mmaudio", "pocket-tts-wan2.2-s2v"
 
@@ -46,7 +47,7 @@ def film(tmp_path, monkeypatch):
     """The cascade of a stand-in for Wan2.2 and the real worker of MMAudio on a fake of it; films of 25 frames."""
     import torch
 
-    monkeypatch.setattr(provenance, "collect", lambda *_: {})  # Asks git and every package: slow, and tested.
+    monkeypatch.setattr(provenance, "collect", lambda *_: origin("0"))  # Asks git and every package: slow, and tested.
     monkeypatch.setattr(pipeline, "find_spec", lambda name: object())
     sound = installed("mmaudio", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
     torch.save({"a": 1}, home.of(sound.manifest).weights / "weights" / "mmaudio_large_44k_v2.pth")
@@ -172,7 +173,7 @@ def test_a_plan_is_of_both_stages_and_refuses_what_either_cannot_do(tmp_path):
 @pytest.fixture
 def speech(tmp_path, monkeypatch):
     """The cascade of the real workers of Pocket TTS and Wan2.2-S2V on fakes of their upstreams."""
-    monkeypatch.setattr(provenance, "collect", lambda *_: {})
+    monkeypatch.setattr(provenance, "collect", lambda *_: origin("0"))
     cascade = create_model(SPEECH, "cpu")
     cascade.first = installed("pocket-tts", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
     cascade.second = installed("wan2.2-s2v", tmp_path / "assets", monkeypatch, start_timeout_s=1800)

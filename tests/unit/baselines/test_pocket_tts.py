@@ -16,6 +16,7 @@ from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 from support import upstream_api
 from support.fake_upstreams import calls, installed
+from support.made_runs import origin
 
 FACTS = upstream_api.facts("pocket-tts")["facts"]
 
@@ -74,7 +75,7 @@ def test_nobody_knows_its_length_before_it_speaks(tmp_path):
 
 
 def test_one_load_serves_all_and_what_breaks_off_is_no_speech(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "collect", lambda *_: {})
+    monkeypatch.setattr(provenance, "collect", lambda *_: origin("0"))
     baseline = installed("pocket-tts", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
     words = ("Good day to you", "[raise]", "[break] so", "[silent] is gold", "Good day to you [noise]", "[mute]")
     prompts = tuple(prompt(one, k) for k, one in enumerate(words))

@@ -9,9 +9,9 @@ from jova_bench.records import Cost, Summary
 from jova_bench.report.cells import cell
 from jova_bench.report.files import write_report
 from jova_bench.report.leaderboard import leaderboard
-from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import RunStore
 from support.estimates import JUDGES, estimate
+from support.made_runs import blank_manifest, fairness, origin
 
 FVD = "fvd@1/embedded:video[0123456789ab]"
 
@@ -46,13 +46,12 @@ def summary():
     )
 
 
-MANIFEST = {
-    "suite_digest": "abc",
-    "seeds": [0, 1],
-    "device": "cpu",
-    "provenance": [{"git_commit": commit, "git_dirty": None} for commit in ("0123abcd", "4567", "4567")],
-    "fairness": {"devices": {"jova": "cpu"}, "native_formats": {"jova": ["64x64, 73 frames at 25.0 fps"]}},
-}
+MANIFEST = blank_manifest(
+    suite_digest="abc",
+    seeds=(0, 1),
+    provenance=tuple(origin(commit) for commit in ("0123abcd", "4567", "4567")),
+    fairness=fairness(devices={"jova": "cpu"}, native_formats={"jova": ("64x64, 73 frames at 25.0 fps",)}),
+)
 
 
 def rows_of(markdown, title):
@@ -63,18 +62,18 @@ def rows_of(markdown, title):
 
 
 def test_models_as_given_then_controls_in_their_order():
-    assert leaderboard(summary(), Manifest()).models == ("jova", "real", "still")
+    assert leaderboard(summary(), blank_manifest()).models == ("jova", "real", "still")
 
 
 def test_a_column_per_identity_with_judge_domain_and_direction():
-    found = rows_of(leaderboard(summary(), Manifest()).markdown(), "Lip-sync")
+    found = rows_of(leaderboard(summary(), blank_manifest()).markdown(), "Lip-sync")
     assert found["Model"] == ["LSE-C a (embedded) ↑", "LSE-C b (embedded) ↑"]
     assert found["jova"] == ["6.64 [6.55, 6.73] (100)", "6.10 [6.00, 6.20] (100)"]
     assert found["still"] == ["0.50 [0.40, 0.61] (100)", "not measured"]
 
 
 def test_counts_and_reasons_stand_where_something_is_missing():
-    markdown = leaderboard(summary(), Manifest()).markdown()
+    markdown = leaderboard(summary(), blank_manifest()).markdown()
     found = rows_of(markdown, "Speech and sound")
     assert found["Model"] == ["WER (embedded) ↓", "PESQ ↑", "Loudness (LUFS) → real"]
     assert found["jova"] == ["0.050 [0.031, 0.069] (98/2/0)", "undefined[^1]", "-23.0 [-23.5, -22.5] (100)"]
@@ -84,7 +83,7 @@ def test_counts_and_reasons_stand_where_something_is_missing():
 
 
 def test_set_distances_show_their_extrapolation_and_size():
-    markdown = leaderboard(summary(), Manifest()).markdown()
+    markdown = leaderboard(summary(), blank_manifest()).markdown()
     found = rows_of(markdown, "Distance from real clips")
     assert found["Model"] == ["FVD (embedded) ↓", "FVD (embedded) at n → ∞"]
     assert found["jova"] == ["31 [25, 38] (100)", "12 (R² 0.99)"]
@@ -92,11 +91,11 @@ def test_set_distances_show_their_extrapolation_and_size():
 
 
 def test_unknown_metrics_are_not_dropped():
-    assert rows_of(leaderboard(summary(), Manifest()).markdown(), "Other")["jova"] == ["0.30 [0.20, 0.40] (100)"]
+    assert rows_of(leaderboard(summary(), blank_manifest()).markdown(), "Other")["jova"] == ["0.30 [0.20, 0.40] (100)"]
 
 
 def test_cost_stands_beside_quality():
-    found = rows_of(leaderboard(summary(), Manifest()).markdown(), "Cost")
+    found = rows_of(leaderboard(summary(), blank_manifest()).markdown(), "Cost")
     assert found["Model"] == ["Seconds per clip", "RTF", "Peak memory (MB)", "Function evals"]
     assert found["jova"] == ["1.25", "0.43", "512", "40"]
     assert found["real"] == ["", "", "512", ""]
@@ -104,7 +103,7 @@ def test_cost_stands_beside_quality():
 
 
 def test_identities_and_origin_are_shown():
-    markdown = leaderboard(summary(), Manifest.model_validate(MANIFEST)).markdown()
+    markdown = leaderboard(summary(), MANIFEST).markdown()
     made = rows_of(markdown, "What each model makes")
     assert made["jova"] == ["64x64, 73 frames at 25.0 fps", "cpu"]
     assert made["real"] == ["", ""]
@@ -141,7 +140,7 @@ def test_identities_of_other_kinds_are_told_apart():
     def labels(*identities):
         rows = tuple(estimate("m", "wer", identity) for identity in identities)
         board = leaderboard(
-            Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), Manifest()
+            Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), blank_manifest()
         )
         return [column.label for column in board.columns]
 
@@ -160,7 +159,9 @@ def test_what_a_bench_computes_never_shares_a_column_with_ours():
         estimate("m", identity=theirs["mova@595a976"], value=5.5, n=(60, 30, 10), reasons={"no face": 30, "oops": 10}),
         estimate("n", identity=theirs["latentsync@a2"], value=4.5),
     )
-    board = leaderboard(Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), Manifest())
+    board = leaderboard(
+        Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), blank_manifest()
+    )
     markdown = board.markdown()
     found = rows_of(markdown, "Lip-sync")
     assert found["Model"] == ["LSE-C ↑", "LSE-C (compat mova) ↑", "LSE-C (compat latentsync) ↑"]
@@ -175,12 +176,14 @@ def test_two_commits_of_one_bench_are_two_columns():
     rows = tuple(
         estimate("m", identity=f"lse_c@1/standard/compat:mova@{commit}:syncnet-v2[aa]") for commit in ("595a976", "a1")
     )
-    board = leaderboard(Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), Manifest())
+    board = leaderboard(
+        Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), blank_manifest()
+    )
     assert [column.label for column in board.columns] == ["LSE-C 595a976 (compat mova)", "LSE-C a1 (compat mova)"]
 
 
 def test_csv_has_one_row_per_model_and_full_precision():
-    lines = leaderboard(summary(), Manifest()).csv().splitlines()
+    lines = leaderboard(summary(), blank_manifest()).csv().splitlines()
     header = lines[0].split(",")
     jova = dict(zip(header, lines[1].split(","), strict=True))
     assert [line.split(",")[:2] for line in lines] == [
@@ -196,7 +199,7 @@ def test_csv_has_one_row_per_model_and_full_precision():
 
 
 def test_json_has_every_estimate_slices_included():
-    value = json.loads(leaderboard(summary(), Manifest.model_validate(MANIFEST)).json())
+    value = json.loads(leaderboard(summary(), MANIFEST).json())
     assert len(value["records"]) == len(summary().estimates)
     assert value["records"][0]["label"] == "LSE-C a (embedded)"
     assert value["records"][0]["control"] is True
@@ -207,13 +210,13 @@ def test_json_has_every_estimate_slices_included():
 
 def test_report_is_written_into_the_run(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest(Manifest.model_validate(MANIFEST))
+        store.write_manifest(MANIFEST)
         with pytest.raises(BenchError, match="no summary"):
             write_report(tmp_path)
         store.write_summary(summary())
     paths = write_report(tmp_path)
     assert [path.name for path in paths] == [f"leaderboard.{suffix}" for suffix in ("md", "csv", "json", "tex")]
-    assert paths[0].read_text(encoding="utf-8") == leaderboard(summary(), Manifest.model_validate(MANIFEST)).markdown()
+    assert paths[0].read_text(encoding="utf-8") == leaderboard(summary(), MANIFEST).markdown()
     assert not list(tmp_path.glob("*.part"))
     assert write_report(tmp_path, ["csv"]) == [tmp_path / "leaderboard.csv"]
     with pytest.raises(BenchError, match=r"expected formats among md, csv, json, tex, got html"):
@@ -221,6 +224,8 @@ def test_report_is_written_into_the_run(tmp_path):
 
 
 def test_a_run_without_models_is_an_empty_table():
-    board = leaderboard(Summary(schema_version=1, suite="s", profile="embedded", estimates=(), cost=()), Manifest())
+    board = leaderboard(
+        Summary(schema_version=1, suite="s", profile="embedded", estimates=(), cost=()), blank_manifest()
+    )
     assert "## Cost" in board.markdown()
     assert board.csv().startswith("model")

@@ -38,7 +38,7 @@ def run(tmp_path):
     for prompt in manifest["prompts"]:
         prompt |= {"video_caption": HOSTILE, "transcript": HOSTILE, "tags": {HOSTILE: HOSTILE, "hair": "red"}}
     manifest |= {"suite_digest": HOSTILE, "seeds": [0], "device": HOSTILE}
-    manifest["fairness"] = {"native_formats": {"good": [HOSTILE]}, "devices": {"good": HOSTILE}}
+    manifest["fairness"] |= {"native_formats": {"good": [HOSTILE]}, "devices": {"good": HOSTILE}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     summary = json.loads((folder / "summary.json").read_text())
     summary["estimates"].append(summary["estimates"][0] | {"model": HOSTILE, "reasons": {HOSTILE: 1}})
@@ -246,7 +246,7 @@ def test_what_was_made_is_told_beside_the_scores(tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     said = {"audio": "driving", "prompt_renderer": "prose", "options": {"steps": 40}}
     formats = {"native_formats": {"one": ["64x64"]}, "devices": {"one": "cpu"}, "settings": {"one": said}}
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"fairness": formats}))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"fairness": manifest["fairness"] | formats}))
     lines = [json.loads(line) for line in (folder / SAMPLES).read_text().splitlines()]
     lines = [line | {"load_s": 42.0} if line["model"] == "one" else line for line in lines]
     (folder / SAMPLES).write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -9,8 +9,7 @@ from jova_bench.records import Finding, Outcome, Sample
 from jova_bench.report.common import completed_by_all
 from jova_bench.report.files import read_leaderboard
 from jova_bench.report.made import Made, clips_rows, format_rows, load_cell, made
-from jova_bench.runs.manifest import Fairness
-from support.made_runs import Clips, Spread, made_run
+from support.made_runs import Clips, Spread, fairness, made_run
 
 GONE = Outcome(status="failed", reason="no clip: it crashed")
 
@@ -40,7 +39,7 @@ def test_clips_are_counted_by_model_and_finding():
 
 def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
     plain = {"native_formats": {"m": ["64x64"]}, "devices": {"m": "cpu"}}
-    assert format_rows(["m"], Fairness(**plain)) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
+    assert format_rows(["m"], fairness(**plain)) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
     driven = {
         "audio": "driving",
         "inputs": {"audio": "of the prompt, else of its real clip"},
@@ -48,7 +47,7 @@ def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
         "options": {"steps": 40, "negative_prompt": "ugly" * 20},
         "seconds_asked": "of the driving sound",
     }
-    header, body = format_rows(["m", "n"], Fairness(**plain, settings={"m": driven, "n": {}}))
+    header, body = format_rows(["m", "n"], fairness(**plain, settings={"m": driven, "n": {}}))
     assert header[3:] == ["Seconds asked", "Not read", "Given", "Sound", "Settings"]
     assert body[0][3:] == [
         "of the driving sound",

@@ -17,8 +17,7 @@ from jova_bench.report.latex import escaped, latex
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.report.ranks import Rank, ranks
 from jova_bench.report.reported import read_reported
-from jova_bench.runs.manifest import Manifest
-from support.made_runs import Clips, Spread, made_run, undefined
+from support.made_runs import Clips, Spread, blank_manifest, made_run, undefined
 
 RESULTS = Path(__file__).parents[3] / "results"
 TWENTY = np.random.default_rng(0).normal(5, 2, 20)
@@ -157,7 +156,11 @@ def test_signs_that_latex_reads_are_escaped():
         direction="target", n_ok=3, n_undefined=1, n_failed=2, n_prompts=3, n_seeds=1,
     )  # fmt: skip
     rows = rows_of(
-        latex(leaderboard(Summary(schema=1, suite="s", profile="standard", estimates=(estimate,), cost=()), Manifest()))
+        latex(
+            leaderboard(
+                Summary(schema=1, suite="s", profile="standard", estimates=(estimate,), cost=()), blank_manifest()
+            )
+        )
     )
     assert rows["Model"] == [r"a\_b $\to$ real"]
     assert rows[r"m\_1"] == [r"$-$0.5 {\scriptsize [$-$1.0, 0.0]} {\scriptsize (3/1/2)}"]

@@ -14,8 +14,8 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.copies import Copies
 from jova_bench.files.writing import replacing
 from jova_bench.records import Cost, Estimate, Sample, Score, Summary
-from jova_bench.runs.manifest import Manifest, ModelRecord
 from jova_bench.runs.store import RunStore, read_run
+from support.made_runs import blank_manifest, model_record
 
 
 def sample(seed=0, **kw):
@@ -29,7 +29,7 @@ def score(value=1.0, identity="wer@1/standard:x", **kw):
 
 def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
     with RunStore(tmp_path / "run") as store:
-        store.write_manifest(Manifest(suite="tiny"))
+        store.write_manifest(blank_manifest(suite="tiny"))
         store.add_sample(sample(0, status="failed", reason="out of memory"))
         store.add_sample(sample(1))
         store.add_sample(sample(0, clip="clips/m/p.0.mp4"))
@@ -41,13 +41,13 @@ def test_records_come_back_and_the_latest_of_a_key_wins(tmp_path):
     assert run.samples == (sample(0, clip="clips/m/p.0.mp4"), sample(1))
     # 0.25 replaced 0.5; another identity is another key.
     assert [s.value for s in run.scores] == [0.25, 0.125]
-    assert run.manifest == Manifest(suite="tiny")
+    assert run.manifest == blank_manifest(suite="tiny")
     assert run.summary is None
 
 
 def test_a_run_killed_at_any_byte_of_its_last_line_resumes(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest(Manifest())
+        store.write_manifest(blank_manifest())
         for seed in range(3):
             store.add_sample(sample(seed))
     file = tmp_path / "samples.jsonl"
@@ -64,7 +64,7 @@ def test_a_run_killed_at_any_byte_of_its_last_line_resumes(tmp_path):
 
 def test_a_broken_whole_line_is_named(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest(Manifest())
+        store.write_manifest(blank_manifest())
         store.add_score(score())
     with (tmp_path / "scores.jsonl").open("a") as file:
         file.write('{"model": "m"}\n')
@@ -88,7 +88,7 @@ def test_summary_round_trip_uses_the_published_field_names(tmp_path):
     cost = Cost(model="m", seconds_per_clip=1.5, real_time_factor=None, peak_memory_bytes=None, function_evals=8.0)
     summary = Summary(schema=1, suite="tiny", profile="embedded", estimates=(estimate,), cost=(cost,))
     with RunStore(tmp_path) as store:
-        store.write_manifest(Manifest())
+        store.write_manifest(blank_manifest())
         store.write_summary(summary)
     assert (tmp_path / "summary.json").read_text().startswith('{\n  "schema": 1,')
     assert read_run(tmp_path).summary == summary
@@ -132,11 +132,11 @@ def test_a_clip_path_cannot_leave_the_run(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     with RunStore(tmp_path) as store:
-        store.write_manifest(Manifest(seeds=(1,)))
-        odd = ModelRecord(settings={"guidance": float("nan")})
+        store.write_manifest(blank_manifest(seeds=(1,)))
+        odd = model_record(settings={"guidance": float("nan")})
         with pytest.raises(ValueError, match="JSON compliant"):
-            store.write_manifest(Manifest(models={"m": odd}))
-        assert store.manifest() == Manifest(seeds=(1,))
+            store.write_manifest(blank_manifest(models={"m": odd}))
+        assert store.manifest() == blank_manifest(seeds=(1,))
     assert not list(tmp_path.glob("*.part"))
 
 
