@@ -1,4 +1,4 @@
-"""One vector per clip for FAD and KAD: who speaks, what is said and how clean the sound is.
+"""One vector per clip for FAD and KAD: the voice, the words and how clean the audio is.
 
 The embedder was trained to name voices, words and the damage done to real clips (noise, filtering, clipping,
 smearing, reverberation, pitch), never to generate. Silence has an embedding too: far from speech.
@@ -21,7 +21,7 @@ MIN_SECONDS = 0.5
 
 
 def embed_audio(clip: Clip, cache: FeatureCache, device: str = "cpu") -> FloatArray:
-    """(32,) embedding of the sound of a clip. Raises Undefined or Unavailable."""
+    """Returns the (32,) embedding of the audio of a clip. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
     audio = mono_16k(clip, "embedded")
     if len(audio) < MIN_SECONDS * RATE_HZ:

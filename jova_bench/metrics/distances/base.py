@@ -24,7 +24,7 @@ CLIPS_PER_DIMENSION = 3
 MIN_CLIPS = 10
 """Kernel distances are unbiased for any number of clips; with fewer than this they are mostly noise."""
 DIMENSIONS: Mapping[str, int] = {"fad": 128, "fvd": 400, "fd_passt": 768, "fd_panns": 2048}
-"""Of the embeddings behind the Fréchet distances of the standard profile."""
+"""Dimensions of the embeddings behind the Fréchet distances of the standard profile."""
 KERNELS: Mapping[str, str] = {"fvd": "kvd", "fad": "kad"}
 """The kernel distance of the same embeddings."""
 KAD_SCALE = 100
@@ -65,29 +65,30 @@ class SetDistance(SetMetric):
         self._cache = cache or NoCache()
 
     def check(self) -> str | None:
-        """None, or the file that is missing."""
+        """Returns which file is missing; None if none is."""
         return self._missing
 
     def features(self, clip: Clip) -> FloatArray:
-        """(d,) or (p, d) embedding of one clip. Raises Unavailable for one that is not finite."""
+        """Returns the (d,) or (p, d) embedding of one clip. Raises Unavailable for one that is not finite."""
         embedded = self._embed(clip)
         if not np.isfinite(embedded).all():
             raise Unavailable("not finite: the embedding of this clip")
         return embedded
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
-        """Number of clips, of their vectors where a clip has several, and of dimensions."""
+        """Returns the numbers of clips, of their vectors where a clip has several, and of dimensions."""
         found = {"n": float(len(features)), "d": float(features.shape[-1])}
         return found if features.ndim == 2 else {**found, "vectors": float(len(dist.clustered(features).rows))}
 
     def against(self, reference: FloatArray) -> Self:
-        """The same distance from another reference set: (m, d) or (m, p, d) embeddings of real clips."""
+        """Returns the same distance from another reference set, (m, d) or (m, p, d) embeddings of real clips."""
         given = short_digest(np.ascontiguousarray(reference, dtype=np.float64).tobytes())
         spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
         return type(self)(spec, self._embed, lambda: reference, self._missing, cache=self._cache)
 
     def reference(self) -> FloatArray:
-        """(m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without one."""
+        """Returns the (m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without
+        one."""
         return self._reference
 
     @cached_property
@@ -103,12 +104,13 @@ class FrechetMetric(SetDistance):
     """Fréchet distance, with its limit for infinitely many clips beside it."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) or (n, p, d) set. Undefined for n < 3 d, where the bias is larger than what is measured."""
+        """Returns the distance of an (n, d) or (n, p, d) set. Undefined for n < 3 d: the bias would exceed the
+        distance."""
         self._check_size(features)
         return self._measure(features)
 
     def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
-        """Of S sets of the same clips, (S,).
+        """Returns the distances of S sets of the same clips, (S,).
 
         Args:
             features: (N, d) or (N, p, d) of all clips.
@@ -118,7 +120,7 @@ class FrechetMetric(SetDistance):
         return self._from_reference.of_each(dist.clustered(features), chosen)
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
-        """`n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
+        """Returns `n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
         details = super().details(features)
         try:
             self._check_size(features)
@@ -143,14 +145,14 @@ class FrechetMetric(SetDistance):
 
 
 def needed(spec: MetricSpec) -> str:
-    """How many clips a distance of the standard profile takes on each side, in words."""
+    """States how many clips a distance of the standard profile needs on each side."""
     if spec.name not in DIMENSIONS or spec.protocol != "clean":
         return f"{spec.name} takes {MIN_CLIPS} clips on each side" if spec.name in KERNELS.values() else ""
     return f"{spec.name} takes {CLIPS_PER_DIMENSION * DIMENSIONS[spec.name]:,} clips on each side{for_fewer(spec)}"
 
 
 def for_fewer(spec: MetricSpec) -> str:
-    """What to ask for where there are fewer clips than a Fréchet distance takes; empty for other metrics."""
+    """Suggests metrics for fewer clips than a Fréchet distance needs; empty for other metrics."""
     if spec.name not in DIMENSIONS or spec.protocol != "clean":
         return ""
     words = [f"{KERNELS[spec.name]} takes {MIN_CLIPS}"] if spec.name in KERNELS else []
@@ -164,7 +166,7 @@ class PublishedFrechet(FrechetMetric):
     """Fréchet distance as benches publish it: of however many clips there are, bias included."""
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
-        """`n` and `d`."""
+        """Returns `n` and `d`."""
         return SetDistance.details(self, features)
 
     def _check_size(self, features: FloatArray) -> None:
@@ -175,13 +177,13 @@ class KernelMetric(SetDistance):
     """Unbiased squared maximum mean discrepancy; may be slightly negative for sets of one law."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) or (n, p, d) set."""
+        """Returns the distance of an (n, d) or (n, p, d) set."""
         self._enough(features, MIN_CLIPS, f"{MIN_CLIPS}")
         reference, kernel, within = self._fitted
         return self._scale * dist.kernel_distance(features, reference, kernel, within)
 
     def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
-        """Of S sets of the same clips, (S,).
+        """Returns the distances of S sets of the same clips, (S,).
 
         Args:
             features: (N, d) or (N, p, d) of all clips.
@@ -213,5 +215,5 @@ class KernelMetric(SetDistance):
 
 
 def _smallest(features: FloatArray, chosen: many.Masks) -> FloatArray:
-    """The clips of a set that has the fewest."""
+    """Returns the features of the set with the fewest clips."""
     return features[chosen[chosen.sum(axis=1).argmin()]]

@@ -76,7 +76,7 @@ def _file(reference: str) -> Path:
 
 @cache
 def reference_digest(reference: str) -> str | None:
-    """First 12 hex digits of the sha256 of a shipped reference set; None when there is no such file."""
+    """Returns the first 12 hex digits of the sha256 of a shipped reference set; None when there is no such file."""
     file = _file(reference)
     return short_digest(file.read_bytes()) if file.exists() else None
 
@@ -88,7 +88,7 @@ def _missing(reference: str, embedder: str) -> str | None:
 
 
 def load_reference(reference: str, stream: Stream) -> FloatArray:
-    """(m, d) embeddings of a shipped reference set. Raises Unavailable when another embedder made them."""
+    """Reads the (m, d) embeddings of a shipped reference set. Raises Unavailable when another embedder made them."""
     embedder, _ = _EMBEDDERS[stream]
     if reason := _missing(reference, embedder):
         raise Unavailable(reason)

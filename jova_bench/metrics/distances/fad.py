@@ -61,7 +61,7 @@ class FadVariant:
 
 
 def fadtk_audio(clip: Clip) -> Audio:
-    """(N,) at 16 kHz in 65,536 levels (cut downwards, as libsndfile writes them), at least 1 s.
+    """Returns (N,) audio at 16 kHz in 65,536 levels (cut downwards, as libsndfile writes them), at least 1 s.
 
     Source: fadtk/fad.py load_audio, model_loader.py load_wav.
     """
@@ -77,7 +77,7 @@ class FadtkInfinity(PublishedFrechet):
     MIN_N, STEPS = 500, 25
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) or (n, p, d) set of at least 2 vectors."""
+        """Returns the distance of an (n, d) or (n, p, d) set of at least 2 vectors."""
         rows = _half(dist.clustered(features).rows)
         draws = np.random.RandomState(0)
         sizes = np.linspace(self.MIN_N, len(rows), self.STEPS).astype(int)
@@ -88,7 +88,7 @@ class FadtkInfinity(PublishedFrechet):
     distances = SetMetric.distances
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
-        """`n`, `d`, and the distance as it is measured."""
+        """Returns `n`, `d` and the distance without extrapolation."""
         return {**super().details(features), "measured": self._of(_half(dist.clustered(features).rows))}
 
     def _of(self, rows: npt.NDArray[np.float16]) -> float:
@@ -158,7 +158,7 @@ VARIANTS = {
 
 
 def embeddings(audio: Audio, device: str) -> npt.NDArray[np.float32]:
-    """(p, 128) of (N,) sound at 16 kHz. Raises Undefined when it is too short, Unavailable without the weights."""
+    """Embeds (N,) audio at 16 kHz as (p, 128). Raises Undefined when it is too short, Unavailable without weights."""
     if len(audio) < MIN_SAMPLES:
         raise Undefined(f"too short: {len(audio) / RATE_HZ:.4f} s of sound, {MIN_SAMPLES / RATE_HZ} s needed")
     import torch

@@ -32,7 +32,7 @@ class ScaledFrechet(PublishedFrechet):
     """Multiplied, as it is published."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) set of at least 2 clips."""
+        """Returns the distance of an (n, d) set of at least 2 clips."""
         return SCALE * super().distance(features)
 
     # The inherited form measures another distance than the one above.
@@ -40,7 +40,7 @@ class ScaledFrechet(PublishedFrechet):
 
 
 def heard(clip: Clip, device: str) -> Arrays:
-    """`embedding`, (D,), of all of a clip's sound. Raises Undefined, or Unavailable without the weights."""
+    """Returns `embedding`, (D,), of all audio of a clip. Raises Undefined, or Unavailable without the weights."""
     audio = listening.clean(clip, RATE_HZ)
     if not len(audio):
         raise Undefined("no sound")

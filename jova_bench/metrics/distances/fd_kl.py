@@ -34,7 +34,7 @@ from jova_bench.metrics.signal.audio import Audio
 from jova_bench.records import MetricSpec, Prompt
 
 MIN_S = 0.5
-"""Either network could answer to less; nothing can be told from it."""
+"""Both networks accept shorter audio, but their outputs for it mean nothing."""
 PASST_S, VERSEBENCH_HOP_S = 10, 5
 VERSEBENCH_PADDED_S = 1.5
 VERSEBENCH_PEAK_DB = -1.0
@@ -73,7 +73,7 @@ class TaggerVariant:
 
 
 def clean_windows(clip: Clip, network: Network) -> list[Audio]:
-    """Everything, in windows as long as PaSST can hear."""
+    """Returns all audio, in windows of the longest input of PaSST."""
     audio = listening.clean(clip, network.rate_hz)
     longest = PASST_S * network.rate_hz
     if network is PANNS or len(audio) <= longest:
@@ -83,13 +83,13 @@ def clean_windows(clip: Clip, network: Network) -> list[Audio]:
 
 
 def avbenchmark_windows(clip: Clip, network: Network) -> list[Audio]:
-    """The first 8 s; for PaSST always 10 s long."""
+    """Returns the first 8 s; for PaSST always padded to 10 s."""
     audio = listening.avbenchmark(clip, network.rate_hz)
     return [audio if network is PANNS else np.pad(audio, (0, PASST_S * network.rate_hz - len(audio)))]
 
 
 def versebench_windows(clip: Clip, network: Network) -> list[Audio]:
-    """10 s every 5 s of what is as loud as can be."""
+    """Returns windows of 10 s every 5 s, after peak normalisation."""
     audio = listening.clean(clip, network.rate_hz)
     peak = np.abs(audio).max(initial=0)
     if not peak:
@@ -135,7 +135,7 @@ VARIANTS = {"clean": CLEAN, "avbenchmark": AVBENCHMARK, "versebench": VERSEBENCH
 
 
 def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
-    """`embedding` and `logits` of a clip: the means over its windows. Raises Undefined or Unavailable."""
+    """Returns `embedding` and `logits` of a clip: the means over its windows. Raises Undefined or Unavailable."""
     if (seconds := max(map(len, windows)) / network.rate_hz) < MIN_S:
         raise Undefined(f"too short: {seconds:.2f} s of sound, {MIN_S} s needed")
     import torch
@@ -150,7 +150,7 @@ def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
 
 
 def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
-    """The network with its weights. Raises Unavailable when they are missing or something else."""
+    """Loads the network with its weights. Raises Unavailable when they are missing or of another kind."""
     from jova_bench.metrics.networks import panns, passt, shaped
 
     path = assets.find(network.asset)
@@ -160,18 +160,18 @@ def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
 
 
 def version(protocol: TaggerVariant) -> int:
-    """Version 1 of what is resampled by `features.resample` did so with a short filter."""
+    """Returns the version: 1 of audio resampled by `resample` used a shorter filter."""
     return 1 if protocol.name == listening.AVBENCHMARK else 2
 
 
 def embedder(network: Network, protocol: TaggerVariant, device: str, name: str) -> Embedder:
-    """What FD (`embedding`) and KL (`logits`) take from one pass."""
+    """Builds the function that extracts what FD (`embedding`) or KL (`logits`) needs, in one pass for both."""
     key = CacheKey(network.backend, version(protocol), assets.digest(network.asset), {"variant": protocol.name})
     return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, device), name)
 
 
 def divergence(real: FloatArray, made: FloatArray, epsilon: float) -> float:
-    """KL of (K,) real from made logits after a softmax, in nats; epsilon is added to the made clip's shares."""
+    """Returns KL(real, generated) of (K,) logits after a softmax, in nats; epsilon is added to the generated shares."""
     log_real, log_made = (log_softmax(logits) for logits in (real, made))
     if epsilon:
         log_made = np.log(np.exp(log_made) + epsilon)
@@ -179,7 +179,7 @@ def divergence(real: FloatArray, made: FloatArray, epsilon: float) -> float:
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:
-    """(K,) logarithms of shares that add up to 1."""
+    """Returns (K,) logarithms of shares that add up to 1."""
     shifted = np.asarray(logits, dtype=np.float64) - np.max(logits)
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float64)
 
@@ -195,7 +195,7 @@ class Divergence(ClipMetric):
     cache: FeatureCache
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return assets.missing(self.network.asset)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -218,22 +218,22 @@ class Divergence(ClipMetric):
 
 
 def fd_panns(context: MetricContext, variant: str) -> SetDistance:
-    """Fréchet distance of Cnn14's embeddings."""
+    """Builds the Fréchet distance of Cnn14's embeddings."""
     return _frechet(context, PANNS, VARIANTS[variant])
 
 
 def fd_passt(context: MetricContext, variant: str) -> SetDistance:
-    """Fréchet distance of PaSST's embeddings."""
+    """Builds the Fréchet distance of PaSST's embeddings."""
     return _frechet(context, PASST, VARIANTS[variant])
 
 
 def kl_panns(context: MetricContext, variant: str) -> Divergence:
-    """Divergence of what Cnn14 names."""
+    """Builds the KL divergence of Cnn14's classes."""
     return _divergence(PANNS, VARIANTS[variant], context.cache, context.device)
 
 
 def kl_passt(context: MetricContext, variant: str) -> Divergence:
-    """Divergence of what PaSST names."""
+    """Builds the KL divergence of PaSST's classes."""
     return _divergence(PASST, VARIANTS[variant], context.cache, context.device)
 
 

@@ -48,7 +48,7 @@ Rows = npt.NDArray[Any] | Clustered
 
 
 def clustered(features: Rows) -> Clustered:
-    """The rows of clips, checked.
+    """Checks the features of clips and returns their rows.
 
     Args:
         features: (n, d), one row per clip, or (n, p, d) where a clip of fewer than p rows ends in rows of NaN.
@@ -66,7 +66,7 @@ def clustered(features: Rows) -> Clustered:
 
 
 def stack(features: Sequence[npt.NDArray[Any]]) -> FloatArray:
-    """What `clustered` takes, from the (d,) or (p, d) features of each clip."""
+    """Stacks the (d,) or (p, d) features of each clip as `clustered` takes them."""
     if not features or features[0].ndim == 1:
         return np.array(features, dtype=np.float64)
     most = max(len(one) for one in features)
@@ -86,7 +86,7 @@ class Gaussian:
 
 
 def frechet(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
-    """Squared Fréchet distance of the Gaussians fitted to x (n, d) and y (m, d).
+    """Returns the squared Fréchet distance of the Gaussians fitted to x (n, d) and y (m, d).
 
     ||mu_x - mu_y||^2 + tr(S_x) + tr(S_y) - 2 tr((S_x S_y)^(1/2)), as in FID, FVD and FAD (Dowson & Landau 1982).
     """
@@ -112,11 +112,11 @@ class FrechetFrom:
         self._trace = float((self._rows**2).sum())
 
     def __call__(self, x: npt.NDArray[Any]) -> float:
-        """Distance of x (n, d), n >= 2."""
+        """Returns the distance of x (n, d), n >= 2."""
         return self._of(self._like(_checked(x)))
 
     def of_each(self, x: Clustered, chosen: npt.NDArray[np.bool_]) -> FloatArray:
-        """The same distances of S sets of clips, (S,): what is checked and the same for all is done once.
+        """Returns the same distances of S sets of clips, (S,): what all share is checked and computed once.
 
         Args:
             x: rows of N clips.
@@ -146,14 +146,16 @@ class FrechetFrom:
 
 
 def frechet_gaussians(a: Gaussian, b: Gaussian) -> float:
-    """Fréchet distance of two Gaussians: the eigenvalues of F S_b F^T are those of S_a S_b for any F^T F = S_a."""
+    """Returns the Fréchet distance of two Gaussians: the eigenvalues of F S_b F^T are those of S_a S_b for any F^T F =
+    S_a."""
     factor = factored(a.cov)  # (d, d)
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ b.cov @ factor.T), 0)).sum()
     return _distance(a.mean - b.mean, float(np.trace(a.cov) + np.trace(b.cov)), float(cross))
 
 
 def factored(cov: FloatArray) -> FloatArray:
-    """(d, d) F with F^T F = cov: Cholesky's, or the symmetric root of a covariance that is singular to rounding."""
+    """Returns (d, d) F with F^T F = cov: Cholesky's, or the symmetric root of a covariance that is singular to
+    rounding."""
     try:
         return np.asarray(np.linalg.cholesky(cov).T, dtype=np.float64)
     except np.linalg.LinAlgError:
@@ -162,7 +164,7 @@ def factored(cov: FloatArray) -> FloatArray:
 
 
 def _distance(shift: FloatArray, traces: float, cross: float) -> float:
-    """Never below zero, where rounding alone can put equal sets."""
+    """Raises a negative distance to zero: rounding alone can put equal sets below."""
     return max(0.0, float(shift @ shift) + traces - 2 * cross)
 
 
@@ -184,7 +186,8 @@ def n_to_infinity(
     sizes: int = 8,
     draws: int = 16,
 ) -> Extrapolation:
-    """The distance of ever more rows, by a straight line over 1/n (Chong & Forsyth 2020, arXiv 1911.07023).
+    """Extrapolates the distance to infinitely many rows, by a straight line over 1/n (Chong & Forsyth 2020, arXiv
+    1911.07023).
 
     Subsets are drawn WITHOUT replacement: with replacement the limit is the distance of the empirical set, whose
     bias would stay. The smallest subset has two thirds of the rows: the bias bends away from c / n further down
@@ -212,24 +215,25 @@ def n_to_infinity(
 
 
 def polynomial_kernel(x: FloatArray, y: FloatArray) -> FloatArray:
-    """(x . y / d + 1)^3: the kernel of KID (Bińkowski et al. 2018, arXiv 1801.01401)."""
+    """Computes (x . y / d + 1)^3: the kernel of KID (Bińkowski et al. 2018, arXiv 1801.01401)."""
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
 def rbf_kernel(bandwidth: float) -> Kernel:
-    """exp(-|x - y|^2 / (2 bandwidth^2)): with the median bandwidth, the kernel of KAD (2025, arXiv 2502.15602)."""
+    """Returns exp(-|x - y|^2 / (2 bandwidth^2)): with the median bandwidth, the kernel of KAD (2025, arXiv
+    2502.15602)."""
     return lambda x, y: np.exp(_squared_distances(x, y) / (-2 * bandwidth**2))
 
 
 def median_bandwidth(y: npt.NDArray[Any]) -> float:
-    """Median distance of two different rows of y (m, d); of evenly spaced rows where there are more than 4,000."""
+    """Returns the median distance of two rows of y (m, d); of evenly spaced rows where there are more than 4,000."""
     y = _checked(y)
     y = y[:: -(-len(y) // MAX_FOR_MEDIAN)]
     return float(np.sqrt(np.median(_squared_distances(y, y)[np.triu_indices(len(y), 1)])))
 
 
 def kernel_distance(x: Rows, y: Rows, kernel: Kernel, within_y: float | None = None) -> float:
-    """Unbiased squared maximum mean discrepancy of two sets; around 0, so also below, for equal laws.
+    """Returns the unbiased squared maximum mean discrepancy of two sets; around 0, so also below, for equal laws.
 
     Args:
         x: one set, (n, d) or `Clustered`.
@@ -244,7 +248,8 @@ def kernel_distance(x: Rows, y: Rows, kernel: Kernel, within_y: float | None = N
 
 
 def mean_within(x: Rows, kernel: Kernel) -> float:
-    """Mean kernel of two rows of different clips: leaving out a clip's pairs with itself is what removes the bias."""
+    """Returns the mean kernel of two rows of different clips: leaving out a clip's pairs with itself is what removes
+    the bias."""
     x = clustered(x)
     total, pairs = 0.0, 0
     for block, owner in _blocks(x):
@@ -257,7 +262,8 @@ def mean_within(x: Rows, kernel: Kernel) -> float:
 
 
 def _blocks(x: Clustered) -> Iterator[tuple[FloatArray, npt.NDArray[np.intp]]]:
-    """The rows and their owners a few at a time: the kernel of 14,000 rows with themselves takes 1.6 GB at once."""
+    """Yields the rows and their owners a few at a time: the kernel of 14,000 rows with themselves takes 1.6 GB at
+    once."""
     for start in range(0, len(x.rows), BLOCK):
         yield x.rows[start : start + BLOCK], x.owner[start : start + BLOCK]
 

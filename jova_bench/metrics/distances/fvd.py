@@ -70,7 +70,7 @@ class FvdVariant:
 
 
 def clean_windows(clip: Clip) -> Tensor:
-    """(p, 3, 16, 224, 224) in [-1, 1]: every whole window of the clip at 25 fps."""
+    """Returns (p, 3, 16, 224, 224) in [-1, 1]: every whole window of the clip at 25 fps."""
     import torch
 
     from jova_bench.metrics.signal.frames import resample_frame_indices
@@ -92,7 +92,8 @@ def clean_windows(clip: Clip) -> Tensor:
 
 
 def javisbench_window(clip: Clip) -> Tensor:
-    """(1, 3, 24, 224, 224) in [-0.004, 1]: frames from the first to the last, letterboxed with what should be black."""
+    """Returns (1, 3, 24, 224, 224) in [-0.004, 1]: frames from the first to the last, letterboxed in the bench's
+    black."""
     import torch
     from torch.nn.functional import pad
 
@@ -117,7 +118,8 @@ def _frames(clip: Clip) -> np.ndarray:
 
 
 def _scaled(frames: np.ndarray, at: np.ndarray, size: tuple[int, int], whole: int) -> Tensor:
-    """(n, 3, h, w) float32 of some of (T, H, W, 3) frames, few by few: as floats each is four times as large."""
+    """Resizes some of (T, H, W, 3) frames to (n, 3, h, w) float32, a few at a time: as floats each is four times as
+    large."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -131,14 +133,14 @@ def _scaled(frames: np.ndarray, at: np.ndarray, size: tuple[int, int], whole: in
 
 
 def _channels_first(frames: np.ndarray) -> Tensor:
-    """(T, H, W, 3) -> (T, 3, H, W)."""
+    """Maps (T, H, W, 3) to (T, 3, H, W)."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
 
 
 def logits(shown: Tensor, asset: str, device: str) -> np.ndarray:
-    """(p, 400) float32 of (p, 3, T, 224, 224). Raises Unavailable without the weights."""
+    """Returns (p, 400) float32 logits of (p, 3, T, 224, 224). Raises Unavailable without the weights."""
     import torch
 
     from jova_bench.metrics.networks import shaped
@@ -150,7 +152,7 @@ def logits(shown: Tensor, asset: str, device: str) -> np.ndarray:
 
 
 def load(asset: str, device: str) -> Callable[[Tensor], Tensor]:
-    """The network of an asset. Raises Unavailable when it is missing, damaged or unknown."""
+    """Loads the network of an asset. Raises Unavailable when it is missing, damaged or unknown."""
     import torch
 
     from jova_bench.metrics.networks import i3d, shaped
@@ -175,7 +177,7 @@ class CentredKernel(KernelMetric):
     """JavisBench's KVD: both sets have lost their means to the FVD before it."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of an (n, d) or (n, p, d) set of at least 2 clips."""
+        """Returns the distance of an (n, d) or (n, p, d) set of at least 2 clips."""
         x, y = (dist.clustered(one).rows for one in (features, self._reference))
         return dist.kernel_distance(x - x.mean(axis=0), y - y.mean(axis=0), dist.polynomial_kernel)
 

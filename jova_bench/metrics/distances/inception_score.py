@@ -2,7 +2,7 @@
 
 The exponential of the mean KL divergence of what is named in a clip from what is named on average (Salimans et al.
 2016, arXiv 1606.03498). It compares with no real clip: noise that the network is sure of scores high, and so does a
-model of many sounds that nobody asked for. Published columns only; `kl_panns` and `fd_panns` are what to read.
+model of many sounds that no prompt names. Published columns only; `kl_panns` and `fd_panns` are what to read.
 
 - `avbenchmark@050a5cd` (av_bench/metrics/isc.py): a softmax of the logits of the first 8 s; clips shuffled by a seed
   and cut into ten parts, the mean of whose scores it is. A part has a tenth of the clips, and no score is larger than
@@ -46,7 +46,7 @@ MOVA_S = 10
 
 
 def mova_windows(clip: Clip, network: Network) -> list[Audio]:
-    """The first 10 s, padded with zeros."""
+    """Returns the first 10 s, padded with zeros."""
     heard = sinc_resample(clip.mono(), clip.sample_rate_hz, network.rate_hz)[: MOVA_S * network.rate_hz]
     return [np.pad(heard, (0, MOVA_S * network.rate_hz - len(heard)))]
 
@@ -72,7 +72,7 @@ class InceptionScore(SetDistance):
     """A number of a set of clips alone."""
 
     def distance(self, features: FloatArray) -> float:
-        """Of (n, K) logits. Undefined for fewer clips than the bench takes."""
+        """Returns the score of (n, K) logits. Undefined for fewer clips than the bench takes."""
         choice = CHOICES[self.spec.protocol.partition("@")[0]]
         self._enough(features, choice.least, f"{choice.least}")
         found = choice.number(features)
@@ -82,21 +82,22 @@ class InceptionScore(SetDistance):
 
 
 def avbenchmark(logits: FloatArray) -> float:
-    """Mean score of ten parts of (n, K) logits, shuffled."""
+    """Returns the mean score of ten parts of (n, K) logits, shuffled."""
     shuffled = logits[np.random.RandomState(SEED).permutation(len(logits))]
     cuts = [len(logits) * part // PARTS for part in range(1, PARTS)]
     return float(np.mean([score(part) for part in np.split(shuffled, cuts)]))
 
 
 def score(logits: FloatArray) -> float:
-    """The exponential of the mean KL of each row's shares from the mean of all rows' shares, (n, K) -> 1 to n."""
+    """Returns the exponential of the mean KL of each row's shares from the mean of all rows' shares, (n, K) -> 1 to
+    n."""
     log_shares = np.stack([log_softmax(row) for row in logits])
     shares = np.exp(log_shares)
     return float(np.exp((shares * (log_shares - np.log(shares.mean(axis=0)))).sum(axis=1).mean()))
 
 
 def mova(logits: FloatArray) -> float:
-    """The same of what single precision leaves of (n, K) logits, with 1e-10 in each logarithm."""
+    """Returns the score of (n, K) logits in single precision, with 1e-10 added in each logarithm."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # A class without doubt is no number upstream.
         sure = np.clip(1 / (1 + np.exp(-logits.astype(np.float32))), np.float32(1e-8), np.float32(1))
         again = np.log(sure) - np.log(1 - sure)
@@ -127,12 +128,12 @@ CHOICES = {
 
 
 def is_panns(context: MetricContext, variant: str) -> InceptionScore:
-    """Of what Cnn14 names."""
+    """Builds the inception score of Cnn14's classes."""
     return _metric(PANNS if variant == "avbenchmark" else PANNS_32K, variant, context.cache, context.device)
 
 
 def is_passt(context: MetricContext, variant: str) -> InceptionScore:
-    """Of what PaSST names."""
+    """Builds the inception score of PaSST's classes."""
     return _metric(PASST, variant, context.cache, context.device)
 
 

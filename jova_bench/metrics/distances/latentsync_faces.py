@@ -24,12 +24,12 @@ SIDE = 224
 
 
 def missing() -> str | None:
-    """None when OpenCV and a mediapipe that bundles its model are there."""
+    """Returns which package is missing: OpenCV, or a mediapipe that bundles its model; None if none is."""
     return join_reasons(opencv.missing(), SHORT_RANGE.missing())
 
 
 def window(clip: Clip) -> Tensor:
-    """(1, 3, 16, 224, 224) in [0, 1]. Raises Undefined or Unavailable."""
+    """Returns (1, 3, 16, 224, 224) in [0, 1]. Raises Undefined or Unavailable."""
     import torch
 
     if clip.frames is None:
@@ -41,7 +41,7 @@ def window(clip: Clip) -> Tensor:
 
 
 def squashed(frame: np.ndarray, number: int) -> np.ndarray:
-    """(224, 224, 3) the first face of a frame (H, W, 3), without a margin and without its proportions."""
+    """Crops the first face of a frame (H, W, 3) without a margin and stretches it to (224, 224, 3)."""
     cv2 = opencv.cv2()
     height, width = frame.shape[:2]
     detections = SHORT_RANGE.load().process(np.ascontiguousarray(frame)).detections

@@ -12,12 +12,12 @@ AVBENCHMARK_S = 8
 
 
 def clean(clip: Clip, rate_hz: int) -> Audio:
-    """(N,) mix of the channels, resampled; nothing else. Raises Undefined without audio."""
+    """Returns the (N,) mix of the channels, resampled; nothing else. Raises Undefined without audio."""
     return resample(clip.mono(), clip.sample_rate_hz, rate_hz)
 
 
 def avbenchmark(clip: Clip, rate_hz: int) -> Audio:
-    """(N,) mean of the channels without its offset, resampled as torchaudio does, the first 8 s.
+    """Returns the (N,) mean of the channels without its offset, resampled as torchaudio does, the first 8 s.
 
     Source: hkchengrex/av-benchmark av_bench/data/audio_dataset.py, AudioDataset.
     """

@@ -20,7 +20,8 @@ BLOCK_NUMBERS = 2**23
 
 
 def kernel_distances(x: Rows, y: Rows, kernel: Kernel, chosen: Masks, within_y: float | None = None) -> FloatArray:
-    """The `kernel_distance` from y of S sets of the same clips, (S,): the kernel of a pair is computed once for all.
+    """Returns the `kernel_distance` from y of S sets of the same clips, (S,); computes the kernel of a pair once for
+    all.
 
     A set's mean kernel is a quadratic form of its mask with the matrix of kernels summed by clip, without its diagonal.
 
@@ -62,6 +63,6 @@ def kernel_distances(x: Rows, y: Rows, kernel: Kernel, chosen: Masks, within_y: 
 
 
 def _some(chosen: Masks) -> Iterator[slice]:
-    """The sets a few at a time, so that their masks are no more than `BLOCK_NUMBERS`."""
+    """Yields the sets a few at a time, so that their masks are no more than `BLOCK_NUMBERS`."""
     step = max(1, BLOCK_NUMBERS // chosen.shape[1])
     return (slice(start, start + step) for start in range(0, len(chosen), step))

@@ -20,7 +20,7 @@ MIN_FRAMES = 16
 
 
 def embed_video(clip: Clip, cache: FeatureCache, device: str = "cpu") -> FloatArray:
-    """(32,) embedding of the frames of a clip. Raises Undefined or Unavailable."""
+    """Returns the (32,) embedding of the frames of a clip. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")

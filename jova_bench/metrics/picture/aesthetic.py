@@ -116,7 +116,7 @@ class AestheticScore(ClipMetric):
         )
 
     def check(self) -> str | None:
-        """None when package and weights are there."""
+        """Returns which package or weights are missing; None if none is."""
         predictors = self._protocol.predictors
         wanted = any(predictor.transformers for predictor in predictors)
         there = not wanted or find_spec("transformers")
@@ -150,7 +150,8 @@ class AestheticScore(ClipMetric):
         return frames[indices] if len(indices) else frames[:1]
 
     def _scores(self, digest: str, frames: Frames, predictor: Predictor) -> FloatArray:
-        """(T,), cached for each predictor, so that one that is missing costs only its own time."""
+        """Returns (T,) scores of a predictor; each predictor is cached apart, so that a new one costs only its own
+        time."""
         rate = "all" if self._protocol.rate is None else f"{self._protocol.rate} fps"
         key = CacheKey(predictor.name, 1, predictor.digest, {"rate": rate})
         kept = self._cache.get(digest, key, lambda: {"scores": predictor.scores(frames, self._device)})
@@ -158,5 +159,5 @@ class AestheticScore(ClipMetric):
 
 
 def aesthetic_score(context: MetricContext, variant: Literal["clean", "versebench"] = "clean") -> AestheticScore:
-    """The metric of one protocol."""
+    """Builds the metric of one variant."""
     return AestheticScore(VARIANTS[variant], context.cache, context.device)

@@ -1,9 +1,9 @@
-"""Who is in a picture: faces found and followed, cut out, and brought to points that lie close together for one person.
+"""Embeds faces: found, followed and cropped; embeddings of one person lie close together.
 
 The recogniser is FaceNet on VGGFace2 (99.65 % on LFW), which takes a box and needs no landmarks. A face is cut out as
 facenet-pytorch did for that figure: 14 of 160 pixels of margin around the detector's box, squeezed into a square.
-Its limits: faces from the side, small or in the dark lie far from everybody's, including the same person's from the
-front; it was taught with photographs of celebrities and knows drawn faces and children less well; and detectors
+Its limits: faces from the side, small or in the dark lie far from all others, including the same person's from the
+front; it was trained on photographs of celebrities and knows drawn faces and children less well; and detectors
 differ in how tight their boxes are, so the detector is part of a metric's identity.
 """
 
@@ -37,7 +37,7 @@ BATCH = 16
 
 
 def missing(detector: str) -> str | None:
-    """None when detector and recogniser are there."""
+    """Returns what of detector and recogniser is missing; None if nothing is."""
     found = faces.detector(detector)
     return join_reasons(found.packages(), assets.missing(*found.files, WEIGHTS))
 
@@ -54,14 +54,14 @@ def key(detector: str) -> CacheKey:
 
 
 def still(image: Frames) -> Clip:
-    """(H, W, 3) as a clip of one frame."""
+    """Returns an image (H, W, 3) as a clip of one frame."""
     digest = hashlib.sha256(f"image {image.shape}".encode())
     digest.update(np.ascontiguousarray(image).data)
     return Clip(image[None], Fraction(25), None, 0, digest.hexdigest())
 
 
 def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[FloatArray]:
-    """The faces of every fifth frame of a clip at 25 fps, the largest of each frame first.
+    """Returns the faces of every fifth frame of a clip at 25 fps, the largest of each frame first.
 
     Returns:
         For each such frame (n, 512), n faces, each of length 1.
@@ -92,7 +92,7 @@ def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> l
 
 
 def cut_out(frame: Frames, box: FloatArray) -> Frames | None:
-    """(160, 160, 3) around (x0, y0, x1, y1) with margin; None for a box outside of the picture."""
+    """Crops (160, 160, 3) around (x0, y0, x1, y1) with margin; None for a box outside of the frame."""
     x0, y0, x1, y1 = box
     across, down = (MARGIN * length / (SIDE - MARGIN) / 2 for length in (x1 - x0, y1 - y0))
     height, width = frame.shape[:2]
@@ -106,7 +106,7 @@ def _area(box: FloatArray) -> float:
 
 
 def _embed(crops: list[Frames], device: str) -> FloatArray:
-    """(n, 512)."""
+    """Returns the (n, 512) embeddings of faces."""
     import torch
 
     from jova_bench.metrics.networks.network_cache import cached_network
@@ -123,7 +123,7 @@ def _embed(crops: list[Frames], device: str) -> FloatArray:
 
 
 def load(device: str) -> FaceNet:
-    """The recogniser; the checkpoint's classifier of 8,631 celebrities is left out."""
+    """Loads the recogniser, without the checkpoint's classifier of 8,631 celebrities."""
     from jova_bench.metrics.networks import checkpoint
     from jova_bench.metrics.networks.facenet import FaceNet
 

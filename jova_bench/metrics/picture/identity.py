@@ -40,7 +40,7 @@ TOKEN = -2
 
 
 def reference_image(prompt: Prompt | None) -> Frames:
-    """(H, W, 3) RGB of the prompt's image, turned as its EXIF says.
+    """Reads the prompt's image as (H, W, 3) RGB, turned as its EXIF says.
 
     Raises:
         Undefined: the prompt names none.
@@ -66,7 +66,7 @@ class FaceIdentity(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when detector, recogniser and their packages are there."""
+        """Returns what of detector, recogniser and their packages is missing; None if nothing is."""
         return join_reasons(missing_opencv(), face_embed.missing(self.detector))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -93,7 +93,7 @@ class FaceIdentity(ClipMetric):
 
 
 def likeness(faces: list[FloatArray], anchor: FloatArray | None) -> float:
-    """Mean over frames of the cosine of the most similar face.
+    """Returns the mean over frames of the cosine of the most similar face.
 
     Args:
         faces: for each looked-at frame (n, d) of length 1, the largest face first.
@@ -123,7 +123,7 @@ class PatchIdentity(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when the weights and packages are there."""
+        """Returns which weights or packages are missing; None if none is."""
         from importlib.util import find_spec
 
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
@@ -146,7 +146,7 @@ class PatchIdentity(ClipMetric):
         return float((patches @ anchor / lengths).mean())
 
     def _patches(self, clip: Clip) -> FloatArray:
-        """(T, D) tokens of the one patch."""
+        """Returns the (T, D) tokens of the one patch."""
         frames = cast(Frames, clip.frames)
         key = CacheKey("dinov3", 1, assets.digest(DINOV3), {"token": TOKEN})
         kept = self.cache.get(clip.digest, key, lambda: {"tokens": patch_tokens(frames, self.device)})
@@ -154,7 +154,7 @@ class PatchIdentity(ClipMetric):
 
 
 def patch_tokens(frames: Frames, device: str) -> FloatArray:
-    """(T, D) of (T, H, W, 3): the last but one of [class, registers, patches row by row]."""
+    """Returns (T, D) of (T, H, W, 3): the last but one of [class, registers, patches row by row]."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -181,7 +181,7 @@ IdentityVariant = Literal["clean", "opencv-haar", "mediapipe", "versebench"]
 
 
 def identity_score(context: MetricContext, variant: IdentityVariant = "clean") -> FaceIdentity | PatchIdentity:
-    """Against the reference image."""
+    """Builds the identity score against the reference image."""
     if variant != "versebench":
         text = "cosine of a face recogniser between the faces of the clip and that of the prompt's reference image"
         return _face_identity("identity_score", text, True, variant, context.cache, context.device)
@@ -204,7 +204,7 @@ def identity_score(context: MetricContext, variant: IdentityVariant = "clean") -
 def identity_consistency(
     context: MetricContext, variant: Literal["clean", "opencv-haar", "mediapipe"] = "clean"
 ) -> FaceIdentity:
-    """Within the clip."""
+    """Builds the consistency of identity within the clip."""
     text = "cosine of a face recogniser between the clip's first face and those after it; a still scores 1"
     return _face_identity("identity_consistency", text, False, variant, context.cache, context.device)
 

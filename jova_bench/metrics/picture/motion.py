@@ -40,7 +40,7 @@ RATE = Fraction(8)
 """Pictures per second: moves of mouth and head are slower, and frame rates of models are higher."""
 LONG_SIDE = 512
 MIN_SIDE = 64
-"""Of a smaller picture, enlarged more than 8 times, the flow is the enlargement's."""
+"""Smallest side of a frame: below it, enlarged more than 8 times, the flow would be that of the enlargement."""
 HALVE_ABOVE = 640
 RAFT_SIDE, RAFT_STRIDE = 128, 8
 """RAFT takes sides that are multiples of 8 and at least 128 pixels."""
@@ -79,7 +79,7 @@ def _show(frame: Frames) -> Tensor:
 
 
 def _speed(flow: Tensor, size: tuple[int, int]) -> float:
-    """In diagonals of the frame; a flow of the scaled picture is brought to the frame's own shape."""
+    """Returns the speed in diagonals of the frame; a flow of the scaled picture is brought to the frame's own shape."""
     height, width = size
     across, down = flow[0].double()
     lengths = (across * (width / flow.shape[3])).hypot(down * (height / flow.shape[2]))
@@ -105,7 +105,7 @@ def _show_halved(frame: Frames) -> Tensor:
 
 
 def _mean_of_both(flow: Tensor, size: tuple[int, int]) -> float:
-    """Mean of |u| and |v| in pixels, padding included."""
+    """Returns the mean of |u| and |v| in pixels, padding included."""
     return float(flow.abs().mean())
 
 
@@ -169,7 +169,7 @@ class MotionScore(ClipMetric):
         )
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -197,7 +197,7 @@ class MotionScore(ClipMetric):
         return float(lengths.sum() / float((shown[-1] - shown[0]) / clip.fps))
 
     def _lengths(self, frames: Frames, shown: npt.NDArray[np.int64]) -> FloatArray:
-        """(T - 1,) length of the flow from each picture to the next."""
+        """Returns the (T - 1,) length of the flow from each frame to the next."""
         import torch
 
         from jova_bench.metrics.networks.network_cache import cached_network
@@ -215,7 +215,7 @@ class MotionScore(ClipMetric):
 
 
 def load(device: str) -> Raft:
-    """RAFT with its published weights."""
+    """Loads RAFT with its published weights."""
     from jova_bench.metrics.networks import checkpoint, raft
 
     path = assets.find(WEIGHTS)
@@ -224,5 +224,5 @@ def load(device: str) -> Raft:
 
 
 def motion_score(context: MetricContext, variant: Literal["clean", "versebench"] = "clean") -> MotionScore:
-    """The metric of one protocol."""
+    """Builds the metric of one variant."""
     return MotionScore(VARIANTS[variant], context.cache, context.device)

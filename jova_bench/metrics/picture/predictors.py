@@ -44,13 +44,13 @@ class Predictor:
 
     @property
     def digest(self) -> str | None:
-        """Of all its weights; None while nobody knows one of them."""
+        """Digest of all its weights; None while one of them is unknown."""
         digests = [assets.digest(name) for name in self.weights]
         return None if None in digests else "+".join(map(str, digests))
 
 
 def _laion(frames: Frames, device: str) -> FloatArray:
-    """1 to 10: CLIP ViT-L/14 and a head taught by AVA, SAC and logos (improved-aesthetic-predictor)."""
+    """Loads CLIP ViT-L/14 with a head trained on AVA, SAC and logos (improved-aesthetic-predictor): 1 to 10."""
     import torch
 
     from jova_bench.metrics.networks import vision
@@ -71,7 +71,7 @@ def _laion(frames: Frames, device: str) -> FloatArray:
 
 
 def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
-    """1 to 10: SigLIP so400m and the head of aesthetic-predictor-v2-5, in half precision as Verse-Bench runs it."""
+    """Loads SigLIP so400m with the head of aesthetic-predictor-v2-5, in half precision as Verse-Bench: 1 to 10."""
     import torch
 
     from jova_bench.metrics.networks import vision
@@ -96,7 +96,7 @@ def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
 
 
 def _musiq(frames: Frames, device: str) -> FloatArray:
-    """0 to 100: MUSIQ as taught by KonIQ-10k."""
+    """Loads MUSIQ trained on KonIQ-10k: 0 to 100."""
     import torch
 
     from jova_bench.metrics.networks.musiq import Musiq
@@ -108,7 +108,7 @@ def _musiq(frames: Frames, device: str) -> FloatArray:
 
 
 def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
-    """0 to 1: MANIQA as taught by KonIQ-10k, the mean over 20 crops at random places.
+    """Loads MANIQA trained on KonIQ-10k, the mean over 20 random crops: 0 to 1.
 
     Upstream throws its dice unseeded, so that no clip has one score; here the crops of a clip are always the same.
     The last row and column of places are never drawn, as upstream.
@@ -137,14 +137,14 @@ def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
 
 
 def _pixels(frame: Frames) -> Tensor:
-    """(H, W, 3) to (3, H, W)."""
+    """Maps (H, W, 3) to (3, H, W)."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)
 
 
 def _affine(path: Path) -> nn.Sequential:
-    """A head that is a chain of linear layers with nothing between them: `NAME.0.weight`, `NAME.2.weight`, ..."""
+    """Builds a head of linear layers without activations: `NAME.0.weight`, `NAME.2.weight`, ..."""
     from torch import nn
 
     from jova_bench.metrics.networks import checkpoint
@@ -163,7 +163,7 @@ def _affine(path: Path) -> nn.Sequential:
 
 
 def _load(build: Callable[[Shapes], nn.Module], asset: str, device: str) -> nn.Module:
-    """A network built for the shapes of a checkpoint, which may hold more than the network needs."""
+    """Builds a network for the shapes of a checkpoint, which may hold more than the network needs."""
     from jova_bench.errors import Unavailable
     from jova_bench.metrics.networks import checkpoint
 

@@ -20,7 +20,7 @@ VOTERS = 8
 
 
 def seen_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, str]:
-    """Hair and background as the classifier sees them. Raises Undefined or Unavailable."""
+    """Classifies hair and background. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
@@ -39,7 +39,7 @@ def seen_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, s
 
 
 def heard_attributes(clip: Clip, cache: FeatureCache, device: str) -> dict[str, str]:
-    """The voice as the classifier hears it. Raises Undefined or Unavailable."""
+    """Classifies the voice. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
     audio = mono_16k(clip, "embedded")
     if is_silent(audio):
@@ -75,11 +75,11 @@ class PromptAttribute(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when the classifier's weights are there."""
+        """Returns which weights are missing; None if none is."""
         return shipped_weights.missing(self.evaluator)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """1 when the classifier names the prompt's tag, else 0; undefined without such a tag."""
+        """Returns 1 when the classifier names the prompt's tag, else 0; undefined without such a tag."""
         return self._agrees(clip, prompt)
 
     def _agrees(self, clip: Clip, prompt: Prompt | None) -> float:

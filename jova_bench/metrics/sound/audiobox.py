@@ -53,7 +53,7 @@ class Opinion(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when weights and package are there."""
+        """Returns which weights or package are missing; None if none is."""
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
         return join_reasons(package, assets.missing(WEIGHTS, CONFIG))
 
@@ -82,7 +82,7 @@ class Opinion(ClipMetric):
 
 
 def heard(clip: Clip) -> Audio:
-    """Sound that is there; the model has an opinion of silence, too, and it means nothing."""
+    """Returns the audio. Undefined for silence, for which the model's scores mean nothing."""
     audio = mono_16k(clip)
     if is_silent(audio):
         raise Undefined("silent")
@@ -90,7 +90,7 @@ def heard(clip: Clip) -> Audio:
 
 
 def heard_upstream(clip: Clip) -> Audio:
-    """Sound as upstream resamples it, silent or not."""
+    """Returns the audio as upstream resamples it, silent or not."""
     audio = sinc_resample(clip.mono(), clip.sample_rate_hz, RATE_HZ)
     if not len(audio):
         raise Undefined("silent")
@@ -136,7 +136,7 @@ def _metric(
 
 
 def audio_quality(context: MetricContext, variant: Bench) -> Opinion:
-    """All four at once, as JavisBench averages them."""
+    """Builds the mean of all four, as in JavisBench."""
     description = "mean of CE, CU, PC and PQ: more going on counts as better; silence counts, too"
     source = f"JavisVerse/JavisDiT eval/javisbench/src/metrics.py calc_audio_quality_score; {UPSTREAM}"
     return _metric(context, "audio_quality", "javisbench@b505b37", "up", description, source)

@@ -49,7 +49,7 @@ class ClapVariant:
     above_10_s: str = "middle"
     """`windows`, or which pieces of longer sound are taken: the `middle` ones, or those of a seed: `seed-42`."""
     rate_hz: int = RATE_HZ
-    """Rate at which the sound is read; what the network is told is always 48 kHz."""
+    """Rate to which the audio is resampled; the network always takes it for 48 kHz."""
     centred: bool = False
     """The mean is taken off."""
     sinc: bool = False
@@ -62,7 +62,7 @@ class ClapVariant:
     """Rounded towards zero to 16 bits."""
 
     def params(self) -> dict[str, str | int | float]:
-        """What stands in the identity."""
+        """Returns the parameters of the identity."""
         steps: dict[str, str | int | float | None] = {
             "above_10_s": self.above_10_s,
             "rate_hz": self.rate_hz,
@@ -131,12 +131,12 @@ class Listener:
         self._key = CacheKey("clap", 1 if protocol.sinc else 2, f"{self.weights},{assets.digest(TOKENIZER)}")
 
     def check(self) -> str | None:
-        """None when weights and package are there."""
+        """Returns which weights or package are missing; None if none is."""
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
         return join_reasons(package, assets.missing(self.protocol.weights, TOKENIZER))
 
     def sound(self, clip: Clip) -> FloatArray:
-        """(D,) embedding of length 1 of what a clip sounds like. Raises Undefined or Unavailable."""
+        """Returns the (D,) embedding, of norm 1, of the audio of a clip. Raises Undefined or Unavailable."""
         audio = clip.mono()
         if not len(audio) or (self.protocol.name == "clean" and is_silent(mono_16k(clip))):
             raise Undefined("silent")
@@ -148,7 +148,7 @@ class Listener:
         return self._cached(audio_digest(audio), key, lambda: self._hear(prepared))
 
     def text(self, text: str) -> FloatArray:
-        """(D,) embedding of length 1 of a text."""
+        """Returns the (D,) embedding, of norm 1, of a text."""
         digest = hashlib.sha256(text.encode()).hexdigest()
         return self._cached(digest, replace(self._key, extractor="clap-text"), lambda: self._net().encode_text(text))
 
@@ -172,7 +172,7 @@ class Listener:
 
 
 def prepare(audio: Audio, rate_hz: int, protocol: ClapVariant) -> Audio:
-    """The (N,) sound that the network is given, at what it takes for 48 kHz. Raises Undefined where there is none."""
+    """Returns the (N,) input of the network, at the rate that it takes for 48 kHz. Undefined without audio."""
     if protocol.centred:
         audio = audio - audio.mean()
     audio = (sinc_resample if protocol.sinc else resample)(audio, rate_hz, protocol.rate_hz)
@@ -189,7 +189,7 @@ def prepare(audio: Audio, rate_hz: int, protocol: ClapVariant) -> Audio:
 
 
 def _choice(rule: str) -> Choose:
-    """How pieces of longer sound are chosen; a seed starts anew for every clip."""
+    """Returns the generator that chooses pieces of longer audio; seeded alike for every clip."""
     if not rule.startswith("seed-"):
         return lambda places: places[len(places) // 2]
     stream = np.random.RandomState(int(rule.removeprefix("seed-")))
@@ -204,7 +204,7 @@ class ClapScore(ClipMetric):
     listener: Listener
 
     def check(self) -> str | None:
-        """None when the listener can run here."""
+        """Returns why the network cannot run here; None if it can."""
         return self.listener.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -224,7 +224,7 @@ class ClapDistance(ClipMetric):
     listener: Listener
 
     def check(self) -> str | None:
-        """None when the listener can run here."""
+        """Returns why the network cannot run here; None if it can."""
         return self.listener.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -248,13 +248,13 @@ def _caption(prompt: Prompt | None) -> str:
 
 
 def clap_score(context: MetricContext, variant: str) -> ClapScore:
-    """CLAP score by one of `VARIANTS`."""
+    """Builds the CLAP score by one of `VARIANTS`."""
     listener = Listener(VARIANTS[variant], context.cache, context.device)
     return ClapScore(_spec("clap_score", "up", ("audio",), listener), listener)
 
 
 def fd_clap(context: MetricContext, variant: str) -> ClapDistance:
-    """Verse-Bench's "FD"."""
+    """Builds Verse-Bench's "FD"."""
     listener = Listener(VARIANTS[variant], context.cache, context.device)
     description = "departs from its name `FD`: 2 (1 - cosine) of the CLAP embeddings of a clip and its reference"
     spec = _spec("fd_clap", "down", ("audio", "reference"), listener)

@@ -49,7 +49,7 @@ class Loudness(ClipMetric):
 
 
 def integrated(audio: npt.NDArray[np.floating], rate_hz: int, layout: channels.Layout = ()) -> float:
-    """Integrated loudness in LUFS.
+    """Computes the integrated loudness in LUFS.
 
     Args:
         audio: (channels, N), full scale 1.
@@ -82,7 +82,7 @@ def _lufs(power: FloatArray | np.floating) -> FloatArray:
 
 
 def k_weighted(audio: npt.NDArray[np.floating], rate_hz: int) -> FloatArray:
-    """(channels, N) through the head's shelf and the low cut of BS.1770."""
+    """Filters (channels, N) by the head's shelf and the low cut of BS.1770."""
     from scipy.signal import lfilter
 
     filtered = np.asarray(audio, dtype=np.float64)
@@ -92,7 +92,7 @@ def k_weighted(audio: npt.NDArray[np.floating], rate_hz: int) -> FloatArray:
 
 
 def k_filters(rate_hz: int) -> tuple[tuple[list[float], list[float]], ...]:
-    """Both second-order filters (numerator, denominator) at any rate.
+    """Returns both second-order filters (numerator, denominator) at any rate.
 
     The standard lists coefficients for 48 kHz alone. They are bilinear transforms of a shelf of 4 dB at 1682 Hz and
     a high pass at 38 Hz; the constants are those analogue filters, as libebur128 found them. (The transform bends the
@@ -120,5 +120,5 @@ def k_filters(rate_hz: int) -> tuple[tuple[list[float], list[float]], ...]:
 
 
 def loudness(context: MetricContext, profile: Profile) -> Loudness:
-    """The metric."""
+    """Builds the metric."""
     return Loudness(profile)

@@ -88,7 +88,7 @@ class Dnsmos(ClipMetric):
         )
 
     def check(self) -> str | None:
-        """None when the packages with the runtime and the weights are there."""
+        """Returns which package, with the runtime or the weights, is missing; None if none is."""
         there = find_spec("onnxruntime") and find_spec("speechmos")
         return None if there else f"not installed: pip install 'jova-bench[{self.spec.profile}]'"
 
@@ -106,7 +106,7 @@ class Dnsmos(ClipMetric):
 
 
 def clean_audio(clip: Clip, profile: Profile) -> Audio:
-    """Sound at 16 kHz; silence has no quality (the network would give it 1.8)."""
+    """Returns the audio at 16 kHz. Undefined for silence, which has no quality (the network would give it 1.8)."""
     audio = mono_16k(clip, profile)
     if len(audio) < MIN_S * RATE_HZ:
         raise Undefined(f"too short: {len(audio) / RATE_HZ:.2f} s, DNSMOS needs {MIN_S} s")
@@ -116,7 +116,7 @@ def clean_audio(clip: Clip, profile: Profile) -> Audio:
 
 
 def sixteen_bits(clip: Clip, profile: Profile) -> Audio:
-    """Sound at 16 kHz in 65,536 levels, as a wav file has it."""
+    """Returns the audio at 16 kHz in 65,536 levels, as in a wav file."""
     audio = mono_16k(clip, profile)
     if not len(audio):
         raise Undefined("no sound")
@@ -136,7 +136,7 @@ def windows(audio: Audio) -> list[Audio]:
 
 
 def published_windows(audio: Audio) -> list[Audio]:
-    """Those of `windows` that the published scripts judge.
+    """Returns the `windows` that the published scripts score.
 
     They end window k at `int((k + 9.01) * 16000)`, which in floating point is a sample early for k = 7 to 23, and skip
     what is shorter than a window: of 17 to 33 s of sound (or what is doubled into that) they hear the first 16 s.
@@ -147,18 +147,18 @@ def published_windows(audio: Audio) -> list[Audio]:
 
 
 def overall(audio: Audio) -> float:
-    """OVRL of P.835: the mean over `windows`; samples beyond full scale are clipped."""
+    """Computes OVRL of P.835: the mean over `windows`; samples beyond full scale are clipped."""
     answers = _p835()(windows(np.clip(audio, -1, 1)))
     return float(np.mean([calibrated(float(answer[2])) for answer in answers]))
 
 
 def calibrated(raw: float) -> float:
-    """The published polynomial from the network's OVRL to the listeners' scale."""
+    """Applies the published polynomial from the network's OVRL to the listeners' scale."""
     return -0.06766283 * raw**2 + 1.11546468 * raw + 0.04602535
 
 
 def p808(audio: Audio) -> float:
-    """MOS of P.808: the mean over `published_windows`, each without its last 10 ms."""
+    """Computes the MOS of P.808: the mean over `published_windows`, each without its last 10 ms."""
     heard = [spectrogram(window[:-HOP]) for window in published_windows(audio)]
     return float(np.mean([run(_p808(), "input_1", one)[0] for one in heard]))
 
@@ -168,7 +168,7 @@ TOP_DB = 80.0
 
 
 def spectrogram(audio: Audio) -> npt.NDArray[np.float64]:
-    """(ceil(N / 160), 120) decibels below the loudest, 0 dB -> 1 and -80 dB -> -1.
+    """Returns (ceil(N / 160), 120) decibels below the loudest, 0 dB -> 1 and -80 dB -> -1.
 
     As librosa 0.11 makes it: Hann windows of 321 samples centred on every 160th, zeros outside, bands of equal area.
     """
@@ -193,7 +193,7 @@ def _p808() -> Any:
 
 
 def _content(network: str) -> bytes:
-    """The published file of a network. Raises Unavailable where it is another."""
+    """Reads the published file of a network. Raises Unavailable for another file."""
     spec = find_spec("speechmos")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -230,5 +230,5 @@ VARIANTS = {
 
 
 def dnsmos(context: MetricContext, profile: Profile, variant: str = "clean") -> Dnsmos:
-    """The metric; its small networks always run on the CPU."""
+    """Builds the metric; its small networks always run on the CPU."""
     return Dnsmos(context.cache, profile, VARIANTS[variant])

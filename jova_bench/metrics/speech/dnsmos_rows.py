@@ -45,7 +45,7 @@ class Network:
         self._opinion = session(cut(content, FEATURES, (1, 32, 900, 161), OPINION))
 
     def __call__(self, windows: Sequence[Audio]) -> list[FloatArray]:
-        """(SIG, BAK, OVRL) before calibration, of each (144160,) window."""
+        """Returns (SIG, BAK, OVRL) before calibration, of each (144160,) window."""
         answers: list[FloatArray] = []
         known: dict[bytes, int] = {}
         features = np.zeros((32, 0, 161), np.float32)  # (C, rows, B)
@@ -67,7 +67,8 @@ class Network:
 
 
 def neighbourhoods(spectrum: FloatArray) -> list[bytes]:
-    """What the result for each row of (T, B) depends on: digests of the nine rows around it, none beyond the edges."""
+    """Returns what the result for each row of (T, B) depends on: digests of the nine rows around it, none beyond the
+    edges."""
     rows = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in spectrum]
     edge = [b"edge" * 4] * REACH
     padded = [*edge, *rows, *edge]
@@ -75,19 +76,19 @@ def neighbourhoods(spectrum: FloatArray) -> list[bytes]:
 
 
 def _first_seen(keys: Sequence[bytes], known: dict[bytes, int]) -> list[bool]:
-    """Whether each key is new, and the first of its kind."""
+    """Returns whether each key is new, and the index of its first occurrence."""
     first = {key: row for row, key in reversed(list(enumerate(keys)))}
     return [key not in known and first[key] == row for row, key in enumerate(keys)]
 
 
 def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """(start, end) of consecutive true values."""
+    """Returns (start, end) of runs of true values."""
     edges = np.flatnonzero(np.diff(np.array([False, *wanted, False], np.int8)))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
 def session(content: bytes) -> Any:
-    """A network in ONNX Runtime, one thread: sums come out the same on every machine."""
+    """Opens a network in ONNX Runtime with one thread, so that sums are the same on every machine."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -96,5 +97,5 @@ def session(content: bytes) -> Any:
 
 
 def run(network: Any, name: str, given: npt.NDArray[np.generic]) -> FloatArray:
-    """What a network answers to one input."""
+    """Returns the output of a network for one input."""
     return np.asarray(network.run(None, {name: given[None].astype(np.float32)})[0][0])

@@ -23,14 +23,14 @@ DOTLESS = frozenset({"tr", "az", "crh", "gag"})
 
 
 def primary(language: str) -> str:
-    """Primary subtag of a BCP 47 tag: `zh-Hant-TW` -> `zh`."""
+    """Returns the primary subtag of a BCP 47 tag: `zh-Hant-TW` -> `zh`."""
     return language.split("-")[0].lower()
 
 
 # The transcript of a prompt is asked for by every model, seed and slice.
 @lru_cache(maxsize=4096)
 def normalise(text: str, language: str) -> str:
-    """Text as Whisper's evaluation compares it: case, punctuation and spellings of one word made equal.
+    """Normalises a text as Whisper's evaluation does: case, punctuation and spellings of one word made equal.
 
     Languages without spaces come back as one character per word.
     """
@@ -62,7 +62,7 @@ def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
 
 
 def word_error_rate(transcript: str, heard: str, language: str) -> float:
-    """(substitutions + deletions + insertions) / words of the transcript; above 1 when much was added.
+    """Computes (substitutions + deletions + insertions) / words of the transcript; above 1 with many insertions.
 
     Raises Undefined for an empty transcript, for languages that do not separate words, and for letters with marks.
     """
@@ -86,12 +86,12 @@ def character_error_rate(transcript: str, heard: str, language: str) -> float:
 
 
 def _characters(text: str, language: str) -> str:
-    """What counts of a normalised text: spaces do where they separate words."""
+    """Returns the characters that count in a normalised text: spaces do where they separate words."""
     return text.replace(" ", "") if primary(language) in UNSPACED else text
 
 
 def _compared(transcript: str, heard: str, language: str) -> tuple[str, str]:
-    """Both texts normalised, where that leaves of them what was written.
+    """Normalises both texts, unless that would remove what was written.
 
     Whisper's rules for languages other than English put a space where a mark stands, as if it were punctuation: words
     fall apart and differ no more where they differed in a mark (or, with and without vowel signs, differ wholly).
@@ -114,7 +114,8 @@ def _compared(transcript: str, heard: str, language: str) -> tuple[str, str]:
 
 
 def _mark(text: str, latin: bool) -> str | None:
-    """Name of the first mark on a letter that has no code point with it; signs after symbols (emojis) are none.
+    """Returns the name of the first mark on a letter that has no code point with it; signs after symbols (emojis) are
+    none.
 
     Marks on Latin letters count only if `latin`: the rules for English drop every mark, which is meant for those.
     """

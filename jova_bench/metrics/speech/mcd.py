@@ -77,7 +77,8 @@ class MelCepstralDistortion(ClipMetric):
 
 
 def spoken(clip: Clip, whose: str) -> Audio:
-    """Sound of a clip at 16 kHz from the first to the last 25 ms above -60 dBFS: silent ends would dilute the mean."""
+    """Returns the audio of a clip at 16 kHz from the first to the last 25 ms above -60 dBFS: silent ends would dilute
+    the mean."""
     audio = mono_16k(clip)
     if is_silent(audio):
         raise Undefined(f"{whose}silent")
@@ -92,7 +93,7 @@ def spoken(clip: Clip, whose: str) -> Audio:
 
 
 def mel_cepstra(audio: Audio) -> FloatArray:
-    """(F, 25) mel-cepstra of (N,) sound at 16 kHz, N >= 400; F = (N - 400) // 80 + 1."""
+    """Computes (F, 25) mel-cepstra of (N,) audio at 16 kHz, N >= 400; F = (N - 400) // 80 + 1."""
     frames = np.lib.stride_tricks.sliding_window_view(audio.astype(np.float64), WINDOW)[::HOP]  # (F, 400)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     amplitude = np.abs(np.fft.rfft(frames * window, FFT, axis=1)) * (2 / window.sum())
@@ -100,7 +101,8 @@ def mel_cepstra(audio: Audio) -> FloatArray:
 
 
 def warped_cepstra(power: FloatArray) -> FloatArray:
-    """(F, 25) mel-cepstra of (F, 257) power spectra |H|^2: ln |H| at warped frequency w is sum_k c_k cos(k w)."""
+    """Computes (F, 25) mel-cepstra of (F, 257) power spectra |H|^2: ln |H| at warped frequency w is sum_k c_k cos(k
+    w)."""
     half = FFT // 2 + 1
     cepstra = np.fft.irfft(np.log(power), axis=1)[:, :half]  # Of ln |H|^2: c_k and c_-k of ln |H| in one.
     cepstra[:, 0] /= 2
@@ -109,7 +111,7 @@ def warped_cepstra(power: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _warping(length: int) -> npt.NDArray[np.float64]:
-    """(25, length) matrix from a cepstrum to its coefficients on the warped axis, by Oppenheim's recursion.
+    """Returns the (25, length) matrix from a cepstrum to its coefficients on the warped axis, by Oppenheim's recursion.
 
     The recursion takes the cepstrum from its last coefficient to its first; here it runs on all unit impulses at once.
     """
@@ -127,13 +129,14 @@ def _warping(length: int) -> npt.NDArray[np.float64]:
 
 
 def distortion(made: FloatArray, real: FloatArray) -> float:
-    """MCD in dB of (F, 25) and (G, 25) mel-cepstra; the same for both orders of the two."""
+    """Computes MCD in dB of (F, 25) and (G, 25) mel-cepstra; symmetric in the two."""
     total, steps = warp(made[:, 1:], real[:, 1:])
     return float(DECIBELS * total / steps)
 
 
 def warp(a: FloatArray, b: FloatArray) -> tuple[float, int]:
-    """Smallest sum of distances along a path from the first to the last frames of both, and the path's length.
+    """Returns the smallest sum of distances along a path from the first to the last frames of both, and the path's
+    length.
 
     Cells of one anti-diagonal depend on the two before it alone, so they are computed together. Among paths of one
     sum the one that goes diagonally as long as it can is taken.
@@ -162,5 +165,5 @@ def warp(a: FloatArray, b: FloatArray) -> tuple[float, int]:
 
 
 def mcd_dtw(context: MetricContext) -> MelCepstralDistortion:
-    """The metric."""
+    """Builds the metric."""
     return MelCepstralDistortion(context.cache)

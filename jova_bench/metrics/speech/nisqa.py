@@ -35,7 +35,7 @@ BANDS, WINDOW, STEP, MOST_WINDOWS = 48, 15, 4, 1300
 
 
 def decibels(audio: Audio, rate_hz: int) -> FloatArray:
-    """Mel spectrogram of (N,) samples: magnitudes of 20 ms every 10 ms in 48 bands up to 20 kHz.
+    """Computes the mel spectrogram of (N,) samples: magnitudes of 20 ms every 10 ms in 48 bands up to 20 kHz.
 
     librosa's `melspectrogram` (centred frames, mirrored edges, Slaney's bands of equal area) and `amplitude_to_db`.
 
@@ -55,7 +55,7 @@ def decibels(audio: Audio, rate_hz: int) -> FloatArray:
 
 @lru_cache(maxsize=4)
 def _bands(rate_hz: int) -> npt.NDArray[np.float64]:
-    """(48, FFT // 2 + 1) triangles of equal area; those above half the rate are empty."""
+    """Returns (48, FFT // 2 + 1) triangles of equal area; those above half the rate are empty."""
     edges = slaney_edges_hz(BANDS, TOP_HZ)
     bins = np.fft.rfftfreq(FFT, 1 / rate_hz)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
@@ -85,7 +85,7 @@ class Nisqa(ClipMetric):
         )
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -110,7 +110,7 @@ class Nisqa(ClipMetric):
         return float(kept["scores"][0])
 
     def _scores(self, audio: Audio, rate_hz: int) -> FloatArray:
-        """(5,), `models.nisqa.SCORES`."""
+        """Returns (5,) scores in the order of `networks.nisqa.SCORES`."""
         import torch
 
         from jova_bench.metrics.networks.network_cache import cached_network
@@ -124,7 +124,7 @@ class Nisqa(ClipMetric):
 
 
 def load(device: str) -> Net:
-    """The network with its published weights."""
+    """Loads the network with its published weights."""
     from jova_bench.metrics.networks import checkpoint
     from jova_bench.metrics.networks.nisqa import Nisqa as Net
 
@@ -133,5 +133,5 @@ def load(device: str) -> Net:
 
 
 def nisqa(context: MetricContext) -> Nisqa:
-    """The metric."""
+    """Builds the metric."""
     return Nisqa(context.cache, context.device)

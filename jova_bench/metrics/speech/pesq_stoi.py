@@ -56,7 +56,7 @@ class PairedAudio(ClipMetric):
         self._cache = cache
 
     def check(self) -> str | None:
-        """None when the package is there."""
+        """Returns which package is missing; None if none is."""
         return None if find_spec(self._package) else f"not installed: {self._install}"
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -86,7 +86,8 @@ class PairedAudio(ClipMetric):
 
 
 def aligned(clip: Clip, reference: Clip, profile: Profile) -> tuple[Audio, Audio]:
-    """Both sounds at 16 kHz, cut to the shorter. Raises Undefined when they differ by more than a video frame."""
+    """Resamples both signals to 16 kHz and cuts them to the shorter. Raises Undefined when they differ by more than a
+    video frame."""
     heard, real = mono_16k(clip, profile), mono_16k(reference, profile)
     frame_s = 1 / (reference.fps or Fraction(25))
     if abs(len(heard) - len(real)) > frame_s * RATE_HZ:
@@ -98,7 +99,7 @@ def aligned(clip: Clip, reference: Clip, profile: Profile) -> tuple[Audio, Audio
 
 
 def measure_pesq(reference: Audio, heard: Audio) -> float:
-    """Wide-band PESQ (P.862.2), 1.02 to 4.64."""
+    """Computes wide-band PESQ (P.862.2), 1.02 to 4.64."""
     if len(heard) < PESQ_MIN_S * RATE_HZ:
         raise Undefined(f"too short: {len(heard) / RATE_HZ:.2f} s, PESQ needs {PESQ_MIN_S} s")
     from pesq import NoUtterancesError, pesq
@@ -110,7 +111,7 @@ def measure_pesq(reference: Audio, heard: Audio) -> float:
 
 
 def measure_stoi(reference: Audio, heard: Audio) -> float:
-    """STOI (Taal et al. 2011), about 0 to 1."""
+    """Computes STOI (Taal et al. 2011), about 0 to 1."""
     if len(heard) < STOI_MIN_S * RATE_HZ:
         raise Undefined(f"too short: {len(heard) / RATE_HZ:.2f} s, STOI needs {STOI_MIN_S} s")
     from pystoi import stoi
@@ -125,7 +126,7 @@ def measure_stoi(reference: Audio, heard: Audio) -> float:
 
 
 def pesq(context: MetricContext, profile: Profile) -> PairedAudio:
-    """Perceptual quality of speech against its reference."""
+    """Builds PESQ, the perceptual quality of speech against its reference."""
     spec = _spec(
         "pesq", profile, "p862.2-wb", "MOS-LQO", "wide-band PESQ of sound aligned with its reference", "P.862.2"
     )
@@ -134,7 +135,7 @@ def pesq(context: MetricContext, profile: Profile) -> PairedAudio:
 
 
 def stoi(context: MetricContext, profile: Profile) -> PairedAudio:
-    """Intelligibility of speech against its reference."""
+    """Builds STOI, the intelligibility of speech against its reference."""
     what = "short-time objective intelligibility of sound aligned with its reference"
     spec = _spec("stoi", profile, "pystoi", "", what, "Taal et al. 2011, IEEE TASLP 19(7)")
     return PairedAudio(spec, "pystoi", "pip install pystoi", measure_stoi, context.cache)

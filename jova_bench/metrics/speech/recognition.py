@@ -36,7 +36,7 @@ class Recogniser(Protocol):
     """Names whatever could change what is recognised; the language is added to it."""
 
     def check(self) -> str | None:
-        """None, or why it cannot run here."""
+        """Returns why it cannot run here; None if it can."""
         ...
 
     def admit(self, clip: Clip, language: str) -> None:
@@ -66,7 +66,7 @@ class SpeechErrors(ClipMetric):
         self._rate = rate or (word_error_rate if spec.name == "wer" else character_error_rate)
 
     def check(self) -> str | None:
-        """None, or why the recogniser cannot run here."""
+        """Returns why the recogniser cannot run here; None if it can."""
         return self._recogniser.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -74,7 +74,7 @@ class SpeechErrors(ClipMetric):
         return self._errors(clip, prompt)
 
     def heard(self, clip: Clip, language: str) -> str:
-        """What the recogniser writes down, for who wants to see it. Raises Undefined, and what the recogniser raises.
+        """Returns the transcript of the recogniser. Raises Undefined, and what the recogniser raises.
 
         Args:
             clip: whose sound is heard.
@@ -114,17 +114,17 @@ class Pocketsphinx:
         self._grammar = grammar
 
     def check(self) -> str | None:
-        """None when the package is there."""
+        """Returns which package is missing; None if none is."""
         return not_installed("pocketsphinx", "embedded")
 
     def admit(self, clip: Clip, language: str) -> None:
-        """Drawn faces that say sentences of the corpus."""
+        """Accepts drawn faces that say sentences of the corpus."""
         require_embedded_domain(clip)
         if primary(language) != "en":
             raise Undefined(f"the embedded recogniser hears English, not {language!r}")
 
     def transcribe(self, audio: Audio, language: str) -> str:
-        """The sentence of the grammar that fits best, or nothing for what is no speech."""
+        """Returns the sentence of the grammar that fits best, or nothing for what is no speech."""
         decoder = _decoder(self._grammar)
         samples = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
         if not len(samples):
@@ -140,7 +140,7 @@ class Pocketsphinx:
 
 @cache
 def _decoder(grammar: Path) -> Any:
-    """One decoder per process; making it takes as long as dozens of clips."""
+    """Returns the decoder of this process; creating one takes as long as dozens of clips."""
     from pocketsphinx import Decoder
 
     decoder = Decoder(lm=None, samprate=float(RATE_HZ), loglevel="FATAL")
@@ -150,7 +150,7 @@ def _decoder(grammar: Path) -> Any:
 
 
 def not_installed(package: str, extra: str) -> str | None:
-    """None when a package is there, else the line that installs the extra which has it."""
+    """Returns the command that installs the extra of a missing package; None where the package is there."""
     return None if find_spec(package) else f"not installed: pip install 'jova-bench[{extra}]'"
 
 
@@ -158,7 +158,7 @@ Unit = Literal["wer", "cer"]
 
 
 def embedded(context: MetricContext, unit: Unit) -> SpeechErrors:
-    """WER or CER as pocketsphinx hears it."""
+    """Builds WER or CER with pocketsphinx."""
     recogniser = Pocketsphinx()
     params = {"grammar": recogniser.grammar_digest, "normaliser": "whisper-english"}
     domain = "sentences of the shipped corpus"
@@ -173,7 +173,7 @@ def spec_of(
     params: Mapping[str, str | int | float],
     domain: str,
 ) -> MetricSpec:
-    """The specification that WER and CER of all recognisers share."""
+    """Returns the specification that WER and CER of all recognisers share."""
     what = "word" if unit == "wer" else "character"
     # Version 1 of CER weighted clips by words; of either, the one before in the standard profile resampled with a short
     # filter, and compared letters without their marks.

@@ -39,7 +39,7 @@ FILES = (
 
 
 class SenseVoice:
-    """FunASR's pipeline, on files that lie here: it would download what it is only told the name of."""
+    """Runs FunASR's pipeline on local files: given a name alone, it would download."""
 
     def __init__(self, device: str) -> None:
         self.files = _digest()
@@ -48,7 +48,7 @@ class SenseVoice:
         self._device = device
 
     def check(self) -> str | None:
-        """None when package and files are there."""
+        """Returns which package or file is missing; None if none is."""
         # Filter banks come from either; torchaudio must not be in this environment, but may be in another.
         banks = find_spec("kaldi_native_fbank") or find_spec("torchaudio")
         there = find_spec("funasr") and banks
@@ -57,10 +57,10 @@ class SenseVoice:
         )
 
     def admit(self, clip: Clip, language: str) -> None:
-        """Any speech."""
+        """Accepts any speech."""
 
     def transcribe(self, audio: Audio, language: str) -> str:
-        """What is said, in whatever language it sounds like."""
+        """Transcribes the speech, in the language that the network detects."""
         from funasr.utils.postprocess_utils import rich_transcription_postprocess
 
         with contextlib.redirect_stdout(sys.stderr):  # It talks.
@@ -98,7 +98,7 @@ class SenseVoice:
 
 
 def _digest() -> str | None:
-    """First hex digits of what all files are together. No digests are published: None until all are here."""
+    """Returns the first hex digits of the digest of all files; None until all are here, for none is published."""
     found = [assets.digest(name) for name in FILES]
     if None in found:
         return None
@@ -119,7 +119,7 @@ def written_word_errors(transcript: str, heard: str, language: str) -> float:
 
 
 def versebench(context: MetricContext) -> SpeechErrors:
-    """WER of Verse-Bench."""
+    """Builds the WER of Verse-Bench."""
     recogniser = SenseVoice(context.device)
     params: dict[str, str | int | float] = {"normaliser": "lower-strip"}
     if recogniser.files:

@@ -1,8 +1,8 @@
-"""WER and CER as Whisper hears them: OpenAI's checkpoint of any size, run by transformers or by openai-whisper.
+"""WER and CER by Whisper: OpenAI's checkpoint of any size, run by transformers or by openai-whisper.
 
-Decoding is that of the paper's evaluation: greedy, the language told, windows of at most 30 s that know nothing of
-each other, no timestamps. Whisper writes whole sentences where nobody speaks, so a window says nothing when it is
-silent, or when the network finds speech improbable and its own text, too (the rule and thresholds of
+Decoding is that of the paper's evaluation: greedy, with the language given, independent windows of at most
+30 s, no timestamps. Whisper writes whole sentences for audio without speech, so the text of a window is empty when it
+is silent, or when the network finds both speech and its own text improbable (the rule and thresholds of
 openai/whisper, transcribe.py).
 """
 
@@ -24,13 +24,14 @@ from jova_bench.metrics.speech.errors import primary
 from jova_bench.metrics.speech.recognition import SpeechErrors, Unit, not_installed, spec_of
 
 NO_SPEECH, LOG_PROBABILITY = 0.6, -1.0
-"""Above the one and not above the other, nobody speaks."""
+"""A window has no speech if its no-speech probability is above the first and its mean log probability not above the
+second."""
 SAME_LANGUAGE = {"cmn": "zh", "jv": "jw", "nb": "no", "fil": "tl"}
-"""BCP 47 subtags of languages that Whisper calls otherwise."""
+"""BCP 47 subtags of languages with another code in Whisper."""
 
 
 class Whisper:
-    """Writes down speech window by window."""
+    """Transcribes speech window by window."""
 
     def __init__(self, size: str, device: str) -> None:
         """Loads nothing yet.
@@ -47,13 +48,13 @@ class Whisper:
         self.key = CacheKey(self.package, 1, f"{assets.digest(self.weights)},{assets.digest(self.vocabulary)}")
 
     def check(self) -> str | None:
-        """None when weights and a package are there."""
+        """Returns which weights or package are missing; None if none is."""
         files = (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
         module = "transformers" if self.package == "transformers" else "whisper"
         return join_reasons(not_installed(module, "standard"), assets.missing(*files))
 
     def admit(self, clip: Clip, language: str) -> None:
-        """Speech in a language that Whisper knows."""
+        """Accepts speech in a language that Whisper knows."""
         from jova_bench.metrics.networks.whisper import LANGUAGES
 
         if self.english_only and primary(language) != "en":
@@ -62,7 +63,7 @@ class Whisper:
             raise Undefined(f"Whisper does not know the language {language!r}")
 
     def transcribe(self, audio: Audio, language: str) -> str:
-        """What is said, in the language that was asked for."""
+        """Transcribes the speech, in the language of the prompt."""
         from jova_bench.metrics.networks.whisper import WINDOW, Transcription
 
         load: Callable[[], Any] = self._ours if self.package == "transformers" else self._openai
@@ -105,18 +106,18 @@ class OpenaiWhisper:
 
 
 def said(heard: Any) -> str:
-    """The text of a window, or nothing where nobody speaks."""
+    """Returns the text of a window, or nothing without speech."""
     nobody = heard.no_speech > NO_SPEECH and heard.log_probability <= LOG_PROBABILITY
     return "" if nobody else heard.text
 
 
 def whispered(language: str) -> str:
-    """Whisper's code of a BCP 47 tag."""
+    """Returns Whisper's code of a BCP 47 tag."""
     return SAME_LANGUAGE.get(primary(language), primary(language))
 
 
 def standard(context: MetricContext, unit: Unit, size: str) -> SpeechErrors:
-    """WER or CER as a Whisper of one size hears it."""
+    """Builds WER or CER with a Whisper of one size."""
     recogniser = Whisper(size, context.device)
     params: dict[str, str | int | float] = {
         "decoding": "greedy",
