@@ -61,7 +61,8 @@ or video attends to a key of them. The audio side sees everything. `hide-nothing
 - `hide-both` leaves the picture no path to either.
 
 The model was not trained with such masks: a lower value may come from what is hidden, or from a mask that is new to
-the model."""
+the model. FVD shows what a mask does to the pictures beside the lips. [training.md](training.md#what-decided-it) says
+what we read from the table."""
 
 
 def visible(context: Context, hidden: Collection[str]) -> Tensor:
@@ -131,7 +132,7 @@ def measured(folder: Path, limit: int | None) -> dict[str, Any]:
             for column in shown
         ],
         "differences": [
-            record(row) | {"model": name, "label": label, "worst": []}
+            {key: value for key, value in record(row).items() if key != "worst"} | {"model": name, "label": label}
             for (name, label), row in zip(about, rows, strict=True)
         ],
         "made_by": dict(results.made_by),
@@ -163,7 +164,8 @@ def page(found: Mapping[str, Any]) -> str:
             ["", *map(escaped, tested)],
             [[escaped(name), *(_difference(differences[name, label]) for label in tested)] for name in others],
         ),
-        "Made by `benchmarks/knockout.py`; the numbers in full are in `results/knockout.json`.",
+        f"Made by `benchmarks/knockout.py` on {escaped(found['made_by']['device_name'])}; the numbers in full are in "
+        "`results/knockout.json`.",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -6,9 +6,9 @@
     loss    L_video = mean((1 + lambda M) (v_hat - v)^2) over all latent values      `mouth_weighted_mean`
 
 The method figure of JoVA (arXiv 2512.13677) gives the order: detect facial keypoints, locate the mouth region,
-downsample it to the resolution of the VAE latents, increase the loss there; Table 4 ablates its weight, lambda 0
-against 5. No formula or code is published: the margin in pixels, the fractional mask, the mean over time and the loss
-that is not renormalised by the mask are our reading.
+downsample it to the resolution of the VAE latents, increase the loss there; survey notes cite a Table 4 that ablates
+its weight, lambda 0 against 5. No formula or code is published: the margin in pixels, the fractional mask, the mean
+over time and the loss that is not renormalised by the mask are our reading.
 
 These functions are the only ones that compute it: `jova.data.face` makes the boxes that the corpus stores,
 `jova.training.latents` the masks, and `jova.flow.losses` applies the weight.

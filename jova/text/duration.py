@@ -1,9 +1,10 @@
-"""Predicts the duration and onset of speech, the only conditioning beside the prompt.
+"""Predicts the duration and onset of speech, the only conditioning beside the prompt. Ours: no source of JoVA has it.
 
 Without it a model has to decide the timing of words while its audio is still noise, and undertrained ones lose words
-then. Words of the transcript therefore have temporal positions in the audio stream: the true ones in training, and
-predicted ones when sampling, as in text-to-speech models with a duration predictor. The video stream has none; it
-follows the audio.
+then. Words of the transcript therefore have temporal positions in text-for-audio: the true ones in training, and
+predicted ones when sampling, as in text-to-speech models with a duration predictor. In text-for-video they have none.
+Video queries attend to text-for-audio, too, so the picture can read these times; `results/knockout.md` measures what is
+left of lip-sync when it cannot.
 """
 
 from __future__ import annotations

@@ -156,6 +156,7 @@ def test_a_page_shows_values_differences_and_why_there_are_none(knockout, tmp_pa
             {"model": "hide-audio", "label": "M", "verdict": "worse", "reason": None, "delta": -0.25}
             | {"ci": [-0.3, -0.2]},
         ],
+        "made_by": {"device_name": "abacus"},
     }  # fmt: skip
     path = tmp_path / "k.json"
     path.write_text(json.dumps(found))
