@@ -23,6 +23,10 @@ in training and a predicted one in sampling; ours, in no source of JoVA. `free`:
 Task = Literal["joint", "audio-driven"]
 """`joint`: audio and video are generated together. `audio-driven`: video is generated for given audio."""
 
+Edit = Literal["speech", "mouth", "picture", "sound"]
+"""What of a given clip is made, while the rest is kept. `speech`: picture and sound of a span of time, for other words.
+`mouth`: the mouth's area of the picture (dubbing). `picture`, `sound`: all of one, for the other."""
+
 Precision = Literal["float32", "bfloat16"]
 """Precision of activations; weights, latents and sums over steps are always float32."""
 
@@ -74,6 +78,9 @@ class JovaConfig:
     positions: Positions = "aligned"
     words: Words = "timed"
     task: Task = "joint"
+    editing: bool = False
+    """Whether parts of the audio can be given: the model then reads [noisy | condition | mask] of audio tokens, as it
+    always does of video cells."""
 
     def __post_init__(self) -> None:
         for name, kind in (("fusion", Fusion), ("positions", Positions), ("words", Words), ("task", Task)):
@@ -85,6 +92,8 @@ class JovaConfig:
             raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
         if self.fusion == "cross" and self.ffn <= 2:
             raise ValueError(f"expected ffn above 2, because cross-attention takes the place of two, got {self.ffn}")
+        if self.editing and self.task != "joint":
+            raise ValueError(f"expected task joint for a model that edits, got {self.task!r}")
         if not self.vocabulary:
             raise ValueError("expected a vocabulary, got no words")
 

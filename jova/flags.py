@@ -34,6 +34,12 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words", choices=get_args(Words), default="timed")
     parser.add_argument("--task", choices=get_args(Task), default="joint")
     parser.add_argument(
+        "--edit-share",
+        type=float,
+        help="share of examples, 0 to 1, of which parts are given and the rest is made; above 0 the model also edits "
+        "clips (default: the preset's)",
+    )
+    parser.add_argument(
         "--precision", choices=get_args(Precision), help="of activations in training (default: the preset's)"
     )
     parser.add_argument("--seed", type=int, default=0)
@@ -45,7 +51,7 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--video-caption", required=True, help="what the video shows")
     parser.add_argument("--audio-caption", required=True, help="what the voice sounds like")
     parser.add_argument("--transcript", required=True, help="the words to speak")
-    parser.add_argument("--image", type=Path, help="image or video file whose first frame starts the clip")
+    parser.add_argument("--image", type=Path, help="image or video file whose first frame, cut square, starts the clip")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from jova.mouth_loss import mouth_mean, mouth_weighted_mean
+from jova.mouth_loss import mouth_mean, mouth_weighted_mean, mouth_weights
 from jova.text import TextTokens
 
 TIME_MEAN, TIME_SD = -0.6, 1.2
@@ -38,6 +38,49 @@ class Latents(NamedTuple):
     """(B, A, C)."""
 
 
+class Given(NamedTuple):
+    """Cells of B clips that are given; the network sees their clean latents."""
+
+    data: Latents
+    """Clean latents; their values in other cells have no effect."""
+    video: Tensor
+    """(B, F, h, w) bool: True where a cell is given."""
+    audio: Tensor
+    """(B, A) bool."""
+
+    @classmethod
+    def nothing(cls, data: Latents) -> Given:
+        """Returns a condition in which no cell is given."""
+        return cls(data, *(x.new_zeros(x.shape[:-1], dtype=torch.bool) for x in data))
+
+    @property
+    def says_when(self) -> Tensor:
+        """(B,) bool: True where all audio or all video is given, so that it says when words are spoken.
+
+        A span of the speech that is known in training, but planned from the prompt in sampling, would contradict it.
+        Such clips have words without times, in training and in sampling.
+        """
+        return self.video.flatten(1).all(1) | self.audio.all(1)
+
+    def with_image(self, rows: Tensor) -> Given:
+        """Adds latent frame 0 of `rows` (B,) bool, a reference image, to clips of whose video nothing is given.
+
+        The codec is causal, so the first latent of a clip is the latent of its first frame as an image.
+        """
+        video = self.video.clone()
+        video[:, 0] |= _expand(rows & ~video.flatten(1).any(1), video[:, 0])
+        return self._replace(video=video)
+
+    def channels(self) -> Latents:
+        """Returns channels [condition | mask], (B, F, h, w, C + 1) and (B, A, C + 1); zeros in cells not given."""
+        masks = Latents(*(mask[..., None] for mask in (self.video, self.audio)))
+        return Latents(*(torch.cat([x * mask, mask.to(x)], dim=-1) for x, mask in zip(self.data, masks, strict=True)))
+
+    def repeat(self, times: int) -> Given:
+        """Returns the B clips `times` times over."""
+        return Given(Latents(*(torch.cat([x] * times) for x in self.data)), *(torch.cat([x] * times) for x in self[1:]))
+
+
 class Batch(NamedTuple):
     """B training examples."""
 
@@ -48,7 +91,7 @@ class Batch(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """Mean squared errors in velocity space, scalars."""
+    """Mean squared errors in velocity space, scalars; where parts of clips are given, of what is made."""
 
     total: Tensor
     """The training objective: video + audio."""
@@ -62,8 +105,8 @@ class Losses(NamedTuple):
 class Denoiser(Protocol):
     """A network that predicts the data from noisy latents."""
 
-    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, image: Tensor | None) -> Latents:
-        """Returns x_hat of noisy latents at times (B,), given text and an image (B, F, h, w, C + 1) or None."""
+    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:
+        """Returns x_hat of noisy latents at times (B,), for a text and given cells, if any."""
         ...
 
 
@@ -78,10 +121,10 @@ class AudioDriven:
         """Args: model: trained with clean audio. audio: (B, A, C) clean latents."""
         self.model, self.audio = model, audio
 
-    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, image: Tensor | None) -> Latents:
+    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:
         """Returns x_hat of the video; under guidance `noisy` has 2B rows, the second half for the same clips."""
         audio = self.audio.repeat(len(noisy.audio) // len(self.audio), 1, 1)
-        return Latents(self.model(Latents(noisy.video, audio), time, text, image).video, audio)
+        return Latents(self.model(Latents(noisy.video, audio), time, text, given).video, audio)
 
 
 def _expand(time: Tensor, like: Tensor) -> Tensor:
@@ -109,23 +152,21 @@ def velocity_error(guess: Tensor, data: Tensor, time: Tensor) -> Tensor:
     return ((guess - data) / _expand((1 - time).clamp(min=MIN_REMAINING), data)).square()
 
 
-def image_condition(video: Tensor, given: Tensor) -> Tensor:
-    """Returns channels [condition latent | mask] of a reference image, which is at latent frame 0 and nowhere else.
+def mean_of_made(error: Tensor, weight: Tensor, made: Tensor) -> Tensor:
+    """Returns the weighted mean error of the cells that are made, on the scale of a clip that is made whole.
 
-    The codec is causal, so the first latent of a clip is the latent of its first frame as an image.
+    Each clip's weighted mean over made cells is multiplied by the mean weight of all of its cells: a clip whose error
+    is alike in all cells counts as much as if all of them were made, however few or heavy those that are made. Where
+    nothing of a modality is made, it has no error.
 
     Args:
-        video: (B, F, h, w, C) latents whose frame 0 is the image.
-        given: (B,) bool; rows without an image get zeros in both.
-
-    Returns:
-        (B, F, h, w, C + 1).
+        error: (B, ..., C) squared error of each latent value.
+        weight: (B, ...) weight of each cell, at least 1.
+        made: (B, ...) bool.
     """
-    condition = video.new_zeros(*video.shape[:-1], video.shape[-1] + 1)
-    shown = _expand(given, video[:, 0]).to(video.dtype)  # (B, 1, 1, 1)
-    condition[:, 0, ..., :-1] = video[:, 0] * shown
-    condition[:, 0, ..., -1:] = shown
-    return condition
+    counted, weight = (weight * made).flatten(1), weight.flatten(1)  # (B, n)
+    mean = (counted * error.mean(dim=-1).flatten(1)).sum(1) / counted.sum(1).clamp(min=1)  # (B,)
+    return (mean * weight.mean(1)).mean()
 
 
 def losses(
@@ -136,8 +177,13 @@ def losses(
     mouth_weight: float,
     text_dropout: float = 0.1,
     image_dropout: float = 0.8,
+    kept: Given | None = None,
 ) -> Losses:
     """Computes the training loss of one batch.
+
+    Cells that are given are noisy like all others, and clean beside that, in the condition: so a sampler has them, on
+    the straight path from its noise to what is given, and what the network reads as noisy looks the same in free
+    generation.
 
     Args:
         model: the network.
@@ -145,7 +191,9 @@ def losses(
         generator: on the CPU, so that a training draws the same numbers on every device.
         mouth_weight: lambda of the mouth-area loss.
         text_dropout: share of examples trained without text, for classifier-free guidance.
-        image_dropout: share of examples trained without their first frame as reference image.
+        image_dropout: share of examples trained without their first frame as reference image. It is a hint: unlike
+            cells that are kept, it has a loss.
+        kept: cells of each clip that are given and have no loss; None if all of every clip is made.
     """
     data, device = batch.data, batch.data.video.device
     count = len(data.video)
@@ -155,11 +203,20 @@ def losses(
     with_image = (torch.rand(count, generator=generator) >= image_dropout).to(device)  # (B,)
 
     noisy = Latents(*(interpolate(x0, x1, time) for x0, x1 in zip(noise, data, strict=True)))
-    guess = model(noisy, time, batch.text.drop_text(no_text), image_condition(data.video, with_image))
+    text = batch.text if kept is None else batch.text.without_times(kept.says_when)
+    given = (kept or Given.nothing(data)).with_image(with_image)
+    guess = model(noisy, time, text.drop_text(no_text), given)
 
     video_error = velocity_error(guess.video, data.video, time)  # (B, F, h, w, C)
-    video = mouth_weighted_mean(video_error, batch.mouth, mouth_weight)
-    audio = velocity_error(guess.audio, data.audio, time).mean()
+    audio_error = velocity_error(guess.audio, data.audio, time)  # (B, A, C)
+    if kept is None:
+        video = mouth_weighted_mean(video_error, batch.mouth, mouth_weight)
+        audio = audio_error.mean()
+        area = batch.mouth
+    else:
+        video = mean_of_made(video_error, mouth_weights(batch.mouth, mouth_weight), ~kept.video)
+        audio = mean_of_made(audio_error, torch.ones_like(data.audio[..., 0]), ~kept.audio)
+        area = batch.mouth * ~kept.video
     with torch.no_grad():
-        mouth = mouth_mean(video_error, batch.mouth)
+        mouth = mouth_mean(video_error, area)
     return Losses(video + audio, video, audio, mouth)

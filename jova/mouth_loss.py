@@ -82,6 +82,11 @@ def latent_mask(boxes: Tensor, timeline: Timeline, cells: int, pixels: int) -> T
     return torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
 
 
+def mouth_weights(mask: Tensor, mouth_weight: float) -> Tensor:
+    """Returns the weight 1 + lambda M of each cell of a mask M."""
+    return 1 + mouth_weight * mask
+
+
 def mouth_weighted_mean(error: Tensor, mask: Tensor, mouth_weight: float) -> Tensor:
     """Returns L = mean((1 + lambda M) error): the mean over all cells, not renormalised by the mask.
 
@@ -90,7 +95,7 @@ def mouth_weighted_mean(error: Tensor, mask: Tensor, mouth_weight: float) -> Ten
         mask: (B, F, h, h) mask M.
         mouth_weight: lambda; 0 gives the plain mean.
     """
-    return ((1 + mouth_weight * mask) * error.mean(dim=-1)).mean()
+    return (mouth_weights(mask, mouth_weight) * error.mean(dim=-1)).mean()
 
 
 def mouth_mean(error: Tensor, mask: Tensor) -> Tensor:

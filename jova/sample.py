@@ -21,7 +21,7 @@ from jova.codecs.base import WEIGHTS
 from jova.codecs.video import VideoCodec
 from jova.config import GUIDANCE, SAMPLER, STEPS, JovaConfig, Precision, Sampler
 from jova.flags import add_sample_flags
-from jova.flow import AudioDriven, Denoiser, Latents, image_condition
+from jova.flow import AudioDriven, Denoiser, Given, Latents
 from jova.precision import autocast
 from jova.samplers import SAMPLERS, GuidedField, uniform_times
 from jova.text import Prompt, WordTokenizer
@@ -125,15 +125,16 @@ class Pipeline:
         waveforms = self.audio_codec.decode(audio) if driving is None else driving
         return Clips(frames.cpu().numpy(), waveforms.float().cpu().numpy(), field.evals)
 
-    def _encode_images(self, images: Sequence[Frames | None]) -> torch.Tensor:
-        """Returns the image condition (B, F, h, w, C + 1); rows without an image are zero."""
+    def _encode_images(self, images: Sequence[Frames | None]) -> Given:
+        """Returns the condition on the images; of rows without an image nothing is given."""
         video = torch.zeros(len(images), *self.config.video_shape, device=self.device)
         for row, image in enumerate(images):
             if image is not None:
                 latent = self.video_codec.encode(torch.from_numpy(image)[None, None].to(self.device))  # (1, 1, h, w, C)
                 video[row, 0] = latent[0, 0]
         given = torch.tensor([image is not None for image in images], device=self.device)
-        return image_condition(video, given)
+        audio = torch.zeros(len(images), *self.config.audio_shape, device=self.device)
+        return Given.nothing(Latents(video, audio)).with_image(given)
 
 
 def generator_of(prompt: Prompt, seed: int) -> torch.Generator:
@@ -148,11 +149,16 @@ def noise(config: JovaConfig, generator: torch.Generator) -> Latents:
 
 
 def read_image(path: Path, size: int) -> Frames:
-    """Reads the first frame of an image or video file, resized to (size, size, 3) RGB."""
+    """Reads the first frame of an image or video file: its central square, resized to (size, size, 3) RGB."""
     import av
 
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
+        if frame.width != frame.height:
+            side = min(frame.width, frame.height)
+            top, left = (frame.height - side) // 2, (frame.width - side) // 2
+            square = frame.to_ndarray(format="rgb24")[top : top + side, left : left + side]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(square, dtype=np.uint8), format="rgb24")
         return frame.reformat(width=size, height=size, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
 
 

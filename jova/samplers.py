@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor
 
 from jova.config import Sampler
-from jova.flow import Denoiser, Latents, velocity
+from jova.flow import Denoiser, Given, Latents, velocity
 from jova.text import TextTokens
 
 VelocityField = Callable[[Latents, float], Latents]
@@ -25,27 +24,27 @@ class GuidedField:
     """
 
     def __init__(
-        self, model: Denoiser, text: TextTokens, image: Tensor | None, scale: float, until: float = 1.0
+        self, model: Denoiser, text: TextTokens, given: Given | None, scale: float, until: float = 1.0
     ) -> None:
         self.model, self.scale, self.until, self.evals = model, scale, until, 0
-        self.text, self.image = text, image
+        self.text, self.given = text, given
         all_rows = torch.ones(len(text.ids), dtype=torch.bool, device=text.ids.device)
         self.both_texts = text.concat(text.drop_text(all_rows))
-        self.both_images = None if image is None else torch.cat([image, image])
+        self.both_given = None if given is None else given.repeat(2)
 
     def __call__(self, noisy: Latents, time: float) -> Latents:
         """Returns the velocity of B noisy latents at a time in [0, 1)."""
         if self.scale == 1 or time >= self.until:
-            return self._velocities(noisy, time, self.text, self.image)
-        both = self._velocities(Latents(*(torch.cat([x, x]) for x in noisy)), time, self.both_texts, self.both_images)
+            return self._velocities(noisy, time, self.text, self.given)
+        both = self._velocities(Latents(*(torch.cat([x, x]) for x in noisy)), time, self.both_texts, self.both_given)
         pairs = (v.chunk(2) for v in both)
         return Latents(*(torch.lerp(v_null, v_text, self.scale) for v_text, v_null in pairs))
 
-    def _velocities(self, noisy: Latents, time: float, text: TextTokens, image: Tensor | None) -> Latents:
+    def _velocities(self, noisy: Latents, time: float, text: TextTokens, given: Given | None) -> Latents:
         """Returns the model's velocities of B or 2B rows."""
         self.evals += len(noisy.video) // len(self.text.ids)
         times = noisy.video.new_full((len(noisy.video),), time)
-        guess = self.model(noisy, times, text, image)
+        guess = self.model(noisy, times, text, given)
         return Latents(*(velocity(x_hat, x_t, times) for x_hat, x_t in zip(guess, noisy, strict=True)))
 
 

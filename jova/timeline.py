@@ -93,6 +93,10 @@ class Timeline:
         """Returns the frames that a video latent covers."""
         return self._span(latent, self.frames_per_latent)
 
+    def audio_span(self, token: int) -> range:
+        """Returns the frames whose sound an audio token covers."""
+        return self._span(token, self.frames_per_audio_token)
+
     def _span(self, index: int, stride: int) -> range:
         """Returns frames 1 + (i-1)s .. i s of a causal stream with stride s, cut at the start of the clip."""
         return range(max(0, 1 + (index - 1) * stride), index * stride + 1)

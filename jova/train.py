@@ -86,7 +86,7 @@ def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
     train_video_codec(VideoCodecConfig(), CodecTraining(steps=steps, seed=seed), footage, held_out, out)
 
 
-def model_config(preset: str, out: Path, **changes: str) -> JovaConfig:
+def model_config(preset: str, out: Path, **changes: str | bool) -> JovaConfig:
     """Returns the preset's size with the corpus's vocabulary and the channels of the codecs in OUT.
 
     Args:
@@ -122,7 +122,7 @@ def train_model(
 ) -> None:
     """Trains the model in OUT on the latents in CODECS, from random weights or from those of a stored model."""
     train, held_out = (
-        load_examples(read_split(data, split, count), codecs / "latents" / split, config, training.mouth_box)
+        load_examples(read_split(data, split, count), codecs, codecs / "latents" / split, config, training.mouth_box)
         for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
     )
     Trainer(config, training, out, init_from).run(train, held_out)
@@ -149,10 +149,11 @@ def run(arguments: argparse.Namespace) -> None:
     if "latents" in stages:
         encode(data, codecs, clips)
     if "model" in stages:
-        flags = {name: getattr(arguments, name) for name in ("steps", "mouth_weight", "mouth_box", "precision", "seed")}
+        names = ("steps", "mouth_weight", "mouth_box", "edit_share", "precision", "seed")
+        flags = {name: getattr(arguments, name) for name in names}
         training = replace(recipe.training, **{name: value for name, value in flags.items() if value is not None})
         changes = {name: getattr(arguments, name) for name in ("fusion", "positions", "words", "task")}
-        config = model_config(arguments.preset, codecs, **changes)
+        config = model_config(arguments.preset, codecs, **changes, editing=training.edit_share > 0)
         train_model(data, codecs, out, clips, config, training, arguments.init)
 
 

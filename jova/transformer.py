@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from jova.codecs.base import load_weights, save_weights
 from jova.config import JovaConfig
-from jova.flow import Latents
+from jova.flow import Given, Latents
 from jova.joint_attention import Context, JointBlock
 from jova.layers import SharedAdaLN, modulate, normalise, rope_table
 from jova.text.duration import DurationPredictor
@@ -60,7 +60,7 @@ class TextEmbedding(nn.Module):
 
 
 class Jova(nn.Module):
-    """Predicts clean video and audio latents from noisy ones, given text and optionally a first frame."""
+    """Predicts clean video and audio latents from noisy ones, given text and optionally parts of the clip."""
 
     video_rope: Tensor
     audio_rope: Tensor
@@ -69,9 +69,9 @@ class Jova(nn.Module):
         super().__init__()
         self.config = config
         cells = config.patch**2
-        # Channels of a video token: [noisy | condition | mask], see flow.image_condition.
+        # Channels of a token: [noisy | condition | mask], see flow.Given; of audio only in a model that edits.
         self.video_in = nn.Linear(cells * (2 * config.video_channels + 1), config.width)
-        self.audio_in = nn.Linear(config.audio_channels, config.width)
+        self.audio_in = nn.Linear(config.audio_channels * (1 + config.editing) + config.editing, config.width)
         self.text_in = TextEmbedding(config)
         self.speaking = DurationPredictor(FIRST_WORD + len(config.vocabulary))
         self.time = SharedAdaLN(config.width)
@@ -100,22 +100,23 @@ class Jova(nn.Module):
         for out in (self.time.out, self.video_head.out, self.audio_head.out):
             nn.init.zeros_(out.weight)
 
-    def forward(self, noisy: Latents, time: Tensor, text: TextTokens, image: Tensor | None = None) -> Latents:
+    def forward(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None = None) -> Latents:
         """Predicts the data.
 
         Args:
             noisy: latents x_t, video (B, F, h, w, C) and audio (B, A, C).
             time: (B,) t in [0, 1]; 0 is noise.
             text: (B, L) words.
-            image: (B, F, h, w, C + 1) reference image as `flow.image_condition` makes it, or None.
+            given: cells of the clips that are given, such as a reference image; given audio is read only by a model
+                that edits.
 
         Returns:
             x_hat of the same shapes as `noisy`.
         """
-        if image is None:
-            image = noisy.video.new_zeros(*noisy.video.shape[:-1], noisy.video.shape[-1] + 1)
-        video = self.video_in(self.patchify(torch.cat([noisy.video, image], dim=-1)))  # (B, V, D)
-        audio = self.audio_in(noisy.audio)  # (B, A, D)
+        condition = (given or Given.nothing(noisy)).channels()
+        video = self.video_in(self.patchify(torch.cat([noisy.video, condition.video], dim=-1)))  # (B, V, D)
+        sound = torch.cat([noisy.audio, condition.audio], dim=-1) if self.config.editing else noisy.audio
+        audio = self.audio_in(sound)  # (B, A, D)
         words = self.text_in(text)  # (B, L, D), forked into two streams
 
         x = torch.cat([audio, words, words, video], dim=1)  # (B, N, D)

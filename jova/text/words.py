@@ -61,6 +61,10 @@ class TextTokens(NamedTuple):
         """Returns the prompts with speech from spans[:, 0] to spans[:, 1] seconds; `spans` is (B, 2)."""
         return self._replace(spans=spans)
 
+    def without_times(self, rows: Tensor) -> TextTokens:
+        """Returns the prompts with words of unknown times in `rows` (B,) bool."""
+        return self.with_spans(self.spans * ~rows[:, None])
+
     def select(self, rows: Tensor) -> TextTokens:
         """Returns the prompts at `rows` (b,), without the columns that are padding in all of them."""
         length = int((self.ids[rows] != PAD).any(0).sum())

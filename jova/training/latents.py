@@ -22,6 +22,7 @@ from jova.files import atomic_path
 from jova.flow import Batch, Latents
 from jova.mouth_loss import boxes_off_mouth, latent_mask
 from jova.text import Prompt, TextTokens, WordTokenizer
+from jova.training.identity import digest_of_tensors
 from jova.training.state import progress
 
 SHARD = 250
@@ -39,6 +40,10 @@ class Examples(NamedTuple):
     """(n, F, h, w) float16 mouth mask."""
     text: TextTokens
 
+    def digest(self) -> str:
+        """Returns a digest of everything that a training is given."""
+        return digest_of_tensors([*self[:-1], *self.text])
+
     def batch(self, rows: Tensor) -> Batch:
         """Returns the examples at `rows` (b,), in float32."""
         data = Latents(self.video[rows].float(), self.audio[rows].float())
@@ -53,8 +58,7 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
         codecs: folder of video-codec.safetensors and audio-codec.safetensors.
         out: folder of the shards.
     """
-    video_codec = VideoCodec.load(codecs / "video-codec.safetensors")
-    audio_codec = AudioCodec.load(codecs / "audio-codec.safetensors")
+    video_codec, audio_codec = load_codecs(codecs)
     made_by = encoder_digest(video_codec, audio_codec)
     out.mkdir(parents=True, exist_ok=True)
     with progress("encoding clips", 0, len(items)) as show:
@@ -82,6 +86,32 @@ def encoder_digest(*codecs: VideoCodec | AudioCodec) -> str:
     return hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
 
 
+def load_codecs(folder: Path) -> tuple[VideoCodec, AudioCodec]:
+    """Reads the codecs of a training."""
+    return VideoCodec.load(folder / "video-codec.safetensors"), AudioCodec.load(folder / "audio-codec.safetensors")
+
+
+def check_shard(path: Path, ids: list[str], made_by: str) -> None:
+    """Raises unless a shard begins with the clips `ids`, encoded by the codecs of the digest `made_by`.
+
+    Raises:
+        FileNotFoundError: there is no such shard.
+        ValueError: it has other clips, or is of other codecs.
+    """
+    again = "encode them with python -m jova.train --stage latents"
+    metadata = _metadata(path)
+    if metadata is None:
+        raise FileNotFoundError(f"expected latents of clips {ids[0]} to {ids[-1]} in {path}, got no file; {again}")
+    held = json.loads(metadata.get("ids", "[]"))
+    if held[: len(ids)] != ids:
+        other = next((f"{mine!r} for {asked!r}" for mine, asked in zip(held, ids, strict=False) if mine != asked), None)
+        raise ValueError(
+            f"expected latents of clips {ids[0]} to {ids[-1]} in {path}, got {other or f'{len(held)} clips'}; {again}"
+        )
+    if metadata.get("codecs") != made_by:
+        raise ValueError(f"expected latents of the codecs of this training, got those of others in {path}; {again}")
+
+
 def _metadata(path: Path) -> dict[str, str] | None:
     """Returns the metadata of a shard; None if there is no such file."""
     if not path.is_file():
@@ -90,19 +120,33 @@ def _metadata(path: Path) -> dict[str, str] | None:
         return dict(file.metadata() or {})
 
 
-def load_examples(items: Sequence[Item], folder: Path, config: JovaConfig, mouth_box: MouthBox) -> Examples:
+def load_examples(
+    items: Sequence[Item], codecs: Path, folder: Path, config: JovaConfig, mouth_box: MouthBox
+) -> Examples:
     """Loads clips that `encode_items` encoded, with mouth masks and tokens for this model.
 
+    Args:
+        items: the first clips of those that were encoded, or all.
+        codecs: folder of the codecs that encoded them.
+        folder: of the shards.
+        config: of the model.
+        mouth_box: area of the masks.
+
     Raises:
-        ValueError: the latents have another shape than the model's.
+        FileNotFoundError: a clip or a codec is missing.
+        ValueError: the latents are of other clips or codecs, or have another shape than the model's.
     """
+    made_by = encoder_digest(*load_codecs(codecs))
     clock, cells = config.timeline, config.latent_size
     video = torch.empty(len(items), *config.video_shape, dtype=torch.float16)
     audio = torch.empty(len(items), *config.audio_shape, dtype=torch.float16)
     mouth = torch.empty(len(items), *config.video_shape[:-1], dtype=torch.float16)
     for start in range(0, len(items), SHARD):
-        shard = load_file(folder / f"{items[start].id}.safetensors")
-        rows = slice(start, start + len(shard["video"]))
+        wanted = [item.id for item in items[start : start + SHARD]]
+        path = folder / f"{wanted[0]}.safetensors"
+        check_shard(path, wanted, made_by)
+        shard = {name: tensor[: len(wanted)] for name, tensor in load_file(path).items()}
+        rows = slice(start, start + len(wanted))
         if shard["video"].shape[1:] != config.video_shape or shard["audio"].shape[1:] != config.audio_shape:
             raise ValueError(
                 f"expected latents of {config.video_shape} and {config.audio_shape}, "

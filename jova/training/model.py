@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jova.config import JovaConfig, MouthBox, Precision
 from jova.flow import AudioDriven, Batch, Denoiser, Losses, losses
-from jova.precision import autocast
 from jova.sample import MODEL_FILE
+from jova.training.arithmetic import arithmetic
+from jova.training.edits import EDITS, draw_kept
+from jova.training.identity import RANDOM, begin_with, differences, digest_of_file
 from jova.training.latents import Examples
 from jova.training.state import (
     Log,
@@ -64,6 +63,8 @@ class TrainConfig:
     """Share of examples without text, for classifier-free guidance."""
     image_dropout: float = 0.85
     """Share of examples without a reference image."""
+    edit_share: float = 0.0
+    """Share of examples of which parts are given and the rest is made; the others are made whole."""
     precision: Precision = "float32"
     """`bfloat16` is almost twice as fast on a CPU with AVX512-BF16, and slow on others."""
     log_every: int = 50
@@ -81,6 +82,10 @@ class TrainConfig:
             raise ValueError(
                 f"expected precision to be one of {', '.join(get_args(Precision))}, got {self.precision!r}"
             )
+        if not 0 <= self.edit_share <= 1:
+            raise ValueError(f"expected edit_share from 0 to 1, got {self.edit_share}")
+        if self.edit_share and self.mouth_box != "mouth":
+            raise ValueError(f"expected mouth_box mouth for a training with edits of it, got {self.mouth_box!r}")
 
     @property
     def plateau_ends(self) -> int:
@@ -96,11 +101,15 @@ class Trainer:
     """A model in training: weights, their EMA, the optimiser and the step, which determine the rest of the training."""
 
     def __init__(self, config: JovaConfig, training: TrainConfig, out: Path, init_from: Path | None = None) -> None:
+        if training.edit_share and not config.editing:
+            raise ValueError("expected a config with editing for a training with edits, got one without")
         torch.manual_seed(training.seed)
         self.training, self.out, self.step = training, out, 0
+        self.init = RANDOM if init_from is None else digest_of_file(init_from)
+        self.data: str | None = None
         self.model = Jova(config)
         if init_from is not None:
-            self.model.load_state_dict(Jova.load(init_from).state_dict())
+            begin_with(self.model, init_from)
         self.ema = detached(self.model)
         matrices = [p for p in self.model.parameters() if p.ndim >= 2]
         others = [p for p in self.model.parameters() if p.ndim < 2]
@@ -119,10 +128,16 @@ class Trainer:
         shorter.
 
         Raises:
-            ValueError: the checkpoints are of another configuration, or later than the end of the new plateau.
+            ValueError: the checkpoints are of another configuration or other first weights, or later than the end of
+                the new plateau.
         """
         state = load_state(self.out / "model.state")
-        if state is not None and state["training"] != self._identity():
+        if state is not None and (found := differences(state["training"], self._identity())):
+            raise ValueError(
+                f"expected the configuration with which {self.out} was started, got another {', '.join(found)}; "
+                "use another --out"
+            )
+        if state is not None and state["training"]["steps"] != self.training.steps:
             before = replace(self.training, steps=state["training"]["steps"])
             if state["step"] > min(before.plateau_ends, self.training.plateau_ends):
                 state = load_state(self.out / "plateau.state")
@@ -133,9 +148,7 @@ class Trainer:
                     )
         if state is None:
             return
-        if {**state["training"], "steps": None} != {**self._identity(), "steps": None}:
-            raise ValueError(f"expected the configuration with which {self.out} was started; use another --out")
-        self.step = state["step"]
+        self.step, self.data = state["step"], state["training"].get("data")
         self.model.load_state_dict(state["model"])
         self.ema = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
@@ -144,7 +157,8 @@ class Trainer:
         """Returns what must be equal in a checkpoint and the training that resumes it."""
         free = {"log_every", "save_every_s"}
         values = {key: value for key, value in self.training.stored().items() if key not in free}
-        return values | {"model": json.dumps(asdict(self.model.config), sort_keys=True)}
+        config = json.dumps(asdict(self.model.config), sort_keys=True)
+        return values | {"model": config, "init": self.init, "data": self.data}
 
     def save(self, name: str) -> None:
         """Writes the checkpoint OUT/<name>.state."""
@@ -164,6 +178,9 @@ class Trainer:
         set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
         batch = examples.batch(rows)
+        # From a generator of their own, so that examples without edits are those of a training without.
+        draw = generator_of(training.seed + 2, step)
+        kept = draw_kept(self.model.config, batch, training.edit_share, draw) if training.edit_share else None
         with arithmetic(training.precision):
             result = losses(
                 denoiser(self.model, batch),
@@ -172,6 +189,7 @@ class Trainer:
                 mouth_weight=training.mouth_weight,
                 text_dropout=training.text_dropout,
                 image_dropout=training.image_dropout,
+                kept=kept,
             )
         result.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.max_grad_norm)
@@ -190,14 +208,21 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self, examples: Examples) -> dict[str, float]:
-        """Returns the losses of the EMA model on held-out clips, with the same noise and times at every call."""
-        model, rows = self.ema_model(), torch.split(torch.arange(len(examples.video)), self.training.batch)
-        batches = [examples.batch(part) for part in rows]
-        parts = [
-            losses(denoiser(model, batch), batch, generator_of(0, index), mouth_weight=self.training.mouth_weight)
-            for index, batch in enumerate(batches)
-        ]
-        return _means(parts, "valid_")
+        """Returns the losses of the EMA model on held-out clips, with the same noise, times and edits at every call.
+
+        The losses of a kind of edit are of clips that are all edited so: `valid_edit_speech_total`, ...
+        """
+        training, model = self.training, self.ema_model()
+        batches = [examples.batch(part) for part in torch.split(torch.arange(len(examples.video)), training.batch)]
+        found: dict[str, float] = {}
+        for edit in (None, *(EDITS if training.edit_share else ())):
+            parts = []
+            for index, batch in enumerate(batches):
+                kept = draw_kept(model.config, batch, 1.0, generator_of(1, index), [edit]) if edit else None
+                draw, weight = generator_of(0, index), training.mouth_weight
+                parts.append(losses(denoiser(model, batch), batch, draw, mouth_weight=weight, kept=kept))
+            found |= _means(parts, f"valid_edit_{edit}_" if edit else "valid_")
+        return found
 
     def run(self, examples: Examples, held_out: Examples) -> Jova:
         """Trains to the end; writes OUT/model.jsonl, checkpoints and OUT/jova-tiny.safetensors.
@@ -208,7 +233,14 @@ class Trainer:
 
         Returns:
             The stored EMA model.
+
+        Raises:
+            ValueError: the training was started with other examples.
         """
+        data = examples.digest()
+        if self.data not in (None, data):
+            raise ValueError(f"expected the clips with which {self.out} was started, got others; use another --out")
+        self.data = data
         training, target = self.training, self.out / f"{MODEL_FILE}.safetensors"
         if self.step == 0:
             self.model.speaking.fit(examples.text)
@@ -242,25 +274,6 @@ class Trainer:
 def denoiser(model: Jova, batch: Batch) -> Denoiser:
     """Returns the model, conditioned on the audio of the batch if the task is audio-driven."""
     return AudioDriven(model, batch.data.audio) if model.config.task == "audio-driven" else model
-
-
-@contextmanager
-def arithmetic(precision: Precision) -> Iterator[None]:
-    """Sets the precision and the attention kernel of a forward pass of training on a CPU.
-
-    With bfloat16, attention is the unfused softmax(q k) v: at 150 tokens the backward pass of PyTorch's fused attention
-    takes a quarter of a step, the unfused one a tenth (41 against 31 examples per CPU-second).
-    """
-    if precision == "float32":
-        yield
-        return
-    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # type: ignore[no-untyped-call]
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
-    try:
-        with autocast(precision, "cpu"), sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
 
 
 def _means(parts: list[Losses], prefix: str) -> dict[str, float]:

@@ -6,10 +6,11 @@ import torch
 from jova.flow import (
     AudioDriven,
     Batch,
+    Given,
     Latents,
-    image_condition,
     interpolate,
     losses,
+    mean_of_made,
     sample_times,
     velocity,
     velocity_error,
@@ -113,7 +114,7 @@ def test_guidance_one_is_the_conditional_model_and_costs_half():
 
 def test_guidance_keeps_the_image_in_both_halves():
     model, x, text = micro(), latents(3), tokens()
-    image = image_condition(latents(3, seed=5).video, torch.tensor([True, True, False]))
+    image = Given.nothing(latents(3, seed=5)).with_image(torch.tensor([True, True, False]))
     with torch.inference_mode():
         null = text.drop_text(torch.ones(3, dtype=torch.bool))
         time = torch.full((3,), 0.4)
@@ -123,12 +124,13 @@ def test_guidance_keeps_the_image_in_both_halves():
 
 
 def test_image_condition_stands_at_the_first_latent_with_its_mask():
-    video = latents(2).video
-    condition = image_condition(video, torch.tensor([True, False]))
-    assert condition.shape == (2, 3, 4, 4, 4)
+    data = latents(2)
+    video = data.video
+    condition, sound = Given.nothing(data).with_image(torch.tensor([True, False])).channels()
+    assert (condition.shape, sound.shape) == ((2, 3, 4, 4, 4), (2, 5, 7))
     assert torch.equal(condition[0, 0, ..., :3], video[0, 0])
     assert condition[0, 0, ..., 3].unique().tolist() == [1]
-    assert condition[0, 1:].count_nonzero() == condition[1].count_nonzero() == 0
+    assert condition[0, 1:].count_nonzero() == condition[1].count_nonzero() == sound.count_nonzero() == 0
 
 
 def test_loss_of_a_model_that_guesses_zero():
@@ -145,12 +147,33 @@ def test_loss_of_a_model_that_guesses_zero():
     torch.testing.assert_close(got.total, got.video + got.audio)
 
 
+def test_errors_of_what_is_made_count_as_if_all_were_made():
+    """By hand: two clips of three cells of weights 1, 1 and 4, of mean weight 2."""
+    error = torch.tensor([[[2.0], [5.0], [1.0]], [[7.0], [7.0], [7.0]]])
+    weight = torch.tensor([[1.0, 1.0, 4.0]]).expand(2, 3)
+    every, some, none = (torch.tensor([row] * 2, dtype=torch.bool) for row in ([1, 1, 1], [0, 1, 1], [0, 0, 0]))
+    # All: (2 + 5 + 4) / 3 = 11 / 3 and 7 * 2 = 14. The last two: (5 + 4) / 5 * 2 = 3.6, and 14 again.
+    assert mean_of_made(error, weight, every).item() == pytest.approx((11 / 3 + 14) / 2)
+    assert mean_of_made(error, weight, some).item() == pytest.approx((3.6 + 14) / 2)
+    assert mean_of_made(error, weight, none).item() == 0
+
+
+def test_losses_without_edits_are_the_losses_of_clips_of_which_nothing_is_kept():
+    model, example = micro(), batch()
+    with torch.no_grad():
+        free, none = (
+            losses(model, example, torch.Generator().manual_seed(2), mouth_weight=5.0, kept=kept)
+            for kept in (None, Given.nothing(example.data))
+        )
+    torch.testing.assert_close(none, free)
+
+
 def test_text_and_image_are_dropped_as_often_as_asked():
     seen = {"null": 0, "image": 0, "count": 0}
 
-    def spy(noisy, time, text, image):
+    def spy(noisy, time, text, given):
         seen["null"] += int((text.ids[:, 0] == 1).sum())
-        seen["image"] += int(image[:, 0, 0, 0, -1].sum())
+        seen["image"] += int(given.video[:, 0, 0, 0].sum())
         seen["count"] += len(time)
         return noisy
 

@@ -92,7 +92,7 @@ def test_an_image_changes_the_clip_and_must_fit(pipeline):
     none = pipeline.sample(PROMPTS[:1], [0], [None], **FAST)
     dark, light = (pipeline._encode_images([image(value)]) for value in (20, 230))
     assert np.array_equal(plain.frames, none.frames)
-    assert not torch.equal(dark, light)
+    assert not torch.equal(dark.data.video, light.data.video)
     with pytest.raises(ValueError, match=r"expected frames of 32 x 32, got \(64, 64\)"):
         pipeline.sample(PROMPTS[:1], [0], [np.zeros((64, 64, 3), np.uint8)], **FAST)
 
@@ -120,6 +120,20 @@ def test_pictures_are_resized(tmp_path):
     picture = read_image(tmp_path / "clip.mp4", SIZE)
     assert picture.shape == (SIZE, SIZE, 3)
     assert np.abs(picture.astype(int) - 90).max() <= 3
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 48), (48, 96)])
+def test_the_central_square_of_a_picture_is_taken(tmp_path, height, width):
+    """A disc of 20 pixels in the middle of a picture of 48 x 96 is one of 13 and a third in 32 x 32."""
+    y, x = np.mgrid[:height, :width]
+    inside = (y - height / 2 + 0.5) ** 2 + (x - width / 2 + 0.5) ** 2 < 10**2
+    frames = np.where(inside, 220, 30).astype(np.uint8)[None, ..., None].repeat(5, 0).repeat(3, 3)
+    write_clip(tmp_path / "clip.mp4", frames, np.zeros(5 * 640, np.float32))
+    disc = read_image(tmp_path / "clip.mp4", SIZE)[..., 1] > 125
+    for axis in (0, 1):
+        where = np.flatnonzero(disc.any(axis=axis))
+        assert len(where) == pytest.approx(20 * 32 / 48, abs=1.5)
+        assert (where[0] + where[-1]) / 2 == pytest.approx(15.5, abs=0.5)
 
 
 def run_cli(weights: Path, out: Path, transcript: str) -> subprocess.CompletedProcess[str]:

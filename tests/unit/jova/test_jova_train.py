@@ -57,7 +57,7 @@ def test_fields_keep_their_names_on_disk():
     # As in every checkpoint and sweep so far: another name would refuse to resume them.
     assert set(TRAINING.stored()) == {
         "steps", "batch", "rate", "warmup", "decay", "weight_decay", "clip", "ema", "mouth_weight", "mouth_box",
-        "text_dropout", "image_dropout", "precision", "log_every", "save_every_s", "seed",
+        "text_dropout", "image_dropout", "edit_share", "precision", "log_every", "save_every_s", "seed",
     }  # fmt: skip
     assert replace(TRAINING, lr=0.5, ema_decay=0.25, max_grad_norm=2.0).stored() | {"rate": 1, "ema": 2, "clip": 3} == {
         **TRAINING.stored(), "rate": 1, "ema": 2, "clip": 3,
@@ -264,7 +264,7 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
     codec.save(tmp_path / "video-codec.safetensors")
     audio = fit_audio_codec(AudioCodecConfig(channels=6), items, tmp_path)
     encode_items(items, tmp_path, tmp_path / "latents")
-    found = load_examples(items, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    found = load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
     frames, sound = items[4].media()
     torch.testing.assert_close(found.video[4], codec.encode(torch.from_numpy(frames)[None])[0].half())
     torch.testing.assert_close(found.audio[4], audio.encode(torch.from_numpy(sound)[None])[0].half())
@@ -273,12 +273,32 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
     assert found.mouth[0, 0, 2].tolist() == [0, 1, 1, 0]
     assert found.text.spans[0].tolist() == pytest.approx([0.1, 0.3])
     # The control has the same area at the top edge.
-    off = load_examples(items, tmp_path / "latents", jova_micro.CONFIG, "off")
+    off = load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "off")
     assert off.mouth[0, 0, 0].tolist() == [0, 1, 1, 0]
     assert prompt_of(items[0]).transcript == "place red now"
 
     monkeypatch.setattr(VideoCodec, "encode", lambda *_: pytest.fail("encoded again"))
     encode_items(items, tmp_path, tmp_path / "latents")
+
+    # The first clips of what was encoded will do; others, more, or those of other codecs will not.
+    fewer = load_examples(items[:4], tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    assert torch.equal(fewer.video, found.video[:4])
+    assert torch.equal(fewer.mouth, found.mouth[:4])
+    more = [*items, Item({**items[0].prompt, "id": "train-00006"}, folder)]
+    for wanted, message in (
+        (more, "clips train-00000 to train-00006 in .*, got 6 clips; encode them with"),
+        ([items[0], items[2]], "got 'train-00001' for 'train-00002'; encode them with"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_examples(wanted, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    with pytest.raises(
+        FileNotFoundError, match=r"clips train-00001 to train-00005 in .*train-00001\.safetensors, got no"
+    ):
+        load_examples(items[1:], tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    codec.mean[0, 0] = 1
+    codec.save(tmp_path / "video-codec.safetensors")
+    with pytest.raises(ValueError, match="latents of the codecs of this training, got those of others in"):
+        load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
 
 
 def test_the_command_line_names_what_is_missing(tmp_path, capsys):

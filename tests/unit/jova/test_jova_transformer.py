@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from jova.config import PRESETS, JovaConfig
-from jova.flow import Latents, image_condition
+from jova.flow import Given, Latents
 from jova.layers import rope_table, rotate
 from jova.text import TextTokens
 from jova.transformer import Jova, positions
@@ -17,9 +17,9 @@ def parameters(model: torch.nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def run(model: Jova, noisy: Latents, text: TextTokens, time: torch.Tensor = TIME, image=None) -> Latents:
+def run(model: Jova, noisy: Latents, text: TextTokens, time: torch.Tensor = TIME, given=None) -> Latents:
     with torch.inference_mode():
-        return model(noisy, time, text, image)
+        return model(noisy, time, text, given)
 
 
 @pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
@@ -88,8 +88,8 @@ def test_text_time_and_image_each_change_the_output():
     before = run(model, x, text)
     no_text = run(model, x, text.drop_text(torch.ones(3, dtype=torch.bool)))
     later = run(model, x, text, TIME + 0.05)
-    condition = image_condition(latents(3, seed=2).video, torch.tensor([True, False, True]))
-    with_image = run(model, x, text, image=condition)
+    image = Given.nothing(latents(3, seed=2)).with_image(torch.tensor([True, False, True]))
+    with_image = run(model, x, text, given=image)
     assert not torch.allclose(before.video, no_text.video)
     assert not torch.allclose(before.video, later.video)
     assert not torch.allclose(before.video[0], with_image.video[0])
@@ -148,8 +148,8 @@ def test_a_saved_model_comes_back(tmp_path):
 
 def test_config_survives_json_and_refuses_unknown_fields():
     assert JovaConfig.from_fields(**asdict(CONFIG)) == CONFIG
-    older = {name: value for name, value in asdict(CONFIG).items() if name != "words"}
-    assert JovaConfig.from_fields(**older) == CONFIG  # words of older models were timed
+    older = {name: value for name, value in asdict(CONFIG).items() if name not in ("words", "editing")}
+    assert JovaConfig.from_fields(**older) == CONFIG  # words of older models were timed, and they edit nothing
     with pytest.raises(TypeError, match="depth"):
         JovaConfig.from_fields(**asdict(CONFIG), depth=3)
 
@@ -164,6 +164,7 @@ def test_config_survives_json_and_refuses_unknown_fields():
         ({"width": 40}, "multiple of 8 heads = 16, got 40"),
         ({"fusion": "cross", "ffn": 2}, "ffn above 2"),
         ({"vocabulary": ()}, "got no words"),
+        ({"editing": True, "task": "audio-driven"}, "task joint for a model that edits, got 'audio-driven'"),
     ],
 )
 def test_shapes_that_cannot_be_are_refused(changes, message):

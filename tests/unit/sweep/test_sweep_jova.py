@@ -79,7 +79,8 @@ def test_a_killed_training_ends_as_an_unbroken_one(shared, tmp_path):
     # What a kill after two steps leaves: a state, no weights, and a log that is a step ahead.
     config = replace(PRESETS["ablation"](tuple(words())), fusion="joint", positions="aligned")
     training = replace(RECIPES["ablation"].training, steps=STEPS, seed=1)
-    examples = load_examples(read_folder(shared / "corpus" / "train"), shared / "latents" / "train", config, "mouth")
+    items, latents = read_folder(shared / "corpus" / "train"), shared / "latents" / "train"
+    examples = load_examples(items, shared, latents, config, "mouth")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     trainer = Trainer(config, training, tmp_path / "killed")

@@ -1,0 +1,74 @@
+"""What a training begins with, and whether a checkpoint is of it: the same settings, model, first weights and clips."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from jova.config import JovaConfig
+from jova.transformer import Jova
+
+ADDED = {"edit_share": 0.0}
+"""Settings that older checkpoints do not have, with the values of their trainings."""
+
+RANDOM = "random"
+"""The first weights of a training without a stored model."""
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Returns the names of what differs between a checkpoint's training and this one, but for the steps.
+
+    What one of the two does not know (older checkpoints have no digests) does not differ.
+    """
+    before = ADDED | {name: value for name, value in before.items() if value is not None}
+    known = [name for name, value in now.items() if value is not None and name in before and name != "steps"]
+    return [name for name in known if _read(name, before[name]) != _read(name, now[name])]
+
+
+def _read(name: str, value: Any) -> Any:
+    """Returns a value to compare: a model's config has fields that older checkpoints do not name."""
+    return JovaConfig.from_fields(**json.loads(value)) if name == "model" else value
+
+
+def digest_of_file(path: Path) -> str:
+    """Returns the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of_tensors(tensors: Iterable[Tensor]) -> str:
+    """Returns the sha256 of the shapes and values of tensors on the CPU."""
+    total = hashlib.sha256()
+    for tensor in tensors:
+        total.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+        total.update(tensor.contiguous().numpy().data)
+    return total.hexdigest()
+
+
+def begin_with(model: Jova, path: Path) -> None:
+    """Sets a model's weights to those of a stored one.
+
+    A model that edits may begin with one that does not: the weights of the condition on audio, which that one does not
+    have, are then zero, so that both generate the same.
+
+    Raises:
+        ValueError: the stored model has another size.
+    """
+    weights = Jova.load(path).state_dict()
+    name, ours = "audio_in.weight", model.audio_in.weight
+    if model.config.editing and weights[name].shape[1] == model.config.audio_channels:
+        weights[name] = F.pad(weights[name], (0, ours.shape[1] - weights[name].shape[1]))
+    sizes = [{key: value.shape for key, value in part.items()} for part in (weights, model.state_dict())]
+    if sizes[0] != sizes[1]:
+        names = [key for key in sizes[0].keys() | sizes[1].keys() if sizes[0].get(key) != sizes[1].get(key)]
+        raise ValueError(
+            f"expected first weights of the model's own size, got others in {path}: {len(names)} of its parts, such "
+            f"as {min(names)}, differ"
+        )
+    model.load_state_dict(weights)
