@@ -1,5 +1,7 @@
-"""Real clips of the shipped suite, decoded once for all tests."""
+"""What holds for every test, and real clips of the shipped suite, decoded once for all."""
 
+import random
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +18,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if hasattr(getattr(item, "module", None), "upstream"):
             item.add_marker("parity")
+
+
+@pytest.fixture(autouse=True)
+def _numbers_of_its_own() -> None:
+    """Starts the global generators anew, so that no test draws other numbers for the tests that ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,17 @@
 
 import json
 import random
-import traceback
 import tracemalloc
 
 import pytest
 
-from jova_bench import cli
 from jova_bench.comparison.gate import read_tolerances
 from jova_bench.media import files as media
 from jova_bench.report.html.figures import read_sweep
 from jova_bench.report.reported import read_reported
 from jova_bench.suites.importers import FORMATS
 from jova_bench.sweep.spec import read_spec
+from support.commands import unbroken
 from support.mutations import damaged, mutated, refusal
 from support.small_media import made
 from support.sweeps import SWEEP
@@ -73,11 +72,7 @@ def test_any_media_file(tmp_path, suffix):
 
 def told(capsys, about, argv):
     """What a verb says of a source: a result, or lines that name what is wrong."""
-    try:
-        code = cli.main([str(word) for word in argv])
-    except BaseException as error:
-        raise AssertionError(f"{about}, {argv}: {''.join(traceback.format_exception(error))[-3000:]}") from error
-    err = capsys.readouterr().err
+    code, _, err = unbroken(capsys, about, argv)
     assert code in (0, 2), f"{about}, {argv}: {code}, {err}"
     assert code == 0 or "jova-bench: " in err
     return code

@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-import traceback
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from jova_bench import cli
 from jova_bench.errors import BenchError
 from jova_bench.records import Outcome
 from jova_bench.runs.store import read_run
+from support.commands import unbroken
 from support.made_runs import Clips, Spread, made_run, undefined
 from support.mutations import damaged, mutated, refusal
 from support.tiny_runs import Level, Tones, go
@@ -74,11 +74,7 @@ def a_run(folder):
 
 def told(capsys, about, argv):
     """Runs a verb, which may refuse or find fault but not break."""
-    try:
-        code = cli.main([str(word) for word in argv])
-    except BaseException as error:
-        raise AssertionError(f"{about}, {argv}: {''.join(traceback.format_exception(error))[-3000:]}") from error
-    err = capsys.readouterr().err
+    code, _, err = unbroken(capsys, about, argv)
     assert code in (0, 2, 3, 4, 5), f"{about}, {argv}: {code}, {err}"
     assert code != 2 or (err.startswith("jova-bench: ") and err.count("\n") == 1), f"{about}, {argv}: {err}"
     return code

@@ -31,8 +31,7 @@ PICTURES = sorted(OUTPUTS["musiq"])
 
 
 def picture(size):
-    shape = ast.literal_eval(size)
-    return (upstream.fake((*shape, 3), f"picture {size}").numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
+    return upstream.fake_pictures(ast.literal_eval(size), f"picture {size}")
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +42,12 @@ def checkpoints(tmp_path_factory):
     files["clip-vit-l14"] = folder / "clip.safetensors"  # SigLIP's is called the same.
     for name, file in files.items():
         every_asset.WRITERS[name](file)
-    return upstream.own_table(folder, files)
+    return files
 
 
 @pytest.fixture
-def weights(checkpoints, monkeypatch):
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(checkpoints))
-    monkeypatch.setattr(network_cache, "_networks", {})
+def weights(checkpoints, own_assets):
+    return own_assets(checkpoints)
 
 
 @pytest.mark.parametrize("size", PICTURES)
@@ -189,13 +187,11 @@ def test_another_checkpoint_is_refused(tmp_path, build):
         build(tmp_path / "other.safetensors")
 
 
-def test_an_incomplete_checkpoint_is_refused(weights, checkpoints, monkeypatch, tmp_path):
+def test_an_incomplete_checkpoint_is_refused(own_assets, tmp_path):
     state = upstream.fake_state(SHAPES["maniqa"])
     del state["fc_score.0.bias"]
     torch.save(state, tmp_path / "maniqa.pt")
-    digest = assets.sha256_of(tmp_path / "maniqa.pt")
-    (tmp_path / "own.toml").write_text(f'[maniqa-koniq10k]\nfile = "maniqa.pt"\nsha256 = "{digest}"\n')
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(tmp_path / "own.toml"))
+    own_assets({"maniqa-koniq10k": tmp_path / "maniqa.pt"})
     with pytest.raises(Unavailable, match="weights unreadable"):
         quality.MANIQA.scores(picture(PICTURES[0])[None], "cpu")
 

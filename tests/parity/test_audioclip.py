@@ -1,7 +1,5 @@
 """FAD as JavisBench publishes it, and the network behind it."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -9,27 +7,22 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks.audioclip import AudioEncoder
-from jova_bench.metrics.networks.network_cache import release_networks
 from support.clips import audio_clip
 from support.every_asset import audioclip as checkpoint
-from support.upstream import fake, fake_state, own_table, parity
+from support.upstream import fake, fake_state, parity
 
 UPSTREAM = parity("audioclip")
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path, own_assets):
     path = tmp_path / "AudioCLIP-Full-Training.pt"
     checkpoint(path)
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, {"audioclip": path}))
-    release_networks()
-    yield path
-    release_networks()
+    return own_assets({"audioclip": path})
 
 
 def blackman_harris(size):
@@ -107,7 +100,7 @@ def test_no_sound_no_weights_and_others(weights, tmp_path, monkeypatch):
     with pytest.raises(Undefined, match="no sound"):
         metric.features(audio_clip(np.zeros((1, 0))))
     with pytest.raises(Undefined, match="no audio stream"):
-        metric.features(Clip(None, Fraction(0), None, 0, "0" * 64))
+        metric.features(audio_clip(None))
     other = tmp_path / "other.pt"
     torch.save({"audio.window": torch.zeros(206)}, other)
     with pytest.raises(Unavailable, match="weights unreadable"):

@@ -1,19 +1,18 @@
 """AV-Align: onsets as librosa's, matching by hand, every protocol against its bench, and clips that have no answer."""
 
 from dataclasses import replace
-from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy as np
 import pytest
 
 from jova_bench.cache import NoCache
-from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.audio_visual import av_align
 from jova_bench.metrics.audio_visual.onsets import onset_strength, onset_times_s, peaks
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.faces import opencv
 from support import upstream
+from support.clips import clip_of
 
 BENCHES = upstream.parity("av_align")["outputs"]
 ONSETS = upstream.parity("onsets")["outputs"]
@@ -47,10 +46,6 @@ def scene(fps: int, seconds: int = 5, height: int = 60, width: int = 80) -> np.n
         frame[20:40, x] = 230 * (1 - part) + ground[20:40, x] * part
         frames.append(frame.astype(np.uint8))
     return np.stack(frames)
-
-
-def clip_of(frames, audio, fps=25, rate_hz=16_000):
-    return clip_from_arrays(frames, Fraction(fps), audio, rate_hz)
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 22_050, 24_000, 44_100, 48_000])
@@ -125,7 +120,7 @@ def test_flow_and_every_bench_equal_the_originals(fps):
     np.testing.assert_allclose(lengths[::6], expected["flow"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(av_align.local_peaks(lengths, 0.1) / fps, expected["peaks_s"], atol=1e-6)
     for bench, rate_hz in (("tempotokens", 22_050), ("javisbench", 16_000), ("mova", 44_100)):
-        clip = clip_of(frames, sound(rate_hz)[None], fps, rate_hz)
+        clip = clip_of(frames, sound(rate_hz)[None], rate_hz, fps)
         outcome = av_align.av_align(MetricContext(NoCache(), "cpu"), bench).score(clip, None, None)
         assert outcome.value == pytest.approx(expected[bench], rel=1e-6), bench
 
@@ -180,7 +175,7 @@ def test_size_frame_rate_and_sampling_rate_change_nothing(clean, change):
         audio, rate_hz = clicks(events, 48_000), 48_000
     else:
         audio = audio.repeat(6, axis=0)
-    assert clean.score(clip_of(frames, audio, fps, rate_hz), None, None).value == 1.0
+    assert clean.score(clip_of(frames, audio, rate_hz, fps), None, None).value == 1.0
 
 
 @needs_opencv

@@ -1,7 +1,6 @@
 """CLAP: parity with LAION's code, checkpoints of transformers, what benches do to the sound, Verse-Bench's FD."""
 
-from dataclasses import replace
-from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,18 +10,21 @@ from safetensors.torch import save_file
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import clap as nets
 from jova_bench.metrics.sound import clap
 from jova_bench.records import Prompt
 from support import every_asset
-from support.upstream import fake, fake_state, own_table, parity
+from support.clips import audio_clip
+from support.upstream import fake, fake_state, parity
 
 PARITY = parity("clap")
 SHORT = (0.1 * fake((3 * 48_000 + 77,), "clap sound")).numpy()
 LONG = (0.1 * fake((12 * 48_000 + 100,), "clap long sound")).numpy()
 PROMPT = Prompt(id="p", video_caption="", audio_caption="a dog barks", transcript="")
+
+
+heard = partial(audio_clip, rate_hz=48_000)
 
 
 def first(places):
@@ -48,18 +50,14 @@ def net_of(files, kind):
 
 
 @pytest.fixture
-def own(files, tmp_path, monkeypatch):
-    table = {"clap-music-speech-audioset": "plain", "clap-630k-audioset-fusion": "fusion", clap.TOKENIZER: "tokenizer"}
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, {name: files[kind] for name, kind in table.items()}))
+def own(files, own_assets):
+    kinds = {"clap-music-speech-audioset": "plain", "clap-630k-audioset-fusion": "fusion", clap.TOKENIZER: "tokenizer"}
+    return own_assets({name: files[kind] for name, kind in kinds.items()})
 
 
 def metric(name):
     (found,) = build([name], "standard", NoCache(), "cpu")
     return found
-
-
-def clip_of(audio, rate_hz=48_000, timing="free"):
-    return Clip(None, Fraction(0), np.atleast_2d(audio).astype(np.float32), rate_hz, "0" * 64, timing=timing)
 
 
 @pytest.mark.parametrize("kind", ["plain", "fusion"])
@@ -154,7 +152,7 @@ def test_other_files_are_refused(files, tmp_path, spoil, reason):
 def test_the_score_is_the_cosine_of_both_embeddings(files, own):
     score = metric("clap_score")
     assert score.check() is None
-    value = score.score(clip_of(SHORT), PROMPT, None).value
+    value = score.score(heard(SHORT), PROMPT, None).value
     net = net_of(files, "plain")
     assert value == pytest.approx(float(net.encode_audio(SHORT, first) @ net.encode_text("a dog barks")), abs=1e-6)
     assert -1 <= value <= 1
@@ -165,30 +163,30 @@ def test_long_sound_counts_whole_every_10_s_by_length(files, own):
     net = net_of(files, "plain")
     mean = 480_000 * net.encode_audio(sound[:480_000], first) + len(SHORT) * net.encode_audio(0.5 * SHORT, first)
     expected = mean / np.linalg.norm(mean) @ net.encode_text("a dog barks")
-    assert metric("clap_score").score(clip_of(sound), PROMPT, None).value == pytest.approx(float(expected), abs=1e-6)
+    assert metric("clap_score").score(heard(sound), PROMPT, None).value == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_stereo_and_other_rates_are_heard_as_one_sound_at_48_khz(own):
     score = metric("clap_score")
-    mono = score.score(clip_of(SHORT), PROMPT, None).value
-    stereo = score.score(clip_of(np.stack([SHORT * 1.5, SHORT * 0.5])), PROMPT, None).value
+    mono = score.score(heard(SHORT), PROMPT, None).value
+    stereo = score.score(heard(np.stack([SHORT * 1.5, SHORT * 0.5])), PROMPT, None).value
     assert stereo == pytest.approx(mono, abs=1e-5)
     time = np.arange(3 * 48_000) / 48_000
     high = 0.1 * np.sin(2 * np.pi * 440 * time)
     low = 0.1 * np.sin(2 * np.pi * 440 * time[: 3 * 16_000] * 3)
-    at_48 = score.listener.sound(clip_of(high))
-    at_16 = score.listener.sound(clip_of(low, 16_000))
+    at_48 = score.listener.sound(heard(high))
+    at_16 = score.listener.sound(audio_clip(low))
     assert at_48 @ at_16 > 0.97  # a tone has nothing above 8 kHz that resampling could lose, but for its edges
 
 
 @pytest.mark.parametrize(
     ("clip", "prompt", "reason"),
     [
-        (clip_of(SHORT), None, "no audio caption"),
-        (clip_of(SHORT), PROMPT.model_copy(update={"audio_caption": " "}), "no audio caption"),
-        (clip_of(0 * SHORT), PROMPT, "silent"),
-        (clip_of(np.zeros((1, 0))), PROMPT, "silent"),
-        (Clip(None, Fraction(0), None, 0, "0" * 64), PROMPT, "no audio stream"),
+        (heard(SHORT), None, "no audio caption"),
+        (heard(SHORT), PROMPT.model_copy(update={"audio_caption": " "}), "no audio caption"),
+        (heard(0 * SHORT), PROMPT, "silent"),
+        (heard(np.zeros((1, 0))), PROMPT, "silent"),
+        (audio_clip(None), PROMPT, "no audio stream"),
     ],
 )
 def test_questions_without_an_answer(own, clip, prompt, reason):
@@ -200,7 +198,7 @@ def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     score = metric("clap_score")
     assert score.check() == "weights missing: jova-bench assets pull clap-music-speech-audioset roberta-tokenizer"
-    outcome = score.score(clip_of(SHORT), PROMPT, None)
+    outcome = score.score(heard(SHORT), PROMPT, None)
     assert (outcome.status, outcome.reason) == ("failed", score.check())
 
 
@@ -235,9 +233,9 @@ def test_mova_draws_pieces_by_its_seed_and_others_take_the_middle(files, own):
     stream = np.random.RandomState(42)
     expected = net.encode_audio(prepared("mova", longer), lambda places: int(stream.choice(places)))
     for _ in range(2):  # every clip begins the seed anew
-        np.testing.assert_allclose(metric("clap_score@mova").listener.sound(clip_of(longer)), expected, atol=1e-6)
+        np.testing.assert_allclose(metric("clap_score@mova").listener.sound(heard(longer)), expected, atol=1e-6)
     middle = net.encode_audio(prepared("versebench", longer), lambda places: places[len(places) // 2])
-    np.testing.assert_allclose(metric("clap_score@versebench").listener.sound(clip_of(longer)), middle, atol=1e-6)
+    np.testing.assert_allclose(metric("clap_score@versebench").listener.sound(heard(longer)), middle, atol=1e-6)
 
 
 def test_benches_are_never_one_column(own):
@@ -250,7 +248,7 @@ def test_benches_are_never_one_column(own):
     # The same weights and other steps before them are other numbers, too.
     clean, avbenchmark = found[0], found[2]
     assert clean.spec.weights == avbenchmark.spec.weights
-    a, b = (one.score(clip_of(SHORT + 0.2), PROMPT, None).value for one in (clean, avbenchmark))
+    a, b = (one.score(heard(SHORT + 0.2), PROMPT, None).value for one in (clean, avbenchmark))
     assert a != b
 
 
@@ -267,7 +265,7 @@ def test_features_are_cached_by_sound_and_steps(own):
     cache = Kept()
     for bench in ("versebench", "mova", "versebench"):
         (score,) = build([f"clap_score@{bench}"], "standard", cache, "cpu")
-        assert score.score(clip_of(SHORT), PROMPT, None).status == "ok"
+        assert score.score(heard(SHORT), PROMPT, None).status == "ok"
     assert len(cache.arrays) == 3  # the sound twice, its caption once: both benches have one network
 
 
@@ -276,7 +274,7 @@ def test_features_are_cached_by_sound_and_steps(own):
 
 def test_fd_of_a_pair_is_twice_one_minus_the_cosine(own):
     fd = metric("fd_clap@versebench")
-    made, real = clip_of(SHORT), clip_of(LONG)
+    made, real = heard(SHORT), heard(LONG)
     a, b = fd.listener.sound(made), fd.listener.sound(real)
     # np.cov of a row was the variance of its numbers: a Gaussian in 32 dimensions with one number for a covariance.
     exact = np.sum((a - b) ** 2) + np.cov(a) + np.cov(b) - 2 * np.sqrt(np.cov(a) * np.cov(b))
@@ -288,10 +286,10 @@ def test_fd_of_a_pair_is_twice_one_minus_the_cosine(own):
 
 def test_fd_needs_a_caption_and_another_clip_to_compare_with(own):
     fd = metric("fd_clap@versebench")
-    assert fd.score(clip_of(SHORT), PROMPT, None).reason == "no reference clip"
-    assert fd.score(replace(clip_of(SHORT), timing="reference"), PROMPT, clip_of(SHORT)).reason == "is the reference"
-    assert fd.score(clip_of(SHORT), None, clip_of(SHORT)).reason == "no audio caption"
-    assert fd.score(clip_of(0 * SHORT), PROMPT, clip_of(SHORT)).reason == "silent"
+    assert fd.score(heard(SHORT), PROMPT, None).reason == "no reference clip"
+    assert fd.score(heard(SHORT, timing="reference"), PROMPT, heard(SHORT)).reason == "is the reference"
+    assert fd.score(heard(SHORT), None, heard(SHORT)).reason == "no audio caption"
+    assert fd.score(heard(0 * SHORT), PROMPT, heard(SHORT)).reason == "silent"
 
 
 def test_the_tokens_are_part_of_the_identity(own):

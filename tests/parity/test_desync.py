@@ -18,17 +18,17 @@ from jova_bench.metrics.networks import synchformer
 from jova_bench.metrics.networks.synchformer import inputs
 from jova_bench.metrics.signal.frames import centre, resample_frame_indices, short_side
 from support import upstream
+from support.clips import clip_of
 
 VARIANTS, CLEAN = desync.VARIANTS, desync.VARIANTS["clean"]
 NETWORK = upstream.parity("synchformer")
 BENCHES = upstream.parity("desync")
 
 
-def clip_of(frames: int, samples: int, fps=25, rate_hz=16_000, channels=1, side=(36, 48)):
+def shown(frames: int, samples: int, fps=25, rate_hz=16_000, channels=1, side=(36, 48)):
     """The clip that upstream was shown: noise."""
-    pixels = (upstream.fake((frames, *side, 3), "frames") * 40 + 128).clamp(0, 255).byte().numpy()
     sound = np.repeat(upstream.fake((1, samples), "audio").numpy() * np.float32(0.1), channels, axis=0)
-    return clip_from_arrays(pixels, Fraction(fps), sound, rate_hz)
+    return clip_of(upstream.fake_pictures((frames, *side), "frames"), sound, rate_hz, fps)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +40,10 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def named(weights, monkeypatch):
-    """The table of assets names that checkpoint."""
-    digest = assets.sha256_of(weights)
-    table = weights.parent / "own.toml"
-    table.write_text(f'[synchformer]\nfile = "{weights.name}"\nsha256 = "{digest}"\n')
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(table))
-    return digest
+def named(weights, own_assets):
+    """Digest of that checkpoint, which the table of assets names."""
+    own_assets({"synchformer": weights})
+    return assets.sha256_of(weights)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +114,7 @@ CLIPS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", CLIPS)
 def test_each_bench_sees_hears_and_compares_what_the_original_does(bench, net):
-    protocol, clip = VARIANTS[bench], clip_of(*CLIPS[bench])
+    protocol, clip = VARIANTS[bench], shown(*CLIPS[bench])
     indices, audio = desync.stretch(clip, protocol)
     found = desync.logits(net, clip.frames, indices, audio, protocol, "cpu")
     np.testing.assert_allclose(found, BENCHES["outputs"][bench], rtol=1e-4, atol=2e-5)
@@ -225,7 +222,7 @@ def test_a_clip_is_scored_and_the_weights_name_the_number(protocol, direction, n
     kept = Kept()
     metric = desync.desync(MetricContext(kept, "cpu"), protocol)
     assert metric.check() is None
-    outcome = metric.score(clip_of(125, 80_000), None, None)
+    outcome = metric.score(shown(125, 80_000), None, None)
     [row] = kept.arrays["logits"]
     likeliest = -2 + 0.2 * row.argmax()
     assert outcome.value == pytest.approx(likeliest if direction == "target" else abs(likeliest))
@@ -242,13 +239,13 @@ def test_identities():
 
 
 def test_stereo_of_one_sound_at_an_odd_size_and_another_rate_is_the_same_stretch():
-    mono = desync.stretch(clip_of(125, 80_000), CLEAN)
-    stereo = desync.stretch(clip_of(125, 80_000, channels=2), CLEAN)
-    surround = desync.stretch(clip_of(125, 80_000, channels=6, side=(35, 47)), CLEAN)
+    mono = desync.stretch(shown(125, 80_000), CLEAN)
+    stereo = desync.stretch(shown(125, 80_000, channels=2), CLEAN)
+    surround = desync.stretch(shown(125, 80_000, channels=6, side=(35, 47)), CLEAN)
     for other in (stereo, surround):
         np.testing.assert_array_equal(mono[0], other[0])
         np.testing.assert_allclose(mono[1], other[1], atol=1e-7)
-    indices, audio = desync.stretch(clip_of(300, 240_000, fps=60, rate_hz=48_000), CLEAN)
+    indices, audio = desync.stretch(shown(300, 240_000, fps=60, rate_hz=48_000), CLEAN)
     assert (len(indices), len(audio)) == (125, 80_000)
 
 
@@ -268,7 +265,7 @@ def test_stereo_of_one_sound_at_an_odd_size_and_another_rate_is_the_same_stretch
     ],
 )
 def test_clips_without_an_answer_say_why_whatever_is_installed(bench, change, reason):
-    clip = clip_of(change.get("frames") or 125, change.get("samples", 80_000))
+    clip = shown(change.get("frames") or 125, change.get("samples", 80_000))
     clip = replace(clip, frames=None) if "frames" in change and change["frames"] is None else clip
     clip = replace(clip, audio=None) if "audio" in change else clip
     clip = replace(clip, audio=np.zeros((1, 80_000), np.float32)) if "silent" in change else clip
@@ -278,7 +275,7 @@ def test_clips_without_an_answer_say_why_whatever_is_installed(bench, change, re
 
 def test_missing_and_foreign_weights_are_failures(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    outcome = desync.desync(MetricContext(NoCache(), "cpu"), "clean").score(clip_of(125, 80_000), None, None)
+    outcome = desync.desync(MetricContext(NoCache(), "cpu"), "clean").score(shown(125, 80_000), None, None)
     assert (outcome.status, outcome.reason) == ("failed", "weights missing: jova-bench assets pull synchformer")
     torch.save({"something": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(Unavailable, match=r"weights unreadable: expected 'patch_embed_3d.proj.weight'"):

@@ -15,24 +15,21 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.networks import vggish as network
-from jova_bench.metrics.networks.network_cache import release_networks
 from jova_bench.metrics.real_clips import RealClips
 from jova_bench.metrics.signal.htk_mel import htk_bands
 from support.clips import audio_clip
-from support.upstream import fake, fake_state, own_table, parity
+from support.upstream import fake, fake_state, parity
 
 UPSTREAM, FAD, AUDIO = parity("vggish"), parity("fad"), parity("resample")
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path, own_assets):
     """A checkpoint like `vggish-10086976.pth`, with a sixteenth of the channels and 16 outputs."""
     path = tmp_path / "vggish.pth"
     torch.save(fake_state(UPSTREAM["shapes"]), path)
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, {"vggish": path}))
-    release_networks()
-    yield path
-    release_networks()
+    own_assets({"vggish": path})
+    return path
 
 
 # The spectrogram

@@ -13,25 +13,21 @@ from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import fd_kl as tagging
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.networks import checkpoint, panns, passt, shaped
-from jova_bench.metrics.networks.network_cache import release_networks
 from jova_bench.metrics.real_clips import RealClips
 from support.clips import audio_clip
 from support.every_asset import cnn14, panns_state, torchlibrosa_matrices
-from support.upstream import fake, fake_state, own_table, parity
+from support.upstream import fake, fake_state, parity
 
 PANNS, PASST, KL, AUDIO = parity("panns"), parity("passt"), parity("kl"), parity("resample")
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path, own_assets):
     """Checkpoints like `Cnn14_16k_mAP=0.438.pth` and `passt-s-f128-p16-s10-ap.476-swa.pt`, with few channels."""
     files = {"panns-cnn14-16k": tmp_path / "Cnn14_16k.pth", "passt": tmp_path / "passt.pt"}
     cnn14(panns_state(), files["panns-cnn14-16k"])
     torch.save(fake_state(PASST["shapes"]), files["passt"])
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, files))
-    release_networks()
-    yield files
-    release_networks()
+    return own_assets(files)
 
 
 # The networks

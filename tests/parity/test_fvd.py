@@ -11,7 +11,6 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import frechet_kernel as dist
@@ -20,31 +19,25 @@ from jova_bench.metrics.distances import latentsync_faces as latentsync
 from jova_bench.metrics.faces import mediapipe_nets
 from jova_bench.metrics.networks import i3d as network
 from jova_bench.metrics.networks import shaped
-from jova_bench.metrics.networks.network_cache import release_networks
 from jova_bench.metrics.real_clips import RealClips
+from support.clips import audio_clip, silent_clip
 from support.upstream import fake, fake_state, parity
 
 UPSTREAM = parity("i3d")
+NO_PICTURE = audio_clip(np.zeros(16_000))
 
 
 def pixels(shape, name):
     return (fake(shape, name) * 48 + 128).clamp(0, 255).to(torch.uint8).numpy()
 
 
-def clip_of(frames, fps=25, digest="0" * 64):
-    return Clip(frames=frames, fps=Fraction(fps), audio=None, sample_rate_hz=0, digest=digest)
-
-
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path, own_assets):
     """A checkpoint like `i3d_pretrained_400.pt`, with an eighth of the channels."""
-    monkeypatch.setattr(assets, "folder", lambda: tmp_path)
-    release_networks()
-    path = tmp_path / assets.get("i3d").file
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = tmp_path / "i3d_pretrained_400.pt"
     torch.save(fake_state(UPSTREAM["shapes"]), path)
-    yield path
-    release_networks()
+    own_assets({"i3d": path})
+    return path
 
 
 def test_logits_are_upstreams(tmp_path):
@@ -96,12 +89,12 @@ def test_frechet_is_upstreams():
 def test_a_clip_becomes_all_its_windows_at_25_fps():
     frames = np.zeros((40, 30, 40, 3), np.uint8)
     frames += np.arange(40, dtype=np.uint8)[:, None, None, None]
-    shown = i3d.clean_windows(clip_of(frames))
+    shown = i3d.clean_windows(silent_clip(frames))
     assert shown.shape == (2, 3, 16, 224, 224)  # 8 of 40 frames are left over
     np.testing.assert_allclose(shown[:, 0, :, 100, 100].flatten(), np.arange(32) / 127.5 - 1, atol=1e-5)
     # At 50 fps every second frame is shown, at 12.5 each twice.
-    assert i3d.clean_windows(clip_of(frames, 50)).shape[0] == 1
-    slow = i3d.clean_windows(clip_of(frames, Fraction(25, 2)))
+    assert i3d.clean_windows(silent_clip(frames, 50)).shape[0] == 1
+    slow = i3d.clean_windows(silent_clip(frames, Fraction(25, 2)))
     assert slow.shape[0] == 5
     np.testing.assert_allclose(slow[0, 0, ::2, 0, 0], slow[0, 0, 1::2, 0, 0])
 
@@ -111,7 +104,7 @@ def test_any_size_becomes_a_square_of_its_middle(size):
     height, width = size
     frames = np.zeros((16, height, width, 3), np.uint8)
     frames[:, height // 2, width // 2] = 255
-    (shown,) = i3d.clean_windows(clip_of(frames))
+    (shown,) = i3d.clean_windows(silent_clip(frames))
     assert shown.shape == (3, 16, 224, 224)
     assert shown.min() >= -1
     assert shown.max() <= 1
@@ -123,14 +116,14 @@ def test_any_size_becomes_a_square_of_its_middle(size):
 def test_fine_texture_is_averaged_and_not_sampled():
     """A checkerboard of single pixels becomes grey; without the low pass it would become stripes."""
     board = (np.indices((896, 896)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    shown = i3d.clean_windows(clip_of(np.repeat(board[None, :, :, None], 16, axis=0).repeat(3, axis=3)))
+    shown = i3d.clean_windows(silent_clip(np.repeat(board[None, :, :, None], 16, axis=0).repeat(3, axis=3)))
     assert shown.abs().max() < 0.02
 
 
 @pytest.mark.parametrize(("key", "shape"), [("wide", (40, 90, 120, 3)), ("tall", (30, 110, 70, 3))])
 def test_javisbench_shows_half_the_range(key, shape):
     expected = UPSTREAM[f"javis_{key}"]
-    shown = i3d.javisbench_window(clip_of(pixels(shape, key)))
+    shown = i3d.javisbench_window(silent_clip(pixels(shape, key)))
     assert list(shown.shape) == expected["shape"]
     # Cut to bytes on the way: a rounding may move a value by one level.
     some = shown[0, :, ::5, ::50, ::50].flatten()[:80].numpy()
@@ -174,7 +167,7 @@ def test_latentsync_shows_the_first_face_squashed(monkeypatch):
     frames = np.zeros((40, 100, 200, 3), np.uint8)
     frames[20:36, 10:60, 50:70] = 255  # The face, 20 x 50, in white; a pixel more on any side would be dark.
     bundled(monkeypatch, Faces((0.25, 0.1, 0.1, 0.5), (0, 0, 1, 1)))
-    shown = latentsync.window(clip_of(frames))
+    shown = latentsync.window(silent_clip(frames))
     assert shown.shape == (1, 3, 16, 224, 224)
     assert (shown == 1).all()  # For a network that expects -1 .. 1.
     # What lies beyond the frame is cut off, not filled.
@@ -191,11 +184,11 @@ def test_latentsync_has_no_answer_without_a_face(monkeypatch):
     ):
         bundled(monkeypatch, net)
         with pytest.raises(Undefined, match=why):
-            latentsync.window(clip_of(frames))
+            latentsync.window(silent_clip(frames))
     with pytest.raises(Undefined, match="too short: 35 frames, 36 needed"):
-        latentsync.window(clip_of(frames[:35]))
+        latentsync.window(silent_clip(frames[:35]))
     with pytest.raises(Undefined, match="no video stream"):
-        latentsync.window(clip_of(None))
+        latentsync.window(NO_PICTURE)
 
 
 def test_latentsync_says_what_it_lacks(weights, monkeypatch):
@@ -211,9 +204,9 @@ def test_latentsync_says_what_it_lacks(weights, monkeypatch):
 @pytest.mark.parametrize(
     ("clip", "why"),
     [
-        (clip_of(None), "no video stream"),
-        (clip_of(np.zeros((15, 8, 8, 3), np.uint8)), "too short: 15 frames at 25 fps, 16 needed"),
-        (clip_of(np.zeros((16, 8, 8, 3), np.uint8), 30), "too short: 13 frames at 25 fps, 16 needed"),
+        (NO_PICTURE, "no video stream"),
+        (silent_clip(np.zeros((15, 8, 8, 3), np.uint8)), "too short: 15 frames at 25 fps, 16 needed"),
+        (silent_clip(np.zeros((16, 8, 8, 3), np.uint8), 30), "too short: 13 frames at 25 fps, 16 needed"),
     ],
 )
 def test_a_clip_without_a_window_is_undefined(weights, clip, why):
@@ -226,7 +219,7 @@ def test_missing_weights_are_named(tmp_path, monkeypatch):
     metric = i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean")
     assert metric.check() == "weights missing: jova-bench assets pull i3d"
     with pytest.raises(Unavailable, match="weights missing"):
-        metric.features(clip_of(np.zeros((16, 8, 8, 3), np.uint8)))
+        metric.features(silent_clip(np.zeros((16, 8, 8, 3), np.uint8)))
 
 
 def test_torchscript_of_unknown_origin_is_not_run(tmp_path, monkeypatch):
@@ -278,7 +271,7 @@ class Counting(NoCache):
 def moving(seed, count=16):
     rng = np.random.default_rng(seed)
     frames = rng.integers(0, 255, (count, 12, 16, 3), dtype=np.uint8)
-    return clip_of(frames, digest=f"{seed:064}")
+    return silent_clip(frames, digest=f"{seed:064}")
 
 
 def test_features_distances_and_references(weights, monkeypatch):
@@ -316,7 +309,7 @@ def test_without_a_reference_set_there_is_no_distance(weights):
 
 
 def test_a_reference_clip_without_features_spoils_the_set(weights):
-    short = clip_of(np.zeros((3, 8, 8, 3), np.uint8))
+    short = silent_clip(np.zeros((3, 8, 8, 3), np.uint8))
     real = RealClips("real", (("f" * 64, lambda: short),), NoCache())
     metric = i3d.build(MetricContext(NoCache(), "cpu", real), "fvd", "javisbench")
     shorter = i3d.build(MetricContext(NoCache(), "cpu", real), "kvd", "clean")

@@ -28,10 +28,6 @@ cv2 = pytest.importorskip("cv2")
 FACENET, DINOV3 = upstream.parity("facenet"), upstream.parity("dinov3")
 
 
-def picture(shape, name):
-    return (upstream.fake((*shape, 3), name).numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
-
-
 def prompt_with(image):
     return Prompt(id="one", video_caption="a face", audio_caption="", transcript="", image=image and str(image))
 
@@ -51,12 +47,12 @@ def checkpoints(tmp_path_factory):
     files = {"facenet-vggface2": folder / "facenet.pt", "dinov3-vitl16": folder / "dinov3.safetensors"}
     for name, file in files.items():
         every_asset.WRITERS[name](file)
-    return upstream.own_table(folder, files)
+    return files
 
 
 @pytest.fixture
-def weights(checkpoints, monkeypatch):
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(checkpoints))
+def weights(checkpoints, own_assets):
+    return own_assets(checkpoints)
 
 
 def people():
@@ -80,10 +76,10 @@ def test_faces_are_cut_out_and_embedded_as_by_the_original(weights):
 @pytest.mark.parametrize("pair", sorted(DINOV3["outputs"]))
 def test_versebench_equals_the_original(weights, tmp_path, pair):
     first, second = map(tuple, json.loads(f"[{pair.replace('] [', '], [')}]"))
-    image = save(tmp_path / "image.png", picture(first, f"anchor {first}"))
-    frame = picture(second, f"frame {second}")
+    image = save(tmp_path / "image.png", upstream.fake_pictures(first, f"anchor {first}"))
+    frame = upstream.fake_pictures(second, f"frame {second}")
     expected = DINOV3["outputs"][pair]
-    tokens = identity.patch_tokens(picture(first, f"anchor {first}")[None], "cpu")
+    tokens = identity.patch_tokens(upstream.fake_pictures(first, f"anchor {first}")[None], "cpu")
     np.testing.assert_allclose(tokens[0, ::8], expected["feature"], rtol=1e-3, atol=1e-5)
     metric = identity.identity_score(MetricContext(NoCache(), "cpu"), "versebench")
     outcome = metric.score(silent_clip([frame, frame]), prompt_with(image), None)
@@ -92,7 +88,7 @@ def test_versebench_equals_the_original(weights, tmp_path, pair):
 
 def test_versebench_sees_one_patch_and_no_face(weights, tmp_path):
     """Whatever is drawn over the rest of the picture moves it far less than what is drawn over its corner."""
-    frame = picture((224, 224), "scene")
+    frame = upstream.fake_pictures((224, 224), "scene")
     image = save(tmp_path / "image.png", frame)
     metric = identity.identity_score(MetricContext(NoCache(), "cpu"), "versebench")
     same = metric.score(silent_clip([frame]), prompt_with(image), None).value
@@ -244,7 +240,7 @@ def test_odd_sizes_go_through_a_real_detector(weights, height, width):
 
 
 def test_an_image_is_read_as_it_is_meant_to_be_seen(tmp_path):
-    frame = picture((20, 30), "any")
+    frame = upstream.fake_pictures((20, 30), "any")
     path = save(tmp_path / "image.png", frame)
     np.testing.assert_array_equal(identity.reference_image(prompt_with(path)), frame)
     grey = tmp_path / "grey.png"
@@ -253,7 +249,7 @@ def test_an_image_is_read_as_it_is_meant_to_be_seen(tmp_path):
 
 
 def test_a_metric_is_told_where_the_image_lies(tmp_path):
-    save(tmp_path / "face.png", picture((8, 8), "any"))
+    save(tmp_path / "face.png", upstream.fake_pictures((8, 8), "any"))
     line = {"id": "one", "video_caption": "a face", "audio_caption": "", "transcript": "", "image": "face.png"}
     (tmp_path / "prompts.jsonl").write_text(json.dumps(line))
     suite = load_suite(tmp_path / "prompts.jsonl")

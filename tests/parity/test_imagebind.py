@@ -12,7 +12,6 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.media import files as media
-from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.audio_visual import imagebind
 from jova_bench.metrics.audio_visual import javis_score as javis
 from jova_bench.metrics.base import MetricContext
@@ -20,23 +19,23 @@ from jova_bench.metrics.networks import imagebind as network
 from jova_bench.metrics.networks.imagebind import inputs
 from jova_bench.metrics.signal import frames as pictures
 from support import upstream
+from support.clips import clip_of
 
 PARITY = upstream.parity("imagebind")
 EXPECTED = PARITY["outputs"]
 BENCHES = [name for name in imagebind.VARIANTS if name != "clean"]
 
 
-def clip_of(frames, samples, channels=1, size=(40, 61), fps=25, rate_hz=16_000):
+def shown(frames, samples, channels=1, size=(40, 61), fps=25, rate_hz=16_000):
     """The clip that upstream was shown: noise, with a constant in the sound."""
-    pixels = (upstream.fake((frames, *size, 3), "ib frames") * 40 + 128).clamp(0, 255).byte().numpy()
     sound = upstream.fake((channels, samples), "ib audio").numpy() * np.float32(0.1) + np.float32(0.03)
-    return clip_from_arrays(pixels, Fraction(fps), sound, rate_hz)
+    return clip_of(upstream.fake_pictures((frames, *size), "ib frames"), sound, rate_hz, fps)
 
 
 OFFICIAL = {
-    "three_s": clip_of(73, 48_003, fps=24),
-    "one_s": clip_of(30, 16_000, size=(61, 40), fps=Fraction(30_000, 1001)),
-    "stereo_48k": clip_of(125, 240_000, 2, (64, 64), rate_hz=48_000),
+    "three_s": shown(73, 48_003, fps=24),
+    "one_s": shown(30, 16_000, size=(61, 40), fps=Fraction(30_000, 1001)),
+    "stereo_48k": shown(125, 240_000, 2, (64, 64), rate_hz=48_000),
 }
 
 
@@ -49,13 +48,10 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def named(weights, monkeypatch):
-    """The table of assets names that checkpoint."""
-    digest = assets.sha256_of(weights)
-    table = weights.parent / "own.toml"
-    table.write_text(f'[imagebind-huge]\nfile = "{weights.name}"\nsha256 = "{digest}"\n')
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(table))
-    return digest
+def named(weights, own_assets):
+    """Digest of that checkpoint, which the table of assets names."""
+    own_assets({"imagebind-huge": weights})
+    return assets.sha256_of(weights)
 
 
 def score(name, protocol, clip):
@@ -120,15 +116,15 @@ def test_a_mean_that_is_taken_in_place_reaches_the_next_stretch():
 
 
 def test_slow_benches_equal_the_originals(named):
-    clip = clip_of(200, 144_001)
+    clip = shown(200, 144_001)
     for bench in ("avbenchmark", "mova"):
         assert score("imagebind_score", bench, clip).value == pytest.approx(EXPECTED[bench], abs=1e-5)
 
 
 JAVIS = {
-    "javis_25fps": clip_of(56, 40_000),
-    "javis_15fps": clip_of(45, 52_000, 2, fps=15),
-    "javis_short": clip_of(12, 19_000),
+    "javis_25fps": shown(56, 40_000),
+    "javis_15fps": shown(45, 52_000, 2, fps=15),
+    "javis_short": shown(12, 19_000),
 }
 
 
@@ -204,7 +200,7 @@ def test_the_worst_moments_count():
 
 @pytest.mark.parametrize("name", ["imagebind_score", "javis_score"])
 def test_clean_scores_hear_all_channels_and_name_their_weights(name, named):
-    clip = clip_of(60, 48_000)
+    clip = shown(60, 48_000)
     loud = clip.audio
     swapped = [
         replace(clip, audio=np.concatenate(pair), digest=str(k))
@@ -245,7 +241,7 @@ def test_clean_scores_hear_all_channels_and_name_their_weights(name, named):
     ],
 )
 def test_clips_without_an_answer_say_why_whatever_is_installed(name, protocol, change, reason):
-    clip = clip_of(change.get("count", 125), change.get("samples", 80_000))
+    clip = shown(change.get("count", 125), change.get("samples", 80_000))
     clip = replace(clip, frames=None) if "frames" in change else clip
     clip = replace(clip, audio=None) if "audio" in change else clip
     clip = replace(clip, audio=np.zeros((1, 80_000), np.float32)) if "silent" in change else clip
@@ -256,7 +252,7 @@ def test_clips_without_an_answer_say_why_whatever_is_installed(name, protocol, c
 def test_missing_and_foreign_weights_are_failures(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     for name in ("imagebind_score", "javis_score"):
-        outcome = score(name, "clean", clip_of(60, 48_000))
+        outcome = score(name, "clean", shown(60, 48_000))
         assert (outcome.status, outcome.reason) == ("failed", assets.missing("imagebind-huge"))
         assert outcome.reason.startswith("weights missing: jova-bench assets pull imagebind-huge")
     torch.save({"something": torch.zeros(2)}, tmp_path / "other.pth")

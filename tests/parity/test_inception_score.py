@@ -1,7 +1,5 @@
 """Inception score of sound."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -9,11 +7,11 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances import inception_score as inception
 from jova_bench.metrics.networks import panns
 from jova_bench.metrics.torch_set_metric import TorchSetMetric
+from support.clips import audio_clip
 from support.every_asset import MATRICES_32K, narrowed_panns
 from support.upstream import fake, fake_state
 
@@ -51,7 +49,7 @@ def test_mova_has_no_score_for_a_class_without_doubt():
 def test_mova_hears_ten_seconds_at_32_khz():
     for seconds in (3, 12):
         sound = np.ones((2, 16_000 * seconds), np.float32) * 0.1
-        clip = Clip(None, Fraction(0), sound, 16_000, "0" * 64)
+        clip = audio_clip(sound)
         (window,) = inception.mova_windows(clip, inception.PANNS_32K)
         assert window.shape == (320_000,)
         assert window[: 32_000 * min(seconds, 10)].mean() == pytest.approx(0.1, rel=1e-2)

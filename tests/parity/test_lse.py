@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import wavfile
-from test_syncnet import FRAMES, PARITY, crops, sound
 
 from jova_bench import assets
 from jova_bench.cache import NoCache
@@ -27,6 +26,7 @@ from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync import syncnet_pip as lse_package
 from jova_bench.metrics.lip_sync.variants import VARIANTS, FaceCurve
 from support import upstream
+from support.syncnet_clip import FRAMES, PARITY, crops, sound
 
 NUMBERS = {name: number.read for name, number in curves.NUMBERS.items()}
 

@@ -10,7 +10,7 @@ from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.networks import checkpoint, network_cache, raft
+from jova_bench.metrics.networks import checkpoint, raft
 from jova_bench.metrics.picture import motion
 from jova_bench.metrics.signal.frames import resample_frame_indices
 from jova_bench.metrics.signal.opencv_resize import linear
@@ -20,28 +20,22 @@ from support.clips import silent_clip
 PARITY = upstream.parity("raft")
 
 
-def picture(shape, name):
-    return (upstream.fake((*shape, 3), name).numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
-
-
 @pytest.fixture(scope="module")
 def net():
     return checkpoint.load_weights(raft.Raft(), raft.state_of(upstream.fake_state(PARITY["shapes"])), "random")
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path, own_assets):
     """The same state as a checkpoint in the original's format, `module.` before every name."""
     torch.save(upstream.fake_state(PARITY["shapes"]), tmp_path / "raft-things.pth")
-    digest = assets.sha256_of(tmp_path / "raft-things.pth")
-    (tmp_path / "own.toml").write_text(f'[raft-things]\nfile = "raft-things.pth"\nsha256 = "{digest}"\n')
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(tmp_path / "own.toml"))
-    return digest
+    own_assets({"raft-things": tmp_path / "raft-things.pth"})
+    return assets.sha256_of(tmp_path / "raft-things.pth")
 
 
 def test_flow_equals_the_originals(net):
     expected = PARITY["outputs"]["flow"]
-    first, second = (motion._pixels(picture(expected["shape"], name)) for name in ("first", "second"))
+    first, second = (motion._pixels(upstream.fake_pictures(expected["shape"], name)) for name in ("first", "second"))
     with torch.inference_mode():
         flow = net.flow(net.encode(first), net.encode(second), expected["iterations"])
     assert float(flow.double().norm()) == pytest.approx(expected["norm"], rel=1e-5)
@@ -53,7 +47,7 @@ def test_flow_equals_the_originals(net):
 @pytest.mark.parametrize("pair", PARITY["outputs"]["pairs"], ids=lambda pair: "x".join(map(str, pair["shape"])))
 def test_versebench_equals_the_original(pair, weights):
     shape = tuple(pair["shape"])
-    clip = silent_clip([picture(shape, f"first {shape}"), picture(shape, f"second {shape}")])
+    clip = silent_clip([upstream.fake_pictures(shape, f"{name} {shape}") for name in ("first", "second")])
     metric = motion.motion_score(MetricContext(NoCache(), "cpu"), "versebench")
     assert weights.startswith(metric.spec.weights)
     outcome = metric.score(clip, None, None)
@@ -69,13 +63,13 @@ def test_versebench_equals_the_original(pair, weights):
 )
 def test_scaling_is_opencvs_to_the_last_bit(before, after):
     cv2 = pytest.importorskip("cv2")
-    frame = picture(before, "any")
+    frame = upstream.fake_pictures(before, "any")
     expected = cv2.resize(frame, after[::-1], interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(linear(frame, *after), expected)
 
 
 def test_scaling_in_half_is_the_mean_of_four():
-    frame = picture((128, 130), "any").astype(int)
+    frame = upstream.fake_pictures((128, 130), "any").astype(int)
     quads = frame[::2, ::2] + frame[1::2, ::2] + frame[::2, 1::2] + frame[1::2, 1::2]
     np.testing.assert_array_equal(linear(frame.astype(np.uint8), 64, 65), (quads + 2) // 4)
 
@@ -85,7 +79,7 @@ def test_raft_is_shown_no_less_than_it_can_see():
 
 
 def test_padding_repeats_the_edges():
-    frame = picture((123, 150), "edges")
+    frame = upstream.fake_pictures((123, 150), "edges")
     shown = motion._show_halved(frame)[0].permute(1, 2, 0).numpy()
     assert shown.shape == (128, 152, 3)
     np.testing.assert_array_equal(shown, np.pad(frame, ((2, 3), (1, 1), (0, 0)), mode="edge"))
@@ -111,7 +105,6 @@ class Moving:
 def moving(weights, monkeypatch):
     net = Moving(3.0, -4.0)
     monkeypatch.setattr(motion, "load", lambda device: net)
-    monkeypatch.setattr(network_cache, "_networks", {})
     return net
 
 
@@ -203,7 +196,7 @@ def test_missing_weights_fail(monkeypatch, tmp_path):
 
 
 def test_odd_sizes_and_stills_have_a_value(weights):
-    still = silent_clip(np.repeat(picture((71, 263), "still")[None], 2, axis=0), fps=8)
+    still = silent_clip(np.repeat(upstream.fake_pictures((71, 263), "still")[None], 2, axis=0), fps=8)
     outcome = motion.motion_score(MetricContext(NoCache(), "cpu")).score(still, None, None)
     assert outcome.status == "ok"
     assert np.isfinite(outcome.value)

@@ -12,13 +12,10 @@ from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.speech import nisqa
 from support import upstream
+from support.clips import audio_clip
 
 PARITY = upstream.parity("nisqa")
 OUTPUTS = PARITY["outputs"]
-
-
-def clip_of(audio, rate_hz):
-    return clip_from_arrays(None, Fraction(0), np.atleast_2d(audio).astype(np.float32), rate_hz)
 
 
 def noise(text):
@@ -28,12 +25,10 @@ def noise(text):
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path, own_assets):
     state = upstream.fake_state(PARITY["shapes"])
     torch.save({"args": {"ms_n_mels": 48}, "model_state_dict": state}, tmp_path / "nisqa.tar")
-    digest = assets.sha256_of(tmp_path / "nisqa.tar")
-    (tmp_path / "own.toml").write_text(f'[nisqa-v2]\nfile = "nisqa.tar"\nsha256 = "{digest}"\n')
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(tmp_path / "own.toml"))
+    own_assets({"nisqa-v2": tmp_path / "nisqa.tar"})
 
 
 @pytest.mark.parametrize("sound", sorted(OUTPUTS))
@@ -48,7 +43,7 @@ def test_scores_equal_the_originals(weights, sound):
     audio, rate_hz = noise(sound)
     scores = nisqa.nisqa(MetricContext(NoCache(), "cpu"))._scores(audio, rate_hz)
     np.testing.assert_allclose(scores, OUTPUTS[sound]["random"], rtol=1e-4, atol=1e-5)
-    outcome = nisqa.nisqa(MetricContext(NoCache(), "cpu")).score(clip_of(audio, rate_hz), None, None)
+    outcome = nisqa.nisqa(MetricContext(NoCache(), "cpu")).score(audio_clip(audio, rate_hz), None, None)
     assert outcome.value == scores[0]
 
 
@@ -66,8 +61,8 @@ def test_published_scores():
 def test_stereo_is_mixed(weights):
     audio, rate_hz = noise("16000 16000")
     metric = nisqa.nisqa(MetricContext(NoCache(), "cpu"))
-    both = metric.score(clip_of(np.stack([audio, audio]), rate_hz), None, None)
-    assert both == metric.score(clip_of(audio, rate_hz), None, None)
+    both = metric.score(audio_clip(np.stack([audio, audio]), rate_hz), None, None)
+    assert both == metric.score(audio_clip(audio, rate_hz), None, None)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +76,7 @@ def test_stereo_is_mixed(weights):
     ],
 )
 def test_undefined(audio, rate_hz, why):
-    outcome = nisqa.nisqa(MetricContext(NoCache(), "cpu")).score(clip_of(audio, rate_hz), None, None)
+    outcome = nisqa.nisqa(MetricContext(NoCache(), "cpu")).score(audio_clip(audio, rate_hz), None, None)
     assert outcome.status == "undefined"
     assert why in outcome.reason
 
@@ -91,6 +86,6 @@ def test_no_sound_is_undefined_and_missing_weights_fail(monkeypatch, tmp_path):
     silent = clip_from_arrays(np.zeros((2, 8, 8, 3), np.uint8), Fraction(25), None, 0)
     metric = nisqa.nisqa(MetricContext(NoCache(), "cpu"))
     assert metric.score(silent, None, None).reason == "no audio stream"
-    outcome = metric.score(clip_of(*noise("16000 16000")), None, None)
+    outcome = metric.score(audio_clip(*noise("16000 16000")), None, None)
     assert outcome.status == "failed"
     assert "assets pull nisqa-v2 --accept non-commercial" in outcome.reason

@@ -1,5 +1,6 @@
 """S3FD against syncnet_python's on a random checkpoint, and its parts by hand."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checkpoint as an asset of the user's own."""
-    table = tmp_path / "assets.toml"
-    table.write_text(f'[s3fd]\nfile = "{checkpoint}"\nsha256 = "{assets.sha256_of(checkpoint)}"\n')
-    monkeypatch.setenv(assets.TABLE_VARIABLE, str(table))
+def installed(checkpoint: Path, own_assets: Callable) -> None:
+    own_assets({"s3fd": checkpoint})
 
 
 @pytest.mark.parametrize("case", PARITY["raw"], ids=lambda case: str(case["size"]))

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import sys
-from fractions import Fraction
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -14,28 +13,20 @@ import torch
 from jova_bench import assets, score
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.build import build, with_whisper
 from jova_bench.metrics.catalogue import WHISPER_SIZES
 from jova_bench.metrics.networks.whisper import Transcription, Vocabulary, load
 from jova_bench.metrics.speech import sensevoice, whisper
 from jova_bench.metrics.speech.errors import word_error_rate
-from jova_bench.records import Prompt
 from jova_bench.suites.loading import load_suite
+from support.asked import prompt
+from support.clips import audio_clip
 from support.every_asset import whisper as whisper_file
 from support.every_asset import whisper_vocabulary
 from support.upstream import fake, own_table, parity
 
 CASES = parity("whisper")["cases"]
 SOUND = 0.1 * fake((40_000,), "whisper sound").numpy()
-
-
-def prompt_of(transcript, language="en"):
-    return Prompt(id="p", video_caption="", audio_caption="", transcript=transcript, language=language)
-
-
-def clip_of(audio):
-    return Clip(None, Fraction(0), np.atleast_2d(audio), 16_000, "0" * 64)
 
 
 @pytest.fixture
@@ -94,22 +85,22 @@ def test_the_metric_runs_whole_with_a_checkpoint_in_the_published_format(own_ass
     assert f"whisper-large-v3/transformers[{digests['whisper-large-v3'][:12]}]" in metric.spec.identity
     assert f"vocabulary={digests['whisper-vocabulary'][:12]}" in metric.spec.identity
     heard = " ".join(map(str, CASES[1]["tokens"]))
-    outcome = metric.score(clip_of(SOUND), prompt_of("hello world", "yue-HK"), None)
+    outcome = metric.score(audio_clip(SOUND), prompt("hello world", language="yue-HK"), None)
     assert outcome.reason == "WER needs spaces between words; see cer"
-    english = metric.score(clip_of(SOUND), prompt_of("hello world"), None)
+    english = metric.score(audio_clip(SOUND), prompt("hello world"), None)
     assert english.status == "ok"
     (cer,) = build(["cer"], "standard", NoCache(), "cpu")
     # Not one character of the transcript is right, and every digit that was heard is one too many.
-    assert cer.score(clip_of(SOUND), prompt_of("世界", "yue"), None).value == len(heard.replace(" ", "")) / 2
+    assert cer.score(audio_clip(SOUND), prompt("世界", language="yue"), None).value == len(heard.replace(" ", "")) / 2
 
 
 def test_another_size_hears_english_only(own_assets):
     own_assets("tiny.en", CASES[2])
     (metric,) = build(["wer@whisper-tiny.en"], "standard", NoCache(), "cpu")
     heard = " ".join(map(str, CASES[2]["tokens"]))
-    value = metric.score(clip_of(SOUND), prompt_of("hello world"), None).value
+    value = metric.score(audio_clip(SOUND), prompt("hello world"), None).value
     assert value == word_error_rate("hello world", heard, "en")
-    german = metric.score(clip_of(SOUND), prompt_of("hallo welt", "de"), None)
+    german = metric.score(audio_clip(SOUND), prompt("hallo welt", language="de"), None)
     assert (german.status, german.reason) == ("undefined", "whisper-tiny-en hears English, not 'de'")
     assert len({m.spec.identity for m in build(["wer", "wer@whisper-tiny.en"], "standard", NoCache(), "cpu")}) == 2
 
@@ -172,7 +163,7 @@ def test_long_sound_is_heard_in_windows_and_silent_ones_are_not_heard(monkeypatc
 
 def test_unknown_languages_are_undefined():
     (metric,) = build(["wer"], "standard", NoCache(), "cpu")
-    outcome = metric.score(clip_of(SOUND), prompt_of("saluton", "eo"), None)
+    outcome = metric.score(audio_clip(SOUND), prompt("saluton", language="eo"), None)
     assert (outcome.status, outcome.reason) == ("undefined", "Whisper does not know the language 'eo'")
 
 
@@ -180,7 +171,7 @@ def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     (metric,) = build(["wer"], "standard", NoCache(), "cpu")
     assert metric.check() == "weights missing: jova-bench assets pull whisper-large-v3 whisper-vocabulary"
-    outcome = metric.score(clip_of(SOUND), prompt_of("hello world"), None)
+    outcome = metric.score(audio_clip(SOUND), prompt("hello world"), None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
 
 
@@ -232,7 +223,7 @@ def test_openai_whisper_stands_in_where_transformers_is_not_installed(own_assets
     (metric,) = build(["wer@whisper-tiny"], "standard", NoCache(), "cpu")
     assert f"whisper-tiny/openai-whisper[{digests['whisper-tiny'][:12]}]" in metric.spec.identity
     assert "vocabulary" not in metric.spec.params
-    assert metric.score(clip_of(SOUND), prompt_of("hello world"), None).value == 0.5
+    assert metric.score(audio_clip(SOUND), prompt("hello world"), None).value == 0.5
     assert asked["path"].endswith("net.pt")
     assert (asked["samples"], asked["bands"]) == (480_000, 80)
     assert (asked["language"], asked["without_timestamps"], asked["fp16"]) == ("en", True, False)
@@ -267,9 +258,9 @@ def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monke
     assert weights == f"weights missing: jova-bench assets pull {' '.join(sensevoice.FILES)}"
     assert metric.spec.micro is None
     assert metric.spec.identity.startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
-    outcome = metric.score(clip_of(SOUND), prompt_of("hello there"), None)
+    outcome = metric.score(audio_clip(SOUND), prompt("hello there"), None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
-    assert metric.score(clip_of(SOUND), prompt_of("  "), None).reason == "no transcript"
+    assert metric.score(audio_clip(SOUND), prompt("  "), None).reason == "no transcript"
 
 
 def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
@@ -296,7 +287,7 @@ def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(sensevoice, "find_spec", lambda name: name)
     (metric,) = build(["wer@versebench"], "standard", NoCache(), "cpu")
-    assert metric.score(clip_of(SOUND), prompt_of("Hello"), None).value == 1.0  # "hello 😊" has one word too many
+    assert metric.score(audio_clip(SOUND), prompt("Hello"), None).value == 1.0  # "hello 😊" has one word too many
     assert made["model"] == str(tmp_path / "sensevoice")
     assert made["vad_model"] == str(tmp_path / "fsmn-vad")
     assert (made["language"], made["use_itn"], made["fs"]) == ("auto", True, 16_000)

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.media.files import clip_from_arrays
 from jova_bench.records import Finding, Outcome, Prompt
+from support.clips import clip_of
 
 PROMPT = Prompt(
     id="p",
@@ -32,29 +32,25 @@ def sound(seconds=1.0, rate_hz=16_000, channels=1):
     return np.stack([0.2 * buzz / (1 + channel) for channel in range(channels)]).astype(np.float32)
 
 
-def clip(frames, audio, rate_hz=16_000, fps=25, **more):
-    return clip_from_arrays(frames, Fraction(fps), audio, rate_hz, **more)
-
-
 VFR = Finding(code="vfr", detail="25 frames 20.0 to 60.0 ms apart, on average 24.100 fps")
 
 
 AWKWARD = {
-    "no audio": clip(picture(), None),
-    "no video": clip(None, sound()),
-    "silence": clip(picture(), np.zeros((1, 16_000), np.float32)),
-    "0.2 s": clip(picture(5), sound(0.2)),
-    "8 kHz mono": clip(picture(), sound(1, 8_000), 8_000),
-    "48 kHz 5.1": clip(picture(), sound(1, 48_000, 6), 48_000),
-    "63 x 65": clip(picture(25, 63, 65), sound()),
-    "1 frame": clip(picture(1), sound()),
-    "1 sample": clip(picture(), sound()[:, :1]),
-    "variable frame rate": clip(picture(), sound(), findings=(VFR,)),
-    "30000/1001 fps": clip(picture(30), sound(), fps=Fraction(30_000, 1001)),
+    "no audio": clip_of(picture(), None),
+    "no video": clip_of(None, sound()),
+    "silence": clip_of(picture(), np.zeros((1, 16_000), np.float32)),
+    "0.2 s": clip_of(picture(5), sound(0.2)),
+    "8 kHz mono": clip_of(picture(), sound(1, 8_000), 8_000),
+    "48 kHz 5.1": clip_of(picture(), sound(1, 48_000, 6), 48_000),
+    "63 x 65": clip_of(picture(25, 63, 65), sound()),
+    "1 frame": clip_of(picture(1), sound()),
+    "1 sample": clip_of(picture(), sound()[:, :1]),
+    "variable frame rate": clip_of(picture(), sound(), findings=(VFR,)),
+    "30000/1001 fps": clip_of(picture(30), sound(), fps=Fraction(30_000, 1001)),
 }
 
 
-REFERENCE = clip(picture(), sound())
+REFERENCE = clip_of(picture(), sound())
 
 
 class Memory:

@@ -5,33 +5,26 @@ import numpy as np
 from jova_bench.cache import DiskCache
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import SetMetric
-from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
+from jova_bench.records import Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import estimates
 from jova_bench.runs.manifest import SCHEMA, Fairness, Manifest, ModelRecord, Provenance
 from jova_bench.runs.scoring import features_key
 from jova_bench.runs.store import FEATURES, RunStore
-
-
-def spec(name="score", **changes):
-    fields = {
-        "version": 1, "profile": "standard", "backend": "made", "direction": "up", "needs": ("audio",),
-        "domain": "any", "description": "made up",
-    }  # fmt: skip
-    return MetricSpec(name=name, **fields | changes)
+from support.specs import clip_spec, set_spec
 
 
 class Clips:
     """A clip metric of which only the specification is used."""
 
     def __init__(self, name="score", **changes):
-        self.spec = spec(name, **changes)
+        self.spec = clip_spec(name, **changes)
 
 
 class Spread(SetMetric):
     """A set metric: mean squared norm of the features; needs so many clips."""
 
     def __init__(self, name="spread", least=2, **changes):
-        self.spec = spec(name, **{"level": "set", "direction": "down"} | changes)
+        self.spec = set_spec(name, **changes)
         self.least = least
 
     def features(self, clip):

@@ -5,8 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from jova_bench.media import files as media
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
+from support.asked import prompts, suite_of
 
 
 def suite(folder, *captions, seconds=1.0, size=(64, 64), own=True):
@@ -26,9 +25,8 @@ def suite(folder, *captions, seconds=1.0, size=(64, 64), own=True):
     media.write(folder / "voice.wav", None, Fraction(0), voice, rate)
     media.write(folder / "real.mp4", frames, Fraction(25), voice, rate)
     files = {"image": "real.mp4", "audio": "voice.wav"} if own else {"reference": "real.mp4"}
-    words = {"audio_caption": "a calm voice", "transcript": "good day"}
-    prompts = tuple(Prompt(id=f"p{k}", video_caption=one, **words, **files) for k, one in enumerate(captions))
-    return Suite("asked", prompts, folder, "digest", None, None)
+    asked = prompts(*captions, audio_caption="a calm voice", transcript="good day", **files)
+    return suite_of(*asked, folder=folder)
 
 
 def sample(baseline, asked, index=0, seed=0):

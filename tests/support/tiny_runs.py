@@ -8,9 +8,10 @@ import jova_bench
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.records import Prompt
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
+from support.specs import clip_spec, set_spec
 
 RATE_HZ = 16_000
 COUNT = 5
@@ -54,10 +55,7 @@ class Level(ClipMetric):
     """Loudest sample, times 16; undefined where told, dying where told."""
 
     def __init__(self, name="level", undefined=(), die=None, error=KeyboardInterrupt, missing=None, micro=None):
-        self.spec = MetricSpec(
-            name=name, version=1, profile="standard", backend="peak", direction="up", needs=("audio",), domain="any",
-            description="loudest sample", micro=micro,
-        )  # fmt: skip
+        self.spec = clip_spec(name, backend="peak", description="loudest sample", micro=micro)
         self.undefined, self.die, self.error, self.missing = undefined, die, error, missing
         self.scored = 0
 
@@ -77,10 +75,7 @@ class Spread(SetMetric):
     """Set metric: |mean of the features|; needs two clips."""
 
     def __init__(self, die=None):
-        self.spec = MetricSpec(
-            name="spread", version=1, profile="standard", backend="mean", level="set", direction="down",
-            needs=("audio",), domain="any", description="mean of the means",
-        )  # fmt: skip
+        self.spec = set_spec(backend="mean", description="mean of the means")
         self.extracted, self.die = 0, die
 
     def check(self):

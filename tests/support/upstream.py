@@ -24,6 +24,11 @@ def fake(shape: Sequence[int], name: str) -> torch.Tensor:
     return torch.from_numpy(stream.standard_normal(tuple(shape)).astype(np.float32))
 
 
+def fake_pictures(shape: Sequence[int], name: str) -> np.ndarray:
+    """(*shape, 3) uint8: such numbers around the middle grey."""
+    return (fake((*shape, 3), name).numpy() * 40 + 128).clip(0, 255).astype(np.uint8)
+
+
 def fake_state(shapes: Mapping[str, Sequence[int]]) -> dict[str, torch.Tensor]:
     """Weights that keep activations in range: unit gain for matrices, scales near 1, small biases."""
     state = {}

@@ -2,39 +2,31 @@
 
 import pytest
 
-from jova_bench import assets, cli
+from jova_bench import assets
 from jova_bench.assets import Asset, download
+from support.commands import call
 
 pytest_plugins = ["support.file_server"]
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
-def call(capsys, *argv):
-    try:
-        code = cli.main(["assets", *argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
 def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
     toy()
     place = str(assets.path("toy"))
-    assert call(capsys, "verify", "toy") == (
+    assert call(capsys, "assets", "verify", "toy") == (
         2, f"{'toy':<32} missing    {place}\n", "jova-bench: toy is missing; jova-bench assets pull toy\n"
     )  # fmt: skip
-    assert call(capsys, "verify")[0] == 0  # Only what is here is asked for.
+    assert call(capsys, "assets", "verify")[0] == 0  # Only what is here is asked for.
     for word in ("toy", "lse_c", "all"):
-        code, out, err = call(capsys, "pull", word)
+        code, out, err = call(capsys, "assets", "pull", word)
         assert (code, out) == (0, f"{'toy':<32} {place}\n")
         assert err == ("toy: 0.3 MB\n" if word == "toy" else "")
-    assert call(capsys, "verify") == (0, f"{'toy':<32} ok         {place}\n", "")
+    assert call(capsys, "assets", "verify") == (0, f"{'toy':<32} ok         {place}\n", "")
     assets.path("toy").write_bytes(b"damaged")
-    code, out, err = call(capsys, "verify")
+    code, out, err = call(capsys, "assets", "verify")
     assert (code, out.split()[1], err.count("\n")) == (2, "damaged", 1)
-    assert call(capsys, "path", "toy") == (0, f"{place}\n", "")
-    assert call(capsys, "path") == (0, f"{assets.folder()}\n", "")
+    assert call(capsys, "assets", "path", "toy") == (0, f"{place}\n", "")
+    assert call(capsys, "assets", "path") == (0, f"{assets.folder()}\n", "")
 
 
 def test_terms_must_be_accepted(capsys, server, toy):
@@ -43,16 +35,16 @@ def test_terms_must_be_accepted(capsys, server, toy):
         "jova-bench: skipped toy, whose licence is CC-BY-NC-4.0; "
         "to accept that: jova-bench assets pull toy --accept non-commercial\n"
     )
-    assert call(capsys, "pull", "toy") == (2, "", sentence)
-    assert call(capsys, "pull", "all", "--accept", "agpl") == (0, "", sentence)
+    assert call(capsys, "assets", "pull", "toy") == (2, "", sentence)
+    assert call(capsys, "assets", "pull", "all", "--accept", "agpl") == (0, "", sentence)
     assert server.asked == []
-    assert call(capsys, "pull", "toy", "--accept", "non-commercial")[0] == 0
+    assert call(capsys, "assets", "pull", "toy", "--accept", "non-commercial")[0] == 0
 
 
 def test_a_failure_gives_2_with_one_line_and_the_others_are_pulled(capsys, server, toy, monkeypatch):
     good, bad = toy(), toy(name="bad", file="bad.pt", url="http://127.0.0.1:1/bad.pt")
     monkeypatch.setattr(assets, "table", lambda: {"bad": bad, "toy": good})
-    code, out, err = call(capsys, "pull", "all")
+    code, out, err = call(capsys, "assets", "pull", "all")
     assert (code, out.split()[0]) == (2, "toy")
     assert err.splitlines()[0].startswith("jova-bench: bad: cannot reach http://127.0.0.1:1/bad.pt")
 
@@ -62,7 +54,7 @@ def test_the_offline_switch(capsys, monkeypatch, server, toy, words):
     toy()
     if "--offline" not in words:
         monkeypatch.setenv(download.OFFLINE_VARIABLE, "1")
-    code, out, err = call(capsys, *words)
+    code, out, err = call(capsys, "assets", *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "offline" in err
     assert server.asked == []
@@ -70,11 +62,11 @@ def test_the_offline_switch(capsys, monkeypatch, server, toy, words):
 
 def test_names_that_nothing_has(capsys, toy):
     toy()
-    assert call(capsys, "pull", "toi") == (
+    assert call(capsys, "assets", "pull", "toi") == (
         2, "", "jova-bench: expected an asset, a metric that needs one, or all, got 'toi'; did you mean 'toy'?\n"
     )  # fmt: skip
-    assert call(capsys, "pull")[0] == 2
-    assert call(capsys, "path", "nope")[0] == 2
+    assert call(capsys, "assets", "pull")[0] == 2
+    assert call(capsys, "assets", "path", "nope")[0] == 2
 
 
 def test_a_protocol_needs_its_own_files_and_those_of_the_metric():

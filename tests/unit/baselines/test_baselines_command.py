@@ -13,9 +13,8 @@ from jova_baselines.ovi import command, plan
 from jova_bench.errors import Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
 from support import upstream_api
+from support.asked import prompt, prompts, suite_of
 from support.fake_upstreams import calls, installed
 
 
@@ -28,22 +27,14 @@ def baseline(tmp_path, monkeypatch):
     return made
 
 
-def suite(tmp_path, *captions):
-    prompts = [
-        Prompt(id=f"p{k}", video_caption=one, audio_caption="a", transcript="") for k, one in enumerate(captions)
-    ]
-    return Suite("asked", tuple(prompts), tmp_path, "digest", None, None)
-
-
 def item(caption, **paths):
     manifest = load("ovi")
-    prompt = Prompt(id="p", video_caption=caption, audio_caption="a voice", transcript="hi")
-    inputs = ModelInput(prompt)
+    inputs = ModelInput(prompt("hi", video_caption=caption))
     return BatchItem(inputs, plan.plan(inputs, manifest, manifest.options), paths)
 
 
 def test_one_command_makes_a_batch_and_its_files_find_their_prompts(baseline, tmp_path):
-    asked = suite(tmp_path, "a cat", "a dog / a bird")
+    asked = suite_of(*prompts("a cat", "a dog / a bird", audio_caption="a", transcript=""), folder=tmp_path)
     clips = []
     for made in baseline.generate(asked.prompts, 5, asked):
         clips.append(media.read(made.media))
@@ -59,14 +50,14 @@ def test_one_command_makes_a_batch_and_its_files_find_their_prompts(baseline, tm
 
 def test_prompts_that_would_overwrite_each_other_get_a_command_each(baseline, tmp_path):
     same = "a very long caption whose first fifty characters are the same "
-    asked = suite(tmp_path, same + "cat", same + "dog")
+    asked = suite_of(*prompts(same + "cat", same + "dog", audio_caption="a", transcript=""), folder=tmp_path)
     made = [np.array(media.read(one.media).frames) for one in baseline.generate(asked.prompts, 0, asked)]
     assert len(made) == 2
     assert [one["call"] for one in calls(baseline)] == ["load", "generate", "end"] * 2
 
 
 def test_one_sample_that_ends_the_command_takes_those_behind_it_along_and_all_say_why(baseline, tmp_path):
-    asked = suite(tmp_path, "a cat", "a dog [raise]", "a bird")
+    asked = suite_of(*prompts("a cat", "a dog [raise]", "a bird", audio_caption="a", transcript=""), folder=tmp_path)
     first, second, third = [
         one if isinstance(one, Exception) else "clip" for one in baseline.generate(asked.prompts, 0, asked)
     ]
@@ -81,7 +72,7 @@ def test_one_sample_that_ends_the_command_takes_those_behind_it_along_and_all_sa
 def test_a_command_that_hangs_is_killed(baseline, tmp_path, monkeypatch):
     limits = baseline.manifest.limits.model_copy(update={"start_timeout_s": 1.0, "sample_timeout_s": 1.0})
     baseline.manifest = baseline.manifest.model_copy(update={"limits": limits})
-    asked = suite(tmp_path, "[hang]")
+    asked = suite_of(*prompts("[hang]", audio_caption="a", transcript=""), folder=tmp_path)
     (lost,) = baseline.generate(asked.prompts, 0, asked)
     assert str(lost).startswith("the command left no clip: it was killed after 2 s")
 
@@ -111,6 +102,6 @@ def test_the_configuration_has_what_upstreams_has(tmp_path):
 def test_it_is_named_apart_from_the_worker_and_shares_its_plan(tmp_path):
     worker, line = create_model("ovi", "cuda"), create_model("ovi-command", "cuda")
     assert (worker.name, line.name) == ("ovi", "ovi-command")
-    asked = suite(tmp_path, "a cat")
+    asked = suite_of(*prompts("a cat", audio_caption="a", transcript=""), folder=tmp_path)
     assert worker.plan(asked.prompts[0], asked) == line.plan(asked.prompts[0], asked)
     assert isinstance(line, frame.CommandBaseline)

@@ -18,6 +18,7 @@ from jova_baselines.external.weights import Weights
 from jova_bench import assets, cli
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
+from support.commands import call
 
 
 @pytest.fixture(autouse=True)
@@ -360,12 +361,8 @@ def test_several_are_set_up_and_one_that_fails_keeps_none_of_the_others_back(cap
     ],
 )
 def test_a_mistake_gets_one_line(capsys, words, said):
-    try:
-        code = cli.main(["baselines", *words])
-    except SystemExit as leaving:
-        code = leaving.code
-    told = capsys.readouterr()
-    assert (code, told.out) == (2, "")
+    told = call(capsys, "baselines", *words)
+    assert (told.code, told.out) == (2, "")
     assert said in told.err
     assert told.err.count("\n") == 1
 

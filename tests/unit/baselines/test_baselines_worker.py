@@ -10,10 +10,9 @@ import pytest
 import jova_bench
 from jova_baselines.external.client import Worker
 from jova_baselines.ovi import plan as ovi
-from jova_bench.records import Prompt
 from jova_bench.runs import provenance
 from jova_bench.runs.store import read_run
-from jova_bench.suites.loading import Suite
+from support.asked import prompts, suite_of
 from support.fake_upstreams import calls, installed
 from support.made_runs import origin
 
@@ -33,17 +32,9 @@ def baseline(tmp_path, monkeypatch, small):
     made.close()
 
 
-def suite(tmp_path, *captions):
-    prompts = tuple(
-        Prompt(id=f"p{i}", video_caption=f"a face {caption}", audio_caption="a voice", transcript="good day")
-        for i, caption in enumerate(captions)
-    )
-    return Suite("asked", prompts, tmp_path, f"digest of {captions}", None, None)
-
-
 def made(tmp_path, baseline, *captions, seeds=(0,)):
     """Samples by (prompt id, seed), from a whole run."""
-    asked = suite(tmp_path, *captions)
+    asked = suite_of(*prompts(*(f"a face {one}" for one in captions), transcript="good day"), folder=tmp_path)
     jova_bench.run([baseline], asked, profile="standard", seeds=seeds, out=tmp_path / "run", scoring=False)
     run = read_run(tmp_path / "run")
     return {(sample.prompt_id, sample.seed): sample for sample in run.samples}, run.manifest

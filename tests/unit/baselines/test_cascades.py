@@ -13,11 +13,10 @@ from jova_baselines.external.inputs import DURATION_S
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from jova_bench.runs import provenance
 from jova_bench.runs.store import read_run
-from jova_bench.suites.loading import Suite
 from support import spoken_prompts
+from support.asked import prompt, suite_of
 from support.fake_upstreams import calls, installed
 from support.made_runs import origin
 
@@ -70,16 +69,13 @@ def film(tmp_path, monkeypatch):
     cascade.close()
 
 
-def prompts(*captions):
-    return tuple(
-        Prompt(id=f"p{k}", video_caption=f"a street {one}", audio_caption=f"rain {two}", transcript="")
-        for k, (one, two) in enumerate(captions)
-    )
+def street(k=0, picture="", sound=""):
+    return prompt("", id=f"p{k}", video_caption=f"a street {picture}", audio_caption=f"rain {sound}")
 
 
 def test_a_film_is_given_sound_and_every_loss_is_one_samples(film, tmp_path):
     orders = ("", ""), ("[raise]", ""), ("", "[raise]"), ("", "[silent]"), ("", "[mute]")
-    asked = Suite("asked", prompts(*orders), tmp_path, "x", None, None)
+    asked = suite_of(*(street(k, *order) for k, order in enumerate(orders)), folder=tmp_path)
     jova_bench.run([film], asked, profile="standard", seeds=(1, 2), out=tmp_path / "run", scoring=False)
     run = read_run(tmp_path / "run")
     samples = {(one.prompt_id, one.seed): one for one in run.samples}
@@ -122,7 +118,7 @@ def test_sound_is_made_of_the_film_and_the_clip_shows_it_as_it_was_before_it_was
         return make(self, inputs, *rest)
 
     monkeypatch.setattr(WorkerBaseline, "make", watched)
-    asked = Suite("asked", prompts(("", "")), tmp_path, "x", None, None)
+    asked = suite_of(street(), folder=tmp_path)
     (clip,) = film.generate(asked.prompts, 1, asked)
     ((told, read),) = shown
     assert (told.origin, read.frames.shape, read.fps) == ("stage", (25, 64, 96, 3), Fraction(24))
@@ -158,16 +154,16 @@ def test_what_either_stage_lacks_is_named(tmp_path, monkeypatch):
 
 def test_a_plan_is_of_both_stages_and_refuses_what_either_cannot_do(tmp_path):
     model = create_model(FILM, "cuda")
-    (prompt,) = prompts(("", ""))
-    asked = Suite("asked", (prompt,), tmp_path, "x", None, None)
-    plan = model.plan(prompt, asked)
+    one = street()
+    asked = suite_of(one, folder=tmp_path)
+    plan = model.plan(one, asked)
     assert (plan.frames, plan.fps, plan.height, plan.width) == (121, 24.0, 704, 1280)
     assert (plan.sample_rate_hz, plan.audio) == (44_100, "generated")
     assert "wan2.2-ti2v: no image" in plan.note
     assert "mmaudio: the sound ends 0.026 s before the picture; picture of the model before it" in plan.note
     for part in ("video_caption", "audio_caption"):
         with pytest.raises(BenchError, match="at most"):
-            model.plan(prompt.model_copy(update={part: "a " * 513}), asked)
+            model.plan(one.model_copy(update={part: "a " * 513}), asked)
 
 
 @pytest.fixture

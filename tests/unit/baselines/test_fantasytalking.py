@@ -1,30 +1,24 @@
 """Plans of FantasyTalking against numbers of its own code, and its worker on a fake of it."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
-from jova_baselines.external.inputs import DrivingAudio, ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load, package
-from jova_baselines.fantasytalking.plan import STEPS, covering, fitted, plan
+from jova_baselines.fantasytalking.plan import STEPS, covering, fitted
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from support import upstream_api
+from support.asked import planned as planned_by
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample, suite
 
 STORED = upstream_api.facts("fantasytalking")
 FACTS, FLAGS = STORED["facts"], STORED["scripts"]["infer.py"]
-
-
-def planned(seconds, image=(512, 512), **options):
-    manifest = load("fantasytalking")
-    prompt = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcript="hello")
-    inputs = ModelInput(prompt, ReferenceImage(None, *image, "prompt"), DrivingAudio(None, seconds, 48_000, "prompt"))
-    return plan(inputs, manifest, {**manifest.options, **options})
+planned = partial(planned_by, "fantasytalking", image=(512, 512))
 
 
 @pytest.mark.parametrize(("height", "width", "made"), FACTS["sizes"])

@@ -1,31 +1,23 @@
 """Plans of JavisDiT++ against numbers of its own code, and its worker on a fake of it."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import DrivingAudio, ModelInput
 from jova_baselines.external.manifest import load, package
-from jova_baselines.javisdit.plan import plan
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from support import upstream_api
+from support.asked import planned as planned_by
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample, suite
 
 FACTS = upstream_api.facts("javisdit")["facts"]
 CONFIGURATION = FACTS["configuration"]
-
-
-def planned(words="a dog", seconds=None, **options):
-    manifest = load("javisdit")
-    prompt = Prompt(id="p", video_caption=words, audio_caption="barks twice", transcript="hello")
-    # It takes no sound; here one stands for a length.
-    sound = None if seconds is None else DrivingAudio(None, seconds, 16_000, "prompt")
-    return plan(ModelInput(prompt, audio=sound), manifest, {**manifest.options, **options})
+planned = partial(planned_by, "javisdit", video_caption="a dog", audio_caption="barks twice")
 
 
 @pytest.mark.parametrize(("resolution", "aspect", "asked", "made"), FACTS["sizes"])
@@ -85,8 +77,8 @@ def test_a_plan_says_what_will_be_made():
         ({"resolution": "250p"}, "expected resolution of JavisDiT, got '250p'; did you mean '240p'"),
         ({"aspect": "21:9"}, "expected aspect of JavisDiT, got '21:9'"),
         ({"steps": 0}, "expected steps of at least 1, got 0"),
-        ({"words": "a " * 512}, "at most 512 words"),
-        ({"words": "a {dog}"}, "without '{', which this model reads as markup"),
+        ({"video_caption": "a " * 512}, "at most 512 words"),
+        ({"video_caption": "a {dog}"}, "without '{', which this model reads as markup"),
     ],
 )
 def test_what_it_cannot_do_is_refused(change, message):

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import DrivingAudio, ModelInput, SourceVideo
+from jova_baselines.external.inputs import DrivingAudio
 from jova_baselines.external.manifest import load, package
-from jova_baselines.latentsync.plan import FACE_HEIGHT, FACE_WIDTH, PART, made, plan
+from jova_baselines.latentsync.plan import FACE_HEIGHT, FACE_WIDTH, PART, made
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
 from support import upstream_api
+from support.asked import film as film_of
+from support.asked import planned as planned_by
+from support.asked import prompt, suite_of
 from support.fake_upstreams import FAKES, calls, installed
 from support.spoken_prompts import sample
 
@@ -25,15 +26,9 @@ PIPELINE = "latentsync/pipelines/lipsync_pipeline.py"
 RATE_HZ = 24_000
 
 
-def planned(seconds=2.0, film=(50, 25), size=(96, 128), origin="prompt", film_of="reference", **options):
+def planned(seconds=2.0, film=(50, 25), size=(96, 128), film_origin="reference", **changes):
     """A plan for so many seconds of sound and a film of so many frames at so many a second."""
-    manifest = load("latentsync")
-    inputs = ModelInput(
-        Prompt(id="p", video_caption="", audio_caption="", transcript=""),
-        audio=DrivingAudio(None, seconds, 48_000, origin),
-        video=SourceVideo(None, film[0], Fraction(film[1]), *size, film_of),
-    )
-    return plan(inputs, manifest, {**manifest.options, **options})
+    return planned_by("latentsync", seconds, video=film_of(*film, size, film_origin), **changes)
 
 
 def dubs(folder, *names, seconds=1.0, film_s=0.4, own=True):
@@ -43,12 +38,11 @@ def dubs(folder, *names, seconds=1.0, film_s=0.4, own=True):
     media.write(folder / "voice.wav", None, Fraction(0), voice, RATE_HZ)
     frames = np.zeros((round(film_s * 25), 96, 64, 3), np.uint8)
     frames[:] = 8 * np.arange(len(frames), dtype=np.uint8)[:, None, None, None]
-    words = {"video_caption": "a face", "audio_caption": "", "transcript": "good day"}
     for name in names:
         media.write(folder / f"{name}.mp4", frames, Fraction(25), voice, RATE_HZ)
-    files = {"audio": "voice.wav"} if own else {}
-    prompts = [Prompt(id=f"p{k}", reference=f"{name}.mp4", **words, **files) for k, name in enumerate(names)]
-    return Suite("asked", tuple(prompts), folder, "digest", None, None)
+    files = {"audio_caption": ""} | ({"audio": "voice.wav"} if own else {})
+    prompts = [prompt("good day", id=f"p{k}", reference=f"{name}.mp4", **files) for k, name in enumerate(names)]
+    return suite_of(*prompts, folder=folder)
 
 
 @pytest.mark.parametrize(("samples", "frames"), FACTS["frames"])
@@ -104,7 +98,7 @@ def test_a_dub_is_as_long_as_its_sound_and_as_large_as_its_film():
         ({"film": (25, 25)}, "the film of 1.00 s runs to and fro"),
         ({"film": (60, 30)}, "upstream brings the film from 30 to 25 frames per second"),
         ({"origin": "reference"}, "the film already moves its mouth to this sound"),
-        ({"origin": "reference", "film_of": "stage"}, ""),
+        ({"origin": "reference", "film_origin": "stage"}, ""),
         (
             {"film": (15, 30), "origin": "reference"},
             "the film of 0.50 s runs to and fro; upstream brings the film from 30 to 25 frames per second; "

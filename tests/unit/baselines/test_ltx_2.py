@@ -10,42 +10,35 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from jova_baselines.external import home, install, pipeline
-from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
-from jova_baselines.ltx_2.plan import plan, samples
+from jova_baselines.ltx_2.plan import samples
 from jova_bench import assets
 from jova_bench.comparison.results import read_run
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from jova_bench.suites.loading import load_suite
+from support.asked import planned as planned_by
+from support.asked import prompt
 from support.tiny_ltx_2 import save
 
 MANIFEST = load("ltx-2")
-PROMPT = Prompt(id="a", video_caption="A woman in a red coat", audio_caption="Rain", transcript="It's late, go home.")
+TEXTS = {"video_caption": "A woman in a red coat", "audio_caption": "Rain", "transcript": "It's late, go home."}
+PROMPT = prompt(id="a", **TEXTS)
+planned = partial(planned_by, "ltx-2", **TEXTS)
 SMALL = {"height": 64, "width": 96, "steps": 2, "stg_block": 1}
 """Two steps of the two-layer network; its picture is not square, so that no axes can be exchanged unseen."""
 
 
-def asked(height=0, width=0, **changes):
-    picture = ReferenceImage(Path("a.png"), height, width, "prompt") if height else None
-    return ModelInput(PROMPT.model_copy(update=changes), image=picture)
-
-
-def planned(inputs, **options):
-    return plan(inputs, MANIFEST, {**MANIFEST.options, **options})
-
-
 def test_it_is_asked_for_five_seconds_in_its_own_format():
-    job = planned(asked())
+    job = planned()
     assert (job.frames, job.fps, job.height, job.width, job.sample_rate_hz) == (121, 24, 512, 768, 24_000)
     assert job.seconds == pytest.approx(121 / 24)
     assert job.function_evals == 40 * 4  # text, no text in the same batch, perturbed attention, isolated modalities
@@ -58,10 +51,10 @@ def test_it_is_asked_for_five_seconds_in_its_own_format():
 
 
 def test_words_stand_in_quotes():
-    assert planned(asked()).arguments["prompt"] == (
+    assert planned().arguments["prompt"] == (
         'A woman in a red coat. The person says: "It\'s late, go home." The sound: Rain.'
     )
-    assert planned(asked(transcript="", audio_caption="")).arguments["prompt"] == "A woman in a red coat."
+    assert planned(transcript="", audio_caption="").arguments["prompt"] == "A woman in a red coat."
 
 
 @pytest.mark.parametrize(
@@ -74,7 +67,7 @@ def test_words_stand_in_quotes():
     ],
 )
 def test_guidance_that_is_off_costs_nothing(changes, passes):
-    assert planned(asked(), steps=10, **changes).function_evals == 10 * passes
+    assert planned(steps=10, **changes).function_evals == 10 * passes
 
 
 @pytest.mark.parametrize(("frames", "expected"), [(121, 120_240), (25, 24_240), (9, 7_920)])
@@ -93,7 +86,7 @@ def test_sound_is_a_little_shorter_than_the_picture(frames, expected):
     ],
 )
 def test_an_image_gives_its_shape_but_not_its_size(image, size):
-    job = planned(asked(*image))
+    job = planned(image=image)
     assert (job.height, job.width) == (job.arguments["height"], job.arguments["width"]) == size
 
 
@@ -108,7 +101,7 @@ def test_an_image_gives_its_shape_but_not_its_size(image, size):
 )
 def test_what_cannot_be_done_is_refused(options, words, message):
     with pytest.raises(BenchError, match=message):
-        planned(asked(video_caption="word " * words), **options)
+        planned(video_caption="word " * words, **options)
 
 
 @pytest.fixture
@@ -151,7 +144,7 @@ def test_pixels_are_rounded_and_have_to_be_numbers():
 
 def test_weights_that_sound_at_another_rate_are_refused():
     pipe = SimpleNamespace(vocoder=SimpleNamespace(config=SimpleNamespace(output_sampling_rate=48_000)))
-    job = planned(asked())
+    job = planned()
     assert pipeline.sample_rate_hz(pipe, replace(job, sample_rate_hz=None)) == 48_000
     with pytest.raises(BenchError, match="24000 Hz, got 48000"):
         pipeline.sample_rate_hz(pipe, job)
@@ -199,7 +192,7 @@ def test_the_library_knows_every_argument_and_every_part_that_is_left_out(kind):
     called = getattr(diffusers, getattr(recipe, kind))
     known = set(inspect.signature(called.__call__).parameters)
     extras = {"generator", "output_type", "negative_prompt"} | ({"image"} if kind == "image_pipeline" else set())
-    assert {*planned(asked()).arguments, *extras} <= known
+    assert {*planned().arguments, *extras} <= known
     assert set(recipe.without) == set(called._optional_components)
 
 

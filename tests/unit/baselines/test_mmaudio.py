@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -10,15 +9,14 @@ import pytest
 
 from jova_baselines.external import home
 from jova_baselines.external.client import Worker, WorkerResult
-from jova_baselines.external.inputs import ModelInput, SourceVideo
 from jova_baselines.external.manifest import load
-from jova_baselines.mmaudio.plan import CLIP_FPS, HIGH, LOW, SEGMENT, SYNC_FPS, VARIANTS, kept, plan, read, samples
+from jova_baselines.mmaudio.plan import CLIP_FPS, HIGH, LOW, SEGMENT, SYNC_FPS, VARIANTS, kept, read, samples
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
 from support import upstream_api
+from support.asked import film, prompt, suite_of
+from support.asked import planned as planned_by
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample
 
@@ -26,14 +24,8 @@ UPSTREAM = upstream_api.facts("mmaudio")
 FACTS, SCRIPT = UPSTREAM["facts"], UPSTREAM["scripts"]["demo.py"]
 
 
-def film(frames=121, fps=24, size=(96, 128)):
-    return SourceVideo(Path(), frames, Fraction(fps), *size)
-
-
-def planned(video=None, words="footsteps on gravel", **options):
-    manifest = load("mmaudio")
-    prompt = Prompt(id="p", video_caption="a man walks", audio_caption=words, transcript="hello")
-    return plan(ModelInput(prompt, video=video or film()), manifest, {**manifest.options, **options})
+def planned(video=None, audio_caption="footsteps on gravel", **options):
+    return planned_by("mmaudio", video=video or film(), audio_caption=audio_caption, **options)
 
 
 def films(folder, *captions, frames=30, fps=25, start_s=0.0):
@@ -42,11 +34,9 @@ def films(folder, *captions, frames=30, fps=25, start_s=0.0):
     picture = np.zeros((frames, 48, 64, 3), np.uint8)
     picture[:] = 8 * np.arange(frames, dtype=np.uint8)[:, None, None, None]
     media.write(folder / "real.mp4", picture, Fraction(fps), None, 0)
-    prompts = [
-        Prompt(id=f"p{k}", video_caption="a man walks", audio_caption=one, transcript="", reference="real.mp4")
-        for k, one in enumerate(captions)
-    ]
-    return Suite("asked", tuple(prompts), folder, "digest", None, None)
+    said = {"video_caption": "a man walks", "reference": "real.mp4"}
+    prompts = [prompt("", id=f"p{k}", audio_caption=one, **said) for k, one in enumerate(captions)]
+    return suite_of(*prompts, folder=folder)
 
 
 @pytest.mark.parametrize(("frames", "fps", "clip", "sync", "seconds", "low", "high"), FACTS["reads"])
@@ -89,7 +79,7 @@ def test_sound_is_as_long_as_the_film_or_as_what_is_read_of_it():
     assert planned(cfg=FACTS["unguided_below"]).function_evals == 50
     assert planned(cfg=0.5).function_evals == 25
     assert planned(variant="small_16k").sample_rate_hz == 16_000
-    assert planned(words="").arguments["prompt"] == ""
+    assert planned(audio_caption="").arguments["prompt"] == ""
     assert planned(steps=30).digest != planned().digest
 
 
@@ -104,7 +94,7 @@ def test_sound_is_as_long_as_the_film_or_as_what_is_read_of_it():
         (film(size=(96, 127)), {}, "even sides, got 127x96"),
         (film(), {"variant": "large"}, "expected a variant of MMAudio, got 'large'"),
         (film(), {"steps": 0}, "at least 1 step, got 0"),
-        (film(), {"words": "a " * 76}, "at most 75 words, got 76"),
+        (film(), {"audio_caption": "a " * 76}, "at most 75 words, got 76"),
     ],
 )
 def test_what_it_cannot_do_is_refused(video, options, message):

@@ -1,28 +1,23 @@
 """Plans of MOVA against numbers of its own code, and its worker on a fake of it."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
-from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
-from jova_baselines.mova.plan import OFFLOADS, SIDE, cropped, plan
+from jova_baselines.mova.plan import OFFLOADS, SIDE, cropped
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from support import upstream_api
+from support.asked import planned as planned_by
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample, suite
 
 UPSTREAM = upstream_api.facts("mova")
 FACTS, SCRIPT = UPSTREAM["facts"], UPSTREAM["scripts"]["scripts/inference_single.py"]
-
-
-def planned(image=(352, 640), words="a face", **options):
-    manifest = load("mova")
-    prompt = Prompt(id="p", video_caption=words, audio_caption="a voice", transcript="hello")
-    return plan(ModelInput(prompt, ReferenceImage(None, *image, "prompt")), manifest, {**manifest.options, **options})
+planned = partial(planned_by, "mova", image=(352, 640))
 
 
 @pytest.mark.parametrize(("height", "width", "into_height", "into_width", "kept"), FACTS["crops"])
@@ -65,7 +60,7 @@ def test_a_plan_says_what_will_be_made():
         ({"height": 360}, "in multiples of 16, got 640x360"),
         ({"width": 0}, "in multiples of 16, got 0x352"),
         ({"image": (512, 1)}, "leaves something, got 1x512"),
-        ({"words": "a " * 512}, "at most 512 words"),
+        ({"video_caption": "a " * 512}, "at most 512 words"),
     ],
 )
 def test_what_it_cannot_do_is_refused(change, message):

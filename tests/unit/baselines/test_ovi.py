@@ -1,22 +1,17 @@
 """Plans of Ovi against numbers of its own code."""
 
+from functools import partial
+
 import pytest
 
-from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
-from jova_baselines.ovi.plan import VARIANTS, nearest, plan, snapped
+from jova_baselines.ovi.plan import VARIANTS, nearest, snapped
 from jova_bench.errors import BenchError
-from jova_bench.records import Prompt
 from support import upstream_api
+from support.asked import planned as planned_by
 
 FACTS = upstream_api.facts("ovi")["facts"]
-PROMPT = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcript="hello")
-
-
-def planned(image=None, **options):
-    manifest = load("ovi")
-    picture = None if image is None else ReferenceImage(None, *image, "prompt")
-    return plan(ModelInput(PROMPT, picture), manifest, {**manifest.options, **options})
+planned = partial(planned_by, "ovi")
 
 
 @pytest.mark.parametrize(("area", "height", "width", "from_text", "from_image"), FACTS["sizes"])

@@ -1,33 +1,26 @@
 """Plans of Pocket TTS against facts of its own code, and its worker on a fake of it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import jova_bench
-from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.manifest import load
-from jova_baselines.pocket_tts.plan import VOICES, plan
+from jova_baselines.pocket_tts.plan import VOICES
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from jova_bench.runs import provenance
 from jova_bench.runs.store import read_run
-from jova_bench.suites.loading import Suite
 from support import upstream_api
+from support.asked import planned as planned_by
+from support.asked import prompt, suite_of
 from support.fake_upstreams import calls, installed
 from support.made_runs import origin
 
 FACTS = upstream_api.facts("pocket-tts")["facts"]
-
-
-def prompt(words="Good day.", k=0, **changes):
-    return Prompt(id=f"p{k}", video_caption="a face", audio_caption="a low voice", transcript=words, **changes)
-
-
-def planned(words="It's late,\n go home.", language="en", **options):
-    manifest = load("pocket-tts")
-    return plan(ModelInput(prompt(words, language=language)), manifest, {**manifest.options, **options})
+planned = partial(planned_by, "pocket-tts", transcript="It's late,\n go home.")
 
 
 def test_options_and_weights_are_upstreams():
@@ -56,7 +49,7 @@ def test_it_is_asked_for_the_words_and_makes_sound_alone():
         ({"language": "zh"}, "a transcript in English, got 'zh'; these weights speak no other"),
         ({"voice": "alva"}, "expected a voice of Pocket TTS, got 'alva'; did you mean 'alba'"),
         ({"decode_steps": 0}, "at least 1 decode step, got 0"),
-        ({"words": "a " * 101}, "at most 100 words, got 101"),
+        ({"transcript": "a " * 101}, "at most 100 words, got 101"),
     ],
 )
 def test_what_it_cannot_do_is_refused(change, message):
@@ -65,21 +58,21 @@ def test_what_it_cannot_do_is_refused(change, message):
 
 
 def test_nobody_knows_its_length_before_it_speaks(tmp_path):
-    model, asked = create_model("pocket-tts", "cuda"), Suite("asked", (prompt(),), tmp_path, "x", None, None)
-    made = model.plan(prompt(), asked)
+    model, asked = create_model("pocket-tts", "cuda"), suite_of(prompt(id="p0"), folder=tmp_path)
+    made = model.plan(asked.prompts[0], asked)
     assert (made.frames, made.fps, made.height, made.width, made.seconds) == (None,) * 5
     assert (made.audio, made.sample_rate_hz, model.needs) == ("generated", 24_000, ())
     assert model.settings["seconds_asked"] == "of its speech"
     with pytest.raises(BenchError, match="a prompt with transcript, got 'p0' without"):
-        model.plan(prompt(" "), asked)
+        model.plan(prompt(" ", id="p0"), asked)
 
 
 def test_one_load_serves_all_and_what_breaks_off_is_no_speech(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "collect", lambda *_: origin("0"))
     baseline = installed("pocket-tts", tmp_path / "assets", monkeypatch, start_timeout_s=1800)
     words = ("Good day to you", "[raise]", "[break] so", "[silent] is gold", "Good day to you [noise]", "[mute]")
-    prompts = tuple(prompt(one, k) for k, one in enumerate(words))
-    asked = Suite("asked", prompts, tmp_path, "x", None, None)
+    prompts = [prompt(one, id=f"p{k}") for k, one in enumerate(words)]
+    asked = suite_of(*prompts, folder=tmp_path)
     jova_bench.run([baseline], asked, profile="standard", seeds=(1, 2), out=tmp_path / "run", scoring=False)
     samples = {(one.prompt_id, one.seed): one for one in read_run(tmp_path / "run").samples}
     assert [samples[f"p{k}", 1].status for k in range(6)] == ["ok", "failed", "failed", "ok", "ok", "failed"]

@@ -12,9 +12,7 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.sample import FILES
 from jova_baselines import trained
 from jova_baselines.arms import DONE, JovaArms
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
-from support.jova_micro import PROMPTS, micro
+from support.jova_micro import micro, suite
 
 SIZE, FRAMES, SAMPLES = 32, 9, 9 * 640
 
@@ -38,12 +36,6 @@ def training(folder, seed=0, **changes):
     settings = {s.name: s.default for s in JovaArms().settings if not s.sampling}
     (folder / DONE).write_text(json.dumps(settings | {"seed": seed} | changes))
     return folder
-
-
-def suite() -> Suite:
-    video, audio, transcript = PROMPTS[0]
-    prompt = Prompt(id="p", video_caption=video, audio_caption=audio, transcript=transcript)
-    return Suite(name="s", prompts=(prompt,), root=None, digest="d", domain=None, reference_set=None)
 
 
 def test_an_arm_is_the_full_training_of_the_smallest_seed(sweeps):

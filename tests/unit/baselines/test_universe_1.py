@@ -2,33 +2,24 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
 from jova_baselines.universe_1 import plan as planning
-from jova_baselines.universe_1.plan import nearest, plan
+from jova_baselines.universe_1.plan import nearest
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from support import upstream_api
+from support.asked import planned as planned_by
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample, suite
 
 FACTS = upstream_api.facts("universe-1")["facts"]
-
-
-def planned(image=(512, 512), options=None, **parts):
-    manifest = load("universe-1")
-    words = {"video_caption": "a face", "audio_caption": "a voice", "transcript": "hello", **parts}
-    return plan(
-        ModelInput(Prompt(id="p", **words), ReferenceImage(None, *image, "prompt")),
-        manifest,
-        {**manifest.options, **(options or {})},
-    )
+planned = partial(planned_by, "universe-1", image=(512, 512))
 
 
 @pytest.mark.parametrize(("height", "width", "made"), FACTS["sizes"])
@@ -61,7 +52,7 @@ def test_a_plan_says_what_will_be_made():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"options": {"video_guidance": 1.0}}, "video_guidance above 1, else audio_guidance is ignored as well, got 1"),
+        ({"video_guidance": 1.0}, "video_guidance above 1, else audio_guidance is ignored as well, got 1"),
         ({"video_caption": "a " * 513}, "video caption of at most 512 words, got 513"),
         ({"audio_caption": "a " * 257}, "audio caption of at most 256 words, got 257"),
         ({"audio_caption": "nonetheless calm"}, "without 'none', which this model reads as markup"),

@@ -1,29 +1,24 @@
 """Plans of Wan2.2-S2V against numbers of its own code, and its worker on a fake of it."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
-from jova_baselines.external.inputs import DrivingAudio, ModelInput, ReferenceImage
+from jova_baselines.external.inputs import ReferenceImage
 from jova_baselines.external.manifest import load
-from jova_baselines.wan22_s2v.plan import AREAS, bars, clips_of, fitted, plan
+from jova_baselines.wan22_s2v.plan import AREAS, bars, clips_of, fitted
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from support import upstream_api
+from support.asked import planned as planned_by
 from support.fake_upstreams import calls, installed
 from support.spoken_prompts import sample, suite
 
 FACTS = upstream_api.facts("wan2.2-s2v")["facts"]
-
-
-def planned(seconds, image=(512, 512), **options):
-    manifest = load("wan2.2-s2v")
-    prompt = Prompt(id="p", video_caption="a face", audio_caption="a voice", transcript="hello")
-    inputs = ModelInput(prompt, ReferenceImage(None, *image, "prompt"), DrivingAudio(None, seconds, 48_000, "prompt"))
-    return plan(inputs, manifest, {**manifest.options, **options})
+planned = partial(planned_by, "wan2.2-s2v", image=(512, 512))
 
 
 @pytest.mark.parametrize(("size", "height", "width", "made", "black"), FACTS["sizes"])

@@ -1,30 +1,25 @@
 """Wan2.2-TI2V: what it will be asked for, by hand; and a small one with random weights that really makes films."""
 
 import inspect
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 
 from jova_baselines.external import home
-from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.manifest import load
-from jova_baselines.wan22_ti2v.plan import CELL, plan
+from jova_baselines.wan22_ti2v.plan import CELL
 from jova_bench import assets
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
+from support.asked import planned as planned_by
+from support.asked import prompt, suite_of
 from support.tiny_wan22 import save
 
 MANIFEST = load("wan2.2-ti2v")
-PROMPT = Prompt(id="a", video_caption="A woman in a red coat", audio_caption="Rain", transcript="It's late.")
-
-
-def planned(image=None, words=PROMPT.video_caption, **options):
-    picture = ReferenceImage(Path("a.png"), *image, "prompt") if image else None
-    inputs = ModelInput(PROMPT.model_copy(update={"video_caption": words}), image=picture)
-    return plan(inputs, MANIFEST, {**MANIFEST.options, **options})
+TEXTS = {"video_caption": "A woman in a red coat", "audio_caption": "Rain", "transcript": "It's late."}
+PROMPT = prompt(**TEXTS)
+planned = partial(planned_by, "wan2.2-ti2v", **TEXTS)
 
 
 def test_it_is_asked_for_five_seconds_in_its_own_format():
@@ -49,7 +44,7 @@ def test_an_image_gives_its_shape_but_not_its_size():
     [
         ({"height": 720}, "multiples of 32, got 720 x 1280"),
         ({"steps": 0}, "at least 1 step, got 0"),
-        ({"words": "a " * 513}, "at most 512 words, got 513"),
+        ({"video_caption": "a " * 513}, "at most 512 words, got 513"),
     ],
 )
 def test_what_cannot_be_done_is_refused(change, message):
@@ -59,7 +54,7 @@ def test_what_cannot_be_done_is_refused(change, message):
 
 def test_its_films_are_silent(tmp_path):
     model = create_model("wan2.2-ti2v", "cuda")
-    made = model.plan(PROMPT, Suite("asked", (PROMPT,), tmp_path, "digest", None, None))
+    made = model.plan(PROMPT, suite_of(PROMPT, folder=tmp_path))
     assert (made.audio, made.sample_rate_hz, made.frames) == ("none", None, 121)
     assert "no image" in made.note
     assert model.settings["ignored"] == ["audio_caption", "transcript", "audio", "video"]
@@ -87,7 +82,7 @@ def test_a_small_one_makes_films_from_words_and_from_images_by_one_loading(small
 
     Image.new("RGB", (90, 60), (250, 0, 0)).save(tmp_path / "red.png")
     prompts = (PROMPT, PROMPT.model_copy(update={"image": "red.png"}))
-    asked = Suite("asked", prompts, tmp_path, "digest", None, None)
+    asked = suite_of(*prompts, folder=tmp_path)
     assert small.check() is None
     (first,) = small.generate([prompts[0]], 0, asked)
     (shown,) = small.generate([prompts[1]], 0, asked)

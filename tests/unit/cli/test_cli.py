@@ -10,8 +10,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench import assets, cli
+from jova_bench import assets
 from jova_bench.media import files as media
+from support.commands import call
 
 PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello", "reference": "a.mp4"}
 
@@ -30,16 +31,6 @@ def clips(tmp_path):
         lines.append(json.dumps(PROMPT | {"id": name, "reference": f"{name}.mp4"}))
     (folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
     return folder
-
-
-def call(capsys, *argv):
-    """Exit code, stdout, stderr of a command."""
-    try:
-        code = cli.main([str(word) for word in argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import jova_bench
-from jova_bench import cli
 from jova_bench.cache import NoCache
 from jova_bench.comparison.gate import gate, read_tolerances
 from jova_bench.comparison.results import read_results
@@ -16,6 +15,7 @@ from jova_bench.errors import BenchError
 from jova_bench.metrics.build import build
 from jova_bench.records import Outcome
 from jova_bench.suites.loading import load_suite
+from support.commands import call
 from support.made_runs import Clips, Spread, made_run, undefined
 
 RESULTS = Path(__file__).parents[3] / "results"
@@ -269,15 +269,6 @@ def test_the_committed_reference_is_of_this_suite_and_these_metrics():
 
 
 # --- the command line ---
-
-
-def call(capsys, *argv):
-    try:
-        code = cli.main([str(word) for word in argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def clip_run(folder, shift=0.0):

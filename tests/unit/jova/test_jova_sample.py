@@ -14,6 +14,7 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.data.folder import read_clip, write_clip
 from jova.sample import FILES, Pipeline, generator_of, noise, read_image
 from jova.text import Prompt
+from support import jova_micro
 from support.jova_micro import PROMPTS, micro
 
 FAST = {"steps": 2, "guidance": 1.5}
@@ -164,23 +165,13 @@ def test_command_line(weights, tmp_path):
     assert "Traceback" not in refused.stderr
 
 
-def suite_of(folder: Path, **fields):
-    from jova_bench.records import Prompt as BenchPrompt
-    from jova_bench.suites.loading import Suite
-
-    video, audio, transcript = PROMPTS[0]
-    record = {"id": "p", "video_caption": video, "audio_caption": audio, "transcript": transcript, **fields}
-    prompt = BenchPrompt(**record)
-    return Suite(name="s", prompts=(prompt,), root=folder, digest="d", domain=None, reference_set=None)
-
-
 def test_harness_runs_jova(weights, tmp_path):
     from jova_baselines.jova import JovaGenerator
     from jova_bench.errors import BenchError
 
     model = JovaGenerator("cpu", weights)
     assert model.check() is None
-    suite = suite_of(tmp_path)
+    suite = jova_micro.suite(tmp_path)
     plan = model.plan(suite.prompts[0], suite)
     assert (plan.frames, plan.fps, plan.height, plan.sample_rate_hz) == (FRAMES, 25, SIZE, 16000)
     (made,) = model.generate(suite.prompts, 3, suite)
@@ -190,7 +181,7 @@ def test_harness_runs_jova(weights, tmp_path):
     assert made.timing == "free"
     assert made.function_evals == 32  # 25 Euler steps, the first 7 of them guided
     assert made.peak_memory_bytes > 10_000_000
-    unknown = suite_of(tmp_path, transcript="place green")
+    unknown = jova_micro.suite(tmp_path, transcript="place green")
     with pytest.raises(BenchError, match="got 'green'"):
         model.plan(unknown.prompts[0], unknown)
 
@@ -198,7 +189,7 @@ def test_harness_runs_jova(weights, tmp_path):
 def test_half_precision_is_told_in_plan_and_settings(weights, tmp_path):
     from jova_baselines.jova import JovaGenerator, Sampling
 
-    suite = suite_of(tmp_path)
+    suite = jova_micro.suite(tmp_path)
     exact, half = JovaGenerator("cpu", weights), JovaGenerator("cpu", weights, "half", Sampling(precision="bfloat16"))
     assert "bfloat16" in half.plan(suite.prompts[0], suite).note
     assert half.settings["options"]["precision"] == "bfloat16"
@@ -214,14 +205,14 @@ def test_harness_gives_jova_the_first_frame_of_the_real_clip(weights, tmp_path):
     frames = np.full((FRAMES, SIZE, SIZE, 3), 90, np.uint8)
     frames[1:] = 200  # only the first frame is to count
     write_clip(tmp_path / "real.mp4", frames, np.zeros(SAMPLES, np.float32))
-    model, suite = JovaFromImage("cpu", weights), suite_of(tmp_path, reference="real.mp4")
+    model, suite = JovaFromImage("cpu", weights), jova_micro.suite(tmp_path, reference="real.mp4")
     assert "image real.mp4" in model.plan(suite.prompts[0], suite).note
     (made,) = model.generate(suite.prompts, 3, suite)
     first = read_image(tmp_path / "real.mp4", SIZE)
     assert np.abs(first.astype(int) - 90).max() <= 3
     direct = model._pipeline.sample([Prompt(*PROMPTS[0])], [3], [first])
     assert np.array_equal(made.media.frames, direct.frames[0])
-    bare = suite_of(tmp_path)
+    bare = jova_micro.suite(tmp_path)
     with pytest.raises(BenchError, match="got 'p' without either"):
         model.plan(bare.prompts[0], bare)
 
@@ -231,14 +222,14 @@ def test_harness_runs_the_codec_control(weights, tmp_path):
     from jova_bench.errors import BenchError
 
     write_clip(tmp_path / "real.mp4", np.full((FRAMES, SIZE, SIZE, 3), 90, np.uint8), np.zeros(SAMPLES, np.float32))
-    model, suite = CodecRoundTrip("cpu", weights), suite_of(tmp_path, reference="real.mp4")
+    model, suite = CodecRoundTrip("cpu", weights), jova_micro.suite(tmp_path, reference="real.mp4")
     assert model.check() is None
     assert "encoded and decoded" in model.plan(suite.prompts[0], suite).note
     (made,) = model.generate(suite.prompts, 0, suite)
     assert made.media.frames.shape == (FRAMES, SIZE, SIZE, 3)
     assert made.media.audio.shape == (1, SAMPLES)
     assert made.timing == "aligned"
-    bare = suite_of(tmp_path)
+    bare = jova_micro.suite(tmp_path)
     with pytest.raises(BenchError, match="with a reference clip, got prompt 'p' without one"):
         model.plan(bare.prompts[0], bare)
 

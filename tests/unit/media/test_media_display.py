@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from jova_bench.errors import BenchError
 from jova_bench.media.files import read, write
 from support.muxed import FPS, RATE, codes, delay_samples, mux, noise, numbered, numbers
 
@@ -198,7 +199,7 @@ def test_a_track_that_lasts_longer_than_what_is_scored_cuts_nothing(tmp_path, su
     np.testing.assert_array_equal(read(path).audio, noise(32_000))
     # With the longer track cut off, the file is not what it says it is.
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(Exception, match="cannot decode"):
+    with pytest.raises(BenchError, match="cannot decode"):
         read(path)
 
 

@@ -18,7 +18,8 @@ from jova_bench.metrics.sound.loudness import loudness
 from jova_bench.metrics.torch_metric import TorchMetric
 from jova_bench.metrics.torch_reasons import counted, encoded
 from jova_bench.metrics.torch_set_metric import TorchSetMetric
-from jova_bench.records import MetricSpec, Prompt
+from support.asked import prompt
+from support.specs import clip_spec
 
 RATE = 16_000
 
@@ -27,10 +28,7 @@ class Peak(ClipMetric):
     """Largest sample; undefined below 0.1, failed above 0.9."""
 
     def __init__(self, micro=None):
-        self.spec = MetricSpec(
-            name="peak", version=1, profile="standard", backend="test", direction="up", needs=("audio",),
-            domain="", description="", micro=micro,
-        )  # fmt: skip
+        self.spec = clip_spec("peak", micro=micro)
 
     def check(self):
         return None
@@ -46,10 +44,6 @@ class Peak(ClipMetric):
 
 def sound(level, samples=1_600):
     return np.full(samples, level, np.float32)
-
-
-def prompt_of(transcript):
-    return Prompt(id="p", video_caption="", audio_caption="", transcript=transcript)
 
 
 def counts(metric):
@@ -94,8 +88,8 @@ def test_forward_gives_the_value_of_one_clip_and_keeps_the_mean():
 
 def test_word_error_rates_are_weighted_by_words():
     metric = TorchMetric(Peak(micro="transcript_words"))
-    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE, prompt=prompt_of("place red box"))
-    metric.update(None, sound(0.75), fps=None, sample_rate_hz=RATE, prompt=prompt_of("red"))
+    metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE, prompt=prompt("place red box"))
+    metric.update(None, sound(0.75), fps=None, sample_rate_hz=RATE, prompt=prompt("red"))
     assert metric.compute().item() == pytest.approx((3 * 0.25 + 0.75) / 4)
 
 

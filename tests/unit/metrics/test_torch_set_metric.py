@@ -13,19 +13,11 @@ from jova_bench.metrics.build import build
 from jova_bench.metrics.distances.base import FrechetMetric
 from jova_bench.metrics.torch_metric import TorchMetric
 from jova_bench.metrics.torch_set_metric import TorchSetMetric
-from jova_bench.records import MetricSpec
+from support.specs import set_spec
 
 DOCS = Path(__file__).parents[3] / "docs"
 ROOM = np.random.default_rng(0).normal(0, 0.1, (24, 2))
 """Levels of the two channels of 24 clips, as features."""
-
-
-def spec(**changes):
-    fields = {
-        "name": "fad", "version": 1, "profile": "standard", "backend": "levels", "level": "set", "direction": "down",
-        "needs": ("audio",), "domain": "any", "description": "",
-    }  # fmt: skip
-    return MetricSpec(**fields | changes)
 
 
 def levels(clip):
@@ -42,7 +34,7 @@ def no_reference():
 
 
 def frechet(embed=levels):
-    return FrechetMetric(spec(), embed, no_reference)
+    return FrechetMetric(set_spec("fad"), embed, no_reference)
 
 
 def sound(level):
@@ -79,7 +71,7 @@ def test_real_clips_may_be_given_as_features():
 
 
 def test_without_real_clips_the_metrics_own_reference_counts():
-    metric = filled(TorchSetMetric(FrechetMetric(spec(), levels, lambda: ROOM[10:])), made=ROOM[:10])
+    metric = filled(TorchSetMetric(FrechetMetric(set_spec("fad"), levels, lambda: ROOM[10:])), made=ROOM[:10])
     assert metric.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)
     metric = filled(TorchSetMetric(frechet()), made=ROOM[:10])
     assert np.isnan(metric.compute().item())
@@ -151,7 +143,7 @@ def test_clips_with_several_vectors_keep_theirs():
             seen.append(features)
             return super().distance(features)
 
-    metric = filled(TorchSetMetric(Spy(spec(), many, lambda: ROOM[10:])), made=[(-1, 1), *np.abs(ROOM[:8])])
+    metric = filled(TorchSetMetric(Spy(set_spec("fad"), many, lambda: ROOM[10:])), made=[(-1, 1), *np.abs(ROOM[:8])])
     metric.compute()
     assert seen[0].shape == (9, 3, 2)
     assert np.isnan(seen[0][0]).tolist() == [[False] * 2, [False] * 2, [True] * 2]

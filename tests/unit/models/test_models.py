@@ -2,31 +2,20 @@
 
 import hashlib
 import json
-from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
-from jova_bench.media import files as media
 from jova_bench.models.folder import ClipsFolder
 from jova_bench.models.registry import create_model
-from jova_bench.records import Prompt
 from jova_bench.suites.folder import asked_for, folder_suite
-from jova_bench.suites.loading import Suite, load_suite
+from jova_bench.suites.loading import load_suite
+from support.asked import prompt, suite_of
+from support.clips import write_noise
 
-PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello"}
-
-
-def sound(path, seed=0):
-    audio = np.random.default_rng(seed).uniform(-0.5, 0.5, (1, 1600)).astype(np.float32)
-    media.write(path, None, Fraction(0), audio, 16_000)
-
-
-def suite_of(*ids):
-    prompts = tuple(Prompt(**PROMPT | {"id": name}) for name in ids)
-    return Suite("some", prompts, None, "d", None, None)
+A, B = prompt(id="a"), prompt(id="b")
+PROMPT = A.model_dump()
 
 
 def test_an_unknown_model_is_named_with_the_nearest_known_one():
@@ -37,9 +26,9 @@ def test_an_unknown_model_is_named_with_the_nearest_known_one():
 def test_a_folder_answers_prompts_by_stem_and_says_which_it_lacks(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
-    sound(folder / "a.wav")
+    write_noise(folder / "a.wav")
     (folder / "notes.txt").write_text("no clip")
-    suite = suite_of("a", "b")
+    suite = suite_of(A, B)
     model = create_model(f"clips:{folder}", "cpu")
     assert model.name == "mine"
     (made,) = model.generate(suite.prompts[:1], 0, suite)
@@ -49,12 +38,12 @@ def test_a_folder_answers_prompts_by_stem_and_says_which_it_lacks(tmp_path):
 
 
 def test_a_changed_clip_has_another_plan(tmp_path):
-    sound(tmp_path / "a.wav", seed=0)
+    write_noise(tmp_path / "a.wav", seed=0)
     model = ClipsFolder(tmp_path)
-    before = model.plan(Prompt(**PROMPT), suite_of("a"))
+    before = model.plan(A, suite_of(A))
     assert hashlib.sha256((tmp_path / "a.wav").read_bytes()).hexdigest()[:16] in before.note
-    sound(tmp_path / "a.wav", seed=1)
-    assert model.plan(Prompt(**PROMPT), suite_of("a")) != before
+    write_noise(tmp_path / "a.wav", seed=1)
+    assert model.plan(A, suite_of(A)) != before
 
 
 def test_a_folder_without_clips_and_no_folder_are_refused(tmp_path):
@@ -65,8 +54,8 @@ def test_a_folder_without_clips_and_no_folder_are_refused(tmp_path):
 
 
 def test_clips_are_a_suite_with_the_prompts_beside_them(tmp_path):
-    sound(tmp_path / "a.wav")
-    sound(tmp_path / "odd name.wav")
+    write_noise(tmp_path / "a.wav")
+    write_noise(tmp_path / "odd name.wav")
     (tmp_path / "prompts.jsonl").write_text(json.dumps(PROMPT) + "\n")
     suite = folder_suite(tmp_path, None)
     assert suite.name == safe_id(tmp_path.name)
@@ -77,15 +66,15 @@ def test_clips_are_a_suite_with_the_prompts_beside_them(tmp_path):
 
 
 def test_the_digest_of_a_folder_follows_its_clips(tmp_path):
-    sound(tmp_path / "a.wav", seed=0)
+    write_noise(tmp_path / "a.wav", seed=0)
     before = folder_suite(tmp_path, None).digest
     assert folder_suite(tmp_path, None).digest == before
-    sound(tmp_path / "a.wav", seed=1)
+    write_noise(tmp_path / "a.wav", seed=1)
     assert folder_suite(tmp_path, None).digest != before
 
 
 def test_prompts_of_another_format_beside_clips_are_not_ours_but_a_typing_error_is(tmp_path):
-    sound(tmp_path / "a.wav")
+    write_noise(tmp_path / "a.wav")
     (tmp_path / "prompts.jsonl").write_text('{"id": "a", "clip": "a.wav", "video_prompt": "v"}\n')
     assert asked_for(folder_suite(tmp_path, None).prompts[0]) is None
     (tmp_path / "prompts.jsonl").write_text(json.dumps(PROMPT | {"transcirpt": "x"}) + "\n")
@@ -96,7 +85,7 @@ def test_prompts_of_another_format_beside_clips_are_not_ours_but_a_typing_error_
 def test_prompts_may_come_from_a_suite(tmp_path):
     clips = tmp_path / "clips"
     clips.mkdir()
-    sound(clips / "a.wav")
+    write_noise(clips / "a.wav")
     (tmp_path / "mine.jsonl").write_text(json.dumps(PROMPT) + "\n" + json.dumps(PROMPT | {"id": "b"}) + "\n")
     suite = folder_suite(clips, load_suite(tmp_path / "mine.jsonl"))
     # What is asked and not there is a sample that fails.

@@ -14,11 +14,12 @@ from jova_bench.execution.placement import Room
 from jova_bench.media import files as media
 from jova_bench.metrics.base import ClipMetric
 from jova_bench.metrics.networks.network_cache import cached_network, make_room
-from jova_bench.records import MetricSpec, Sample
+from jova_bench.records import Sample
 from jova_bench.runs import scoring
 from jova_bench.runs.score_table import _in_order
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import load_suite
+from support.specs import clip_spec
 
 CLIPS = 3
 BUILT = []
@@ -39,10 +40,7 @@ class Judge(ClipMetric):
     """The loudest sample as a network says it."""
 
     def __init__(self, name, backend, weights, profile="standard"):
-        self.spec = MetricSpec(
-            name=name, version=1, profile=profile, backend=backend, weights=weights, direction="up", needs=("audio",),
-            domain="any", description="loudest sample",
-        )  # fmt: skip
+        self.spec = clip_spec(name, profile=profile, backend=backend, weights=weights)
         self.die = None
 
     def check(self):

@@ -3,32 +3,23 @@
 import json
 import os
 import unicodedata
-from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from jova_bench import assets, cli, run, score
 from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, safe_id
-from jova_bench.media import files as media
 from jova_bench.suites.clips import CLIP_SUFFIXES, answer, clips_by_id, clips_in, difference, listing
+from support.clips import write_noise
+from support.commands import call
 
 OPTIONS = {"profile": "standard", "metrics": ["loudness"], "device": "cpu", "workers": 0}
-
-
-def sound(path, seed=0):
-    audio = np.random.default_rng(seed).uniform(-0.5, 0.5, (1, 16_000)).astype(np.float32)
-    plain = path.parent / f"plain{seed}.wav"
-    media.write(plain, None, Fraction(0), audio, 16_000)
-    plain.rename(path)
-    return path
 
 
 def folder_of(path, *names):
     path.mkdir(parents=True, exist_ok=True)
     for seed, name in enumerate(names):
-        sound(path / name, seed)
+        write_noise(path / name, seed=seed)
     return path
 
 
@@ -38,10 +29,8 @@ def prompts(path, *ids):
     return path
 
 
-def call(capsys, *argv):
-    code = cli.main([*map(str, argv), "--metrics", "loudness", "--device", "cpu", "--workers", "0"])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+def ask(capsys, *words):
+    return call(capsys, *words, "--metrics", "loudness", "--device", "cpu", "--workers", "0")
 
 
 def counts(result):
@@ -80,7 +69,7 @@ def test_a_limit_is_of_prompts_and_clips_without_one_come_last(capsys, tmp_path)
         found = score(clips, suite, limit=limit, out=tmp_path / f"run{limit}", **OPTIONS)
         assert counts(found) == ((ok, 0, len(failed)), failed)
     # What is told is of the folder, whatever the limit.
-    code, _, err = call(capsys, "score", clips, "--suite", suite, "--limit", "1", "--out", tmp_path / "told")
+    code, _, err = ask(capsys, "score", clips, "--suite", suite, "--limit", "1", "--out", tmp_path / "told")
     assert (code, err.splitlines()[0]) == (
         0,
         f"{clips}: 3 clips, 2 of them with a prompt; 1 of 3 prompts have no clip (b)",
@@ -115,7 +104,7 @@ def test_what_is_missing_and_what_is_no_clip_is_told(capsys, tmp_path):
     for name in ("one.avi", "two.m4v", "notes.txt", "x.mp4.crdownload", ".DS_Store"):
         (clips / name).write_bytes(b"x")
     prompts(clips / "prompts.jsonl", "a", "b", "c", "d", "e")
-    code, _, err = call(capsys, "score", clips, "--out", tmp_path / "run")
+    code, _, err = ask(capsys, "score", clips, "--out", tmp_path / "run")
     assert code == 5
     first, second, *_ = err.splitlines()
     assert first == f"{clips}: 1 clips, 1 of them with a prompt; 4 of 5 prompts have no clip (b, c, d, ...)"
@@ -124,7 +113,7 @@ def test_what_is_missing_and_what_is_no_clip_is_told(capsys, tmp_path):
         "two.m4v, ...), hidden or partial files 3 (._b.wav, .c.123.part.wav, d.part.wav), "
         "pipes and devices 2 (pipe.mp4, zero.mp4), sub-folders 1 (below.mp4)"
     )
-    code, _, again = call(capsys, "run", "--model", f"clips:{clips}", "--suite", clips / "prompts.jsonl", "--profile",
+    code, _, again = ask(capsys, "run", "--model", f"clips:{clips}", "--suite", clips / "prompts.jsonl", "--profile",
                           "standard", "--out", tmp_path / "other")  # fmt: skip
     assert (code, again.splitlines()[:2]) == (5, [first, second])
 
@@ -143,7 +132,7 @@ def test_two_files_of_one_stem_are_an_error_that_names_both(capsys, tmp_path, na
     clips = folder_of(tmp_path / "mine", *names)
     suite = prompts(tmp_path / "s.jsonl", "a")
     for words in (["score", clips], ["run", "--model", f"clips:{clips}", "--suite", suite]):
-        code, out, err = call(capsys, *words)
+        code, out, err = ask(capsys, *words)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert all(repr(name) in err for name in names)
     # Where nothing is asked by name, both are clips.
@@ -168,7 +157,7 @@ def test_an_id_longer_than_file_names_is_answered_by_what_its_reason_says(tmp_pa
     clips = folder_of(tmp_path / "mine", "b.wav")
     lost = score(clips, suite, out=tmp_path / "before", **OPTIONS)
     assert f"expected {file_stem(long)}.mp4" in lost.failed[0].reason
-    sound(clips / f"{file_stem(long)}.wav", 5)
+    write_noise(clips / f"{file_stem(long)}.wav", seed=5)
     found = score(clips, suite, out=tmp_path / "after", **OPTIONS)
     assert counts(found) == ((2, 0, 0), [])
 
@@ -180,7 +169,7 @@ def test_names_that_are_no_utf_8_are_scored_like_any_other(capsys, tmp_path):
     except OSError:
         pytest.skip("this file system has Unicode names alone")
     (clips / os.fsdecode(b"broken\xe9.mp4")).write_bytes(b"no film")
-    code, out, err = call(capsys, "score", clips, "--out", tmp_path / "run")
+    code, out, err = ask(capsys, "score", clips, "--out", tmp_path / "run")
     assert code == 5
     assert f"prompt {safe_id(os.fsdecode(b'broken' + bytes([0xE9])))}, seed 0: cannot decode" in err
     # The mean of two clips, one failed.
@@ -232,12 +221,12 @@ def test_it_is_said_in_what_names_differ(ids, stems, what):
 def test_clips_that_answer_nothing_of_a_suite_are_an_error_and_beside_prompts_a_loud_line(capsys, tmp_path):
     clips = folder_of(tmp_path / "mine", "s_0.wav", "s_1.wav")
     suite = prompts(tmp_path / "s.jsonl", "s_0.mp4", "s_1.mp4", "s_2.mp4")
-    code, out, err = call(capsys, "score", clips, "--suite", suite, "--out", tmp_path / "run")
+    code, out, err = ask(capsys, "score", clips, "--suite", suite, "--out", tmp_path / "run")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "got none of 3 (s_0.wav, s_1.wav); 2 differ by '.mp4' at the end of the ids alone" in err
     assert not (tmp_path / "run").exists()
     suite.rename(clips / "prompts.jsonl")
-    code, _, err = call(capsys, "score", clips, "--out", tmp_path / "run")
+    code, _, err = ask(capsys, "score", clips, "--out", tmp_path / "run")
     assert code == 5
     assert "2 clips, 0 of them with a prompt; 3 of 3 prompts have no clip" in err
     assert "2 differ by '.mp4' at the end of the ids alone, such as the id 's_0.mp4' and the clip's stem 's_0'" in err
@@ -246,7 +235,7 @@ def test_clips_that_answer_nothing_of_a_suite_are_an_error_and_beside_prompts_a_
 def test_some_that_do_not_meet_are_told_too(capsys, tmp_path):
     clips = folder_of(tmp_path / "mine", "a.wav", "B.wav")
     suite = prompts(tmp_path / "s.jsonl", "a", "b")
-    code, _, err = call(capsys, "score", clips, "--suite", suite, "--out", tmp_path / "run")
+    code, _, err = ask(capsys, "score", clips, "--suite", suite, "--out", tmp_path / "run")
     assert code == 5
     assert "1 differ by letter case alone, such as the id 'b' and the clip's stem 'B'" in err
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import jova_bench
-from jova_bench import cli
 from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
 from jova_bench.media import files as media
@@ -18,6 +17,7 @@ from jova_bench.suites.importers import FORMATS, read_source
 from jova_bench.suites.importers.collect import collect, guessed
 from jova_bench.suites.importers.reading import Draft, json_rows, table_rows
 from jova_bench.suites.loading import load_suite
+from support.commands import call
 from support.suite_sources import faults, put, verse
 
 
@@ -26,15 +26,6 @@ def clip(path, frames=10):
     audio = np.random.default_rng(0).uniform(-0.3, 0.3, (1, 640 * frames)).astype(np.float32)
     media.write(path, np.full((frames, 16, 16, 3), 90, np.uint8), Fraction(25), audio, 16_000)
     return path
-
-
-def call(capsys, *argv):
-    try:
-        code = cli.main([str(word) for word in argv])
-    except SystemExit as leaving:
-        code = leaving.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 # What is wrong is told, all of it, with its line

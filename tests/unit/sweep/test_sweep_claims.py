@@ -3,13 +3,10 @@
 import pytest
 
 from jova_bench.comparison.verdicts import Comparison
-from jova_bench.records import MetricSpec
 from jova_bench.sweep.claims import PairOfTrainings, claim, claims_over_trainings, spread
+from support.specs import clip_spec
 
-SPEC = MetricSpec(
-    name="lse_c", version=1, profile="embedded", backend="judge", direction="up", needs=("video",), domain="any",
-    description="confidence",
-)  # fmt: skip
+SPEC = clip_spec("lse_c", needs=("video",))
 
 
 def pairs(verdicts, deltas=None):

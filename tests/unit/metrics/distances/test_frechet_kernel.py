@@ -1,20 +1,18 @@
 """Distances between sets: closed forms, invariances, bias, and the metrics that are built on them."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from scipy.linalg import sqrtm
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import embedded as sets
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.networks import shipped_weights
-from jova_bench.records import MetricSpec
+from support.clips import silent_clip
+from support.frechet import by_square_root
+from support.specs import set_spec
 
 
 @pytest.fixture
@@ -28,12 +26,6 @@ def with_moments(rng, n, mean, cov):
     x -= x.mean(axis=0)
     x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False))).T
     return x @ np.linalg.cholesky(cov).T + mean
-
-
-def by_square_root(x, y):
-    """The published form: a square root of the product of the covariances."""
-    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
-    return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
 
 
 @pytest.mark.parametrize(("n", "d", "tolerance"), [(200, 20, 1e-9), (15, 40, 1e-5)])
@@ -154,16 +146,9 @@ def test_kernel_distances_are_unbiased_and_grow_with_the_shift(rng, kernel):
 # The metrics
 
 
-def spec_of(name, **params):
-    return MetricSpec(
-        name=name, version=1, profile="embedded", backend="random", params=params, level="set", direction="down",
-        needs=("video", "reference_set"), domain="tests", description="",
-    )  # fmt: skip
-
-
 def test_frechet_metric_needs_three_clips_per_dimension(rng):
     reference = rng.normal(size=(2000, 8))
-    metric = set_distance.FrechetMetric(spec_of("fvd"), lambda clip: np.zeros(8), lambda: reference)
+    metric = set_distance.FrechetMetric(set_spec("fvd"), lambda clip: np.zeros(8), lambda: reference)
     with pytest.raises(Undefined, match="23 clips are fewer than 3 x d = 24"):
         metric.distance(reference[:23])
     assert metric.details(reference[:23]) == {"n": 23, "d": 8}
@@ -177,7 +162,7 @@ def test_frechet_metric_needs_three_clips_per_dimension(rng):
 @pytest.mark.parametrize(("name", "params"), [("kvd", {"kernel": "cubic"}), ("kad", {"kernel": "rbf", "scale": 100})])
 def test_kernel_metric_is_the_scaled_kernel_distance(rng, name, params):
     reference, x = rng.normal(size=(200, 8)), rng.normal(1, 1, size=(40, 8))
-    metric = set_distance.KernelMetric(spec_of(name, **params), lambda clip: np.zeros(8), lambda: reference)
+    metric = set_distance.KernelMetric(set_spec(name, params=params), lambda clip: np.zeros(8), lambda: reference)
     kernel = dist.polynomial_kernel if name == "kvd" else dist.rbf_kernel(dist.median_bandwidth(reference))
     expected = dist.kernel_distance(x, reference, kernel) * params.get("scale", 1)
     assert metric.distance(x) == pytest.approx(expected, rel=1e-12)
@@ -188,7 +173,7 @@ def test_kernel_metric_is_the_scaled_kernel_distance(rng, name, params):
 
 def test_set_metrics_of_the_catalogue_ask_for_the_right_streams_and_stay_in_their_domain():
     frames = np.zeros((20, 64, 64, 3), np.uint8)
-    clip = Clip(frames=frames, fps=Fraction(25), audio=None, sample_rate_hz=0, digest="0" * 64)
+    clip = silent_clip(frames)
     for name, stream in (("fvd", "video"), ("kvd", "video"), ("fad", "audio"), ("kad", "audio")):
         metric = sets.build(MetricContext(NoCache(), "cpu"), name, reference="embedded-reference")
         assert metric.spec.needs == (stream, "reference_set")

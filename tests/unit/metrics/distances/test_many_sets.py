@@ -7,7 +7,7 @@ from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, Publi
 from jova_bench.metrics.distances.fad import FadtkInfinity
 from jova_bench.metrics.distances.fad_audioclip import ScaledFrechet
 from jova_bench.metrics.distances.fvd import CentredKernel
-from jova_bench.records import MetricSpec
+from support.specs import set_spec
 
 
 def kinds(of=SetDistance):
@@ -22,11 +22,7 @@ KINDS = (FrechetMetric, PublishedFrechet, KernelMetric, FadtkInfinity, ScaledFre
 def test_each_of_many_sets_has_the_distance_that_it_has_alone(kind):
     rng = np.random.default_rng(5)
     reference, clips = rng.normal(size=(900, 4)), rng.normal(size=(700, 4)) + 0.3
-    spec = MetricSpec(
-        name="fad", version=1, profile="standard", backend="b", params={"kernel": "cubic"}, level="set",
-        direction="down", needs=("audio", "reference_set"), domain="any", description="a test",
-    )  # fmt: skip
-    metric = kind(spec, lambda clip: None, lambda: reference)
+    metric = kind(set_spec("fad", params={"kernel": "cubic"}), lambda clip: None, lambda: reference)
     chosen = rng.random((3, len(clips))) < 0.95
     expected = [metric.distance(clips[one]) for one in chosen]
     assert metric.distances(clips, chosen) == pytest.approx(expected, rel=1e-9)

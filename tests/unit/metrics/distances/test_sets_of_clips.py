@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.linalg import sqrtm
 
 from jova_bench import stats
 from jova_bench.cache import DiskCache
@@ -16,18 +15,15 @@ from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import many
 from jova_bench.metrics.distances.base import DIMENSIONS, KERNELS, for_fewer, needed
-from jova_bench.records import MetricSpec, Outcome
+from jova_bench.records import Outcome
 from jova_bench.runs.estimates import MetricColumn, distances, mean_distance, set_estimate
+from support.frechet import by_square_root
+from support.specs import set_spec
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(33)
-
-
-def by_square_root(x, y):
-    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
-    return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
 
 
 @pytest.mark.parametrize("n", [12, 90])
@@ -112,15 +108,8 @@ def test_the_bandwidth_of_many_rows_is_that_of_every_so_manieth(rng, monkeypatch
 # The metrics
 
 
-def spec_of(name, **params):
-    return MetricSpec(
-        name=name, version=1, profile="standard", backend="random", params=params, level="set", direction="down",
-        needs=("video", "reference_set"), domain="tests", description="",
-    )  # fmt: skip
-
-
 def metric_of(kind, reference, **params):
-    return kind(spec_of("fvd", **params), lambda clip: np.zeros(2), lambda: reference)
+    return kind(set_spec("fvd", params=params), lambda clip: np.zeros(2), lambda: reference)
 
 
 def test_frechet_is_fitted_to_vectors_and_counts_clips(rng):
@@ -139,7 +128,7 @@ def test_frechet_is_fitted_to_vectors_and_counts_clips(rng):
 
 
 def test_an_embedding_that_is_not_finite_is_a_failure():
-    metric = set_distance.FrechetMetric(spec_of("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
+    metric = set_distance.FrechetMetric(set_spec("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
     with pytest.raises(Unavailable, match="not finite"):
         metric.features(None)
 
@@ -180,8 +169,7 @@ def test_what_is_said_of_clips_needed_is_what_the_page_says():
     """And what the names that are recommended are."""
     page = (Path(__file__).parents[4] / "docs" / "reference-sets.md").read_text()
     names = {one.select for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()}
-    fields = {"version": 1, "backend": "b", "level": "set", "direction": "down", "needs": ("video",), "domain": "any"}
-    plain = MetricSpec(name="x", profile="standard", description="", **fields)
+    plain = set_spec()
     for name, d in DIMENSIONS.items():
         spec = plain.model_copy(update={"name": name, "profile": "standard"})
         assert f"| {d:,} | {3 * d:,} |" in next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))

@@ -1,12 +1,9 @@
 """The shared audio front end: resampling moves nothing, mel bands sit where the scale says, silence is silence."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 
 from jova_bench.errors import Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.signal.audio import (
     audio_digest,
     is_silent,
@@ -16,14 +13,7 @@ from jova_bench.metrics.signal.audio import (
     resample,
     resample_polyphase,
 )
-
-
-def sine(hz, seconds, rate=16_000, amplitude=1.0):
-    return (amplitude * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
-
-
-def clip_of(audio, rate):
-    return Clip(frames=None, fps=Fraction(0), audio=audio, sample_rate_hz=rate, digest="0" * 64)
+from support.clips import audio_clip, sine
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
@@ -64,7 +54,7 @@ def test_resampled_sound_is_as_long_as_before(rates, samples):
 
 
 def test_the_embedded_evaluators_hear_what_they_were_trained_on():
-    sound = clip_of(np.random.default_rng(0).normal(0, 0.1, (1, 44_100)).astype(np.float32), 44_100)
+    sound = audio_clip(np.random.default_rng(0).normal(0, 0.1, (1, 44_100)).astype(np.float32), 44_100)
     ours, theirs = mono_16k(sound), mono_16k(sound, "embedded")
     np.testing.assert_array_equal(theirs, resample_polyphase(sound.mono(), 44_100, 16_000))
     assert np.abs(ours - theirs).max() > 1e-3
@@ -72,9 +62,9 @@ def test_the_embedded_evaluators_hear_what_they_were_trained_on():
 
 def test_mono_16k_averages_channels_and_leaves_16k_untouched():
     left, right = sine(300, 0.1), sine(700, 0.1)
-    np.testing.assert_array_equal(mono_16k(clip_of(np.stack([left, right]), 16_000)), (left + right) / 2)
+    np.testing.assert_array_equal(mono_16k(audio_clip(np.stack([left, right]), 16_000)), (left + right) / 2)
     with pytest.raises(Undefined, match="no audio stream"):
-        mono_16k(Clip(frames=None, fps=Fraction(0), audio=None, sample_rate_hz=0, digest="0" * 64))
+        mono_16k(audio_clip(None))
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(46_720, 293), (16_000, 101), (159, 1), (160, 2), (0, 1)])

@@ -1,6 +1,7 @@
 """PESQ, STOI, DNSMOS and loudness: known values, what damage does to them, and what they refuse to judge."""
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from jova_bench.metrics.sound import loudness
 from jova_bench.metrics.speech import dnsmos
 from jova_bench.metrics.speech import pesq_stoi as audio
 from jova_bench.runs import scoring
+from support.clips import audio_clip, sine
 
 
 def voiced(seconds=3.0, rate=16_000):
@@ -30,12 +32,12 @@ def voiced(seconds=3.0, rate=16_000):
     return (0.03 * sound * syllables).astype(np.float32)
 
 
-def clip_of(samples, timing="aligned", rate=16_000, fps=25):
-    return Clip(
-        frames=None, fps=Fraction(fps), audio=np.atleast_2d(samples), sample_rate_hz=rate, digest="0" * 64,
-        timing=timing,
-    )  # fmt: skip
+def tone(hz, dbfs, seconds=5.0, rate_hz=48_000):
+    """(1, N) samples."""
+    return sine(hz, seconds, rate_hz, 10 ** (dbfs / 20))[None]
 
+
+aligned = partial(audio_clip, timing="aligned")
 
 PAIRED = [
     audio.pesq(MetricContext(NoCache(), "cpu"), "embedded"),
@@ -57,13 +59,13 @@ def test_more_noise_is_never_better(metric):
     values = []
     for snr_db in (60, 30, 20, 10, 0):
         gain = np.sqrt(np.mean(clean**2)) * 10 ** (-snr_db / 20)
-        values.append(metric.score(clip_of(clean + gain * noise), None, clip_of(clean)).value)
+        values.append(metric.score(aligned(clean + gain * noise), None, aligned(clean)).value)
     assert all(np.diff(values) < 0), values
     assert values[0] - values[-1] > (2 if metric.spec.name == "pesq" else 0.15)
 
 
 def test_a_copy_scores_the_top_of_the_scale():
-    clean = clip_of(voiced())
+    clean = aligned(voiced())
     # P.862.2 maps the raw score 4.5 to 0.999 + 4 / (1 + e^(-1.3669 * 4.5 + 3.8224)) = 4.6439
     assert runnable(PAIRED[0]).score(clean, None, clean).value == pytest.approx(4.6439, abs=1e-4)
     assert runnable(PAIRED[1]).score(clean, None, clean).value == pytest.approx(1, abs=1e-6)
@@ -73,12 +75,12 @@ def test_a_copy_scores_the_top_of_the_scale():
 @pytest.mark.parametrize(
     ("clip", "reference", "reason"),
     [
-        (clip_of(voiced(), "free"), clip_of(voiced()), "free generation"),
-        (clip_of(voiced(), "reference"), clip_of(voiced()), "is the reference"),
-        (clip_of(voiced()), None, "no reference clip"),
-        (clip_of(np.zeros(48_000, np.float32)), clip_of(voiced()), "silent"),
-        (clip_of(voiced()), clip_of(np.zeros(48_000, np.float32)), "the reference is silent"),
-        (clip_of(voiced()[:-700]), clip_of(voiced()), "not aligned: 2.96 s of sound against 3.00 s in the reference"),
+        (audio_clip(voiced(), timing="free"), aligned(voiced()), "free generation"),
+        (audio_clip(voiced(), timing="reference"), aligned(voiced()), "is the reference"),
+        (aligned(voiced()), None, "no reference clip"),
+        (aligned(np.zeros(48_000, np.float32)), aligned(voiced()), "silent"),
+        (aligned(voiced()), aligned(np.zeros(48_000, np.float32)), "the reference is silent"),
+        (aligned(voiced()[:-700]), aligned(voiced()), "not aligned: 2.96 s of sound against 3.00 s in the reference"),
     ],
 )
 def test_what_cannot_be_compared_is_undefined(metric, clip, reference, reason):
@@ -87,28 +89,28 @@ def test_what_cannot_be_compared_is_undefined(metric, clip, reference, reason):
 
 
 def test_too_short_is_undefined_not_a_number():
-    blip = clip_of(voiced()[500:3900])
+    blip = aligned(voiced()[500:3900])
     assert runnable(PAIRED[0]).score(blip, None, blip).reason == "too short: 0.21 s, PESQ needs 0.25 s"
     assert runnable(PAIRED[1]).score(blip, None, blip).reason == "too short: 0.21 s, STOI needs 0.41 s"
     # Two seconds of which one syllable sounds: pystoi alone would warn and return 1e-5.
     mostly_silent = np.zeros(32_000, np.float32)
     mostly_silent[16_000:18_000] = voiced()[:2_000]
-    outcome = runnable(PAIRED[1]).score(clip_of(mostly_silent), None, clip_of(mostly_silent))
+    outcome = runnable(PAIRED[1]).score(aligned(mostly_silent), None, aligned(mostly_silent))
     assert outcome.reason == "too short: less than 0.41 s of the reference is not silent"
 
 
 @by_name
 def test_a_video_frame_more_or_less_is_cut_and_rates_may_differ(metric):
     metric, clean = runnable(metric), voiced()
-    whole = metric.score(clip_of(clean), None, clip_of(clean)).value
-    assert metric.score(clip_of(clean[:-640]), None, clip_of(clean)).value == pytest.approx(whole, abs=1e-3)
+    whole = metric.score(aligned(clean), None, aligned(clean)).value
+    assert metric.score(aligned(clean[:-640]), None, aligned(clean)).value == pytest.approx(whole, abs=1e-3)
     stereo = np.stack([voiced(rate=48_000)] * 2)
-    assert metric.score(clip_of(stereo, rate=48_000), None, clip_of(clean)).value > 0.95 * whole
+    assert metric.score(aligned(stereo, 48_000), None, aligned(clean)).value > 0.95 * whole
 
 
 def test_a_missing_package_is_a_failure_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.setattr(audio, "find_spec", lambda name: None)
-    outcome = PAIRED[0].score(clip_of(voiced()), None, clip_of(voiced()))
+    outcome = PAIRED[0].score(aligned(voiced()), None, aligned(voiced()))
     assert outcome.status == "failed"
     assert outcome.reason == PAIRED[0].check() == "not installed: pip install pesq (needs a C compiler)"
 
@@ -120,9 +122,9 @@ def test_a_reference_that_would_not_be_listened_to_is_not_decoded(timing, decode
 
     def reference():
         asked.append(job.reference)
-        return clip_of(voiced())
+        return aligned(voiced())
 
-    outcome = scoring._outcome(runnable(PAIRED[1]), clip_of(voiced(), timing), job, reference, lambda: None)
+    outcome = scoring._outcome(runnable(PAIRED[1]), audio_clip(voiced(), timing=timing), job, reference, lambda: None)
     assert (len(asked), outcome.status) == (decoded, "ok" if decoded else "undefined")
 
 
@@ -156,10 +158,10 @@ def test_dnsmos_refuses_silence_and_listens_once_to_one_sound():
 
     cache = Counting()
     metric = dnsmos.dnsmos(MetricContext(cache, "cpu"), "standard")
-    assert metric.score(clip_of(np.zeros(48_000, np.float32)), None, None).reason == "silent"
-    assert metric.score(clip_of(np.zeros(0, np.float32)), None, None).reason == "too short: 0.00 s, DNSMOS needs 0.25 s"
-    assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
-    first = metric.score(clip_of(voiced()), None, None)
+    assert metric.score(aligned(np.zeros(48_000, np.float32)), None, None).reason == "silent"
+    assert metric.score(aligned(np.zeros(0, np.float32)), None, None).reason == "too short: 0.00 s, DNSMOS needs 0.25 s"
+    assert metric.score(audio_clip(None), None, None).reason == "no audio stream"
+    first = metric.score(aligned(voiced()), None, None)
     other_picture = Clip(np.zeros((75, 8, 8, 3), np.uint8), Fraction(25), voiced()[None], 16_000, "f" * 64)
     assert metric.score(other_picture, None, None) == first
     assert cache.calls == 1
@@ -182,13 +184,13 @@ def test_mova_hears_by_the_network_of_p_808(sound, expected):
     # `ComputeScore(..., use_gpu=False)(file, 16000, False)["P808_MOS"]` of OpenMOSS/MOVA evaluation/metrics/dnsmos
     # @595a976 with librosa 0.11.0, of wav files of 16 bits.
     metric = dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), "standard", "mova")
-    assert metric.score(clip_of(sound), None, None).value == pytest.approx(expected, abs=2e-5)
+    assert metric.score(aligned(sound), None, None).value == pytest.approx(expected, abs=2e-5)
 
 
 def test_mova_has_no_answer_where_nothing_is_heard():
     metric = dnsmos.dnsmos(MetricContext(NoCache(), "cpu"), "standard", "mova")
-    assert metric.score(clip_of(np.zeros(0, np.float32)), None, None).reason == "no sound"
-    assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
+    assert metric.score(aligned(np.zeros(0, np.float32)), None, None).reason == "no sound"
+    assert metric.score(audio_clip(None), None, None).reason == "no audio stream"
     assert metric.spec.identity.startswith("dnsmos@2/standard/compat:mova@595a976:p808[9246480c5856]")
 
 
@@ -214,17 +216,13 @@ def test_one_dnsmos_in_two_profiles_has_two_identities_and_the_same_weights():
 # Loudness
 
 
-def sine(hz, dbfs, seconds=5.0, rate=48_000):
-    return 10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)[None]
-
-
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_a_full_scale_sine_of_997_hz_is_minus_3_01_lufs(rate):
     # BS.1770-4, annex 1, gives -3.01 LKFS for this signal in one channel. The bilinear transform bends the shelf at
     # 16 kHz by 0.04 dB, below the 0.1 LU that EBU Tech 3341 allows.
-    assert loudness.integrated(sine(997, 0, rate=rate), rate) == pytest.approx(-3.01, abs=0.05)
-    assert loudness.integrated(sine(997, -20, rate=rate), rate) == pytest.approx(-23.01, abs=0.05)
-    both = np.repeat(sine(997, -20, rate=rate), 2, axis=0)
+    assert loudness.integrated(tone(997, 0, rate_hz=rate), rate) == pytest.approx(-3.01, abs=0.05)
+    assert loudness.integrated(tone(997, -20, rate_hz=rate), rate) == pytest.approx(-23.01, abs=0.05)
+    both = np.repeat(tone(997, -20, rate_hz=rate), 2, axis=0)
     assert loudness.integrated(both, rate) == pytest.approx(-20, abs=0.05)
 
 
@@ -238,12 +236,12 @@ def test_filters_at_48_khz_are_those_of_the_standard():
 
 def test_gates_leave_out_pauses_and_quiet_parts():
     # EBU Tech 3341, case 3: -36, -23, -36 dBFS stereo for 10, 60, 10 s measures -23.0 +- 0.1 LUFS
-    parts = [sine(1000, level, seconds, 16_000) for level, seconds in ((-36, 10), (-23, 60), (-36, 10))]
+    parts = [tone(1000, level, seconds, 16_000) for level, seconds in ((-36, 10), (-23, 60), (-36, 10))]
     assert loudness.integrated(np.repeat(np.concatenate(parts, axis=1), 2, axis=0), 16_000) == pytest.approx(
         -23, abs=0.1
     )
     # Silence is below the absolute gate, so it changes nothing but the blocks at its edge.
-    padded = np.concatenate([sine(997, -20, 10, 16_000), np.zeros((1, 160_000))], axis=1)
+    padded = np.concatenate([tone(997, -20, 10, 16_000), np.zeros((1, 160_000))], axis=1)
     assert loudness.integrated(padded, 16_000) == pytest.approx(-23.01, abs=0.1)
 
 
@@ -251,7 +249,7 @@ def test_gates_leave_out_pauses_and_quiet_parts():
     ("samples", "reason"),
     [
         (np.zeros((1, 16_000)), "silent"),
-        (sine(997, -80, 1, 16_000), "silent"),
+        (tone(997, -80, 1, 16_000), "silent"),
         (np.ones((1, 6_000)), "too short: 0.38 s"),
         (np.ones((6, 16_000)), "6 channels"),
     ],
@@ -265,7 +263,5 @@ def test_loudness_metric_is_a_target_and_needs_sound():
     metric = loudness.loudness(MetricContext(NoCache(), "cpu"), "standard")
     assert metric.spec.direction == "target"
     assert metric.check() is None
-    assert metric.score(clip_of(sine(997, -20)[0].astype(np.float32), rate=48_000), None, None).value == pytest.approx(
-        -23.01, abs=0.02
-    )
-    assert metric.score(Clip(None, Fraction(0), None, 0, "0" * 64), None, None).reason == "no audio stream"
+    assert metric.score(audio_clip(tone(997, -20), 48_000), None, None).value == pytest.approx(-23.01, abs=0.02)
+    assert metric.score(audio_clip(None), None, None).reason == "no audio stream"

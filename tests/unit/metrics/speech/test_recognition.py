@@ -1,7 +1,7 @@
 """WER and CER: counting, normalising, and what the recognisers do with speech, noise and silence."""
 
 import dataclasses
-from fractions import Fraction
+from functools import partial
 
 import jiwer
 import numpy as np
@@ -9,7 +9,6 @@ import pytest
 
 from jova_bench.cache import CacheKey, NoCache
 from jova_bench.errors import Undefined
-from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.speech import recognition as speech
 from jova_bench.metrics.speech import whisper
@@ -20,16 +19,13 @@ from jova_bench.metrics.speech.errors import (
     transcript_length,
     word_error_rate,
 )
-from jova_bench.records import Outcome, Prompt
+from jova_bench.records import Outcome
 from jova_bench.runs.estimates import MetricColumn, clip_estimate
+from support.asked import prompt
+from support.clips import audio_clip
 
-
-def prompt_of(transcript, language="en"):
-    return Prompt(id="p", video_caption="", audio_caption="", transcript=transcript, language=language)
-
-
-def clip_of(audio, in_domain=True):
-    return Clip(None, Fraction(0), np.atleast_2d(audio), 16_000, "0" * 64, in_domain=in_domain)
+drawn = partial(audio_clip, in_domain=True)
+"""Sound as of a drawn face, which the embedded recogniser was trained for."""
 
 
 @pytest.mark.parametrize(
@@ -66,11 +62,11 @@ def test_normalisation_of_both_kinds():
 @pytest.mark.parametrize(
     ("prompt", "words", "characters"),
     [
-        (prompt_of("Mr. Smith can't pay"), 5, 24),  # mister smith can not pay
-        (prompt_of("[noise]"), 0, 0),
-        (prompt_of(""), 0, 0),
+        (prompt("Mr. Smith can't pay"), 5, 24),  # mister smith can not pay
+        (prompt("[noise]"), 0, 0),
+        (prompt(""), 0, 0),
         (None, 0, 0),
-        (prompt_of("你好，世界", "zh"), 4, 4),
+        (prompt("你好，世界", language="zh"), 4, 4),
     ],
 )
 def test_the_weight_of_a_clip_is_the_length_of_its_normalised_transcript(prompt, words, characters):
@@ -84,7 +80,7 @@ def test_the_mean_is_the_rate_of_all_clips_together(unit):
     said, heard = ["a", "bin blue by green soon now"], ["bee", "bin blue by green sooner now"]
     metric = metric_of(Parrot(""), unit)
     rate = {"wer": jiwer.wer, "cer": jiwer.cer}[unit]
-    prompts = [prompt_of(text).model_copy(update={"id": f"p{i}"}) for i, text in enumerate(said)]
+    prompts = [prompt(text).model_copy(update={"id": f"p{i}"}) for i, text in enumerate(said)]
     parts = {(p.id, 0): Outcome(status="ok", value=rate(p.transcript, h)) for p, h in zip(prompts, heard, strict=True)}
     found = clip_estimate(MetricColumn("m", metric.spec, parts), {p.id: p for p in prompts})
     assert found.value == pytest.approx(rate(said, heard), rel=1e-12)
@@ -201,14 +197,14 @@ def metric_of(recogniser, unit="wer", cache=None):
 
 def test_letters_with_marks_are_undefined_before_anything_is_heard():
     parrot = Parrot("दान")
-    outcome = metric_of(parrot).score(clip_of(TONE), prompt_of("दिन", "hi"), None)
+    outcome = metric_of(parrot).score(drawn(TONE), prompt("दिन", language="hi"), None)
     assert (outcome.status, parrot.asked) == ("undefined", 0)
     assert outcome.reason == "letters of 'hi' carry marks, at which Whisper's normaliser splits words"
 
 
 def test_silence_is_all_words_missing_and_never_reaches_the_recogniser():
     parrot = Parrot("thank you for watching")
-    outcome = metric_of(parrot).score(clip_of(np.zeros(16_000, np.float32)), prompt_of("bin red now"), None)
+    outcome = metric_of(parrot).score(drawn(np.zeros(16_000, np.float32)), prompt("bin red now"), None)
     assert (outcome.status, outcome.value, parrot.asked) == ("ok", 1.0, 0)
 
 
@@ -216,15 +212,15 @@ def test_one_sound_is_heard_once_by_wer_and_cer_even_as_the_empty_text():
     cache, parrot = Kept(), Parrot("")
     for unit in ("wer", "cer"):
         metric = metric_of(parrot, unit, cache)
-        assert metric.score(clip_of(TONE), prompt_of("bin red now"), None).value == 1.0
-        other_picture = dataclasses.replace(clip_of(TONE), digest="f" * 64)
-        assert metric.score(other_picture, prompt_of("lay blue soon"), None).value == 1.0
+        assert metric.score(drawn(TONE), prompt("bin red now"), None).value == 1.0
+        other_picture = dataclasses.replace(drawn(TONE), digest="f" * 64)
+        assert metric.score(other_picture, prompt("lay blue soon"), None).value == 1.0
     assert parrot.asked == 1
 
 
-@pytest.mark.parametrize("prompt", [None, prompt_of(""), prompt_of(" ... ")])
+@pytest.mark.parametrize("prompt", [None, prompt(""), prompt(" ... ")])
 def test_nothing_to_say_is_undefined(prompt):
-    outcome = metric_of(Parrot("hello")).score(clip_of(TONE), prompt, None)
+    outcome = metric_of(Parrot("hello")).score(drawn(TONE), prompt, None)
     assert (outcome.status, outcome.reason) == ("undefined", "no transcript")
 
 
@@ -234,11 +230,11 @@ def test_missing_recogniser_fails_but_undefined_questions_stay_undefined():
             return "not installed: pip install nothing"
 
     metric = metric_of(Absent("x"))
-    assert metric.score(clip_of(TONE), prompt_of("bin red"), None).reason == "not installed: pip install nothing"
-    assert metric.score(clip_of(TONE), prompt_of("bin red"), None).status == "failed"
-    assert metric.score(clip_of(TONE), prompt_of("你好", "zh"), None).status == "undefined"
-    no_sound = Clip(None, Fraction(0), None, 0, "0" * 64)
-    assert metric.score(no_sound, prompt_of("bin red"), None).reason == "no audio stream"
+    assert metric.score(drawn(TONE), prompt("bin red"), None).reason == "not installed: pip install nothing"
+    assert metric.score(drawn(TONE), prompt("bin red"), None).status == "failed"
+    assert metric.score(drawn(TONE), prompt("你好", language="zh"), None).status == "undefined"
+    no_sound = drawn(None)
+    assert metric.score(no_sound, prompt("bin red"), None).reason == "no audio stream"
 
 
 # Pocketsphinx
@@ -248,9 +244,9 @@ def test_embedded_words_are_heard_in_drawn_faces_that_speak_english():
     metric = speech.embedded(MetricContext(NoCache(), "cpu"), "wer")
     assert metric.spec.micro == "transcript_words"
     assert speech.Pocketsphinx().grammar_digest in metric.spec.identity
-    outside = metric.score(clip_of(TONE, in_domain=False), prompt_of("bin red"), None)
+    outside = metric.score(audio_clip(TONE), prompt("bin red"), None)
     assert (outside.status, outside.reason) == ("undefined", "outside the embedded domain")
-    german = metric.score(clip_of(TONE), prompt_of("bin rot", "de"), None)
+    german = metric.score(drawn(TONE), prompt("bin rot", language="de"), None)
     assert german.reason == "the embedded recogniser hears English, not 'de'"
 
 
@@ -279,9 +275,9 @@ SENTENCES = [
 
 def test_clear_speech_is_heard_word_for_word_and_a_wrong_sentence_counts():
     metric = speech.embedded(MetricContext(NoCache(), "cpu"), "wer")
-    right = [metric.score(clip_of(spoken(*words)), prompt_of(" ".join(words)), None).value for words in SENTENCES]
+    right = [metric.score(drawn(spoken(*words)), prompt(" ".join(words)), None).value for words in SENTENCES]
     assert np.mean(right) < 0.1
-    wrong = metric.score(clip_of(spoken(*SENTENCES[0])), prompt_of("lay red seven"), None).value
+    wrong = metric.score(drawn(spoken(*SENTENCES[0])), prompt("lay red seven"), None).value
     assert wrong >= 1
 
 
