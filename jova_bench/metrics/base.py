@@ -147,7 +147,7 @@ def to_outcome(measure: Callable[[], float]) -> Outcome:
 
 
 def in_domain(clip: Clip, domain: str | None) -> bool:
-    """Whether the embedded evaluators know such clips: 64 x 64 pictures at 25 fps of a suite of their domain."""
+    """Returns whether the embedded evaluators know such clips: 64 x 64 px at 25 fps, of a suite of their domain."""
     frames = clip.frames
     return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
 

@@ -22,7 +22,7 @@ METHODS: Mapping[str, Mapping[str, int]] = {
     "clip": {"check": 0, "measure": 3},
     "set": {"check": 0, "features": 1, "distance": 1, "details": 1, "reference": 0, "against": 1},
 }
-"""By level of a metric: what it must have, and the number of arguments of each."""
+"""Methods that a metric of each level must have, with the number of arguments of each."""
 
 
 def references(names: Iterable[str] | None, profile: Profile) -> set[Kind]:

@@ -30,10 +30,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True)
 class Variant:
-    """A metric as somebody else computes it; it has an identity of its own and is computed only when asked for."""
+    """Describes a metric as others compute it; it has its own identity and is computed only when selected."""
 
     options: Mapping[str, str] = field(default_factory=dict)
-    """For the factory: over those of the entry, or alone where the variant has a factory of its own."""
+    """Options of the factory: over those of the entry, or alone where the variant has its own factory."""
     real_clips: Kind | None = None
     """The real clips that it compares with."""
     factory: str | Factory | None = None
@@ -59,14 +59,14 @@ class MetricEntry:
     real_clips: Kind | None = None
     """The real clips that `context.real_clips` holds: the set that a suite names, or its prompts' own."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
-    """By what one types after the `@`: a published bench, another size of a recogniser, another detector."""
+    """Variants by the name after the `@`: a published bench, another size of a recogniser, another detector."""
     default: bool = True
     """Whether a run that names no metrics computes it."""
     plain: bool = True
     """Whether there is a metric of the bare name; False where only variants exist."""
 
     def choices(self) -> Iterator[Choice]:
-        """Everything that can be built of this entry: the metric itself, then its variants."""
+        """Returns all that can be built from this entry: the metric itself, then its variants."""
         if self.plain:
             yield Choice(self, None, self.factory, self.options, self.real_clips)
         for name, one in self.variants.items():
@@ -95,7 +95,7 @@ class Choice:
         return (self.select,) if self.variant is None else (self.select, f"@{self.variant}")
 
     def matches(self, wanted: Iterable[str] | None) -> bool:
-        """Whether a selection asks for this; None asks for the default selection."""
+        """Returns whether a selection includes this; None asks for the default selection."""
         if wanted is None:
             return self.variant is None and self.entry.default
         return not set(self.names).isdisjoint(wanted)

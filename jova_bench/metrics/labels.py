@@ -75,7 +75,7 @@ _IDENTITY = re.compile(r"[^/]+/([^:/]+)(?:/compat:([^:]+))?:([^\[{]+)")
 
 
 def _parts(identity: str) -> tuple[str, str, str]:
-    """Profile, protocol (empty for clean) and backend."""
+    """Returns profile, protocol (empty for clean) and backend."""
     found = _IDENTITY.match(identity)
     return (found[1], found[2] or "", found[3]) if found else ("", "", identity)
 

@@ -38,7 +38,7 @@ MIN_SPEED = 0.01
 """Sides per second: the 0.1 pixels per frame of the original at 25 fps and 256 pixels."""
 TOLERANCE_S = 0.04
 MIN_FRAMES = 3
-"""With fewer there is no frame between two others to be a peak."""
+"""Least number of frames: with fewer none lies between two others to be a peak."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AvAlignVariant:
     name: str
     """`clean`, or `BENCH@COMMIT`."""
     rate_hz: int | None = None
-    """To which the sound is brought; None for its own."""
+    """Rate to which the audio is resampled; None for its own."""
     min_pixels: float = 0.0
     """Mean flow, in pixels per frame, that a peak must have."""
     one_to_one: bool = True
@@ -58,7 +58,7 @@ class AvAlignVariant:
     extra: float = 0.0
     """Added to the denominator."""
     says: str = ""
-    """For `ls metrics`."""
+    """Description in `ls metrics`."""
 
 
 VARIANTS = {
@@ -97,7 +97,7 @@ VARIANTS = {
 
 
 def matches(sounds: FloatArray, motions: FloatArray, tolerance: float, one_to_one: bool) -> int:
-    """How many onsets have a peak of motion less than a tolerance away.
+    """Counts the onsets that have a peak of motion less than a tolerance away.
 
     One to one, each takes the first peak that is free; of ascending times on a line no assignment matches more.
 
@@ -124,7 +124,7 @@ def local_peaks(speed: FloatArray, least: float) -> npt.NDArray[np.int64]:
 
 
 def flow(frames: Frames, side: int | None) -> FloatArray:
-    """(T,) mean length of Farneback's optical flow into each frame, in pixels; the first value is given twice.
+    """Returns the (T,) mean length of Farneback's optical flow into each frame, in px; the first value stands twice.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB, T > 1.
@@ -152,7 +152,7 @@ class AvAlign(ClipMetric):
     cache: FeatureCache
 
     def check(self) -> str | None:
-        """None when OpenCV is there."""
+        """Returns that OpenCV is missing; None if it is not."""
         return opencv.missing()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -190,7 +190,7 @@ class AvAlign(ClipMetric):
         return found / (both - found + self.protocol.extra)
 
     def _onsets_s(self, clip: Clip) -> FloatArray:
-        """(K,) onsets in seconds."""
+        """Returns (K,) onsets in seconds."""
         clean = self.protocol.name == "clean"
         if clean and is_silent(mono_16k(clip)):
             return np.zeros(0)
@@ -203,7 +203,7 @@ class AvAlign(ClipMetric):
 
 
 def av_align(context: MetricContext, variant: str) -> AvAlign:
-    """AV-Align by one of the `VARIANTS`; it runs on the CPU."""
+    """Builds AV-Align by one of the `VARIANTS`; it runs on the CPU."""
     chosen = VARIANTS[variant]
     spec = MetricSpec(
         name="av_align",

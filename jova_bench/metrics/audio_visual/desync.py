@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 WEIGHTS = "synchformer"
 FPS, SAMPLES_PER_FRAME = 25, 640
 WINDOW_SEGMENTS = 15
-"""From the first segment of a window to the first that begins after it."""
+"""Segments between the first of a window and the first that begins after it."""
 GRID_S = np.linspace(-2, 2, 21)
 """The offsets that the network can name; positive: the sound is early."""
 AT_ONCE = 2
@@ -47,10 +47,11 @@ AT_ONCE = 2
 
 
 def windows(protocol: DesyncVariant, seen: int, heard: int) -> list[tuple[Indices, Indices]]:
-    """Which segments of picture and sound are compared, one pair per window.
+    """Returns which segments of video and audio are compared, one pair per window.
 
     `spread`: windows that cover both streams from end to end, evenly, none apart from the next. `ends`: the first
-    and the last, each stream by its own end. `cycle`: one, beginning anew where the segments run out. `first`: one.
+    and the last, each stream by its own end. `cycle`: one, repeated from its start where the segments run out.
+    `first`: one.
 
     Args:
         protocol: says how.
@@ -86,7 +87,7 @@ class DeSync(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -119,7 +120,7 @@ class DeSync(ClipMetric):
 
 
 def stretch(clip: Clip, protocol: DesyncVariant) -> tuple[Indices, Audio]:
-    """The part of a clip that is looked at: its frames at 25 fps, as indices, and its sound at 16 kHz.
+    """Returns the compared part of a clip: its frames at 25 fps, as indices, and its audio at 16 kHz.
 
     An index of -1 is a black frame. Raises Undefined for clips that are too short.
     """
@@ -150,7 +151,7 @@ def stretch(clip: Clip, protocol: DesyncVariant) -> tuple[Indices, Audio]:
 
 
 def segment_end(count: int) -> int:
-    """Frames from the start of the first of so many segments to the end of the last."""
+    """Returns the frames from the start of the first of `count` segments to the end of the last."""
     return 8 * (count + 1)
 
 
@@ -162,7 +163,7 @@ def logits(
     protocol: DesyncVariant,
     device: str,
 ) -> FloatArray:
-    """(W, 21) scores of the offsets, one row per window.
+    """Computes (W, 21) scores of the offsets, one row per window.
 
     Args:
         net: of any size.
@@ -198,7 +199,7 @@ def logits(
 
 
 def desync(context: MetricContext, variant: str) -> DeSync:
-    """DeSync by one of the `VARIANTS`."""
+    """Builds DeSync by one of the `VARIANTS`."""
     chosen = VARIANTS[variant]
     spec = MetricSpec(
         name="desync",

@@ -30,11 +30,11 @@ class DesyncVariant:
     windows: Literal["spread", "ends", "cycle", "first"] = "ends"
     """Which segments are compared (`windows`)."""
     segments: int = SEGMENTS
-    """Of a window."""
+    """Segments of a window."""
     signed: bool = False
     """The sign of the offset is kept, so that early and late clips cancel in a mean."""
     says: str = ""
-    """For `ls metrics`."""
+    """Description in `ls metrics`."""
 
 
 VARIANTS = {

@@ -55,11 +55,11 @@ class Embedder:
     device: str
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return assets.missing(WEIGHTS)
 
     def encode_video(self, clip: Clip, how: Params, show: Callable[[], Tensor]) -> FloatArray:
-        """(B, E) vectors of pictures or pairs (`inputs.normalised`), named by how they are made."""
+        """Returns (B, E) embeddings of frames or pairs (`inputs.normalised`), named by how they are made."""
 
         def compute(net: ImageBind) -> FloatArray:
             import torch
@@ -74,7 +74,7 @@ class Embedder:
         return self._cached(clip, "imagebind-video", how, compute)
 
     def encode_audio(self, clip: Clip, how: Params, play: Callable[[], Tensor]) -> FloatArray:
-        """(B, E) vectors of (B, 1, 128, 204) spectrograms."""
+        """Returns (B, E) embeddings of (B, 1, 128, 204) spectrograms."""
 
         def compute(net: ImageBind) -> FloatArray:
             import torch
@@ -118,12 +118,12 @@ def whole_audio(clean: bool, version: int, mono: bool) -> Params:
 
 
 def cosine(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(...) cosines of (..., E) vectors."""
+    """Returns (...) cosines of (..., E) vectors."""
     return (a * b).sum(axis=-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
 
 
 def channels_16k(clip: Clip) -> Audio:
-    """(C, N) every channel by itself, resampled as torchaudio does. Raises Undefined without audio."""
+    """Returns (C, N), each channel resampled as torchaudio does. Raises Undefined without audio."""
     if clip.audio is None:
         raise Undefined("no audio stream")
     wave = np.stack([sinc_resample(channel, clip.sample_rate_hz, RATE_HZ) for channel in clip.audio])
@@ -141,13 +141,13 @@ class ImageBindVariant:
     pictures: Literal["stretches", "slow"] = "stretches"
     """First and last frames of five stretches of 2 s; or neighbours among frames at 0.5 per second."""
     seconds: float | None = None
-    """Of a clip whose frames are slow: what is looked at, from the start."""
+    """Seconds from the start that are used of a clip with slow frames."""
     hold: bool = False
     """The last frame of a shorter picture is held; otherwise it is undefined."""
     mono: bool = False
     """All channels are heard, not the first alone."""
     says: str = ""
-    """For `ls metrics`."""
+    """Description in `ls metrics`."""
 
 
 VARIANTS = {
@@ -190,7 +190,7 @@ class ImageBindScore(ClipMetric):
     embedder: Embedder
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return self.embedder.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -220,7 +220,7 @@ class ImageBindScore(ClipMetric):
         return float(cosine(seen.mean(axis=0), heard.mean(axis=0)))
 
     def _stretches(self, clip: Clip) -> Callable[[], Tensor]:
-        """Five pairs of frames in three crops."""
+        """Returns five pairs of frames in three crops."""
         frames, fps = clip.frames, float(clip.fps)
         assert frames is not None
 
@@ -272,7 +272,7 @@ def check_stretch(clip: Clip, wave: Audio) -> None:
 
 
 def imagebind_score(context: MetricContext, variant: str) -> ImageBindScore:
-    """The score by one of the `VARIANTS`."""
+    """Builds the score by one of the `VARIANTS`."""
     chosen = VARIANTS[variant]
     spec = MetricSpec(
         name="imagebind_score",

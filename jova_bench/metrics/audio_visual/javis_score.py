@@ -52,7 +52,7 @@ Span = tuple[int, int]
 
 
 def spread(frames: int, samples: int) -> list[tuple[Span, Span]]:
-    """Our windows, of picture and sound.
+    """Returns our windows, of video and audio.
 
     Args:
         frames: at 10 per second, at least 20.
@@ -68,7 +68,7 @@ def spread(frames: int, samples: int) -> list[tuple[Span, Span]]:
 
 
 def javisbench(frames: int, fps: float, samples: int) -> list[tuple[Span, Span]]:
-    """JavisBench's windows (dataset.py, `segment_clip_transform`); one window when either stream is no longer than one.
+    """Returns JavisBench's windows (dataset.py, `segment_clip_transform`); one when a stream is no longer than that.
 
     The last window of either stream is moved back to end with it; the longer list is cut.
     """
@@ -80,14 +80,14 @@ def javisbench(frames: int, fps: float, samples: int) -> list[tuple[Span, Span]]
 
 
 def _moved(length: int, size: int, step: int) -> list[Span]:
-    """Windows from the start until one reaches the end."""
+    """Returns windows from the start until one reaches the end."""
     starts = [min(start, length - size) for start in range(0, length, step)]
     count = next(k for k, start in enumerate(starts) if start + size >= length) + 1
     return [(start, start + size) for start in starts[:count]]
 
 
 def lowest_mean(cosines: FloatArray, count: int) -> float:
-    """Mean of the `count` lowest."""
+    """Returns the mean of the `count` lowest."""
     return float(np.sort(cosines)[:count].mean())
 
 
@@ -100,7 +100,7 @@ class Javis(ClipMetric):
     embedder: Embedder
 
     def check(self) -> str | None:
-        """None when the weights are there."""
+        """Returns which weights are missing; None if none is."""
         return self.embedder.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -182,7 +182,7 @@ class Javis(ClipMetric):
 
 
 def javis_score(context: MetricContext, variant: str) -> Javis:
-    """JavisScore: ours, or JavisBench's."""
+    """Builds JavisScore: ours, or JavisBench's."""
     if variant == "clean":
         text = "ImageBind's cosines of sound and frames in windows of 2 s: mean of the lowest 40 %, mean over windows"
         return _metric("javis_score", "clean", "clean", text, {"frames_per_s": FPS}, context.cache, context.device)
@@ -191,7 +191,7 @@ def javis_score(context: MetricContext, variant: str) -> Javis:
 
 
 def avh_score(context: MetricContext, variant: str) -> Javis:
-    """AVHScore of JavisBench."""
+    """Builds AVHScore of JavisBench."""
     text = "mean cosine of ImageBind's vectors of each frame and of the whole sound; the first channel"
     return _metric("avh_score", "avh", JAVISBENCH, text, {}, context.cache, context.device)
 

@@ -1,12 +1,11 @@
-"""When sounds begin: peaks of the growth of a log-mel spectrogram.
+"""Onsets of sounds: peaks of the growth of a log-mel spectrogram.
 
-What librosa finds with `onset_strength` and `onset_detect` as they are by default (librosa 0.11, onset.py and
-util/utils.py), in float64 where librosa has float32: the same onsets, to the frame. Boeck, Krebs and Schedl 2012,
-ISMIR.
+Those of librosa's `onset_strength` and `onset_detect` by default (librosa 0.11, onset.py and util/utils.py), in
+float64 where librosa has float32: the same onsets, to the frame. Boeck, Krebs and Schedl 2012, ISMIR.
 
 librosa puts silence before and after the sound. A clip that begins in the middle of sound then has an onset at its
-third frame that nobody hears, and the whole envelope is scaled by it. With `edges="inside"` only spectra of the sound
-itself are compared, and what begins in the first or last 0.1 s is not told from the cut.
+third frame that is not audible, and the whole envelope is scaled by it. With `edges="inside"` only spectra of the
+sound itself are compared, and what begins in the first or last 0.1 s cannot be distinguished from the cut.
 
 Letters: N samples, F frames of 512 samples, M mel bands.
 """
@@ -26,13 +25,13 @@ DELAY = 1 + N_FFT // (2 * HOP)
 """Frames from the first of two spectra to where their difference is entered: librosa's own correction for windows that
 are centred on their frame."""
 DELTA = 0.07
-"""By which a peak exceeds the mean around it; the envelope is scaled to 0 .. 1."""
+"""Least height of a peak above the mean around it; the envelope is scaled to 0 .. 1."""
 
 Edges = Literal["silent", "inside"]
 
 
 def onset_times_s(audio: Audio, rate_hz: int, edges: Edges = "silent") -> FloatArray:
-    """When sounds begin in (N,) audio, in seconds, ascending.
+    """Returns the times at which sounds begin in (N,) audio, in seconds, ascending.
 
     Frames have 512 samples whatever the rate, so the same sound has other onsets at another rate.
     """
@@ -40,7 +39,7 @@ def onset_times_s(audio: Audio, rate_hz: int, edges: Edges = "silent") -> FloatA
 
 
 def onset_strength(audio: Audio, rate_hz: int, edges: Edges = "silent") -> FloatArray:
-    """(F,) mean growth of the mel bands in dB from one frame to the next, F = N // 512 + 1."""
+    """Computes the (F,) mean growth of the mel bands in dB from one frame to the next, F = N // 512 + 1."""
     padded = np.pad(audio.astype(np.float64), N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][: len(audio) // HOP + 1]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
@@ -56,7 +55,7 @@ def onset_strength(audio: Audio, rate_hz: int, edges: Edges = "silent") -> Float
 
 
 def mel_bands(rate_hz: int) -> FloatArray:
-    """(M, N_FFT // 2 + 1) triangles of area 1 on Slaney's mel scale, from 0 to half the rate."""
+    """Returns (M, N_FFT // 2 + 1) triangles of area 1 on Slaney's mel scale, from 0 to half the rate."""
     edges = slaney_edges_hz(MELS, rate_hz / 2)
     bins = np.fft.rfftfreq(N_FFT, 1 / rate_hz)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
@@ -65,7 +64,7 @@ def mel_bands(rate_hz: int) -> FloatArray:
 
 
 def peaks(strength: FloatArray, rate_hz: int) -> FloatArray:
-    """Frames of (F,) onset strengths that are the largest around them, well above the mean, and not too close.
+    """Returns the frames of (F,) onset strengths that are local maxima, well above the mean, and not too close.
 
     A peak is the largest of the 30 ms before it, exceeds the mean of 100 ms to either side by `DELTA`, and comes more
     than 30 ms after the last one; all in whole frames, rounded down.

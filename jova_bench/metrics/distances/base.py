@@ -87,8 +87,7 @@ class SetDistance(SetMetric):
         return type(self)(spec, self._embed, lambda: reference, self._missing, cache=self._cache)
 
     def reference(self) -> FloatArray:
-        """Returns the (m, d) or (m, p, d) embeddings of the reference set. Raises Undefined or Unavailable without
-        one."""
+        """Returns the (m, d) or (m, p, d) embeddings of the reference set. Undefined or Unavailable without one."""
         return self._reference
 
     @cached_property
@@ -104,8 +103,7 @@ class FrechetMetric(SetDistance):
     """Fréchet distance, with its limit for infinitely many clips beside it."""
 
     def distance(self, features: FloatArray) -> float:
-        """Returns the distance of an (n, d) or (n, p, d) set. Undefined for n < 3 d: the bias would exceed the
-        distance."""
+        """Returns the distance of an (n, d) or (n, p, d) set. Undefined for n < 3 d: its bias exceeds it."""
         self._check_size(features)
         return self._measure(features)
 

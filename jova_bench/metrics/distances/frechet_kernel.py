@@ -146,16 +146,17 @@ class FrechetFrom:
 
 
 def frechet_gaussians(a: Gaussian, b: Gaussian) -> float:
-    """Returns the Fréchet distance of two Gaussians: the eigenvalues of F S_b F^T are those of S_a S_b for any F^T F =
-    S_a."""
+    """Returns the Fréchet distance of two Gaussians.
+
+    The eigenvalues of F S_b F^T are those of S_a S_b for any F^T F = S_a.
+    """
     factor = factored(a.cov)  # (d, d)
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ b.cov @ factor.T), 0)).sum()
     return _distance(a.mean - b.mean, float(np.trace(a.cov) + np.trace(b.cov)), float(cross))
 
 
 def factored(cov: FloatArray) -> FloatArray:
-    """Returns (d, d) F with F^T F = cov: Cholesky's, or the symmetric root of a covariance that is singular to
-    rounding."""
+    """Returns (d, d) F with F^T F = cov: Cholesky's, or the symmetric root of a covariance that is nearly singular."""
     try:
         return np.asarray(np.linalg.cholesky(cov).T, dtype=np.float64)
     except np.linalg.LinAlgError:
@@ -186,8 +187,7 @@ def n_to_infinity(
     sizes: int = 8,
     draws: int = 16,
 ) -> Extrapolation:
-    """Extrapolates the distance to infinitely many rows, by a straight line over 1/n (Chong & Forsyth 2020, arXiv
-    1911.07023).
+    """Extrapolates to infinitely many rows, by a straight line over 1/n (Chong & Forsyth 2020, arXiv 1911.07023).
 
     Subsets are drawn WITHOUT replacement: with replacement the limit is the distance of the empirical set, whose
     bias would stay. The smallest subset has two thirds of the rows: the bias bends away from c / n further down
@@ -220,8 +220,7 @@ def polynomial_kernel(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def rbf_kernel(bandwidth: float) -> Kernel:
-    """Returns exp(-|x - y|^2 / (2 bandwidth^2)): with the median bandwidth, the kernel of KAD (2025, arXiv
-    2502.15602)."""
+    """Returns exp(-|x - y|^2 / (2 bandwidth^2)): with the median bandwidth, KAD's kernel (arXiv 2502.15602)."""
     return lambda x, y: np.exp(_squared_distances(x, y) / (-2 * bandwidth**2))
 
 
@@ -248,8 +247,7 @@ def kernel_distance(x: Rows, y: Rows, kernel: Kernel, within_y: float | None = N
 
 
 def mean_within(x: Rows, kernel: Kernel) -> float:
-    """Returns the mean kernel of two rows of different clips: leaving out a clip's pairs with itself is what removes
-    the bias."""
+    """Returns the mean kernel of two rows of different clips: pairs within a clip would bias it."""
     x = clustered(x)
     total, pairs = 0.0, 0
     for block, owner in _blocks(x):
@@ -262,8 +260,7 @@ def mean_within(x: Rows, kernel: Kernel) -> float:
 
 
 def _blocks(x: Clustered) -> Iterator[tuple[FloatArray, npt.NDArray[np.intp]]]:
-    """Yields the rows and their owners a few at a time: the kernel of 14,000 rows with themselves takes 1.6 GB at
-    once."""
+    """Yields the rows and their owners a few at a time: the kernel of all 14,000 rows would take 1.6 GB."""
     for start in range(0, len(x.rows), BLOCK):
         yield x.rows[start : start + BLOCK], x.owner[start : start + BLOCK]
 

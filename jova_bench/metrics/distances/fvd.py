@@ -92,8 +92,7 @@ def clean_windows(clip: Clip) -> Tensor:
 
 
 def javisbench_window(clip: Clip) -> Tensor:
-    """Returns (1, 3, 24, 224, 224) in [-0.004, 1]: frames from the first to the last, letterboxed in the bench's
-    black."""
+    """Returns (1, 3, 24, 224, 224) in [-0.004, 1]: frames from first to last, letterboxed in the bench's black."""
     import torch
     from torch.nn.functional import pad
 
@@ -118,8 +117,7 @@ def _frames(clip: Clip) -> np.ndarray:
 
 
 def _scaled(frames: np.ndarray, at: np.ndarray, size: tuple[int, int], whole: int) -> Tensor:
-    """Resizes some of (T, H, W, 3) frames to (n, 3, h, w) float32, a few at a time: as floats each is four times as
-    large."""
+    """Resizes some of (T, H, W, 3) frames to (n, 3, h, w) float32, a few at a time to save memory."""
     import torch
     from torch.nn.functional import interpolate
 

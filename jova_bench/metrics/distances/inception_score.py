@@ -89,8 +89,7 @@ def avbenchmark(logits: FloatArray) -> float:
 
 
 def score(logits: FloatArray) -> float:
-    """Returns the exponential of the mean KL of each row's shares from the mean of all rows' shares, (n, K) -> 1 to
-    n."""
+    """Returns the exponential of the mean KL of each row's shares from the mean of all: (n, K) to a score of 1 to n."""
     log_shares = np.stack([log_softmax(row) for row in logits])
     shares = np.exp(log_shares)
     return float(np.exp((shares * (log_shares - np.log(shares.mean(axis=0)))).sum(axis=1).mean()))

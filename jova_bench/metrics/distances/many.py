@@ -20,8 +20,7 @@ BLOCK_NUMBERS = 2**23
 
 
 def kernel_distances(x: Rows, y: Rows, kernel: Kernel, chosen: Masks, within_y: float | None = None) -> FloatArray:
-    """Returns the `kernel_distance` from y of S sets of the same clips, (S,); computes the kernel of a pair once for
-    all.
+    """Returns the `kernel_distance` from y of S sets of the same clips, (S,); computes each kernel value once.
 
     A set's mean kernel is a quadratic form of its mask with the matrix of kernels summed by clip, without its diagonal.
 

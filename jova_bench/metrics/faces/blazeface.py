@@ -12,11 +12,11 @@ from jova_bench.metrics.faces.mediapipe_nets import CONFIDENCE, FULL_RANGE
 from jova_bench.metrics.faces.track import Boxes, Frames, enlarged
 
 LARGER, UP = 1.18, 0.17
-"""From its boxes, brows to chin, to faces as WIDER FACE has them (`results/benchmarks/faces.md`)."""
+"""Scale from its boxes, brows to chin, to those of WIDER FACE (`results/benchmarks/faces.md`)."""
 
 
 def find(frames: Frames, device: str) -> list[Boxes]:
-    """Per frame (n, 5) boxes in pixels and scores; always on the CPU."""
+    """Returns per frame (n, 5) boxes in pixels and scores; always on the CPU."""
     net = FULL_RANGE.load()
     return [_pixels(net.process(np.ascontiguousarray(frame)).detections or (), frame) for frame in frames]
 

@@ -18,7 +18,7 @@ FPS = 25
 
 
 def at_25_fps(clip: Clip) -> Frames:
-    """The frames of a clip at 25 a second, each the source frame nearest in time.
+    """Returns the frames of a clip at 25 a second, each the source frame nearest in time.
 
     Frame n is shown at n / 25 s, source frame j at j / fps. Halfway between two source frames it is the earlier one.
     There are as many frames as the clip's length has 25ths of a second, to the nearest, and at least one. A clip at
@@ -37,7 +37,7 @@ def at_25_fps(clip: Clip) -> Frames:
 
 
 def moments(frames: Frames, fps: Fraction) -> list[int]:
-    """Which frames of a clip of this rate make one of 25 frames a second, see `at_25_fps`."""
+    """Returns which frames of a clip of this rate make one of 25 frames a second, see `at_25_fps`."""
     step = fps / FPS  # Source frames per frame at 25 fps, exact.
     last = len(frames) - 1
     half = Fraction(1, 2)
@@ -46,7 +46,7 @@ def moments(frames: Frames, fps: Fraction) -> list[int]:
 
 
 def shown(frames: Frames, at: Sequence[int]) -> Frames:
-    """Some frames in some order, to be looked at one by one or few by few: all at once would be the clip again."""
+    """Views some frames in some order, for use a few at a time: all at once would be a copy of the clip."""
     return cast(Frames, _Shown(frames, np.asarray(at, dtype=np.int64)))
 
 

@@ -61,7 +61,7 @@ def _take(left: dict[int, list[Boxes]]) -> list[tuple[int, Boxes]]:
 def verse_bench_segments(found: Sequence[Boxes], min_frames: int = 50) -> list[Track]:
     """Segments of Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py `crop_face` at 5645a09.
 
-    The first face of each frame, whoever it is; a frame without one ends the segment. Cuts are not looked for, and
+    The first face of each frame, of any person; a frame without one ends the segment. Cuts are not looked for, and
     nothing is smoothed.
 
     Args:

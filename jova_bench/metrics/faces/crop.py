@@ -20,7 +20,7 @@ SMOOTHING = 13
 
 
 def crops(frames25: Frames, track: Track, scale: float, smooth: bool = True) -> npt.NDArray[np.uint8]:
-    """The face of a track, frame by frame.
+    """Yields the face of a track, frame by frame.
 
     With s half the longer side of the box and (x, y) its centre, the crop reaches (1 + scale) s to the left and right,
     s up and (1 + 2 scale) s down, is filled with grey beyond the picture, and is resized bilinearly.
@@ -47,19 +47,19 @@ def crops(frames25: Frames, track: Track, scale: float, smooth: bool = True) -> 
 
 
 def geometry(boxes: Boxes) -> FloatArray:
-    """(3, n) half the longer side of each of (n, 4) boxes, and the x and y of its centre."""
+    """Returns (3, n): half the longer side of each of (n, 4) boxes, and the x and y of its centre."""
     x0, y0, x1, y1 = boxes.T
     return np.stack([np.maximum(y1 - y0, x1 - x0) / 2, (x0 + x1) / 2, (y0 + y1) / 2])
 
 
 def smoothed(boxes: Boxes) -> FloatArray:
-    """The same, medians over 13 frames, with zeros beyond the first and the last."""
+    """Smooths them by medians over 13 frames, with zeros beyond the first and the last."""
     padded = np.pad(geometry(boxes), ((0, 0), (SMOOTHING // 2, SMOOTHING // 2)))
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING, axis=1), axis=2)
 
 
 def _crop(frame: Frames, half: float, x: float, y: float, scale: float) -> npt.NDArray[np.uint8]:
-    """(224, 224, 3) around one face of (H, W, 3)."""
+    """Crops (224, 224, 3) around one face of (H, W, 3)."""
     # Upstream pads the whole picture and rounds in the padded one's coordinates; so the same float operations here.
     pad = int(half * (1 + 2 * scale))
     top, bottom = (floor(edge) - pad for edge in (y + pad - half, y + pad + half * (1 + 2 * scale)))

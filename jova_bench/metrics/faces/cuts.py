@@ -23,20 +23,20 @@ MIN_FRAMES = 15
 
 
 def shrunk(image: Frames) -> Frames:
-    """One frame with its longer side brought to 256 pixels (0.6.7); smaller frames stay as they are."""
+    """Resizes a frame to a longer side of 256 pixels (0.6.7); smaller frames stay as they are."""
     height, width = image.shape[:2]
     factor = max(height, width) / 256
     return _resized(image, factor) if factor > 1 else image
 
 
 def shrunk_by_width(image: Frames) -> Frames:
-    """One frame divided by the whole number of times that 256 goes into its width (0.6.1)."""
+    """Divides a frame by the whole number of times that 256 goes into its width (0.6.1)."""
     factor = image.shape[1] // 256
     return _resized(image, factor) if factor > 1 else image
 
 
 def subsampled(image: Frames) -> Frames:
-    """Every second to twelfth pixel of a frame, by its width (0.5.1)."""
+    """Takes every second to twelfth pixel of a frame, by its width (0.5.1)."""
     widths = {3200: 12, 2100: 8, 1700: 6, 1200: 5, 900: 4, 600: 3, 400: 2}
     step = next((step for width, step in widths.items() if image.shape[1] >= width), 1)
     return np.ascontiguousarray(image[::step, ::step])
@@ -48,12 +48,12 @@ def _resized(image: Frames, factor: float) -> Frames:
 
 
 def all_of(above: Flags) -> list[int]:
-    """Every change is a cut, so that nothing that lies between two cuts spans one."""
+    """Takes every change as a cut, so that nothing that lies between two cuts spans one."""
     return [int(frame) for frame in np.flatnonzero(above)]
 
 
 def spaced(above: Flags, last: int) -> list[int]:
-    """A change sooner than 15 frames after the cut before it is none; `last` is the first such cut, or before all."""
+    """Drops a change less than 15 frames after the cut before it; `last` is the first such cut, or before all."""
     kept = []
     for frame in all_of(above):
         if frame - last >= MIN_FRAMES:
@@ -89,9 +89,9 @@ class CutRule:
     """0 to 255."""
     shrink: Callable[[Frames], Frames]
     keep: Callable[[Flags], list[int]]
-    """From (T,) where the change reaches the threshold to the cuts."""
+    """Maps (T,), whether the change reaches the threshold, to the cuts."""
     loses_last_frame: bool = False
-    """With a cut, the last shot ends one frame early."""
+    """Whether, after a cut, the last shot ends one frame early."""
 
 
 CLEAN = CutRule("content-27", 27, shrunk, all_of)
@@ -105,7 +105,7 @@ PYSCENEDETECT_0_6_7 = CutRule("pyscenedetect-0.6.7", 27, shrunk, merged)
 
 
 def changes(frames: Frames, shrink: Callable[[Frames], Frames]) -> npt.NDArray[np.float64]:
-    """(T,) mean absolute HSV difference of each frame from the one before it, 0 to 255; the first is 0.
+    """Returns the (T,) mean absolute HSV difference of each frame from the one before it, 0 to 255; the first is 0.
 
     Args:
         frames: (T, H, W, 3).
@@ -122,7 +122,7 @@ def changes(frames: Frames, shrink: Callable[[Frames], Frames]) -> npt.NDArray[n
 
 
 def shots(frames: Frames, rule: CutRule = CLEAN) -> list[range]:
-    """The frames of each shot, in order."""
+    """Returns the frames of each shot, in order."""
     count = len(frames)
     found = rule.keep(changes(frames, rule.shrink) >= rule.threshold)
     end = count - 1 if found and rule.loses_last_frame else count

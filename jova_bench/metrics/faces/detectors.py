@@ -32,7 +32,7 @@ class Detector:
     """The assets that it needs; none where a package bundles them."""
 
     def missing(self) -> str | None:
-        """None when it can run here, else why not."""
+        """Returns why it cannot run here; None if it can."""
         return join_reasons(self.packages(), assets.missing(*self.files))
 
     @property
@@ -46,6 +46,6 @@ NAMES = tuple(_MODULES)
 
 
 def detector(name: str) -> Detector:
-    """The detector of one of `NAMES`; imports no network."""
+    """Returns the detector of one of `NAMES`; imports no network."""
     found: Detector = import_module(f"jova_bench.metrics.faces.{_MODULES[name]}").DETECTOR
     return found

@@ -40,7 +40,7 @@ class _Face:
 
 
 def follow(looks: Sequence[int], found: Sequence[Boxes]) -> list[Track]:
-    """The faces of one shot.
+    """Returns the faces of one shot.
 
     In each look the pair of a followed face and a new box that overlap most is matched first, then the next, down to
     an overlap of one half; a box without a face starts one. A face that was not found for a second is gone.

@@ -34,14 +34,14 @@ LARGER = 1.06
 
 
 def missing() -> str | None:
-    """None when an OpenCV that has cascades is there."""
+    """Returns that an OpenCV with cascades is missing; None if it is not."""
     if reason := opencv.missing():
         return reason
     return None if _file() else "not installed: OpenCV 5 has no cascades; pip install 'opencv-python-headless<5'"
 
 
 def find(frames: Frames, device: str) -> list[Boxes]:
-    """Per frame (n, 5) boxes in pixels and the weight of the last stage; always on the CPU."""
+    """Returns per frame (n, 5) boxes in pixels and the weight of the last stage; always on the CPU."""
     return [_find(frame) for frame in frames]
 
 

@@ -13,7 +13,7 @@ from jova_bench.metrics.faces.track import Boxes, overlaps
 
 
 def looks_at(shot: range, every: int) -> list[int]:
-    """The frames that are searched at first: the first, the last, and between them evenly no more than k apart."""
+    """Returns the frames that are searched at first: first, last, and evenly between them no more than k apart."""
     steps = ceil((len(shot) - 1) / every)
     return [round(frame) for frame in np.linspace(shot[0], shot[-1], steps + 1)]
 
@@ -42,6 +42,6 @@ def look(shot: range, every: int, see: Callable[[list[int]], list[Boxes]]) -> di
 
 
 def _jumped(before: Boxes, after: Boxes) -> bool:
-    """Whether both looks have a box that the other has not."""
+    """Returns whether both looks have a box that the other lacks."""
     shared = overlaps(before, after) >= SAME
     return bool(not shared.any(axis=1).all() and not shared.any(axis=0).all())

@@ -30,12 +30,12 @@ class Network:
     """mediapipe's number for it."""
 
     def missing(self) -> str | None:
-        """None when a mediapipe that bundles it is there."""
+        """Returns that a mediapipe that bundles it is missing; None if it is not."""
         return None if self._path() else HOW
 
     @cache  # noqa: B019 - there are two networks, and they stay.
     def load(self) -> Any:
-        """Mediapipe's `FaceDetection`. Raises Unavailable when the file is not there, or is another."""
+        """Loads mediapipe's `FaceDetection`. Raises Unavailable when the file is missing or another."""
         path = self._path()
         if path is None:
             raise Unavailable(HOW)

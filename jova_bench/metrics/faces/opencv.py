@@ -12,13 +12,13 @@ HOW = "not installed: pip install 'jova-bench[standard]'"
 
 
 def missing() -> str | None:
-    """None when OpenCV is there, else how to get it."""
+    """Returns how to install OpenCV; None if it is there."""
     return None if find_spec("cv2") else HOW
 
 
 @cache
 def cv2() -> Any:
-    """The module. Raises Unavailable where it is not installed."""
+    """Imports the module. Raises Unavailable where it is not installed."""
     try:
         import cv2 as module
     except ImportError as error:

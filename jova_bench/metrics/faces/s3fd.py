@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 SCALE = 0.25
 CONFIDENCE = 0.9
 OVERLAP = 0.3
-"""Of two boxes that share more than this, the surer one is kept."""
+"""Overlap of two boxes above which the surer one alone is kept."""
 OVERLAP_AFTER = 0.1
 """The same once more among those that are left, as upstream."""
 BATCH = 4
 
 
 def find(frames: Frames, device: str) -> list[Boxes]:
-    """Per frame (n, 5) boxes in pixels and probabilities.
+    """Returns per frame (n, 5) boxes in pixels and probabilities.
 
     Raises:
         Undefined: the frames are too small for the network.
@@ -61,7 +61,7 @@ def find(frames: Frames, device: str) -> list[Boxes]:
 
 
 def suppressed(boxes: Boxes, most: float) -> Boxes:
-    """(n, 5) -> (m, 5): best first, without those that share more than `most` with a better one."""
+    """Maps (n, 5) to (m, 5): best first, without those that share more than `most` with a better one."""
     kept = np.empty((0, 5))
     for box in boxes[np.argsort(-boxes[:, 4], kind="stable")]:
         if not (overlaps(kept, box[None]) > most).any():

@@ -26,18 +26,18 @@ STRIDES = (8, 16, 32)
 ANCHORS = 2
 CONFIDENCE = 0.5
 OVERLAP = 0.4
-"""Of two boxes that share more than this, the surer one is kept."""
+"""Overlap of two boxes above which the surer one alone is kept."""
 
 
 def packages() -> str | None:
-    """None when OpenCV and onnxruntime are there."""
+    """Returns which of OpenCV and onnxruntime is missing; None if none is."""
     return join_reasons(
         opencv.missing(), None if find_spec("onnxruntime") else "not installed: pip install onnxruntime"
     )
 
 
 def find(frames: Frames, device: str) -> list[Boxes]:
-    """Per frame (n, 5) boxes in pixels and scores, best first. The network runs on the CPU whatever the device."""
+    """Returns per frame (n, 5) boxes in pixels and scores, best first; always on the CPU."""
     session = cached_network(f"scrfd[{assets.digest('scrfd')}]", _session)
     name = session.get_inputs()[0].name
     found = []
@@ -50,7 +50,7 @@ def find(frames: Frames, device: str) -> list[Boxes]:
 
 
 def fitted(frame: Frames) -> tuple[npt.NDArray[np.float32], float]:
-    """A frame as the network wants it.
+    """Fits a frame to the network's input.
 
     Args:
         frame: (H, W, 3) RGB.
@@ -66,7 +66,7 @@ def fitted(frame: Frames) -> tuple[npt.NDArray[np.float32], float]:
 
 
 def candidates(outputs: Sequence[npt.NDArray[np.float32]]) -> Boxes:
-    """What the network is sure enough of.
+    """Returns the boxes above the network's threshold.
 
     Args:
         outputs: for each grid (cells x 2, 1) scores; then for each grid (cells x 2, 4) distances from the cell's
@@ -87,7 +87,7 @@ def candidates(outputs: Sequence[npt.NDArray[np.float32]]) -> Boxes:
 
 
 def suppressed(boxes: Boxes) -> Boxes:
-    """(n, 5) -> (m, 5): best first, without those that share too much with a better one.
+    """Maps (n, 5) to (m, 5): best first, without those that share too much with a better one.
 
     A box reaches to the far edge of its last pixel, so its sides are one longer than the difference of its corners.
     """

@@ -1,7 +1,7 @@
-"""From a clip to the tracks of its faces; whatever was found once is kept by content.
+"""Finds the tracks of the faces of a clip, and caches them by content.
 
-`tracks` is ours: it looks at some frames of each shot and follows faces between the looks. The others are what
-published pipelines do, with a look at every frame.
+`tracks` is ours: it searches some frames of each shot and follows faces in between. The others are those of
+published pipelines, which search every frame.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EVERY = 6
 
 
 def tracks(clip: Clip, name: str, cache: FeatureCache, device: str, every: int = EVERY) -> list[Track]:
-    """The faces of a clip, none of which spans a cut.
+    """Finds the faces of a clip, none of which spans a cut.
 
     Args:
         clip: any size and rate.
@@ -59,7 +59,7 @@ def tracks(clip: Clip, name: str, cache: FeatureCache, device: str, every: int =
 def syncnet_tracks(
     clip: Clip, name: str, cache: FeatureCache, device: str, cuts: CutRule, min_track: int
 ) -> list[Track]:
-    """What syncnet_python and its descendants score; see `compat.syncnet_tracks`.
+    """Finds what syncnet_python and its descendants score; see `compat.syncnet_tracks`.
 
     Args:
         clip: any size and rate.
@@ -74,7 +74,7 @@ def syncnet_tracks(
 
 
 def verse_bench_segments(clip: Clip, name: str, cache: FeatureCache, device: str) -> list[Track]:
-    """What Verse-Bench scores; see `compat.verse_bench_segments`. Its own detector is insightface's `buffalo_l`."""
+    """Finds what Verse-Bench scores; see `compat.verse_bench_segments`. Its detector is `buffalo_l` of insightface."""
     return compat.verse_bench_segments(_search_all(clip, detector(name), cache, device))
 
 
@@ -83,7 +83,7 @@ See = Callable[[list[int]], list[Boxes]]
 
 
 def _search_all(clip: Clip, chosen: Detector, cache: FeatureCache, device: str) -> list[Boxes]:
-    """Per frame at 25 fps the (n, 5) boxes."""
+    """Returns per frame at 25 fps the (n, 5) boxes."""
 
     def compute(see: See) -> dict[int, Boxes]:
         every_frame = list(range(len(at_25_fps(clip))))
@@ -100,7 +100,7 @@ def _kept(
     cache: FeatureCache,
     device: str,
 ) -> dict[int, Boxes]:
-    """The frames that were searched and their boxes, from the cache or by a search.
+    """Returns the frames that were searched and their boxes, from the cache or by a search.
 
     Args:
         clip: where.
@@ -127,7 +127,7 @@ def _kept(
 
 
 def _shots(clip: Clip, rule: CutRule, cache: FeatureCache) -> list[range]:
-    """The frames of each shot."""
+    """Returns the frames of each shot."""
 
     def compute() -> Arrays:
         return {"shots": np.array([(shot.start, shot.stop) for shot in shots(at_25_fps(clip), rule)])}

@@ -61,7 +61,7 @@ def enlarged(boxes: Boxes, factor: float, up: float = 0.0) -> Boxes:
 
 
 def overlaps(a: Boxes, b: Boxes) -> npt.NDArray[np.float64]:
-    """(n, m) intersection over union of each of (n, 4) boxes with each of (m, 4); 0 for boxes without area."""
+    """Returns the (n, m) intersection over union of each of (n, 4) boxes with each of (m, 4); 0 without area."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:4], b[None, :, 2:4])
     shared = np.prod(np.maximum(high - low, 0), axis=2)

@@ -32,12 +32,12 @@ Edges = Literal["masked", "padded"]
 
 
 def window_count(frames: int, samples: int) -> int:
-    """How many 5-frame windows have both picture and sound (25 fps, 16 kHz)."""
+    """Counts the 5-frame windows that have both video and audio (25 fps, 16 kHz)."""
     return max(0, min(frames, samples // SAMPLES_PER_FRAME) - 4)
 
 
 def shift_curve(video: FloatArray, audio: FloatArray, edges: Edges) -> FloatArray:
-    """Mean distance between picture and sound at each shift.
+    """Computes the mean distance between video and audio at each shift.
 
     Entry j is the mean over windows i of |v_i - a_{i + s}| with s = j - 15. Where i + s is outside the clip the
     window is left out (`masked`) or compared with a zero vector (`padded`, as upstream).
@@ -63,27 +63,27 @@ def shift_curve(video: FloatArray, audio: FloatArray, edges: Edges) -> FloatArra
 
 
 def lse_d_of(curve: FloatArray) -> float:
-    """Smallest mean distance over the shifts."""
+    """Returns the smallest mean distance over the shifts."""
     return float(curve.min())
 
 
 def lse_c_of(curve: FloatArray) -> float:
-    """Median minus minimum: how far the best shift stands out."""
+    """Returns median minus minimum: how far the best shift stands out."""
     return float(np.median(curve) - curve.min())
 
 
 def lse_d_at_0_of(curve: FloatArray) -> float:
-    """Mean distance as the clip is, with no shift forgiven."""
+    """Returns the mean distance at shift 0."""
     return float(curve[MAX_SHIFT])
 
 
 def offset_frames_of(curve: FloatArray) -> float:
-    """Frames by which the sound comes before its picture (positive: audio leads)."""
+    """Returns the frames by which the audio leads the video (negative: it lags)."""
     return float(MAX_SHIFT - int(curve.argmin()))
 
 
 def sync_within_1_of(curve: FloatArray) -> float:
-    """1 when the offset is at most one frame, else 0. Chance is 3/31."""
+    """Returns 1 when the offset is at most one frame, else 0. Chance is 3/31."""
     return float(abs(offset_frames_of(curve)) <= 1)
 
 
@@ -113,4 +113,4 @@ NUMBERS = {
         sync_within_1_of, "up", "", "share of clips whose best shift is at most 1 frame (chance 3/31)"
     ),
 }
-"""By name of the metric; SyncNet's (`lse`) are the same."""
+"""Readings of a shift curve by name of the metric; SyncNet's metrics share them."""

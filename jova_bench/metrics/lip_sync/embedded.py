@@ -25,7 +25,7 @@ from jova_bench.records import MetricSpec, Prompt
 
 
 def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> FloatArray:
-    """(31,) masked shift curve of a clip by one of the shipped judges. Raises Undefined or Unavailable."""
+    """Returns the (31,) masked shift curve of a clip by one of the shipped judges. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
@@ -46,7 +46,7 @@ def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> 
 
 
 def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) -> tuple[FloatArray, FloatArray]:
-    """(N, D) embeddings of the windows of (T, 64, 64, 3) frames and 16 kHz samples, N = T - 4."""
+    """Returns (N, D) embeddings of the windows of (T, 64, 64, 3) frames and 16 kHz samples, N = T - 4."""
     import torch
 
     from jova_bench.metrics.networks import embedded as nets
@@ -71,7 +71,7 @@ class LipSync(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when the judge's weights are there."""
+        """Returns which weights are missing; None if none is."""
         return shipped_weights.missing(f"syncnet-{self.judge}")
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:

@@ -20,7 +20,7 @@ PREEMPHASIS = 0.97
 
 
 def mfcc(samples: FloatArray) -> FloatArray:
-    """Mel-frequency cepstral coefficients.
+    """Computes mel-frequency cepstral coefficients.
 
     Args:
         samples: (N,) at 16 kHz, N > 0, full scale 32768. Another scale moves the 0th coefficient by its logarithm.
@@ -47,7 +47,7 @@ def _positive(energy: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _filters() -> FloatArray:
-    """(26, 257) triangles between bins that are equally far apart on the mel scale, from 0 to 8 kHz."""
+    """Returns (26, 257) triangles between bins that are equally far apart on the mel scale, from 0 to 8 kHz."""
     mel = np.linspace(0, 2595 * np.log10(1 + RATE_HZ / 2 / 700), FILTERS + 2)
     edges = np.floor((FFT + 1) * 700 * (10 ** (mel / 2595) - 1) / RATE_HZ)[:, None]  # (28, 1) bins
     bins = np.arange(FFT // 2 + 1)

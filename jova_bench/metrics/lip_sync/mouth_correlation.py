@@ -27,7 +27,7 @@ MIN_FRAMES = 20
 
 
 def correlation(seen: FloatArray, heard: FloatArray) -> float:
-    """Pearson correlation of two (T,) curves. Raises Undefined when one of them does not move."""
+    """Returns the Pearson correlation of two (T,) curves. Raises Undefined when one of them is constant."""
     if seen.std() < STILL:
         raise Undefined("the mouth does not move")
     if heard.std() < STILL:
@@ -36,7 +36,7 @@ def correlation(seen: FloatArray, heard: FloatArray) -> float:
 
 
 def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, FloatArray]:
-    """(T,) opening in [0, 1] seen in the pixels and heard in the sound, at 25 a second."""
+    """Returns the (T,) openings in [0, 1] seen in the pixels and heard in the audio, at 25 a second."""
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
@@ -65,7 +65,7 @@ def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, 
 
 
 def seen(clip: Clip, cache: FeatureCache, device: str) -> FloatArray:
-    """(T,) opening in [0, 1] seen in the pixels, whatever is heard, for who wants to see it. Raises Undefined."""
+    """Returns the (T,) opening in [0, 1] seen in the pixels alone. Raises Undefined."""
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
@@ -91,7 +91,7 @@ class MouthAudioCorrelation(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when both networks' weights are there."""
+        """Returns which weights are missing; None if none is."""
         return shipped_weights.missing(READER, HEARER)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -100,7 +100,7 @@ class MouthAudioCorrelation(ClipMetric):
 
 
 def mouth_audio_corr(context: MetricContext) -> MouthAudioCorrelation:
-    """Correlation of the mouth opening seen in the pixels with the one heard in the sound."""
+    """Builds the correlation of the mouth opening seen in the pixels with the one heard in the audio."""
     spec = MetricSpec(
         name="mouth_audio_corr",
         version=1,

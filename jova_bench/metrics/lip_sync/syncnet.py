@@ -54,7 +54,7 @@ class LipSync(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when the weights of SyncNet and of the detector are there."""
+        """Returns which weights, of SyncNet or of the detector, are missing; None if none is."""
         return missing(self.protocol)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -67,7 +67,7 @@ class LipSync(ClipMetric):
 
 
 def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, device: str) -> list[FaceCurve]:
-    """The shift curve of every face that a protocol scores, at least one.
+    """Returns the shift curve of every face that a variant scores, at least one.
 
     Raises:
         Undefined: no picture, no sound, silence, no face, or too little of one.
@@ -110,7 +110,7 @@ class Heard:
 
 
 def hear(track: faces.Track, sound: Audio, protocol: LipSyncVariant) -> Heard:
-    """The sound of a face.
+    """Returns the audio of a face.
 
     Args:
         track: where the face is.
@@ -128,7 +128,7 @@ def hear(track: faces.Track, sound: Audio, protocol: LipSyncVariant) -> Heard:
 
 
 def scored(clip: Clip, sound: Audio, protocol: LipSyncVariant, cache: FeatureCache, device: str) -> list[Heard]:
-    """The faces to score, at least one."""
+    """Finds the faces to score, at least one."""
     tracks = protocol.find(clip, protocol.detector, cache, device)
     heard = [hear(track, sound, protocol) for track in tracks]
     longest = max(one.windows for one in heard)
@@ -145,7 +145,7 @@ def scored(clip: Clip, sound: Audio, protocol: LipSyncVariant, cache: FeatureCac
 
 
 def _pictures(clip: Clip, track: faces.Track, protocol: LipSyncVariant) -> npt.NDArray[np.uint8]:
-    """(n, 224, 224, 3) BGR."""
+    """Crops frames of a face as (n, 224, 224, 3) BGR."""
     if protocol.crop is not None:
         return faces.crops(faces.at_25_fps(clip), track, protocol.crop, protocol.smooth)
     assert clip.frames is not None
@@ -154,7 +154,7 @@ def _pictures(clip: Clip, track: faces.Track, protocol: LipSyncVariant) -> npt.N
 
 
 def curve_of(towers: Towers, pictures: npt.NDArray[np.uint8], heard: Heard, protocol: LipSyncVariant) -> FloatArray:
-    """(31,) shift curve of one face.
+    """Computes the (31,) shift curve of one face.
 
     Args:
         towers: SyncNet.
@@ -177,7 +177,7 @@ def _towers(file: Path, device: str, dtype: str) -> Towers:
 
 
 def missing(protocol: LipSyncVariant) -> str | None:
-    """None when OpenCV, SyncNet and the detector are there."""
+    """Returns what of OpenCV, SyncNet and the detector is missing; None if nothing is."""
     if protocol.crop is None:
         return join_reasons(opencv.missing(), assets.missing(WEIGHTS))
     detector = faces.detector(protocol.detector)
@@ -185,7 +185,7 @@ def missing(protocol: LipSyncVariant) -> str | None:
 
 
 def parameters(protocol: LipSyncVariant) -> dict[str, str | int | float]:
-    """What changes the score, for the identity."""
+    """Returns the parameters that change the score, for the identity."""
     found: dict[str, str | int | float] = {"edges": protocol.edges, "shifts": MAX_SHIFT}
     if protocol.crop is not None:
         found |= {"crop": protocol.crop, "detector": faces.detector(protocol.detector).key}

@@ -39,7 +39,7 @@ HOW = (
     "not installed: pip install --no-deps syncnet-python==0.2.3 scenedetect==0.6.7.1 ffmpeg-python future "
     "python-speech-features tqdm platformdirs"
 )
-"""Without --no-deps it brings torchvision, which it never imports and which may not load."""
+"""The flag --no-deps keeps torchvision out, which it never imports and which may not load."""
 BATCH = 20
 Name = Literal["lse_c", "lse_d"]
 CONFIDENCE, DISTANCE = 1, 2
@@ -55,7 +55,7 @@ class PackageLipSync(ClipMetric):
     device: str
 
     def check(self) -> str | None:
-        """None when package and weights are there."""
+        """Returns which package or weights are missing; None if none is."""
         return join_reasons(None if find_spec("syncnet_python") else HOW, lse.missing(PACKAGE))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -86,7 +86,7 @@ class PackageLipSync(ClipMetric):
 
 
 def evaluate(judge: Any, pictures: npt.NDArray[np.uint8], sound: FloatArray) -> tuple[float, float, float]:
-    """Offset in frames, confidence and distance.
+    """Returns offset in frames, confidence and distance.
 
     Args:
         judge: the package's `SyncNetInstance`.

@@ -39,7 +39,7 @@ class FaceCurve:
     first: int
     """Its first frame at 25 fps."""
     stop: int
-    """After its last."""
+    """Frame after its last."""
 
 
 Read = Callable[[FloatArray], float]
@@ -49,7 +49,7 @@ Find = Callable[[Clip, str, FeatureCache, str], list[faces.Track]]
 
 
 def one_speaker(read: Read, found: Sequence[FaceCurve]) -> float:
-    """Of faces that are seen at once the one with the highest confidence speaks; the windows of all speakers count.
+    """Takes as speaker, of faces seen at once, the one with the highest confidence; the windows of all speakers count.
 
     A cut so costs no more than the windows that would span it. The best of K faces flatters a clip in which none
     speaks, by what the best of K draws is above one.
@@ -64,30 +64,30 @@ def one_speaker(read: Read, found: Sequence[FaceCurve]) -> float:
 
 
 def only_face(read: Read, found: Sequence[FaceCurve]) -> float:
-    """Each face has its score, and nothing says which is the clip's."""
+    """Reads the only face; undefined for several, of which no rule chooses one."""
     if len(found) > 1:
         raise Undefined(f"{len(found)} faces: this bench gives each its own score and the clip none")
     return read(found[0].curve)
 
 
 def mean_of_faces(read: Read, found: Sequence[FaceCurve]) -> float:
-    """Every face counts the same, whether it speaks or listens."""
+    """Averages over all faces, whether they speak or listen."""
     return float(np.mean([read(face.curve) for face in found]))
 
 
 def mean_of_faces_cut(read: Read, found: Sequence[FaceCurve]) -> float:
-    """The mean, but offsets lose what follows the point."""
+    """Averages over all faces; offsets are truncated to whole frames."""
     mean = mean_of_faces(read, found)
     return float(int(mean)) if read is offset_frames_of else mean
 
 
 def largest_c_minus_d(read: Read, found: Sequence[FaceCurve]) -> float:
-    """The first face with the largest difference of confidence and distance."""
+    """Reads the first face with the largest difference of confidence and distance."""
     return read(max(found, key=lambda face: lse_c_of(face.curve) - lse_d_of(face.curve)).curve)
 
 
 def mean_unless_far(read: Read, found: Sequence[FaceCurve]) -> float:
-    """The mean, but a clip with one face that is at least 14 frames off is dropped as if it had none."""
+    """Averages over all faces; undefined for a clip with one face at an offset of at least 14 frames."""
     worst = max(abs(offset_frames_of(face.curve)) for face in found)
     if worst >= MAX_SHIFT - 1:
         raise Undefined(f"best shift of {worst:.0f} frames: this bench drops clips from {MAX_SHIFT - 1} on")
@@ -103,11 +103,11 @@ class LipSyncVariant:
     find: Find
     """Which faces are scored."""
     over: Callable[[Read, Sequence[FaceCurve]], float]
-    """What the faces of a clip make together."""
+    """Combines the faces of a clip into one number."""
     numbers: tuple[str, ...]
-    """The metrics that it has."""
+    """Its metrics."""
     says: str
-    """For `ls metrics`."""
+    """Description in `ls metrics`."""
     source: str
     detector: str = "s3fd"
     """One of `faces.NAMES`."""
@@ -124,11 +124,11 @@ class LipSyncVariant:
     silence_counts: bool = True
     """Silent sound is scored as any other."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of SyncNet's numbers."""
+    """Precision of SyncNet."""
 
 
 def _followed(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
-    """Every face that is large enough, whatever its length."""
+    """Finds every face that is large enough, however short its track."""
     tracks = faces.tracks(clip, detector, cache, device)
     if not tracks:
         raise Undefined("no face found")
@@ -142,7 +142,7 @@ def _followed(clip: Clip, detector: str, cache: FeatureCache, device: str) -> li
 def _tracked(
     rule: cuts.CutRule, min_track: int, clip: Clip, detector: str, cache: FeatureCache, device: str
 ) -> list[faces.Track]:
-    """What syncnet_python's pipeline follows."""
+    """Finds the tracks of syncnet_python's pipeline."""
     tracks = faces.syncnet_tracks(clip, detector, cache, device, rule, min_track)
     if not tracks:
         raise Undefined(f"no face found: none of more than 100 pixels in more than {min_track} frames of a shot")
@@ -150,7 +150,7 @@ def _tracked(
 
 
 def _whole_picture(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
-    """A face as large as the picture, in frames as they come: the script takes every rate for 25 a second."""
+    """Returns one track of whole frames, taken for 25 a second at any rate, as the script does."""
     if clip.frames is None:
         raise Undefined("no video stream")
     count, height, width = clip.frames.shape[:3]
@@ -158,7 +158,7 @@ def _whole_picture(clip: Clip, detector: str, cache: FeatureCache, device: str) 
 
 
 def _first_faces(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
-    """What Verse-Bench cuts out, of frames that have sound: it drops the others first."""
+    """Finds the segments of Verse-Bench, which first drops frames without audio."""
     count = 0 if clip.audio is None else clip.audio.shape[1] * FPS // clip.sample_rate_hz
     found = faces.verse_bench_segments(clip, detector, cache, device)
     heard = [replace(track, boxes=track.boxes[: max(0, count - track.first)]) for track in found]
@@ -254,7 +254,7 @@ VARIANTS = {
         sound="short",
     ),
 }
-"""By what one types after the `@`."""
+"""Variants by the name after the `@`."""
 PACKAGE = replace(
     _SYNCNET_PYTHON,
     name="syncnet-pip@0.2.3",
@@ -263,4 +263,4 @@ PACKAGE = replace(
     says="by the syncnet-python package; faces seen for over 2 s by our tracker; largest C and smallest D of any face",
     source="nawta/SyncNet_py309_313 syncnet_python/SyncNetInstance.py, syncnet_pipeline.py",
 )
-"""Of the package's own arithmetic; it alone says what several faces make together (`lse_package`)."""
+"""The package's own arithmetic, which alone defines a score over several faces (`lse_package`)."""

@@ -31,7 +31,7 @@ WINDOW = 10 * RATE_HZ
 """Samples that the network looks at, at once."""
 HOP, FFT, MELS = 480, 1024, 64
 TOKENS = 77
-"""Of a text, with the two that begin and end it; the rest is cut off, as in training."""
+"""Tokens of a text, including the two that begin and end it; the rest is cut off, as in training."""
 HEAD = 64
 """Width of an attention head of RoBERTa."""
 Choose = Callable[[Sequence[int]], int]

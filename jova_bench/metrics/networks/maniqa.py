@@ -24,7 +24,7 @@ SWIN_HEADS = 4
 WINDOW = 4
 """Patches per side of an attention window."""
 SHARE = 0.8
-"""Of a stage's output that is added to its input."""
+"""Share of a stage's output that is added to its input."""
 
 
 class Maniqa(nn.Module):

@@ -11,7 +11,7 @@ ROOM_BYTES = 1_000_000_000
 """Bytes of networks that stay together until `make_room` says otherwise: the small ones that a metric uses at once."""
 
 _networks: dict[str, Any] = {}
-"""By key; the network that was used last comes last."""
+"""Networks by key; the one that was used last comes last."""
 _sizes: dict[str, int] = {}
 """Bytes of every network that was ever built in this process."""
 _room = ROOM_BYTES

@@ -20,7 +20,7 @@ WIDTH = 64
 POOLED = ((24, 7), (12, 5), (6, 3))
 """Bands and frames after each of the three poolings."""
 SCORES = ("mos", "noisiness", "discontinuity", "coloration", "loudness")
-"""In the order of the network's outputs."""
+"""Scores, in the order of the network's outputs."""
 
 
 class Nisqa(nn.Module):

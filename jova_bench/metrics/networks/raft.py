@@ -120,7 +120,7 @@ class Correlation:
             self.levels.append(F.avg_pool2d(self.levels[-1], 2))
 
     def around(self, places: Tensor) -> Tensor:
-        """Samples every level around (B, 2, h, w) places: (B, LEVELS (2 RADIUS + 1)^2, h, w)."""
+        """Reads every level around (B, 2, h, w) places: (B, LEVELS (2 RADIUS + 1)^2, h, w)."""
         count, _, height, width = places.shape
         centres = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
         reach = torch.arange(-RADIUS, RADIUS + 1, dtype=places.dtype, device=places.device)
@@ -131,7 +131,7 @@ class Correlation:
 
 
 def _sampled(maps: Tensor, places: Tensor) -> Tensor:
-    """Samples (n, 1, h, w) maps at (n, r, r, 2) places in cells, bilinearly, 0 outside: (n, r r)."""
+    """Interpolates (n, 1, h, w) maps at (n, r, r, 2) places in cells, bilinearly, 0 outside: (n, r r)."""
     height, width = maps.shape[-2:]
     scale = places.new_tensor([width - 1, height - 1])
     return F.grid_sample(maps, 2 * places / scale - 1, align_corners=True).flatten(1)

@@ -150,8 +150,7 @@ class AestheticScore(ClipMetric):
         return frames[indices] if len(indices) else frames[:1]
 
     def _scores(self, digest: str, frames: Frames, predictor: Predictor) -> FloatArray:
-        """Returns (T,) scores of a predictor; each predictor is cached apart, so that a new one costs only its own
-        time."""
+        """Returns (T,) scores of a predictor; each is cached apart, so that a new one costs its own time alone."""
         rate = "all" if self._protocol.rate is None else f"{self._protocol.rate} fps"
         key = CacheKey(predictor.name, 1, predictor.digest, {"rate": rate})
         kept = self._cache.get(digest, key, lambda: {"scores": predictor.scores(frames, self._device)})

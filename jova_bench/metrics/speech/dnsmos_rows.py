@@ -67,8 +67,7 @@ class Network:
 
 
 def neighbourhoods(spectrum: FloatArray) -> list[bytes]:
-    """Returns what the result for each row of (T, B) depends on: digests of the nine rows around it, none beyond the
-    edges."""
+    """Returns what the result for each row of (T, B) depends on: digests of the nine rows around it."""
     rows = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in spectrum]
     edge = [b"edge" * 4] * REACH
     padded = [*edge, *rows, *edge]

@@ -114,8 +114,7 @@ def _compared(transcript: str, heard: str, language: str) -> tuple[str, str]:
 
 
 def _mark(text: str, latin: bool) -> str | None:
-    """Returns the name of the first mark on a letter that has no code point with it; signs after symbols (emojis) are
-    none.
+    """Returns the name of the first mark on a letter that has no code point with it; signs after emojis do not count.
 
     Marks on Latin letters count only if `latin`: the rules for English drop every mark, which is meant for those.
     """

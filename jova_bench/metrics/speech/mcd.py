@@ -77,8 +77,7 @@ class MelCepstralDistortion(ClipMetric):
 
 
 def spoken(clip: Clip, whose: str) -> Audio:
-    """Returns the audio of a clip at 16 kHz from the first to the last 25 ms above -60 dBFS: silent ends would dilute
-    the mean."""
+    """Returns the audio of a clip at 16 kHz from the first to the last 25 ms above -60 dBFS, without silent ends."""
     audio = mono_16k(clip)
     if is_silent(audio):
         raise Undefined(f"{whose}silent")
@@ -101,8 +100,7 @@ def mel_cepstra(audio: Audio) -> FloatArray:
 
 
 def warped_cepstra(power: FloatArray) -> FloatArray:
-    """Computes (F, 25) mel-cepstra of (F, 257) power spectra |H|^2: ln |H| at warped frequency w is sum_k c_k cos(k
-    w)."""
+    """Computes (F, 25) mel-cepstra of (F, 257) power spectra |H|^2: ln |H|(warped w) = sum_k c_k cos(k w)."""
     half = FFT // 2 + 1
     cepstra = np.fft.irfft(np.log(power), axis=1)[:, :half]  # Of ln |H|^2: c_k and c_-k of ln |H| in one.
     cepstra[:, 0] /= 2
@@ -135,8 +133,7 @@ def distortion(made: FloatArray, real: FloatArray) -> float:
 
 
 def warp(a: FloatArray, b: FloatArray) -> tuple[float, int]:
-    """Returns the smallest sum of distances along a path from the first to the last frames of both, and the path's
-    length.
+    """Returns the smallest sum of distances along a path from the first to the last frames of both, and its length.
 
     Cells of one anti-diagonal depend on the two before it alone, so they are computed together. Among paths of one
     sum the one that goes diagonally as long as it can is taken.

@@ -86,8 +86,7 @@ class PairedAudio(ClipMetric):
 
 
 def aligned(clip: Clip, reference: Clip, profile: Profile) -> tuple[Audio, Audio]:
-    """Resamples both signals to 16 kHz and cuts them to the shorter. Raises Undefined when they differ by more than a
-    video frame."""
+    """Resamples both signals to 16 kHz and cuts them to the shorter. Undefined when they differ by over a frame."""
     heard, real = mono_16k(clip, profile), mono_16k(reference, profile)
     frame_s = 1 / (reference.fps or Fraction(25))
     if abs(len(heard) - len(real)) > frame_s * RATE_HZ:

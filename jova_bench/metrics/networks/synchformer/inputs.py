@@ -21,7 +21,7 @@ BANDS, STEPS = 128, 66
 N_FFT, WINDOW, HOP = 1024, 400, 160
 FLOOR = 1e-6
 MEAN, DEVIATION = -4.2677393, 4.5689974
-"""Of AudioSet's log-mel values."""
+"""Mean and deviation of AudioSet's log-mel values."""
 
 
 def segments(frames: int) -> int:
