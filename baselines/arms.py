@@ -184,7 +184,7 @@ def _run(arguments: Sequence[str], log: Path, lock: IO[str], shown: bool = False
 
 
 def _locked(folder: Path) -> IO[str]:
-    """The folder's lock, held until the file is closed; waits for another process that holds it."""
+    """Acquires the folder's lock, held until the file is closed; waits for another process that holds it."""
     try:
         return acquire(folder / LOCK)
     except Busy as busy:

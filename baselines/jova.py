@@ -90,7 +90,7 @@ class JovaGenerator:
         return settings | {"options": dict(how)}
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """The model's own format; refuses words that it never learned."""
+        """Returns the model's own format and settings. Raises BenchError for words that it never learned."""
         from jova.config import GUIDANCE, SAMPLER, STEPS
         from jova.sample import FILES, GUIDED_UNTIL
 

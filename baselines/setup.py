@@ -18,7 +18,7 @@ Run = Callable[[install.Step], int]
 
 
 def listing() -> Iterator[str]:
-    """One line for every baseline: what it is, what it needs, and whether it is ready."""
+    """Yields one line for every baseline: what it is, what it needs, and whether it is ready."""
     for name in known():
         try:
             manifest = load(name)
@@ -87,7 +87,7 @@ def carry_out(step: install.Step) -> int:
 
 
 def described(manifest: Manifest) -> str:
-    """One baseline: what it is, takes and needs."""
+    """Describes one baseline on a line: title, memory and licences."""
     licences = sorted({one.licence for one in manifest.weights})
     return (
         f"{manifest.name:<14} {manifest.title}: {manifest.memory}; "

@@ -118,7 +118,7 @@ class AudioDriven:
     """
 
     def __init__(self, model: Denoiser, audio: Tensor) -> None:
-        """Args: model: trained with clean audio. audio: (B, A, C) clean latents."""
+        """Keeps the model, which was trained with clean audio, and the clean audio latents, (B, A, C)."""
         self.model, self.audio = model, audio
 
     def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:

@@ -73,7 +73,7 @@ class Prompt(Record):
     """Slices of the leaderboard, and the attributes that prompt metrics look for."""
 
     def values(self, tag: str) -> tuple[str, ...]:
-        """The slices of a tag that the prompt is in: `music | speech` are two. None without the tag."""
+        """Returns a tag's values, slices that the prompt is in: `music | speech` are two; empty without the tag."""
         return tuple(dict.fromkeys(part for one in self.tags.get(tag, "").split("|") if (part := one.strip())))
 
 
@@ -87,7 +87,7 @@ class Finding(Record):
 
 
 def _check_path(value: str) -> str:
-    """A path that a file system can have; whether it stays inside of its folder is asked where it is opened."""
+    """Checks that a file system can have a path; that it stays inside its folder is checked where it is opened."""
     if "\0" in value or len(value) > 4000 or any(len(part.encode()) > 255 for part in value.split("/")):
         raise ValueError("expected the path of a clip, got one that no file system takes")
     return value
@@ -164,7 +164,7 @@ class Score(Record):
         return ScoreKey(SampleKey(self.model, self.prompt_id, self.seed), self.identity)
 
     def outcome(self) -> Outcome:
-        """Its value, or why there is none."""
+        """Returns its status, with its value or the reason why there is none."""
         return Outcome(status=self.status, value=self.value, reason=self.reason)
 
 

@@ -99,7 +99,7 @@ def _find(target: str) -> object:
 
 
 def shadow_of(error: ImportError) -> str:
-    """Names the folder that hides the package whose module was not found; empty when none hides it."""
+    """Returns which folder hides the package whose module was not found; empty if none hides it."""
     return _shadowed((error.name or "").partition(".")[0])
 
 

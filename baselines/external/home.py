@@ -73,12 +73,12 @@ class Home:
 
 
 def of(manifest: Manifest) -> Home:
-    """The folder of a baseline, whether it is there or not."""
+    """Returns the folder of a baseline, whether it exists or not."""
     return Home(assets.folder() / "baselines" / manifest.name)
 
 
 def recipe(manifest: Manifest) -> str:
-    """12 hex digits that change with how the environment is made."""
+    """Returns 12 hex digits that change with how the environment is made."""
     assert manifest.environment is not None
     made_by = manifest.environment.model_dump_json(include={"python", "pip", "before"})
     commit = manifest.source.commit if manifest.source else ""
@@ -121,12 +121,12 @@ def _missing_code(manifest: Manifest, home: Home) -> str:
 
 
 def head(checkout: Path) -> str | None:
-    """The commit that is checked out; None where there is no checkout."""
+    """Returns the commit that is checked out; None if there is no checkout."""
     return _git(checkout, "rev-parse", "HEAD") if (checkout / ".git").exists() else None
 
 
 def modified(checkout: Path) -> bool:
-    """Whether a file of the commit was changed: such code is not what the manifest names."""
+    """Returns whether a file of the commit was changed: such code is not what the manifest names."""
     return bool(_git(checkout, "status", "--porcelain", "--untracked-files=no"))
 
 
@@ -175,7 +175,7 @@ def packages_digest(manifest: Manifest) -> str | None:
 
 
 def weights_digest(manifest: Manifest) -> str | None:
-    """12 hex digits of the names, sizes and revisions of the weights that are there; None where there are none.
+    """Returns 12 hex digits of the names, sizes and revisions of the weights that exist; None if there are none.
 
     They end in `?` where upstream states neither digest nor commit for one of the files: whether those are
     the ones that others have cannot be known. Reading tens of gigabytes for a digest would take minutes at every start.
@@ -197,7 +197,7 @@ def _listing(folder: Path, one: Weights) -> list[str]:
 
 
 def options(manifest: Manifest) -> Options:
-    """The manifest's options with the user's own in their place.
+    """Returns the manifest's options, with those of the user's `options.toml` in their place.
 
     Raises:
         BenchError: `options.toml` names an option that does not exist, or gives it another type.
@@ -221,7 +221,7 @@ def _typed(path: Path, name: str, default: Option, value: object) -> Option:
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:
-    """Output of a git command; None when it fails."""
+    """Returns a git command's output; None if it fails."""
     try:
         done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -32,7 +32,7 @@ class Step:
 
 
 def code(manifest: Manifest) -> list[Step]:
-    """Checkout and environment.
+    """Returns the steps that check out the code and make the environment; those already done are left out.
 
     Raises:
         BenchError: neither the interpreter nor `uv`, which fetches one, is there.

@@ -86,7 +86,7 @@ def hub_files(
 
 
 def _file(one: dict[str, Any]) -> tuple[str, int, dict[Any, str]]:
-    """Path, bytes and digest of an entry. Raises ValueError for a path that leads out of the folder."""
+    """Returns an entry's path, bytes and digest. Raises ValueError for a path that leads out of the folder."""
     name, large = str(one["rfilename"]), one.get("lfs")
     if Path(name).is_absolute() or not name or {"..", PARTS, REVISION} & set(Path(name).parts):
         raise ValueError(name)

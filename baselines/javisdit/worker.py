@@ -53,7 +53,7 @@ def load(weights, device, options):
 
 
 def forgive_pytorchvideo():
-    """It imports a module of torchvision by its old name. Upstream copies a corrected file over its installed one."""
+    """Adds the old name of a torchvision module, which pytorchvideo imports; upstream replaces the installed file."""
     from torchvision.transforms import _functional_tensor
 
     sys.modules.setdefault("torchvision.transforms.functional_tensor", _functional_tensor)

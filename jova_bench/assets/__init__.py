@@ -60,12 +60,12 @@ class Asset(Record):
         return f"jova-bench assets pull {self.name}" + (f" --accept {self.terms}" if self.terms else "")
 
     def serves(self, metric: str, bench: str | None) -> bool:
-        """Whether a metric of the standard profile needs it, as a bench computes it (None: as we do)."""
+        """Returns whether a metric of the standard profile needs it, as a bench computes it (None: as we do)."""
         return metric in self.metrics or f"{metric}@{bench or 'clean'}" in self.metrics
 
 
 def table() -> dict[str, Asset]:
-    """Every asset by name, with the files of a user's table in place of the published ones.
+    """Returns every asset by name, with the files of a user's table in place of the published ones.
 
     Raises:
         BenchError: a table is broken or names an asset that does not exist.
@@ -120,14 +120,14 @@ def _asset(path: Path, name: str, fields: object) -> Asset:
 
 
 def folder() -> Path:
-    """`$JOVA_BENCH_ASSETS`, else `jova_bench` in the user's cache folder."""
+    """Returns the folder of the weights: `$JOVA_BENCH_ASSETS`, else `jova_bench` in the user's cache folder."""
     if os.environ.get(FOLDER_VARIABLE):
         return Path(os.environ[FOLDER_VARIABLE]).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jova_bench"
 
 
 def get(name: str) -> Asset:
-    """The entry of an asset. Raises BenchError for a name that none has."""
+    """Returns an asset's entry in the table. Raises BenchError for an unknown name."""
     known = table()
     if name not in known:
         raise BenchError(f"expected the name of an asset, got {name!r}; {suggest(name, known)}")
@@ -135,12 +135,12 @@ def get(name: str) -> Asset:
 
 
 def path(name: str) -> Path:
-    """Where the file of an asset lies, or belongs."""
+    """Returns the path of an asset's file, whether it exists or not."""
     return folder() / get(name).file
 
 
 def missing(*names: str) -> str | None:
-    """None when the files of all these assets are there, else why what needs them cannot run. Reads no file."""
+    """Returns why these assets cannot be used: files that are missing; None if all exist. Reads no file."""
     absent = [get(name) for name in names if not path(name).is_file()]
     if not absent:
         return None
@@ -172,7 +172,7 @@ def _first_seen(name: str) -> str:
 
 
 def find(name: str) -> Path:
-    """The file of an asset, verified.
+    """Returns the path of an asset's file, verified against its digest.
 
     Raises:
         Unavailable: it is not there, or is not what was published.
@@ -189,12 +189,12 @@ def find(name: str) -> Path:
 
 
 def expected(name: str) -> str | None:
-    """sha256 (hex) that the file of an asset must have: published or recorded; None where neither is."""
+    """Returns the sha256 (hex) that an asset's file must have: published or recorded; None if there is neither."""
     return get(name).sha256 or _recorded().get(name)
 
 
 def record(name: str, sha256: str) -> None:
-    """Remember the digest of an asset whose publisher states none."""
+    """Records the digest of an asset whose publisher states none."""
     _write(folder() / RECORD, {**_recorded(), name: sha256})
 
 
@@ -207,7 +207,7 @@ def _recorded() -> dict[str, str]:
 
 
 def sha256_of(file: Path) -> str:
-    """sha256 (hex) of a file, remembered beside it by size and time of change: a large checkpoint takes seconds."""
+    """Returns a file's sha256 (hex), cached beside it by size and time of change: a large checkpoint takes seconds."""
     state = _state(file)
     try:
         known = read_json(_note(file))

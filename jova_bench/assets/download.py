@@ -24,7 +24,7 @@ Kind = Literal["sha256", "md5", "git"]
 
 
 def offline() -> bool:
-    """Whether the environment forbids the network."""
+    """Returns whether the environment forbids the network."""
     return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")
 
 
@@ -59,14 +59,14 @@ def bring(source: Source, part: Path, digests: Mapping[Kind, str], meter: Meter,
 
 
 def differs(file: Path, size: int | None, digests: Mapping[Kind, str]) -> bool:
-    """Whether a file is missing, or is not what it must be; reads all of it where its size is right."""
+    """Returns whether a file is missing, or has another size or digest; reads all of it if its size is right."""
     if not file.is_file() or size not in (None, file.stat().st_size):
         return True
     return any(digest_of(file, kind) != right for kind, right in digests.items())
 
 
 def digest_of(file: Path, kind: Kind) -> str:
-    """Digest (hex) of a file."""
+    """Returns a file's digest (hex); of kind `git`: that of a git blob with its content."""
     with file.open("rb") as content:
         if kind != "git":
             return hashlib.file_digest(content, kind).hexdigest()

@@ -25,7 +25,7 @@ TALK = 1 << 20
 
 
 def open_url(request: Request) -> Any:
-    """The answer to a request: as `urllib.request.urlopen`, for http, https and file, with an end to every wait.
+    """Opens a URL as `urllib.request.urlopen` does, for http, https and file, with a limit on every wait.
 
     Its body is to be read by `read1`.
     """
@@ -43,7 +43,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def allow(self, count: int) -> None:
-        """So many bytes, and some talk, may come from now on."""
+        """Allows this many more bytes to be received, and some for headers."""
         self._left = count + TALK
 
     def readinto(self, buffer: Any) -> int:
@@ -71,7 +71,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._counted)
 
     def read1(self, n: int = -1) -> bytes:
-        """What has come of the body, at most n bytes; empty at its end."""
+        """Returns the bytes of the body that have arrived, at most n; empty at its end."""
         self._counted.allow(max(n, 0))
         return super().read1(n)
 

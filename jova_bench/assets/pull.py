@@ -19,7 +19,7 @@ State = Literal["ok", "unverified", "damaged", "missing"]
 
 
 def select(words: Iterable[str]) -> list[Asset]:
-    """The assets that a user means: names of assets, of metrics (`fvd`, `lse_c@mova`), or `all`; each once.
+    """Returns the assets for names of assets, of metrics (`fvd`, `lse_c@mova`), or `all`; each once.
 
     Raises:
         BenchError: nothing has that name.
@@ -43,7 +43,7 @@ def select(words: Iterable[str]) -> list[Asset]:
 
 
 def state(asset: Asset) -> State:
-    """Whether the file of an asset is what it must be; reads all of it, whatever was noted before."""
+    """Checks an asset's file against its digest; reads all of it, even if its digest is cached."""
     file = assets.path(asset.name)
     if not file.is_file():
         return "missing"
@@ -58,7 +58,7 @@ def state(asset: Asset) -> State:
 
 
 def refusal(asset: Asset, accepted: Collection[str]) -> str | None:
-    """Why an asset is not pulled: terms that were not accepted."""
+    """Returns why an asset is not pulled: terms that were not accepted; None if it may be pulled."""
     if asset.terms is None or asset.terms in accepted:
         return None
     return f"skipped {asset.name}, whose licence is {asset.licence}; to accept that: {asset.command}"

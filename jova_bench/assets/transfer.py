@@ -86,7 +86,7 @@ def fetch(source: Source, part: Path, meter: Meter) -> None:
 
 
 def _receive(source: Source, part: Path, meter: Meter) -> None:
-    """One connection: appends what is missing, or starts again where the server cannot or must not go on."""
+    """Receives over one connection: appends the missing bytes, or starts again if the server cannot continue."""
     if source.size is not None and size_of(part) > source.size:
         part.unlink()
     have, about = size_of(part), _read_about(part)
@@ -121,7 +121,7 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
 
 @contextlib.contextmanager
 def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator[Any]:
-    """The answer to a request; None when there is nothing left to send."""
+    """Yields the response to a request; None when the server has nothing left to send."""
     try:
         response = open_url(request)
     except HTTPError as error:
@@ -146,7 +146,7 @@ def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator
 
 
 def _is_whole(source: Source, error: HTTPError, request: Request, part: Path, have: int) -> bool:
-    """Whether the server says that nothing lies behind what is here. What is longer than its file is dropped."""
+    """Returns whether the server says that the part is the whole file. Deletes a part longer than the file."""
     if error.code != 416 or not request.has_header("Range"):
         return False
     if error.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):
@@ -156,7 +156,7 @@ def _is_whole(source: Source, error: HTTPError, request: Request, part: Path, ha
 
 
 def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple[int, int | None]:
-    """Byte at which the content begins, and the size of the whole file where the server says it."""
+    """Returns the byte at which the content begins, and the size of the whole file if the server states it."""
     headers, status = response.headers, response.status  # `file:` has no status.
     if headers.defects:  # What follows a broken line is not read as headers: the length may be there.
         raise BenchError(f"{source.name}: expected headers of HTTP, got others from {source.url}")
@@ -188,7 +188,7 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
 
 
 def _length(source: Source, headers: Any) -> int | None:
-    """`Content-Length`, where there is one."""
+    """Returns `Content-Length` in bytes; None if there is none."""
     stated = {one.strip() for one in headers.get_all("Content-Length", [])}
     if not stated:
         return None
@@ -199,7 +199,7 @@ def _length(source: Source, headers: Any) -> int | None:
 
 
 def _validator(headers: Any) -> str:
-    """What the server calls this version of the file; empty without a name that can be sent back."""
+    """Returns the server's validator of the file's version (ETag or date); empty if there is none to send back."""
     found = str(headers.get("ETag") or "")
     if not found or found.startswith("W/"):  # A weak tag may stand for other bytes.
         found = str(headers.get("Last-Modified") or "")
@@ -235,14 +235,14 @@ def _room(source: Source, part: Path, wanted: int) -> None:
 
 
 def _words(said: object) -> str:
-    """What a server or a library says, on one short line that does nothing to a terminal."""
+    """Returns a server's or library's message as one short line without control characters."""
     text = str(said) or type(said).__name__
     shown = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return shown if len(shown) <= MOST_WORDS else f"{shown[:MOST_WORDS]}..."
 
 
 def size_of(part: Path) -> int:
-    """Bytes of a file; 0 without one."""
+    """Returns a file's size in bytes; 0 if it does not exist."""
     return part.stat().st_size if part.exists() else 0
 
 

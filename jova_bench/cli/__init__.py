@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry() -> NoReturn:
-    """The installed command."""
+    """Runs the installed command and exits with its code; a signal to stop ends it as Ctrl-C does."""
     if sys.platform == "win32":
         from jova_bench.errors import EXIT_USAGE, NO_WINDOWS
 

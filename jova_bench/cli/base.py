@@ -49,7 +49,7 @@ Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def add_verb(verbs: Verbs, name: str, summary: str, examples: str, action: Action | None = None) -> Parser:
-    """A verb with its line in the help, its examples, and what it does (None when verbs of its own do it)."""
+    """Adds a verb with its line in the help, its examples, and its action (None if it has verbs of its own)."""
     one = verbs.add_parser(
         name,
         help=summary,
@@ -74,10 +74,10 @@ def add_assets_flag(verb: Parser) -> None:
 
 
 def names(text: str | None) -> list[str] | None:
-    """`a,b,c` as a list."""
+    """Returns the names in `a,b,c` as a list; None for None."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def say(line: str) -> None:
-    """Talk for people; results go to stdout."""
+    """Prints a message for people on stderr; results go to stdout."""
     tell(f"jova-bench: {line}")

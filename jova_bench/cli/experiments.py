@@ -28,7 +28,7 @@ FREEZE_EXAMPLES = """  jova-bench freeze runs/embedded-0a1b2c3d > results/refere
 
 
 def add(verbs: Verbs) -> None:
-    """The verbs and their flags."""
+    """Adds the verbs `compare`, `gate` and `freeze` with their flags."""
     compare = add_verb(
         verbs, "compare", "say in which metrics run B is better or worse than run A", COMPARE_EXAMPLES, _compare
     )

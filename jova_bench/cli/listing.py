@@ -21,7 +21,7 @@ DOCTOR_EXAMPLES = """  jova-bench doctor
 
 
 def add(verbs: Verbs) -> None:
-    """The verbs and their flags."""
+    """Adds the verbs `ls` and `doctor` with their flags."""
     ls = add_verb(verbs, "ls", "list what there is", LS_EXAMPLES, _ls)
     ls.add_argument("what", choices=("models", "suites", "metrics"))
     ls.add_argument(
@@ -64,7 +64,7 @@ def _ls(args: argparse.Namespace) -> int:
 
 
 def _line(what: str, item: dict[str, Any]) -> str:
-    """One item of a listing."""
+    """Returns one item of a listing as a line."""
     state = "" if item["available"] else f"  [{item['why_not']}]"
     if what == "suites":
         return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
@@ -75,7 +75,7 @@ def _line(what: str, item: dict[str, Any]) -> str:
 
 
 def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
-    """What `--long` adds; empty values are not shown."""
+    """Returns the (label, value) lines that `--long` adds for a metric; empty values are not shown."""
     weights = [
         f"{one['name']} ({one['licence']}; {'here' if one['here'] else one['command']}"
         f"{'' if one['verified'] else '; unverified: no digest is published'})"
@@ -93,7 +93,7 @@ def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _said(model: dict[str, Any]) -> list[tuple[str, str]]:
-    """What `--long` adds: all that a model says of itself, one line for each of its weights; not each stage's own."""
+    """Returns the (label, value) lines that `--long` adds for a model: its settings and weights; no stage's own."""
     found = []
     for key, value in model["settings"].items():
         if key == "stages":
@@ -130,7 +130,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _memory(clip: Path | None) -> None:
-    """One line per metric as it is measured; a metric without a value did not use all that it needs."""
+    """Prints each metric's peak memory as it is measured; none for a metric without a value: it did not use all."""
     from jova_bench.media.files import read
     from jova_bench.tools.memory import uses
 

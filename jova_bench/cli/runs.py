@@ -41,7 +41,7 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
 
 
 def add(verbs: Verbs) -> None:
-    """The verbs and their flags."""
+    """Adds the verbs `run`, `generate`, `score` and `report` with their flags."""
     run = add_verb(verbs, "run", "generate with models, score the clips, and print a leaderboard", RUN_EXAMPLES, _run)
     generate = add_verb(verbs, "generate", "generate with models and stop there", GENERATE_EXAMPLES, _generate)
     score = add_verb(verbs, "score", "score the clips in a folder", SCORE_EXAMPLES, _score)
@@ -110,7 +110,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _metrics(args: argparse.Namespace) -> list[str] | None:
-    """The selection of `--metrics` and `--whisper`."""
+    """Returns the metrics that `--metrics` and `--whisper` select; None for the default."""
     from jova_bench.metrics.build import with_whisper
 
     wanted = names(args.metrics)
@@ -215,7 +215,7 @@ def _say_failures(result: Result) -> None:
 
 
 def _say_outside(summary: Summary | None) -> None:
-    """Names the profile that scores models whose clips the embedded evaluators do not know."""
+    """Prints which profile scores models whose clips are all outside the embedded evaluators' domain."""
     from jova_bench.metrics.base import OUTSIDE
 
     outside: dict[str, bool] = {}
@@ -262,7 +262,7 @@ def _pages(args: argparse.Namespace) -> int:
 
 
 def _reported(path: str, form: str) -> str:
-    """Papers' numbers, which never stand in a table with ours."""
+    """Returns papers' numbers as Markdown or LaTeX; they never stand in a table with ours."""
     from jova_bench.report.reported import read_reported
 
     found = read_reported(path)

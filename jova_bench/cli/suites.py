@@ -26,7 +26,7 @@ VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl
 
 
 def add(verbs: Verbs) -> None:
-    """The verb, its own verbs, and their flags."""
+    """Adds the verb `suites`, its own verbs, and their flags."""
     from jova_bench.suites.importers import FORMATS
 
     top = add_verb(verbs, "suites", "make prompt files of other benchmarks' prompts, and check them", EXAMPLES)

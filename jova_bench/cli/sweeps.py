@@ -33,7 +33,7 @@ OUT/NAME.json, .md and .svg hold the result."""
 
 
 def add(verbs: Verbs) -> None:
-    """The verb and its flags."""
+    """Adds the verb `sweep` and its flags."""
     one = add_verb(
         verbs, "sweep", "train, sample and score arms that differ in a setting, and compare", EXAMPLES, _sweep
     )
@@ -105,7 +105,7 @@ def _spec(args: argparse.Namespace) -> SweepSpec:
 
 
 def _flags(args: argparse.Namespace, spec: SweepSpec, model: SweptModel) -> dict[str, object]:
-    """What the flags change of a sweep."""
+    """Returns the fields of a sweep that the flags change. Raises BenchError for an unknown setting."""
     known = {setting.name: setting for setting in model.settings}
 
     def split(text: str) -> tuple[str, str]:

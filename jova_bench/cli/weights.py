@@ -27,7 +27,7 @@ PATH_EXAMPLES = """  jova-bench assets path
 
 
 def add(verbs: Verbs) -> None:
-    """The verb, its own verbs, and their flags."""
+    """Adds the verb `assets`, its own verbs, and their flags."""
     top = add_verb(verbs, "assets", "get and check the weights of the standard profile", EXAMPLES)
     own = top.add_subparsers(dest="asset_verb", required=True, metavar="VERB", parser_class=Parser)
     get = add_verb(own, "pull", "download weights that are not here yet", PULL_EXAMPLES, _pull)
@@ -49,7 +49,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    """One line per asset. A file that was asked for by name and could not be had gives 2; `all` may skip some."""
+    """Pulls assets and prints a line for each. Returns 2 if one that was named failed; `all` may skip some."""
     from jova_bench.progress import meter
 
     code = EXIT_OK

@@ -90,7 +90,7 @@ class Generator(Protocol):
     """What a prompt must have beside its captions: `reference`, `image`, `audio`."""
 
     def check(self) -> str | None:
-        """None when the model can run here, else why not."""
+        """Returns why the model cannot run here; None if it can."""
         ...
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
@@ -107,17 +107,17 @@ class Generator(Protocol):
 
 
 def settings_of(generator: Generator) -> dict[str, Any]:
-    """What a model says of steps, guidance, prompt rendering and the like: its attribute `settings`, if it has one."""
+    """Returns a model's settings (steps, guidance, prompt rendering, ...): its attribute `settings`, empty if none."""
     return dict(getattr(generator, "settings", {}))
 
 
 def edits_files(generator: Generator) -> bool:
-    """Whether a model's clips are files of others, copied or edited on the CPU: its attribute `edits_files`, if any."""
+    """Returns whether a model copies or edits files of others on the CPU: its attribute `edits_files`, if any."""
     return bool(getattr(generator, "edits_files", False))
 
 
 def reads_files(generator: Generator) -> bool:
-    """Whether a model reads files of others even to plan, or what others wrote: its attribute `reads_files`, if any."""
+    """Returns whether a model reads files that others wrote, even to plan: its attribute `reads_files`, if any."""
     return bool(getattr(generator, "reads_files", False))
 
 

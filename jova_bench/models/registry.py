@@ -54,7 +54,7 @@ FOLDER_PREFIX = "clips:"
 
 
 def model_registry() -> Registry[ModelFactory]:
-    """The models that ship, and those that other packages add as entry points."""
+    """Returns the registry of the models that ship and those that other packages add as entry points."""
     return Registry("model", MODELS, "jova_bench.models")
 
 

@@ -93,12 +93,12 @@ class _PlacedSuite(Suite):
 
 
 def suite_at(suite: Suite, context: WorkerContext) -> Suite:
-    """The same suite with its files where a worker can open them."""
+    """Returns a suite with the paths of its files in a worker."""
     return _PlacedSuite(**{field.name: getattr(suite, field.name) for field in fields(Suite)}, context=context)
 
 
 def plan_of(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
-    """The plan of one prompt, or why there is none."""
+    """Returns the plan of one prompt, or why there is none."""
     try:
         return generator.plan(prompt, suite)
     except Exception as error:
@@ -113,7 +113,7 @@ class BatchGenerator:
     suite: Suite
 
     def __call__(self, batch: Batch) -> list[Attempt]:
-        """One attempt for each prompt that is wanted, in their order."""
+        """Returns one attempt for each wanted prompt, in their order."""
         plans = {
             prompt.id: _as_recorded(plan_of(self.generator, prompt, self.suite), batch.plans.get(prompt.id))
             for prompt in batch.prompts
@@ -148,11 +148,11 @@ class BatchGenerator:
         close(self.generator)
 
     def failed(self, prompt_id: str, seed: int, reason: str) -> Attempt:
-        """The attempt that gave no clip."""
+        """Builds an attempt that gave no clip."""
         return Attempt(failed(SampleKey(self.generator.name, prompt_id, seed), reason))
 
     def _timed(self, prompts: Sequence[Prompt], seed: int) -> Iterator[tuple[Generated | Exception, float]]:
-        """What the model makes, and how long it was waited for; inspecting it in between does not count."""
+        """Yields each result of the model and the seconds it took, without the time to inspect results in between."""
         if not prompts:
             return
         items = iter(self.generator.generate(prompts, seed, self.suite))
@@ -200,19 +200,19 @@ class BatchGenerator:
 
 
 def _as_recorded(plan: Plan | str, recorded: Plan | str | None) -> Plan | str:
-    """The plan, or that it is another than the run's manifest has: what is made would stand under a wrong one."""
+    """Returns the plan, or that it differs from the manifest's: its clips would be recorded under a wrong plan."""
     if isinstance(plan, Plan) and recorded not in (None, plan):
         return "its plan changed after the command began; run it again, in another folder where this one refuses"
     return plan
 
 
 def failed(key: SampleKey, reason: str) -> Sample:
-    """The record of an attempt that gave no clip."""
+    """Builds the record of an attempt that gave no clip."""
     return Sample(**key._asdict(), status="failed", reason=reason)
 
 
 def _written(made: Media | Path, folder: Path) -> Path:
-    """A file as it is, or one with the pixels and the sound."""
+    """Returns the path of a generated file; writes frames and audio to one in the folder first."""
     if isinstance(made, Path):
         return made
     path = folder / ("clip.wav" if made.frames is None else "clip.mp4")

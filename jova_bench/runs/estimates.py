@@ -44,7 +44,7 @@ class MetricColumn:
 
 
 def clip_estimate(column: MetricColumn, asked: Mapping[str, Prompt]) -> Estimate:
-    """Estimate of a clip metric.
+    """Estimates a clip metric: mean over prompts of the mean over seeds, with its interval.
 
     Args:
         column: what was found.
@@ -66,19 +66,19 @@ def clip_estimate(column: MetricColumn, asked: Mapping[str, Prompt]) -> Estimate
 
 
 def seeds_mean(values: Sequence[float]) -> float:
-    """The exact mean, rounded once; `statistics.mean` takes its time for a single value, too."""
+    """Returns the exact mean, rounded once; without `statistics.mean`, which is slow, for a single value."""
     return values[0] if len(values) == 1 else mean(values)
 
 
 # The same for every model and metric, so that intervals differ by the data alone.
 @lru_cache(maxsize=2)
 def _resamples(prompts: int) -> Counts:
-    """(B, P)."""
+    """Draws bootstrap resamples of the prompts: (B, P), how often each resample has each prompt."""
     return resample_counts(np.random.default_rng(0), prompts, RESAMPLES)
 
 
 def set_estimate(column: MetricColumn, metric: SetMetric) -> Estimate:
-    """Estimate of a set metric: the mean over seeds of the distance of that seed's set.
+    """Estimates a set metric: the mean over seeds of the distance of that seed's set.
 
     Pooling the seeds would change the size of the set, and with it the bias of a Frechet distance: a model with
     three seeds could not be compared with a model with one.
@@ -103,12 +103,12 @@ def set_estimate(column: MetricColumn, metric: SetMetric) -> Estimate:
 
 
 def mean_distance(metric: SetMetric, grid: FloatArray) -> float:
-    """Mean over seeds of the distance of that seed's set, from a `feature_grid`."""
+    """Returns the mean over seeds of the distance of that seed's set, from a `feature_grid`."""
     return float(seeds_mean([metric.distance(one) for one in _sets(grid)]))
 
 
 def distances(metric: SetMetric, grid: FloatArray) -> OfChosen:
-    """The `mean_distance` of each of many choices of prompts, from a `feature_grid` of all."""
+    """Returns a function that gives the `mean_distance` of each of many choices of prompts, from a `feature_grid`."""
     if type(metric).distances is SetMetric.distances:
         return one_by_one(lambda rows: mean_distance(metric, rows), grid)
     there, shared = _there(grid), metric
@@ -117,18 +117,18 @@ def distances(metric: SetMetric, grid: FloatArray) -> OfChosen:
 
 
 def _sets(grid: FloatArray) -> list[FloatArray]:
-    """The clips of each seed."""
+    """Splits a `feature_grid` into the features of each seed's clips, without gaps."""
     there = _there(grid)
     return [grid[there[:, s], s] for s in range(grid.shape[1])]
 
 
 def _there(grid: FloatArray) -> npt.NDArray[np.bool_]:
-    """(P, S) where a `feature_grid` has something."""
+    """Returns a mask (P, S): True where a `feature_grid` has features."""
     return np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)
 
 
 def feature_grid(parts: Sequence[Sequence[ClipResult | None]]) -> FloatArray:
-    """(P, S, d) or (P, S, p, d) features, NaN where there are none or fewer vectors than elsewhere.
+    """Builds (P, S, d) or (P, S, p, d) features, NaN where there are none or fewer vectors than elsewhere.
 
     Args:
         parts: of each prompt, of each seed.
@@ -190,7 +190,7 @@ def estimates(
     parts: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
     prompts: Iterable[Prompt],
 ) -> tuple[Estimate, ...]:
-    """One estimate per model and metric that something is known of.
+    """Returns one estimate per model and metric that has any outcome.
 
     Args:
         models: names, in the order of the table.
@@ -224,7 +224,7 @@ def slice_estimates(
     prompts: Sequence[Prompt],
     tags: Iterable[str],
 ) -> tuple[Estimate, ...]:
-    """One more estimate per model and metric for each value of each tag: of the prompts that have it.
+    """Returns one estimate per model, metric and value of a tag: of the prompts that have that value.
 
     `Estimate.slice` is `tag=value`. Values of a tag stand in sorted order; a prompt of two values counts in both,
     one without the tag in none. Counts are of the slice's clips. Distances of sets grow with fewer clips: read them
@@ -251,7 +251,7 @@ def slice_estimates(
 
 
 def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:
-    """What the clips of each model cost: medians, because the first batch also loads the weights."""
+    """Returns what each model's clips cost: medians of the times, because the first batch also loads the weights."""
     found = []
     for model in models:
         made = [sample for sample in samples if sample.model == model and sample.status == "ok"]

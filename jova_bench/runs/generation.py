@@ -46,7 +46,7 @@ def plan(
 
 
 def missing(planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[PromptSeed]:
-    """(prompt id, seed) without a good clip in the folder; failed ones are tried again."""
+    """Returns each (prompt id, seed) without a good clip in the folder; failed ones are tried again."""
     done = {
         sample.key.prompt_seed
         for sample in store.samples()
@@ -91,7 +91,7 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
 
 
 def _batches(planned: PlannedModel, todo: set[PromptSeed], suite: Suite) -> list[Batch]:
-    """The batches that have something to make."""
+    """Builds the batches that have a clip to generate; each has all its prompts, since noise depends on the batch."""
     size = planned.generator.batch_size
     found = []
     for seed in sorted({seed for _, seed in todo}):

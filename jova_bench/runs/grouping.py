@@ -22,7 +22,7 @@ Networks = Mapping[str, int]
 
 
 def networks(spec: MetricSpec) -> Networks:
-    """The large networks of a metric. What ships with the package is small and does not count."""
+    """Returns a metric's large networks with their bytes in memory; those that ship are small and do not count."""
     if spec.profile == "embedded":
         return {}
     table = assets.table()

@@ -35,7 +35,7 @@ class PlanRecord(Record):
     weights: str | None
 
     def differences(self, now: PlanRecord) -> str | None:
-        """Names the fields that make the clips of another plan other clips; None where there are none.
+        """Returns the fields that differ and change the clips, as one text; None if there are none.
 
         `note` is for readers and does not count, unless it is all that there is.
         """
@@ -52,7 +52,7 @@ class NoPlan(Record):
 
 
 def _kind_of_plan(value: Any) -> str:
-    """Names the kind of a plan, for pydantic; it stands in messages, too."""
+    """Returns the kind of a plan, by which pydantic selects its class; messages show it, too."""
     without = "why_not" in value if isinstance(value, Mapping) else isinstance(value, NoPlan)
     return "without" if without else "plan"
 

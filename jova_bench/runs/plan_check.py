@@ -28,7 +28,7 @@ FULL_SCALE = 1 - 2**-15
 
 
 def plan_violation(clip: Clip, plan: Plan) -> str | None:
-    """None, or how a clip differs from its plan. What the plan leaves open is not looked at."""
+    """Returns how a clip differs from its plan; None if it does not. What the plan leaves open is not compared."""
     if plan.frames is not None or plan.height is not None:
         if clip.frames is None:
             return "no picture where the plan promises one"
@@ -50,7 +50,7 @@ def plan_violation(clip: Clip, plan: Plan) -> str | None:
 
 
 def media_findings(clip: Clip) -> tuple[Finding, ...]:
-    """What reading the file did not notice."""
+    """Returns findings that need the decoded samples: clipped sound."""
     if clip.audio is None:
         return ()
     share = float(np.mean(np.abs(clip.audio) >= FULL_SCALE))
@@ -60,7 +60,7 @@ def media_findings(clip: Clip) -> tuple[Finding, ...]:
 
 
 def decoded_bytes(clip: Clip) -> int:
-    """Memory that a clip takes."""
+    """Returns the memory of a clip's arrays in bytes."""
     return sum(array.nbytes for array in (clip.frames, clip.audio) if array is not None)
 
 

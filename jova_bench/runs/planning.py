@@ -43,7 +43,7 @@ def plan_all(
 def _executor(
     model: str | Generator, generator: Generator, prompts: Sequence[Prompt], placement: Placement
 ) -> Executor:
-    """Where the clips of a model are made."""
+    """Returns the executor that generates a model's clips."""
     if not isinstance(model, str):
         return Local(placement.local)
     if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(placement.generation, Local)):
@@ -60,5 +60,5 @@ def _built(model: str | Generator, generator: Generator, where: Executor) -> Bui
 
 
 def _given(generator: Generator, device: str) -> Generator:
-    """A model that is there already."""
+    """Returns a model that exists already; the device is its own."""
     return generator

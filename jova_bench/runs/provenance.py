@@ -41,7 +41,7 @@ def collect(device: str, name: str = "") -> Provenance:
 
 
 def git_state(checkout: Path) -> dict[str, str | None]:
-    """Commit, and a digest of what differs from it in the code (changes and new files)."""
+    """Returns the commit, and a digest of how the code differs from it (changes and new files); None if unknown."""
     unknown: dict[str, str | None] = {"git_commit": None, "git_dirty": None}
     top = _git(checkout, "rev-parse", "--show-toplevel")
     # An installed package may lie inside some other project's checkout, whose commit says nothing about it.
@@ -62,14 +62,14 @@ def git_state(checkout: Path) -> dict[str, str | None]:
 
 @cache
 def packages() -> dict[str, str]:
-    """Version of every installed distribution, sorted by name; read once, for it takes a second."""
+    """Returns every installed distribution's version, sorted by name; cached, because it takes a second."""
     found = [distribution.metadata for distribution in distributions()]
     named = {str(about["Name"]): str(about["Version"]) for about in found if about["Name"]}
     return dict(sorted(named.items(), key=lambda item: item[0].lower()))
 
 
 def _git(checkout: Path, *arguments: str) -> bytes | None:
-    """Output of a git command; None when git is absent, fails or hangs (a network file system)."""
+    """Returns a git command's output; None if git is absent, fails or hangs (a network file system)."""
     try:
         result = subprocess.run(
             ["git", "-C", str(checkout), *arguments],

@@ -37,7 +37,7 @@ class RealFiles:
     """Folder of the cache of what networks say of them."""
 
     def at(self, context: WorkerContext) -> RealClips:
-        """The clips as metrics get them in a worker."""
+        """Returns the clips as metrics read them in a worker."""
         clips = tuple((digest, partial(_read, context, path, digest)) for path, digest in self.digests.items())
         return RealClips(self.name, clips, context.cache(self.features))
 
@@ -94,7 +94,7 @@ def real_clips(
 
 
 def content_digest(path: Path, cache: FeatureCache, read: Callable[[Path], Clip] = media.read) -> str:
-    """`Clip.digest` of a file, decoded only when a file of these bytes was never decoded before."""
+    """Returns a file's `Clip.digest`; decodes it only if a file of these bytes was never decoded before."""
     with path.open("rb") as file:
         of_bytes = hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -105,7 +105,7 @@ def content_digest(path: Path, cache: FeatureCache, read: Callable[[Path], Clip]
 
 
 def _looking(features: Path, context: WorkerContext) -> Callable[[Path], str]:
-    """What a worker answers of a reference clip: its digest."""
+    """Builds the function by which a worker reads a reference clip's digest."""
     cache = context.cache(features)
     return lambda path: content_digest(context.file(path), cache)
 
@@ -122,7 +122,11 @@ def _read(context: WorkerContext, path: Path, digest: str) -> Clip:
 
 
 def _check_disjoint(named: Mapping[Path, str], own: Mapping[Path, str]) -> None:
-    """Real clips compared with themselves are at a distance of 0, which would say nothing."""
+    """Checks that no clip is in a set twice or in both: clips compared with themselves are at a distance of 0.
+
+    Raises:
+        BenchError: names the two files.
+    """
     seen = {digest: path for path, digest in own.items()}
     for path, digest in named.items():
         if digest in seen and seen[digest] in own:

@@ -118,7 +118,7 @@ def _run(
     scoring: bool,
     talk: Progress,
 ) -> Result:
-    """A run whose workers are known."""
+    """Runs a request on given workers: plans, generates, scores and writes the run folder."""
     profile, limit = request.profile, request.limit
     own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
     names, left_out = tuple(metric for metric in metrics or () if isinstance(metric, str)), tuple[str, ...]()
@@ -186,7 +186,7 @@ def _failed(store: RunStore, models: set[str]) -> tuple[Sample, ...]:
 
 
 def _locally(placement: Placement, clip_bytes: int, network_bytes: int) -> ScoringWorkers:
-    """This process, for metrics that only it has."""
+    """Returns this process as the only worker, for metrics that were given as objects."""
     return replace(placement.scoring(clip_bytes, network_bytes), executor=Local(placement.local, threads=1))
 
 
@@ -240,7 +240,7 @@ def score(
 
 
 def default_folder(suite: Suite, profile: Profile) -> Path:
-    """`runs/<suite>-<digest>`: the same suite and profile always share a folder."""
+    """Returns `runs/<suite>-<digest>`: the same suite and profile always share a folder."""
     digest = hashlib.sha256(f"{suite.digest} {profile}".encode()).hexdigest()
     return Path("runs") / f"{file_stem(safe_id(suite.name))}-{digest[:8]}"
 

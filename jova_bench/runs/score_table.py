@@ -83,7 +83,7 @@ class ScoreTable:
         self.store.add_sample(failed(lost, reason))
 
     def columns(self) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
-        """What each clip gives, by column."""
+        """Returns each clip's results, by column."""
         found: dict[ColumnKey, dict[PromptSeed, ClipResult]] = {}
         for key, row in self.rows.items():
             found.setdefault(key.column, {})[key.sample.prompt_seed] = row.outcome()
@@ -186,7 +186,7 @@ def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorker
 
 
 def _grouped(clips: Sequence[ScoringTask], together: Sequence[Sequence[str]]) -> list[ScoringTask]:
-    """All clips for the metrics of one group before those of the next."""
+    """Orders the work: all clips for the metrics of one group before those of the next."""
     return [
         replace(job, identities=chosen, group=number)
         for number, identities in enumerate(map(set, together))
@@ -243,7 +243,7 @@ def _called(spec: MetricSpec) -> str:
 
 
 def _why_not(metric: Metric) -> str | None:
-    """Why a metric cannot run here; one that cannot even say so has crashed."""
+    """Returns why a metric cannot run here; None if it can. An exception of its check is a reason, too."""
     try:
         return metric.check()
     except Exception as error:
@@ -251,7 +251,7 @@ def _why_not(metric: Metric) -> str | None:
 
 
 def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
-    """One model after the other.
+    """Sorts samples by model, seed, and prompt in the suite's order.
 
     Controls share their sound with the real clip of their prompt: side by side, two workers would measure it at the
     same time, before either has put it into the cache.
@@ -261,7 +261,7 @@ def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
 
 
 def _clip_path(store: RunStore, clip: str) -> Path:
-    """Where a recorded clip lies."""
+    """Returns the path of a recorded clip. Raises BenchError if it leads out of the folder."""
     if PurePosixPath(clip).is_absolute() or ".." in PurePosixPath(clip).parts:
         what = f"expected a clip inside the folder, got {clip!r}; delete the line"
         raise BenchError(f"{store.folder / SAMPLES}: {what}")

@@ -114,9 +114,9 @@ class ContentCheck:
 
 
 def content_checker(context: WorkerContext) -> Callable[[ContentCheck], tuple[str, int] | ChangedClip]:
-    """What a worker answers of such a clip, if it still shows and sounds the same.
+    """Builds the function by which a worker checks that such a clip still has the same content.
 
-    That is the sha256 (hex) of the file, which stayed as it was while it was decoded, and the bytes of the clip.
+    It returns the sha256 (hex) of the file, which did not change while it was decoded, and the clip's bytes in memory.
     """
 
     def look(one: ContentCheck) -> tuple[str, int] | ChangedClip:
@@ -207,7 +207,7 @@ class _ScoringInit:
 
 
 def _brought(job: ScoringTask, metrics: Sequence[Metric], context: WorkerContext) -> ScoringTask:
-    """The same job with its files where the worker is."""
+    """Returns a job with the paths of its files in the worker."""
     needs = {need for metric in metrics for need in metric.spec.needs}
     prompt = job.prompt
     if prompt is not None and prompt.image is not None and "image" in needs:
@@ -217,7 +217,7 @@ def _brought(job: ScoringTask, metrics: Sequence[Metric], context: WorkerContext
 
 
 def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> ClipResults | ChangedClip:
-    """All metrics of one clip."""
+    """Computes all metrics of one clip; each row has its own status."""
     specs = [metric.spec for metric in metrics]
     try:
         clip = _recorded(
@@ -255,7 +255,7 @@ def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> 
 
 
 def _recorded(job: ScoringTask, pictures: bool) -> Clip | ChangedClip:
-    """The clip as it was recorded, or what happened to it."""
+    """Reads a clip and checks that it is as recorded; returns how it changed otherwise."""
     if not job.clip.is_file() or file_digest(job.clip) == job.file_digest:
         # The same file shows and sounds the same. What is kept by content is kept by the whole clip's.
         clip = _read(job.clip, pictures, job.clip_digest)
@@ -267,17 +267,17 @@ def _recorded(job: ScoringTask, pictures: bool) -> Clip | ChangedClip:
 
 
 def _looks(spec: MetricSpec) -> bool:
-    """Whether a metric may look at the picture: not if it says that it needs sound, and says nothing of a picture."""
+    """Returns whether a metric may read the frames: all but those that need audio and no video."""
     return "video" in spec.needs or "audio" not in spec.needs
 
 
 def _asks_format(spec: MetricSpec, domain: str | None) -> bool:
-    """Whether a metric depends on the size and rate of the picture, see `in_domain`."""
+    """Returns whether a metric depends on the frames' size and rate, see `in_domain`."""
     return spec.profile == "embedded" and domain == "embedded"
 
 
 def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
-    """Whether a metric speaks of a set of clips."""
+    """Returns whether a metric is of a set of clips."""
     return metric.spec.level == "set"
 
 
@@ -288,7 +288,7 @@ def _outcome(
     reference: Callable[[], Clip | None],
     look_at_image: Callable[[], None],
 ) -> Outcome:
-    """One clip metric; whatever goes wrong in it stays in its own row."""
+    """Computes one clip metric; an exception in it is the reason in its own row."""
     try:
         if "image" in metric.spec.needs:
             look_at_image()
@@ -299,7 +299,7 @@ def _outcome(
 
 
 def _features(metric: SetMetric, clip: Clip, domain: str | None, cache: FeatureCache) -> Outcome | FloatArray:
-    """One clip's part in a set metric, kept so that the set's distance needs no clip decoded again."""
+    """Computes one clip's features for a set metric, cached so that the distance needs no clip decoded again."""
     try:
         key = features_key(metric.spec.identity, domain)
         return _vector(cache.get(clip.digest, key, lambda: {"features": metric.features(clip)}))
@@ -315,12 +315,12 @@ def _status(error: Exception) -> Outcome:
 
 
 def features_key(identity: str, domain: str | None) -> str:
-    """Cache key of a clip's features. The domain is part of it: outside of it the same clip has none."""
+    """Returns the cache key of a clip's features. It has the domain: outside of it the same clip has none."""
     return f"features of {identity} in domain {domain}"
 
 
 def stored_features(cache: FeatureCache, digest: str, identity: str, domain: str | None) -> FloatArray | None:
-    """(d,) features that an earlier job kept, or None."""
+    """Returns a clip's cached features, (d,); None if there are none."""
     stored = peek(cache, digest, features_key(identity, domain))
     return None if stored is None else _vector(stored)
 
@@ -339,7 +339,7 @@ def _of_reference(metric: SetMetric) -> Arrays:
 
 
 def stored_reference(cache: FeatureCache, identity: str) -> FloatArray | None:
-    """(m, ...) features of real clips that `keep_references` kept, or None."""
+    """Returns real clips' features, (m, ...), cached by `keep_references`; None if there are none."""
     stored = peek(cache, *_reference_key(identity))
     return None if stored is None else _vector(stored)
 

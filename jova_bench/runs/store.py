@@ -100,11 +100,11 @@ class RunStore:
         return void
 
     def samples(self) -> list[Sample]:
-        """The latest sample of every (model, prompt, seed)."""
+        """Returns the latest sample of every (model, prompt, seed)."""
         return _samples(self.folder)
 
     def scores(self) -> list[Score]:
-        """The latest score of every (model, prompt, seed, metric identity)."""
+        """Returns the latest score of every (model, prompt, seed, metric identity)."""
         return _scores(self.folder)
 
     def manifest(self) -> Manifest | None:
@@ -120,7 +120,7 @@ class RunStore:
         _write_json(self.folder / SUMMARY, summary.model_dump(mode="json", by_alias=True))
 
     def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
-        """Where a clip belongs: `clips/MODEL/PROMPT.SEED.mp4`; its folder exists when this returns."""
+        """Returns a clip's path, `clips/MODEL/PROMPT.SEED.mp4`; makes its folder."""
         of_model, of_prompt = (file_stem(_ID.validate_python(one)) for one in (model, prompt_id))
         folder = _untaken(self.folder / "clips" / of_model, "")
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class RunStore:
 
 
 def _untaken(stem: Path, end: str) -> Path:
-    """A path, or one beside it where the file system takes its name for another that is there: by letter case alone."""
+    """Returns a path, or another if the file system has one whose name differs in letter case alone."""
     path = stem.with_name(f"{stem.name}{end}")
     if not path.exists() or path.name in {unicodedata.normalize("NFC", one.name) for one in path.parent.iterdir()}:
         return path
@@ -188,7 +188,7 @@ def _repair(path: Path) -> None:
 
 
 def _records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
-    """The whole lines of a record file, in order; a line still being written is left out."""
+    """Yields the whole lines of a record file, in order; a line still being written is left out."""
     if not path.exists():
         return
     for number, line in enumerate(read_bytes(path).split(b"\n")[:-1], start=1):

@@ -82,7 +82,7 @@ def is_share(values: Array) -> bool:
 
 
 def within(found: Interval, least: float, most: float) -> Interval:
-    """Clips an interval to the possible values, which keeps its coverage."""
+    """Limits an interval to the possible values, which keeps its coverage."""
     return replace(found, lo=max(found.lo, least), hi=min(found.hi, most))
 
 
