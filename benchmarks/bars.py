@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jova_bench.identity import Identity
+
 JUDGES = ("a", "b")
 
 
@@ -48,13 +50,19 @@ class Bar(NamedTuple):
         return value >= self.bar if self.least else value <= self.bar
 
 
+def _judge(row: Mapping[str, Any]) -> str | None:
+    """Returns which of the embedded SyncNets measured; None for other evaluators."""
+    network, _, letter = Identity.parse(row["identity"]).backend.rpartition("-")
+    return letter if network == "syncnet" else None
+
+
 def bars(board: Mapping[str, Any]) -> list[Bar]:
     """Returns all bars of a leaderboard (`report --format json`) with the models jova, real, codec and shuffled."""
     found = {
         (row["model"], row["metric"], judge): row
         for row in board["records"]
         for judge in JUDGES
-        if row["slice"] is None and ("syncnet-" not in row["identity"] or f"syncnet-{judge}" in row["identity"])
+        if row["slice"] is None and _judge(row) in (judge, None)
     }
 
     def of(model: str, metric: str, judge: str = "a") -> float:

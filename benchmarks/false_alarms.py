@@ -16,6 +16,7 @@ import numpy.typing as npt
 from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import Results
 from jova_bench.comparison.verdicts import Comparison
+from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import SetMetric
@@ -68,7 +69,7 @@ SPECS = (
     spec("word errors", direction="down", micro="transcript_words"),
     MeanSquare.spec,
 )
-SETS: Mapping[str, SetMetric] = {MeanSquare.spec.identity: MeanSquare()}
+SETS: Mapping[Identity, SetMetric] = {MeanSquare.spec.identity: MeanSquare()}
 
 
 def table(rng: np.random.Generator, prompts: int, shift: float = 0.0) -> tuple[Comparison, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from jova_bench.identity import Identity
+
 
 class PromptSeed(NamedTuple):
     """Key of one clip among those of a model."""
@@ -29,14 +31,14 @@ class ColumnKey(NamedTuple):
     """Key of all that one metric found for one model."""
 
     model: str
-    identity: str
+    identity: Identity
 
 
 class ScoreKey(NamedTuple):
     """Key of one metric of one clip."""
 
     sample: SampleKey
-    identity: str
+    identity: Identity
 
     @property
     def column(self) -> ColumnKey:

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from jova_bench.identity import Identity
+from jova_bench.identity import Profile as Profile
 from jova_bench.ids import check_id
 from jova_bench.keys import ColumnKey, SampleKey, ScoreKey
 
@@ -27,8 +29,6 @@ timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it 
 
 Micro = Literal["transcript_words", "transcript_characters"]
 """What the weight of a clip in a micro average counts."""
-
-Profile = Literal["embedded", "standard"]
 
 Value = Annotated[float, Field(ge=-1e60, le=1e60)]
 """No metric comes near these, and the sums of squares of what is between them are finite."""
@@ -148,7 +148,7 @@ class Score(Record):
     prompt_id: Id
     seed: Seed
     metric: str
-    identity: str
+    identity: Identity
     status: Status
     value: Value | None
     reason: str | None
@@ -203,17 +203,23 @@ class MetricSpec(Record):
     proportion: bool = False
     """A clip's value is 1 or 0, right or wrong, so that the mean is a share of clips. No part of the identity."""
 
-    @property
-    def identity(self) -> str:
-        """What a number is: two compare only if this string is equal.
+    @model_validator(mode="after")
+    def _has_an_identity(self) -> MetricSpec:
+        _ = self.identity
+        return self
 
-        `name@version/profile:backend[weights]{params}`, and `profile/compat:bench@commit` for `profile` where a
-        published bench is followed bug for bug.
-        """
-        family = self.profile if self.protocol == "clean" else f"{self.profile}/compat:{self.protocol}"
-        weights = f"[{self.weights}]" if self.weights else ""
-        params = ",".join(f"{key}={self.params[key]}" for key in sorted(self.params))
-        return f"{self.name}@{self.version}/{family}:{self.backend}{weights}" + (f"{{{params}}}" if params else "")
+    @property
+    def identity(self) -> Identity:
+        """Returns what a number is: two compare only if these are equal."""
+        return Identity(
+            self.name,
+            self.version,
+            self.profile,
+            self.backend,
+            self.protocol,
+            self.weights or None,
+            ",".join(f"{key}={self.params[key]}" for key in sorted(self.params)),
+        )
 
 
 class Estimate(Record):
@@ -221,7 +227,7 @@ class Estimate(Record):
 
     model: str
     metric: str
-    identity: str
+    identity: Identity
     slice: str | None = None
     """`tag=value`, or None for all prompts."""
     level: Literal["clip", "set"]

@@ -8,16 +8,17 @@ from typing import Any
 
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.formatting.text import decimals, escaped, number, signed
+from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
 
 
-def metric_names(rows: Sequence[Comparison]) -> dict[str, str]:
+def metric_names(rows: Sequence[Comparison]) -> dict[Identity, str]:
     """Returns the display names of metrics by identity, with the direction of improvement."""
     arrows = {row.spec.identity: ARROWS["down"] if row.from_real else ARROWS[row.spec.direction] for row in rows}
     distance = {row.spec.identity for row in rows if row.from_real}
     return {
         one.identity: f"{escaped(one.text)}{', distance from real' * (one.identity in distance)} {arrows[one.identity]}"
-        for one in labelled((row.spec.name, row.spec.identity) for row in rows)
+        for one in labelled(row.spec.identity for row in rows)
     }
 
 

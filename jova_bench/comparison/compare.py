@@ -14,6 +14,7 @@ from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable, suggest
 from jova_bench.formatting.text import escaped, table
+from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import build_all
@@ -130,7 +131,7 @@ def compared(
     right: Results,
     pairs: Sequence[tuple[str, str]],
     specs: Sequence[MetricSpec],
-    sets: Mapping[str, SetMetric],
+    sets: Mapping[Identity, SetMetric],
 ) -> tuple[Comparison, ...]:
     """Compares pairs of models on every metric that measured the first of them; all tests share one error rate.
 
@@ -169,13 +170,12 @@ def _selected(left: Results, right: Results, names: Sequence[str] | None) -> lis
 
 
 def _answers(spec: MetricSpec) -> tuple[str, ...]:
-    bench = () if spec.protocol == "clean" else (f"{spec.name}@{spec.protocol.partition('@')[0]}",)
-    return (spec.name, *bench, spec.identity)
+    return (*dict.fromkeys((spec.name, spec.identity.select)), spec.identity)
 
 
 def set_metrics(
     specs: Sequence[MetricSpec], sides: Iterable[Results], own: Iterable[ClipMetric | SetMetric] = ()
-) -> dict[str, SetMetric]:
+) -> dict[Identity, SetMetric]:
     """Builds set metrics by identity; one whose identity differs on this machine is missing.
 
     Args:
@@ -214,7 +214,7 @@ def _rows(
     right: Results,
     models: tuple[str, str],
     specs: Sequence[MetricSpec],
-    sets: Mapping[str, SetMetric],
+    sets: Mapping[Identity, SetMetric],
 ) -> Iterator[ComparisonRow]:
     """Returns one row per metric that measured the model of a."""
     one, other = models
@@ -266,5 +266,5 @@ def _some(values: Collection[Any]) -> str:
 
 def _another(spec: MetricSpec, right: Results, model: str) -> str:
     """Returns the metric that b measured instead."""
-    same = [i for i in right.identities(model) if _answers(right.specs[i])[:-1] == _answers(spec)[:-1]]
+    same = [i for i in right.identities(model) if i.select == spec.identity.select]
     return f"another evaluator: {same[0]}, not {spec.identity}" if same else "not measured in B"

@@ -13,6 +13,7 @@ from pydantic import Field
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_json
+from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.records import FileRecord, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
 from jova_bench.runs.estimates import ClipResult
@@ -46,7 +47,7 @@ class FrozenColumn(Record):
     """Holds one metric of one model."""
 
     model: Id
-    identity: str
+    identity: Identity
     cells: tuple[FrozenCell, ...] = Field(min_length=1)
 
 

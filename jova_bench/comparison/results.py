@@ -14,6 +14,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
 from jova_bench.comparison.frozen import Columns, Frozen, frozen_columns, read_frozen
 from jova_bench.errors import EXIT_INCOMPLETE, BenchError
+from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Estimate, MetricSpec, Micro, Outcome, Profile
@@ -40,7 +41,7 @@ class Results:
     prompts_digest: str
     """Digest of the prompts; results with different ones do not compare."""
     profile: Profile
-    specs: Mapping[str, MetricSpec]
+    specs: Mapping[Identity, MetricSpec]
     """Metrics by identity, in the order of the run's table."""
     columns: Columns
     gone: Mapping[ColumnKey, str]
@@ -57,7 +58,7 @@ class Results:
         """Returns the models, in the order of the run."""
         return tuple(dict.fromkeys(model for model, _ in self.columns))
 
-    def identities(self, model: str) -> tuple[str, ...]:
+    def identities(self, model: str) -> tuple[Identity, ...]:
         """Returns the identities that measured a model, in the order of the run's table."""
         return tuple(identity for identity in self.specs if ColumnKey(model, identity) in self.columns)
 
@@ -75,7 +76,7 @@ class Results:
         failed = Counter(one.model for one in samples if one.status == "failed" and one.prompt_id in ids)
         return replace(self, columns=columns, failed=failed)
 
-    def reference(self, identity: str) -> FloatArray | None:
+    def reference(self, identity: Identity) -> FloatArray | None:
         """Returns the features of the real clips of a set metric, where the run's folder has them."""
         return None if self.folder is None else stored_reference(DiskCache(self.folder / FEATURES), identity)
 
@@ -210,7 +211,7 @@ def _total(estimate: Estimate) -> int:
     return estimate.n_ok + estimate.n_undefined + estimate.n_failed
 
 
-def _columns(run: Run, specs: Mapping[str, MetricSpec]) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
+def _columns(run: Run, specs: Mapping[Identity, MetricSpec]) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
     """Returns the columns of clip metrics, without rows of evaluators that the run no longer has."""
     columns: dict[ColumnKey, dict[PromptSeed, ClipResult]] = {}
     for row in run.scores:

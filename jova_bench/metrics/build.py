@@ -9,6 +9,7 @@ from typing import get_args
 
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, suggest
+from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.metrics.entry import Choice, MetricEntry
@@ -77,7 +78,7 @@ def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str
     added, refused = _installed()
     left_out = [str(error) for error in refused.values()]
     names: dict[str, None] = {}
-    taken: set[str] = set()
+    taken: set[Identity] = set()
     for one in _choices(profile, added):
         if not one.matches(None):
             continue
@@ -193,7 +194,7 @@ def _checked(choice: Choice, context: MetricContext) -> Metric:
     return metric
 
 
-def _same_identity(identity: str) -> str:
+def _same_identity(identity: Identity) -> str:
     return f"an installed package has another metric of the identity {identity}; give its own a new name"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from jova_bench.identity import Identity
 from jova_bench.metrics.build import installed_entries
 from jova_bench.metrics.catalogue import TITLES
 from jova_bench.records import Direction
@@ -19,7 +19,7 @@ ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "target": "→ re
 class Label:
     """Holds the display name of a metric identity and its position in tables."""
 
-    identity: str
+    identity: Identity
     text: str
     """Unique among the identities that it was made with; says `(embedded)` for the embedded evaluators, and
     `(compat BENCH)` for what a published bench computes."""
@@ -38,15 +38,15 @@ def families() -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
+def labelled(identities: Iterable[Identity]) -> tuple[Label, ...]:
     """Returns one label per identity, in the order of `families`, then in the order given.
 
     Args:
-        metrics: (name, identity), possibly repeated.
+        identities: of metrics, possibly repeated.
     """
-    by_metric: dict[str, dict[str, None]] = {}
-    for metric, identity in metrics:
-        by_metric.setdefault(metric, {})[identity] = None
+    by_metric: dict[str, dict[Identity, None]] = {}
+    for identity in identities:
+        by_metric.setdefault(identity.name, {})[identity] = None
     known = {metric: (family, name) for family, names in families().items() for metric, name in names.items()}
     order = [metric for metric in known if metric in by_metric] + [
         metric for metric in by_metric if metric not in known
@@ -54,48 +54,32 @@ def labelled(metrics: Iterable[tuple[str, str]]) -> tuple[Label, ...]:
     found = []
     for metric in order:
         family, name = known.get(metric, (OTHER, metric))
-        by_kind: dict[str, list[str]] = {}
+        by_kind: dict[str, list[Identity]] = {}
         for identity in by_metric[metric]:
             by_kind.setdefault(_kind(identity), []).append(identity)
         found += [
             Label(identity, f"{name}{mark}{kind}", family)
-            for kind, identities in by_kind.items()
-            for identity, mark in zip(identities, _marks(identities), strict=True)
+            for kind, of_kind in by_kind.items()
+            for identity, mark in zip(of_kind, _marks(of_kind), strict=True)
         ]
     return tuple(found)
 
 
-def protocol(identity: str) -> str:
-    """Returns `clean`, or the bench and commit that an identity follows bug for bug."""
-    return _parts(identity)[1] or "clean"
-
-
-# name@version/profile:backend[weights]{params}, and profile/compat:bench@commit where a bench is followed.
-_IDENTITY = re.compile(r"[^/]+/([^:/]+)(?:/compat:([^:]+))?:([^\[{]+)")
-
-
-def _parts(identity: str) -> tuple[str, str, str]:
-    """Returns profile, protocol (empty for clean) and backend."""
-    found = _IDENTITY.match(identity)
-    return (found[1], found[2] or "", found[3]) if found else ("", "", identity)
-
-
-def _kind(identity: str) -> str:
+def _kind(identity: Identity) -> str:
     """Returns the suffix that keeps numbers of different kinds apart."""
-    profile, followed, _ = _parts(identity)
-    if followed:
-        return f" (compat {followed.partition('@')[0]})"
-    return " (embedded)" if profile == "embedded" else ""
+    if identity.bench is not None:
+        return f" (compat {identity.bench})"
+    return " (embedded)" if identity.profile == "embedded" else ""
 
 
-def _marks(identities: Sequence[str]) -> list[str]:
+def _marks(identities: Sequence[Identity]) -> list[str]:
     """Returns marks that distinguish identities of one kind: none, the commit, the backend's last part, or a number."""
     if len(identities) == 1:
         return [""]
-    commits = [_parts(identity)[1].partition("@")[2] for identity in identities]
+    commits = [identity.commit for identity in identities]
     if len(set(commits)) == len(commits):
         return [f" {commit}" for commit in commits]
-    backends = [_parts(identity)[2] for identity in identities]
+    backends = [identity.backend for identity in identities]
     # Judges are called syncnet-a, syncnet-b: their letter is enough.
     one_kind = len({backend.rpartition("-")[0] for backend in backends}) == 1
     ends = [backend.rpartition("-")[2] for backend in backends] if one_kind else backends

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jova_bench.formatting.text import decimals, number, with_interval
+from jova_bench.identity import Identity
 from jova_bench.metrics.labels import labelled
 from jova_bench.records import Cost, Direction, Estimate, Summary
 
@@ -17,7 +18,7 @@ class Column:
     label: str
     """Display name, unique in the leaderboard; ends in `(embedded)` for evaluators of the embedded profile."""
     family: str
-    identity: str
+    identity: Identity
     direction: Direction
     cells: Mapping[str, Estimate]
     """Estimates by model; a model that was not measured is missing."""
@@ -30,7 +31,7 @@ def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]
         summary: estimates of the run.
         of_slice: `tag=value`, or None for all prompts.
     """
-    by_identity: dict[str, dict[str, Estimate]] = {}
+    by_identity: dict[Identity, dict[str, Estimate]] = {}
     for estimate in summary.estimates:
         cells = by_identity.setdefault(estimate.identity, {})
         if estimate.slice == of_slice:
@@ -38,7 +39,7 @@ def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]
     directions = {e.identity: e.direction for e in reversed(summary.estimates)}
     return tuple(
         Column(one.text, one.family, one.identity, directions[one.identity], by_identity[one.identity])
-        for one in labelled((e.metric, e.identity) for e in summary.estimates)
+        for one in labelled(e.identity for e in summary.estimates)
     )
 
 

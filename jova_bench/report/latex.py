@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jova_bench.formatting.text import decimals, number, one_line
+from jova_bench.identity import Identity
 from jova_bench.metrics.labels import OTHER
 from jova_bench.metrics.labels import families as metric_families
 from jova_bench.models.registry import CONTROLS
@@ -70,7 +71,7 @@ def _row(board: Leaderboard, model: str, shown: Sequence[Column]) -> str:
     return " & ".join([escaped(model), *cells]) + r" \\"
 
 
-def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: str) -> str:
+def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: Identity) -> str:
     """Formats a value with its interval, and `ok/undefined/failed` where some clips have none, or the status of all."""
     if estimate is None:
         return "--"

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.formatting.text import code, escaped, plain, spreadsheet, table
-from jova_bench.metrics.labels import ARROWS, OTHER, families, protocol
+from jova_bench.identity import CLEAN
+from jova_bench.metrics.labels import ARROWS, OTHER, families
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Cost, Summary
 from jova_bench.report import slices
@@ -264,6 +265,6 @@ def _rows_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def _identity_line(column: Column) -> str:
     sets = next((e.extra for e in column.cells.values() if "d" in e.extra), {})
     size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
-    followed = protocol(column.identity)
-    compat = "" if followed == "clean" else f", as {escaped(followed)} computes it"
+    followed = column.identity.protocol
+    compat = "" if followed == CLEAN else f", as {escaped(followed)} computes it"
     return f"- {escaped(column.label)}: {code(column.identity)}{compat}{size}"

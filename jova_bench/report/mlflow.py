@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.records import Estimate, Summary
+from jova_bench.identity import Identity
+from jova_bench.records import Summary
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import SUMMARY, read_run
 
@@ -86,25 +87,22 @@ def values(summary: Summary) -> dict[str, float]:
     such as WER by two Whispers.
     """
     whole = [one for one in summary.estimates if one.slice is None]
-    names: dict[str, str] = {}
-    for name in (_name, _judged, lambda one: one.identity):
-        found: dict[str, set[str]] = {}
-        for one in whole:
-            if one.identity not in names:
-                found.setdefault(name(one), set()).add(one.identity)
+    names: dict[Identity, str] = {}
+    for name in (_name, _judged, str):
+        found: dict[str, set[Identity]] = {}
+        for identity in {one.identity for one in whole} - names.keys():
+            found.setdefault(name(identity), set()).add(identity)
         names |= {identity: text for text, (identity, *others) in found.items() if not others}
     found_values = {f"{names[one.identity]}/{one.model}": one.value for one in whole if one.value is not None}
     return {re.sub(r"[^\w\-./ :]", "_", key, flags=re.ASCII): value for key, value in found_values.items()}
 
 
-def _name(one: Estimate) -> str:
-    bench = re.search(r"/compat:([^@:]+)", one.identity)
-    return f"{one.metric}.{bench[1]}" if bench else one.metric
+def _name(one: Identity) -> str:
+    return one.name if one.bench is None else f"{one.name}.{one.bench}"
 
 
-def _judged(one: Estimate) -> str:
-    backend = re.split(r"[\[{]", one.identity, maxsplit=1)[0].rpartition(":")[2]
-    return f"{_name(one)}.{backend}"
+def _judged(one: Identity) -> str:
+    return f"{_name(one)}.{one.backend}"
 
 
 def _mlflow() -> Any:

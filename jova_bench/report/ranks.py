@@ -13,6 +13,7 @@ from itertools import combinations
 from jova_bench.comparison.compare import compared
 from jova_bench.comparison.results import Results
 from jova_bench.comparison.verdicts import Comparison
+from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import Outcome
@@ -40,11 +41,11 @@ class Rank:
         return self.of > 1 and self.last == 1
 
 
-Ranks = Mapping[str, Mapping[str, Rank]]
+Ranks = Mapping[Identity, Mapping[str, Rank]]
 """Ranks by metric identity, by model; metrics with a value for fewer than two models are missing."""
 
 
-def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]) -> Ranks:
+def ranks(results: Results, models: Sequence[str], sets: Mapping[Identity, SetMetric]) -> Ranks:
     """Ranks models by paired tests of every pair, with Holm over the pairs of each metric.
 
     A model stands before another only if it also has a value wherever the other has one.
@@ -54,7 +55,7 @@ def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]
         models: which are ranked.
         sets: set metrics by identity.
     """
-    found: dict[str, dict[str, Rank]] = {}
+    found: dict[Identity, dict[str, Rank]] = {}
     for spec in results.specs.values():
         valued = [model for model in models if _has_value(results, model, spec.identity)]
         if len(valued) < 2:
@@ -73,7 +74,7 @@ def ranks(results: Results, models: Sequence[str], sets: Mapping[str, SetMetric]
     return found
 
 
-def _has_value(results: Results, model: str, identity: str) -> bool:
+def _has_value(results: Results, model: str, identity: Identity) -> bool:
     parts = results.columns.get(ColumnKey(model, identity), {}).values()
     return any(not isinstance(part, Outcome) or part.value is not None for part in parts)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jova_bench import assets
+from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 
 LOADING = 2
@@ -28,8 +29,7 @@ def networks(spec: MetricSpec) -> Networks:
     table = assets.table()
     named = [name for name in table if (digest := assets.digest(name)) and digest in (spec.weights or "")]
     if not named:
-        bench = None if spec.protocol == "clean" else spec.protocol.partition("@")[0]
-        named = [name for name, asset in table.items() if asset.serves(spec.name, bench)]
+        named = [name for name, asset in table.items() if asset.serves(spec.name, spec.identity.bench)]
     if not named and spec.weights is not None:
         return {spec.backend: UNKNOWN_BYTES}
     return {name: LOADING * _file_bytes(name) for name in named}
@@ -40,7 +40,7 @@ def _file_bytes(name: str) -> int:
     return path.stat().st_size if path.is_file() else assets.get(name).size or 0
 
 
-def groups(needs: Mapping[str, Networks], room: int) -> list[list[str]]:
+def groups(needs: Mapping[Identity, Networks], room: int) -> list[list[Identity]]:
     """Splits metrics into as few groups as first-fit packing finds whose networks have room together.
 
     Args:

@@ -11,6 +11,7 @@ from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.files.reading import file_digest
+from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed, SampleKey, ScoreKey
 from jova_bench.media.limits import max_clip_bytes
 from jova_bench.metrics.base import OUTSIDE, join_reasons
@@ -42,14 +43,14 @@ class ScoreTable:
     """Everything known of every clip; rows of clip metrics are on disk, parts of set metrics in the cache."""
 
     store: RunStore
-    specs: Mapping[str, MetricSpec]
+    specs: Mapping[Identity, MetricSpec]
     """Specifications, one for each identity."""
     rows: dict[ScoreKey, Score]
     """Clip metrics."""
     sets: dict[ScoreKey, ClipResult]
     """Set metrics."""
 
-    def keep(self, sample: SampleKey, identity: str, part: ClipResult) -> None:
+    def keep(self, sample: SampleKey, identity: Identity, part: ClipResult) -> None:
         """Records one cell; a retry that ends as before adds nothing to the records."""
         spec, key = self.specs[identity], ScoreKey(sample, identity)
         if spec.level == "set" or not isinstance(part, Outcome):
@@ -118,7 +119,7 @@ def fill(
     told: dict[str, dict[str, None]] = {}
     for identity, spec in grid.specs.items():
         if reason := join_reasons(missing_reference_reason(spec), why_not.get(identity)):
-            told.setdefault(reason, {})[_called(spec)] = None
+            told.setdefault(reason, {})[spec.identity.select] = None
     for reason, names in told.items():
         progress.say(f"{', '.join(names)}: {reason}")
     prompts = {prompt.id: prompt for prompt in suite.prompts}
@@ -200,8 +201,8 @@ def _without_clip(reason: str | None) -> Outcome:
 
 
 def _gaps(
-    grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[str, str]
-) -> Iterator[str]:
+    grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[Identity, str]
+) -> Iterator[Identity]:
     """Identities for which a clip must be measured; records those whose outcome is known without it."""
     key = sample.key
     for identity, spec in grid.specs.items():
@@ -238,10 +239,6 @@ def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
     return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})
 
 
-def _called(spec: MetricSpec) -> str:
-    return spec.name if spec.protocol == "clean" else f"{spec.name}@{spec.protocol.partition('@')[0]}"
-
-
 def _why_not(metric: Metric) -> str | None:
     """Returns why a metric cannot run here; None if it can. An exception of its check is a reason, too."""
     try:
@@ -268,7 +265,9 @@ def _clip_path(store: RunStore, clip: str) -> Path:
     return store.folder / clip
 
 
-def _job(sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[str, ...]) -> ScoringTask:
+def _job(
+    sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[Identity, ...]
+) -> ScoringTask:
     if sample.clip is None or sample.clip_digest is None:
         raise BenchError(f"expected a sample with a clip, got {sample}")
     return ScoringTask(

@@ -21,6 +21,7 @@ from jova_bench.cache import FeatureCache, peek
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.execution.base import ATTEMPTS, Executor, TaskFailed, WorkerContext
 from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.identity import Identity
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -32,7 +33,7 @@ from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
 from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
 
 Metric = ClipMetric | SetMetric
-ClipResults = dict[str, "Outcome | FloatArray"]
+ClipResults = dict[Identity, "Outcome | FloatArray"]
 """Results, one for each metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why
 there are none)."""
 Load = Callable[[WorkerContext], tuple[Sequence[Metric], FeatureCache]]
@@ -55,7 +56,7 @@ class ScoringTask:
     reference: Path | None
     domain: str | None
     """Domain of the suite; a clip is in it when its format is, too."""
-    identities: tuple[str, ...]
+    identities: tuple[Identity, ...]
     """None at all: only reads the clip."""
     reference_digest: str | None = None
     """sha256 (hex) of the prompt's files when the suite was read; None where it was not read."""
@@ -132,7 +133,7 @@ def content_checker(context: WorkerContext) -> Callable[[ContentCheck], tuple[st
     return look
 
 
-def _all_failed(identities: Iterable[str], reason: str) -> ClipResults:
+def _all_failed(identities: Iterable[Identity], reason: str) -> ClipResults:
     return {identity: Outcome(status="failed", reason=reason) for identity in identities}
 
 
@@ -140,7 +141,7 @@ def _all_failed(identities: Iterable[str], reason: str) -> ClipResults:
 class EmbeddingTask:
     """One clip of a set metric's reference set that is not embedded yet."""
 
-    identity: str
+    identity: Identity
     index: int
 
 
@@ -314,12 +315,12 @@ def _status(error: Exception) -> Outcome:
     return Outcome(status="failed", reason=reason_of(error))
 
 
-def features_key(identity: str, domain: str | None) -> str:
+def features_key(identity: Identity, domain: str | None) -> str:
     """Returns the cache key of a clip's features. It has the domain: outside of it the same clip has none."""
     return f"features of {identity} in domain {domain}"
 
 
-def stored_features(cache: FeatureCache, digest: str, identity: str, domain: str | None) -> FloatArray | None:
+def stored_features(cache: FeatureCache, digest: str, identity: Identity, domain: str | None) -> FloatArray | None:
     """Returns a clip's cached features, (d,); None if there are none."""
     stored = peek(cache, digest, features_key(identity, domain))
     return None if stored is None else _vector(stored)
@@ -338,13 +339,13 @@ def _of_reference(metric: SetMetric) -> Arrays:
     return {"features": metric.reference()}
 
 
-def stored_reference(cache: FeatureCache, identity: str) -> FloatArray | None:
+def stored_reference(cache: FeatureCache, identity: Identity) -> FloatArray | None:
     """Returns real clips' features, (m, ...), cached by `keep_references`; None if there are none."""
     stored = peek(cache, *_reference_key(identity))
     return None if stored is None else _vector(stored)
 
 
-def _reference_key(identity: str) -> tuple[str, str]:
+def _reference_key(identity: Identity) -> tuple[str, str]:
     return "real clips", f"reference set of {identity}"
 
 

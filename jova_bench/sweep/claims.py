@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from jova_bench.comparison.pairing import ALPHA
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.formatting.text import decimals, signed
+from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 from jova_bench.stats.paired import holm
 from jova_bench.stats.unpaired import UnpairedResult, welch_test
@@ -83,7 +84,7 @@ def claim(pairs: Sequence[PairOfTrainings]) -> Claim:
 
 
 def claims_over_trainings(
-    arm: str, specs: Sequence[MetricSpec], values: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    arm: str, specs: Sequence[MetricSpec], values: Mapping[Identity, tuple[Sequence[float], Sequence[float]]]
 ) -> tuple[Claim, ...]:
     """Derives the claims on all metrics of an arm that was trained many times.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jova_bench.digests import shortened
 from jova_bench.formatting.text import escaped, table, with_interval
+from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
 from jova_bench.records import Estimate
 from jova_bench.report.cells import no_value
@@ -97,12 +98,11 @@ def picture(result: SweepResult) -> str:
     return curves(names, panels, axis, joined)
 
 
-def metric_labels(result: SweepResult) -> dict[str, str]:
+def metric_labels(result: SweepResult) -> dict[Identity, str]:
     """Returns the display names of metrics by identity, with the direction of improvement."""
     arrows = {spec.identity: ARROWS[spec.direction] for spec in result.specs}
     return {
-        one.identity: f"{one.text} {arrows[one.identity]}"
-        for one in labelled((spec.name, spec.identity) for spec in result.specs)
+        one.identity: f"{one.text} {arrows[one.identity]}" for one in labelled(spec.identity for spec in result.specs)
     }
 
 

@@ -16,7 +16,7 @@ from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import ClipMetric, SetMetric, to_outcome
+from jova_bench.metrics.base import ClipMetric, Metric, SetMetric, to_outcome
 from jova_bench.metrics.build import build_all
 from jova_bench.records import Outcome, Prompt
 
@@ -71,7 +71,7 @@ class _MeasureInit:
         clip = made_up() if self.clip is None else media.read(self.clip)
         # A copy of itself, so that metrics that need a reference have one.
         copy = replace(clip, timing="aligned")
-        metrics = {metric.spec.identity: metric for _, metric in build_all(NoCache(), "cpu")}
+        metrics: dict[str, Metric] = {metric.spec.identity: metric for _, metric in build_all(NoCache(), "cpu")}
 
         def answer(identity: str) -> tuple[Outcome, int]:
             outcome = Outcome(status="ok", value=0.0)

@@ -73,7 +73,7 @@ class InceptionScore(SetDistance):
 
     def distance(self, features: FloatArray) -> float:
         """Returns the score of (n, K) logits. Undefined for fewer clips than the bench takes."""
-        choice = CHOICES[self.spec.protocol.partition("@")[0]]
+        choice = CHOICES[self.spec.identity.bench or ""]
         self._enough(features, choice.least, f"{choice.least}")
         found = choice.number(features)
         if not np.isfinite(found):

@@ -10,6 +10,7 @@ from statistics import mean
 from typing import Any
 
 from jova_bench.formatting.text import decimals
+from jova_bench.identity import Identity
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Estimate, Prompt
 from jova_bench.report.cells import Column
@@ -91,7 +92,7 @@ def _loading(board: Leaderboard) -> list[dict[str, Any]]:
     return [{"label": "Loading (s)", "values": found}] if any(value is not None for value in found) else []
 
 
-def _common(board: Leaderboard, places: Mapping[str, int], prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+def _common(board: Leaderboard, places: Mapping[Identity, int], prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
     """Returns the slice of the clips that every model made, where some clips are missing."""
     if board.common is None:
         return []
@@ -101,7 +102,7 @@ def _common(board: Leaderboard, places: Mapping[str, int], prompts: Sequence[Pro
 
 
 def _cells(
-    board: Leaderboard, places: Mapping[str, int], estimates: Sequence[Estimate]
+    board: Leaderboard, places: Mapping[Identity, int], estimates: Sequence[Estimate]
 ) -> list[list[list[float | None] | None]]:
     """Returns, by column and model: value, low, high, decimals, ok, undefined, failed; null where not measured."""
     rows: list[list[list[float | None] | None]] = [[None] * len(board.models) for _ in board.columns]

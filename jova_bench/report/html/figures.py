@@ -9,6 +9,7 @@ from typing import Any
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
+from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
 
 ABOUT = "Intervals are over prompts: they speak of these checkpoints. Dotted lines are controls."
@@ -42,7 +43,7 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     axis = _axis(record)
     directions = {one["identity"]: one["direction"] for one in record["metrics"]}
     found = []
-    for label in labelled((one["metric"], one["identity"]) for one in record["metrics"]):
+    for label in labelled(Identity.parse(one["identity"]) for one in record["metrics"]):
         rows = [row for row in record["values"] if row["identity"] == label.identity and row["value"] is not None]
         arms = [row for row in rows if not row["control"]]
         seeds = list(dict.fromkeys(row["training_seed"] for row in arms))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.text import decimals, number
-from jova_bench.metrics.labels import ARROWS, protocol
+from jova_bench.metrics.labels import ARROWS
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Estimate, Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value
@@ -70,7 +70,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    texts = (outcome_text, counts_text, mean_text, interval_text, extrapolated, protocol)
+    texts = (outcome_text, counts_text, mean_text, interval_text, extrapolated)
     made.globals |= {"arrows": ARROWS, **{one.__name__: one for one in texts}}
     return made
 
@@ -230,7 +230,7 @@ def _card(board: Leaderboard, one: Asked, take: Take, longest: float) -> Card:
 def _offsets(board: Leaderboard, take: Take) -> tuple[tuple[str, str], ...]:
     found: dict[str, list[str]] = {}
     for column in board.columns:
-        if column.identity in take.scores and column.identity.startswith("av_offset_frames@"):
+        if column.identity in take.scores and column.identity.name == "av_offset_frames":
             found.setdefault(_offset(take.scores[column.identity]), []).append(column.label)
     return tuple((", ".join(labels), words) for words, labels in found.items())
 
@@ -249,8 +249,8 @@ def _listened(board: Leaderboard, one: Asked, take: Take) -> list[Listened]:
     if not take.view or not one.prompt.transcript.strip():
         return []
     heard = take.view.heard
-    for name in ("wer@", "cer@"):
-        found = [column for column in board.columns if column.identity in heard and column.identity.startswith(name)]
+    for name in ("wer", "cer"):
+        found = [column for column in board.columns if column.identity in heard and column.identity.name == name]
         if found:
             break
     return [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
+from jova_bench.identity import Identity
 from jova_bench.keys import SampleKey
 from jova_bench.progress import Progress
 from jova_bench.records import Finding, Outcome, Prompt, Sample
@@ -35,7 +36,7 @@ class Take:
     source: Path | None
     view: View | None
     findings: tuple[Finding, ...]
-    scores: Mapping[str, Outcome]
+    scores: Mapping[Identity, Outcome]
     """Outcomes by metric identity."""
 
 
@@ -51,7 +52,7 @@ class Asked:
 
 
 def gather(
-    folder: Path, run: Run, models: Sequence[str], identities: Sequence[str], workers: int, talk: Progress
+    folder: Path, run: Run, models: Sequence[str], identities: Sequence[Identity], workers: int, talk: Progress
 ) -> list[Asked]:
     """Gathers all prompts with samples of any model, in the order of the suite.
 
@@ -67,7 +68,7 @@ def gather(
     """
     samples = {sample.key: sample for sample in run.samples}
     prompts = _prompts(run)
-    scores: dict[SampleKey, dict[str, Outcome]] = {}
+    scores: dict[SampleKey, dict[Identity, Outcome]] = {}
     for row in run.scores:
         if row.identity in identities:
             scores.setdefault(row.key.sample, {})[row.identity] = row.outcome()
@@ -108,7 +109,7 @@ def _source(folder: Path, sample: Sample) -> Path | str:
 
 
 def _take(
-    sample: Sample, source: Path | str, view: View | str | None, scores: Mapping[str, Outcome], name: str
+    sample: Sample, source: Path | str, view: View | str | None, scores: Mapping[Identity, Outcome], name: str
 ) -> Take:
     seen = view if isinstance(view, View) else None
     reasons = [one for one in (source, view) if isinstance(one, str)]
@@ -131,7 +132,7 @@ def _views(
     run: Run,
     sources: Mapping[SampleKey, Path | str],
     prompts: Mapping[str, Prompt],
-    identities: Sequence[str],
+    identities: Sequence[Identity],
     workers: int,
     talk: Progress,
 ) -> dict[SampleKey, View | str]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from jova_bench.arrays import Arrays
 from jova_bench.cache import CacheKey, DiskCache, FeatureCache, NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
+from jova_bench.identity import Identity
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import in_domain
@@ -83,7 +84,7 @@ class Looking:
     profile: Profile
     recognisers: tuple[str, ...]
     """Names of the run's speech recognition metrics."""
-    identities: frozenset[str]
+    identities: frozenset[Identity]
     """Identities of the run: a recogniser of another identity did not measure it."""
 
     def __call__(self) -> Callable[[Look], View | str]:

@@ -82,7 +82,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
 
 def test_summary_round_trip_uses_the_published_field_names(tmp_path):
     estimate = Estimate(
-        model="m", metric="wer", identity="i", level="clip", value=None, unit="", direction="down",
+        model="m", metric="wer", identity="wer@1/embedded:x", level="clip", value=None, unit="", direction="down",
         n_ok=0, n_undefined=1, n_failed=0, n_prompts=0, n_seeds=1,
     )  # fmt: skip
     cost = Cost(model="m", seconds_per_clip=1.5, real_time_factor=None, peak_memory_bytes=None, function_evals=8.0)
