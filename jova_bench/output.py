@@ -86,7 +86,7 @@ def _escape(letter: re.Match[str]) -> str:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Spells out what an encoding lacks: our own signs, letters without their accents, and numbers for the rest."""
+    """Replaces what an encoding lacks: our own signs spelt out, letters without accents, numbers for the rest."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_spelt, error.object[error.start : error.end])), error.end

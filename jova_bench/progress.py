@@ -24,7 +24,7 @@ class Progress(Protocol):
         ...
 
     def phase(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        """Begins a phase of `total` items; what it yields is called once per finished item."""
+        """Begins a phase of `total` items; yields a function to call once per finished item."""
         ...
 
 
@@ -32,11 +32,11 @@ class Quiet:
     """Reports nothing; the default of calls from Python."""
 
     def say(self, line: str) -> None:
-        """Drops the line."""
+        """Prints nothing."""
 
     @contextmanager
     def phase(self, title: str, total: int) -> Iterator[Advance]:
-        """Counts nothing."""
+        """Yields a function that does nothing."""
         yield lambda: None
 
 

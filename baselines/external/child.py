@@ -33,7 +33,7 @@ FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATU
 
 
 def main() -> int:
-    """Answers requests until `quit` or the end of the input."""
+    """Handles requests until `quit` or the end of the input."""
     requests, answers = take_over_stdio()
     adopt_orphans()
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()

@@ -131,7 +131,7 @@ def modified(checkout: Path) -> bool:
 
 
 def missing_weights(manifest: Manifest, home: Home) -> list[str]:
-    """Files or patterns of the manifest that nothing in the folder of weights answers."""
+    """Returns the manifest's files and patterns that the folder of weights lacks, and unfinished downloads."""
     absent = []
     for one in manifest.weights:
         folder = home.weights / one.folder
@@ -142,7 +142,7 @@ def missing_weights(manifest: Manifest, home: Home) -> list[str]:
 
 
 def show_by_name(manifest: Manifest) -> dict[str, str]:
-    """Lays weights that upstream asks for by name where huggingface_hub looks for them; it fetches nothing then.
+    """Links weights that upstream loads by name into the cache of huggingface_hub, which then fetches nothing.
 
     Returns:
         Environment variables for the worker.

@@ -16,7 +16,7 @@ class Kept:
         self.pipe, self.frames = pipe, None
 
     def __call__(self, *arguments, **named):
-        """Calls the pipeline."""
+        """Runs the pipeline and keeps its frames."""
         self.frames = self.pipe(*arguments, **named)
         return self.frames
 

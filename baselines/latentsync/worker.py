@@ -24,7 +24,7 @@ class Kept:
         self.function, self.frames = function, None
 
     def __call__(self, *arguments):
-        """Calls the function."""
+        """Runs the function and keeps its frames."""
         self.frames = self.function(*arguments)
         return self.frames
 

@@ -92,7 +92,7 @@ def fitted(height: int, width: int, area: int) -> tuple[int, int]:
 
 
 def _scales(height: int, width: int, area: int) -> Iterator[float]:
-    """Sizes, from one that uses every pixel of the area to one that surely fits."""
+    """Yields scales of the size, from one that uses every pixel of the area to one that surely fits."""
     least, most = 0.1, 1.0
     if height * width > area:
         a, b, c = height * width, (SIDE - 1) * (height + width), (SIDE - 1) ** 2 - area

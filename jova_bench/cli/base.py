@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
             tell(message.rstrip("\n"))
 
     def read(self, argv: Sequence[str] | None) -> argparse.Namespace:
-        """Parses, and complains of an unknown flag in the words of the verb that was named."""
+        """Parses arguments; an unknown flag is an error of the verb that was named, with its usage."""
         found, rest = self.parse_known_args(argv)
         if rest:
             verb: Parser = getattr(found, "parser", self)

@@ -23,7 +23,7 @@ class Busy(Exception):
     """Another process holds the lock."""
 
     def __init__(self, holder: str) -> None:
-        """Keeps the process number that the holder wrote into the file, or `unknown`."""
+        """Stores the process number that the holder wrote into the file, or `unknown`."""
         super().__init__(f"another process (pid {holder}) holds it")
         self.holder = holder
 

@@ -82,7 +82,7 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: st
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Opens without blocking: a pipe without a writer would block the command for ever."""
+    """Opens a file without blocking: a pipe without a writer would block the command without end."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -101,7 +101,7 @@ class Choice:
         return not set(self.names).isdisjoint(wanted)
 
     def build(self, context: MetricContext) -> Metric:
-        """Calls the factory."""
+        """Builds the metric by its factory, which is imported now."""
         factory = self.factory
         if isinstance(factory, str):
             module, _, attribute = factory.partition(":")

@@ -57,7 +57,7 @@ class CountingMetric(Metric):
         return self._computed_why if self._computed_at == self.update_count else self._why()
 
     def reset(self) -> None:
-        """Forgets the clips, and why some have no value."""
+        """Resets the clips and the reasons why some have no value."""
         super().reset()
         self._computed_at = None
 
@@ -74,12 +74,12 @@ class CountingMetric(Metric):
         rate_hz: int | None,
         timing: Timing,
     ) -> Clip:
-        """A clip in or out of the embedded evaluators' domain, as its format says."""
+        """Builds a clip, in or out of the embedded evaluators' domain by its format."""
         clip = clip_of(frames, audio, fps, rate_hz, timing)
         return replace(clip, in_domain=in_domain(clip, "embedded" if self.in_domain else None))
 
     def _outside(self, clip: Clip) -> bool:
-        """Whether this is an embedded evaluator that does not know such clips."""
+        """Returns whether the clip is outside the domain of an embedded evaluator."""
         return self.metric.spec.profile == "embedded" and not clip.in_domain
 
     def _count(self, outcome: Outcome) -> None:

@@ -80,7 +80,7 @@ def clip_of(
 
 
 def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
-    """A rate as Python has numbers: loaders hand over those of numpy and torch, too."""
+    """Converts a rate to a Python number (loaders give numpy's and torch's, too) and checks that it is above 0."""
     if isinstance(rate, np.generic) or (isinstance(rate, Tensor) and rate.numel() == 1):
         rate = rate.item()
     if rate is not None and not isinstance(rate, (int, float, Fraction)):
@@ -91,7 +91,7 @@ def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
 
 
 def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """(channels, N) float32 in [-1, 1] of (N,) or (channels, N) samples of any usual type."""
+    """Converts (N,) or (channels, N) samples of any usual type to (channels, N) float32 in [-1, 1]."""
     if audio.ndim not in (1, 2):
         raise BenchError(f"expected audio of (N,) or (channels, N), got {audio.shape}")
     audio = np.atleast_2d(audio)

@@ -30,7 +30,7 @@ class TorchMetric(CountingMetric):
     weight: Tensor
 
     def __init__(self, metric: ClipMetric, in_domain: bool = False, timing: Timing = "free", **kwargs: Any) -> None:
-        """Wraps a metric.
+        """Wraps a clip metric for a training loop.
 
         Args:
             metric: what scores a clip.
@@ -93,7 +93,7 @@ class TorchMetric(CountingMetric):
         return super()._why() or (None if int(self.ok) else "no clip was given")
 
     def _outcome(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Outcome:
-        """What the metric says; whatever goes wrong in it is a failure of this clip, as it is in `score`."""
+        """Computes the metric of a clip; an exception is a failure of this clip, as it is in `score`."""
         if self._outside(clip):
             return Outcome(status="undefined", reason=OUTSIDE)
         try:

@@ -41,7 +41,7 @@ class TorchSetMetric(CountingMetric):
         reset_real: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Wraps a metric.
+        """Wraps a set metric for a training loop.
 
         Args:
             metric: what embeds clips and measures the distance.
@@ -117,7 +117,7 @@ class TorchSetMetric(CountingMetric):
         return torch.tensor(value, dtype=torch.float64, device=self.device)
 
     def reset(self) -> None:
-        """Forgets the clips; the real ones stay where the metric was told to keep them."""
+        """Resets the clips; the real ones stay where the metric was set to keep them."""
         kept = None if self._reset_real else (list(self.real), list(self.real_shapes))
         super().reset()
         if kept is not None:

@@ -94,7 +94,7 @@ class Generator(Protocol):
         ...
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """Says what will be produced, without producing it. Raises BenchError when the prompt cannot be done."""
+        """Describes what will be produced, without producing it. Raises BenchError if the prompt cannot be done."""
         ...
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterable[Generated | Exception]:

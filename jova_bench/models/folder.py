@@ -28,11 +28,11 @@ class ClipsFolder:
         self.clips = clips_by_id(folder)
 
     def check(self) -> str | None:
-        """Always runs: there is nothing to load."""
+        """Returns None: there is nothing to load."""
         return None
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """Promises the file as it is, identified by its content."""
+        """Returns a plan of the file as it is, identified by its content."""
         path = self._path(prompt)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

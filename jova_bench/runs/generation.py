@@ -38,7 +38,7 @@ class PlannedModel:
 def plan(
     generator: Generator, asked: str, build: Build, executor: Executor, prompts: Sequence[Prompt], suite: Suite
 ) -> PlannedModel:
-    """Asks a model what it will produce, where it will run: what it lacks is lacking there."""
+    """Plans a model's clips where it will run, because that is where something may be missing."""
     ((_, plans),) = executor.map([tuple(prompts)], PlanWorker(build, suite))
     if isinstance(plans, TaskFailed):
         plans = {prompt.id: plans.reason for prompt in prompts}
@@ -111,7 +111,7 @@ def _batches(planned: PlannedModel, todo: set[PromptSeed], suite: Suite) -> list
 
 
 def _stored(made: Attempt, store: RunStore) -> Sample:
-    """Puts the file into the run folder, where there is one."""
+    """Writes the attempt's file, if there is one, into the run folder; returns its record."""
     sample = made.sample
     if made.content is None:
         return sample

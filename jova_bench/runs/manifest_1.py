@@ -119,4 +119,4 @@ READERS: Mapping[str, Callable[[str], Said | None]] = {
         "real clip, audio 5 frames of 25 fps (0.2 s) earlier than the picture", {"audio_frames_early": 5}
     ),
 }
-"""By the name of a model: what reads the words that it said in schema 1."""
+"""Reader of the words that a model said in schema 1, by its name."""

@@ -86,7 +86,7 @@ def content_changed(path: Path, clip_digest: str) -> Clip | str:
 
 
 def changed(clip_digest: str, found: str) -> str:
-    """Says that a clip is not what was recorded, by its digest then and what is found now."""
+    """Formats that a clip is not what was recorded: its digest then, and what was found now."""
     return (
         "the clip changed on disk after it was recorded: "
         f"expected decoded content {shortened(clip_digest)}, got {found}; "

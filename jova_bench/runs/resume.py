@@ -95,7 +95,7 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
 
 
 def _differences(before: AnyPlan | None, now: AnyPlan) -> str | None:
-    """Says what makes the clips of two plans other clips, and what to do; None where nothing does."""
+    """Describes how the clips of two plans would differ, and what to do; None if they would not."""
     another = "give another --out"
     if isinstance(before, PlanRecord) and isinstance(now, PlanRecord):
         differ = before.differences(now)

@@ -173,7 +173,7 @@ def _run(
 
 
 def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
-    """Says before any clip is made that judges of drawn heads will say nothing of a suite's."""
+    """Yields a warning, before any clip is made, if a suite is outside the embedded evaluators' domain."""
     if suite.domain != "embedded" and any(metric.spec.profile == "embedded" for metric in metrics):
         yield (
             f"the suite {suite.name} is {OUTSIDE}: every metric of that profile will be undefined; "

@@ -71,7 +71,7 @@ class ScoreTable:
             self.rows[key] = row
 
     def lose(self, sample: Sample, reason: str) -> None:
-        """Records that a clip is no longer what it was; what was measured of it does not stay beside that.
+        """Records that a clip is no longer what it was, and drops what was measured of it.
 
         Scores first: if this is stopped in between, the clip is found changed once more.
         """
@@ -102,7 +102,7 @@ def fill(
     judges: Callable[[int, int], ScoringWorkers],
     progress: Progress,
 ) -> ScoreTable:
-    """Scores whatever is missing or failed before.
+    """Scores what is missing or failed before.
 
     Args:
         store: the run folder.
@@ -203,7 +203,7 @@ def _without_clip(reason: str | None) -> Outcome:
 def _gaps(
     grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[Identity, str]
 ) -> Iterator[Identity]:
-    """Identities for which a clip must be measured; records those whose outcome is known without it."""
+    """Returns the identities for which a clip must be measured; records those whose outcome is known without it."""
     key = sample.key
     for identity, spec in grid.specs.items():
         if sample.clip is None or sample.clip_digest is None:
@@ -233,7 +233,7 @@ def _gaps(
 
 
 def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
-    """Gives a metric, which knows no suite, the path of the reference image."""
+    """Sets the path of the prompt's reference image, because a metric has no suite."""
     if prompt is None or prompt.image is None:
         return prompt
     return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})

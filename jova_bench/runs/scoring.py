@@ -309,7 +309,7 @@ def _features(metric: SetMetric, clip: Clip, domain: str | None, cache: FeatureC
 
 
 def _status(error: Exception) -> Outcome:
-    """Gives an exception of a metric its status."""
+    """Converts an exception of a metric to an outcome: undefined or failed."""
     if isinstance(error, Undefined):
         return Outcome(status="undefined", reason=str(error))
     return Outcome(status="failed", reason=reason_of(error))

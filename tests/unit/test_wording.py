@@ -1,4 +1,4 @@
-"""Tests that docstrings read as plain English: none begins with a preposition or uses odd words."""
+"""Tests that docstrings read as plain English: a verb first, no preposition first, no odd words."""
 
 import ast
 import re
@@ -13,6 +13,13 @@ ODD = re.compile(
     r"\b(who|whom|whoever|nobody|somebody|everybody|told|anew|at it|mend(?:s|ed|ing)?|lets? go|hand(?:s|ed)? over)\b",
     re.IGNORECASE,
 )
+VERB = re.compile(r"[A-Z][a-z]+(?:-[a-z]+)*s\b")
+NO_VERB = re.compile(
+    r"(Always|Args|Axes|Boxes|Bytes|Classes|Clips|Does|Edits|Errors|Files|Frames|Functions|Has|Identities|Indices|Is|Its"
+    r"|Kinds|Languages|Lines|Moments|Names|Neighbours|Numbers|Options|Perhaps|Pixels|Prompts|Rows|Samples|Seconds"
+    r"|Segments|Sizes|Terms|Texts|This|Tokens|Vectors|Versions|Was|Weights|Whatever|Whereas|Windows|Words)\b"
+)
+"""Words that end in s and are no verb, or that a reader may take for a plural."""
 UNFINISHED = ("jova_bench/metrics/torch_",)
 """Folders whose docstrings are not plain yet; none may join them."""
 
@@ -37,6 +44,23 @@ def faults(text):
     return found
 
 
+def is_property(function):
+    """Tells whether a function is a property, whose docstring may be a noun phrase, or the setter of one."""
+    names = (ast.unparse(one).partition("(")[0].split(".")[-1] for one in function.decorator_list)
+    return any(name in ("property", "cached_property", "setter", "deleter") for name in names)
+
+
+def without_verb(text):
+    """Returns the functions, other than properties, whose docstrings begin with no verb of the third person."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_property(node):
+            docstring = ast.get_docstring(node)
+            if docstring is not None and (not VERB.match(docstring) or NO_VERB.match(docstring)):
+                found.append(f"{node.name}: begins with {docstring.split(maxsplit=1)[0]!r}")
+    return found
+
+
 def test_docstrings_neither_begin_with_a_preposition_nor_use_odd_words():
     found = {}
     for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
@@ -52,3 +76,27 @@ def test_faults_are_found_in_docstrings_of_every_kind():
     text = '"""By name."""\nclass A:\n    """Asks who is told."""\n    x = 1\n    """Of a clip."""\n    y = "who"\n'
     assert sorted(faults(text)) == ["1: begins with 'By'", "3: says 'told'", "3: says 'who'", "5: begins with 'Of'"]
     assert faults('"""Returns the whole; offers nothing."""') == []
+
+
+def test_docstrings_of_functions_begin_with_a_verb():
+    found = {}
+    for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        if lines := without_verb(path.read_text(encoding="utf-8")):
+            found[path.relative_to(ROOT).as_posix()] = lines
+    assert found == {}
+
+
+def test_functions_without_a_verb_are_found():
+    text = (
+        'class A:\n    """A class."""\n'
+        '    @property\n    def length(self):\n        """Length in seconds."""\n'
+        '    @length.setter\n    def length(self, value):\n        """The new length."""\n'
+        '    async def read(self):\n        """Samples of the clip."""\n'
+        'def f():\n    """(T,) frames."""\n    def g():\n        """Return it."""\n'
+        'def h():\n    """Re-reads a clip."""\ndef i():\n    pass\n'
+    )
+    assert sorted(without_verb(text)) == [
+        "f: begins with '(T,)'",
+        "g: begins with 'Return'",
+        "read: begins with 'Samples'",
+    ]

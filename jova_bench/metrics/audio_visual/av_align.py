@@ -118,7 +118,7 @@ def matches(sounds: FloatArray, motions: FloatArray, tolerance: float, one_to_on
 
 
 def local_peaks(speed: FloatArray, least: float) -> npt.NDArray[np.int64]:
-    """Indices of (T,) values that are larger than both neighbours, and at least `least`."""
+    """Returns the indices of (T,) values that are larger than both neighbours, and at least `least`."""
     inner = speed[1:-1]
     return 1 + np.flatnonzero((inner > speed[:-2]) & (inner > speed[2:]) & (inner >= least))
 

@@ -72,7 +72,7 @@ def windows(protocol: DesyncVariant, seen: int, heard: int) -> list[tuple[Indice
 
 
 def offset_of(logits: FloatArray, signed: bool) -> float:
-    """Seconds, from (W, 21) logits: the likeliest offset of each window, with or without its sign, averaged."""
+    """Returns the mean in seconds of each window's likeliest offset, with or without its sign, from (W, 21) logits."""
     offsets = GRID_S[logits.argmax(axis=1)]
     return float((offsets if signed else np.abs(offsets)).mean())
 

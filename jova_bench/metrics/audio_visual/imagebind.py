@@ -234,7 +234,7 @@ class ImageBindScore(ClipMetric):
         return show
 
     def _slow(self, clip: Clip, wave: Audio) -> Callable[[], Tensor]:
-        """Neighbours among frames at 0.5 per second, in three crops. Raises Undefined where the bench drops a clip."""
+        """Pairs neighbouring frames at 0.5 per second, in three crops. Raises Undefined if the bench drops a clip."""
         from jova_bench.metrics.signal.frames import resample_frame_indices, short_side
 
         frames, seconds = clip.frames, self.protocol.seconds

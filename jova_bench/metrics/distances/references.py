@@ -61,11 +61,11 @@ def without_real(spec: MetricSpec) -> MetricSpec | None:
 
 
 def missing_reference_reason(spec: MetricSpec) -> str | None:
-    """Says why a set metric that was built without real clips has no value; None for every other metric."""
+    """Returns why a set metric that was built without real clips has no value; None for every other metric."""
     return next((_without(spec, kind) for kind in NONE if spec.params.get("reference") == f"{kind}:none"), None)
 
 
 def _without(spec: MetricSpec, kind: Kind) -> str:
-    """Says why there is no value without real clips, and what gives one."""
+    """Describes why there is no value without real clips, and what gives one."""
     counts = f"; {words}" if kind == "suite" and (words := needed(spec)) else ""
     return f"{NONE[kind]}{counts} (docs/reference-sets.md)"

@@ -46,7 +46,7 @@ def moments(frames: Frames, fps: Fraction) -> list[int]:
 
 
 def shown(frames: Frames, at: Sequence[int]) -> Frames:
-    """Views some frames in some order, for use a few at a time: all at once would be a copy of the clip."""
+    """Returns a view of some frames in some order, for use a few at a time: all at once would be a copy of the clip."""
     return cast(Frames, _Shown(frames, np.asarray(at, dtype=np.int64)))
 
 

@@ -15,7 +15,7 @@ MAX_GAP = 25
 def syncnet_tracks(
     found: Sequence[Boxes], shots: Sequence[range], min_track: int, min_face: float = 100
 ) -> list[Track]:
-    """Tracks of joonson/syncnet_python run_pipeline.py `track_shot` at 6efbb1c, and of its descendants.
+    """Finds tracks as joonson/syncnet_python run_pipeline.py `track_shot` at 6efbb1c does, and its descendants.
 
     A track begins with the first box that is left, in order of frames and within a frame by score, and takes from
     each later frame the first box that overlaps its last one by more than one half, until 25 frames bring none. It
@@ -59,7 +59,7 @@ def _take(left: dict[int, list[Boxes]]) -> list[tuple[int, Boxes]]:
 
 
 def verse_bench_segments(found: Sequence[Boxes], min_frames: int = 50) -> list[Track]:
-    """Segments of Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py `crop_face` at 5645a09.
+    """Finds segments as Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py `crop_face` at 5645a09 does.
 
     The first face of each frame, of any person; a frame without one ends the segment. Cuts are not looked for, and
     nothing is smoothed.

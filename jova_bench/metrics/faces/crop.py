@@ -53,7 +53,7 @@ def geometry(boxes: Boxes) -> FloatArray:
 
 
 def smoothed(boxes: Boxes) -> FloatArray:
-    """Smooths them by medians over 13 frames, with zeros beyond the first and the last."""
+    """Smooths the boxes' geometry by medians over 13 frames, with zeros beyond the first and the last."""
     padded = np.pad(geometry(boxes), ((0, 0), (SMOOTHING // 2, SMOOTHING // 2)))
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING, axis=1), axis=2)
 

@@ -63,7 +63,7 @@ def spaced(above: Flags, last: int) -> list[int]:
 
 
 def merged(above: Flags) -> list[int]:
-    """Changes closer than 15 frames after a first cut are one cut, where they end; none if the clip ends first."""
+    """Merges changes less than 15 frames after a first cut to one cut, where they end; none if the clip ends first."""
     kept: list[int] = []
     last, start = 0, None
     for frame, changed in enumerate(above):

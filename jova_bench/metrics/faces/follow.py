@@ -67,7 +67,7 @@ def follow(looks: Sequence[int], found: Sequence[Boxes]) -> list[Track]:
 
 
 def filled(frames: Sequence[int], boxes: Boxes) -> Track:
-    """Fills the frames between looks with a smooth curve (PCHIP, Fritsch and Carlson 1980).
+    """Interpolates the boxes between searched frames by a smooth curve (PCHIP, Fritsch and Carlson 1980).
 
     A head moves smoothly: straight lines cut its corners, and lips seen through a wrong window cost confidence
     (`results/benchmarks/faces.md`). Between two looks no side leaves the range of the two, so nothing overshoots.
@@ -84,7 +84,7 @@ def filled(frames: Sequence[int], boxes: Boxes) -> Track:
 
 
 def _matches(faces: Sequence[_Face], boxes: Boxes) -> list[tuple[int, int]]:
-    """Pairs of a face and a box, the closest first; none is used twice."""
+    """Returns (index of face, index of box) of pairs, the closest first; none is used twice."""
     if not faces or not len(boxes):
         return []
     shared = overlaps(np.array([face.boxes[-1] for face in faces]), boxes)

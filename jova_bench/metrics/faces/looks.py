@@ -19,7 +19,7 @@ def looks_at(shot: range, every: int) -> list[int]:
 
 
 def look(shot: range, every: int, see: Callable[[list[int]], list[Boxes]]) -> dict[int, Boxes]:
-    """Searches a shot.
+    """Searches a shot for faces, in as few frames as possible.
 
     A fast head leaves its own box between two looks, and would be taken for another. So where one look has a box and
     the next has a box, neither of which is the other look's, the frame halfway is searched too, down to neighbours.

@@ -45,7 +45,7 @@ def between(frames: npt.NDArray[np.int64], boxes: Boxes) -> Track:
 
 
 def enlarged(boxes: Boxes, factor: float, up: float = 0.0) -> Boxes:
-    """Boxes `factor` times as large around their centres, moved up by `up` of their half height.
+    """Enlarges boxes `factor` times around their centres and moves them up by `up` of their half height.
 
     Detectors draw a face's border differently; the crop wants S3FD's, whose training data (WIDER FACE) has it at hair
     line, chin and cheeks.

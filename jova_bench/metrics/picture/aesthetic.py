@@ -126,7 +126,7 @@ class AestheticScore(ClipMetric):
         )
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Looks at the frames; needs neither prompt nor reference."""
+        """Rates the clip's frames; `prompt` and `reference` are ignored."""
         return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:

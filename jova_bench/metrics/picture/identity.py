@@ -70,7 +70,7 @@ class FaceIdentity(ClipMetric):
         return join_reasons(missing_opencv(), face_embed.missing(self.detector))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Looks at faces; the prompt gives the reference image."""
+        """Compares the faces of the frames with the prompt's reference image."""
         return self._measure(clip, prompt)
 
     def _measure(self, clip: Clip, prompt: Prompt | None) -> float:
@@ -130,7 +130,7 @@ class PatchIdentity(ClipMetric):
         return join_reasons(package, missing_opencv(), assets.missing(DINOV3))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Looks at every frame; the prompt gives the reference image."""
+        """Compares every frame with the prompt's reference image."""
         return self._measure(clip, prompt)
 
     def _measure(self, clip: Clip, prompt: Prompt | None) -> float:

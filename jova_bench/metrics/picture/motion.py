@@ -87,7 +87,7 @@ def _speed(flow: Tensor, size: tuple[int, int]) -> float:
 
 
 def _show_halved(frame: Frames) -> Tensor:
-    """Halves both sides until none is over 640, then repeats the edges up to multiples of 8.
+    """Scales a frame down by halves until no side is over 640, then repeats the edges up to multiples of 8.
 
     The scaling is OpenCV's bilinear, with no low pass.
     """
@@ -173,7 +173,7 @@ class MotionScore(ClipMetric):
         return assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Looks at the frames; a still clip scores about 0."""
+        """Measures the motion of the frames; a still clip scores about 0."""
         return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:

@@ -58,7 +58,7 @@ class Opinion(ClipMetric):
         return join_reasons(package, assets.missing(WEIGHTS, CONFIG))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Needs nothing but sound."""
+        """Rates the clip's sound; `prompt` and `reference` are ignored."""
         return self._opinion(clip)
 
     def _opinion(self, clip: Clip) -> float:

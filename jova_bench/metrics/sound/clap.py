@@ -208,7 +208,7 @@ class ClapScore(ClipMetric):
         return self.listener.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Needs a prompt that says what is to be heard."""
+        """Compares the sound with the prompt's audio caption."""
         return float(self.listener.sound(clip) @ self.listener.text(_caption(prompt)))
 
 
@@ -228,7 +228,7 @@ class ClapDistance(ClipMetric):
         return self.listener.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Needs an audio caption, as upstream does, and a reference clip."""
+        """Compares the sound with the reference's; needs an audio caption, as upstream does."""
         return self._distance(clip, prompt, reference)
 
     def _distance(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:

@@ -35,7 +35,7 @@ class Loudness(ClipMetric):
         )
 
     def check(self) -> str | None:
-        """Needs nothing."""
+        """Returns None: nothing is missing."""
         return None
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:

@@ -124,7 +124,7 @@ def sixteen_bits(clip: Clip, profile: Profile) -> Audio:
 
 
 def windows(audio: Audio) -> list[Audio]:
-    """Windows of 9.01 s, one per second, of (N,) audio at 16 kHz, N > 0; shorter sound is doubled until it fills one.
+    """Cuts (N,) audio at 16 kHz, N > 0, into windows of 9.01 s, one per second; shorter audio is doubled to fill one.
 
     The count rounds the length down to whole seconds first, as upstream does.
     """

@@ -50,9 +50,9 @@ def _normaliser(language: str) -> Callable[[str], str]:
 
 
 def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
-    """Words or characters of a prompt's normalised transcript.
+    """Counts the words or characters of a prompt's normalised transcript.
 
-    The weight of a clip in the micro average, which is errors of all clips over words, or characters, of all clips.
+    It is the weight of a clip in the micro average: errors of all clips over words, or characters, of all clips.
     Where nothing separates words, each character is one.
     """
     if prompt is None:
@@ -75,7 +75,7 @@ def word_error_rate(transcript: str, heard: str, language: str) -> float:
 
 
 def character_error_rate(transcript: str, heard: str, language: str) -> float:
-    """Edits per character of the transcript; spaces count where they separate words.
+    """Returns edits per character of the transcript; spaces count where they separate words.
 
     Raises Undefined for an empty transcript and for letters with marks.
     """

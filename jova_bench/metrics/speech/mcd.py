@@ -53,11 +53,11 @@ class MelCepstralDistortion(ClipMetric):
         )
 
     def check(self) -> str | None:
-        """Needs nothing."""
+        """Returns None: nothing is missing."""
         return None
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Needs a transcript, so that both say the same, and the reference."""
+        """Compares the clip with the reference; needs a transcript, so that both say the same."""
         return self._compare(clip, prompt, reference)
 
     def _compare(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:

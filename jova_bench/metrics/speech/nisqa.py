@@ -89,7 +89,7 @@ class Nisqa(ClipMetric):
         return assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Listens; silence has no quality."""
+        """Rates the clip's speech; undefined for silence."""
         return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:

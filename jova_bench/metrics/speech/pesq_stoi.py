@@ -40,7 +40,7 @@ class PairedAudio(ClipMetric):
         measure: Callable[[Audio, Audio], float],
         cache: FeatureCache,
     ) -> None:
-        """Imports nothing yet.
+        """Keeps the settings; the package is imported when the metric is measured.
 
         Args:
             spec: what is measured.

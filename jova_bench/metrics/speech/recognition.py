@@ -70,7 +70,7 @@ class SpeechErrors(ClipMetric):
         return self._recogniser.check()
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
+        """Returns errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
         return self._errors(clip, prompt)
 
     def heard(self, clip: Clip, language: str) -> str:

@@ -108,7 +108,7 @@ def _digest() -> str | None:
 
 
 def written_word_errors(transcript: str, heard: str, language: str) -> float:
-    """Errors per word of the transcript as it is written; punctuation alone is nothing heard."""
+    """Returns errors per word of the transcript as written; recognised punctuation alone counts as no speech."""
     import jiwer
 
     if not transcript.strip():
