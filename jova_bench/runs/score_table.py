@@ -203,7 +203,7 @@ def _without_clip(reason: str | None) -> Outcome:
 def _gaps(
     grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[Identity, str]
 ) -> Iterator[Identity]:
-    """Returns the identities for which a clip must be measured; records those whose outcome is known without it."""
+    """Yields the identities for which a clip must be measured; records those whose outcome is known without it."""
     key = sample.key
     for identity, spec in grid.specs.items():
         if sample.clip is None or sample.clip_digest is None:
