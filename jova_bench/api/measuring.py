@@ -13,10 +13,11 @@ from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.execution.devices import resolve_device
+from jova_bench.identity import Identity
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
-from jova_bench.metrics.build import build
+from jova_bench.metrics.build import build, selections
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.records import Profile
 from jova_bench.suites.clips import clips_in
@@ -115,14 +116,11 @@ def _built(name: str, profile: Profile, device: str) -> AnyMetric:
         raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {profile!r}")
     if not isinstance(name, str):
         raise BenchError(f"expected the name of one metric, got {name!r}; `list_metrics()` shows them")
-    found = build(
-        [name.partition("/")[0].partition("@")[0]] if "/" in name else [name],
-        profile,
-        NoCache(),
-        resolve_device(device),
-    )
-    if "/" in name:
-        found = [one for one in found if one.spec.identity == name]
+    whole = Identity.parse(name) if "/" in name else None
+    names = [name] if whole is None else selections(whole.name, profile)
+    found = build(names, profile, NoCache(), resolve_device(device))
+    if whole is not None:
+        found = [one for one in found if one.spec.identity == whole]
     if not found:
         raise BenchError(
             f"expected the identity of a metric of the {profile} profile, got {name!r}; see `list_metrics()`"

@@ -95,6 +95,12 @@ def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str
     return tuple(names), tuple(left_out)
 
 
+def selections(name: str, profile: Profile) -> list[str]:
+    """Returns what a user types for a metric of a profile and for each of its variants; empty where there is none."""
+    there = _choices(profile, _installed()[0])
+    return list(dict.fromkeys(one.select for one in there if one.entry.name == name))
+
+
 def build_all(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
     """Builds every metric and variant of all profiles, with what a user types for each.
 

@@ -99,6 +99,15 @@ def test_a_metric_by_name_measures_a_clip():
     assert jb.metric("lse_c", profile="embedded").spec.identity == judges[0]
 
 
+@pytest.mark.parametrize("name", ["wer@whisper-tiny.en", "fad@javisbench", "is_panns@mova", "lse_c@bfloat16"])
+def test_a_variant_by_its_identity_is_that_variant(name):
+    level = "set" if name.startswith(("fad", "is")) else "clip"
+    identity = jb.metric(name, level=level).spec.identity
+    assert jb.metric(str(identity), level=level).spec.identity == identity
+    with pytest.raises(jb.BenchError, match="of the embedded profile"):
+        jb.metric(identity, profile="embedded", level=level)
+
+
 @pytest.mark.parametrize("name", ["wre", "wer@1/standard:none", ["wer"]])
 def test_no_such_metric_is_one_line(name):
     with pytest.raises(jb.BenchError, match="expected"):
