@@ -1,4 +1,4 @@
-"""Names clips, columns and scores by what makes them unique."""
+"""Names clips, columns, scores and slices by what makes them unique."""
 
 from __future__ import annotations
 
@@ -25,6 +25,22 @@ class SampleKey(NamedTuple):
     def prompt_seed(self) -> PromptSeed:
         """Returns the key without the model."""
         return PromptSeed(self.prompt_id, self.seed)
+
+
+class Slice(NamedTuple):
+    """Names the prompts that have a value of a tag; its text is `tag=value`."""
+
+    tag: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.tag}={self.value}"
+
+    @classmethod
+    def parse(cls, text: str) -> Slice:
+        """Reads the text of an estimate. A value may have a `=`, as `E=mc2` has."""
+        tag, _, value = text.partition("=")
+        return cls(tag, value)
 
 
 class ColumnKey(NamedTuple):

@@ -217,10 +217,11 @@ def _say_failures(result: Result) -> None:
 def _say_outside(summary: Summary | None) -> None:
     """Prints which profile scores models whose clips are all outside the embedded evaluators' domain."""
     from jova_bench.metrics.base import OUTSIDE
+    from jova_bench.runs.estimates import NO_CLIP
 
     outside: dict[str, bool] = {}
     for one in summary.estimates if summary is not None else ():
-        judged = [reason for reason in one.reasons if not reason.startswith("no clip: ")]
+        judged = [reason for reason in one.reasons if not reason.startswith(NO_CLIP)]
         outside[one.model] = outside.get(one.model, True) and one.n_ok == 0 and judged == [OUTSIDE]
     if found := [model for model, is_outside in outside.items() if is_outside]:
         say(f"{', '.join(found)}: every metric is undefined: {OUTSIDE}; --profile standard judges other clips")

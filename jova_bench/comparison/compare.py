@@ -15,7 +15,7 @@ from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, e
 from jova_bench.errors import BenchError, NotComparable, suggest
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
-from jova_bench.keys import ColumnKey
+from jova_bench.keys import ColumnKey, Slice
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
@@ -154,7 +154,7 @@ def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
     for prompt in read_run(folder).manifest.prompts:
         for tag in prompt.tags:
             for value in prompt.values(tag):
-                slices.setdefault(f"{tag}={value}", set()).add(prompt.id)
+                slices.setdefault(str(Slice(tag, value)), set()).add(prompt.id)
     if of_slice not in slices:
         raise BenchError(f"expected a slice TAG=VALUE of the run, got {of_slice!r}; {suggest(of_slice, slices)}")
     return frozenset(slices[of_slice])

@@ -18,7 +18,7 @@ from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Estimate, MetricSpec, Micro, Outcome, Profile
-from jova_bench.runs.estimates import ClipResult
+from jova_bench.runs.estimates import ClipResult, without_clip
 from jova_bench.runs.scoring import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run
 
@@ -223,7 +223,7 @@ def _columns(run: Run, specs: Mapping[Identity, MetricSpec]) -> dict[ColumnKey, 
 def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSeed, ClipResult]:
     """Returns the features that a set metric took from each clip, or the summary's outcome for clips without."""
     samples = [sample for sample in run.samples if sample.model == estimate.model]
-    no_clip = {f"no clip: {sample.reason}" for sample in samples if sample.clip_digest is None}
+    no_clip = {without_clip(sample.reason).reason for sample in samples if sample.clip_digest is None}
     lost = Outcome(
         status="failed" if estimate.n_failed > sum(sample.clip_digest is None for sample in samples) else "undefined",
         reason="; ".join(reason for reason in estimate.reasons if reason not in no_clip) or "no features",
@@ -231,7 +231,7 @@ def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSe
     column: dict[PromptSeed, ClipResult] = {}
     for sample in samples:
         if sample.clip_digest is None:
-            part: ClipResult = Outcome(status="failed", reason=f"no clip: {sample.reason}")
+            part: ClipResult = without_clip(sample.reason)
         else:
             features = stored_features(cache, sample.clip_digest, estimate.identity, run.manifest.domain)
             part = lost if features is None else features

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError, suggest
+from jova_bench.keys import Slice
 from jova_bench.records import Summary
 from jova_bench.runs.estimates import slice_estimates
 from jova_bench.runs.store import Run
@@ -20,13 +21,13 @@ ABOUT = (
 
 def tags_of(summary: Summary) -> tuple[str, ...]:
     """Returns the tags whose slices a summary has, in its order."""
-    return tuple(dict.fromkeys(_split(e.slice)[0] for e in summary.estimates if e.slice is not None))
+    return tuple(dict.fromkeys(Slice.parse(e.slice).tag for e in summary.estimates if e.slice is not None))
 
 
 def slices_of(summary: Summary, tag: str) -> Mapping[str, str]:
     """Returns the slices of a tag: `tag=value` to the value."""
     names = dict.fromkeys(e.slice for e in summary.estimates if e.slice is not None)
-    return {name: _split(name)[1] for name in names if _split(name)[0] == tag}
+    return {name: one.value for name in names if (one := Slice.parse(name)).tag == tag}
 
 
 def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, tags: Sequence[str]) -> Summary:
@@ -48,9 +49,3 @@ def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, 
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
     found = slice_estimates(results.models, metrics, results.columns, prompts, more)
     return summary.model_copy(update={"estimates": (*summary.estimates, *found)})
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Splits `tag=value`."""
-    tag, _, value = name.partition("=")
-    return tag, value

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import Unavailable, Undefined, reason_of
-from jova_bench.keys import ColumnKey, PromptSeed
+from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
@@ -32,6 +32,8 @@ from jova_bench.stats import (
 ClipResult = Outcome | FloatArray
 """What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
 GONE = "no metric of this identity is here to measure the distance again"
+NO_CLIP = "no clip: "
+"""Begins the reason of every metric of a sample without a clip; the sample's own reason follows."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ class MetricColumn:
     model: str
     spec: MetricSpec
     parts: Mapping[PromptSeed, ClipResult]
+
+
+def without_clip(reason: str | None) -> Outcome:
+    """Returns what every metric finds of a sample without a clip.
+
+    Args:
+        reason: of the sample.
+    """
+    return Outcome(status="failed", reason=f"{NO_CLIP}{reason}")
 
 
 def clip_estimate(column: MetricColumn, asked: Mapping[str, Prompt]) -> Estimate:
@@ -246,7 +257,7 @@ def slice_estimates(
                 for key, column in parts.items()
             }
             of_slice = estimates(models, metrics, inside, prompts)
-            found += [one.model_copy(update={"slice": f"{tag}={value}"}) for one in of_slice]
+            found += [one.model_copy(update={"slice": str(Slice(tag, value))}) for one in of_slice]
     return tuple(found)
 
 

@@ -19,7 +19,7 @@ from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
 from jova_bench.runs.batches import failed
-from jova_bench.runs.estimates import ClipResult
+from jova_bench.runs.estimates import NO_CLIP, ClipResult, without_clip
 from jova_bench.runs.grouping import groups, networks
 from jova_bench.runs.plan_check import changed
 from jova_bench.runs.scoring import (
@@ -78,9 +78,9 @@ class ScoreTable:
         lost = sample.key
         for key, row in self.rows.items():
             if key.sample == lost and row.status != "failed":
-                self.rows[key] = self.store.void_score(row, f"no clip: {reason}")
+                self.rows[key] = self.store.void_score(row, f"{NO_CLIP}{reason}")
         for identity in self.specs:
-            self.keep(lost, identity, _without_clip(reason))
+            self.keep(lost, identity, without_clip(reason))
         self.store.add_sample(failed(lost, reason))
 
     def columns(self) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
@@ -196,10 +196,6 @@ def _grouped(clips: Sequence[ScoringTask], together: Sequence[Sequence[str]]) ->
     ]
 
 
-def _without_clip(reason: str | None) -> Outcome:
-    return Outcome(status="failed", reason=f"no clip: {reason}")
-
-
 def _gaps(
     grid: ScoreTable, sample: Sample, suite: Suite, cache: FeatureCache, why_not: Mapping[Identity, str]
 ) -> Iterator[Identity]:
@@ -208,7 +204,7 @@ def _gaps(
     for identity, spec in grid.specs.items():
         if sample.clip is None or sample.clip_digest is None:
             # Whatever was measured before: it was of a clip that is no longer there.
-            grid.keep(key, identity, _without_clip(sample.reason))
+            grid.keep(key, identity, without_clip(sample.reason))
             continue
         row = grid.rows.get(ScoreKey(key, identity))
         if row is not None and row.status != "failed":

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.text import decimals, number
+from jova_bench.keys import Slice
 from jova_bench.metrics.labels import ARROWS
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Estimate, Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value
-from jova_bench.report.html.data import page_data
+from jova_bench.report.common import COMMON
+from jova_bench.report.html.data import ALL, page_data
 from jova_bench.report.html.takes import Asked, Take
 from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import CURVE_HZ
@@ -99,7 +101,7 @@ def index_page(
         notes=notes,
         places={model: place for place, model in enumerate(board.models)},
         asked=asked,
-        slices=_slice_groups(data["slices"]),
+        slices=slice_groups(data["slices"]),
         reported=reported,
         about_reported=ABOUT,
         made=_made(board),
@@ -189,11 +191,12 @@ def _groups(models: Sequence[str]) -> list[tuple[str, list[str]]]:
     return [group for group in parted if group[1]]
 
 
-def _slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[int, str, int]]]]:
-    """Groups slices by tag: (index, value, number of prompts); the first slice, all prompts, has no tag."""
+def slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[int, str, int]]]]:
+    """Groups slices by tag: (index, value, number of prompts); all prompts, and those of every model, have no tag."""
     found: dict[str, list[tuple[int, str, int]]] = {}
     for place, one in enumerate(slices):
-        tag, _, value = one["name"].rpartition("=")
+        name = one["name"]
+        tag, value = ("", name) if name in (ALL, COMMON) else Slice.parse(name)
         found.setdefault(tag, []).append((place, value, len(one["prompts"])))
     return list(found.items())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jova_bench.keys import ColumnKey, PromptSeed
+from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.records import Estimate, Prompt
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.runs.estimates import ClipResult, slice_estimates
@@ -39,8 +39,11 @@ def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[st
 
 def members(name: str, prompts: Sequence[Prompt]) -> list[int]:
     """Returns the indices of the prompts of a slice."""
-    tag, _, value = name.partition("=")
-    return [place for place, prompt in enumerate(prompts) if value in prompt.values(tag)]
+    return [place for place, prompt in enumerate(prompts) if name in _slices(prompt)]
+
+
+def _slices(prompt: Prompt) -> set[str]:
+    return {str(Slice(tag, value)) for tag in prompt.tags for value in prompt.values(tag)}
 
 
 def _from_scores(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> tuple[Estimate, ...]:

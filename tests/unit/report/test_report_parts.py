@@ -12,8 +12,11 @@ from jova_bench.media import files as media
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.build import build
 from jova_bench.records import Prompt
+from jova_bench.report.common import COMMON
 from jova_bench.report.files import read_leaderboard
+from jova_bench.report.html.data import ALL
 from jova_bench.report.html.figures import read_sweep, sweep_curves
+from jova_bench.report.html.pages import slice_groups
 from jova_bench.report.html.slices import by_slice, members
 from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import Look, Looking, outline
@@ -80,6 +83,22 @@ def test_slices_are_means_of_their_prompts(tmp_path):
     # Student's t, 5 degrees of freedom: 2.5706 * sqrt(3.5 / 6)
     assert red["one"].ci == pytest.approx((2.5 - 1.96331, 2.5 + 1.96331), abs=1e-4)
     assert (red["two"].value, red["two"].n_undefined) == (None, 6)
+
+
+def test_a_value_of_a_tag_may_have_an_equals_sign(tmp_path):
+    folder = made_run(tmp_path, {"one": {"score": [1.0] * 10}, "two": {"score": [2.0] * 10}})
+    tags = [{"said": f"E=mc{i % 2}", "a=b": "c"} for i in range(10)]
+    prompts = [
+        Prompt(id=f"p{i:02d}", video_caption="v", audio_caption="", transcript="", tags=tags[i]) for i in range(10)
+    ]
+    found = by_slice(read_leaderboard(folder), read_run(folder), prompts)
+    assert list(found) == ["said=E=mc0", "said=E=mc1", "a=b=c"]
+    assert [members(name, prompts) for name in found] == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9], list(range(10))]
+    shown = [{"name": name, "prompts": [0, 1]} for name in (ALL, COMMON, "said=E=mc0", "said=E=mc1")]
+    assert slice_groups(shown) == [
+        ("", [(0, "all prompts", 2), (1, "made by every model", 2)]),
+        ("said", [(2, "E=mc0", 2), (3, "E=mc1", 2)]),
+    ]
 
 
 def look(path, digest="d", domain="embedded"):
