@@ -77,7 +77,7 @@ class JovaArms:
         """Returns format, codecs and presets; also the weights if nothing is trained."""
         from jova.codecs.base import WEIGHTS
         from jova.config import PRESETS, JovaConfig
-        from jova.sample import FILES
+        from jova.pipeline import FILES
         from jova.training.model import TrainConfig
         from jova.training.recipes import RECIPES
         from jova.transformer import KIND
@@ -97,7 +97,7 @@ class JovaArms:
             BenchError: a package that makes the corpus is not installed (checked first), or a stage failed.
         """
         from jova.codecs.base import WEIGHTS
-        from jova.sample import FILES
+        from jova.pipeline import FILES
         from jova.train import check_packages
 
         try:
@@ -115,7 +115,7 @@ class JovaArms:
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
         """Trains in OUT, or resumes; the output of the process is in OUT/train.log."""
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         out.mkdir(parents=True, exist_ok=True)
         given = {name: settings[name] for name in (*FLAGS, "task") if name in settings}
@@ -194,7 +194,7 @@ def _locked(folder: Path) -> IO[str]:
 
 def _training(out: Path, preset: str) -> Mapping[str, Value]:
     """Returns the fields of `Training`, from the files of `jova.train`."""
-    from jova.sample import FILES
+    from jova.pipeline import FILES
     from jova.training.recipes import RECIPES
     from jova.transformer import Jova
 

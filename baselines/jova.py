@@ -24,7 +24,7 @@ from jova_bench.records import Prompt
 from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:
-    from jova import sample
+    from jova import pipeline
     from jova.codecs.audio import AudioCodec
     from jova.codecs.video import VideoCodec
     from jova.config import Precision, Sampler
@@ -72,7 +72,7 @@ class JovaGenerator:
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         return missing_weights(self.folder, FILES)
 
@@ -92,7 +92,7 @@ class JovaGenerator:
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns the model's own format and settings. Raises BenchError for words that it never learned."""
         from jova.config import GUIDANCE, SAMPLER, STEPS
-        from jova.sample import FILES, GUIDED_UNTIL
+        from jova.pipeline import FILES, GUIDED_UNTIL
 
         pipeline = self._pipeline
         try:
@@ -137,8 +137,8 @@ class JovaGenerator:
             yield Generated(made, timing="free", function_evals=clips.function_evals, peak_memory_bytes=memory)
 
     @cached_property
-    def _pipeline(self) -> sample.Pipeline:
-        from jova.sample import Pipeline
+    def _pipeline(self) -> pipeline.Pipeline:
+        from jova.pipeline import Pipeline
 
         return Pipeline.load(self.folder, self.device)
 
@@ -178,13 +178,13 @@ class CodecRoundTrip:
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         return missing_weights(self.folder, FILES[1:])
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns a plan without a format, which is that of the real clip."""
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         if prompt.reference is None:
             raise BenchError(f"expected a prompt with a reference clip, got prompt {prompt.id!r} without one")
@@ -222,7 +222,7 @@ class CodecRoundTrip:
     def _codecs(self) -> tuple[VideoCodec, AudioCodec]:
         from jova.codecs.audio import AudioCodec
         from jova.codecs.video import VideoCodec
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         video, audio = VideoCodec.load(self.folder / FILES[1]), AudioCodec.load(self.folder / FILES[2])
         return video.to(self.device), audio.to(self.device)

@@ -31,7 +31,7 @@ from jova_bench.records import Prompt
 from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:
-    from jova import sample
+    from jova import pipeline
 
 SWEEPS = Path("runs/sweeps")
 """Folder of sweeps with their trainings; the environment variable JOVA_BENCH_SWEEPS names another one."""
@@ -67,7 +67,7 @@ class TrainedArm(JovaGenerator):
 
     def check(self) -> str | None:
         """Returns which weights are missing and the command that makes them; None if none is."""
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         missing = missing_weights(self.folder, FILES)
         return missing and f"weights missing in {trainings()}: run jova-bench sweep fusion"
@@ -87,7 +87,7 @@ class Cascade:
 
     def check(self) -> str | None:
         """Returns which weights are missing and the command that makes them; None if none is."""
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         missing = missing_weights(self.picture, FILES)
         return self.speech.check() or (
@@ -106,7 +106,7 @@ class Cascade:
         """Returns the format of both stages, which is JoVA's."""
         from dataclasses import replace
 
-        from jova.sample import FILES
+        from jova.pipeline import FILES
 
         one = self.speech.plan(prompt, suite)
         picture = digest(self.picture, FILES)
@@ -125,8 +125,8 @@ class Cascade:
             yield Generated(made, timing="free", function_evals=evals, peak_memory_bytes=memory)
 
     @cached_property
-    def _picture(self) -> sample.Pipeline:
-        from jova.sample import Pipeline
+    def _picture(self) -> pipeline.Pipeline:
+        from jova.pipeline import Pipeline
 
         return Pipeline.load(self.picture, self.device)
 

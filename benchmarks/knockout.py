@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from jova.joint_attention import Context
-from jova.sample import Pipeline
+from jova.pipeline import Pipeline
 from jova.transformer import Jova
 from jova_baselines.jova import JovaGenerator
 from jova_bench import run

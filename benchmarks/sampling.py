@@ -16,7 +16,7 @@ from typing import get_args
 import torch
 
 from jova.config import Precision
-from jova.sample import Pipeline
+from jova.pipeline import Pipeline
 from jova.text import Prompt
 from jova_bench.suites.loading import load_suite
 

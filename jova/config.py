@@ -93,7 +93,7 @@ class JovaConfig:
         if self.fusion == "cross" and self.ffn <= 2:
             raise ValueError(f"expected ffn above 2, because cross-attention takes the place of two, got {self.ffn}")
         if self.editing and self.task != "joint":
-            raise ValueError(f"expected task joint for a model that edits, got {self.task!r}")
+            raise ValueError(f"expected task joint for a model that edits, got {self.task!r}; use --edit-share 0")
         if not self.vocabulary:
             raise ValueError("expected a vocabulary, got no words")
 

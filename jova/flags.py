@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
-from jova.config import GUIDANCE, PRESETS, SAMPLER, STEPS, Fusion, MouthBox, Positions, Precision, Sampler, Task, Words
+from jova.config import (
+    GUIDANCE,
+    PRESETS,
+    SAMPLER,
+    STEPS,
+    Edit,
+    Fusion,
+    MouthBox,
+    Positions,
+    Precision,
+    Sampler,
+    Task,
+    Words,
+)
 
 STAGES = ("corpus", "codecs", "latents", "model")
 """Stages of a training, in order."""
+
+
+FLAGS_OF_EDIT: Mapping[Edit, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "speech": (("clip", "from", "to"), ()),
+    "mouth": (("clip", "audio"), ("mouth",)),
+    "picture": (("audio",), ("image",)),
+    "sound": (("clip",), ()),
+}
+"""Flags that each edit needs, and that it may have."""
 
 
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +75,27 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audio-caption", required=True, help="what the voice sounds like")
     parser.add_argument("--transcript", required=True, help="the words to speak")
     parser.add_argument("--image", type=Path, help="image or video file whose first frame, cut square, starts the clip")
+    edits = parser.add_argument_group(
+        "edits", "make a part of a given clip; the captions are of the clip as it is to be"
+    )
+    edits.add_argument(
+        "--edit",
+        choices=get_args(Edit),
+        help="speech: other words from --from to --to of --clip, in brackets in the transcript ('place [blue] now'); "
+        "mouth: the mouth of --clip for the sound of --audio; picture: the picture for the sound of --audio; "
+        "sound: the sound for the picture of --clip",
+    )
+    edits.add_argument("--clip", type=Path, help="clip of which the rest is kept")
+    edits.add_argument("--audio", type=Path, help="file whose sound is given, such as a wav or another clip")
+    edits.add_argument("--from", dest="start_s", type=float, metavar="S", help="start of the span, in seconds")
+    edits.add_argument("--to", dest="end_s", type=float, metavar="S", help="end of the span, in seconds")
+    edits.add_argument(
+        "--mouth",
+        type=box,
+        metavar="X0,Y0,X1,Y1",
+        help="box of the mouth in pixels of the model's square picture (default: the clip's track, of a clip in a "
+        "folder of drawn ones, else the lower part of a face in the middle)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
@@ -60,3 +104,25 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder with the model and its codecs (default: those shipped)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
+
+
+def box(text: str) -> list[float]:
+    """Reads "X0,Y0,X1,Y1"; argparse reports the ValueError."""
+    sides = [float(side) for side in text.split(",")]
+    if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
+        raise ValueError
+    return sides
+
+
+def check_edit_flags(arguments: argparse.Namespace) -> None:
+    """Raises ValueError if a flag of edits is missing, or one is given that the edit does not have."""
+    fields = {"from": "start_s", "to": "end_s"}
+    names = {name for group in FLAGS_OF_EDIT.values() for part in group for name in part}
+    given = {name for name in names if getattr(arguments, fields.get(name, name)) is not None}
+    needed, allowed = FLAGS_OF_EDIT[arguments.edit] if arguments.edit else ((), ("image",))
+    asked = f"--edit {arguments.edit}" if arguments.edit else "a clip without --edit"
+    if missing := [f"--{name}" for name in needed if name not in given]:
+        raise ValueError(f"expected {', '.join(missing)} for {asked}, got none")
+    if other := sorted(f"--{name}" for name in given.difference(needed, allowed)):
+        flags = ", ".join(f"--{name}" for name in (*needed, *allowed))
+        raise ValueError(f"expected of the flags of edits {flags} for {asked}, got {', '.join(other)}")

@@ -76,6 +76,11 @@ class Given(NamedTuple):
         masks = Latents(*(mask[..., None] for mask in (self.video, self.audio)))
         return Latents(*(torch.cat([x * mask, mask.to(x)], dim=-1) for x, mask in zip(self.data, masks, strict=True)))
 
+    def put_into(self, latents: Latents) -> Latents:
+        """Returns latents with those that are given in the cells that are given, bit for bit."""
+        masks = (mask[..., None] for mask in (self.video, self.audio))
+        return Latents(*(torch.where(mask, x, y) for mask, x, y in zip(masks, self.data, latents, strict=True)))
+
     def repeat(self, times: int) -> Given:
         """Returns the B clips `times` times over."""
         return Given(Latents(*(torch.cat([x] * times) for x in self.data)), *(torch.cat([x] * times) for x in self[1:]))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
+from torch import Tensor
 
 from jova.config import Sampler
 from jova.flow import Denoiser, Given, Latents, velocity
@@ -46,6 +47,23 @@ class GuidedField:
         times = noisy.video.new_full((len(noisy.video),), time)
         guess = self.model(noisy, times, text, given)
         return Latents(*(velocity(x_hat, x_t, times) for x_hat, x_t in zip(guess, noisy, strict=True)))
+
+
+class Keeping:
+    """A network that makes only a part of each clip: its prediction of the cells that are kept is what they are.
+
+    A sampler therefore moves those on the straight path from its noise to the given latents, which is how a training
+    with edits has them; where it ends, they differ from the given ones by rounding alone.
+    """
+
+    def __init__(self, model: Denoiser, kept: Given) -> None:
+        """Args: model: trained with edits. kept: the cells of B clips."""
+        self.model, self.kept = model, {1: kept, 2: kept.repeat(2)}
+
+    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:
+        """Returns x_hat; under guidance `noisy` has 2B rows, the second half for the same clips."""
+        guess = self.model(noisy, time, text, given)
+        return self.kept[len(noisy.video) // len(self.kept[1].video)].put_into(guess)
 
 
 def uniform_times(steps: int) -> list[float]:

@@ -65,6 +65,11 @@ class TextTokens(NamedTuple):
         """Returns the prompts with words of unknown times in `rows` (B,) bool."""
         return self.with_spans(self.spans * ~rows[:, None])
 
+    def with_times(self, times_s: Tensor) -> TextTokens:
+        """Returns the prompts with words whose centres are at `times_s` (B, L) seconds; 0 where that is unknown."""
+        # As shares of a span of one second.
+        return self._replace(shares=times_s, spans=torch.ones_like(self.spans).cumsum(1) - 1)
+
     def select(self, rows: Tensor) -> TextTokens:
         """Returns the prompts at `rows` (b,), without the columns that are padding in all of them."""
         length = int((self.ids[rows] != PAD).any(0).sum())
@@ -116,7 +121,7 @@ class WordTokenizer:
         """Returns (id, segment, position, share) of each word of a prompt."""
         row = []
         for segment, (name, text) in enumerate(zip(SEGMENTS, prompt, strict=True)):
-            words = re.findall(r"[a-z0-9']+", text.lower())
+            words = words_of(text)
             if name != "transcript":
                 words = [word for word in words if word not in STOP_WORDS]
             if len(words) > self.words_per_part:
@@ -135,6 +140,11 @@ class WordTokenizer:
                 f"expected words the model was trained on, got {word!r} in the {segment}; it knows: {known}"
             )
         return self._ids[word]
+
+
+def words_of(text: str) -> list[str]:
+    """Splits a text into words: lower case, without punctuation but the apostrophe."""
+    return re.findall(r"[a-z0-9']+", text.lower())
 
 
 def letter_shares(words: Sequence[str]) -> list[float]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jova.config import JovaConfig, MouthBox, Precision
 from jova.flow import AudioDriven, Batch, Denoiser, Losses, losses
-from jova.sample import MODEL_FILE
+from jova.pipeline import MODEL_FILE
 from jova.training.arithmetic import arithmetic
 from jova.training.edits import EDITS, draw_kept
 from jova.training.identity import RANDOM, begin_with, differences, digest_of_file
@@ -85,7 +85,9 @@ class TrainConfig:
         if not 0 <= self.edit_share <= 1:
             raise ValueError(f"expected edit_share from 0 to 1, got {self.edit_share}")
         if self.edit_share and self.mouth_box != "mouth":
-            raise ValueError(f"expected mouth_box mouth for a training with edits of it, got {self.mouth_box!r}")
+            raise ValueError(
+                f"expected mouth_box mouth for a training with edits of it, got {self.mouth_box!r}; use --edit-share 0"
+            )
 
     @property
     def plateau_ends(self) -> int:

@@ -17,7 +17,19 @@ The stages are corpus, codecs, latents and model; the same command continues a t
 what `sample --weights OUT` takes. The corpus needs pip install 'jova-bench[corpus]'."""
 SAMPLE_EXAMPLES = """  jova-bench sample --video-caption "a woman with red hair" --audio-caption "a low voice" \\
       --transcript "place red now" --out clip.mp4
-  jova-bench sample --help"""
+  jova-bench sample --help
+
+With weights of a training with --edit-share, a part of a given clip is made anew and the rest is kept (CAPTIONS are
+the two captions of the clip, as above):
+
+  jova-bench sample --weights work/tiny CAPTIONS --transcript "place [blue] box now" \\
+      --edit speech --clip clip.mp4 --from 0.9 --to 1.4 --out other-words.mp4
+  jova-bench sample --weights work/tiny CAPTIONS --transcript "hold red paper soon" \\
+      --edit mouth --clip clip.mp4 --audio other.wav --out dubbed.mp4
+  jova-bench sample --weights work/tiny CAPTIONS --transcript "hold red paper soon" \\
+      --edit picture --audio other.wav --out speaking.mp4
+  jova-bench sample --weights work/tiny CAPTIONS --transcript "place red now" \\
+      --edit sound --clip silent.mp4 --out voiced.mp4"""
 VERBS = {
     "train": ("train JoVA: corpus, codecs, latents, model", TRAIN_EXAMPLES),
     "sample": ("make one clip with JoVA", SAMPLE_EXAMPLES),

@@ -12,7 +12,8 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.data.folder import read_clip, write_clip
-from jova.sample import FILES, Pipeline, generator_of, noise, read_image
+from jova.pipeline import FILES, Pipeline, generator_of, noise
+from jova.sample import read_image
 from jova.text import Prompt
 from support import jova_micro
 from support.jova_micro import PROMPTS, micro

@@ -1,0 +1,105 @@
+"""Reads picture or sound of any media file in the format of a model: its size, rates and length.
+
+What had to be changed is said in notes. A picture that is too short is an error, because no frame can stand for those
+that are missing; sound that is too short is followed by silence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import VideoFrame
+
+from jova.timeline import Timeline
+
+
+def square(frame: VideoFrame, size: int) -> npt.NDArray[np.uint8]:
+    """Returns the central square of a frame, resized to (size, size, 3) RGB."""
+    if frame.width != frame.height:
+        side = min(frame.width, frame.height)
+        top, left = (frame.height - side) // 2, (frame.width - side) // 2
+        part = frame.to_ndarray(format="rgb24")[top : top + side, left : left + side]
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(part, dtype=np.uint8), format="rgb24")
+    return frame.reformat(width=size, height=size, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
+
+
+def read_picture(path: Path, clock: Timeline, size: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """Reads the first frames of a video, the one that is shown in the middle of each frame of the model.
+
+    Returns:
+        (T, size, size, 3) RGB, and notes of what was changed.
+
+    Raises:
+        ValueError: there is no video, or it is too short.
+    """
+    frames: list[npt.NDArray[np.uint8]] = []
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise ValueError(f"expected a file with a picture, got none in {path}")
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or clock.fps)
+        begin: float | None = None
+        last: VideoFrame | None = None
+        longer, shape, now = False, (0, 0), 0.0
+        for number, frame in enumerate(container.decode(stream)):
+            shown_s = number / rate if frame.time is None else frame.time
+            begin = shown_s if begin is None else begin
+            now, shape = shown_s - begin, (frame.width, frame.height)
+            while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / clock.fps < now:
+                frames.append(square(last, size))
+            last = frame
+            if longer := len(frames) == clock.frames and now > clock.seconds:
+                break
+        while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / clock.fps < now + 1 / rate:
+            frames.append(square(last, size))
+    if len(frames) < clock.frames:
+        raise ValueError(f"expected a clip of at least {clock.seconds:.2f} s, got {now + 1 / rate:.2f} s in {path}")
+    notes = []
+    if shape != (size, size):
+        notes.append(f"{path}: the central square of {shape[0]} x {shape[1]} pixels, at {size} x {size}")
+    if abs(rate - clock.fps) > 1e-3:
+        notes.append(f"{path}: {clock.fps} frames a second, of {rate:.5g}")
+    if longer:
+        notes.append(f"{path}: the first {clock.seconds:.2f} s of its picture")
+    return np.stack(frames), notes
+
+
+def read_sound(path: Path, clock: Timeline) -> tuple[npt.NDArray[np.float32], list[str]]:
+    """Reads the beginning of the sound of a file, mixed to mono and resampled.
+
+    Returns:
+        (N,) samples in [-1, 1], and notes of what was changed.
+
+    Raises:
+        ValueError: there is no sound.
+    """
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            raise ValueError(f"expected a file with sound, got none in {path}")
+        stream = container.streams.audio[0]
+        rate, channels = stream.rate, stream.channels
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=clock.sample_rate_hz)
+        parts: list[npt.NDArray[np.float32]] = []
+        for frame in (*container.decode(stream), None):
+            parts += [part.to_ndarray().reshape(-1).astype(np.float32) for part in resampler.resample(frame)]
+    sound = np.concatenate([*parts, np.zeros(0, np.float32)])
+    notes = []
+    if (rate, channels) != (clock.sample_rate_hz, 1):
+        notes.append(f"{path}: {clock.sample_rate_hz} Hz mono, of {rate} Hz and {channels} channels")
+    if len(sound) > clock.samples:
+        notes.append(f"{path}: the first {clock.seconds:.2f} s of its sound")
+    elif len(sound) < clock.samples:
+        notes.append(f"{path}: {len(sound) / clock.sample_rate_hz:.2f} s of sound, then silence")
+    return np.pad(sound[: clock.samples], (0, max(0, clock.samples - len(sound)))), notes
+
+
+def tracked_mouth(path: Path) -> npt.NDArray[np.float32] | None:
+    """Returns the mouth's box in every frame, (T, 4) pixels, of a clip of a folder dataset; None for other files."""
+    tracks = path.parent.parent / "tracks" / f"{path.stem}.npz"
+    if path.parent.name != "clips" or not tracks.is_file():
+        return None
+    with np.load(tracks, allow_pickle=False) as arrays:
+        return arrays["mouth_box"].astype(np.float32)

@@ -1,0 +1,237 @@
+"""Edits clips: parts of picture and sound are kept, the rest is made by a model that was trained with edits.
+
+    respeak        other words in a span of time: picture and sound of the span are made
+    dub            the mouth for given sound
+    picture_for    the picture for given sound
+    sound_for      the sound for a given picture
+
+The latents of what is kept stay as they are, bit for bit, through sampling and the Wiener filter, and so do the clip's
+own pixels and samples: every cell that is kept shows them, and not what the codec makes of them. Sound is faded from
+one to the other in the first and last 10 ms of what is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from jova.config import GUIDANCE, SAMPLER, STEPS, Edit, JovaConfig, Precision, Sampler
+from jova.edits import Made, made_mouth, made_picture, made_sound, made_speech
+from jova.flow import Given, Latents
+from jova.mouth_loss import latent_mask
+from jova.pasting import paste_picture, paste_sound
+from jova.pipeline import GUIDED_UNTIL, Audio, Clips, Frames, Pipeline, generator_of, noise
+from jova.precision import autocast
+from jova.samplers import SAMPLERS, GuidedField, Keeping, uniform_times
+from jova.text import Prompt, TextTokens
+from jova.word_times import speech_span, word_times
+
+LOWER_FACE = (0.25, 0.5, 0.75, 0.875)
+"""Default box of the mouth, x0, y0, x1, y1 as shares of the picture: it holds the mouths of 400 drawn clips."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipEdit:
+    """What is given of a clip and what is made; `respeak`, `dub`, `picture_for` and `sound_for` make it."""
+
+    edit: Edit
+    prompt: Prompt
+    """Describes the clip as it is to be; in the transcript of `speech`, the words of the span are in brackets."""
+    frames: Frames | None = None
+    """(T, H, W, 3) RGB."""
+    audio: Audio | None = None
+    """(N,) mono."""
+    span_s: tuple[float, float] = (0.0, 0.0)
+    """Start and end of what is made by `speech`, in seconds."""
+    mouth: npt.NDArray[np.float32] | None = None
+    """(4,) or (T, 4) pixels x0, y0, x1, y1, for `mouth`; None for the lower part of a face in the middle."""
+    image: Frames | None = None
+    """(H, W, 3) reference image for `picture`."""
+
+
+def respeak(frames: Frames, audio: Audio, prompt: Prompt, start_s: float, end_s: float) -> ClipEdit:
+    """Asks for other words from `start_s` to `end_s`.
+
+    The transcript holds all words of the clip, those of the span in brackets: "place [blue] now". Without words in the
+    brackets, the span is to be silent.
+    """
+    return ClipEdit("speech", prompt, frames, audio, (start_s, end_s))
+
+
+def dub(frames: Frames, audio: Audio, prompt: Prompt, mouth: npt.NDArray[np.float32] | None = None) -> ClipEdit:
+    """Asks for the mouth of a clip to speak what other sound says; `mouth` is its box in pixels."""
+    return ClipEdit("mouth", prompt, frames, audio, mouth=mouth)
+
+
+def picture_for(audio: Audio, prompt: Prompt, image: Frames | None = None) -> ClipEdit:
+    """Asks for the picture for sound, from a reference image if there is one."""
+    return ClipEdit("picture", prompt, audio=audio, image=image)
+
+
+def sound_for(frames: Frames, prompt: Prompt) -> ClipEdit:
+    """Asks for the sound for a picture."""
+    return ClipEdit("sound", prompt, frames)
+
+
+class Edited(NamedTuple):
+    """Latents of B edited clips."""
+
+    latents: Latents
+    kept: Given
+    function_evals: int
+    """Forward passes of the network per clip."""
+
+
+def edit(
+    pipeline: Pipeline,
+    edits: Sequence[ClipEdit],
+    seeds: Sequence[int],
+    *,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+    sampler: Sampler = SAMPLER,
+    precision: Precision = "float32",
+) -> Clips:
+    """Makes what B edits ask for, and returns whole clips.
+
+    A clip depends on its edit and its seed, not on the rest of the batch.
+
+    Args:
+        pipeline: a model trained with edits, with its codecs.
+        edits: kinds may be mixed.
+        seeds: B seeds.
+        steps: number of steps of the sampler.
+        guidance: scale of classifier-free guidance; 1 disables it.
+        sampler: `euler`, or `heun` with about twice the function evaluations.
+        precision: of the network's activations; the codecs compute in float32.
+
+    Raises:
+        ValueError: the model was not trained with edits, or an edit does not fit the model.
+    """
+    made = edit_latents(pipeline, edits, seeds, steps=steps, guidance=guidance, sampler=sampler, precision=precision)
+    video = pipeline.video_codec.wiener_filter(made.latents.video)
+    video, audio = made.kept.put_into(Latents(video, made.latents.audio))
+    decoded, clock = pipeline.video_codec.decode(video).cpu().numpy(), pipeline.config.timeline
+    frames, sounds = [], []
+    for row, each in enumerate(edits):
+        video_kept, audio_kept = (mask[row].cpu().numpy() for mask in (made.kept.video, made.kept.audio))
+        picture, sound = decoded[row], each.audio
+        frames.append(picture if each.frames is None else paste_picture(each.frames, picture, video_kept, clock))
+        if sound is None or not audio_kept.all():
+            voice = pipeline.audio_codec.decode(audio[row : row + 1])[0].float().cpu().numpy()
+            sound = voice if sound is None else paste_sound(sound, voice, audio_kept, clock)
+        sounds.append(sound)
+    return Clips(np.stack(frames), np.stack(sounds), made.function_evals)
+
+
+@torch.inference_mode()
+def edit_latents(
+    pipeline: Pipeline,
+    edits: Sequence[ClipEdit],
+    seeds: Sequence[int],
+    *,
+    steps: int,
+    guidance: float,
+    sampler: Sampler,
+    precision: Precision,
+) -> Edited:
+    """Makes the latents that B edits ask for; arguments and errors are those of `edit`."""
+    config, device = pipeline.config, pipeline.device
+    require_editing(config)
+    for each in edits:
+        check(config, each)
+    masks = [made_by(config, each) for each in edits]
+    rows = zip(*(encode(pipeline, each) for each in edits), strict=True)
+    data = Latents(*(torch.stack(parts) for parts in rows))
+    kept = Given(data, *(~torch.stack(parts).to(device) for parts in zip(*masks, strict=True)))
+    images = torch.tensor([each.image is not None for each in edits], device=device)
+    text = pipeline.tokenizer([each.prompt for each in edits])
+    text = text.with_times(times_of(config, edits, text)).to(device)
+    noises = [noise(config, generator_of(each.prompt, seed)) for each, seed in zip(edits, seeds, strict=True)]
+    start = Latents(*(torch.stack(parts).to(device) for parts in zip(*noises, strict=True)))
+    field = GuidedField(Keeping(pipeline.model, kept), text, kept.with_image(images), guidance, GUIDED_UNTIL)
+    with autocast(precision, device):
+        end = SAMPLERS[sampler](field, start, uniform_times(steps))
+    return Edited(kept.put_into(end), kept, field.evals)
+
+
+def require_editing(config: JovaConfig) -> None:
+    """Raises ValueError unless a model was trained with edits."""
+    if not config.editing:
+        raise ValueError(
+            "expected weights trained for editing, got weights that make whole clips only; "
+            "train with jova-bench train --edit-share 0.5"
+        )
+
+
+def check(config: JovaConfig, each: ClipEdit) -> None:
+    """Raises ValueError unless an edit fits the model."""
+    clock, size = config.timeline, pixels(config)
+    picture, sound = (clock.frames, size, size, 3), (clock.samples,)
+    wanted = {
+        "frames": None if each.edit == "picture" else picture,
+        "audio": None if each.edit == "sound" else sound,
+    }
+    for name, shape in wanted.items():
+        value = getattr(each, name)
+        got = None if value is None else value.shape
+        if got != shape:
+            raise ValueError(f"expected {name} of shape {shape} for an edit of the {each.edit}, got {got}")
+    if each.image is not None and (each.edit != "picture" or each.image.shape != picture[1:]):
+        raise ValueError(
+            f"expected an image of shape {picture[1:]} for an edit of the picture alone, "
+            f"got {each.image.shape} for one of the {each.edit}"
+        )
+    start_s, end_s = each.span_s
+    if each.edit == "speech" and not 0 <= start_s < end_s <= clock.seconds:
+        raise ValueError(f"expected a span within 0 and {clock.seconds:.2f} s, got {start_s:g} to {end_s:g} s")
+
+
+def pixels(config: JovaConfig) -> int:
+    """Returns the pixels along each side of a frame: 8 for each latent cell."""
+    return 8 * config.latent_size
+
+
+def made_by(config: JovaConfig, each: ClipEdit) -> Made:
+    """Returns the cells that an edit makes."""
+    if each.edit == "picture":
+        return made_picture(config)
+    if each.edit == "sound":
+        return made_sound(config)
+    if each.edit == "speech":
+        return made_speech(config, *each.span_s)
+    size = pixels(config)
+    box = size * np.array(LOWER_FACE, np.float32) if each.mouth is None else np.asarray(each.mouth, np.float32)
+    boxes = torch.from_numpy(np.broadcast_to(box, (config.timeline.frames, 4)).copy())
+    return made_mouth(config, latent_mask(boxes, config.timeline, config.latent_size, size))
+
+
+def encode(pipeline: Pipeline, each: ClipEdit) -> Latents:
+    """Encodes what is given of a clip, without a batch axis; zeros where nothing is."""
+    config, device = pipeline.config, pipeline.device
+    video, audio = (torch.zeros(shape, device=device) for shape in (config.video_shape, config.audio_shape))
+    if each.frames is not None:
+        video = pipeline.video_codec.encode(torch.from_numpy(each.frames)[None].to(device))[0]
+    if each.image is not None:
+        video[0] = pipeline.video_codec.encode(torch.from_numpy(each.image)[None, None].to(device))[0, 0]
+    if each.audio is not None:
+        audio = pipeline.audio_codec.encode(torch.from_numpy(each.audio)[None].to(device))[0]
+    return Latents(video, audio)
+
+
+def times_of(config: JovaConfig, edits: Sequence[ClipEdit], text: TextTokens) -> Tensor:
+    """Returns when each word is spoken, (B, L) seconds; zeros where a whole modality that is given says it."""
+    times_s = torch.zeros(text.ids.shape)
+    for row, each in enumerate(edits):
+        if each.edit == "speech":
+            assert each.audio is not None  # `check` refuses it
+            spoken = speech_span(each.audio, config.timeline.sample_rate_hz)
+            words_s = word_times(each.prompt.transcript, each.span_s, spoken)
+            times_s[row, text.shares[row] > 0] = torch.tensor(words_s, dtype=torch.float32)
+    return times_s

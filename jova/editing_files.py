@@ -1,0 +1,69 @@
+"""Reads an edit from the flags of `jova.sample` and the files that they name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from jova.config import JovaConfig
+from jova.data.fitting import read_picture, read_sound, tracked_mouth
+from jova.editing import LOWER_FACE, ClipEdit, dub, picture_for, pixels, require_editing, respeak, sound_for
+from jova.pipeline import Audio, Frames
+from jova.text import Prompt
+
+
+def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt, image: Frames | None) -> ClipEdit:
+    """Reads what an edit is given; says on stderr what of the files had to be changed.
+
+    Raises:
+        ValueError, OSError: the model makes whole clips only, or a file cannot be used.
+    """
+    require_editing(config)
+    clip: Path | None = arguments.clip
+    match arguments.edit:
+        case "speech":
+            assert clip is not None  # `check_edit_flags` refuses it
+            return respeak(_picture(clip, config), _sound(clip, config), prompt, arguments.start_s, arguments.end_s)
+        case "mouth":
+            assert clip is not None
+            frames, audio = _picture(clip, config), _sound(arguments.audio, config)
+            return dub(frames, audio, prompt, _mouth(clip, arguments.mouth, config))
+        case "picture":
+            return picture_for(_sound(arguments.audio, config), prompt, image)
+        case _:
+            assert clip is not None
+            return sound_for(_picture(clip, config), prompt)
+
+
+def _picture(path: Path, config: JovaConfig) -> Frames:
+    frames, notes = read_picture(path, config.timeline, pixels(config))
+    _say(notes)
+    return frames
+
+
+def _sound(path: Path, config: JovaConfig) -> Audio:
+    audio, notes = read_sound(path, config.timeline)
+    _say(notes)
+    return audio
+
+
+def _mouth(clip: Path, asked: list[float] | None, config: JovaConfig) -> npt.NDArray[np.float32]:
+    """Returns the box that was asked for, else that of a drawn clip's tracks, else of the lower part of a face."""
+    if asked is not None:
+        return np.array(asked, np.float32)
+    tracked = tracked_mouth(clip)
+    if tracked is not None and tracked.shape == (config.timeline.frames, 4):
+        return tracked
+    box = pixels(config) * np.array(LOWER_FACE, np.float32)
+    numbers = ",".join(f"{side:g}" for side in box)
+    _say([f"{clip}: no track of its mouth; taken to be within {numbers} px of {pixels(config)}, set it with --mouth"])
+    return box
+
+
+def _say(notes: list[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

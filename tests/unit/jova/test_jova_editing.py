@@ -1,0 +1,340 @@
+"""Edits of clips with a tiny model: what is kept stays, bit for bit; every door and every refusal."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from jova.codecs.audio import AudioCodec, AudioCodecConfig
+from jova.codecs.video import VideoCodec, VideoCodecConfig
+from jova.data.folder import read_clip, write_clip
+from jova.editing import (
+    LOWER_FACE,
+    dub,
+    edit,
+    edit_latents,
+    encode,
+    made_by,
+    picture_for,
+    respeak,
+    sound_for,
+)
+from jova.flow import Given, Latents
+from jova.pasting import fades
+from jova.pipeline import FILES, Pipeline
+from jova.sample import main
+from jova.samplers import GuidedField, Keeping, euler, heun, uniform_times
+from jova.text import Prompt
+from jova.word_times import speech_span, word_times
+from support.jova_micro import CONFIG, PROMPTS, latents, micro, tokens
+
+SIZE, FRAMES, SAMPLES = 32, 9, 9 * 640
+FAST = {"steps": 2, "guidance": 1.5}
+HOW = {**FAST, "sampler": "euler", "precision": "float32"}
+RESPOKEN = Prompt("red long", "low calm", "place [red] now")
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    torch.manual_seed(0)
+    video = VideoCodec(VideoCodecConfig(3, SIZE, widths=(8, 8, 8), blocks=(1, 1, 1)))
+    video.common_variance.fill_(0.01)  # a Wiener filter that moves everything
+    audio = AudioCodec(replace(AudioCodecConfig(), channels=6))
+    audio.fit(audio.stacks(0.1 * torch.randn(8, SAMPLES)).flatten(0, 1))
+    return Pipeline(micro(editing=True), video, audio)
+
+
+def clip(seed):
+    """Random pictures, and noise that is loud in the middle."""
+    random = np.random.default_rng(seed)
+    frames = random.integers(0, 256, (FRAMES, SIZE, SIZE, 3)).astype(np.uint8)
+    audio = random.normal(0, 1e-4, SAMPLES)
+    audio[640:-640] += random.normal(0, 0.1, SAMPLES - 1280)
+    return frames, audio.astype(np.float32)
+
+
+def all_edits(seed=0):
+    frames, audio = clip(seed)
+    other = clip(seed + 1)[1]
+    return [
+        respeak(frames, audio, RESPOKEN, 0.13, 0.19),
+        dub(frames, other, PROMPTS[1], np.float32([9, 17, 23, 31])),
+        picture_for(audio, PROMPTS[2]),
+        sound_for(frames, PROMPTS[0]),
+    ]
+
+
+@pytest.mark.parametrize("solve", [euler, heun])
+def test_what_is_kept_goes_straight_from_noise_to_what_is_given(solve):
+    data, start, seen = latents(3, seed=4), latents(3, seed=5), []
+    kept = Given.nothing(data)
+    kept.video[:, :, 1:] = True
+    kept.audio[:, 2:] = True
+
+    def network(noisy, time, text, given):
+        seen.append((noisy, float(time[0])))
+        return Latents(*(torch.full_like(x, 9.0) for x in noisy))
+
+    field = GuidedField(Keeping(network, kept), tokens(), kept, 3.0, 0.5)
+    end = solve(field, start, uniform_times(4))
+    for noisy, time in seen:
+        for x, x0, x1, mask in zip(noisy, start, data, (kept.video, kept.audio), strict=True):
+            torch.testing.assert_close(x[:3][mask], torch.lerp(x0, x1, time)[mask], atol=1e-5, rtol=0)
+    assert {len(noisy.video) for noisy, _ in seen} == {3, 6}
+    for x, x1, mask in zip(end, data, (kept.video, kept.audio), strict=True):
+        torch.testing.assert_close(x[mask], x1[mask], atol=1e-5, rtol=0)
+        torch.testing.assert_close(x[~mask], torch.full_like(x, 9.0)[~mask], atol=1e-4, rtol=0)
+
+
+def test_given_latents_pixels_and_samples_stay_bit_for_bit(pipeline):
+    edits = all_edits()
+    made = edit_latents(pipeline, edits, [0, 1, 2, 3], **HOW)
+    clips = edit(pipeline, edits, [0, 1, 2, 3], **FAST)
+    for row, each in enumerate(edits):
+        video, audio = encode(pipeline, each)
+        wanted = made_by(pipeline.config, each)
+        assert torch.equal(~made.kept.video[row], wanted.video)
+        assert torch.equal(~made.kept.audio[row], wanted.audio)
+        assert torch.equal(made.latents.video[row][~wanted.video], video[~wanted.video])
+        assert torch.equal(made.latents.audio[row][~wanted.audio], audio[~wanted.audio])
+        if wanted.video.any():
+            assert not torch.isclose(made.latents.video[row][wanted.video], video[wanted.video]).any()
+    respoken, dubbed, pictured, voiced = edits
+    # Speech: latent 1 (frames 1 to 4) and audio token 2 (frames 3 and 4) touch .13 to .19 s.
+    assert np.array_equal(clips.frames[0][[0, 5, 6, 7, 8]], respoken.frames[[0, 5, 6, 7, 8]])
+    assert not np.array_equal(clips.frames[0][1:5], respoken.frames[1:5])
+    assert np.array_equal(clips.audio[0][: 3 * 640], respoken.audio[: 3 * 640])
+    assert np.array_equal(clips.audio[0][5 * 640 :], respoken.audio[5 * 640 :])
+    assert not np.isclose(clips.audio[0][3 * 640 : 5 * 640], respoken.audio[3 * 640 : 5 * 640]).all()
+    # The mouth: columns 9 to 23 and rows 17 to 31 touch cells 1 and 2, and 2 and 3.
+    outside = np.ones((SIZE, SIZE), bool)
+    outside[16:32, 8:24] = False
+    assert np.array_equal(clips.frames[1][:, outside], dubbed.frames[:, outside])
+    assert not np.isclose(clips.frames[1][:, ~outside], dubbed.frames[:, ~outside]).all()
+    for row, each in ((1, dubbed), (2, pictured)):
+        assert np.array_equal(clips.audio[row], each.audio)
+    assert np.array_equal(clips.frames[3], voiced.frames)
+    assert clips.audio.shape == (4, SAMPLES)
+    assert clips.function_evals == 3  # guided at t = 0, no more at t = 0.5
+
+
+def test_the_wiener_filter_leaves_what_is_kept(pipeline):
+    """The decoded cells next to what is made are decoded from the given latents."""
+    seen = []
+    codec = pipeline.video_codec
+    filtered = codec.wiener_filter
+    decode = codec.decode
+    codec.wiener_filter = lambda video: filtered(video) + 1
+    codec.decode = lambda video: seen.append(video) or decode(video)
+    try:
+        (each,) = edits = all_edits()[1:2]
+        edit(pipeline, edits, [0], **FAST)
+    finally:
+        del codec.wiener_filter, codec.decode
+    kept = ~made_by(pipeline.config, each).video
+    assert torch.equal(seen[0][0][kept], encode(pipeline, each).video[kept])
+
+
+def test_an_edit_depends_on_its_seed_and_not_on_its_batch(pipeline):
+    together, again = (edit(pipeline, all_edits(), [5, 6, 7, 8], **FAST) for _ in range(2))
+    assert np.array_equal(together.frames, again.frames)
+    assert np.array_equal(together.audio, again.audio)
+    latents_of = edit_latents(pipeline, all_edits(), [5, 6, 7, 8], **HOW).latents
+    for row, each in enumerate(all_edits()):
+        alone = edit_latents(pipeline, [each], [5 + row], **HOW).latents
+        for a, b in zip(alone, latents_of, strict=True):
+            torch.testing.assert_close(a[0], b[row], atol=1e-4, rtol=0)
+        other = edit_latents(pipeline, [each], [50], **HOW).latents
+        assert not torch.equal(other.video, alone.video) or not torch.equal(other.audio, alone.audio)
+
+
+def test_what_is_given_changes_what_is_made(pipeline):
+    for one, two in zip(all_edits(0), all_edits(10), strict=True):
+        a, b = (edit_latents(pipeline, [each], [0], **HOW) for each in (one, two))
+        made = [~mask[0] for mask in a.kept[1:]]
+        for x, y, mask in zip(a.latents, b.latents, made, strict=True):
+            if mask.any():
+                assert not torch.isclose(x[0][mask], y[0][mask]).all()
+
+
+def test_a_picture_may_begin_with_an_image(pipeline):
+    audio, image = clip(0)[1], clip(3)[0][0]
+    plain, shown = (edit_latents(pipeline, [picture_for(audio, PROMPTS[0], x)], [0], **HOW) for x in (None, image))
+    assert not torch.equal(plain.latents.video, shown.latents.video)
+    assert not shown.kept.video.any()  # a hint, as in free generation
+
+
+def test_words_of_the_span_are_spread_over_it_and_others_over_the_rest():
+    # Letters: place red | blue | now here. 8 letters over 1 s from 0.2, 4 over 0.6 s, 7 over 0.7 s.
+    times = word_times("Place red, [blue] now here", (1.2, 1.8), (0.2, 2.5))
+    assert times == pytest.approx([0.2 + 2.5 / 8, 0.2 + 6.5 / 8, 1.5, 1.8 + 0.15, 1.8 + 0.5])
+    assert word_times("[place red]", (1.0, 1.8), (0.2, 2.5)) == pytest.approx([1.25, 1.65])
+    assert word_times("place []", (1.0, 1.8), (0.2, 1.0)) == pytest.approx([0.6])  # silence
+
+
+@pytest.mark.parametrize(
+    ("transcript", "message"),
+    [
+        ("place red now", r"words of the span in brackets, as in 'place \[blue\] now', got 'place red now'"),
+        ("[place] [red]", "words of the span in brackets"),
+        ("place] red [now", "words of the span in brackets"),
+        ("place [red]", "expected speech before the span of 0.1 to 0.5 s for the words 'place', got speech from 0.20"),
+        (
+            "[place] red",
+            "expected speech after the span of 0.1 to 0.5 s for the words 'red', got speech from 0.20 to 0.4",
+        ),
+    ],
+)
+def test_transcripts_that_do_not_fit_the_span_are_refused(transcript, message):
+    with pytest.raises(ValueError, match=message):
+        word_times(transcript, (0.1, 0.5), (0.2, 0.4))
+
+
+def test_speech_is_where_sound_is_loud():
+    audio = np.zeros(16_000, np.float32)
+    audio[4000:8000] = 0.5 * np.sin(np.arange(4000))
+    audio[:4000] = 0.001  # 0.3 % of it
+    assert speech_span(audio, 16_000) == (0.25, 0.5)
+    assert speech_span(np.zeros(16_000, np.float32), 16_000) == (0.0, 1.0)
+
+
+def test_sound_is_faded_inside_what_is_made():
+    made = np.array([0, 0, 1, 1, 1, 1, 1, 1, 0, 0], bool)
+    assert fades(made, 2).tolist() == pytest.approx([0, 0, 1 / 3, 2 / 3, 1, 1, 2 / 3, 1 / 3, 0, 0])
+    assert fades(np.ones(4, bool), 2).tolist() == [1] * 4  # no seam at the ends of a clip
+
+
+def test_words_are_told_when_only_in_edits_of_speech(pipeline, monkeypatch):
+    seen = []
+    context = type(pipeline.model).context
+    monkeypatch.setattr(
+        type(pipeline.model), "context", lambda self, time, text: seen.append(text.times_s) or context(self, time, text)
+    )
+    edit_latents(pipeline, all_edits(), [0, 1, 2, 3], **{**HOW, "guidance": 1.0})
+    # Loud from .04 to .32 s: place in .04 .. .13, red in .13 .. .19, now in .19 .. .32.
+    assert seen[0][0][-3:].tolist() == pytest.approx([0.085, 0.16, 0.255])
+    assert seen[0].count_nonzero() == 3
+
+
+def test_the_default_mouth_is_the_lower_part_of_the_middle(pipeline):
+    frames, audio = clip(0)
+    made = made_by(pipeline.config, dub(frames, audio, PROMPTS[0]))
+    assert LOWER_FACE == (0.25, 0.5, 0.75, 0.875)
+    assert made.video[0].nonzero().tolist() == [[2, 1], [2, 2], [3, 1], [3, 2]]  # rows 16 to 28, columns 8 to 24
+
+
+FRAMES_0, AUDIO_0 = clip(0)
+
+
+@pytest.mark.parametrize(
+    ("each", "message"),
+    [
+        (
+            dub(FRAMES_0[:5], AUDIO_0, PROMPTS[0]),
+            r"frames of shape \(9, 32, 32, 3\) for an edit of the mouth, got \(5,",
+        ),
+        (dub(FRAMES_0, AUDIO_0[:-1], PROMPTS[0]), r"audio of shape \(5760,\) for an edit of the mouth, got \(5759,\)"),
+        (replace(sound_for(FRAMES_0, PROMPTS[0]), frames=None), "for an edit of the sound, got None"),
+        (
+            replace(sound_for(FRAMES_0, PROMPTS[0]), audio=AUDIO_0),
+            "expected audio of shape None for an edit of the sound",
+        ),
+        (replace(sound_for(FRAMES_0, PROMPTS[0]), image=FRAMES_0[0]), "for an edit of the picture alone"),
+        (picture_for(AUDIO_0, PROMPTS[0], FRAMES_0), "expected an image of shape"),
+        (respeak(FRAMES_0, AUDIO_0, RESPOKEN, 0.2, 0.2), "within 0 and 0.36 s, got 0.2 to 0.2 s"),
+        (respeak(FRAMES_0, AUDIO_0, RESPOKEN, 0.2, 0.5), "within 0 and 0.36 s, got 0.2 to 0.5 s"),
+        (respeak(FRAMES_0, AUDIO_0, PROMPTS[0], 0.1, 0.2), "words of the span in brackets"),
+        (dub(FRAMES_0, AUDIO_0, PROMPTS[0], np.float32([40, 40, 50, 50])), "a mouth inside the picture, got none"),
+        (sound_for(FRAMES_0, Prompt("green", "", "")), "words the model was trained on, got 'green'"),
+    ],
+)
+def test_edits_that_do_not_fit_the_model_are_refused(pipeline, each, message):
+    with pytest.raises(ValueError, match=message):
+        edit(pipeline, [each], [0], **FAST)
+
+
+def test_weights_without_edits_are_refused(pipeline):
+    free = Pipeline(micro(), pipeline.video_codec, pipeline.audio_codec)
+    with pytest.raises(
+        ValueError, match="expected weights trained for editing, got weights that make whole clips only"
+    ):
+        edit(free, all_edits(), [0, 1, 2, 3])
+
+
+def test_a_model_that_edits_also_makes_whole_clips(pipeline):
+    assert pipeline.sample(PROMPTS, [0, 1, 2], **FAST).frames.shape == (3, FRAMES, SIZE, SIZE, 3)
+    assert pipeline.config == replace(CONFIG, editing=True)
+
+
+@pytest.fixture(scope="module")
+def files(pipeline, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    pipeline.model.save(folder / FILES[0])
+    pipeline.video_codec.save(folder / FILES[1])
+    pipeline.audio_codec.save(folder / FILES[2])
+    write_clip(folder / "clip.mp4", *clip(0))
+    write_clip(folder / "other.mp4", *clip(1))
+    return folder
+
+
+def sample(files, monkeypatch, capsys, *flags, transcript="place red now", weights=None):
+    """Runs `python -m jova.sample`; returns (exit code, stderr)."""
+    words = ["--video-caption", "red hair", "--audio-caption", "low voice", "--transcript", transcript]
+    where = ["--weights", str(weights or files), "--steps", "1", "--out", str(files / "out.mp4")]
+    monkeypatch.setattr("sys.argv", ["jova.sample", *where, *words, *map(str, flags)])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code, capsys.readouterr().err
+    return 0, capsys.readouterr().err
+
+
+def test_command_line_of_every_edit(files, monkeypatch, capsys):
+    given, other = read_clip(files / "clip.mp4"), read_clip(files / "other.mp4")
+    one, two = files / "clip.mp4", files / "other.mp4"
+    span = ("--from", 0.13, "--to", 0.19)
+    run = lambda *flags, **words: sample(files, monkeypatch, capsys, *flags, **words)  # noqa: E731
+    assert run("--edit", "speech", "--clip", one, *span, transcript="place [red] now") == (0, "")
+    _, audio = read_clip(files / "out.mp4")
+    assert np.abs(audio[: 3 * 640] - given[1][: 3 * 640]).max() <= 1 / 32768
+    assert run("--edit", "mouth", "--clip", one, "--audio", two, "--mouth", "9,17,23,31") == (0, "")
+    assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
+    code, said = run("--edit", "mouth", "--clip", one, "--audio", two)
+    assert code == 0
+    assert "note: " in said
+    assert "taken to be within 8,16,24,28 px of 32, set it with --mouth" in said
+    assert run("--edit", "picture", "--audio", two, "--image", one) == (0, "")
+    assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
+    assert run("--edit", "sound", "--clip", one) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--edit", "speech", "--clip", "CLIP"), "expected --from, --to for --edit speech, got none"),
+        (("--edit", "mouth", "--clip", "CLIP"), "expected --audio for --edit mouth, got none"),
+        (("--edit", "picture", "--audio", "CLIP", "--clip", "CLIP"), "--audio, --image for --edit picture, got --clip"),
+        (("--clip", "CLIP"), "for a clip without --edit, got --clip"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "1,2,3"), "argument --mouth: invalid box value: '1,2,3'"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "nan,2,3,4"), "argument --mouth: invalid box value"),
+        (("--edit", "sound", "--clip", "NONE"), "No such file"),
+        (("--edit", "speech", "--clip", "CLIP", "--from", "0.1", "--to", "9"), "within 0 and 0.36 s, got 0.1 to 9 s"),
+    ],
+)
+def test_command_lines_that_cannot_be_are_refused(files, monkeypatch, capsys, flags, message):
+    names = {"CLIP": str(files / "clip.mp4"), "NONE": str(files / "none.mp4")}
+    code, said = sample(files, monkeypatch, capsys, *(names.get(flag, flag) for flag in flags))
+    assert code == 2
+    assert message in said
+
+
+def test_shipped_weights_say_that_they_do_not_edit(files, monkeypatch, capsys, tmp_path):
+    for name in FILES[1:]:
+        (tmp_path / name).symlink_to(files / name)
+    micro().save(tmp_path / FILES[0])
+    flags = ("--edit", "sound", "--clip", files / "clip.mp4")
+    code, said = sample(files, monkeypatch, capsys, *flags, weights=tmp_path)
+    assert code == 2
+    assert "expected weights trained for editing" in said
+    assert "train with jova-bench train --edit-share" in said
