@@ -1,4 +1,4 @@
-"""`python -m jova_bench` is `jova-bench`: Python then looks first where the user stands, and the command does not."""
+"""Runs `jova-bench` as `python -m jova_bench`, where Python imports from the current folder first."""
 
 import sys
 from pathlib import Path

@@ -52,7 +52,7 @@ def show(text: str) -> None:
 
 
 def show_json(text: str) -> None:
-    """Prints a JSON text, which is UTF-8 wherever it goes: with escapes where stdout has another encoding."""
+    """Prints a JSON text, which is always UTF-8: with escapes where stdout has another encoding."""
     utf_8 = codecs.lookup(_encoding(sys.stdout)).name == "utf-8"
     show(text if utf_8 else re.sub(r"[^\x00-\x7f]", _escape, text))
 

@@ -1,6 +1,6 @@
 """Lazy tables of names (`name -> "module:attribute"`), extensible by entry points, with a hint for a typing error.
 
-The code of installed packages is not ours: whatever it does wrong becomes one line.
+The code of installed packages is not ours: its errors become one line.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def guarded(what: str, call: Callable[[], Thing]) -> Thing:
         call: function to call.
 
     Raises:
-        BenchError: whatever it raised, an attempt to leave the process, too.
+        BenchError: it raised any exception, an attempt to leave the process included.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):

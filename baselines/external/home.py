@@ -1,4 +1,4 @@
-"""Where the files of a baseline lie, and what is missing of them.
+"""Locates the files of a baseline, and reports what is missing of them.
 
 `$JOVA_BENCH_ASSETS/baselines/NAME` (else in the user's cache folder) has `checkout`, `env`, `weights` and `log`; each
 may be a link to where a user already has it. `options.toml` there overrides options of the manifest.

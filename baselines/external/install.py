@@ -1,4 +1,4 @@
-"""The commands that put a baseline's code, environment and weights in their place; those that are done are left out."""
+"""Lists the commands that install a baseline's code, environment and weights; those that are done are left out."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
     """Fetches the files of an order into a folder; each appears complete and verified or not at all.
 
     Raises:
-        BenchError: one could not be had, or is not what its publisher states.
+        BenchError: one could not be downloaded, or is not what its publisher states.
     """
     from jova_bench.assets.download import OFFLINE_VARIABLE, differs, offline
     from jova_bench.errors import BenchError
@@ -59,7 +59,7 @@ def hub_files(
         The commit, and of each file that a pattern matches: path, address, bytes and digest by kind.
 
     Raises:
-        BenchError: the Hub has no such revision, no such file, or answers something else.
+        BenchError: the Hub has no such revision, no such file, or responds with something else.
     """
     from jova_bench.errors import BenchError
     from jova_bench.files.reading import read_json

@@ -1,6 +1,6 @@
 """Plans LatentSync for a prompt: its real clip's film, brought to 25 frames per second, with another sound.
 
-The film is cut to the sound, or run to and fro until the sound ends (latentsync/pipelines/lipsync_pipeline.py
+The film is cut to the sound, or played forwards and backwards until it ends (latentsync/pipelines/lipsync_pipeline.py
 @a229c39). It keeps its size.
 """
 

@@ -1,6 +1,6 @@
-"""Plans Ovi for a prompt, and the size and length that it will make of it.
+"""Plans Ovi for a prompt: the size and length of its clip.
 
-Whatever size is asked for, Ovi keeps the aspect ratio alone: it makes the area that its variant was trained for,
+Of the requested size, Ovi keeps the aspect ratio alone: it makes the area that its variant was trained for,
 in sides of multiples of 32 (ovi/utils/processing_utils.py @5b69b25).
 """
 

@@ -1,4 +1,4 @@
-"""What a training begins with, and whether a checkpoint is of it: the same settings, model, first weights and clips."""
+"""Identifies a training by its settings, model, first weights and clips, and checks that a checkpoint is of it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The Python interface: one function for each command, and what a training loop asks for."""
+"""The Python interface: one function for each command, and metrics for a training loop."""

@@ -32,12 +32,12 @@ def read_clip(path: PathLike, *, suite: PathLike | Suite | None = None) -> Clip:
 
     Args:
         path: the file.
-        suite: the suite that the clip answers, or its name. Embedded metrics have values for clips of the embedded
+        suite: the suite of the clip's prompt, or its name. Embedded metrics have values for clips of the embedded
             suite alone (64 x 64 pixels at 25 fps); without a suite they are undefined.
 
     Returns:
         `frames` (T, H, W, 3) uint8 RGB or None, `fps`, `audio` (channels, N) float32 or None, `sample_rate_hz`, and
-        `findings` on whatever was odd about the file.
+        `findings` on irregularities of the file.
 
     Raises:
         BenchError: the file cannot be read.

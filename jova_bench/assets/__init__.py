@@ -1,4 +1,4 @@
-"""Weights that do not ship with the package: where they come from, where they lie, and that they are the right ones.
+"""Weights that do not ship with the package: their sources, their paths, and the check of their digests.
 
 `assets.toml` names every file with its address, digest and licence. A user's own table (`--assets FILE`) puts other
 files in their place; their digests enter the identity of every number that they make.

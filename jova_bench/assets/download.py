@@ -1,6 +1,6 @@
-"""Puts one file of weights in its place: one process at a time, resumed where it broke off, verified, and then renamed.
+"""Downloads one file of weights: one process at a time, resumed after an interruption, verified, and then renamed.
 
-The weights of metrics and of baselines come this way alike.
+The weights of metrics and of baselines are both downloaded by it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def bring(source: Source, part: Path, digests: Mapping[Kind, str], meter: Meter,
         recorded: says in messages where an expected digest is from.
 
     Raises:
-        BenchError: it could not be had or is not what it must be. What came is kept where it is of use, and the next
-            call continues from there.
+        BenchError: it could not be downloaded, or its digest is wrong. What arrived is kept where it is of use, and the
+            next call continues from there.
     """
     target = source.belongs
     try:

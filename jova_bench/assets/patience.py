@@ -1,8 +1,8 @@
-"""HTTP with an end to every wait: no server can hold a client by silence, by a trickle, or by talk without content.
+"""HTTP with a limit on every wait: silence, a trickle or headers without content end in an error.
 
 The standard library bounds the silence between two bytes, nothing else: headers that never end, `100 Continue` again
-and again, trailers after the last chunk, or a byte a minute keep it reading for ever. Here every byte passes one place
-that knows how many may still come before something useful does, and how many must.
+and again, trailers after the last chunk, or a byte a minute keep it reading without end. Here every byte is counted in
+one place, which limits how many may come before content does, and how slowly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIMEOUT_S = 60.0
 SLOWEST = 1000
 """Bytes a second; a connection that brings fewer for `TIMEOUT_S` counts as broken."""
 TALK = 1 << 20
-"""Bytes that are no content (headers, sizes of chunks) in the answer to one call."""
+"""Bytes that are no content (headers, sizes of chunks) in the response to one call."""
 
 
 def open_url(request: Request) -> Any:
@@ -63,7 +63,7 @@ class _Counted(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that is read through a `_Counted`."""
+    """A response that is read through a `_Counted`."""
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)

@@ -1,4 +1,4 @@
-"""Downloads weights: resumed where it broke off, verified, and in place only when whole."""
+"""Downloads weights: resumed after an interruption, verified, and in place only when whole."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
     """Gets the file of an asset, unless the right one is here, and says where it is.
 
     Raises:
-        BenchError: it could not be had; what came of it is kept and the next call goes on from there.
+        BenchError: it could not be downloaded; what arrived is kept, and the next call continues from there.
     """
     target = assets.path(asset.name)
     if _is_right(asset.name, target):

@@ -1,7 +1,7 @@
-"""Brings one file over connections that may do anything: bounded in tries, time and bytes, resumed where they broke.
+"""Transfers one file over unreliable connections: limited in tries, time and bytes, resumed after a break.
 
-What a server says is data: a header that makes no sense, a redirect to nowhere or an end before the end costs a try or
-gives one clear line. Whether the file is the right one is asked elsewhere, of its digest; where none is known, the
+Responses are untrusted: a malformed header, a redirect to nowhere or an early end costs a try or gives one clear
+line. Whether the file is the right one is checked elsewhere, by its digest; where none is known, the
 server has to say how long the file is, or a part of it could pass for the whole.
 """
 
@@ -33,7 +33,7 @@ SPARE = 100_000_000
 UNSTATED = 20_000_000_000
 """Most bytes of a file whose length is stated nowhere."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
-"""Answers of a server that may have another one later."""
+"""Statuses of a server that may respond otherwise later."""
 MOST_WORDS = 200
 """Characters of a server's own words in a message."""
 
@@ -67,7 +67,7 @@ def fetch(source: Source, part: Path, meter: Meter) -> None:
     """Fills the partial file, over as many connections as that takes.
 
     Raises:
-        BenchError: it could not be had; what came of it is kept, unless it is of no use.
+        BenchError: it could not be downloaded; what arrived is kept, unless it is of no use.
     """
     broken = 0
     while True:

@@ -1,6 +1,6 @@
-"""The command line: `jova-bench` or `python -m jova_bench`. Results go to stdout, talk goes to stderr.
+"""The command line: `jova-bench` or `python -m jova_bench`. Results go to stdout, messages to stderr.
 
-Nothing is imported here before an interruption would be answered.
+Nothing is imported here before an interruption is handled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the verbs share: a parser that complains in one line, talk on stderr, and a verb's place in the help."""
+"""What the verbs share: a parser whose errors are one line, messages on stderr, and a verb's place in the help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jova_bench.errors import EXIT_USAGE, suggest
 from jova_bench.output import show, tell
 
 Action = Callable[[argparse.Namespace], int]
-"""Does what a verb asks for and returns the exit code."""
+"""Runs a verb and returns the exit code."""
 
 
 class Parser(argparse.ArgumentParser):

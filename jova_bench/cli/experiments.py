@@ -1,4 +1,4 @@
-"""The verbs that set runs side by side: compare, gate, freeze."""
+"""The verbs that compare runs: compare, gate, freeze."""
 
 from __future__ import annotations
 

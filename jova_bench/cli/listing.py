@@ -1,4 +1,4 @@
-"""The verbs that say what there is: ls, doctor."""
+"""The verbs that list what is available: ls, doctor."""
 
 from __future__ import annotations
 

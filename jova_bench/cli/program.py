@@ -1,6 +1,6 @@
-"""All verbs, and what becomes of their faults.
+"""Parses and runs all verbs, and turns their errors into one line and an exit code.
 
-Nothing heavy is imported before a verb is known, so that `--help` answers at once.
+Nothing heavy is imported before a verb is known, so that `--help` is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The verbs of JoVA itself: train, sample. Its package is imported when one of them is asked for."""
+"""The verbs of JoVA itself: train, sample. Its package is imported when one of them is used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VERBS = {
 
 
 def add(verbs: Verbs, asked: str | None) -> None:
-    """Adds the verbs, and the flags of the one that is asked for: the model's package knows them."""
+    """Adds the verbs, and the flags of the one that is used: they are in the model's package."""
     for name, (summary, examples) in VERBS.items():
         verb = add_verb(verbs, name, summary, examples, _do)
         if name == asked:

@@ -1,6 +1,6 @@
 """Reads files that users write; every fault is a single line that names the file.
 
-Whatever a file holds, a reader gets a value or a `BenchError`: no other exception, no wait at a pipe, no more memory
+For any file, a reader gets a value or a `BenchError`: no other exception, no wait at a pipe, no more memory
 than a bound. Numbers are finite, texts can be encoded and be parts of paths, keys stand once.
 """
 

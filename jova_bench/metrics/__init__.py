@@ -1,1 +1,1 @@
-"""Metrics, by what they measure."""
+"""Metrics, a folder for each thing measured."""

@@ -1,6 +1,6 @@
 """The two kinds of metric: `ClipMetric` (one value per clip) and `SetMetric` (one distance per set of clips).
 
-Metrics know clips and prompts; they know nothing of models, runs or files. Whatever is expensive goes
+Metrics know clips and prompts; they know nothing of models, runs or files. Expensive work goes
 through a `FeatureCache`, so that the same content is never measured twice.
 """
 

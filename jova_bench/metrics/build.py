@@ -1,4 +1,4 @@
-"""Builds the metrics that are asked for: built-in ones and those of installed packages, by the same entries."""
+"""Builds the selected metrics: built-in ones and those of installed packages, by the same entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built-in metrics: what they are called, and where their factories are.
+"""Lists the built-in metrics: their names, and the modules of their factories.
 
 Importing it imports no torch and loads no weights.
 """
@@ -141,7 +141,7 @@ def _lip_sync(name: str) -> MetricEntry:
 
 
 def _errors(name: str) -> MetricEntry:
-    """Returns WER or CER of what Whisper hears, in all of its sizes."""
+    """Returns WER or CER by Whisper, in all of its sizes."""
     found = _metric(name, "standard", "speech.whisper:standard", {"unit": name, "size": WHISPER_SIZES[0]})
     sizes = {f"whisper-{size}": Variant({"size": size}) for size in WHISPER_SIZES[1:]}
     return replace(found, variants=sizes)

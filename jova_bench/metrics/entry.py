@@ -95,7 +95,7 @@ class Choice:
         return (self.select,) if self.variant is None else (self.select, f"@{self.variant}")
 
     def matches(self, wanted: Iterable[str] | None) -> bool:
-        """Returns whether a selection includes this; None asks for the default selection."""
+        """Returns whether a selection includes this; None is the default selection."""
         if wanted is None:
             return self.variant is None and self.entry.default
         return not set(self.names).isdisjoint(wanted)

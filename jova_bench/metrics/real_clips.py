@@ -1,4 +1,4 @@
-"""Real clips that a set metric compares with, and what embeds them.
+"""Real clips that a set metric compares with, and their embedder.
 
 A suite names a folder of real clips that none of its prompts has; benches compare with the prompts' own real clips.
 Metrics know neither: they are given clips that are read when their features are not yet known.
@@ -35,7 +35,7 @@ class RealClips:
     clips: tuple[tuple[str, Callable[[], Clip]], ...]
     """Digest of each, and what reads it."""
     cache: FeatureCache
-    """Where their features are kept, whichever run asks for them."""
+    """Where their features are cached, for every run."""
 
     @property
     def digest(self) -> str:
@@ -48,7 +48,7 @@ class Embedder:
     """What turns a clip into (d,) or (p, d) vectors, once for the same content."""
 
     key: CacheKey
-    """Whatever could change the vectors: network, weights, preprocessing."""
+    """Everything that could change the vectors: network, weights, preprocessing."""
     compute: Callable[[Clip], Arrays]
     """Everything that one pass of the network says; failures are exceptions and never kept."""
     name: str

@@ -1,4 +1,4 @@
-"""What all metrics of a training loop share: how many clips had an answer, and why the others had none.
+"""What all metrics of a training loop share: how many clips had a value, and why the others had none.
 
 Counts and reasons are states, as values are: they sync between processes, merge and reset as torchmetrics promises.
 """
@@ -23,7 +23,7 @@ from jova_bench.records import Outcome, Timing
 
 
 class CountingMetric(Metric):
-    """What both kinds share: a metric, how many clips it had an answer for, and why not for the others."""
+    """What both kinds share: a metric, how many clips had a value, and why the others had none."""
 
     full_state_update = False
     metric: Any

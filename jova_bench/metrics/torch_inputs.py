@@ -1,4 +1,4 @@
-"""What a training loop hands over, as clips: tensors or arrays, one clip or a batch, audio of any usual sample type."""
+"""Converts a training loop's data to clips: tensors or arrays, one clip or a batch, audio of any usual sample type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric of clips as a `torchmetrics.Metric`, for training loops: `docs/training-loop.md` shows it at work.
+"""A metric of clips as a `torchmetrics.Metric`, for training loops, as `docs/training-loop.md` shows.
 
 Clips that are undefined or failed are counted and leave the value alone; `why` gives their reasons.
 """
@@ -23,7 +23,7 @@ from jova_bench.records import Outcome, Prompt, Timing
 class TorchMetric(CountingMetric):
     """Scores clip after clip: the mean over those that are ok. Each update is one clip.
 
-    `why` says why clips had no answer, and how many, or is None.
+    `why` says why clips had no value, and how many, or is None.
     """
 
     total: Tensor
@@ -62,7 +62,7 @@ class TorchMetric(CountingMetric):
             audio: (N,) or (channels, N), in [-1, 1] or in whole numbers of 8, 16 or 32 bits, or None.
             fps: frames per second; None without frames.
             sample_rate_hz: of `audio`; None without.
-            prompt: what was asked for.
+            prompt: what the clip was made for.
             reference: the real clip of the prompt.
 
         Raises:

@@ -1,1 +1,1 @@
-"""What a model is to the harness, and the models by name."""
+"""Defines the interface of models, and finds models by name."""

@@ -1,4 +1,4 @@
-"""What a model is to the harness: a plan of what it will make, and clips for a batch of prompts.
+"""Defines the interface of a model: a plan of what it will make, and clips for a batch of prompts.
 
 Models are found by name through a lazy registry; this package never imports one by statement.
 """
@@ -73,7 +73,7 @@ class Plan:
     audio: Literal["generated", "driving", "none"] | None = None
     """Where the audio comes from: `driving` is the audio that the model was given. None: not said."""
     settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
-    """Whatever else makes the clip another one: steps, sampler, the digest of a request, a version of the model's own
+    """Everything else that changes the clip: steps, sampler, the digest of a request, a version of the model's own
     code."""
     weights: str | None = None
     """Digest of the weights; None for a model without."""
@@ -85,7 +85,7 @@ class Generator(Protocol):
     name: str
     """How it is called in records and file names."""
     batch_size: int
-    """Prompts per call of `generate`. The batches of a suite are fixed, whatever of it is already done."""
+    """Prompts per call of `generate`. The batches of a suite are fixed, even when part of it is already done."""
     needs: tuple[str, ...]
     """What a prompt must have beside its captions: `reference`, `image`, `audio`."""
 
@@ -101,7 +101,7 @@ class Generator(Protocol):
         """Yields one clip per prompt, in their order. The clip depends on (prompt, seed) and the batch alone.
 
         An exception in place of a clip says why this one is lost and goes on; one that is raised ends the batch.
-        A clip is put into the run folder before the next is asked for.
+        A clip is put into the run folder before the next is generated.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""Run folders: what is asked for, made, scored, kept and resumed."""
+"""Runs models and scores clips into run folders, which the same command resumes."""

@@ -1,4 +1,4 @@
-"""Makes the clips of one batch where the model is, and hands them back as files: nothing here writes into a run.
+"""Generates the clips of one batch in a worker and returns them as files: nothing here writes into a run.
 
 Only a clip that can be read back and fits its plan is a sample.
 """
@@ -62,13 +62,13 @@ class ClipWorker:
 
 @dataclass(frozen=True)
 class PlanWorker:
-    """What a worker runs first to ask for plans."""
+    """What a worker runs first, for the plans."""
 
     build: Build
     suite: Suite
 
     def __call__(self, context: WorkerContext) -> Callable[[Sequence[Prompt]], dict[str, Plan | str]]:
-        """Builds the model and returns what says of each prompt, by id: the plan, or why there is none."""
+        """Builds the model and returns a function that gives each prompt's plan, by id, or why there is none."""
         generator, suite = self.build(context.device), suite_at(self.suite, context)
 
         def plans(prompts: Sequence[Prompt]) -> dict[str, Plan | str]:

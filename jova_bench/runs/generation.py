@@ -1,4 +1,4 @@
-"""Plans the clips of one model, has the missing ones made, and records one sample per (prompt, seed), whatever happens.
+"""Plans the clips of one model, generates the missing ones, and always records one sample per (prompt, seed).
 
 Batches are cut from the whole suite, never from what is still missing, so a resumed run makes the same clips, and so
 does one on other workers.
@@ -22,12 +22,12 @@ from jova_bench.suites.loading import Suite
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """A model and what it says before it starts."""
+    """A model with its plans, before it starts."""
 
     generator: Generator
     """Speaks for itself; clips are made by what `build` gives each worker."""
     asked: str
-    """The name it was asked for by."""
+    """The name in the command."""
     build: Build
     executor: Executor
     """Where its clips are made."""

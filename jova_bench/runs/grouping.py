@@ -1,4 +1,4 @@
-"""Which metrics of a clip are asked together, so that it is decoded once for as many of them as have room for networks.
+"""Groups the metrics that are computed in one pass over the clips: as many as have room for their networks.
 
 The evaluators of the papers take gigabytes. Metrics whose networks are in memory together share one pass over the
 clips; where there is no room for all, there are as few passes as first-fit packing finds.

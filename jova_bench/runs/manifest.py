@@ -1,4 +1,4 @@
-"""The record of `manifest.json`: what a run was asked for, and what made it.
+"""Defines the record of `manifest.json`: what a run was asked to make, and what made it.
 
 Every key is written, and has to be there again; what earlier versions wrote is read by `manifest_1`.
 """

@@ -59,7 +59,7 @@ def _plan(asked: Any, value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _said(asked: str, note: str) -> tuple[dict[str, Any] | None, str | None]:
-    """Returns what a note of a model says, by the name that it was asked for by; None for words that are not known."""
+    """Returns the settings in a model's note, by the model's name in the command; None for unknown words."""
     read = READERS.get("clips:" if asked.startswith("clips:") else asked)
     found = read(note) if read else None
     return (None, None) if found is None else found

@@ -1,4 +1,4 @@
-"""Whether a clip is what its model said it would make, and later whether it is still what was recorded.
+"""Checks that a clip is what its model planned, and later that it is still what was recorded.
 
 What breaks the plan is a failed sample: no picture or no sound where one was promised, another size, rate or length.
 What a model may do, but a reader should know, is a finding: silence, a frozen picture, streams of different lengths

@@ -22,7 +22,7 @@ from jova_bench.suites.loading import Suite
 def plan_all(
     models: Sequence[str | Generator], suite: Suite, request: Request, placement: Placement
 ) -> list[PlannedModel]:
-    """Builds every model and asks for its plans."""
+    """Builds every model and plans its clips."""
     planned: dict[str, PlannedModel] = {}
     for model in models:
         generator = create_model(model, placement.local.device) if isinstance(model, str) else model

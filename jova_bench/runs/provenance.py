@@ -19,7 +19,7 @@ CODE = ("jova_bench", "jova", "baselines", "pyproject.toml")
 
 
 def collect(device: str, name: str = "") -> Provenance:
-    """Collects what a reader needs to make the same result again.
+    """Collects what a reader needs to reproduce a result.
 
     Args:
         device: `cpu`, `cuda` or `cuda:i`, as models and metrics get it.

@@ -1,4 +1,4 @@
-"""Real clips that a suite's set distances compare with: found, kept apart from its prompts' own, read when needed."""
+"""Finds the real clips of a suite's set distances, separate from its prompts' own, and reads them when needed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from jova_bench.suites.loading import Suite
 
 @dataclass(frozen=True)
 class RealFiles:
-    """A set of real clips before anyone reads them."""
+    """A set of real clips before they are read."""
 
     name: str
     digests: Mapping[Path, str]
     """`Clip.digest` of each file, in their order."""
     features: Path
-    """Folder of the cache of what networks say of them."""
+    """Folder of the cache of their features."""
 
     def at(self, context: WorkerContext) -> RealClips:
         """Returns the clips as metrics read them in a worker."""
@@ -52,10 +52,10 @@ def real_clips(
 
     Args:
         suite: names its reference set and its prompts' clips.
-        kinds: which sets are asked for.
+        kinds: which sets are needed.
         limit: the first so many prompts count, or None for all.
         run_folder: of the run that asks.
-        readers: decode what was never looked at.
+        readers: decode files that were never decoded.
         progress: advances with each file.
 
     Raises:

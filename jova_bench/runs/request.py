@@ -1,4 +1,4 @@
-"""What a run was asked to do, checked before any work begins."""
+"""Defines and checks the request of a run before any work begins."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A run from beginning to end: plan, generate, inspect, score, aggregate. Running it again continues it.
+"""Runs everything from beginning to end: plan, generate, inspect, score, aggregate. Running again continues.
 
 Generation makes the clips of the models named now. Scoring covers every clip in the folder with every metric that
-the folder was ever asked for, so that the summary is a full grid and depends on the folder alone.
+was ever requested in the folder, so that the summary is a full grid and depends on the folder alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from jova_bench.suites.loading import Suite, load_suite
 
 @dataclass(frozen=True)
 class Result:
-    """What a command leaves behind."""
+    """The result of a command: its folder, and its summary if it scored."""
 
     folder: Path
     summary: Summary | None
@@ -96,7 +96,7 @@ def run(
         progress: where to tell of progress; None for nowhere.
 
     Raises:
-        BenchError: bad input. Whatever goes wrong with a single clip or metric is a `failed` record instead.
+        BenchError: bad input. An error of a single clip or metric is a `failed` record instead.
     """
     if not models or (metrics is not None and not metrics):
         raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")

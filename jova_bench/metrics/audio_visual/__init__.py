@@ -1,1 +1,1 @@
-"""Whether audio and video belong together."""
+"""Metrics of how audio and video fit in time and in content."""

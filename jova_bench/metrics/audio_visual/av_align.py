@@ -1,4 +1,4 @@
-"""AV-Align: how many of a clip's sounds begin when something in the picture moves most (TempoTokens).
+"""AV-Align: the share of a clip's audio onsets that coincide with a peak of motion in the video (TempoTokens).
 
 Onsets of the sound and peaks of the optical flow are matched when they are less than a frame apart; the value is
 matches / (onsets + peaks - matches). Yariv et al. 2023, arXiv 2309.16429, section 4.2.
@@ -8,7 +8,7 @@ a peak must move as much at any size and frame rate; a match is less than 40 ms 
 analysed at 22,050 Hz; the edges of a clip are no onsets, silence has none, and only the time that both streams last
 counts. Every onset matches one peak at most and the other way round.
 
-It is a weak witness: four real talking heads of 5 s have 0.24 with their own sound and 0.18 with that of the others.
+It is a weak measure: four real talking heads of 5 s have 0.24 with their own sound and 0.18 with that of the others.
 JavisBench and MOVA resample with ffmpeg's filter, which moves an onset by a frame now and then.
 
 Letters: T frames, K onsets of sound, V peaks of motion.
@@ -43,7 +43,7 @@ MIN_FRAMES = 3
 
 @dataclass(frozen=True)
 class AvAlignVariant:
-    """What a bench looks at and how it counts; None where ours measures every clip alike."""
+    """How a bench prepares and counts; None where ours measures every clip alike."""
 
     name: str
     """`clean`, or `BENCH@COMMIT`."""

@@ -1,11 +1,11 @@
-"""DeSync: by how many seconds Synchformer thinks that the sound of a clip is off.
+"""DeSync: the offset between a clip's audio and video in seconds, as Synchformer estimates it.
 
 The network names one of 21 offsets, -2.0 .. 2.0 s in steps of 0.2 s, for 14 segments of 0.64 s, one every 0.32 s:
 4.8 s. `clean` takes the likeliest offset of each window of 4.8 s, without its sign, and averages over windows that are
-spread evenly from the first frame to the last, so that no part of a clip goes unheard. (The expected offset would be
-near 0, the best value, wherever the network is unsure; the likeliest of an unsure network averages 22/21 s.)
+spread evenly from the first frame to the last, so that no part of a clip is left out. (The expected offset would be
+near 0, the best value, where the network is unsure; the likeliest of an unsure network averages 22/21 s.)
 
-Seven benches mean seven numbers by the word; each is a `DesyncVariant`. All run in float32 here, where some benches run
+Seven benches define it in seven ways; each is a `DesyncVariant`. All run in float32 here, where some benches run
 in half precision on a GPU, and on frames as they were decoded, where some first encode the clip again.
 
 Letters: S segments, W windows.
@@ -43,7 +43,7 @@ WINDOW_SEGMENTS = 15
 GRID_S = np.linspace(-2, 2, 21)
 """The offsets that the network can name; positive: the sound is early."""
 AT_ONCE = 2
-"""Segments that are looked at together; each is 1569 tokens."""
+"""Segments per batch of the network; each is 1569 tokens."""
 
 
 def windows(protocol: DesyncVariant, seen: int, heard: int) -> list[tuple[Indices, Indices]]:

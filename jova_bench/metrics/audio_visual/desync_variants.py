@@ -1,4 +1,4 @@
-"""Lists what each bench calls DeSync: which part of a clip is looked at, and which number is read off."""
+"""Lists each bench's definition of DeSync: which part of a clip is used, and which number of the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIDE = 224
 
 @dataclass(frozen=True)
 class DesyncVariant:
-    """Which part of a clip is looked at, and which number is read off."""
+    """Describes a definition: which part of a clip is used, and which number of the network."""
 
     name: str
     """`clean`, or `BENCH@COMMIT`."""

@@ -1,9 +1,9 @@
-"""How well sound and picture fit in meaning, by ImageBind: the cosine of what is seen and what is heard.
+"""ImageBind score: how well audio and video fit in content, as the cosine of their ImageBind embeddings.
 
-ImageBind takes 2 s of sound and a pair of frames from 2 s of picture at once, so it notices that a dog barks where a
-cat is seen, and not that it barks half a second late. `clean` shows it a clip as its own repository does: five pairs of
-frames in three crops each, three stretches of sound, the vectors averaged. Two things differ: all channels are heard,
-where upstream hears the first, and overlapping stretches are heard as they are, where upstream shifts them.
+ImageBind takes 2 s of sound and a pair of frames from 2 s of picture at once, so it detects that a dog barks where a
+cat is seen, but not that it barks half a second late. `clean` prepares a clip as its own repository does: five pairs of
+frames in three crops each, three stretches of audio, the vectors averaged. Two things differ: all channels are used,
+where upstream takes the first, and overlapping stretches stay as they are, where upstream shifts them.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 WEIGHTS = "imagebind-huge"
 RATE_HZ = 16_000
 STRETCH_S = 2
-"""What ImageBind hears at once; a shorter clip would be judged by silence that it does not have."""
+"""Seconds of one input of ImageBind; a shorter clip would be padded with silence that it does not have."""
 MIN_SAMPLES = 400
 """One step of a spectrogram."""
 AT_ONCE = 8
-"""Pictures that are looked at together."""
+"""Frames per batch of the network."""
 SOURCE = "Girdhar et al. 2023, arXiv 2305.05665"
 
 
@@ -49,7 +49,7 @@ Params = Mapping[str, str | int | bool]
 
 @dataclass(frozen=True)
 class Embedder:
-    """ImageBind, with what it saw and heard kept by clip."""
+    """ImageBind, with the embeddings of each clip cached."""
 
     cache: FeatureCache
     device: str
@@ -134,7 +134,7 @@ def channels_16k(clip: Clip) -> Audio:
 
 @dataclass(frozen=True)
 class ImageBindVariant:
-    """What ImageBind is shown of a clip."""
+    """Describes ImageBind's inputs from a clip."""
 
     name: str
     """`clean`, or `BENCH@COMMIT`."""
@@ -145,7 +145,7 @@ class ImageBindVariant:
     hold: bool = False
     """The last frame of a shorter picture is held; otherwise it is undefined."""
     mono: bool = False
-    """All channels are heard, not the first alone."""
+    """All channels are used, not the first alone."""
     says: str = ""
     """Description in `ls metrics`."""
 

@@ -1,12 +1,12 @@
-"""JavisScore: how well sound and picture fit in their worst moments, by ImageBind (JavisDiT, arXiv 2503.23377).
+"""JavisScore: how well audio and video fit in their worst moments, by ImageBind (JavisDiT, arXiv 2503.23377).
 
 Windows of 2 s move over a clip. In each, the sound is compared with every frame, and the lowest 40 % of the cosines are
 averaged; the score is the mean over windows. `clean` moves windows in seconds: frames at 10 per second, windows that
-are spread evenly over the time that both streams last, at most 0.5 s apart, all channels heard.
+are spread evenly over the time that both streams last, at most 0.5 s apart, all channels used.
 
 JavisBench counts windows of picture in frames and windows of sound in samples, each rounded down: at 15 frames per
 second the picture moves by 0.53 s where the sound moves by 0.5 s. Its AVHScore is the mean cosine of all frames with
-the whole sound. Neither looks at the prompt.
+the whole sound. Neither uses the prompt.
 
 Letters: T frames, N samples, W windows, E size of a vector.
 """
@@ -45,7 +45,7 @@ WINDOW_S, HOP_S = 2.0, 0.5
 LOWEST = 0.4
 """Share of a window's cosines that counts."""
 FPS = 10
-"""Frames that ours looks at per second: 20 in a window, of which 8 count."""
+"""Frames per second that ours uses: 20 in a window, of which 8 count."""
 JAVISBENCH = "javisbench@b505b37"
 
 Span = tuple[int, int]

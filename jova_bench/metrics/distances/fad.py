@@ -4,7 +4,7 @@ A clip has as many vectors as whole patches, and counts once. Protocols:
 
 - `clean`: the mean of the channels at 16 kHz.
 - `avbenchmark@050a5cd` (av_bench/vggish, metrics/fad.py): its offset removed, cut to 8 s; against the prompts' own
-  clips. It answers -1 where the arithmetic fails; here that is `failed`.
+  clips. It returns -1 where the arithmetic fails; here that is `failed`.
 - `gudgud96@55971f6` (frechet_audio_distance/fad.py): as ours, of however few clips. It resamples with resampy, here
   replaced by ours, so that only sound that has 16 kHz already gives its numbers to the last digit.
 - `fadtk@ec74b1f` (fadtk/fad.py --inf): resampled with a Kaiser window, quantised to 16 bits, padded to 1 s, vectors
@@ -48,7 +48,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class FadVariant:
-    """What is heard of a clip, and how sets are compared."""
+    """Describes how the audio is prepared, and how sets are compared."""
 
     name: str
     hear: Callable[[Clip], Audio]

@@ -1,7 +1,7 @@
-"""FAD as JavisBench publishes it: 10,000 times the Fréchet distance of what AudioCLIP hears.
+"""FAD as JavisBench publishes it: 10,000 times the Fréchet distance of AudioCLIP's audio embeddings.
 
 `javisbench@b505b37` (eval/javisbench/src/metrics.py calc_fvd_kvd_fad, AudioCLIP/get_embedding.py), from the prompts'
-own clips, of however few. No VGGish, and not what AudioCLIP was taught either: it knows sound at 44.1 kHz between
+own clips, of however few. No VGGish, and not AudioCLIP's own input either: it was trained at 44.1 kHz between
 -32,768 and 32,767, and is given 16 kHz between -1 and 1, which single precision rounds to about 9 bits on the way to
 its scale.
 """

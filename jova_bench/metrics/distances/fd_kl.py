@@ -1,13 +1,13 @@
-"""FD and KL of sound, in the eyes of networks that name what is heard (AudioSet): PANNs' Cnn14 and PaSST.
+"""FD and KL of audio, by networks that classify sounds (AudioSet): PANNs' Cnn14 and PaSST.
 
-FD is the Fréchet distance of their embeddings, one per clip, from those of real clips. KL compares what they name in a
-clip with what they name in its prompt's own clip. AudioSet's classes do not exclude each other, so that a softmax over
+FD is the Fréchet distance of their embeddings, one per clip, from those of real clips. KL compares their classes of a
+clip with those of its prompt's own clip. AudioSet's classes do not exclude each other, so that a softmax over
 their logits is no probability of anything; it is the convention of the field, and kept. Protocols:
 
-- `clean`: the mean of the channels; PaSST hears up to 10 s as they are, and of longer sound 10 s at a time, the last
-  ones ending with it, averaged. KL of the real clip from the made one, natural logarithm.
+- `clean`: the mean of the channels; PaSST takes up to 10 s as they are, and longer audio in pieces of 10 s, the last
+  of them ending with it, averaged. KL of the real clip from the made one, natural logarithm.
 - `avbenchmark@050a5cd` (av_bench/extract.py, metrics/): offset removed, cut to 8 s, for PaSST padded with zeros to
-  10 s; the same KL. FD against the prompts' own clips, of however few; where its arithmetic fails it answers -1.
+  10 s; the same KL. FD against the prompts' own clips, of however few; where its arithmetic fails it returns -1.
 - `versebench@5645a09` (kl/kld_inferencer.py): PaSST; peak at -1 dB, windows of 10 s every 5 s, padded with zeros
   (unless the whole clip is under 1.5 s), logits averaged, 1e-6 added to what is named in the made clip.
 """

@@ -94,7 +94,7 @@ def frechet(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
 
 
 class FrechetFrom:
-    """Fréchet distance from one fixed set, of which whatever is expensive is done once.
+    """Fréchet distance from one fixed set, whose expensive parts are computed once.
 
     S_y = F^T F for any factor F, and tr((S_x S_y)^(1/2)) is the sum of the singular values of X F^T / sqrt(n - 1)
     for the centred rows X. With no more rows than dimensions on either side F is the rows of y: nothing singular is

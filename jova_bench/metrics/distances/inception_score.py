@@ -1,6 +1,6 @@
 """Inception score of sound: how sure a network of AudioSet's classes is of each clip, and how much clips differ.
 
-The exponential of the mean KL divergence of what is named in a clip from what is named on average (Salimans et al.
+The exponential of the mean KL divergence of a clip's class probabilities from their mean over clips (Salimans et al.
 2016, arXiv 1606.03498). It compares with no real clip: noise that the network is sure of scores high, and so does a
 model of many sounds that no prompt names. Published columns only; `kl_panns` and `fd_panns` are what to read.
 

@@ -1,4 +1,4 @@
-"""What LatentSync's FVD is shown: the first face of each of 16 frames, cut out by mediapipe's short-range BlazeFace.
+"""Input of LatentSync's FVD: the first face of each of 16 frames, cropped by mediapipe's short-range BlazeFace.
 
 Source: bytedance/LatentSync eval/eval_fvd.py @a229c39 (with mediapipe 0.10.11; 0.10.21 bundles the same model, and
 later ones bundle none). There a clip without a face ends the evaluation; here it is undefined.

@@ -1,4 +1,4 @@
-"""What networks that name sounds are given to hear: ours, and as av-benchmark prepares it."""
+"""Prepares the audio for networks that classify sounds: ours, and as av-benchmark does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernel distances of many sets of the same clips, as tests and intervals ask for them.
+"""Kernel distances of many sets of the same clips, as tests and intervals need them.
 
 A set is a mask of the clips, and its mean kernels are products of that mask with kernels that all sets share: they
 are computed once, for a thousand sets as for one.

@@ -1,4 +1,4 @@
-"""The faces of a clip: found, followed from frame to frame, and cut out as SyncNet wants them.
+"""Detects the faces of a clip, tracks them from frame to frame, and crops them as SyncNet needs them.
 
     from jova_bench.metrics import faces
     for track in faces.tracks(clip, "s3fd", cache, device):

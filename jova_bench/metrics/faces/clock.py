@@ -1,4 +1,4 @@
-"""Any frame rate to the 25 frames a second that SyncNet was trained at."""
+"""Converts any frame rate to the 25 frames a second that SyncNet was trained at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracks as published pipelines make them, from a search of every frame."""
+"""Builds tracks as published pipelines do, from a search of every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cuts out a followed face the way SyncNet was given its faces."""
+"""Crops a tracked face as in SyncNet's training data."""
 
 from __future__ import annotations
 

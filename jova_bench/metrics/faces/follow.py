@@ -1,4 +1,4 @@
-"""Follows faces from one look to the next: which box is whose, and what lies between."""
+"""Tracks faces from one searched frame to the next: matches their boxes, and interpolates between."""
 
 from __future__ import annotations
 

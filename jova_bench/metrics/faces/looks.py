@@ -1,4 +1,4 @@
-"""Which frames of a shot are searched for faces: a few, and more where a face seems to have jumped."""
+"""Chooses the frames of a shot that are searched for faces: a few, and more where a face seems to have jumped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The BlazeFace networks (Bazarevsky et al. 2019, arXiv 1907.05047) that mediapipe 0.10.21 bundles.
 
-Later releases of mediapipe bundle none. This one asks for numpy below 2, so it is an extra of its own.
+Later releases of mediapipe bundle none. This one requires numpy below 2, so it is an extra of its own.
 """
 
 from __future__ import annotations

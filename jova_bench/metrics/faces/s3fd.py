@@ -1,7 +1,7 @@
 """S3FD as syncnet_python uses it: frames at a quarter of their size, faces that it is 90 % sure of.
 
 Source: joonson/syncnet_python run_pipeline.py and detectors/s3fd/__init__.py at 6efbb1c. A quarter of the size lets
-it see faces from about 64 pixels on; the pipelines of the papers ask for 100.
+it see faces from about 64 pixels on; the pipelines of the papers require 100.
 """
 
 from __future__ import annotations

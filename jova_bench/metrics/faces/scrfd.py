@@ -1,4 +1,4 @@
-"""SCRFD-10G, the detector of insightface's `buffalo_l`, as Verse-Bench asks for it: frames fitted into 640 x 480.
+"""SCRFD-10G, the detector of insightface's `buffalo_l`, as Verse-Bench runs it: frames fitted into 640 x 480.
 
 Source: deepinsight/insightface python-package 0.7.3, model_zoo/retinaface.py `RetinaFace.detect` and
 app/face_analysis.py; Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py at 5645a09.

@@ -34,7 +34,7 @@ def tracks(clip: Clip, name: str, cache: FeatureCache, device: str, every: int =
         name: a detector, one of `NAMES`.
         cache: where boxes are kept.
         device: where a network runs.
-        every: frames from one look to the next, at most; 1 looks at all of them.
+        every: frames from one search to the next, at most; 1 searches all of them.
 
     Returns:
         Tracks in frames at 25 fps, by their first frame, then the larger first; none where no face was found.

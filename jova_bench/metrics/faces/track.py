@@ -1,4 +1,4 @@
-"""What it means that a face was followed."""
+"""Defines a track: one face, with a box in each frame."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def between(frames: npt.NDArray[np.int64], boxes: Boxes) -> Track:
 def enlarged(boxes: Boxes, factor: float, up: float = 0.0) -> Boxes:
     """Enlarges boxes `factor` times around their centres and moves them up by `up` of their half height.
 
-    Detectors draw a face's border differently; the crop wants S3FD's, whose training data (WIDER FACE) has it at hair
+    Detectors draw a face's border differently; the crop needs S3FD's, whose training data (WIDER FACE) has it at hair
     line, chin and cheeks.
 
     Args:

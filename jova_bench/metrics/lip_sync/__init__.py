@@ -1,1 +1,1 @@
-"""Lip synchronisation."""
+"""Metrics of lip synchronisation."""

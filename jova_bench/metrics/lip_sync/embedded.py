@@ -1,4 +1,4 @@
-"""Lip synchronisation by the two shipped judges: LSE-C, LSE-D, the offset, and whether it is right.
+"""Lip synchronisation by the two shipped evaluators: LSE-C, LSE-D, the offset, and whether it is within a frame.
 
 The judges embed on a unit sphere, so distances lie in [0, 2], not on the scale of published LSE. They
 were trained to keep silence at a distance of sqrt(2) from everything: pauses prove nothing, clips with swapped

@@ -1,4 +1,4 @@
-"""Cepstra as SyncNet hears them: those of python_speech_features 0.6 with its defaults, at the scale of 16-bit samples.
+"""MFCCs as SyncNet takes them: those of python_speech_features 0.6 with its defaults, at the scale of 16-bit samples.
 
 James Lyons' python_speech_features, base.py and sigproc.py. Its own choices are kept: no window function, filters on
 whole FFT bins, energies of exactly zero replaced by the smallest float step, the 0th coefficient by the log energy.

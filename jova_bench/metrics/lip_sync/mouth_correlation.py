@@ -1,4 +1,4 @@
-"""A third view on lip sync: does the mouth that is seen open when the mouth that is heard does?
+"""A third measure of lip sync: the correlation of the mouth opening in the video with the one in the audio.
 
 Two small networks that never saw each other's modality read the opening of the mouth, one from the pixels,
 one from the sound; the value is their Pearson correlation over the frames of a clip.

@@ -1,4 +1,4 @@
-"""LSE-C, LSE-D and what else SyncNet v2 says of a clip's lip synchronisation (standard profile).
+"""LSE-C, LSE-D and the other values of lip synchronisation by SyncNet v2 (standard profile).
 
 The clip at 25 frames a second, its sound at 16 kHz as 16-bit numbers; faces are found and followed (`faces`), each is
 cut out and embedded window by window (`models.syncnet`), and the distances at shifts of -15 .. 15 frames make its
@@ -100,7 +100,7 @@ def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, devic
 
 @dataclass(frozen=True)
 class Heard:
-    """A face and what is heard while it is seen."""
+    """A face and the audio of its frames."""
 
     track: faces.Track
     sound: FloatArray

@@ -1,7 +1,7 @@
-"""LSE-C and LSE-D by the syncnet-python package: its network and its arithmetic, on faces that we cut out.
+"""LSE-C and LSE-D by the syncnet-python package: its network and its arithmetic, on faces that we crop.
 
 syncnet-python 0.2.3 (nawta/SyncNet_py309_313), `SyncNetInstance.evaluate` and what `SyncNetPipeline.inference` makes of
-several faces: the largest confidence and the smallest distance, be they of different faces. Its pipeline needs an
+several faces: the largest confidence and the smallest distance, even of different faces. Its pipeline needs an
 ffmpeg binary and gives a clip without a face the best distance there is, 0; here such a clip is undefined.
 """
 

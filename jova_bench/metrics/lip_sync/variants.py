@@ -1,4 +1,4 @@
-"""How a clip becomes one lip-sync score: whose face, which windows, and what happens when there are several faces.
+"""Defines how a clip becomes one lip-sync score: which face, which windows, and how several faces are combined.
 
 `clean` is ours. The others are the pipelines whose numbers stand in papers, as data, so that a column can be
 reproduced; all of them take SyncNet's distances as `lse` computes them. What an array of frames cannot follow is left

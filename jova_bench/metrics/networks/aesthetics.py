@@ -1,4 +1,4 @@
-"""AudioBox Aesthetics (Tjandra et al. 2025, arXiv 2502.05139): four opinions of a sound, from WavLM and four heads.
+"""AudioBox Aesthetics (Tjandra et al. 2025, arXiv 2502.05139): four ratings of audio, from WavLM and four heads.
 
 Takes the published weights by their own names (facebookresearch/audiobox-aesthetics at 2618e9d, `model/aes.py` and
 `model/wavlm.py`). WavLM is that of transformers, walked layer by layer: upstream's rule for which frames are padding

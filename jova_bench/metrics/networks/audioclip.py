@@ -1,4 +1,4 @@
-"""The ear of AudioCLIP: a ResNeXt with attention over a spectrogram whose wavelets were learned.
+"""AudioCLIP's audio encoder: a ResNeXt with attention over a spectrogram whose wavelets were learned.
 
 The network of Guzhov et al. (2021, arXiv 2106.13043) with the names and shapes that begin with `audio.` in
 `AudioCLIP-Full-Training.pt` (AndreyGuzhov/AudioCLIP, as in JavisVerse/JavisDiT eval/javisbench/src/AudioCLIP

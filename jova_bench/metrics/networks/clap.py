@@ -28,7 +28,7 @@ from jova_bench.metrics.networks import checkpoint
 
 RATE_HZ = 48_000
 WINDOW = 10 * RATE_HZ
-"""Samples that the network looks at, at once."""
+"""Samples of one input of the network."""
 HOP, FFT, MELS = 480, 1024, 64
 TOKENS = 77
 """Tokens of a text, including the two that begin and end it; the rest is cut off, as in training."""
@@ -79,7 +79,7 @@ class Clap:
 
         Args:
             audio: N > 0.
-            choose: which pieces of sound above 10 s are looked at closely.
+            choose: which pieces of audio above 10 s are embedded at full resolution.
         """
         mels, longer = fused(audio, choose) if self.fusion else (single(audio, choose), False)
         inputs = {"input_features": torch.from_numpy(mels)[None].to(self._device)}  # (1, 4 or 1, T, M)

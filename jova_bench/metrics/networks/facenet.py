@@ -1,4 +1,4 @@
-"""FaceNet, which tells faces apart (Schroff et al. 2015, arXiv 1503.03832): Inception-ResNet v1 taught by VGGFace2.
+"""FaceNet, face recognition (Schroff et al. 2015, arXiv 1503.03832): Inception-ResNet v1 trained on VGGFace2.
 
 Our own reading of the architecture (Szegedy et al. 2016, arXiv 1602.07261) and of timesler/facenet-pytorch @ 787da06
 (models/inception_resnet_v1.py), whose checkpoint 20180402-114759-vggface2.pt it takes, without the classifier.

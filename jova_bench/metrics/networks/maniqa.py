@@ -1,4 +1,4 @@
-"""MANIQA, a quality of pictures as viewers would rate it (Yang et al. 2022, arXiv 2204.08958).
+"""MANIQA, which predicts viewers' ratings of image quality (Yang et al. 2022, arXiv 2204.08958).
 
 Our own reading of IIGROUP/MANIQA as Verse-Bench @ 5645a09 carries it (aesthetic/manica_utils), whose checkpoint
 ckpt_koniq10k.pt it takes. What the published network computes and then throws away (the last two blocks of its vision

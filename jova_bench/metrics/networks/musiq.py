@@ -1,4 +1,4 @@
-"""MUSIQ, a quality of pictures of any size and shape (Ke et al. 2021, arXiv 2108.05997).
+"""MUSIQ, which predicts ratings of the quality of images of any size and shape (Ke et al. 2021, arXiv 2108.05997).
 
 Our own reading of the paper and of pyiqa 0.1.14 (archs/musiq_arch.py, data/multiscale_trans_util.py), whose checkpoint
 musiq_koniq_ckpt-e95806b9.pth it takes. pyiqa fills each scale up with empty patches that no other patch attends to;

@@ -1,4 +1,4 @@
-"""Networks in memory: as many as have room together; those that were asked for longest ago are released first."""
+"""Keeps networks in memory: as many as fit together; the least recently used are released first."""
 
 from __future__ import annotations
 

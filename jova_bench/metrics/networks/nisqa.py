@@ -1,4 +1,4 @@
-"""NISQA v2, the quality of speech as listeners would rate it (Mittag et al. 2021, arXiv 2104.09494).
+"""NISQA v2, which predicts listeners' ratings of speech quality (Mittag et al. 2021, arXiv 2104.09494).
 
 Our own reading of gabrielmittag/NISQA @ fe84f0f (nisqa/NISQA_lib.py, model NISQA_DIM), whose checkpoint nisqa.tar it
 takes. Upstream fills every sound up to 52 s and masks what it filled; here nothing is filled, which changes nothing.

@@ -1,4 +1,4 @@
-"""PaSST: 527 AudioSet logits of up to 10 s of sound and the 768 numbers before them.
+"""PaSST: 527 AudioSet logits of up to 10 s of audio and the 768 numbers before them.
 
 The transformer of Koutini et al. (2022, arXiv 2110.05069) with the names and shapes of
 `passt-s-f128-p16-s10-ap.476-swa.pt`, and the spectrogram that goes with it (kkoutini/passt_hear21 @5f1cce6,

@@ -1,4 +1,4 @@
-"""RAFT, which finds where each pixel of one picture went in the next (Teed and Deng 2020, arXiv 2003.12039).
+"""RAFT, optical flow: where each pixel of one frame is in the next (Teed and Deng 2020, arXiv 2003.12039).
 
 Our own reading of the paper and of princeton-vl/RAFT @ 2888e15 (core/), whose checkpoints it takes: the large
 network, with the names and shapes of raft-things.pth. One thing is arranged otherwise: `encode` encodes a frame once,
@@ -22,7 +22,7 @@ STRIDE = 8
 LEVELS = 4
 """Each level of the correlation halves the one before."""
 RADIUS = 4
-"""The network looks 4 cells around where it thinks a pixel went, at each level."""
+"""Cells around a pixel's estimated place that the network reads, at each level."""
 MIN_SIDE = 2 * STRIDE * 2 ** (LEVELS - 1)
 """Pixels: of a smaller picture the coarsest level has one cell, and sampling it divides by zero."""
 HIDDEN = 128

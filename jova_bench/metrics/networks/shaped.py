@@ -42,7 +42,7 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, 
 
 @contextmanager
 def inference() -> Iterator[None]:
-    """Turns off gradients, and on a GPU asks for full single precision: its default rounds convolutions to 10 bits."""
+    """Turns off gradients, and on a GPU sets full single precision: its default rounds convolutions to 10 bits."""
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield
 

@@ -1,4 +1,4 @@
-"""The shipped evaluators as files: where they lie and which bytes they are. Imports no torch."""
+"""The shipped evaluators as files: their paths and digests. Imports no torch."""
 
 from __future__ import annotations
 

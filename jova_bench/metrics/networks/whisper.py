@@ -111,7 +111,7 @@ class Vocabulary:
         return self._tasks["no_speech"]
 
     def prompt(self, language: str) -> list[int]:
-        """Returns the tokens that ask for a transcript without timestamps."""
+        """Returns the tokens that request a transcript without timestamps."""
         start = self.end + 1
         asked = [start + 1 + self.languages.index(language), self._tasks["transcribe"]] if self.multilingual else []
         return [start, *asked, self._tasks["no_timestamps"]]

@@ -1,11 +1,11 @@
-"""AS, the aesthetic score: how beautiful people would find the frames of a clip.
+"""AS, the aesthetic score: a prediction of how people rate the beauty of a clip's frames.
 
 Ours is LAION's predictor (CLIP ViT-L/14 and a small head, free to use) on two frames a second. What it finds
 beautiful is what raters of photographs and of drawn pictures did; it knows nothing of faces that move.
 
 Verse-Bench's AS (calculate_metrics.py `evaluate_aesthetic_video`, aesthetic/ @ 5645a09) is the mean of three scores of
 every frame, brought to about 0 .. 1: aesthetic-predictor-v2-5 / 10, MUSIQ / 100 and MANIQA, of which the last two
-rate how sharp and clean a picture is, not how beautiful. Its MANIQA looks at crops at random places that are never the
+rate how sharp and clean a picture is, not how beautiful. Its MANIQA takes crops at random places that are never the
 same twice; here they are drawn with a seed, so the bench's own numbers scatter around ours.
 """
 

@@ -67,7 +67,7 @@ def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> l
         For each such frame (n, 512), n faces, each of length 1.
 
     Raises:
-        Undefined: no picture, or frames that the detector cannot look at.
+        Undefined: no video, or frames that the detector cannot take.
         Unavailable: weights or a package are missing.
     """
 

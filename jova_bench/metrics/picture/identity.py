@@ -1,11 +1,11 @@
-"""ID, the identity score: whether the person of a clip is the one that was asked for, and stays the same.
+"""ID, the identity score: whether the person of a clip is that of the reference image, and stays the same.
 
 Two questions, two metrics. `identity_score` asks whether the faces of the clip are that of the prompt's reference
 image; without one it is undefined. `identity_consistency` asks whether the clip's own first face stays the same
 person; a still scores 1, so it is read beside `motion_score`. Both are cosines of a face recogniser (`face_embed`),
 five times a second: about 0 for strangers, 1 for one picture. Of several faces in a frame the most alike counts (a
-bystander is no harm), of several in the reference image the largest. Where fewer than half of the looked-at frames
-show a face, there is no answer.
+bystander is no harm), of several in the reference image the largest. Where fewer than half of the searched frames
+show a face, it is undefined.
 
 Verse-Bench's ID (dino/dinov3_inferencer.py @ 5645a09) is no identity. Of DINOv3's tokens of a picture, squeezed into
 a square, it takes the last but one: the patch left of the bottom right corner, and compares that with the same patch
@@ -32,7 +32,7 @@ from jova_bench.metrics.picture import facenet as face_embed
 from jova_bench.records import MetricSpec, Prompt
 
 SEEN = 0.5
-"""Share of the looked-at frames that must show a face."""
+"""Share of the searched frames that must show a face."""
 DINOV3 = "dinov3-vitl16"
 DINOV3_SIDE, DINOV3_BATCH = 224, 8
 DINOV3_MEAN, DINOV3_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -96,7 +96,7 @@ def likeness(faces: list[FloatArray], anchor: FloatArray | None) -> float:
     """Returns the mean over frames of the cosine of the most similar face.
 
     Args:
-        faces: for each looked-at frame (n, d) of length 1, the largest face first.
+        faces: for each searched frame (n, d) of length 1, the largest face first.
         anchor: (d,) of length 1; None for the first frame's first face, and the frames after it are compared.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What people think of a picture, predicted by networks: the parts that aesthetic scores are made of.
+"""Networks that predict people's ratings of a picture: the parts that aesthetic scores are made of.
 
 Each takes the frames of a clip, (T, H, W, 3), and gives (T,) scores on its own scale. Networks are loaded one at a
 time, so a clip's frames all go through one before the next.

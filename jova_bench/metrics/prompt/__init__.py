@@ -1,1 +1,1 @@
-"""Whether a clip shows and sounds like what its prompt names."""
+"""Metrics of whether a clip shows and sounds like what its prompt names."""

@@ -1,4 +1,4 @@
-"""Does the clip show and sound like what the prompt asked for? Small classifiers answer 1 or 0 per attribute."""
+"""Scores whether a clip has the attributes of its prompt: small classifiers give 1 or 0 per attribute."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _named(evaluator: str, answers: np.ndarray) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class PromptAttribute(ClipMetric):
-    """Whether one attribute of a clip is the one its prompt asks for."""
+    """Whether one attribute of a clip is the one in its prompt."""
 
     spec: MetricSpec
     tag: str

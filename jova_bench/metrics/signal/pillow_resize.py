@@ -1,4 +1,4 @@
-"""Pillow's scaling of bytes to the last bit, without Pillow: most published networks are shown its pictures.
+"""Pillow's scaling of bytes to the last bit, without Pillow: most published networks use it.
 
 `Image.resize` with `BICUBIC` or `BILINEAR` widens the filter where it shrinks (a low pass), first along the rows and
 then along the columns, with weights in 1/2^22 and whole levels in between (src/libImaging/Resample.c; equal to Pillow

@@ -1,4 +1,4 @@
-"""torchaudio's resampling without torchaudio: a windowed sinc, sample for sample what the benches feed their networks.
+"""torchaudio's resampling without torchaudio: a windowed sinc, equal to it sample for sample, as the benches use it.
 
 Ours is `audio.resample`. Source: pytorch/audio v2.9 src/torchaudio/functional/functional.py,
 `_get_sinc_resample_kernel` and `_apply_sinc_resample_kernel`.

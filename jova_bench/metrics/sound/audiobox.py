@@ -1,9 +1,9 @@
-"""CE, CU, PC and PQ: what AudioBox Aesthetics thinks of a sound, without a reference.
+"""CE, CU, PC and PQ: AudioBox Aesthetics' ratings of a clip's audio, without a reference.
 
 Content enjoyment, content usefulness, production complexity and production quality, each about 1 to 10 as listeners
 rated them (arXiv 2502.05139). More of PC is neither better nor worse: the model's authors name no direction, JoVA and
 Verse-Bench print an arrow down, JavisBench averages it as up. Clean, it is to match the real clips' value. Nothing
-here normalises loudness, and the model hears it: read these beside `loudness`.
+here normalises loudness, and the ratings depend on it: read these beside `loudness`.
 
 `audio_quality@javisbench` is that average: all four axes with one weight (eval/javisbench/src/metrics.py @b505b37).
 """

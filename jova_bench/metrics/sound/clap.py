@@ -1,10 +1,10 @@
-"""CLAP score: how well what is heard fits the audio caption, as the cosine of their CLAP embeddings.
+"""CLAP score: how well the audio fits the audio caption, as the cosine of their CLAP embeddings.
 
 Clean: LAION's `music_speech_audioset_epoch_15_esc_89.98`, the one of its checkpoints that was trained on speech as
 well as on sounds and music, and that has no fusion, whose pieces of longer sound are drawn at random. Sound above
 10 s is embedded 10 s after 10 s and averaged by length. The benches differ in checkpoint and in what they do to the
 sound first; that is data here. Where a bench draws pieces of sound above 10 s without a seed, the middle ones are
-taken: such a number of theirs cannot be had twice.
+taken: such a number of theirs cannot be reproduced.
 
 Verse-Bench's "FD" is here, too: it is no Fréchet distance of sets but 2 (1 - cosine) of a clip and its reference.
 """
@@ -55,7 +55,7 @@ class ClapVariant:
     sinc: bool = False
     """Resampled as torchaudio does; the others do as librosa."""
     seconds: float | None = None
-    """Only so much of the beginning is heard."""
+    """Only so much of the beginning is used."""
     peak_db: float | None = None
     """Peak that the sound is brought to."""
     int16: bool = False

@@ -39,7 +39,7 @@ class Loudness(ClipMetric):
         return None
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Measures what is heard."""
+        """Measures the integrated loudness of the clip's audio; `prompt` and `reference` are ignored."""
         return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:

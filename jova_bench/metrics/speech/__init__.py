@@ -1,1 +1,1 @@
-"""What is said, and how well it sounds."""
+"""Metrics of speech: its words and its quality."""

@@ -1,7 +1,7 @@
-"""DNSMOS: the quality of speech that listeners would report, without a reference.
+"""DNSMOS: a prediction of listeners' ratings of speech quality, without a reference.
 
-Two networks of one project: P.835's, which hears the waveform and rates noisy speech overall (ours), and the older
-P.808's, which hears a spectrogram (MOVA's). Both are inside the `speechmos` wheel and are run here directly, because
+Two networks of one project: P.835's, which takes the waveform and rates noisy speech overall (ours), and the older
+P.808's, which takes a spectrogram (MOVA's). Both are inside the `speechmos` wheel and are run here directly, because
 importing `speechmos.dnsmos` needs librosa (hundreds of megabytes and minutes of compiling).
 """
 
@@ -48,7 +48,7 @@ MIN_S = 0.25
 
 @dataclass(frozen=True)
 class DnsmosVariant:
-    """What is heard of a clip, and by which network."""
+    """Describes which windows of a clip are rated, and by which network."""
 
     name: str
     network: str
@@ -93,7 +93,7 @@ class Dnsmos(ClipMetric):
         return None if there else f"not installed: pip install 'jova-bench[{self.spec.profile}]'"
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Measures what is heard."""
+        """Rates the clip's speech; `prompt` and `reference` are ignored."""
         return self._measure(self._protocol.hear(clip, self.spec.profile))
 
     def _measure(self, audio: Audio) -> float:

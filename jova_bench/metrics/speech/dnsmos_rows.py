@@ -1,7 +1,7 @@
-"""P.835's network, which computes once what it sees several times, and answers bit for bit as the whole network does.
+"""P.835's network with repeated rows computed once; its results are those of the whole network, bit for bit.
 
 Nearly all of its work are four 3 x 3 convolutions of the whole spectrogram, before anything is pooled: row t of their
-result depends on rows t - 4 to t + 4 and on nothing else. DNSMOS hears windows of 9.01 s that overlap by 8 s, and
+result depends on rows t - 4 to t + 4 and on nothing else. DNSMOS takes windows of 9.01 s that overlap by 8 s, and
 doubles shorter sound until it fills one, so most rows stand among neighbours that were seen before: their result is
 copied. No period is assumed: neighbours are the same when all bits of the nine rows are, the edge of a window is a
 neighbour of its own, and what differs in a bit is computed.
@@ -24,7 +24,7 @@ from jova_bench.metrics.signal.audio import Audio
 FloatArray = npt.NDArray[np.float32]
 
 REACH = 4
-"""Rows on either side that four convolutions of 3 x 3 look at."""
+"""Rows on either side that four convolutions of 3 x 3 read."""
 WAVE, SPECTRUM = "input_1", "mos_estimator_logpow/truediv:0"
 FEATURES, OPINION = "mos_estimator_logpow/conv2d_3/Relu:0", "Identity:0"
 """Tensors of the published graph: before the convolutions and after them."""

@@ -1,4 +1,4 @@
-"""Errors between what was to be said and what was heard: one normalisation, then edits per word or per character."""
+"""Errors between a transcript and recognised text: one normalisation, then edits per word or per character."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""NISQA: the quality of speech that listeners would report, without a reference; a second opinion beside DNSMOS.
+"""NISQA: a prediction of listeners' ratings of speech quality, without a reference; a second one beside DNSMOS.
 
-NISQA v2 was taught by speech over telephone networks up to 20 kHz: it hears lost packets, codecs and noise. The sound
-is heard at its own rate, as upstream; bands that a low rate lacks are empty. (torchmetrics has it too, but needs
+NISQA v2 was trained on speech over telephone networks up to 20 kHz: it rates lost packets, codecs and noise. Audio
+keeps its own rate, as upstream; bands that a low rate lacks are empty. (torchmetrics has it too, but needs
 librosa, and downloads and loads the weights by itself.)
 """
 

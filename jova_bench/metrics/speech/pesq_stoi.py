@@ -30,7 +30,7 @@ class PairedAudio(ClipMetric):
     """A metric of a clip's sound against its prompt's real clip."""
 
     aligned_only = True
-    """No reference is looked at for clips that are not declared aligned with it, so none needs to be decoded."""
+    """No reference is used for clips that are not declared aligned with it, so none needs to be decoded."""
 
     def __init__(
         self,

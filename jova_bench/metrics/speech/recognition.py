@@ -1,4 +1,4 @@
-"""WER and CER: a recogniser writes down what a clip says, and the errors against its transcript are counted.
+"""WER and CER: a recogniser transcribes a clip, and the errors against its prompt's transcript are counted.
 
 Here is what all recognisers share, and the embedded one: pocketsphinx with the grammar of the shipped corpus.
 """
@@ -33,7 +33,7 @@ class Recogniser(Protocol):
     """Audio to text."""
 
     key: CacheKey
-    """Names whatever could change what is recognised; the language is added to it."""
+    """Names everything that could change what is recognised; the language is added to it."""
 
     def check(self) -> str | None:
         """Returns why it cannot run here; None if it can."""
@@ -57,7 +57,7 @@ class SpeechErrors(ClipMetric):
         Args:
             spec: what is measured.
             recogniser: what listens.
-            cache: where what was heard is kept, by the samples of the sound.
+            cache: where recognised texts are kept, by the samples of the audio.
             rate: how errors are counted; None for the word or character error rate of Whisper's evaluation.
         """
         self.spec = spec
@@ -77,7 +77,7 @@ class SpeechErrors(ClipMetric):
         """Returns the transcript of the recogniser. Raises Undefined, and what the recogniser raises.
 
         Args:
-            clip: whose sound is heard.
+            clip: whose audio is transcribed.
             language: BCP 47 tag of what is said.
         """
         self._recogniser.admit(clip, language)

@@ -1,4 +1,4 @@
-"""WER as Verse-Bench computes it: SenseVoice hears, and words are compared as they are written.
+"""WER as Verse-Bench computes it: SenseVoice transcribes, and words are compared as they are written.
 
 Dorniwang/Verse-Bench at 5645a09: `wer/sensevoice_inferencer.py` (SenseVoiceSmall behind the voice detector fsmn-vad,
 language guessed, numbers and punctuation written as in print) and `wer/wer_inferencer.py` (both texts in lower case

@@ -49,7 +49,7 @@ def write_html(
         reported: TOML file of numbers as papers report them, for a table of their own.
         figures: further Plotly figures, as `figures.sweep_curves` makes them.
         workers: processes that read clips, 0 for none; None for one per core.
-        talk: receives progress.
+        talk: shows progress.
 
     Raises:
         BenchError: the folder holds no finished run, the target is something else, or a package is missing.
