@@ -28,8 +28,8 @@ from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.build import build
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import ClipResult, estimates
+from jova_bench.runs.features import features_key, is_set_metric
 from jova_bench.runs.manifest import Manifest
-from jova_bench.runs.scoring import features_key, is_set_metric
 from jova_bench.runs.store import FEATURES, SAMPLES, RunStore
 
 HERE = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.records import MetricSpec
-from jova_bench.runs.scoring import is_set_metric
+from jova_bench.runs.features import is_set_metric
 from jova_bench.runs.store import read_run
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Estimate, MetricSpec, Micro, Outcome, Profile
 from jova_bench.runs.estimates import ClipResult, without_clip
-from jova_bench.runs.scoring import stored_features, stored_reference
+from jova_bench.runs.features import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run
 
 

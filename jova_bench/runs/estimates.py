@@ -14,10 +14,10 @@ import numpy.typing as npt
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import Unavailable, Undefined, reason_of
 from jova_bench.keys import ColumnKey, PromptSeed, Slice
-from jova_bench.metrics.base import SetMetric
+from jova_bench.metrics.base import Metric, SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
-from jova_bench.runs.scoring import Metric, is_set_metric
+from jova_bench.runs.features import is_set_metric
 from jova_bench.stats import (
     RESAMPLES,
     Counts,

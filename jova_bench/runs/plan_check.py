@@ -1,4 +1,4 @@
-"""Checks that a clip is what its model planned, and later that it is still what was recorded.
+"""Checks that a clip is what its model planned.
 
 What breaks the plan is a failed sample: no picture or no sound where one was promised, another size, rate or length.
 What a model may do, but a reader should know, is a finding: silence, a frozen picture, streams of different lengths
@@ -7,13 +7,8 @@ What a model may do, but a reader should know, is a finding: silence, a frozen p
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from jova_bench.digests import shortened
-from jova_bench.errors import BenchError
-from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.models.base import Plan
 from jova_bench.records import Finding
@@ -62,33 +57,3 @@ def media_findings(clip: Clip) -> tuple[Finding, ...]:
 def decoded_bytes(clip: Clip) -> int:
     """Returns the memory of a clip's arrays in bytes."""
     return sum(array.nbytes for array in (clip.frames, clip.audio) if array is not None)
-
-
-def content_changed(path: Path, clip_digest: str) -> Clip | str:
-    """Decodes a clip whose file is not, or not known to be, the one that was recorded.
-
-    Args:
-        path: of the clip.
-        clip_digest: `Clip.digest` that was recorded.
-
-    Returns:
-        The clip, if it still shows and sounds the same; else what happened to it.
-    """
-    try:
-        clip = media.read(path)
-    except BenchError as error:
-        found = str(error)
-    else:
-        if clip.digest == clip_digest:
-            return clip
-        found = f"decoded content {shortened(clip.digest)}"
-    return changed(clip_digest, found)
-
-
-def changed(clip_digest: str, found: str) -> str:
-    """Formats that a clip is not what was recorded: its digest then, and what was found now."""
-    return (
-        "the clip changed on disk after it was recorded: "
-        f"expected decoded content {shortened(clip_digest)}, got {found}; "
-        "run its model again, which makes it again, or put the old file back"
-    )

@@ -17,7 +17,7 @@ from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, safe_id
-from jova_bench.metrics.base import OUTSIDE
+from jova_bench.metrics.base import OUTSIDE, Metric
 from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
@@ -25,13 +25,13 @@ from jova_bench.models.folder import ClipsFolder, told
 from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Estimate, Profile, Sample, Summary
 from jova_bench.runs.estimates import costs, estimates, slice_estimates
+from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate, missing
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import DEFAULT_SUITE, Request
 from jova_bench.runs.resume import extend_manifest
 from jova_bench.runs.score_table import fill
-from jova_bench.runs.scoring import Metric, keep_references
 from jova_bench.runs.store import FEATURES, RunStore
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite

@@ -14,25 +14,16 @@ from jova_bench.files.reading import file_digest
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed, SampleKey, ScoreKey
 from jova_bench.media.limits import max_clip_bytes
-from jova_bench.metrics.base import OUTSIDE, join_reasons
+from jova_bench.metrics.base import OUTSIDE, Metric, join_reasons
 from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
 from jova_bench.runs.batches import failed
 from jova_bench.runs.estimates import NO_CLIP, ClipResult, without_clip
+from jova_bench.runs.features import Load, embed_real, stored_features
 from jova_bench.runs.grouping import groups, networks
-from jova_bench.runs.plan_check import changed
-from jova_bench.runs.scoring import (
-    ChangedClip,
-    ContentCheck,
-    Load,
-    Metric,
-    ScoringTask,
-    content_checker,
-    embed_real,
-    score_clips,
-    stored_features,
-)
+from jova_bench.runs.recorded import ChangedClip, ContentCheck, changed, content_checker
+from jova_bench.runs.scoring import ScoringTask, score_clips
 from jova_bench.runs.store import SAMPLES, RunStore
 from jova_bench.suites.folder import asked_for
 from jova_bench.suites.loading import Suite
@@ -177,7 +168,7 @@ def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorker
         # By workers: what such a file does to its reader, nobody knows.
         for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), content_checker):
             if isinstance(found, TaskFailed):
-                found = ChangedClip(changed(one.clip_digest, f"a file that cannot be read: {found.reason}"))
+                found = changed(one.clip_digest, f"a file that cannot be read: {found.reason}")
             if isinstance(found, ChangedClip):
                 grid.lose(others[one], found.reason)
             else:

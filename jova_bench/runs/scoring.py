@@ -7,37 +7,29 @@ metric goes through the shared cache; what this file adds is order, isolation an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache as once
-from functools import partial
 from pathlib import Path
-from typing import TypeGuard, cast
+from typing import cast
 
-import numpy as np
-
-from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import FeatureCache, peek
-from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
+from jova_bench.arrays import FloatArray
+from jova_bench.cache import FeatureCache
+from jova_bench.errors import BenchError, Undefined, reason_of
 from jova_bench.execution.base import ATTEMPTS, Executor, TaskFailed, WorkerContext
-from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.files.reading import unchanged
 from jova_bench.identity import Identity
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
-from jova_bench.metrics.distances.references import without_real
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, Metric, SetMetric, in_domain
 from jova_bench.metrics.networks.network_cache import make_room
-from jova_bench.progress import Progress
 from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
-from jova_bench.runs.plan_check import changed, content_changed, decoded_bytes
+from jova_bench.runs.features import Load, clip_features, is_set_metric
+from jova_bench.runs.recorded import ChangedClip, recorded_clip
 
-Metric = ClipMetric | SetMetric
 ClipResults = dict[Identity, "Outcome | FloatArray"]
 """Results, one for each metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why
 there are none)."""
-Load = Callable[[WorkerContext], tuple[Sequence[Metric], FeatureCache]]
-"""Builds the metrics and their cache; picklable, because every worker calls it."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +55,6 @@ class ScoringTask:
     image_digest: str | None = None
     group: int = 0
     """Networks of jobs of one group stay in memory together; those of another leave first."""
-
-
-@dataclass(frozen=True)
-class ChangedClip:
-    """Stands for the findings of a job whose clip is no longer what was recorded."""
-
-    reason: str
 
 
 def score_clips(
@@ -105,83 +90,8 @@ def score_clips(
         yield job, _all_failed(job.identities, findings.reason) if isinstance(findings, TaskFailed) else findings
 
 
-@dataclass(frozen=True)
-class ContentCheck:
-    """A clip whose file is not the one that was recorded."""
-
-    clip: Path
-    clip_digest: str
-    """`Clip.digest` when it was recorded."""
-
-
-def content_checker(context: WorkerContext) -> Callable[[ContentCheck], tuple[str, int] | ChangedClip]:
-    """Builds the function by which a worker checks that such a clip still has the same content.
-
-    It returns the sha256 (hex) of the file, which did not change while it was decoded, and the clip's bytes in memory.
-    """
-
-    def look(one: ContentCheck) -> tuple[str, int] | ChangedClip:
-        file = context.file(one.clip)
-        digest = file_digest(file)
-        found = content_changed(file, one.clip_digest)
-        if isinstance(found, str):
-            return ChangedClip(found)
-        if file_digest(file) != digest:
-            return ChangedClip(changed(one.clip_digest, "another file while it was read"))
-        return digest, decoded_bytes(found)
-
-    return look
-
-
 def _all_failed(identities: Iterable[Identity], reason: str) -> ClipResults:
     return {identity: Outcome(status="failed", reason=reason) for identity in identities}
-
-
-@dataclass(frozen=True)
-class EmbeddingTask:
-    """One clip of a set metric's reference set that is not embedded yet."""
-
-    identity: Identity
-    index: int
-
-
-def embed_real(metrics: Sequence[Metric], load: Load, executor: Executor, progress: Progress) -> None:
-    """Embeds the reference sets of set metrics, one network after the other.
-
-    What fails here becomes the reason when a distance is asked for, and is not tried again there: it may be deadly.
-    """
-    parts = {metric.spec.identity: metric.reference_clips for metric in metrics if is_set_metric(metric)}
-    jobs = [
-        EmbeddingTask(identity, index)
-        for identity, of_metric in parts.items()
-        for index, part in enumerate(of_metric)
-        if not part.known
-    ]
-    with progress.phase("embed real clips", len(jobs)) as advance:
-        for job, answer in executor.map(jobs, _EmbeddingInit(load)):
-            part = parts[job.identity][job.index]
-            part.why_not = f"{part.about}: {answer.reason}" if isinstance(answer, TaskFailed) else answer
-            advance()
-
-
-@dataclass(frozen=True)
-class _EmbeddingInit:
-    """What a worker runs first."""
-
-    load: Load
-
-    def __call__(self, context: WorkerContext) -> Callable[[EmbeddingTask], str | None]:
-        metrics, _ = self.load(context)
-        parts = {metric.spec.identity: metric.reference_clips for metric in metrics if is_set_metric(metric)}
-
-        def embed(job: EmbeddingTask) -> str | None:
-            try:
-                parts[job.identity][job.index]()
-            except Exception as error:
-                return reason_of(error)
-            return None
-
-        return embed
 
 
 @dataclass(frozen=True)
@@ -221,9 +131,8 @@ def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> 
     """Computes all metrics of one clip; each row has its own status."""
     specs = [metric.spec for metric in metrics]
     try:
-        clip = _recorded(
-            job, pictures=any(_looks(spec) or _asks_format(spec, job.domain) for spec in specs) or not specs
-        )
+        pictures = not specs or any(_looks(spec) or _asks_format(spec, job.domain) for spec in specs)
+        clip = recorded_clip(job.clip, job.file_digest, job.clip_digest, pictures)
     except BenchError as error:
         return _all_failed(job.identities, str(error))
     if isinstance(clip, ChangedClip):
@@ -234,7 +143,8 @@ def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> 
     def reference() -> Clip | None:
         if job.reference is None:
             return None
-        read = _read(job.reference, any("reference" in spec.needs and _looks(spec) for spec in specs))
+        looked_at = any("reference" in spec.needs and _looks(spec) for spec in specs)
+        read = media.read(job.reference, pictures=looked_at)
         unchanged(job.reference, job.reference_digest)
         return read
 
@@ -249,22 +159,10 @@ def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> 
             # Asked before a metric's other needs, so that every embedded metric gives the same reason.
             findings[metric.spec.identity] = Outcome(status="undefined", reason=OUTSIDE)
         elif is_set_metric(metric):
-            findings[metric.spec.identity] = _features(metric, clip, job.domain, cache)
+            findings[metric.spec.identity] = _features(metric, clip, job, cache)
         else:
             findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job, reference, look_at_image)
     return findings
-
-
-def _recorded(job: ScoringTask, pictures: bool) -> Clip | ChangedClip:
-    """Reads a clip and checks that it is as recorded; returns how it changed otherwise."""
-    if not job.clip.is_file() or file_digest(job.clip) == job.file_digest:
-        # The same file shows and sounds the same. What is kept by content is kept by the whole clip's.
-        clip = _read(job.clip, pictures, job.clip_digest)
-        if file_digest(job.clip) == job.file_digest:
-            return clip
-        return ChangedClip(changed(job.clip_digest, "another file while it was read"))
-    clip_or_not = content_changed(job.clip, job.clip_digest)
-    return ChangedClip(clip_or_not) if isinstance(clip_or_not, str) else clip_or_not
 
 
 def _looks(spec: MetricSpec) -> bool:
@@ -275,11 +173,6 @@ def _looks(spec: MetricSpec) -> bool:
 def _asks_format(spec: MetricSpec, domain: str | None) -> bool:
     """Returns whether a metric depends on the frames' size and rate, see `in_domain`."""
     return spec.profile == "embedded" and domain == "embedded"
-
-
-def is_set_metric(metric: Metric) -> TypeGuard[SetMetric]:
-    """Returns whether a metric is of a set of clips."""
-    return metric.spec.level == "set"
 
 
 def _outcome(
@@ -299,11 +192,10 @@ def _outcome(
         return _status(error)
 
 
-def _features(metric: SetMetric, clip: Clip, domain: str | None, cache: FeatureCache) -> Outcome | FloatArray:
-    """Computes one clip's features for a set metric, cached so that the distance needs no clip decoded again."""
+def _features(metric: SetMetric, clip: Clip, job: ScoringTask, cache: FeatureCache) -> Outcome | FloatArray:
+    """Computes one clip's features for a set metric; an exception is the reason."""
     try:
-        key = features_key(metric.spec.identity, domain)
-        return _vector(cache.get(clip.digest, key, lambda: {"features": metric.features(clip)}))
+        return clip_features(metric, clip, job.domain, cache)
     except Exception as error:
         return _status(error)
 
@@ -313,45 +205,3 @@ def _status(error: Exception) -> Outcome:
     if isinstance(error, Undefined):
         return Outcome(status="undefined", reason=str(error))
     return Outcome(status="failed", reason=reason_of(error))
-
-
-def features_key(identity: Identity, domain: str | None) -> str:
-    """Returns the cache key of a clip's features. It has the domain: outside of it the same clip has none."""
-    return f"features of {identity} in domain {domain}"
-
-
-def stored_features(cache: FeatureCache, digest: str, identity: Identity, domain: str | None) -> FloatArray | None:
-    """Returns a clip's cached features, (d,); None if there are none."""
-    stored = peek(cache, digest, features_key(identity, domain))
-    return None if stored is None else _vector(stored)
-
-
-def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
-    """Keeps real clips' features with the run: its sets can be compared when the clips themselves are elsewhere."""
-    for metric in metrics:
-        # What was not asked for, or could not be embedded by workers, is not embedded here.
-        if is_set_metric(metric) and without_real(metric.spec) and all(part.known for part in metric.reference_clips):
-            with suppress(Undefined, Unavailable):
-                cache.get(*_reference_key(metric.spec.identity), partial(_of_reference, metric))
-
-
-def _of_reference(metric: SetMetric) -> Arrays:
-    return {"features": metric.reference()}
-
-
-def stored_reference(cache: FeatureCache, identity: Identity) -> FloatArray | None:
-    """Returns real clips' features, (m, ...), cached by `keep_references`; None if there are none."""
-    stored = peek(cache, *_reference_key(identity))
-    return None if stored is None else _vector(stored)
-
-
-def _reference_key(identity: Identity) -> tuple[str, str]:
-    return "real clips", f"reference set of {identity}"
-
-
-def _vector(arrays: Arrays) -> FloatArray:
-    return np.asarray(arrays["features"], dtype=np.float64)
-
-
-def _read(path: Path, pictures: bool, digest: str | None = None) -> Clip:
-    return media.read(path, pictures=pictures, digest=digest)

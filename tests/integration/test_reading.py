@@ -22,7 +22,7 @@ from jova_bench.metrics.real_clips import Embedder, RealClips, ReferenceClip
 from jova_bench.models.base import Generated
 from jova_bench.progress import Quiet
 from jova_bench.runs import batches as making
-from jova_bench.runs import scoring
+from jova_bench.runs import features, recorded, scoring
 from jova_bench.runs.batches import Batch, ClipWorker
 from jova_bench.runs.real_clips import real_clips
 from jova_bench.runs.store import read_run
@@ -139,7 +139,7 @@ def test_a_reference_clip_that_workers_could_not_embed_is_not_tried_in_this_proc
         raise AssertionError("read by the caller")
 
     metric = Distance(read)
-    scoring.embed_real([metric], None, Dies(), Quiet())
+    features.embed_real([metric], None, Dies(), Quiet())
     with pytest.raises(Unavailable, match=r"a clip of some has no features \(dddddddddddd\): worker process died"):
         metric.reference_clips[0]()
 
@@ -260,8 +260,8 @@ def test_a_clip_that_is_replaced_while_it_is_read_is_not_scored(tmp_path, monkey
         tone(Path(path), 0.9)
         return real(path, **kw)
 
-    monkeypatch.setattr(scoring.media, "read", read)
-    assert isinstance(score(job), scoring.ChangedClip)
+    monkeypatch.setattr(media, "read", read)
+    assert isinstance(score(job), recorded.ChangedClip)
 
 
 def test_the_digest_of_a_file_that_changes_while_it_is_looked_at_again_is_not_recorded(tmp_path, monkeypatch):
@@ -276,8 +276,8 @@ def test_the_digest_of_a_file_that_changes_while_it_is_looked_at_again_is_not_re
         Path(path).write_bytes(right)
         return real(path, **kw)
 
-    look = scoring.content_checker(LocalContext("cpu"))
+    look = recorded.content_checker(LocalContext("cpu"))
     with monkeypatch.context() as patched:
-        patched.setattr(scoring.media, "read", read)
-        assert isinstance(look(scoring.ContentCheck(path, sample.clip_digest)), scoring.ChangedClip)
-    assert look(scoring.ContentCheck(path, sample.clip_digest)) == (sample.file_digest, sample.decoded_bytes)
+        patched.setattr(media, "read", read)
+        assert isinstance(look(recorded.ContentCheck(path, sample.clip_digest)), recorded.ChangedClip)
+    assert look(recorded.ContentCheck(path, sample.clip_digest)) == (sample.file_digest, sample.decoded_bytes)

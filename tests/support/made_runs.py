@@ -7,8 +7,8 @@ from jova_bench.errors import Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import estimates
+from jova_bench.runs.features import features_key
 from jova_bench.runs.manifest import SCHEMA, Fairness, Manifest, ModelRecord, Provenance
-from jova_bench.runs.scoring import features_key
 from jova_bench.runs.store import FEATURES, RunStore
 from support.specs import clip_spec, set_spec
 

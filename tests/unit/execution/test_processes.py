@@ -15,7 +15,6 @@ from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.metrics.base import ClipMetric
 from jova_bench.records import MetricSpec, Outcome
-from jova_bench.runs import scoring
 from jova_bench.runs.scoring import ScoringTask, score_clips
 
 
@@ -126,14 +125,16 @@ def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
 def deadly_to_read(context):
     """What a worker scores with that the system ends when it reads the clip `bomb`, as it does for want of memory."""
 
-    def read(path, pictures, digest=None):
+    real = media.read
+
+    def read(path, **how):
         with (path.parent / "read").open("a") as log:
             log.write(f"{path.stem}\n")
         if path.stem == "bomb":
             os.kill(os.getpid(), signal.SIGKILL)
-        return media.read(path)
+        return real(path, **how)
 
-    scoring._read = read
+    media.read = read
     return [Metric("before"), Metric("other"), Metric("after")], NoCache()
 
 

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from jova_bench.media import files as media
 from jova_bench.metrics.base import ClipMetric
 from jova_bench.metrics.networks.network_cache import cached_network, make_room
 from jova_bench.records import Sample
-from jova_bench.runs import scoring
+from jova_bench.runs import recorded, scoring
 from jova_bench.runs.score_table import _in_order
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import load_suite
@@ -137,13 +138,14 @@ def test_a_scoring_that_is_stopped_between_networks_goes_on(folder, judges, no_r
 def decoded(monkeypatch):
     """(file, whether its picture) of every clip that scoring decodes."""
     found = []
-    read = scoring._read
+    read = media.read
 
-    def reading(path, pictures, *digest):
-        found.append((path.name, pictures))
-        return read(path, pictures, *digest)
+    def reading(path, **how):
+        found.append((path.name, how.get("pictures", True)))
+        return read(path, **how)
 
-    monkeypatch.setattr(scoring, "_read", reading)
+    for module in (scoring, recorded):  # Generation reads what it made, too.
+        monkeypatch.setattr(module, "media", SimpleNamespace(read=reading))
     return found
 
 
