@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -23,6 +23,23 @@ _FORM = re.compile(
     r":(?P<backend>[^\[{]+)(\[(?P<weights>[^\]]+)\])?(\{(?P<params>.+)\})?",
     re.DOTALL | re.ASCII,
 )
+
+
+class Selection(NamedTuple):
+    """Names metrics as a user types them: `name`, `name@variant`, or `@variant` for that of every metric."""
+
+    name: str
+    """Empty for every metric."""
+    variant: str | None
+
+    def __str__(self) -> str:
+        return self.name if self.variant is None else f"{self.name}@{self.variant}"
+
+    @classmethod
+    def parse(cls, text: str) -> Selection:
+        """Reads what a user typed."""
+        name, _, variant = text.partition("@")
+        return cls(name, variant or None)
 
 
 class NoIdentity(BenchError, ValueError):
@@ -96,7 +113,7 @@ class Identity(str):
     @property
     def select(self) -> str:
         """Returns what a user types for it: `name`, or `name@bench`."""
-        return self.name if self.bench is None else f"{self.name}@{self.bench}"
+        return str(Selection(self.name, self.bench))
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         """Returns the parts, of which a copy in another process is made."""

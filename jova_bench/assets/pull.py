@@ -11,6 +11,7 @@ from jova_bench.assets import Asset
 from jova_bench.assets.download import OFFLINE_VARIABLE, bring, digest_of
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError, suggest
+from jova_bench.identity import Selection
 
 EVERYTHING = "all"
 SCHEMES = ("https://", "http://", "file://")
@@ -27,11 +28,9 @@ def select(words: Iterable[str]) -> list[Asset]:
     known = assets.table()
     found: dict[str, Asset] = {}
     for word in words:
-        metric, _, bench = word.partition("@")
+        metric, bench = Selection.parse(word)
         some = {
-            name: asset
-            for name, asset in known.items()
-            if word in (EVERYTHING, name) or asset.serves(metric, bench or None)
+            name: asset for name, asset in known.items() if word in (EVERYTHING, name) or asset.serves(metric, bench)
         }
         if not some:
             names = [*known, *dict.fromkeys(metric for asset in known.values() for metric in asset.metrics), EVERYTHING]

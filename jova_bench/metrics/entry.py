@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from jova_bench.identity import Selection
 from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.records import Profile
@@ -87,12 +88,12 @@ class Choice:
     @property
     def select(self) -> str:
         """What a user types to get it: `name`, or `name@variant`."""
-        return self.entry.name if self.variant is None else f"{self.entry.name}@{self.variant}"
+        return str(Selection(self.entry.name, self.variant))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Everything that may be typed to get it; `@variant` gets that variant of every metric."""
-        return (self.select,) if self.variant is None else (self.select, f"@{self.variant}")
+        return (self.select,) if self.variant is None else (self.select, str(Selection("", self.variant)))
 
     def matches(self, wanted: Iterable[str] | None) -> bool:
         """Returns whether a selection includes this; None is the default selection."""

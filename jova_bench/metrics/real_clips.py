@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from jova_bench.cache import CacheKey, FeatureCache, peek
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
+from jova_bench.records import MetricSpec
 
+REFERENCE, ABSENT = "reference", "none"
+"""The parameter of a set metric, and what stands for the digest of no clips."""
 Kind = Literal["suite", "prompts"]
 """Which real clips: the set that the suite names, or its prompts' own."""
 NONE: Mapping[Kind, str] = {
@@ -25,6 +28,31 @@ NONE: Mapping[Kind, str] = {
     "prompts": "no prompt of the suite has a reference clip",
 }
 """Why a set distance is undefined without."""
+
+
+class ReferenceSet(NamedTuple):
+    """Names what a set metric compares with: its parameter `reference`, whose text is `kind:digest`."""
+
+    kind: str
+    """A `Kind`, the name of a shipped set, or `given` for features that a caller gave."""
+    digest: str | None
+    """None without real clips."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{ABSENT if self.digest is None else self.digest}"
+
+    @classmethod
+    def of(cls, spec: MetricSpec) -> ReferenceSet | None:
+        """Reads it from a metric's parameters; None for a metric that has none."""
+        text = spec.params.get(REFERENCE)
+        if text is None:
+            return None
+        kind, _, digest = str(text).partition(":")
+        return cls(kind, None if digest == ABSENT else digest)
+
+    def put_into(self, spec: MetricSpec) -> MetricSpec:
+        """Returns the specification of the metric with this reference set."""
+        return spec.model_copy(update={"params": {**spec.params, REFERENCE: str(self)}})
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from jova_bench.comparison.compare import compare
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
+from jova_bench.identity import Selection
 from jova_bench.records import Estimate, MetricSpec
 from jova_bench.runs.store import read_run
 from jova_bench.sweep.claims import MANY, Claim, PairOfTrainings, claim, claims_over_trainings
@@ -141,7 +142,7 @@ def _of(run: Any, model: str, plan: SweepPlan) -> tuple[Estimate, ...]:
     """Returns the sweep's estimates of one model over all prompts; a run that other sweeps share may have more."""
     summary = read_run(run).summary
     assert summary is not None  # the plan is done
-    wanted = {name.partition("@")[0] for name in plan.spec.metrics}
+    wanted = {Selection.parse(name).name for name in plan.spec.metrics}
     return tuple(e for e in summary.estimates if e.model == model and e.slice is None and e.metric in wanted)
 
 

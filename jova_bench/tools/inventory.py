@@ -13,6 +13,7 @@ from jova_bench import assets
 from jova_bench.assets import Asset
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
+from jova_bench.identity import Selection
 from jova_bench.metrics.build import broken, build_all
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
@@ -145,7 +146,7 @@ def _broken(name: str, why_not: str) -> dict[str, Any]:
 
 def needed(select: str, spec: MetricSpec) -> list[Asset]:
     """Returns the files of weights that a metric needs and that ship neither with the package nor a dependency."""
-    bench = select.partition("@")[2] or None
+    bench = Selection.parse(select).variant
     return [asset for asset in assets.table().values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record
-from jova_bench.identity import Identity
+from jova_bench.identity import Identity, Selection
 from jova_bench.metrics.build import build_all
 from jova_bench.records import MetricSpec, Score
 
@@ -147,3 +147,24 @@ def test_a_bench_is_named_with_and_without_its_commit():
     clean, bench = Identity.parse(WRITTEN[0][0]), Identity.parse(WRITTEN[3][0])
     assert (clean.bench, clean.commit, clean.select) == (None, "", "lse_c")
     assert (bench.bench, bench.commit, bench.select) == ("syncnet-pip", "0.2.3", "lse_c@syncnet-pip")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("wer", ("wer", None)),
+        ("lse_c@wav2lip-lrs", ("lse_c", "wav2lip-lrs")),
+        ("@mova", ("", "mova")),
+    ],
+)
+def test_a_selection_names_a_metric_and_its_variant(text, expected):
+    assert Selection.parse(text) == expected
+    assert str(Selection.parse(text)) == text
+
+
+def test_every_selection_comes_back_from_its_text():
+    for select, metric in build_all(NoCache(), "cpu"):
+        assert str(Selection.parse(select)) == select
+        assert Selection.parse(select).name == metric.spec.identity.name
+        if metric.spec.identity.bench is not None:
+            assert metric.spec.identity.select == select

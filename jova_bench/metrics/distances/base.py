@@ -16,7 +16,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import many
-from jova_bench.metrics.real_clips import ReferenceClip
+from jova_bench.metrics.real_clips import ReferenceClip, ReferenceSet
 from jova_bench.records import MetricSpec
 
 CLIPS_PER_DIMENSION = 3
@@ -83,8 +83,13 @@ class SetDistance(SetMetric):
     def against(self, reference: FloatArray) -> Self:
         """Returns the same distance from another reference set, (m, d) or (m, p, d) embeddings of real clips."""
         given = short_digest(np.ascontiguousarray(reference, dtype=np.float64).tobytes())
-        spec = self.spec.model_copy(update={"params": {**self.spec.params, "reference": f"given:{given}"}})
-        return type(self)(spec, self._embed, lambda: reference, self._missing, cache=self._cache)
+        return type(self)(
+            ReferenceSet("given", given).put_into(self.spec),
+            self._embed,
+            lambda: reference,
+            self._missing,
+            cache=self._cache,
+        )
 
     def reference(self) -> FloatArray:
         """Returns the (m, d) or (m, p, d) embeddings of the reference set. Undefined or Unavailable without one."""

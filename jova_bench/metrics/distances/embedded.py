@@ -17,6 +17,7 @@ from jova_bench.metrics.distances import audio_embedding as audio_embed
 from jova_bench.metrics.distances import video_embedding as video
 from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, SetDistance
 from jova_bench.metrics.networks import shipped_weights
+from jova_bench.metrics.real_clips import REFERENCE, ReferenceSet
 from jova_bench.records import MetricSpec
 
 FOLDER = Path(__file__).parents[2] / "suites" / "data"
@@ -53,7 +54,7 @@ def build(context: MetricContext, name: str, reference: str) -> SetDistance:
         profile="embedded",
         backend=embedder,
         weights=shipped_weights.digest(embedder),
-        params={"reference": f"{reference}:{reference_digest(reference) or 'missing'}", **params},
+        params={REFERENCE: str(ReferenceSet(reference, reference_digest(reference) or "missing")), **params},
         level="set",
         direction="down",
         needs=(stream, "reference_set"),

@@ -8,7 +8,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances.base import SetDistance, needed
 from jova_bench.metrics.distances.frechet_kernel import stack
-from jova_bench.metrics.real_clips import NONE, Embedder, Kind, ReferenceClip
+from jova_bench.metrics.real_clips import NONE, Embedder, Kind, ReferenceClip, ReferenceSet
 from jova_bench.records import MetricSpec
 
 
@@ -45,8 +45,8 @@ def set_distance(
             raise Undefined(_without(spec, kind))
         return stack([clip() for clip in clips])
 
-    params = {**spec.params, "reference": f"{kind}:{real.digest if real else 'none'}"}
-    return of(spec.model_copy(update={"params": params}), embed, reference, missing, clips, context.cache)
+    whole = ReferenceSet(kind, real.digest if real else None).put_into(spec)
+    return of(whole, embed, reference, missing, clips, context.cache)
 
 
 def without_real(spec: MetricSpec) -> MetricSpec | None:
@@ -54,15 +54,16 @@ def without_real(spec: MetricSpec) -> MetricSpec | None:
 
     None for a metric whose reference set ships with the package, or that has none.
     """
-    kind, _, digest = str(spec.params.get("reference", "")).partition(":")
-    if kind not in NONE or digest == "none":
+    found = ReferenceSet.of(spec)
+    if found is None or found.kind not in NONE or found.digest is None:
         return None
-    return spec.model_copy(update={"params": {**spec.params, "reference": f"{kind}:none"}, "weights": None})
+    return ReferenceSet(found.kind, None).put_into(spec).model_copy(update={"weights": None})
 
 
 def missing_reference_reason(spec: MetricSpec) -> str | None:
     """Returns why a set metric that was built without real clips has no value; None for every other metric."""
-    return next((_without(spec, kind) for kind in NONE if spec.params.get("reference") == f"{kind}:none"), None)
+    found = ReferenceSet.of(spec)
+    return next((_without(spec, kind) for kind in NONE if found == ReferenceSet(kind, None)), None)
 
 
 def _without(spec: MetricSpec, kind: Kind) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
-from jova_bench.identity import Identity
+from jova_bench.identity import Identity, Selection
 from jova_bench.keys import SampleKey
 from jova_bench.progress import Progress
 from jova_bench.records import Finding, Outcome, Prompt, Sample
@@ -138,7 +138,7 @@ def _views(
 ) -> dict[SampleKey, View | str]:
     """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
-    hearing = tuple(name for name in manifest.metrics if name.split("@")[0] in ("wer", "cer", ""))
+    hearing = tuple(name for name in manifest.metrics if Selection.parse(name).name in ("wer", "cer", ""))
     looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities))
     looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}
     digests = {sample.key: sample.clip_digest for sample in run.samples}
