@@ -175,14 +175,15 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
     clock, size = config.timeline, pixels(config)
     picture, sound = (clock.frames, size, size, 3), (clock.samples,)
     wanted = {
-        "frames": None if each.edit == "picture" else picture,
-        "audio": None if each.edit == "sound" else sound,
+        "frames": None if each.edit == "picture" else ("uint8", picture),
+        "audio": None if each.edit == "sound" else ("float32", sound),
     }
-    for name, shape in wanted.items():
+    for name, form in wanted.items():
         value = getattr(each, name)
-        got = None if value is None else value.shape
-        if got != shape:
-            raise ValueError(f"expected {name} of shape {shape} for an edit of the {each.edit}, got {got}")
+        got = None if value is None else (value.dtype.name, value.shape)
+        if got != form:
+            expected, found = ("none" if x is None else f"{x[0]} of shape {x[1]}" for x in (form, got))
+            raise ValueError(f"expected {name} for an edit of the {each.edit} to be {expected}, got {found}")
     if each.image is not None and (each.edit != "picture" or each.image.shape != picture[1:]):
         raise ValueError(
             f"expected an image of shape {picture[1:]} for an edit of the picture alone, "

@@ -149,6 +149,17 @@ def test_an_edit_depends_on_its_seed_and_not_on_its_batch(pipeline):
         assert not torch.equal(other.video, alone.video) or not torch.equal(other.audio, alone.audio)
 
 
+@pytest.mark.parametrize("how", [{"precision": "bfloat16"}, {"sampler": "heun"}, {"guidance": 1.0}])
+def test_what_is_kept_stays_however_it_is_sampled(pipeline, how):
+    made = edit_latents(pipeline, all_edits(), [0, 1, 2, 3], **(HOW | how))
+    for row, each in enumerate(all_edits()):
+        given = encode(pipeline, each)
+        for x, y, kept in zip(made.latents, given, made.kept[1:], strict=True):
+            assert torch.equal(x[row][kept[row]], y[kept[row]])
+    usual = edit_latents(pipeline, all_edits(), [0, 1, 2, 3], **HOW)
+    assert not torch.equal(made.latents.video, usual.latents.video)
+
+
 def test_what_is_given_changes_what_is_made(pipeline):
     for one, two in zip(all_edits(0), all_edits(10), strict=True):
         a, b = (edit_latents(pipeline, [each], [0], **HOW) for each in (one, two))
@@ -232,13 +243,14 @@ FRAMES_0, AUDIO_0 = clip(0)
     [
         (
             dub(FRAMES_0[:5], AUDIO_0, PROMPTS[0]),
-            r"frames of shape \(9, 32, 32, 3\) for an edit of the mouth, got \(5,",
+            r"mouth to be uint8 of shape \(9, 32, 32, 3\), got uint8 of shape \(5,",
         ),
-        (dub(FRAMES_0, AUDIO_0[:-1], PROMPTS[0]), r"audio of shape \(5760,\) for an edit of the mouth, got \(5759,\)"),
-        (replace(sound_for(FRAMES_0, PROMPTS[0]), frames=None), "for an edit of the sound, got None"),
+        (dub(FRAMES_0 / 255, AUDIO_0, PROMPTS[0]), r"frames for an edit of the mouth to be uint8 .* got float64"),
+        (dub(FRAMES_0, AUDIO_0[:-1], PROMPTS[0]), r"to be float32 of shape \(5760,\), got float32 of shape \(5759,\)"),
+        (replace(sound_for(FRAMES_0, PROMPTS[0]), frames=None), r"frames for an edit of the sound .* got none"),
         (
             replace(sound_for(FRAMES_0, PROMPTS[0]), audio=AUDIO_0),
-            "expected audio of shape None for an edit of the sound",
+            "audio for an edit of the sound to be none, got float",
         ),
         (replace(sound_for(FRAMES_0, PROMPTS[0]), image=FRAMES_0[0]), "for an edit of the picture alone"),
         (picture_for(AUDIO_0, PROMPTS[0], FRAMES_0), "expected an image of shape"),
