@@ -183,8 +183,8 @@ def find(name: str) -> Path:
         raise Unavailable(why_not)
     right = expected(name) or _first_seen(name)
     if (got := sha256_of(file)) != right:
-        mend = f"delete it and run {asset.command}" if asset.url else "mend your table of assets"
-        raise Unavailable(f"weights damaged: expected sha256 {right}, got {got} for {file}; {mend}")
+        advice = f"delete it and run {asset.command}" if asset.url else "correct your table of assets"
+        raise Unavailable(f"weights damaged: expected sha256 {right}, got {got} for {file}; {advice}")
     return file
 
 

@@ -60,7 +60,7 @@ def refusal(asset: Asset, accepted: Collection[str]) -> str | None:
     """Returns why an asset is not pulled: terms that were not accepted; None if it may be pulled."""
     if asset.terms is None or asset.terms in accepted:
         return None
-    return f"skipped {asset.name}, whose licence is {asset.licence}; to accept that: {asset.command}"
+    return f"skipped {asset.name}, whose licence is {asset.licence}; to accept it: {asset.command}"
 
 
 def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
@@ -73,10 +73,10 @@ def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
     if _is_right(asset.name, target):
         return target
     if not asset.url.startswith(SCHEMES):
-        raise BenchError(f"{asset.name}: a table of your own names {target}, which is not there or damaged")
+        raise BenchError(f"{asset.name}: your table of assets names {target}, which is missing or damaged")
     if no_network and not asset.url.startswith("file://"):
         raise BenchError(
-            f"{asset.name}: offline; put the file of {asset.url} at {target}, or do without --offline and "
+            f"{asset.name}: offline; put the file of {asset.url} at {target}, or run without --offline and "
             f"{OFFLINE_VARIABLE}"
         )
     part, elsewhere = target.with_name(f"{target.name}.part"), f"; {assets.FOLDER_VARIABLE} names another folder"

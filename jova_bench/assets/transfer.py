@@ -80,7 +80,7 @@ def fetch(source: Source, part: Path, meter: Meter) -> None:
             if broken >= ATTEMPTS:
                 raise BenchError(
                     f"{source.name}: {error} from {source.url}; {size_of(part)} bytes are kept, "
-                    "the same command goes on"
+                    "the same command resumes"
                 ) from error
             time.sleep(PAUSE_S * broken)
 
@@ -112,9 +112,7 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
                 _copy(source, response, file, UNSTATED if most is None else most, advance)
             except _TooMuch as error:
                 file.truncate(0)  # Of another file, or of none.
-                raise BenchError(
-                    f"{source.name}: {source.url} goes on after the {error} bytes that there may be"
-                ) from error
+                raise BenchError(f"{source.name}: {source.url} sends more than the expected {error} bytes") from error
     if most is not None and size_of(part) != most:
         raise Broken(f"{size_of(part)} of {most} bytes came")
 
@@ -131,7 +129,7 @@ def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator
                 return
             if error.code in BUSY:
                 raise Broken(f"HTTP {error.code} {_words(error.reason)}") from error
-            by_hand = f"; get it by hand and put it at {source.belongs}" if error.code in (401, 403) else ""
+            by_hand = f"; download it yourself and put it at {source.belongs}" if error.code in (401, 403) else ""
             raise BenchError(
                 f"{source.name}: HTTP {error.code} {_words(error.reason)} from {source.url}{by_hand}"
             ) from error
@@ -140,7 +138,7 @@ def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator
     except OSError as error:
         raise Broken(f"no answer ({_words(error)})") from error
     except Exception as error:  # http.client and urllib raise what their parsers do: ValueError, UnicodeError, ...
-        raise Broken(f"no answer that makes sense ({_words(error)})") from error
+        raise Broken(f"an invalid answer ({_words(error)})") from error
     with response:
         yield response
 
@@ -152,14 +150,14 @@ def _is_whole(source: Source, error: HTTPError, request: Request, part: Path, ha
     if error.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):
         return True
     part.unlink(missing_ok=True)
-    raise Broken("the server has less than is here") from error
+    raise Broken("the server's file is shorter than the part that was downloaded") from error
 
 
 def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple[int, int | None]:
     """Returns the byte at which the content begins, and the size of the whole file if the server states it."""
     headers, status = response.headers, response.status  # `file:` has no status.
     if headers.defects:  # What follows a broken line is not read as headers: the length may be there.
-        raise BenchError(f"{source.name}: expected headers of HTTP, got others from {source.url}")
+        raise BenchError(f"{source.name}: expected HTTP headers, got invalid ones from {source.url}")
     if status not in (None, 200) and not (status == 206 and asked):
         raise BenchError(f"{source.name}: expected a file, got HTTP {status} {_words(response.reason)}")
     if headers.get_content_type() == "text/html":
@@ -168,7 +166,7 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
     ways = ", ".join(headers.get_all("Transfer-Encoding", [])).strip().lower()
     if coding not in ("", "identity") or ways not in ("", "chunked"):
         got = _words(", ".join(filter(None, (coding, ways))))
-        raise BenchError(f"{source.name}: expected the file as it is, got it as {got} from {source.url}")
+        raise BenchError(f"{source.name}: expected the file without a content encoding, got {got} from {source.url}")
     chunked = ways == "chunked"
     length = None if chunked else _length(source, headers)
     if status == 206:
@@ -181,8 +179,8 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
         have, total = 0, length
     if total is None and source.size is None and not source.digest_known and not (chunked and status != 206):
         raise BenchError(
-            f"{source.name}: {source.url} does not say how long its file is and nobody publishes its digest, so that a "
-            f"part could pass for it; get it by hand and put it at {source.belongs}"
+            f"{source.name}: {source.url} states no length and no digest of the file is published, so a truncated "
+            f"download would go unnoticed; download it yourself and put it at {source.belongs}"
         )
     return have, total
 

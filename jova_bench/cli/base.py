@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
             flags = [flag for action in verb._actions for flag in action.option_strings if flag.startswith("--")]
             near = difflib.get_close_matches(rest[0], flags, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            verb.error(f"got {rest[0]!r}, which is no flag or argument of it{hint}")
+            verb.error(f"got {rest[0]!r}, which is not an argument of this command{hint}")
         return found
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -69,7 +69,7 @@ def add_assets_flag(verb: Parser) -> None:
     verb.add_argument(
         "--assets",
         metavar="FILE",
-        help="TOML table of files of your own in place of published weights: [NAME] with file and sha256",
+        help="TOML table of your own files to use instead of published weights: [NAME] with file and sha256",
     )
 
 

@@ -18,20 +18,20 @@ SETUP_EXAMPLES = """  jova-bench baselines setup ovi --dry-run
   jova-bench baselines setup ovi mova --weights --accept non-commercial
 
 Everything goes to $JOVA_BENCH_ASSETS/baselines/NAME (else in the user's cache folder). `checkout`, `env` or `weights`
-there may be a link to where you already have it. The same command does what is not done yet."""
+there may be a link to where you already have it. The same command continues a set-up that was stopped."""
 
 
 def add(verbs: Verbs) -> None:
     """Adds the verb, its own verb, and their flags."""
-    top = add_verb(verbs, "baselines", "list wrapped models of others and their state", EXAMPLES, _list)
+    top = add_verb(verbs, "baselines", "list the wrapped external models and whether they are ready", EXAMPLES, _list)
     own = top.add_subparsers(dest="baseline_verb", metavar="VERB", parser_class=Parser)
-    setup = add_verb(own, "setup", "get the code, the environment and the weights of baselines", SETUP_EXAMPLES, _setup)
+    setup = add_verb(own, "setup", "install the code, environment and weights of baselines", SETUP_EXAMPLES, _setup)
     setup.add_argument("names", nargs="+", metavar="NAME", help="see `jova-bench baselines`")
-    setup.add_argument("--weights", action="store_true", help="get the weights, too")
+    setup.add_argument("--weights", action="store_true", help="download the weights, too")
     setup.add_argument(
-        "--accept", action="append", default=[], choices=TERMS, help="terms of weights that you have read; repeat"
+        "--accept", action="append", default=[], choices=TERMS, help="licence terms that you accept; repeat"
     )
-    setup.add_argument("--dry-run", action="store_true", help="print the commands that are left to do, and do none")
+    setup.add_argument("--dry-run", action="store_true", help="print the remaining commands and run none")
 
 
 def _list(args: argparse.Namespace) -> int:

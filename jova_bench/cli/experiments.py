@@ -14,7 +14,7 @@ COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
   jova-bench compare runs/before runs/after --metrics lse_c,wer --json
   jova-bench compare runs/before runs/after --slice voice=deep
 
-The verdicts speak of B. A run with one model on each side compares them whatever their names; otherwise models pair
+The verdicts are about B. A run with one model on each side compares them whatever their names; otherwise models pair
 by name. Exit code 3 when B is worse in anything, 4 when something does not compare, 5 when a test is underpowered."""
 GATE_EXAMPLES = """  jova-bench gate runs/good runs/now
   jova-bench gate results/reference.json runs/now --tolerances results/tolerances.toml >> "$GITHUB_STEP_SUMMARY"
@@ -22,24 +22,24 @@ GATE_EXAMPLES = """  jova-bench gate runs/good runs/now
 `jova-bench freeze runs/good > results/reference.json` makes a reference that fits into a commit.
 
 A tolerance file has lines such as `wer = 0.05`: how much worse a metric may get, in its own unit. A metric without
-one may get no worse at all, as far as its test can tell; one whose test cannot find as little as its tolerance is
-underpowered."""
+one fails as soon as its test shows that it is worse; one whose test cannot detect a difference as small as its
+tolerance is underpowered."""
 FREEZE_EXAMPLES = """  jova-bench freeze runs/embedded-0a1b2c3d > results/reference.json"""
 
 
 def add(verbs: Verbs) -> None:
     """Adds the verbs `compare`, `gate` and `freeze` with their flags."""
     compare = add_verb(
-        verbs, "compare", "say in which metrics run B is better or worse than run A", COMPARE_EXAMPLES, _compare
+        verbs, "compare", "test in which metrics run B is better or worse than run A", COMPARE_EXAMPLES, _compare
     )
     compare.add_argument("a", metavar="A", help="run folder, or a file made by freeze")
     compare.add_argument("b", metavar="B", help="run folder, or a file made by freeze")
     compare.add_argument("--metrics", metavar="A,B,C", help="names or identities (default: all of A)")
     compare.add_argument("--slice", metavar="TAG=VALUE", help="only the prompts that have this value of a tag")
-    compare.add_argument("--json", action="store_true", help="print an object instead of the table")
+    compare.add_argument("--json", action="store_true", help="print a JSON object instead of the table")
     gate = add_verb(verbs, "gate", "fail when a run is worse than its reference", GATE_EXAMPLES, _gate)
     gate.add_argument("reference", metavar="REFERENCE", help="run folder, or a file made by freeze")
-    gate.add_argument("run", metavar="RUN", help="run folder to judge")
+    gate.add_argument("run", metavar="RUN", help="run folder to check")
     gate.add_argument("--tolerances", metavar="FILE", help="TOML file of metric = how much worse is allowed")
     freeze = add_verb(verbs, "freeze", "print a run as one file that a gate can compare with", FREEZE_EXAMPLES, _freeze)
     freeze.add_argument("run", metavar="RUN", help="run folder")

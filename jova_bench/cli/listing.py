@@ -22,24 +22,24 @@ DOCTOR_EXAMPLES = """  jova-bench doctor
 
 def add(verbs: Verbs) -> None:
     """Adds the verbs `ls` and `doctor` with their flags."""
-    ls = add_verb(verbs, "ls", "list what there is", LS_EXAMPLES, _ls)
+    ls = add_verb(verbs, "ls", "list models, suites or metrics", LS_EXAMPLES, _ls)
     ls.add_argument("what", choices=("models", "suites", "metrics"))
     ls.add_argument(
         "--long",
         action="store_true",
         help="metrics: identity, domain, needs and weights, too; models: code, weights with licences, settings",
     )
-    ls.add_argument("--json", action="store_true", help="print a list of objects")
+    ls.add_argument("--json", action="store_true", help="print a JSON list")
     doctor = add_verb(
-        verbs, "doctor", "say what is installed, what is missing, and how to get it", DOCTOR_EXAMPLES, _doctor
+        verbs, "doctor", "report what is installed, what is missing, and how to install it", DOCTOR_EXAMPLES, _doctor
     )
     doctor.add_argument(
         "--memory",
         nargs="?",
         const="",
         metavar="CLIP",
-        help="measure instead what each metric of the standard profile takes on a clip (default: a made-up one, in "
-        "which nobody speaks)",
+        help="measure instead the memory that each metric of the standard profile takes on a clip (default: a "
+        "synthetic one without speech)",
     )
     for one in (ls, doctor):
         add_assets_flag(one)

@@ -43,7 +43,9 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
 def add(verbs: Verbs) -> None:
     """Adds the verbs `run`, `generate`, `score` and `report` with their flags."""
     run = add_verb(verbs, "run", "generate with models, score the clips, and print a leaderboard", RUN_EXAMPLES, _run)
-    generate = add_verb(verbs, "generate", "generate with models and stop there", GENERATE_EXAMPLES, _generate)
+    generate = add_verb(
+        verbs, "generate", "generate clips with models, without scoring them", GENERATE_EXAMPLES, _generate
+    )
     score = add_verb(verbs, "score", "score the clips in a folder", SCORE_EXAMPLES, _score)
     score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files")
     for one in (run, generate):
@@ -66,7 +68,7 @@ def add(verbs: Verbs) -> None:
             "--profile",
             default=profile,
             choices=("embedded", "standard"),
-            help=f"evaluators that judge (default {profile})",
+            help=f"set of evaluators (default {profile})",
         )
         one.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
         one.add_argument(
@@ -74,31 +76,38 @@ def add(verbs: Verbs) -> None:
         )
         one.add_argument("--executor", default="processes", metavar="X", help="processes or ray (default processes)")
         one.add_argument(
-            "--workers", type=int, metavar="N", help="how many; 0: none (default: one per GPU, to score per core)"
+            "--workers",
+            type=int,
+            metavar="N",
+            help="number; 0 runs all in this process (default: one per GPU, to score one per core)",
         )
         one.add_argument("--out", metavar="DIR", help="run folder (default runs/<suite>-<digest>)")
     for one in (run, score):
         one.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
-        one.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: another Whisper for wer and cer")
+        one.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: size of Whisper for wer and cer")
         one.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
         one.add_argument(
             "--strict",
             action="store_true",
-            help="exit with 5 where a metric failed, too, such as for missing weights (default: where a clip failed)",
+            help="exit with 5 if a metric failed, too, such as for missing weights (default: if a clip failed)",
         )
-        one.add_argument("--track", metavar="T", help="mlflow: log the finished run there, too")
+        one.add_argument("--track", metavar="T", help="mlflow: also log the finished run to MLflow")
         add_assets_flag(one)
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
-    report.add_argument("--slices", metavar="TAG,TAG", help="tables for the prompts of each value of these tags, too")
+    report.add_argument(
+        "--slices", metavar="TAG,TAG", help="also print tables for the prompts of each value of these tags"
+    )
     report.add_argument(
         "--html",
         nargs="?",
         const="",
         metavar="DIR",
-        help="write pages for a browser instead, clips included (default DIR: report in the run)",
+        help="write HTML pages instead, clips included (default DIR: report in the run)",
     )
-    report.add_argument("--reported", metavar="FILE", help="with --html: papers' numbers (.toml), apart from ours")
+    report.add_argument(
+        "--reported", metavar="FILE", help="with --html: papers' numbers (.toml), in tables of their own"
+    )
     report.add_argument(
         "--sweep",
         action="append",
@@ -198,7 +207,7 @@ def _show(result: Result, as_json: bool, tracker: str | None) -> int:
     for one in result.failed_metrics[:SHOWN_FAILURES] if result.strict else ():
         say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
     _say_outside(result.summary)
-    say(f"everything is in {result.folder}")
+    say(f"results are in {result.folder}")
     if tracker is not None:
         try:
             say(f"logged to MLflow as {to_mlflow(result.folder, files)}")

@@ -16,7 +16,7 @@ IMPORT_EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out su
   jova-bench suites import lrs3 lrs3/test --out lrs3/test/prompts.jsonl
   jova-bench suites import csv mine.csv --out mine.jsonl --language fr
 
-Every row that cannot become a prompt is told with its file and line; then nothing is written, unless --skip-invalid
+Every row that cannot become a prompt is reported with its file and line; then nothing is written, unless --skip-invalid
 leaves those rows out. FILE.jsonl names media where they are; DIR gets copies and a suite.toml.
 
 formats and what SOURCE is:
@@ -29,13 +29,13 @@ def add(verbs: Verbs) -> None:
     """Adds the verb `suites`, its own verbs, and their flags."""
     from jova_bench.suites.importers import FORMATS
 
-    top = add_verb(verbs, "suites", "make prompt files of other benchmarks' prompts, and check them", EXAMPLES)
+    top = add_verb(verbs, "suites", "import prompts of other benchmarks, and validate prompt files", EXAMPLES)
     own = top.add_subparsers(dest="suite_verb", required=True, metavar="VERB", parser_class=Parser)
     formats = "\n".join(f"  {name:<17} {form.source}" for name, form in FORMATS.items())
     take = add_verb(
         own,
         "import",
-        "make a prompt file of another benchmark's prompts",
+        "write a prompt file of another benchmark's prompts",
         IMPORT_EXAMPLES.format(formats=formats),
         _import,
     )
@@ -46,7 +46,7 @@ def add(verbs: Verbs) -> None:
     )
     take.add_argument("--skip-invalid", action="store_true", help="leave out rows that cannot become a prompt")
     take.add_argument("--language", metavar="TAG", help="BCP 47 tag of transcripts whose source names none")
-    check = add_verb(own, "validate", "tell everything that is wrong with a prompt file", VALIDATE_EXAMPLES, _validate)
+    check = add_verb(own, "validate", "report every fault of a prompt file", VALIDATE_EXAMPLES, _validate)
     check.add_argument("file", metavar="FILE", help="prompt file, or the folder of a suite")
 
 
@@ -63,11 +63,12 @@ def _import(args: argparse.Namespace) -> int:
     good = f"{len(found.prompts)} prompts"
     if found.faults and not (args.skip_invalid and found.prompts):
         rows = len({fault.where for fault in found.faults})
-        mend = "mend them or give --skip-invalid" if found.prompts else "none is left"
-        say(f"{rows} rows cannot become a prompt ({good} can); {mend}")
+        advice = "correct them or give --skip-invalid" if found.prompts else "none is left"
+        say(f"{rows} rows cannot become a prompt ({good} can); {advice}")
         return EXIT_USAGE
     path = place(found, Path(args.out), args.format, form.licence, form.slices)
-    left_out = f", {len({fault.where for fault in found.faults})} rows left out as told above" if found.faults else ""
+    skipped = len({fault.where for fault in found.faults})
+    left_out = f", {skipped} rows left out as reported above" if skipped else ""
     say(f"{good}{left_out}; licence of the prompts: {form.licence}")
     show(f"{path}\n")
     return EXIT_OK

@@ -25,9 +25,10 @@ EXAMPLES = """  jova-bench sweep mouth-loss --dry-run
 Built in: mouth-loss, mouth-curve, fusion, positions and words train; guidance and steps sample with the shipped
 weights. A file says in TOML what to vary: see docs/sweeps.md, and jova_bench/sweep/builtin for examples.
 
-Every arm is trained alike, makes clips for the same prompts and sampling seeds, is scored, and is compared with the
-base arm, paired. The same command continues a sweep that was stopped. Arms are known by a digest of all their settings:
-one that is done is not done again, whichever sweep asks. All sweeps of one --out share corpus, latents and arms.
+Every arm is trained alike, generates clips for the same prompts and sampling seeds, is scored, and is compared with the
+base arm, paired. The same command continues a sweep that was stopped. An arm is identified by a digest of all its
+settings: a finished one is reused by every sweep that contains it. All sweeps of one --out share corpus, latents and
+arms.
 
 OUT/NAME.json, .md and .svg hold the result."""
 
@@ -59,8 +60,8 @@ def add(verbs: Verbs) -> None:
     )
     one.add_argument("--threads", type=int, metavar="N", help="trainings at once, one core each (default: all cores)")
     one.add_argument("--out", type=Path, metavar="DIR", help="folder of all sweeps (default runs/sweeps)")
-    one.add_argument("--dry-run", action="store_true", help="print the arms, what is done and what is left")
-    one.add_argument("--json", action="store_true", help="print the result object instead of the tables")
+    one.add_argument("--dry-run", action="store_true", help="print the arms and which of them are finished")
+    one.add_argument("--json", action="store_true", help="print a JSON object instead of the tables")
 
 
 def _sweep(args: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ the two captions of the clip, as above):
       --edit sound --clip silent.mp4 --out voiced.mp4"""
 VERBS = {
     "train": ("train JoVA: corpus, codecs, latents, model", TRAIN_EXAMPLES),
-    "sample": ("make one clip with JoVA", SAMPLE_EXAMPLES),
+    "sample": ("generate one clip with JoVA", SAMPLE_EXAMPLES),
 }
 
 

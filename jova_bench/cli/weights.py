@@ -19,7 +19,7 @@ PULL_EXAMPLES = """  jova-bench assets pull whisper-large-v3
   jova-bench assets pull fvd lse_c@mova
   jova-bench assets pull all --accept non-commercial --accept agpl
 
-A download that broke off goes on where it stopped. Files with terms are skipped unless those are accepted."""
+An interrupted download resumes. Files under licence terms are skipped unless --accept names those."""
 VERIFY_EXAMPLES = """  jova-bench assets verify
   jova-bench assets verify whisper-large-v3"""
 PATH_EXAMPLES = """  jova-bench assets path
@@ -28,21 +28,23 @@ PATH_EXAMPLES = """  jova-bench assets path
 
 def add(verbs: Verbs) -> None:
     """Adds the verb `assets`, its own verbs, and their flags."""
-    top = add_verb(verbs, "assets", "get and check the weights of the standard profile", EXAMPLES)
+    top = add_verb(verbs, "assets", "download and verify weights of the standard profile", EXAMPLES)
     own = top.add_subparsers(dest="asset_verb", required=True, metavar="VERB", parser_class=Parser)
-    get = add_verb(own, "pull", "download weights that are not here yet", PULL_EXAMPLES, _pull)
+    get = add_verb(own, "pull", "download missing weights", PULL_EXAMPLES, _pull)
     get.add_argument("names", nargs="+", metavar="NAME|METRIC|all", help="see `ls metrics --long`")
     get.add_argument(
         "--accept",
         action="append",
         default=[],
         choices=assets.TERMS,
-        help="take files under these terms, too; repeat for several",
+        help="also download files under these licence terms; repeat for several",
     )
-    get.add_argument("--offline", action="store_true", help=f"touch no network ({OFFLINE_VARIABLE}=1 does, too)")
-    verify = add_verb(own, "verify", "read weights and compare them with their digests", VERIFY_EXAMPLES, _verify)
-    verify.add_argument("names", nargs="*", metavar="NAME|METRIC", help="default: all that are here")
-    path = add_verb(own, "path", "print where weights are or belong", PATH_EXAMPLES, _path)
+    get.add_argument(
+        "--offline", action="store_true", help=f"do not use the network; {OFFLINE_VARIABLE}=1 has the same effect"
+    )
+    verify = add_verb(own, "verify", "compare weights with their digests", VERIFY_EXAMPLES, _verify)
+    verify.add_argument("names", nargs="*", metavar="NAME|METRIC", help="default: all that are downloaded")
+    path = add_verb(own, "path", "print the paths of weights", PATH_EXAMPLES, _path)
     path.add_argument("name", nargs="?", metavar="NAME", help="one asset; default: the folder")
     for one in (verify, path):
         add_assets_flag(one)

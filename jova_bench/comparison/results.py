@@ -104,7 +104,7 @@ def _whole(results: Results) -> Results:
     """
 
     def wrong(what: str) -> BenchError:
-        return BenchError(f"{results.source}: expected {what}; make it anew")
+        return BenchError(f"{results.source}: expected {what}; freeze or score the run again")
 
     for (model, identity), parts in results.columns.items():
         spec = results.specs.get(identity)
@@ -171,9 +171,9 @@ def _of_run(folder: Path) -> Results:
     if run.summary is None:
         raise Incomplete(f"expected a finished run, got {folder}, which has no summary; repeat its command")
     if not run.manifest.specs:
-        raise BenchError(f"{folder} was made by a version that kept no metric specifications; repeat its command")
+        raise BenchError(f"{folder} comes from a version that stored no metric specifications; repeat its command")
     if run.manifest.prompts_digest is None or not run.manifest.provenance:
-        raise BenchError(f"{folder} does not say what was asked and what made it; repeat its command")
+        raise BenchError(f"{folder} lacks the digest of its prompts or its provenance; repeat its command")
     specs = {spec.identity: spec for spec in run.manifest.specs}
     columns = _columns(run, specs)
     gone: dict[ColumnKey, str] = {}

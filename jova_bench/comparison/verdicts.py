@@ -18,7 +18,7 @@ Verdict = Literal["better", "worse", "no difference shown", "underpowered", "not
 shown with so few prompts among so many tests. `undefined`, `failed`: a has no value, so there is nothing to compare
 with; `failed` where the question could not even be asked of some clip."""
 
-UNKNOWN_SIDE = "it moved, and nobody can say which is nearer the real clips: neither run has the model `real`"
+UNKNOWN_SIDE = "it changed, but which is nearer the real clips is unknown: neither run has the model `real`"
 
 
 NOTHING = "No metric has a value on both sides: nothing was measured, so nothing was compared."

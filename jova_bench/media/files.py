@@ -79,11 +79,11 @@ def clip_from_arrays(
         sample_rate_hz = int(sample_rate_hz)
         peak = max(float(audio.max()), -float(audio.min()))
         if not np.isfinite(peak):
-            raise BenchError("expected finite audio samples, got NaN or infinity; check what made them")
+            raise BenchError("expected finite audio samples, got NaN or infinity; check the code that made them")
         if peak > LOUDEST:
             raise BenchError(f"expected audio in [-1, 1], got {peak:g}; divide whole numbers by their full scale")
         if layout and len(layout) != len(audio):
-            raise BenchError(f"expected a place for each of {len(audio)} channels, got {', '.join(layout)}")
+            raise BenchError(f"expected a speaker position for each of {len(audio)} channels, got {', '.join(layout)}")
         findings += tuple(_channels(audio, layout, sample_rate_hz))
     fps, digest = Fraction(fps), digest or _digest(frames, fps, audio, sample_rate_hz, layout)
     return Clip(frames, fps, audio, sample_rate_hz, digest, findings, layout=layout, **kw)

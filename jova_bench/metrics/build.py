@@ -141,7 +141,7 @@ def _installed() -> tuple[tuple[MetricEntry, ...], dict[str, BenchError]]:
         try:
             found.append(_entry(name, registry.load(name)))
         except BenchError as error:
-            refused[name] = BenchError(f"{error}; mend or uninstall it (docs/plugins.md)")
+            refused[name] = BenchError(f"{error}; correct or uninstall it (docs/plugins.md)")
     return tuple(found), refused
 
 
@@ -175,7 +175,7 @@ def _built(choice: Choice, cache: FeatureCache, device: str, real: Mapping[Kind,
     try:
         return guarded(what, partial(_checked, choice, context))
     except BenchError as error:
-        raise BenchError(f"{error}; mend or uninstall it (docs/plugins.md)") from error
+        raise BenchError(f"{error}; correct or uninstall it (docs/plugins.md)") from error
 
 
 def _checked(choice: Choice, context: MetricContext) -> Metric:

@@ -69,5 +69,5 @@ def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
         if what := difference(lost, free):
             lines.append(f"{model.folder}: prompts without a clip and clips without a prompt: {what}")
     if left_out := listing(model.folder).left_out:
-        lines.append(f"{model.folder}: no clips are: {left_out}")
+        lines.append(f"{model.folder}: not clips: {left_out}")
     return lines

@@ -71,7 +71,7 @@ def real_clips(
         return {}
     cache = _shared_cache(run_folder)
     found: dict[Path, str] = {}
-    with progress.phase("look at real clips", len({*named, *own})) as advance:
+    with progress.phase("read real clips", len({*named, *own})) as advance:
         paths = dict.fromkeys((*named, *own))
         for path in paths:
             with suppress(LookupError):
@@ -117,7 +117,7 @@ def _absent(path: Path) -> Clip:
 def _read(context: WorkerContext, path: Path, digest: str) -> Clip:
     clip = media.read(context.file(path))
     if clip.digest != digest:  # Its features would be kept under another's, for every run to come.
-        raise Unavailable(f"{path} changed after it was looked at; run the command again")
+        raise Unavailable(f"{path} changed while the command ran; run it again")
     return clip
 
 
@@ -132,7 +132,7 @@ def _check_disjoint(named: Mapping[Path, str], own: Mapping[Path, str]) -> None:
         if digest in seen and seen[digest] in own:
             raise BenchError(
                 f"expected a reference set without the prompts' own clips, got {path}, "
-                f"which shows and sounds the same as {seen[digest]}; remove it"
+                f"which has the same content as {seen[digest]}; remove it"
             )
         if digest in seen:
             raise BenchError(f"expected different clips in a reference set, got {seen[digest]} and {path}; remove one")

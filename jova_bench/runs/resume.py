@@ -101,8 +101,8 @@ def _differences(before: AnyPlan | None, now: AnyPlan) -> str | None:
         differ = before.differences(now)
         if differ and before.settings is None:
             another = (
-                "where the model is the same and only the words are others, repeat the command once with the model's "
-                f"version that said the old ones, which keeps its settings; else {another}"
+                "if only the wording of the plan changed, repeat the command once with the version of the model that "
+                f"wrote it, which then records its settings; otherwise {another}"
             )
         return differ and f"{differ}; {another}"
     if before == now:

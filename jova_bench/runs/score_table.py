@@ -157,7 +157,7 @@ def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorker
     clips = [(sample, _clip_path(store, sample.clip)) for sample in store.samples() if sample.clip]
     there = [(sample, path) for sample, path in clips if path.is_file()]
     others: dict[ContentCheck, Sample] = {}
-    with progress.phase("look at clips", len(there)) as advance:
+    with progress.phase("read clips", len(there)) as advance:
         for sample, path in there:
             if file_digest(path) != sample.file_digest:
                 others[ContentCheck(path, sample.clip_digest or "")] = sample

@@ -39,7 +39,7 @@ class Listing:
 def listing(folder: Path) -> Listing:
     """Lists a folder. Raises BenchError when it is none."""
     if not folder.is_dir():
-        why = "name the one that it lies in" if folder.exists() else "nothing has that name"
+        why = "name the folder that contains it" if folder.exists() else "it does not exist"
         raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder: {why}")
     clips: list[Path] = []
     others: dict[str, tuple[str, ...]] = {}
@@ -63,7 +63,7 @@ def clips_in(folder: Path) -> tuple[Path, ...]:
         there = f"; there are: {found.left_out}" if found.others else ""
         raise BenchError(
             f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none{there}; "
-            "name the folder that has them"
+            "name the folder that contains them"
         )
     return found.clips
 

@@ -93,7 +93,7 @@ def _train(plan: SweepPlan, model: SweptModel, threads: int, talk: Progress) -> 
     todo = untrained(plan, model)
     if not todo:
         return
-    talk.say(f"what trainings share, in {plan.shared}")
+    talk.say(f"preparing the data that the trainings share, in {plan.shared}")
     for settings in {repr(sorted(job.arm.settings.items())): job.arm.settings for job in todo}.values():
         model.prepare(settings, plan.shared, threads)
     with talk.phase("train", len(todo)) as advance, ThreadPoolExecutor(threads) as pool:

@@ -39,8 +39,8 @@ PACKAGES = (
     ("mlflow-skinny", "--track mlflow", "'jova-bench[mlflow]'"),
     ("jinja2", "report --html", "'jova-bench[report]'"),
     ("plotly", "report --html", "'jova-bench[report]'"),
-    ("espeakng-loader", "making the corpus anew", "espeakng-loader"),
-    ("opencv-python-headless", "making the corpus anew", "opencv-python-headless"),
+    ("espeakng-loader", "generating the corpus", "espeakng-loader"),
+    ("opencv-python-headless", "generating the corpus", "opencv-python-headless"),
 )
 """Distribution, its purpose, and the argument of `pip install`."""
 
@@ -108,7 +108,7 @@ def metrics() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for select, metric in build_all(NoCache(), "cpu"):
         try:
-            why_not = _line(guarded("it cannot say whether it runs here", metric.check))
+            why_not = _line(guarded("its check failed", metric.check))
         except BenchError as error:
             why_not = reason_of(error)
         spec = metric.spec

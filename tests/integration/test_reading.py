@@ -151,7 +151,7 @@ def test_a_reference_clip_that_changed_after_it_was_looked_at_gives_no_features(
     shutil.copyfile(tmp_path / "asked/b.mp4", tmp_path / "asked/a.mp4")
     (_, first), (_, second) = found.at(LocalContext("cpu")).clips
     assert second().frames is not None
-    with pytest.raises(Unavailable, match="changed after it was looked at"):
+    with pytest.raises(Unavailable, match="changed while the command ran"):
         first()
 
 

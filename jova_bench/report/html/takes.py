@@ -147,7 +147,7 @@ def _views(
         for name, (key, source) in looks.items()
     ]
     found: dict[SampleKey, View | str] = {}
-    with talk.phase("look at clips", len(jobs)) as advance:
+    with talk.phase("read clips", len(jobs)) as advance:
         for job, view in on_cpu(min(workers, len(jobs))).map(jobs, partial(_begun, looking)):
             found[looks[job.key][0]] = view.reason if isinstance(view, TaskFailed) else view
             advance()

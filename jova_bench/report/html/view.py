@@ -102,7 +102,7 @@ class Kept(DiskCache):
         """Returns the stored arrays. Raises Unavailable without them."""
 
         def absent() -> Arrays:
-            raise Unavailable("what was heard is no longer in the run folder")
+            raise Unavailable("the recognised words are no longer in the run folder")
 
         return super().get(digest, extractor, absent)
 

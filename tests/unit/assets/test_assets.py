@@ -113,7 +113,7 @@ def test_a_users_file_that_is_missing_or_damaged_is_not_to_be_pulled(tmp_path, m
     with assets.using(own):
         assert assets.missing("whisper-large-v3") == f"weights missing: {tmp_path / 'mine.pt'}"
         (tmp_path / "mine.pt").write_bytes(CONTENT)
-        with pytest.raises(Unavailable, match=r"weights damaged: .* mend your table of assets"):
+        with pytest.raises(Unavailable, match=r"weights damaged: .* correct your table of assets"):
             assets.find("whisper-large-v3")
     assert assets.path("whisper-large-v3") == before
 

@@ -33,7 +33,7 @@ def test_terms_must_be_accepted(capsys, server, toy):
     toy(terms="non-commercial", licence="CC-BY-NC-4.0")
     sentence = (
         "jova-bench: skipped toy, whose licence is CC-BY-NC-4.0; "
-        "to accept that: jova-bench assets pull toy --accept non-commercial\n"
+        "to accept it: jova-bench assets pull toy --accept non-commercial\n"
     )
     assert call(capsys, "assets", "pull", "toy") == (2, "", sentence)
     assert call(capsys, "assets", "pull", "all", "--accept", "agpl") == (0, "", sentence)

@@ -60,7 +60,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(server, toy):
 def test_what_came_is_kept_for_the_next_command(server, toy):
     asset = toy()
     server.cuts = [100_000, 0, 0, 0, 0, 0]
-    with pytest.raises(BenchError, match=r"toy: .* 100000 bytes are kept, the same command goes on"):
+    with pytest.raises(BenchError, match=r"toy: .* 100000 bytes are kept, the same command resumes"):
         get(asset)
     assert left(asset) == [".toy.pt.part.json", "toy.pt.part"]
     assert len(server.asked) == transfer.ATTEMPTS
@@ -86,7 +86,7 @@ def test_a_server_that_goes_nowhere_is_left_after_the_stated_number_of_connectio
 def test_nothing_is_written_past_a_known_size(server, toy):
     server.length = False
     asset = toy(size=1000)
-    with pytest.raises(BenchError, match=r"toy: http.* goes on after the 1000 bytes that there may be"):
+    with pytest.raises(BenchError, match=r"toy: http.* sends more than the expected 1000 bytes"):
         get(asset)
     assert assets.path("toy").with_name("toy.pt.part").stat().st_size == 0
 
@@ -94,7 +94,9 @@ def test_nothing_is_written_past_a_known_size(server, toy):
 def test_a_file_of_which_nobody_says_what_or_how_long_it_is_is_not_recorded(server, toy):
     """It may have ended early."""
     server.length = False
-    with pytest.raises(BenchError, match=r"does not say how long its file is and nobody publishes its digest.*by hand"):
+    with pytest.raises(
+        BenchError, match=r"states no length and no digest of the file is published.*download it yourself"
+    ):
         get(toy(sha256=None))
     assert assets.expected("toy") is None
     assert get(toy(sha256=None, size=len(CONTENT))).read_bytes() == CONTENT
@@ -188,10 +190,10 @@ def test_a_file_put_there_by_hand_is_seen_for_the_first_time(server, toy):
         ({"size": 5}, {}, "expected 5 bytes, http://.* has 300000"),
         ({}, {"kind": "text/html"}, "expected a file, got a web page from http"),
         ({}, {"status": 404}, "HTTP 404 Not Found from http"),
-        ({}, {"status": 403}, "HTTP 403 Forbidden from http.*; get it by hand and put it at .*/nets/toy.pt"),
+        ({}, {"status": 403}, "HTTP 403 Forbidden from http.*; download it yourself and put it at .*/nets/toy.pt"),
         ({"url": "http://127.0.0.1:1/toy.pt"}, {}, "cannot reach http://127.0.0.1:1/toy.pt: "),
         ({"url": "file:///none/toy.pt"}, {}, "cannot reach file:///none/toy.pt: "),
-        ({"url": ""}, {}, "a table of your own names .*/nets/toy.pt, which is not there"),
+        ({"url": ""}, {}, "your table of assets names .*/nets/toy.pt, which is missing"),
     ],
 )
 def test_what_cannot_be_had_gets_one_clear_line(server, toy, fields, changes, message):

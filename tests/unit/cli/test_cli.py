@@ -82,7 +82,10 @@ def test_these_are_all_verbs(capsys):
         (["suites", "imprt"], "did you mean 'import'?; see jova-bench suites --help"),
         (["ls", "model"], "did you mean 'models'?"),
         (["run", "--model", "real", "--limits", "1"], "did you mean '--limit'?; see jova-bench run --help"),
-        (["suites", "validate", "a.jsonl", "b.jsonl"], "jova-bench suites validate: got 'b.jsonl', which is no flag"),
+        (
+            ["suites", "validate", "a.jsonl", "b.jsonl"],
+            "jova-bench suites validate: got 'b.jsonl', which is not an argument",
+        ),
         (
             ["suites", "validate", "no.jsonl"],
             "no.jsonl: expected a readable UTF-8 file of JSON lines, got: No such file",
@@ -286,7 +289,7 @@ def test_weights_that_are_not_what_the_table_says_are_damaged(capsys, tmp_path, 
     ((reason, count),) = found["reasons"].items()
     assert count == 2
     assert reason.startswith(f"weights damaged: expected sha256 {'0' * 64}, got ")
-    assert reason.endswith("mend your table of assets")
+    assert reason.endswith("correct your table of assets")
 
 
 @pytest.mark.parametrize("words", [["score", "{clips}"], ["run", "--model", "real"], ["ls", "metrics"], ["doctor"]])

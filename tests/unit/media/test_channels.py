@@ -181,6 +181,6 @@ def test_no_metric_has_a_number_of_what_cancels_in_mono():
 
 
 def test_a_layout_has_a_place_for_each_channel():
-    with pytest.raises(BenchError, match="a place for each of 2 channels"):
+    with pytest.raises(BenchError, match="a speaker position for each of 2 channels"):
         clip(SPEECH, SPEECH, layout=SIDES)
     assert not channels.known(("NONE", "NONE"))

@@ -136,7 +136,7 @@ def test_the_papers_recognisers_are_not_run_for_a_report(tmp_path):
     (wer,) = build(["wer"], "standard", NoCache(), "cpu")
     looking = Looking(tmp_path / "features", "standard", ("wer",), frozenset({wer.spec.identity}))
     heard = looking()(look(tmp_path / "c.wav", domain=None)).heard[wer.spec.identity]
-    assert (heard.text, heard.reason) == (None, "what was heard is no longer in the run folder")
+    assert (heard.text, heard.reason) == (None, "the recognised words are no longer in the run folder")
 
 
 def test_curves_of_a_sweep(tmp_path):

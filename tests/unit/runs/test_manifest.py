@@ -207,8 +207,10 @@ def test_a_folder_of_schema_1_is_compared_by_fields_once_it_was_resumed(tmp_path
     for plan in manifest["models"]["tones"]["plans"].values():
         del plan["settings"], plan["weights"]
     path.write_text(json.dumps(manifest))
-    todo = "where the model is the same and only the words are others, repeat the command once with the model's version"
-    with pytest.raises(BenchError, match=f"prompt 'p0': note was v1, is v2; {todo} .*; else give another --out$"):
+    todo = (
+        "if only the wording of the plan changed, repeat the command once with the version of the model that wrote it"
+    )
+    with pytest.raises(BenchError, match=f"prompt 'p0': note was v1, is v2; {todo}, .*; otherwise give another --out$"):
         go(tmp_path, [Tones(note="v2")], [Level()])
     go(tmp_path, [Tones(note="v1")], [Level()])
     go(tmp_path, [Tones(note="v2")], [Level()])

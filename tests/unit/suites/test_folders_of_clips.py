@@ -109,7 +109,7 @@ def test_what_is_missing_and_what_is_no_clip_is_told(capsys, tmp_path):
     first, second, *_ = err.splitlines()
     assert first == f"{clips}: 1 clips, 1 of them with a prompt; 4 of 5 prompts have no clip (b, c, d, ...)"
     assert second == (
-        f"{clips}: no clips are: broken links 2 (gone.mp4, loop.mp4), files of other kinds 4 (notes.txt, one.avi, "
+        f"{clips}: not clips: broken links 2 (gone.mp4, loop.mp4), files of other kinds 4 (notes.txt, one.avi, "
         "two.m4v, ...), hidden or partial files 3 (._b.wav, .c.123.part.wav, d.part.wav), "
         "pipes and devices 2 (pipe.mp4, zero.mp4), sub-folders 1 (below.mp4)"
     )

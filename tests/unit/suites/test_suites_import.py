@@ -40,12 +40,12 @@ def test_every_bad_row_is_told_and_nothing_is_written(capsys, tmp_path):
         f"4: id: 'a' is already at {source}:2; rename one",
         "5: language: expected a BCP 47 tag such as en or zh-CN, got 'english!'",
         "6: expected 3 cells, as the first line has, got 2",
-        "jova-bench: 4 rows cannot become a prompt (1 prompts can); mend them or give --skip-invalid",
+        "jova-bench: 4 rows cannot become a prompt (1 prompts can); correct them or give --skip-invalid",
     ]
     assert not (tmp_path / "out.jsonl").exists()
     code, out, err = call(capsys, "suites", "import", "csv", source, "--out", tmp_path / "out.jsonl", "--skip-invalid")
     assert (code, out) == (0, f"{tmp_path / 'out.jsonl'}\n")
-    assert "1 prompts, 4 rows left out as told above" in err
+    assert "1 prompts, 4 rows left out as reported above" in err
     assert [prompt.id for prompt in load_suite(tmp_path / "out.jsonl").prompts] == ["a"]
 
 
