@@ -123,7 +123,7 @@ class AudioDriven:
     """
 
     def __init__(self, model: Denoiser, audio: Tensor) -> None:
-        """Keeps the model, which was trained with clean audio, and the clean audio latents, (B, A, C)."""
+        """Sets the model, which was trained with clean audio, and the clean audio latents, (B, A, C)."""
         self.model, self.audio = model, audio
 
     def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:

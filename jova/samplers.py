@@ -50,14 +50,14 @@ class GuidedField:
 
 
 class Keeping:
-    """A network that makes only a part of each clip: its prediction of the cells that are kept is what they are.
+    """A network that generates only a part of each clip: its prediction of the kept cells is their true value.
 
     A sampler therefore moves those on the straight path from its noise to the given latents, which is how a training
     with edits has them; where it ends, they differ from the given ones by rounding alone.
     """
 
     def __init__(self, model: Denoiser, kept: Given) -> None:
-        """Args: model: trained with edits. kept: the cells of B clips."""
+        """Sets the model, which was trained with edits, and the kept cells of B clips."""
         self.model, self.kept = model, {1: kept, 2: kept.repeat(2)}
 
     def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:

@@ -80,7 +80,7 @@ def _encoding(stream: TextIO) -> str:
 
 
 def _escape(letter: re.Match[str]) -> str:
-    """Returns a character as JSON escapes it: one number of four digits, or two for what lies beyond them."""
+    """Returns a character as JSON escapes it: one number of four digits, or two for a character beyond them."""
     units = letter[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 

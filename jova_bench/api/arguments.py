@@ -65,7 +65,7 @@ def whole_or_none(name: str, value: Any) -> int | None:
 
 
 def path_of(name: str, value: Any) -> Path:
-    """Returns an argument as a path. Raises BenchError for what is none."""
+    """Returns an argument as a path. Raises BenchError if it is none."""
     if not isinstance(value, str | os.PathLike):
         raise BenchError(f"expected {name} as a path, got {value!r}")
     return Path(value)

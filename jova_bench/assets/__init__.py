@@ -75,7 +75,7 @@ def table() -> dict[str, Asset]:
 
 @contextlib.contextmanager
 def using(own: str | Path | None) -> Iterator[None]:
-    """Puts a user's table in place while it lasts, here and in the processes that are started; None changes nothing."""
+    """Uses a user's table within the context, here and in the processes that are started; None changes nothing."""
     before = os.environ.get(TABLE_VARIABLE)
     if own is not None:
         os.environ[TABLE_VARIABLE] = str(Path(own).resolve())

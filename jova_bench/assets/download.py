@@ -77,7 +77,7 @@ def digest_of(file: Path, kind: Kind) -> str:
 
 
 def _verify(source: Source, part: Path, digests: Mapping[Kind, str], recorded: str) -> None:
-    """Compares a whole file with what it must be. One that is not right is of no use, not even to continue from."""
+    """Verifies the size and digests of a complete file. Deletes a wrong one: no download could continue from it."""
     size = transfer.size_of(part)
     if source.size != size and (source.size is not None or not size):
         part.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ def refusal(asset: Asset, accepted: Collection[str]) -> str | None:
 
 
 def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
-    """Gets the file of an asset, unless the right one is here, and says where it is.
+    """Downloads an asset's file, unless the right one is here, and returns its path.
 
     Raises:
         BenchError: it could not be downloaded; what arrived is kept, and the next call continues from there.

@@ -64,7 +64,7 @@ class Broken(Exception):
 
 
 def fetch(source: Source, part: Path, meter: Meter) -> None:
-    """Fills the partial file, over as many connections as that takes.
+    """Completes the partial file, over as many connections as that takes.
 
     Raises:
         BenchError: it could not be downloaded; what arrived is kept, unless it is of no use.
@@ -209,7 +209,7 @@ class _TooMuch(Exception):
 
 
 def _copy(source: Source, response: Any, file: IO[bytes], most: int, advance: Callable[[int], None]) -> None:
-    """Appends what comes, as far as the file is long."""
+    """Appends the bytes that arrive, up to the file's length."""
     while True:
         try:
             block = response.read1(CHUNK)

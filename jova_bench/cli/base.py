@@ -16,10 +16,10 @@ Action = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and what was probably meant."""
+    """A parser that prints an error in one line, with what was probably meant, and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Prints the line and leaves."""
+        """Prints the error in one line and exits with 2."""
         self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:

@@ -194,7 +194,7 @@ def _score(args: argparse.Namespace) -> int:
 
 
 def _show(result: Result, as_json: bool, tracker: str | None) -> int:
-    """Prints a scored run, writes its leaderboard beside its records, and logs it where it is to be tracked."""
+    """Prints a scored run, writes its leaderboard beside its records, and logs it to the tracker of `--track`."""
     from jova_bench.report.files import write_report
 
     files = write_report(result.folder)

@@ -159,7 +159,7 @@ def read_tolerances(path: str | os.PathLike[str]) -> dict[str, float]:
 
 
 def _checked(values: Mapping[str, Any], where: str) -> dict[str, float]:
-    """Returns tolerances as numbers. Raises BenchError for what is none."""
+    """Returns tolerances as numbers. Raises BenchError for one that is no number."""
     for name, value in values.items():
         # A truth value is an int to Python, and nan compares with nothing.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):

@@ -45,7 +45,7 @@ class ClipMetric(ABC):
     """Whether the real clip is compared with aligned clips alone: for others it is not even decoded."""
 
     def __init__(self, context: MetricContext) -> None:
-        """Keeps the cache and the device; loads nothing."""
+        """Sets the cache and the device; loads nothing."""
         self.cache, self.device = context.cache, context.device
 
     def check(self) -> str | None:
@@ -105,7 +105,7 @@ class SetMetric(ABC):
         return np.array([self.distance(features[one]) for one in chosen])
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
-        """Returns what stands beside the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
+        """Returns details of the distance: `n`, `d`, and for biased distances `n_to_infinity` and its fit."""
         return {"n": float(len(features)), "d": float(features.shape[-1])}
 
     def reference(self) -> FloatArray:
@@ -131,7 +131,7 @@ def join_reasons(*reasons: str | None) -> str | None:
 
 
 def to_outcome(measure: Callable[[], float]) -> Outcome:
-    """Runs a measurement and gives the result a status; what is no finite number is a failure."""
+    """Runs a measurement and gives the result a status; a value that is not finite is a failure."""
     try:
         value = measure()
     except Undefined as reason:

@@ -134,7 +134,7 @@ def installed_entries() -> tuple[MetricEntry, ...]:
 
 
 def _installed() -> tuple[tuple[MetricEntry, ...], dict[str, BenchError]]:
-    """Loads the entries of installed packages; by name, what keeps one from being loaded."""
+    """Loads the entries of installed packages; returns why one could not be loaded, by its name, too."""
     registry: Registry[object] = Registry("metric", {}, ENTRY_POINTS)
     found, refused = [], {}
     for name in (*registry.names(), *registry.refused):

@@ -66,7 +66,7 @@ def labelled(identities: Iterable[Identity]) -> tuple[Label, ...]:
 
 
 def _kind(identity: Identity) -> str:
-    """Returns the suffix that keeps numbers of different kinds apart."""
+    """Returns the suffix that distinguishes numbers of different kinds."""
     if identity.bench is not None:
         return f" (compat {identity.bench})"
     return " (embedded)" if identity.profile == "embedded" else ""

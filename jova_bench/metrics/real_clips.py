@@ -104,7 +104,7 @@ class ReferenceClip:
 
     @property
     def about(self) -> str:
-        """The beginning of what is wrong with it."""
+        """Prefix of the reason why it cannot be used."""
         return f"a clip of {self.real.name} has no features ({self.digest[:12]})"
 
     def __call__(self) -> FloatArray:

@@ -63,7 +63,7 @@ class CountingMetric(Metric):
 
     @property
     def higher_is_better(self) -> bool | None:  # type: ignore[override]
-        """As the metric has it; None for one that is to match real clips."""
+        """Whether a higher value is better; None for a metric that is to match real clips."""
         return {"up": True, "down": False}.get(self.metric.spec.direction)
 
     def _clip(
@@ -89,7 +89,7 @@ class CountingMetric(Metric):
         self.reasons = [encoded(reasons).to(self.device)]
 
     def _keep_why(self, why: str | None) -> None:
-        """Keeps the reason that belongs to a computed value, until the next update."""
+        """Stores the reason that belongs to a computed value, until the next update."""
         self._computed_why, self._computed_at = why, self.update_count
 
     def _why(self) -> str | None:

@@ -51,7 +51,7 @@ def batch_of(frames: Array | None, audio: Array | None) -> list[tuple[Array | No
 
 
 FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648}
-"""Of whole numbers; those without a sign have silence in the middle."""
+"""Full scale of integer types; the unsigned one has silence in the middle."""
 
 
 def clip_of(

@@ -68,7 +68,7 @@ class TorchSetMetric(CountingMetric):
         sample_rate_hz: int | None,
         real: bool = False,
     ) -> None:
-        """Takes one clip, or a batch of clips of one size.
+        """Adds one clip, or a batch of clips of one size.
 
         Args:
             frames: (T, H, W, 3) or (B, T, H, W, 3) uint8 RGB, or None.

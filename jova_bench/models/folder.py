@@ -53,7 +53,7 @@ class ClipsFolder:
 
 
 def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
-    """Returns lines for the user before a folder's clips stand in a table: prompts without a clip, what is no clip.
+    """Returns lines for the user on a folder's files: prompts without a clip, and files that are no clips.
 
     Args:
         model: the folder.

@@ -83,7 +83,7 @@ class PlanWorker:
 
 @dataclass(frozen=True)
 class _PlacedSuite(Suite):
-    """A suite as a worker sees it: its files may lie with the caller."""
+    """A suite in a worker: its files may be on the caller's machine."""
 
     context: WorkerContext | None = None
 
@@ -165,7 +165,7 @@ class BatchGenerator:
             yield item, time.perf_counter() - started
 
     def _inspected(self, prompt_id: str, seed: int, item: Generated | Exception, plan: Plan | str) -> Attempt:
-        """Encodes a clip and decodes what was encoded."""
+        """Encodes a clip, decodes the file again, and checks it against the plan."""
         try:
             if isinstance(item, Exception):
                 raise item

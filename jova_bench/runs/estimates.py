@@ -161,7 +161,7 @@ def _estimate(
     extra: Mapping[str, float] | None = None,
     lost: Exception | None = None,
 ) -> Estimate:
-    """Puts the counts beside a value. `lost` says why parts that were ok gave no value together."""
+    """Builds an estimate with its counts. `lost` is the reason why parts that were ok gave no value together."""
     spec = column.spec
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()

@@ -97,7 +97,7 @@ class _EmbeddingInit:
 
 
 def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
-    """Keeps real clips' features with the run: its sets can be compared when the clips themselves are elsewhere."""
+    """Caches real clips' features with the run: its sets can be compared when the clips themselves are elsewhere."""
     for metric in metrics:
         # What was not asked for, or could not be embedded by workers, is not embedded here.
         if is_set_metric(metric) and without_real(metric.spec) and all(part.known for part in metric.reference_clips):

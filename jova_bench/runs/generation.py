@@ -56,7 +56,7 @@ def missing(planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int
 
 
 def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> None:
-    """Makes what is missing of one model and records each sample as soon as its batch comes back."""
+    """Generates one model's missing clips and records each sample as soon as its batch has returned."""
     name = planned.generator.name
     known = {one.key.prompt_seed: one for one in store.samples() if one.model == name}
     with progress.phase(f"generate {name}", len(todo)) as advance:

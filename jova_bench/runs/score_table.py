@@ -148,7 +148,7 @@ def fill(
 
 
 def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorkers], progress: Progress) -> None:
-    """Finds clips that are not what was recorded, whether something of them is missing or not.
+    """Finds clips that changed after they were recorded, whether a score of them is missing or not.
 
     Their files are compared; where that says nothing, what they decode to. Files that are gone are not looked for:
     their models make them again.

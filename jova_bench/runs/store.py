@@ -39,7 +39,7 @@ _BEFORE_MANIFEST = {LOCK, SAMPLES, SCORES, FEATURES, ".gitignore", ".gitkeep", "
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder says, read without taking its lock."""
+    """The records of a run folder, read without taking its lock."""
 
     manifest: Manifest
     samples: tuple[Sample, ...]
@@ -108,7 +108,7 @@ class RunStore:
         return _scores(self.folder)
 
     def manifest(self) -> Manifest | None:
-        """Reads what was asked of this run; None in a new folder. Raises BenchError as `read_run` does."""
+        """Reads the manifest; None in a new folder. Raises BenchError as `read_run` does."""
         return _manifest(self.folder)
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -166,7 +166,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _check_ours(folder: Path) -> None:
-    """Refuses a folder of other things: a run would put thousands of files among them."""
+    """Refuses a folder that has other files and is no run: a run would add thousands of files to them."""
     if (folder / MANIFEST).exists():
         return
     names = (path.name for path in folder.iterdir())

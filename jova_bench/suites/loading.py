@@ -69,7 +69,7 @@ class Suite:
 
     @property
     def prompts_digest(self) -> str:
-        """Returns the digest of what is asked: two runs must share it before their models can be compared."""
+        """Returns the digest of the prompts: two runs must share it before their models can be compared."""
         return self.asked_digest or self.digest
 
     def path(self, relative: str) -> Path:

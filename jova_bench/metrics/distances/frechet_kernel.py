@@ -165,7 +165,7 @@ def factored(cov: FloatArray) -> FloatArray:
 
 
 def _distance(shift: FloatArray, traces: float, cross: float) -> float:
-    """Raises a negative distance to zero: rounding alone can put equal sets below."""
+    """Clamps a negative distance to zero: it is the rounding error of equal sets."""
     return max(0.0, float(shift @ shift) + traces - 2 * cross)
 
 

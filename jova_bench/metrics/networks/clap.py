@@ -182,7 +182,7 @@ def load(file: Path, tokenizer: Path, device: str) -> Clap:
 
 
 def _translated(given: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Renames LAION's state to transformers' names; queries, keys and values come apart."""
+    """Renames LAION's state to transformers' names; splits queries, keys and values."""
     state: dict[str, Tensor] = {}
     for name, value in given.items():
         name = name.removeprefix("module.")

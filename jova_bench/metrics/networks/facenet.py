@@ -21,7 +21,7 @@ Size = int | tuple[int, int]
 
 
 class FaceNet(nn.Module):
-    """Faces to points on a sphere; those of one person lie close together."""
+    """Maps faces to points on a sphere; those of one person are close together."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class Musiq(nn.Module):
 
 
 def _scaled(picture: Tensor, long_side: int) -> Tensor:
-    """Brings the longer side to a length: bicubic, no low pass."""
+    """Scales the longer side to a length: bicubic, no low pass."""
     height, width = picture.shape[2:]
     ratio = long_side / max(height, width)
     return F.interpolate(picture, (round(height * ratio), round(width * ratio)), mode="bicubic")

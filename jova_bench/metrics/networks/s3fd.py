@@ -39,7 +39,7 @@ _TAPS = (16, 23, 30)
 
 
 class L2Norm(nn.Module):
-    """Brings the features of each cell to unit length, then scales each channel."""
+    """Normalises the features of each cell to unit length, then scales each channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

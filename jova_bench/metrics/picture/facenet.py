@@ -43,7 +43,7 @@ def missing(detector: str) -> str | None:
 
 
 def key(detector: str) -> CacheKey:
-    """Returns what embeddings depend on beside the clip."""
+    """Returns the cache key of everything that embeddings depend on except the clip."""
     found = faces.detector(detector).key
     return CacheKey(
         "facenet",
