@@ -56,7 +56,7 @@ class ClipEdit:
 
 
 def respeak(frames: Frames, audio: Audio, prompt: Prompt, start_s: float, end_s: float) -> ClipEdit:
-    """Asks for other words from `start_s` to `end_s`.
+    """Builds the edit that makes other words from `start_s` to `end_s`.
 
     The transcript holds all words of the clip, those of the span in brackets: "place [blue] now". Without words in the
     brackets, the span is to be silent.
@@ -65,17 +65,17 @@ def respeak(frames: Frames, audio: Audio, prompt: Prompt, start_s: float, end_s:
 
 
 def dub(frames: Frames, audio: Audio, prompt: Prompt, mouth: npt.NDArray[np.float32] | None = None) -> ClipEdit:
-    """Asks for the mouth of a clip to speak what other sound says; `mouth` is its box in pixels."""
+    """Builds the edit that makes the mouth of a clip fit other sound; `mouth` is its box in pixels."""
     return ClipEdit("mouth", prompt, frames, audio, mouth=mouth)
 
 
 def picture_for(audio: Audio, prompt: Prompt, image: Frames | None = None) -> ClipEdit:
-    """Asks for the picture for sound, from a reference image if there is one."""
+    """Builds the edit that makes the picture for sound, from a reference image if there is one."""
     return ClipEdit("picture", prompt, audio=audio, image=image)
 
 
 def sound_for(frames: Frames, prompt: Prompt) -> ClipEdit:
-    """Asks for the sound for a picture."""
+    """Builds the edit that makes the sound for a picture."""
     return ClipEdit("sound", prompt, frames)
 
 
@@ -98,7 +98,7 @@ def edit(
     sampler: Sampler = SAMPLER,
     precision: Precision = "float32",
 ) -> Clips:
-    """Makes what B edits ask for, and returns whole clips.
+    """Makes the parts that B edits leave open, and returns whole clips.
 
     A clip depends on its edit and its seed, not on the rest of the batch.
 
@@ -141,7 +141,7 @@ def edit_latents(
     sampler: Sampler,
     precision: Precision,
 ) -> Edited:
-    """Makes the latents that B edits ask for; arguments and errors are those of `edit`."""
+    """Makes the latents of B edits; arguments and errors are those of `edit`."""
     config, device = pipeline.config, pipeline.device
     require_editing(config)
     for each in edits:

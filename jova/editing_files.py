@@ -52,7 +52,7 @@ def _sound(path: Path, config: JovaConfig) -> Audio:
 
 
 def _mouth(clip: Path, asked: list[float] | None, config: JovaConfig) -> npt.NDArray[np.float32]:
-    """Returns the box that was asked for, else that of a drawn clip's tracks, else of the lower part of a face."""
+    """Returns the given box, else that of a drawn clip's tracks, else of the lower part of a face."""
     if asked is not None:
         return np.array(asked, np.float32)
     tracked = tracked_mouth(clip)

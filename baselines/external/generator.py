@@ -142,7 +142,7 @@ class Baseline:
         return tuple(one for one in PARTS if getattr(self.manifest.consumes, one) in ("required", "optional"))
 
     def _made_by(self, inputs: ModelInput, job: Job) -> dict[str, Setting]:
-        """Returns what makes a clip another one, besides weights: code, options, request and where inputs come from."""
+        """Returns what changes a clip, besides weights: code, options, request and the origin of inputs."""
         source = self.manifest.source
         given = {"image": inputs.image, "audio": inputs.audio, "video": inputs.video}
         return {

@@ -28,7 +28,7 @@ class Step:
     output: Path | None = None
     """Gets what it prints."""
     writes: tuple[Path, str] | None = None
-    """A file that says that it is done."""
+    """A file that marks it as done."""
 
 
 def code(manifest: Manifest) -> list[Step]:

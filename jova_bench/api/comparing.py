@@ -50,10 +50,10 @@ def gate(
     tolerances: Mapping[str, float] | None = None,
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
 ) -> Gate:
-    """Judges a run by its reference, as a continuous integration does.
+    """Compares a run with its reference, with a verdict for continuous integration.
 
     Args:
-        reference: as in `compare`; it says what is asked.
+        reference: as in `compare`; it defines what is required.
         run: the run to judge.
         tolerances: how much worse a metric may get, by its name, absolute and in its unit.
         metrics: as in `compare`.

@@ -144,7 +144,7 @@ def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator
 
 
 def _is_whole(source: Source, error: HTTPError, request: Request, part: Path, have: int) -> bool:
-    """Returns whether the server says that the part is the whole file. Deletes a part longer than the file."""
+    """Returns whether the server states that the part is the whole file. Deletes a part longer than the file."""
     if error.code != 416 or not request.has_header("Range"):
         return False
     if error.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):

@@ -61,7 +61,7 @@ def _made(samples: Sequence[Sample]) -> Made:
 
 
 def clips_rows(models: Sequence[str], found: Mapping[str, Made]) -> tuple[list[str], list[list[str]]]:
-    """Returns header and rows: clips that each model was asked for, made, failed to make, and clips by finding.
+    """Returns header and rows: each model's clips that were requested, made and failed, and clips by finding.
 
     A model without records has no row.
     """

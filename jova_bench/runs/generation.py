@@ -25,7 +25,7 @@ class PlannedModel:
     """A model with its plans, before it starts."""
 
     generator: Generator
-    """Speaks for itself; clips are made by what `build` gives each worker."""
+    """The model in this process; clips are made by the one that `build` gives each worker."""
     asked: str
     """The name in the command."""
     build: Build

@@ -17,7 +17,7 @@ from jova_bench.runs.plan_check import decoded_bytes
 
 @dataclass(frozen=True)
 class ChangedClip:
-    """Stands for a clip that is no longer what was recorded."""
+    """Takes the place of a clip that is no longer what was recorded."""
 
     reason: str
 
@@ -82,7 +82,7 @@ def _same_content(path: Path, clip_digest: str) -> Clip | ChangedClip:
 
 
 def changed(clip_digest: str, found: str) -> ChangedClip:
-    """Says that a clip is not what was recorded: its digest then, and what was found now."""
+    """Formats that a clip is not what was recorded: its digest then, and what was found now."""
     return ChangedClip(
         "the clip changed on disk after it was recorded: "
         f"expected decoded content {shortened(clip_digest)}, got {found}; "

@@ -58,7 +58,7 @@ def models() -> list[dict[str, Any]]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    """Describes a model from its own attributes. Raises whatever its code does, or for what no listing can show."""
+    """Describes a model from its own attributes. Raises any exception of its code, or for what no listing can show."""
     try:
         model = create_model(name, "cpu")
     except BenchError as error:

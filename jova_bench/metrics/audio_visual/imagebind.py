@@ -262,7 +262,7 @@ class ImageBindScore(ClipMetric):
 
 
 def check_stretch(clip: Clip, wave: Audio) -> None:
-    """Raises Undefined unless (C, N) sound at 16 kHz and picture last 2 s, and something is to be heard."""
+    """Raises Undefined unless (C, N) sound at 16 kHz and picture last 2 s, and the sound is not silent."""
     assert clip.frames is not None
     seconds = min(float(len(clip.frames) / clip.fps), wave.shape[1] / RATE_HZ)
     if seconds < STRETCH_S:

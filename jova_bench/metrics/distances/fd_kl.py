@@ -199,7 +199,7 @@ class Divergence(ClipMetric):
         return assets.missing(self.network.asset)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Compares with the reference, whatever the timing of either."""
+        """Compares the clip with the reference, of any timing."""
         return self._compare(clip, reference)
 
     def _compare(self, clip: Clip, reference: Clip | None) -> float:

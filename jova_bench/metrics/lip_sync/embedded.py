@@ -1,6 +1,6 @@
 """Lip synchronisation by the two shipped evaluators: LSE-C, LSE-D, the offset, and whether it is within a frame.
 
-The judges embed on a unit sphere, so distances lie in [0, 2], not on the scale of published LSE. They
+The evaluators embed on a unit sphere, so distances lie in [0, 2], not on the scale of published LSE. They
 were trained to keep silence at a distance of sqrt(2) from everything: pauses prove nothing, clips with swapped
 sound score at chance, and a mouth that moves in a pause is `mouth_audio_corr`'s to notice. Cutting silent windows
 at the edges raises the confidence of a shifted clip a little (0.47 to 0.49 at 5 frames on real clips).
@@ -25,7 +25,7 @@ from jova_bench.records import MetricSpec, Prompt
 
 
 def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> FloatArray:
-    """Returns the (31,) masked shift curve of a clip by one of the shipped judges. Raises Undefined or Unavailable."""
+    """Returns the (31,) masked shift curve of a clip by a shipped evaluator. Raises Undefined or Unavailable."""
     require_embedded_domain(clip)
     if clip.frames is None:
         raise Undefined("no video stream")
@@ -62,7 +62,7 @@ def embeddings(frames: np.ndarray, audio: np.ndarray, name: str, device: str) ->
 
 @dataclass(frozen=True)
 class LipSync(ClipMetric):
-    """One number of the shift curve of one judge."""
+    """One number of the shift curve of one evaluator."""
 
     spec: MetricSpec
     judge: str
@@ -80,7 +80,7 @@ class LipSync(ClipMetric):
 
 
 def build(context: MetricContext, name: str, judge: str) -> LipSync:
-    """Builds one of `NUMBERS` as the shipped judge `a` or `b` measures it."""
+    """Builds one of `NUMBERS` as the shipped evaluator `a` or `b` measures it."""
     number = NUMBERS[name]
     spec = MetricSpec(
         name=name,

@@ -55,7 +55,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _check_inflation(path: Path) -> None:
-    """Refuses an archive that says that it holds far more bytes than it has: torch stores tensors as they are.
+    """Refuses an archive that states far more bytes than it has: torch stores tensors uncompressed.
 
     torch's reader believes the same numbers of the archive's directory, and takes no more memory than they say.
     """

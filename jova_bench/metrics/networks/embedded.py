@@ -187,7 +187,7 @@ class LookClassifier(nn.Module):
 
 
 class VoiceClassifier(nn.Module):
-    """Classifies the voice that speaks."""
+    """Classifies the voice."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

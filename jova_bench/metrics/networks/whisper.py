@@ -107,7 +107,7 @@ class Vocabulary:
 
     @property
     def no_speech(self) -> int:
-        """The token whose probability says that there is no speech."""
+        """The token whose probability is that of no speech."""
         return self._tasks["no_speech"]
 
     def prompt(self, language: str) -> list[int]:

@@ -139,7 +139,7 @@ def published_windows(audio: Audio) -> list[Audio]:
     """Returns the `windows` that the published scripts score.
 
     They end window k at `int((k + 9.01) * 16000)`, which in floating point is a sample early for k = 7 to 23, and skip
-    what is shorter than a window: of 17 to 33 s of sound (or what is doubled into that) they hear the first 16 s.
+    what is shorter than a window: of 17 to 33 s of sound (or what is doubled into that) they rate the first 16 s.
     """
     whole = int(WINDOW_S * RATE_HZ)
     ends = (int((k * HOP_S + WINDOW_S) * RATE_HZ) - k * HOP_S * RATE_HZ for k in count())
