@@ -25,6 +25,7 @@ import numpy as np
 from jova_bench.arrays import Arrays
 from jova_bench.cache import DiskCache, NoCache
 from jova_bench.keys import ColumnKey, PromptSeed
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
 from jova_bench.runs.estimates import ClipResult, estimates
@@ -128,7 +129,8 @@ def run_folder(folder: Path, case: Case, side: str) -> Path:
 def write(folder: Path, models: int, prompts: int, seed: int) -> None:
     """A finished run of so many models and prompts."""
     rng = np.random.default_rng(seed)
-    metrics = [one for one in build(None, "embedded", NoCache(), "cpu", {}) if one.spec.name not in ("pesq", "stoi")]
+    embedded = build(None, "embedded", MetricContext(NoCache()))
+    metrics = [one for one in embedded if one.spec.name not in ("pesq", "stoi")]
     asked = [
         Prompt(id=f"p{i:05d}", video_caption="v", audio_caption="a", transcript=WORDS, tags={"hair": "red"})
         for i in range(prompts)

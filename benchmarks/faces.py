@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import tempfile
 import time
@@ -27,12 +26,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
+from jova_bench.assets import asset_table, sha256_of
 from jova_bench.cache import NoCache
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.faces import blazeface, cuts, haar
 from jova_bench.metrics.faces.crop import smoothed
 from jova_bench.metrics.faces.follow import follow
@@ -72,7 +72,8 @@ def main() -> None:
     parser.add_argument("--mtcnn", type=Path, help="boxes of MTCNN, JSON")
     arguments = parser.parse_args()
     clips = {file.stem: media.read(file) for file in sorted(arguments.folder.glob("*.mp4"))}
-    names = [name for name in LIGHT if faces.detector(name).missing() is None]
+    context = MetricContext(NoCache())
+    names = [name for name in LIGHT if faces.detector(name, context.assets).missing(context.assets) is None]
     if arguments.mtcnn:
         haar.LARGER = blazeface.LARGER = 1.0
         blazeface.UP = 0.0
@@ -83,10 +84,11 @@ def main() -> None:
     print("# Faces: looks at few frames against looks at all\n")
     print(f"Made by `benchmarks/faces.py`; {platform.machine()}, one thread, OpenCV {cv2.__version__}. {COLUMNS}")
     for name in names:
-        print(f"\n## {name}\n\n`{faces.detector(name).key}`")
-        found = {stem: faces.detector(name).find(faces.at_25_fps(clip), "cpu") for stem, clip in clips.items()}
+        chosen = faces.detector(name, context.assets)
+        print(f"\n## {name}\n\n`{chosen.key}`")
+        found = {stem: chosen.find(faces.at_25_fps(clip), "cpu") for stem, clip in clips.items()}
         accuracy(clips, found)
-        times(name, clips)
+        times(name, clips, context)
         corpus(name)
     s3fd(clips)
 
@@ -153,15 +155,15 @@ def pixels(clip: Clip) -> Frames:
     return clip.frames
 
 
-def dense_and_sparse(name: str, clip: Clip) -> tuple[float, float]:
+def dense_and_sparse(name: str, clip: Clip, context: MetricContext) -> tuple[float, float]:
     """Seconds of one processor for all that it takes to get the tracks, with looks at every frame and at few."""
-    dense, sparse = (cpu_s(partial(faces.tracks, clip, name, NoCache(), "cpu", every)) for every in (1, faces.EVERY))
+    dense, sparse = (cpu_s(partial(faces.tracks, clip, name, context, every)) for every in (1, faces.EVERY))
     return dense, sparse
 
 
-def times(name: str, clips: dict[str, Clip]) -> None:
+def times(name: str, clips: dict[str, Clip], context: MetricContext) -> None:
     print(f"\n| clip | size | every frame, s | k = {faces.EVERY}, s | ratio |\n|---|---|---|---|---|")
-    both = {stem: dense_and_sparse(name, clip) for stem, clip in clips.items()}
+    both = {stem: dense_and_sparse(name, clip, context) for stem, clip in clips.items()}
     for stem, (dense, sparse) in both.items():
         print(f"| {stem} | {size(clips[stem])} | {dense:.2f} | {sparse:.2f} | {dense / sparse:.1f} |")
     dense, sparse = np.sum(list(both.values()), axis=0)
@@ -189,11 +191,11 @@ def s3fd(clips: dict[str, Clip]) -> None:
         path = Path(folder) / "s3fd.pth"
         torch.save(net.state_dict(), path)
         table = Path(folder) / "assets.toml"
-        table.write_text(f'[s3fd]\nfile = "{path}"\nsha256 = "{assets.sha256_of(path)}"\n')
-        os.environ[assets.TABLE_VARIABLE] = str(table)
+        table.write_text(f'[s3fd]\nfile = "{path}"\nsha256 = "{sha256_of(path)}"\n')
+        context = MetricContext(NoCache(), assets=asset_table(table))
         for width, height in ((768, 480), (1280, 720)):
             scaled = resized(clip, width, height)
-            dense, sparse = dense_and_sparse("s3fd", scaled)
+            dense, sparse = dense_and_sparse("s3fd", scaled, context)
             ratio = f"{dense / len(pixels(scaled)) * 1000:.0f} | {sparse:.1f} | **{dense / sparse:.1f}**"
             print(f"| {size(scaled)} | {dense:.1f} | {ratio} |")
 
@@ -209,7 +211,7 @@ def borders(name: str, clips: dict[str, Clip], theirs: dict[str, list[list[list[
     print("|---|---|---|---|---|---|---|")
     rows = []
     for stem, boxes in theirs.items():
-        ours = faces.detector(name).find(faces.at_25_fps(clips[stem])[::10], "cpu")
+        ours = faces.detector(name, asset_table()).find(faces.at_25_fps(clips[stem])[::10], "cpu")
         found = [pair for a, b in zip(boxes, ours, strict=True) for pair in matched(np.reshape(a, (-1, 5)), b)]
         count = sum(score > SURE for frame in boxes for *_, score in frame)
         start = f"| {stem} | {count} | {len(found)} | {sum(map(len, ours)) - len(found)} |"
@@ -244,7 +246,7 @@ def corpus(name: str) -> None:
     for prompt in suite.prompts[:CORPUS_CLIPS]:
         clip = replace(media.read(suite.path(str(prompt.reference))), in_domain=True)
         moving, corners = swaying(clip)
-        found = faces.detector(name).find(moving, "cpu")
+        found = faces.detector(name, asset_table()).find(moving, "cpu")
         looks = {every: looks_of([range(len(moving))], found, every) for every in (1, *STEPS)}
         tracks = {every: tracks_of(few) for every, few in looks.items()}
         if any([(track.first, track.stop) for track in one] != [(0, len(moving))] for one in tracks.values()):

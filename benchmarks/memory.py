@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from rescoring import random_syncnet
 
-from jova_bench import assets, score
+from jova_bench import score
 from jova_bench.media import files as media
 
 HEIGHT, WIDTH, FPS, RATE_HZ = 1080, 1920, 24, 16_000
@@ -55,8 +55,8 @@ def main() -> None:
     if options.score:
         metric, folder, out = options.score
         if metric:
-            with assets.using(random_syncnet(Path(out).parent)):
-                score(folder, metrics=[metric], device="cpu", out=out, workers=0)
+            own = random_syncnet(Path(out).parent)
+            score(folder, metrics=[metric], device="cpu", out=out, workers=0, assets=own)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return
     decoded = int(options.seconds * FPS) * HEIGHT * WIDTH * 3

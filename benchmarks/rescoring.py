@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-from jova_bench import assets, run, score
+from jova_bench import run, score
+from jova_bench.assets import sha256_of
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.runs.run import Result
 from jova_bench.runs.store import SCORES
@@ -52,7 +53,7 @@ def random_syncnet(folder: Path) -> Path:
     file = folder / "syncnet_v2.model"
     torch.save(net.state_dict(), file)
     table = folder / "assets.toml"
-    table.write_text(f'[syncnet]\nfile = "{file}"\nsha256 = "{assets.sha256_of(file)}"\n')
+    table.write_text(f'[syncnet]\nfile = "{file}"\nsha256 = "{sha256_of(file)}"\n')
     return table
 
 
@@ -70,8 +71,10 @@ def main() -> None:
         out = Path(scratch)
         embedded = twice(lambda: run(["real"], limit=PROMPTS, device="cpu", out=out / "embedded", workers=0))
         print(row("embedded profile, all", PROMPTS, *embedded), flush=True)
-        with assets.using(random_syncnet(out)):
-            standard = twice(lambda: score(clips, metrics=STANDARD, device="cpu", out=out / "standard", workers=0))
+        own = random_syncnet(out)
+        standard = twice(
+            lambda: score(clips, metrics=STANDARD, device="cpu", out=out / "standard", workers=0, assets=own)
+        )
         print(row(f"standard profile: {', '.join(STANDARD)}", count, *standard))
 
 

@@ -24,6 +24,7 @@ from jova_bench.cache import DiskCache
 from jova_bench.execution.base import Local, LocalContext
 from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.files.reading import file_digest
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.progress import Quiet
 from jova_bench.records import Prompt
@@ -50,13 +51,14 @@ def resumed(folder: Path) -> int:
     prompts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["prompts"]
     asked = tuple(Prompt.model_validate(prompt) for prompt in prompts)
     suite, cache = Suite("made", asked, folder, "digest", "embedded", None, "embedded"), DiskCache(folder / FEATURES)
-    metrics = [one for one in build(None, "embedded", cache, "cpu", {}) if one.spec.name not in ("pesq", "stoi")]
+    context = MetricContext(cache)
+    metrics = [one for one in build(None, "embedded", context) if one.spec.name not in ("pesq", "stoi")]
 
     def nothing(*_: object) -> ScoringWorkers:
         return ScoringWorkers(Local(LocalContext("cpu")), 0)
 
     with RunStore(folder) as store:
-        grid = fill(store, suite, metrics, cache, lambda place: (metrics, cache), nothing, Quiet())
+        grid = fill(store, suite, metrics, cache, lambda place: (metrics, cache), nothing, context.assets, Quiet())
     return len(grid.rows) + len(grid.sets)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jova_bench.assets import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.suites.loading import Suite, load_suite
@@ -69,6 +70,11 @@ def path_of(name: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise BenchError(f"expected {name} as a path, got {value!r}")
     return Path(value)
+
+
+def assets_of(value: Any) -> AssetTable:
+    """Returns the table of weights of a file, that of the environment for None. Raises BenchError for anything else."""
+    return asset_table(None if value is None else path_of("assets=", value))
 
 
 def suite_of(value: Any) -> Suite:

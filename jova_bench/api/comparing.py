@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jova_bench.api.arguments import AnyMetric, metrics_of, path_of
+from jova_bench.api.arguments import AnyMetric, PathLike, assets_of, metrics_of, path_of
 from jova_bench.comparison import compare as comparing
 from jova_bench.comparison import gate as gating
 from jova_bench.comparison.results import Results
@@ -22,6 +22,7 @@ def compare(
     b: Source | Result,
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
     of_slice: str | None = None,
+    assets: PathLike | None = None,
 ) -> Comparisons:
     """Compares the models of two runs that answered the same prompts with the same seeds, by paired tests.
 
@@ -33,6 +34,7 @@ def compare(
         b: the other.
         metrics: one or several names, or objects of set metrics that the catalogue does not know; None for all.
         of_slice: `tag=value`: only the prompts that have it; None for all.
+        assets: as in `run`.
 
     Returns:
         The comparisons; `.table()` is a pandas DataFrame, `.exit_code` what the command would return.
@@ -41,7 +43,7 @@ def compare(
         NotComparable: no model in common.
         BenchError: bad input, or a run that has not finished.
     """
-    return comparing.compare(_side(a), _side(b), metrics_of(metrics), of_slice)
+    return comparing.compare(_side(a), _side(b), metrics_of(metrics), of_slice, assets_of(assets))
 
 
 def gate(
@@ -49,6 +51,7 @@ def gate(
     run: Source | Result,
     tolerances: Mapping[str, float] | None = None,
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
+    assets: PathLike | None = None,
 ) -> Gate:
     """Compares a run with its reference, with a verdict for continuous integration.
 
@@ -57,6 +60,7 @@ def gate(
         run: the run to judge.
         tolerances: how much worse a metric may get, by its name, absolute and in its unit.
         metrics: as in `compare`.
+        assets: as in `run`.
 
     Returns:
         The gate; `.table()` is a pandas DataFrame, `.markdown()` a page, `.exit_code` 0 where the run passes.
@@ -64,7 +68,7 @@ def gate(
     Raises:
         BenchError: bad input, or a tolerance for a metric that the reference does not have.
     """
-    return gating.gate(_side(reference), _side(run), tolerances, metrics_of(metrics))
+    return gating.gate(_side(reference), _side(run), tolerances, metrics_of(metrics), assets_of(assets))
 
 
 def _side(side: Source | Result) -> Source:

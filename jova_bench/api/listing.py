@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jova_bench.api.arguments import PathLike, assets_of
 from jova_bench.tools import inventory
 
 if TYPE_CHECKING:
@@ -15,9 +16,13 @@ def list_models() -> pd.DataFrame:
     return _frame(inventory.models())
 
 
-def list_metrics() -> pd.DataFrame:
-    """Returns a table of all metrics of both profiles: identity, level, unit, direction, and why not."""
-    return _frame(inventory.metrics())
+def list_metrics(assets: PathLike | None = None) -> pd.DataFrame:
+    """Returns a table of all metrics of both profiles: identity, level, unit, direction, and why not.
+
+    Args:
+        assets: as in `run`.
+    """
+    return _frame(inventory.metrics(assets_of(assets)))
 
 
 def list_suites() -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
-from jova_bench.api.arguments import AnyMetric, PathLike
+from jova_bench.api.arguments import AnyMetric, PathLike, assets_of
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
@@ -16,7 +16,7 @@ from jova_bench.execution.devices import resolve_device
 from jova_bench.identity import Identity
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, SetMetric, in_domain
+from jova_bench.metrics.base import OUTSIDE, ClipMetric, MetricContext, SetMetric, in_domain
 from jova_bench.metrics.build import build, selections
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.records import Profile
@@ -29,15 +29,29 @@ if TYPE_CHECKING:
 
 
 @overload
-def metric(name: str, *, profile: Profile = ..., device: str = ..., level: Literal["clip"] = ...) -> ClipMetric: ...
+def metric(
+    name: str,
+    *,
+    profile: Profile = ...,
+    device: str = ...,
+    level: Literal["clip"] = ...,
+    assets: PathLike | None = ...,
+) -> ClipMetric: ...
 
 
 @overload
-def metric(name: str, *, profile: Profile = ..., device: str = ..., level: Literal["set"]) -> SetMetric: ...
+def metric(
+    name: str, *, profile: Profile = ..., device: str = ..., level: Literal["set"], assets: PathLike | None = ...
+) -> SetMetric: ...
 
 
 def metric(
-    name: str, *, profile: Profile = "standard", device: str = "cpu", level: Literal["clip", "set"] = "clip"
+    name: str,
+    *,
+    profile: Profile = "standard",
+    device: str = "cpu",
+    level: Literal["clip", "set"] = "clip",
+    assets: PathLike | None = None,
 ) -> AnyMetric:
     """Builds one metric: `metric("wer").score(clip, prompt)`, or `metric("fvd", level="set")`.
 
@@ -47,6 +61,7 @@ def metric(
         profile: `embedded` or `standard`.
         device: where its networks run: `auto`, `cpu` or `cuda:i`.
         level: `clip` for a metric with one value per clip, `set` for one of a whole set, such as FVD.
+        assets: as in `run`.
 
     Returns:
         A clip metric has `score(clip, prompt, reference)`, which gives an Outcome with status, value and reason; a set
@@ -59,7 +74,7 @@ def metric(
         >>> metric("loudness").spec.unit
         'LUFS'
     """
-    found = _built(name, profile, device)
+    found = _built(name, profile, device, assets)
     if found.spec.level != level:
         raise BenchError(
             f"expected a metric of a {level}, got {name!r}, which is one of a {found.spec.level}; "
@@ -74,6 +89,7 @@ def torch_metric(
     profile: Profile = "standard",
     reference: PathLike | Iterable[Clip] | Array | None = None,
     device: str = "cpu",
+    assets: PathLike | None = None,
     **options: Any,
 ) -> TorchMetric | TorchSetMetric:
     """Builds one metric as a `torchmetrics.Metric`, for training loops.
@@ -84,6 +100,7 @@ def torch_metric(
         reference: real clips that a set metric compares with: a folder, clips, or their features (m, d); None for the
             clips of `update(..., real=True)`.
         device: as in `metric`.
+        assets: as in `run`.
         **options: of `TorchMetric` (`in_domain`, `timing`) or `TorchSetMetric` (`in_domain`, `reset_real`), and of
             `torchmetrics.Metric`.
 
@@ -100,7 +117,7 @@ def torch_metric(
     from jova_bench.metrics.torch_metric import TorchMetric
     from jova_bench.metrics.torch_set_metric import TorchSetMetric
 
-    built = _built(name, profile, device)
+    built = _built(name, profile, device, assets)
     if built.spec.level == "set":
         distance = cast(SetMetric, built)
         real = None if reference is None else reference_features(distance, reference, bool(options.get("in_domain")))
@@ -110,7 +127,7 @@ def torch_metric(
     return TorchMetric(cast(ClipMetric, built), **options)
 
 
-def _built(name: str, profile: Profile, device: str) -> AnyMetric:
+def _built(name: str, profile: Profile, device: str, assets: PathLike | None) -> AnyMetric:
     """Builds the first metric of a name, or that of an identity, of either level."""
     if profile not in get_args(Profile):
         raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {profile!r}")
@@ -118,7 +135,8 @@ def _built(name: str, profile: Profile, device: str) -> AnyMetric:
         raise BenchError(f"expected the name of one metric, got {name!r}; `list_metrics()` shows them")
     whole = Identity.parse(name) if "/" in name else None
     names = [name] if whole is None else selections(whole.name, profile)
-    found = build(names, profile, NoCache(), resolve_device(device))
+    context = MetricContext(NoCache(), resolve_device(device), assets=assets_of(assets))
+    found = build(names, profile, context)
     if whole is not None:
         found = [one for one in found if one.spec.identity == whole]
     if not found:

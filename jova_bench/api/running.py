@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jova_bench.api.arguments import (
     AnyMetric,
     PathLike,
+    assets_of,
     metrics_of,
     models_of,
     path_of,
@@ -58,6 +59,7 @@ def run(
     executor: str = "processes",
     workers: int | None = None,
     strict: bool = False,
+    assets: PathLike | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Generates with every model on the same prompts, seeds and device, scores and summarises.
@@ -79,6 +81,7 @@ def run(
         workers: how many processes, 0 for none; None for one per GPU to generate (none for one GPU or the CPU, unless
             a model reads files of others), and for one per core to score.
         strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
+        assets: file that puts your own weights in the place of published ones, as `--assets` does; None for none.
         progress: shows progress; None shows nothing.
 
     Returns:
@@ -100,6 +103,7 @@ def run(
         executor=executor,
         workers=whole_or_none("workers", workers),
         strict=strict,
+        assets=assets_of(assets),
         progress=progress,
     )
     return Result(**vars(found))
@@ -117,6 +121,7 @@ def score(
     executor: str = "processes",
     workers: int | None = None,
     strict: bool = False,
+    assets: PathLike | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Scores a folder of clips. The stem of a clip's file name is the id of its prompt.
@@ -133,6 +138,7 @@ def score(
         executor: as in `run`.
         workers: as in `run`.
         strict: as in `run`.
+        assets: as in `run`.
         progress: as in `run`.
 
     Returns:
@@ -152,6 +158,7 @@ def score(
         executor=executor,
         workers=whole_or_none("workers", workers),
         strict=strict,
+        assets=assets_of(assets),
         progress=progress,
     )
     return Result(**vars(found))

@@ -1,7 +1,9 @@
 """Weights that do not ship with the package: their sources, their paths, and the check of their digests.
 
 `assets.toml` names every file with its address, digest and licence. A user's own table (`--assets FILE`) puts other
-files in their place; their digests enter the identity of every number that they make.
+files in their place; their digests enter the identity of every number that they make. A command or call makes one
+`AssetTable`, and hands it to whatever asks for weights, in this process and in others: nothing else reads the
+environment, so two tables may be in use at once.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -24,7 +27,7 @@ from jova_bench.records import Record
 
 FOLDER_VARIABLE = "JOVA_BENCH_ASSETS"
 TABLE_VARIABLE = "JOVA_BENCH_ASSETS_FILE"
-"""Path of a user's table; an environment variable, so that scoring processes inherit it."""
+"""Path of a user's table, for calls that name none."""
 TABLE = Path(__file__).parent / "assets.toml"
 RECORD = "recorded.json"
 """Digests of files whose publishers state none, as they were when first seen."""
@@ -64,40 +67,131 @@ class Asset(Record):
         return metric in self.metrics or f"{metric}@{bench or 'clean'}" in self.metrics
 
 
-def table() -> dict[str, Asset]:
-    """Returns every asset by name, with the files of a user's table in place of the published ones.
+@dataclass(frozen=True)
+class AssetTable:
+    """Every asset, and the folder where files lie: plain data, which other processes get as it is."""
+
+    entries: Mapping[str, Asset] = field(repr=False)
+    """All assets, by name."""
+    place: Path
+    """The folder; `~` is the home of the machine that asks, for each node of a cluster has its own."""
+
+    @property
+    def folder(self) -> Path:
+        """Returns the folder on this machine."""
+        return self.place.expanduser()
+
+    def get(self, name: str) -> Asset:
+        """Returns an asset's entry. Raises BenchError for an unknown name."""
+        if name not in self.entries:
+            raise BenchError(f"expected the name of an asset, got {name!r}; {suggest(name, self.entries)}")
+        return self.entries[name]
+
+    def path(self, name: str) -> Path:
+        """Returns the path of an asset's file, whether it exists or not."""
+        return self.folder / self.get(name).file
+
+    def missing(self, *names: str) -> str | None:
+        """Returns why these assets cannot be used: files that are missing; None if all exist. Reads no file."""
+        absent = [self.get(name) for name in names if not self.path(name).is_file()]
+        if not absent:
+            return None
+        own = [asset.file for asset in absent if not asset.url]
+        if own:
+            return f"weights missing: {', '.join(own)}"
+        terms = sorted({asset.terms for asset in absent if asset.terms})
+        accept = "".join(f" --accept {one}" for one in terms)
+        return f"weights missing: jova-bench assets pull {' '.join(asset.name for asset in absent)}{accept}"
+
+    def digest(self, name: str) -> str | None:
+        """Returns the first hex digits of what a file must have, for identities; with `?` if none is published.
+
+        None where it is not known yet: no digest is published and the file is not here. One that is here counts as
+        seen, so that every process of a run gives the same identity.
+        """
+        sha256 = self.expected(name)
+        if sha256 is None and self.path(name).is_file():
+            sha256 = self._first_seen(name)
+        return shortened(sha256) + ("" if self.get(name).sha256 else UNVERIFIED) if sha256 else None
+
+    def find(self, name: str) -> Path:
+        """Returns the path of an asset's file, verified against its digest.
+
+        Raises:
+            Unavailable: it is not there, or is not what was published.
+            BenchError: there is no asset of that name.
+        """
+        asset, file = self.get(name), self.path(name)
+        if why_not := self.missing(name):
+            raise Unavailable(why_not)
+        right = self.expected(name) or self._first_seen(name)
+        if (got := sha256_of(file)) != right:
+            advice = f"delete it and run {asset.command}" if asset.url else "correct your table of assets"
+            raise Unavailable(f"weights damaged: expected sha256 {right}, got {got} for {file}; {advice}")
+        return file
+
+    def expected(self, name: str) -> str | None:
+        """Returns the sha256 (hex) that an asset's file must have: published or recorded; None if there is neither."""
+        return self.get(name).sha256 or self._recorded().get(name)
+
+    def record(self, name: str, sha256: str) -> None:
+        """Records the digest of an asset whose publisher states none."""
+        _write(self.folder / RECORD, {**self._recorded(), name: sha256})
+
+    def _first_seen(self, name: str) -> str:
+        sha256 = sha256_of(self.path(name))
+        with contextlib.suppress(
+            OSError
+        ):  # A shared folder may be read-only: then it is seen for the first time again.
+            self.record(name, sha256)
+        return sha256
+
+    def _recorded(self) -> dict[str, str]:
+        try:
+            known = read_json(self.folder / RECORD)
+        except BenchError:
+            return {}
+        return known if isinstance(known, dict) else {}
+
+
+def asset_table(own: str | Path | None = None) -> AssetTable:
+    """Makes the table of a command or call.
+
+    Args:
+        own: file of a user's table, whose files take the place of the published ones; None for the one that
+            `$JOVA_BENCH_ASSETS_FILE` names, if it does.
 
     Raises:
         BenchError: a table is broken or names an asset that does not exist.
     """
-    return dict(_table(os.environ.get(TABLE_VARIABLE)))
+    named = os.environ.get(TABLE_VARIABLE)
+    path = Path(own).resolve() if own is not None else Path(named) if named else None
+    return AssetTable({**published(), **(_replaced(path) if path else {})}, _place())
 
 
-@contextlib.contextmanager
-def using(own: str | Path | None) -> Iterator[None]:
-    """Uses a user's table within the context, here and in the processes that are started; None changes nothing."""
-    before = os.environ.get(TABLE_VARIABLE)
-    if own is not None:
-        os.environ[TABLE_VARIABLE] = str(Path(own).resolve())
-    try:
-        table()  # A broken one is told before any work.
-        yield
-    finally:
-        if own is not None and before is None:
-            del os.environ[TABLE_VARIABLE]
-        elif own is not None and before is not None:
-            os.environ[TABLE_VARIABLE] = before
+def folder() -> Path:
+    """Returns the folder of the weights: `$JOVA_BENCH_ASSETS`, else `jova_bench` in the user's cache folder."""
+    return _place().expanduser()
 
 
-@lru_cache(maxsize=8)
-def _table(own: str | None) -> dict[str, Asset]:
-    found = {name: _asset(TABLE, name, fields) for name, fields in _read(TABLE).items()}
-    if own is None:
-        return found
-    path = Path(own)
+def _place() -> Path:
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jova_bench"
+
+
+@cache
+def published() -> Mapping[str, Asset]:
+    """Returns the entries of `assets.toml` by name."""
+    return {name: _asset(TABLE, name, fields) for name, fields in _read(TABLE).items()}
+
+
+def _replaced(path: Path) -> dict[str, Asset]:
+    """Returns the entries that a user's table replaces."""
+    known, found = published(), {}
     for name, fields in _read(path).items():
-        if name not in found:
-            raise BenchError(f"{path}: expected the name of an asset, got {name!r}; {suggest(name, found)}")
+        if name not in known:
+            raise BenchError(f"{path}: expected the name of an asset, got {name!r}; {suggest(name, known)}")
         if not isinstance(fields, dict) or set(fields) != {"file", "sha256"}:
             raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {fields!r}")
         try:
@@ -106,7 +200,7 @@ def _table(own: str | None) -> dict[str, Asset]:
         except (OSError, RuntimeError) as error:  # A name too long, a loop of links.
             what = f"expected the path of a file, got {shown(fields['file'])}"
             raise BenchError(f"{path}: [{name}]: {what}") from error
-        replaced = {**found[name].model_dump(), "file": file, "sha256": fields["sha256"], "url": "", "size": None}
+        replaced = {**known[name].model_dump(), "file": file, "sha256": fields["sha256"], "url": "", "size": None}
         found[name] = _asset(path, name, replaced)
     return found
 
@@ -117,93 +211,6 @@ def _read(path: Path) -> dict[str, object]:
 
 def _asset(path: Path, name: str, fields: object) -> Asset:
     return as_record(Asset, {**fields, "name": name} if isinstance(fields, dict) else fields, f"{path}: [{name}]")
-
-
-def folder() -> Path:
-    """Returns the folder of the weights: `$JOVA_BENCH_ASSETS`, else `jova_bench` in the user's cache folder."""
-    if os.environ.get(FOLDER_VARIABLE):
-        return Path(os.environ[FOLDER_VARIABLE]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jova_bench"
-
-
-def get(name: str) -> Asset:
-    """Returns an asset's entry in the table. Raises BenchError for an unknown name."""
-    known = table()
-    if name not in known:
-        raise BenchError(f"expected the name of an asset, got {name!r}; {suggest(name, known)}")
-    return known[name]
-
-
-def path(name: str) -> Path:
-    """Returns the path of an asset's file, whether it exists or not."""
-    return folder() / get(name).file
-
-
-def missing(*names: str) -> str | None:
-    """Returns why these assets cannot be used: files that are missing; None if all exist. Reads no file."""
-    absent = [get(name) for name in names if not path(name).is_file()]
-    if not absent:
-        return None
-    own = [asset.file for asset in absent if not asset.url]
-    if own:
-        return f"weights missing: {', '.join(own)}"
-    terms = sorted({asset.terms for asset in absent if asset.terms})
-    accept = "".join(f" --accept {one}" for one in terms)
-    return f"weights missing: jova-bench assets pull {' '.join(asset.name for asset in absent)}{accept}"
-
-
-def digest(name: str) -> str | None:
-    """Returns the first hex digits of what an asset's file must have, for identities; with `?` if none is published.
-
-    None where it is not known yet: no digest is published and the file is not here. One that is here counts as seen, so
-    that every process of a run gives the same identity.
-    """
-    sha256 = expected(name)
-    if sha256 is None and path(name).is_file():
-        sha256 = _first_seen(name)
-    return shortened(sha256) + ("" if get(name).sha256 else UNVERIFIED) if sha256 else None
-
-
-def _first_seen(name: str) -> str:
-    sha256 = sha256_of(path(name))
-    with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is seen for the first time again.
-        record(name, sha256)
-    return sha256
-
-
-def find(name: str) -> Path:
-    """Returns the path of an asset's file, verified against its digest.
-
-    Raises:
-        Unavailable: it is not there, or is not what was published.
-        BenchError: there is no asset of that name.
-    """
-    asset, file = get(name), path(name)
-    if why_not := missing(name):
-        raise Unavailable(why_not)
-    right = expected(name) or _first_seen(name)
-    if (got := sha256_of(file)) != right:
-        advice = f"delete it and run {asset.command}" if asset.url else "correct your table of assets"
-        raise Unavailable(f"weights damaged: expected sha256 {right}, got {got} for {file}; {advice}")
-    return file
-
-
-def expected(name: str) -> str | None:
-    """Returns the sha256 (hex) that an asset's file must have: published or recorded; None if there is neither."""
-    return get(name).sha256 or _recorded().get(name)
-
-
-def record(name: str, sha256: str) -> None:
-    """Records the digest of an asset whose publisher states none."""
-    _write(folder() / RECORD, {**_recorded(), name: sha256})
-
-
-def _recorded() -> dict[str, str]:
-    try:
-        known = read_json(folder() / RECORD)
-    except BenchError:
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def sha256_of(file: Path) -> str:

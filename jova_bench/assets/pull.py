@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
-from jova_bench import assets
-from jova_bench.assets import Asset
+from jova_bench.assets import FOLDER_VARIABLE, RECORD, Asset, AssetTable, remember, sha256_of
 from jova_bench.assets.download import OFFLINE_VARIABLE, bring, digest_of
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError, suggest
@@ -19,13 +18,13 @@ State = Literal["ok", "unverified", "damaged", "missing"]
 """`unverified`: as it was when first seen; no digest of it is published."""
 
 
-def select(words: Iterable[str]) -> list[Asset]:
+def select(assets: AssetTable, words: Iterable[str]) -> list[Asset]:
     """Returns the assets for names of assets, of metrics (`fvd`, `lse_c@mova`), or `all`; each once.
 
     Raises:
         BenchError: nothing has that name.
     """
-    known = assets.table()
+    known = assets.entries
     found: dict[str, Asset] = {}
     for word in words:
         metric, bench = Selection.parse(word)
@@ -41,13 +40,13 @@ def select(words: Iterable[str]) -> list[Asset]:
     return list(found.values())
 
 
-def state(asset: Asset) -> State:
+def state(assets: AssetTable, asset: Asset) -> State:
     """Checks an asset's file against its digest; reads all of it, even if its digest is cached."""
     file = assets.path(asset.name)
     if not file.is_file():
         return "missing"
     sha256 = digest_of(file, "sha256")
-    assets.remember(file, sha256)
+    remember(file, sha256)
     right = assets.expected(asset.name)
     if right is None:
         assets.record(asset.name, sha256)
@@ -63,14 +62,14 @@ def refusal(asset: Asset, accepted: Collection[str]) -> str | None:
     return f"skipped {asset.name}, whose licence is {asset.licence}; to accept it: {asset.command}"
 
 
-def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
+def pull(assets: AssetTable, asset: Asset, meter: Meter, no_network: bool) -> Path:
     """Downloads an asset's file, unless the right one is here, and returns its path.
 
     Raises:
         BenchError: it could not be downloaded; what arrived is kept, and the next call continues from there.
     """
     target = assets.path(asset.name)
-    if _is_right(asset.name, target):
+    if _is_right(assets, asset.name, target):
         return target
     if not asset.url.startswith(SCHEMES):
         raise BenchError(f"{asset.name}: your table of assets names {target}, which is missing or damaged")
@@ -79,22 +78,22 @@ def pull(asset: Asset, meter: Meter, no_network: bool) -> Path:
             f"{asset.name}: offline; put the file of {asset.url} at {target}, or run without --offline and "
             f"{OFFLINE_VARIABLE}"
         )
-    part, elsewhere = target.with_name(f"{target.name}.part"), f"; {assets.FOLDER_VARIABLE} names another folder"
+    part, elsewhere = target.with_name(f"{target.name}.part"), f"; {FOLDER_VARIABLE} names another folder"
     right = assets.expected(asset.name)
-    seen = "" if asset.sha256 else f" (recorded when first seen, in {assets.folder() / assets.RECORD})"
+    seen = "" if asset.sha256 else f" (recorded when first seen, in {assets.folder / RECORD})"
     source = Source(asset.name, asset.url, asset.size, right is not None, target, elsewhere)
     sha256 = bring(source, part, {} if right is None else {"sha256": right}, meter, seen)
-    assets.remember(target, sha256)
+    remember(target, sha256)
     if asset.sha256 is None:
         assets.record(asset.name, sha256)
     return target
 
 
-def _is_right(name: str, target: Path) -> bool:
+def _is_right(assets: AssetTable, name: str, target: Path) -> bool:
     if not target.is_file():
         return False
     right = assets.expected(name)
     if right is None:  # Put there by hand: seen for the first time.
         assets.digest(name)
         return True
-    return assets.sha256_of(target) == right
+    return sha256_of(target) == right

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from jova_bench import assets
+from jova_bench.assets import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json
@@ -50,8 +50,7 @@ def add(verbs: Verbs) -> None:
 def _compare(args: argparse.Namespace) -> int:
     from jova_bench.comparison.compare import compare
 
-    with assets.using(args.assets):
-        found = compare(args.a, args.b, names(args.metrics), args.slice)
+    found = compare(args.a, args.b, names(args.metrics), args.slice, asset_table(args.assets))
     if args.json:
         show_json(json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n")
     else:
@@ -63,8 +62,7 @@ def _gate(args: argparse.Namespace) -> int:
     from jova_bench.comparison.gate import gate, read_tolerances
 
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
-    with assets.using(args.assets):
-        found = gate(args.reference, args.run, tolerances)
+    found = gate(args.reference, args.run, tolerances, assets=asset_table(args.assets))
     show(found.markdown())
     return found.exit_code
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from jova_bench import assets
+from jova_bench.assets import AssetTable, asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json
@@ -48,9 +48,11 @@ def add(verbs: Verbs) -> None:
 def _ls(args: argparse.Namespace) -> int:
     from jova_bench.tools import inventory as catalogue
 
-    listing = {"models": catalogue.models, "suites": catalogue.suites, "metrics": catalogue.metrics}
-    with assets.using(args.assets):
-        found = listing[args.what]()
+    assets = asset_table(args.assets)
+    if args.what == "metrics":
+        found = catalogue.metrics(assets)
+    else:
+        found = catalogue.models() if args.what == "models" else catalogue.suites()
     if args.json:
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         return EXIT_OK
@@ -111,32 +113,32 @@ DETAILS = {"metrics": _details, "models": _said}
 def _doctor(args: argparse.Namespace) -> int:
     from jova_bench.tools import inventory as catalogue
 
-    with assets.using(args.assets):
-        if args.memory is not None:
-            _memory(Path(args.memory) if args.memory else None)
-            return EXIT_OK
-        for key, value in catalogue.machine().items():
-            show(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}\n")
-        for item in catalogue.packages():
-            state = item["version"] or f"missing, for {item['for']}: {item['install']}"
-            show(f"{item['name']:<24} {state}\n")
-        for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics())):
-            for item in found:
-                if not item["available"]:
-                    show(f"{kind} {item.get('select', item['name'])}: {item['why_not']}\n")
-        for name in catalogue.unverified():
-            show(f"weights {name}: unverified: no digest is published, what was first seen here counts as right\n")
+    assets = asset_table(args.assets)
+    if args.memory is not None:
+        _memory(Path(args.memory) if args.memory else None, assets)
+        return EXIT_OK
+    for key, value in catalogue.machine(assets).items():
+        show(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}\n")
+    for item in catalogue.packages():
+        state = item["version"] or f"missing, for {item['for']}: {item['install']}"
+        show(f"{item['name']:<24} {state}\n")
+    for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics(assets))):
+        for item in found:
+            if not item["available"]:
+                show(f"{kind} {item.get('select', item['name'])}: {item['why_not']}\n")
+    for name in catalogue.unverified(assets):
+        show(f"weights {name}: unverified: no digest is published, what was first seen here counts as right\n")
     return EXIT_OK
 
 
-def _memory(clip: Path | None) -> None:
+def _memory(clip: Path | None, assets: AssetTable) -> None:
     """Prints each metric's peak memory as it is measured; none for a metric without a value: it did not use all."""
     from jova_bench.media.files import read
     from jova_bench.tools.memory import uses
 
     if clip is not None:
         read(clip)  # One that cannot be read is told once.
-    for use in uses(clip):
+    for use in uses(clip, assets):
         name = use.select or "interpreter and torch"
         peak = f"{use.peak_bytes / 1e6:8,.0f} MB" if use.peak_bytes and use.outcome.status == "ok" else " " * 11
         why = "" if use.outcome.status == "ok" else f"  not measured: {use.outcome.status}: {use.outcome.reason}"

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from jova_bench import assets
+from jova_bench.assets import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
@@ -131,21 +131,21 @@ def _run(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
 
     check_tracker(args.track)
-    with assets.using(args.assets):
-        result = run(
-            args.model,
-            args.suite,
-            profile=args.profile,
-            metrics=_metrics(args),
-            seeds=args.seed or (0,),
-            limit=args.limit,
-            device=args.device,
-            out=args.out,
-            executor=args.executor,
-            workers=args.workers,
-            strict=args.strict,
-            progress=Terminal(),
-        )
+    result = run(
+        args.model,
+        args.suite,
+        profile=args.profile,
+        metrics=_metrics(args),
+        seeds=args.seed or (0,),
+        limit=args.limit,
+        device=args.device,
+        out=args.out,
+        executor=args.executor,
+        workers=args.workers,
+        strict=args.strict,
+        assets=asset_table(args.assets),
+        progress=Terminal(),
+    )
     return _show(result, args.json, args.track)
 
 
@@ -176,20 +176,20 @@ def _score(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import score
 
     check_tracker(args.track)
-    with assets.using(args.assets):
-        result = score(
-            args.dir,
-            args.suite,
-            profile=args.profile,
-            metrics=_metrics(args),
-            limit=args.limit,
-            device=args.device,
-            out=args.out,
-            executor=args.executor,
-            workers=args.workers,
-            strict=args.strict,
-            progress=Terminal(),
-        )
+    result = score(
+        args.dir,
+        args.suite,
+        profile=args.profile,
+        metrics=_metrics(args),
+        limit=args.limit,
+        device=args.device,
+        out=args.out,
+        executor=args.executor,
+        workers=args.workers,
+        strict=args.strict,
+        assets=asset_table(args.assets),
+        progress=Terminal(),
+    )
     return _show(result, args.json, args.track)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jova_bench import assets
-from jova_bench.assets import pull
+from jova_bench.assets import TERMS, asset_table, pull
 from jova_bench.assets.download import OFFLINE_VARIABLE, offline
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
 from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
@@ -36,7 +35,7 @@ def add(verbs: Verbs) -> None:
         "--accept",
         action="append",
         default=[],
-        choices=assets.TERMS,
+        choices=TERMS,
         help="also download files under these licence terms; repeat for several",
     )
     get.add_argument(
@@ -54,12 +53,12 @@ def _pull(args: argparse.Namespace) -> int:
     """Pulls assets and prints a line for each. Returns 2 if one that was named failed; `all` may skip some."""
     from jova_bench.progress import meter
 
-    code = EXIT_OK
-    for asset in pull.select(args.names):
+    code, assets = EXIT_OK, asset_table()
+    for asset in pull.select(assets, args.names):
         try:
             why = pull.refusal(asset, args.accept)
             if why is None:
-                show(f"{asset.name:<32} {pull.pull(asset, meter, args.offline or offline())}\n")
+                show(f"{asset.name:<32} {pull.pull(assets, asset, meter, args.offline or offline())}\n")
                 continue
             say(why)
             code = code if pull.EVERYTHING in args.names else EXIT_USAGE
@@ -70,11 +69,11 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    with assets.using(args.assets):
-        chosen = pull.select(args.names or [pull.EVERYTHING])
-        states = {asset.name: pull.state(asset) for asset in chosen}
-        for asset in chosen:
-            show(f"{asset.name:<32} {states[asset.name]:<10} {assets.path(asset.name)}\n")
+    assets = asset_table(args.assets)
+    chosen = pull.select(assets, args.names or [pull.EVERYTHING])
+    states = {asset.name: pull.state(assets, asset) for asset in chosen}
+    for asset in chosen:
+        show(f"{asset.name:<32} {states[asset.name]:<10} {assets.path(asset.name)}\n")
     damaged = [asset for asset in chosen if states[asset.name] == "damaged"]
     absent = [asset for asset in chosen if states[asset.name] == "missing" and args.names]
     for asset in (*damaged, *absent):
@@ -83,6 +82,6 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _path(args: argparse.Namespace) -> int:
-    with assets.using(args.assets):
-        show(f"{assets.folder() if args.name is None else assets.path(args.name)}\n")
+    assets = asset_table(args.assets)
+    show(f"{assets.folder if args.name is None else assets.path(args.name)}\n")
     return EXIT_OK

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jova_bench.assets import AssetTable, asset_table
 from jova_bench.cache import NoCache
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.pairing import ALPHA, pair
@@ -16,7 +17,7 @@ from jova_bench.errors import BenchError, NotComparable, suggest
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, Slice
-from jova_bench.metrics.base import ClipMetric, SetMetric
+from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.records import MetricSpec
@@ -95,7 +96,13 @@ class Comparisons:
         return "" if self.of_slice is None else f", both of the prompts with {escaped(self.of_slice)} alone"
 
 
-def compare(a: Source, b: Source, metrics: Metrics | None = None, of_slice: str | None = None) -> Comparisons:
+def compare(
+    a: Source,
+    b: Source,
+    metrics: Metrics | None = None,
+    of_slice: str | None = None,
+    assets: AssetTable | None = None,
+) -> Comparisons:
     """Compares the models of two runs of the same prompts and seeds.
 
     One model on each side: these two, whatever their names. Otherwise models of the same name. Models and metrics
@@ -106,6 +113,7 @@ def compare(a: Source, b: Source, metrics: Metrics | None = None, of_slice: str 
         b: the other side.
         metrics: names, or objects of set metrics that the catalogue does not know; None for all.
         of_slice: `tag=value`, for the prompts that have it; None for all.
+        assets: weights of metrics; None for the table of the environment.
 
     Raises:
         NotComparable: no model in common.
@@ -119,7 +127,7 @@ def compare(a: Source, b: Source, metrics: Metrics | None = None, of_slice: str 
     names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
     specs = _selected(left, right, None if metrics is None else names)
     pairs = _pairs_of_models(left, right)
-    rows = compared(left, right, pairs, specs, set_metrics(specs, (left, right), own))
+    rows = compared(left, right, pairs, specs, set_metrics(specs, (left, right), own, assets))
     paired = {model for model, _ in pairs}
     only = tuple(model for model in left.models if model not in paired)
     failed = sum(right.failed.get(model, 0) for _, model in pairs)
@@ -174,7 +182,10 @@ def _answers(spec: MetricSpec) -> tuple[str, ...]:
 
 
 def set_metrics(
-    specs: Sequence[MetricSpec], sides: Iterable[Results], own: Iterable[ClipMetric | SetMetric] = ()
+    specs: Sequence[MetricSpec],
+    sides: Iterable[Results],
+    own: Iterable[ClipMetric | SetMetric] = (),
+    assets: AssetTable | None = None,
 ) -> dict[Identity, SetMetric]:
     """Builds set metrics by identity; one whose identity differs on this machine is missing.
 
@@ -182,11 +193,13 @@ def set_metrics(
         specs: of metrics.
         sides: may have kept the real clips' features.
         own: metric objects that the catalogue does not know.
+        assets: weights, whose digests are part of identities; None for the table of the environment.
     """
     wanted = {spec.identity: spec for spec in specs if spec.level == "set"}
     found = {one.spec.identity: one for one in own if is_set_metric(one)}
     if not wanted.keys() <= found.keys():
-        found = {one.spec.identity: one for _, one in build_all(NoCache(), "cpu") if is_set_metric(one)} | found
+        built = build_all(MetricContext(NoCache(), assets=assets or asset_table()))
+        found = {one.spec.identity: one for _, one in built if is_set_metric(one)} | found
     measures = {identity: found[identity] for identity in wanted if identity in found}
     bare = {one.spec.model_copy(update={"weights": None}).identity: one for one in found.values()}
     for identity in wanted.keys() - measures.keys():

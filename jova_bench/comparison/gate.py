@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from jova_bench.assets import AssetTable
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
 from jova_bench.comparison.pairing import Change
@@ -123,7 +124,11 @@ class Gate:
 
 
 def gate(
-    reference: Source, run: Source, tolerances: Mapping[str, float] | None = None, metrics: Metrics | None = None
+    reference: Source,
+    run: Source,
+    tolerances: Mapping[str, float] | None = None,
+    metrics: Metrics | None = None,
+    assets: AssetTable | None = None,
 ) -> Gate:
     """Compares a run with its reference.
 
@@ -132,11 +137,12 @@ def gate(
         run: the run to judge.
         tolerances: by metric name, absolute and in its unit.
         metrics: as in `compare`.
+        assets: as in `compare`.
 
     Raises:
         BenchError: bad input, or a tolerance for a metric that the reference does not have.
     """
-    found = compare(reference, run, metrics)
+    found = compare(reference, run, metrics, assets=assets)
     if tolerances is not None and not isinstance(tolerances, Mapping):
         raise BenchError(f"expected tolerances by the name of the metric, got {tolerances!r}")
     allowed = _checked(tolerances or {}, "tolerances: ")

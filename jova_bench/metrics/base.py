@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar, final
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
+from jova_bench.assets import AssetTable, asset_table
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.media.clip import Clip
@@ -35,6 +36,8 @@ class MetricContext:
     """Where networks run: `cpu`, `cuda`, `cuda:1`."""
     real_clips: RealClips | None = None
     """The real clips that the metric's entry names; None where the suite has none, or the entry names none."""
+    assets: AssetTable = field(default_factory=asset_table)
+    """Weights that do not ship with the package; by default those of the environment."""
 
 
 class ClipMetric(ABC):
@@ -45,8 +48,8 @@ class ClipMetric(ABC):
     """Whether the real clip is compared with aligned clips alone: for others it is not even decoded."""
 
     def __init__(self, context: MetricContext) -> None:
-        """Sets the cache and the device; loads nothing."""
-        self.cache, self.device = context.cache, context.device
+        """Sets the cache, the device and the table of weights; loads nothing."""
+        self.cache, self.device, self.assets = context.cache, context.device, context.assets
 
     def check(self) -> str | None:
         """Returns None when the metric can run here, else why not: `not installed: pip install ...`."""

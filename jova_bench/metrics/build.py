@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
-from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, suggest
 from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
@@ -36,8 +36,7 @@ def references(names: Iterable[str] | None, profile: Profile) -> set[Kind]:
 def build(
     names: Iterable[str] | None,
     profile: Profile,
-    cache: FeatureCache,
-    device: str,
+    context: MetricContext,
     real: Mapping[Kind, RealClips] | None = None,
 ) -> list[Metric]:
     """Builds the metrics of a profile.
@@ -47,28 +46,27 @@ def build(
             the metric as a published bench computes it (or with another detector, or another size of a network),
             `@variant` every metric that has that variant.
         profile: embedded or standard.
-        cache: where expensive arrays are kept.
-        device: where networks run.
+        context: cache, device and weights.
         real: the sets of real clips that there are; without theirs, set distances have no value.
 
     Raises:
         BenchError: a name that no metric of this profile has, or one of an installed package that cannot be built.
     """
     added, refused = _installed()
-    wanted = list(dict.fromkeys(usual(profile, cache, device)[0] if names is None else names))
+    wanted = list(dict.fromkeys(usual(profile, context)[0] if names is None else names))
     for name in wanted:
         if name in refused:
             raise refused[name]
     there = _choices(profile, added)
     _check(wanted, profile, there, added)
-    built = [_built(one, cache, device, real or {}) for one in there if one.matches(wanted)]
+    built = [_built(one, context, real or {}) for one in there if one.matches(wanted)]
     twice = [one for one, count in Counter(metric.spec.identity for metric in built).items() if count > 1]
     if twice:
         raise BenchError(_same_identity(twice[0]))
     return built
 
 
-def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def usual(profile: Profile, context: MetricContext) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns what a run measures that names no metric: the profile's metrics, without variants.
 
     Returns:
@@ -83,7 +81,7 @@ def usual(profile: Profile, cache: FeatureCache, device: str) -> tuple[tuple[str
         if not one.matches(None):
             continue
         try:
-            identity = _built(one, cache, device, {}).spec.identity
+            identity = _built(one, context, {}).spec.identity
         except BenchError as error:
             left_out.append(str(error))
             continue
@@ -101,7 +99,7 @@ def selections(name: str, profile: Profile) -> list[str]:
     return list(dict.fromkeys(one.select for one in there if one.entry.name == name))
 
 
-def build_all(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
+def build_all(context: MetricContext) -> list[tuple[str, Metric]]:
     """Builds every metric and variant of all profiles, with what a user types for each.
 
     Those of installed packages that cannot be built are in `broken`.
@@ -109,20 +107,20 @@ def build_all(cache: FeatureCache, device: str) -> list[tuple[str, Metric]]:
     found = []
     for one in (choice for entry in (*CATALOGUE, *_installed()[0]) for choice in entry.choices()):
         try:
-            found.append((one.select, _built(one, cache, device, {})))
+            found.append((one.select, _built(one, context, {})))
         except BenchError:
             if one.entry in CATALOGUE:
                 raise
     return found
 
 
-def broken(cache: FeatureCache, device: str) -> dict[str, str]:
+def broken(context: MetricContext) -> dict[str, str]:
     """Returns what of installed packages' metrics cannot be built, and why."""
     added, refused = _installed()
     found = {name: str(error) for name, error in refused.items()}
     for one in (choice for entry in added for choice in entry.choices()):
         try:
-            _built(one, cache, device, {})
+            _built(one, context, {})
         except BenchError as error:
             found[one.select] = str(error)
     return found
@@ -167,8 +165,8 @@ def _choices(profile: Profile, added: Iterable[MetricEntry]) -> list[Choice]:
     return [one for entry in (*CATALOGUE, *added) if entry.profile == profile for one in entry.choices()]
 
 
-def _built(choice: Choice, cache: FeatureCache, device: str, real: Mapping[Kind, RealClips]) -> Metric:
-    context = MetricContext(cache, device, real.get(choice.real_clips) if choice.real_clips else None)
+def _built(choice: Choice, context: MetricContext, real: Mapping[Kind, RealClips]) -> Metric:
+    context = replace(context, real_clips=real.get(choice.real_clips) if choice.real_clips else None)
     if choice.entry in CATALOGUE:
         return choice.build(context)
     what = f"the metric {choice.select!r} of an installed package cannot be built"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jova_bench import assets
+from jova_bench.assets import AssetTable
 from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 
@@ -22,20 +22,19 @@ Networks = Mapping[str, int]
 """Bytes of memory, by name."""
 
 
-def networks(spec: MetricSpec) -> Networks:
+def networks(spec: MetricSpec, assets: AssetTable) -> Networks:
     """Returns a metric's large networks with their bytes in memory; those that ship are small and do not count."""
     if spec.profile == "embedded":
         return {}
-    table = assets.table()
-    named = [name for name in table if (digest := assets.digest(name)) and digest in (spec.weights or "")]
+    named = [name for name in assets.entries if (digest := assets.digest(name)) and digest in (spec.weights or "")]
     if not named:
-        named = [name for name, asset in table.items() if asset.serves(spec.name, spec.identity.bench)]
+        named = [name for name, asset in assets.entries.items() if asset.serves(spec.name, spec.identity.bench)]
     if not named and spec.weights is not None:
         return {spec.backend: UNKNOWN_BYTES}
-    return {name: LOADING * _file_bytes(name) for name in named}
+    return {name: LOADING * _file_bytes(name, assets) for name in named}
 
 
-def _file_bytes(name: str) -> int:
+def _file_bytes(name: str, assets: AssetTable) -> int:
     path = assets.path(name)
     return path.stat().st_size if path.is_file() else assets.get(name).size or 0
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
@@ -43,7 +42,13 @@ class RealFiles:
 
 
 def real_clips(
-    suite: Suite, kinds: Iterable[Kind], limit: int | None, run_folder: Path, readers: Executor, progress: Progress
+    suite: Suite,
+    kinds: Iterable[Kind],
+    limit: int | None,
+    run_folder: Path,
+    weights: Path,
+    readers: Executor,
+    progress: Progress,
 ) -> Mapping[Kind, RealFiles]:
     """Finds the sets of real clips that there are.
 
@@ -55,6 +60,7 @@ def real_clips(
         kinds: which sets are needed.
         limit: the first so many prompts count, or None for all.
         run_folder: of the run that asks.
+        weights: folder of assets.
         readers: decode files that were never decoded.
         progress: advances with each file.
 
@@ -69,7 +75,7 @@ def real_clips(
     own = [suite.path(prompt.reference) for prompt in suite.prompts if prompt.reference]
     if not named and "prompts" not in wanted:
         return {}
-    cache = _shared_cache(run_folder)
+    cache = _shared_cache(weights, run_folder)
     found: dict[Path, str] = {}
     with progress.phase("read real clips", len({*named, *own})) as advance:
         paths = dict.fromkeys((*named, *own))
@@ -139,7 +145,7 @@ def _check_disjoint(named: Mapping[Path, str], own: Mapping[Path, str]) -> None:
         seen[digest] = path
 
 
-def _shared_cache(run_folder: Path) -> DiskCache:
-    shared = assets.folder() / FEATURES
+def _shared_cache(weights: Path, run_folder: Path) -> DiskCache:
+    shared = weights / FEATURES
     there = next(path for path in (shared, *shared.parents) if path.exists())
     return DiskCache(shared if os.access(there, os.W_OK) else run_folder / FEATURES)

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from jova_bench.assets import AssetTable, asset_table
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, safe_id
-from jova_bench.metrics.base import OUTSIDE, Metric
+from jova_bench.metrics.base import OUTSIDE, Metric, MetricContext
 from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
@@ -75,6 +76,7 @@ def run(
     executor: str = "processes",
     workers: int | None = None,
     strict: bool = False,
+    assets: AssetTable | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Generates with every model on the same prompts, seeds and device, scores and summarises.
@@ -93,6 +95,7 @@ def run(
         workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU, unless a model
             reads files of others), and for one per core to score.
         strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
+        assets: weights of metrics; None for the table of the environment.
         progress: where to tell of progress; None for nowhere.
 
     Raises:
@@ -104,7 +107,8 @@ def run(
     folder = Path(out) if out is not None else default_folder(suite, profile)
     with placed(executor, device, workers) as placement:
         request = Request(profile, tuple(dict.fromkeys(seeds)), limit, placement.device, placement.device_name)
-        found = _run(models, suite, metrics, request, placement, folder, scoring, progress or Quiet())
+        assets = assets or asset_table()
+        found = _run(models, suite, metrics, request, placement, folder, assets, scoring, progress or Quiet())
     return replace(found, strict=strict)
 
 
@@ -115,6 +119,7 @@ def _run(
     request: Request,
     placement: Placement,
     folder: Path,
+    assets: AssetTable,
     scoring: bool,
     talk: Progress,
 ) -> Result:
@@ -122,11 +127,11 @@ def _run(
     profile, limit = request.profile, request.limit
     own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
     names, left_out = tuple(metric for metric in metrics or () if isinstance(metric, str)), tuple[str, ...]()
-    features = DiskCache(folder / FEATURES)
+    context = MetricContext(DiskCache(folder / FEATURES), placement.local.device, assets=assets)
     if metrics is None:
-        names, left_out = usual(profile, features, placement.local.device)
+        names, left_out = usual(profile, context)
     # Wrong names are told before any work.
-    named = build(names, profile, features, placement.local.device) if names else []
+    named = build(names, profile, context) if names else []
     planned = plan_all(models, suite, request, placement)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):
@@ -139,7 +144,7 @@ def _run(
             talk.say(line)
         selected = manifest.metrics
         real = (
-            real_clips(suite, references(selected, profile), limit, folder, placement.inspection, talk)
+            real_clips(suite, references(selected, profile), limit, folder, assets.folder, placement.inspection, talk)
             if scoring
             else {}
         )
@@ -148,13 +153,13 @@ def _run(
         made = {one.generator.name for one in planned}
         if not scoring:
             return Result(folder, None, _failed(store, made))
-        load = partial(_load, own, selected, profile, folder / FEATURES, real)
+        load = partial(_load, own, selected, profile, folder / FEATURES, real, assets)
         all_metrics, cache = load(placement.local)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         specs = tuple(metric.spec for metric in all_metrics)
         store.write_manifest(manifest.model_copy(update={"specs": specs}))
         judges = partial(_locally, placement) if own else placement.scoring
-        grid = fill(store, suite, all_metrics, cache, load, judges, talk)
+        grid = fill(store, suite, all_metrics, cache, load, judges, assets, talk)
         keep_references(cache, all_metrics)
         names_of_models, columns = list(manifest.models), grid.columns()
         summary = Summary(
@@ -202,6 +207,7 @@ def score(
     executor: str = "processes",
     workers: int | None = None,
     strict: bool = False,
+    assets: AssetTable | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Scores every clip of a folder, with or without prompts. A prompt without a clip is a failed sample, as in `run`.
@@ -217,6 +223,7 @@ def score(
         executor: as in `run`.
         workers: as in `run`.
         strict: as in `run`.
+        assets: as in `run`.
         progress: as in `run`.
 
     Raises:
@@ -235,6 +242,7 @@ def score(
         executor=executor,
         workers=workers,
         strict=strict,
+        assets=assets,
         progress=progress,
     )
 
@@ -251,9 +259,11 @@ def _load(
     profile: Profile,
     features: Path,
     real: Mapping[Kind, RealFiles],
-    context: WorkerContext,
+    assets: AssetTable,
+    worker: WorkerContext,
 ) -> tuple[list[Metric], FeatureCache]:
     """Builds the metrics of a run, in the order of its table, and their cache; every worker calls it, too."""
-    cache = context.cache(features)
-    clips = {kind: files.at(context) for kind, files in real.items()}
-    return [*(build(names, profile, cache, context.device, clips) if names else ()), *own], cache
+    cache = worker.cache(features)
+    clips = {kind: files.at(worker) for kind, files in real.items()}
+    context = MetricContext(cache, worker.device, assets=assets)
+    return [*(build(names, profile, context, clips) if names else ()), *own], cache

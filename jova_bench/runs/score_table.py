@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from jova_bench.assets import AssetTable
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import TaskFailed
@@ -91,6 +92,7 @@ def fill(
     cache: FeatureCache,
     load: Load,
     judges: Callable[[int, int], ScoringWorkers],
+    assets: AssetTable,
     progress: Progress,
 ) -> ScoreTable:
     """Scores what is missing or failed before.
@@ -102,6 +104,7 @@ def fill(
         cache: shared with the workers.
         load: builds metrics and cache in a worker.
         judges: finds the workers, see `Placement.scoring`.
+        assets: weights of the metrics.
         progress: advances with each clip, once for each group of metrics.
     """
     rows = {score.key: score for score in store.scores()}
@@ -126,7 +129,7 @@ def fill(
             clips.append(_job(sample, prompts[sample.prompt_id], suite, store, gaps))
             sizes.append(sample.decoded_bytes or 0)
     asked = {identity for job in clips for identity in job.identities}
-    needs = {identity: networks(spec) for identity, spec in grid.specs.items() if identity in asked}
+    needs = {identity: networks(spec, assets) for identity, spec in grid.specs.items() if identity in asked}
     found = judges(max(sizes), max((sum(one.values()) for one in needs.values()), default=0))
     jobs = _grouped(clips, groups(needs, found.room_bytes))
     left = {(job.sample, job.group): len(job.identities) for job in jobs}

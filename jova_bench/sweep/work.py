@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from jova_bench.assets import asset_table
 from jova_bench.cache import NoCache
 from jova_bench.execution.devices import resolve_device
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.models.base import Generator
 from jova_bench.progress import Progress, Quiet
@@ -43,7 +45,8 @@ def plan_sweep(
     """
     model = model or swept_model(spec.model)
     arms = arms_of(spec, model)
-    build(spec.metrics, spec.profile, NoCache(), "cpu")  # Wrong names are told before any work.
+    # Wrong names are told before any work.
+    build(spec.metrics, spec.profile, MetricContext(NoCache(), assets=asset_table()))
     return planned(spec, model, load_suite(spec.suite), arms, seeds, out, only)
 
 

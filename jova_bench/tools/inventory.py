@@ -9,11 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jova_bench import assets
-from jova_bench.assets import Asset
+from jova_bench.assets import Asset, AssetTable
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.identity import Selection
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import broken, build_all
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
@@ -103,10 +103,11 @@ def suites() -> list[dict[str, Any]]:
     return found
 
 
-def metrics() -> list[dict[str, Any]]:
+def metrics(assets: AssetTable) -> list[dict[str, Any]]:
     """Lists every metric of every profile and protocol; two evaluators of one name are two entries."""
     found: list[dict[str, Any]] = []
-    for select, metric in build_all(NoCache(), "cpu"):
+    context = MetricContext(NoCache(), assets=assets)
+    for select, metric in build_all(context):
         try:
             why_not = _line(guarded("its check failed", metric.check))
         except BenchError as error:
@@ -126,12 +127,12 @@ def metrics() -> list[dict[str, Any]]:
                 "domain": spec.domain,
                 "description": spec.description,
                 "source": spec.source,
-                "weights": [_weights(asset) for asset in needed(select, spec)],
+                "weights": [_weights(asset, assets) for asset in needed(select, spec, assets)],
                 "available": why_not is None,
                 "why_not": why_not,
             }
         )
-    return found + [_broken(name, why) for name, why in broken(NoCache(), "cpu").items()]
+    return found + [_broken(name, why) for name, why in broken(context).items()]
 
 
 def _broken(name: str, why_not: str) -> dict[str, Any]:
@@ -144,13 +145,13 @@ def _broken(name: str, why_not: str) -> dict[str, Any]:
     }
 
 
-def needed(select: str, spec: MetricSpec) -> list[Asset]:
+def needed(select: str, spec: MetricSpec, assets: AssetTable) -> list[Asset]:
     """Returns the files of weights that a metric needs and that ship neither with the package nor a dependency."""
     bench = Selection.parse(select).variant
-    return [asset for asset in assets.table().values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
+    return [asset for asset in assets.entries.values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
 
 
-def _weights(asset: Asset) -> dict[str, Any]:
+def _weights(asset: Asset, assets: AssetTable) -> dict[str, Any]:
     return {
         "name": asset.name,
         "size": asset.size,
@@ -162,9 +163,9 @@ def _weights(asset: Asset) -> dict[str, Any]:
     }
 
 
-def unverified() -> list[str]:
+def unverified(assets: AssetTable) -> list[str]:
     """Returns the files of weights that are here and have no published digest."""
-    return [name for name, asset in assets.table().items() if asset.sha256 is None and assets.path(name).is_file()]
+    return [name for name, asset in assets.entries.items() if asset.sha256 is None and assets.path(name).is_file()]
 
 
 def packages() -> list[dict[str, Any]]:
@@ -179,7 +180,7 @@ def packages() -> list[dict[str, Any]]:
     return found
 
 
-def machine() -> dict[str, Any]:
+def machine(assets: AssetTable) -> dict[str, Any]:
     """Describes Python, devices and the folder of weights."""
     import torch
 
@@ -188,5 +189,5 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "devices": ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(count))],
-        "weights": str(assets.folder()),
+        "weights": str(assets.folder),
     }

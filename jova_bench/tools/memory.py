@@ -11,12 +11,13 @@ from typing import cast
 
 import numpy as np
 
+from jova_bench.assets import AssetTable
 from jova_bench.cache import NoCache
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import ClipMetric, Metric, SetMetric, to_outcome
+from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric, to_outcome
 from jova_bench.metrics.build import build_all
 from jova_bench.records import Outcome, Prompt
 
@@ -42,17 +43,19 @@ class Use:
     """Largest resident memory of the process, interpreter and torch included; None when it died."""
 
 
-def uses(clip: Path | None) -> Iterator[Use]:
+def uses(clip: Path | None, assets: AssetTable) -> Iterator[Use]:
     """Measures every metric of the standard profile that can run here, after a process that measures nothing.
 
     Args:
         clip: a file; None for a pattern and a tone, on which metrics of faces and speech are undefined.
+        assets: weights of metrics.
     """
-    there = [(select, metric) for select, metric in build_all(NoCache(), "cpu") if metric.spec.profile == "standard"]
+    built = build_all(MetricContext(NoCache(), assets=assets))
+    there = [(select, metric) for select, metric in built if metric.spec.profile == "standard"]
     able = [(select, metric.spec.identity) for select, metric in there if metric.check() is None]
     for select, identity in [("", ""), *able]:
         # A new process each time: a peak never falls.
-        ((_, answer),) = on_cpu(1).map([identity], _MeasureInit(clip), attempts=1)
+        ((_, answer),) = on_cpu(1).map([identity], _MeasureInit(clip, assets), attempts=1)
         if isinstance(answer, TaskFailed):
             yield Use(select, Outcome(status="failed", reason=answer.reason), None)
         else:
@@ -64,6 +67,7 @@ class _MeasureInit:
     """Picklable initialiser: builds the metrics and the clip, and returns the function that measures."""
 
     clip: Path | None
+    assets: AssetTable
 
     def __call__(self, context: WorkerContext) -> Callable[[str], tuple[Outcome, int]]:
         import torch  # noqa: F401  Part of what a process that measures nothing takes.
@@ -71,7 +75,8 @@ class _MeasureInit:
         clip = made_up() if self.clip is None else media.read(self.clip)
         # A copy of itself, so that metrics that need a reference have one.
         copy = replace(clip, timing="aligned")
-        metrics: dict[str, Metric] = {metric.spec.identity: metric for _, metric in build_all(NoCache(), "cpu")}
+        built = build_all(MetricContext(NoCache(), assets=self.assets))
+        metrics: dict[str, Metric] = {metric.spec.identity: metric for _, metric in built}
 
         def answer(identity: str) -> tuple[Outcome, int]:
             outcome = Outcome(status="ok", value=0.0)

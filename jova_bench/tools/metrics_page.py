@@ -10,11 +10,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
-from jova_bench import assets
-from jova_bench.assets import Asset
+from jova_bench.assets import Asset, AssetTable, published
 from jova_bench.cache import NoCache
 from jova_bench.formatting.text import escaped
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.labels import OTHER
 from jova_bench.metrics.labels import families as metric_families
@@ -92,14 +93,9 @@ def document() -> str:
 
 def _variants() -> list[Variant]:
     """Builds all variants as on a machine without any weights."""
-    before = {name: os.environ.pop(name, None) for name in (assets.FOLDER_VARIABLE, assets.TABLE_VARIABLE)}
-    os.environ[assets.FOLDER_VARIABLE] = os.devnull
-    try:
-        built = build_all(NoCache(), "cpu")
-        return [Variant(select, metric.spec, tuple(needed(select, metric.spec))) for select, metric in built]
-    finally:
-        del os.environ[assets.FOLDER_VARIABLE]
-        os.environ.update({name: value for name, value in before.items() if value is not None})
+    assets = AssetTable(published(), Path(os.devnull))
+    built = build_all(MetricContext(NoCache(), assets=assets))
+    return [Variant(select, metric.spec, tuple(needed(select, metric.spec, assets))) for select, metric in built]
 
 
 def _metric(variants: Sequence[Variant]) -> list[str]:

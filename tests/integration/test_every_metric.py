@@ -14,6 +14,7 @@ import pytest
 
 from jova_bench import assets, cli
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.records import Summary
@@ -78,14 +79,14 @@ def fault(entry, estimate, why_not):
     return None if estimate.n_ok == clips else f"{estimate.n_ok} of {clips} clips"
 
 
-def digests(entry):
+def digests(entry, own):
     """Of the files that a metric needs. FunASR's stand in one digest together."""
-    needed = [name for name, one in assets.table().items() if one.serves(entry.entry.name, entry.variant)]
-    return {assets.digest(name) for name in needed if name not in every_asset.OF_FUNASR}
+    needed = [name for name, one in own.entries.items() if one.serves(entry.entry.name, entry.variant)]
+    return {own.digest(name) for name in needed if name not in every_asset.OF_FUNASR}
 
 
 def test_every_asset_has_a_checkpoint():
-    assert set(every_asset.WRITERS) | every_asset.OF_FUNASR == set(assets.table())
+    assert set(every_asset.WRITERS) | every_asset.OF_FUNASR == set(assets.published())
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +101,15 @@ def test_every_metric_runs_its_whole_path_to_a_number(table, tmp_path, monkeypat
     estimates = summed_up(table, talking_clips.write_suite(tmp_path / "suite"), tmp_path)
     assert len(estimates) == len(STANDARD)
     faults = {}
-    with assets.using(table):
-        metrics = {name: one for name, one in build_all(NoCache(), "cpu") if one.spec.profile == "standard"}
-        for entry in STANDARD:
-            metric = metrics[entry.select]
-            identity = _bare(metric.spec.identity)
-            faults[entry.select] = fault(entry, estimates[identity], metric.check())
-            # Numbers of one's own files can never be taken for those of the published ones.
-            assert all(digest in identity for digest in digests(entry)), identity
+    own = assets.asset_table(table)
+    built = build_all(MetricContext(NoCache(), assets=own))
+    metrics = {name: one for name, one in built if one.spec.profile == "standard"}
+    for entry in STANDARD:
+        metric = metrics[entry.select]
+        identity = _bare(metric.spec.identity)
+        faults[entry.select] = fault(entry, estimates[identity], metric.check())
+        # Numbers of one's own files can never be taken for those of the published ones.
+        assert all(digest in identity for digest in digests(entry, own)), identity
     assert {name: what for name, what in faults.items() if what} == {}
 
 
@@ -125,7 +127,7 @@ def with_weights():
     needy = [
         entry
         for entry in STANDARD
-        if any(one.serves(entry.entry.name, entry.variant) for one in assets.table().values())
+        if any(one.serves(entry.entry.name, entry.variant) for one in assets.published().values())
     ]
     return [entry for entry in needy if entry.options.get("size") in sizes and entry.entry.name != "motion_score"]
 
@@ -134,18 +136,18 @@ def with_weights():
 @pytest.mark.parametrize("entry", with_weights(), ids=lambda entry: entry.select)
 def test_every_awkward_clip_gets_an_answer_from_networks_too(entry, table, tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    with assets.using(table):
-        (metric,) = build([entry.select], "standard", CACHE, "cpu")
-        if why_not := metric.check():
-            assert any(how in why_not for how in OPTIONAL.values())
-            pytest.skip(why_not)
-        others = {"audio": PICTURE_ALONE, "video": SOUND_ALONE}
-        nothing_to_it = set().union(*(cases for need, cases in others.items() if {need} == streams(metric)))
-        answers = {
-            name: ask(metric, replace(clip, timing="free"), PROMPT, REFERENCE)
-            for name, clip in AWKWARD.items()
-            if name not in nothing_to_it
-        }
+    own = MetricContext(CACHE, assets=assets.asset_table(table))
+    (metric,) = build([entry.select], "standard", own)
+    if why_not := metric.check():
+        assert any(how in why_not for how in OPTIONAL.values())
+        pytest.skip(why_not)
+    others = {"audio": PICTURE_ALONE, "video": SOUND_ALONE}
+    nothing_to_it = set().union(*(cases for need, cases in others.items() if {need} == streams(metric)))
+    answers = {
+        name: ask(metric, replace(clip, timing="free"), PROMPT, REFERENCE)
+        for name, clip in AWKWARD.items()
+        if name not in nothing_to_it
+    }
     for stream in streams(metric):
         assert answers[f"no {stream}"] in ("undefined", "none"), answers
     assert "failed" not in answers.values(), answers

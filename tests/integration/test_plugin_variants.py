@@ -9,7 +9,7 @@ import pytest
 from jova_bench import registry
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
-from jova_bench.metrics.base import ClipMetric
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.build import ENTRY_POINTS, broken, build, references, usual
 from jova_bench.metrics.entry import MetricEntry, Variant
 from jova_bench.metrics.real_clips import RealClips
@@ -52,7 +52,7 @@ def offers(monkeypatch):
 
 
 def identities(names, **real):
-    return [one.spec.identity for one in build(names, "standard", NoCache(), "cpu", real)]
+    return [one.spec.identity for one in build(names, "standard", MetricContext(NoCache()), real)]
 
 
 def test_a_variant_is_built_only_when_it_is_asked_for(offers):
@@ -69,7 +69,7 @@ def test_a_variant_is_built_only_when_it_is_asked_for(offers):
 def test_each_is_given_its_own_real_clips(offers):
     offers()
     real = {kind: RealClips(kind, (), NoCache()) for kind in ("suite", "prompts")}
-    plain, variant = build(["power", "power@mova"], "standard", NoCache(), "cpu", real)
+    plain, variant = build(["power", "power@mova"], "standard", MetricContext(NoCache()), real)
     assert (plain.real_clips, variant.real_clips) == (real["suite"], real["prompts"])
     assert references(["power"], "standard") == {"suite"}
     assert references(["power@mova"], "standard") == {"prompts"}
@@ -77,17 +77,17 @@ def test_each_is_given_its_own_real_clips(offers):
 
 def test_what_is_not_in_the_default_selection_is_built_by_name(offers):
     offers(default=False)
-    assert "power" not in usual("standard", NoCache(), "cpu")[0]
+    assert "power" not in usual("standard", MetricContext(NoCache()))[0]
     assert identities(["power"])
     offers()
-    assert "power" in usual("standard", NoCache(), "cpu")[0]
+    assert "power" in usual("standard", MetricContext(NoCache()))[0]
 
 
 def test_a_broken_variant_costs_nothing_but_itself(offers):
     offers()
-    assert set(broken(NoCache(), "cpu")) == {"power@odd"}
-    assert "ValueError: no such gamma" in broken(NoCache(), "cpu")["power@odd"]
-    assert usual("standard", NoCache(), "cpu")[1] == ()
+    assert set(broken(MetricContext(NoCache()))) == {"power@odd"}
+    assert "ValueError: no such gamma" in broken(MetricContext(NoCache()))["power@odd"]
+    assert usual("standard", MetricContext(NoCache()))[1] == ()
     with pytest.raises(BenchError, match=r"power@odd.*no such gamma"):
         identities(["power@odd"])
 
@@ -97,20 +97,20 @@ def test_a_name_that_is_no_variant_is_refused_with_the_nearest(offers):
     with pytest.raises(BenchError, match=r"got 'power@movva'.*power@mova"):
         identities(["power@movva"])
     with pytest.raises(BenchError, match=r"it needs --profile standard"):
-        build(["power"], "embedded", NoCache(), "cpu")
+        build(["power"], "embedded", MetricContext(NoCache()))
 
 
 def test_variants_alone_leave_no_metric_of_the_bare_name(offers):
     offers(plain=False)
     assert identities(["power@mova"])
-    assert "power" not in usual("standard", NoCache(), "cpu")[0]
+    assert "power" not in usual("standard", MetricContext(NoCache()))[0]
     with pytest.raises(BenchError, match="expected the name of a metric, got 'power'"):
         identities(["power"])
 
 
 def test_a_variant_without_an_identity_of_its_own_is_named(offers):
     offers(variants={"same": Variant(), "mova": Variant({"gamma": "2"})})
-    assert list(broken(NoCache(), "cpu")) == ["power@same"]
+    assert list(broken(MetricContext(NoCache()))) == ["power@same"]
     with pytest.raises(BenchError, match=r"'power@same'.*expected an identity of its own.*got that of power;"):
-        build(["power@same"], "standard", NoCache(), "cpu")
+        build(["power@same"], "standard", MetricContext(NoCache()))
     assert identities(["power", "power@mova"]) == ["power@1/standard:b{gamma=1}", "power@1/standard:b{gamma=2}"]

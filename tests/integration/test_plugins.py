@@ -17,6 +17,7 @@ from jova_bench import registry
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import ENTRY_POINTS, build
 from jova_bench.metrics.entry import MetricEntry
 from support import shown
@@ -227,14 +228,14 @@ def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
         points = [EntryPoint("mine", f"someones:{attribute}", ENTRY_POINTS)]
         monkeypatch.setattr(registry, "entry_points", lambda group, points=points: points * (group == ENTRY_POINTS))
         with pytest.raises(BenchError, match=message):
-            build(["mine"], "standard", NoCache(), "cpu")
+            build(["mine"], "standard", MetricContext(NoCache()))
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
-    loudness = build(["loudness"], "standard", NoCache(), "cpu")[0]
+    loudness = build(["loudness"], "standard", MetricContext(NoCache()))[0]
     module.twin = MetricEntry("mine", "Mine", "Mine", "standard", lambda context: loudness)
     points = [EntryPoint("mine", "someones:twin", ENTRY_POINTS)]
     monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
     with pytest.raises(BenchError, match=r"another metric of the identity loudness@\d"):
-        build(["loudness", "mine"], "standard", NoCache(), "cpu")
+        build(["loudness", "mine"], "standard", MetricContext(NoCache()))
 
 
 def test_a_page_shows_the_model_that_is_installed_here():

@@ -13,7 +13,7 @@ from jova_bench.cache import NoCache
 from jova_bench.cli import main
 from jova_bench.errors import BenchError
 from jova_bench.metrics import build as building
-from jova_bench.metrics.base import ClipMetric
+from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.build import build, usual
 from jova_bench.metrics.entry import MetricEntry
 from jova_bench.models.registry import create_model
@@ -151,12 +151,12 @@ def test_doctor_names_them_and_goes_on(installed, capsys):
 
 
 def test_what_is_named_is_refused_and_what_is_not_does_no_harm(installed):
-    assert build(["loudness"], "standard", NoCache(), "cpu")[0].spec.name == "loudness"
+    assert build(["loudness"], "standard", MetricContext(NoCache()))[0].spec.name == "loudness"
     for name in (*METRICS, *NO_IMPORT, "twice"):
         if METRICS.get(name, (0, ""))[1] and name.startswith(("check_", "two_")):
             continue  # Asked when it is used.
         with pytest.raises(BenchError, match=rf"metric '{name}'"):
-            build([name], "standard", NoCache(), "cpu")
+            build([name], "standard", MetricContext(NoCache()))
     assert create_model("silence", "cpu").name == "silence"
     for name in ("raises", "leaves", "short_plan", "text_needs", "twice", "real", *NO_IMPORT):
         with pytest.raises(BenchError, match=rf"model '{name}'"):
@@ -164,14 +164,14 @@ def test_what_is_named_is_refused_and_what_is_not_does_no_harm(installed):
 
 
 def test_a_run_that_names_no_metrics_leaves_them_out_and_says_so(installed):
-    names, left_out = usual("standard", NoCache(), "cpu")
+    names, left_out = usual("standard", MetricContext(NoCache()))
     for name in (*METRICS, *NO_IMPORT, "twice"):
         if not name.startswith(("check_", "two_")):
             assert name not in names
             assert len([line for line in left_out if f"metric '{name}'" in line or f"the metric {name!r}" in line]) == 1
     assert all(len(line.splitlines()) == 1 for line in left_out)
     # All strangers here claim one identity: the first has it, no other column is mixed with its values.
-    built = [metric.spec.identity for metric in build(None, "standard", NoCache(), "cpu")]
+    built = [metric.spec.identity for metric in build(None, "standard", MetricContext(NoCache()))]
     assert len(built) == len(set(built))
     assert built.count(SPEC.identity) == 1
 

@@ -99,7 +99,7 @@ def test_a_deadly_reference_set_is_one_line(tmp_path, deadly, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
     prompts = load_suite(asked(tmp_path / "asked", ["a", "bomb"]))
     deadly()
-    look = partial(real_clips, prompts, ["prompts"], None, tmp_path)
+    look = partial(real_clips, prompts, ["prompts"], None, tmp_path, tmp_path / "assets")
     with pytest.raises(BenchError, match=r"bomb.mp4: worker process died \(signal 9\), 3 times"):
         look(Processes(("cpu",), 1, threads=1), Quiet())
     # What was looked at is known for good: nobody need read it again.
@@ -147,7 +147,9 @@ def test_a_reference_clip_that_workers_could_not_embed_is_not_tried_in_this_proc
 def test_a_reference_clip_that_changed_after_it_was_looked_at_gives_no_features(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
     prompts = load_suite(asked(tmp_path / "asked", ["a", "b"]))
-    found = real_clips(prompts, ["prompts"], None, tmp_path, Local(LocalContext("cpu")), Quiet())["prompts"]
+    found = real_clips(prompts, ["prompts"], None, tmp_path, tmp_path / "assets", Local(LocalContext("cpu")), Quiet())[
+        "prompts"
+    ]
     shutil.copyfile(tmp_path / "asked/b.mp4", tmp_path / "asked/a.mp4")
     (_, first), (_, second) = found.at(LocalContext("cpu")).clips
     assert second().frames is not None

@@ -38,7 +38,7 @@ def picture(size):
 def checkpoints(tmp_path_factory):
     """Narrow networks in the formats of the published files, with what those files hold beside what is needed."""
     folder = tmp_path_factory.mktemp("weights")
-    files = {name: folder / Path(assets.get(name).file).name for name in NETWORKS}
+    files = {name: folder / Path(assets.asset_table().get(name).file).name for name in NETWORKS}
     files["clip-vit-l14"] = folder / "clip.safetensors"  # SigLIP's is called the same.
     for name, file in files.items():
         every_asset.WRITERS[name](file)
@@ -54,7 +54,7 @@ def weights(checkpoints, own_assets):
 @pytest.mark.parametrize("name", ["musiq", "laion"])
 def test_a_network_equals_the_original(weights, name, size):
     predictor = {"musiq": quality.MUSIQ, "laion": quality.LAION}[name]
-    got = predictor.scores(picture(size)[None], "cpu")
+    got = predictor.scores(picture(size)[None], assets.asset_table(), "cpu")
     assert got.shape == (1,)
     assert got[0] == pytest.approx(OUTPUTS[name][size], rel=1e-5)
 
@@ -65,16 +65,16 @@ def test_maniqa_equals_the_original_in_double_precision(weights, size):
 
     Float64 proves the arithmetic. In float32 upstream's own value is off by 2e-4, as ours is.
     """
-    exact = quality._maniqa(picture(size)[None], "cpu", "float64")[0]
+    exact = quality._maniqa(picture(size)[None], assets.asset_table(), "cpu", "float64")[0]
     assert exact == pytest.approx(OUTPUTS["maniqa"][size], rel=1e-11)
-    assert quality.MANIQA.scores(picture(size)[None], "cpu")[0] == pytest.approx(exact, rel=2e-3)
+    assert quality.MANIQA.scores(picture(size)[None], assets.asset_table(), "cpu")[0] == pytest.approx(exact, rel=2e-3)
 
 
 @pytest.mark.parametrize("size", PICTURES)
 def test_the_predictor_on_siglip_equals_the_original(weights, size):
-    exact = quality._v2_5(picture(size)[None], "cpu", "float32")[0]
+    exact = quality._v2_5(picture(size)[None], assets.asset_table(), "cpu", "float32")[0]
     assert exact == pytest.approx(OUTPUTS["v2_5_fp32"][size], abs=1e-6)
-    rounded = quality.V2_5.scores(picture(size)[None], "cpu")[0]
+    rounded = quality.V2_5.scores(picture(size)[None], assets.asset_table(), "cpu")[0]
     assert rounded == pytest.approx(OUTPUTS["v2_5_bf16"][size], abs=4e-3)  # Half precision, three digits.
 
 
@@ -102,7 +102,7 @@ def test_versebench_looks_at_every_frame_and_clean_at_two_a_second(weights, monk
     seen = {}
 
     def scores(name):
-        return lambda frames, device: seen.update({name: len(frames)}) or np.full(len(frames), 5.0)
+        return lambda frames, assets, device: seen.update({name: len(frames)}) or np.full(len(frames), 5.0)
 
     for protocol in ("clean", "versebench"):
         metric = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), protocol)
@@ -135,7 +135,7 @@ def test_scores_of_a_network_are_kept_one_by_one(weights):
 
 def test_the_crops_of_a_clip_are_always_the_same(weights):
     frames = np.stack([picture(PICTURES[0])] * 2)
-    first, again = quality.MANIQA.scores(frames, "cpu"), quality.MANIQA.scores(frames, "cpu")
+    first, again = (quality.MANIQA.scores(frames, assets.asset_table(), "cpu") for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first[0] != first[1]  # But not those of two frames.
 
@@ -193,11 +193,12 @@ def test_an_incomplete_checkpoint_is_refused(own_assets, tmp_path):
     torch.save(state, tmp_path / "maniqa.pt")
     own_assets({"maniqa-koniq10k": tmp_path / "maniqa.pt"})
     with pytest.raises(Unavailable, match="weights unreadable"):
-        quality.MANIQA.scores(picture(PICTURES[0])[None], "cpu")
+        quality.MANIQA.scores(picture(PICTURES[0])[None], assets.asset_table(), "cpu")
 
 
 def test_digests_of_all_weights_are_in_the_identity(weights):
     spec = aesthetic.aesthetic_score(MetricContext(NoCache(), "cpu"), "versebench").spec
-    digests = [assets.digest(name) for part in aesthetic.VARIANTS["versebench"].predictors for name in part.weights]
+    names = [name for part in aesthetic.VARIANTS["versebench"].predictors for name in part.weights]
+    digests = [assets.asset_table().digest(name) for name in names]
     assert spec.weights == "+".join(digests)
     assert "compat:versebench@5645a09" in spec.identity

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import aesthetics as nets
 from jova_bench.metrics.sound import audiobox as aesthetics
@@ -72,28 +73,29 @@ def test_every_axis_is_a_metric_and_all_come_from_one_pass(own):
             return self.arrays[digest, extractor]
 
     cache, known = Kept(), PARITY["cases"]["3.3 s"]
-    metrics = build(AXES, "standard", cache, "cpu")
+    metrics = build(AXES, "standard", MetricContext(cache))
     assert [metric.spec.name for metric in metrics] == list(AXES)
     for metric in metrics:
         assert metric.check() is None
-        assert f"config={assets.digest(aesthetics.CONFIG)}" in metric.spec.identity
+        assert f"config={assets.asset_table().digest(aesthetics.CONFIG)}" in metric.spec.identity
         value = metric.score(audio_clip(sound(known["samples"])), None, None).value
         assert value == pytest.approx(known["scores"][metric.spec.name.upper()], rel=1e-5)
     assert len(cache.arrays) == 1
 
 
 def test_complexity_is_to_match_and_only_a_bench_says_down():
-    directions = {m.spec.name: m.spec.direction for m in build(AXES, "standard", NoCache(), "cpu")}
+    directions = {m.spec.name: m.spec.direction for m in build(AXES, "standard", MetricContext(NoCache()))}
     assert directions == {"ce": "up", "cu": "up", "pc": "target", "pq": "up"}
     theirs = {
-        m.spec.name: m.spec.direction for m in build([f"{a}@versebench" for a in AXES], "standard", NoCache(), "")
+        m.spec.name: m.spec.direction
+        for m in build([f"{a}@versebench" for a in AXES], "standard", MetricContext(NoCache()))
     }
     assert theirs == {"ce": "up", "cu": "up", "pc": "down", "pq": "up"}
 
 
 def test_javisbench_averages_all_axes_of_sound_as_the_benches_hear_it(own):
-    theirs = build([f"{axis}@versebench" for axis in AXES], "standard", NoCache(), "cpu")
-    (quality,) = build(["audio_quality@javisbench"], "standard", NoCache(), "cpu")
+    theirs = build([f"{axis}@versebench" for axis in AXES], "standard", MetricContext(NoCache()))
+    (quality,) = build(["audio_quality@javisbench"], "standard", MetricContext(NoCache()))
     clip = audio_clip(np.stack([sound(30_000), 0.5 * sound(30_000)]), 22_050)
     axes = [metric.score(clip, None, None).value for metric in theirs]
     assert quality.score(clip, None, None).value == pytest.approx(np.mean(axes), rel=1e-6)
@@ -103,7 +105,7 @@ def test_javisbench_averages_all_axes_of_sound_as_the_benches_hear_it(own):
 
 
 def test_silence_has_no_quality_but_for_the_bench(own):
-    clean, theirs = build(["pq", "pq@versebench"], "standard", NoCache(), "cpu")
+    clean, theirs = build(["pq", "pq@versebench"], "standard", MetricContext(NoCache()))
     silent = audio_clip(np.zeros(16_000))
     assert clean.score(silent, None, None).reason == "silent"
     assert theirs.score(silent, None, None).status == "ok"
@@ -113,7 +115,7 @@ def test_silence_has_no_quality_but_for_the_bench(own):
 
 
 def test_stereo_and_other_rates_become_mono_at_16_khz(own):
-    clean, theirs = build(["ce", "ce@versebench"], "standard", NoCache(), "cpu")
+    clean, theirs = build(["ce", "ce@versebench"], "standard", MetricContext(NoCache()))
     tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(3 * 48_000) / 48_000)
     mono = clean.score(audio_clip(tone, 48_000), None, None).value
     assert clean.score(audio_clip(np.stack([tone * 2, tone * 0]), 48_000), None, None).value == pytest.approx(
@@ -126,7 +128,7 @@ def test_stereo_and_other_rates_become_mono_at_16_khz(own):
 
 def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    (metric,) = build(["pq"], "standard", NoCache(), "cpu")
+    (metric,) = build(["pq"], "standard", MetricContext(NoCache()))
     assert metric.check() == "weights missing: jova-bench assets pull audiobox-aesthetics audiobox-aesthetics-config"
     outcome = metric.score(audio_clip(sound(16_000)), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())

@@ -7,6 +7,7 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.networks import shaped
@@ -74,7 +75,7 @@ def test_sound_is_rounded_to_about_nine_bits(ear):
 
 
 def test_the_distance_is_ten_thousand_times_frechets(weights):
-    (metric,) = build(["fad@javisbench"], "standard", NoCache(), "cpu")
+    (metric,) = build(["fad@javisbench"], "standard", MetricContext(NoCache()))
     assert metric.check() is None
     made, real = (
         np.stack([metric.features(audio_clip(fake((4_000 + 500 * k,), f"{name}{k}") * gain)) for k in range(12)])
@@ -83,12 +84,12 @@ def test_the_distance_is_ten_thousand_times_frechets(weights):
     assert made.shape == (12, 4)
     assert metric.against(real).distance(made) == pytest.approx(10_000 * dist.frechet(made, real), rel=1e-6)
     assert metric.against(made).distance(made) == pytest.approx(0, abs=1e-2)
-    assert f"audioclip[{assets.digest('audioclip')}]" in metric.spec.identity
+    assert f"audioclip[{assets.asset_table().digest('audioclip')}]" in metric.spec.identity
     assert "/compat:javisbench@b505b37:" in metric.spec.identity
 
 
 def test_channels_are_mixed_and_other_rates_brought_to_16_khz(weights):
-    (metric,) = build(["fad@javisbench"], "standard", NoCache(), "cpu")
+    (metric,) = build(["fad@javisbench"], "standard", MetricContext(NoCache()))
     tone = 0.5 * np.sin(2 * np.pi * 500 * np.arange(24_000) / 48_000)
     one = metric.features(audio_clip(tone, 48_000))
     np.testing.assert_allclose(metric.features(audio_clip(np.stack([2 * tone, 0 * tone]), 48_000)), one, rtol=1e-5)
@@ -96,7 +97,7 @@ def test_channels_are_mixed_and_other_rates_brought_to_16_khz(weights):
 
 
 def test_no_sound_no_weights_and_others(weights, tmp_path, monkeypatch):
-    (metric,) = build(["fad@javisbench"], "standard", NoCache(), "cpu")
+    (metric,) = build(["fad@javisbench"], "standard", MetricContext(NoCache()))
     with pytest.raises(Undefined, match="no sound"):
         metric.features(audio_clip(np.zeros((1, 0))))
     with pytest.raises(Undefined, match="no audio stream"):
@@ -107,6 +108,6 @@ def test_no_sound_no_weights_and_others(weights, tmp_path, monkeypatch):
         shaped.load(AudioEncoder, other, "cpu", prefix="audio.")
     monkeypatch.delenv(assets.TABLE_VARIABLE)
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    assert build(["fad@javisbench"], "standard", NoCache(), "cpu")[0].check() == (
+    assert build(["fad@javisbench"], "standard", MetricContext(NoCache()))[0].check() == (
         "weights missing: jova-bench assets pull audioclip"
     )

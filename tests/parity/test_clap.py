@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import clap as nets
 from jova_bench.metrics.sound import clap
@@ -56,7 +57,7 @@ def own(files, own_assets):
 
 
 def metric(name):
-    (found,) = build([name], "standard", NoCache(), "cpu")
+    (found,) = build([name], "standard", MetricContext(NoCache()))
     return found
 
 
@@ -240,7 +241,7 @@ def test_mova_draws_pieces_by_its_seed_and_others_take_the_middle(files, own):
 
 def test_benches_are_never_one_column(own):
     names = [f"clap_score@{bench}" for bench in clap.VARIANTS if bench != "clean"]
-    found = build(["clap_score", *names], "standard", NoCache(), "cpu")
+    found = build(["clap_score", *names], "standard", MetricContext(NoCache()))
     assert len({one.spec.identity for one in found}) == 5
     assert found[1].spec.identity.startswith(
         "clap_score@2/standard/compat:versebench@5645a09:clap-630k-audioset-fusion["
@@ -264,7 +265,7 @@ def test_features_are_cached_by_sound_and_steps(own):
 
     cache = Kept()
     for bench in ("versebench", "mova", "versebench"):
-        (score,) = build([f"clap_score@{bench}"], "standard", cache, "cpu")
+        (score,) = build([f"clap_score@{bench}"], "standard", MetricContext(cache))
         assert score.score(heard(SHORT), PROMPT, None).status == "ok"
     assert len(cache.arrays) == 3  # the sound twice, its caption once: both benches have one network
 
@@ -294,5 +295,5 @@ def test_fd_needs_a_caption_and_another_clip_to_compare_with(own):
 
 def test_the_tokens_are_part_of_the_identity(own):
     score = metric("clap_score")
-    assert score.spec.params["tokens"] == assets.digest(clap.TOKENIZER)
-    assert str(assets.digest(clap.TOKENIZER)) in score.spec.identity
+    assert score.spec.params["tokens"] == assets.asset_table().digest(clap.TOKENIZER)
+    assert str(assets.asset_table().digest(clap.TOKENIZER)) in score.spec.identity

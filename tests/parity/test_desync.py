@@ -87,15 +87,15 @@ def test_the_published_examples(example):
     Needs the weights, and the repository's data/vggsound/h264_video_25fps_256side_16000hz_aac/*.mp4 beside them.
     """
     early_s, from_s, digest = EXAMPLES[example]
-    file = assets.path("synchformer").with_name(f"{example}.mp4")
-    if why := assets.missing("synchformer") or (None if file.is_file() else f"no {file}"):
+    file = assets.asset_table().path("synchformer").with_name(f"{example}.mp4")
+    if why := assets.asset_table().missing("synchformer") or (None if file.is_file() else f"no {file}"):
         pytest.skip(why)
     assert assets.sha256_of(file) == digest
     clip = media.read(file)
     first, sample = 25 * from_s, round(16_000 * (from_s + early_s))
     moved = clip_from_arrays(clip.frames[first : first + 125], clip.fps, clip.audio[:, sample:], clip.sample_rate_hz)
     indices, audio = desync.stretch(moved, VARIANTS["t2av"])
-    net = synchformer.load(assets.find("synchformer"), "cpu")
+    net = synchformer.load(assets.asset_table().find("synchformer"), "cpu")
     (row,) = desync.logits(net, moved.frames, indices, audio, VARIANTS["t2av"], "cpu")
     assert desync.offset_of(row[None], signed=True) == pytest.approx(early_s)
     assert 0.65 < (np.exp(row - row.max()) / np.exp(row - row.max()).sum()).max() < 0.99

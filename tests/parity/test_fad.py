@@ -77,7 +77,7 @@ def test_mel_bands_peak_once_and_meet():
 
 
 def test_embeddings_are_upstreams_without_their_relu(weights):
-    found = vggish.embeddings(fake((50_000,), "wave").numpy() * 0.1, "cpu")
+    found = vggish.embeddings(fake((50_000,), "wave").numpy() * 0.1, MetricContext(NoCache()))
     np.testing.assert_allclose(found, UPSTREAM["raw"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(np.maximum(found, 0), UPSTREAM["activated"], rtol=1e-4, atol=1e-6)
 
@@ -151,7 +151,7 @@ def test_av_benchmarks_distance_is_upstreams_however_few_the_clips():
 def test_protocols_have_identities_of_their_own(weights):
     identities = {vggish.build(MetricContext(NoCache(), "cpu"), "fad", name).spec.identity for name in vggish.VARIANTS}
     assert len(identities) == 4
-    assert all(assets.digest("vggish") in identity for identity in identities)
+    assert all(assets.asset_table().digest("vggish") in identity for identity in identities)
     kinds = {
         name: vggish.build(MetricContext(NoCache(), "cpu"), "fad", name).spec.params["reference"]
         for name in vggish.VARIANTS
@@ -179,7 +179,7 @@ def test_too_little_sound_is_undefined(weights, clip, why):
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(assets, "folder", lambda: tmp_path)
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     metric = vggish.build(MetricContext(NoCache(), "cpu"), "kad", "clean")
     assert metric.check() == "weights missing: jova-bench assets pull vggish"
     with pytest.raises(Unavailable, match="weights missing"):
@@ -232,10 +232,11 @@ def test_louder_noise_is_farther_from_the_real_clips(weights, monkeypatch):
 @pytest.mark.weights
 def test_a_tone_has_the_published_embedding():
     """tensorflow/models research/audioset/vggish/vggish_smoke_test.py: 3 s of 1 kHz at 44.1 kHz, after a ReLU."""
-    if why := assets.missing("vggish"):
+    if why := assets.asset_table().missing("vggish"):
         pytest.skip(why)
     tone = np.sin(2 * np.pi * 1000 * np.linspace(0, 3, 3 * 44_100))
-    found = np.maximum(vggish.embeddings(listening.clean(audio_clip(tone, 44_100), 16_000), "cpu"), 0)
+    sound = listening.clean(audio_clip(tone, 44_100), 16_000)
+    found = np.maximum(vggish.embeddings(sound, MetricContext(NoCache())), 0)
     assert found.shape == (3, 128)
     assert (found.mean(), found.std()) == pytest.approx((0.131, 0.238), rel=0.02)
 
@@ -261,7 +262,7 @@ def test_noisy_tones_are_as_far_as_is_published(noise, published):
 
     The noise there has no seed. Google's own network gave 12.4375 and 4.7680.
     """
-    if why := assets.missing("vggish"):
+    if why := assets.asset_table().missing("vggish"):
         pytest.skip(why)
     metric = vggish.build(MetricContext(NoCache(), "cpu"), "fad", "gudgud96")
     real, made = (
@@ -277,9 +278,9 @@ def test_fadtks_own_samples_are_as_far_as_is_published():
     Needs the weights, and in a folder `fadtk` beside them that repository's fadtk/test/samples/*.opus and
     fadtk/stats/fma_pop.npz.
     """
-    folder = assets.path("vggish").with_name("fadtk")
+    folder = assets.asset_table().path("vggish").with_name("fadtk")
     files = sorted(folder.glob("*.opus"))
-    if why := assets.missing("vggish") or (None if len(files) == 23 else f"no samples in {folder}"):
+    if why := assets.asset_table().missing("vggish") or (None if len(files) == 23 else f"no samples in {folder}"):
         pytest.skip(why)
     with np.load(folder / "fma_pop.npz") as popular:
         base = dist.Gaussian(popular["vggish.mu"], popular["vggish.cov"])

@@ -138,7 +138,8 @@ def test_padding_changes_what_passt_hears(weights):
     metric = tagging.kl_passt(MetricContext(NoCache(), "cpu"), "clean")
     logits = metric.embed(sound, NoCache())
     np.testing.assert_allclose(logits, PASST["three_s"]["logits"], rtol=1e-4, atol=1e-5)
-    padded = tagging.heard([np.pad(sound.audio[0], (0, 320_000 - 96_000))], tagging.PASST, "cpu")["logits"]
+    windows = [np.pad(sound.audio[0], (0, 320_000 - 96_000))]
+    padded = tagging.heard(windows, tagging.PASST, MetricContext(NoCache()))["logits"]
     np.testing.assert_allclose(padded, PASST["three_s_padded"]["logits"], rtol=1e-4, atol=1e-5)
     assert np.abs(padded - logits).max() > 0.01
 
@@ -209,7 +210,7 @@ def test_verse_bench_has_no_answer_for_silence(weights):
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(assets, "folder", lambda: tmp_path)
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     sound = audio_clip(np.zeros(16_000))
     for build, asset in ((tagging.kl_panns, "panns-cnn14-16k"), (tagging.kl_passt, "passt")):
         metric = build(MetricContext(NoCache(), "cpu"), "clean")

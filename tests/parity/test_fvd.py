@@ -192,7 +192,7 @@ def test_latentsync_has_no_answer_without_a_face(monkeypatch):
 
 
 def test_latentsync_says_what_it_lacks(weights, monkeypatch):
-    monkeypatch.setattr(assets, "missing", lambda *names: None)
+    monkeypatch.setattr(assets.AssetTable, "missing", lambda self, *names: None)
     monkeypatch.setattr(mediapipe_nets, "find_spec", lambda name: None)
     assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "latentsync").check() == mediapipe_nets.HOW
     assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean").check() is None
@@ -215,22 +215,26 @@ def test_a_clip_without_a_window_is_undefined(weights, clip, why):
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(assets, "folder", lambda: tmp_path)
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     metric = i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean")
     assert metric.check() == "weights missing: jova-bench assets pull i3d"
     with pytest.raises(Unavailable, match="weights missing"):
         metric.features(silent_clip(np.zeros((16, 8, 8, 3), np.uint8)))
 
 
-def test_torchscript_of_unknown_origin_is_not_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(assets, "find", lambda name: tmp_path / "i3d.pt")
-    monkeypatch.setattr(assets, "get", lambda name: assets.Asset(name=name, file="i3d.pt"))
+def test_torchscript_of_unknown_origin_is_not_run(tmp_path):
+    path = tmp_path / "i3d.pt"
+    path.write_bytes(b"no script")
     with pytest.raises(Unavailable, match="weights unverified"):
-        i3d.load("i3d-torchscript", "cpu")
-    monkeypatch.setattr(assets, "get", lambda name: assets.Asset(name=name, file="i3d.pt", sha256="0" * 64))
-    (tmp_path / "i3d.pt").write_bytes(b"no script")
+        i3d.load("i3d-torchscript", script_at(path, None))
     with pytest.raises(Unavailable, match="weights unreadable"):
-        i3d.load("i3d-torchscript", "cpu")
+        i3d.load("i3d-torchscript", script_at(path, assets.sha256_of(path)))
+
+
+def script_at(path, sha256):
+    """A context in which the network of StyleGAN-V is this file, with or without a digest that is stated."""
+    table = assets.AssetTable({"i3d-torchscript": assets.Asset(name="toy", file="i3d.pt", sha256=sha256)}, path.parent)
+    return MetricContext(NoCache(), assets=table)
 
 
 class Script(torch.nn.Module):
@@ -243,12 +247,10 @@ class Script(torch.nn.Module):
         return x.mean(dim=(2, 3, 4)).repeat(1, 2)
 
 
-def test_torchscript_of_a_stated_digest_runs(tmp_path, monkeypatch):
+def test_torchscript_of_a_stated_digest_runs(tmp_path):
     path = tmp_path / "i3d.pt"
     torch.jit.script(Script()).save(path)
-    monkeypatch.setattr(assets, "find", lambda name: path)
-    monkeypatch.setattr(assets, "get", lambda name: assets.Asset(name=name, file="i3d.pt", sha256="0" * 64))
-    found = i3d.load("i3d-torchscript", "cpu")(torch.full((1, 3, 16, 2, 2), 0.5))
+    found = i3d.load("i3d-torchscript", script_at(path, assets.sha256_of(path)))(torch.full((1, 3, 16, 2, 2), 0.5))
     np.testing.assert_allclose(found, np.full((1, 6), 0.5))
 
 
@@ -333,9 +335,11 @@ def test_what_changes_the_value_changes_the_identity(weights):
 @pytest.mark.parametrize(("asset", "published"), [("i3d-torchscript", 151.256), ("i3d", 151.392)])
 def test_black_against_white_is_what_is_published(asset, published):
     """JunyaoHu/common_metrics_on_video_quality README: 8 videos of 30 frames, zeros against ones."""
-    if why := assets.missing(asset):
+    if why := assets.asset_table().missing(asset):
         pytest.skip(why)
+    context = MetricContext(NoCache())
     zeros, ones = (
-        np.repeat(i3d.logits(torch.full((1, 3, 30, 224, 224), value), asset, "cpu"), 8, axis=0) for value in (-1.0, 1.0)
+        np.repeat(i3d.logits(torch.full((1, 3, 30, 224, 224), value), asset, context), 8, axis=0)
+        for value in (-1.0, 1.0)
     )
     assert dist.frechet(zeros, ones) == pytest.approx(published, rel=2e-3)

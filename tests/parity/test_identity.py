@@ -67,7 +67,7 @@ def test_faces_are_cut_out_and_embedded_as_by_the_original(weights):
     assert all(crop.shape == (SIDE, SIDE, 3) for crop in crops)
     sums = [((crop.astype(np.float64) - 127.5) / 128).sum() for crop in crops]
     np.testing.assert_allclose(sums, expected["pixel_sums"], rtol=1e-6)
-    found = face_embed._embed(crops, "cpu")
+    found = face_embed._embed(crops, MetricContext(NoCache()))
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(found[:, ::9], expected["embeddings"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found @ found.T, expected["cosines"], rtol=1e-6)
@@ -79,7 +79,7 @@ def test_versebench_equals_the_original(weights, tmp_path, pair):
     image = save(tmp_path / "image.png", upstream.fake_pictures(first, f"anchor {first}"))
     frame = upstream.fake_pictures(second, f"frame {second}")
     expected = DINOV3["outputs"][pair]
-    tokens = identity.patch_tokens(upstream.fake_pictures(first, f"anchor {first}")[None], "cpu")
+    tokens = identity.patch_tokens(upstream.fake_pictures(first, f"anchor {first}")[None], MetricContext(NoCache()))
     np.testing.assert_allclose(tokens[0, ::8], expected["feature"], rtol=1e-3, atol=1e-5)
     metric = identity.identity_score(MetricContext(NoCache(), "cpu"), "versebench")
     outcome = metric.score(silent_clip([frame, frame]), prompt_with(image), None)
@@ -127,12 +127,12 @@ def found(weights, monkeypatch):
     """Boxes where a test says that faces are, instead of a detector."""
     boxes = {}
 
-    def tracks(clip, name, cache, device, every=faces.EVERY):
+    def tracks(clip, name, context, every=faces.EVERY):
         assert name == "s3fd"
         return boxes.get(clip.digest, boxes.get(None, []))
 
     monkeypatch.setattr(faces, "tracks", tracks)
-    monkeypatch.setattr(face_embed, "missing", lambda detector: None)
+    monkeypatch.setattr(face_embed, "missing", lambda detector, assets: None)
     return boxes
 
 
@@ -179,7 +179,7 @@ def test_consistency_of_a_still_is_one_and_of_another_face_less(found):
 def test_faces_outside_of_their_track_or_of_the_picture_are_none(found):
     found[None] = [faces.Track(5, box(10, 10, 100, 3)), faces.Track(0, box(500, 10, 20, 11))]
     clip = silent_clip([people()] * 11)
-    assert [len(frame) for frame in face_embed.embeddings(clip, "s3fd", NoCache(), "cpu")] == [0, 1, 0]
+    assert [len(frame) for frame in face_embed.embeddings(clip, "s3fd", MetricContext(NoCache()))] == [0, 1, 0]
 
 
 @pytest.mark.parametrize("make", [identity.identity_score, identity.identity_consistency])

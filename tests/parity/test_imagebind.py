@@ -253,7 +253,7 @@ def test_missing_and_foreign_weights_are_failures(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     for name in ("imagebind_score", "javis_score"):
         outcome = score(name, "clean", shown(60, 48_000))
-        assert (outcome.status, outcome.reason) == ("failed", assets.missing("imagebind-huge"))
+        assert (outcome.status, outcome.reason) == ("failed", assets.asset_table().missing("imagebind-huge"))
         assert outcome.reason.startswith("weights missing: jova-bench assets pull imagebind-huge")
     torch.save({"something": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(Unavailable, match=r"weights unreadable: expected 'cls_token'"):
@@ -266,10 +266,11 @@ def test_the_published_example():
 
     Needs the weights, and that repository's .assets/*.jpg and *.wav in a folder `example` beside them.
     """
-    folder = assets.path("imagebind-huge").with_name("example")
-    if why := assets.missing("imagebind-huge") or (None if (folder / "dog_image.jpg").is_file() else f"no {folder}"):
+    folder = assets.asset_table().path("imagebind-huge").with_name("example")
+    there = assets.asset_table()
+    if why := there.missing("imagebind-huge") or (None if (folder / "dog_image.jpg").is_file() else f"no {folder}"):
         pytest.skip(why)
-    net, names = network.load(assets.find("imagebind-huge"), "cpu"), ("dog", "car", "bird")
+    net, names = network.load(assets.asset_table().find("imagebind-huge"), "cpu"), ("dog", "car", "bird")
     seen, heard = [], []
     for name in names:
         image = cv2.imread(str(folder / f"{name}_image.jpg"))[None, ..., ::-1]

@@ -7,6 +7,7 @@ import torch
 from jova_bench import assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances import inception_score as inception
 from jova_bench.metrics.networks import panns
@@ -19,7 +20,7 @@ NAMES = ["is_panns@avbenchmark", "is_passt@avbenchmark", "is_panns@mova"]
 
 
 def metric(select):
-    return build([select], "standard", NoCache(), "cpu")[0]
+    return build([select], "standard", MetricContext(NoCache()))[0]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def coded(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.TABLE_VARIABLE, table)
     monkeypatch.setattr(lse, "_towers", lambda file, device, dtype: Coded())
     monkeypatch.setattr(lse, "cached_network", lambda key, build: build())
-    monkeypatch.setattr(lse, "missing", lambda protocol: None)
+    monkeypatch.setattr(lse, "missing", lambda protocol, assets: None)
 
 
 def levels(count: int, seed: int = 0) -> np.ndarray:
@@ -221,7 +221,7 @@ def test_odd_sizes_and_a_cut(coded, found):
     clip = talking(100)
     clip = clip_from_arrays(np.ascontiguousarray(clip.frames[:, :239, :319]), clip.fps, clip.audio, 16_000)
     found(track(0, 50), track(50, 50), track(3, 20))
-    curves = lse.face_curves(clip, VARIANTS["clean"], NoCache(), "cpu")
+    curves = lse.face_curves(clip, VARIANTS["clean"], MetricContext(NoCache()))
     assert [(one.windows, one.first, one.stop) for one in curves] == [(46, 0, 50), (46, 50, 100)]
     assert score("av_offset_frames", clip) == ("ok", 0)
 
@@ -299,12 +299,12 @@ def test_a_clip_scores_as_upstream_scores_it(tmp_path, monkeypatch):
     clip = clip_from_arrays(
         np.ascontiguousarray(crops()[..., ::-1]), Fraction(25), (sound() / 32768)[None].astype(np.float32), 16_000
     )
-    metrics = build(["lse_c@wav2lip-lrs", "lse_d@wav2lip-lrs"], "standard", Memory(), "cpu")
+    metrics = build(["lse_c@wav2lip-lrs", "lse_d@wav2lip-lrs"], "standard", MetricContext(Memory()))
     values = [metric.score(clip, None, None).value for metric in metrics]
     expected = PARITY["outputs"]
     assert values == pytest.approx([expected["confidence"], expected["min_distance"]], abs=1e-4)
     assert len(clip.frames) == FRAMES
-    assert all(assets.digest("syncnet") in metric.spec.identity for metric in metrics)
+    assert all(assets.asset_table().digest("syncnet") in metric.spec.identity for metric in metrics)
 
 
 @pytest.mark.weights
@@ -313,11 +313,11 @@ def test_the_published_demo():
 
     Needs the weights, and http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/example.avi beside them.
     """
-    example = assets.path("syncnet").with_name("example.avi")
-    if why := assets.missing("syncnet") or (None if example.is_file() else f"no {example}"):
+    example = assets.asset_table().path("syncnet").with_name("example.avi")
+    if why := assets.asset_table().missing("syncnet") or (None if example.is_file() else f"no {example}"):
         pytest.skip(why)
     assert assets.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
-    (found,) = lse.face_curves(media.read(example), VARIANTS["wav2lip-lrs"], NoCache(), "cpu")
+    (found,) = lse.face_curves(media.read(example), VARIANTS["wav2lip-lrs"], MetricContext(NoCache()))
     assert curves.offset_frames_of(found.curve) == 3
     assert curves.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)
     assert curves.lse_c_of(found.curve) == pytest.approx(10.021, abs=0.15)
@@ -395,6 +395,8 @@ def test_every_protocol_has_the_metrics_that_it_names():
 
 def test_a_name_alone_is_ours():
     names = list(curves.NUMBERS)
-    assert [metric.spec.protocol for metric in build(names, "standard", NoCache(), "cpu")] == ["clean"] * len(names)
-    (bench,) = build(["lse_c@mova"], "standard", NoCache(), "cpu")
+    assert [metric.spec.protocol for metric in build(names, "standard", MetricContext(NoCache()))] == ["clean"] * len(
+        names
+    )
+    (bench,) = build(["lse_c@mova"], "standard", MetricContext(NoCache()))
     assert bench.spec.identity.startswith("lse_c@2/standard/compat:mova@595a976:syncnet-v2[")

@@ -7,6 +7,7 @@ import pytest
 from scipy.signal import lfilter
 
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.speech import mcd
 from jova_bench.records import Prompt
@@ -26,7 +27,7 @@ A, B = voice("mcd a", 8000, 0.8), voice("mcd b", 6400, 0.6)
 
 @pytest.fixture
 def metric():
-    (found,) = build(["mcd_dtw"], "standard", NoCache(), "cpu")
+    (found,) = build(["mcd_dtw"], "standard", MetricContext(NoCache()))
     return found
 
 

@@ -104,7 +104,7 @@ class Moving:
 @pytest.fixture
 def moving(weights, monkeypatch):
     net = Moving(3.0, -4.0)
-    monkeypatch.setattr(motion, "load", lambda device: net)
+    monkeypatch.setattr(motion, "load", lambda assets, device: net)
     return net
 
 

@@ -48,7 +48,7 @@ def test_scores_equal_the_originals(weights, sound):
 
 
 @pytest.mark.weights
-@pytest.mark.skipif(assets.missing(nisqa.WEIGHTS) is not None, reason="needs the published weights")
+@pytest.mark.skipif(assets.asset_table().missing(nisqa.WEIGHTS) is not None, reason="needs the published weights")
 def test_published_scores():
     metric = nisqa.nisqa(MetricContext(NoCache(), "cpu"))
     for sound, expected in OUTPUTS.items():

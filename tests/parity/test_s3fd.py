@@ -52,7 +52,7 @@ def test_detections_are_upstreams():
     small = fake((6, 9, 3), "picture").mul(64).add(128).clamp(0, 255).numpy().astype(np.uint8)
     frame = cv2.resize(small, (720, 480), interpolation=cv2.INTER_CUBIC)
     expected = np.reshape(PARITY["detected"], (-1, 5))
-    for boxes in search.find(np.stack([frame] * 5), "cpu"):  # More than a batch.
+    for boxes in search.find(assets.asset_table(), np.stack([frame] * 5), "cpu"):  # More than a batch.
         np.testing.assert_allclose(boxes, expected, rtol=1e-4, atol=1e-2)
 
 
@@ -61,9 +61,9 @@ def test_small_odd_and_portrait_frames():
     # 109 pixels are 27 at a quarter of the size; 28 are needed.
     for height, width in ((109, 300), (300, 109), (2, 2)):
         with pytest.raises(Undefined, match=f"{width} x {height} are too small"):
-            search.find(np.zeros((1, height, width, 3), np.uint8), "cpu")
+            search.find(assets.asset_table(), np.zeros((1, height, width, 3), np.uint8), "cpu")
     for height, width in ((111, 301), (333, 113)):
-        (boxes,) = search.find(np.zeros((1, height, width, 3), np.uint8), "cpu")
+        (boxes,) = search.find(assets.asset_table(), np.zeros((1, height, width, 3), np.uint8), "cpu")
         assert boxes.shape[1] == 5
 
 
@@ -96,7 +96,10 @@ def test_the_surest_of_overlapping_boxes_stays():
 def test_missing_and_foreign_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.delenv(assets.TABLE_VARIABLE, raising=False)
-    assert search.DETECTOR.missing() == "weights missing: jova-bench assets pull s3fd"
+    assert (
+        search.build(assets.asset_table()).missing(assets.asset_table())
+        == "weights missing: jova-bench assets pull s3fd"
+    )
     path = tmp_path / "other.pth"
     torch.save({"vgg.0.weight": torch.zeros(4, 3, 3, 3)}, path)
     with pytest.raises(Unavailable, match="no checkpoint of S3FD"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jova_bench.assets import asset_table
 from jova_bench.metrics.faces import scrfd
 from support import upstream
 
@@ -32,11 +33,11 @@ class Network:
 @pytest.mark.parametrize("size", ["270x480", "500x300"])
 def test_boxes_are_insightfaces(monkeypatch, size: str):
     network, expected = Network(), PARITY["outputs"][size]
-    monkeypatch.setattr(scrfd, "_session", lambda: network)
+    monkeypatch.setattr(scrfd, "_session", lambda assets: network)
     monkeypatch.setattr(scrfd, "cached_network", lambda key, build: build())
     height, width = map(int, size.split("x"))
     frame = upstream.fake((height, width, 3), f"scrfd frame {height}").mul(40).add(128).clamp(0, 255)
-    (boxes,) = scrfd.find(frame.numpy().astype(np.uint8)[None], "cpu")
+    (boxes,) = scrfd.find(asset_table(), frame.numpy().astype(np.uint8)[None], "cpu")
     assert boxes.shape == (expected["count"], 5)
     np.testing.assert_allclose(boxes[: len(expected["first"])], expected["first"], rtol=1e-5)
     np.testing.assert_allclose(boxes.sum(axis=0), expected["sum"], rtol=1e-5)

@@ -14,6 +14,7 @@ import torch
 from jova_bench import assets, score
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build, with_whisper
 from jova_bench.metrics.catalogue import WHISPER_SIZES
 from jova_bench.metrics.networks.whisper import Transcription, Vocabulary, load
@@ -81,7 +82,7 @@ def test_words_of_broken_bytes_and_special_tokens():
 
 def test_the_metric_runs_whole_with_a_checkpoint_in_the_published_format(own_assets):
     digests = own_assets("large-v3", CASES[1])
-    (metric,) = build(["wer"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer"], "standard", MetricContext(NoCache()))
     assert metric.check() is None
     assert f"whisper-large-v3/transformers[{digests['whisper-large-v3'][:12]}]" in metric.spec.identity
     assert f"vocabulary={digests['whisper-vocabulary'][:12]}" in metric.spec.identity
@@ -90,20 +91,22 @@ def test_the_metric_runs_whole_with_a_checkpoint_in_the_published_format(own_ass
     assert outcome.reason == "WER needs spaces between words; see cer"
     english = metric.score(audio_clip(SOUND), prompt("hello world"), None)
     assert english.status == "ok"
-    (cer,) = build(["cer"], "standard", NoCache(), "cpu")
+    (cer,) = build(["cer"], "standard", MetricContext(NoCache()))
     # Not one character of the transcript is right, and every digit that was heard is one too many.
     assert cer.score(audio_clip(SOUND), prompt("世界", language="yue"), None).value == len(heard.replace(" ", "")) / 2
 
 
 def test_another_size_hears_english_only(own_assets):
     own_assets("tiny.en", CASES[2])
-    (metric,) = build(["wer@whisper-tiny.en"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer@whisper-tiny.en"], "standard", MetricContext(NoCache()))
     heard = " ".join(map(str, CASES[2]["tokens"]))
     value = metric.score(audio_clip(SOUND), prompt("hello world"), None).value
     assert value == word_error_rate("hello world", heard, "en")
     german = metric.score(audio_clip(SOUND), prompt("hallo welt", language="de"), None)
     assert (german.status, german.reason) == ("undefined", "whisper-tiny-en hears English, not 'de'")
-    assert len({m.spec.identity for m in build(["wer", "wer@whisper-tiny.en"], "standard", NoCache(), "cpu")}) == 2
+    assert (
+        len({m.spec.identity for m in build(["wer", "wer@whisper-tiny.en"], "standard", MetricContext(NoCache()))}) == 2
+    )
 
 
 def test_a_size_is_chosen_in_place_of_the_default():
@@ -128,10 +131,10 @@ def test_a_size_is_chosen_in_place_of_the_default():
 
 def test_every_size_is_an_asset_with_its_digest():
     for size in WHISPER_SIZES:
-        asset = assets.get(f"whisper-{size.replace('.', '-')}")
+        asset = assets.asset_table().get(f"whisper-{size.replace('.', '-')}")
         assert asset.sha256 in asset.url
         vocabulary = "whisper-vocabulary-en" if size.endswith(".en") else "whisper-vocabulary"
-        assert set(asset.metrics) <= set(assets.get(vocabulary).metrics)
+        assert set(asset.metrics) <= set(assets.asset_table().get(vocabulary).metrics)
 
 
 @pytest.mark.parametrize(
@@ -157,20 +160,20 @@ def test_long_sound_is_heard_in_windows_and_silent_ones_are_not_heard(monkeypatc
     monkeypatch.setattr(whisper, "cached_network", lambda key, load: SimpleNamespace(transcribe=hear))
     tone = np.tile(SOUND, 12)[: 30 * 16_000]
     sound = np.concatenate([tone, tone, 0 * tone, tone[:16_000]])
-    text = whisper.Whisper("large-v3", "cpu").transcribe(sound, "nb-NO")
+    text = whisper.Whisper("large-v3", assets.asset_table(), "cpu").transcribe(sound, "nb-NO")
     assert seen == [(480_000, "no"), (480_000, "no"), (16_000, "no")]
     assert text == "part 1 part 3"  # in the second window nobody spoke, the third was silent
 
 
 def test_unknown_languages_are_undefined():
-    (metric,) = build(["wer"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer"], "standard", MetricContext(NoCache()))
     outcome = metric.score(audio_clip(SOUND), prompt("saluton", language="eo"), None)
     assert (outcome.status, outcome.reason) == ("undefined", "Whisper does not know the language 'eo'")
 
 
 def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    (metric,) = build(["wer"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer"], "standard", MetricContext(NoCache()))
     assert metric.check() == "weights missing: jova-bench assets pull whisper-large-v3 whisper-vocabulary"
     outcome = metric.score(audio_clip(SOUND), prompt("hello world"), None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
@@ -179,7 +182,7 @@ def test_without_weights_it_says_where_they_come_from(tmp_path, monkeypatch):
 def test_without_a_package_it_says_how_to_get_it(own_assets, monkeypatch):
     own_assets("large-v3", CASES[1])
     monkeypatch.setattr("jova_bench.metrics.speech.recognition.find_spec", lambda name: None)
-    assert build(["wer"], "standard", NoCache(), "cpu")[0].check() == (
+    assert build(["wer"], "standard", MetricContext(NoCache()))[0].check() == (
         "not installed: pip install 'jova-bench[standard]'"
     )
 
@@ -221,7 +224,7 @@ def test_openai_whisper_stands_in_where_transformers_is_not_installed(own_assets
     monkeypatch.setitem(sys.modules, "whisper", module)
     monkeypatch.setattr(whisper, "find_spec", lambda name: None if name == "transformers" else name)
     monkeypatch.setattr("jova_bench.metrics.speech.recognition.find_spec", lambda name: name == "whisper")
-    (metric,) = build(["wer@whisper-tiny"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer@whisper-tiny"], "standard", MetricContext(NoCache()))
     assert f"whisper-tiny/openai-whisper[{digests['whisper-tiny'][:12]}]" in metric.spec.identity
     assert "vocabulary" not in metric.spec.params
     assert metric.score(audio_clip(SOUND), prompt("hello world"), None).value == 0.5
@@ -253,7 +256,7 @@ def test_verse_bench_counts_words_as_they_are_printed(transcript, heard, errors)
 def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     monkeypatch.setattr(sensevoice, "find_spec", lambda name: None)
-    (metric,) = build(["wer@versebench"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer@versebench"], "standard", MetricContext(NoCache()))
     package, weights = metric.check().split("; ")
     assert package == "not installed: pip install funasr kaldi-native-fbank"
     assert weights == f"weights missing: jova-bench assets pull {' '.join(sensevoice.FILES)}"
@@ -266,7 +269,7 @@ def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monke
 
 def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    files = {name: assets.path(name) for name in sensevoice.FILES}
+    files = {name: assets.asset_table().path(name) for name in sensevoice.FILES}
     for name, file in files.items():
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(name.encode())
@@ -287,7 +290,7 @@ def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
     for name, module in (("funasr", package), ("funasr.utils", utils), ("funasr.utils.postprocess_utils", postprocess)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(sensevoice, "find_spec", lambda name: name)
-    (metric,) = build(["wer@versebench"], "standard", NoCache(), "cpu")
+    (metric,) = build(["wer@versebench"], "standard", MetricContext(NoCache()))
     assert metric.score(audio_clip(SOUND), prompt("Hello"), None).value == 1.0  # "hello 😊" has one word too many
     assert made["model"] == str(tmp_path / "sensevoice")
     assert made["vad_model"] == str(tmp_path / "fsmn-vad")

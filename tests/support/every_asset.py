@@ -26,18 +26,18 @@ from support.upstream import fake_state, own_table, parity
 
 D = 4
 """Dimensions of what set distances compare, so that a dozen clips are enough."""
-OF_FUNASR = {name for name in assets.table() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
+OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
 """Made where FunASR is installed, which alone reads them."""
 
 
 def write(folder: Path) -> str:
     """Writes every asset, under its published name. Returns the table that puts these files in the others' place."""
-    files = {name: folder / assets.table()[name].file for name in WRITERS}
+    files = {name: folder / assets.published()[name].file for name in WRITERS}
     for name, save in WRITERS.items():
         files[name].parent.mkdir(parents=True, exist_ok=True)
         save(files[name])
     if not funasr_files.missing():
-        files |= funasr_files.write(folder, {name: assets.table()[name].file for name in OF_FUNASR})
+        files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
     return own_table(folder, files)
 
 
@@ -229,7 +229,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "synchformer": lambda file: torch.save(parity_state("desync"), file),
     **{
         name: partial(whisper, whisper_case(name))
-        for name in assets.table()
+        for name in assets.published()
         if name.startswith("whisper-") and "vocabulary" not in name
     },
     "whisper-vocabulary": partial(whisper_vocabulary, 50257),

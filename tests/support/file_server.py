@@ -86,7 +86,7 @@ def toy(server, tmp_path, monkeypatch):
     def make(**fields):
         default = {"name": "toy", "file": "nets/toy.pt", "url": server.url, "sha256": SHA256, "licence": "MIT"}
         asset = Asset(**default | {"metrics": ("lse_c",)} | fields)
-        monkeypatch.setattr(assets, "table", lambda: {"toy": asset})
+        monkeypatch.setattr(assets, "published", lambda: {"toy": asset})
         return asset
 
     return make

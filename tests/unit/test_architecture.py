@@ -38,6 +38,9 @@ WRITES = {
     "copyfileobj", "rmtree", "makedirs",
 }  # fmt: skip
 
+DOORS = ("api", "cli", "runs.run", "comparison.compare", "sweep.work", "report.html.takes")
+"""What makes the table of weights where its caller named none; all else is handed one."""
+
 
 def name_of(path):
     folder, *rest = path.relative_to(ROOT).with_suffix("").parts
@@ -156,6 +159,19 @@ def test_only_a_few_modules_write_files(path):
             if called == "open":
                 modes = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
                 assert not any(set(mode) & set("wax+") for mode in modes[:2]), f"{path}:{node.lineno} opens to write"
+
+
+@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
+def test_only_doors_make_a_table_of_weights(path):
+    name = name_of(path).removeprefix("jova_bench.")
+    if name == "assets" or any(name == one or name.startswith(f"{one}.") for one in DOORS):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            assert called != "asset_table", f"{path}:{node.lineno} reads the environment"
+            given = {keyword.arg for keyword in node.keywords}
+            assert called != "MetricContext" or "assets" in given, f"{path}:{node.lineno} names no table"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -13,6 +13,7 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record
 from jova_bench.identity import Identity, Selection
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all
 from jova_bench.records import MetricSpec, Score
 
@@ -60,7 +61,7 @@ def test_the_text_and_the_parts_give_each_other(text, expected):
 
 
 def test_every_metric_and_variant_comes_back_from_its_text():
-    found = [metric.spec for _, metric in build_all(NoCache(), "cpu")]
+    found = [metric.spec for _, metric in build_all(MetricContext(NoCache()))]
     for spec in found:
         read = Identity.parse(str(spec.identity))
         assert parts(read) == parts(spec.identity)
@@ -73,7 +74,7 @@ def test_every_metric_and_variant_comes_back_from_its_text():
 
 def test_the_committed_results_hold_what_the_metrics_are():
     texts = {text for file in RESULTS.glob("*.json") for text in identities_in(json.loads(file.read_text()))}
-    here = {metric.spec.identity for _, metric in build_all(NoCache(), "cpu")}
+    here = {metric.spec.identity for _, metric in build_all(MetricContext(NoCache()))}
     assert texts <= here
     assert len(texts) >= 20
     assert all(Identity.parse(text) == text for text in texts)
@@ -163,7 +164,7 @@ def test_a_selection_names_a_metric_and_its_variant(text, expected):
 
 
 def test_every_selection_comes_back_from_its_text():
-    for select, metric in build_all(NoCache(), "cpu"):
+    for select, metric in build_all(MetricContext(NoCache())):
         assert str(Selection.parse(select)) == select
         assert Selection.parse(select).name == metric.spec.identity.name
         if metric.spec.identity.bench is not None:

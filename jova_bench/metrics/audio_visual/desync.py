@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray, Indices
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.desync_variants import SEGMENTS, SIDE, VARIANTS, DesyncVariant
@@ -83,12 +82,11 @@ class DeSync(ClipMetric):
 
     spec: MetricSpec
     protocol: DesyncVariant
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        return assets.missing(WEIGHTS)
+        return self.context.assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
@@ -103,19 +101,17 @@ class DeSync(ClipMetric):
             raise Undefined("silent")
         if reason := self.check():
             raise Unavailable(reason)
-        file = assets.find(WEIGHTS)
-        weights = assets.digest(WEIGHTS)
+        device, file = self.context.device, self.context.assets.find(WEIGHTS)
+        weights = self.context.assets.digest(WEIGHTS)
         key = CacheKey("synchformer", self.spec.version, weights, {"variant": self.protocol.name})
 
         def compute() -> dict[str, FloatArray]:
             from jova_bench.metrics.networks import synchformer
 
-            net = cached_network(
-                f"synchformer@1[{weights}] on {self.device}", partial(synchformer.load, file, self.device)
-            )
-            return {"logits": logits(net, frames, indices, audio, self.protocol, self.device)}
+            net = cached_network(f"synchformer@1[{weights}] on {device}", partial(synchformer.load, file, device))
+            return {"logits": logits(net, frames, indices, audio, self.protocol, device)}
 
-        stored = self.cache.get(clip.digest, key, compute)
+        stored = self.context.cache.get(clip.digest, key, compute)
         return offset_of(np.asarray(stored["logits"], dtype=np.float64), self.protocol.signed)
 
 
@@ -207,7 +203,7 @@ def desync(context: MetricContext, variant: str) -> DeSync:
         profile="standard",
         backend="synchformer",
         protocol=chosen.name,
-        weights=assets.digest(WEIGHTS),
+        weights=context.assets.digest(WEIGHTS),
         params={"windows": chosen.windows, "offset": "argmax"},
         unit="s",
         direction="target" if chosen.signed else "down",
@@ -216,4 +212,4 @@ def desync(context: MetricContext, variant: str) -> DeSync:
         description=chosen.says,
         source="Iashin et al. 2024, arXiv 2401.16423; Cheng et al. 2024, arXiv 2412.15322",
     )
-    return DeSync(spec, chosen, context.cache, context.device)
+    return DeSync(spec, chosen, context)

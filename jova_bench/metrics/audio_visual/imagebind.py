@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -51,12 +50,11 @@ Params = Mapping[str, str | int | bool]
 class Embedder:
     """ImageBind, with the embeddings of each clip cached."""
 
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        return assets.missing(WEIGHTS)
+        return self.context.assets.missing(WEIGHTS)
 
     def encode_video(self, clip: Clip, how: Params, show: Callable[[], Tensor]) -> FloatArray:
         """Returns (B, E) embeddings of frames or pairs (`inputs.normalised`), named by how they are made."""
@@ -67,7 +65,7 @@ class Embedder:
             from jova_bench.metrics.networks.imagebind import inputs
 
             pictures = show()
-            parts = [pictures[k : k + AT_ONCE].to(self.device) for k in range(0, len(pictures), AT_ONCE)]
+            parts = [pictures[k : k + AT_ONCE].to(self.context.device) for k in range(0, len(pictures), AT_ONCE)]
             with torch.inference_mode():
                 return torch.cat([net.encode_video(inputs.normalised(part)) for part in parts]).double().cpu().numpy()
 
@@ -80,7 +78,7 @@ class Embedder:
             import torch
 
             with torch.inference_mode():
-                return net.encode_audio(play().to(self.device)).double().cpu().numpy()
+                return net.encode_audio(play().to(self.context.device)).double().cpu().numpy()
 
         return self._cached(clip, "imagebind-audio", how, compute)
 
@@ -89,21 +87,16 @@ class Embedder:
     ) -> FloatArray:
         if reason := self.check():
             raise Unavailable(reason)
-        file = assets.find(WEIGHTS)
-        key = CacheKey(extractor, 1, assets.digest(WEIGHTS), how)
+        device, file = self.context.device, self.context.assets.find(WEIGHTS)
+        key = CacheKey(extractor, 1, self.context.assets.digest(WEIGHTS), how)
 
         def embed() -> dict[str, FloatArray]:
             from jova_bench.metrics.networks import imagebind
 
-            return {
-                "vectors": compute(
-                    cached_network(
-                        f"imagebind@1[{key.weights}] on {self.device}", partial(imagebind.load, file, self.device)
-                    )
-                )
-            }
+            net = cached_network(f"imagebind@1[{key.weights}] on {device}", partial(imagebind.load, file, device))
+            return {"vectors": compute(net)}
 
-        return np.asarray(self.cache.get(clip.digest, key, embed)["vectors"], dtype=np.float64)
+        return np.asarray(self.context.cache.get(clip.digest, key, embed)["vectors"], dtype=np.float64)
 
 
 def whole_audio(clean: bool, version: int, mono: bool) -> Params:
@@ -280,7 +273,7 @@ def imagebind_score(context: MetricContext, variant: str) -> ImageBindScore:
         profile="standard",
         backend="imagebind",
         protocol=chosen.name,
-        weights=assets.digest(WEIGHTS),
+        weights=context.assets.digest(WEIGHTS),
         params={"pictures": chosen.pictures},
         unit="cosine",
         direction="up",
@@ -289,4 +282,4 @@ def imagebind_score(context: MetricContext, variant: str) -> ImageBindScore:
         description=chosen.says,
         source=SOURCE,
     )
-    return ImageBindScore(spec, chosen, Embedder(context.cache, context.device))
+    return ImageBindScore(spec, chosen, Embedder(context))

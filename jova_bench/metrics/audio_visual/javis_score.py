@@ -20,9 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray
-from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.imagebind import (
@@ -185,15 +183,15 @@ def javis_score(context: MetricContext, variant: str) -> Javis:
     """Builds JavisScore: ours, or JavisBench's."""
     if variant == "clean":
         text = "ImageBind's cosines of sound and frames in windows of 2 s: mean of the lowest 40 %, mean over windows"
-        return _metric("javis_score", "clean", "clean", text, {"frames_per_s": FPS}, context.cache, context.device)
+        return _metric("javis_score", "clean", "clean", text, {"frames_per_s": FPS}, context)
     text = "the same of every frame, windows counted in frames and in samples, the first channel"
-    return _metric("javis_score", "javis", JAVISBENCH, text, {}, context.cache, context.device)
+    return _metric("javis_score", "javis", JAVISBENCH, text, {}, context)
 
 
 def avh_score(context: MetricContext, variant: str) -> Javis:
     """Builds AVHScore of JavisBench."""
     text = "mean cosine of ImageBind's vectors of each frame and of the whole sound; the first channel"
-    return _metric("avh_score", "avh", JAVISBENCH, text, {}, context.cache, context.device)
+    return _metric("avh_score", "avh", JAVISBENCH, text, {}, context)
 
 
 def _metric(
@@ -202,8 +200,7 @@ def _metric(
     protocol: str,
     text: str,
     params: dict[str, int],
-    cache: FeatureCache,
-    device: str,
+    context: MetricContext,
 ) -> Javis:
     spec = MetricSpec(
         name=name,
@@ -211,7 +208,7 @@ def _metric(
         profile="standard",
         backend="imagebind",
         protocol=protocol,
-        weights=assets.digest(WEIGHTS),
+        weights=context.assets.digest(WEIGHTS),
         params=params,
         unit="cosine",
         direction="up",
@@ -220,4 +217,4 @@ def _metric(
         description=text,
         source="Liu et al. 2025, arXiv 2503.23377; JavisDiT eval/javisbench/src/metrics.py `calc_av_score`",
     )
-    return Javis(spec, kind, Embedder(cache, device))
+    return Javis(spec, kind, Embedder(context))

@@ -24,7 +24,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
@@ -157,7 +156,7 @@ VARIANTS = {
 }
 
 
-def embeddings(audio: Audio, device: str) -> npt.NDArray[np.float32]:
+def embeddings(audio: Audio, context: MetricContext) -> npt.NDArray[np.float32]:
     """Embeds (N,) audio at 16 kHz as (p, 128). Raises Undefined when it is too short, Unavailable without weights."""
     if len(audio) < MIN_SAMPLES:
         raise Undefined(f"too short: {len(audio) / RATE_HZ:.4f} s of sound, {MIN_SAMPLES / RATE_HZ} s needed")
@@ -166,6 +165,7 @@ def embeddings(audio: Audio, device: str) -> npt.NDArray[np.float32]:
     from jova_bench.metrics.networks import shaped
     from jova_bench.metrics.networks.vggish import VGGish, patches
 
+    assets, device = context.assets, context.device
     key = f"{ASSET}[{assets.digest(ASSET)}]@{device}"
     net = cached_network(key, lambda: shaped.load(VGGish, assets.find(ASSET), device))
     heard = torch.from_numpy(patches(audio)).to(device)
@@ -186,7 +186,7 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
     words = "unbiased kernel distance" if kernel else "Fréchet distance"
 
     def compute(clip: Clip) -> Arrays:
-        return {"patches": embeddings(protocol.hear(clip), context.device)}
+        return {"patches": embeddings(protocol.hear(clip), context)}
 
     spec = MetricSpec(
         name=name,
@@ -194,7 +194,7 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         profile="standard",
         backend="vggish",
         protocol=protocol.name,
-        weights=assets.digest(ASSET),
+        weights=context.assets.digest(ASSET),
         params={**protocol.params, **params},
         level="set",
         direction="down",
@@ -203,5 +203,6 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         description=f"{words} {protocol.description}",
         source=protocol.source,
     )
-    key = CacheKey("vggish", spec.version, assets.digest(ASSET), {"variant": protocol.name})
-    return set_distance(of, spec, Embedder(key, compute, "patches"), context, protocol.kind, assets.missing(ASSET))
+    key = CacheKey("vggish", spec.version, context.assets.digest(ASSET), {"variant": protocol.name})
+    missing = context.assets.missing(ASSET)
+    return set_distance(of, spec, Embedder(key, compute, "patches"), context, protocol.kind, missing)

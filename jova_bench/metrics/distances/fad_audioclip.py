@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
@@ -39,7 +38,7 @@ class ScaledFrechet(PublishedFrechet):
     distances = SetMetric.distances
 
 
-def heard(clip: Clip, device: str) -> Arrays:
+def heard(clip: Clip, context: MetricContext) -> Arrays:
     """Returns `embedding`, (D,), of all audio of a clip. Raises Undefined, or Unavailable without the weights."""
     audio = listening.clean(clip, RATE_HZ)
     if not len(audio):
@@ -49,6 +48,7 @@ def heard(clip: Clip, device: str) -> Arrays:
     from jova_bench.metrics.networks import shaped
     from jova_bench.metrics.networks.audioclip import AudioEncoder
 
+    assets, device = context.assets, context.device
     key = f"{ASSET}[{assets.digest(ASSET)}]@{device}"
     net = cached_network(key, lambda: shaped.load(AudioEncoder, assets.find(ASSET), device, prefix="audio."))
     with shaped.inference():
@@ -64,7 +64,7 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         profile="standard",
         backend="audioclip",
         protocol="javisbench@b505b37",
-        weights=assets.digest(ASSET),
+        weights=context.assets.digest(ASSET),
         params={"rate_hz": RATE_HZ, "scale": SCALE},
         level="set",
         direction="down",
@@ -74,6 +74,6 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         "prompts' own clips, of sound 90 dB too quiet and at 16 kHz where it was taught 44.1",
         source="JavisVerse/JavisDiT eval/javisbench/src/metrics.py, AudioCLIP",
     )
-    key = CacheKey("audioclip", 2, assets.digest(ASSET))
-    embedder = Embedder(key, lambda clip: heard(clip, context.device), "embedding")
-    return set_distance(ScaledFrechet, spec, embedder, context, "prompts", assets.missing(ASSET))
+    key = CacheKey("audioclip", 2, context.assets.digest(ASSET))
+    embedder = Embedder(key, lambda clip: heard(clip, context), "embedding")
+    return set_distance(ScaledFrechet, spec, embedder, context, "prompts", context.assets.missing(ASSET))

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -134,7 +133,7 @@ VERSEBENCH = TaggerVariant(
 VARIANTS = {"clean": CLEAN, "avbenchmark": AVBENCHMARK, "versebench": VERSEBENCH}
 
 
-def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
+def heard(windows: list[Audio], network: Network, context: MetricContext) -> Arrays:
     """Returns `embedding` and `logits` of a clip: the means over its windows. Raises Undefined or Unavailable."""
     if (seconds := max(map(len, windows)) / network.rate_hz) < MIN_S:
         raise Undefined(f"too short: {seconds:.2f} s of sound, {MIN_S} s needed")
@@ -142,18 +141,19 @@ def heard(windows: list[Audio], network: Network, device: str) -> Arrays:
 
     from jova_bench.metrics.networks import shaped
 
-    net = cached_network(f"{network.asset}[{assets.digest(network.asset)}]@{device}", lambda: load(network, device))
+    digest, device = context.assets.digest(network.asset), context.device
+    net = cached_network(f"{network.asset}[{digest}]@{device}", lambda: load(network, context))
     with shaped.inference():
         found = [net(torch.from_numpy(np.ascontiguousarray(one))[None].to(device)) for one in windows]
     embeddings, logits = (torch.cat(one).mean(dim=0).float().cpu().numpy() for one in zip(*found, strict=True))
     return {"embedding": embeddings, "logits": logits}
 
 
-def load(network: Network, device: str) -> Callable[..., tuple[object, object]]:
+def load(network: Network, context: MetricContext) -> Callable[..., tuple[object, object]]:
     """Loads the network with its weights. Raises Unavailable when they are missing or of another kind."""
     from jova_bench.metrics.networks import panns, passt, shaped
 
-    path = assets.find(network.asset)
+    path, device = context.assets.find(network.asset), context.device
     if network in (PANNS, PANNS_32K):
         return shaped.load(panns.Cnn14, path, device, "model")
     return shaped.load(passt.PaSST, path, device)
@@ -164,10 +164,10 @@ def version(protocol: TaggerVariant) -> int:
     return 1 if protocol.name == listening.AVBENCHMARK else 2
 
 
-def embedder(network: Network, protocol: TaggerVariant, device: str, name: str) -> Embedder:
+def embedder(network: Network, protocol: TaggerVariant, context: MetricContext, name: str) -> Embedder:
     """Builds the function that extracts what FD (`embedding`) or KL (`logits`) needs, in one pass for both."""
-    key = CacheKey(network.backend, version(protocol), assets.digest(network.asset), {"variant": protocol.name})
-    return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, device), name)
+    key = CacheKey(network.backend, version(protocol), context.assets.digest(network.asset), {"variant": protocol.name})
+    return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, context), name)
 
 
 def divergence(real: FloatArray, made: FloatArray, epsilon: float) -> float:
@@ -192,11 +192,11 @@ class Divergence(ClipMetric):
     network: Network
     embed: Embedder
     epsilon: float
-    cache: FeatureCache
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        return assets.missing(self.network.asset)
+        return self.context.assets.missing(self.network.asset)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Compares the clip with the reference, of any timing."""
@@ -207,9 +207,9 @@ class Divergence(ClipMetric):
             raise Undefined("no reference clip")
         if clip.timing == "reference" and self.spec.protocol == "clean":
             raise Undefined("is the reference")
-        made = self.embed(clip, self.cache)
+        made = self.embed(clip, self.context.cache)
         try:
-            real = self.embed(reference, self.cache)
+            real = self.embed(reference, self.context.cache)
         except Undefined as why:
             raise Undefined(f"the reference is {why}" if str(why) == "silent" else f"the reference: {why}") from why
         if not (np.isfinite(made).all() and np.isfinite(real).all()):
@@ -229,29 +229,31 @@ def fd_passt(context: MetricContext, variant: str) -> SetDistance:
 
 def kl_panns(context: MetricContext, variant: str) -> Divergence:
     """Builds the KL divergence of Cnn14's classes."""
-    return _divergence(PANNS, VARIANTS[variant], context.cache, context.device)
+    return _divergence(context, PANNS, VARIANTS[variant])
 
 
 def kl_passt(context: MetricContext, variant: str) -> Divergence:
     """Builds the KL divergence of PaSST's classes."""
-    return _divergence(PASST, VARIANTS[variant], context.cache, context.device)
+    return _divergence(context, PASST, VARIANTS[variant])
 
 
 def _frechet(context: MetricContext, network: Network, protocol: TaggerVariant) -> SetDistance:
     against = "real clips" if protocol is CLEAN else "the prompts' own clips, however few"
     words = f"Fréchet distance of {network.name}'s embedding of {protocol.words} from {against}"
-    spec = _spec(f"fd_{network.name}", network, protocol, words, "reference_set")
-    embed = embedder(network, protocol, context.device, "embedding")
-    return set_distance(protocol.frechet, spec, embed, context, protocol.kind, assets.missing(network.asset))
+    spec = _spec(context, f"fd_{network.name}", network, protocol, words, "reference_set")
+    embed = embedder(network, protocol, context, "embedding")
+    return set_distance(protocol.frechet, spec, embed, context, protocol.kind, context.assets.missing(network.asset))
 
 
-def _divergence(network: Network, protocol: TaggerVariant, cache: FeatureCache, device: str) -> Divergence:
+def _divergence(context: MetricContext, network: Network, protocol: TaggerVariant) -> Divergence:
     words = f"KL of what {network.name} names in the prompt's own clip from what it names in {protocol.words}"
-    spec = _spec(f"kl_{network.name}", network, protocol, words, "reference")
-    return Divergence(spec, network, embedder(network, protocol, device, "logits"), protocol.epsilon, cache)
+    spec = _spec(context, f"kl_{network.name}", network, protocol, words, "reference")
+    return Divergence(spec, network, embedder(network, protocol, context, "logits"), protocol.epsilon, context)
 
 
-def _spec(name: str, network: Network, protocol: TaggerVariant, words: str, needs: str) -> MetricSpec:
+def _spec(
+    context: MetricContext, name: str, network: Network, protocol: TaggerVariant, words: str, needs: str
+) -> MetricSpec:
     paired = needs == "reference"
     return MetricSpec(
         name=name,
@@ -259,7 +261,7 @@ def _spec(name: str, network: Network, protocol: TaggerVariant, words: str, need
         profile="standard",
         backend=network.backend,
         protocol=protocol.name,
-        weights=assets.digest(network.asset),
+        weights=context.assets.digest(network.asset),
         params=protocol.params,
         level="clip" if paired else "set",
         unit="nats" if paired else "",

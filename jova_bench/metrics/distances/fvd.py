@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
@@ -137,28 +136,29 @@ def _channels_first(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
 
 
-def logits(shown: Tensor, asset: str, device: str) -> np.ndarray:
+def logits(shown: Tensor, asset: str, context: MetricContext) -> np.ndarray:
     """Returns (p, 400) float32 logits of (p, 3, T, 224, 224). Raises Unavailable without the weights."""
     import torch
 
     from jova_bench.metrics.networks import shaped
 
-    net = cached_network(f"{asset}[{assets.digest(asset)}]@{device}", lambda: load(asset, device))
+    device = context.device
+    net = cached_network(f"{asset}[{context.assets.digest(asset)}]@{device}", lambda: load(asset, context))
     with shaped.inference():
         found = [net(shown[start : start + BATCH].to(device)) for start in range(0, len(shown), BATCH)]
     return torch.cat(found).float().cpu().numpy()
 
 
-def load(asset: str, device: str) -> Callable[[Tensor], Tensor]:
+def load(asset: str, context: MetricContext) -> Callable[[Tensor], Tensor]:
     """Loads the network of an asset. Raises Unavailable when it is missing, damaged or unknown."""
     import torch
 
     from jova_bench.metrics.networks import i3d, shaped
 
-    path = assets.find(asset)
+    path, device = context.assets.find(asset), context.device
     if asset == "i3d":
         return shaped.load(i3d.I3D, path, device)
-    if assets.get(asset).sha256 is None:
+    if context.assets.get(asset).sha256 is None:
         raise Unavailable(f"weights unverified: {path} can run code, so its sha256 must be stated with it")
     try:
         net = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
@@ -226,9 +226,9 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
     protocol = VARIANTS[variant]
 
     def compute(clip: Clip) -> Arrays:
-        return {"logits": logits(protocol.show(clip), protocol.asset, context.device)}
+        return {"logits": logits(protocol.show(clip), protocol.asset, context)}
 
-    key = CacheKey("i3d", 1, assets.digest(protocol.asset), {"variant": protocol.name})
+    key = CacheKey("i3d", 1, context.assets.digest(protocol.asset), {"variant": protocol.name})
     kernel: dict[str, str | int] = {"kernel": "cubic"} if name == "kvd" else {}
     spec = MetricSpec(
         name=name,
@@ -236,7 +236,7 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         profile="standard",
         backend="i3d-kinetics400" if protocol.asset == "i3d" else protocol.asset,
         protocol=protocol.name,
-        weights=assets.digest(protocol.asset),
+        weights=context.assets.digest(protocol.asset),
         params={**protocol.params, **kernel},
         level="set",
         direction="down",
@@ -247,5 +247,5 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         source=protocol.source,
     )
     of = protocol.kernel if kernel else protocol.frechet
-    missing = join_reasons(protocol.missing(), assets.missing(protocol.asset))
+    missing = join_reasons(protocol.missing(), context.assets.missing(protocol.asset))
     return set_distance(of, spec, Embedder(key, compute, "logits"), context, protocol.kind, missing)

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext
@@ -128,24 +126,24 @@ CHOICES = {
 
 def is_panns(context: MetricContext, variant: str) -> InceptionScore:
     """Builds the inception score of Cnn14's classes."""
-    return _metric(PANNS if variant == "avbenchmark" else PANNS_32K, variant, context.cache, context.device)
+    return _metric(context, PANNS if variant == "avbenchmark" else PANNS_32K, variant)
 
 
 def is_passt(context: MetricContext, variant: str) -> InceptionScore:
     """Builds the inception score of PaSST's classes."""
-    return _metric(PASST, variant, context.cache, context.device)
+    return _metric(context, PASST, variant)
 
 
-def _metric(network: Network, protocol: str, cache: FeatureCache, device: str) -> InceptionScore:
+def _metric(context: MetricContext, network: Network, protocol: str) -> InceptionScore:
     choice = CHOICES[protocol]
-    embed = embedder(network, choice.hear, device, "logits")
+    embed = embedder(network, choice.hear, context, "logits")
     spec = MetricSpec(
         name=f"is_{network.name}",
         version=version(choice.hear),
         profile="standard",
         backend=network.backend,
         protocol=choice.hear.name,
-        weights=assets.digest(network.asset),
+        weights=context.assets.digest(network.asset),
         params={**choice.hear.params, **choice.params},
         level="set",
         direction="up",
@@ -154,7 +152,8 @@ def _metric(network: Network, protocol: str, cache: FeatureCache, device: str) -
         description=f"inception score of what {network.name} names in {choice.says}",
         source=choice.source,
     )
-    return InceptionScore(spec, lambda clip: embed(clip, cache), _no_reference, assets.missing(network.asset))
+    missing = context.assets.missing(network.asset)
+    return InceptionScore(spec, lambda clip: embed(clip, context.cache), _no_reference, missing)
 
 
 def _no_reference() -> FloatArray:

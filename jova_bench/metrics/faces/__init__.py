@@ -1,7 +1,7 @@
 """Detects the faces of a clip, tracks them from frame to frame, and crops them as SyncNet needs them.
 
     from jova_bench.metrics import faces
-    for track in faces.tracks(clip, "s3fd", cache, device):
+    for track in faces.tracks(clip, "s3fd", context):
         images = faces.crops(faces.at_25_fps(clip), track, scale=0.4)  # (n, 224, 224, 3) BGR
 
 One file an idea: `detectors` (and a file for each), `cuts`, `looks`, `follow`, `search` (a clip's tracks, cached),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jova_bench.assets import AssetTable
 from jova_bench.digests import shortened
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.mediapipe_nets import CONFIDENCE, FULL_RANGE
@@ -33,4 +34,8 @@ def _pixels(detections: Any, frame: Frames) -> Boxes:
 
 
 SETTINGS = f"1,range=full,score={CONFIDENCE},larger={LARGER},up={UP}"
-DETECTOR = Detector("mediapipe", FULL_RANGE.missing, lambda: shortened(FULL_RANGE.sha256), SETTINGS, find)
+
+
+def build(assets: AssetTable) -> Detector:
+    """Builds the detector, whose weights are mediapipe's own."""
+    return Detector("mediapipe", FULL_RANGE.missing, lambda: shortened(FULL_RANGE.sha256), SETTINGS, find)

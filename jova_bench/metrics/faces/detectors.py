@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from jova_bench import assets
+from jova_bench.assets import AssetTable
 from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces.track import Boxes, Frames
 
@@ -31,7 +31,7 @@ class Detector:
     files: tuple[str, ...] = ()
     """The assets that it needs; none where a package bundles them."""
 
-    def missing(self) -> str | None:
+    def missing(self, assets: AssetTable) -> str | None:
         """Returns why it cannot run here; None if it can."""
         return join_reasons(self.packages(), assets.missing(*self.files))
 
@@ -45,7 +45,7 @@ _MODULES = {"s3fd": "s3fd", "scrfd": "scrfd", "opencv-haar": "haar", "mediapipe"
 NAMES = tuple(_MODULES)
 
 
-def detector(name: str) -> Detector:
+def detector(name: str, assets: AssetTable) -> Detector:
     """Returns the detector of one of `NAMES`; imports no network."""
-    found: Detector = import_module(f"jova_bench.metrics.faces.{_MODULES[name]}").DETECTOR
+    found: Detector = import_module(f"jova_bench.metrics.faces.{_MODULES[name]}").build(assets)
     return found

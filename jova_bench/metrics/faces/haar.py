@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jova_bench.assets import AssetTable
 from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.faces import opencv
@@ -80,10 +81,9 @@ def _cascade() -> Any:
     return opencv.cv2().CascadeClassifier(str(file))
 
 
-DETECTOR = Detector(
-    "opencv-haar",
-    missing,
-    lambda: shortened(SHA256),
-    f"1,longest={LONGEST},step={STEP},neighbours={NEIGHBOURS},smallest=1/{SMALLEST},larger={LARGER}",
-    find,
-)
+SETTINGS = f"1,longest={LONGEST},step={STEP},neighbours={NEIGHBOURS},smallest=1/{SMALLEST},larger={LARGER}"
+
+
+def build(assets: AssetTable) -> Detector:
+    """Builds the detector, whose weights are OpenCV's own."""
+    return Detector("opencv-haar", missing, lambda: shortened(SHA256), SETTINGS, find)

@@ -6,12 +6,13 @@ it see faces from about 64 pixels on; the pipelines of the papers require 100.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
+from jova_bench.assets import AssetTable
 from jova_bench.errors import Undefined
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
@@ -30,7 +31,7 @@ OVERLAP_AFTER = 0.1
 BATCH = 4
 
 
-def find(frames: Frames, device: str) -> list[Boxes]:
+def find(assets: AssetTable, frames: Frames, device: str) -> list[Boxes]:
     """Returns per frame (n, 5) boxes in pixels and probabilities.
 
     Raises:
@@ -44,7 +45,7 @@ def find(frames: Frames, device: str) -> list[Boxes]:
     height, width = frames.shape[1:3]
     if round(min(height, width) * SCALE) < MIN_SIDE:
         raise Undefined(f"frames of {width} x {height} are too small to find faces in by S3FD")
-    net = cached_network(f"s3fd[{assets.digest('s3fd')}]@{device}", lambda: _load(device))
+    net = cached_network(f"s3fd[{assets.digest('s3fd')}]@{device}", lambda: _load(assets, device))
     found: list[Boxes] = []
     mean = torch.tensor(MEAN_BGR[::-1], device=device)[:, None, None]
     with torch.inference_mode():
@@ -74,11 +75,15 @@ def _quarter(frame: Frames) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(frame, (0, 0), fx=SCALE, fy=SCALE, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
-def _load(device: str) -> S3FD:
+def _load(assets: AssetTable, device: str) -> S3FD:
     from jova_bench.metrics.networks.s3fd import load
 
     return load(assets.find("s3fd")).to(device)
 
 
 SETTINGS = f"1,scale={SCALE},score={CONFIDENCE}"
-DETECTOR = Detector("s3fd", opencv.missing, lambda: assets.digest("s3fd"), SETTINGS, find, ("s3fd",))
+
+
+def build(assets: AssetTable) -> Detector:
+    """Builds the detector."""
+    return Detector("s3fd", opencv.missing, partial(assets.digest, "s3fd"), SETTINGS, partial(find, assets), ("s3fd",))

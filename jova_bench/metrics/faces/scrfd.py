@@ -7,13 +7,14 @@ app/face_analysis.py; Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py at 564
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
+from jova_bench.assets import AssetTable
 from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
@@ -36,9 +37,9 @@ def packages() -> str | None:
     )
 
 
-def find(frames: Frames, device: str) -> list[Boxes]:
+def find(assets: AssetTable, frames: Frames, device: str) -> list[Boxes]:
     """Returns per frame (n, 5) boxes in pixels and scores, best first; always on the CPU."""
-    session = cached_network(f"scrfd[{assets.digest('scrfd')}]", _session)
+    session = cached_network(f"scrfd[{assets.digest('scrfd')}]", partial(_session, assets))
     name = session.get_inputs()[0].name
     found = []
     for frame in frames:
@@ -99,7 +100,7 @@ def suppressed(boxes: Boxes) -> Boxes:
     return boxes[kept]
 
 
-def _session() -> Any:
+def _session(assets: AssetTable) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -108,4 +109,8 @@ def _session() -> Any:
 
 
 SETTINGS = f"1,{WIDTH}x{HEIGHT},score={CONFIDENCE},nms={OVERLAP}"
-DETECTOR = Detector("scrfd", packages, lambda: assets.digest("scrfd"), SETTINGS, find, ("scrfd",))
+
+
+def build(assets: AssetTable) -> Detector:
+    """Builds the detector."""
+    return Detector("scrfd", packages, partial(assets.digest, "scrfd"), SETTINGS, partial(find, assets), ("scrfd",))

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.assets import AssetTable
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
@@ -50,23 +50,22 @@ class LipSync(ClipMetric):
 
     spec: MetricSpec
     protocol: LipSyncVariant
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which weights, of SyncNet or of the detector, are missing; None if none is."""
-        return missing(self.protocol)
+        return missing(self.protocol, self.context.assets)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
         return self._measure(clip)
 
     def _measure(self, clip: Clip) -> float:
-        curves = face_curves(clip, self.protocol, self.cache, self.device)
+        curves = face_curves(clip, self.protocol, self.context)
         return self.protocol.over(NUMBERS[self.spec.name].read, curves)
 
 
-def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, device: str) -> list[FaceCurve]:
+def face_curves(clip: Clip, protocol: LipSyncVariant, context: MetricContext) -> list[FaceCurve]:
     """Returns the shift curve of every face that a variant scores, at least one.
 
     Raises:
@@ -78,14 +77,15 @@ def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, devic
     sound = mono_16k(clip)
     if not protocol.silence_counts and is_silent(sound):
         raise Undefined("silent")
-    if why_not := missing(protocol):
+    assets, device = context.assets, context.device
+    if why_not := missing(protocol, assets):
         raise Unavailable(why_not)
     file = assets.find(WEIGHTS)
     weights = assets.digest(WEIGHTS)
-    key = CacheKey("syncnet", 2, weights, {"variant": protocol.name, **parameters(protocol)})
+    key = CacheKey("syncnet", 2, weights, {"variant": protocol.name, **parameters(protocol, assets)})
 
     def compute() -> Arrays:
-        heard = scored(clip, sound, protocol, cache, device)
+        heard = scored(clip, sound, protocol, context)
         towers = cached_network(
             f"syncnet@2[{weights}] {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype)
         )
@@ -93,7 +93,7 @@ def face_curves(clip: Clip, protocol: LipSyncVariant, cache: FeatureCache, devic
         where = [(one.windows, one.track.first, one.track.stop) for one in heard]
         return {"curves": np.array(curves), "where": np.array(where)}
 
-    kept = cache.get(clip.digest, key, compute)
+    kept = context.cache.get(clip.digest, key, compute)
     curves, where = np.asarray(kept["curves"], dtype=np.float64), np.asarray(kept["where"], dtype=np.int64)
     return [FaceCurve(curve, *map(int, row)) for curve, row in zip(curves, where, strict=True)]
 
@@ -127,9 +127,9 @@ def hear(track: faces.Track, sound: Audio, protocol: LipSyncVariant) -> Heard:
     return Heard(track, samples, max(0, count - (4 if protocol.last_window == "kept" else 5)))
 
 
-def scored(clip: Clip, sound: Audio, protocol: LipSyncVariant, cache: FeatureCache, device: str) -> list[Heard]:
+def scored(clip: Clip, sound: Audio, protocol: LipSyncVariant, context: MetricContext) -> list[Heard]:
     """Finds the faces to score, at least one."""
-    tracks = protocol.find(clip, protocol.detector, cache, device)
+    tracks = protocol.find(clip, protocol.detector, context)
     heard = [hear(track, sound, protocol) for track in tracks]
     longest = max(one.windows for one in heard)
     if longest < protocol.min_windows:
@@ -176,19 +176,19 @@ def _towers(file: Path, device: str, dtype: str) -> Towers:
     return syncnet.Towers(syncnet.load(file), device, getattr(torch, dtype))
 
 
-def missing(protocol: LipSyncVariant) -> str | None:
+def missing(protocol: LipSyncVariant, assets: AssetTable) -> str | None:
     """Returns what of OpenCV, SyncNet and the detector is missing; None if nothing is."""
     if protocol.crop is None:
         return join_reasons(opencv.missing(), assets.missing(WEIGHTS))
-    detector = faces.detector(protocol.detector)
+    detector = faces.detector(protocol.detector, assets)
     return join_reasons(opencv.missing(), detector.packages(), assets.missing(WEIGHTS, *detector.files))
 
 
-def parameters(protocol: LipSyncVariant) -> dict[str, str | int | float]:
+def parameters(protocol: LipSyncVariant, assets: AssetTable) -> dict[str, str | int | float]:
     """Returns the parameters that change the score, for the identity."""
     found: dict[str, str | int | float] = {"edges": protocol.edges, "shifts": MAX_SHIFT}
     if protocol.crop is not None:
-        found |= {"crop": protocol.crop, "detector": faces.detector(protocol.detector).key}
+        found |= {"crop": protocol.crop, "detector": faces.detector(protocol.detector, assets).key}
     if protocol.name == "clean":
         found |= {"every": faces.EVERY, "min_face": MIN_FACE, "min_windows": protocol.min_windows}
     if protocol.dtype != "float32":
@@ -205,8 +205,8 @@ def build(context: MetricContext, name: str, variant: str) -> LipSync:
         profile="standard",
         backend="syncnet-v2",
         protocol=chosen.name,
-        weights=assets.digest(WEIGHTS),
-        params=parameters(chosen),
+        weights=context.assets.digest(WEIGHTS),
+        params=parameters(chosen, context.assets),
         unit=number.unit,
         direction=number.direction,
         needs=("video", "audio"),
@@ -215,4 +215,4 @@ def build(context: MetricContext, name: str, variant: str) -> LipSync:
         source=chosen.source,
         proportion=name == "sync_within_1",
     )
-    return LipSync(spec, chosen, context.cache, context.device)
+    return LipSync(spec, chosen, context)

@@ -20,9 +20,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
@@ -51,12 +50,11 @@ class PackageLipSync(ClipMetric):
     """One number of a clip as the package computes it."""
 
     spec: MetricSpec
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which package or weights are missing; None if none is."""
-        return join_reasons(None if find_spec("syncnet_python") else HOW, lse.missing(PACKAGE))
+        return join_reasons(None if find_spec("syncnet_python") else HOW, lse.missing(PACKAGE, self.context.assets))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Scores the clip's audio and video; `prompt` and `reference` are ignored."""
@@ -68,19 +66,20 @@ class PackageLipSync(ClipMetric):
         sound = mono_16k(clip)
         if why_not := self.check():
             raise Unavailable(why_not)
+        assets, device = self.context.assets, self.context.device
         file = assets.find(lse.WEIGHTS)
         weights = assets.digest(lse.WEIGHTS)
 
         def compute() -> Arrays:
-            heard = lse.scored(clip, sound, PACKAGE, self.cache, self.device)
-            judge = cached_network(f"syncnet-python@2[{weights}] on {self.device}", partial(_load, file, self.device))
+            heard = lse.scored(clip, sound, PACKAGE, self.context)
+            judge = cached_network(f"syncnet-python@2[{weights}] on {device}", partial(_load, file, device))
             frames = faces.at_25_fps(clip)
             assert PACKAGE.crop is not None
             pairs = [(faces.crops(frames, one.track, PACKAGE.crop), one.sound) for one in heard]
             return {"scores": np.array([evaluate(judge, *pair) for pair in pairs])}
 
-        key = CacheKey("syncnet-python", 2, weights, {"variant": PACKAGE.name, **lse.parameters(PACKAGE)})
-        scores = np.asarray(self.cache.get(clip.digest, key, compute)["scores"], dtype=np.float64)
+        key = CacheKey("syncnet-python", 2, weights, {"variant": PACKAGE.name, **lse.parameters(PACKAGE, assets)})
+        scores = np.asarray(self.context.cache.get(clip.digest, key, compute)["scores"], dtype=np.float64)
         best = scores[:, CONFIDENCE].max() if self.spec.name == "lse_c" else scores[:, DISTANCE].min()
         return float(best)
 
@@ -128,8 +127,8 @@ def build(context: MetricContext, name: Name) -> PackageLipSync:
         profile="standard",
         backend="syncnet-python",
         protocol=PACKAGE.name,
-        weights=assets.digest(lse.WEIGHTS),
-        params=lse.parameters(PACKAGE),
+        weights=context.assets.digest(lse.WEIGHTS),
+        params=lse.parameters(PACKAGE, context.assets),
         unit=number.unit,
         direction=number.direction,
         needs=("video", "audio"),
@@ -137,4 +136,4 @@ def build(context: MetricContext, name: Name) -> PackageLipSync:
         description=f"{number.says}; {PACKAGE.says}",
         source=PACKAGE.source,
     )
-    return PackageLipSync(spec, context.cache, context.device)
+    return PackageLipSync(spec, context)

@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import FeatureCache
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.faces import cuts
 from jova_bench.metrics.faces.clock import FPS
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, Edges, lse_c_of, lse_d_of, offset_frames_of
@@ -44,8 +44,8 @@ class FaceCurve:
 
 Read = Callable[[FloatArray], float]
 """Shift curve -> number."""
-Find = Callable[[Clip, str, FeatureCache, str], list[faces.Track]]
-"""Clip, detector, cache, device -> the faces to score, at least one."""
+Find = Callable[[Clip, str, MetricContext], list[faces.Track]]
+"""Clip, detector, context -> the faces to score, at least one."""
 
 
 def one_speaker(read: Read, found: Sequence[FaceCurve]) -> float:
@@ -127,9 +127,9 @@ class LipSyncVariant:
     """Precision of SyncNet."""
 
 
-def _followed(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
+def _followed(clip: Clip, detector: str, context: MetricContext) -> list[faces.Track]:
     """Finds every face that is large enough, however short its track."""
-    tracks = faces.tracks(clip, detector, cache, device)
+    tracks = faces.tracks(clip, detector, context)
     if not tracks:
         raise Undefined("no face found")
     large = [track for track in tracks if track.size >= MIN_FACE]
@@ -140,16 +140,16 @@ def _followed(clip: Clip, detector: str, cache: FeatureCache, device: str) -> li
 
 
 def _tracked(
-    rule: cuts.CutRule, min_track: int, clip: Clip, detector: str, cache: FeatureCache, device: str
+    rule: cuts.CutRule, min_track: int, clip: Clip, detector: str, context: MetricContext
 ) -> list[faces.Track]:
     """Finds the tracks of syncnet_python's pipeline."""
-    tracks = faces.syncnet_tracks(clip, detector, cache, device, rule, min_track)
+    tracks = faces.syncnet_tracks(clip, detector, context, rule, min_track)
     if not tracks:
         raise Undefined(f"no face found: none of more than 100 pixels in more than {min_track} frames of a shot")
     return tracks
 
 
-def _whole_picture(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
+def _whole_picture(clip: Clip, detector: str, context: MetricContext) -> list[faces.Track]:
     """Returns one track of whole frames, taken for 25 a second at any rate, as the script does."""
     if clip.frames is None:
         raise Undefined("no video stream")
@@ -157,10 +157,10 @@ def _whole_picture(clip: Clip, detector: str, cache: FeatureCache, device: str) 
     return [faces.Track(0, np.tile([0.0, 0.0, width, height], (count, 1)))]
 
 
-def _first_faces(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[faces.Track]:
+def _first_faces(clip: Clip, detector: str, context: MetricContext) -> list[faces.Track]:
     """Finds the segments of Verse-Bench, which first drops frames without audio."""
     count = 0 if clip.audio is None else clip.audio.shape[1] * FPS // clip.sample_rate_hz
-    found = faces.verse_bench_segments(clip, detector, cache, device)
+    found = faces.verse_bench_segments(clip, detector, context)
     heard = [replace(track, boxes=track.boxes[: max(0, count - track.first)]) for track in found]
     long = [track for track in heard if len(track.boxes) >= 50]
     if not long:

@@ -19,9 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -94,11 +93,10 @@ VARIANTS = {
 class AestheticScore(ClipMetric):
     """How beautiful the frames of a clip are."""
 
-    def __init__(self, protocol: AestheticVariant, cache: FeatureCache, device: str) -> None:
+    def __init__(self, protocol: AestheticVariant, context: MetricContext) -> None:
+        super().__init__(context)
         self._protocol = protocol
-        self._cache = cache
-        self._device = device
-        digests = [predictor.digest for predictor in protocol.predictors]
+        digests = [predictor.digest(self.assets) for predictor in protocol.predictors]
         self.spec = MetricSpec(
             name="aesthetic_score",
             version=1,
@@ -122,7 +120,7 @@ class AestheticScore(ClipMetric):
         there = not wanted or find_spec("transformers")
         files = (name for predictor in predictors for name in predictor.weights)
         return join_reasons(
-            None if there else "not installed: pip install 'jova-bench[standard]'", assets.missing(*files)
+            None if there else "not installed: pip install 'jova-bench[standard]'", self.assets.missing(*files)
         )
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -152,11 +150,11 @@ class AestheticScore(ClipMetric):
     def _scores(self, digest: str, frames: Frames, predictor: Predictor) -> FloatArray:
         """Returns (T,) scores of a predictor; each is cached apart, so that a new one costs its own time alone."""
         rate = "all" if self._protocol.rate is None else f"{self._protocol.rate} fps"
-        key = CacheKey(predictor.name, 1, predictor.digest, {"rate": rate})
-        kept = self._cache.get(digest, key, lambda: {"scores": predictor.scores(frames, self._device)})
+        key = CacheKey(predictor.name, 1, predictor.digest(self.assets), {"rate": rate})
+        kept = self.cache.get(digest, key, lambda: {"scores": predictor.scores(frames, self.assets, self.device)})
         return np.asarray(kept["scores"], dtype=np.float64)
 
 
 def aesthetic_score(context: MetricContext, variant: Literal["clean", "versebench"] = "clean") -> AestheticScore:
     """Builds the metric of one variant."""
-    return AestheticScore(VARIANTS[variant], context.cache, context.device)
+    return AestheticScore(VARIANTS[variant], context)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.assets import AssetTable
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics import faces
-from jova_bench.metrics.base import join_reasons
+from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.signal.pillow_resize import bilinear
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ EVERY = 5
 BATCH = 16
 
 
-def missing(detector: str) -> str | None:
+def missing(detector: str, assets: AssetTable) -> str | None:
     """Returns what of detector and recogniser is missing; None if nothing is."""
-    found = faces.detector(detector)
+    found = faces.detector(detector, assets)
     return join_reasons(found.packages(), assets.missing(*found.files, WEIGHTS))
 
 
-def key(detector: str) -> CacheKey:
+def key(detector: str, assets: AssetTable) -> CacheKey:
     """Returns the cache key of everything that embeddings depend on except the clip."""
-    found = faces.detector(detector).key
+    found = faces.detector(detector, assets).key
     return CacheKey(
         "facenet",
         1,
@@ -60,7 +60,7 @@ def still(image: Frames) -> Clip:
     return Clip(image[None], Fraction(25), None, 0, digest.hexdigest())
 
 
-def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> list[FloatArray]:
+def embeddings(clip: Clip, detector: str, context: MetricContext) -> list[FloatArray]:
     """Returns the faces of every fifth frame of a clip at 25 fps, the largest of each frame first.
 
     Returns:
@@ -72,7 +72,7 @@ def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> l
     """
 
     def compute() -> dict[str, npt.NDArray[np.generic]]:
-        tracks = faces.tracks(replace(clip, audio=None), detector, cache, device)
+        tracks = faces.tracks(replace(clip, audio=None), detector, context)
         frames = faces.at_25_fps(clip)
         counts, crops = [], []
         for k in range(0, len(frames), EVERY):
@@ -82,11 +82,11 @@ def embeddings(clip: Clip, detector: str, cache: FeatureCache, device: str) -> l
             ]
             counts.append(len(cut))
             crops += cut
-        return {"counts": np.array(counts), "embeddings": _embed(crops, device)}
+        return {"counts": np.array(counts), "embeddings": _embed(crops, context)}
 
     if clip.frames is None:
         raise Undefined("no video stream")
-    kept = cache.get(clip.digest, key(detector), compute)
+    kept = context.cache.get(clip.digest, key(detector, context.assets), compute)
     ends = np.cumsum(np.asarray(kept["counts"], dtype=np.int64))[:-1]
     return np.split(np.asarray(kept["embeddings"], dtype=np.float64), ends)
 
@@ -105,7 +105,7 @@ def _area(box: FloatArray) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
-def _embed(crops: list[Frames], device: str) -> FloatArray:
+def _embed(crops: list[Frames], context: MetricContext) -> FloatArray:
     """Returns the (n, 512) embeddings of faces."""
     import torch
 
@@ -113,7 +113,8 @@ def _embed(crops: list[Frames], device: str) -> FloatArray:
 
     if not crops:
         return np.zeros((0, 512))
-    net = cached_network(f"facenet[{assets.digest(WEIGHTS)}]@{device}", lambda: load(device))
+    assets, device = context.assets, context.device
+    net = cached_network(f"facenet[{assets.digest(WEIGHTS)}]@{device}", lambda: load(assets, device))
     found = []
     with torch.inference_mode():
         for start in range(0, len(crops), BATCH):
@@ -122,7 +123,7 @@ def _embed(crops: list[Frames], device: str) -> FloatArray:
     return torch.cat(found).double().cpu().numpy()
 
 
-def load(device: str) -> FaceNet:
+def load(assets: AssetTable, device: str) -> FaceNet:
     """Loads the recogniser, without the checkpoint's classifier of 8,631 celebrities."""
     from jova_bench.metrics.networks import checkpoint
     from jova_bench.metrics.networks.facenet import FaceNet

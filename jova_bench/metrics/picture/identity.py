@@ -19,9 +19,8 @@ from typing import Literal, cast
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -62,12 +61,11 @@ class FaceIdentity(ClipMetric):
     detector: str
     of_image: bool
     """Compared with the reference image's face; else with the clip's first."""
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns what of detector, recogniser and their packages is missing; None if nothing is."""
-        return join_reasons(missing_opencv(), face_embed.missing(self.detector))
+        return join_reasons(missing_opencv(), face_embed.missing(self.detector, self.context.assets))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Compares the faces of the frames with the prompt's reference image."""
@@ -89,7 +87,7 @@ class FaceIdentity(ClipMetric):
         return likeness(self._faces(clip), anchor)
 
     def _faces(self, clip: Clip) -> list[FloatArray]:
-        return face_embed.embeddings(clip, self.detector, self.cache, self.device)
+        return face_embed.embeddings(clip, self.detector, self.context)
 
 
 def likeness(faces: list[FloatArray], anchor: FloatArray | None) -> float:
@@ -119,15 +117,14 @@ class PatchIdentity(ClipMetric):
     """What Verse-Bench calls ID."""
 
     spec: MetricSpec
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which weights or packages are missing; None if none is."""
         from importlib.util import find_spec
 
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
-        return join_reasons(package, missing_opencv(), assets.missing(DINOV3))
+        return join_reasons(package, missing_opencv(), self.context.assets.missing(DINOV3))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Compares every frame with the prompt's reference image."""
@@ -148,12 +145,12 @@ class PatchIdentity(ClipMetric):
     def _patches(self, clip: Clip) -> FloatArray:
         """Returns the (T, D) tokens of the one patch."""
         frames = cast(Frames, clip.frames)
-        key = CacheKey("dinov3", 1, assets.digest(DINOV3), {"token": TOKEN})
-        kept = self.cache.get(clip.digest, key, lambda: {"tokens": patch_tokens(frames, self.device)})
+        key = CacheKey("dinov3", 1, self.context.assets.digest(DINOV3), {"token": TOKEN})
+        kept = self.context.cache.get(clip.digest, key, lambda: {"tokens": patch_tokens(frames, self.context)})
         return np.asarray(kept["tokens"], dtype=np.float64)
 
 
-def patch_tokens(frames: Frames, device: str) -> FloatArray:
+def patch_tokens(frames: Frames, context: MetricContext) -> FloatArray:
     """Returns (T, D) of (T, H, W, 3): the last but one of [class, registers, patches row by row]."""
     import torch
     from torch.nn.functional import interpolate
@@ -162,6 +159,7 @@ def patch_tokens(frames: Frames, device: str) -> FloatArray:
     from jova_bench.metrics.networks.network_cache import cached_network
     from jova_bench.metrics.signal.frames import normalised
 
+    assets, device = context.assets, context.device
     net = cached_network(
         f"dinov3[{assets.digest(DINOV3)}]@{device}", lambda: vision.dinov3(assets.find(DINOV3)).to(device)
     )
@@ -184,21 +182,21 @@ def identity_score(context: MetricContext, variant: IdentityVariant = "clean") -
     """Builds the identity score against the reference image."""
     if variant != "versebench":
         text = "cosine of a face recogniser between the faces of the clip and that of the prompt's reference image"
-        return _face_identity("identity_score", text, True, variant, context.cache, context.device)
+        return _face_identity("identity_score", text, True, variant, context)
     spec = MetricSpec(
         name="identity_score",
         version=1,
         profile="standard",
         backend="dinov3-vitl16-patch",
         protocol="versebench@5645a09",
-        weights=assets.digest(DINOV3),
+        weights=context.assets.digest(DINOV3),
         direction="up",
         needs=("video", "image"),
         domain="clips with a reference image",
         description="cosine of one DINOv3 patch near the bottom right corner with the reference image's: no face in it",
         source="Verse-Bench dino/dinov3_inferencer.py, calculate_metrics.py @ 5645a09",
     )
-    return PatchIdentity(spec, context.cache, context.device)
+    return PatchIdentity(spec, context)
 
 
 def identity_consistency(
@@ -206,19 +204,17 @@ def identity_consistency(
 ) -> FaceIdentity:
     """Builds the consistency of identity within the clip."""
     text = "cosine of a face recogniser between the clip's first face and those after it; a still scores 1"
-    return _face_identity("identity_consistency", text, False, variant, context.cache, context.device)
+    return _face_identity("identity_consistency", text, False, variant, context)
 
 
-def _face_identity(
-    name: str, description: str, of_image: bool, protocol: str, cache: FeatureCache, device: str
-) -> FaceIdentity:
-    chosen = detector("s3fd" if protocol == "clean" else protocol)
+def _face_identity(name: str, description: str, of_image: bool, protocol: str, context: MetricContext) -> FaceIdentity:
+    chosen = detector("s3fd" if protocol == "clean" else protocol, context.assets)
     spec = MetricSpec(
         name=name,
         version=1,
         profile="standard",
         backend=f"facenet+{chosen.name}",
-        weights=(digest := assets.digest(face_embed.WEIGHTS)) and f"{digest}+{chosen.weights()}",
+        weights=(digest := context.assets.digest(face_embed.WEIGHTS)) and f"{digest}+{chosen.weights()}",
         params={"detector": chosen.settings, "every": face_embed.EVERY, "margin": face_embed.MARGIN, "seen": SEEN},
         direction="up",
         needs=("video", "image") if of_image else ("video",),
@@ -226,4 +222,4 @@ def _face_identity(
         description=description,
         source="recogniser of arXiv 1503.03832 as facenet-pytorch evaluates it",
     )
-    return FaceIdentity(spec, chosen.name, of_image, cache, device)
+    return FaceIdentity(spec, chosen.name, of_image, context)

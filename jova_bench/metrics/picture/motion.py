@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.assets import AssetTable
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -144,11 +144,10 @@ VARIANTS = {
 class MotionScore(ClipMetric):
     """How much a clip moves."""
 
-    def __init__(self, protocol: MotionVariant, cache: FeatureCache, device: str) -> None:
+    def __init__(self, protocol: MotionVariant, context: MetricContext) -> None:
+        super().__init__(context)
         self._protocol = protocol
-        self._cache = cache
-        self._device = device
-        self._digest = assets.digest(WEIGHTS)
+        self._digest = self.assets.digest(WEIGHTS)
         params: dict[str, str | int | float] = {"iterations": ITERATIONS}
         if protocol.rate:
             params |= {"fps": int(protocol.rate), "long_side": LONG_SIDE}
@@ -170,7 +169,7 @@ class MotionScore(ClipMetric):
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        return assets.missing(WEIGHTS)
+        return self.assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Measures the motion of the frames; a still clip scores about 0."""
@@ -191,7 +190,7 @@ class MotionScore(ClipMetric):
         if reason := self.check():
             raise Unavailable(reason)
         key = CacheKey("raft", 1, self._digest, {"variant": self._protocol.name})
-        lengths = self._cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
+        lengths = self.cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
         if not self._protocol.per_second:
             return float(lengths.mean())
         return float(lengths.sum() / float((shown[-1] - shown[0]) / clip.fps))
@@ -202,19 +201,19 @@ class MotionScore(ClipMetric):
 
         from jova_bench.metrics.networks.network_cache import cached_network
 
-        net = cached_network(f"raft[{self._digest}]@{self._device}", lambda: load(self._device))
+        net = cached_network(f"raft[{self._digest}]@{self.device}", lambda: load(self.assets, self.device))
         size = cast(tuple[int, int], frames.shape[1:3])
         lengths, before = [], None
         with torch.inference_mode():
             for k in shown:
-                seen = net.encode(self._protocol.show(frames[k]).to(self._device))
+                seen = net.encode(self._protocol.show(frames[k]).to(self.device))
                 if before is not None:
                     lengths.append(self._protocol.length(net.flow(before, seen, ITERATIONS), size))
                 before = seen
         return np.array(lengths)
 
 
-def load(device: str) -> Raft:
+def load(assets: AssetTable, device: str) -> Raft:
     """Loads RAFT with its published weights."""
     from jova_bench.metrics.networks import checkpoint, raft
 
@@ -225,4 +224,4 @@ def load(device: str) -> Raft:
 
 def motion_score(context: MetricContext, variant: Literal["clean", "versebench"] = "clean") -> MotionScore:
     """Builds the metric of one variant."""
-    return MotionScore(VARIANTS[variant], context.cache, context.device)
+    return MotionScore(VARIANTS[variant], context)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray, Frames
+from jova_bench.assets import AssetTable
 from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
 
 if TYPE_CHECKING:
@@ -37,19 +37,18 @@ class Predictor:
     name: str
     weights: tuple[str, ...]
     """Assets."""
-    scores: Callable[[Frames, str], FloatArray]
-    """Frames and a device to (T,)."""
+    scores: Callable[[Frames, AssetTable, str], FloatArray]
+    """Frames, weights and a device to (T,)."""
     transformers: bool = False
     """Whether the transformers package runs it."""
 
-    @property
-    def digest(self) -> str | None:
-        """Digest of all its weights; None while one of them is unknown."""
+    def digest(self, assets: AssetTable) -> str | None:
+        """Returns the digest of all its weights; None while one of them is unknown."""
         digests = [assets.digest(name) for name in self.weights]
         return None if None in digests else "+".join(map(str, digests))
 
 
-def _laion(frames: Frames, device: str) -> FloatArray:
+def _laion(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
     """Loads CLIP ViT-L/14 with a head trained on AVA, SAC and logos (improved-aesthetic-predictor): 1 to 10."""
     import torch
 
@@ -60,7 +59,7 @@ def _laion(frames: Frames, device: str) -> FloatArray:
     def load() -> tuple[Any, nn.Module]:
         return vision.clip(assets.find("clip-vit-l14")).to(device), _affine(assets.find("laion-aesthetic")).to(device)
 
-    tower, head = cached_network(f"laion[{LAION.digest}]@{device}", load)
+    tower, head = cached_network(f"laion[{LAION.digest(assets)}]@{device}", load)
     side, scores = tower.config.image_size, []
     with torch.inference_mode():
         for start in range(0, len(frames), BATCH):
@@ -70,7 +69,7 @@ def _laion(frames: Frames, device: str) -> FloatArray:
     return torch.cat(scores).double().cpu().numpy()
 
 
-def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
+def _v2_5(frames: Frames, assets: AssetTable, device: str, dtype: str = "bfloat16") -> FloatArray:
     """Loads SigLIP so400m with the head of aesthetic-predictor-v2-5, in half precision as Verse-Bench: 1 to 10."""
     import torch
 
@@ -84,7 +83,7 @@ def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
         tower, head = vision.siglip(assets.find("siglip-so400m")), _affine(assets.find("aesthetic-v2-5"))
         return tower.to(device, kind), head.to(device, kind)
 
-    tower, head = cached_network(f"aesthetic-v2-5[{V2_5.digest}] {dtype}@{device}", load)
+    tower, head = cached_network(f"aesthetic-v2-5[{V2_5.digest(assets)}] {dtype}@{device}", load)
     side, scores = tower.config.image_size, []
     with torch.inference_mode():
         for frame in frames:
@@ -95,19 +94,20 @@ def _v2_5(frames: Frames, device: str, dtype: str = "bfloat16") -> FloatArray:
     return np.array(scores)
 
 
-def _musiq(frames: Frames, device: str) -> FloatArray:
+def _musiq(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
     """Loads MUSIQ trained on KonIQ-10k: 0 to 100."""
     import torch
 
     from jova_bench.metrics.networks.musiq import Musiq
     from jova_bench.metrics.networks.network_cache import cached_network
 
-    net = cached_network(f"musiq[{MUSIQ.digest}]@{device}", partial(_load, Musiq, "musiq-koniq", device))
+    load = partial(_load, Musiq, "musiq-koniq", assets, device)
+    net = cached_network(f"musiq[{MUSIQ.digest(assets)}]@{device}", load)
     with torch.inference_mode():
         return np.array([float(net(_pixels(frame).float().div(255).to(device))) for frame in frames])
 
 
-def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
+def _maniqa(frames: Frames, assets: AssetTable, device: str, dtype: str = "float32") -> FloatArray:
     """Loads MANIQA trained on KonIQ-10k, the mean over 20 random crops: 0 to 1.
 
     Upstream throws its dice unseeded, so that no clip has one score; here the crops of a clip are always the same.
@@ -121,9 +121,9 @@ def _maniqa(frames: Frames, device: str, dtype: str = "float32") -> FloatArray:
     kind: torch.dtype = getattr(torch, dtype)
 
     def load() -> nn.Module:
-        return _load(Maniqa, "maniqa-koniq10k", device).to(kind)
+        return _load(Maniqa, "maniqa-koniq10k", assets, device).to(kind)
 
-    net = cached_network(f"maniqa[{MANIQA.digest}] {dtype}@{device}", load)
+    net = cached_network(f"maniqa[{MANIQA.digest(assets)}] {dtype}@{device}", load)
     height, width = frames.shape[1:3]
     dice = np.random.RandomState(CROP_SEED)
     scores = []
@@ -162,7 +162,7 @@ def _affine(path: Path) -> nn.Sequential:
     return chain
 
 
-def _load(build: Callable[[Shapes], nn.Module], asset: str, device: str) -> nn.Module:
+def _load(build: Callable[[Shapes], nn.Module], asset: str, assets: AssetTable, device: str) -> nn.Module:
     """Builds a network for the shapes of a checkpoint, which may hold more than the network needs."""
     from jova_bench.errors import Unavailable
     from jova_bench.metrics.networks import checkpoint

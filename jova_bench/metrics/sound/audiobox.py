@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import Audio
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -49,13 +48,12 @@ class Opinion(ClipMetric):
     spec: MetricSpec
     prepare: Callable[[Clip], Audio]
     """Sound of a clip at 16 kHz, or Undefined."""
-    cache: FeatureCache
-    device: str
+    context: MetricContext
 
     def check(self) -> str | None:
         """Returns which weights or package are missing; None if none is."""
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
-        return join_reasons(package, assets.missing(WEIGHTS, CONFIG))
+        return join_reasons(package, self.context.assets.missing(WEIGHTS, CONFIG))
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Rates the clip's sound; `prompt` and `reference` are ignored."""
@@ -65,18 +63,19 @@ class Opinion(ClipMetric):
         audio = self.prepare(clip)
         if reason := self.check():
             raise Unavailable(reason)
+        assets, device = self.context.assets, self.context.device
         key = CacheKey(WEIGHTS, 1, f"{assets.digest(WEIGHTS)},{assets.digest(CONFIG)}")
 
         def load() -> Aesthetics:
             from jova_bench.metrics.networks import aesthetics
 
-            return aesthetics.load(assets.find(WEIGHTS), assets.find(CONFIG), self.device)
+            return aesthetics.load(assets.find(WEIGHTS), assets.find(CONFIG), device)
 
         def judge() -> dict[str, np.ndarray]:
-            return {"opinions": cached_network(f"{key}@{self.device}", load).predict(audio)}
+            return {"opinions": cached_network(f"{key}@{device}", load).predict(audio)}
 
         # By the samples that are judged: all axes come from one pass.
-        opinions = self.cache.get(audio_digest(audio), key, judge)["opinions"]
+        opinions = self.context.cache.get(audio_digest(audio), key, judge)["opinions"]
         axes = list(_AXES)
         return float(opinions[axes.index(self.spec.name)] if self.spec.name in axes else opinions.mean())
 
@@ -119,9 +118,9 @@ def _metric(
         profile="standard",
         backend=WEIGHTS,
         protocol=protocol,
-        weights=assets.digest(WEIGHTS),
+        weights=context.assets.digest(WEIGHTS),
         params={
-            "config": assets.digest(CONFIG) or "unknown",
+            "config": context.assets.digest(CONFIG) or "unknown",
             "rate_hz": RATE_HZ,
             "window_s": 10,
             "resampling": "soxr-hq" if clean else "sinc-hann",
@@ -132,7 +131,7 @@ def _metric(
         description=description,
         source=source,
     )
-    return Opinion(spec, heard if clean else heard_upstream, context.cache, context.device)
+    return Opinion(spec, heard if clean else heard_upstream, context)
 
 
 def audio_quality(context: MetricContext, variant: Bench) -> Opinion:

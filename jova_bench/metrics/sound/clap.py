@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jova_bench import assets
 from jova_bench.arrays import Audio, FloatArray
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
@@ -123,17 +122,17 @@ VARIANTS = {
 class Listener:
     """Embeds sounds and texts by one protocol."""
 
-    def __init__(self, protocol: ClapVariant, cache: FeatureCache, device: str) -> None:
+    def __init__(self, protocol: ClapVariant, context: MetricContext) -> None:
         self.protocol = protocol
-        self.weights = assets.digest(protocol.weights)
-        self._cache = cache
-        self._device = device
-        self._key = CacheKey("clap", 1 if protocol.sinc else 2, f"{self.weights},{assets.digest(TOKENIZER)}")
+        self.weights = context.assets.digest(protocol.weights)
+        self.tokens = str(context.assets.digest(TOKENIZER))
+        self._context = context
+        self._key = CacheKey("clap", 1 if protocol.sinc else 2, f"{self.weights},{self.tokens}")
 
     def check(self) -> str | None:
         """Returns which weights or package are missing; None if none is."""
         package = None if find_spec("transformers") else "not installed: pip install 'jova-bench[standard]'"
-        return join_reasons(package, assets.missing(self.protocol.weights, TOKENIZER))
+        return join_reasons(package, self._context.assets.missing(self.protocol.weights, TOKENIZER))
 
     def sound(self, clip: Clip) -> FloatArray:
         """Returns the (D,) embedding, of norm 1, of the audio of a clip. Raises Undefined or Unavailable."""
@@ -153,7 +152,8 @@ class Listener:
         return self._cached(digest, replace(self._key, extractor="clap-text"), lambda: self._net().encode_text(text))
 
     def _cached(self, digest: str, key: CacheKey, embed: Callable[[], FloatArray]) -> FloatArray:
-        return np.asarray(self._cache.get(digest, key, lambda: {"embedding": embed()})["embedding"], dtype=np.float64)
+        kept = self._context.cache.get(digest, key, lambda: {"embedding": embed()})
+        return np.asarray(kept["embedding"], dtype=np.float64)
 
     def _hear(self, audio: Audio) -> FloatArray:
         net, choose = self._net(), _choice(self.protocol.above_10_s)
@@ -165,10 +165,12 @@ class Listener:
     def _net(self) -> Clap:
         from jova_bench.metrics.networks import clap
 
-        def load() -> Clap:
-            return clap.load(assets.find(self.protocol.weights), assets.find(TOKENIZER), self._device)
+        assets, device = self._context.assets, self._context.device
 
-        return cached_network(f"{self._key}@{self._device}", load)
+        def load() -> Clap:
+            return clap.load(assets.find(self.protocol.weights), assets.find(TOKENIZER), device)
+
+        return cached_network(f"{self._key}@{device}", load)
 
 
 def prepare(audio: Audio, rate_hz: int, protocol: ClapVariant) -> Audio:
@@ -249,13 +251,13 @@ def _caption(prompt: Prompt | None) -> str:
 
 def clap_score(context: MetricContext, variant: str) -> ClapScore:
     """Builds the CLAP score by one of `VARIANTS`."""
-    listener = Listener(VARIANTS[variant], context.cache, context.device)
+    listener = Listener(VARIANTS[variant], context)
     return ClapScore(_spec("clap_score", "up", ("audio",), listener), listener)
 
 
 def fd_clap(context: MetricContext, variant: str) -> ClapDistance:
     """Builds Verse-Bench's "FD"."""
-    listener = Listener(VARIANTS[variant], context.cache, context.device)
+    listener = Listener(VARIANTS[variant], context)
     description = "departs from its name `FD`: 2 (1 - cosine) of the CLAP embeddings of a clip and its reference"
     spec = _spec("fd_clap", "down", ("audio", "reference"), listener)
     return ClapDistance(spec.model_copy(update={"description": description}), listener)
@@ -271,7 +273,7 @@ def _spec(name: str, direction: Direction, needs: tuple[str, ...], listener: Lis
             "backend": protocol.weights,
             "protocol": protocol.name,
             "weights": listener.weights,
-            "params": {**protocol.params(), "tokens": str(assets.digest(TOKENIZER))},
+            "params": {**protocol.params(), "tokens": listener.tokens},
             "direction": direction,
             "needs": needs,
             "domain": "sound that its caption describes",

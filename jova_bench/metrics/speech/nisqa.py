@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench import assets
 from jova_bench.arrays import FloatArray
-from jova_bench.cache import CacheKey, FeatureCache
+from jova_bench.assets import AssetTable
+from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
@@ -66,10 +66,9 @@ def _bands(rate_hz: int) -> npt.NDArray[np.float64]:
 class Nisqa(ClipMetric):
     """MOS, about 1 to 5; sound that is no speech may fall below."""
 
-    def __init__(self, cache: FeatureCache, device: str) -> None:
-        self._cache = cache
-        self._device = device
-        self._digest = assets.digest(WEIGHTS)
+    def __init__(self, context: MetricContext) -> None:
+        super().__init__(context)
+        self._digest = self.assets.digest(WEIGHTS)
         self.spec = MetricSpec(
             name="nisqa",
             version=1,
@@ -86,7 +85,7 @@ class Nisqa(ClipMetric):
 
     def check(self) -> str | None:
         """Returns which weights are missing; None if none is."""
-        return assets.missing(WEIGHTS)
+        return self.assets.missing(WEIGHTS)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Rates the clip's speech; undefined for silence."""
@@ -106,7 +105,7 @@ class Nisqa(ClipMetric):
         if reason := self.check():
             raise Unavailable(reason)
         key = CacheKey("nisqa", 1, self._digest, {"rate_hz": clip.sample_rate_hz})
-        kept = self._cache.get(audio_digest(audio), key, lambda: {"scores": self._scores(audio, clip.sample_rate_hz)})
+        kept = self.cache.get(audio_digest(audio), key, lambda: {"scores": self._scores(audio, clip.sample_rate_hz)})
         return float(kept["scores"][0])
 
     def _scores(self, audio: Audio, rate_hz: int) -> FloatArray:
@@ -115,15 +114,15 @@ class Nisqa(ClipMetric):
 
         from jova_bench.metrics.networks.network_cache import cached_network
 
-        net = cached_network(f"nisqa[{self._digest}]@{self._device}", lambda: load(self._device))
+        net = cached_network(f"nisqa[{self._digest}]@{self.device}", lambda: load(self.assets, self.device))
         level = decibels(audio, rate_hz)
         windows = np.lib.stride_tricks.sliding_window_view(level, WINDOW, axis=0)[::STEP]  # (n, 48, 15)
         with torch.inference_mode():
-            heard = torch.from_numpy(windows.astype(np.float32)).to(self._device)
+            heard = torch.from_numpy(windows.astype(np.float32)).to(self.device)
             return net(heard).double().cpu().numpy()
 
 
-def load(device: str) -> Net:
+def load(assets: AssetTable, device: str) -> Net:
     """Loads the network with its published weights."""
     from jova_bench.metrics.networks import checkpoint
     from jova_bench.metrics.networks.nisqa import Nisqa as Net
@@ -134,4 +133,4 @@ def load(device: str) -> Net:
 
 def nisqa(context: MetricContext) -> Nisqa:
     """Builds the metric."""
-    return Nisqa(context.cache, context.device)
+    return Nisqa(context)

@@ -14,7 +14,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-from jova_bench import assets
+from jova_bench.assets import UNVERIFIED, AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined
@@ -41,11 +41,11 @@ FILES = (
 class SenseVoice:
     """Runs FunASR's pipeline on local files: given a name alone, it would download."""
 
-    def __init__(self, device: str) -> None:
-        self.files = _digest()
+    def __init__(self, assets: AssetTable, device: str) -> None:
+        self.files = _digest(assets)
         """All files together; None where one is not here."""
         self.key = CacheKey("sensevoice", 1, self.files)
-        self._device = device
+        self._assets, self._device = assets, device
 
     def check(self) -> str | None:
         """Returns which package or file is missing; None if none is."""
@@ -53,7 +53,7 @@ class SenseVoice:
         banks = find_spec("kaldi_native_fbank") or find_spec("torchaudio")
         there = find_spec("funasr") and banks
         return join_reasons(
-            None if there else "not installed: pip install funasr kaldi-native-fbank", assets.missing(*FILES)
+            None if there else "not installed: pip install funasr kaldi-native-fbank", self._assets.missing(*FILES)
         )
 
     def admit(self, clip: Clip, language: str) -> None:
@@ -80,7 +80,7 @@ class SenseVoice:
         import torch
         from funasr import AutoModel
 
-        files = {name: assets.find(name) for name in FILES}
+        files = {name: self._assets.find(name) for name in FILES}
         for name, file in files.items():
             beside = files[WEIGHTS if name.startswith(WEIGHTS) else VOICE_DETECTOR]
             if file.parent != beside.parent:
@@ -97,14 +97,14 @@ class SenseVoice:
         )
 
 
-def _digest() -> str | None:
+def _digest(assets: AssetTable) -> str | None:
     """Returns the first hex digits of the digest of all files; None until all are here, for none is published."""
     found = [assets.digest(name) for name in FILES]
     if None in found:
         return None
     digests = ",".join(map(str, found))
-    whole = short_digest(digests.replace(assets.UNVERIFIED, "").encode())
-    return whole + (assets.UNVERIFIED if assets.UNVERIFIED in digests else "")
+    whole = short_digest(digests.replace(UNVERIFIED, "").encode())
+    return whole + (UNVERIFIED if UNVERIFIED in digests else "")
 
 
 def written_word_errors(transcript: str, heard: str, language: str) -> float:
@@ -120,11 +120,11 @@ def written_word_errors(transcript: str, heard: str, language: str) -> float:
 
 def versebench(context: MetricContext) -> SpeechErrors:
     """Builds the WER of Verse-Bench."""
-    recogniser = SenseVoice(context.device)
+    recogniser = SenseVoice(context.assets, context.device)
     params: dict[str, str | int | float] = {"normaliser": "lower-strip"}
     if recogniser.files:
         params["files"] = recogniser.files
-    spec = spec_of("wer", "standard", WEIGHTS, assets.digest(WEIGHTS), params, "speech").model_copy(
+    spec = spec_of("wer", "standard", WEIGHTS, context.assets.digest(WEIGHTS), params, "speech").model_copy(
         update={
             "protocol": "versebench@5645a09",
             "micro": None,

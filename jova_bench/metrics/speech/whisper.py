@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jova_bench import assets
+from jova_bench.assets import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
@@ -33,25 +33,26 @@ SAME_LANGUAGE = {"cmn": "zh", "jv": "jw", "nb": "no", "fil": "tl"}
 class Whisper:
     """Transcribes speech window by window."""
 
-    def __init__(self, size: str, device: str) -> None:
+    def __init__(self, size: str, assets: AssetTable, device: str) -> None:
         """Loads nothing yet.
 
         Args:
             size: OpenAI's name of a checkpoint: `large-v3`, `tiny.en`, ...
+            assets: has the checkpoint.
             device: where to run, in single precision.
         """
         self.english_only = size.endswith(".en")
         self.weights = f"whisper-{size.replace('.', '-')}"
         self.vocabulary = "whisper-vocabulary-en" if self.english_only else "whisper-vocabulary"
         self.package = "openai-whisper" if find_spec("whisper") and not find_spec("transformers") else "transformers"
-        self._device = device
+        self._assets, self._device = assets, device
         self.key = CacheKey(self.package, 1, f"{assets.digest(self.weights)},{assets.digest(self.vocabulary)}")
 
     def check(self) -> str | None:
         """Returns which weights or package are missing; None if none is."""
         files = (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
         module = "transformers" if self.package == "transformers" else "whisper"
-        return join_reasons(not_installed(module, "standard"), assets.missing(*files))
+        return join_reasons(not_installed(module, "standard"), self._assets.missing(*files))
 
     def admit(self, clip: Clip, language: str) -> None:
         """Accepts speech in a language that Whisper knows."""
@@ -78,10 +79,10 @@ class Whisper:
     def _ours(self) -> Any:
         from jova_bench.metrics.networks.whisper import load
 
-        return load(assets.find(self.weights), assets.find(self.vocabulary), self._device)
+        return load(self._assets.find(self.weights), self._assets.find(self.vocabulary), self._device)
 
     def _openai(self) -> Any:
-        return OpenaiWhisper(assets.find(self.weights), self._device)
+        return OpenaiWhisper(self._assets.find(self.weights), self._device)
 
 
 class OpenaiWhisper:
@@ -118,7 +119,7 @@ def whispered(language: str) -> str:
 
 def standard(context: MetricContext, unit: Unit, size: str) -> SpeechErrors:
     """Builds WER or CER with a Whisper of one size."""
-    recogniser = Whisper(size, context.device)
+    recogniser = Whisper(size, context.assets, context.device)
     params: dict[str, str | int | float] = {
         "decoding": "greedy",
         "normaliser": "whisper",
@@ -126,12 +127,12 @@ def standard(context: MetricContext, unit: Unit, size: str) -> SpeechErrors:
         "window_s": 30,
     }
     if recogniser.package == "transformers":  # openai-whisper has a vocabulary of its own.
-        params["vocabulary"] = str(assets.digest(recogniser.vocabulary))
+        params["vocabulary"] = str(context.assets.digest(recogniser.vocabulary))
     spec = spec_of(
         unit,
         "standard",
         f"{recogniser.weights}/{recogniser.package}",
-        assets.digest(recogniser.weights),
+        context.assets.digest(recogniser.weights),
         params,
         "speech in a language that Whisper knows",
     )

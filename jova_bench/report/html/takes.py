@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from jova_bench.assets import asset_table
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.identity import Identity, Selection
@@ -139,7 +140,7 @@ def _views(
     """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
     hearing = tuple(name for name in manifest.metrics if Selection.parse(name).name in ("wer", "cer", ""))
-    looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities))
+    looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities), asset_table())
     looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}
     digests = {sample.key: sample.clip_digest for sample in run.samples}
     jobs = [

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import Arrays
+from jova_bench.assets import AssetTable
 from jova_bench.cache import CacheKey, DiskCache, FeatureCache, NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.identity import Identity
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import in_domain
+from jova_bench.metrics.base import MetricContext, in_domain
 from jova_bench.metrics.build import build
 from jova_bench.metrics.lip_sync import mouth_correlation as mouth
 from jova_bench.metrics.networks import shipped_weights
@@ -86,6 +87,8 @@ class Looking:
     """Names of the run's speech recognition metrics."""
     identities: frozenset[Identity]
     """Identities of the run: a recogniser of another identity did not measure it."""
+    assets: AssetTable
+    """Weights, whose digests are part of identities."""
 
     def __call__(self) -> Callable[[Look], View | str]:
         """Returns the function that makes a view of one clip, or the reason why there is none."""
@@ -109,7 +112,8 @@ class Kept(DiskCache):
 
 def _listeners(looking: Looking, cache: FeatureCache) -> list[SpeechErrors]:
     try:
-        metrics = build(looking.recognisers, looking.profile, cache, "cpu") if looking.recognisers else []
+        context = MetricContext(cache, assets=looking.assets)
+        metrics = build(looking.recognisers, looking.profile, context) if looking.recognisers else []
     except BenchError:  # A metric of another version, or of a package that is gone.
         return []
     return [one for one in metrics if isinstance(one, SpeechErrors) and one.spec.identity in looking.identities]

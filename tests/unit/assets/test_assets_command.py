@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 
 def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
     toy()
-    place = str(assets.path("toy"))
+    place = str(assets.asset_table().path("toy"))
     assert call(capsys, "assets", "verify", "toy") == (
         2, f"{'toy':<32} missing    {place}\n", "jova-bench: toy is missing; jova-bench assets pull toy\n"
     )  # fmt: skip
@@ -22,7 +22,7 @@ def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
         assert (code, out) == (0, f"{'toy':<32} {place}\n")
         assert err == ("toy: 0.3 MB\n" if word == "toy" else "")
     assert call(capsys, "assets", "verify") == (0, f"{'toy':<32} ok         {place}\n", "")
-    assets.path("toy").write_bytes(b"damaged")
+    assets.asset_table().path("toy").write_bytes(b"damaged")
     code, out, err = call(capsys, "assets", "verify")
     assert (code, out.split()[1], err.count("\n")) == (2, "damaged", 1)
     assert call(capsys, "assets", "path", "toy") == (0, f"{place}\n", "")
@@ -43,7 +43,7 @@ def test_terms_must_be_accepted(capsys, server, toy):
 
 def test_a_failure_gives_2_with_one_line_and_the_others_are_pulled(capsys, server, toy, monkeypatch):
     good, bad = toy(), toy(name="bad", file="bad.pt", url="http://127.0.0.1:1/bad.pt")
-    monkeypatch.setattr(assets, "table", lambda: {"bad": bad, "toy": good})
+    monkeypatch.setattr(assets, "published", lambda: {"bad": bad, "toy": good})
     code, out, err = call(capsys, "assets", "pull", "all")
     assert (code, out.split()[0]) == (2, "toy")
     assert err.splitlines()[0].startswith("jova-bench: bad: cannot reach http://127.0.0.1:1/bad.pt")

@@ -244,7 +244,7 @@ KINDS = {
 def test_a_download_ends_in_the_right_file_or_in_one_line(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "PAUSE_S", 0.0)
     monkeypatch.setattr(transfer, "UNSTATED", 1_000_000)
-    monkeypatch.setattr(assets, "table", lambda: {"toy": asset})
+    monkeypatch.setattr(assets, "published", lambda: {"toy": asset})
     got = refused = 0
     for seed in SEEDS:
         plan = Plan.of(f"{kind} {seed}")
@@ -252,10 +252,10 @@ def test_a_download_ends_in_the_right_file_or_in_one_line(kind, tmp_path, monkey
         monkeypatch.setattr(patience, "TIMEOUT_S", 0.1 if plan.stalls else 60.0)
         with Server(plan, random.Random(seed), "size" in KINDS[kind]) as server:
             asset = Asset(name="toy", file="toy.pt", url=f"http://127.0.0.1:{server.port}/toy.pt", **KINDS[kind])
-            target = assets.path("toy")
+            target = assets.asset_table().path("toy")
             why_not = None
             try:
-                pull.pull(asset, lambda name, done, total: nullcontext(lambda count: None), False)
+                pull.pull(assets.asset_table(), asset, lambda name, done, total: nullcontext(lambda count: None), False)
             except BenchError as error:
                 why_not = str(error)
             if why_not is not None:
@@ -271,8 +271,9 @@ def test_a_download_ends_in_the_right_file_or_in_one_line(kind, tmp_path, monkey
                 found = target.read_bytes()
                 assert found in ({CONTENT} if "sha256" in KINDS[kind] else server.complete), plan
                 assert len(found) == KINDS[kind].get("size", len(found)) > 0, plan
-                assert assets.expected("toy") == hashlib.sha256(found).hexdigest(), plan
-                assert pull.state(asset) == ("ok" if "sha256" in KINDS[kind] else "unverified"), plan
+                assert assets.asset_table().expected("toy") == hashlib.sha256(found).hexdigest(), plan
+                state = "ok" if "sha256" in KINDS[kind] else "unverified"
+                assert pull.state(assets.asset_table(), asset) == state, plan
             assert server.connections <= MOST_CONNECTIONS, plan
     # Or nothing was tried: whatever its seeds are, some servers of each kind are right and most are not.
     assert got > len(SEEDS) // 20

@@ -19,19 +19,19 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 def get(asset, no_network=False):
-    return pull.pull(asset, lambda name, done, total: nullcontext(lambda count: None), no_network)
+    return pull.pull(assets.asset_table(), asset, lambda name, done, total: nullcontext(lambda count: None), no_network)
 
 
 def left(asset):
     """Files beside the target, but for notes of digests."""
-    target = assets.path(asset.name)
+    target = assets.asset_table().path(asset.name)
     return sorted(file.name for file in target.parent.iterdir() if not file.name.endswith(".sha256.json"))
 
 
 def test_a_file_is_in_place_verified_and_alone(server, toy):
     asset = toy(size=len(CONTENT))
     target = get(asset)
-    assert target == assets.path("toy") == assets.find("toy")
+    assert target == assets.asset_table().path("toy") == assets.asset_table().find("toy")
     assert target.read_bytes() == CONTENT
     assert left(asset) == ["toy.pt"]
     assert get(asset) == target  # Again: nothing is asked of the server.
@@ -46,7 +46,7 @@ def test_progress_is_told_of_every_byte_and_of_those_that_were_there(server, toy
         return nullcontext(lambda count: told[-1].__setitem__(3, told[-1][3] + count))
 
     server.cuts = [100_000]
-    pull.pull(asset, meter, False)
+    pull.pull(assets.asset_table(), asset, meter, False)
     assert told == [["toy", 0, 300_000, 100_000], ["toy", 100_000, 300_000, 200_000]]
 
 
@@ -88,7 +88,7 @@ def test_nothing_is_written_past_a_known_size(server, toy):
     asset = toy(size=1000)
     with pytest.raises(BenchError, match=r"toy: http.* sends more than the expected 1000 bytes"):
         get(asset)
-    assert assets.path("toy").with_name("toy.pt.part").stat().st_size == 0
+    assert assets.asset_table().path("toy").with_name("toy.pt.part").stat().st_size == 0
 
 
 def test_a_file_of_which_nobody_says_what_or_how_long_it_is_is_not_recorded(server, toy):
@@ -98,10 +98,10 @@ def test_a_file_of_which_nobody_says_what_or_how_long_it_is_is_not_recorded(serv
         BenchError, match=r"states no length and no digest of the file is published.*download it yourself"
     ):
         get(toy(sha256=None))
-    assert assets.expected("toy") is None
+    assert assets.asset_table().expected("toy") is None
     assert get(toy(sha256=None, size=len(CONTENT))).read_bytes() == CONTENT
-    assert pull.state(toy(sha256=None)) == "unverified"
-    assets.path("toy").unlink()
+    assert pull.state(assets.asset_table(), toy(sha256=None)) == "unverified"
+    assets.asset_table().path("toy").unlink()
     assert get(toy()).read_bytes() == CONTENT
 
 
@@ -120,7 +120,7 @@ def test_halves_of_two_versions_are_never_put_together(server, toy, etag):
         get(asset)
     server.content, server.etag, server.cuts = CONTENT, etag, []
     assert get(asset).read_bytes() == CONTENT
-    assert assets.expected("toy") == SHA256
+    assert assets.asset_table().expected("toy") == SHA256
 
 
 def test_without_digest_and_validator_a_download_starts_again(server, toy):
@@ -135,18 +135,18 @@ def test_a_whole_partial_file_needs_no_more_bytes(server, toy):
     server.cuts = [100_000, *[0] * (transfer.ATTEMPTS - 1)]
     with pytest.raises(BenchError):
         get(asset)
-    part = assets.path("toy").with_name("toy.pt.part")
+    part = assets.asset_table().path("toy").with_name("toy.pt.part")
     part.write_bytes(CONTENT)
     assert get(asset).read_bytes() == CONTENT
     part.write_bytes(CONTENT + b"more than there is")
-    assets.path("toy").unlink()
+    assets.asset_table().path("toy").unlink()
     server.cuts = []
     assert get(asset).read_bytes() == CONTENT
 
 
 def test_a_wrong_digest_is_refused_and_what_was_there_stays(server, toy):
     asset = toy(sha256="0" * 64)
-    target = assets.path("toy")
+    target = assets.asset_table().path("toy")
     target.parent.mkdir(parents=True)
     target.write_bytes(b"mine")
     with pytest.raises(BenchError, match=f"toy: expected sha256 {'0' * 64}, got {SHA256} from {server.url}"):
@@ -157,19 +157,19 @@ def test_a_wrong_digest_is_refused_and_what_was_there_stays(server, toy):
 
 def test_a_damaged_file_is_replaced(toy):
     asset = toy()
-    target = assets.path("toy")
+    target = assets.asset_table().path("toy")
     target.parent.mkdir(parents=True)
     target.write_bytes(b"damaged")
-    assert pull.state(asset) == "damaged"
+    assert pull.state(assets.asset_table(), asset) == "damaged"
     assert get(asset).read_bytes() == CONTENT
-    assert pull.state(asset) == "ok"
+    assert pull.state(assets.asset_table(), asset) == "ok"
 
 
 def test_a_digest_that_nobody_published_is_recorded_and_a_later_change_refused(server, toy):
     asset = toy(sha256=None)
     get(asset)
-    assert assets.expected("toy") == SHA256
-    assets.path("toy").unlink()
+    assert assets.asset_table().expected("toy") == SHA256
+    assets.asset_table().path("toy").unlink()
     server.content = CONTENT[::-1]
     with pytest.raises(BenchError, match=rf"expected sha256 {SHA256} \(recorded when first seen, in .*recorded.json\)"):
         get(asset)
@@ -177,10 +177,10 @@ def test_a_digest_that_nobody_published_is_recorded_and_a_later_change_refused(s
 
 def test_a_file_put_there_by_hand_is_seen_for_the_first_time(server, toy):
     asset = toy(sha256=None)
-    assets.path("toy").parent.mkdir(parents=True)
-    assets.path("toy").write_bytes(b"by hand")
+    assets.asset_table().path("toy").parent.mkdir(parents=True)
+    assets.asset_table().path("toy").write_bytes(b"by hand")
     get(asset)
-    assert assets.expected("toy") == hashlib.sha256(b"by hand").hexdigest()
+    assert assets.asset_table().expected("toy") == hashlib.sha256(b"by hand").hexdigest()
     assert server.asked == []
 
 
@@ -203,7 +203,7 @@ def test_what_cannot_be_had_gets_one_clear_line(server, toy, fields, changes, me
     with pytest.raises(BenchError, match=f"^toy: {message}") as error:
         get(asset)
     assert "\n" not in str(error.value)
-    assert not assets.path("toy").exists()
+    assert not assets.asset_table().path("toy").exists()
 
 
 def test_a_full_disk_is_told_before_the_download(server, toy, monkeypatch):
@@ -229,7 +229,7 @@ def test_offline_touches_no_network_but_copies_files(server, toy, tmp_path):
 
 def test_two_commands_do_not_write_one_file(toy):
     asset = toy()
-    folder = assets.path("toy").parent
+    folder = assets.asset_table().path("toy").parent
     folder.mkdir(parents=True)
     lock = folder / ".toy.pt.part.lock"
     with acquire(lock), pytest.raises(BenchError, match=rf"\(pid {os.getpid()}\) is downloading .*; wait for it"):

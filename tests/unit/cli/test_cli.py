@@ -211,7 +211,7 @@ def test_listings_are_lists_of_named_objects(capsys):
 
 def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missing(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    here = assets.path("fsmn-vad")
+    here = assets.asset_table().path("fsmn-vad")
     here.parent.mkdir()
     here.write_bytes(b"something")
     code, out, _ = call(capsys, "ls", "metrics", "--long")
@@ -249,7 +249,7 @@ def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch
 def own_table(folder, metric, digest_of):
     """A table of small files in place of all weights of a metric; `digest_of` may lie."""
     lines = []
-    for asset in assets.table().values():
+    for asset in assets.asset_table().entries.values():
         if asset.serves(metric, None):
             file = folder / f"{asset.name}.bin"
             file.write_bytes(asset.name.encode())
@@ -261,7 +261,7 @@ def own_table(folder, metric, digest_of):
 def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(capsys, tmp_path, clips, monkeypatch):
     monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
     table = own_table(tmp_path, "wer", lambda content: hashlib.sha256(content).hexdigest())
-    digests = [hashlib.sha256(name.encode()).hexdigest()[:12] for name in assets.table()]
+    digests = [hashlib.sha256(name.encode()).hexdigest()[:12] for name in assets.asset_table().entries]
     code, out, _ = call(
         capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
         "--assets", table,

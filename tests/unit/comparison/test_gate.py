@@ -12,6 +12,7 @@ from jova_bench.cache import NoCache
 from jova_bench.comparison.gate import gate, read_tolerances
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.records import Outcome
 from jova_bench.suites.loading import load_suite
@@ -259,7 +260,7 @@ def test_failed_samples_give_5(tmp_path):
 def test_the_committed_reference_is_of_this_suite_and_these_metrics():
     reference = read_results(RESULTS / "ci-reference.json")
     assert reference.prompts_digest == load_suite("embedded").prompts_digest
-    here = {metric.spec.identity for metric in build(None, "embedded", NoCache(), "cpu")}
+    here = {metric.spec.identity for metric in build(None, "embedded", MetricContext(NoCache()))}
     # Another identity would not compare: `make reference` after a new version of a metric.
     assert set(reference.specs) <= here
     assert {"real", "codec", "shuffled"} <= set(reference.models)

@@ -11,6 +11,7 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Undefined
 from jova_bench.media import channels
 from jova_bench.media.files import clip_from_arrays, read
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.sound import loudness
 from jova_bench.records import Prompt
@@ -174,7 +175,7 @@ def test_no_metric_has_a_number_of_what_cancels_in_mono():
     made = clip_from_arrays(frames, Fraction(25), np.stack([SPEECH, -SPEECH]), RATE, in_domain=True)
     prompt = Prompt(id="a", video_caption="", audio_caption="", transcript="please call", tags={"voice": "deep"})
     heard = ["wer", "cer", "dnsmos", "lse_c", "mouth_audio_corr", "prompt_voice"]
-    for metric in build(heard, "embedded", NoCache(), "cpu"):
+    for metric in build(heard, "embedded", MetricContext(NoCache())):
         outcome = metric.score(made, prompt, None)
         assert outcome.status == "undefined", metric.spec.identity
         assert outcome.reason.startswith("the channels cancel"), metric.spec.identity

@@ -6,6 +6,7 @@ import pytest
 
 from jova_bench.cache import CacheKey, NoCache
 from jova_bench.media import files as media
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.suites.loading import load_suite
@@ -42,7 +43,7 @@ def test_the_string_form_is_what_caches_store_by():
 def test_every_key_names_the_weights(name, spoken):
     prompt, clip = spoken
     cache = Recording()
-    for metric in build([name], "embedded", cache, "cpu"):
+    for metric in build([name], "embedded", MetricContext(cache)):
         if metric.check() is not None:
             pytest.skip(str(metric.check()))
         if metric.spec.level == "clip":
@@ -57,6 +58,6 @@ def test_another_judges_weights_find_nothing_of_these(spoken, monkeypatch):
     prompt, clip = spoken
     before, after = Recording(), Recording()
     for cache in (before, after):
-        build(["lse_c"], "embedded", cache, "cpu")[0].score(clip, prompt)
+        build(["lse_c"], "embedded", MetricContext(cache))[0].score(clip, prompt)
         monkeypatch.setattr(shipped_weights, "digest", lambda name: "0" * 12)
     assert str(before.keys[0]) != str(after.keys[0])

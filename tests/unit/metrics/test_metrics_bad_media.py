@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jova_bench import assets
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.catalogue import CATALOGUE
 from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
@@ -28,7 +29,7 @@ def test_no_entry_is_left_out():
 
 
 def metric_of(profile, select, judge):
-    found = build([select], profile, CACHE, "cpu")
+    found = build([select], profile, MetricContext(CACHE))
     return next(one for one in found if judge is None or one.judge == judge)
 
 

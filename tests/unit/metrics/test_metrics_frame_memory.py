@@ -9,6 +9,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import fvd as i3d
 from jova_bench.metrics.faces import cuts, search
 from jova_bench.metrics.faces.detectors import Detector
@@ -49,7 +50,7 @@ EYE = Detector("eye", lambda: None, lambda: "eye", "", look)
     [
         lambda clip: [frame.max() for frame in faces.at_25_fps(clip)],
         lambda clip: cuts.shots(faces.at_25_fps(clip)),
-        lambda clip: search._search_all(clip, EYE, NoCache(), "cpu"),
+        lambda clip: search._search_all(clip, EYE, MetricContext(NoCache())),
         lambda clip: i3d.clean_windows(clip),
         lambda clip: i3d.javisbench_window(clip),
         lambda clip: short_side(clip.frames, 112),

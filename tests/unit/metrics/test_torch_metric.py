@@ -113,7 +113,7 @@ NAMES = LIP_SYNC + DRAWN + BOTH
 
 
 def test_every_metric_of_the_embedded_profile_can_be_named_and_built():
-    metrics = build(None, "embedded", NoCache(), "cpu")
+    metrics = build(None, "embedded", MetricContext(NoCache()))
     assert {metric.spec.name for metric in metrics} == set(NAMES)
     identities = [metric.spec.identity for metric in metrics]
     assert len(set(identities)) == len(identities) == len(NAMES) + len(LIP_SYNC)  # two judges
@@ -124,7 +124,7 @@ def test_every_metric_of_the_embedded_profile_can_be_named_and_built():
 
 
 def test_the_standard_profile_is_clean_unless_asked():
-    metrics = build(None, "standard", NoCache(), "cpu")
+    metrics = build(None, "standard", MetricContext(NoCache()))
     names = [metric.spec.name for metric in metrics]
     assert set(BOTH) <= set(names)
     assert len(set(names)) == len(names)  # Compat protocols come when asked for.
@@ -133,13 +133,13 @@ def test_the_standard_profile_is_clean_unless_asked():
 
 def test_entries_build_what_they_are_called():
     for one in (choice for entry in CATALOGUE for choice in entry.choices()):
-        built = build([one.select], one.entry.profile, NoCache(), "cpu")
+        built = build([one.select], one.entry.profile, MetricContext(NoCache()))
         assert {metric.spec.name for metric in built} == {one.entry.name}
         assert len(built) == (2 if one.options.get("judge") else 1)
 
 
 def test_everything_has_an_identity_of_its_own_and_a_place_in_the_tables():
-    there = build_all(NoCache(), "cpu")
+    there = build_all(MetricContext(NoCache()))
     identities = [metric.spec.identity for _, metric in there]
     assert len(set(identities)) == len(identities)
     known = {name for family in families().values() for name in family}
@@ -154,7 +154,7 @@ def test_everything_has_an_identity_of_its_own_and_a_place_in_the_tables():
 
 
 def test_names_keep_the_order_of_the_catalogue_and_repeat_nothing():
-    built = build(["loudness", "wer", "wer"], "embedded", NoCache(), "cpu")
+    built = build(["loudness", "wer", "wer"], "embedded", MetricContext(NoCache()))
     assert [metric.spec.name for metric in built] == ["wer", "loudness"]
 
 
@@ -171,14 +171,15 @@ def test_names_keep_the_order_of_the_catalogue_and_repeat_nothing():
 )
 def test_unknown_names_get_one_clear_line(name, profile, message):
     with pytest.raises(BenchError) as error:
-        build([name], profile, NoCache(), "cpu")
+        build([name], profile, MetricContext(NoCache()))
     assert str(error.value) == message
 
 
 def test_building_all_metrics_imports_no_torch():
     code = (
         "import sys; from jova_bench.metrics.build import build; from jova_bench.cache import NoCache;"
-        "[build(None, profile, NoCache(), 'cpu') for profile in ('embedded', 'standard')];"
+        "from jova_bench.metrics.base import MetricContext;"
+        "[build(None, profile, MetricContext(NoCache())) for profile in ('embedded', 'standard')];"
         "print([name for name in ('torch', 'scipy', 'av', 'onnxruntime', 'pocketsphinx') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -328,7 +329,7 @@ def test_a_text_is_no_number():
 
 
 def test_each_wrapper_takes_its_own_kind():
-    (fvd,) = build(["fvd"], "embedded", NoCache(), "cpu")
+    (fvd,) = build(["fvd"], "embedded", MetricContext(NoCache()))
     with pytest.raises(BenchError, match=r"expected a metric of a clip, got fvd.*TorchSetMetric"):
         TorchMetric(fvd)
     with pytest.raises(BenchError, match=r"expected a metric of a set, got peak.*TorchMetric"):
@@ -337,14 +338,14 @@ def test_each_wrapper_takes_its_own_kind():
 
 def test_the_direction_is_the_metrics():
     assert TorchMetric(Peak()).higher_is_better is True
-    assert TorchMetric(build(["wer"], "embedded", NoCache(), "cpu")[0]).higher_is_better is False
+    assert TorchMetric(build(["wer"], "embedded", MetricContext(NoCache()))[0]).higher_is_better is False
     assert TorchMetric(loudness(MetricContext(NoCache(), "cpu"), "standard")).higher_is_better is None
 
 
 @pytest.mark.parametrize(("fps", "side"), [(1, 64), (50, 64), (25, 1), (25, 32)])
 def test_the_domain_is_checked_by_format_and_not_believed(fps, side):
     frames = np.zeros((50, side, side, 3), np.uint8)
-    metric = TorchMetric(build(["lse_c"], "embedded", NoCache(), "cpu")[0], in_domain=True)
+    metric = TorchMetric(build(["lse_c"], "embedded", MetricContext(NoCache()))[0], in_domain=True)
     metric.update(frames, wave(), fps=fps, sample_rate_hz=RATE)
     assert np.isnan(metric.compute().item())
     assert metric.why == "outside the embedded domain (1)"

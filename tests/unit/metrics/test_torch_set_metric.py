@@ -9,6 +9,7 @@ import torch
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.distances.base import FrechetMetric
 from jova_bench.metrics.torch_metric import TorchMetric
@@ -165,7 +166,7 @@ def test_states_merge_and_forward_keeps_them():
 
 
 def shipped(name):
-    return build([name], "embedded", NoCache(), "cpu")[0]
+    return build([name], "embedded", MetricContext(NoCache()))[0]
 
 
 def process(rank, clips, folder):

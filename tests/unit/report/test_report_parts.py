@@ -6,10 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.assets import asset_table
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.records import Prompt
 from jova_bench.report.common import COMMON
@@ -107,8 +109,8 @@ def look(path, digest="d", domain="embedded"):
 
 
 def test_a_real_clip_is_seen_and_heard(tmp_path, real_prompts):
-    (wer,) = build(["wer"], "embedded", NoCache(), "cpu")
-    looking = Looking(tmp_path / "features", "embedded", ("wer",), frozenset({wer.spec.identity}))
+    (wer,) = build(["wer"], "embedded", MetricContext(NoCache()))
+    looking = Looking(tmp_path / "features", "embedded", ("wer",), frozenset({wer.spec.identity}), asset_table())
     path = load_suite("embedded").path(real_prompts[1].reference)
     view = looking()(look(path))
     assert view.size == (64, 64)
@@ -126,15 +128,15 @@ def test_a_real_clip_is_seen_and_heard(tmp_path, real_prompts):
 
 def test_a_silent_face_still_has_a_mouth(tmp_path, real_clips):
     media.write(tmp_path / "quiet.mp4", real_clips[0].frames, Fraction(25), np.zeros((1, 46_720), np.float32), 16_000)
-    view = Looking(tmp_path / "features", "embedded", (), frozenset())()(look(tmp_path / "quiet.mp4"))
+    view = Looking(tmp_path / "features", "embedded", (), frozenset(), asset_table())()(look(tmp_path / "quiet.mp4"))
     assert len(view.opening_seen) == len(real_clips[0].frames)
     assert (view.opening_heard, view.no_mouth) == ((), None)
 
 
 def test_the_papers_recognisers_are_not_run_for_a_report(tmp_path):
     media.write(tmp_path / "c.wav", None, Fraction(0), np.sin(np.arange(8000, dtype=np.float32))[None] / 2, 16_000)
-    (wer,) = build(["wer"], "standard", NoCache(), "cpu")
-    looking = Looking(tmp_path / "features", "standard", ("wer",), frozenset({wer.spec.identity}))
+    (wer,) = build(["wer"], "standard", MetricContext(NoCache()))
+    looking = Looking(tmp_path / "features", "standard", ("wer",), frozenset({wer.spec.identity}), asset_table())
     heard = looking()(look(tmp_path / "c.wav", domain=None)).heard[wer.spec.identity]
     assert (heard.text, heard.reason) == (None, "the recognised words are no longer in the run folder")
 

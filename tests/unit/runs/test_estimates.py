@@ -3,13 +3,14 @@
 import pytest
 
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.records import Outcome, Prompt
 from jova_bench.runs.estimates import MetricColumn, clip_estimate
 
 
 def interval_of_128_zeros(name):
-    metric = build([name], "embedded", NoCache(), "cpu")[0]
+    metric = build([name], "embedded", MetricContext(NoCache()))[0]
     parts = {(f"p{i}", 0): Outcome(status="ok", value=0.0) for i in range(128)}
     prompt = Prompt(id="p", video_caption="", audio_caption="", transcript="lay it here")
     return clip_estimate(MetricColumn("m", metric.spec, parts), dict.fromkeys((i for i, _ in parts), prompt)).ci

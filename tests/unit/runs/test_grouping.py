@@ -6,6 +6,7 @@ import torch
 
 from jova_bench import assets
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks.network_cache import ROOM_BYTES, cached_network, make_room, size_of
 from jova_bench.runs.grouping import LOADING, UNKNOWN_BYTES, groups, networks
@@ -34,15 +35,16 @@ def test_nothing_to_ask_makes_no_group():
 
 def test_networks_are_told_by_what_a_metric_is(monkeypatch, tmp_path):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    found = {m.spec.name: networks(m.spec) for m in build(None, "standard", NoCache(), "cpu")}
+    context = MetricContext(NoCache())
+    found = {m.spec.name: networks(m.spec, context.assets) for m in build(None, "standard", context)}
     assert found["imagebind_score"] == found["javis_score"] == {"imagebind-huge": LOADING * 4_803_584_173}
     assert found["identity_score"].keys() == {"s3fd", "facenet-vggface2"}
     assert found["wer"] == found["cer"]
     assert found["loudness"] == found["pesq"] == {}
-    (tiny,) = build(["wer@whisper-tiny"], "standard", NoCache(), "cpu")
-    assert networks(tiny.spec) == {"whisper-tiny": LOADING * 75_572_083}
-    assert all(networks(m.spec) == {} for m in build(None, "embedded", NoCache(), "cpu"))
-    assert networks(tiny.spec.model_copy(update={"weights": "0" * 12, "name": "other"})) == {
+    (tiny,) = build(["wer@whisper-tiny"], "standard", context)
+    assert networks(tiny.spec, context.assets) == {"whisper-tiny": LOADING * 75_572_083}
+    assert all(networks(m.spec, context.assets) == {} for m in build(None, "embedded", context))
+    assert networks(tiny.spec.model_copy(update={"weights": "0" * 12, "name": "other"}), context.assets) == {
         "whisper-tiny/transformers": UNKNOWN_BYTES
     }
 

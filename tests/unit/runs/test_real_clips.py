@@ -59,7 +59,9 @@ def home(tmp_path, monkeypatch):
 
 
 def found(suite, tmp_path, kinds=("suite", "prompts"), limit=None):
-    sets_of = real_clips(suite, kinds, limit, tmp_path / "run", Local(LocalContext("cpu")), Quiet())
+    sets_of = real_clips(
+        suite, kinds, limit, tmp_path / "run", tmp_path / "assets", Local(LocalContext("cpu")), Quiet()
+    )
     return {kind: files.at(LocalContext("cpu")) for kind, files in sets_of.items()}
 
 
@@ -129,10 +131,10 @@ def estimates(folder):
 @pytest.fixture
 def weights(home, monkeypatch):
     monkeypatch.setattr(set_distance, "MIN_CLIPS", 3)
-    path = home / assets.get("i3d").file
+    path = home / assets.asset_table().get("i3d").file
     path.parent.mkdir(parents=True)
     torch.save(fake_state(parity("i3d")["shapes"]), path)
-    assets.find("i3d")  # Records the digest.
+    assets.asset_table().find("i3d")  # Records the digest.
 
 
 def test_a_run_compares_with_the_sets_that_its_metrics_want(tmp_path, weights, home):

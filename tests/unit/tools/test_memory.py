@@ -8,6 +8,7 @@ import pytest
 
 from jova_bench import cli
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all
 from jova_bench.tools import memory
 
@@ -40,12 +41,14 @@ def test_the_made_up_clip_is_heard_and_moves():
 
 @pytest.mark.slow
 def test_doctor_measures_what_can_run_here(capsys, monkeypatch, tmp_path):
-    there = [(select, metric) for select, metric in build_all(NoCache(), "cpu") if select in ("loudness", "wer")]
+    there = [
+        (select, metric) for select, metric in build_all(MetricContext(NoCache())) if select in ("loudness", "wer")
+    ]
     for select, metric in there:
         if select == "wer":
             metric.check = lambda: "weights missing: x"
     # In the process that measures nothing of this is changed: it builds what the identity names.
-    monkeypatch.setattr(memory, "build_all", lambda cache, device: there)
+    monkeypatch.setattr(memory, "build_all", lambda context: there)
     assert cli.main(["doctor", "--memory"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["interpreter", "loudness"]
@@ -64,8 +67,8 @@ def test_a_metric_without_a_value_has_no_peak(capsys, monkeypatch, tmp_path):
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(bytes(32_000))
-    there = [(select, metric) for select, metric in build_all(NoCache(), "cpu") if select == "loudness"]
-    monkeypatch.setattr(memory, "build_all", lambda cache, device: there)
+    there = [(select, metric) for select, metric in build_all(MetricContext(NoCache())) if select == "loudness"]
+    monkeypatch.setattr(memory, "build_all", lambda context: there)
     assert cli.main(["doctor", "--memory", str(tmp_path / "silent.wav")]) == 0
     line = capsys.readouterr().out.splitlines()[1]
     assert line.split(maxsplit=1)[1].startswith("not measured: undefined: ")

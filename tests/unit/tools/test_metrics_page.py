@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from jova_bench import assets
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.tools.metrics_page import document
@@ -21,7 +22,7 @@ def test_the_committed_file_is_what_the_catalogue_says():
 
 def test_every_protocol_is_told_with_its_identity():
     text = document()
-    for select, metric in build_all(NoCache(), "cpu"):
+    for select, metric in build_all(MetricContext(NoCache())):
         assert f"`{select}`" in text
         assert f"(`{metric.spec.name}`)" in text
         # Digests that only this machine has recorded are no part of the text.
@@ -38,11 +39,12 @@ def test_clean_comes_before_compat():
 def test_weights_that_are_here_change_nothing(tmp_path, monkeypatch):
     before = document()
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    for asset in assets.table().values():
-        path = assets.path(asset.name)
+    table = assets.asset_table()
+    for asset in table.entries.values():
+        path = table.path(asset.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"something")
-        assets.digest(asset.name)
+        table.digest(asset.name)
     assert document() == before
     assert assets.folder() == tmp_path
 
@@ -50,18 +52,18 @@ def test_weights_that_are_here_change_nothing(tmp_path, monkeypatch):
 def test_weights_name_metrics_that_there_are():
     standard = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
     known = {one.entry.name for one in standard} | {f"{one.entry.name}@{one.variant or 'clean'}" for one in standard}
-    for asset in assets.table().values():
+    for asset in assets.published().values():
         assert set(asset.metrics) <= known, asset.name
 
 
 def test_a_metric_asks_at_once_for_all_that_it_misses_and_pulling_it_gets_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     told = 0
-    for select, metric in build_all(NoCache(), "cpu"):
+    for select, metric in build_all(MetricContext(NoCache())):
         if metric.spec.profile == "standard":
             asked = (metric.check() or "").partition("assets pull ")[2].partition(" --accept")[0].split()
             needed = {
-                one.name for one in assets.table().values() if one.serves(select.partition("@")[0], bench(select))
+                one.name for one in assets.published().values() if one.serves(select.partition("@")[0], bench(select))
             }
             assert set(asked) == needed, select
             told += len(asked)

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jova_bench.assets import asset_table
 from jova_bench.cache import DiskCache, NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.faces import blazeface, cuts, haar, mediapipe_nets, opencv, search
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.follow import follow
@@ -49,7 +51,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """A detector `test` that counts."""
     seen = Looks()
     stand_in = Detector("test", lambda: None, lambda: "0123456789ab", "1", seen.find)
-    monkeypatch.setattr(search, "detector", lambda name: stand_in)
+    monkeypatch.setattr(search, "detector", lambda name, assets: stand_in)
     return seen
 
 
@@ -106,9 +108,9 @@ def test_who_comes_or_goes_is_not_looked_for():
 
 def test_sparse_and_dense_agree_on_a_steady_face(looks: Looks):
     clip = scene([float(k) for k in range(43)])
-    (sparse,) = faces.tracks(clip, "test", NoCache(), "cpu")
+    (sparse,) = faces.tracks(clip, "test", MetricContext(NoCache()))
     assert looks.frames == 8
-    (dense,) = faces.tracks(clip, "test", NoCache(), "cpu", every=1)
+    (dense,) = faces.tracks(clip, "test", MetricContext(NoCache()), every=1)
     assert looks.frames == 8 + 43
     np.testing.assert_allclose(sparse.boxes, dense.boxes)
     np.testing.assert_allclose(dense.boxes[:, 0], np.arange(43))
@@ -116,21 +118,21 @@ def test_sparse_and_dense_agree_on_a_steady_face(looks: Looks):
 
 
 def test_no_face_two_faces(looks: Looks):
-    assert faces.tracks(scene([None] * 20), "test", NoCache(), "cpu") == []
-    two = faces.tracks(scene([10.0] * 20, [100.0] * 20), "test", NoCache(), "cpu")
+    assert faces.tracks(scene([None] * 20), "test", MetricContext(NoCache())) == []
+    two = faces.tracks(scene([10.0] * 20, [100.0] * 20), "test", MetricContext(NoCache()))
     assert [track.boxes[0, 0] for track in two] == [10, 100]
 
 
 def test_a_face_that_comes_and_goes_between_looks(looks: Looks):
     # In sight from frame 3 to 22; looks at 0, 6, .., 30 find it from 6 to 18.
-    (track,) = faces.tracks(scene([None] * 3 + [50.0] * 20 + [None] * 8), "test", NoCache(), "cpu")
+    (track,) = faces.tracks(scene([None] * 3 + [50.0] * 20 + [None] * 8), "test", MetricContext(NoCache()))
     assert (track.first, track.stop) == (6, 19)
 
 
 def test_no_track_spans_a_cut(looks: Looks):
     # The same place before and after a cut at frame 17, which is no frame that would be looked at otherwise.
     clip = scene([50.0] * 40, grey=[20] * 17 + [180] * 23)
-    found = faces.tracks(clip, "test", NoCache(), "cpu")
+    found = faces.tracks(clip, "test", MetricContext(NoCache()))
     assert [(track.first, track.stop) for track in found] == [(0, 17), (17, 40)]
     # Compat: PySceneDetect 0.5.1 cuts there too; 0.6.1 does, and loses the last frame of a clip with a cut.
     for rule, spans in (
@@ -140,13 +142,15 @@ def test_no_track_spans_a_cut(looks: Looks):
         parts = cuts.shots(faces.at_25_fps(clip), rule)
         assert [(part.start, part.stop) for part in parts] == spans
     # Verse-Bench's segments span it.
-    (segment,) = faces.verse_bench_segments(scene([50.0] * 60, grey=[20] * 17 + [180] * 43), "test", NoCache(), "cpu")
+    (segment,) = faces.verse_bench_segments(
+        scene([50.0] * 60, grey=[20] * 17 + [180] * 43), "test", MetricContext(NoCache())
+    )
     assert (segment.first, segment.stop) == (0, 60)
 
 
 def test_other_rates_are_tracked_at_25(looks: Looks):
     # 50 fps: our frame n is source frame 2 n.
-    (track,) = faces.tracks(scene([float(k) for k in range(60)], fps=50), "test", NoCache(), "cpu", every=1)
+    (track,) = faces.tracks(scene([float(k) for k in range(60)], fps=50), "test", MetricContext(NoCache()), every=1)
     np.testing.assert_allclose(track.boxes[:, 0], 2 * np.arange(30))
 
 
@@ -154,65 +158,65 @@ def test_compat_tracks_of_a_clip(looks: Looks, monkeypatch: pytest.MonkeyPatch):
     large = scene([0.0] * 30)
     large = clip_from_arrays(np.repeat(np.repeat(large.frames, 6, axis=1), 6, axis=2), Fraction(25), None, 0)
     for least, count in ((29, 1), (30, 0)):
-        found = faces.syncnet_tracks(large, "test", NoCache(), "cpu", cuts.PYSCENEDETECT_0_5_1, least)
+        found = faces.syncnet_tracks(large, "test", MetricContext(NoCache()), cuts.PYSCENEDETECT_0_5_1, least)
         assert len(found) == count
     # 120 pixels are a face, 20 are not.
-    assert faces.syncnet_tracks(scene([0.0] * 30), "test", NoCache(), "cpu", cuts.PYSCENEDETECT_0_5_1, 20) == []
+    assert faces.syncnet_tracks(scene([0.0] * 30), "test", MetricContext(NoCache()), cuts.PYSCENEDETECT_0_5_1, 20) == []
 
 
 def test_boxes_are_searched_once(looks: Looks, tmp_path: Path):
     clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
-    first = faces.tracks(clip, "test", cache, "cpu")
+    first = faces.tracks(clip, "test", MetricContext(cache))
     assert looks.frames == 6
-    again = faces.tracks(clip, "test", cache, "cpu")
+    again = faces.tracks(clip, "test", MetricContext(cache))
     assert looks.frames == 6
     np.testing.assert_array_equal(first[0].boxes, again[0].boxes)
     # Another distance of looks is another search; all frames are searched once for whoever needs them.
-    faces.tracks(clip, "test", cache, "cpu", every=1)
-    faces.verse_bench_segments(clip, "test", cache, "cpu")
-    faces.syncnet_tracks(clip, "test", cache, "cpu", cuts.PYSCENEDETECT_0_6_7, 20)
+    faces.tracks(clip, "test", MetricContext(cache), every=1)
+    faces.verse_bench_segments(clip, "test", MetricContext(cache))
+    faces.syncnet_tracks(clip, "test", MetricContext(cache), cuts.PYSCENEDETECT_0_6_7, 20)
     assert looks.frames == 6 + 31
 
 
 def test_no_faces_are_kept_too(looks: Looks, tmp_path: Path):
     clip, cache = scene([None] * 31), DiskCache(tmp_path)
     for _ in range(2):
-        assert faces.tracks(clip, "test", cache, "cpu") == []
+        assert faces.tracks(clip, "test", MetricContext(cache)) == []
     assert looks.frames == 6
 
 
 def test_other_weights_are_another_search(looks: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
-    faces.tracks(clip, "test", cache, "cpu")
-    stand_in = replace(search.detector("test"), weights=lambda: "another")
-    monkeypatch.setattr(search, "detector", lambda name: stand_in)
-    faces.tracks(clip, "test", cache, "cpu")
+    faces.tracks(clip, "test", MetricContext(cache))
+    stand_in = replace(search.detector("test", None), weights=lambda: "another")
+    monkeypatch.setattr(search, "detector", lambda name, assets: stand_in)
+    faces.tracks(clip, "test", MetricContext(cache))
     assert looks.frames == 12
 
 
 def test_failures_are_not_kept(looks: Looks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     clip, cache = scene([50.0] * 31), DiskCache(tmp_path)
-    absent = replace(search.detector("test"), packages=lambda: "weights missing: here")
+    absent = replace(search.detector("test", None), packages=lambda: "weights missing: here")
     with monkeypatch.context() as context:
-        context.setattr(search, "detector", lambda name: absent)
+        context.setattr(search, "detector", lambda name, assets: absent)
         with pytest.raises(Unavailable, match="weights missing: here"):
-            faces.tracks(clip, "test", cache, "cpu")
-    assert len(faces.tracks(clip, "test", cache, "cpu")) == 1
+            faces.tracks(clip, "test", MetricContext(cache))
+    assert len(faces.tracks(clip, "test", MetricContext(cache))) == 1
 
 
 def test_sound_alone():
     sound = clip_from_arrays(None, Fraction(0), np.zeros((1, 16000), np.float32), 16000)
     for name in faces.NAMES:
         with pytest.raises(Undefined, match="no video"):
-            faces.tracks(sound, name, NoCache(), "cpu")
+            faces.tracks(sound, name, MetricContext(NoCache()))
         with pytest.raises(Undefined, match="no video"):
-            faces.verse_bench_segments(sound, name, NoCache(), "cpu")
+            faces.verse_bench_segments(sound, name, MetricContext(NoCache()))
 
 
 def test_every_detector_has_its_own_key():
-    keys = {faces.detector(name).key for name in faces.NAMES}
+    keys = {faces.detector(name, asset_table()).key for name in faces.NAMES}
     assert len(keys) == len(faces.NAMES)
-    assert all(faces.detector(name).name == name for name in faces.NAMES)
+    assert all(faces.detector(name, asset_table()).name == name for name in faces.NAMES)
 
 
 def portrait(clip: Clip) -> np.ndarray:

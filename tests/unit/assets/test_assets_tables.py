@@ -1,0 +1,117 @@
+"""A table of weights is an object: two are in use at once, and below where it is made nobody asks the environment."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+import torch
+
+import jova_bench as jb
+from jova_bench import assets, cli
+from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
+from jova_bench.media.files import clip_from_arrays, write
+from jova_bench.metrics.base import MetricContext
+from jova_bench.metrics.build import build
+from jova_bench.metrics.networks import network_cache
+from support.upstream import fake, fake_state, own_table, parity
+
+SOUND = fake((1, 48_000), "wave").numpy() * 0.1
+CLIP = clip_from_arrays(None, Fraction(0), SOUND, 16_000)
+
+
+def table_of(folder: Path, scale: float) -> assets.AssetTable:
+    """A table whose NISQA answers `scale` times what upstream answered to the same random network."""
+    state = fake_state(parity("nisqa")["shapes"])
+    for name in [name for name in state if name.startswith("pool_layers.") and "linear3" in name]:
+        state[name] = scale * state[name]
+    folder.mkdir()
+    torch.save({"args": {}, "model_state_dict": state}, folder / "nisqa.tar")
+    return assets.asset_table(own_table(folder, {"nisqa-v2": folder / "nisqa.tar"}))
+
+
+def asked(table: assets.AssetTable) -> tuple[str, float]:
+    """Identity and value of the clip by the weights of a table."""
+    (metric,) = build(["nisqa"], "standard", MetricContext(NoCache(), assets=table))
+    assert metric.check() is None
+    return metric.spec.identity, metric.score(CLIP).value
+
+
+def test_threads_with_different_tables_do_not_see_each_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(network_cache, "_networks", {})
+    tables = [table_of(tmp_path / "one", 1.0), table_of(tmp_path / "two", 3.0)]
+    apart = [asked(table) for table in tables]
+    assert apart[1][1] == pytest.approx(3 * apart[0][1], rel=1e-5)  # The last layer is linear.
+    assert all(table.digest("nisqa-v2") in identity for table, (identity, _) in zip(tables, apart, strict=True))
+    both = Barrier(2)
+
+    def together(table):
+        found = []
+        for _ in range(5):
+            both.wait(30)
+            found.append(asked(table))
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(together, tables))
+    assert found == [[one] * 5 for one in apart]
+
+
+def test_another_process_gets_the_table_as_it_is(tmp_path, monkeypatch):
+    table = table_of(tmp_path / "own", 1.0)
+    there = pickle.loads(pickle.dumps(table))
+    monkeypatch.setenv(assets.TABLE_VARIABLE, str(tmp_path / "none.toml"))
+    assert there == table
+    assert there.find("nisqa-v2") == tmp_path / "own" / "nisqa.tar"
+
+
+def test_every_node_has_a_home_of_its_own(tmp_path, monkeypatch):
+    for name in (assets.FOLDER_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    table = assets.asset_table()
+    for node in ("one", "two"):
+        monkeypatch.setenv("HOME", str(tmp_path / node))
+        assert table.folder == tmp_path / node / ".cache" / "jova_bench"
+
+
+@pytest.fixture
+def nobody_asks(monkeypatch, tmp_path):
+    """Makes every look at the environment's table an error, in processes that are started, too."""
+    monkeypatch.setenv(assets.TABLE_VARIABLE, str(tmp_path / "none.toml"))
+    with pytest.raises(BenchError, match=r"none\.toml"):
+        assets.asset_table()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("nobody_asks")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_takes_the_table_that_it_is_given_in_every_process(tmp_path, workers):
+    table = table_of(tmp_path / "own", 1.0)
+    for name in ("a", "b"):
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        write(tmp_path / "clips" / f"{name}.wav", None, Fraction(0), SOUND, 16_000)
+    given = {"metrics": ["nisqa", "fad"], "device": "cpu", "workers": workers, "assets": tmp_path / "own" / "own.toml"}
+    found = [jb.score(tmp_path / "clips", out=tmp_path / out, **given) for out in ("first", "second")]
+    for one in found:
+        of = {estimate.metric: estimate for estimate in one.summary.estimates if estimate.slice is None}
+        assert (of["nisqa"].n_ok, of["nisqa"].n_failed) == (2, 0)
+        assert table.digest("nisqa-v2") in of["nisqa"].identity
+    sides = [one.folder for one in found]
+    assert jb.compare(*sides, assets=given["assets"]).rows
+    assert jb.gate(*sides, assets=given["assets"]).checks
+
+
+@pytest.mark.usefixtures("nobody_asks")
+def test_commands_and_calls_list_by_the_table_that_they_are_given(tmp_path, capsys):
+    table, own = table_of(tmp_path / "own", 1.0), str(tmp_path / "own" / "own.toml")
+    listed = jb.list_metrics(own)
+    assert table.digest("nisqa-v2") in listed.loc["nisqa", "identity"]
+    assert jb.metric("nisqa", assets=own).check() is None
+    assert jb.torch_metric("nisqa", assets=own).metric.spec == jb.metric("nisqa", assets=own).spec
+    assert cli.main(["assets", "path", "nisqa-v2", "--assets", own]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'own' / 'nisqa.tar'}\n"
+    with pytest.raises(BenchError, match="expected assets= as a path, got 3"):
+        jb.list_metrics(3)
