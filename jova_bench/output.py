@@ -48,7 +48,7 @@ def show(text: str) -> None:
     try:
         _write(sys.stdout, said)
     except OSError as error:
-        raise BenchError(f"expected to print to stdout, got: {error.strerror}; what was recorded is there") from error
+        raise BenchError(f"cannot write to stdout: {error.strerror}; recorded results are kept") from error
 
 
 def show_json(text: str) -> None:

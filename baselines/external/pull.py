@@ -35,7 +35,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
 
     origin = order.get("hub") or order["url"]
     if offline() and not str(order.get("url", "")).startswith("file://"):
-        raise BenchError(f"offline; put the files of {origin} into {folder}, or do without {OFFLINE_VARIABLE}")
+        raise BenchError(f"offline; put the files of {origin} into {folder}, or unset {OFFLINE_VARIABLE}")
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
     if order.get("hub"):
         commit, files = hub_files(order["hub"], order["revision"], order["files"], folder)

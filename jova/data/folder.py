@@ -55,7 +55,7 @@ def read_folder(root: Path) -> list[Item]:
     """
     if not (root / "dataset.json").is_file():
         raise FileNotFoundError(
-            f"expected a finished folder dataset in {root} (no dataset.json): run the command that makes it once more"
+            f"expected a finished folder dataset in {root} (no dataset.json): run the command that makes it again"
         )
     about = json.loads((root / "dataset.json").read_text())
     if about.get("format") != FORMAT:

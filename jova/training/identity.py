@@ -68,7 +68,7 @@ def begin_with(model: Jova, path: Path) -> None:
     if sizes[0] != sizes[1]:
         names = [key for key in sizes[0].keys() | sizes[1].keys() if sizes[0].get(key) != sizes[1].get(key)]
         raise ValueError(
-            f"expected first weights of the model's own size, got others in {path}: {len(names)} of its parts, such "
-            f"as {min(names)}, differ"
+            f"expected initial weights with the model's shapes, got others in {path}: {len(names)} of its tensors, "
+            f"such as {min(names)}, differ"
         )
     model.load_state_dict(weights)

@@ -127,7 +127,7 @@ def _doctor(args: argparse.Namespace) -> int:
             if not item["available"]:
                 show(f"{kind} {item.get('select', item['name'])}: {item['why_not']}\n")
     for name in catalogue.unverified(assets):
-        show(f"weights {name}: unverified: no digest is published, what was first seen here counts as right\n")
+        show(f"weights {name}: unverified: no digest is published; the file first downloaded is the reference\n")
     return EXIT_OK
 
 

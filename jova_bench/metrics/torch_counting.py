@@ -35,7 +35,7 @@ class CountingMetric(Metric):
     def __init__(self, level: str, metric: Any, in_domain: bool, **kwargs: Any) -> None:
         spec = getattr(metric, "spec", None)
         if spec is None or spec.level != level:
-            got = f"{spec.name}, which speaks of a {spec.level}" if spec else repr(metric)
+            got = f"{spec.name}, a metric of a {spec.level}" if spec else repr(metric)
             right = {"clip": "TorchSetMetric", "set": "TorchMetric"}[level]
             raise BenchError(f"expected a metric of a {level}, got {got}; {right} takes the other kind")
         super().__init__(**kwargs)

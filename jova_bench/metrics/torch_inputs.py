@@ -86,7 +86,7 @@ def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
     if rate is not None and not isinstance(rate, (int, float, Fraction)):
         raise BenchError(f"expected {name}= of the {of} as a number, got {rate!r}")
     if given is not None and (rate is None or not 0 < rate < float("inf")):
-        raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; say what it was made at")
+        raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; give the rate of the data")
     return rate
 
 

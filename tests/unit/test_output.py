@@ -115,7 +115,7 @@ def test_a_reader_that_leaves_changes_no_exit_code_and_a_full_disk_is_told(runs,
         monkeypatch.setattr(sys, "stdout", Broken(error))
         assert cli.main(["gate", str(a), str(b)]) == expected
         monkeypatch.undo()
-    assert "expected to print to stdout, got: No space left on device" in capsys.readouterr().err
+    assert "cannot write to stdout: No space left on device" in capsys.readouterr().err
     monkeypatch.setattr(sys, "stdout", Broken(OSError(28, "No space left on device")))
     with pytest.raises(BenchError, match="No space left"):
         show("text")

@@ -24,7 +24,7 @@ ASPECTS = (
     ("spatial_composition", ("single", "multiple", "off-screen")),
 )
 """Aspects, in the order of `cat0_ind` to `cat4_ind`."""
-ABSENT = "the real clip is not here, so there is no reference"
+ABSENT = "the real clip is missing, so the prompt has no reference"
 
 
 def prompts(source: Path) -> Iterator[Draft | Fault]:

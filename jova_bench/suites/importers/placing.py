@@ -33,7 +33,7 @@ def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[
     target = out / PROMPTS if folder else out
     for there in (target, out / INFO) if folder else (target,):
         if there.exists():
-            raise BenchError(f"expected an --out that is new, got {there}, which is there; remove it or name another")
+            raise BenchError(f"expected a new path for --out, got {there}, which exists; remove it or give another")
     if not folder:
         write_suite(target, _moved(found, target.parent), None, {})
         return target

@@ -273,7 +273,7 @@ def test_a_file_names_media_where_they_are(capsys, tmp_path):
     assert not (tmp_path / "elsewhere").exists()
     code, _, err = call(capsys, "suites", "import", "csv", source, "--out", tmp_path / "p.jsonl")
     assert code == 2
-    assert "p.jsonl, which is there; remove it or name another" in err
+    assert "p.jsonl, which exists; remove it or give another" in err
 
 
 def test_a_folder_gets_categories_as_slices(capsys, tmp_path):

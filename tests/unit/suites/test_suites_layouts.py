@@ -57,7 +57,7 @@ def test_javis_bench(tmp_path):
     assert (one.id, one.video_caption, one.audio_caption, one.reference) == ("sample_0000", "a, b", "a, b", None)
     assert dict(one.tags) == {"event_scenario": "virtual", "sound_type": "ambient | speech"}
     assert (two.id, two.audio_caption, two.reference) == ("sample_0001", "splash", "clips/b.mp4")
-    assert found.notes == {"the real clip is not here, so there is no reference": 1}
+    assert found.notes == {"the real clip is missing, so the prompt has no reference": 1}
     wrong = put(tmp_path / "w.csv", "text,cat0_ind\na,5\nb,x\nc,1\n,1\n")
     assert faults(read_source("javisbench", wrong)) == [
         f"{wrong}:2: cat0_ind: expected numbers from 0 to 4 with commas between them, got '5'",
