@@ -7,7 +7,6 @@ folder of clips cannot promise; they are asked of the codec round trip.
 
 import json
 import math
-import re
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,8 @@ from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
-from jova_bench.records import Summary
+from jova_bench.metrics.real_clips import ReferenceSet
+from jova_bench.runs.store import read_run
 from support import every_asset, talking_clips
 from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
@@ -59,14 +59,16 @@ def summed_up(table, prompts, folder):
         wanted = ",".join(entry.select for entry in STANDARD if group(entry) == name)
         how = ["--profile", "standard", "--device", "cpu", "--assets", table, "--out", folder / name]
         assert cli.main([str(one) for one in (*what, *how, "--metrics", wanted)]) == 0
-        summary = Summary.model_validate_json((folder / name / "summary.json").read_bytes())
-        found |= {_bare(one.identity): one for one in summary.estimates if one.slice is None}
+        run = read_run(folder / name)
+        specs = {spec.identity: spec for spec in run.manifest.specs}
+        found |= {_bare(specs[one.identity]): one for one in run.summary.estimates if one.slice is None}
     return found
 
 
-def _bare(identity):
-    """Without the digest of the real clips that a run found."""
-    return re.sub(r"reference=(suite|prompts):\w+", r"reference=\1", identity)
+def _bare(spec):
+    """The identity without the digest of the real clips that a run found."""
+    found = ReferenceSet.of(spec)
+    return (spec if found is None else ReferenceSet(found.kind, None).put_into(spec)).identity
 
 
 def fault(entry, estimate, why_not):
@@ -106,7 +108,7 @@ def test_every_metric_runs_its_whole_path_to_a_number(table, tmp_path, monkeypat
     metrics = {name: one for name, one in built if one.spec.profile == "standard"}
     for entry in STANDARD:
         metric = metrics[entry.select]
-        identity = _bare(metric.spec.identity)
+        identity = _bare(metric.spec)
         faults[entry.select] = fault(entry, estimates[identity], metric.check())
         # Numbers of one's own files can never be taken for those of the published ones.
         assert all(digest in identity for digest in digests(entry, own)), identity

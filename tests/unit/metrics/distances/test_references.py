@@ -3,6 +3,7 @@
 import pytest
 
 from jova_bench.cache import NoCache
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import missing_reference_reason, without_real
 from jova_bench.metrics.real_clips import NONE, ReferenceSet
@@ -41,7 +42,7 @@ def test_a_metric_without_one_has_none():
 
 def test_every_metric_says_what_it_compares_with_in_one_way():
     found = {}
-    for select, metric in build_all(NoCache(), "cpu"):
+    for select, metric in build_all(MetricContext(NoCache())):
         if (one := ReferenceSet.of(metric.spec)) is not None:
             assert one.put_into(metric.spec).identity == metric.spec.identity
             # Built without real clips: a metric of a suite's or the prompts' own has none, with a reason.
