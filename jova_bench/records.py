@@ -30,7 +30,8 @@ timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it 
 Micro = Literal["transcript_words", "transcript_characters"]
 """What the weight of a clip in a micro average counts."""
 
-Value = Annotated[float, Field(ge=-1e60, le=1e60)]
+LARGEST_VALUE = 1e60
+Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 """No metric comes near these, and the sums of squares of what is between them are finite."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]

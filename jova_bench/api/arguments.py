@@ -10,7 +10,10 @@ from typing import Any
 
 from jova_bench.assets import AssetTable, asset_table
 from jova_bench.errors import BenchError
+from jova_bench.files.reading import shown
 from jova_bench.metrics.base import ClipMetric, SetMetric
+from jova_bench.metrics.build import unfit_metric
+from jova_bench.models.check import given_model
 from jova_bench.suites.loading import Suite, load_suite
 
 PathLike = str | os.PathLike[str]
@@ -24,14 +27,7 @@ def several(value: Any) -> list[Any]:
 
 def models_of(value: Any) -> list[Any]:
     """Returns names of models and objects that generate. Raises BenchError for anything else."""
-    found = several(value)
-    for one in found:
-        if not isinstance(one, str) and not (hasattr(one, "name") and hasattr(one, "generate")):
-            raise BenchError(
-                f"expected names of models, or objects with the interface of `Generator`, got {one!r}; "
-                "`list_models()` shows them"
-            )
-    return found
+    return [one if isinstance(one, str) else given_model(one) for one in several(value)]
 
 
 def metrics_of(value: Any) -> list[Any] | None:
@@ -40,8 +36,14 @@ def metrics_of(value: Any) -> list[Any] | None:
         return None
     found = several(value)
     for one in found:
-        if not isinstance(one, str) and not hasattr(one, "spec"):
-            raise BenchError(f"expected names of metrics, or metrics, got {one!r}; `list_metrics()` shows them")
+        if isinstance(one, str):
+            continue
+        if isinstance(one, type):
+            raise BenchError(f"expected a metric, got the class {one.__name__}; make one of it: {one.__name__}(...)")
+        if not hasattr(one, "spec"):
+            raise BenchError(f"expected names of metrics, or metrics, got {shown(one)}; `list_metrics()` shows them")
+        if why := unfit_metric(one):
+            raise BenchError(f"the metric {type(one).__name__}: {why}; docs/plugins.md has an example")
     return found
 
 

@@ -149,6 +149,16 @@ def to_outcome(measure: Callable[[], float]) -> Outcome:
     return Outcome(status="ok", value=number)
 
 
+def finite_vectors(features: FloatArray) -> FloatArray:
+    """Returns the features of a clip, or of a set, as they are. Raises BenchError where they are no finite vectors."""
+    array = np.asarray(features)
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2, 3) or not array.size:
+        raise BenchError(f"expected features as numbers, (d,) or (p, d), got {array.dtype} of shape {array.shape}")
+    if array.ndim < 3 and not np.isfinite(array).all():
+        raise BenchError("expected finite features, got NaN or infinity")
+    return array
+
+
 def in_domain(clip: Clip, domain: str | None) -> bool:
     """Returns whether the embedded evaluators know such clips: 64 x 64 px at 25 fps, of a suite of their domain."""
     frames = clip.frames

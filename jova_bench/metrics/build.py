@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import get_args
@@ -13,7 +13,7 @@ from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.metrics.entry import Choice, MetricEntry
-from jova_bench.metrics.real_clips import Kind, RealClips
+from jova_bench.metrics.real_clips import Kind, RealClips, ReferenceClip
 from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import Registry, guarded, unfit
 
@@ -179,23 +179,36 @@ def _built(choice: Choice, context: MetricContext, real: Mapping[Kind, RealClips
 def _checked(choice: Choice, context: MetricContext) -> Metric:
     """Builds a metric of an installed package. Raises BenchError where it is none, or says it is another."""
     metric = choice.build(context)
-    if not isinstance(metric, ClipMetric | SetMetric):
-        raise BenchError(f"expected a ClipMetric or a SetMetric, got {type(metric).__name__}")
-    spec = getattr(metric, "spec", None)
-    if not isinstance(spec, MetricSpec):
-        raise BenchError(f"expected a MetricSpec as `spec`, got {type(spec).__name__}")
+    if why := unfit_metric(metric):
+        raise BenchError(why)
+    spec = metric.spec
     if spec.profile != choice.entry.profile:
         raise BenchError(
             f"expected a spec of the {choice.entry.profile} profile, as its entry says, got {spec.profile}"
         )
-    if why := unfit(metric, METHODS[spec.level]):
-        raise BenchError(why)
     plain = next(choice.entry.choices())
     if plain.variant != choice.variant and plain.build(context).spec.identity == spec.identity:
         raise BenchError(
             f"expected an identity of its own, as `protocol` or `params` give it, got that of {plain.select}"
         )
     return metric
+
+
+def unfit_metric(metric: object) -> str | None:
+    """Returns why an object of a user or a package is no metric; None where it is one."""
+    if not isinstance(metric, ClipMetric | SetMetric):
+        return f"expected a ClipMetric or a SetMetric, got {type(metric).__name__}"
+    spec = getattr(metric, "spec", None)
+    if not isinstance(spec, MetricSpec):
+        return f"expected a MetricSpec as `spec`, got {type(spec).__name__}"
+    level, kind = ("clip", ClipMetric) if isinstance(metric, ClipMetric) else ("set", SetMetric)
+    if spec.level != level:
+        return f'expected a spec of level="{level}" of a {kind.__name__}, got level="{spec.level}"'
+    if isinstance(metric, SetMetric):
+        clips = metric.reference_clips
+        if not isinstance(clips, Sequence) or not all(isinstance(one, ReferenceClip) for one in clips):
+            return f"expected `reference_clips`, a sequence of ReferenceClip, got {clips!r}"
+    return unfit(metric, METHODS[level])
 
 
 def _same_identity(identity: Identity) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from jova_bench.errors import BenchError
 from jova_bench.models.base import Generator, ModelFactory
+from jova_bench.models.check import unfit_model
 from jova_bench.models.folder import ClipsFolder
-from jova_bench.registry import Registry, guarded, unfit
+from jova_bench.registry import Registry, guarded
 
 MODELS: Mapping[str, str] = {
     "jova": "jova_baselines.jova:jova",
@@ -48,8 +49,6 @@ MODELS: Mapping[str, str] = {
 """Name to factory; `clips:DIR` is built here."""
 CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted")
 """Models that show a metric's top and floor; they stand at the bottom of a leaderboard."""
-METHODS: Mapping[str, int] = {"check": 0, "plan": 2, "generate": 3}
-"""What a model must have, and the number of arguments of each."""
 FOLDER_PREFIX = "clips:"
 
 
@@ -73,10 +72,8 @@ def create_model(name: str, device: str) -> Generator:
 
     def built() -> Generator:
         model = factory(device)
-        if why := unfit(model, METHODS):
+        if why := unfit_model(model):
             raise BenchError(why)
-        if not isinstance(model.name, str) or not isinstance(model.batch_size, int) or isinstance(model.needs, str):
-            raise BenchError("expected `name`, a text, `batch_size`, a count, and `needs`, a tuple of texts")
         return model
 
     return guarded(f"the model {name!r} of an installed package ({registry.entries[name]}) cannot be built", built)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import WorkerContext
-from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.files.reading import file_digest, shown, unchanged
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close
+from jova_bench.models.check import unfit_clip
 from jova_bench.records import Prompt, Sample
 from jova_bench.runs.plan_check import decoded_bytes, media_findings, plan_violation
 from jova_bench.suites.loading import Suite
@@ -61,21 +62,33 @@ class ClipWorker:
 
 
 @dataclass(frozen=True)
+class Misfit:
+    """What a model returned instead of what its interface says: no prompt can be asked of it."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class PlanWorker:
     """What a worker runs first, for the plans."""
 
     build: Build
     suite: Suite
 
-    def __call__(self, context: WorkerContext) -> Callable[[Sequence[Prompt]], dict[str, Plan | str]]:
+    def __call__(self, context: WorkerContext) -> Callable[[Sequence[Prompt]], dict[str, Plan | str | Misfit]]:
         """Builds the model and returns a function that gives each prompt's plan, by id, or why there is none."""
         generator, suite = self.build(context.device), suite_at(self.suite, context)
 
-        def plans(prompts: Sequence[Prompt]) -> dict[str, Plan | str]:
+        def plans(prompts: Sequence[Prompt]) -> dict[str, Plan | str | Misfit]:
             try:
                 why_not = generator.check()
             except Exception as error:
                 why_not = reason_of(error)
+            if not isinstance(why_not, str | None):
+                found = Misfit(f"expected `check` to return None or a text that says why not, got {shown(why_not)}")
+                return dict.fromkeys((prompt.id for prompt in prompts), found)
+            why_not = why_not and " ".join(why_not.split())
+            why_not = why_not and " ".join(why_not.split())
             return {prompt.id: why_not or plan_of(generator, prompt, suite) for prompt in prompts}
 
         return plans
@@ -97,12 +110,15 @@ def suite_at(suite: Suite, context: WorkerContext) -> Suite:
     return _PlacedSuite(**{field.name: getattr(suite, field.name) for field in fields(Suite)}, context=context)
 
 
-def plan_of(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str:
+def plan_of(generator: Generator, prompt: Prompt, suite: Suite) -> Plan | str | Misfit:
     """Returns the plan of one prompt, or why there is none."""
     try:
-        return generator.plan(prompt, suite)
+        plan = generator.plan(prompt, suite)
     except Exception as error:
         return reason_of(error)
+    if not isinstance(plan, Plan):
+        return Misfit(f"expected `plan` to return a Plan, got {shown(plan)}")
+    return plan
 
 
 @dataclass(frozen=True)
@@ -126,7 +142,7 @@ class BatchGenerator:
         try:
             for prompt, (item, seconds) in zip(able, self._timed(able, batch.seed), strict=False):
                 waited += seconds
-                if isinstance(item, Generated):
+                if isinstance(item, Generated) and not unfit_clip(item):
                     loaded += item.load_s or 0.0
                     if item.timed and item.seconds is None:
                         shares.add(prompt.id)
@@ -155,7 +171,10 @@ class BatchGenerator:
         """Yields each result of the model and the seconds it took, without the time to inspect results in between."""
         if not prompts:
             return
-        items = iter(self.generator.generate(prompts, seed, self.suite))
+        made = self.generator.generate(prompts, seed, self.suite)
+        if not isinstance(made, Iterable):
+            raise BenchError(f"expected `generate` to yield clips, got {shown(made)}")
+        items = iter(made)
         while True:
             started = time.perf_counter()
             try:
@@ -169,6 +188,8 @@ class BatchGenerator:
         try:
             if isinstance(item, Exception):
                 raise item
+            if why_not := unfit_clip(item):
+                raise BenchError(why_not)
             with tempfile.TemporaryDirectory(prefix="jova-bench-") as folder:
                 path = _written(item.media, Path(folder))
                 digest = file_digest(path)
@@ -199,8 +220,10 @@ class BatchGenerator:
         return Attempt(sample, content, path.suffix.lower())
 
 
-def _as_recorded(plan: Plan | str, recorded: Plan | str | None) -> Plan | str:
+def _as_recorded(plan: Plan | str | Misfit, recorded: Plan | str | None) -> Plan | str:
     """Returns the plan, or that it differs from the manifest's: its clips would be recorded under a wrong plan."""
+    if isinstance(plan, Misfit):
+        return plan.what
     if isinstance(plan, Plan) and recorded not in (None, plan):
         return "its plan changed after the command began; run it again, in another folder where this one refuses"
     return plan

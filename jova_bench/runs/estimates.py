@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
-from jova_bench.errors import Unavailable, Undefined, reason_of
+from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.metrics.base import Metric, SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
 from jova_bench.runs.features import is_set_metric
+from jova_bench.runs.finite import finite, mean_details
 from jova_bench.stats import (
     RESAMPLES,
     Counts,
@@ -98,19 +99,25 @@ def set_estimate(column: MetricColumn, metric: SetMetric) -> Estimate:
     seeds = sorted({seed for (_, seed), part in column.parts.items() if not isinstance(part, Outcome)})
     if not ids:
         return _estimate(column, None, None)
-    grid = feature_grid([[column.parts.get(PromptSeed(i, seed)) for seed in seeds] for i in ids])
     try:
-        value = mean_distance(metric, grid)
-        details = [metric.details(one) for one in _sets(grid)]
+        grid = feature_grid([[column.parts.get(PromptSeed(i, seed)) for seed in seeds] for i in ids])
+        value = finite("distance", mean_distance(metric, grid))
+        extra = mean_details([metric.details(one) for one in _sets(grid)])
+        interval = _interval(metric, grid)
     except Exception as error:
         return _estimate(column, None, None, lost=error)
-    extra = {key: mean(detail[key] for detail in details) for key in details[0]}
-    try:
-        interval = jackknife_of_chosen(distances(metric, grid), len(grid))
-    except Undefined:
-        # One prompt fewer is too few: the distance stands without an interval.
-        interval = None
     return _estimate(column, value, interval, extra)
+
+
+def _interval(metric: SetMetric, grid: FloatArray) -> Interval | None:
+    """Returns the interval of a distance; None where one prompt fewer is too few: the distance stands without."""
+    try:
+        found = jackknife_of_chosen(distances(metric, grid), len(grid))
+    except Undefined:
+        return None
+    for end in (found.lo, found.hi) if found else ():
+        finite("distance", end)
+    return found
 
 
 def mean_distance(metric: SetMetric, grid: FloatArray) -> float:
@@ -145,6 +152,9 @@ def feature_grid(parts: Sequence[Sequence[ClipResult | None]]) -> FloatArray:
         parts: of each prompt, of each seed.
     """
     found = [part for row in parts for part in row if part is not None and not isinstance(part, Outcome)]
+    sizes = sorted({part.shape[-1] for part in found})
+    if len(sizes) > 1 or len({part.ndim for part in found}) > 1:
+        raise BenchError(f"expected features of one size from every clip, got d = {', '.join(map(str, sizes))}")
     shape = tuple(max(sizes) for sizes in zip(*(part.shape for part in found), strict=True))
     grid = np.full((len(parts), len(parts[0]), *shape), np.nan)
     for p, row in enumerate(parts):

@@ -19,7 +19,7 @@ from jova_bench.errors import Unavailable, Undefined, reason_of
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.identity import Identity
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import Metric, SetMetric
+from jova_bench.metrics.base import Metric, SetMetric, finite_vectors
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.progress import Progress
 
@@ -40,7 +40,7 @@ def features_key(identity: Identity, domain: str | None) -> str:
 def clip_features(metric: SetMetric, clip: Clip, domain: str | None, cache: FeatureCache) -> FloatArray:
     """Returns the (d,) features of a clip, which the cache keeps. Raises what the metric raises."""
     key = features_key(metric.spec.identity, domain)
-    return _vector(cache.get(clip.digest, key, lambda: {"features": metric.features(clip)}))
+    return _vector(cache.get(clip.digest, key, lambda: {"features": finite_vectors(metric.features(clip))}))
 
 
 def stored_features(cache: FeatureCache, digest: str, identity: Identity, domain: str | None) -> FloatArray | None:
@@ -106,7 +106,10 @@ def keep_references(cache: FeatureCache, metrics: Iterable[Metric]) -> None:
 
 
 def _of_reference(metric: SetMetric) -> Arrays:
-    return {"features": metric.reference()}
+    try:
+        return {"features": finite_vectors(metric.reference())}
+    except Exception as error:
+        raise Unavailable(reason_of(error)) from error
 
 
 def stored_reference(cache: FeatureCache, identity: Identity) -> FloatArray | None:

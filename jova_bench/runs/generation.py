@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed
 from jova_bench.keys import PromptSeed, SampleKey
 from jova_bench.models.base import Generator, Plan
 from jova_bench.progress import Progress
 from jova_bench.records import Prompt, Sample, Score
-from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, PlanWorker, failed
+from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, PlanWorker, failed
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
 
@@ -42,7 +43,11 @@ def plan(
     ((_, plans),) = executor.map([tuple(prompts)], PlanWorker(build, suite))
     if isinstance(plans, TaskFailed):
         plans = {prompt.id: plans.reason for prompt in prompts}
-    return PlannedModel(generator, asked, build, executor, plans)
+    for one in plans.values():
+        if isinstance(one, Misfit):
+            raise BenchError(f"the model {generator.name!r}: {one.what}; docs/model.md has an example")
+    said = {prompt_id: one for prompt_id, one in plans.items() if not isinstance(one, Misfit)}
+    return PlannedModel(generator, asked, build, executor, said)
 
 
 def missing(planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[PromptSeed]:

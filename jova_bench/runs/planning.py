@@ -9,7 +9,7 @@ from functools import partial
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, Local
 from jova_bench.execution.placement import Placement
-from jova_bench.ids import printable, safe_id
+from jova_bench.ids import printable
 from jova_bench.models.base import Generator, edits_files, reads_files
 from jova_bench.models.registry import FOLDER_PREFIX, create_model
 from jova_bench.records import Prompt
@@ -24,13 +24,14 @@ def plan_all(
 ) -> list[PlannedModel]:
     """Builds every model and plans its clips."""
     planned: dict[str, PlannedModel] = {}
+    sources: dict[str, tuple[str] | Generator] = {}
     for model in models:
         generator = create_model(model, placement.local.device) if isinstance(model, str) else model
         name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
-        if safe_id(name) != name:
-            raise BenchError(f"expected a model's name of letters, digits, '.', '_' and '-', got {name!r}")
-        if name in planned and planned[name].asked != asked:
-            raise BenchError(f"expected models of different names, got {name!r} twice; rename a folder")
+        source = (asked,) if isinstance(model, str) else model
+        if name in sources and sources[name] is not model and sources[name] != source:
+            raise BenchError(f"expected models of different names, got {name!r} twice; rename one, or its folder")
+        sources[name] = source
         # An object stays where it is; its plans need no worker where its clips do not.
         prompts = suite.prompts[: request.limit]
         generators = _executor(model, generator, suite.prompts, placement)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 from pydantic import ValidationError
 
@@ -117,7 +117,7 @@ def _plan(model: str, prompt_id: str, plan: Plan | str) -> AnyPlan:
     if isinstance(plan, str):
         return NoPlan(why_not=plan)
     try:
-        return PlanRecord(**asdict(plan))
+        return PlanRecord.model_validate({one.name: getattr(plan, one.name) for one in fields(Plan)}, strict=True)
     except ValidationError as error:
         raise BenchError(f"the model {model!r}: its plan for prompt {prompt_id!r}: {fault(error)}") from error
 

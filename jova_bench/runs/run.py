@@ -7,6 +7,7 @@ was ever requested in the folder, so that the summary is a full grid and depends
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -132,6 +133,9 @@ def _run(
         names, left_out = usual(profile, context)
     # Wrong names are told before any work.
     named = build(names, profile, context) if names else []
+    same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]
+    if same:
+        raise BenchError(f"expected metrics of different identities, got two of {same[0]}; give one another version")
     planned = plan_all(models, suite, request, placement)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):

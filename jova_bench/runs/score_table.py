@@ -11,7 +11,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.placement import ScoringWorkers
-from jova_bench.files.reading import file_digest
+from jova_bench.files.reading import file_digest, shown
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed, SampleKey, ScoreKey
 from jova_bench.media.limits import max_clip_bytes
@@ -232,9 +232,10 @@ def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
 def _why_not(metric: Metric) -> str | None:
     """Returns why a metric cannot run here; None if it can. An exception of its check is a reason, too."""
     try:
-        return metric.check()
+        found = metric.check()
     except Exception as error:
         return reason_of(error)
+    return found if isinstance(found, str | None) else f"expected `check` to return None or a text, got {shown(found)}"
 
 
 def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
