@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 
 from jova_bench.identity import Selection
 from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.records import Profile
+from jova_bench.registry import load
 
 Factory = Callable[..., Metric]
 """`factory(context, **options)`."""
@@ -105,6 +106,5 @@ class Choice:
         """Builds the metric by its factory, which is imported now."""
         factory = self.factory
         if isinstance(factory, str):
-            module, _, attribute = factory.partition(":")
-            factory = getattr(importlib.import_module(module), attribute)
+            factory = cast(Factory, load(factory, f"the metric {self.select!r}"))
         return factory(context, **self.options)

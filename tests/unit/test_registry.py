@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +13,9 @@ import pytest
 
 from jova_bench import registry
 from jova_bench.errors import BenchError, suggest
+from jova_bench.metrics.entry import MetricEntry
 from jova_bench.registry import Registry, guarded, unfit
+from jova_bench.suites import importers
 
 ENTRIES = {"fraction": "fractions:Fraction", "ghost": "no_such_module:x", "hollow": "fractions:Nothing"}
 
@@ -125,3 +128,15 @@ def test_a_package_in_the_place_of_one_of_ours_is_named(tmp_path, monkeypatch):
         names.load("real")
     with pytest.raises(BenchError, match=r"No module named 'no_such'$"):
         names.load("other")
+
+
+def test_a_metrics_factory_and_an_importer_are_loaded_as_names_are(monkeypatch, tmp_path):
+    (choice,) = MetricEntry("mine", "Mine", "Mine", "standard", "fractions:Fracton").choices()
+    with pytest.raises(BenchError, match=r"the metric 'mine' cannot be loaded from fractions:Fracton.*mean 'Fraction'"):
+        choice.build(None)
+    form = replace(importers.FORMATS["csv"], target="plain:tabel")
+    monkeypatch.setattr(importers, "FORMATS", {"csv": form})
+    with pytest.raises(
+        BenchError, match=r"the format 'csv' cannot be loaded from .*plain:tabel: .*; did you mean 'table'"
+    ):
+        importers.read_source("csv", tmp_path)

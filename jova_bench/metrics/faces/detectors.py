@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 
 from jova_bench.assets import AssetTable
 from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces.track import Boxes, Frames
+from jova_bench.registry import load
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ NAMES = tuple(_MODULES)
 
 def detector(name: str, assets: AssetTable) -> Detector:
     """Returns the detector of one of `NAMES`; imports no network."""
-    found: Detector = import_module(f"jova_bench.metrics.faces.{_MODULES[name]}").build(assets)
-    return found
+    build: Callable[[AssetTable], Detector] = load(f"jova_bench.metrics.faces.{_MODULES[name]}:build", name)
+    return build(assets)

@@ -6,12 +6,12 @@ An importer is a generator of drafts: it reads rows and says which field is what
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jova_bench.errors import BenchError, suggest
+from jova_bench.registry import load
 from jova_bench.suites.importers.collect import LANGUAGE, Imported, collect
 from jova_bench.suites.importers.reading import Draft, Fault
 
@@ -90,8 +90,7 @@ def read_source(form: str, source: Path, language: str | None = None) -> Importe
         raise BenchError(f"expected --language with a BCP 47 tag such as en or zh-CN, got {language!r}")
     if not source.exists():
         raise BenchError(f"expected {FORMATS[form].source}, got {source}, which is not there")
-    module, _, name = FORMATS[form].target.partition(":")
-    importer: Importer = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    importer: Importer = load(f"{__name__}.{FORMATS[form].target}", f"the format {form!r}")
     found = collect(importer(source), source if source.is_dir() else source.parent, language)
     if not found.prompts and not found.faults:
         raise BenchError(f"expected {FORMATS[form].source}, got {source} without any prompt")
