@@ -67,7 +67,7 @@ def board(jova, real, codec=0.5):
     """A leaderboard of these LSE-C, where everything else is 1."""
     records = [
         {"model": model, "metric": metric, "slice": None, "value": 1.0, "ci": [0.95, 1.0],
-         "identity": f"{metric}:syncnet-{judge}" if metric in ("lse_c", "sync_within_1") else metric}
+         "identity": f"{metric}@1/embedded:{'syncnet-' * (metric in ('lse_c', 'sync_within_1'))}{judge}"}
         for model in ("jova", "real", "codec", "shuffled")
         for metric in ("wer", "sync_within_1", "mouth_audio_corr", "prompt_hair", "prompt_background", "prompt_voice",
                        "lse_c")
