@@ -238,7 +238,9 @@ def test_a_users_own_folders_break_nothing_where_the_user_stands(site, desk, com
     listed = beside(site, desk, *start, "ls", "models", "--json")
     assert listed.returncode == 0, listed.stderr
     assert not [one for one in json.loads(listed.stdout) if "cannot be loaded" in (one["why_not"] or "")]
-    for words in (["baselines"], ["sample", "--help"], ["baselines", "setup", "ovi", "--dry-run"]):
+    # Where the user stands comes first on the path with `-m` alone; the other two find what it finds by one word.
+    words_of_all = (["baselines"], ["sample", "--help"], ["baselines", "setup", "ovi", "--dry-run"])
+    for words in words_of_all if start == ["-m", "jova_bench"] else words_of_all[1:2]:
         done = beside(site, desk, *start, *words)
         assert done.returncode == 0, done.stderr
         assert "of the user" not in done.stderr
@@ -285,6 +287,7 @@ def test_the_wheel_has_all_that_is_tracked(site):
     assert ours - packed == set()
 
 
+HEAVY = ("av", "cv2", "pandas", "scipy", "torch", "torchmetrics", "transformers")
 USERS_FILE = """
 import jova_bench as jb
 
@@ -310,6 +313,8 @@ def test_a_users_file_sees_types(site, desk):
         (packages / name).symlink_to(site / name)
     (packages / "others.pth").write_text(f"{others}\n")
     (desk / "mine.py").write_text(USERS_FILE)
+    # What a user sees of ours says nothing of torch and its like, which take a minute to look at.
+    put(desk / "mypy.ini", "[mypy]\n" + "".join(f"[mypy-{name}.*]\nfollow_imports = skip\n" for name in HEAVY))
     mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", "env/bin/python", "mine.py"]
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
     said = subprocess.run(mypy, capture_output=True, text=True, check=False, cwd=desk, env=env).stdout

@@ -234,8 +234,20 @@ def suite(tmp_path_factory):
 def run(weights, suite, tmp_path_factory):
     """The folder of a run by the command line, and what it printed."""
     out = tmp_path_factory.mktemp("run")
-    ask = ["--model", "ltx-2", "--profile", "standard", "--metrics", "loudness,av_align", "--device", "cpu", "--json"]
-    command = [sys.executable, "-m", "jova_bench", "run", *ask, "--suite", str(suite), "--out", str(out)]
+    ask = ["--model", "ltx-2", "--metrics", "loudness,av_align", "--device", "cpu", "--workers", "0", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "jova_bench",
+        "run",
+        "--profile",
+        "standard",
+        *ask,
+        "--suite",
+        str(suite),
+        "--out",
+        str(out),
+    ]
     variables = {**os.environ, assets.FOLDER_VARIABLE: str(weights), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     assert done.returncode == 0, done.stderr
