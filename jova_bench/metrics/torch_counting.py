@@ -17,7 +17,7 @@ from torchmetrics import Metric
 from jova_bench.errors import BenchError
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import in_domain
-from jova_bench.metrics.torch_inputs import Array, clip_of
+from jova_bench.metrics.torch_inputs import Array, check_flag, clip_of
 from jova_bench.metrics.torch_reasons import counted, encoded, listed
 from jova_bench.records import Outcome, Timing
 
@@ -38,7 +38,11 @@ class CountingMetric(Metric):
             got = f"{spec.name}, a metric of a {spec.level}" if spec else repr(metric)
             right = {"clip": "TorchSetMetric", "set": "TorchMetric"}[level]
             raise BenchError(f"expected a metric of a {level}, got {got}; {right} takes the other kind")
-        super().__init__(**kwargs)
+        check_flag("in_domain", in_domain)
+        try:
+            super().__init__(**kwargs)
+        except (TypeError, ValueError) as error:
+            raise BenchError(f"expected options of {type(self).__name__} or torchmetrics.Metric: {error}") from error
         self.in_domain = in_domain
         self._computed_why: str | None = None
         self._computed_at: int | None = None

@@ -38,6 +38,9 @@ def _line(state: list[Tensor] | Tensor) -> FloatArray:
 
 def batch_of(frames: Array | None, audio: Array | None) -> list[tuple[Array | None, Array | None]]:
     """Splits a batch into its clips; arrays without a batch axis are one clip."""
+    for name, one in (("frames", frames), ("audio", audio)):
+        if one is not None and not hasattr(one, "ndim"):
+            raise BenchError(f"expected {name} as a tensor or an array, got {type(one).__name__}; use numpy.stack")
     batched = [one for one, axes in ((frames, 5), (audio, 3)) if one is not None and one.ndim == axes]
     if not batched:
         return [(frames, audio)]
@@ -48,6 +51,32 @@ def batch_of(frames: Array | None, audio: Array | None) -> list[tuple[Array | No
     return [
         (None if frames is None else frames[i], None if audio is None else audio[i]) for i in range(len(batched[0]))
     ]
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raises BenchError for what is neither True nor False."""
+    if not isinstance(value, bool):
+        raise BenchError(f"expected {name}= True or False, got {value!r}")
+
+
+def reference_of(features: Array) -> FloatArray:
+    """Returns (m, d) or (m, p, d) features of real clips as float64; a clip with fewer vectors has NaN in their place.
+
+    Raises:
+        BenchError: another shape, no numbers, or a vector with NaN or infinity in it.
+    """
+    array = numpy_of(features)
+    if array.dtype.kind not in "fiu" or array.ndim not in (2, 3) or 0 in array.shape:
+        got = f"{array.dtype} {array.shape}"
+        raise BenchError(f"expected features of real clips as numbers, (m, d) or (m, p, d), got {got}")
+    array = array.astype(np.float64)
+    there = np.isfinite(array).all(axis=-1)
+    if (
+        not (there | (np.isnan(array).all(axis=-1) & (array.ndim == 3))).all()
+        or not there.reshape(len(array), -1).any(axis=1).all()
+    ):
+        raise BenchError("expected finite features of real clips, got NaN or infinity; leave those clips out")
+    return array
 
 
 FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648}
@@ -83,7 +112,7 @@ def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
     """Converts a rate to a Python number (loaders give numpy's and torch's, too) and checks that it is above 0."""
     if isinstance(rate, np.generic) or (isinstance(rate, Tensor) and rate.numel() == 1):
         rate = rate.item()
-    if rate is not None and not isinstance(rate, (int, float, Fraction)):
+    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, (int, float, Fraction))):
         raise BenchError(f"expected {name}= of the {of} as a number, got {rate!r}")
     if given is not None and (rate is None or not 0 < rate < float("inf")):
         raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; give the rate of the data")

@@ -6,7 +6,7 @@ Clips that are undefined or failed are counted and leave the value alone; `why` 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -40,6 +40,8 @@ class TorchMetric(CountingMetric):
             **kwargs: of `torchmetrics.Metric`.
         """
         super().__init__("clip", metric, in_domain, **kwargs)
+        if timing not in get_args(Timing):
+            raise BenchError(f"expected timing= {', '.join(get_args(Timing))}, got {timing!r}")
         self.metric = metric
         self.timing = timing
         for name, zero in (("total", torch.tensor(0.0, dtype=torch.float64)), ("weight", torch.tensor(0))):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.metrics.base import OUTSIDE, SetMetric
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.torch_counting import CountingMetric
-from jova_bench.metrics.torch_inputs import Array, batch_of, features_of_states, numpy_of
+from jova_bench.metrics.torch_inputs import Array, batch_of, check_flag, features_of_states, reference_of
 from jova_bench.records import Outcome
 
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
@@ -51,7 +50,8 @@ class TorchSetMetric(CountingMetric):
             **kwargs: of `torchmetrics.Metric`.
         """
         super().__init__("set", metric, in_domain, **kwargs)
-        self.metric: SetMetric = metric if reference is None else metric.against(numpy_of(reference).astype(np.float64))
+        check_flag("reset_real", reset_real)
+        self.metric: SetMetric = metric if reference is None else metric.against(reference_of(reference))
         self._given = reference is not None
         self._reset_real = reset_real
         # Features of all clips in one line of numbers, and (vectors, dimensions) of each: a process that has seen no
@@ -81,6 +81,7 @@ class TorchSetMetric(CountingMetric):
             BenchError: real clips beside a given reference.
             Undefined, Unavailable: a real clip has no features; the reference set must be whole.
         """
+        check_flag("real", real)
         if real and self._given:
             raise BenchError(NO_REAL_CLIPS)
         for picture, sound in batch_of(frames, audio):

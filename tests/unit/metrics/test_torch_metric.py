@@ -15,6 +15,7 @@ from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.metrics.labels import families
 from jova_bench.metrics.sound.loudness import loudness
+from jova_bench.metrics.torch_inputs import reference_of
 from jova_bench.metrics.torch_metric import TorchMetric
 from jova_bench.metrics.torch_reasons import counted, encoded
 from jova_bench.metrics.torch_set_metric import TorchSetMetric
@@ -360,3 +361,34 @@ def test_an_error_in_a_metric_is_a_failure_of_its_clip():
     metric.update(None, sound(0.25), fps=None, sample_rate_hz=RATE)
     assert counts(metric) == (0, 0, 1)
     assert metric.why == "RuntimeError: no such shape (1)"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timing": "x"}, "expected timing= free, aligned, reference, got 'x'"),
+        ({"in_domain": "yes"}, "expected in_domain= True or False, got 'yes'"),
+        ({"nonsense": 1}, "expected options of TorchMetric or torchmetrics.Metric: .*nonsense"),
+        ({"compute_on_cpu": "x"}, "expected options of TorchMetric .*compute_on_cpu"),
+    ],
+)
+def test_an_option_of_another_kind_is_one_line(options, said):
+    with pytest.raises(BenchError, match=said):
+        TorchMetric(Peak(), **options)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        np.array([[1.0, np.nan]]), np.array([[np.inf, 1.0]]), np.full((2, 2, 2), np.nan), np.array([["a"]]),
+        np.ones((2, 2), bool), np.ones((2, 2), complex), np.zeros((2, 0)), np.zeros(3),
+    ],
+)  # fmt: skip
+def test_features_of_real_clips_are_finite_numbers(features):
+    with pytest.raises(BenchError, match=r"expected (finite )?features of real clips"):
+        reference_of(features)
+
+
+def test_a_clip_with_fewer_vectors_has_nan_in_their_place():
+    features = np.array([[[1.0, 2.0], [np.nan, np.nan]], [[3.0, 4.0], [5.0, 6.0]]])
+    np.testing.assert_array_equal(reference_of(features), features)
