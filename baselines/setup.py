@@ -12,6 +12,7 @@ from jova_baselines.external import home, install
 from jova_baselines.external.manifest import Manifest, known, load
 from jova_bench.assets import Terms
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.files.writing import replacing
 from jova_bench.output import show, tell
 
 Run = Callable[[install.Step], int]
@@ -82,7 +83,8 @@ def carry_out(step: install.Step) -> int:
         done = subprocess.run(step.command, cwd=step.folder, stdout=output, check=False)
     if done.returncode == 0 and step.writes is not None:
         path, text = step.writes
-        path.write_text(text, encoding="utf-8")
+        with replacing(path) as file:
+            file.write(text.encode())
     return done.returncode
 
 

@@ -19,6 +19,7 @@ from jova_bench import assets
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError, suggest
 from jova_bench.files.reading import read_toml
+from jova_bench.files.writing import replacing
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ def show_by_name(manifest: Manifest) -> dict[str, str]:
             folder.mkdir(parents=True, exist_ok=True)
         _point(link, (home.weights / one.folder).resolve())
         # Whoever names no revision gets this one.
-        main.write_text(one.revision, encoding="utf-8")
+        with replacing(main) as file:
+            file.write(one.revision.encode())
     return {"HF_HUB_CACHE": str(home.hub.resolve())} if named else {}
 
 

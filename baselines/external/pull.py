@@ -32,6 +32,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
     """
     from jova_bench.assets.download import OFFLINE_VARIABLE, differs, offline
     from jova_bench.errors import BenchError
+    from jova_bench.files.writing import replacing
 
     origin = order.get("hub") or order["url"]
     if offline() and not str(order.get("url", "")).startswith("file://"):
@@ -46,7 +47,8 @@ def main(order: dict[str, Any], folder: Path) -> None:
         if not digests or differs(folder / name, size, digests):
             fetch(url, folder, name, size, digests)
     if commit:
-        (folder / REVISION).write_text(f"{order['hub']}@{commit}\n", encoding="utf-8")
+        with replacing(folder / REVISION) as file:
+            file.write(f"{order['hub']}@{commit}\n".encode())
     shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 

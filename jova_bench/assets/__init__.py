@@ -23,6 +23,7 @@ from pydantic import Field
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError, Unavailable, suggest
 from jova_bench.files.reading import as_record, read_json, read_toml, shown
+from jova_bench.files.writing import replacing
 from jova_bench.records import Record
 
 FOLDER_VARIABLE = "JOVA_BENCH_ASSETS"
@@ -243,8 +244,7 @@ def _state(file: Path) -> dict[str, object]:
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def _write(target: Path, value: dict[str, object] | dict[str, str]) -> None:
+def _write(target: Path, value: Mapping[str, object]) -> None:
     """Writes JSON atomically."""
-    part = target.with_name(f"{target.name}.{os.getpid()}")
-    part.write_text(json.dumps(value), encoding="utf-8")
-    part.replace(target)
+    with replacing(target) as file:
+        file.write(json.dumps(value).encode())
