@@ -15,6 +15,7 @@ from jova_bench.errors import BenchError, reason_of
 from jova_bench.identity import Selection
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import broken, build_all
+from jova_bench.metrics.labels import families
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
 from jova_bench.records import MetricSpec
@@ -107,16 +108,20 @@ def metrics(assets: AssetTable) -> list[dict[str, Any]]:
     """Lists every metric of every profile and protocol; two evaluators of one name are two entries."""
     found: list[dict[str, Any]] = []
     context = MetricContext(NoCache(), assets=assets)
+    titles = {name: (title, family) for family, of in families().items() for name, title in of.items()}
     for select, metric in build_all(context):
         try:
             why_not = _line(guarded("its check failed", metric.check))
         except BenchError as error:
             why_not = reason_of(error)
         spec = metric.spec
+        title, family = titles[Selection.parse(select).name]
         found.append(
             {
                 "name": spec.name,
                 "select": select,
+                "title": title,
+                "family": str(family),
                 "protocol": spec.protocol,
                 "identity": spec.identity,
                 "profile": spec.profile,
@@ -137,7 +142,9 @@ def metrics(assets: AssetTable) -> list[dict[str, Any]]:
 
 def _broken(name: str, why_not: str) -> dict[str, Any]:
     """Describes a metric of an installed package of which only the name is known."""
-    unknown = dict.fromkeys(("identity", "profile", "protocol", "level", "unit", "direction", "domain"))
+    unknown = dict.fromkeys(
+        ("title", "family", "identity", "profile", "protocol", "level", "unit", "direction", "domain")
+    )
     texts = {"description": "", "source": ""}
     return {"name": name, "select": name, **unknown, **texts, "needs": [], "weights": []} | {
         "available": False,

@@ -115,3 +115,26 @@ def test_commands_and_calls_list_by_the_table_that_they_are_given(tmp_path, caps
     assert capsys.readouterr().out == f"{tmp_path / 'own' / 'nisqa.tar'}\n"
     with pytest.raises(BenchError, match="expected assets= as a path, got 3"):
         jb.list_metrics(3)
+
+
+def test_a_kill_while_a_digest_is_recorded_leaves_the_records_that_there_were(tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.delenv(assets.TABLE_VARIABLE, raising=False)
+    table, name = assets.asset_table(), next(one.name for one in assets.published().values() if one.sha256 is None)
+    table.record(name, "a" * 64)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jova_bench.files.writing.os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        table.record(name, "b" * 64)
+    assert table.expected(name) == "a" * 64
+    assert [file.name for file in tmp_path.iterdir()] == [assets.RECORD]
+
+
+def test_metrics_are_listed_with_the_title_and_table_of_a_report():
+    listed = jb.list_metrics()
+    assert set(listed.loc["lse_c", "title"]) == {"LSE-C"}
+    assert set(listed.loc["fvd", "family"]) == {"Distance from real clips"}
+    assert listed[["title", "family"]].notna().all(axis=None)
