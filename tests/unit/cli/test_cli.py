@@ -277,12 +277,11 @@ def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(ca
     assert right["identity"] not in {metric["identity"] for metric in listed}
 
 
-def test_weights_that_are_not_what_the_table_says_are_damaged(capsys, tmp_path, clips, monkeypatch):
-    monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
+def test_weights_that_are_not_what_the_table_says_are_damaged(capsys, tmp_path, clips):
     table = own_table(tmp_path, "wer", lambda content: "0" * 64)
     code, out, _ = call(
         capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
-        "--assets", table,
+        "--assets", table, "--workers", 0,
     )  # fmt: skip
     (found,) = json.loads(out)["estimates"]
     assert (code, found["value"], found["n_failed"]) == (0, None, 2)
