@@ -67,9 +67,16 @@ def whole_or_none(name: str, value: Any) -> int | None:
     return None if value is None else whole(name, value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """Returns an argument that is True or False. Raises BenchError for anything else."""
+    if not isinstance(value, bool):
+        raise BenchError(f"expected {name}= True or False, got {value!r}")
+    return value
+
+
 def path_of(name: str, value: Any) -> Path:
     """Returns an argument as a path. Raises BenchError if it is none."""
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise BenchError(f"expected {name} as a path, got {value!r}")
     return Path(value)
 
