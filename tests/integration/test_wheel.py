@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from jova_bench.suites.loading import SHIPPED
-from support.shown import PAGES, ROOT, blocks, fenced, files
+from support.shown import PAGES, ROOT, blocks, fenced, files, installed, written
 from support.suite_sources import put, verse
 
 HERE = ("score my_clips", "run --model clips:my_clips", "score clips/")
@@ -263,6 +263,64 @@ def test_the_module_form_of_setup_is_the_command(site, desk):
     said = [beside(site, desk, *form, "ovi", "--dry-run") for form in forms]
     assert [done.returncode for done in said] == [0, 0], said[0].stderr
     assert said[0].stdout == said[1].stdout != ""
+
+
+BUILD = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "tone-bench"
+version = "1.0"
+[tool.setuptools]
+packages = ["tone_bench"]
+"""
+
+
+def own_packages(folder):
+    """Sources of the examples' packages, and of the models of docs/model.md and docs/baselines.md."""
+    for name in ("metric_package", "model_package"):
+        yield shutil.copytree(ROOT / "examples" / name, folder / name)
+    page = ROOT / "docs" / "model.md"
+    (model,) = (one for one in blocks(page, "python") if "class Tone" in one)
+    (points,) = blocks(page, "toml")
+    yield written(folder / "tone", {"pyproject.toml": BUILD + points, "tone_bench/__init__.py": model})
+    shown = files(ROOT / "docs" / "baselines.md", "## From a package of your own")
+    yield written(folder / "external", {**shown, "my_bench/__init__.py": ""})
+
+
+def test_packages_of_the_pages_and_examples_work_beside_the_wheel(site, desk, tmp_path):
+    desk.mkdir()
+    for source in own_packages(tmp_path / "sources"):
+        added = installed(source, tmp_path / "added")
+
+    def bench(*words):
+        done = beside(site, desk, "-P", "-m", "jova_bench", *words, first=[str(added)])
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    place = beside(
+        site, desk, "-P", "-c", "import jova_bench, jova_baselines as b; print(jova_bench.__file__, b.__file__)"
+    )
+    assert place.stdout.split() == [str(site / name / "__init__.py") for name in ("jova_bench", "jova_baselines")]
+    models = {one["name"]: one for one in json.loads(bench("ls", "models", "--json").stdout)}
+    assert [models[name]["why_not"] for name in ("hum", "tone")] == [None, None]
+    assert models["my-model"]["why_not"].endswith("jova-bench baselines setup my-model --weights")
+    assert [
+        one["available"]
+        for one in json.loads(bench("ls", "metrics", "--json").stdout)
+        if one["name"] == "clipped_share"
+    ]
+    run = ["run", "--model", "hum", "--model", "tone", "--suite", "embedded", "--limit", "1", "--device", "cpu"]
+    done = bench(*run, "--profile", "standard", "--metrics", "loudness,clipped_share", "--workers", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    measured = {
+        (one["model"], one["metric"]): one["n_ok"] for one in json.loads(done.stdout)["estimates"] if not one["slice"]
+    }
+    assert measured == {(model, metric): 1 for model in ("hum", "tone") for metric in ("loudness", "clipped_share")}
+    setup = bench("baselines", "setup", "my-model", "--dry-run")
+    assert (setup.returncode, setup.stderr) == (0, "")
+    assert "fetch --quiet --depth 1 https://example.org/my-upstream.git 0123456789abcdef" in setup.stdout
 
 
 def test_the_installed_command_answers(site, desk):
