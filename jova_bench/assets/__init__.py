@@ -22,6 +22,7 @@ from pydantic import Field
 
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError, Unavailable, suggest
+from jova_bench.files.locks import acquire
 from jova_bench.files.reading import as_record, read_json, read_toml, shown
 from jova_bench.files.writing import replacing
 from jova_bench.records import Record
@@ -136,8 +137,18 @@ class AssetTable:
         return self.get(name).sha256 or self._recorded().get(name)
 
     def record(self, name: str, sha256: str) -> None:
-        """Records the digest of an asset whose publisher states none."""
-        _write(self.folder / RECORD, {**self._recorded(), name: sha256})
+        """Records the digest of an asset whose publisher states none; waits for others who record one.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = self.folder / f".{RECORD}.lock"
+        with acquire(lock, wait=True):  # From the read to the write: a record made between them would be lost.
+            try:
+                _write(self.folder / RECORD, {**self._recorded(), name: sha256})
+            finally:
+                lock.unlink(missing_ok=True)
 
     def _first_seen(self, name: str) -> str:
         sha256 = sha256_of(self.path(name))

@@ -1,6 +1,9 @@
 """A table of weights is an object: two are in use at once, and below where it is made nobody asks the environment."""
 
+import json
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -131,6 +134,35 @@ def test_a_kill_while_a_digest_is_recorded_leaves_the_records_that_there_were(tm
         table.record(name, "b" * 64)
     assert table.expected(name) == "a" * 64
     assert [file.name for file in tmp_path.iterdir()] == [assets.RECORD]
+
+
+RECORD_MANY = """
+import sys
+from jova_bench.assets import asset_table
+table = asset_table()
+sys.stdin.readline()
+for name in sys.argv[1:]:
+    table.record(name, name[-1] * 64)
+"""
+
+
+def test_digests_that_two_processes_record_at_once_are_all_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "none yet"))
+    monkeypatch.delenv(assets.TABLE_VARIABLE, raising=False)
+    halves = [[f"{letter}{i}" for i in range(60)] for letter in "ab"]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", RECORD_MANY, *names], stdin=subprocess.PIPE, text=True)
+        for names in halves
+    ]
+    for writer in writers:
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    for writer in writers:
+        writer.stdin.close()
+    recorded = json.loads((tmp_path / "none yet" / assets.RECORD).read_text())
+    assert recorded == {name: name[-1] * 64 for names in halves for name in names}
+    assert [file.name for file in (tmp_path / "none yet").iterdir()] == [assets.RECORD]
 
 
 def test_metrics_are_listed_with_the_title_and_table_of_a_report():
