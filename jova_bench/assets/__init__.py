@@ -137,7 +137,7 @@ class AssetTable:
         return self.get(name).sha256 or self._recorded().get(name)
 
     def record(self, name: str, sha256: str) -> None:
-        """Records the digest of an asset whose publisher states none; waits for others who record one.
+        """Records the digest of an asset whose publisher states none; waits while another process records one.
 
         Raises:
             OSError: the folder cannot be written.
