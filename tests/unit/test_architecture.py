@@ -24,7 +24,7 @@ LAYERS = (
     {"comparison"},
     {"report", "tools"},
     {"sweep"},
-    {"api", "cli"},
+    {"api", "cli", "plugins"},
 )  # fmt: skip
 """A package imports only from its own layer's own modules and from layers before it: arrows point one way."""
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import jova_bench
+from jova_bench import plugins
 from support.shown import PAGES, ROOT
 
 TEXTS = (
@@ -86,6 +87,8 @@ def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path):
         assert not [one for pair in loaded for one in pair if one.startswith(("http", "//"))], page
     for name in jova_bench.__all__:
         assert name == "__version__" or f'id="jova_bench.{name}"' in (tmp_path / "site" / "api.html").read_text(), name
+    for name in set(plugins.__all__) - set(jova_bench.__all__):
+        assert f'id="jova_bench.plugins.{name}"' in (tmp_path / "site" / "api.html").read_text(), name
 
 
 def test_the_citation_has_the_packages_version():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jova_bench import Clip, ClipMetric, MetricEntry, MetricSpec, Prompt, Undefined
+from jova_bench.plugins import Clip, ClipMetric, MetricEntry, MetricSpec, Prompt, Undefined
 
 
 class ClippedShare(ClipMetric):

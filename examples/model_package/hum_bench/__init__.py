@@ -5,9 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.records import Prompt
-from jova_bench.suites.loading import Suite
+from jova_bench.plugins import Generated, Media, Plan, Prompt, Suite
 
 FPS, RATE_HZ, SIZE = 25, 16_000, 64
 
