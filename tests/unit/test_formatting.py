@@ -57,6 +57,8 @@ def test_rows_of_latex_cannot_be_taken_for_what_ends_the_row_before():
 
 
 HOSTILE = "x\n\\input{/etc/passwd}\n\\write18{id}\r![i](http://evil/i.png)|`<b>`"
+OF_PARAMETER = "wer@1/standard:b{of=" + re.sub(r"[\n\r]", " ", HOSTILE) + "}"
+"""The one part of an identity in which almost any text may stand."""
 
 
 def test_texts_of_others_in_every_view():
@@ -65,8 +67,8 @@ def test_texts_of_others_in_every_view():
         suite=HOSTILE,
         profile="standard",
         estimates=(
-            estimate("=m", HOSTILE, f"{HOSTILE}@1/standard:b"),
-            estimate("=m", HOSTILE, f"{HOSTILE}@1/standard:b", slice=f"={HOSTILE}=1"),
+            estimate("=m", HOSTILE, OF_PARAMETER),
+            estimate("=m", HOSTILE, OF_PARAMETER, slice=f"={HOSTILE}=1"),
             estimate("n", "other", "other@1/standard:b", n=(0, 1, 0), value=None, ci=None, reasons={HOSTILE: 1}),
         ),
         cost=(),

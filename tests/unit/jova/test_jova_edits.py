@@ -323,7 +323,7 @@ def test_a_model_that_edits_may_begin_with_one_that_does_not(tmp_path):
         for a, b in zip(begun(x, time, tokens()), stored(x, time, tokens()), strict=True):
             torch.testing.assert_close(a, b)
     with pytest.raises(
-        ValueError, match=r"of the model's own size, got others in .*first.safetensors: \d+ of its parts"
+        ValueError, match=r"with the model's shapes, got others in .*first.safetensors: \d+ of its tensors"
     ):
         Trainer(
             replace(CONFIG, width=48), replace(TRAINING, edit_share=0.0), tmp_path / "b", tmp_path / "first.safetensors"
