@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from jova_baselines.external import home, install
 from jova_baselines.external.manifest import Manifest, known, load
-from jova_bench.assets import Terms
+from jova_bench.assets.table import Terms
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.writing import replacing
 from jova_bench.output import show, tell

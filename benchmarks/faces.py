@@ -27,7 +27,8 @@ import cv2
 import numpy as np
 
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.assets import asset_table, sha256_of
+from jova_bench.assets.records import sha256_of
+from jova_bench.assets.table import asset_table
 from jova_bench.cache import NoCache
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from jova_bench import run, score
-from jova_bench.assets import sha256_of
+from jova_bench.assets.records import sha256_of
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.runs.run import Result
 from jova_bench.runs.store import SCORES

@@ -15,7 +15,7 @@ from pathlib import Path
 from jova_baselines.external.manifest import Manifest, Option, Options
 from jova_baselines.external.pull import PARTS, REVISION
 from jova_baselines.external.weights import Weights
-from jova_bench import assets
+from jova_bench.assets import table
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError, suggest
 from jova_bench.files.reading import read_toml
@@ -75,7 +75,7 @@ class Home:
 
 def of(manifest: Manifest) -> Home:
     """Returns the folder of a baseline, whether it exists or not."""
-    return Home(assets.folder() / "baselines" / manifest.name)
+    return Home(table.folder() / "baselines" / manifest.name)
 
 
 def recipe(manifest: Manifest) -> str:
@@ -188,7 +188,7 @@ def weights_digest(manifest: Manifest) -> str | None:
         return None
     text = "".join(f"{one.folder}/{line}\n" for one, line in lines)
     unverified = any(not one.verified for one, _ in lines)
-    return short_digest(text.encode()) + (assets.UNVERIFIED if unverified else "")
+    return short_digest(text.encode()) + (table.UNVERIFIED if unverified else "")
 
 
 def _listing(folder: Path, one: Weights) -> list[str]:

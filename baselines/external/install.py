@@ -12,7 +12,7 @@ from pathlib import Path
 from jova_baselines.external import home
 from jova_baselines.external.manifest import Manifest
 from jova_baselines.external.weights import Weights
-from jova_bench.assets import Terms
+from jova_bench.assets.table import Terms
 from jova_bench.errors import BenchError
 
 PULL = Path(__file__).with_name("pull.py")

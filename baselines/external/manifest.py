@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from jova_baselines.external.weights import Weights
-from jova_bench.assets import Terms
+from jova_bench.assets.table import Terms
 from jova_bench.errors import BenchError, suggest
 from jova_bench.files.reading import as_record, read_toml
 from jova_bench.models.registry import model_registry

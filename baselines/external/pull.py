@@ -99,8 +99,8 @@ def _file(one: dict[str, Any]) -> tuple[str, int, dict[Any, str]]:
 
 def fetch(url: str, folder: Path, name: str, size: int | None, digests: dict[Any, str]) -> None:
     """Downloads one file to FOLDER/NAME."""
-    from jova_bench.assets import FOLDER_VARIABLE
     from jova_bench.assets.download import bring
+    from jova_bench.assets.table import FOLDER_VARIABLE
     from jova_bench.assets.transfer import Source
     from jova_bench.progress import meter
 

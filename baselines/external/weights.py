@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from jova_bench.assets import Terms
+from jova_bench.assets.table import Terms
 from jova_bench.records import Record
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jova_bench.assets import AssetTable, asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import shown
 from jova_bench.metrics.base import ClipMetric, SetMetric

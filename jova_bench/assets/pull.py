@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
-from jova_bench.assets import FOLDER_VARIABLE, RECORD, Asset, AssetTable, remember, sha256_of
 from jova_bench.assets.download import OFFLINE_VARIABLE, bring, digest_of
+from jova_bench.assets.records import RECORD, remember, sha256_of
+from jova_bench.assets.table import FOLDER_VARIABLE, Asset, AssetTable
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError, suggest
 from jova_bench.identity import Selection

@@ -20,7 +20,7 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
-from jova_bench.assets.patience import CHUNK, open_url
+from jova_bench.assets.http import CHUNK, open_url
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 from jova_bench.files.writing import replacing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jova_bench.assets import TERMS
+from jova_bench.assets.table import TERMS
 from jova_bench.cli.base import Parser, Verbs, add_verb
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from jova_bench.assets import asset_table
+from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json

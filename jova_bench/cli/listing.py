@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from jova_bench.assets import AssetTable, asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json

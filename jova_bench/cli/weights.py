@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from jova_bench.assets import TERMS, asset_table, pull
+from jova_bench.assets import pull
 from jova_bench.assets.download import OFFLINE_VARIABLE, offline
+from jova_bench.assets.table import TERMS, asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
 from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from jova_bench.output import show

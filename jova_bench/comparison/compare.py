@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jova_bench.assets import AssetTable, asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import NoCache
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.pairing import ALPHA, pair

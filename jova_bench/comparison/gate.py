@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
 from jova_bench.comparison.pairing import Change

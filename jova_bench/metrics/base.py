@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
-from jova_bench.assets import AssetTable, asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.media.clip import Clip

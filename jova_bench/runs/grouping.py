@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 

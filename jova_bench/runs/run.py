@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from jova_bench.assets import AssetTable, asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.execution.base import Local, WorkerContext

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from jova_bench.assets import asset_table
+from jova_bench.assets.table import asset_table
 from jova_bench.cache import NoCache
 from jova_bench.execution.devices import resolve_device
 from jova_bench.metrics.base import MetricContext

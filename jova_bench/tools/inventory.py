@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jova_bench.assets import Asset, AssetTable
+from jova_bench.assets.table import Asset, AssetTable
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.identity import Selection

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from jova_bench.assets import Asset, AssetTable, published
+from jova_bench.assets.table import Asset, AssetTable, published
 from jova_bench.cache import NoCache
 from jova_bench.formatting.text import escaped
 from jova_bench.metrics.base import MetricContext

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from jova_bench import assets, cli
+from jova_bench import cli
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build, build_all

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.metrics.networks.network_cache import release_networks
 from support.upstream import own_table
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.base import MetricContext

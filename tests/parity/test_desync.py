@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets
+from jova_bench.assets import records
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.media import files as media
@@ -43,7 +44,7 @@ def weights(tmp_path_factory):
 def named(weights, own_assets):
     """Digest of that checkpoint, which the table of assets names."""
     own_assets({"synchformer": weights})
-    return assets.sha256_of(weights)
+    return records.sha256_of(weights)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_the_published_examples(example):
     file = assets.asset_table().path("synchformer").with_name(f"{example}.mp4")
     if why := assets.asset_table().missing("synchformer") or (None if file.is_file() else f"no {file}"):
         pytest.skip(why)
-    assert assets.sha256_of(file) == digest
+    assert records.sha256_of(file) == digest
     clip = media.read(file)
     first, sample = 25 * from_s, round(16_000 * (from_s + early_s))
     moved = clip_from_arrays(clip.frames[first : first + 125], clip.fps, clip.audio[:, sample:], clip.sample_rate_hz)

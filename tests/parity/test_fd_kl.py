@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics.base import MetricContext

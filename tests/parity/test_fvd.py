@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets
+from jova_bench.assets import records
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics.base import MetricContext
@@ -228,7 +229,7 @@ def test_torchscript_of_unknown_origin_is_not_run(tmp_path):
     with pytest.raises(Unavailable, match="weights unverified"):
         i3d.load("i3d-torchscript", script_at(path, None))
     with pytest.raises(Unavailable, match="weights unreadable"):
-        i3d.load("i3d-torchscript", script_at(path, assets.sha256_of(path)))
+        i3d.load("i3d-torchscript", script_at(path, records.sha256_of(path)))
 
 
 def script_at(path, sha256):
@@ -250,7 +251,7 @@ class Script(torch.nn.Module):
 def test_torchscript_of_a_stated_digest_runs(tmp_path):
     path = tmp_path / "i3d.pt"
     torch.jit.script(Script()).save(path)
-    found = i3d.load("i3d-torchscript", script_at(path, assets.sha256_of(path)))(torch.full((1, 3, 16, 2, 2), 0.5))
+    found = i3d.load("i3d-torchscript", script_at(path, records.sha256_of(path)))(torch.full((1, 3, 16, 2, 2), 0.5))
     np.testing.assert_allclose(found, np.full((1, 6), 0.5))
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.media.files import clip_from_arrays

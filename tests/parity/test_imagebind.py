@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets
+from jova_bench.assets import records
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.media import files as media
@@ -51,7 +52,7 @@ def weights(tmp_path_factory):
 def named(weights, own_assets):
     """Digest of that checkpoint, which the table of assets names."""
     own_assets({"imagebind-huge": weights})
-    return assets.sha256_of(weights)
+    return records.sha256_of(weights)
 
 
 def score(name, protocol, clip):

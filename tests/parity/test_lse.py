@@ -11,7 +11,8 @@ import pytest
 import torch
 from scipy.io import wavfile
 
-from jova_bench import assets
+from jova_bench.assets import records
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.media import files as media
@@ -316,7 +317,7 @@ def test_the_published_demo():
     example = assets.asset_table().path("syncnet").with_name("example.avi")
     if why := assets.asset_table().missing("syncnet") or (None if example.is_file() else f"no {example}"):
         pytest.skip(why)
-    assert assets.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
+    assert records.sha256_of(example) == "1724121b3a50141cfc9e77c034f7de914024d015b92762ae12d3e1a7151b8621"
     (found,) = lse.face_curves(media.read(example), VARIANTS["wav2lip-lrs"], MetricContext(NoCache()))
     assert curves.offset_frames_of(found.curve) == 3
     assert curves.lse_d_of(found.curve) == pytest.approx(5.353, abs=0.05)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets
+from jova_bench.assets import records
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
@@ -30,7 +31,7 @@ def weights(tmp_path, own_assets):
     """The same state as a checkpoint in the original's format, `module.` before every name."""
     torch.save(upstream.fake_state(PARITY["shapes"]), tmp_path / "raft-things.pth")
     own_assets({"raft-things": tmp_path / "raft-things.pth"})
-    return assets.sha256_of(tmp_path / "raft-things.pth")
+    return records.sha256_of(tmp_path / "raft-things.pth")
 
 
 def test_flow_equals_the_originals(net):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics.faces import s3fd as search
 from jova_bench.metrics.networks import s3fd

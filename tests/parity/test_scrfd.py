@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jova_bench.assets import asset_table
+from jova_bench.assets.table import asset_table
 from jova_bench.metrics.faces import scrfd
 from support import upstream
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets, score
+from jova_bench import score
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.metrics.base import MetricContext

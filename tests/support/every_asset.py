@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz

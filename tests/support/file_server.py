@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from jova_bench import assets
-from jova_bench.assets import Asset, download, transfer
+from jova_bench.assets import download, transfer
+from jova_bench.assets import table as assets
+from jova_bench.assets.table import Asset
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jova_bench.assets import sha256_of
+from jova_bench.assets.records import sha256_of
 
 DATA = Path(__file__).parents[1] / "parity" / "data"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.digests import shortened
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.mediapipe_nets import CONFIDENCE, FULL_RANGE

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces.track import Boxes, Frames
 from jova_bench.registry import load

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.faces import opencv

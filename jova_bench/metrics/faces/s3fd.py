@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.errors import Undefined
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jova_bench.arrays import FloatArray, Frames
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
 
 if TYPE_CHECKING:

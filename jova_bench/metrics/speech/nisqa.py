@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import FloatArray
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip

@@ -14,7 +14,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-from jova_bench.assets import UNVERIFIED, AssetTable
+from jova_bench.assets.table import UNVERIFIED, AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable, Undefined

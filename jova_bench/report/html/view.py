@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.arrays import Arrays
-from jova_bench.assets import AssetTable
+from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey, DiskCache, FeatureCache, NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.identity import Identity

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from jova_baselines.external import home
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.models.registry import create_model
 
 FAKES = Path(__file__).parent

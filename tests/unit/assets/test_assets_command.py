@@ -2,8 +2,9 @@
 
 import pytest
 
-from jova_bench import assets
-from jova_bench.assets import Asset, download
+from jova_bench.assets import download
+from jova_bench.assets import table as assets
+from jova_bench.assets.table import Asset
 from support.commands import call
 
 pytest_plugins = ["support.file_server"]

@@ -8,8 +8,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from jova_bench import assets
 from jova_bench.assets import pull, transfer
+from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
 from support.file_server import CONTENT, SHA256

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 import jova_bench as jb
-from jova_bench import assets, cli
+from jova_bench import cli
+from jova_bench.assets import records
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media.files import clip_from_arrays, write
@@ -133,12 +135,12 @@ def test_a_kill_while_a_digest_is_recorded_leaves_the_records_that_there_were(tm
     with pytest.raises(KeyboardInterrupt):
         table.record(name, "b" * 64)
     assert table.expected(name) == "a" * 64
-    assert [file.name for file in tmp_path.iterdir()] == [assets.RECORD]
+    assert [file.name for file in tmp_path.iterdir()] == [records.RECORD]
 
 
 RECORD_MANY = """
 import sys
-from jova_bench.assets import asset_table
+from jova_bench.assets.table import asset_table
 table = asset_table()
 sys.stdin.readline()
 for name in sys.argv[1:]:
@@ -160,9 +162,9 @@ def test_digests_that_two_processes_record_at_once_are_all_kept(tmp_path, monkey
     assert [writer.wait(60) for writer in writers] == [0, 0]
     for writer in writers:
         writer.stdin.close()
-    recorded = json.loads((tmp_path / "none yet" / assets.RECORD).read_text())
+    recorded = json.loads((tmp_path / "none yet" / records.RECORD).read_text())
     assert recorded == {name: name[-1] * 64 for names in halves for name in names}
-    assert [file.name for file in (tmp_path / "none yet").iterdir()] == [assets.RECORD]
+    assert [file.name for file in (tmp_path / "none yet").iterdir()] == [records.RECORD]
 
 
 def test_metrics_are_listed_with_the_title_and_table_of_a_report():

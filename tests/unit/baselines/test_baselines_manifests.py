@@ -11,7 +11,7 @@ from jova_baselines.external import home
 from jova_baselines.external.inputs import model_input
 from jova_baselines.external.manifest import ROOT, Frames, known, load, package, read
 from jova_baselines.external.render import RENDERERS
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import MODELS, create_model

@@ -15,7 +15,8 @@ from jova_baselines import setup
 from jova_baselines.external import home, install, pull
 from jova_baselines.external.manifest import load
 from jova_baselines.external.weights import Weights
-from jova_bench import assets, cli
+from jova_bench import cli
+from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from support.commands import call

@@ -19,7 +19,7 @@ import pytest
 from jova_baselines.external import home, install, pipeline
 from jova_baselines.external.manifest import load
 from jova_baselines.ltx_2.plan import samples
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.comparison.results import read_run
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media

@@ -9,7 +9,7 @@ import pytest
 from jova_baselines.external import home
 from jova_baselines.external.manifest import load
 from jova_baselines.wan22_ti2v.plan import CELL
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from support.asked import planned as planned_by

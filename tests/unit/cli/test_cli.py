@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.media import files as media
 from support.commands import call
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jova_bench.assets import asset_table
+from jova_bench.assets.table import asset_table
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from jova_bench import assets, run, score
+from jova_bench import run, score
+from jova_bench.assets import table as assets
 from jova_bench.cache import DiskCache
 from jova_bench.comparison.compare import compare, set_metrics
 from jova_bench.comparison.results import freeze, read_results

@@ -6,7 +6,8 @@ import unicodedata
 
 import pytest
 
-from jova_bench import assets, cli, run, score
+from jova_bench import cli, run, score
+from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, safe_id
 from jova_bench.suites.clips import CLIP_SUFFIXES, answer, clips_by_id, clips_in, difference, listing

@@ -5,7 +5,7 @@ import re
 import shlex
 from dataclasses import replace
 
-from jova_bench import assets
+from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jova_bench.assets import asset_table
+from jova_bench.assets.table import asset_table
 from jova_bench.cache import DiskCache, NoCache
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
