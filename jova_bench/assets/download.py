@@ -17,6 +17,7 @@ from jova_bench.assets import transfer
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
+from jova_bench.files.reading import file_digest
 
 OFFLINE_VARIABLE = "JOVA_BENCH_OFFLINE"
 Kind = Literal["sha256", "md5", "git"]
@@ -67,9 +68,9 @@ def differs(file: Path, size: int | None, digests: Mapping[Kind, str]) -> bool:
 
 def digest_of(file: Path, kind: Kind) -> str:
     """Returns a file's digest (hex); of kind `git`: that of a git blob with its content."""
+    if kind != "git":
+        return file_digest(file, kind)
     with file.open("rb") as content:
-        if kind != "git":
-            return hashlib.file_digest(content, kind).hexdigest()
         blob = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
         while block := content.read(1 << 20):
             blob.update(block)

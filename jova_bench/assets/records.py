@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from pathlib import Path
 
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
-from jova_bench.files.reading import read_json
+from jova_bench.files.reading import file_digest, read_json
 from jova_bench.files.writing import replacing
 
 RECORD = "recorded.json"
@@ -51,8 +50,7 @@ def sha256_of(file: Path) -> str:
             return str(known["sha256"])
     except (BenchError, KeyError):
         pass  # No note or a broken one: the file itself is the truth.
-    with file.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    sha256 = file_digest(file)
     remember(file, sha256)
     return sha256
 

@@ -16,7 +16,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -112,10 +112,10 @@ def _unmarked(content: bytes) -> str:
     return "utf-16-be" if zeros == [True, False] else "utf-16-le" if zeros == [False, True] else "utf-8"
 
 
-def file_digest(path: Path) -> str:
-    """Returns the sha256 (hex) of a file."""
+def file_digest(path: Path, kind: Literal["sha256", "md5"] = "sha256") -> str:
+    """Returns the digest (hex) of a file. Raises OSError for one that cannot be read."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def unchanged(path: Path, digest: str | None) -> Path:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jova_bench.errors import BenchError
+from jova_bench.files.reading import file_digest
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.models.base import Generated, Plan
 from jova_bench.records import Prompt
@@ -34,8 +34,7 @@ class ClipsFolder:
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns a plan of the file as it is, identified by its content."""
         path = self._path(prompt)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_digest(path)
         note = f"file {printable(path.name)}, sha256 {digest[:16]}"
         return Plan(note=note, settings={"file_sha256": digest[:16]})
 

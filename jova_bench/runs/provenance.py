@@ -11,6 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from jova_bench.execution.devices import device_name
+from jova_bench.files.reading import file_digest
 from jova_bench.runs.manifest import Provenance
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ def git_state(checkout: Path) -> dict[str, str | None]:
     for name in sorted(filter(None, new.split(b"\0"))):
         file = checkout / os.fsdecode(name)
         if file.is_file():
-            digest.update(name + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+            digest.update(name + b"\0" + bytes.fromhex(file_digest(file)))
     return {"git_commit": commit.decode().strip(), "git_dirty": digest.hexdigest() if diff or new else None}
 
 

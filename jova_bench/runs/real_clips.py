@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ import numpy as np
 from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
+from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import Kind, RealClips
@@ -101,8 +101,7 @@ def real_clips(
 
 def content_digest(path: Path, cache: FeatureCache, read: Callable[[Path], Clip] = media.read) -> str:
     """Returns a file's `Clip.digest`; decodes it only if a file of these bytes was never decoded before."""
-    with path.open("rb") as file:
-        of_bytes = hashlib.file_digest(file, "sha256").hexdigest()
+    of_bytes = file_digest(path)
 
     def look() -> dict[str, np.ndarray]:
         return {"digest": np.frombuffer(bytes.fromhex(read(path).digest), np.uint8)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import read_json_lines
+from jova_bench.files.reading import file_digest, read_json_lines
 from jova_bench.ids import safe_id
 from jova_bench.records import Prompt
 from jova_bench.suites.clips import answer, clips_by_id, difference, some
@@ -61,8 +61,7 @@ def asked_for(prompt: Prompt) -> Prompt | None:
 def _content(path: Path) -> bytes:
     """Returns the digest of a file; a marker for one that cannot be read, whose sample fails with the reason."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        return bytes.fromhex(file_digest(path))
     except OSError:
         return b"unreadable"
 

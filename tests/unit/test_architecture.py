@@ -199,6 +199,12 @@ def test_one_module_reads_toml(path):
     assert name_of(path) == "jova_bench.files.reading" or "tomllib" not in imports(path)
 
 
+@pytest.mark.parametrize("path", files("jova_bench") + files("jova_baselines"), ids=name_of)
+def test_one_function_computes_the_digest_of_a_file(path):
+    if name_of(path) != "jova_bench.files.reading":
+        assert "hashlib.file_digest" not in path.read_text(encoding="utf-8")
+
+
 def test_the_picture_shows_the_layers():
     from xml.etree import ElementTree
 
