@@ -12,8 +12,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_baselines.external.manifest import Manifest, Option, Options
+from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.pull import PARTS, REVISION
+from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
 from jova_bench.digests import short_digest

@@ -8,10 +8,11 @@ from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from jova_baselines.external.texts import Commit, Day, Option, Python, Rate, Renderer
 from jova_baselines.external.weights import Weights
 from jova_bench.assets.table import Terms
 from jova_bench.errors import BenchError, suggest
@@ -32,14 +33,7 @@ Need = Literal["required", "optional", "ignored", "refused"]
 """Use of a part of a prompt by a model: a prompt that lacks a `required` part is refused, and so is one that has a
 `refused` part; an `ignored` part is not passed to the model."""
 
-Option = bool | int | float | str
 Options = Mapping[str, Option]
-
-
-def _rate(value: str) -> str:
-    if Fraction(value) <= 0:
-        raise ValueError(f"expected a rate above 0, got {value}")
-    return value
 
 
 class Consumes(Record):
@@ -63,9 +57,9 @@ class Produces(Record):
     """`driving`: the given audio, unchanged, so that its scores do not measure the model."""
     picture: Literal["generated", "source", "none"] = "generated"
     """`source`: the given video, unchanged. `none`: audio alone."""
-    fps: Annotated[str, AfterValidator(_rate)] | None = None
+    fps: Rate | None = None
     """Frames per second, e.g. `24` or `30000/1001`; None if options or the source video determine it."""
-    sample_rate_hz: int | None = None
+    sample_rate_hz: int | None = Field(None, ge=1)
     """None if the driving audio, the checkpoint or options determine it."""
 
 
@@ -102,29 +96,29 @@ class Limits(Record):
 
     frames: Frames = Frames(step=1, offset=0, least=1, most=1)
     """Numbers of frames; required unless the model generates no video."""
-    prompt_words: int | None = None
+    prompt_words: int | None = Field(None, ge=1)
     """Largest number of words that the text encoder reads; further words would be cut silently."""
-    start_timeout_s: float = 1800
+    start_timeout_s: float = Field(1800, gt=0)
     """Time limit for loading the weights."""
-    sample_timeout_s: float = 3600
+    sample_timeout_s: float = Field(3600, gt=0)
 
 
 class Source(Record):
     """Code of the upstream at one commit."""
 
-    repository: str
-    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    repository: str = Field(min_length=1)
+    commit: Commit
     licence: str
 
 
 class Environment(Record):
     """Virtual environment of the upstream."""
 
-    python: Annotated[str, Field(pattern=r"^3\.\d+$")]
+    python: Python
     """Minor version that the upstream requires, or for which its requirements have wheels."""
     pip: tuple[tuple[str, ...], ...]
     """Arguments of each `pip install` step, run in the checkout."""
-    before: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    before: Day | None = None
     """Date: later packages are ignored, so that open version ranges resolve as they did at the upstream's commit. Needs
     an index with upload times (PyPI has them)."""
     variables: Mapping[str, str] = Field(default_factory=dict)
@@ -151,7 +145,7 @@ class Diffusers(Record):
 class Memory(Record):
     """Memory requirement."""
 
-    gpu_gb: float | None = None
+    gpu_gb: float | None = Field(None, gt=0)
     """None if it is neither stated nor measured."""
     note: str
     """Source of the number, and its setting."""
@@ -170,11 +164,11 @@ class Manifest(Record):
     title: str
     """Name and variant, as in a paper."""
     kind: Kind
-    devices: tuple[Literal["cpu", "cuda"], ...] = ("cuda",)
+    devices: tuple[Literal["cpu", "cuda"], ...] = Field(("cuda",), min_length=1)
     consumes: Consumes
     produces: Produces
     limits: Limits
-    renderer: str
+    renderer: Renderer
     """Name of the prompt renderer, in `render.RENDERERS`."""
     source: Source | None = None
     environment: Environment | None = None
@@ -240,7 +234,12 @@ def load(name: str) -> Manifest:
         return manifest
     found = installed().get(name)
     if found is None:
-        raise BenchError(f"expected the name of a baseline, got {name!r}; {suggest(name, known())}")
+        what = f"expected the name of a baseline, got {name!r}"
+        other = _beside_entries().get(name)
+        if isinstance(other, Manifest):
+            where = f"{other.folder / FILE} has name = {other.name!r}"
+            raise BenchError(f"{what}, an entry point; its manifest {where}: use that name, or give both the same")
+        raise BenchError(f"{what}; {suggest(name, known())}")
     if isinstance(found, BenchError):
         raise found
     return found
@@ -252,19 +251,30 @@ def installed() -> dict[str, Manifest | BenchError]:
     An invalid manifest is listed by the name of its entry point, with the error.
     """
     found: dict[str, Manifest | BenchError] = {}
-    for name, target in model_registry().added.items():
+    for entry, manifest in _beside_entries().items():
+        if isinstance(manifest, BenchError):
+            found[entry] = manifest
+            continue
+        name = manifest.name
+        if (package(name) / FILE).is_file() or found.get(name, manifest) != manifest:  # Two may share a manifest.
+            what = f"the name {name!r}, of the entry point {entry!r}, is that of another baseline"
+            found[entry] = BenchError(f"{manifest.folder / FILE}: {what}; choose one of its own")
+        else:
+            found[name] = manifest
+    return found
+
+
+def _beside_entries() -> dict[str, Manifest | BenchError]:
+    """Reads the manifests beside the modules of entry points, by the names of these."""
+    found: dict[str, Manifest | BenchError] = {}
+    for entry, target in model_registry().added.items():
         try:
-            where = f"the model {name!r} cannot be found in {target}"
+            where = f"the model {entry!r} cannot be found in {target}"
             path = guarded(where, partial(_beside, target.partition(":")[0]))
-            if path is None:
-                continue
-            manifest = read(path)
-            ships = (package(manifest.name) / FILE).is_file()
-            if ships or found.get(manifest.name, manifest) != manifest:  # Two entry points may share a manifest.
-                raise BenchError(f"{path}: name: {manifest.name!r} is that of another baseline; choose one of its own")
-            found[manifest.name] = manifest
+            if path is not None:
+                found[entry] = read(path)
         except BenchError as error:
-            found[name] = error
+            found[entry] = error
     return found
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from jova_baselines.external.texts import Md5, Sha256
 from jova_bench.assets.table import Terms
 from jova_bench.records import Record
 
@@ -24,9 +24,9 @@ class Weights(Record):
     """Names or patterns (`google/*`) inside the repository."""
     by_name: bool = False
     """Whether the upstream loads them by the name of their repository, from the hub library's cache."""
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
     """Digest of a file by URL."""
-    md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    md5: Md5 | None = None
     """The same, where the upstream publishes MD5."""
     licence: str
     """SPDX expression, or `unverified` until a person has read the model card."""

@@ -15,6 +15,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -236,7 +237,7 @@ def fault(error: ValidationError) -> str:
     """Formats the first fault of a record on one line: `field: what is wrong with it, got ...`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    text = " ".join(f"{first['msg']}{_got(first)}".split())
+    text = " ".join(f"{first['msg'].removeprefix('Value error, ')}{_got(first)}".split())
     return f"{where}: {text}" if where else text
 
 
@@ -249,7 +250,7 @@ def shown(value: Any) -> str:
     """Formats a value for a message: its kind where it is long."""
     if isinstance(value, dict | list | tuple):
         return "an object" if isinstance(value, dict) else "a list"
-    text = repr(value)
+    text = str(value) if isinstance(value, date | time) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

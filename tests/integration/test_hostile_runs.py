@@ -199,4 +199,4 @@ def test_an_ok_score_with_a_reason_is_named(capsys, tmp_path):
     lines[2] = json.dumps(json.loads(lines[2]) | {"status": "ok", "value": 1.0, "reason": "no face"})
     path.write_text("\n".join(lines) + "\n")
     assert cli.main(["report", str(good)]) == 2
-    assert "scores.jsonl:3: Value error, ok needs a value and no reason" in capsys.readouterr().err
+    assert "scores.jsonl:3: ok needs a value and no reason" in capsys.readouterr().err

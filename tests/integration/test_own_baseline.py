@@ -111,9 +111,17 @@ def test_a_broken_one_hides_no_other(site, tmp_path, monkeypatch, capsys):
     assert f"torn           [{tmp_path / 'torn' / 'manifest.toml'}: name: Field required]" in out
     assert out.count("\novi            Ovi") == 1
     assert "copied         [" in out
-    assert "copied/manifest.toml: name: 'ovi' is that of another baseline; choose one of its own]" in out
+    assert (
+        "copied/manifest.toml: the name 'ovi', of the entry point 'copied', is that of another baseline; choose" in out
+    )
     assert out.count("\nmine ") == 1
     assert manifest.load("mine").folder == tmp_path / "mine"
+    with pytest.raises(BenchError) as caught:  # Two names of one model: its entry point's, and its manifest's.
+        manifest.load("mine-command")
+    assert str(caught.value) == (
+        f"expected the name of a baseline, got 'mine-command', an entry point; its manifest "
+        f"{tmp_path / 'mine' / 'manifest.toml'} has name = 'mine': use that name, or give both the same"
+    )
     for name, message in (("torn", "Field required"), ("bad", "SystemExit"), ("gone", "expected the name of a base")):
         with pytest.raises(BenchError, match=message):
             manifest.load(name)

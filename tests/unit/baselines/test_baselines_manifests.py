@@ -1,6 +1,7 @@
 """Every baseline's manifest, plan and worker fit together, and mistakes in a manifest are named."""
 
 import ast
+import re
 import sys
 from fractions import Fraction
 
@@ -9,16 +10,34 @@ import pytest
 
 from jova_baselines.external import home
 from jova_baselines.external.inputs import model_input
-from jova_baselines.external.manifest import ROOT, Frames, known, load, package, read
+from jova_baselines.external.manifest import (
+    ROOT,
+    Consumes,
+    Diffusers,
+    Environment,
+    Frames,
+    Limits,
+    Manifest,
+    Memory,
+    Produces,
+    Source,
+    known,
+    load,
+    package,
+    read,
+)
 from jova_baselines.external.render import RENDERERS
+from jova_baselines.external.weights import Weights
 from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import MODELS, create_model
 from jova_bench.suites.loading import load_suite
+from support import shown
 
 WORKERS = [name for name in known() if load(name).kind == "worker"]
 ONLY_STDLIB = [ROOT / "external" / "child.py"]
+PAGE = shown.ROOT / "docs" / "baselines.md"
 IN_UPSTREAMS = ONLY_STDLIB + [package(name) / "worker.py" for name in WORKERS]
 
 
@@ -112,9 +131,9 @@ def test_counts_of_frames():
         ('kind = "worker"', r"kind: Input should be 'worker' or 'diffusers'"),
         ("[source]", "expected source for kind worker"),
         ("frames = {", "expected limits.frames, because the model generates video"),
-        ('fps = "24"', "produces.fps: Value error, expected a rate above 0, got 0"),
-        ('commit = "', "source.commit: String should match pattern"),
-        ('hub = "chetwinlow1/Ovi"', "weights.0: Value error, expected `hub` with `files`, or `url` with one file"),
+        ('fps = "24"', "produces.fps: expected a rate above 0 as a text, got '0'"),
+        ('commit = "', "source.commit: expected the 40 hex digits of a commit, got 'x"),
+        ('hub = "chetwinlow1/Ovi"', "weights.0: expected `hub` with `files`, or `url` with one file"),
     ],
 )
 def test_a_mistake_in_a_manifest_is_named(tmp_path, change, message):
@@ -131,6 +150,67 @@ def test_a_mistake_in_a_manifest_is_named(tmp_path, change, message):
     (tmp_path / "manifest.toml").write_text(text)
     with pytest.raises(BenchError, match=message):
         read(tmp_path / "manifest.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "broken", "message"),
+    [
+        ('renderer = "ovi"', 'renderer = "ovo"', "renderer: expected the name of a prompt renderer, got 'ovo'; did"),
+        ('renderer = "ovi"', 'renderer = 3', "renderer: expected the name of a prompt renderer, got 3; known are: "),
+        ('commit = "5b69b25a4b3115216e9ea53a37a04410be6ad39a"', 'commit = "main"',
+         "source.commit: expected the 40 hex digits of a commit, got 'main'; branches and tags move: write what `git"),
+        ('commit = "5b69b25a4b3115216e9ea53a37a04410be6ad39a"', 'commit = "5b69b25"', "got '5b69b25'; branches"),
+        ("qint8 = false", "bogus = [1]",
+         "options.bogus: expected true, false, a number or a text, got a list; write one value per option"),
+        ("qint8 = false", "bogus = { a = 1 }", "options.bogus: expected true, false, a number or a text, got an obj"),
+        ("qint8 = false", "bogus = 2025-01-01", "bogus: expected true, false, a number or a text, got 2025"),
+        ('python = "3.10"', "python = 3.10", 'expected a minor version of Python as a text, got 3.1'),
+        ('before = "2025-11-15"', "before = 2025-11-15", "expected a date as a text, got 2025-11-15;"),
+        ('before = "2025-11-15"', 'before = "2025-13-45"', "expected a date as a text, got '2025-13-45'"),
+        ('fps = "24"', "fps = 24", "produces.fps: expected a rate above 0 as a text, got 24; write it in quotes, such"),
+        ('fps = "24"', 'fps = "24/0"', "produces.fps: expected a rate above 0 as a text, got '24/0'; "),
+        ('fps = "24"', 'fps = "fast"', "produces.fps: expected a rate above 0 as a text, got 'fast'; "),
+        ('licence = "unverified"', 'licence = "x"\nsha256 = "ab"',
+         "weights.0.sha256: expected 64 hex digits, got 'ab'; write what `sha256sum FILE` prints"),
+        ("sample_rate_hz = 16000", "sample_rate_hz = 0", "produces.sample_rate_hz: Input should be greater than"),
+        ("gpu_gb = 80", "gpu_gb = -1", "memory.gpu_gb: Input should be greater than 0, got -1"),
+        ('kind = "worker"', 'kind = "worker"\ndevices = []', "devices: Tuple should have at least 1 item"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_baseline_can_have_is_refused_when_the_manifest_is_read(tmp_path, line, broken, message):
+    text = (ROOT / "ovi" / "manifest.toml").read_text(encoding="utf-8")
+    assert line in text
+    path = tmp_path / "manifest.toml"
+    path.write_text(text.replace(line, broken, 1))
+    with pytest.raises(BenchError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_a_baseline_may_have_are_read(tmp_path):
+    text = (ROOT / "ovi" / "manifest.toml").read_text(encoding="utf-8")
+    for rate in ("24", "30000/1001", "23.976"):
+        (tmp_path / "manifest.toml").write_text(text.replace('fps = "24"', f'fps = "{rate}"'))
+        assert read(tmp_path / "manifest.toml").fps == Fraction(rate)
+    options = "a = true\nb = 1\nc = 0.5\nd = 'x'\n"
+    (tmp_path / "manifest.toml").write_text(text + options)
+    assert [(type(one), one) for one in list(read(tmp_path / "manifest.toml").options.values())[-4:]] == [
+        (bool, True), (int, 1), (float, 0.5), (str, "x"),
+    ]  # fmt: skip
+
+
+def test_the_page_lists_every_field_and_no_other():
+    section = PAGE.read_text(encoding="utf-8").partition("\n### Fields of the manifest\n")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE))
+    parts = {"consumes": Consumes, "produces": Produces, "limits": Limits, "limits.frames": Frames, "source": Source,
+             "environment": Environment, "weights": Weights, "diffusers": Diffusers, "memory": Memory}  # fmt: skip
+    fields = {field.alias or name for name, field in Manifest.model_fields.items()}
+    fields |= {f"{part}.{name}" for part, record in parts.items() for name in record.model_fields}
+    assert listed == fields - set(parts)
+    for name in RENDERERS:
+        assert f"`{name}`" in section
 
 
 def test_an_unknown_baseline_is_named_with_the_nearest():
