@@ -10,7 +10,6 @@ Letters: B windows, N samples at 16 kHz, F frames of 20 ms, C width, L layers an
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,7 +121,10 @@ def load(weights: Path, config: Path, device: str) -> Aesthetics:
         net = _build(state, told)
     except Exception as error:
         raise Unavailable(f"weights unreadable: {weights} with {config} ({error!r})") from error
-    inner = {f"wavlm_model.{_renamed(name)}": value for name, value in checkpoint.part(state, "wavlm_model.").items()}
+    inner = {
+        f"wavlm_model.{checkpoint.renamed(name, _RENAMED)}": value
+        for name, value in checkpoint.part(state, "wavlm_model.").items()
+    }
     outer = {name: value for name, value in state.items() if not name.startswith("wavlm_model.")}
     checkpoint.load_weights(net, {**inner, **outer}, weights)
     return net.to(device)
@@ -169,9 +171,3 @@ def _head(width: int, config: Mapping[str, Any]) -> nn.Sequential:
 
 def _targets(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {axis: config["target_transform"][axis] for axis in AXES}
-
-
-def _renamed(name: str) -> str:
-    for old, new in _RENAMED:
-        name = re.sub(old, new, name)
-    return name

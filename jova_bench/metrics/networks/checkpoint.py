@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,13 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
 def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Selects the tensors whose names begin with a prefix and removes it."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def renamed(name: str, rules: Sequence[tuple[str, str]]) -> str:
+    """Returns a tensor's name after all rules, each a regular expression and what takes its place, in their order."""
+    for old, new in rules:
+        name = re.sub(old, new, name)
+    return name
 
 
 def count(state: Mapping[str, Tensor], name: str) -> int:

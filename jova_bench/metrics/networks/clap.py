@@ -10,7 +10,6 @@ Letters: N samples at 48 kHz, T frames of 10 ms, M = 64 mel bands, D embedding s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -188,8 +187,7 @@ def _translated(given: Mapping[str, Any]) -> dict[str, Tensor]:
         name = name.removeprefix("module.")
         if not isinstance(value, Tensor) or name.startswith(_UNUSED):
             continue
-        for old, new in _RENAMED:
-            name = re.sub(old, new, name)
+        name = checkpoint.renamed(name, _RENAMED)
         if ".qkv." in name:
             parts = zip(("query", "key", "value"), value.chunk(3), strict=True)
             state |= {name.replace("qkv", part): tensor for part, tensor in parts}

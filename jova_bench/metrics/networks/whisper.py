@@ -10,7 +10,6 @@ Letters: M mel bands, V vocabulary.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,11 +218,6 @@ def load(file: Path, vocabulary: Path, device: str) -> Whisper:
     words = Vocabulary.read(vocabulary, dims["n_vocab"])
     if len(words.text) != (50257 if words.multilingual else 50256):
         raise Unavailable(f"weights unreadable: {vocabulary} is not the vocabulary of {file}")
-    net = checkpoint.load_weights(WhisperModel(config), {_renamed(name): value for name, value in state.items()}, file)
+    state = {checkpoint.renamed(name, _RENAMED): value for name, value in state.items()}
+    net = checkpoint.load_weights(WhisperModel(config), state, file)
     return Whisper(net.to(device), words, device)
-
-
-def _renamed(name: str) -> str:
-    for old, new in _RENAMED:
-        name = re.sub(old, new, name)
-    return name

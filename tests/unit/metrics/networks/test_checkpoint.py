@@ -109,3 +109,9 @@ def test_an_archive_that_says_that_it_holds_far_more_than_it_has_is_not_opened(t
     most = 4 * (tmp_path / "bomb.pt").stat().st_size
     with pytest.raises(Unavailable, match=rf"expected at most {most} bytes in the archive .*bomb.pt, got {inside}$"):
         checkpoint.read(tmp_path / "bomb.pt")
+
+
+def test_tensors_are_renamed_by_every_rule_in_their_order():
+    rules = ((r"^model\.", ""), (r"\battn\b", "attention"), (r"attention\.q\b", "attention.query"))
+    assert checkpoint.renamed("model.0.attn.q.weight", rules) == "0.attention.query.weight"
+    assert checkpoint.renamed("0.attn_ln.bias", rules) == "0.attn_ln.bias"
