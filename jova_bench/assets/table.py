@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -193,7 +194,11 @@ def _replaced(path: Path) -> dict[str, Asset]:
         except (OSError, RuntimeError) as error:  # A name too long, a loop of links.
             what = f"expected the path of a file, got {shown(fields['file'])}"
             raise BenchError(f"{path}: [{name}]: {what}") from error
-        replaced = {**known[name].model_dump(), "file": file, "sha256": fields["sha256"], "url": "", "size": None}
+        sha256 = str(fields["sha256"]).lower()
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            what = f"expected 64 hex digits, got {shown(fields['sha256'])}; `sha256sum` or `shasum -a 256` prints them"
+            raise BenchError(f"{path}: [{name}]: sha256: {what}")
+        replaced = {**known[name].model_dump(), "file": file, "sha256": sha256, "url": "", "size": None}
         found[name] = _asset(path, name, replaced)
     return found
 

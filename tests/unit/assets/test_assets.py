@@ -90,6 +90,9 @@ def test_a_users_table_puts_other_files_in_place_and_into_the_identity(tmp_path,
     monkeypatch.setenv(assets.TABLE_VARIABLE, str(own))
     assert assets.asset_table().find("whisper-large-v3") == tmp_path / "mine.pt"
     assert assets.asset_table().digest("whisper-large-v3") == sha256[:12]
+    before = assets.asset_table()
+    own.write_text(f'[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "{sha256.upper()}"\n')  # As Windows prints it.
+    assert assets.asset_table() == before
     for text, words in (
         ("[nope]", "name of an asset, got 'nope'"),
         ("[whisper-large-v3]", "`file` and `sha256`"),
@@ -98,7 +101,11 @@ def test_a_users_table_puts_other_files_in_place_and_into_the_identity(tmp_path,
             r"\[whisper-large-v3\]: expected the path",
         ),
         ('[whisper-large-v3]\nfile = "a\\u0000"\nsha256 = ""', "whisper-large-v3.file: .*zero bytes"),
-        ('[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "12AB"', r"\[whisper-large-v3\]: sha256: "),
+        (
+            '[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "12AB"',
+            r"\[whisper-large-v3\]: sha256: expected 64 hex digits, got '12AB'; `sha256sum`",
+        ),
+        ('[whisper-large-v3]\nfile = "mine.pt"\nsha256 = [1]', "sha256: expected 64 hex digits, got a list;"),
     ):
         broken = tmp_path / f"{len(text)}.toml"
         broken.write_text(text)
