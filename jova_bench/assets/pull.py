@@ -58,7 +58,7 @@ def state(assets: AssetTable, asset: Asset) -> State:
 
 def refusal(asset: Asset, accepted: Collection[str]) -> str | None:
     """Returns why an asset is not pulled: terms that were not accepted; None if it may be pulled."""
-    if asset.terms is None or asset.terms in accepted:
+    if asset.terms is None or asset.terms in accepted or not asset.url:  # Without one it is a user's own file.
         return None
     return f"skipped {asset.name}, whose licence is {asset.licence}; to accept it: {asset.command}"
 

@@ -46,7 +46,7 @@ def add(verbs: Verbs) -> None:
     verify.add_argument("names", nargs="*", metavar="NAME|METRIC", help="default: all that are downloaded")
     path = add_verb(own, "path", "print the paths of weights", PATH_EXAMPLES, _path)
     path.add_argument("name", nargs="?", metavar="NAME", help="one asset; default: the folder")
-    for one in (verify, path):
+    for one in (get, verify, path):
         add_assets_flag(one)
 
 
@@ -54,7 +54,7 @@ def _pull(args: argparse.Namespace) -> int:
     """Pulls assets and prints a line for each. Returns 2 if one that was named failed; `all` may skip some."""
     from jova_bench.progress import meter
 
-    code, assets = EXIT_OK, asset_table()
+    code, assets = EXIT_OK, asset_table(args.assets)
     for asset in pull.select(assets, args.names):
         try:
             why = pull.refusal(asset, args.accept)

@@ -1,5 +1,7 @@
 """The command `jova-bench assets`: what it prints, refuses and returns."""
 
+import hashlib
+
 import pytest
 
 from jova_bench.assets import download
@@ -28,6 +30,19 @@ def test_pull_verify_and_path_by_asset_metric_and_all(capsys, toy):
     assert (code, out.split()[1], err.count("\n")) == (2, "damaged", 1)
     assert call(capsys, "assets", "path", "toy") == (0, f"{place}\n", "")
     assert call(capsys, "assets", "path") == (0, f"{assets.folder()}\n", "")
+
+
+def test_pull_takes_a_users_table_whose_files_it_does_not_download(capsys, server, toy, tmp_path):
+    toy(terms="non-commercial")  # Those of the published file.
+    file, own = tmp_path / "mine.pt", tmp_path / "own.toml"
+    file.write_bytes(b"mine")
+    own.write_text(f'[toy]\nfile = "mine.pt"\nsha256 = "{hashlib.sha256(b"mine").hexdigest()}"\n')
+    assert call(capsys, "assets", "pull", "toy", "--assets", own) == (0, f"{'toy':<32} {file}\n", "")
+    file.write_bytes(b"other")
+    code, out, err = call(capsys, "assets", "pull", "toy", "--assets", own)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"jova-bench: toy: your table of assets names {file}, which is missing or damaged")
+    assert server.asked == []
 
 
 def test_terms_must_be_accepted(capsys, server, toy):
