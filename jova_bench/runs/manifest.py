@@ -13,7 +13,7 @@ from pydantic import Discriminator, Field, Tag
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, shown
 from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Prompt, Record, Seed
-from jova_bench.runs.manifest_1 import as_schema_2
+from jova_bench.runs.manifest_1 import as_schema_2, keys_of_schema_2
 
 SCHEMA: Literal[2] = 2
 """What this version writes. In 1 everything that makes a clip another one stood in a plan's `note`, as prose."""
@@ -141,10 +141,11 @@ def read_manifest(value: Any, where: str) -> Manifest:
         raise BenchError(f"{where}: expected an object, got {shown(value)}; start again in another folder")
     schema = value.get("schema")
     if type(schema) is not int or schema not in (1, SCHEMA):
-        got = shown(schema) if "schema" in value else "no `schema`"
-        what = f"expected schema 1 or {SCHEMA}, got {got}: another version of jova-bench wrote it"
-        raise BenchError(f"{where}: {what}; use that version, or another folder")
+        raise BenchError(f"{where}: expected schema 1 or {SCHEMA}, got {_unknown(value)}")
     if schema == 1:
+        if later := keys_of_schema_2(value):
+            what = f"{later}: expected no such key in schema 1, got one of schema {SCHEMA}"
+            raise BenchError(f"{where}: {what}; put the file back as it was written, or use another folder")
         return as_record(Manifest, as_schema_2(value), where)
     manifest = as_record(Manifest, value, where)
     for place, spec in enumerate(manifest.specs):
@@ -152,3 +153,12 @@ def read_manifest(value: Any, where: str) -> Manifest:
         if lacking := [name for name in MetricSpec.model_fields if name not in spec.model_fields_set]:
             raise BenchError(f"{where}: specs.{place}.{lacking[0]}: Field required")
     return manifest
+
+
+def _unknown(value: Mapping[str, Any]) -> str:
+    """Formats a manifest's schema that is not known, and what to do: only a higher number tells what wrote it."""
+    schema = value.get("schema")
+    if type(schema) is int and schema > SCHEMA:
+        return f"{schema}: a later version of jova-bench wrote it; use that version, or another folder"
+    got = shown(schema) if "schema" in value else "no `schema`"
+    return f"{got}, which no version of jova-bench writes; put the file back as it was written, or use another folder"

@@ -13,6 +13,8 @@ from typing import Any
 
 Said = tuple[dict[str, Any], str | None]
 """Settings and weights of a plan."""
+PLAN_KEYS = ("settings", "weights")
+"""What plans have since schema 2. All else came while the number was 1, so that a file may have it or not."""
 
 
 def as_schema_2(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +33,18 @@ def as_schema_2(value: Mapping[str, Any]) -> dict[str, Any]:
         **{"question": None, "specs": [], **value, "schema": 2},
         **{key: new for key, new in added.items() if key in value},
     }
+
+
+def keys_of_schema_2(value: Mapping[str, Any]) -> str | None:
+    """Returns the place of the first key that no file of schema 1 has, as `models.NAME.plans.ID.KEY`; None if none."""
+    models = value.get("models")
+    for name, model in models.items() if isinstance(models, Mapping) else ():
+        plans = model.get("plans") if isinstance(model, Mapping) else None
+        for prompt_id, plan in plans.items() if isinstance(plans, Mapping) else ():
+            for key in PLAN_KEYS:
+                if isinstance(plan, Mapping) and key in plan:
+                    return f"models.{name}.plans.{prompt_id}.{key}"
+    return None
 
 
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:

@@ -102,10 +102,45 @@ def test_a_new_manifest_has_the_keys_of_the_old_in_their_order(tmp_path):
     assert list(plan) == [*before["models"]["jova"]["plans"]["test-00000"], "settings", "weights"]
 
 
-@pytest.mark.parametrize(("value", "got"), [({"schema": 3}, "3"), ({"suite": "a"}, "no `schema`")])
+LATER = "3: a later version of jova-bench wrote it; use that version, or another folder"
+NEVER = "which no version of jova-bench writes; put the file back as it was written, or use another folder"
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        ({"schema": 3}, LATER),
+        ({"suite": "a"}, f"no `schema`, {NEVER}"),
+        ({"schema": "2"}, f"'2', {NEVER}"),
+        ({"schema": True}, f"True, {NEVER}"),
+        ({"schema": 2.0}, f"2.0, {NEVER}"),
+        ({"schema": 0}, f"0, {NEVER}"),
+        ({"schema": None}, f"None, {NEVER}"),
+    ],
+)
 def test_another_schema_or_none_is_refused(value, got):
-    with pytest.raises(BenchError, match=f"x: expected schema 1 or 2, got {got}: another version of jova-bench wrote"):
+    with pytest.raises(BenchError) as refused:
         read_manifest(value, "x")
+    assert str(refused.value) == f"x: expected schema 1 or 2, got {got}"
+
+
+def test_a_manifest_of_schema_2_that_says_1_is_refused(new):
+    with pytest.raises(BenchError) as refused:
+        read_manifest(new | {"schema": 1}, "x")
+    place = "models.tones.plans.p0"
+    assert str(refused.value).startswith(
+        f"x: {place}.settings: expected no such key in schema 1, got one of schema 2; "
+    )
+    for prompt_id in new["models"]["tones"]["plans"]:
+        new = lacking(new, ("models", "tones", "plans", prompt_id), "settings")
+    with pytest.raises(BenchError, match=f"x: {place}.weights: expected no such key"):
+        read_manifest(new | {"schema": 1}, "x")
+
+
+@pytest.mark.parametrize("models", [None, [], {"m": None}, {"m": {"plans": []}}, {"m": {"plans": {"p": "x"}}}])
+def test_what_is_no_object_in_an_old_manifest_is_refused_in_one_line(models):
+    with pytest.raises(BenchError, match=r"^x: models"):
+        read_manifest(old("schema_1") | {"models": models}, "x")
 
 
 def test_rewording_a_note_refuses_no_folder(tmp_path):
