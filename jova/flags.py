@@ -37,13 +37,20 @@ FLAGS_OF_EDIT: Mapping[Edit, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of `jova.train`."""
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="tiny")
+    parser.add_argument(
+        "--preset", choices=sorted(PRESETS), default="tiny", help="sizes and steps of a training (default: %(default)s)"
+    )
     parser.add_argument(
         "--data", default="none", help="folder of the splits train/ and validation/ (default: make both)"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for codecs, latents, checkpoints and the model")
     parser.add_argument("--codecs", type=Path, help="folder with existing codecs and latents (default: OUT)")
-    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
+    parser.add_argument(
+        "--stage",
+        choices=(*STAGES, "all"),
+        default="all",
+        help="one stage alone; those before it must be finished (default: all)",
+    )
     parser.add_argument("--clips", type=int, help="training clips (default: the preset's)")
     parser.add_argument(
         "--steps", type=int, help="training steps; the learning rate's schedule depends on it (default: the preset's)"
@@ -52,10 +59,32 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec-steps", type=int, help="steps of the video codec's network (default: the preset's)")
     parser.add_argument("--mouth-weight", type=float, help="lambda of the mouth-area loss (default: the preset's)")
     parser.add_argument("--mouth-box", choices=get_args(MouthBox), help="(default: the preset's)")
-    parser.add_argument("--fusion", choices=get_args(Fusion), default="joint")
-    parser.add_argument("--positions", choices=get_args(Positions), default="aligned")
-    parser.add_argument("--words", choices=get_args(Words), default="timed")
-    parser.add_argument("--task", choices=get_args(Task), default="joint")
+    parser.add_argument(
+        "--fusion",
+        choices=get_args(Fusion),
+        default="joint",
+        help="joint: one self-attention over the tokens of picture and sound; cross: twin towers with cross-attention; "
+        "none: two models side by side (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--positions",
+        choices=get_args(Positions),
+        default="aligned",
+        help="in time. aligned: picture and sound of one instant have the same; independent: each counts its own "
+        "tokens (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--words",
+        choices=get_args(Words),
+        default="timed",
+        help="of the transcript. timed: each has the time at which it is spoken; free: none has (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--task",
+        choices=get_args(Task),
+        default="joint",
+        help="joint: make picture and sound; audio-driven: make the picture for a given sound (default: %(default)s)",
+    )
     parser.add_argument(
         "--edit-share",
         type=float,
@@ -65,7 +94,9 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=get_args(Precision), help="of activations in training (default: the preset's)"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first weights, batches and noise (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads; also worker processes for the corpus")
 
 
@@ -96,13 +127,27 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
         help="box of the mouth in pixels of the model's square picture (default: the clip's track, of a clip in a "
         "folder of drawn ones, else the lower part of a face in the middle)",
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--guidance", type=float, default=GUIDANCE)
-    parser.add_argument("--sampler", choices=get_args(Sampler), default=SAMPLER)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the noise: the same seed makes the same clip (default: %(default)s)"
+    )
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the sampler, at least 1 (default: %(default)s)")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        default=GUIDANCE,
+        help="scale of classifier-free guidance: 1 is none, more follows the captions closer (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sampler",
+        choices=get_args(Sampler),
+        default=SAMPLER,
+        help="euler; or heun, of second order, which takes about twice the time per step (default: %(default)s)",
+    )
     parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="of activations")
     parser.add_argument("--weights", type=Path, help="folder with the model and its codecs (default: those shipped)")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--device", default="cpu", help="where the model runs: cpu, cuda or cuda:1 (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
 
 

@@ -23,7 +23,7 @@ there may be a link to where you already have it. The same command continues a s
 
 def add(verbs: Verbs) -> None:
     """Adds the verb, its own verb, and their flags."""
-    top = add_verb(verbs, "baselines", "list the wrapped external models and whether they are ready", EXAMPLES, _list)
+    top = add_verb(verbs, "baselines", "list external models that are wrapped, and set them up", EXAMPLES, _list)
     own = top.add_subparsers(dest="baseline_verb", metavar="VERB", parser_class=Parser)
     setup = add_verb(own, "setup", "install the code, environment and weights of baselines", SETUP_EXAMPLES, _setup)
     setup.add_argument("names", nargs="+", metavar="NAME", help="see `jova-bench baselines`")

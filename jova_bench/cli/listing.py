@@ -23,7 +23,7 @@ DOCTOR_EXAMPLES = """  jova-bench doctor
 def add(verbs: Verbs) -> None:
     """Adds the verbs `ls` and `doctor` with their flags."""
     ls = add_verb(verbs, "ls", "list models, suites or metrics", LS_EXAMPLES, _ls)
-    ls.add_argument("what", choices=("models", "suites", "metrics"))
+    ls.add_argument("what", choices=("models", "suites", "metrics"), help="which list")
     ls.add_argument(
         "--long",
         action="store_true",

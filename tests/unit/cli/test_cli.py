@@ -1,5 +1,6 @@
 """The command line: one clear line for every mistake, results on stdout, talk on stderr."""
 
+import argparse
 import hashlib
 import json
 import re
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from jova_bench.assets import table as assets
+from jova_bench.cli.program import parser
 from jova_bench.media import files as media
 from support.commands import call
+from support.shown import PAGES
 
 PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello", "reference": "a.mp4"}
 
@@ -65,6 +68,47 @@ def test_every_verb_has_examples(capsys, verb):
     code, out, _ = call(capsys, *verb.split(), "--help")
     assert code == 0
     assert f"examples:\n  jova-bench {verb}" in out
+
+
+def parsers(top):
+    """A parser and those of its verbs."""
+    yield top
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from parsers(inner)
+
+
+def arguments():
+    """Every argument of every verb, with the verb; JoVA's verbs have theirs when they are asked for."""
+    for verb in (None, "train", "sample"):
+        for one in parsers(parser(verb)):
+            for action in one._actions:
+                if not isinstance(action, argparse._SubParsersAction):
+                    yield f"{one.prog}: {'/'.join(action.option_strings) or action.dest}", action
+
+
+def test_every_argument_says_what_it_is():
+    shown = dict(arguments())
+    assert {"jova-bench train: --fusion", "jova-bench sample: --guidance", "jova-bench run: --track"} <= set(shown)
+    assert [name for name, action in shown.items() if not action.help] == []
+
+
+def test_every_flag_stands_in_a_page_or_belongs_to_jova():
+    """Those of JoVA are its settings, which `--help` explains."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    flags = {
+        name: action.option_strings[-1]
+        for name, action in arguments()
+        if action.option_strings and not name.startswith(("jova-bench train", "jova-bench sample"))
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text))
+    assert sorted(name for name, flag in flags.items() if flag not in named) == []
+
+
+def test_the_help_names_what_external_models_are_set_up_with(capsys):
+    assert "list external models that are wrapped, and set them up" in " ".join(call(capsys, "--help")[1].split())
+    assert "List external models that are wrapped, and set them up" in call(capsys, "baselines", "--help")[1]
 
 
 def test_these_are_all_verbs(capsys):
