@@ -50,16 +50,6 @@ def plan(
     return PlannedModel(generator, asked, build, executor, said)
 
 
-def missing(planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore) -> set[PromptSeed]:
-    """Returns each (prompt id, seed) without a good clip in the folder; failed ones are tried again."""
-    done = {
-        sample.key.prompt_seed
-        for sample in store.samples()
-        if sample.model == planned.generator.name and sample.clip and (store.folder / sample.clip).is_file()
-    }
-    return {PromptSeed(prompt.id, seed) for prompt in wanted for seed in seeds} - done
-
-
 def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> None:
     """Generates one model's missing clips and records each sample as soon as its batch has returned."""
     name = planned.generator.name

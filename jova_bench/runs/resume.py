@@ -1,4 +1,7 @@
-"""Adds a command to the manifest of its run folder. Refuses to put results into it that would not compare."""
+"""Decides where a run resumes: what a command adds to the manifest of its folder, and which clips it has left to make.
+
+Refuses to put results into a folder that would not compare. Which scores are left, `score_table` decides alike.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import fault
+from jova_bench.keys import PromptSeed
 from jova_bench.models.base import Plan, settings_of
+from jova_bench.records import Prompt
 from jova_bench.runs import provenance
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord
@@ -65,6 +70,18 @@ def extend_manifest(
         provenance=history if history[-1:] == (origin,) else (*history, origin),
         prompts=suite.prompts,
     )
+
+
+def missing_clips(
+    planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore
+) -> set[PromptSeed]:
+    """Returns each (prompt id, seed) without a good clip in the folder; failed ones are tried again."""
+    done = {
+        sample.key.prompt_seed
+        for sample in store.samples()
+        if sample.model == planned.generator.name and sample.clip and (store.folder / sample.clip).is_file()
+    }
+    return {PromptSeed(prompt.id, seed) for prompt in wanted for seed in seeds} - done
 
 
 def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, store: RunStore) -> ModelRecord:

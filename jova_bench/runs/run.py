@@ -28,11 +28,11 @@ from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Estimate, Profile, Sample, Summary
 from jova_bench.runs.estimates import costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
-from jova_bench.runs.generation import generate, missing
+from jova_bench.runs.generation import generate
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import DEFAULT_SUITE, Request
-from jova_bench.runs.resume import extend_manifest
+from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, RunStore
 from jova_bench.suites.folder import folder_suite
@@ -153,7 +153,7 @@ def _run(
             else {}
         )
         for one in planned:
-            generate(one, missing(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
+            generate(one, missing_clips(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
         made = {one.generator.name for one in planned}
         if not scoring:
             return Result(folder, None, _failed(store, made))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jova_bench.runs.store import read_run
-from support.tiny_runs import COUNT, Level, Spread, Tones, content, go
+from jova_bench.runs.generation import PlannedModel
+from jova_bench.runs.resume import missing_clips
+from jova_bench.runs.store import RunStore, read_run
+from support.tiny_runs import COUNT, Level, Spread, Tones, content, go, prompts
 
 
 @pytest.mark.parametrize("die", [("p0", 0), ("p1", 0), ("p3", 0), ("p4", 1)])
@@ -24,6 +26,15 @@ def test_generation_that_is_killed_and_resumed_equals_an_unbroken_one(tmp_path, 
     assert (
         resumed.calls == batches[next(i for i, (ids, seed) in enumerate(batches) if die[0] in ids and die[1] == seed) :]
     )
+
+
+def test_clips_that_failed_or_were_lost_are_left_to_make(tmp_path):
+    go(tmp_path, [Tones(batch_size=1, die=("p1", 0), error=RuntimeError)], [Level()])
+    (tmp_path / "run" / next(s.clip for s in read_run(tmp_path / "run").samples if s.prompt_id == "p3")).unlink()
+    planned = PlannedModel(Tones(), "tones", None, None, {})
+    with RunStore(tmp_path / "run") as store:
+        left = missing_clips(planned, prompts(4), (0, 1), store)
+    assert left == {("p1", 0), ("p3", 0), *((f"p{i}", 1) for i in range(4))}
 
 
 @pytest.mark.parametrize("die", [0, 1, 4])
