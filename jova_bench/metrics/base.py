@@ -63,7 +63,14 @@ class ClipMetric(ABC):
             clip: what a model made.
             prompt: what was asked, or None for a clip without a prompt.
             reference: the real clip of the same prompt, or None.
+
+        Raises:
+            BenchError: an argument is of another type.
         """
+        for name, value, kind in (("clip", clip, Clip), ("prompt", prompt, Prompt), ("reference", reference, Clip)):
+            if not isinstance(value, kind) and (value is not None or name == "clip"):
+                hint = "a clip as `read_clip` returns it" if kind is Clip else "a Prompt of a suite, or None"
+                raise BenchError(f"expected {name} to be {hint}, got {value!r}")
         return to_outcome(lambda: self.measure(clip, prompt, reference))
 
     @abstractmethod
@@ -141,9 +148,13 @@ def to_outcome(measure: Callable[[], float]) -> Outcome:
         return Outcome(status="undefined", reason=str(reason))
     except Unavailable as reason:
         return Outcome(status="failed", reason=str(reason))
-    if isinstance(value, str | bytes):  # float("0.5") would make a number of what is none.
-        return Outcome(status="failed", reason=f"expected a number, got {value!r}")
-    number = float(value)
+    try:
+        if isinstance(value, str | bytes):  # float("0.5") would make a number of what is none.
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        got = " ".join(repr(value).split())[:80]
+        return Outcome(status="failed", reason=f"expected a number, got {got}; raise Undefined where there is none")
     if not np.isfinite(number):
         return Outcome(status="failed", reason=f"not finite: {number}")
     return Outcome(status="ok", value=number)

@@ -76,20 +76,16 @@ def usual(profile: Profile, context: MetricContext) -> tuple[tuple[str, ...], tu
     added, refused = _installed()
     left_out = [str(error) for error in refused.values()]
     names: dict[str, None] = {}
-    taken: set[Identity] = set()
     for one in _choices(profile, added):
         if not one.matches(None):
             continue
-        try:
-            identity = _built(one, context, {}).spec.identity
-        except BenchError as error:
-            left_out.append(str(error))
-            continue
-        if one.entry in CATALOGUE or identity not in taken:
-            names[one.entry.name] = None
-            taken.add(identity)
-        else:
-            left_out.append(f"the metric {one.entry.name!r}: {_same_identity(identity)}")
+        if one.entry not in CATALOGUE:
+            try:
+                _built(one, context, {})
+            except BenchError as error:
+                left_out.append(str(error))
+                continue
+        names[one.entry.name] = None
     return tuple(names), tuple(left_out)
 
 
@@ -151,6 +147,10 @@ def _entry(name: str, thing: object) -> MetricEntry:
         raise BenchError(
             f"the metric {name!r} of an installed package: expected its entry to have that name, got {thing.name!r}"
         )
+    if any(name == entry.name for entry in CATALOGUE):
+        raise BenchError(
+            f"the metric {name!r} of an installed package: expected a name that no built-in metric has, got {name!r}"
+        )
     kinds = {one.real_clips for one in thing.choices()} - {None, *get_args(Kind)}
     if kinds:
         raise BenchError(
@@ -186,6 +186,8 @@ def _checked(choice: Choice, context: MetricContext) -> Metric:
         raise BenchError(
             f"expected a spec of the {choice.entry.profile} profile, as its entry says, got {spec.profile}"
         )
+    if spec.name != choice.entry.name:
+        raise BenchError(f"expected a spec of the name {choice.entry.name!r}, as its entry has, got {spec.name!r}")
     plain = next(choice.entry.choices())
     if plain.variant != choice.variant and plain.build(context).spec.identity == spec.identity:
         raise BenchError(

@@ -18,7 +18,7 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.build import ENTRY_POINTS, build
+from jova_bench.metrics.build import ENTRY_POINTS, build, usual
 from jova_bench.metrics.entry import MetricEntry
 from support import shown
 
@@ -231,11 +231,16 @@ def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
             build(["mine"], "standard", MetricContext(NoCache()))
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
     loudness = build(["loudness"], "standard", MetricContext(NoCache()))[0]
-    module.twin = MetricEntry("mine", "Mine", "Mine", "standard", lambda context: loudness)
-    points = [EntryPoint("mine", "someones:twin", ENTRY_POINTS)]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
-    with pytest.raises(BenchError, match=r"another metric of the identity loudness@\d"):
-        build(["loudness", "mine"], "standard", MetricContext(NoCache()))
+    for name, message in (
+        ("mine", r"expected a spec of the name 'mine', as its entry has, got 'loudness'"),
+        ("loudness", r"expected a name that no built-in metric has, got 'loudness'"),
+    ):
+        module.twin = MetricEntry(name, "Mine", "Mine", "standard", lambda context: loudness)
+        points = [EntryPoint(name, "someones:twin", ENTRY_POINTS)]
+        monkeypatch.setattr(registry, "entry_points", lambda group, points=points: points * (group == ENTRY_POINTS))
+        with pytest.raises(BenchError, match=message):
+            build([name], "standard", MetricContext(NoCache()))
+        assert usual("standard", MetricContext(NoCache()))[0].count("loudness") == 1
 
 
 def test_a_page_shows_the_model_that_is_installed_here():

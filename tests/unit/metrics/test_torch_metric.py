@@ -10,6 +10,7 @@ import torch
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE
@@ -320,13 +321,33 @@ def test_any_reason_comes_back_from_its_state(reason):
     assert counted([]) == counted(torch.zeros(0)) == {}
 
 
-def test_a_text_is_no_number():
+@pytest.mark.parametrize(
+    ("value", "shown"), [("0.5", "'0.5'"), (None, "None"), (np.zeros(2), "array([0., 0.])"), ({"a": 1}, "{'a': 1}")]
+)
+def test_what_is_no_number_says_what_to_return(value, shown):
     class Written(Peak):
         def measure(self, clip, prompt, reference):
-            return "0.5"
+            return value
 
-    outcome = Written().score(None)
-    assert (outcome.status, outcome.value, outcome.reason) == ("failed", None, "expected a number, got '0.5'")
+    outcome = Written().score(clip_from_arrays(None, Fraction(0), np.zeros((1, 800), np.float32), 16_000))
+    assert (outcome.status, outcome.value) == ("failed", None)
+    assert outcome.reason == f"expected a number, got {shown}; raise Undefined where there is none"
+
+
+SHORT = clip_from_arrays(None, Fraction(0), np.zeros((1, 800), np.float32), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None,), "expected clip to be a clip as `read_clip` returns it, got None"),
+        (("a.mp4",), "expected clip to be a clip as `read_clip` returns it, got 'a.mp4'"),
+        ((SHORT, "hello"), "expected prompt to be a Prompt of a suite, or None, got 'hello'"),
+    ],
+)
+def test_a_score_takes_clips_and_prompts(arguments, message):
+    with pytest.raises(BenchError, match=message):
+        Peak().score(*arguments)
 
 
 def test_each_wrapper_takes_its_own_kind():
