@@ -6,14 +6,17 @@ import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
+from jova_bench.files.paths import at_home
 from jova_bench.files.reading import shown
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import unfit_metric
 from jova_bench.models.check import given_model
+from jova_bench.models.registry import FOLDER_PREFIX
+from jova_bench.progress import Progress, Terminal
 from jova_bench.suites.loading import Suite, load_suite
 
 PathLike = str | os.PathLike[str]
@@ -27,7 +30,13 @@ def several(value: Any) -> list[Any]:
 
 def models_of(value: Any) -> list[Any]:
     """Returns names of models and objects that generate. Raises BenchError for anything else."""
-    return [one if isinstance(one, str) else given_model(one) for one in several(value)]
+    return [_named(one) if isinstance(one, str) else given_model(one) for one in several(value)]
+
+
+def _named(model: str) -> str:
+    """Returns the name of a model; a folder of clips may begin with `~`."""
+    folder = model.removeprefix(FOLDER_PREFIX)
+    return model if folder == model else f"{FOLDER_PREFIX}{at_home(folder)}" if folder.startswith("~") else model
 
 
 def metrics_of(value: Any) -> list[Any] | None:
@@ -74,11 +83,20 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def progress_of(value: Any) -> Progress | None:
+    """Returns what shows progress: as the commands do for True, None for False. Raises BenchError for anything else."""
+    if value is None or isinstance(value, bool):
+        return Terminal() if value else None
+    if isinstance(value, type) or not all(callable(getattr(value, name, None)) for name in ("say", "phase")):
+        raise BenchError(f"expected progress= True, False or an object with `say` and `phase`, got {shown(value)}")
+    return cast(Progress, value)
+
+
 def path_of(name: str, value: Any) -> Path:
-    """Returns an argument as a path. Raises BenchError if it is none."""
+    """Returns an argument as a path; `~` is the home folder. Raises BenchError if it is none."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise BenchError(f"expected {name} as a path, got {value!r}")
-    return Path(value)
+    return at_home(value)
 
 
 def assets_of(value: Any) -> AssetTable:
@@ -92,4 +110,4 @@ def suite_of(value: Any) -> Suite:
         return value
     if not isinstance(value, str | os.PathLike):
         raise BenchError(f"expected the name of one suite, a path or a Suite, got {value!r}; see `list_suites()`")
-    return load_suite(os.fspath(value))
+    return load_suite(at_home(value) if os.fspath(value).startswith("~") else os.fspath(value))

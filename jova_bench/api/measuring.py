@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
-from jova_bench.api.arguments import AnyMetric, PathLike, assets_of
+from jova_bench.api.arguments import AnyMetric, PathLike, assets_of, path_of
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
@@ -74,6 +73,8 @@ def metric(
         >>> metric("loudness").spec.unit
         'LUFS'
     """
+    if level not in ("clip", "set"):
+        raise BenchError(f"expected level= clip or set, got {level!r}")
     found = _built(name, profile, device, assets)
     if found.spec.level != level:
         raise BenchError(
@@ -143,6 +144,9 @@ def _built(name: str, profile: Profile, device: str, assets: PathLike | None) ->
         raise BenchError(
             f"expected the identity of a metric of the {profile} profile, got {name!r}; see `list_metrics()`"
         )
+    several = list(dict.fromkeys(one.spec.name for one in found))
+    if len(several) > 1:
+        raise BenchError(f"expected one metric, got {name!r}, which selects {', '.join(several)}; name one of them")
     return found[0]
 
 
@@ -154,7 +158,7 @@ def reference_features(built: SetMetric, reference: PathLike | Iterable[Clip] | 
             raise BenchError(f"expected features (m, d) or (m, p, d) of real clips, got {tuple(features.shape)}")
         return features
     if isinstance(reference, str | os.PathLike):
-        clips: Iterable[Any] = map(media.read, clips_in(Path(reference)))
+        clips: Iterable[Any] = map(media.read, clips_in(path_of("reference=", reference)))
     elif isinstance(reference, Iterable):
         clips = reference
     else:

@@ -13,12 +13,12 @@ from jova_bench.api.arguments import (
     metrics_of,
     models_of,
     path_of,
+    progress_of,
     seeds_of,
     suite_of,
     whole_or_none,
 )
 from jova_bench.errors import BenchError
-from jova_bench.progress import Progress
 from jova_bench.records import Profile
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.runs import run as running
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jova_bench.models.base import Generator
+    from jova_bench.progress import Progress
     from jova_bench.suites.loading import Suite
 
 
@@ -61,7 +62,7 @@ def run(
     workers: int | None = None,
     strict: bool = False,
     assets: PathLike | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
 ) -> Result:
     """Generates with every model on the same prompts, seeds and device, scores and summarises.
 
@@ -83,7 +84,8 @@ def run(
             a model reads files of others), and for one per core to score.
         strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
         assets: file that puts your own weights in the place of published ones, as `--assets` does; None for none.
-        progress: shows progress; None shows nothing.
+        progress: True shows progress on stderr as the command does, False or None nothing; or your own object with
+            `say` and `phase`.
 
     Returns:
         The result; `result.table()` is a pandas DataFrame.
@@ -105,7 +107,7 @@ def run(
         workers=whole_or_none("workers", workers),
         strict=flag("strict", strict),
         assets=assets_of(assets),
-        progress=progress,
+        progress=progress_of(progress),
     )
     return Result(**vars(found))
 
@@ -123,7 +125,7 @@ def score(
     workers: int | None = None,
     strict: bool = False,
     assets: PathLike | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
 ) -> Result:
     """Scores a folder of clips. The stem of a clip's file name is the id of its prompt.
 
@@ -160,6 +162,6 @@ def score(
         workers=whole_or_none("workers", workers),
         strict=flag("strict", strict),
         assets=assets_of(assets),
-        progress=progress,
+        progress=progress_of(progress),
     )
     return Result(**vars(found))

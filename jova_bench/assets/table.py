@@ -23,6 +23,7 @@ from jova_bench.assets import records
 from jova_bench.assets.records import sha256_of
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError, Unavailable, suggest
+from jova_bench.files.paths import at_home
 from jova_bench.files.reading import as_record, read_toml, shown
 from jova_bench.records import Record
 
@@ -159,7 +160,7 @@ def asset_table(own: str | Path | None = None) -> AssetTable:
         BenchError: a table is broken or names an asset that does not exist.
     """
     named = os.environ.get(TABLE_VARIABLE)
-    path = Path(own).resolve() if own is not None else Path(named) if named else None
+    path = at_home(own).resolve() if own is not None else at_home(named) if named else None
     return AssetTable({**published(), **(_replaced(path) if path else {})}, _place())
 
 
@@ -189,7 +190,7 @@ def _replaced(path: Path) -> dict[str, Asset]:
         if not isinstance(fields, dict) or set(fields) != {"file", "sha256"}:
             raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {fields!r}")
         try:
-            file = str((path.parent / str(fields["file"])).resolve())
+            file = str((path.parent / at_home(str(fields["file"]))).resolve())
             Path(file).exists()  # Raises for what no file system can have; a file that is missing is told later.
         except (OSError, RuntimeError) as error:  # A name too long, a loop of links.
             what = f"expected the path of a file, got {shown(fields['file'])}"

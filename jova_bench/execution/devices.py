@@ -33,7 +33,8 @@ def resolve_devices(name: str) -> tuple[str, ...]:
         return ("cpu",)
     wanted = [int(one.removeprefix("cuda:")) for one in name.split(",")] if ":" in name else range(max(count, 1))
     if max(wanted) >= count:
-        raise BenchError(f"expected CUDA devices below {count}, got {name!r}; use --device cpu or auto")
+        there = f"CUDA devices below {count}" if count else "a device of this machine, which shows no GPU"
+        raise BenchError(f"expected {there}, got {name!r}; cpu and auto work everywhere")
     return tuple(f"cuda:{index}" for index in dict.fromkeys(wanted))
 
 

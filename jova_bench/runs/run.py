@@ -102,8 +102,11 @@ def run(
     Raises:
         BenchError: bad input. An error of a single clip or metric is a `failed` record instead.
     """
-    if not models or (metrics is not None and not metrics):
-        raise BenchError("expected names of models and metrics, got none; `ls models` and `ls metrics` list them")
+    for kind, given in (("models", models), ("metrics", metrics)):
+        if given is not None and not given:
+            raise BenchError(
+                f"expected one or more {kind}, got none; `jova-bench ls {kind}` or `list_{kind}()` has names"
+            )
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     folder = Path(out) if out is not None else default_folder(suite, profile)
     with placed(executor, device, workers) as placement:

@@ -74,6 +74,10 @@ class Suite:
 
     def path(self, relative: str) -> Path:
         """Returns the path of a file that a prompt names. Raises BenchError when it is outside the suite's folder."""
+        if not isinstance(relative, str):
+            raise BenchError(
+                f"expected the path of a file of the suite, got {relative!r}; a prompt has None where it has no file"
+            )
         return inside(self.root, relative)
 
     def reference_folder(self) -> Path | None:

@@ -4,12 +4,14 @@ import doctest
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jova_bench as jb
 from jova_bench.api import comparing, listing, measuring, reading, running
+from jova_bench.api.arguments import assets_of, path_of
 from jova_bench.comparison.gate import Gate
 from jova_bench.media import files as media
 from jova_bench.runs.run import Result
@@ -136,6 +138,39 @@ def test_a_device_is_a_text(device):
         jb.metric("loudness", device=device)
 
 
+def test_progress_is_shown_as_the_command_does_or_not_at_all(tmp_path, capsys):
+    for progress, shown in ((True, True), (False, False), (None, False)):
+        out = tmp_path / str(progress)
+        jb.run("real", metrics="loudness", limit=1, device="cpu", workers=0, out=out, progress=progress)
+        assert bool(capsys.readouterr().err) == shown
+
+
+def test_a_path_begins_with_the_home_folder(tmp_path, monkeypatch):
+    """Python has no shell that would put the folder in its place; `~nobody-of-this-name` stays, as in a shell."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    clips = home / "clips"
+    clips.mkdir(parents=True)
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    suite = jb.load_suite("embedded")
+    prompt = suite.prompts[0]
+    (clips / f"{prompt.id}.mp4").symlink_to(suite.path(prompt.reference))
+    (home / "suite").symlink_to(suite.root)
+    (home / "t.toml").write_text(f'[synchformer]\nfile = "~/w"\nsha256 = "{"0" * 64}"\n')
+    options = {"metrics": "loudness", "limit": 1, "device": "cpu", "workers": 0}
+    assert jb.load_suite("~/suite").digest == suite.digest
+    assert jb.read_clip(f"~/clips/{prompt.id}.mp4").frames is not None
+    assert jb.score("~/clips", out="~/scored", assets="~/t.toml", **options).folder == home / "scored"
+    assert jb.run("clips:~/clips", out="~/run", **options).folder == home / "run"
+    assert jb.compare("~/run", "~/run").a == str(home / "run")
+    assert assets_of("~/t.toml").get("synchformer").file == str(home / "w")
+    monkeypatch.setenv("JOVA_BENCH_ASSETS_FILE", "~/t.toml")
+    assert assets_of(None).get("synchformer").file == str(home / "w")
+    assert not list(here.iterdir())
+    assert path_of("out=", "~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+
+
 def test_a_torch_metric_by_name():
     suite = jb.load_suite("embedded")
     clips = [jb.read_clip(suite.path(one.reference), suite=suite) for one in suite.prompts[:12]]
@@ -186,6 +221,14 @@ def test_a_folder_is_a_reference(tmp_path):
         (lambda: jb.run("real", out=""), "out= as a path, got ''"),
         (lambda: jb.run("real", strict="no"), "strict= True or False, got 'no'"),
         (lambda: jb.run("real", scoring=1), "scoring= True or False, got 1"),
+        (lambda: jb.run("real", progress=3), "progress= True, False or an object with `say` and `phase`, got 3"),
+        (lambda: jb.score(".", progress="yes"), "progress= True, False or an object"),
+        (lambda: jb.run([]), "one or more models, got none; `jova-bench ls models` or `list_models"),
+        (lambda: jb.run("real", metrics=[]), "one or more metrics, got none; `jova-bench ls metrics` or `list_metrics"),
+        (lambda: jb.metric("@mova"), "one metric, got '@mova', which selects lse_c, lse_d, dnsmos"),
+        (lambda: jb.torch_metric("@mova"), "one metric, got '@mova', which selects"),
+        (lambda: jb.metric("wer", level="x"), "level= clip or set, got 'x'"),
+        (lambda: jb.load_suite("embedded").path(None), "the path of a file of the suite, got None"),
         (lambda: jb.compare("a", "b", of_slice=5), "of_slice= as the text TAG=VALUE, got 5"),
         (lambda: jb.score(None), "a folder of clips as a path, got None"),
         (lambda: jb.compare(None, "a"), "a run folder, a Result or a frozen file as a path, got None"),

@@ -181,7 +181,7 @@ def test_devices_by_name(four_gpus):
 def test_a_machine_without_gpus_has_its_processor():
     if not torch.cuda.is_available():
         assert resolve_devices("auto") == ("cpu",)
-        with pytest.raises(BenchError, match=r"CUDA devices below 0, got 'cuda'; use --device cpu"):
+        with pytest.raises(BenchError, match=r"which shows no GPU, got 'cuda'; cpu and auto"):
             resolve_devices("cuda")
 
 
