@@ -173,7 +173,7 @@ def test_what_is_no_metric_says_so(tmp_path, metric, said):
     ("metric", "said"),
     [
         (changed(Level(), check=lambda: False), "expected `check` to return None or a text, got False"),
-        (changed(Level(), measure=lambda *_: None), "must be a string or a real number, not 'NoneType'"),
+        (changed(Level(), measure=lambda *_: None), "expected a number, got None; raise Undefined where there is none"),
         (changed(Spread(), features=lambda clip: np.float64(3)), "expected features as numbers, (d,) or (p, d)"),
         (changed(Spread(), features=lambda clip: np.array([np.nan])), "expected finite features"),
         (changed(Spread(), features=lambda clip: np.zeros(round(clip.audio.max() * 16))), "features of one size"),
