@@ -19,6 +19,8 @@ from jova_bench.registry import Registry, guarded, unfit
 
 ENTRY_POINTS = "jova_bench.metrics"
 """Group in which an installed package names metrics of its own, each a `MetricEntry`."""
+BUILT_IN = frozenset(entry.name for entry in CATALOGUE)
+"""Names that no installed package may take."""
 METHODS: Mapping[str, Mapping[str, int]] = {
     "clip": {"check": 0, "measure": 3},
     "set": {"check": 0, "features": 1, "distance": 1, "details": 1, "reference": 0, "against": 1},
@@ -55,7 +57,7 @@ def build(
     added, refused = _installed()
     wanted = list(dict.fromkeys(usual(profile, context)[0] if names is None else names))
     for name in wanted:
-        if name in refused:
+        if name in refused and name not in BUILT_IN:  # Whoever claims a built-in name takes it from nobody.
             raise refused[name]
     there = _choices(profile, added)
     _check(wanted, profile, there, added)
@@ -147,7 +149,7 @@ def _entry(name: str, thing: object) -> MetricEntry:
         raise BenchError(
             f"the metric {name!r} of an installed package: expected its entry to have that name, got {thing.name!r}"
         )
-    if any(name == entry.name for entry in CATALOGUE):
+    if name in BUILT_IN:
         raise BenchError(
             f"the metric {name!r} of an installed package: expected a name that no built-in metric has, got {name!r}"
         )

@@ -9,6 +9,7 @@ from fractions import Fraction
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.build import ENTRY_POINTS, build, usual
+from jova_bench.metrics.build import ENTRY_POINTS, broken, build, usual
 from jova_bench.metrics.entry import MetricEntry
+from jova_bench.records import Profile
 from support import shown
 
 PROJECT = """
@@ -231,16 +233,29 @@ def test_a_metric_that_cannot_be_built_is_named(monkeypatch):
             build(["mine"], "standard", MetricContext(NoCache()))
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
     loudness = build(["loudness"], "standard", MetricContext(NoCache()))[0]
-    for name, message in (
-        ("mine", r"expected a spec of the name 'mine', as its entry has, got 'loudness'"),
-        ("loudness", r"expected a name that no built-in metric has, got 'loudness'"),
-    ):
-        module.twin = MetricEntry(name, "Mine", "Mine", "standard", lambda context: loudness)
-        points = [EntryPoint(name, "someones:twin", ENTRY_POINTS)]
-        monkeypatch.setattr(registry, "entry_points", lambda group, points=points: points * (group == ENTRY_POINTS))
-        with pytest.raises(BenchError, match=message):
-            build([name], "standard", MetricContext(NoCache()))
-        assert usual("standard", MetricContext(NoCache()))[0].count("loudness") == 1
+    module.twin = MetricEntry("mine", "Mine", "Mine", "standard", lambda context: loudness)
+    points = [EntryPoint("mine", "someones:twin", ENTRY_POINTS)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
+    with pytest.raises(BenchError, match=r"expected a spec of the name 'mine', as its entry has, got 'loudness'"):
+        build(["mine"], "standard", MetricContext(NoCache()))
+    assert usual("standard", MetricContext(NoCache()))[0].count("loudness") == 1
+
+
+@pytest.mark.parametrize("claims", [1, 2])
+def test_whoever_claims_a_built_in_name_is_named_and_takes_it_from_nobody(monkeypatch, claims):
+    context = MetricContext(NoCache())
+    before = {profile: [one.spec.identity for one in build(None, profile, context)] for profile in get_args(Profile)}
+    module = ModuleType("someones")
+    module.a = module.b = MetricEntry("loudness", "Mine", "Mine", "standard", lambda context: None)
+    monkeypatch.setitem(sys.modules, "someones", module)
+    points = [EntryPoint("loudness", f"someones:{attribute}", ENTRY_POINTS) for attribute in "ab"[:claims]]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points * (group == ENTRY_POINTS))
+    said = "redefines the metric 'loudness'" if claims > 1 else "expected a name that no built-in metric has"
+    assert list(broken(context)) == ["loudness"]
+    assert said in broken(context)["loudness"]
+    assert said in "".join(usual("standard", context)[1])
+    assert before == {p: [one.spec.identity for one in build(None, p, context)] for p in before}
+    assert [one.spec.backend for one in build(["loudness"], "standard", context)] == ["bs1770-4"]
 
 
 def test_a_page_shows_the_model_that_is_installed_here():
