@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self
@@ -19,10 +20,11 @@ FORM = "name@version/profile:backend[weights]{params}, or profile/compat:bench@c
 LONGEST = 200
 """Characters of a text that is no identity in a message."""
 _FORM = re.compile(
-    r"(?P<name>[^@/]+)@(?P<version>\d{1,9})/(?P<profile>embedded|standard)(/compat:(?P<protocol>[^:]+))?"
+    r"(?P<name>[^@/]+)@(?P<version>\d{1,9})/(?P<profile>embedded|standard)(/compat:(?P<protocol>[^@:]+@[^@:]+))?"
     r":(?P<backend>[^\[{]+)(\[(?P<weights>[^\]]+)\])?(\{(?P<params>.+)\})?",
     re.DOTALL | re.ASCII,
 )
+_KEY = re.compile(r"[^\s=,{}]+=")
 
 
 class Selection(NamedTuple):
@@ -58,7 +60,8 @@ class Identity(str):
     same text. `params` is one text, since the values of parameters have commas and braces of their own.
 
     Raises:
-        NoIdentity: a part has a character that ends it in the text.
+        NoIdentity: a part has a character that ends it in the text or cannot be printed, begins or ends with a space,
+            or has another form.
     """
 
     name: str
@@ -89,6 +92,9 @@ class Identity(str):
         text = f"{name}@{version}/{family}:{backend}{of_weights}{of_params}"
         if _parts(text) != (name, version, profile, backend, protocol, weights, params):
             raise NoIdentity(f"expected parts of {FORM}, got {text!r}, which would be read as others; rename them")
+        for part in (name, backend, protocol, weights or ""):
+            if not part.isprintable() or part != part.strip():
+                raise NoIdentity(f"expected printable parts without spaces around them, got {part!r}; rename it")
         return super().__new__(cls, text)
 
     @classmethod
@@ -123,6 +129,55 @@ class Identity(str):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Lets records read it from the text that their files hold."""
         return core_schema.no_info_after_validator_function(_parsed, handler(str))
+
+
+def joined(params: Mapping[str, str | int | float]) -> str:
+    """Joins parameters as `key=value`, sorted by key, with commas between.
+
+    No two have the same text, but for a number and its own text: 1 and "1" are one value. A value may have parameters
+    of its own, such as those of a detector, where they are in braces or the order of the keys tells them apart.
+
+    Raises:
+        NoIdentity: a key has a space, `=`, a comma or a brace, or the text would be read as other parameters.
+    """
+    pairs = [(key, str(params[key])) for key in sorted(params)]
+    text = ",".join(f"{key}={value}" for key, value in pairs)
+    if _split(text) != pairs:
+        raise NoIdentity(
+            f"expected params whose keys have no space, `=`, comma or brace, and values without `,key=` but in braces, "
+            f"got {dict(params)!r}, which would be read as others; rename them"
+        )
+    return text
+
+
+def _split(text: str) -> list[tuple[str, str]]:
+    """Returns the keys and values of a joined text.
+
+    A `key=` after a comma outside of braces begins the next parameter; but keys are sorted, so that one that is not
+    before the next stands in the value to its left.
+    """
+    found: list[tuple[str, str]] = []
+    inner = ""
+    for one in reversed(_pieces(text)):
+        key, _, value = one.partition("=")
+        if not _KEY.match(one) or (found and key >= found[-1][0]):
+            inner = f",{one}{inner}"
+        else:
+            found.append((key, f"{value}{inner}"))
+            inner = ""
+    return [("", inner)] * bool(inner) + found[::-1]
+
+
+def _pieces(text: str) -> list[str]:
+    """Splits a text at its commas outside of braces."""
+    found, depth = [""] if text else [], 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if character == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += character
+    return found
 
 
 def _parts(text: str) -> tuple[Any, ...] | None:

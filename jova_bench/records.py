@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from jova_bench.identity import Identity
+from jova_bench.identity import Identity, NoIdentity, joined
 from jova_bench.identity import Profile as Profile
 from jova_bench.ids import check_id
 from jova_bench.keys import ColumnKey, SampleKey, ScoreKey
@@ -204,9 +204,19 @@ class MetricSpec(Record):
     proportion: bool = False
     """A clip's value is 1 or 0, right or wrong, so that the mean is a share of clips. No part of the identity."""
 
+    @field_validator("params", mode="before")
+    @classmethod
+    def _has_no_switch(cls, params: object) -> object:
+        for key, value in params.items() if isinstance(params, Mapping) else ():
+            if isinstance(value, bool):  # It would become the number 1 or 0, and its text that of the number.
+                raise NoIdentity(f"expected a text or a number for {key!r}, got {value}; write 'yes' or 'no'")
+        return params
+
     @model_validator(mode="after")
     def _has_an_identity(self) -> MetricSpec:
         _ = self.identity
+        if self.version < 1:
+            raise NoIdentity(f"expected a version from 1, got {self.version}")
         return self
 
     @property
@@ -219,7 +229,7 @@ class MetricSpec(Record):
             self.backend,
             self.protocol,
             self.weights or None,
-            ",".join(f"{key}={self.params[key]}" for key in sorted(self.params)),
+            joined(self.params),
         )
 
 

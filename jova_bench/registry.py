@@ -16,7 +16,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from pydantic import ValidationError
+
 from jova_bench.errors import BenchError, reason_of, suggest
+from jova_bench.files.reading import fault
 
 Thing = TypeVar("Thing")
 OURS = ("jova_baselines", "jova")
@@ -135,6 +138,8 @@ def guarded(what: str, call: Callable[[], Thing]) -> Thing:
             return call()
     except BenchError as error:
         raise BenchError(f"{what}: {reason_of(error)}") from error
+    except ValidationError as error:
+        raise BenchError(f"{what}: expected a {error.title}, got {fault(error)}") from error
     except ImportError as error:
         raise BenchError(f"{what}: {' '.join(f'{error}{shadow_of(error)}'.split())}") from error
     except (Exception, SystemExit) as error:

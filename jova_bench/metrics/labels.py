@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jova_bench.identity import Identity
 from jova_bench.metrics.build import installed_entries
@@ -62,7 +63,12 @@ def labelled(identities: Iterable[Identity]) -> tuple[Label, ...]:
             for kind, of_kind in by_kind.items()
             for identity, mark in zip(of_kind, _marks(of_kind), strict=True)
         ]
-    return tuple(found)
+    # Nothing keeps two packages from giving their metrics one title.
+    often = Counter(label.text for label in found)
+    return tuple(
+        label if often[label.text] == 1 else replace(label, text=f"{label.text} {label.identity.name}")
+        for label in found
+    )
 
 
 def _kind(identity: Identity) -> str:

@@ -2,8 +2,10 @@
 
 import json
 import pickle
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, fields, replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record
-from jova_bench.identity import Identity, Selection
+from jova_bench.identity import Identity, NoIdentity, Selection, joined
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build_all
 from jova_bench.records import MetricSpec, Score
@@ -38,6 +40,10 @@ WRITTEN = (
     ),
 )  # fmt: skip
 """Texts with name, version, profile, backend, protocol, weights and parameters, by hand."""
+WHOLE = {
+    "name": "a", "version": 1, "profile": "standard", "backend": "net", "direction": "up", "needs": (), "domain": "",
+    "description": "",
+}  # fmt: skip
 
 
 def parts(identity):
@@ -117,20 +123,68 @@ def test_a_record_of_a_file_names_the_field_of_a_text_that_is_none():
     [
         {"name": "a@1/standard:b"}, {"name": ""}, {"name": "a/b"}, {"version": -1}, {"backend": ""},
         {"backend": "net[aa]"}, {"backend": "net{a=1}"}, {"protocol": "be:nch@1"}, {"protocol": ""},
-        {"weights": "aa]{b=1}"},
+        {"weights": "aa]{b=1}"}, {"protocol": "me"}, {"protocol": "me@"}, {"protocol": "a@b@c"},
     ],
 )  # fmt: skip
 def test_a_metric_whose_text_would_be_read_as_anothers_has_no_specification(change):
     # Otherwise two metrics could share a column: a network `net[aa]`, and a network `net` with the weights aa.
-    whole = {
-        "name": "a", "version": 1, "profile": "standard", "backend": "net", "direction": "up", "needs": (),
-        "domain": "", "description": "",
-    }  # fmt: skip
-    assert MetricSpec(**whole).identity == "a@1/standard:net"
+    assert MetricSpec(**WHOLE).identity == "a@1/standard:net"
     with pytest.raises(ValidationError, match="expected parts of name@version"):
-        MetricSpec(**whole | change)
+        MetricSpec(**WHOLE | change)
     with pytest.raises(BenchError, match="rename"):
-        _ = MetricSpec(**whole).model_copy(update=change).identity
+        _ = MetricSpec(**WHOLE).model_copy(update=change).identity
+
+
+@pytest.mark.parametrize("change", [{"name": "a "}, {"name": "a\nb"}, {"backend": " net"}, {"backend": "n\tt"},
+                                    {"weights": "a "}, {"protocol": "me@1 "}])  # fmt: skip
+def test_a_part_that_cannot_be_seen_is_refused(change):
+    with pytest.raises(ValidationError, match="expected printable parts without spaces around them"):
+        MetricSpec(**WHOLE | change)
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"b": 2, "a": 1}, "a=1,b=2"), ({"a": "{1,b=2}"}, "a={1,b=2}"), ({"a": "1,2"}, "a=1,2"), ({"a": ""}, "a="),
+        ({"a": "x=y"}, "a=x=y"), ({"d": "1,z=2", "e": 3}, "d=1,z=2,e=3"), ({}, ""),
+    ],
+)  # fmt: skip
+def test_parameters_stand_in_the_text(params, text):
+    assert MetricSpec(**WHOLE, params=params).identity.params == text
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"a": "1,b=2"}, {"a": "{1", "b": "2}"}, {"a": "}", "b": "{"}, {"a": "1,b=2", "c": 3}, {"a=b": 1}, {"a b": 1},
+        {"a,b": 1}, {"a{": 1}, {"": 1},
+    ],
+)  # fmt: skip
+def test_parameters_that_would_be_read_as_others_are_refused(params):
+    with pytest.raises(ValidationError, match=r"expected params whose keys .* which would be read as others; rename"):
+        MetricSpec(**WHOLE, params=params)
+
+
+def test_no_two_sets_of_parameters_have_one_text():
+    """All of up to three keys, with values of everything that the text is joined by."""
+    values = ["".join(one) for size in range(4) for one in product(("1", ",", "b=", "c=", "{", "}"), repeat=size)]
+    sets = [{"a": one} for one in values]
+    sets += [dict(zip(keys, pair, strict=True)) for keys in ("ab", "bc") for pair in product(values[:60], repeat=2)]
+    sets += [dict(zip("abc", three, strict=True)) for three in product(values[:14], repeat=3)]
+    texts = []
+    for params in sets:
+        with suppress(NoIdentity):
+            texts.append(joined(params))
+    assert len(texts) > 1000
+    assert len(texts) == len(set(texts))
+
+
+def test_a_switch_and_version_0_are_no_parameter_and_no_version():
+    with pytest.raises(ValidationError, match="expected a text or a number for 'a', got True"):
+        MetricSpec(**WHOLE, params={"a": True})
+    with pytest.raises(ValidationError, match="expected a version from 1, got 0"):
+        MetricSpec(**WHOLE | {"version": 0})
+    assert MetricSpec(**WHOLE, params={"a": 1}).identity == MetricSpec(**WHOLE, params={"a": "1"}).identity
 
 
 def test_it_is_a_key_like_its_text_in_any_process_and_never_changes():

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from jova_bench.errors import BenchError
+from jova_bench.identity import Identity
+from jova_bench.metrics import labels
+from jova_bench.metrics.entry import MetricEntry
 from jova_bench.records import Cost, Summary
 from jova_bench.report.cells import cell
 from jova_bench.report.files import write_report
@@ -149,6 +152,17 @@ def test_identities_of_other_kinds_are_told_apart():
         "WER pocketsphinx",
     ]
     assert labels("wer@1/standard:whisper[00]", "wer@1/standard:whisper[11]") == ["WER #1", "WER #2"]
+
+
+def test_metrics_of_one_title_are_told_apart(monkeypatch):
+    entries = tuple(MetricEntry(name, "N", "Lip-sync", "standard", lambda context: None) for name in "abc")
+    monkeypatch.setattr(labels, "installed_entries", lambda: entries)
+
+    def texts(*names):
+        return [label.text for label in labels.labelled(Identity.parse(f"{name}@1/standard:x") for name in names)]
+
+    assert texts("a", "b", "wer") == ["N a", "N b", "WER"]
+    assert texts("c") == ["N"]
 
 
 def test_what_a_bench_computes_never_shares_a_column_with_ours():
