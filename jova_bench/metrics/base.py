@@ -21,7 +21,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
-from jova_bench.records import MetricSpec, Outcome, Prompt
+from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome, Prompt
 
 OUTSIDE = "outside the embedded domain"
 
@@ -152,11 +152,12 @@ def to_outcome(measure: Callable[[], float]) -> Outcome:
         if isinstance(value, str | bytes):  # float("0.5") would make a number of what is none.
             raise TypeError
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         got = " ".join(repr(value).split())[:80]
         return Outcome(status="failed", reason=f"expected a number, got {got}; raise Undefined where there is none")
-    if not np.isfinite(number):
-        return Outcome(status="failed", reason=f"not finite: {number}")
+    if not abs(number) <= LARGEST_VALUE:  # NaN is not, either.
+        why = f"expected a finite number up to {LARGEST_VALUE:g}, got {number}; raise Undefined where there is none"
+        return Outcome(status="failed", reason=why)
     return Outcome(status="ok", value=number)
 
 

@@ -11,7 +11,7 @@ import torch
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.media.files import clip_from_arrays
-from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.base import ClipMetric, MetricContext, to_outcome
 from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE
 from jova_bench.metrics.labels import families
@@ -332,6 +332,15 @@ def test_what_is_no_number_says_what_to_return(value, shown):
     outcome = Written().score(clip_from_arrays(None, Fraction(0), np.zeros((1, 800), np.float32), 16_000))
     assert (outcome.status, outcome.value) == ("failed", None)
     assert outcome.reason == f"expected a number, got {shown}; raise Undefined where there is none"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e61, np.float32("nan")])
+def test_a_number_that_no_table_holds_says_so(value):
+    outcome = to_outcome(lambda: value)
+    assert (outcome.status, outcome.value) == ("failed", None)
+    assert outcome.reason == f"expected a finite number up to 1e+60, got {value}; raise Undefined where there is none"
+    assert to_outcome(lambda: 1e60).value == 1e60
+    assert to_outcome(lambda: 10**400).reason.startswith("expected a number, got 1000")
 
 
 SHORT = clip_from_arrays(None, Fraction(0), np.zeros((1, 800), np.float32), 16_000)
