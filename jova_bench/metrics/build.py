@@ -57,7 +57,7 @@ def build(
     added, refused = _installed()
     wanted = list(dict.fromkeys(usual(profile, context)[0] if names is None else names))
     for name in wanted:
-        if name in refused and name not in BUILT_IN:  # Whoever claims a built-in name takes it from nobody.
+        if name in refused and name not in BUILT_IN:  # A claim to a built-in name leaves the metric usable.
             raise refused[name]
     there = _choices(profile, added)
     _check(wanted, profile, there, added)
