@@ -48,10 +48,7 @@ def state(assets: AssetTable, asset: Asset) -> State:
         return "missing"
     sha256 = digest_of(file, "sha256")
     remember(file, sha256)
-    right = assets.expected(asset.name)
-    if right is None:
-        assets.record(asset.name, sha256)
-    if right not in (sha256, None):
+    if sha256 != (assets.expected(asset.name) or assets.first_seen(asset.name)):
         return "damaged"
     return "ok" if asset.sha256 else "unverified"
 
@@ -85,16 +82,13 @@ def pull(assets: AssetTable, asset: Asset, meter: Meter, no_network: bool) -> Pa
     source = Source(asset.name, asset.url, asset.size, right is not None, target, elsewhere)
     sha256 = bring(source, part, {} if right is None else {"sha256": right}, meter, seen)
     remember(target, sha256)
-    if asset.sha256 is None:
-        assets.record(asset.name, sha256)
+    if right is None:
+        assets.first_seen(asset.name)
     return target
 
 
 def _is_right(assets: AssetTable, name: str, target: Path) -> bool:
     if not target.is_file():
         return False
-    right = assets.expected(name)
-    if right is None:  # Put there by hand: seen for the first time.
-        assets.digest(name)
-        return True
+    right = assets.expected(name) or assets.first_seen(name)  # Put there by hand: seen for the first time.
     return sha256_of(target) == right

@@ -15,9 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
-
-from pydantic import Field
+from typing import Literal, get_args
 
 from jova_bench.assets import records
 from jova_bench.assets.records import sha256_of
@@ -46,7 +44,7 @@ class Asset(Record):
     file: str
     """Path inside the assets folder; an absolute path in a user's table."""
     url: str = ""
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256: records.Sha256 | None = None
     """None where the publisher states none: recorded when the file is first seen, and checked ever after."""
     size: int | None = None
     """Bytes, where known."""
@@ -111,7 +109,7 @@ class AssetTable:
         """
         sha256 = self.expected(name)
         if sha256 is None and self.path(name).is_file():
-            sha256 = self._first_seen(name)
+            sha256 = self.first_seen(name)
         return shortened(sha256) + ("" if self.get(name).sha256 else UNVERIFIED) if sha256 else None
 
     def find(self, name: str) -> Path:
@@ -119,33 +117,30 @@ class AssetTable:
 
         Raises:
             Unavailable: it is not there, or is not what was published.
-            BenchError: there is no asset of that name.
+            BenchError: there is no asset of that name, or the record of digests is damaged.
         """
         asset, file = self.get(name), self.path(name)
         if why_not := self.missing(name):
             raise Unavailable(why_not)
-        right = self.expected(name) or self._first_seen(name)
+        right = self.expected(name) or self.first_seen(name)
         if (got := sha256_of(file)) != right:
             advice = f"delete it and run {asset.command}" if asset.url else "correct your table of assets"
             raise Unavailable(f"weights damaged: expected sha256 {right}, got {got} for {file}; {advice}")
         return file
 
     def expected(self, name: str) -> str | None:
-        """Returns the sha256 (hex) that an asset's file must have: published or recorded; None if there is neither."""
-        return self.get(name).sha256 or records.recorded(self.folder).get(name)
-
-    def record(self, name: str, sha256: str) -> None:
-        """Records the digest of an asset whose publisher states none; waits while another process records one.
+        """Returns the sha256 (hex) that an asset's file must have: published or recorded; None if there is neither.
 
         Raises:
-            OSError: the folder cannot be written.
+            BenchError: the record cannot be read.
         """
-        records.record(self.folder, name, sha256)
+        return self.get(name).sha256 or records.recorded(self.folder).get(name)
 
-    def _first_seen(self, name: str) -> str:
+    def first_seen(self, name: str) -> str:
+        """Records the sha256 (hex) of an asset's file whose publisher states none, and returns the recorded one."""
         sha256 = sha256_of(self.path(name))
         with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is first seen again.
-            self.record(name, sha256)
+            return records.record(self.folder, name, sha256)
         return sha256
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 
@@ -14,7 +15,7 @@ import torch
 
 import jova_bench as jb
 from jova_bench import cli
-from jova_bench.assets import records
+from jova_bench.assets import pull, records
 from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
@@ -126,25 +127,25 @@ def test_a_kill_while_a_digest_is_recorded_leaves_the_records_that_there_were(tm
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.delenv(assets.TABLE_VARIABLE, raising=False)
     table, name = assets.asset_table(), next(one.name for one in assets.published().values() if one.sha256 is None)
-    table.record(name, "a" * 64)
+    records.record(tmp_path, name, "a" * 64)
 
     def killed(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jova_bench.files.writing.os.fsync", killed)
     with pytest.raises(KeyboardInterrupt):
-        table.record(name, "b" * 64)
+        records.record(tmp_path, "another", "b" * 64)
     assert table.expected(name) == "a" * 64
     assert [file.name for file in tmp_path.iterdir()] == [records.RECORD]
 
 
 RECORD_MANY = """
 import sys
-from jova_bench.assets.table import asset_table
-table = asset_table()
+from jova_bench.assets.records import record
+from jova_bench.assets.table import folder
 sys.stdin.readline()
 for name in sys.argv[1:]:
-    table.record(name, name[-1] * 64)
+    record(folder(), name, name[-1] * 64)
 """
 
 
@@ -165,6 +166,66 @@ def test_digests_that_two_processes_record_at_once_are_all_kept(tmp_path, monkey
     recorded = json.loads((tmp_path / "none yet" / records.RECORD).read_text())
     assert recorded == {name: name[-1] * 64 for names in halves for name in names}
     assert [file.name for file in (tmp_path / "none yet").iterdir()] == [records.RECORD]
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (b"", "expected JSON"),
+        (b'{"toy": "', "expected JSON, got Unterminated string"),
+        (b"\xff\xfe", "got"),
+        (b"[]", "got a list"),
+        (b"null", "got None"),
+        (b'{"toy": 5}', "toy: .*, got 5"),
+        (b'{"toy": "AB"}', "toy: .*, got 'AB'"),
+        ("directory", "Is a directory"),
+        ("dangling link", "No such file"),
+    ],
+)
+def test_a_damaged_record_is_told_and_never_overwritten(tmp_path, monkeypatch, capsys, content, got):
+    """Were it read as empty, a file that changed since would pass as seen for the first time."""
+    unknown = assets.Asset(name="toy", file="toy.pt", url="https://example.org/toy.pt", licence="MIT", metrics=("m",))
+    monkeypatch.setattr(assets, "published", lambda: {"toy": unknown})
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.delenv(assets.TABLE_VARIABLE, raising=False)
+    (tmp_path / "toy.pt").write_bytes(b"another than was recorded")
+    path = tmp_path / records.RECORD
+    if content == "directory":
+        path.mkdir()
+    elif content == "dangling link":
+        path.symlink_to(tmp_path / "unmounted")
+    else:
+        path.write_bytes(content)
+    before = path.lstat()
+    table = assets.asset_table()
+    asks = (
+        *(partial(ask, "toy") for ask in (table.find, table.digest, table.expected, table.first_seen)),
+        partial(records.record, tmp_path, "other", "a" * 64),
+        partial(pull.state, table, unknown),
+        partial(pull.pull, table, unknown, None, True),
+    )
+    for ask in asks:
+        with pytest.raises(BenchError, match=rf"^{path}\S* .*{got}.*delete it to record anew"):
+            ask()
+    assert cli.main(["assets", "verify", "toy"]) == 2
+    assert "delete it to record anew" in capsys.readouterr().err
+    assert (path.lstat().st_ino, path.lstat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_the_digest_that_was_recorded_first_stays(tmp_path, monkeypatch):
+    assert records.record(tmp_path, "toy", "a" * 64) == "a" * 64
+    assert records.record(tmp_path, "toy", "b" * 64) == "a" * 64  # By a process that looked before the first wrote.
+    assert records.recorded(tmp_path) == {"toy": "a" * 64}
+
+
+def test_a_damaged_note_beside_a_file_is_no_digest_of_it(tmp_path):
+    (file := tmp_path / "toy.pt").write_bytes(b"")
+    right = records.sha256_of(file)
+    assert right == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    note = tmp_path / ".toy.pt.sha256.json"
+    for wrong in (5, "none", right.upper()):
+        note.write_text(json.dumps({**json.loads(note.read_text()), "sha256": wrong}))
+        assert records.sha256_of(file) == right
 
 
 def test_metrics_are_listed_with_the_title_and_table_of_a_report():
