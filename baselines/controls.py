@@ -18,7 +18,8 @@ from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.models.base import Generated, Media, Plan, Setting
-from jova_bench.records import Prompt, Timing
+from jova_bench.prompts import Prompt
+from jova_bench.records import Timing
 from jova_bench.suites.loading import Suite
 
 SHUFFLE_SEED = 20251213

@@ -20,7 +20,7 @@ from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan, Setting
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from jova_baselines.jova import JovaGenerator, digest, missing_weights, parts, p
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from jova_bench.cache import DiskCache, NoCache
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
-from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score, Summary
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec, Outcome, Sample, Score, Summary
 from jova_bench.runs.estimates import ClipResult, estimates
 from jova_bench.runs.features import features_key, is_set_metric
 from jova_bench.runs.manifest import Manifest
@@ -46,7 +47,7 @@ import json
 from jova_bench.runs.estimates import estimates
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 found = read_results("{folder}")
 prompts = [Prompt.model_validate(prompt) for prompt in json.load(open("{folder}/manifest.json"))["prompts"]]
 sets = set_metrics(list(found.specs.values()), [found])

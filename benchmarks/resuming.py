@@ -27,7 +27,7 @@ from jova_bench.files.reading import file_digest
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.progress import Quiet
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, MANIFEST, RunStore
 from jova_bench.suites.loading import Suite, load_suite

@@ -18,7 +18,7 @@ from jova_bench.media import files as media
 from jova_bench.metrics.lip_sync.curves import SAMPLES_PER_FRAME
 from jova_bench.metrics.networks import embedded as nets
 from jova_bench.metrics.signal.audio import log_mel, mono_16k
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 Track = Callable[[Iterable[Path]], Iterable[Path]]
 

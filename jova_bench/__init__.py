@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric
     from jova_bench.metrics.entry import MetricEntry, Variant
     from jova_bench.models.base import Generated, Generator, Media, Plan
-    from jova_bench.records import Estimate, MetricSpec, Outcome, Prompt, Summary
+    from jova_bench.prompts import Edit, Prompt
+    from jova_bench.records import Estimate, MetricSpec, Outcome, Summary
     from jova_bench.suites.loading import Suite
 
 __version__ = "0.1.0"
@@ -44,7 +45,8 @@ _HOMES = {
     "metrics.base": ("ClipMetric", "MetricContext", "SetMetric"),
     "metrics.entry": ("MetricEntry", "Variant"),
     "models.base": ("Generated", "Generator", "Media", "Plan"),
-    "records": ("Estimate", "MetricSpec", "Outcome", "Prompt", "Summary"),
+    "prompts": ("Edit", "Prompt"),
+    "records": ("Estimate", "MetricSpec", "Outcome", "Summary"),
     "suites.loading": ("Suite",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -54,6 +56,7 @@ __all__ = [
     "Clip",
     "ClipMetric",
     "Comparisons",
+    "Edit",
     "Estimate",
     "Gate",
     "Generated",

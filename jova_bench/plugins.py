@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from jova_bench.metrics.entry import Family, MetricEntry, Variant
     from jova_bench.metrics.real_clips import Embedder
     from jova_bench.models.base import Generated, Generator, Media, Plan
-    from jova_bench.records import MetricSpec, Outcome, Prompt
+    from jova_bench.prompts import Edit, Prompt
+    from jova_bench.records import MetricSpec, Outcome
     from jova_bench.suites.loading import Suite
     from jova_bench.sweep.model import Setting, SweptModel, Training
 
@@ -34,7 +35,8 @@ _HOMES = {
     "metrics.entry": ("Family", "MetricEntry", "Variant"),
     "metrics.real_clips": ("Embedder",),
     "models.base": ("Generated", "Generator", "Media", "Plan"),
-    "records": ("MetricSpec", "Outcome", "Prompt"),
+    "prompts": ("Edit", "Prompt"),
+    "records": ("MetricSpec", "Outcome"),
     "suites.loading": ("Suite",),
     "sweep.model": ("Setting", "SweptModel", "Training"),
 }
@@ -45,6 +47,7 @@ __all__ = [
     "CacheKey",
     "Clip",
     "ClipMetric",
+    "Edit",
     "Embedder",
     "Family",
     "FrechetMetric",

@@ -1,4 +1,4 @@
-"""The harness's vocabulary: prompts, clips, samples, scores, estimates, and the errors a user can cause.
+"""The harness's vocabulary: samples, scores and estimates; prompts have a module of their own.
 
 Everything that is written to disk is a frozen pydantic record, so a file that does not fit is refused
 with the name of the field. Imports nothing heavier than numpy and pydantic.
@@ -51,31 +51,6 @@ class FileRecord(Record):
     """A record that is a whole file: its keys there may have other names than its fields here."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
-
-
-class Prompt(Record):
-    """One line of a prompt file."""
-
-    id: Id
-    """Unique in its suite."""
-    video_caption: str
-    audio_caption: str
-    transcript: str
-    """Spoken words; empty without speech."""
-    language: str = "en"
-    """BCP 47 tag of the transcript."""
-    image: str | None = None
-    """Reference image (path; relative to the prompt file, absolute when a metric is asked)."""
-    audio: str | None = None
-    """Driving audio for audio-driven models (path; relative to the prompt file)."""
-    reference: str | None = None
-    """Real clip of the same prompt (path; relative to the prompt file)."""
-    tags: Mapping[str, str] = Field(default_factory=dict)
-    """Slices of the leaderboard, and the attributes that prompt metrics look for."""
-
-    def values(self, tag: str) -> tuple[str, ...]:
-        """Returns a tag's values, slices that the prompt is in: `music | speech` are two; empty without the tag."""
-        return tuple(dict.fromkeys(part for one in self.tags.get(tag, "").split("|") if (part := one.strip())))
 
 
 class Finding(Record):
@@ -192,7 +167,7 @@ class MetricSpec(Record):
     level: Literal["clip", "set"] = "clip"
     unit: str = ""
     direction: Direction
-    needs: tuple[Literal["video", "audio", "transcript", "image", "reference", "reference_set", "tags"], ...]
+    needs: tuple[Literal["video", "audio", "transcript", "image", "reference", "reference_set", "tags", "edit"], ...]
     domain: str
     """Description of the clips for which the value is valid."""
     description: str

@@ -9,7 +9,7 @@ import pytest
 
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import load_suite
 
 

@@ -23,7 +23,7 @@ from jova_baselines.external.pipeline import DiffusersBaseline
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs.plan_check import FRAMES_OFF
 from jova_bench.suites.loading import Suite
 

@@ -27,7 +27,7 @@ from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.process import POLL_S, environment, tail
 from jova_bench.errors import BenchError, Unavailable, reason_of
 from jova_bench.models.base import Generated
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
 

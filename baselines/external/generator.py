@@ -23,7 +23,7 @@ from jova_baselines.external.weights import described
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.base import Generated, Media, Plan, Setting
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
 PARTS = ("image", "audio", "video")

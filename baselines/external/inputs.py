@@ -21,7 +21,7 @@ from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
 Origin = Literal["prompt", "reference", "stage"]

@@ -23,7 +23,7 @@ from jova_baselines.jova import peak_memory_bytes
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.models.base import Generated, Media
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.registry import load
 from jova_bench.suites.loading import Suite
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from jova_bench.errors import BenchError, suggest
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 Rendered = str | dict[str, object]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from jova_bench.cli.base import Parser, Verbs, add_verb, say
@@ -75,7 +76,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    from jova_bench.suites.loading import FILES, load_suite, prompt_file, read_prompts
+    from jova_bench.suites.loading import load_suite, prompt_file, read_prompts
 
     path = prompt_file(Path(args.file))
     prompts, faults = read_prompts(path)
@@ -85,7 +86,7 @@ def _validate(args: argparse.Namespace) -> int:
         say(f"{len(faults)} faults, {len(prompts)} good prompts")
         return EXIT_USAGE
     suite = load_suite(path)
-    counts = {field: sum(getattr(prompt, field) is not None for prompt in prompts) for field in FILES}
+    counts = dict(Counter(field for prompt in prompts for field in prompt.files))
     counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
     told = ", ".join(f"{count} with {field}" for field, count in counts.items())
     show(f"{suite.name}: {len(prompts)} prompts, {told}; digest {shortened(suite.digest)}\n")

@@ -21,7 +21,8 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
-from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome
 
 OUTSIDE = "outside the embedded domain"
 

@@ -17,7 +17,8 @@ from jova_bench.metrics.base import OUTSIDE, ClipMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.metrics.torch_counting import CountingMetric
 from jova_bench.metrics.torch_inputs import Array
-from jova_bench.records import Outcome, Prompt, Timing
+from jova_bench.prompts import Prompt
+from jova_bench.records import Outcome, Timing
 
 
 class TorchMetric(CountingMetric):

@@ -14,7 +14,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.records import Prompt, Timing
+from jova_bench.prompts import Prompt
+from jova_bench.records import Timing
 from jova_bench.suites.loading import Suite
 
 Setting = bool | int | float | str

@@ -20,7 +20,7 @@ from jova_bench.registry import unfit
 
 METHODS: Mapping[str, int] = {"check": 0, "plan": 2, "generate": 3}
 """What a model must have, and the number of arguments of each."""
-NEEDS = ("reference", "image", "audio")
+NEEDS = ("reference", "image", "audio", "edit")
 """What a prompt can have beside its captions."""
 
 

@@ -9,7 +9,7 @@ from jova_bench.errors import BenchError
 from jova_bench.files.reading import file_digest
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.models.base import Generated, Plan
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.clips import answer, clips_by_id, difference, listing, some
 from jova_bench.suites.folder import asked_for
 from jova_bench.suites.loading import Suite

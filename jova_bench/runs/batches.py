@@ -19,7 +19,8 @@ from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close
 from jova_bench.models.check import unfit_clip
-from jova_bench.records import Prompt, Sample
+from jova_bench.prompts import Prompt
+from jova_bench.records import Sample
 from jova_bench.runs.plan_check import decoded_bytes, media_findings, plan_violation
 from jova_bench.suites.loading import Suite
 

@@ -16,7 +16,8 @@ from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
 from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.metrics.base import Metric, SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
-from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Prompt, Sample
+from jova_bench.prompts import Prompt
+from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Sample
 from jova_bench.runs.features import is_set_metric
 from jova_bench.runs.finite import finite, mean_details
 from jova_bench.stats import (

@@ -15,7 +15,8 @@ from jova_bench.execution.base import Executor, TaskFailed
 from jova_bench.keys import PromptSeed, SampleKey
 from jova_bench.models.base import Generator, Plan
 from jova_bench.progress import Progress
-from jova_bench.records import Prompt, Sample, Score
+from jova_bench.prompts import Prompt
+from jova_bench.records import Sample, Score
 from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, PlanWorker, failed
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite

@@ -12,7 +12,7 @@ from jova_bench.execution.placement import Placement
 from jova_bench.ids import printable
 from jova_bench.models.base import Generator, edits_files, reads_files
 from jova_bench.models.registry import FOLDER_PREFIX, create_model
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs.batches import Build
 from jova_bench.runs.generation import PlannedModel, plan
 from jova_bench.runs.request import Request

@@ -14,7 +14,7 @@ from jova_bench.errors import BenchError
 from jova_bench.files.reading import fault
 from jova_bench.keys import PromptSeed
 from jova_bench.models.base import Plan, settings_of
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs import provenance
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord

@@ -18,7 +18,8 @@ from jova_bench.media.limits import max_clip_bytes
 from jova_bench.metrics.base import OUTSIDE, Metric, join_reasons
 from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
-from jova_bench.records import MetricSpec, Outcome, Prompt, Sample, Score
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec, Outcome, Sample, Score
 from jova_bench.runs.batches import failed
 from jova_bench.runs.estimates import NO_CLIP, ClipResult, without_clip
 from jova_bench.runs.features import Load, embed_real, stored_features
@@ -222,11 +223,12 @@ def _gaps(
                 grid.keep(key, identity, features)
 
 
-def _with_image(prompt: Prompt | None, suite: Suite) -> Prompt | None:
-    """Sets the path of the prompt's reference image, because a metric has no suite."""
-    if prompt is None or prompt.image is None:
-        return prompt
-    return prompt.model_copy(update={"image": str(suite.path(prompt.image).resolve())})
+def _with_paths(prompt: Prompt | None, suite: Suite) -> Prompt | None:
+    """Sets whole paths of the files that metrics read, because a metric has no suite."""
+    if prompt is None:
+        return None
+    read = {field: file for field, file in prompt.files.items() if field != "reference"}
+    return prompt.with_files({field: str(suite.path(file).resolve()) for field, file in read.items()})
 
 
 def _why_not(metric: Metric) -> str | None:
@@ -267,10 +269,9 @@ def _job(
         file_digest=sample.file_digest or "",
         clip_digest=sample.clip_digest,
         timing=sample.timing,
-        prompt=_with_image(asked_for(prompt), suite),
+        prompt=_with_paths(asked_for(prompt), suite),
         reference=suite.path(prompt.reference) if prompt.reference else None,
         domain=suite.domain,
         identities=identities,
-        reference_digest=suite.files.get(prompt.reference or ""),
-        image_digest=suite.files.get(prompt.image or ""),
+        file_digests={field: suite.files[file] for field, file in prompt.files.items() if file in suite.files},
     )

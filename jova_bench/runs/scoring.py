@@ -6,8 +6,8 @@ metric goes through the shared cache; what this file adds is order, isolation an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache as once
 from pathlib import Path
 from typing import cast
@@ -23,13 +23,17 @@ from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import OUTSIDE, ClipMetric, Metric, SetMetric, in_domain
 from jova_bench.metrics.networks.network_cache import make_room
-from jova_bench.records import MetricSpec, Outcome, Prompt, Timing
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec, Outcome, Timing
 from jova_bench.runs.features import Load, clip_features, is_set_metric
 from jova_bench.runs.recorded import ChangedClip, recorded_clip
 
 ClipResults = dict[Identity, "Outcome | FloatArray"]
 """Results, one for each metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why
 there are none)."""
+
+READ: Mapping[str, tuple[str, ...]] = {"image": ("image",), "edit": ("audio", "edit.clip")}
+"""Files of a prompt that a metric reads, by what the metric needs."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,8 @@ class ScoringTask:
     """Domain of the suite; a clip is in it when its format is, too."""
     identities: tuple[Identity, ...]
     """None at all: only reads the clip."""
-    reference_digest: str | None = None
-    """sha256 (hex) of the prompt's files when the suite was read; None where it was not read."""
-    image_digest: str | None = None
+    file_digests: Mapping[str, str] = field(default_factory=dict)
+    """sha256 (hex) of the prompt's files when the suite was read, by field; none of those that were not read."""
     group: int = 0
     """Networks of jobs of one group stay in memory together; those of another leave first."""
 
@@ -121,10 +124,16 @@ def _brought(job: ScoringTask, metrics: Sequence[Metric], context: WorkerContext
     """Returns a job with the paths of its files in the worker."""
     needs = {need for metric in metrics for need in metric.spec.needs}
     prompt = job.prompt
-    if prompt is not None and prompt.image is not None and "image" in needs:
-        prompt = prompt.model_copy(update={"image": str(context.file(Path(prompt.image)))})
+    if prompt is not None:
+        prompt = prompt.with_files({name: str(context.file(file)) for name, file in _read(prompt, needs).items()})
     reference = context.file(job.reference) if job.reference and "reference" in needs else None
     return replace(job, clip=context.file(job.clip), prompt=prompt, reference=reference)
+
+
+def _read(prompt: Prompt, needs: Iterable[str]) -> dict[str, Path]:
+    """Returns the files of a prompt that metrics with these needs read, by field."""
+    fields = {name for need in needs for name in READ.get(need, ())}
+    return {name: Path(file) for name, file in prompt.files.items() if name in fields}
 
 
 def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> ClipResults | ChangedClip:
@@ -145,13 +154,13 @@ def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> 
             return None
         looked_at = any("reference" in spec.needs and _looks(spec) for spec in specs)
         read = media.read(job.reference, pictures=looked_at)
-        unchanged(job.reference, job.reference_digest)
+        unchanged(job.reference, job.file_digests.get("reference"))
         return read
 
     @once
-    def look_at_image() -> None:
-        if job.prompt is not None and job.prompt.image is not None:
-            unchanged(Path(job.prompt.image), job.image_digest)
+    def look_at(need: str) -> None:
+        for name, file in _read(job.prompt, (need,)).items() if job.prompt else ():
+            unchanged(file, job.file_digests.get(name))
 
     findings: ClipResults = {}
     for metric in metrics:
@@ -161,7 +170,7 @@ def _score(job: ScoringTask, metrics: Sequence[Metric], cache: FeatureCache) -> 
         elif is_set_metric(metric):
             findings[metric.spec.identity] = _features(metric, clip, job, cache)
         else:
-            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job, reference, look_at_image)
+            findings[metric.spec.identity] = _outcome(cast(ClipMetric, metric), clip, job, reference, look_at)
     return findings
 
 
@@ -180,12 +189,12 @@ def _outcome(
     clip: Clip,
     job: ScoringTask,
     reference: Callable[[], Clip | None],
-    look_at_image: Callable[[], None],
+    look_at: Callable[[str], None],
 ) -> Outcome:
     """Computes one clip metric; an exception in it is the reason in its own row."""
     try:
-        if "image" in metric.spec.needs:
-            look_at_image()
+        for need in READ.keys() & set(metric.spec.needs):
+            look_at(need)
         looked_at = "reference" in metric.spec.needs and (job.timing == "aligned" or not metric.aligned_only)
         return metric.score(clip, job.prompt, reference() if looked_at else None)
     except Exception as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import file_digest, read_json_lines
 from jova_bench.ids import safe_id
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.clips import answer, clips_by_id, difference, some
 from jova_bench.suites.loading import PROMPTS, Suite, load_suite
 

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from jova_bench.errors import BenchError, suggest
 from jova_bench.files.reading import file_digest, read_json_lines, read_toml
-from jova_bench.records import Id, Profile, Prompt, Record
+from jova_bench.prompts import Prompt
+from jova_bench.records import Id, Profile, Record
 from jova_bench.registry import Registry
 
 SHIPPED = Path(__file__).parent / "data"
@@ -21,8 +22,6 @@ ENTRY_POINTS = "jova_bench.suites"
 """Entry point group of installed packages' suites, each the path of a folder like the shipped ones."""
 PROMPTS, INFO = "prompts.jsonl", "suite.toml"
 """Files of a suite's folder."""
-FILES = ("image", "audio", "reference")
-"""Fields of a prompt that name a file."""
 
 
 class SuiteInfo(Record):
@@ -43,6 +42,8 @@ class SuiteInfo(Record):
     slices: tuple[str, ...] = ()
     """Tags whose values are slices of every table: one more estimate per model, metric and value, so only a few.
     `report --slices` computes those of any tag."""
+    metrics: tuple[str, ...] = ()
+    """Metrics that a run which names none computes beside those of its profile."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Suite:
     licence: str = ""
     slices: tuple[str, ...] = ()
     """Tags whose values are slices in the summary. Prompts do not depend on them, and neither does a digest."""
+    metrics: tuple[str, ...] = ()
+    """Metrics of a run that names none, beside those of its profile."""
     asked_digest: str | None = None
     """sha256 (hex) of the prompts alone, where `digest` covers more: the clips of a scored folder."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -190,7 +193,7 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
         except ValidationError as error:
             faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
             continue
-        wrong = [f"{field}: {why}" for field in FILES if (why := _missing(path.parent, getattr(prompt, field)))]
+        wrong = [f"{field}: {why}" for field, file in prompt.files.items() if (why := _missing(path.parent, file))]
         if prompt.id in lines:
             wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
         faults += [f"{path}:{number}: {fault}" for fault in wrong]
@@ -202,10 +205,10 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     return tuple(prompts.values()), tuple(faults)
 
 
-def _missing(root: Path, relative: str | None) -> str | None:
+def _missing(root: Path, relative: str) -> str | None:
     """Returns the fault of a file that a prompt names, or None."""
     try:
-        if relative is not None and not inside(root, relative).is_file():
+        if not inside(root, relative).is_file():
             return f"expected a file, got {relative!r}; paths are relative to {root}"
     except (BenchError, OSError) as error:
         return str(error)
@@ -234,6 +237,7 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
         info.description,
         info.licence,
         info.slices,
+        info.metrics,
         files=files,
     )
 
@@ -278,9 +282,7 @@ def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> tuple[str, 
     digest, files = hashlib.sha256(header.encode()), dict[str, str]()
     for prompt in prompts:
         digest.update(prompt.model_dump_json().encode())
-        for name in FILES:
-            relative = getattr(prompt, name)
-            if relative is not None:
-                files[relative] = file_digest(root / relative)  # Inside the folder, as was checked of every line.
-                digest.update(bytes.fromhex(files[relative]))
+        for relative in prompt.files.values():
+            files[relative] = file_digest(root / relative)  # Inside the folder, as was checked of every line.
+            digest.update(bytes.fromhex(files[relative]))
     return digest.hexdigest(), files

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.files.writing import replacing
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 
 def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies: Mapping[Path, Path]) -> None:

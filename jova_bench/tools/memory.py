@@ -19,7 +19,8 @@ from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric, to_outcome
 from jova_bench.metrics.build import build_all
-from jova_bench.records import Outcome, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Outcome
 
 SECONDS = 5
 """Length of the synthetic clip in seconds; DeSync needs 4.8."""

@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 from jova_bench.comparison.frozen import Frozen
 from jova_bench.files.writing import replacing
-from jova_bench.records import Prompt, Record, Sample, Score, Summary
+from jova_bench.prompts import Prompt
+from jova_bench.records import Record, Sample, Score, Summary
 from jova_bench.runs.manifest import Manifest
 from jova_bench.suites.loading import SuiteInfo
 

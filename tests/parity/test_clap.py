@@ -14,7 +14,7 @@ from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import clap as nets
 from jova_bench.metrics.sound import clap
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from support import every_asset
 from support.clips import audio_clip
 from support.upstream import fake, fake_state, parity

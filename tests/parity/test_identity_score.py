@@ -18,7 +18,8 @@ from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks.facenet import SIDE, FaceNet
 from jova_bench.metrics.picture import facenet as face_embed
 from jova_bench.metrics.picture import identity
-from jova_bench.records import Prompt, Sample
+from jova_bench.prompts import Prompt
+from jova_bench.records import Sample
 from jova_bench.runs import score_table as grid
 from jova_bench.suites.loading import load_suite
 from support import every_asset, upstream

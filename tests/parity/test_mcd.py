@@ -10,7 +10,7 @@ from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.speech import mcd
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from support.clips import audio_clip
 from support.upstream import fake, parity
 

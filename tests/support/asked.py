@@ -5,7 +5,7 @@ from importlib import import_module
 
 from jova_baselines.external.inputs import DrivingAudio, ModelInput, ReferenceImage, SourceVideo
 from jova_baselines.external.manifest import load, package
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
 TEXTS = ("video_caption", "audio_caption", "transcript", "language")

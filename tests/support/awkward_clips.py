@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 
 from jova_bench.errors import Unavailable, Undefined
-from jova_bench.records import Finding, Outcome, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Finding, Outcome
 from support.clips import clip_of
 
 PROMPT = Prompt(

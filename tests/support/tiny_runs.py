@@ -8,7 +8,7 @@ import jova_bench
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 from support.specs import clip_spec, set_spec

@@ -18,7 +18,7 @@ from jova_bench.runs.run import Result
 from support.shown import ROOT, blocks
 
 EXPORTED = """
-BenchError Clip ClipMetric Comparisons Estimate Gate Generated Generator Media MetricContext MetricEntry MetricSpec
+BenchError Clip ClipMetric Comparisons Edit Estimate Gate Generated Generator Media MetricContext MetricEntry MetricSpec
 NotComparable Outcome Plan Prompt Result SetMetric Suite Summary Unavailable Undefined Variant __version__ compare
 gate list_metrics list_models list_suites load_suite metric read_clip run score torch_metric
 """

@@ -14,8 +14,8 @@ MAX_LINES = 300
 
 LAYERS = (
     {
-        "arrays", "digests", "errors", "identity", "ids", "keys", "output", "records", "files", "cache", "registry",
-        "progress", "stats", "formatting",
+        "arrays", "digests", "errors", "identity", "ids", "keys", "output", "prompts", "records", "files", "cache",
+        "registry", "progress", "stats", "formatting",
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},
@@ -110,8 +110,8 @@ def test_nothing_imports_a_folder_that_a_user_may_have_too():
     "path", [path for path in files("jova_bench") if "metrics" in path.relative_to(ROOT).parts], ids=name_of
 )
 def test_metrics_know_nothing_of_models_runs_or_files(path):
-    known = {"arrays", "digests", "errors", "identity", "keys", "records", "cache", "registry", "assets", "metrics"}
-    known |= {"media.clip", "media.channels"}
+    known = {"arrays", "digests", "errors", "identity", "keys", "prompts", "records", "cache", "registry", "assets"}
+    known |= {"metrics", "media.clip", "media.channels"}
     if path.stem == "torch_inputs":
         known |= {"media"}  # It makes clips of a training loop's tensors.
     for module in modules_of(path):

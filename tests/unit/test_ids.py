@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from jova_bench.ids import FILE_BYTES, check_id, file_stem, printable, safe_id
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs.store import RunStore
 
 NFD = "cafe\u0301"

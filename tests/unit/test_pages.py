@@ -107,7 +107,8 @@ def test_environment_variables_that_pages_name_are_read_by_the_code():
 
 def test_the_page_of_formats_names_every_field_of_what_is_written():
     from jova_bench.comparison.frozen import Frozen, FrozenCell, FrozenColumn, Vectors
-    from jova_bench.records import Cost, Estimate, Finding, Prompt, Sample, Score, Summary
+    from jova_bench.prompts import Prompt
+    from jova_bench.records import Cost, Estimate, Finding, Sample, Score, Summary
     from jova_bench.runs.manifest import Manifest, ModelRecord
     from jova_bench.suites.loading import SuiteInfo
 

@@ -12,9 +12,9 @@ from jova_bench import plugins
 from support.shown import PAGES, ROOT, blocks
 
 PROMISED = """
-BenchError CacheKey Clip ClipMetric Embedder Family FrechetMetric Generated Generator KernelMetric Media MetricContext
-MetricEntry MetricSpec Outcome Plan Prompt SetDistance SetMetric Setting Suite SweptModel Training Unavailable Undefined
-Variant require_embedded_domain set_distance
+BenchError CacheKey Clip ClipMetric Edit Embedder Family FrechetMetric Generated Generator KernelMetric Media
+MetricContext MetricEntry MetricSpec Outcome Plan Prompt SetDistance SetMetric Setting Suite SweptModel Training
+Unavailable Undefined Variant require_embedded_domain set_distance
 """
 """A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""
 OF_EXTERNAL_MODELS = {

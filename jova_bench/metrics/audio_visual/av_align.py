@@ -30,7 +30,8 @@ from jova_bench.metrics.audio_visual.onsets import Edges, onset_times_s
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.signal.audio import audio_digest, is_silent, mono_16k, resample
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 SIDE = 256
 """Pixels of the shorter side, in which ours looks for motion."""

@@ -30,7 +30,8 @@ from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import is_silent, resample
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.synchformer import Synchformer

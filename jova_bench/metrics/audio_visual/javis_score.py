@@ -34,7 +34,8 @@ from jova_bench.metrics.audio_visual.imagebind import (
 )
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

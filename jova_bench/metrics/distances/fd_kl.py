@@ -30,7 +30,8 @@ from jova_bench.metrics.distances.references import set_distance
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.real_clips import Embedder, Kind
 from jova_bench.metrics.signal.audio import Audio
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 MIN_S = 0.5
 """Both networks accept shorter audio, but their outputs for it mean nothing."""

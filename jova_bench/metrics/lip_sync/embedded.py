@@ -21,7 +21,8 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, MIN_WINDOWS, NUMBERS, shift_curve, window_count
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 
 def embedded_curve(clip: Clip, cache: FeatureCache, judge: str, device: str) -> FloatArray:

@@ -18,7 +18,8 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_
 from jova_bench.metrics.lip_sync.curves import SAMPLES_PER_FRAME
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 READER, HEARER = "mouth-reader", "mouth-hearer"
 STILL = 0.02

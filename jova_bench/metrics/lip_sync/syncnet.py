@@ -31,7 +31,8 @@ from jova_bench.metrics.lip_sync.mfcc import mfcc
 from jova_bench.metrics.lip_sync.variants import MIN_FACE, VARIANTS, FaceCurve, LipSyncVariant
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent, mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.syncnet import Towers

@@ -32,7 +32,8 @@ from jova_bench.metrics.lip_sync.curves import MAX_SHIFT, NUMBERS
 from jova_bench.metrics.lip_sync.variants import PACKAGE
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 HOW = (
     "not installed: pip install --no-deps syncnet-python==0.2.3 scenedetect==0.6.7.1 ffmpeg-python future "

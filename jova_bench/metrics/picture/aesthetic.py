@@ -26,7 +26,8 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.picture import predictors as quality
 from jova_bench.metrics.picture.predictors import Predictor
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 RATE = Fraction(2)
 """Frames per second: beauty changes slowly."""

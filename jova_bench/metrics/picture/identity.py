@@ -28,7 +28,8 @@ from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
 from jova_bench.metrics.picture import facenet as face_embed
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 SEEN = 0.5
 """Share of the searched frames that must show a face."""

@@ -26,7 +26,8 @@ from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.opencv_resize import linear
-from jova_bench.records import Direction, MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Direction, MetricSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

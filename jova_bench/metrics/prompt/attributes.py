@@ -12,7 +12,8 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.signal.audio import is_silent, log_mel, mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 LOOK, VOICE = "look-classifier", "voice-classifier"
 VOTERS = 8

@@ -25,7 +25,8 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
-from jova_bench.records import Direction, MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Direction, MetricSpec
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.aesthetics import Aesthetics

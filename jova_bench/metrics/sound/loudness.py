@@ -10,7 +10,8 @@ from jova_bench.errors import Undefined
 from jova_bench.media import channels
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
-from jova_bench.records import MetricSpec, Profile, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec, Profile
 
 BLOCK_S, HOP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS = -70.0

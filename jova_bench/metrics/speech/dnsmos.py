@@ -34,7 +34,8 @@ from jova_bench.metrics.signal.audio import (
     slaney_edges_hz,
 )
 from jova_bench.metrics.speech.dnsmos_rows import Network, run, session
-from jova_bench.records import MetricSpec, Profile, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec, Profile
 
 P835 = "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"
 """sha256 of sig_bak_ovr.onnx, as in microsoft/DNS-Challenge."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from jova_bench.errors import Undefined
-from jova_bench.records import Micro, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Micro
 
 UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""

@@ -22,7 +22,8 @@ from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import RATE_HZ, SILENCE_RMS, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 ORDER, ALPHA = 24, 0.42
 WINDOW, HOP, FFT = 400, 80, 512

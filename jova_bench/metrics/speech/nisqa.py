@@ -21,7 +21,8 @@ from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import Audio, audio_digest, is_silent, mono_16k, slaney_edges_hz
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 if TYPE_CHECKING:
     from jova_bench.metrics.networks.nisqa import Nisqa as Net

@@ -18,7 +18,8 @@ from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.records import MetricSpec, Profile, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec, Profile
 
 PESQ_MIN_S = 0.25
 """P.862's buffer: the library refuses less."""

@@ -21,7 +21,8 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.speech.errors import character_error_rate, primary, word_error_rate
-from jova_bench.records import MetricSpec, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import MetricSpec
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""

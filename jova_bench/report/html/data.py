@@ -12,7 +12,8 @@ from typing import Any
 from jova_bench.formatting.text import decimals
 from jova_bench.identity import Identity
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import Estimate, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Estimate
 from jova_bench.report.cells import Column
 from jova_bench.report.common import COMMON
 from jova_bench.report.html.slices import members

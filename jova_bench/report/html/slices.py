@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jova_bench.keys import ColumnKey, PromptSeed, Slice
-from jova_bench.records import Estimate, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Estimate
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.runs.estimates import ClipResult, slice_estimates
 from jova_bench.runs.store import Run

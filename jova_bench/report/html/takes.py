@@ -13,7 +13,8 @@ from jova_bench.execution.processes import on_cpu
 from jova_bench.identity import Identity, Selection
 from jova_bench.keys import SampleKey
 from jova_bench.progress import Progress
-from jova_bench.records import Finding, Outcome, Prompt, Sample
+from jova_bench.prompts import Prompt
+from jova_bench.records import Finding, Outcome, Sample
 from jova_bench.report.html.view import Look, Looking, View
 from jova_bench.runs.store import FEATURES, Run
 from jova_bench.suites.folder import asked_for

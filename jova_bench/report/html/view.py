@@ -25,7 +25,8 @@ from jova_bench.metrics.build import build
 from jova_bench.metrics.lip_sync import mouth_correlation as mouth
 from jova_bench.metrics.networks import shipped_weights
 from jova_bench.metrics.speech.recognition import SpeechErrors
-from jova_bench.records import Profile, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Profile
 
 BINS = 240
 """Number of steps of the audio outline."""

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.reading import Draft, Fault
-from jova_bench.suites.loading import FILES, faults_of, inside
+from jova_bench.suites.loading import faults_of, inside
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+FILES = ("image", "audio", "reference")
+"""Fields of a draft that name a file."""
 UNKNOWN = "und"
 """BCP 47: undetermined."""
 RENAMED = (

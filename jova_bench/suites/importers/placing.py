@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.collect import Imported
-from jova_bench.suites.loading import FILES, INFO, PROMPTS
+from jova_bench.suites.loading import INFO, PROMPTS
 from jova_bench.suites.writing import write_suite
 
 MEDIA = "media"
@@ -37,7 +37,7 @@ def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[
     if not folder:
         write_suite(target, _moved(found, target.parent), None, {})
         return target
-    media = {getattr(prompt, field) for prompt in found.prompts for field in FILES} - {None}
+    media = {path for prompt in found.prompts for path in prompt.files.values()}
     copies = {out / MEDIA / relative: found.root / relative for relative in sorted(media)}
     prompts = [_renamed(prompt, f"{MEDIA}/") for prompt in found.prompts]
     write_suite(target, prompts, _info(found, out, form, licence, slices), copies)
@@ -47,7 +47,7 @@ def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[
 def _moved(found: Imported, folder: Path) -> list[Prompt]:
     """Returns the prompts with paths relative to the folder of their file."""
     between = PurePosixPath(os.path.relpath(found.root.resolve(), folder.resolve()))
-    media = any(getattr(prompt, field) for prompt in found.prompts for field in FILES)
+    media = any(prompt.files for prompt in found.prompts)
     if media and ".." in between.parts:
         raise BenchError(
             f"expected a prompt file in or above {found.root}, where its media are, got one in {folder}; "
@@ -57,8 +57,7 @@ def _moved(found: Imported, folder: Path) -> list[Prompt]:
 
 
 def _renamed(prompt: Prompt, before: str) -> Prompt:
-    given = {field: getattr(prompt, field) for field in FILES}
-    return prompt.model_copy(update={field: path and f"{before}{path}" for field, path in given.items()})
+    return prompt.with_files({field: f"{before}{path}" for field, path in prompt.files.items()})
 
 
 def _info(found: Imported, out: Path, form: str, licence: str, slices: Sequence[str]) -> str:

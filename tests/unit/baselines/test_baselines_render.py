@@ -4,7 +4,7 @@ import pytest
 
 from jova_baselines.external.render import RENDERERS, rendered, sentence, text
 from jova_bench.errors import BenchError
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 
 def prompt(**changes):

@@ -8,7 +8,7 @@ from evaluators import tasks
 from evaluators.__main__ import EVALUATORS
 from evaluators.data import Split, classes_of, labels_of, mel_of
 from jova_bench.metrics.networks import embedded as nets
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 TAGS = ("style", "hair", "skin", "clothes", "background", "sway", "blink", "voice", "pitch", "speed")
 

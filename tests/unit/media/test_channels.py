@@ -14,7 +14,7 @@ from jova_bench.media.files import clip_from_arrays, read
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.sound import loudness
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 RATE = 16_000
 SIDES = ("FL", "FR", "FC", "LFE", "SL", "SR")

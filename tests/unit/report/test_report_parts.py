@@ -13,7 +13,7 @@ from jova_bench.media import files as media
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.report.common import COMMON
 from jova_bench.report.files import read_leaderboard
 from jova_bench.report.html.data import ALL

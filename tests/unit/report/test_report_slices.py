@@ -12,7 +12,8 @@ from jova_bench.comparison.gate import gate
 from jova_bench.comparison.results import freeze, read_results
 from jova_bench.errors import BenchError
 from jova_bench.keys import PromptSeed
-from jova_bench.records import Outcome, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Outcome
 from jova_bench.report.common import COMMON
 from jova_bench.report.files import VIEWS, read_leaderboard, write_report
 from jova_bench.runs.estimates import slice_estimates

@@ -5,7 +5,8 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
-from jova_bench.records import Outcome, Prompt
+from jova_bench.prompts import Prompt
+from jova_bench.records import Outcome
 from jova_bench.runs.estimates import MetricColumn, clip_estimate
 
 

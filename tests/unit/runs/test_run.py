@@ -7,7 +7,7 @@ import pytest
 
 import jova_bench
 from jova_bench.errors import BenchError, Undefined
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite, load_suite
 from support.tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts

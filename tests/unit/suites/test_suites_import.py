@@ -242,7 +242,7 @@ def test_import_validate_run(capsys, tmp_path):
     assert (tmp_path / "suite/media/test/aaa/00001.mp4").is_file()
     code, out, _ = call(capsys, "suites", "validate", tmp_path / "suite")
     assert code == 0
-    assert out.startswith("suite: 4 prompts, 4 with transcript, 0 with image, 4 with audio, 4 with reference; digest ")
+    assert out.startswith("suite: 4 prompts, 4 with transcript, 4 with audio, 4 with reference; digest ")
     (tmp_path / "lrs3").rename(tmp_path / "gone")  # The folder stands on its own.
     toml = tmp_path / "suite/suite.toml"
     toml.write_text(toml.read_text().replace("slices = []", 'slices = ["speaker"]'))

@@ -77,7 +77,7 @@ def bench(select):
 def test_commands_and_prompts_of_the_pages_are_valid():
     """Every `jova-bench` line is one that its parser takes; every prompt that is shown is a prompt."""
     from jova_bench.cli.program import parser
-    from jova_bench.records import Prompt
+    from jova_bench.prompts import Prompt
 
     seen = 0
     for page in PAGES:

@@ -10,7 +10,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.prompt import attributes as alignment
-from jova_bench.records import Prompt
+from jova_bench.prompts import Prompt
 
 TAGS = ("hair", "background", "voice")
 

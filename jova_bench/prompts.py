@@ -1,0 +1,112 @@
+"""Prompts of a suite: what a clip is to show and say, its files, and what is given of a clip that is edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from jova_bench.records import Id, Record
+
+Seconds = Annotated[float, Field(ge=0)]
+Pixels = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+WANTED: Mapping[str, tuple[str, ...]] = {
+    "speech": ("clip", "span_s", "words"),
+    "mouth": ("clip", "box"),
+    "picture": (),
+    "sound": ("clip",),
+}
+"""Fields that an edit of each kind has; it has no other but `kind`."""
+DRIVEN = ("mouth", "picture")
+"""Kinds whose sound is given: that of the prompt's `audio`."""
+
+
+class Edit(Record):
+    """What is given of a clip, and so what a model makes."""
+
+    kind: Literal["speech", "mouth", "picture", "sound"]
+    """What is made: picture and sound of other words in a span of time; the mouth for the prompt's audio; the picture
+    for the prompt's audio; or the sound for the clip's picture."""
+    clip: str | None = None
+    """Clip that is edited (path; relative to the prompt file, absolute when a metric is asked)."""
+    span_s: tuple[Seconds, Seconds] | None = None
+    """Start and end of what is made, in seconds of the clip."""
+    words: tuple[Count, Count] | None = None
+    """Index in the transcript of the first new word, and the number of new words; 0 where the span is to be silent."""
+    box: tuple[Pixels, Pixels, Pixels, Pixels] | None = None
+    """Box x0, y0, x1, y1 in pixels that holds the mouth in every frame of the clip."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Edit:
+        given = tuple(name for name in type(self).model_fields if name != "kind" and getattr(self, name) is not None)
+        if set(given) != set(WANTED[self.kind]):
+            wanted, got = (", ".join(names) or "no other field" for names in (WANTED[self.kind], given))
+            raise ValueError(f"expected of an edit of kind {self.kind!r}: {wanted}; got {got}")
+        if self.span_s and not self.span_s[0] < self.span_s[1]:
+            raise ValueError(f"expected a span whose end is after its start, got {list(self.span_s)}")
+        if self.box and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
+            raise ValueError(f"expected a box x0, y0, x1, y1 with x0 < x1 and y0 < y1, got {list(self.box)}")
+        return self
+
+
+class Prompt(Record):
+    """One line of a prompt file."""
+
+    id: Id
+    """Unique in its suite."""
+    video_caption: str
+    audio_caption: str
+    transcript: str
+    """Spoken words; empty without speech."""
+    language: str = "en"
+    """BCP 47 tag of the transcript."""
+    image: str | None = None
+    """Reference image (path; relative to the prompt file, absolute when a metric is asked)."""
+    audio: str | None = None
+    """Driving audio for audio-driven models (path; relative to the prompt file, absolute when a metric is asked)."""
+    reference: str | None = None
+    """Real clip of the same prompt (path; relative to the prompt file)."""
+    tags: Mapping[str, str] = Field(default_factory=dict)
+    """Slices of the leaderboard, and the attributes that prompt metrics look for."""
+    edit: Edit | None = None
+    """What is given, where a clip is to be edited; captions and transcript describe the clip as it is to be."""
+
+    @model_validator(mode="after")
+    def _has_what_its_edit_names(self) -> Prompt:
+        if self.edit and self.edit.kind in DRIVEN and self.audio is None:
+            raise ValueError(f"expected an audio beside an edit of kind {self.edit.kind!r}, got none")
+        if self.edit and self.edit.words:
+            there, last = len(self.transcript.split()), sum(self.edit.words)
+            if last > there:
+                raise ValueError(f"expected new words within the {there} of the transcript, got some up to {last}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_edit(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # Digests of suites are of what is written: those of suites without edits are as before.
+        fields: dict[str, object] = write(self)
+        return fields if self.edit else {name: value for name, value in fields.items() if name != "edit"}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Returns the paths that the prompt names, by field: `image`, `audio`, `reference`, `edit.clip`."""
+        named = {"image": self.image, "audio": self.audio, "reference": self.reference}
+        named["edit.clip"] = self.edit.clip if self.edit else None
+        return {field: path for field, path in named.items() if path is not None}
+
+    def with_files(self, files: Mapping[str, str]) -> Prompt:
+        """Returns the prompt with other paths for some of the fields of `files`."""
+        moved = {field: path for field, path in files.items() if field != "edit.clip"}
+        edit = (
+            self.edit.model_copy(update={"clip": files["edit.clip"]})
+            if self.edit and "edit.clip" in files
+            else self.edit
+        )
+        return self.model_copy(update={**moved, "edit": edit})
+
+    def values(self, tag: str) -> tuple[str, ...]:
+        """Returns a tag's values, slices that the prompt is in: `music | speech` are two; empty without the tag."""
+        return tuple(dict.fromkeys(part for one in self.tags.get(tag, "").split("|") if (part := one.strip())))

@@ -1,0 +1,62 @@
+"""Prompts and edits: what a record must have, the files that it names, and what is written."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from jova_bench.prompts import Edit, Prompt
+
+WHOLE = {"id": "a", "video_caption": "v", "audio_caption": "s", "transcript": "place blue now"}
+SPEECH = {"kind": "speech", "clip": "clips/a.mp4", "span_s": [0.5, 1.0], "words": [1, 1]}
+MOUTH = {"kind": "mouth", "clip": "clips/a.mp4", "box": [16, 32, 48, 56]}
+
+
+def test_a_prompt_without_an_edit_is_written_as_before_there_were_edits():
+    written = json.loads(Prompt(**WHOLE).model_dump_json())
+    assert list(written) == [*WHOLE, "language", "image", "audio", "reference", "tags"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "more"),
+    [(SPEECH, {}), (MOUTH, {"audio": "b.wav"}), ({"kind": "picture"}, {"audio": "b.wav"})],
+)
+def test_a_prompt_with_an_edit_comes_back_from_its_text(edit, more):
+    prompt = Prompt(**WHOLE, **more, edit=edit)
+    assert Prompt.model_validate_json(prompt.model_dump_json()) == prompt
+    assert prompt.edit == Edit(**edit)
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        ({"kind": "speech"}, "expected of an edit of kind 'speech': clip, span_s, words; got no other field"),
+        ({**SPEECH, "box": [0, 0, 1, 1]}, "clip, span_s, words; got clip, span_s, words, box"),
+        ({**SPEECH, "span_s": [1.0, 1.0]}, "a span whose end is after its start"),
+        ({**SPEECH, "span_s": [-0.1, 1.0]}, "greater than or equal to 0"),
+        ({**SPEECH, "span_s": [0, float("nan")]}, "finite"),
+        ({**SPEECH, "words": [2, 2]}, "within the 3 of the transcript, got some up to 4"),
+        ({**MOUTH, "box": [48, 32, 16, 56]}, "x0 < x1"),
+        (MOUTH, "expected an audio beside an edit of kind 'mouth'"),
+        ({"kind": "picture"}, "expected an audio beside an edit of kind 'picture'"),
+        ({"kind": "picture", "clip": "a.mp4"}, "kind 'picture': no other field; got clip"),
+        ({"kind": "sound"}, "kind 'sound': clip; got no other field"),
+        ({"kind": "hair", "clip": "a.mp4"}, "'speech', 'mouth', 'picture' or 'sound'"),
+    ],
+)
+def test_an_edit_has_what_its_kind_needs_and_no_more(edit, why):
+    with pytest.raises(ValidationError, match=re.escape(why)):
+        Prompt(**WHOLE, edit=edit)
+
+
+def test_files_are_those_that_a_prompt_names_and_can_be_placed_elsewhere():
+    prompt = Prompt(**WHOLE, image="i.png", audio="b.wav", edit=MOUTH)
+    assert prompt.files == {"image": "i.png", "audio": "b.wav", "edit.clip": "clips/a.mp4"}
+    moved = prompt.with_files({field: f"/x/{path}" for field, path in prompt.files.items()})
+    assert moved.files == {"image": "/x/i.png", "audio": "/x/b.wav", "edit.clip": "/x/clips/a.mp4"}
+    assert moved.edit == Edit(kind="mouth", clip="/x/clips/a.mp4", box=(16, 32, 48, 56))
+    assert prompt.with_files({}) == prompt
+    assert Prompt(**WHOLE).files == {}
