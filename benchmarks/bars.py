@@ -50,7 +50,7 @@ class Bar(NamedTuple):
         return value >= self.bar if self.least else value <= self.bar
 
 
-def _judge(row: Mapping[str, Any]) -> str | None:
+def judge_of(row: Mapping[str, Any]) -> str | None:
     """Returns which of the embedded SyncNets measured; None for other evaluators."""
     network, _, letter = Identity.parse(row["identity"]).backend.rpartition("-")
     return letter if network == "syncnet" else None
@@ -62,7 +62,7 @@ def bars(board: Mapping[str, Any]) -> list[Bar]:
         (row["model"], row["metric"], judge): row
         for row in board["records"]
         for judge in JUDGES
-        if row["slice"] is None and _judge(row) in (judge, None)
+        if row["slice"] is None and judge_of(row) in (judge, None)
     }
 
     def of(model: str, metric: str, judge: str = "a") -> float:

@@ -1,0 +1,119 @@
+"""Draws edits of a run for people to look at: of each, frames before, what was asked to be made, and frames after.
+
+python benchmarks/edit_sheet.py runs/embedded-edits-0a1b2c3d --rows 3 --out results/edit-sheet.png
+
+What is made is red: the box of a mouth, the frames of a span, all of a picture. Below each row of frames is the sound's
+level, red where it is made. Nothing is before where no picture, or no sound, was given.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.media import files as media
+from jova_bench.prompts import Edit, Prompt
+from jova_bench.runs.store import read_run
+from jova_bench.suites.loading import Suite, load_suite
+
+Picture = npt.NDArray[np.uint8]
+COLUMNS = 16
+"""Frames of a row."""
+SCALE = 1.5
+BAND, LEVEL = 16, 28
+"""Heights of the line of text and of the sound's level, px."""
+RED = np.array((220, 40, 40), np.float32)
+GREY = np.array((90, 90, 90), np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="run folder of a suite of edits")
+    parser.add_argument("--suite", default="embedded-edits")
+    parser.add_argument("--model", default="jova-edit")
+    parser.add_argument("--rows", type=int, default=2, help="edits of each kind")
+    parser.add_argument("--out", type=Path, required=True, help="PNG file")
+    arguments = parser.parse_args()
+    suite = load_suite(arguments.suite)
+    clips = {s.prompt_id: s.clip for s in read_run(arguments.run).samples if s.model == arguments.model and s.clip}
+    rows = []
+    for kind in ("speech", "mouth", "picture", "sound"):
+        there = [one for one in suite.prompts if one.edit and one.edit.kind == kind and one.id in clips]
+        for prompt in there[:: max(1, len(there) // arguments.rows)][: arguments.rows]:
+            rows.append(drawn(prompt, suite, arguments.run / clips[prompt.id]))
+    cv2.imwrite(str(arguments.out), np.concatenate(rows)[..., ::-1])
+
+
+def drawn(prompt: Prompt, suite: Suite, clip: Path) -> Picture:
+    """Draws one edit: a line of text, then before, made and after."""
+    assert prompt.edit is not None
+    after = media.read(clip)
+    assert after.frames is not None
+    assert after.audio is not None
+    before = media.read(suite.path(prompt.edit.clip)) if prompt.edit.clip else None
+    frames = before.frames if before else None
+    sound = before.audio if before and prompt.edit.kind == "speech" else None
+    if prompt.audio is not None:
+        sound = media.read(suite.path(prompt.audio)).audio
+    shown = np.linspace(0, len(after.frames) - 1, COLUMNS).round().astype(int)
+    made = cells(prompt.edit, after.frames, float(after.fps))  # (T, H, W)
+    heard = samples(prompt.edit, after.audio.shape[1], after.sample_rate_hz)  # (N,)
+    blank = np.full_like(after.frames, 255)
+    mask = np.where(made[..., None], RED, 235).astype(np.uint8)
+    width = round(COLUMNS * after.frames.shape[2] * SCALE)
+    text = np.full((BAND, width, 3), 255, np.uint8)
+    words = prompt.transcript.split()
+    if prompt.edit.words:
+        first, count = prompt.edit.words
+        words = [*words[:first], f"[{' '.join(words[first : first + count])}]", *words[first + count :]]
+    line = f'{prompt.edit.kind}: "{" ".join(words)}"  {prompt.video_caption}; {prompt.audio_caption}'
+    cv2.putText(text, line, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
+    parts = [text]
+    for pictures, audio in ((blank if frames is None else frames, sound), (mask, None), (after.frames, after.audio)):
+        strip = np.concatenate([pictures[min(index, len(pictures) - 1)] for index in shown], axis=1)
+        parts.append(cv2.resize(strip, (width, round(strip.shape[0] * SCALE)), interpolation=cv2.INTER_AREA))
+        if pictures is not mask:
+            parts.append(level(None if audio is None else audio[0], heard, width))
+    return np.concatenate(parts)
+
+
+def cells(edit: Edit, frames: Picture, fps: float) -> npt.NDArray[np.bool_]:
+    """Returns the pixels (T, H, W) that were asked to be made."""
+    made = np.zeros(frames.shape[:3], bool)
+    if edit.kind == "picture":
+        made[:] = True
+    elif edit.box:
+        x0, y0, x1, y1 = (round(end) for end in edit.box)
+        made[:, y0:y1, x0:x1] = True
+    elif edit.span_s:
+        start, end = (round(at_s * fps) for at_s in edit.span_s)
+        made[start:end] = True
+    return made
+
+
+def samples(edit: Edit, count: int, rate_hz: int) -> npt.NDArray[np.bool_]:
+    """Returns the samples (N,) that were asked to be made."""
+    made = np.full(count, edit.kind == "sound")
+    if edit.span_s:
+        start, end = (round(at_s * rate_hz) for at_s in edit.span_s)
+        made[start:end] = True
+    return made
+
+
+def level(audio: npt.NDArray[np.float32] | None, made: npt.NDArray[np.bool_], width: int) -> Picture:
+    """Draws the largest magnitude of each column of a sound (N,)."""
+    drawn = np.full((LEVEL, width, 3), 255, np.uint8)
+    if audio is not None:
+        ends = np.linspace(0, len(audio), width + 1).astype(int)
+        for column, (start, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+            height = round(min(1.0, 2 * float(np.abs(audio[start:end]).max(initial=0))) * (LEVEL - 2))
+            drawn[LEVEL - 1 - height :, column] = RED.astype(np.uint8) if made[start:end].any() else GREY
+    return drawn
+
+
+if __name__ == "__main__":
+    main()
