@@ -9,6 +9,7 @@ level, red where it is made. Nothing is before where no picture, or no sound, wa
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -109,7 +110,7 @@ def level(audio: npt.NDArray[np.float32] | None, made: npt.NDArray[np.bool_], wi
     drawn = np.full((LEVEL, width, 3), 255, np.uint8)
     if audio is not None:
         ends = np.linspace(0, len(audio), width + 1).astype(int)
-        for column, (start, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+        for column, (start, end) in enumerate(pairwise(ends)):
             height = round(min(1.0, 2 * float(np.abs(audio[start:end]).max(initial=0))) * (LEVEL - 2))
             drawn[LEVEL - 1 - height :, column] = RED.astype(np.uint8) if made[start:end].any() else GREY
     return drawn
