@@ -1,9 +1,6 @@
-"""Defines the errors that a user can cause, the exit codes, and hints for unknown names."""
+"""Defines the errors that a user can cause, and the exit codes."""
 
 from __future__ import annotations
-
-import difflib
-from collections.abc import Iterable
 
 from jova_bench.ids import printable
 
@@ -37,15 +34,3 @@ def reason_of(error: Exception) -> str:
     """Returns an exception as one line of a record: our own messages alone, other errors with their type."""
     ours = isinstance(error, BenchError | Undefined | Unavailable)
     return " ".join(printable(str(error) if ours else f"{type(error).__name__}: {error}").split())
-
-
-LISTED = 40
-"""Maximum number of names in a message; a longer list helps no reader."""
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Returns `did you mean X?`, or the known names when none is near."""
-    names = tuple(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names[:LISTED]) or 'none'}{more}"

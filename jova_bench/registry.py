@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 
-from jova_bench.errors import BenchError, reason_of, suggest
-from jova_bench.files.reading import fault
+from jova_bench.errors import BenchError, reason_of
+from jova_bench.formatting.messages import fault, suggest
 
 Thing = TypeVar("Thing")
 OURS = ("jova_baselines", "jova")

@@ -18,9 +18,10 @@ from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
 from jova_bench.digests import short_digest
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_toml
 from jova_bench.files.writing import replacing
+from jova_bench.formatting.messages import suggest
 
 
 @dataclass(frozen=True)

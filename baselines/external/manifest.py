@@ -15,8 +15,9 @@ from pydantic import Field, PrivateAttr, model_validator
 from jova_baselines.external.texts import Commit, Day, Option, Python, Rate, Renderer
 from jova_baselines.external.weights import Weights
 from jova_bench.assets.table import Terms
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_toml
+from jova_bench.formatting.messages import suggest
 from jova_bench.models.registry import model_registry
 from jova_bench.records import Id, Record
 from jova_bench.registry import guarded

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.prompts import Prompt
 
 Rendered = str | dict[str, object]

@@ -11,8 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from jova_baselines.external.render import RENDERERS
-from jova_bench.errors import suggest
-from jova_bench.files.reading import shown
+from jova_bench.formatting.messages import shown, suggest
 
 
 def _like(pattern: str, expected: str, advice: str, parse: Callable[[str], object] = str) -> BeforeValidator:

@@ -13,7 +13,8 @@ from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 
 SIDE = 16
 ASPECTS = ("9:16", "3:4", "1:1", "4:3", "16:9")

@@ -14,7 +14,8 @@ from jova_baselines.external.inputs import ModelInput, SourceVideo
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 
 CLIP_FPS, SYNC_FPS = 8.0, 25.0
 """Frame rates at which CLIP and Synchformer read the video."""

@@ -10,7 +10,8 @@ from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 
 VARIANTS = ("360p", "720p")
 OFFLOADS = ("none", "cpu", "group")

@@ -12,7 +12,8 @@ from jova_baselines.external.inputs import ModelInput, ReferenceImage
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 
 CLIP = 80
 """Frames per clip."""

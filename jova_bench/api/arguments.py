@@ -11,7 +11,7 @@ from typing import Any, cast
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.files.paths import at_home
-from jova_bench.files.reading import shown
+from jova_bench.formatting.messages import shown
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import unfit_metric
 from jova_bench.models.check import given_model

@@ -10,7 +10,8 @@ from jova_bench.assets.download import OFFLINE_VARIABLE, bring, digest_of
 from jova_bench.assets.records import RECORD, remember, sha256_of
 from jova_bench.assets.table import FOLDER_VARIABLE, Asset, AssetTable
 from jova_bench.assets.transfer import Meter, Source
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.identity import Selection
 
 EVERYTHING = "all"

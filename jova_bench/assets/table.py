@@ -20,9 +20,10 @@ from typing import Literal, get_args
 from jova_bench.assets import records
 from jova_bench.assets.records import sha256_of
 from jova_bench.digests import shortened
-from jova_bench.errors import BenchError, Unavailable, suggest
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.files.paths import at_home
-from jova_bench.files.reading import as_record, read_toml, shown
+from jova_bench.files.reading import as_record, read_toml
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.records import Record
 
 FOLDER_VARIABLE = "JOVA_BENCH_ASSETS"

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
-from jova_bench.errors import EXIT_USAGE, suggest
+from jova_bench.errors import EXIT_USAGE
+from jova_bench.formatting.messages import suggest
 from jova_bench.output import show, tell
 
 Action = Callable[[argparse.Namespace], int]

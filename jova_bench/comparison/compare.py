@@ -13,7 +13,8 @@ from jova_bench.comparison.cells import detectable, metric_names, numbers, recor
 from jova_bench.comparison.pairing import ALPHA, pair
 from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
-from jova_bench.errors import BenchError, NotComparable, suggest
+from jova_bench.errors import BenchError, NotComparable
+from jova_bench.formatting.messages import suggest
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, Slice

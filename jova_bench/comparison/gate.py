@@ -17,8 +17,9 @@ from jova_bench.comparison.cells import detectable, metric_names, numbers, recor
 from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
 from jova_bench.comparison.pairing import Change
 from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
-from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError, suggest
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.reading import read_toml
+from jova_bench.formatting.messages import suggest
 from jova_bench.formatting.text import escaped, signed, table
 
 if TYPE_CHECKING:

@@ -15,15 +15,14 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import fault
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 Pairs = Callable[[list[tuple[str, Any]]], Any]
@@ -231,27 +230,6 @@ def as_record(kind: type[RecordType], value: Any, where: str) -> RecordType:
         keys = [str(field.validation_alias or name) for name, field in kind.model_fields.items()]
         known = f"; known are: {', '.join(keys)}" if unknown else ""
         raise Unread(where, f"{fault(error)}{known}") from error
-
-
-def fault(error: ValidationError) -> str:
-    """Formats the first fault of a record on one line: `field: what is wrong with it, got ...`."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    text = " ".join(f"{first['msg'].removeprefix('Value error, ')}{_got(first)}".split())
-    return f"{where}: {text}" if where else text
-
-
-def _got(first: ErrorDetails) -> str:
-    """Formats the faulty value; empty for a missing field and for our own validators, whose messages name it."""
-    return "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f", got {shown(first['input'])}"
-
-
-def shown(value: Any) -> str:
-    """Formats a value for a message: its kind where it is long."""
-    if isinstance(value, dict | list | tuple):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = str(value) if isinstance(value, date | time) else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _place(where: str, at: Sequence[str | int]) -> str:

@@ -1,1 +1,1 @@
-"""Formats tables: display names of metrics, and numbers rounded by their uncertainty."""
+"""Formats tables and messages: numbers rounded by their uncertainty, text that is shown as it is, faults, names."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import get_args
 
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES

@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import shown
+from jova_bench.formatting.messages import shown
 from jova_bench.ids import check_id
 from jova_bench.models.base import Generated, Generator, Media
 from jova_bench.records import Timing

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.keys import Slice
 from jova_bench.records import Summary
 from jova_bench.runs.estimates import slice_estimates

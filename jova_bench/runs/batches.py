@@ -14,7 +14,8 @@ from pathlib import Path
 
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import WorkerContext
-from jova_bench.files.reading import file_digest, shown, unchanged
+from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.formatting.messages import shown
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Generator, Media, Plan, close

@@ -8,7 +8,7 @@ from statistics import mean
 import numpy as np
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import shown
+from jova_bench.formatting.messages import shown
 from jova_bench.records import LARGEST_VALUE
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import as_record, shown
+from jova_bench.files.reading import as_record
+from jova_bench.formatting.messages import shown
 from jova_bench.prompts import Prompt
 from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Record, Seed
 from jova_bench.runs.manifest_1 import as_schema_2, keys_of_schema_2

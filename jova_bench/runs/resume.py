@@ -11,7 +11,7 @@ from dataclasses import fields
 from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import fault
+from jova_bench.formatting.messages import fault
 from jova_bench.keys import PromptSeed
 from jova_bench.models.base import Plan, settings_of
 from jova_bench.prompts import Prompt

@@ -20,8 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
-from jova_bench.files.reading import as_record, fault, read_bytes, read_json, shown
+from jova_bench.files.reading import as_record, read_bytes, read_json
 from jova_bench.files.writing import PART, remove_parts, replacing
+from jova_bench.formatting.messages import fault, shown
 from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score, Summary
 from jova_bench.runs.manifest import Manifest, read_manifest

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.models.base import Generator
 from jova_bench.registry import Registry, guarded
 

@@ -32,8 +32,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_toml
+from jova_bench.formatting.messages import suggest
 from jova_bench.records import Id, Profile, Record, Seed
 from jova_bench.sweep.model import Setting, Settings, SweptModel, Value
 

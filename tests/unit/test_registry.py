@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 
 from jova_bench import registry
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.metrics.entry import MetricEntry
 from jova_bench.registry import Registry, guarded, unfit
 from jova_bench.suites import importers

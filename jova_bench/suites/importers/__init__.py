@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_bench.errors import BenchError, suggest
+from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import suggest
 from jova_bench.registry import load
 from jova_bench.suites.importers.collect import LANGUAGE, Imported, collect
 from jova_bench.suites.importers.reading import Draft, Fault

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from jova_bench.errors import suggest
+from jova_bench.formatting.messages import suggest
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, json_lines, table_rows
 
 FIELDS = ("id", "video_caption", "audio_caption", "transcript", "language", "image", "audio", "reference")
