@@ -18,23 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from paired import measured, tables
 from torch import Tensor, nn
 
 from jova.joint_attention import Context
 from jova.pipeline import Pipeline
 from jova.transformer import Jova
 from jova_baselines.jova import JovaGenerator
-from jova_bench import run
-from jova_bench.comparison.cells import record
-from jova_bench.comparison.compare import compared
-from jova_bench.comparison.results import read_results
-from jova_bench.digests import shortened
-from jova_bench.formatting.text import decimals, escaped, signed, table
 from jova_bench.models.base import Plan
 from jova_bench.prompts import Prompt
-from jova_bench.records import Estimate
-from jova_bench.report.cells import cell, columns
-from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 
 STREAMS = ("audio", "text-for-audio", "text-for-video", "video")
@@ -109,80 +101,14 @@ class Knockout(JovaGenerator):
         return pipeline
 
 
-def measured(folder: Path, limit: int | None) -> dict[str, Any]:
-    """Makes and scores the clips of all arms; returns the estimates, and paired differences from the first arm."""
-    first, *others = HIDDEN
-    run([*map(Knockout, HIDDEN), CHANCE], "embedded", metrics=METRICS, limit=limit, device="cpu", out=folder)
-    stored, results = read_run(folder), read_results(folder)
-    assert stored.summary is not None
-    shown = columns(stored.summary)
-    paired = [column for column in shown if results.specs[column.identity].level == "clip"]
-    specs = [results.specs[column.identity] for column in paired]
-    rows = compared(results, results, [(first, name) for name in others], specs, {})
-    about = [(name, column.label) for name in others for column in paired]
-    return {
-        "schema": 1,
-        "suite": stored.manifest.suite,
-        "suite_digest": stored.manifest.suite_digest,
-        "prompts": len(results.cells(first)),
-        "sampling_seeds": list(stored.manifest.seeds),
-        "hidden": {name: list(streams) for name, streams in HIDDEN.items()},
-        "values": [
-            {"label": column.label} | column.cells[name].model_dump(mode="json")
-            for name in (*HIDDEN, CHANCE)
-            for column in shown
-        ],
-        "differences": [
-            {key: value for key, value in record(row).items() if key != "worst"} | {"model": name, "label": label}
-            for (name, label), row in zip(about, rows, strict=True)
-        ],
-        "made_by": dict(results.made_by),
-    }
-
-
 def page(found: Mapping[str, Any]) -> str:
-    """Formats what `measured` returned as Markdown."""
-    notes: dict[str, int] = {}
-    values = {(one["model"], one["label"]): one for one in found["values"]}
-    labels = list(dict.fromkeys(one["label"] for one in found["values"]))
-    rows = [
-        [escaped(name), *(_cell(values[name, label], notes) for label in labels)] for name in (*found["hidden"], CHANCE)
-    ]
-    differences = {(one["model"], one["label"]): one for one in found["differences"]}
-    tested = list(dict.fromkeys(one["label"] for one in found["differences"]))
-    others = list(found["hidden"])[1:]
-    parts = [
-        ABOUT,
-        f"{found['prompts']} prompts of the suite {found['suite']} (digest {shortened(found['suite_digest'])}), "
-        f"sampling seed {', '.join(map(str, found['sampling_seeds']))}, one training. Means with 95 % intervals over "
+    """Formats what was measured as Markdown."""
+    about = (
+        "one training. Means with 95 % intervals over "
         "prompts; in parentheses the clips, or how many are ok / undefined / failed. "
-        f"`{CHANCE}` is chance.",
-        table(["", *map(escaped, labels)], rows),
-        "\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()),
-        f"Differences from `{next(iter(found['hidden']))}`, paired over the prompts that have a value in both, 95 % "
-        "intervals, Holm over the table:",
-        table(
-            ["", *map(escaped, tested)],
-            [[escaped(name), *(_difference(differences[name, label]) for label in tested)] for name in others],
-        ),
-        f"Made by `benchmarks/knockout.py` on {escaped(found['made_by']['device_name'])}; the numbers in full are in "
-        "`results/knockout.json`.",
-    ]
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _cell(value: Mapping[str, Any], notes: dict[str, int]) -> str:
-    return cell(Estimate.model_validate({key: part for key, part in value.items() if key != "label"}), notes)
-
-
-def _difference(row: Mapping[str, Any]) -> str:
-    """Formats a difference with its interval and its verdict."""
-    verdict = row["verdict"] if row["reason"] is None else f"{row['verdict']}: {escaped(row['reason'])}"
-    if row["delta"] is None or row["ci"] is None:
-        return verdict
-    places = decimals(row["delta"], row["ci"])
-    lo, hi = (signed(limit, places) for limit in row["ci"])
-    return f"{signed(row['delta'], places)} [{lo}, {hi}] {verdict}"
+        f"`{CHANCE}` is chance."
+    )
+    return f"{ABOUT}\n\n{tables(found, about, 'knockout')}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -192,10 +118,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="print the page of a file")
     asked = parser.parse_args(arguments)
     if asked.page:
-        print(page(json.loads(asked.path.read_text(encoding="utf-8"))), end="")
+        found = json.loads(asked.path.read_text(encoding="utf-8"))
+        print(page(found), end="")
     else:
         torch.set_num_threads(1)
-        print(json.dumps(measured(asked.path, asked.limit), indent=1))
+        models = [Knockout(name) for name in HIDDEN]
+        found = measured(models, [CHANCE], "embedded", METRICS, asked.path, asked.limit)
+        print(json.dumps({**found, "hidden": {name: list(streams) for name, streams in HIDDEN.items()}}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What README and pages say in numbers is what the committed results hold."""
 
-import importlib.util
+import importlib
 import json
 import re
 
@@ -11,11 +11,11 @@ from support.shown import ROOT
 RESULTS = ROOT / "results"
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def script(monkeypatch):
+    """Loads a script, which finds the scripts beside it."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module
 
 
 def data(name):
@@ -58,7 +58,7 @@ def test_the_readmes_table_is_the_leaderboards():
                 assert shown == f"{row['value']:.{places}f} [{lo:.{places}f}, {hi:.{places}f}]"
 
 
-def test_the_table_of_bars_is_what_the_leaderboard_gives(capsys):
+def test_the_table_of_bars_is_what_the_leaderboard_gives(script, capsys):
     script("bars").main([str(RESULTS / "leaderboard.json")])
     assert capsys.readouterr().out in text("results/bars.md")
 
@@ -90,7 +90,7 @@ def board(jova, real, codec=0.5):
         ((0.40, [0.38, 0.48]), "| 0.750 | [0.700, 0.950] | >= 0.800 | **not met** |"),
     ],
 )
-def test_a_bar_is_met_by_the_mean_or_by_the_interval_or_not(jova, said):
+def test_a_bar_is_met_by_the_mean_or_by_the_interval_or_not(script, jova, said):
     lines = [bar.row() for bar in script("bars").bars(board(jova, (0.55, [0.5, 0.6])))]
     assert f"| LSE-C, (jova - shuffled) / (codec - shuffled), judge b {said}" in lines
     assert "| real-time factor | 2.000 |  | <= 1.000 | **not met** |" in lines
@@ -99,7 +99,38 @@ def test_a_bar_is_met_by_the_mean_or_by_the_interval_or_not(jova, said):
     assert "| prompt_hair (real 1.000) | 1.000 | [0.950, 1.000] | >= 0.980 | met by the mean alone |" in lines
 
 
-def test_knock_outs_are_shown_as_measured():
+def test_edits_are_held_against_their_bars_kind_by_kind(script):
+    values = {
+        ("speech", "jova-edit", "wer_new"): 0.25, ("speech", "unedited", "wer_new"): 1.0,
+        ("mouth", "jova-edit", "lse_c"): 0.35, ("mouth", "unedited", "lse_c"): 0.1, ("mouth", "real", "lse_c"): 0.5,
+        ("picture", "jova-edit", "kept_audio"): 0.999,
+    }  # fmt: skip
+    metrics = {"lse_c": "ab", "sync_within_1": "ab"} | dict.fromkeys(
+        ("wer", "wer_new", "prompt_hair", "prompt_background", "prompt_voice", "kept_audio", "kept_psnr"), "x"
+    )
+    records = []
+    for kind in ("speech", "mouth", "picture", "sound"):
+        for model in ("jova-edit", "real", "unedited"):
+            for metric, judges in metrics.items():
+                for judge in judges:
+                    backend = f"syncnet-{judge}" if judges == "ab" else "other"
+                    other = 0.2 if (model, metric) == ("unedited", "lse_c") else 40.0 if metric == "kept_psnr" else 1.0
+                    value = values.get((kind, model, metric), other)
+                    records.append(
+                        {"slice": f"edit={kind}", "model": model, "metric": metric, "value": value,
+                         "ci": [value, value], "identity": f"{metric}@1/embedded:{backend}"}
+                    )  # fmt: skip
+    lines = [bar.row() for bar in script("edit_bars").bars({"records": records})]
+    assert "| speech: wer_new | 0.250 | [0.250, 0.250] | <= 0.500 | met |" in lines
+    share = "(jova-edit - unedited) / (real - unedited)"  # 0.25 of 0.4
+    assert f"| mouth: LSE-C, {share}, judge b | 0.625 | [0.625, 0.625] | >= 0.600 | met |" in lines
+    assert "| picture: kept_audio | 0.999 | [0.999, 0.999] | >= 1.000 | **not met** |" in lines
+    assert "| sound: kept_psnr | 40.000 | [40.000, 40.000] | >= 39.000 | met |" in lines
+    assert "| sound: wer | 1.000 | [1.000, 1.000] | <= 0.500 | **not met** |" in lines
+    assert len(lines) == 2 + 2 * 6 + 3 + 3 + 3
+
+
+def test_knock_outs_are_shown_as_measured(script):
     assert script("knockout").page(data("knockout")) == text("results/knockout.md")
 
 
