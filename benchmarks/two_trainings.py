@@ -11,6 +11,7 @@ the page.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -58,7 +59,8 @@ def validation(folder: Path) -> Path:
     """Draws the validation clips as a suite; returns its folder."""
     from jova.data.split import make_split
 
-    make_split("validation", PROMPTS, folder)
+    with contextlib.redirect_stdout(sys.stderr):  # It shows progress; the output is the data.
+        make_split("validation", PROMPTS, folder)
     lines = {
         "name": "embedded-validation",
         "description": f"{PROMPTS} drawn talking heads of the split validation",
