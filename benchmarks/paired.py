@@ -21,13 +21,17 @@ from jova_bench.suites.loading import Suite
 
 def measured(
     models: Sequence[Generator],
-    controls: Sequence[str],
+    controls: Sequence[str | Generator],
     suite: str | Suite,
     metrics: Sequence[str],
     folder: Path,
     limit: int | None,
 ) -> dict[str, Any]:
-    """Makes and scores the clips of all models; returns the estimates, and paired differences from the first model."""
+    """Makes and scores the clips of all models and controls.
+
+    Returns:
+        The estimates of all, and paired differences of the other models from the first.
+    """
     run([*models, *controls], suite, metrics=metrics, limit=limit, device="cpu", out=folder)
     first, *others = (model.name for model in models)
     stored, results = read_run(folder), read_results(folder)
@@ -45,7 +49,7 @@ def measured(
         "sampling_seeds": list(stored.manifest.seeds),
         "values": [
             {"label": column.label} | column.cells[name].model_dump(mode="json")
-            for name in (first, *others, *controls)
+            for name in (first, *others, *(one if isinstance(one, str) else one.name for one in controls))
             for column in shown
         ],
         "differences": [

@@ -98,12 +98,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("two_trainings: expected --old and --new, folders of a model and its codecs")
     torch.set_num_threads(1)
     folders = {"shipped": asked.old, "recipe": asked.new}
-    models = [
-        *(JovaGenerator("cpu", folder, name) for name, folder in folders.items()),
-        *(Codec(f"codec-{name}", folder) for name, folder in folders.items()),
-    ]
+    models = [JovaGenerator("cpu", folder, name) for name, folder in folders.items()]
+    controls = ["real", *(Codec(f"codec-{name}", folder) for name, folder in folders.items()), "shuffled"]
     suite = load_suite(validation(asked.path.with_name(f"{asked.path.name}-clips")))
-    print(json.dumps(measured(models, ["real", "shuffled"], suite, METRICS, asked.path, asked.limit), indent=1))
+    print(json.dumps(measured(models, controls, suite, METRICS, asked.path, asked.limit), indent=1))
 
 
 if __name__ == "__main__":
