@@ -22,7 +22,7 @@ from jova_baselines.jova import JovaGenerator, Sampling, digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import as_record, read_json, read_json_lines
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 
 DONE, LOCK, LOG, STEPS = "arm.json", ".lock", "train.log", "model.jsonl"
@@ -239,5 +239,4 @@ def _logged(value: Any, where: str) -> Logged:
 
 def _write(path: Path, what: Mapping[str, Value]) -> None:
     """Writes JSON, atomically."""
-    with replacing(path) as file:
-        file.write((json.dumps(what, indent=2) + "\n").encode())
+    write_file(path, json.dumps(what, indent=2) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from jova_baselines.external import home, install
 from jova_baselines.external.manifest import Manifest, known, load
 from jova_bench.assets.table import Terms
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 from jova_bench.output import show, tell
 
 Run = Callable[[install.Step], int]
@@ -75,16 +74,15 @@ def _set_up(manifest: Manifest, steps: Sequence[install.Step], weights: bool, dr
 
 
 def carry_out(step: install.Step) -> int:
-    """Runs a command; when it succeeds, writes down that it did."""
+    """Runs a command; when it succeeds, keeps its output and writes down that it did."""
     if step.folder is not None:
         step.folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        output = stack.enter_context(step.output.open("wb")) if step.output is not None else None
-        done = subprocess.run(step.command, cwd=step.folder, stdout=output, check=False)
-    if done.returncode == 0 and step.writes is not None:
-        path, text = step.writes
-        with replacing(path) as file:
-            file.write(text.encode())
+    stdout = None if step.output is None else subprocess.PIPE
+    done = subprocess.run(step.command, cwd=step.folder, stdout=stdout, check=False)
+    if done.returncode == 0:
+        for path, content in [(step.output, done.stdout), step.writes or (None, "")]:
+            if path is not None:
+                write_file(path, content)
     return done.returncode
 
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from compare import write
 
 from jova_bench.cache import DiskCache
+from jova_bench.digests import file_digest
 from jova_bench.execution.base import Local, LocalContext
 from jova_bench.execution.placement import ScoringWorkers
-from jova_bench.files.reading import file_digest
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.progress import Quiet

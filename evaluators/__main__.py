@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from evaluators import tasks
 from evaluators.data import Split, Track, read_split
 from evaluators.fit import progress
 from evaluators.validate import validation_rows
-from jova_bench.digests import short_digest
+from jova_bench.digests import file_digest, shortened
 from jova_bench.metrics.networks import embedded as nets
 
 EVALUATORS: dict[str, Callable[[Split, int], tasks.Trained]] = {
@@ -76,9 +75,9 @@ def _reference_features(networks: dict[str, torch.nn.Module], folder: Path, out:
         audio = [networks["audio-embedder"](torch.from_numpy(one)[None])[0].numpy() for one in split.mel]
     features = {"video": np.stack(video), "audio": np.stack(audio)}
     metadata = {
-        "corpus": hashlib.sha256((folder / "prompts.jsonl").read_bytes()).hexdigest(),
+        "corpus": file_digest(folder / "prompts.jsonl"),
         "count": str(len(split)),
-        **{f"{kind}_weights": short_digest((out / f"{kind}-embedder.safetensors").read_bytes()) for kind in features},
+        **{f"{kind}_weights": shortened(file_digest(out / f"{kind}-embedder.safetensors")) for kind in features},
     }
     save_file(features, out / FEATURES, metadata)
     return features

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from jova_bench.arrays import Arrays
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,7 @@ class DiskCache:
         arrays = {name: np.asarray(array) for name, array in compute().items()}
         made = io.BytesIO()
         np.savez(made, allow_pickle=False, **arrays)
-        with replacing(path) as file:
-            file.write(_sealed(key, made.getvalue()))
+        write_file(path, _sealed(key, made.getvalue()))
         return arrays
 
 

@@ -17,10 +17,10 @@ from jova_baselines.external.pull import PARTS, REVISION
 from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
-from jova_bench.digests import short_digest
+from jova_bench.digests import file_digest, short_digest, shortened
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_toml
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import replaced, write_file
 from jova_bench.formatting.messages import suggest
 
 
@@ -159,23 +159,20 @@ def show_by_name(manifest: Manifest) -> dict[str, str]:
             folder.mkdir(parents=True, exist_ok=True)
         _point(link, (home.weights / one.folder).resolve())
         # Whoever names no revision gets this one.
-        with replacing(main) as file:
-            file.write(one.revision.encode())
+        write_file(main, one.revision)
     return {"HF_HUB_CACHE": str(home.hub.resolve())} if named else {}
 
 
 def _point(link: Path, target: Path) -> None:
     """Creates or replaces a link, atomically: several processes may do so at once."""
-    fresh = link.with_name(f"{link.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(target)
-    fresh.replace(link)
+    with replaced(link) as fresh:
+        fresh.symlink_to(target)
 
 
 def packages_digest(manifest: Manifest) -> str | None:
     """Returns 12 hex digits of the installed packages; None if there is no record of them."""
     listing = of(manifest).packages
-    return short_digest(listing.read_bytes()) if listing.is_file() else None
+    return shortened(file_digest(listing)) if listing.is_file() else None
 
 
 def weights_digest(manifest: Manifest) -> str | None:

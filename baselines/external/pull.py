@@ -32,7 +32,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
     """
     from jova_bench.assets.download import OFFLINE_VARIABLE, differs, offline
     from jova_bench.errors import BenchError
-    from jova_bench.files.writing import replacing
+    from jova_bench.files.writing import write_file
 
     origin = order.get("hub") or order["url"]
     if offline() and not str(order.get("url", "")).startswith("file://"):
@@ -47,8 +47,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
         if not digests or differs(folder / name, size, digests):
             fetch(url, folder, name, size, digests)
     if commit:
-        with replacing(folder / REVISION) as file:
-            file.write(f"{order['hub']}@{commit}\n".encode())
+        write_file(folder / REVISION, f"{order['hub']}@{commit}\n")
     shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 

@@ -15,9 +15,9 @@ from typing import Literal
 
 from jova_bench.assets import transfer
 from jova_bench.assets.transfer import Meter, Source
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
-from jova_bench.files.reading import file_digest
 
 OFFLINE_VARIABLE = "JOVA_BENCH_OFFLINE"
 Kind = Literal["sha256", "md5", "git"]

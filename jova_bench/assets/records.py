@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
-from jova_bench.files.reading import as_record, file_digest, read_json
-from jova_bench.files.writing import replacing
+from jova_bench.files.reading import as_record, read_json
+from jova_bench.files.writing import write_file
 from jova_bench.records import Record
 
 RECORD = "recorded.json"
@@ -65,8 +66,7 @@ def record(folder: Path, name: str, sha256: str) -> str:
         try:
             known = recorded(folder)
             if name not in known:
-                with replacing(folder / RECORD) as file:
-                    file.write(json.dumps({**known, name: sha256}).encode())
+                write_file(folder / RECORD, json.dumps({**known, name: sha256}))
             return known.get(name, sha256)
         finally:
             lock.unlink(missing_ok=True)
@@ -87,8 +87,7 @@ def remember(file: Path, sha256: str) -> None:
     """Notes the digest of a file as it is now, for `sha256_of`."""
     with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is verified again next time.
         content = json.dumps({**_state(file), "sha256": sha256})
-        with replacing(_note(file)) as note:
-            note.write(content.encode())
+        write_file(_note(file), content)
 
 
 def _note(file: Path) -> Path:

@@ -23,7 +23,7 @@ from urllib.request import Request
 from jova_bench.assets.http import CHUNK, open_url
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 
 ATTEMPTS = 5
 """Connections in a row that may break before the command gives up; what came is kept."""
@@ -105,8 +105,7 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
         most = source.size if total is None else total
         _room(source, part, (most or have) - have)
         about = {"url": source.url, "validator": _validator(response.headers)}
-        with replacing(about_file(part)) as note:
-            note.write(json.dumps(about).encode())
+        write_file(about_file(part), json.dumps(about))
         with part.open("r+b" if part.exists() else "wb") as file, meter(source.name, have, most) as advance:
             file.truncate(have)
             file.seek(have)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 
 
 class Copies:
@@ -31,8 +31,7 @@ class Copies:
         copy = self._copies.pop(path, None)
         if copy is None:
             copy = Path(self._folder.name) / hashlib.sha256(os.fsencode(path)).hexdigest() / path.name
-            with replacing(copy) as file:
-                file.write(self._read(path))
+            write_file(copy, self._read(path))
             if len(self._copies) == self._kept:
                 self._copies.pop(next(iter(self._copies))).unlink(missing_ok=True)
         self._copies[path] = copy

@@ -7,7 +7,6 @@ than a bound. Numbers are finite, texts can be encoded and be parts of paths, ke
 from __future__ import annotations
 
 import codecs
-import hashlib
 import json
 import math
 import os
@@ -16,11 +15,11 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from jova_bench.digests import shortened
+from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import fault
 
@@ -110,12 +109,6 @@ def _unmarked(content: bytes) -> str:
     """Guesses the encoding of an unmarked file: UTF-8, unless one of its first two bytes, which are ASCII, is zero."""
     zeros = [byte == 0 for byte in content[:2]]
     return "utf-16-be" if zeros == [True, False] else "utf-16-le" if zeros == [False, True] else "utf-8"
-
-
-def file_digest(path: Path, kind: Literal["sha256", "md5"] = "sha256") -> str:
-    """Returns the digest (hex) of a file. Raises OSError for one that cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def unchanged(path: Path, digest: str | None) -> Path:

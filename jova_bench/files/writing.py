@@ -12,20 +12,37 @@ from typing import IO
 
 from jova_bench.files.locks import try_lock
 
-PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|[0-9]+\.part\.(?:mp4|wav|flac))")
-"""Names of incomplete files, as `replacing` and `media.write` name them."""
+PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+"""Names of what is incomplete, as `part_of` makes them."""
+
+
+def part_of(path: Path) -> Path:
+    """Returns a new hidden name beside `path`, for what will replace it when it is complete."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Writes a file, text as UTF-8; it appears complete or not at all."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Yields a file that replaces `path` when complete; it is invisible before, and never counts as abandoned."""
+    with replaced(path) as part, holding(part) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yields a new name: what is made there, a file or a link, replaces `path` unless the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    part = part_of(path)
     try:
-        with holding(part) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
+from jova_bench.files.writing import replacing
 from jova_bench.media import channels
 from jova_bench.media.clip import CANCEL, Clip
 from jova_bench.media.decode import decode
@@ -202,15 +203,11 @@ def write(
     if clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
         height, width = clip.frames.shape[1:3]
         raise BenchError(f"expected even height and width for {path}, got {height} x {width}; crop or pad the frames")
-    # The pid keeps two writers of one name apart; the suffix stays last for the muxer's sake.
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        with av.open(str(part), "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container:
+        with (
+            replacing(path) as file,
+            av.open(file, "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container,
+        ):
             encode(container, clip)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BenchError(f"cannot write {path}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)

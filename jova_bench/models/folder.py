@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import file_digest
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.models.base import Generated, Plan
 from jova_bench.prompts import Prompt

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jova_bench.errors import BenchError
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 
 
 def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> list[Path]:
@@ -26,8 +26,7 @@ def write_texts(folder: str | os.PathLike[str], texts: Mapping[str, str]) -> lis
 def write_text(path: Path, text: str) -> Path:
     """Writes a file atomically."""
     try:
-        with replacing(path) as file:
-            file.write(text.encode())
+        write_file(path, text)
     except OSError as error:
         raise BenchError(f"expected a folder that can be written, got {path.parent}: {error.strerror}") from error
     return path

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import WorkerContext
-from jova_bench.files.reading import file_digest, unchanged
+from jova_bench.files.reading import unchanged
 from jova_bench.formatting.messages import shown
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media

@@ -10,8 +10,8 @@ from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
+from jova_bench.digests import file_digest
 from jova_bench.execution.devices import device_name
-from jova_bench.files.reading import file_digest
 from jova_bench.runs.manifest import Provenance
 
 CHECKOUT = Path(__file__).resolve().parents[2]

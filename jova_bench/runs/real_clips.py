@@ -13,9 +13,9 @@ import av
 import numpy as np
 
 from jova_bench.cache import DiskCache, FeatureCache
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
-from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import Kind, RealClips

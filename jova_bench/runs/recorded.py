@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_bench.digests import shortened
+from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import WorkerContext
-from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.runs.plan_check import decoded_bytes

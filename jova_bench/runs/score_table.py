@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from jova_bench.assets.table import AssetTable
 from jova_bench.cache import FeatureCache
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.placement import ScoringWorkers
-from jova_bench.files.reading import file_digest
 from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed, SampleKey, ScoreKey

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import as_record, read_bytes, read_json
-from jova_bench.files.writing import PART, remove_parts, replacing
+from jova_bench.files.writing import PART, remove_parts, write_file
 from jova_bench.formatting.messages import fault, shown
 from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score, Summary
@@ -129,8 +129,7 @@ class RunStore:
 
     def keep_clip(self, content: bytes, target: Path) -> None:
         """Writes a file of media as it is; `target` appears complete or not at all."""
-        with replacing(target) as file:
-            file.write(content)
+        write_file(target, content)
 
     def _append(self, name: str, record: Sample | Score) -> None:
         # One write of one whole line: a reader never sees half of it unless the machine dies.
@@ -162,8 +161,7 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as file:
-        file.write(text.encode() + b"\n")
+    write_file(path, text + "\n")
 
 
 def _check_ours(folder: Path) -> None:

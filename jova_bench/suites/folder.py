@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import file_digest, read_json_lines
+from jova_bench.files.reading import read_json_lines
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.clips import answer, clips_by_id, difference, some

@@ -11,8 +11,9 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import file_digest, read_json_lines, read_toml
+from jova_bench.files.reading import read_json_lines, read_toml
 from jova_bench.formatting.messages import suggest
 from jova_bench.prompts import Prompt
 from jova_bench.records import Id, Profile, Record

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import replacing, write_file
 from jova_bench.prompts import Prompt
 
 
@@ -25,8 +25,7 @@ def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies
         with old.open("rb") as source, replacing(new) as target:
             shutil.copyfileobj(source, target)
     if info is not None:
-        with replacing(prompts.with_name("suite.toml")) as file:
-            file.write(info.encode())
+        write_file(prompts.with_name("suite.toml"), info)
     with replacing(prompts) as file:
         for prompt in lines:
             file.write(json.dumps(_said(prompt), ensure_ascii=False).encode() + b"\n")

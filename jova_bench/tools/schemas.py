@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from jova_bench.comparison.frozen import Frozen
-from jova_bench.files.writing import replacing
+from jova_bench.files.writing import write_file
 from jova_bench.prompts import Prompt
 from jova_bench.records import Record, Sample, Score, Summary
 from jova_bench.runs.manifest import Manifest
@@ -43,8 +43,7 @@ def schema_text(name: str) -> str:
 def write_schemas(folder: Path) -> None:
     """Writes `NAME.json` for each format. Raises OSError where the folder cannot be written."""
     for name in FORMATS:
-        with replacing(folder / f"{name}.json") as file:
-            file.write(schema_text(name).encode())
+        write_file(folder / f"{name}.json", schema_text(name))
 
 
 if __name__ == "__main__":

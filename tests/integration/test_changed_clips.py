@@ -8,9 +8,9 @@ import pytest
 
 from jova_bench.cache import NoCache
 from jova_bench.comparison.results import read_results
+from jova_bench.digests import file_digest
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.execution.base import LocalContext
-from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.records import Outcome
 from jova_bench.runs import scoring

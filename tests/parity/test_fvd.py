@@ -194,7 +194,7 @@ def test_latentsync_has_no_answer_without_a_face(monkeypatch):
 
 def test_latentsync_says_what_it_lacks(weights, monkeypatch):
     monkeypatch.setattr(assets.AssetTable, "missing", lambda self, *names: None)
-    monkeypatch.setattr(mediapipe_nets, "find_spec", lambda name: None)
+    monkeypatch.setattr(mediapipe_nets, "package_folder", lambda name: None)
     assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "latentsync").check() == mediapipe_nets.HOW
     assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean").check() is None
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from jova_bench.arrays import FloatArray
-from jova_bench.digests import short_digest
+from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.distances import audio_embedding as audio_embed
@@ -79,7 +79,7 @@ def _file(reference: str) -> Path:
 def reference_digest(reference: str) -> str | None:
     """Returns the first 12 hex digits of the sha256 of a shipped reference set; None when there is no such file."""
     file = _file(reference)
-    return short_digest(file.read_bytes()) if file.exists() else None
+    return shortened(file_digest(file)) if file.exists() else None
 
 
 def _missing(reference: str, embedder: str) -> str | None:

@@ -7,13 +7,13 @@ less than a sixteenth of the shorter side, and (in `follow`) what is found in fe
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jova_bench.assets.packaged import verified
 from jova_bench.assets.table import AssetTable
 from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable
@@ -76,9 +76,7 @@ def _cascade() -> Any:
     file = _file()
     if file is None:
         raise Unavailable(str(missing()))
-    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != SHA256:
-        raise Unavailable(f"weights differ: expected sha256 {SHA256}, got {found} in {file}")
-    return opencv.cv2().CascadeClassifier(str(file))
+    return opencv.cv2().CascadeClassifier(str(verified(file, SHA256, opencv.HOW)))
 
 
 SETTINGS = f"1,longest={LONGEST},step={STEP},neighbours={NEIGHBOURS},smallest=1/{SMALLEST},larger={LARGER}"

@@ -5,13 +5,12 @@ Later releases of mediapipe bundle none. This one requires numpy below 2, so it 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from jova_bench.assets.packaged import package_folder, verified
 from jova_bench.errors import Unavailable
 
 HOW = "not installed: pip install 'jova-bench[face-mediapipe]' (mediapipe 0.10.21, Python 3.12 at most, numpy below 2)"
@@ -39,18 +38,15 @@ class Network:
         path = self._path()
         if path is None:
             raise Unavailable(HOW)
-        if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != self.sha256:
-            raise Unavailable(f"weights differ: expected sha256 {self.sha256}, got {found} in {path}; {HOW}")
+        verified(path, self.sha256, HOW)
         from mediapipe.python.solutions.face_detection import FaceDetection
 
         return FaceDetection(min_detection_confidence=CONFIDENCE, model_selection=self.selection)
 
     def _path(self) -> Path | None:
-        spec = find_spec("mediapipe")
-        if spec is None or not spec.submodule_search_locations:
-            return None
-        path = Path(spec.submodule_search_locations[0], "modules", "face_detection", self.file)
-        return path if path.is_file() else None
+        folder = package_folder("mediapipe")
+        path = folder / "modules" / "face_detection" / self.file if folder else None
+        return path if path and path.is_file() else None
 
 
 SHORT_RANGE = Network(

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from jova_bench.cache import CacheKey
-from jova_bench.digests import short_digest
+from jova_bench.digests import file_digest, shortened
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -20,7 +20,7 @@ def path(name: str) -> Path:
 def digest(name: str) -> str | None:
     """Returns the short digest of the weights file; None when there is no file."""
     file = path(name)
-    return short_digest(file.read_bytes()) if file.exists() else None
+    return shortened(file_digest(file)) if file.exists() else None
 
 
 def missing(*names: str) -> str | None:

@@ -7,18 +7,17 @@ importing `speechmos.dnsmos` needs librosa (hundreds of megabytes and minutes of
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from jova_bench.assets.packaged import package_folder, verified
 from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable, Undefined
@@ -195,14 +194,9 @@ def _p808() -> Any:
 
 def _content(network: str) -> bytes:
     """Reads the published file of a network. Raises Unavailable for another file."""
-    spec = find_spec("speechmos")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    file = Path(spec.submodule_search_locations[0]) / "dnsmos_models" / FILES[network]
-    content = file.read_bytes()
-    if (found := hashlib.sha256(content).hexdigest()) != network:
-        raise Unavailable(f"weights differ: expected sha256 {network}, got {found} in {file}; pip install speechmos")
-    return content
+    folder = package_folder("speechmos")
+    assert folder is not None
+    return verified(folder / "dnsmos_models" / FILES[network], network, "pip install speechmos").read_bytes()
 
 
 VARIANTS = {

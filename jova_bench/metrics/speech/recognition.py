@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from jova_bench.cache import CacheKey, FeatureCache
-from jova_bench.digests import short_digest
+from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
@@ -110,7 +110,7 @@ class Pocketsphinx:
     """The embedded recogniser: CMU Sphinx with its own English acoustic model and the corpus's grammar."""
 
     def __init__(self, grammar: Path = GRAMMAR) -> None:
-        self.grammar_digest = short_digest(grammar.read_bytes())
+        self.grammar_digest = shortened(file_digest(grammar))
         self.key = CacheKey("pocketsphinx", 1, self.grammar_digest)
         self._grammar = grammar
 

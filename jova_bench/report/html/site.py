@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from jova_bench.assets.packaged import package_folder
 from jova_bench.errors import BenchError
 from jova_bench.execution.processes import available_cores
-from jova_bench.files.writing import PART, abandoned, holding
+from jova_bench.files.writing import PART, abandoned, holding, part_of
 from jova_bench.progress import Progress, Quiet
 from jova_bench.report.files import read_leaderboard
 from jova_bench.report.html.pages import environment, index_page, prompt_page
@@ -67,7 +66,7 @@ def write_html(
         run_folder, run, board.models, identities, available_cores() if workers is None else workers, talk or Quiet()
     )
     parts = by_slice(board, run, [one.prompt for one in asked])
-    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    part = part_of(target)
     try:
         _remove_parts(target)
         part.mkdir(parents=True)
@@ -90,10 +89,10 @@ def write_html(
 
 def _plotly() -> Path:
     """Returns the script of the installed package."""
-    spec = find_spec("plotly")
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder("plotly")
+    if folder is None:
         raise BenchError("not installed: pip install 'jova-bench[report]'")
-    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+    return folder / "package_data" / "plotly.min.js"
 
 
 def _check(target: Path) -> None:

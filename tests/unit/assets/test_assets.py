@@ -7,7 +7,6 @@ import pytest
 
 from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError, Unavailable
-from jova_bench.files import reading
 
 CONTENT = b"weights"
 
@@ -35,7 +34,7 @@ def test_weights_are_verified_once_and_again_when_they_change(toy, monkeypatch):
     assert assets.asset_table().find("toy") == toy
     hashed = []
     real = hashlib.file_digest
-    monkeypatch.setattr(reading.hashlib, "file_digest", lambda *args: hashed.append(1) or real(*args))
+    monkeypatch.setattr(hashlib, "file_digest", lambda *args: hashed.append(1) or real(*args))
     assert assets.asset_table().find("toy") == toy
     assert hashed == []
     toy.write_bytes(b"WEIGHTS")

@@ -127,6 +127,9 @@ def test_a_command_that_succeeds_is_written_down(tmp_path):
     step = install.Step((sys.executable, "-c", "print('torch==2.6.0')"), tmp_path / "new", said, done)
     assert setup.carry_out(step) == 0
     assert (done[0].read_text(), said.read_text()) == ("text", "torch==2.6.0\n")
+    broken = install.Step((sys.executable, "-c", "print('half'); raise SystemExit(1)"), tmp_path, said, done)
+    assert setup.carry_out(broken) == 1
+    assert said.read_text() == "torch==2.6.0\n"  # The list of packages, whose digest is a part of the identity.
 
 
 def test_without_an_interpreter_uv_makes_the_environment_or_the_user_is_told(tmp_path, monkeypatch):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from jova_bench.cache import NoCache
+from jova_bench.digests import file_digest
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.processes import Processes
-from jova_bench.files.reading import file_digest
 from jova_bench.media import files as media
 from jova_bench.metrics.base import ClipMetric
 from jova_bench.records import MetricSpec, Outcome

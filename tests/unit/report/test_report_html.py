@@ -226,7 +226,7 @@ def test_a_missing_package_says_what_installs_it(run, monkeypatch, package):
     if package == "jinja2":
         monkeypatch.setitem(sys.modules, "jinja2", None)
     else:
-        monkeypatch.setattr(site, "find_spec", lambda name: None)
+        monkeypatch.setattr(site, "package_folder", lambda name: None)
     with pytest.raises(BenchError, match=r"pip install 'jova-bench\[report\]'"):
         written(run)
 

@@ -265,7 +265,6 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
         folder / ".summary.json.0123456789abcdef.part",
         folder / "features" / "ab" / ".ff.npz.0123456789abcdef.part",
         folder / "clips" / "m" / ".p.0.mp4.0123456789abcdef.part",
-        folder / "clips" / "m" / ".p.0.4711.part.mp4",
     ]
     others = [
         folder / "clips" / "m" / "p.0.mp4",

@@ -286,7 +286,7 @@ def test_large_frames_are_searched_small(real_clips: list[Clip]):
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(opencv, "find_spec", lambda name: None)
     assert haar.missing() == "not installed: pip install 'jova-bench[standard]'"
-    monkeypatch.setattr(mediapipe_nets, "find_spec", lambda name: None)
+    monkeypatch.setattr(mediapipe_nets, "package_folder", lambda name: None)
     assert "jova-bench[face-mediapipe]" in str(mediapipe_nets.FULL_RANGE.missing())
     monkeypatch.undo()
     monkeypatch.setattr(haar, "CASCADE", "absent.xml")
