@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
+from jova_bench.formatting.messages import fault
 from jova_bench.ids import printable
 
 NO_WINDOWS = "expected Linux or macOS, got Windows; install and run it in WSL 2, which is Linux"
@@ -30,7 +33,11 @@ class Unavailable(Exception):
     """Raised inside a metric or model: a package or weights are missing. Becomes `failed: <message>`."""
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Returns an exception as one line of a record: our own messages alone, other errors with their type."""
-    ours = isinstance(error, BenchError | Undefined | Unavailable)
-    return " ".join(printable(str(error) if ours else f"{type(error).__name__}: {error}").split())
+    if isinstance(error, ValidationError):
+        text = f"{error.title}: {fault(error)}"
+    else:
+        ours = isinstance(error, BenchError | Undefined | Unavailable)
+        text = str(error) if ours else f"{type(error).__name__}: {error}"
+    return " ".join(printable(text).split())

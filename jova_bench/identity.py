@@ -12,13 +12,12 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 
 Profile = Literal["embedded", "standard"]
 CLEAN = "clean"
 """Protocol of metrics that follow no published bench."""
 FORM = "name@version/profile:backend[weights]{params}, or profile/compat:bench@commit for profile"
-LONGEST = 200
-"""Characters of a text that is no identity in a message."""
 _FORM = re.compile(
     r"(?P<name>[^@/]+)@(?P<version>\d{1,9})/(?P<profile>embedded|standard)(/compat:(?P<protocol>[^@:]+@[^@:]+))?"
     r":(?P<backend>[^\[{]+)(\[(?P<weights>[^\]]+)\])?(\{(?P<params>.+)\})?",
@@ -91,10 +90,10 @@ class Identity(str):
         of_weights, of_params = f"[{weights}]" if weights is not None else "", f"{{{params}}}" if params else ""
         text = f"{name}@{version}/{family}:{backend}{of_weights}{of_params}"
         if _parts(text) != (name, version, profile, backend, protocol, weights, params):
-            raise NoIdentity(f"expected parts of {FORM}, got {text!r}, which would be read as others; rename them")
+            raise NoIdentity(f"expected parts of {FORM}, got {shown(text)}, which would be read as others; rename them")
         for part in (name, backend, protocol, weights or ""):
             if not part.isprintable() or part != part.strip():
-                raise NoIdentity(f"expected printable parts without spaces around them, got {part!r}; rename it")
+                raise NoIdentity(f"expected printable parts without spaces around them, got {shown(part)}; rename it")
         return super().__new__(cls, text)
 
     @classmethod
@@ -145,7 +144,7 @@ def joined(params: Mapping[str, str | int | float]) -> str:
     if _split(text) != pairs:
         raise NoIdentity(
             f"expected params whose keys have no space, `=`, comma or brace, and values without `,key=` but in braces, "
-            f"got {dict(params)!r}, which would be read as others; rename them"
+            f"got {shown(dict(params))}, which would be read as others; rename them"
         )
     return text
 
@@ -194,6 +193,5 @@ def _parsed(text: str) -> Identity:
     parts = _parts(text)
     found = None if parts is None else Identity(*parts)
     if found is None or found != text:  # Two texts may have the same parts: version 1 and 01.
-        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-        raise NoIdentity(f"expected a metric's identity, {FORM}, got {shown!r}")
+        raise NoIdentity(f"expected a metric's identity, {FORM}, got {shown(text)}")
     return found

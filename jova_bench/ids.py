@@ -6,6 +6,8 @@ import hashlib
 import re
 import unicodedata
 
+from jova_bench.formatting.messages import shown
+
 LONGEST = 120
 """Maximum number of characters of an id."""
 KEPT = 100
@@ -27,7 +29,8 @@ def check_id(value: str) -> str:
     composed = unicodedata.normalize("NFC", value)
     if not _fits(composed):
         raise ValueError(
-            f"expected 1 to {LONGEST} letters and digits of any script, '.', '_' and '-', without '..', got {value!r}"
+            f"expected 1 to {LONGEST} letters and digits of any script, '.', '_' and '-', without '..', "
+            f"got {shown(value)}"
         )
     return composed
 

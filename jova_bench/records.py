@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity, NoIdentity, joined
 from jova_bench.identity import Profile as Profile
 from jova_bench.ids import check_id
@@ -146,7 +147,7 @@ class Score(Record):
 
 def _check_outcome(one: Outcome | Score) -> None:
     if (one.status == "ok") != (one.value is not None) or (one.status == "ok") != (one.reason is None):
-        raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {one!r}")
+        raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {shown(one)}")
 
 
 class MetricSpec(Record):
@@ -184,7 +185,7 @@ class MetricSpec(Record):
     def _has_no_switch(cls, params: object) -> object:
         for key, value in params.items() if isinstance(params, Mapping) else ():
             if isinstance(value, bool):  # It would become the number 1 or 0, and its text that of the number.
-                raise NoIdentity(f"expected a text or a number for {key!r}, got {value}; write 'yes' or 'no'")
+                raise NoIdentity(f"expected a text or a number for {shown(key)}, got {value}; write 'yes' or 'no'")
         return params
 
     @model_validator(mode="after")

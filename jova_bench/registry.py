@@ -16,10 +16,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import ValidationError
-
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.formatting.messages import fault, suggest
+from jova_bench.formatting.messages import shown, suggest
 
 Thing = TypeVar("Thing")
 OURS = ("jova_baselines", "jova")
@@ -72,7 +70,7 @@ class Registry(Generic[Thing]):
         if name in self.refused:
             raise BenchError(self.refused[name])
         if name not in self.entries:
-            raise BenchError(f"expected the name of a {self.kind}, got {name!r}; {suggest(name, self.entries)}")
+            raise BenchError(f"expected the name of a {self.kind}, got {shown(name)}; {suggest(name, self.entries)}")
         target = self.entries[name]
         return cast(Thing, load(target, f"the {self.kind} {name!r}"))
 
@@ -136,14 +134,10 @@ def guarded(what: str, call: Callable[[], Thing]) -> Thing:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return call()
-    except BenchError as error:
-        raise BenchError(f"{what}: {reason_of(error)}") from error
-    except ValidationError as error:
-        raise BenchError(f"{what}: expected a {error.title}, got {fault(error)}") from error
     except ImportError as error:
         raise BenchError(f"{what}: {' '.join(f'{error}{shadow_of(error)}'.split())}") from error
     except (Exception, SystemExit) as error:
-        raise BenchError(f"{what}: {' '.join(f'{type(error).__name__}: {error}'.split())}") from error
+        raise BenchError(f"{what}: {reason_of(error)}") from error
 
 
 def unfit(thing: object, methods: Mapping[str, int]) -> str | None:

@@ -21,7 +21,7 @@ from jova_bench.digests import file_digest, short_digest, shortened
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_toml
 from jova_bench.files.writing import replaced, write_file
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,9 @@ def options(manifest: Manifest) -> Options:
         return found
     for name, value in read_toml(path).items():
         if name not in found:
-            raise BenchError(f"{path}: expected an option of {manifest.name}, got {name!r}; {suggest(name, found)}")
+            raise BenchError(
+                f"{path}: expected an option of {manifest.name}, got {shown(name)}; {suggest(name, found)}"
+            )
         found[name] = _typed(path, name, found[name], value)
     return found
 
@@ -217,7 +219,7 @@ def _typed(path: Path, name: str, default: Option, value: object) -> Option:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default) or not isinstance(value, bool | int | float | str):
-        raise BenchError(f"{path}: {name}: expected {type(default).__name__}, got {value!r}")
+        raise BenchError(f"{path}: {name}: expected {type(default).__name__}, got {shown(value)}")
     return value
 
 

@@ -17,7 +17,7 @@ from jova_baselines.external.weights import Weights
 from jova_bench.assets.table import Terms
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_toml
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.models.registry import model_registry
 from jova_bench.records import Id, Record
 from jova_bench.registry import guarded
@@ -235,7 +235,7 @@ def load(name: str) -> Manifest:
         return manifest
     found = installed().get(name)
     if found is None:
-        what = f"expected the name of a baseline, got {name!r}"
+        what = f"expected the name of a baseline, got {shown(name)}"
         other = _beside_entries().get(name)
         if isinstance(other, Manifest):
             where = f"{other.folder / FILE} has name = {other.name!r}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.prompts import Prompt
 
 Rendered = str | dict[str, object]
@@ -103,7 +103,7 @@ RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
 def rendered(name: str, prompt: Prompt) -> Rendered:
     """Renders a prompt by the name of a renderer. Raises BenchError if there is no such renderer."""
     if name not in RENDERERS:
-        raise BenchError(f"expected the name of a prompt renderer, got {name!r}; {suggest(name, RENDERERS)}")
+        raise BenchError(f"expected the name of a prompt renderer, got {shown(name)}; {suggest(name, RENDERERS)}")
     return RENDERERS[name](prompt)
 
 
@@ -120,7 +120,7 @@ def text(name: str, prompt: Prompt, most_words: int | None = None) -> str:
     """
     made = rendered(name, prompt)
     if not isinstance(made, str):
-        raise BenchError(f"expected a renderer of one text, got {name!r}")
+        raise BenchError(f"expected a renderer of one text, got {shown(name)}")
     if most_words is not None and (count := len(made.split())) > most_words:
         raise BenchError(f"expected a prompt of at most {most_words} words, got {count}; the rest would be cut")
     return made

@@ -14,7 +14,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 SIDE = 16
 ASPECTS = ("9:16", "3:4", "1:1", "4:3", "16:9")
@@ -32,7 +32,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     resolution, aspect, steps = str(options["resolution"]), str(options["aspect"]), int(options["steps"])
     for name, value, known in (("resolution", resolution, tuple(SIZES)), ("aspect", aspect, ASPECTS)):
         if value not in known:
-            raise BenchError(f"expected {name} of JavisDiT, got {value!r}; {suggest(value, known)}")
+            raise BenchError(f"expected {name} of JavisDiT, got {shown(value)}; {suggest(value, known)}")
     if steps < 1:
         raise BenchError(f"expected steps of at least 1, got {steps}")
     height, width = SIZES[resolution][ASPECTS.index(aspect)]

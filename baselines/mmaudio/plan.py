@@ -15,7 +15,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 CLIP_FPS, SYNC_FPS = 8.0, 25.0
 """Frame rates at which CLIP and Synchformer read the video."""
@@ -45,7 +45,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Returns the job of MMAudio for a prompt. Raises BenchError if the prompt or an option is not supported."""
     name, steps, cfg = str(options["variant"]), int(options["steps"]), float(options["cfg"])
     if name not in VARIANTS:
-        raise BenchError(f"expected a variant of MMAudio, got {name!r}; {suggest(name, VARIANTS)}")
+        raise BenchError(f"expected a variant of MMAudio, got {shown(name)}; {suggest(name, VARIANTS)}")
     if steps < 1:
         raise BenchError(f"expected at least 1 step, got {steps}")
     assert inputs.video is not None

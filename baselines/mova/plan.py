@@ -11,7 +11,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 VARIANTS = ("360p", "720p")
 OFFLOADS = ("none", "cpu", "group")
@@ -23,7 +23,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Returns the job of MOVA for a prompt. Raises BenchError if the prompt or an option is not supported."""
     for name, known in (("variant", VARIANTS), ("offload", OFFLOADS)):
         if (value := str(options[name])) not in known:
-            raise BenchError(f"expected {name} of MOVA, got {value!r}; {suggest(value, known)}")
+            raise BenchError(f"expected {name} of MOVA, got {shown(value)}; {suggest(value, known)}")
     height, width, steps = int(options["height"]), int(options["width"]), int(options["steps"])
     if height % SIDE or width % SIDE or min(height, width) < SIDE:
         raise BenchError(f"expected height and width in multiples of {SIDE}, got {width}x{height}")

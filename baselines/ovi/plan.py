@@ -15,7 +15,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 SIDE = 32
 SOLVERS = ("unipc", "dpm++", "euler")
@@ -40,9 +40,9 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Returns the job of Ovi for a prompt. Raises BenchError if the prompt or an option is not supported."""
     name, solver = str(options["variant"]), str(options["solver"])
     if name not in VARIANTS:
-        raise BenchError(f"expected a variant of Ovi, got {name!r}; {suggest(name, VARIANTS)}")
+        raise BenchError(f"expected a variant of Ovi, got {shown(name)}; {suggest(name, VARIANTS)}")
     if solver not in SOLVERS:
-        raise BenchError(f"expected a solver of Ovi, got {solver!r}; {suggest(solver, SOLVERS)}")
+        raise BenchError(f"expected a solver of Ovi, got {shown(solver)}; {suggest(solver, SOLVERS)}")
     variant = VARIANTS[name]
     height, width = int(options["height"]), int(options["width"])
     if inputs.image is None:

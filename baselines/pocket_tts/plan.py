@@ -9,7 +9,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 LANGUAGE = "en"
 VOICES = (
@@ -24,12 +24,12 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Returns the job of Pocket TTS. Raises BenchError if the transcript or an option is not supported."""
     voice, steps = str(options["voice"]), int(options["decode_steps"])
     if voice not in VOICES:
-        raise BenchError(f"expected a voice of Pocket TTS, got {voice!r}; {suggest(voice, VOICES)}")
+        raise BenchError(f"expected a voice of Pocket TTS, got {shown(voice)}; {suggest(voice, VOICES)}")
     if steps < 1:
         raise BenchError(f"expected at least 1 decode step, got {steps}")
     if inputs.prompt.language.partition("-")[0].lower() != LANGUAGE:
         raise BenchError(
-            f"expected a transcript in English, got {inputs.prompt.language!r}; these weights speak no other"
+            f"expected a transcript in English, got {shown(inputs.prompt.language)}; these weights speak no other"
         )
     return Job(
         arguments={"words": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words)},

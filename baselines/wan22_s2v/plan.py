@@ -13,7 +13,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.render import text
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 
 CLIP = 80
 """Frames per clip."""
@@ -34,9 +34,9 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Returns the job of Wan2.2-S2V for a prompt. Raises BenchError if the prompt or an option is not supported."""
     size, solver = str(options["size"]), str(options["solver"])
     if size not in AREAS:
-        raise BenchError(f"expected a size of Wan2.2-S2V, got {size!r}; {suggest(size, AREAS)}")
+        raise BenchError(f"expected a size of Wan2.2-S2V, got {shown(size)}; {suggest(size, AREAS)}")
     if solver not in SOLVERS:
-        raise BenchError(f"expected a solver of Wan2.2-S2V, got {solver!r}; {suggest(solver, SOLVERS)}")
+        raise BenchError(f"expected a solver of Wan2.2-S2V, got {shown(solver)}; {suggest(solver, SOLVERS)}")
     assert inputs.image is not None
     assert inputs.audio is not None
     most = clips_of(inputs.audio.seconds)

@@ -68,7 +68,7 @@ def whole(name: str, value: Any) -> int:
             raise TypeError
         return operator.index(value)
     except TypeError:
-        raise BenchError(f"expected {name}= as a whole number, got {value!r}") from None
+        raise BenchError(f"expected {name}= as a whole number, got {shown(value)}") from None
 
 
 def whole_or_none(name: str, value: Any) -> int | None:
@@ -79,7 +79,7 @@ def whole_or_none(name: str, value: Any) -> int | None:
 def flag(name: str, value: Any) -> bool:
     """Returns an argument that is True or False. Raises BenchError for anything else."""
     if not isinstance(value, bool):
-        raise BenchError(f"expected {name}= True or False, got {value!r}")
+        raise BenchError(f"expected {name}= True or False, got {shown(value)}")
     return value
 
 
@@ -95,7 +95,7 @@ def progress_of(value: Any) -> Progress | None:
 def path_of(name: str, value: Any) -> Path:
     """Returns an argument as a path; `~` is the home folder. Raises BenchError if it is none."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise BenchError(f"expected {name} as a path, got {value!r}")
+        raise BenchError(f"expected {name} as a path, got {shown(value)}")
     return at_home(value)
 
 
@@ -109,5 +109,5 @@ def suite_of(value: Any) -> Suite:
     if isinstance(value, Suite):
         return value
     if not isinstance(value, str | os.PathLike):
-        raise BenchError(f"expected the name of one suite, a path or a Suite, got {value!r}; see `list_suites()`")
+        raise BenchError(f"expected the name of one suite, a path or a Suite, got {shown(value)}; see `list_suites()`")
     return load_suite(at_home(value) if os.fspath(value).startswith("~") else os.fspath(value))

@@ -10,6 +10,7 @@ from jova_bench.comparison import compare as comparing
 from jova_bench.comparison import gate as gating
 from jova_bench.comparison.results import Results
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.runs import run as running
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def compare(
         BenchError: bad input, or a run that has not finished.
     """
     if not isinstance(of_slice, str | None):
-        raise BenchError(f"expected of_slice= as the text TAG=VALUE, got {of_slice!r}")
+        raise BenchError(f"expected of_slice= as the text TAG=VALUE, got {shown(of_slice)}")
     return comparing.compare(_side(a), _side(b), metrics_of(metrics), of_slice, assets_of(assets))
 
 

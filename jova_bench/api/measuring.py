@@ -12,6 +12,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.execution.devices import resolve_device
+from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -74,7 +75,7 @@ def metric(
         'LUFS'
     """
     if level not in ("clip", "set"):
-        raise BenchError(f"expected level= clip or set, got {level!r}")
+        raise BenchError(f"expected level= clip or set, got {shown(level)}")
     found = _built(name, profile, device, assets)
     if found.spec.level != level:
         raise BenchError(
@@ -131,9 +132,9 @@ def torch_metric(
 def _built(name: str, profile: Profile, device: str, assets: PathLike | None) -> AnyMetric:
     """Builds the first metric of a name, or that of an identity, of either level."""
     if profile not in get_args(Profile):
-        raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {profile!r}")
+        raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {shown(profile)}")
     if not isinstance(name, str):
-        raise BenchError(f"expected the name of one metric, got {name!r}; `list_metrics()` shows them")
+        raise BenchError(f"expected the name of one metric, got {shown(name)}; `list_metrics()` shows them")
     whole = Identity.parse(name) if "/" in name else None
     names = [name] if whole is None else selections(whole.name, profile)
     context = MetricContext(NoCache(), resolve_device(device), assets=assets_of(assets))
@@ -142,7 +143,7 @@ def _built(name: str, profile: Profile, device: str, assets: PathLike | None) ->
         found = [one for one in found if one.spec.identity == whole]
     if not found:
         raise BenchError(
-            f"expected the identity of a metric of the {profile} profile, got {name!r}; see `list_metrics()`"
+            f"expected the identity of a metric of the {profile} profile, got {shown(name)}; see `list_metrics()`"
         )
     several = list(dict.fromkeys(one.spec.name for one in found))
     if len(several) > 1:
@@ -162,7 +163,7 @@ def reference_features(built: SetMetric, reference: PathLike | Iterable[Clip] | 
     elif isinstance(reference, Iterable):
         clips = reference
     else:
-        raise BenchError(f"expected a folder of real clips, clips or their features, got {reference!r}")
+        raise BenchError(f"expected a folder of real clips, clips or their features, got {shown(reference)}")
     found = [_features_of(built, clip, drawn) for clip in clips]
     if not found:
         raise BenchError("expected real clips as reference, got none")
@@ -172,7 +173,7 @@ def reference_features(built: SetMetric, reference: PathLike | Iterable[Clip] | 
 def _features_of(built: SetMetric, clip: Any, drawn: bool) -> FloatArray:
     """Returns the (d,) or (p, d) features of one real clip. Raises BenchError where it has none."""
     if not isinstance(clip, Clip):
-        raise BenchError(f"expected real clips as `read_clip` returns them, got {clip!r}")
+        raise BenchError(f"expected real clips as `read_clip` returns them, got {shown(clip)}")
     domain = "embedded" if drawn else None
     try:
         return built.features(replace(clip, in_domain=in_domain(clip, domain), timing="reference"))

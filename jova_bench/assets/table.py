@@ -83,7 +83,7 @@ class AssetTable:
     def get(self, name: str) -> Asset:
         """Returns an asset's entry. Raises BenchError for an unknown name."""
         if name not in self.entries:
-            raise BenchError(f"expected the name of an asset, got {name!r}; {suggest(name, self.entries)}")
+            raise BenchError(f"expected the name of an asset, got {shown(name)}; {suggest(name, self.entries)}")
         return self.entries[name]
 
     def path(self, name: str) -> Path:
@@ -182,9 +182,9 @@ def _replaced(path: Path) -> dict[str, Asset]:
     known, found = published(), {}
     for name, fields in read_toml(path).items():
         if name not in known:
-            raise BenchError(f"{path}: expected the name of an asset, got {name!r}; {suggest(name, known)}")
+            raise BenchError(f"{path}: expected the name of an asset, got {shown(name)}; {suggest(name, known)}")
         if not isinstance(fields, dict) or set(fields) != {"file", "sha256"}:
-            raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {fields!r}")
+            raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {shown(fields)}")
         try:
             file = str((path.parent / at_home(str(fields["file"]))).resolve())
             Path(file).exists()  # Raises for what no file system can have; a file that is missing is told later.

@@ -24,6 +24,7 @@ from jova_bench.assets.http import CHUNK, open_url
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 from jova_bench.files.writing import write_file
+from jova_bench.formatting.messages import shown
 
 ATTEMPTS = 5
 """Connections in a row that may break before the command gives up; what came is kept."""
@@ -174,7 +175,7 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
         stated = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", headers.get("Content-Range", ""))
         if not stated or int(stated[1]) != have:
             got = _words(headers.get("Content-Range"))
-            raise BenchError(f"{source.name}: expected bytes from {have}, got {got!r} from {source.url}")
+            raise BenchError(f"{source.name}: expected bytes from {have}, got {shown(got)} from {source.url}")
         total = None if stated[2] == "*" else int(stated[2])
     else:
         have, total = 0, length

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from jova_bench.errors import EXIT_USAGE
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.output import show, tell
 
 Action = Callable[[argparse.Namespace], int]
@@ -37,12 +37,12 @@ class Parser(argparse.ArgumentParser):
             flags = [flag for action in verb._actions for flag in action.option_strings if flag.startswith("--")]
             near = difflib.get_close_matches(rest[0], flags, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            verb.error(f"got {rest[0]!r}, which is not an argument of this command{hint}")
+            verb.error(f"got {shown(rest[0])}, which is not an argument of this command{hint}")
         return found
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            raise argparse.ArgumentError(action, f"got {value!r}; {suggest(str(value), map(str, action.choices))}")
+            raise argparse.ArgumentError(action, f"got {shown(value)}; {suggest(str(value), map(str, action.choices))}")
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jova_bench.cli.base import Verbs, add_verb, names, say
 from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.output import show, show_json
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _flags(args: argparse.Namespace, spec: SweepSpec, model: SweptModel) -> dict
     def split(text: str) -> tuple[str, str]:
         name, equals, value = text.partition("=")
         if not equals or name not in known:
-            raise BenchError(f"expected SETTING=VALUE, got {text!r}; settings are: {', '.join(known)}")
+            raise BenchError(f"expected SETTING=VALUE, got {shown(text)}; settings are: {', '.join(known)}")
         return name, value
 
     given = [*args.base, *(f"{name}={getattr(args, name)}" for name in ("steps", "clips") if getattr(args, name))]
@@ -136,4 +137,4 @@ def _seeds(text: str) -> list[int]:
     try:
         return [int(seed) for seed in names(text) or []]
     except ValueError as error:
-        raise BenchError(f"expected training seeds such as 0,1,2, got {text!r}") from error
+        raise BenchError(f"expected training seeds such as 0,1,2, got {shown(text)}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.assets.table import AssetTable, asset_table
@@ -14,7 +15,7 @@ from jova_bench.comparison.pairing import ALPHA, pair
 from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, Slice
@@ -22,6 +23,7 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.records import MetricSpec
+from jova_bench.registry import guarded
 from jova_bench.runs.features import is_set_metric
 from jova_bench.runs.store import read_run
 
@@ -165,7 +167,7 @@ def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
             for value in prompt.values(tag):
                 slices.setdefault(str(Slice(tag, value)), set()).add(prompt.id)
     if of_slice not in slices:
-        raise BenchError(f"expected a slice TAG=VALUE of the run, got {of_slice!r}; {suggest(of_slice, slices)}")
+        raise BenchError(f"expected a slice TAG=VALUE of the run, got {shown(of_slice)}; {suggest(of_slice, slices)}")
     return frozenset(slices[of_slice])
 
 
@@ -174,7 +176,7 @@ def _selected(left: Results, right: Results, names: Sequence[str] | None) -> lis
     known = dict.fromkeys(name for side in (left, right) for spec in side.specs.values() for name in _answers(spec))
     for name in names or ():
         if name not in known:
-            raise BenchError(f"expected a metric that was measured, got {name!r}; {suggest(name, tuple(known))}")
+            raise BenchError(f"expected a metric that was measured, got {shown(name)}; {suggest(name, tuple(known))}")
     return [spec for spec in left.specs.values() if names is None or not set(_answers(spec)).isdisjoint(names)]
 
 
@@ -207,7 +209,8 @@ def set_metrics(
         spec = without_real(wanted[identity])
         real = next((features for side in sides if (features := side.reference(identity)) is not None), None)
         if spec and real is not None and spec.identity in bare:
-            measures[identity] = bare[spec.identity].against(real)
+            what = f"{spec.name} does not take the real clips of the run"
+            measures[identity] = guarded(what, partial(bare[spec.identity].against, real))
     return measures
 
 

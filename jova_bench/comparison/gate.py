@@ -19,7 +19,7 @@ from jova_bench.comparison.pairing import Change
 from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.reading import read_toml
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.formatting.text import escaped, signed, table
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def gate(
     """
     found = compare(reference, run, metrics, assets=assets)
     if tolerances is not None and not isinstance(tolerances, Mapping):
-        raise BenchError(f"expected tolerances by the name of the metric, got {tolerances!r}")
+        raise BenchError(f"expected tolerances by the name of the metric, got {shown(tolerances)}")
     allowed = _checked(tolerances or {}, "tolerances: ")
     _check_names(allowed, found)
     checks = tuple(Check(row, allowed.get(row.spec.name)) for row in found.rows)
@@ -170,7 +170,7 @@ def _checked(values: Mapping[str, Any], where: str) -> dict[str, float]:
     for name, value in values.items():
         # A truth value is an int to Python, and nan compares with nothing.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise BenchError(f"{where}{name}: expected a number of at least 0, got {value!r}")
+            raise BenchError(f"{where}{name}: expected a number of at least 0, got {shown(value)}")
     return {name: float(value) for name, value in values.items()}
 
 
@@ -179,7 +179,7 @@ def _check_names(tolerances: Mapping[str, float], found: Comparisons) -> None:
     for name in tolerances:
         if not isinstance(name, str) or name not in known:
             raise BenchError(
-                f"expected a tolerance for a metric of the reference, got {name!r}; {suggest(str(name), known)}"
+                f"expected a tolerance for a metric of the reference, got {shown(name)}; {suggest(str(name), known)}"
             )
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from jova_bench.arrays import FloatArray
-from jova_bench.errors import Undefined
+from jova_bench.errors import Undefined, reason_of
 from jova_bench.keys import PromptSeed
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome, Status
@@ -228,11 +228,13 @@ def grids(found: Pair) -> tuple[FloatArray, FloatArray]:
     return grid[: len(rows) // 2], grid[len(rows) // 2 :]
 
 
-def undefined_set(found: Pair, metric: SetMetric) -> str | None:
-    """Returns the reason why a distance of the paired clips is undefined, or None."""
+def lost_set(found: Pair, metric: SetMetric) -> Outcome | None:
+    """Returns the reason why there is no distance of the paired clips, or None."""
     try:
         for side in grids(found):
             mean_distance(metric, side)
     except Undefined as error:
-        return str(error)
+        return Outcome(status="undefined", reason=str(error))
+    except Exception as error:
+        return Outcome(status="failed", reason=reason_of(error))
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jova_bench.comparison.pairing import ALPHA, Change, Pair, PairedTest, clips_test, sets_test, undefined_set
+from jova_bench.comparison.pairing import ALPHA, Change, Pair, PairedTest, clips_test, lost_set, sets_test
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_NOT_COMPARABLE, EXIT_OK, EXIT_REGRESSION, Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.records import MetricSpec, Outcome
@@ -121,8 +121,7 @@ def _nothing(one: ComparisonRow) -> Outcome | None:
         return None
     if not one.found.a:
         return one.found.why_none or Outcome(status="undefined", reason="no clip has a value on both sides")
-    why = undefined_set(one.found, one.metric) if one.metric else None
-    return why if why is None else Outcome(status="undefined", reason=why)
+    return lost_set(one.found, one.metric) if one.metric else None
 
 
 def _paired_test(one: ComparisonRow, found: Pair, tests: int) -> PairedTest | str:

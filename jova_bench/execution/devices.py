@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 
 
 def resolve_device(name: str) -> str:
@@ -25,7 +26,7 @@ def resolve_devices(name: str) -> tuple[str, ...]:
     if name == "cpu":
         return (name,)
     if not isinstance(name, str) or not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
-        raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {name!r}")
+        raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {shown(name)}")
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -34,7 +35,7 @@ def resolve_devices(name: str) -> tuple[str, ...]:
     wanted = [int(one.removeprefix("cuda:")) for one in name.split(",")] if ":" in name else range(max(count, 1))
     if max(wanted) >= count:
         there = f"CUDA devices below {count}" if count else "a device of this machine, which shows no GPU"
-        raise BenchError(f"expected {there}, got {name!r}; cpu and auto work everywhere")
+        raise BenchError(f"expected {there}, got {shown(name)}; cpu and auto work everywhere")
     return tuple(f"cuda:{index}" for index in dict.fromkeys(wanted))
 
 

@@ -14,6 +14,7 @@ from jova_bench.execution.base import Executor, Local, LocalContext
 from jova_bench.execution.devices import device_name, resolve_devices
 from jova_bench.execution.pool import task_limit_s
 from jova_bench.execution.processes import Processes, available_cores
+from jova_bench.formatting.messages import shown
 from jova_bench.media.limits import max_clip_bytes, memory_bytes
 
 if TYPE_CHECKING:
@@ -77,14 +78,14 @@ def placed(executor: str, device: str, workers: int | None) -> Iterator[Placemen
         BenchError: there is no such executor or device.
     """
     if executor not in EXECUTORS:
-        raise BenchError(f"expected executor {' or '.join(EXECUTORS)}, got {executor!r}")
+        raise BenchError(f"expected executor {' or '.join(EXECUTORS)}, got {shown(executor)}")
     if workers is not None and workers < (executor == "ray"):
         raise BenchError(f"expected at least {int(executor == 'ray')} workers, got {workers}")
     if executor == "processes":
         yield _on_machine(resolve_devices(device), workers)
         return
     if device not in ("auto", "cpu", "cuda"):
-        raise BenchError(f"expected device auto, cpu or cuda on a cluster, got {device!r}; Ray deals out its GPUs")
+        raise BenchError(f"expected device auto, cpu or cuda on a cluster, got {shown(device)}; Ray deals out its GPUs")
     from jova_bench.execution.ray import cluster
 
     with cluster() as has:

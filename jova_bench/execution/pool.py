@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import ATTEMPTS, Task, TaskFailed
+from jova_bench.formatting.messages import shown
 
 TaskIn = TypeVar("TaskIn", contravariant=True)
 
@@ -176,5 +177,5 @@ def task_limit_s() -> float:
     except ValueError:
         limit = 0.0
     if not 0 < limit < float("inf"):
-        raise BenchError(f"expected a number of seconds above 0 in {LIMIT_VARIABLE}, got {text!r}")
+        raise BenchError(f"expected a number of seconds above 0 in {LIMIT_VARIABLE}, got {shown(text)}")
     return limit

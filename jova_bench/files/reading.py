@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import fault
+from jova_bench.formatting.messages import faults_of, shown
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 Pairs = Callable[[list[tuple[str, Any]]], Any]
@@ -77,7 +77,7 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: st
     except OSError as error:
         raise Unread(path, f"expected a readable {kind}, got: {error.strerror or error}") from error
     except ValueError as error:
-        raise BenchError(f"expected the path of a file, got {str(path)!r}: {error}") from error
+        raise BenchError(f"expected the path of a file, got {shown(str(path))}: {error}") from error
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -219,10 +219,8 @@ def as_record(kind: type[RecordType], value: Any, where: str) -> RecordType:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        unknown = error.errors()[0]["type"] == "extra_forbidden" and len(error.errors()[0]["loc"]) == 1
-        keys = [str(field.validation_alias or name) for name, field in kind.model_fields.items()]
-        known = f"; known are: {', '.join(keys)}" if unknown else ""
-        raise Unread(where, f"{fault(error)}{known}") from error
+        known = [str(field.validation_alias or name) for name, field in kind.model_fields.items()]
+        raise Unread(where, faults_of(error, known)[0]) from error
 
 
 def _place(where: str, at: Sequence[str | int]) -> str:

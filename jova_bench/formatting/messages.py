@@ -3,36 +3,90 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from datetime import date, time
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+LONGEST = 80
+"""Maximum number of characters of a value in a message."""
 LISTED = 40
 """Maximum number of names in a message; a longer list helps no reader."""
+_WORDS = (
+    ("Input should be a valid string.*", "a text"),
+    ("Input should be a valid integer.*", "a whole number"),
+    ("Input should be a valid number.*", "a number"),
+    ("Input should be a valid boolean.*", "true or false"),
+    ("Input should be a valid (list|tuple)", "a list"),
+    ("Input should be a valid dictionary.*", "an object"),
+    ("Input should be (.*)", r"\1"),
+    ("Input is not (a valid .*)", r"\1"),
+    (r"\w+ should have (at \w+ \d+ \w+).*", r"\1"),
+    ("String should match pattern (.*)", r"a text that matches \1"),
+)
+"""What a value should be, in pydantic's words and in ours: users write JSON, TOML or Python."""
+_BRANCH = re.compile(r"(constrained-)?(str|int|float|bool|bytes|none|decimal|date|time|datetime)|[a-z-]+\[.*\]")
+"""What pydantic adds to the place of a value that is of none of several kinds: the name of a kind."""
 
 
 def shown(value: Any) -> str:
-    """Formats a value for a message: its kind where it is long."""
+    """Formats a value for a message, on one line: where it is long, its beginning, or how many parts it has."""
+    text = " ".join((str(value) if isinstance(value, date | time) else repr(value)).split())
+    if len(text) <= LONGEST:
+        return text
     if isinstance(value, dict | list | tuple):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = str(value) if isinstance(value, date | time) else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    return f"{text[: LONGEST - 3]}..."
 
 
 def fault(error: ValidationError) -> str:
-    """Formats the first fault of a record on one line: `field: what is wrong with it, got ...`."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    text = " ".join(f"{first['msg'].removeprefix('Value error, ')}{_got(first)}".split())
-    return f"{where}: {text}" if where else text
+    """Formats the first fault of a record on one line: `field: expected ..., got ...`."""
+    return faults_of(error)[0]
 
 
-def _got(first: ErrorDetails) -> str:
-    """Formats the faulty value; empty for a missing field and for our own validators, whose messages name it."""
-    return "" if first["type"] in ("missing", "extra_forbidden", "value_error") else f", got {shown(first['input'])}"
+def faults_of(error: ValidationError, known: Collection[str] = ()) -> list[str]:
+    """Formats every faulty field of a record, each on one line.
+
+    Args:
+        error: what pydantic found.
+        known: the names of the record's fields, for a misspelt one.
+    """
+    places: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
+    for one in error.errors():
+        branch = len(one["loc"]) > 1 and _BRANCH.fullmatch(str(one["loc"][-1]))
+        places.setdefault(one["loc"][:-1] if branch else one["loc"], []).append(one)
+    found = []
+    for place, of in places.items():
+        where = ".".join(map(str, place))
+        text = " ".join(_text(where, of, known if len(place) == 1 else ()).split())
+        found.append(f"{where}: {text}" if where else text)
+    return found
+
+
+def _text(where: str, of: list[ErrorDetails], known: Collection[str]) -> str:
+    """Formats what is wrong at one place; a value that is of none of several kinds has an error for each."""
+    first = of[0]
+    if first["type"] == "missing":
+        return "expected a value, got none"
+    if first["type"] == "extra_forbidden":
+        return f"unknown field; {suggest(where, known)}" if known else "unknown field"
+    if first["type"] == "value_error":  # One of our own validators, whose messages say what was got.
+        return first["msg"].removeprefix("Value error, ")
+    kinds = dict.fromkeys(_expected(one["msg"]) for one in of)
+    if "a number" in kinds:
+        kinds.pop("a whole number", None)
+    *others, last = kinds
+    return f"expected {', '.join(others)}{' or ' * bool(others)}{last}, got {shown(first['input'])}"
+
+
+def _expected(text: str) -> str:
+    for theirs, ours in _WORDS:
+        if found := re.fullmatch(theirs, text):
+            return found.expand(ours)
+    return text
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

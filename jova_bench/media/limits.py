@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 
 VARIABLE = "JOVA_BENCH_MAX_CLIP_GB"
 SHARE = 4
@@ -69,7 +70,7 @@ def max_clip_bytes() -> int:
     except (ValueError, OverflowError):
         limit = 0
     if limit <= 0:
-        raise BenchError(f"expected a number of gigabytes above 0 in {VARIABLE}, got {said!r}")
+        raise BenchError(f"expected a number of gigabytes above 0 in {VARIABLE}, got {shown(said)}")
     return limit
 
 

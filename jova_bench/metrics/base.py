@@ -19,6 +19,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import FeatureCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.prompts import Prompt
@@ -71,7 +72,7 @@ class ClipMetric(ABC):
         for name, value, kind in (("clip", clip, Clip), ("prompt", prompt, Prompt), ("reference", reference, Clip)):
             if not isinstance(value, kind) and (value is not None or name == "clip"):
                 hint = "a clip as `read_clip` returns it" if kind is Clip else "a Prompt of a suite, or None"
-                raise BenchError(f"expected {name} to be {hint}, got {value!r}")
+                raise BenchError(f"expected {name} to be {hint}, got {shown(value)}")
         return to_outcome(lambda: self.measure(clip, prompt, reference))
 
     @abstractmethod
@@ -154,8 +155,8 @@ def to_outcome(measure: Callable[[], float]) -> Outcome:
             raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        got = " ".join(repr(value).split())[:80]
-        return Outcome(status="failed", reason=f"expected a number, got {got}; raise Undefined where there is none")
+        why = f"expected a number, got {shown(value)}; raise Undefined where there is none"
+        return Outcome(status="failed", reason=why)
     if not abs(number) <= LARGEST_VALUE:  # NaN is not, either.
         why = f"expected a finite number up to {LARGEST_VALUE:g}, got {number}; raise Undefined where there is none"
         return Outcome(status="failed", reason=why)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import get_args
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
@@ -212,7 +212,7 @@ def unfit_metric(metric: object) -> str | None:
     if isinstance(metric, SetMetric):
         clips = metric.reference_clips
         if not isinstance(clips, Sequence) or not all(isinstance(one, ReferenceClip) for one in clips):
-            return f"expected `reference_clips`, a sequence of ReferenceClip, got {clips!r}"
+            return f"expected `reference_clips`, a sequence of ReferenceClip, got {shown(clips)}"
     return unfit(metric, METHODS[level])
 
 
@@ -234,7 +234,7 @@ def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> li
     if size not in WHISPER_SIZES or profile != "standard":
         raise BenchError(
             f"expected --whisper with one of {', '.join(WHISPER_SIZES)} in the standard profile, "
-            f"got {size!r} in the {profile} profile"
+            f"got {shown(size)} in the {profile} profile"
         )
     if names is None:
         names = [one.entry.name for one in _choices(profile, ()) if one.matches(None)]
@@ -253,7 +253,7 @@ def _check(wanted: Iterable[str], profile: Profile, there: Iterable[Choice], add
     for name in wanted:
         if name not in here and name in anywhere:
             raise BenchError(
-                f"expected a metric of the {profile} profile, got {name!r}; it needs --profile {anywhere[name]}"
+                f"expected a metric of the {profile} profile, got {shown(name)}; it needs --profile {anywhere[name]}"
             )
         if name not in here:
-            raise BenchError(f"expected the name of a metric, got {name!r}; {suggest(name, here)}")
+            raise BenchError(f"expected the name of a metric, got {shown(name)}; {suggest(name, here)}")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.records import Timing
@@ -56,7 +57,7 @@ def batch_of(frames: Array | None, audio: Array | None) -> list[tuple[Array | No
 def check_flag(name: str, value: object) -> None:
     """Raises BenchError for what is neither True nor False."""
     if not isinstance(value, bool):
-        raise BenchError(f"expected {name}= True or False, got {value!r}")
+        raise BenchError(f"expected {name}= True or False, got {shown(value)}")
 
 
 def reference_of(features: Array) -> FloatArray:
@@ -113,7 +114,7 @@ def _rate(name: str, of: str, given: Array | None, rate: Any) -> Any:
     if isinstance(rate, np.generic) or (isinstance(rate, Tensor) and rate.numel() == 1):
         rate = rate.item()
     if rate is not None and (isinstance(rate, bool) or not isinstance(rate, (int, float, Fraction))):
-        raise BenchError(f"expected {name}= of the {of} as a number, got {rate!r}")
+        raise BenchError(f"expected {name}= of the {of} as a number, got {shown(rate)}")
     if given is not None and (rate is None or not 0 < rate < float("inf")):
         raise BenchError(f"expected {name}= of the {of}, above 0, got {rate}; give the rate of the data")
     return rate

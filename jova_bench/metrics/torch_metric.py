@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from jova_bench.errors import BenchError, Undefined, reason_of
+from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import OUTSIDE, ClipMetric
 from jova_bench.metrics.speech.errors import transcript_length
@@ -42,7 +43,7 @@ class TorchMetric(CountingMetric):
         """
         super().__init__("clip", metric, in_domain, **kwargs)
         if timing not in get_args(Timing):
-            raise BenchError(f"expected timing= {', '.join(get_args(Timing))}, got {timing!r}")
+            raise BenchError(f"expected timing= {', '.join(get_args(Timing))}, got {shown(timing)}")
         self.metric = metric
         self.timing = timing
         for name, zero in (("total", torch.tensor(0.0, dtype=torch.float64)), ("weight", torch.tensor(0))):

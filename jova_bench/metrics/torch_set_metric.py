@@ -51,7 +51,7 @@ class TorchSetMetric(CountingMetric):
         """
         super().__init__("set", metric, in_domain, **kwargs)
         check_flag("reset_real", reset_real)
-        self.metric: SetMetric = metric if reference is None else metric.against(reference_of(reference))
+        self.metric: SetMetric = metric if reference is None else _against(metric, reference_of(reference))
         self._given = reference is not None
         self._reset_real = reset_real
         # Features of all clips in one line of numbers, and (vectors, dimensions) of each: a process that has seen no
@@ -106,7 +106,7 @@ class TorchSetMetric(CountingMetric):
         why = None
         try:
             real = features_of_states(self.real, self.real_shapes)
-            metric = self.metric.against(stack(real)) if real else self.metric
+            metric = _against(self.metric, stack(real)) if real else self.metric
             value = (
                 metric.distance(stack(features_of_states(self.made, self.made_shapes)))
                 if int(self.ok)
@@ -132,3 +132,13 @@ class TorchSetMetric(CountingMetric):
 
     def _nothing(self) -> float:
         raise Undefined(f"no clip has features: {self._why() or 'no clip was given'}")
+
+
+def _against(metric: SetMetric, reference: FloatArray) -> SetMetric:
+    """Returns the metric with other real clips. Raises BenchError, in one line, where it does not take them."""
+    try:
+        return metric.against(reference)
+    except (BenchError, Undefined, Unavailable):
+        raise
+    except Exception as error:
+        raise BenchError(f"{metric.spec.name} does not take these real clips: {reason_of(error)}") from error

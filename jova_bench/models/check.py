@@ -52,7 +52,7 @@ def unfit_model(model: Any) -> str | None:
     if type(model.batch_size) is not int or model.batch_size < 1:
         return f"expected `batch_size`, a whole number of at least 1, got {shown(model.batch_size)}"
     if not isinstance(model.needs, tuple | list) or not set(map(str, model.needs)) <= set(NEEDS):
-        return f"expected `needs`, a tuple of texts out of {', '.join(NEEDS)}, got {model.needs!r}"
+        return f"expected `needs`, a tuple of texts out of {', '.join(NEEDS)}, got {shown(model.needs)}"
     if why := unfit(model, METHODS):
         return why
     if hasattr(model, "close") and (why := unfit(model, {"close": 0})):
@@ -70,7 +70,7 @@ def _unfit_name(name: object) -> str | None:
         same = check_id(name) == name
     except ValueError as error:
         return f"`name`: {error}"
-    return None if same else f"expected `name` in composed characters (NFC), got {name!r}"
+    return None if same else f"expected `name` in composed characters (NFC), got {shown(name)}"
 
 
 def _unfit_settings(settings: object) -> str | None:

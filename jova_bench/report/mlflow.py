@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.errors import BenchError, reason_of
+from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
 from jova_bench.records import Summary
 from jova_bench.runs.manifest import Manifest
@@ -31,7 +32,7 @@ def check_tracker(name: str | None) -> None:
     if name is None:
         return
     if name not in TRACKERS:
-        raise BenchError(f"expected tracker {' or '.join(TRACKERS)}, got {name!r}")
+        raise BenchError(f"expected tracker {' or '.join(TRACKERS)}, got {shown(name)}")
     _mlflow()
 
 

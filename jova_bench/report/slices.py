@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.keys import Slice
 from jova_bench.records import Summary
 from jova_bench.runs.estimates import slice_estimates
@@ -44,7 +44,7 @@ def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, 
     known = dict.fromkeys(tag for prompt in prompts for tag in prompt.tags)
     for tag in more:
         if tag not in known:
-            raise BenchError(f"expected a tag of the run's prompts, got {tag!r}; {suggest(tag, known)}")
+            raise BenchError(f"expected a tag of the run's prompts, got {shown(tag)}; {suggest(tag, known)}")
     results = read_results(run_folder)
     sets = set_metrics(list(results.specs.values()), [results])
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]

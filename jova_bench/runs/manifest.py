@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Field
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record
@@ -53,15 +53,13 @@ class NoPlan(Record):
     why_not: str
 
 
-def _kind_of_plan(value: Any) -> str:
-    """Returns the kind of a plan, by which pydantic selects its class; messages show it, too."""
-    without = "why_not" in value if isinstance(value, Mapping) else isinstance(value, NoPlan)
-    return "without" if without else "plan"
+def _any_plan(value: Any) -> PlanRecord | NoPlan:
+    """Makes a record of the kind that the keys tell: pydantic would list the faults of both kinds."""
+    without = isinstance(value, NoPlan) or (isinstance(value, Mapping) and "why_not" in value)
+    return (NoPlan if without else PlanRecord).model_validate(value)
 
 
-AnyPlan = Annotated[
-    Annotated[PlanRecord, Tag("plan")] | Annotated[NoPlan, Tag("without")], Discriminator(_kind_of_plan)
-]
+AnyPlan = Annotated[PlanRecord | NoPlan, BeforeValidator(_any_plan)]
 
 
 class ModelRecord(Record):
@@ -153,7 +151,7 @@ def read_manifest(value: Any, where: str) -> Manifest:
     for place, spec in enumerate(manifest.specs):
         # Elsewhere a spec may leave out what is usual; here an identity is made of it.
         if lacking := [name for name in MetricSpec.model_fields if name not in spec.model_fields_set]:
-            raise BenchError(f"{where}: specs.{place}.{lacking[0]}: Field required")
+            raise BenchError(f"{where}: specs.{place}.{lacking[0]}: expected a value, got none")
     return manifest
 
 

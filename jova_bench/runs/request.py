@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.records import Profile
 
 DEFAULT_SUITE = "embedded"
@@ -25,8 +26,10 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.profile not in ("embedded", "standard"):
-            raise BenchError(f"expected profile embedded or standard, got {self.profile!r}")
+            raise BenchError(f"expected profile embedded or standard, got {shown(self.profile)}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not all(0 <= one < 2**63 for one in self.seeds):
-            raise BenchError(f"expected one or more different seeds of at least 0, below 2^63, got {list(self.seeds)}")
+            raise BenchError(
+                f"expected one or more different seeds of at least 0, below 2^63, got {shown(list(self.seeds))}"
+            )
         if self.limit is not None and self.limit < 1:
             raise BenchError(f"expected a limit of at least 1 prompt, got {self.limit}")

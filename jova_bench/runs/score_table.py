@@ -254,7 +254,7 @@ def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
 def _clip_path(store: RunStore, clip: str) -> Path:
     """Returns the path of a recorded clip. Raises BenchError if it leads out of the folder."""
     if PurePosixPath(clip).is_absolute() or ".." in PurePosixPath(clip).parts:
-        what = f"expected a clip inside the folder, got {clip!r}; delete the line"
+        what = f"expected a clip inside the folder, got {shown(clip)}; delete the line"
         raise BenchError(f"{store.folder / SAMPLES}: {what}")
     return store.folder / clip
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import read_json_lines, read_toml
-from jova_bench.formatting.messages import suggest
+from jova_bench.files.reading import as_record, read_json_lines, read_toml
+from jova_bench.formatting.messages import faults_of, shown, suggest
 from jova_bench.prompts import Prompt
 from jova_bench.records import Id, Profile, Record
 from jova_bench.registry import Registry
@@ -81,7 +81,7 @@ class Suite:
         """Returns the path of a file that a prompt names. Raises BenchError when it is outside the suite's folder."""
         if not isinstance(relative, str):
             raise BenchError(
-                f"expected the path of a file of the suite, got {relative!r}; a prompt has None where it has no file"
+                f"expected the path of a file of the suite, got {shown(relative)}; a prompt has None for no file"
             )
         return inside(self.root, relative)
 
@@ -95,7 +95,7 @@ class Suite:
             return None
         folder = self.path(self.reference_set)
         if not folder.is_dir():
-            raise BenchError(f"expected a folder as reference_set of the suite {self.name!r}, got {str(folder)!r}")
+            raise BenchError(f"expected a folder as reference_set of the suite {self.name!r}, got {shown(str(folder))}")
         return folder
 
 
@@ -124,7 +124,7 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
         folder = SHIPPED / given if ours else _installed(registry, given)
         info = _info(folder / INFO)
         if info.name != given:
-            raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {info.name!r}")
+            raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {shown(info.name)}")
         return _suite(folder / PROMPTS, info)
     path = prompt_file(Path(given))
     if path.suffix in (".csv", ".tsv"):
@@ -135,7 +135,8 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
     if path.suffix != ".jsonl" and not path.is_file():
         hint = suggest(given, registry.names())
         raise BenchError(
-            f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, got {given!r}; {hint}"
+            f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, "
+            f"got {shown(given)}; {hint}"
         )
     beside = path.parent / INFO
     return _suite(path, _info(beside) if beside.is_file() else None)
@@ -163,7 +164,7 @@ def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
     found = registry.load(name)
     if not isinstance(found, str | os.PathLike) or not Path(found).is_dir():
         raise BenchError(
-            f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {found!r}"
+            f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {shown(found)}"
         )
     return Path(found)
 
@@ -193,7 +194,7 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
         try:
             prompt = Prompt.model_validate(value)
         except ValidationError as error:
-            faults += [f"{path}:{number}: {fault}" for fault in faults_of(error)]
+            faults += [f"{path}:{number}: {fault}" for fault in faults_of(error, Prompt.model_fields)]
             continue
         wrong = [f"{field}: {why}" for field, file in prompt.files.items() if (why := _missing(path.parent, file))]
         if prompt.id in lines:
@@ -211,7 +212,7 @@ def _missing(root: Path, relative: str) -> str | None:
     """Returns the fault of a file that a prompt names, or None."""
     try:
         if not inside(root, relative).is_file():
-            return f"expected a file, got {relative!r}; paths are relative to {root}"
+            return f"expected a file, got {shown(relative)}; paths are relative to {root}"
     except (BenchError, OSError) as error:
         return str(error)
     return None
@@ -226,7 +227,7 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
     for tag in info.slices:
         if tag not in tags:
             hint = suggest(tag, tags)
-            raise BenchError(f"{path.parent / INFO}: slices: expected a tag of a prompt, got {tag!r}; {hint}")
+            raise BenchError(f"{path.parent / INFO}: slices: expected a tag of a prompt, got {shown(tag)}; {hint}")
     digest, files = _digest(prompts, path.parent, f"{info.domain} {info.reference_set}")
     return Suite(
         info.name,
@@ -245,25 +246,7 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
 
 
 def _info(path: Path) -> SuiteInfo:
-    try:
-        return SuiteInfo.model_validate(read_toml(path))
-    except ValidationError as error:
-        raise BenchError(f"{path}: {faults_of(error)[0]}") from error
-
-
-def faults_of(error: ValidationError) -> list[str]:
-    """Formats each fault as `field: fault`, with the known fields for an unknown one."""
-    known = tuple(SuiteInfo.model_fields if error.title == "SuiteInfo" else Prompt.model_fields)
-    faults = []
-    for one in error.errors():
-        where = ".".join(str(part) for part in one["loc"])
-        if one["type"] == "extra_forbidden":
-            faults.append(f"{where}: unknown field; {suggest(where, known)}")
-        else:
-            faults.append(
-                f"{where}: {one['msg']}" if where else f"expected an object, got {type(one['input']).__name__}"
-            )
-    return faults
+    return as_record(SuiteInfo, read_toml(path), str(path))
 
 
 def inside(root: Path, relative: str) -> Path:
@@ -275,7 +258,7 @@ def inside(root: Path, relative: str) -> Path:
     except (OSError, RuntimeError, ValueError):
         outside = True  # A loop of links, a name too long, a zero byte.
     if not relative or pure.is_absolute() or outside:
-        raise BenchError(f"expected a path inside {root}, got {relative!r}; copy the file there")
+        raise BenchError(f"expected a path inside {root}, got {shown(relative)}; copy the file there")
     return path
 
 

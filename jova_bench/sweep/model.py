@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.models.base import Generator
 from jova_bench.registry import Registry, guarded
 
@@ -48,14 +48,14 @@ class Setting:
         if kind is float and type(value) is int:
             value = float(value)
         if not isinstance(value, str | int | float) or type(value) is not kind:
-            raise BenchError(f"expected {KINDS[kind]} as {self.name} ({self.about}), got {value!r}")
+            raise BenchError(f"expected {KINDS[kind]} as {self.name} ({self.about}), got {shown(value)}")
         if self.choices and value not in self.choices:
             raise BenchError(
-                f"expected {self.name} to be one of {', '.join(self.choices)}, got {value!r}; "
+                f"expected {self.name} to be one of {', '.join(self.choices)}, got {shown(value)}; "
                 f"{suggest(str(value), self.choices)}"
             )
         if self.least is not None and not isinstance(value, str) and not value >= self.least:
-            raise BenchError(f"expected {self.name} to be at least {self.least:g}, got {value!r}")
+            raise BenchError(f"expected {self.name} to be at least {self.least:g}, got {shown(value)}")
         return value
 
     def read(self, text: str) -> Value:
@@ -66,7 +66,7 @@ class Setting:
                 return self.checked({"true": True, "false": False}[text])
             return self.checked(kind(text))
         except (ValueError, KeyError):
-            raise BenchError(f"expected {KINDS[kind]} as {self.name} ({self.about}), got {text!r}") from None
+            raise BenchError(f"expected {KINDS[kind]} as {self.name} ({self.about}), got {shown(text)}") from None
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_a_broken_one_hides_no_other(site, tmp_path, monkeypatch, capsys):
     assert setup.main([]) == 0
     out = capsys.readouterr().out
     assert "bad            [the model 'bad' cannot be found in bad_bench.inside:model: SystemExit: never]" in out
-    assert f"torn           [{tmp_path / 'torn' / 'manifest.toml'}: name: Field required]" in out
+    assert f"torn           [{tmp_path / 'torn' / 'manifest.toml'}: name: expected a value, got none]" in out
     assert out.count("\novi            Ovi") == 1
     assert "copied         [" in out
     assert (
@@ -122,7 +122,7 @@ def test_a_broken_one_hides_no_other(site, tmp_path, monkeypatch, capsys):
         f"expected the name of a baseline, got 'mine-command', an entry point; its manifest "
         f"{tmp_path / 'mine' / 'manifest.toml'} has name = 'mine': use that name, or give both the same"
     )
-    for name, message in (("torn", "Field required"), ("bad", "SystemExit"), ("gone", "expected the name of a base")):
+    for name, message in (("torn", "expected a value"), ("bad", "SystemExit"), ("gone", "expected the name of a base")):
         with pytest.raises(BenchError, match=message):
             manifest.load(name)
     assert manifest.load("ovi").folder == Path(manifest.ROOT) / "ovi"

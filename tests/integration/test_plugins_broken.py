@@ -82,7 +82,7 @@ METRICS = BROKEN | {
     "no_spec": (lambda *_: but(spec={"name": "x"}), "expected a MetricSpec as `spec`, got dict"),
     "wrong_spec": (
         lambda *_: MetricSpec(**SPEC.model_dump() | {"level": "frame"}),
-        r"expected a MetricSpec, got level: Input should be 'clip' or 'set', got 'frame'; correct",
+        r"MetricSpec: level: expected 'clip' or 'set', got 'frame'; correct",
     ),
     "no_factory": (None, "expected a MetricEntry, got str"),
     "short_score": (lambda *_: but(measure=lambda self, clip: None), "expected 'measure' to take 3 arguments"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pydantic import ValidationError
 
 from jova_bench import registry
 from jova_bench.errors import BenchError
@@ -17,6 +18,7 @@ from jova_bench.formatting.messages import suggest
 from jova_bench.metrics.entry import MetricEntry
 from jova_bench.registry import Registry, guarded, unfit
 from jova_bench.suites import importers
+from support.specs import clip_spec
 
 ENTRIES = {"fraction": "fractions:Fraction", "ghost": "no_such_module:x", "hollow": "fractions:Nothing"}
 
@@ -72,12 +74,25 @@ def test_a_name_for_two_things_is_refused_and_the_others_are_there(monkeypatch):
     assert set(names.refused) == {"alpha", "beta"}
 
 
+def invalid(**changes):
+    """What a specification with these fields raises."""
+    with pytest.raises(ValidationError) as error:
+        clip_spec(**changes)
+    return error.value
+
+
 @pytest.mark.parametrize(
     ("error", "wanted"),
     [
         (RuntimeError("two\nlines"), "it: RuntimeError: two lines"),
         (SystemExit(3), "it: SystemExit: 3"),
         (BenchError("expected x"), "it: expected x"),
+        (invalid(level="frame"), "it: MetricSpec: level: expected 'clip' or 'set', got 'frame'"),
+        (invalid(params={"x": None}), "it: MetricSpec: params.x: expected a text or a number, got None"),
+        (invalid(params={"x": True}), "it: MetricSpec: params: expected a text or a number for 'x', got True; write"),
+        (invalid(params="x" * 900), f"it: MetricSpec: params: expected an object, got '{'x' * 76}..."),
+        (invalid(version="1.5"), "it: MetricSpec: version: expected a whole number, got '1.5'"),
+        (invalid(units="s"), "it: MetricSpec: units: unknown field"),
     ],
 )
 def test_strangers_code_is_told_in_one_line_and_writes_no_result(capsys, error, wanted):
@@ -87,7 +102,8 @@ def test_strangers_code_is_told_in_one_line_and_writes_no_result(capsys, error, 
 
     with pytest.raises(BenchError) as told:
         guarded("it", call)
-    assert str(told.value) == wanted
+    assert str(told.value).startswith(wanted)
+    assert "\n" not in str(told.value)
     assert capsys.readouterr() == ("", "hello\n")
     with pytest.raises(KeyboardInterrupt):
         guarded("it", lambda: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.registry import load
 from jova_bench.suites.importers.collect import LANGUAGE, Imported, collect
 from jova_bench.suites.importers.reading import Draft, Fault
@@ -86,9 +86,9 @@ def read_source(form: str, source: Path, language: str | None = None) -> Importe
         BenchError: no such format or source, or nothing in it fits the format.
     """
     if form not in FORMATS:
-        raise BenchError(f"expected a format, got {form!r}; {suggest(form, FORMATS)}")
+        raise BenchError(f"expected a format, got {shown(form)}; {suggest(form, FORMATS)}")
     if language is not None and not LANGUAGE.fullmatch(language):
-        raise BenchError(f"expected --language with a BCP 47 tag such as en or zh-CN, got {language!r}")
+        raise BenchError(f"expected --language with a BCP 47 tag such as en or zh-CN, got {shown(language)}")
     if not source.exists():
         raise BenchError(f"expected {FORMATS[form].source}, got {source}, which is not there")
     importer: Importer = load(f"{__name__}.{FORMATS[form].target}", f"the format {form!r}")

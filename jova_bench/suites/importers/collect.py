@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import faults_of, shown
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.reading import Draft, Fault
-from jova_bench.suites.loading import faults_of, inside
+from jova_bench.suites.loading import inside
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 FILES = ("image", "audio", "reference")
@@ -73,7 +74,7 @@ def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[
     """Returns the prompt, or its faults."""
     wrong = [f"{field}: {why}" for field in FILES if (why := _fault_of_file(root, getattr(draft, field)))]
     if draft.language is not None and not LANGUAGE.fullmatch(draft.language):
-        wrong.append(f"language: expected a BCP 47 tag such as en or zh-CN, got {draft.language!r}")
+        wrong.append(f"language: expected a BCP 47 tag such as en or zh-CN, got {shown(draft.language)}")
     try:
         prompt = Prompt(
             id=name,
@@ -102,10 +103,12 @@ def _fault_of_file(root: Path, relative: str | None) -> str | None:
     if relative is None:
         return None
     if ".." in PurePosixPath(relative).parts:
-        return f"expected a path inside {root}, got {relative!r}; copy the file there"
+        return f"expected a path inside {root}, got {shown(relative)}; copy the file there"
     try:
         return (
-            None if inside(root, relative).is_file() else f"expected a file, got {relative!r}, which is not in {root}"
+            None
+            if inside(root, relative).is_file()
+            else f"expected a file, got {shown(relative)}, which is not in {root}"
         )
     except (BenchError, OSError) as error:
         return str(error)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, table_rows
 from jova_bench.suites.loading import inside
 
@@ -59,5 +60,5 @@ def _categories(row: Row, column: str, known: tuple[str, ...]) -> str:
     numbers = [part.strip() for part in row.text(column).split(",") if part.strip()]
     for number in numbers:
         if not re.fullmatch(r"\d{1,3}(\.0)?", number) or int(float(number)) >= len(known):
-            raise Bad(f"{column}: expected numbers from 0 to {len(known) - 1} with commas between them, got {number!r}")
+            raise Bad(f"{column}: expected numbers from 0 to {len(known) - 1} between commas, got {shown(number)}")
     return " | ".join(known[int(float(number))] for number in numbers)

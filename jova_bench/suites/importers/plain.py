@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, json_lines, table_rows
 
 FIELDS = ("id", "video_caption", "audio_caption", "transcript", "language", "image", "audio", "reference")
@@ -36,7 +36,7 @@ def _of_line(row: Row) -> Draft:
     if unknown:
         raise Bad(f"{unknown[0]}: unknown field; {suggest(unknown[0], (*FIELDS, 'tags'))}")
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise Bad(f"tags: expected an object of texts, got {tags!r}")
+        raise Bad(f"tags: expected an object of texts, got {shown(tags)}")
     return _draft(row, tags)
 
 

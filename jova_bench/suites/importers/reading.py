@@ -16,6 +16,7 @@ from typing import Any
 
 from jova_bench.files import reading as given
 from jova_bench.files.reading import Pairs, Unread, once, parse_json
+from jova_bench.formatting.messages import shown
 from jova_bench.suites.clips import unfinished
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp")
@@ -252,7 +253,7 @@ def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMA
             if not header:
                 header = [name.strip() for name in cells]
                 if twice := sorted({name for name in header if header.count(name) > 1}):
-                    yield Fault(where, f"expected columns of different names, got {twice[0]!r} twice")
+                    yield Fault(where, f"expected columns of different names, got {shown(twice[0])} twice")
                     return
                 continue
             if len(cells) == len(header):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from jova_bench.formatting.messages import shown
 from jova_bench.suites.importers.javisbench import ABSENT, there
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, json_rows
 
@@ -29,7 +30,7 @@ def draft(row: Row, root: Path) -> Draft:
     """Makes a prompt: the words of several speakers in turn are one transcript; the speakers are a tag."""
     index = row.value("index")
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-        raise Bad(f"index: expected a number from 0, got {index!r}")
+        raise Bad(f"index: expected a number from 0, got {shown(index)}")
     spoken, clip = row.rows("speech_prompt"), row.text("video")
     voices = [": ".join(filter(None, (one.text("speaker"), one.text("description")))) for one in spoken]
     here = there(root, clip)

@@ -104,7 +104,7 @@ def test_a_users_table_puts_other_files_in_place_and_into_the_identity(tmp_path,
             '[whisper-large-v3]\nfile = "mine.pt"\nsha256 = "12AB"',
             r"\[whisper-large-v3\]: sha256: expected 64 hex digits, got '12AB'; `sha256sum`",
         ),
-        ('[whisper-large-v3]\nfile = "mine.pt"\nsha256 = [1]', "sha256: expected 64 hex digits, got a list;"),
+        ('[whisper-large-v3]\nfile = "mine.pt"\nsha256 = [1]', r"sha256: expected 64 hex digits, got \[1\];"),
     ):
         broken = tmp_path / f"{len(text)}.toml"
         broken.write_text(text)

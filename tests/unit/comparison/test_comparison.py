@@ -12,6 +12,7 @@ from jova_bench.errors import BenchError, NotComparable
 from jova_bench.records import Outcome
 from jova_bench.runs.store import RunStore
 from support.made_runs import Clips, Spread, ids, made_run, undefined
+from support.specs import clip_spec
 
 EIGHT = np.arange(8) / 8
 
@@ -49,6 +50,21 @@ def test_a_difference_of_every_prompt_by_hand(tmp_path):
 def test_the_verdict_speaks_of_b_in_the_metrics_direction(tmp_path, direction, shift, verdict, code):
     found = two(tmp_path, {"score": EIGHT}, {"score": EIGHT + shift}, [Clips(direction=direction)])
     assert (row_of(found).verdict, found.exit_code) == (verdict, code)
+
+
+def test_a_distance_that_fails_here_is_failed_with_its_reason(tmp_path):
+    """A package may have changed since the run: that is no traceback of ours."""
+
+    class Broken(Spread):
+        def distance(self, features):
+            clip_spec(params={"x": None})
+
+    vectors = rng().normal(size=(8, 3))
+    for side in "ab":
+        made_run(tmp_path / side, {"m": {"spread": vectors}}, [Spread()])
+    found = compare(tmp_path / "a", tmp_path / "b", [Broken()])
+    assert row_of(found, "spread").verdict == "failed"
+    assert "MetricSpec: params.x: expected a text or a number, got None" in found.markdown()
 
 
 def test_runs_that_are_equal_show_no_difference(tmp_path):

@@ -71,6 +71,22 @@ def test_real_clips_may_be_given_as_features():
         given.update(None, sound(ROOM[0]), fps=None, sample_rate_hz=16_000, real=True)
 
 
+class Unspecified(FrechetMetric):
+    """Its specification of other real clips is none."""
+
+    def against(self, reference):
+        return FrechetMetric(set_spec("fad", params={"real": None}), self._embed, no_reference)
+
+
+def test_a_specification_that_fails_when_real_clips_are_given_is_one_line():
+    wrong = Unspecified(set_spec("fad"), levels, no_reference)
+    said = "^fad does not take these real clips: MetricSpec: params.real: expected a text or a number, got None$"
+    with pytest.raises(BenchError, match=said):
+        TorchSetMetric(wrong, reference=ROOM)
+    with pytest.raises(BenchError, match=said):
+        filled(TorchSetMetric(wrong), made=ROOM[:10], real=ROOM[10:]).compute()
+
+
 def test_without_real_clips_the_metrics_own_reference_counts():
     metric = filled(TorchSetMetric(FrechetMetric(set_spec("fad"), levels, lambda: ROOM[10:])), made=ROOM[:10])
     assert metric.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)

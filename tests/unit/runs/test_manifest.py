@@ -55,22 +55,38 @@ PLACES = [
 def test_a_manifest_that_lacks_a_key_is_refused_by_its_name(new, place):
     assert len(at(new, place)) >= 5
     for key in at(new, place):
-        kind = ("plan",) if "plans" in place else ()
-        said = f"{'.'.join(map(str, (*place, *kind, key)))}: Field required"
+        said = f"{'.'.join(map(str, (*place, key)))}: expected a value, got none"
         with pytest.raises(BenchError) as refused:
             read_manifest(lacking(new, place, key), "manifest.json")
         assert str(refused.value).startswith(f"manifest.json: {'expected schema' if key == 'schema' else said}")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("specs", 0, "params", "x"), None, "specs.0.params.x: expected a text or a number, got None"),
+        (("models", "tones", "plans", "p0", "fps"), "x", "models.tones.plans.p0.fps: expected a number, got 'x'"),
+        (("models", "tones", "plans", "p0"), 3, "models.tones.plans.p0: expected an object, got 3"),
+        (("models", "tones", "plans", "p0"), {"why_not": 3}, "models.tones.plans.p0.why_not: expected a text, got 3"),
+    ],
+)
+def test_a_value_of_none_of_several_kinds_is_one_fault_of_its_field(new, place, value, said):
+    broken = json.loads(json.dumps(new))
+    at(broken, place[:-1])[place[-1]] = value
+    with pytest.raises(BenchError) as refused:
+        read_manifest(broken, "manifest.json")
+    assert str(refused.value) == f"manifest.json: {said}"
 
 
 @pytest.mark.parametrize("form", ["schema_1", "oldest"])
 def test_an_old_manifest_that_lacks_a_key_of_the_first_version_is_refused(form):
     for key in old("oldest"):
         if key != "schema":
-            with pytest.raises(BenchError, match=f"manifest.json: {key}: Field required"):
+            with pytest.raises(BenchError, match=f"manifest.json: {key}: expected a value, got none"):
                 read_manifest(lacking(old(form), (), key), "manifest.json")
     for place in (("models", "jova"), ("models", "jova", "plans", "test-00000"), ("fairness",), ("provenance", 0)):
         for key in at(old("oldest"), place):
-            with pytest.raises(BenchError, match=f"{key}: Field required"):
+            with pytest.raises(BenchError, match=f"{key}: expected a value, got none"):
                 read_manifest(lacking(old("oldest"), place, key), "manifest.json")
 
 

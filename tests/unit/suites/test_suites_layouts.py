@@ -60,8 +60,8 @@ def test_javis_bench(tmp_path):
     assert found.notes == {"the real clip is missing, so the prompt has no reference": 1}
     wrong = put(tmp_path / "w.csv", "text,cat0_ind\na,5\nb,x\nc,1\n,1\n")
     assert faults(read_source("javisbench", wrong)) == [
-        f"{wrong}:2: cat0_ind: expected numbers from 0 to 4 with commas between them, got '5'",
-        f"{wrong}:3: cat0_ind: expected numbers from 0 to 4 with commas between them, got 'x'",
+        f"{wrong}:2: cat0_ind: expected numbers from 0 to 4 between commas, got '5'",
+        f"{wrong}:3: cat0_ind: expected numbers from 0 to 4 between commas, got 'x'",
         f"{wrong}:5: text: expected a text, got an empty one",
     ]
 

@@ -103,10 +103,10 @@ def test_files_are_read_and_their_faults_named(tmp_path):
     found = read_spec(str(path))
     assert (found.name, found.limit, found.factors) == ("mine", 3, {"weight": (0, 1), "size": ("large",)})
     for text, said in (
-        ("limit = 0", "limit: Input should be greater than or equal to 1"),
-        ("limits = 3", "limits: Extra inputs are not permitted; known are: name, description, model"),
+        ("limit = 0", "limit: expected greater than or equal to 1"),
+        ("limits = 3", "limits: unknown field; did you mean 'limit'"),
         ("limit = ", "expected TOML"),
-        ('design = "all"', "design: Input should be 'one-factor' or 'grid'"),
+        ('design = "all"', "design: expected 'one-factor' or 'grid'"),
     ):
         path.write_text(text)
         with pytest.raises(BenchError) as error:
