@@ -10,8 +10,9 @@ Importing the package imports no torch: names are loaded when they are first use
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from jova_bench.exports import on_first_use
 
 if TYPE_CHECKING:
     from jova_bench.api.comparing import compare, gate
@@ -31,25 +32,6 @@ if TYPE_CHECKING:
     from jova_bench.suites.loading import Suite
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "api.comparing": ("compare", "gate"),
-    "api.listing": ("list_metrics", "list_models", "list_suites"),
-    "api.measuring": ("metric", "torch_metric"),
-    "api.reading": ("load_suite", "read_clip"),
-    "api.running": ("Result", "run", "score"),
-    "comparison.compare": ("Comparisons",),
-    "comparison.gate": ("Gate",),
-    "errors": ("BenchError", "NotComparable", "Unavailable", "Undefined"),
-    "media.clip": ("Clip",),
-    "metrics.base": ("ClipMetric", "MetricContext", "SetMetric"),
-    "metrics.entry": ("MetricEntry", "Variant"),
-    "models.base": ("Generated", "Generator", "Media", "Plan"),
-    "prompts": ("Edit", "Prompt"),
-    "records": ("Estimate", "MetricSpec", "Outcome", "Summary"),
-    "suites.loading": ("Suite",),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BenchError",
@@ -90,15 +72,4 @@ __all__ = [
     "torch_metric",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Imports the module of a public name when it is first used."""
-    if name in _HOME_OF:
-        import_module("jova_bench.files.locks")  # Says in one line where the system is none that works.
-        return getattr(import_module(f"jova_bench.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Lists what is public."""
-    return list(__all__)
+__getattr__, __dir__ = on_first_use(__name__, __all__)

@@ -7,8 +7,9 @@ Importing this imports no torch: names are loaded when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from jova_bench.exports import on_first_use
 
 if TYPE_CHECKING:
     from jova_bench.cache import CacheKey
@@ -24,23 +25,6 @@ if TYPE_CHECKING:
     from jova_bench.records import MetricSpec, Outcome
     from jova_bench.suites.loading import Suite
     from jova_bench.sweep.model import Setting, SweptModel, Training
-
-_HOMES = {
-    "cache": ("CacheKey",),
-    "errors": ("BenchError", "Unavailable", "Undefined"),
-    "media.clip": ("Clip",),
-    "metrics.base": ("ClipMetric", "MetricContext", "SetMetric", "require_embedded_domain"),
-    "metrics.distances.base": ("FrechetMetric", "KernelMetric", "SetDistance"),
-    "metrics.distances.references": ("set_distance",),
-    "metrics.entry": ("Family", "MetricEntry", "Variant"),
-    "metrics.real_clips": ("Embedder",),
-    "models.base": ("Generated", "Generator", "Media", "Plan"),
-    "prompts": ("Edit", "Prompt"),
-    "records": ("MetricSpec", "Outcome"),
-    "suites.loading": ("Suite",),
-    "sweep.model": ("Setting", "SweptModel", "Training"),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BenchError",
@@ -74,14 +58,4 @@ __all__ = [
     "set_distance",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Imports the module of a public name when it is first used."""
-    if name in _HOME_OF:
-        return getattr(import_module(f"jova_bench.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Lists what is public."""
-    return list(__all__)
+__getattr__, __dir__ = on_first_use(__name__, __all__)

@@ -15,8 +15,8 @@ MAX_LINES = 300
 
 LAYERS = (
     {
-        "arrays", "digests", "errors", "identity", "ids", "keys", "output", "prompts", "records", "files", "cache",
-        "registry", "progress", "stats", "formatting",
+        "arrays", "digests", "errors", "exports", "identity", "ids", "keys", "output", "prompts", "records", "files",
+        "cache", "registry", "progress", "stats", "formatting",
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},

@@ -4,11 +4,13 @@ import ast
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import jova_bench
 from jova_bench import plugins
+from jova_bench.exports import HOME
 from support.shown import PAGES, ROOT, blocks
 
 PROMISED = """
@@ -33,17 +35,13 @@ def test_these_names_are_promised_and_no_others():
     assert not hasattr(plugins, "no_such_name")
 
 
-@pytest.mark.parametrize("name", PROMISED.split())
-def test_a_name_is_the_thing_itself(name):
-    """As a type checker sees it, as it is loaded, and as `jova_bench` has it."""
-    home = f"jova_bench.{plugins._HOME_OF[name]}"
-    tree = ast.parse((ROOT / "jova_bench" / "plugins.py").read_text())
-    seen = {
-        alias.name: node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    assert seen[name] == home
-    assert getattr(plugins, name) is getattr(import_module(home), name)
-    assert name not in jova_bench.__all__ or getattr(plugins, name) is getattr(jova_bench, name)
+@pytest.mark.parametrize("module", [jova_bench, plugins])
+def test_names_are_as_a_type_checker_sees_them(module):
+    (block,) = [node for node in ast.parse(Path(module.__file__).read_text()).body if isinstance(node, ast.If)]
+    seen = {f"{node.module}.{alias.name}" for node in block.body for alias in node.names}
+    assert seen == {f"{HOME[name]}.{name}" for name in module.__all__ if name != "__version__"}
+    for name in set(module.__all__) - {"__version__"}:
+        assert getattr(module, name) is getattr(import_module(HOME[name]), name)
 
 
 def test_importing_imports_nothing_heavy():
