@@ -168,11 +168,11 @@ def _run(arguments: Sequence[str], log: Path, lock: IO[str], shown: bool = False
     Raises:
         BenchError: the process failed.
     """
-    with log.open("a", encoding="utf-8") as said:
+    with log.open("a", encoding="utf-8") as output:
         code = subprocess.run(
             [sys.executable, "-P", "-c", TRAIN, OURS, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=None if shown else subprocess.STDOUT,
             pass_fds=[lock.fileno()],
             check=False,

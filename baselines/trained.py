@@ -50,12 +50,14 @@ def arm(fusion: str) -> Path | None:
     free = ("precision", "task")
     found = []
     for path in sorted(trainings().glob(f"*/{DONE}")):
-        said = read_json(path)
-        if not isinstance(said, dict) or not isinstance(said.get("seed"), int):
+        settings = read_json(path)
+        if not isinstance(settings, dict) or not isinstance(settings.get("seed"), int):
             raise BenchError(f"{path}: expected the settings of a training and its seed, got others; train it again")
-        own = all(said.get(name) == value for name, value in wanted.items() if name in said and name not in free)
-        if own and said.get("task", "joint") == "joint":
-            found.append((said["seed"], path.parent))
+        own = all(
+            settings.get(name) == value for name, value in wanted.items() if name in settings and name not in free
+        )
+        if own and settings.get("task", "joint") == "joint":
+            found.append((settings["seed"], path.parent))
     return min(found)[1] if found else None
 
 

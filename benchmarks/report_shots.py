@@ -29,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         reported = ROOT / "results" / "as-reported.toml"
-        pictures(write_html(args.run, Path(folder) / "pages", reported=reported, talk=Terminal()), args.out)
+        pictures(write_html(args.run, Path(folder) / "pages", reported=reported, progress=Terminal()), args.out)
 
 
 def pictures(index: Path, out: Path) -> None:

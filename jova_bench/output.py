@@ -44,9 +44,9 @@ def show(text: str) -> None:
         BenchError: stdout cannot be written, for another reason than a closed pipe.
     """
     encoding = _encoding(sys.stdout)
-    said = printable(text).encode(encoding, _FALLBACK).decode(encoding)
+    encodable = printable(text).encode(encoding, _FALLBACK).decode(encoding)
     try:
-        _write(sys.stdout, said)
+        _write(sys.stdout, encodable)
     except OSError as error:
         raise BenchError(f"cannot write to stdout: {error.strerror}; recorded results are kept") from error
 

@@ -98,14 +98,14 @@ def _file(one: dict[str, Any]) -> tuple[str, int, dict[Any, str]]:
 
 def fetch(url: str, folder: Path, name: str, size: int | None, digests: dict[Any, str]) -> None:
     """Downloads one file to FOLDER/NAME."""
-    from jova_bench.assets.download import bring
+    from jova_bench.assets.download import download
     from jova_bench.assets.table import FOLDER_VARIABLE
     from jova_bench.assets.transfer import Source
     from jova_bench.progress import meter
 
     elsewhere = f"; {FOLDER_VARIABLE} names another folder"
     part = folder / PARTS / f"{quote(name, safe='')}.part"
-    bring(Source(name, url, size, bool(digests), folder / name, elsewhere), part, digests, meter)
+    download(Source(name, url, size, bool(digests), folder / name, elsewhere), part, digests, meter)
 
 
 if __name__ == "__main__":

@@ -38,10 +38,10 @@ def words(prompt: Prompt) -> str:
 
 def prose(prompt: Prompt) -> str:
     """Returns one paragraph with the transcript in quotes: LTX-2, MOVA and others trained on descriptions."""
-    said = " ".join(prompt.transcript.split()).replace('"', "'")
+    words = " ".join(prompt.transcript.split()).replace('"', "'")
     parts = [sentence(prompt.video_caption)]
-    if said:
-        parts.append(f'The person says: "{said}"')
+    if words:
+        parts.append(f'The person says: "{words}"')
     if prompt.audio_caption.strip():
         parts.append(f"The sound: {sentence(prompt.audio_caption)}")
     return " ".join(parts)
@@ -64,10 +64,10 @@ def ovi(prompt: Prompt) -> str:
     matches everything after the first `Audio:`, so that there may be only one.
     """
     _without(prompt, r"<\s*/?\s*(S|E|AUDCAP|ENDAUDCAP)\s*>|Audio:", ("video_caption", "audio_caption", "transcript"))
-    said = " ".join(prompt.transcript.split())
+    words = " ".join(prompt.transcript.split())
     parts = [sentence(prompt.video_caption)]
-    if said:
-        parts.append(f"The person says, <S>{said}<E>.")
+    if words:
+        parts.append(f"The person says, <S>{words}<E>.")
     if prompt.audio_caption.strip():
         parts.append(f"Audio: {sentence(prompt.audio_caption)}")
     return " ".join(parts)

@@ -29,7 +29,7 @@ def offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")
 
 
-def bring(source: Source, part: Path, digests: Mapping[Kind, str], meter: Meter, recorded: str = "") -> str:
+def download(source: Source, part: Path, digests: Mapping[Kind, str], meter: Meter, recorded: str = "") -> str:
     """Downloads a file to `source.belongs`; returns its sha256 (hex).
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
-from jova_bench.assets.download import OFFLINE_VARIABLE, bring, digest_of
+from jova_bench.assets.download import OFFLINE_VARIABLE, digest_of, download
 from jova_bench.assets.records import RECORD, remember, sha256_of
 from jova_bench.assets.table import FOLDER_VARIABLE, Asset, AssetTable
 from jova_bench.assets.transfer import Meter, Source
@@ -81,7 +81,7 @@ def pull(assets: AssetTable, asset: Asset, meter: Meter, no_network: bool) -> Pa
     right = assets.expected(asset.name)
     seen = "" if asset.sha256 else f" (recorded when first seen, in {assets.folder / RECORD})"
     source = Source(asset.name, asset.url, asset.size, right is not None, target, elsewhere)
-    sha256 = bring(source, part, {} if right is None else {"sha256": right}, meter, seen)
+    sha256 = download(source, part, {} if right is None else {"sha256": right}, meter, seen)
     remember(target, sha256)
     if right is None:
         assets.first_seen(asset.name)

@@ -94,7 +94,7 @@ def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _said(model: dict[str, Any]) -> list[tuple[str, str]]:
+def _settings_lines(model: dict[str, Any]) -> list[tuple[str, str]]:
     """Returns the (label, value) lines that `--long` adds for a model: its settings and weights; no stage's own."""
     found = []
     for key, value in model["settings"].items():
@@ -107,7 +107,7 @@ def _said(model: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-DETAILS = {"metrics": _details, "models": _said}
+DETAILS = {"metrics": _details, "models": _settings_lines}
 
 
 def _doctor(args: argparse.Namespace) -> int:

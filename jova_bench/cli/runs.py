@@ -265,7 +265,7 @@ def _pages(args: argparse.Namespace) -> int:
         slices=names(args.slices) or (),
         reported=args.reported,
         figures=[figure for file in args.sweep for figure in read_sweep(file)],
-        talk=Terminal(),
+        progress=Terminal(),
     )
     show(f"{page}\n")
     return EXIT_OK

@@ -88,8 +88,8 @@ def _validate(args: argparse.Namespace) -> int:
     suite = load_suite(path)
     counts = dict(Counter(field for prompt in prompts for field in prompt.files))
     counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
-    told = ", ".join(f"{count} with {field}" for field, count in counts.items())
-    show(f"{suite.name}: {len(prompts)} prompts, {told}; digest {shortened(suite.digest)}\n")
+    totals = ", ".join(f"{count} with {field}" for field, count in counts.items())
+    show(f"{suite.name}: {len(prompts)} prompts, {totals}; digest {shortened(suite.digest)}\n")
     for tag in dict.fromkeys(tag for prompt in prompts for tag in prompt.tags):
         values = {value for prompt in prompts for value in prompt.values(tag)}
         show(f"  tag {tag}: {len(values)} values{', a slice of every table' * (tag in suite.slices)}\n")

@@ -109,8 +109,8 @@ class Gate:
         parts = [f"## {self._headline()}", f"Reference {escaped(self.reference)}, run {escaped(self.run)}."]
         parts += [f"The run has no model {escaped(model)}, which the reference has." for model in self.missing]
         counts = Counter(check.verdict for check in self.checks)
-        told = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
-        parts.append(f"{len(self.checks)} rows{': ' * bool(told)}{told}.")
+        totals = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+        parts.append(f"{len(self.checks)} rows{': ' * bool(totals)}{totals}.")
         if self.nothing:
             parts.append(NOTHING)
         if self.failed:

@@ -102,12 +102,12 @@ def exit_code(verdicts: Iterable[str], failed: int) -> int:
         verdicts: verdicts of all rows.
         failed: number of samples without a clip.
     """
-    said = set(verdicts)
-    if "worse" in said:
+    found = set(verdicts)
+    if "worse" in found:
         return EXIT_REGRESSION
-    if "not comparable" in said:
+    if "not comparable" in found:
         return EXIT_NOT_COMPARABLE
-    return EXIT_INCOMPLETE if failed or "underpowered" in said else EXIT_OK
+    return EXIT_INCOMPLETE if failed or "underpowered" in found else EXIT_OK
 
 
 def unmeasured(verdicts: Iterable[str]) -> bool:

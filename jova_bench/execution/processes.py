@@ -123,7 +123,7 @@ class _ProcessWorker:
     def __init__(self, process: subprocess.Popen[bytes], pipe: Connection, events: SimpleQueue[WorkerEvent]) -> None:
         self._process, self._pipe, self._events = process, pipe, events
         self._tasks: SimpleQueue[Any] = SimpleQueue()
-        self._thread = threading.Thread(target=self._talk, daemon=True)
+        self._thread = threading.Thread(target=self._exchange, daemon=True)
         self._thread.start()
 
     def give(self, task: Any) -> None:
@@ -138,7 +138,7 @@ class _ProcessWorker:
         self._kill()
         self._thread.join()
 
-    def _talk(self) -> None:
+    def _exchange(self) -> None:
         """Sends tasks and reports their results until the last."""
         number = 0
         try:

@@ -129,13 +129,13 @@ def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:
     Args:
         text: one value.
         where: name in messages: a file, or `FILE:LINE`.
-        pairs: makes an object from its keys and values; None for `once`.
+        pairs: makes an object from its keys and values; None for `unique_keys`.
 
     Raises:
         BenchError: it is no JSON, an object has a key twice, or `check` refuses a value.
     """
     try:
-        value = json.loads(text, object_pairs_hook=pairs or once)
+        value = json.loads(text, object_pairs_hook=pairs or unique_keys)
     except json.JSONDecodeError as error:
         at = where if error.lineno == 1 else f"{where}:{error.lineno}"
         raise Unread(at, f"expected JSON, got {error.msg} at column {error.colno}") from error
@@ -227,7 +227,7 @@ def _place(where: str, at: Sequence[str | int]) -> str:
     return f"{where}: {'.'.join(map(str, at))}" if at else where
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Makes an object with unique keys. Raises ValueError for a repeated key, which `json` would accept silently."""
     found = dict(pairs)
     if len(found) < len(pairs):

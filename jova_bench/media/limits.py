@@ -62,15 +62,15 @@ class Decoded:
 
 def max_clip_bytes() -> int:
     """Returns the limit of a decoded clip in bytes: `$JOVA_BENCH_MAX_CLIP_GB`, else a quarter of the memory or 4 GB."""
-    said = os.environ.get(VARIABLE)
-    if not said:
+    stated = os.environ.get(VARIABLE)
+    if not stated:
         return max(memory_bytes() // SHARE, LEAST_BYTES)
     try:
-        limit = int(float(said) * 1e9)
+        limit = int(float(stated) * 1e9)
     except (ValueError, OverflowError):
         limit = 0
     if limit <= 0:
-        raise BenchError(f"expected a number of gigabytes above 0 in {VARIABLE}, got {shown(said)}")
+        raise BenchError(f"expected a number of gigabytes above 0 in {VARIABLE}, got {shown(stated)}")
     return limit
 
 

@@ -90,8 +90,8 @@ def _stated_s(container: InputContainer, track: Any) -> Fraction:
     if track.duration is not None:
         return Fraction(max(track.duration, 0) * track.time_base)
     # Matroska keeps the lengths of tracks in their tags.
-    told = re.fullmatch(r"(\d{1,5}):(\d\d):(\d\d(?:\.\d{1,9})?)", track.metadata.get("DURATION", ""), re.ASCII)
-    if told:
-        return int(told[1]) * 3600 + int(told[2]) * 60 + Fraction(told[3])
+    length = re.fullmatch(r"(\d{1,5}):(\d\d):(\d\d(?:\.\d{1,9})?)", track.metadata.get("DURATION", ""), re.ASCII)
+    if length:
+        return int(length[1]) * 3600 + int(length[2]) * 60 + Fraction(length[3])
     alone = len(container.streams) == 1
     return Fraction(max(container.duration or 0, 0), av.time_base) if alone else Fraction(0)

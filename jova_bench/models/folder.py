@@ -51,7 +51,7 @@ class ClipsFolder:
         return path
 
 
-def told(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
+def coverage_lines(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
     """Returns lines for the user on a folder's files: prompts without a clip, and files that are no clips.
 
     Args:

@@ -10,10 +10,10 @@ from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import CONTROLS
+from jova_bench.report.clip_counts import count_clips
 from jova_bench.report.common import common
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
-from jova_bench.report.made import made
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
@@ -44,7 +44,7 @@ def read_leaderboard(run_folder: str | os.PathLike[str], slices: Sequence[str] =
     summary = with_slices(run_folder, run, run.summary, slices)
     models = leaderboard(summary, run.manifest).models
     return leaderboard(
-        summary, run.manifest, _ranks(run_folder, models), made(run.samples), common(run_folder, run, models)
+        summary, run.manifest, _ranks(run_folder, models), count_clips(run.samples), common(run_folder, run, models)
     )
 
 

@@ -19,8 +19,9 @@ from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Cost, Summary
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
+from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows, load_cell
 from jova_bench.report.common import COMMON, Common
-from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, Made, clips_rows, format_rows, load_cell
+from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.ranks import Ranks
 from jova_bench.runs.manifest import Manifest
 
@@ -43,7 +44,7 @@ class Leaderboard:
     columns: tuple[Column, ...]
     ranks: Ranks = field(default_factory=dict)
     """Ranks; empty when fewer than two models are ranked, or without the run's records."""
-    made: Mapping[str, Made] = field(default_factory=dict)
+    made: Mapping[str, ClipCounts] = field(default_factory=dict)
     """Summary of the clips by model; empty without the run's records."""
     common: Common | None = None
     """Estimates on common clips; None when every model made the same clips."""
@@ -118,8 +119,8 @@ class Leaderboard:
         origin = {key: list(value) if key == "seeds" else value for key, value in asked.items() if value}
         for key in ORIGIN:
             # A run that was continued with other code says so.
-            said = (getattr(entry, key) for entry in self.manifest.provenance)
-            values = list(dict.fromkeys(value for value in said if value is not None))
+            stated = (getattr(entry, key) for entry in self.manifest.provenance)
+            values = list(dict.fromkeys(value for value in stated if value is not None))
             if values:
                 origin[key] = values
         return {"suite": self.summary.suite, "profile": self.summary.profile, "prompts": prompts, **origin}
@@ -241,7 +242,7 @@ def leaderboard(
     summary: Summary,
     manifest: Manifest,
     ranks: Ranks | None = None,
-    made: Mapping[str, Made] | None = None,
+    made: Mapping[str, ClipCounts] | None = None,
     common: Common | None = None,
 ) -> Leaderboard:
     """Arranges a run's summary: models in the order given, controls last; metrics by family.

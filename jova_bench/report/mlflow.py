@@ -70,13 +70,13 @@ def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
 def params(manifest: Manifest) -> dict[str, str]:
     """Returns the request of a run as texts."""
     latest = manifest.provenance[-1] if manifest.provenance else None
-    told = {
+    request = {
         **{name: getattr(manifest, name) for name in ("suite", "suite_digest", "profile", "seeds", "device")},
         "prompts": len(manifest.prompts),
         "models": sorted(manifest.models),
         **{name: getattr(latest, name, None) for name in ("git_commit", "git_dirty", "device_name", "python")},
     }
-    texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in told.items()}
+    texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in request.items()}
     return {name: text[:LONGEST] for name, text in texts.items()}
 
 

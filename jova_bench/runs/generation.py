@@ -47,8 +47,8 @@ def plan(
     for one in plans.values():
         if isinstance(one, Misfit):
             raise BenchError(f"the model {generator.name!r}: {one.what}; docs/model.md has an example")
-    said = {prompt_id: one for prompt_id, one in plans.items() if not isinstance(one, Misfit)}
-    return PlannedModel(generator, asked, build, executor, said)
+    planned = {prompt_id: one for prompt_id, one in plans.items() if not isinstance(one, Misfit)}
+    return PlannedModel(generator, asked, build, executor, planned)
 
 
 def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Said = tuple[dict[str, Any], str | None]
+Settings = tuple[dict[str, Any], str | None]
 """Settings and weights of a plan."""
 PLAN_KEYS = ("settings", "weights")
 """What plans have since schema 2. All else came while the number was 1, so that a file may have it or not."""
@@ -68,18 +68,18 @@ def _plan(asked: Any, value: Mapping[str, Any]) -> Mapping[str, Any]:
     if "why_not" in value:
         return value
     note = value.get("note")
-    settings, weights = _said(asked, note) if isinstance(asked, str) and isinstance(note, str) else (None, None)
+    settings, weights = _settings_of(asked, note) if isinstance(asked, str) and isinstance(note, str) else (None, None)
     return {"audio": None, "settings": settings, "weights": weights, **value}
 
 
-def _said(asked: str, note: str) -> tuple[dict[str, Any] | None, str | None]:
+def _settings_of(asked: str, note: str) -> tuple[dict[str, Any] | None, str | None]:
     """Returns the settings in a model's note, by the model's name in the command; None for unknown words."""
     read = READERS.get("clips:" if asked.startswith("clips:") else asked)
     found = read(note) if read else None
     return (None, None) if found is None else found
 
 
-def _words(words: str, settings: dict[str, Any]) -> Callable[[str], Said | None]:
+def _words(words: str, settings: dict[str, Any]) -> Callable[[str], Settings | None]:
     return lambda note: (settings, None) if note == words else None
 
 
@@ -89,33 +89,33 @@ SAMPLING = re.compile(
 )
 
 
-def _jova(note: str) -> Said | None:
+def _jova(note: str) -> Settings | None:
     match = SAMPLING.fullmatch(note)
     if match is None:
         return None
-    said = {key: text for key, text in match.groupdict().items() if text is not None}
-    weights = said.pop("weights")
-    numbers = {"steps": int(said["steps"])} | {key: float(said[key]) for key in ("guidance", "guided_until")}
-    return {"image": "none", **said, **numbers}, weights
+    found = {key: text for key, text in match.groupdict().items() if text is not None}
+    weights = found.pop("weights")
+    numbers = {"steps": int(found["steps"])} | {key: float(found[key]) for key in ("guidance", "guided_until")}
+    return {"image": "none", **found, **numbers}, weights
 
 
-def _cascade(note: str) -> Said | None:
+def _cascade(note: str) -> Settings | None:
     match = re.fullmatch(r"speech: (.+); picture driven by it: weights ([0-9a-f]{12})", note)
     speech = _jova(match[1]) if match else None
     return (speech[0], f"{speech[1]}, then {match[2]}") if match and speech else None
 
 
-def _codec(note: str) -> Said | None:
+def _codec(note: str) -> Settings | None:
     match = re.fullmatch(r"real clip, encoded and decoded, weights ([0-9a-f]{12})", note)
     return ({}, match[1]) if match else None
 
 
-def _file(note: str) -> Said | None:
+def _file(note: str) -> Settings | None:
     match = re.fullmatch(r"file .+, sha256 ([0-9a-f]{16})", note)
     return ({"file_sha256": match[1]}, None) if match else None
 
 
-READERS: Mapping[str, Callable[[str], Said | None]] = {
+READERS: Mapping[str, Callable[[str], Settings | None]] = {
     **dict.fromkeys(
         ("jova", "jova-image", "jova-bfloat16", "jova-ablation", "twin-towers", "independent-towers"), _jova
     ),

@@ -23,7 +23,7 @@ from jova_bench.metrics.base import OUTSIDE, Metric, MetricContext
 from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
-from jova_bench.models.folder import ClipsFolder, told
+from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Estimate, Profile, Sample, Summary
 from jova_bench.runs.estimates import costs, estimates, slice_estimates
@@ -125,7 +125,7 @@ def _run(
     folder: Path,
     assets: AssetTable,
     scoring: bool,
-    talk: Progress,
+    progress: Progress,
 ) -> Result:
     """Runs a request on given workers: plans, generates, scores and writes the run folder."""
     profile, limit = request.profile, request.limit
@@ -143,21 +143,23 @@ def _run(
     planned = plan_all(models, suite, request, placement)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):
-            for line in told(one.generator, suite.prompts):
-                talk.say(line)
+            for line in coverage_lines(one.generator, suite.prompts):
+                progress.say(line)
     with RunStore(folder) as store:
         manifest = extend_manifest(store, suite, request, planned, names)
         store.write_manifest(manifest)
         for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
-            talk.say(line)
+            progress.say(line)
         selected = manifest.metrics
         real = (
-            real_clips(suite, references(selected, profile), limit, folder, assets.folder, placement.inspection, talk)
+            real_clips(
+                suite, references(selected, profile), limit, folder, assets.folder, placement.inspection, progress
+            )
             if scoring
             else {}
         )
         for one in planned:
-            generate(one, missing_clips(one, suite.prompts[:limit], request.seeds, store), suite, store, talk)
+            generate(one, missing_clips(one, suite.prompts[:limit], request.seeds, store), suite, store, progress)
         made = {one.generator.name for one in planned}
         if not scoring:
             return Result(folder, None, _failed(store, made))
@@ -167,7 +169,7 @@ def _run(
         specs = tuple(metric.spec for metric in all_metrics)
         store.write_manifest(manifest.model_copy(update={"specs": specs}))
         judges = partial(_locally, placement) if own else placement.scoring
-        grid = fill(store, suite, all_metrics, cache, load, judges, assets, talk)
+        grid = fill(store, suite, all_metrics, cache, load, judges, assets, progress)
         keep_references(cache, all_metrics)
         names_of_models, columns = list(manifest.models), grid.columns()
         summary = Summary(

@@ -115,12 +115,12 @@ class _ScoringInit:
                 make_room(self.room)
                 group = job.group
             chosen = [by_identity[identity] for identity in job.identities]
-            return _score(_brought(job, chosen, context), chosen, cache)
+            return _score(_in_worker(job, chosen, context), chosen, cache)
 
         return score
 
 
-def _brought(job: ScoringTask, metrics: Sequence[Metric], context: WorkerContext) -> ScoringTask:
+def _in_worker(job: ScoringTask, metrics: Sequence[Metric], context: WorkerContext) -> ScoringTask:
     """Returns a job with the paths of its files in the worker."""
     needs = {need for metric in metrics for need in metric.spec.needs}
     prompt = job.prompt

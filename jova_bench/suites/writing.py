@@ -28,9 +28,9 @@ def write_suite(prompts: Path, lines: Sequence[Prompt], info: str | None, copies
         write_file(prompts.with_name("suite.toml"), info)
     with replacing(prompts) as file:
         for prompt in lines:
-            file.write(json.dumps(_said(prompt), ensure_ascii=False).encode() + b"\n")
+            file.write(json.dumps(_fields(prompt), ensure_ascii=False).encode() + b"\n")
 
 
-def _said(prompt: Prompt) -> dict[str, Any]:
+def _fields(prompt: Prompt) -> dict[str, Any]:
     """Returns a prompt's fields without empty ones."""
     return {name: value for name, value in prompt.model_dump(mode="json").items() if value not in (None, {})}

@@ -63,14 +63,14 @@ def claim(pairs: Sequence[PairOfTrainings]) -> Claim:
         pairs: every training of the arm with every training of the base, at least one pair.
     """
     first = pairs[0]
-    said = Counter(pair.comparison.verdict for pair in pairs)
+    verdicts = Counter(pair.comparison.verdict for pair in pairs)
     changes = [pair.comparison.delta for pair in pairs if pair.comparison.delta is not None]
     least, most = (min(changes), max(changes)) if changes else (None, None)
     several = len({pair.seed for pair in pairs}) > 1 and len({pair.base_seed for pair in pairs}) > 1
-    (verdict, count), *others = said.most_common()
+    (verdict, count), *others = verdicts.most_common()
     stands = "no claim"
     if others:
-        parts = ", ".join(f"{one} in {number}" for one, number in said.most_common())
+        parts = ", ".join(f"{one} in {number}" for one, number in verdicts.most_common())
         text = f"no claim: {parts} of {len(pairs)} pairs of trainings"
     elif several:
         stands = verdict if verdict in AGREED else "no claim"

@@ -51,7 +51,7 @@ def markdown(result: SweepResult) -> str:
     )
     if trained:
         about += " CPU minutes are of the optimiser's steps, one core."
-    said = (
+    about_claims = (
         f"Against the base ({escaped(base_values(result.plan))}): differences of means, arm - base, over all "
         "pairs of trainings, each pair tested over the prompts that both have (paired, Holm over metrics). A claim "
         "about the method needs several trainings on both sides, and all pairs to agree; "
@@ -64,7 +64,7 @@ def markdown(result: SweepResult) -> str:
     ]
     title = f"# Sweep: {escaped(spec.name)}\n\n" + (f"{escaped(spec.description)}\n\n" if spec.description else "")
     second = table(["Arm", "Metric", "Arm - base", "Pairs", "The arm is"], claims)
-    return f"{title}{about}\n\n{table(head, body)}\n\n{said}\n\n{second}\n"
+    return f"{title}{about}\n\n{table(head, body)}\n\n{about_claims}\n\n{second}\n"
 
 
 def picture(result: SweepResult) -> str:

@@ -70,20 +70,20 @@ def sweep(
     Raises:
         BenchError: a training failed; the running ones were finished, and the same call resumes.
     """
-    model, talk = model or swept_model(plan.spec.model), progress or Quiet()
+    model, progress = model or swept_model(plan.spec.model), progress or Quiet()
     device = resolve_device(device)
-    _train(plan, model, threads, talk)
+    _train(plan, model, threads, progress)
     failed = 0
     for index, job in enumerate(plan.jobs, 1):
         if not is_scored(job.run, [job.model], plan.spec, plan.suite):
-            talk.say(f"arm {index} of {len(plan.jobs)}: {job.title}: clips and scores in {job.run}")
+            progress.say(f"arm {index} of {len(plan.jobs)}: {job.title}: clips and scores in {job.run}")
             generator = model.generator(job.model, job.training, job.arm.settings, device)
-            failed += _score(plan, [generator], job.run, device, threads, talk)
+            failed += _score(plan, [generator], job.run, device, threads, progress)
     controls = plan.spec.controls
     if controls and not is_scored(plan.controls, controls, plan.spec, plan.suite):
-        talk.say(f"controls: {', '.join(controls)}")
-        failed += _score(plan, controls, plan.controls, device, threads, talk)
-    talk.say("comparing")
+        progress.say(f"controls: {', '.join(controls)}")
+        failed += _score(plan, controls, plan.controls, device, threads, progress)
+    progress.say("comparing")
     return collected(plan, model, failed)
 
 
@@ -92,22 +92,22 @@ def untrained(plan: SweepPlan, model: SweptModel) -> list[ArmTraining]:
     return [job for job in plan.jobs if job.training is not None and model.trained(job.training) is None]
 
 
-def _train(plan: SweepPlan, model: SweptModel, threads: int, talk: Progress) -> None:
+def _train(plan: SweepPlan, model: SweptModel, threads: int, progress: Progress) -> None:
     todo = untrained(plan, model)
     if not todo:
         return
-    talk.say(f"preparing the data that the trainings share, in {plan.shared}")
+    progress.say(f"preparing the data that the trainings share, in {plan.shared}")
     for settings in {repr(sorted(job.arm.settings.items())): job.arm.settings for job in todo}.values():
         model.prepare(settings, plan.shared, threads)
-    with talk.phase("train", len(todo)) as advance, ThreadPoolExecutor(threads) as pool:
+    with progress.phase("train", len(todo)) as advance, ThreadPoolExecutor(threads) as pool:
 
-        def one(job: ArmTraining) -> None:
+        def train_arm(job: ArmTraining) -> None:
             assert job.training is not None  # `untrained` has no others.
             assert job.seed is not None
-            talk.say(f"training {job.title} in {job.training}")
+            progress.say(f"training {job.title} in {job.training}")
             model.train(job.arm.settings, job.seed, job.training, plan.shared, 1)
 
-        for future in as_completed([pool.submit(one, job) for job in todo]):
+        for future in as_completed([pool.submit(train_arm, job) for job in todo]):
             if future.exception() is not None:
                 pool.shutdown(cancel_futures=True)  # Those that have begun go on to their end.
             future.result()
@@ -115,7 +115,7 @@ def _train(plan: SweepPlan, model: SweptModel, threads: int, talk: Progress) -> 
 
 
 def _score(
-    plan: SweepPlan, models: Sequence[str | Generator], out: Path, device: str, threads: int, talk: Progress
+    plan: SweepPlan, models: Sequence[str | Generator], out: Path, device: str, threads: int, progress: Progress
 ) -> int:
     """Generates and scores the clips of an arm, or of the controls; returns how many failed."""
     import torch
@@ -132,6 +132,6 @@ def _score(
         device=device,
         out=out,
         workers=threads if threads > 1 else 0,
-        progress=talk,
+        progress=progress,
     )
     return len(found.failed)

@@ -148,7 +148,7 @@ def test_every_size_is_an_asset_with_its_digest():
     ],
 )
 def test_nobody_speaks_when_both_say_so(no_speech, log_probability, words):
-    assert whisper.said(Transcription("thank you", no_speech, log_probability)) == words
+    assert whisper.window_text(Transcription("thank you", no_speech, log_probability)) == words
 
 
 def test_long_sound_is_heard_in_windows_and_silent_ones_are_not_heard(monkeypatch):

@@ -117,8 +117,8 @@ def load(weights: Path, config: Path, device: str) -> Aesthetics:
     """
     state = {name.removeprefix("model."): value for name, value in checkpoint.tensors(weights).items()}
     try:
-        told = json.loads(config.read_text(encoding="utf-8"))
-        net = _build(state, told)
+        configuration = json.loads(config.read_text(encoding="utf-8"))
+        net = _build(state, configuration)
     except Exception as error:
         raise Unavailable(f"weights unreadable: {weights} with {config} ({error!r})") from error
     inner = {

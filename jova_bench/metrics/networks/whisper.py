@@ -131,8 +131,8 @@ class Vocabulary:
 
     def words(self, tokens: Sequence[int]) -> str:
         """Decodes tokens to text, without the special ones."""
-        said = b"".join(self.text[number] for number in tokens if number < self.end)
-        return said.decode("utf-8", errors="replace").strip()
+        content = b"".join(self.text[number] for number in tokens if number < self.end)
+        return content.decode("utf-8", errors="replace").strip()
 
 
 class Whisper:

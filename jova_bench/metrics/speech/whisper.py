@@ -74,7 +74,7 @@ class Whisper:
             return net.transcribe(window, whispered(language))
 
         windows = [audio[start : start + WINDOW] for start in range(0, len(audio), WINDOW)]
-        return " ".join(filter(None, (said(hear(window)) for window in windows if not is_silent(window))))
+        return " ".join(filter(None, (window_text(hear(window)) for window in windows if not is_silent(window))))
 
     def _ours(self) -> Any:
         from jova_bench.metrics.networks.whisper import load
@@ -106,7 +106,7 @@ class OpenaiWhisper:
         return Transcription(heard.text, heard.no_speech_prob, heard.avg_logprob)
 
 
-def said(heard: Any) -> str:
+def window_text(heard: Any) -> str:
     """Returns the text of a window, or nothing without speech."""
     nobody = heard.no_speech > NO_SPEECH and heard.log_probability <= LOG_PROBABILITY
     return "" if nobody else heard.text

@@ -14,6 +14,7 @@ from jova_bench.metrics.labels import ARROWS
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Estimate, Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value
+from jova_bench.report.clip_counts import ABOUT_CLIPS, clips_rows
 from jova_bench.report.common import COMMON
 from jova_bench.report.html.data import ALL, page_data
 from jova_bench.report.html.takes import Asked, Take
@@ -21,7 +22,7 @@ from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import CURVE_HZ
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.report.made import ABOUT_CLIPS, ABOUT_FORMATS, clips_rows, format_rows
+from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.reported import ABOUT, Reported
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def index_page(
 ) -> str:
     """Renders the leaderboard, plots, prompts and footnotes."""
     notes: dict[str, int] = {}
-    columns = [(place, column, _said_of(board, column)) for place, column in enumerate(board.columns)]
+    columns = [(place, column, _description_of(board, column)) for place, column in enumerate(board.columns)]
     data = page_data(board, slices, asked) | {"figures": list(figures)}
     return env.get_template("index.html").render(
         root="",
@@ -201,7 +202,7 @@ def slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tu
     return list(found.items())
 
 
-def _said_of(board: Leaderboard, column: Column) -> str:
+def _description_of(board: Leaderboard, column: Column) -> str:
     """Returns one line on what a column measures, from the run's own specification."""
     return next((spec.description for spec in board.manifest.specs if spec.identity == column.identity), "")
 
@@ -259,12 +260,12 @@ def _listened(board: Leaderboard, one: Asked, take: Take) -> list[Listened]:
     return [
         Listened(
             column.label,
-            aligned(one.prompt.transcript, said.text, one.prompt.language) if said.text is not None else (),
-            said.reason,
+            aligned(one.prompt.transcript, recognised.text, one.prompt.language) if recognised.text is not None else (),
+            recognised.reason,
             take.scores.get(column.identity),
         )
         for column in found
-        for said in [heard[column.identity]]
+        for recognised in [heard[column.identity]]
     ]
 
 

@@ -37,7 +37,7 @@ def write_html(
     reported: str | os.PathLike[str] | None = None,
     figures: Sequence[Mapping[str, Any]] = (),
     workers: int | None = None,
-    talk: Progress | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Writes a run as pages and returns the first one. The same run gives the same bytes.
 
@@ -48,7 +48,7 @@ def write_html(
         reported: TOML file of numbers as papers report them, for a table of their own.
         figures: further Plotly figures, as `figures.sweep_curves` makes them.
         workers: processes that read clips, 0 for none; None for one per core.
-        talk: shows progress.
+        progress: shows progress.
 
     Raises:
         BenchError: the folder holds no finished run, the target is something else, or a package is missing.
@@ -58,12 +58,17 @@ def write_html(
     env = environment()
     script = _plotly()
     _check(target)
-    told = read_reported(reported) if reported is not None else None
+    papers = read_reported(reported) if reported is not None else None
     board = read_leaderboard(run_folder, slices)
     run = read_run(run_folder)
     identities = [one.identity for one in board.columns]
     asked = gather(
-        run_folder, run, board.models, identities, available_cores() if workers is None else workers, talk or Quiet()
+        run_folder,
+        run,
+        board.models,
+        identities,
+        available_cores() if workers is None else workers,
+        progress or Quiet(),
     )
     parts = by_slice(board, run, [one.prompt for one in asked])
     part = part_of(target)
@@ -76,7 +81,7 @@ def write_html(
             shutil.copyfile(script, part / "plotly.min.js")
             _place(part, asked)
             pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
-            for name, text in {"index.html": index_page(env, board, parts, asked, told, figures), **pages}.items():
+            for name, text in {"index.html": index_page(env, board, parts, asked, papers, figures), **pages}.items():
                 (part / name).parent.mkdir(exist_ok=True)
                 (part / name).write_text(text, encoding="utf-8")
             _swap(part, target)

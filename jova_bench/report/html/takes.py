@@ -54,7 +54,7 @@ class Asked:
 
 
 def gather(
-    folder: Path, run: Run, models: Sequence[str], identities: Sequence[Identity], workers: int, talk: Progress
+    folder: Path, run: Run, models: Sequence[str], identities: Sequence[Identity], workers: int, progress: Progress
 ) -> list[Asked]:
     """Gathers all prompts with samples of any model, in the order of the suite.
 
@@ -66,7 +66,7 @@ def gather(
         models: in the order of the leaderboard.
         identities: that the leaderboard shows.
         workers: processes, 0 for none.
-        talk: receives progress.
+        progress: receives progress.
     """
     samples = {sample.key: sample for sample in run.samples}
     prompts = _prompts(run)
@@ -75,7 +75,7 @@ def gather(
         if row.identity in identities:
             scores.setdefault(row.key.sample, {})[row.identity] = row.outcome()
     sources = {key: _source(folder, sample) for key, sample in samples.items()}
-    views = _views(folder, run, sources, prompts, identities, workers, talk)
+    views = _views(folder, run, sources, prompts, identities, workers, progress)
     seeds = sorted({sample.seed for sample in run.samples})
     found = []
     for number, prompt in enumerate(prompts.values(), start=1):
@@ -136,7 +136,7 @@ def _views(
     prompts: Mapping[str, Prompt],
     identities: Sequence[Identity],
     workers: int,
-    talk: Progress,
+    progress: Progress,
 ) -> dict[SampleKey, View | str]:
     """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
@@ -149,7 +149,7 @@ def _views(
         for name, (key, source) in looks.items()
     ]
     found: dict[SampleKey, View | str] = {}
-    with talk.phase("read clips", len(jobs)) as advance:
+    with progress.phase("read clips", len(jobs)) as advance:
         for job, view in on_cpu(min(workers, len(jobs))).map(jobs, partial(_begun, looking)):
             found[looks[job.key][0]] = view.reason if isinstance(view, TaskFailed) else view
             advance()

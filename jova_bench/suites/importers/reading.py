@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.files import reading as given
-from jova_bench.files.reading import Pairs, Unread, once, parse_json
+from jova_bench.files.reading import Pairs, Unread, parse_json, unique_keys
 from jova_bench.formatting.messages import shown
 from jova_bench.suites.clips import unfinished
 
@@ -24,7 +24,7 @@ SOUNDS = (".wav", ".flac", ".m4a", ".mp3")
 CLIPS = (".mp4", ".mkv", ".mov", ".webm")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
-_DECODER_ONCE = json.JSONDecoder(object_pairs_hook=once)
+_DECODER_OF_UNIQUE_KEYS = json.JSONDecoder(object_pairs_hook=unique_keys)
 
 
 class Bad(Exception):
@@ -170,7 +170,7 @@ def _row(where: str, key: str, value: Any) -> Row | Fault:
     )
 
 
-def _decoded(text: str, where: str, pairs: Pairs = once) -> Any:
+def _decoded(text: str, where: str, pairs: Pairs = unique_keys) -> Any:
     """Returns the value of a JSON text, or its fault."""
     try:
         return parse_json(text, where, pairs)
@@ -190,7 +190,7 @@ def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, An
             at = _skip(text, _skip(text, at) + 1)
         value, end = _DECODER.raw_decode(text, at)
         if levels <= 1:
-            value = _once(text, at)
+            value = _row_at(text, at)
         if levels > 1 and isinstance(value, list | dict):
             yield from ((place, f"{key}/{inner}", one) for place, inner, one in _members(text, levels - 1, at))
         else:
@@ -200,10 +200,10 @@ def _members(text: str, levels: int, at: int = 0) -> Iterator[tuple[int, str, An
             at = _skip(text, at + 1)
 
 
-def _once(text: str, at: int) -> Any:
+def _row_at(text: str, at: int) -> Any:
     """Returns the row at a place, or its fault."""
     try:
-        return _DECODER_ONCE.raw_decode(text, at)[0]
+        return _DECODER_OF_UNIQUE_KEYS.raw_decode(text, at)[0]
     except ValueError as error:
         return Bad(f"expected JSON, got {error}")
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from jova_bench.records import Finding, Outcome, Sample
+from jova_bench.report.clip_counts import ClipCounts, clips_rows, count_clips, load_cell
 from jova_bench.report.common import completed_by_all
 from jova_bench.report.files import read_leaderboard
-from jova_bench.report.made import Made, clips_rows, format_rows, load_cell, made
+from jova_bench.report.native_formats import format_rows
 from support.made_runs import Clips, Spread, fairness, made_run
 
 GONE = Outcome(status="failed", reason="no clip: it crashed")
@@ -21,7 +22,7 @@ def sample(model="m", prompt_id="p", seed=0, status="ok", codes=(), **more):
 
 
 def test_clips_are_counted_by_model_and_finding():
-    found = made(
+    found = count_clips(
         [
             sample(codes=("silent", "length_mismatch"), load_s=40.0),
             sample(seed=1, codes=("silent", "silent")),
@@ -30,7 +31,7 @@ def test_clips_are_counted_by_model_and_finding():
             sample("other"),
         ]
     )
-    assert found["m"] == Made(4, 1, {"length_mismatch": 1, "silent": 2}, 45.0)
+    assert found["m"] == ClipCounts(4, 1, {"length_mismatch": 1, "silent": 2}, 45.0)
     header, body = clips_rows(["other", "m", "unknown"], found)
     assert header == ["Model", "Asked", "Made", "Failed", "length mismatch", "silent"]
     assert body == [["other", "1", "1", "0", "0", "0"], ["m", "4", "3", "1", "1", "2"]]

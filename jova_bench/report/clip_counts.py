@@ -1,0 +1,63 @@
+"""Counts the clips of each model, and their findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from jova_bench.formatting.text import number
+from jova_bench.records import Sample
+
+ABOUT_CLIPS = (
+    "A clip that cannot be read, or is not what its model's plan says, is failed. What a reader should know of the "
+    "others is counted by its name."
+)
+
+
+@dataclass(frozen=True)
+class ClipCounts:
+    """Counts the samples of one model."""
+
+    asked: int
+    failed: int
+    findings: Mapping[str, int]
+    """Number of clips by code of finding."""
+    load_s: float | None
+    """Median time of loading the weights, where reported; no part of the time per clip."""
+
+
+def count_clips(samples: Iterable[Sample]) -> dict[str, ClipCounts]:
+    """Counts samples by model."""
+    by_model: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_model.setdefault(sample.model, []).append(sample)
+    return {model: _counts(of_model) for model, of_model in by_model.items()}
+
+
+def _counts(samples: Sequence[Sample]) -> ClipCounts:
+    codes = Counter(code for sample in samples for code in {finding.code for finding in sample.findings})
+    loads = [sample.load_s for sample in samples if sample.load_s is not None]
+    failed = sum(sample.status == "failed" for sample in samples)
+    return ClipCounts(len(samples), failed, dict(sorted(codes.items())), median(loads) if loads else None)
+
+
+def clips_rows(models: Sequence[str], found: Mapping[str, ClipCounts]) -> tuple[list[str], list[list[str]]]:
+    """Returns header and rows: each model's clips that were requested, made and failed, and clips by finding.
+
+    A model without records has no row.
+    """
+    codes = sorted({code for one in found.values() for code in one.findings})
+    body = []
+    for model in models:
+        if model in found:
+            one = found[model]
+            counts = [one.asked, one.asked - one.failed, one.failed, *(one.findings.get(code, 0) for code in codes)]
+            body.append([model, *map(str, counts)])
+    return ["Model", "Asked", "Made", "Failed", *(code.replace("_", " ") for code in codes)], body
+
+
+def load_cell(found: ClipCounts | None) -> str:
+    """Formats the seconds of loading; empty where not reported."""
+    return "" if found is None or found.load_s is None else number(found.load_s, 1)
