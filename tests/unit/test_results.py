@@ -163,12 +163,15 @@ ROWS = {
     "video and audio have to meet": ("fusion", "fusion=none"),
     "joint self-attention": ("fusion", "fusion=cross"),
     "positions have to be aligned": ("positions", "positions=independent"),
+    "the more weight, the better": ("mouth-loss", "mouth_weight=10"),
 }
 """Rows of `docs/ablations.md` that compare one arm with the base."""
 QUOTED = {
     "lambda 0": ("mouth-loss", "mouth_weight=0"), "lambda 5": ("mouth-loss", "base"), "joint's": ("fusion", "base"),
     "none": ("fusion", "fusion=none"), "cross": ("fusion", "fusion=cross"),
-    "independent": ("positions", "positions=independent"),
+    "independent": ("positions", "positions=independent"), "off the mouth": ("mouth-loss", "mouth_box=off"),
+    "lambda 2": ("mouth-loss", "mouth_weight=2"), "lambda 10": ("mouth-loss", "mouth_weight=10"),
+    "LSE-C is": ("words", "words=free"),
 }  # fmt: skip
 """Arms whose LSE-C by judge a stands in those rows as `name: least to greatest`."""
 
@@ -189,5 +192,19 @@ def test_a_claim_is_shown_only_where_the_tables_make_one(begins):
 def test_ranges_over_trainings_are_those_of_the_tables(quoted):
     name, arm = QUOTED[quoted]
     found = [row["value"] for row in data(name)["values"] if row["arm"] == arm and is_lse_c_a(row)]
-    said = re.findall(rf"{quoted}:? (0\.\d+) to (0\.\d+)", text("docs/ablations.md"))
+    said = re.findall(rf"\b{quoted}:? (0\.\d+) to (0\.\d+)", text("docs/ablations.md"))
     assert said == [(f"{min(found):.3f}", f"{max(found):.3f}")] * len(said) != []
+
+
+@pytest.mark.parametrize("page", ["docs/ablations.md", "results/training.md"])
+def test_what_times_of_words_do_to_wer_is_what_the_table_says(page):
+    found = {
+        arm: [row["value"] for row in data("words")["values"] if row["arm"] == arm and row["metric"] == "wer"]
+        for arm in ("base", "words=free")
+    }
+    assert {len(values) for values in found.values()} == {3}
+    (claim,) = [one for one in data("words")["claims"] if one["metric"] == "wer"]
+    assert claim["verdict"] == "worse"
+    said = re.sub(r"\s+", " ", text(page))
+    for values in found.values():
+        assert f"{min(values):.3f} to {max(values):.3f}" in said
