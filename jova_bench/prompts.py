@@ -58,7 +58,9 @@ class Prompt(Record):
     id: Id
     """Unique in its suite."""
     video_caption: str
+    """What is to be seen."""
     audio_caption: str
+    """What is to be heard, speech apart."""
     transcript: str
     """Spoken words; empty without speech."""
     language: str = "en"

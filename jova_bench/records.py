@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from jova_bench.files.paths import check_path
 from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity, NoIdentity, joined
 from jova_bench.identity import Profile as Profile
@@ -35,7 +36,7 @@ LARGEST_VALUE = 1e60
 Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 """No metric comes near these, and the sums of squares of what is between them are finite."""
 
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = Annotated[int, Field(ge=0, lt=2**63, description="Sampling seed.")]
 """Random generators take no other numbers."""
 
 
@@ -45,7 +46,9 @@ Id = Annotated[str, AfterValidator(check_id)]
 class Record(BaseModel):
     """A frozen, closed record: an unknown field is an error, never silently dropped."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants", use_attribute_docstrings=True
+    )
 
 
 class FileRecord(Record):
@@ -63,23 +66,19 @@ class Finding(Record):
     """The measured facts, with units."""
 
 
-def _check_path(value: str) -> str:
-    """Checks that a file system can have a path; that it stays inside its folder is checked where it is opened."""
-    if "\0" in value or len(value) > 4000 or any(len(part.encode()) > 255 for part in value.split("/")):
-        raise ValueError("expected the path of a clip, got one that no file system takes")
-    return value
-
-
 class Sample(Record):
     """One attempt of one model at one prompt with one seed: a line of `samples.jsonl`."""
 
     model: Id
+    """Name of the model in this run."""
     prompt_id: Id
+    """Id of the prompt in the suite."""
     seed: Seed
     status: Literal["ok", "failed"]
+    """`failed` when there is no clip."""
     reason: str | None = None
     """Why it failed; None when ok."""
-    clip: Annotated[str, AfterValidator(_check_path)] | None = None
+    clip: Annotated[str, AfterValidator(check_path)] | None = None
     """Path of the clip inside the run folder."""
     clip_digest: str | None = None
     """`Clip.digest` of the decoded clip."""
@@ -88,7 +87,9 @@ class Sample(Record):
     decoded_bytes: int | None = None
     """Memory that the decoded clip takes; None in records of versions that did not keep it."""
     timing: Timing = "free"
+    """How the audio relates in time to the prompt's real clip."""
     findings: tuple[Finding, ...] = ()
+    """What was noticed about the file."""
     generate_s: float | None = None
     """Wall-clock seconds this sample took (its share of its batch), without loading weights where the model tells."""
     load_s: float | None = None
@@ -96,6 +97,7 @@ class Sample(Record):
     clip_s: float | None = None
     """Length of the clip in seconds."""
     peak_memory_bytes: int | None = None
+    """Most memory of the device that was in use; None where not measured."""
     function_evals: int | None = None
     """Forward passes of the network per clip."""
 
@@ -109,8 +111,11 @@ class Outcome(Record):
     """What a metric says of one clip: a value, or the reason why there is none."""
 
     status: Status
+    """Whether there is a value, no answer, or a metric that could not be asked."""
     value: Value | None = None
+    """The metric's number; None unless ok."""
     reason: str | None = None
+    """Why there is no value; None when ok."""
 
     @model_validator(mode="after")
     def _value_iff_ok(self) -> Outcome:
@@ -122,13 +127,20 @@ class Score(Record):
     """One metric of one sample: a line of `scores.jsonl`."""
 
     model: Id
+    """Name of the model in this run."""
     prompt_id: Id
+    """Id of the prompt in the suite."""
     seed: Seed
     metric: str
+    """Name of the metric."""
     identity: Identity
+    """Identity of the metric: two values compare only if theirs are equal."""
     status: Status
+    """Whether there is a value, no answer, or a metric that could not be asked."""
     value: Value | None
+    """The metric's number, in its unit; None unless ok."""
     reason: str | None
+    """Why there is no value; None when ok."""
 
     @model_validator(mode="after")
     def _value_iff_ok(self) -> Score:
@@ -154,9 +166,11 @@ class MetricSpec(Record):
     """What a metric is, apart from its arithmetic."""
 
     name: str
+    """Name of the metric; its variants share it."""
     version: int
     """Raised whenever the same clip could get another value."""
     profile: Profile
+    """Profile of the evaluator that measures it."""
     backend: str
     """Which evaluator measures it, e.g. `syncnet-a`, `pocketsphinx`, `p862`."""
     protocol: str = "clean"
@@ -166,9 +180,13 @@ class MetricSpec(Record):
     params: Mapping[str, str | int | float] = Field(default_factory=dict)
     """Preprocessing parameters that change the value."""
     level: Literal["clip", "set"] = "clip"
+    """Whether a value is of one clip, or of a set of clips."""
     unit: str = ""
+    """Unit of its values; empty for a number without one."""
     direction: Direction
+    """Whether more is better, less is better, or the real clips' value is the target."""
     needs: tuple[Literal["video", "audio", "transcript", "image", "reference", "reference_set", "tags", "edit"], ...]
+    """What a clip and its prompt must have."""
     domain: str
     """Description of the clips for which the value is valid."""
     description: str
@@ -213,23 +231,33 @@ class Estimate(Record):
     """One (model, metric, identity, slice) of `summary.json`."""
 
     model: str
+    """Name of the model in this run."""
     metric: str
+    """Name of the metric."""
     identity: Identity
+    """Identity of the metric: two values compare only if theirs are equal."""
     slice: str | None = None
     """`tag=value`, or None for all prompts."""
     level: Literal["clip", "set"]
+    """`clip`: a mean over clips; `set`: one value of all clips."""
     value: Value | None
     """None unless something was ok."""
     ci: tuple[Value, Value] | None = None
     """95 % interval over prompts."""
     unit: str
+    """Unit of `value` and `ci`; empty for a number without one."""
     direction: Direction
+    """Whether more is better, less is better, or the real clips' value is the target."""
     n_ok: int
+    """Clips with a value."""
     n_undefined: int
+    """Clips for which the metric has no answer."""
     n_failed: int
+    """Clips that are missing, or of which the metric could not be asked."""
     n_prompts: int
     """Prompts with at least one ok score."""
     n_seeds: int
+    """Sampling seeds with at least one ok score."""
     reasons: Mapping[str, int] = Field(default_factory=dict)
     """How often each reason for undefined or failed was given."""
     extra: Mapping[str, float] = Field(default_factory=dict)
@@ -245,18 +273,27 @@ class Cost(Record):
     """What a model's clips cost."""
 
     model: str
+    """Name of the model in this run."""
     seconds_per_clip: float | None
+    """Median wall-clock seconds to generate a clip; None where not measured."""
     real_time_factor: float | None
     """Generation time / clip length; below 1 is faster than real time."""
     peak_memory_bytes: int | None
+    """Most memory of the device over all clips; None where not measured."""
     function_evals: float | None
+    """Mean number of forward passes of the network per clip; None where not stated."""
 
 
 class Summary(FileRecord):
     """`summary.json`: everything a table shows."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
+    """Version of the format."""
     suite: str
+    """Name of the suite."""
     profile: Profile
+    """Profile of the metrics that were asked for."""
     estimates: tuple[Estimate, ...]
+    """One for each model, metric identity and slice."""
     cost: tuple[Cost, ...]
+    """One for each model."""

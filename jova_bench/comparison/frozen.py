@@ -28,6 +28,7 @@ class Vectors(Record):
     shape: tuple[int, ...] = Field(min_length=1, max_length=2)
     """(d,) or (p, d)."""
     dtype: Literal["<f4", "<f8"]
+    """Type of the numbers: little-endian floats of 4 or 8 bytes."""
     data: str
     """Numbers in base64, row by row."""
 
@@ -36,19 +37,27 @@ class FrozenCell(Record):
     """Holds the result of one clip: a value, features, or the reason why there is neither."""
 
     prompt_id: Id
+    """Id of the prompt in the suite."""
     seed: Seed
     status: Status
+    """Whether there is a value or features, no answer, or a metric that could not be asked."""
     value: Value | None = None
+    """Value of a clip metric; None unless ok."""
     reason: str | None = None
+    """Why there is no value; None when ok."""
     features: Vectors | None = None
+    """Features for a set metric; None unless ok."""
 
 
 class FrozenColumn(Record):
     """Holds one metric of one model."""
 
     model: Id
+    """Name of the model in the run."""
     identity: Identity
+    """Identity of the metric: two values compare only if theirs are equal."""
     cells: tuple[FrozenCell, ...] = Field(min_length=1)
+    """One for each clip."""
 
 
 class Frozen(FileRecord):
@@ -57,12 +66,19 @@ class Frozen(FileRecord):
     schema_version: Literal[2] = Field(2, alias="schema")
     """Version; 1 kept the words of transcripts alone."""
     suite: str
+    """Name of the suite."""
     prompts_digest: str = Field(validation_alias="question", serialization_alias="question")
+    """Digest of what was asked; runs with different ones do not compare."""
     profile: Profile
+    """Profile of the metrics that were asked for."""
     specs: tuple[MetricSpec, ...]
+    """The metrics that measured."""
     lengths: Mapping[Micro, Mapping[Id, Annotated[int, Field(ge=0, lt=2**31)]]]
+    """Words or characters of each prompt's transcript, where an error rate is weighted by them."""
     made_by: Mapping[str, Any]
+    """Code and machine of the run's last command, as in its manifest."""
     columns: tuple[FrozenColumn, ...]
+    """One for each model and metric identity."""
 
 
 Columns = Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]]

@@ -25,16 +25,25 @@ class PlanRecord(Record):
     """A `models.base.Plan` as it was written."""
 
     frames: int | None
+    """Number of frames; None, as in the rest of the format, for whatever the source file has."""
     fps: int | float | None
+    """Frames per second."""
     height: int | None
+    """Pixels."""
     width: int | None
+    """Pixels."""
     sample_rate_hz: int | None
+    """Audio samples per second."""
     seconds: int | float | None
+    """Length of the clip."""
     note: str
+    """Words for readers."""
     audio: Literal["generated", "driving", "none"] | None
+    """Where the audio comes from: `driving` is audio that the model was given. None: not stated."""
     settings: Mapping[str, bool | int | float | str] | None
     """None in a plan of schema 1 of which only `note` says, in words, what made its clip."""
     weights: str | None
+    """Digest of the weights; None for a model without."""
 
     def differences(self, now: PlanRecord) -> str | None:
         """Returns the fields that differ and change the clips, as one text; None if there are none.
@@ -51,6 +60,7 @@ class NoPlan(Record):
     """Why a model had no plan for a prompt."""
 
     why_not: str
+    """What the prompt lacks, or the model cannot do."""
 
 
 def _any_plan(value: Any) -> PlanRecord | NoPlan:
@@ -68,9 +78,13 @@ class ModelRecord(Record):
     asked: str
     """The name it was asked for by."""
     device: str
+    """Device that it ran on: `cpu`, `cuda` or `cuda:i`."""
     needs: tuple[str, ...]
+    """What a prompt must have beside its captions: `reference`, `image`, `audio`."""
     batch_size: int
+    """Prompts per call."""
     settings: Mapping[str, Any]
+    """What the model states of all its clips."""
     plans: Mapping[str, AnyPlan]
     """Plans, one for each prompt id."""
 
@@ -79,48 +93,71 @@ class Fairness(Record):
     """What was the same for every model, and what was not."""
 
     prompts: str
+    """A sentence on what was the same: the prompts."""
     seeds: str
+    """A sentence on what was the same: the seeds."""
     devices: Mapping[str, str]
     """Devices, one for each model, like the next two."""
     native_formats: Mapping[str, tuple[str, ...]]
+    """The different formats of its clips."""
     settings: Mapping[str, Mapping[str, Any]]
+    """What it states of all its clips."""
 
 
 class Provenance(Record):
     """The code and the machine of one command; see `provenance.collect`."""
 
     git_commit: str | None
+    """Commit of the checkout; None outside one."""
     git_dirty: str | None
+    """sha256 (hex) of how the code differs from the commit; None where it does not."""
     packages: Mapping[str, str]
+    """Version of every installed distribution."""
     python: str
+    """Version of Python."""
     platform: str
+    """Operating system and processor."""
     cpu_count: int | None
+    """Logical cores."""
     device: str
+    """Device that scored: `cpu`, `cuda` or `cuda:i`."""
     device_name: str | None
+    """Name of the processor or GPU; None in a manifest of schema 1 without it."""
 
 
 class Manifest(FileRecord):
     """The whole file."""
 
     schema_version: Literal[2] = Field(validation_alias="schema", serialization_alias="schema")
+    """Version of the format."""
     suite: str
+    """Name of the suite."""
     suite_digest: str
+    """sha256 (hex) of the prompts and of every file that they name."""
     prompts_digest: str | None = Field(validation_alias="question", serialization_alias="question")
     """Digest of what was asked; runs with different ones do not compare. None in a run of the first version."""
     domain: Literal["embedded"] | None
+    """`embedded` when the clips are what the embedded evaluators were trained on."""
     reference_set: str | None
+    """Real clips that set distances compare with; None where the suite names none."""
     profile: Profile
+    """Profile of the metrics that were asked for."""
     seeds: tuple[Seed, ...]
+    """All sampling seeds that were asked for."""
     device: str
+    """Device of the latest command."""
     metrics: tuple[str, ...]
     """Names that were asked for."""
     specs: tuple[MetricSpec, ...]
     """What measured; empty until something did."""
     models: Mapping[Id, ModelRecord]
+    """One for each model, by its name in this run."""
     fairness: Fairness
+    """Conditions that all models shared, and those that they did not."""
     provenance: tuple[Provenance, ...]
     """One entry for each command that had another origin than the one before."""
     prompts: tuple[Prompt, ...]
+    """The suite's prompts."""
 
     def written(self) -> dict[str, Any]:
         """Returns the object of the file."""

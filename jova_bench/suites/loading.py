@@ -32,6 +32,7 @@ class SuiteInfo(Record):
     name: Id
     """Name of the suite; a shipped suite's is that of its folder."""
     description: str
+    """One line on what its clips show, for `ls suites`."""
     domain: Literal["embedded"] | None = None
     """`embedded` when its clips are what the embedded evaluators were trained on."""
     profile: Profile

@@ -24,26 +24,31 @@ FORMATS: Mapping[str, type[Record]] = MappingProxyType(
     {
         "prompt": Prompt,
         "suite": SuiteInfo,
-        "manifest": Manifest,
+        "manifest-2": Manifest,
         "sample": Sample,
         "score": Score,
-        "summary": Summary,
-        "frozen": Frozen,
+        "summary-1": Summary,
+        "frozen-2": Frozen,
     }
 )
-"""Record of a file, or of one line of it, by the name of its schema."""
+"""Record of a file, or of one line of it, by the name of its schema, with the version of a format that states one."""
 
 
 def schema_text(name: str) -> str:
-    """Returns the text of a schema's file."""
-    schema = {"$schema": DIALECT, **FORMATS[name].model_json_schema(by_alias=True)}
+    """Returns the text of a schema's file. Its id is the file's name: relative to where the schemas lie."""
+    schema = {"$schema": DIALECT, "$id": file_name(name), **FORMATS[name].model_json_schema(by_alias=True)}
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
+def file_name(name: str) -> str:
+    """Returns the name of a schema's file."""
+    return f"{name}.schema.json"
+
+
 def write_schemas(folder: Path) -> None:
-    """Writes `NAME.json` for each format. Raises OSError where the folder cannot be written."""
+    """Writes `NAME.schema.json` for each format. Raises OSError where the folder cannot be written."""
     for name in FORMATS:
-        write_file(folder / f"{name}.json", schema_text(name))
+        write_file(folder / file_name(name), schema_text(name))
 
 
 if __name__ == "__main__":

@@ -8,16 +8,18 @@ from jsonschema import Draft202012Validator
 
 import jova_bench
 from jova_bench.comparison.results import freeze, read_results
-from jova_bench.tools.schemas import FORMATS, schema_text, write_schemas
+from jova_bench.tools.schemas import FORMATS, file_name, schema_text, write_schemas
 from support.shown import ROOT
 
 FOLDER = ROOT / "docs" / "schemas"
 OLD = ROOT / "tests" / "integration" / "old_runs"
-RUN_FILES = {"manifest": "manifest.json", "sample": "samples.jsonl", "score": "scores.jsonl", "summary": "summary.json"}
+RUN_FILES = {
+    "manifest-2": "manifest.json", "sample": "samples.jsonl", "score": "scores.jsonl", "summary-1": "summary.json",
+}  # fmt: skip
 
 
 def faults(name, value):
-    validator = Draft202012Validator(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+    validator = Draft202012Validator(json.loads((FOLDER / file_name(name)).read_text(encoding="utf-8")))
     return [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(value)]
 
 
@@ -48,14 +50,26 @@ def test_the_committed_schemas_are_those_of_the_records(tmp_path):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_is_a_valid_schema_and_linked_from_the_page(name):
-    Draft202012Validator.check_schema(json.loads(schema_text(name)))
-    assert f"](schemas/{name}.json)" in (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    schema = json.loads(schema_text(name))
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"] == file_name(name)
+    assert f"](schemas/{file_name(name)})" in (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    version = schema["properties"].get("schema")
+    assert name.partition("-")[2] == (str(version["const"]) if version else "")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_field_is_described(name):
+    schema = json.loads(schema_text(name))
+    for record in (schema, *schema.get("$defs", {}).values()):
+        bare = [field for field, about in record.get("properties", {}).items() if not about.get("description")]
+        assert bare == [], record["title"]
 
 
 @pytest.mark.parametrize("path", sorted(OLD.glob("*/*.json*")), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_files_of_old_runs_fit(path):
     (name,) = [name for name, file in RUN_FILES.items() if file == path.name] or [None]
-    if name in (None, "manifest"):
+    if name in (None, "manifest-2"):
         assert path.name in ("leaderboard.json", "manifest.json")  # A report, and what has a reader of its own.
         return
     found = values(path)
@@ -71,8 +85,8 @@ def test_files_of_a_new_run_fit(name, run_folder):
 
 
 def test_a_frozen_run_fits(run_folder):
-    assert faults("frozen", json.loads(freeze(read_results(run_folder)))) == []
-    assert faults("frozen", *values(ROOT / "results" / "ci-reference.json")) == []
+    assert faults("frozen-2", json.loads(freeze(read_results(run_folder)))) == []
+    assert faults("frozen-2", *values(ROOT / "results" / "ci-reference.json")) == []
 
 
 @pytest.mark.parametrize("folder", sorted((ROOT / "jova_bench" / "suites" / "data").glob("*/")), ids=lambda p: p.name)
@@ -88,8 +102,8 @@ def test_what_a_record_refuses_does_not_fit(run_folder):
     ]
     assert faults("score", score | {"seed": -1}) == ["$.seed: -1 is less than the minimum of 0"]
     manifest = values(run_folder / "manifest.json")[0]
-    assert faults("manifest", manifest | {"schema": 3}) == ["$.schema: 2 was expected"]
-    assert faults("manifest", manifest | {"question": 1}) != []
+    assert faults("manifest-2", manifest | {"schema": 3}) == ["$.schema: 2 was expected"]
+    assert faults("manifest-2", manifest | {"question": 1}) != []
     manifest["models"]["real"]["plans"][manifest["prompts"][0]["id"]]["colour"] = "red"
-    (fault,) = faults("manifest", manifest)
+    (fault,) = faults("manifest-2", manifest)
     assert fault.startswith("$.models.real.plans[")
