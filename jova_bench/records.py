@@ -29,7 +29,7 @@ Timing = Literal["free", "aligned", "reference"]
 """How a clip's audio relates in time to its prompt's reference clip: `free` (a model invented its own
 timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it is the reference)."""
 
-Micro = Literal["transcript_words", "transcript_characters"]
+Micro = Literal["transcript_words", "transcript_characters", "new_words"]
 """What the weight of a clip in a micro average counts."""
 
 LARGEST_VALUE = 1e60
@@ -194,7 +194,7 @@ class MetricSpec(Record):
     source: str = ""
     """Paper section, equation, or upstream file."""
     micro: Micro | None = None
-    """Weight of a clip in the mean: length of its transcript (a micro average), or equal."""
+    """Weight of a clip in the mean: length of its transcript, or of what is new in it (a micro average), or equal."""
     proportion: bool = False
     """A clip's value is 1 or 0, right or wrong, so that the mean is a share of clips. No part of the identity."""
 

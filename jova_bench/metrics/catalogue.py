@@ -72,6 +72,11 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "prompt_background": "Prompt background",
         "prompt_voice": "Prompt voice",
     },
+    Family.EDITING: {
+        "wer_new": "WER (new words)",
+        "kept_psnr": "Kept picture (PSNR)",
+        "kept_audio": "Kept audio",
+    },
 }
 """Family to name to title, in the order of tables."""
 _FAMILIES = {name: family for family, titles in TITLES.items() for name in titles}
@@ -140,9 +145,9 @@ def _lip_sync(name: str) -> MetricEntry:
     return _with(found, "syncnet-pip", package, {"name": name}) if name in ("lse_c", "lse_d") else found
 
 
-def _errors(name: str) -> MetricEntry:
-    """Returns WER or CER by Whisper, in all of its sizes."""
-    found = _metric(name, "standard", "speech.whisper:standard", {"unit": name, "size": WHISPER_SIZES[0]})
+def _errors(name: str, factory: str = "speech.whisper:standard", **options: str) -> MetricEntry:
+    """Returns an error rate by Whisper, in all of its sizes."""
+    found = _metric(name, "standard", factory, {**options, "size": WHISPER_SIZES[0]})
     sizes = {f"whisper-{size}": Variant({"size": size}) for size in WHISPER_SIZES[1:]}
     return replace(found, variants=sizes)
 
@@ -156,6 +161,12 @@ def _both(profile: Profile) -> list[MetricEntry]:
     ]
 
 
+def _editing(profile: Profile, new_words: MetricEntry) -> list[MetricEntry]:
+    """Returns what is asked of edited clips; suites of edits name them."""
+    kept = _own("kept_psnr kept_audio", profile, "editing.kept", {"profile": profile})
+    return [replace(entry, default=False) for entry in (new_words, *kept)]
+
+
 _PESQ, _STOI, _DNSMOS, _LOUDNESS = _both("standard")
 _FAD, _KAD = _distance("fad kad", "distances.fad")
 CATALOGUE: tuple[MetricEntry, ...] = (
@@ -167,9 +178,10 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     _metric("wer", "embedded", "speech.recognition:embedded", {"unit": "wer"}),
     _metric("cer", "embedded", "speech.recognition:embedded", {"unit": "cer"}),
     *_both("embedded"),
+    *_editing("embedded", _metric("wer_new", "embedded", "speech.new_words:embedded", {})),
     *(_lip_sync(name) for name in _NUMBERS.split()),
-    _with(_errors("wer"), "versebench", "speech.sensevoice:versebench", {}),
-    _errors("cer"),
+    _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
+    _errors("cer", unit="cer"),
     _PESQ,
     _STOI,
     replace(_DNSMOS, variants={"mova": Variant({"variant": "mova"})}),
@@ -220,5 +232,6 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *(_only(_benches(one, "javisbench")) for one in _own("avh_score", "standard", "audio_visual.javis_score")),
     *(_benches(one, "versebench") for one in _own("motion_score", "standard", "picture.motion")),
     *(_benches(one, "versebench") for one in _own("aesthetic_score", "standard", "picture.aesthetic")),
+    *_editing("standard", _errors("wer_new", "speech.new_words:standard")),
 )
 """Every built-in metric, in the order in which it is computed."""

@@ -28,6 +28,7 @@ class Family(StrEnum):
     AESTHETICS = "Audio aesthetics"
     PICTURE = "Picture"
     PROMPT = "Prompt following"
+    EDITING = "Editing"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,11 @@ def write_suite(folder: Path) -> Path:
             _write(folder / place / f"{name}.mp4", next(talks), seconds=SHORT_S)
     cv2.imwrite(str(folder / "face.png"), _enlarged(first.frames[:1], 4)[0, ..., ::-1])
     said = {"video_caption": "a face", "audio_caption": "a voice", "transcript": known[SEEN[0]].transcript}
-    prompts = [said | {"id": n, "image": "face.png", "reference": f"own/{n}.mp4"} for n in (LONG, BRIEF, *names)]
+    prompts = []
+    for name in (LONG, BRIEF, *names):
+        own = f"own/{name}.mp4"
+        edit = {"kind": "speech", "clip": own, "span_s": [0.3, 0.6], "words": [1, 1]}
+        prompts.append(said | {"id": name, "image": "face.png", "reference": own, "edit": edit})
     (folder / "suite.toml").write_text(INFO)
     (folder / "prompts.jsonl").write_text("".join(f"{json.dumps(prompt)}\n" for prompt in prompts))
     return folder / "prompts.jsonl"

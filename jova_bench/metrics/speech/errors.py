@@ -51,13 +51,18 @@ def _normaliser(language: str) -> Callable[[str], str]:
 
 
 def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
-    """Counts the words or characters of a prompt's normalised transcript.
+    """Counts the words or characters of a prompt's normalised transcript, or those words that an edit makes.
 
     It is the weight of a clip in the micro average: errors of all clips over words, or characters, of all clips.
     Where nothing separates words, each character is one.
     """
     if prompt is None:
         return 0
+    if micro == "new_words":
+        try:
+            return len(new_words(prompt.transcript, prompt.language, made_words(prompt)))
+        except Undefined:  # The clip has no value then.
+            return 0
     said = normalise(prompt.transcript, prompt.language)
     return len(said.split() if micro == "transcript_words" else _characters(said, prompt.language))
 
@@ -67,12 +72,77 @@ def word_error_rate(transcript: str, heard: str, language: str) -> float:
 
     Raises Undefined for an empty transcript, for languages that do not separate words, and for letters with marks.
     """
-    if primary(language) in UNSPACED:
-        raise Undefined("WER needs spaces between words; see cer")
     import jiwer
 
+    _require_spaces(language)
     said, heard = _compared(transcript, heard, language)
     return jiwer.wer(said, heard)
+
+
+def new_word_error_rate(transcript: str, heard: str, language: str, words: tuple[int, int]) -> float:
+    """Computes errors among the new words of an edited clip, over their number.
+
+    Both texts are aligned as a whole. Substitutions and deletions of new words count, and so do insertions between them
+    or at their border: what is kept is the clip's own sound, so a word inserted at the border was said in the span. Of
+    several best alignments, jiwer's is taken.
+
+    Args:
+        transcript: what the whole clip is to say.
+        heard: what was heard of the whole clip.
+        language: BCP 47 tag of both.
+        words: index in the transcript of the first new word, and the number of new words.
+
+    Raises:
+        Undefined: as by `word_error_rate` and `new_words`.
+    """
+    import jiwer
+
+    _require_spaces(language)
+    said, heard = _compared(transcript, heard, language)
+    new = new_words(transcript, language, words)
+    errors = 0
+    for part in jiwer.process_words(said, heard).alignments[0]:
+        if part.type == "insert" and new.start <= part.ref_start_idx <= new.stop:
+            errors += part.hyp_end_idx - part.hyp_start_idx
+        elif part.type in ("substitute", "delete"):
+            errors += len(range(max(new.start, part.ref_start_idx), min(new.stop, part.ref_end_idx)))
+    return errors / len(new)
+
+
+def made_words(prompt: Prompt) -> tuple[int, int]:
+    """Returns the index of the first word that an edit makes, and their number. Raises Undefined without any."""
+    if prompt.edit is None:
+        raise Undefined("no edit")
+    if prompt.edit.words is None:
+        raise Undefined(f"an edit of kind {prompt.edit.kind!r} has no new words")
+    return prompt.edit.words
+
+
+def new_words(transcript: str, language: str, words: tuple[int, int]) -> range:
+    """Returns the places of new words in the normalised transcript. Raises Undefined where they have none.
+
+    Normalising makes two words of one or one of two ("can't", "twenty one"). Where it joins a new word with another,
+    no word of the result is new or kept.
+
+    Args:
+        transcript: as written.
+        language: BCP 47 tag.
+        words: index in the transcript of the first new word, and the number of new words.
+    """
+    written, (first, count) = transcript.split(), words
+    parts = (written[:first], written[first : first + count], written[first + count :])
+    before, new, after = (normalise(" ".join(part), language).split() for part in parts)
+    if not new:
+        raise Undefined("no new words")
+    if [*before, *new, *after] != normalise(transcript, language).split():
+        raise Undefined("new words have no place in the normalised transcript: it joins them with others")
+    return range(len(before), len(before) + len(new))
+
+
+def _require_spaces(language: str) -> None:
+    """Raises Undefined for languages that do not separate words."""
+    if primary(language) in UNSPACED:
+        raise Undefined("WER needs spaces between words; see cer")
 
 
 def character_error_rate(transcript: str, heard: str, language: str) -> float:

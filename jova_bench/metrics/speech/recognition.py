@@ -72,7 +72,7 @@ class SpeechErrors(ClipMetric):
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
         """Returns errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
-        return self._errors(clip, prompt)
+        return self.errors(clip, prompt, self._rate)
 
     def heard(self, clip: Clip, language: str) -> str:
         """Returns the transcript of the recogniser. Raises Undefined, and what the recogniser raises.
@@ -84,16 +84,17 @@ class SpeechErrors(ClipMetric):
         self._recogniser.admit(clip, language)
         return self._hear(mono_16k(clip, self.spec.profile), language)
 
-    def _errors(self, clip: Clip, prompt: Prompt | None) -> float:
+    def errors(self, clip: Clip, prompt: Prompt | None, rate: Rate) -> float:
+        """Returns what a rate makes of the prompt's transcript and of what is heard, see `measure`."""
         if prompt is None or not prompt.transcript.strip():
             raise Undefined("no transcript")
         self._recogniser.admit(clip, prompt.language)
         # Asked of the transcript alone first: whether there is an answer does not depend on what is installed.
-        self._rate(prompt.transcript, "", prompt.language)
+        rate(prompt.transcript, "", prompt.language)
         audio = mono_16k(clip, self.spec.profile)
         if reason := self.check():
             raise Unavailable(reason)
-        return self._rate(prompt.transcript, self._hear(audio, prompt.language), prompt.language)
+        return rate(prompt.transcript, self._hear(audio, prompt.language), prompt.language)
 
     def _hear(self, audio: Audio, language: str) -> str:
         # Recognisers make words up when nothing is said, Whisper whole sentences.

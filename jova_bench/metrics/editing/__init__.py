@@ -1,0 +1,1 @@
+"""What an edited clip keeps of what it was given."""
