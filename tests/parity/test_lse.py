@@ -1,7 +1,6 @@
 """Lip-sync scores of whole clips: what each protocol makes of faces, edges and bad input, and upstream's own number."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,22 +13,18 @@ from scipy.io import wavfile
 from jova_bench.assets import records
 from jova_bench.assets import table as assets
 from jova_bench.cache import NoCache
-from jova_bench.errors import Undefined
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
-from jova_bench.metrics.catalogue import CATALOGUE
-from jova_bench.metrics.lip_sync import curves, variants
+from jova_bench.metrics.lip_sync import curves
 from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync import syncnet_pip as lse_package
-from jova_bench.metrics.lip_sync.variants import VARIANTS, FaceCurve
+from jova_bench.metrics.lip_sync.variants import VARIANTS
 from support import upstream
 from support.syncnet_clip import FRAMES, PARITY, crops, sound
-
-NUMBERS = {name: number.read for name, number in curves.NUMBERS.items()}
 
 
 class Memory:
@@ -107,62 +102,6 @@ def score(name: str, clip: Clip, protocol: str = "clean", cache=None) -> tuple[s
     return outcome.status, outcome.value if outcome.status == "ok" else outcome.reason
 
 
-# What several faces make together.
-
-
-def curve(least: float, at: int, level: float = 10.0) -> np.ndarray:
-    """Level everywhere, least at one index: C = level - least, offset = 15 - at."""
-    values = np.full(31, level)
-    values[at] = least
-    return values
-
-
-A = FaceCurve(curve(6, 14), 60, 0, 64)  # C 4, D 6, offset 1
-B = FaceCurve(curve(9, 12), 60, 10, 74)  # C 1, D 9, offset 3; seen together with A
-C = FaceCurve(curve(1, 17, 3.0), 30, 80, 114)  # C 2, D 1, offset -2; after a cut
-
-
-def test_of_two_faces_at_once_the_surer_speaks():
-    for name, value in (("lse_c", 4), ("lse_d", 6), ("av_offset_frames", 1), ("sync_within_1", 1), ("lse_d_at_0", 10)):
-        assert variants.one_speaker(NUMBERS[name], [B, A]) == value
-
-
-def test_windows_of_shots_are_pooled():
-    # A and C do not overlap. Index 14 is shift -1: A has 59 windows of 6, C 29 of 3; index 17 is shift 2: 58 of 10
-    # and 28 of 1. Everywhere else a mixture of 10 and 3 between (60 x 10 + 30 x 3) / 90 and (45 x 10 + 15 x 3) / 60.
-    assert variants.one_speaker(NUMBERS["lse_d"], [A, B, C]) == pytest.approx((59 * 6 + 29 * 3) / 88)
-    assert variants.one_speaker(lambda pooled: pooled[17], [A, C]) == pytest.approx((58 * 10 + 28 * 1) / 86)
-    assert variants.one_speaker(lambda pooled: pooled[15], [A, C]) == pytest.approx((60 * 10 + 30 * 3) / 90)
-    assert variants.one_speaker(lambda pooled: pooled[30], [A, C]) == pytest.approx((45 * 10 + 15 * 3) / 60)
-
-
-def test_what_benches_make_of_several_faces():
-    lse_c, lse_d, offset = (NUMBERS[name] for name in ("lse_c", "lse_d", "av_offset_frames"))
-    assert variants.mean_of_faces(lse_c, [A, B, C]) == pytest.approx(7 / 3)
-    # C - D: -2, -8, 1. Both numbers are those of the third face.
-    assert variants.largest_c_minus_d(lse_c, [A, B, C]) == 2
-    assert variants.largest_c_minus_d(lse_d, [A, B, C]) == 1
-    assert variants.mean_of_faces_cut(offset, [B, C]) == 0  # int(0.5)
-    assert variants.mean_of_faces_cut(offset, [C, C, A]) == -1  # int(-1.67): towards zero
-    assert variants.mean_of_faces_cut(lse_c, [B, C]) == 1.5
-    assert variants.only_face(lse_c, [A]) == 4
-    with pytest.raises(Undefined, match="2 faces"):
-        variants.only_face(lse_c, [A, B])
-
-
-@pytest.mark.parametrize(("at", "kept"), [(2, True), (1, False), (29, False), (28, True), (30, False)])
-def test_verse_bench_drops_clips_that_are_14_frames_off(at: int, kept: bool):
-    some = [A, replace(A, curve=curve(5, at))]
-    if kept:
-        assert variants.mean_unless_far(NUMBERS["lse_c"], some) == 4.5
-    else:
-        with pytest.raises(Undefined, match="14 on"):
-            variants.mean_unless_far(NUMBERS["lse_c"], some)
-
-
-# Windows.
-
-
 @pytest.mark.parametrize(
     ("protocol", "samples", "windows", "heard"),
     [
@@ -184,9 +123,6 @@ def test_windows_of_a_face(protocol: str, samples: int, windows: int, heard: int
 def test_sound_is_of_16_bits():
     one = lse.hear(track(0, 1), np.array([-1.5, -1, 0, 0.5, 1, 1e-5], np.float32), VARIANTS["clean"])
     np.testing.assert_array_equal(one.sound, [-32768, -32768, 0, 16384, 32767, 0])
-
-
-# Whole clips.
 
 
 @pytest.mark.parametrize("protocol", ["clean", "syncnet_python", "latentsync", "wav2lip-lrs"])
@@ -289,9 +225,6 @@ def test_scored_once(coded, found):
     assert Coded.looks == before + 2
 
 
-# The real network.
-
-
 def test_a_clip_scores_as_upstream_scores_it(tmp_path, monkeypatch):
     """The whole way from a clip to LSE on a random checkpoint, against SyncNetInstance.evaluate."""
     torch.save(upstream.fake_state(PARITY["shapes"]), tmp_path / "syncnet_v2.model")
@@ -330,9 +263,6 @@ def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
     assert metric.check() == "weights missing: jova-bench assets pull syncnet s3fd"
     outcome = metric.score(talking(), None, None)
     assert (outcome.status, outcome.reason) == ("failed", metric.check())
-
-
-# The package.
 
 
 class Evaluated:
@@ -380,24 +310,3 @@ def test_a_package_that_is_not_here_is_named(monkeypatch):
     metric = lse_package.build(MetricContext(NoCache(), "cpu"), "lse_c")
     assert metric.check().startswith("not installed: pip install --no-deps syncnet-python==0.2.3 ")
     assert metric.spec.protocol == "syncnet-pip@0.2.3"
-
-
-# The catalogue.
-
-
-def test_every_protocol_has_the_metrics_that_it_names():
-    entries = [entry for entry in CATALOGUE if entry.profile == "standard" and entry.name in curves.NUMBERS]
-    choices = [one for entry in entries for one in entry.choices() if "syncnet:" in str(one.factory)]
-    there = {(one.entry.name, one.options["variant"]) for one in choices}
-    assert there == {(name, key) for key, protocol in VARIANTS.items() for name in protocol.numbers}
-    identities = [lse.build(MetricContext(NoCache(), "cpu"), name, key).spec.identity for name, key in there]
-    assert len(set(identities)) == len(identities)
-
-
-def test_a_name_alone_is_ours():
-    names = list(curves.NUMBERS)
-    assert [metric.spec.protocol for metric in build(names, "standard", MetricContext(NoCache()))] == ["clean"] * len(
-        names
-    )
-    (bench,) = build(["lse_c@mova"], "standard", MetricContext(NoCache()))
-    assert bench.spec.identity.startswith("lse_c@2/standard/compat:mova@595a976:syncnet-v2[")
