@@ -1,4 +1,4 @@
-"""Synthesises speech with phoneme timings, by espeak-ng.
+"""Synthesises speech with the times of phonemes and words, by espeak-ng.
 
 espeak-ng keeps state between utterances (its noise sources), so that the same text synthesised twice in one process
 gives two waveforms. Each utterance is therefore synthesised by a forked child of a process that has initialised the
@@ -24,7 +24,7 @@ SAMPLE_RATE_HZ = 16_000
 _SYNCHRONOUS, _PHONEME_EVENTS = 2, 1
 _UTF8, _SSML = 0x01, 0x10
 _RATE, _PITCH = 1, 3
-_PHONEME_EVENT = 7
+_WORD_EVENT, _PHONEME_EVENT = 1, 7
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Speech:
     """espeak-ng mnemonics; `_` and `_:` are pauses."""
     starts_s: npt.NDArray[np.float64]
     """(P,) start of each phoneme, seconds from the first sample."""
+    word_starts_s: npt.NDArray[np.float64]
+    """(W,) start of each word: that of its first phoneme."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
 
     Raises:
         ImportError: espeak-ng is not installed.
-        RuntimeError: the synthesiser refused the voice or crashed.
+        RuntimeError: the synthesiser refused the voice, crashed, or spoke two words as one.
     """
     _library()
     read_end, write_end = os.pipe()
@@ -105,9 +107,9 @@ def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
     if child == 0:
         os.close(read_end)
         try:
-            pcm, phonemes, samples = _speak_once(words, delivery)
+            pcm, *spoken = _speak_once(words, delivery)
             with os.fdopen(write_end, "wb") as pipe:
-                pipe.write(json.dumps([phonemes, samples]).encode() + b"\n" + pcm)
+                pipe.write(json.dumps(spoken).encode() + b"\n" + pcm)
         finally:
             os._exit(0)
     os.close(write_end)
@@ -116,25 +118,51 @@ def speak(words: tuple[str, ...], delivery: Delivery) -> Speech:
     os.waitpid(child, 0)
     if not pcm:
         raise RuntimeError(f"espeak-ng could not synthesise {' '.join(words)!r} with {delivery}")
-    phonemes, samples = json.loads(header)
+    phonemes, samples, firsts = json.loads(header)
+    if len(firsts) != len(words):
+        raise RuntimeError(f"expected the words of {' '.join(words)!r} one by one, got {len(firsts)} from espeak-ng")
     rate = _library()[1]
     divisor = int(np.gcd(SAMPLE_RATE_HZ, rate))
     audio = resample_poly(np.frombuffer(pcm, np.int16) / 32768.0, SAMPLE_RATE_HZ // divisor, rate // divisor)
-    return Speech(audio.astype(np.float32), tuple(phonemes), np.asarray(samples, np.float64) / rate)
+    starts_s = np.asarray(samples, np.float64) / rate
+    return Speech(audio.astype(np.float32), tuple(phonemes), starts_s, starts_s[firsts])
 
 
-def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list[str], list[int]]:
-    """Returns (int16 samples, phonemes, first sample of each phoneme) at the library's own rate."""
+def heard(speech: Speech) -> tuple[int, int]:
+    """Returns the first and the last sample within the synthesiser's silence at both ends."""
+    loud = np.flatnonzero(np.abs(speech.audio) > 0.01 * np.abs(speech.audio).max())
+    return max(int(loud[0]) - 160, 0), min(int(loud[-1]) + 320, len(speech.audio))
+
+
+def trimmed(speech: Speech, first: int, last: int) -> Speech:
+    """Trims the synthesiser's silence at both ends, so that the onset can be chosen."""
+    starts_s = np.maximum(speech.starts_s - first / SAMPLE_RATE_HZ, 0.0)
+    inside = starts_s < (last - first) / SAMPLE_RATE_HZ
+    phonemes = tuple(p for p, keep in zip(speech.phonemes, inside, strict=True) if keep)
+    # The last phoneme ends with the speech: a pause follows it.
+    return Speech(
+        speech.audio[first:last],
+        (*phonemes, "_"),
+        np.append(starts_s[inside], (last - first) / SAMPLE_RATE_HZ),
+        np.maximum(speech.word_starts_s - first / SAMPLE_RATE_HZ, 0.0),
+    )
+
+
+def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list[str], list[int], list[int]]:
+    """Returns (int16 samples, phonemes, first sample of each phoneme, first phoneme of each word) at its own rate."""
     library, rate = _library()
     pcm = bytearray()
     phonemes: list[str] = []
     samples: list[int] = []
+    firsts: list[int] = []
 
     def collect(wav: Any, count: int, events: Any) -> int:
         if wav and count > 0:
             pcm.extend(ctypes.string_at(wav, count * 2))
         index = 0
         while events[index].type:
+            if events[index].type == _WORD_EVENT:  # Its own time is up to 15 ms before that of the next phoneme.
+                firsts.append(len(phonemes))
             name = events[index].id.string.decode("utf8", "replace") if events[index].type == _PHONEME_EVENT else ""
             if name.strip(";,'|"):  # A bare modifier belongs to the phoneme before it.
                 phonemes.append(name)
@@ -145,7 +173,7 @@ def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list
     callback = _Callback(collect)
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(delivery.voice.encode()):
-        return b"", [], []
+        return b"", [], [], []
     library.espeak_SetParameter(_RATE, delivery.rate_wpm, 0)
     library.espeak_SetParameter(_PITCH, delivery.pitch, 0)
     text = escape(words[0])
@@ -154,4 +182,4 @@ def _speak_once(words: tuple[str, ...], delivery: Delivery) -> tuple[bytes, list
     encoded = f"<speak>{text}</speak>".encode()
     library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, _UTF8 | _SSML, None, None)
     library.espeak_Synchronize()
-    return bytes(pcm), phonemes, samples
+    return bytes(pcm), phonemes, samples, firsts

@@ -83,7 +83,7 @@ def test_a_package_names_suites_by_entry_point(tmp_path, monkeypatch):
         with pytest.raises(BenchError, match=message):
             load_suite(name)
     listed = {item["name"]: item["why_not"] for item in catalogue.suites()}
-    assert [name for name, why in listed.items() if why is None] == ["embedded", "mine"]
+    assert [name for name, why in listed.items() if why is None] == ["embedded", "embedded-edits", "mine"]
     assert "someones:GONE" in listed["gone"]
 
 
