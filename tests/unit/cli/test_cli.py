@@ -1,21 +1,15 @@
 """The command line: one clear line for every mistake, results on stdout, talk on stderr."""
 
-import argparse
 import hashlib
 import json
-import re
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from jova_bench.assets import table as assets
-from jova_bench.cli.program import parser
 from jova_bench.media import files as media
 from support.commands import call
-from support.shown import PAGES
 
 PROMPT = {"id": "a", "video_caption": "v", "audio_caption": "x", "transcript": "hello", "reference": "a.mp4"}
 
@@ -37,83 +31,6 @@ def clips(tmp_path):
 
 
 CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
-HELP = """
-import sys
-from jova_bench.cli import main
-try:
-    main(sys.argv[1:])
-except SystemExit as leaving:
-    assert leaving.code == 0
-heavy = {"torch", "av", "scipy", "pandas", "torchmetrics", "jova_baselines"} & set(sys.modules)
-assert not heavy, heavy
-"""
-
-
-@pytest.mark.parametrize("words", [(), ("run",), ("train",), ("sample",), ("baselines", "setup")])
-def test_help_imports_nothing_heavy(words):
-    done = subprocess.run([sys.executable, "-c", HELP, *words, "--help"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "usage: jova-bench" in done.stdout
-
-
-VERBS = [
-    "run", "generate", "score", "report", "compare", "gate", "freeze", "sweep", "suites", "ls", "doctor", "assets",
-    "baselines", "train", "sample",
-]  # fmt: skip
-INNER = ["suites import", "suites validate", "assets pull", "assets verify", "assets path", "baselines setup"]
-
-
-@pytest.mark.parametrize("verb", [*VERBS, *INNER])
-def test_every_verb_has_examples(capsys, verb):
-    code, out, _ = call(capsys, *verb.split(), "--help")
-    assert code == 0
-    assert f"examples:\n  jova-bench {verb}" in out
-
-
-def parsers(top):
-    """A parser and those of its verbs."""
-    yield top
-    for action in top._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for inner in action.choices.values():
-                yield from parsers(inner)
-
-
-def arguments():
-    """Every argument of every verb, with the verb; JoVA's verbs have theirs when they are asked for."""
-    for verb in (None, "train", "sample"):
-        for one in parsers(parser(verb)):
-            for action in one._actions:
-                if not isinstance(action, argparse._SubParsersAction):
-                    yield f"{one.prog}: {'/'.join(action.option_strings) or action.dest}", action
-
-
-def test_every_argument_says_what_it_is():
-    shown = dict(arguments())
-    assert {"jova-bench train: --fusion", "jova-bench sample: --guidance", "jova-bench run: --track"} <= set(shown)
-    assert [name for name, action in shown.items() if not action.help] == []
-
-
-def test_every_flag_stands_in_a_page_or_belongs_to_jova():
-    """Those of JoVA are its settings, which `--help` explains."""
-    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    flags = {
-        name: action.option_strings[-1]
-        for name, action in arguments()
-        if action.option_strings and not name.startswith(("jova-bench train", "jova-bench sample"))
-    }
-    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text))
-    assert sorted(name for name, flag in flags.items() if flag not in named) == []
-
-
-def test_the_help_names_what_external_models_are_set_up_with(capsys):
-    assert "list external models that are wrapped, and set them up" in " ".join(call(capsys, "--help")[1].split())
-    assert "List external models that are wrapped, and set them up" in call(capsys, "baselines", "--help")[1]
-
-
-def test_these_are_all_verbs(capsys):
-    out = call(capsys, "--help")[1]
-    assert re.findall(r"^    (\w+)\b", out, flags=re.MULTILINE) == VERBS
 
 
 @pytest.mark.parametrize(
@@ -220,74 +137,6 @@ def test_ctrl_c_says_how_to_go_on(capsys, clips, tmp_path, monkeypatch):
     code, _, err = call(capsys, "run", "--model", "real", "--suite", clips / "prompts.jsonl", "--out", tmp_path / "run")
     assert code == 130
     assert err.splitlines()[-1] == "jova-bench: stopped; the same command continues where it was"
-
-
-def test_models_at_length_say_code_weights_and_settings(capsys):
-    code, out, _ = call(capsys, "ls", "models", "--long")
-    assert code == 0
-    ovi = out.split("\novi ")[1].split("\novi-command ")[0]
-    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0, unverified (" in ovi
-    assert "    memory          80 GB of GPU memory (upstream's README" in ovi
-    assert "    ignored         audio, video\n" in ovi
-    assert "    inputs          image of the prompt, where it has one\n" in ovi
-
-
-def test_listings_are_lists_of_named_objects(capsys):
-    models = json.loads(call(capsys, "ls", "models", "--json")[1])
-    assert {"real", "shuffled", "clips:DIR"} <= {model["name"] for model in models}
-    assert all(model.keys() >= {"name", "needs", "available", "why_not"} for model in models)
-    settings = {model["name"]: model["settings"] for model in models}
-    assert settings["ovi"]["source"].startswith("https://github.com/character-ai/Ovi@")
-    assert settings["shuffled"] == {"audio": "the real clip's of another prompt"}
-    metrics = json.loads(call(capsys, "ls", "metrics", "--json")[1])
-    fields = {"name", "identity", "profile", "level", "unit", "direction", "needs", "domain", "available", "why_not"}
-    assert all(metric.keys() >= fields for metric in metrics)
-    assert len({metric["identity"] for metric in metrics}) == len(metrics)
-    assert all((metric["why_not"] is None) == metric["available"] for metric in metrics)
-    assert {"wer", "wer@versebench"} <= {metric["select"] for metric in metrics}
-    for metric in metrics:
-        name, _, bench = metric["select"].partition("@")
-        assert metric["name"] == name
-        if metric["protocol"] != "clean":
-            assert metric["protocol"].partition("@")[0] == bench
-    assert isinstance(json.loads(call(capsys, "ls", "suites", "--json")[1]), list)
-
-
-def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missing(capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    here = assets.asset_table().path("fsmn-vad")
-    here.parent.mkdir()
-    here.write_bytes(b"something")
-    code, out, _ = call(capsys, "ls", "metrics", "--long")
-    assert code == 0
-    told = {}
-    for line in out.split("\nwer@versebench (standard)")[1].splitlines()[1:]:
-        if not line.startswith("    "):
-            break
-        key, value = line.split(maxsplit=1)
-        told.setdefault(key, []).append(value)
-    assert told["protocol"] == ["versebench@5645a09"]
-    assert told["identity"][0].startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
-    assert told["needs"] == ["audio, transcript"]
-    assert "fsmn-vad (FunASR model licence; here; unverified: no digest is published)" in told["weights"]
-    assert "sensevoice-small (FunASR model licence; jova-bench assets pull sensevoice-small)" in told["weights"]
-
-
-def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch):
-    from importlib import metadata
-
-    from jova_bench.tools import inventory as catalogue
-
-    def version(name):
-        if name == "pesq":
-            raise metadata.PackageNotFoundError
-        return metadata.version(name)
-
-    monkeypatch.setattr(catalogue, "version", version)
-    code, out, _ = call(capsys, "doctor")
-    assert code == 0
-    assert "pip install pesq" in out
-    assert "pip install torch" not in out
 
 
 def own_table(folder, metric, digest_of):

@@ -7,30 +7,13 @@ import pytest
 
 import jova_bench
 from jova_bench.comparison.compare import compare
-from jova_bench.comparison.results import Incomplete, freeze, read_results
+from jova_bench.comparison.results import Incomplete
 from jova_bench.errors import BenchError, NotComparable
 from jova_bench.records import Outcome
 from jova_bench.runs.store import RunStore
+from support.compared import EIGHT, rng, row_of, two
 from support.made_runs import Clips, Spread, ids, made_run, undefined
 from support.specs import clip_spec
-
-EIGHT = np.arange(8) / 8
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def row_of(found, name="score", model=None):
-    (row,) = [row for row in found.rows if row.spec.name == name and model in (None, row.model)]
-    return row
-
-
-def two(tmp_path, a, b, metrics=None, **options):
-    """Compares two runs of one model each."""
-    a = made_run(tmp_path / "a", {"m": a}, metrics, **options)
-    b = made_run(tmp_path / "b", {"m": b}, metrics, **options)
-    return compare(a, b, metrics)
 
 
 def test_a_difference_of_every_prompt_by_hand(tmp_path):
@@ -118,9 +101,6 @@ def test_a_micro_average_weighs_the_differences_by_words(tmp_path):
     assert (row.a, row.b, row.delta) == pytest.approx((0, 1 / 3, 1 / 3))
 
 
-# --- values that are not there ---
-
-
 def test_a_clip_that_lost_its_value_is_a_regression_however_good_the_others(tmp_path):
     found = two(tmp_path, {"score": EIGHT}, {"score": [undefined(), *(EIGHT[1:] + 1)]})
     row = row_of(found)
@@ -169,9 +149,6 @@ def test_a_sample_that_failed_in_b_gives_5(tmp_path):
     assert compare(a, a).exit_code == 5
 
 
-# --- metrics that are to match the real clips ---
-
-
 def test_a_target_whose_real_clips_failed_is_failed_and_not_undefined(tmp_path):
     metric = Clips("loudness", direction="target")
     for reason, said in (
@@ -205,57 +182,6 @@ def test_without_real_clips_nobody_can_say_which_is_nearer(tmp_path):
     assert "nearer the real clips" in row_of(moved, "loudness").reason
     same = two(tmp_path / "same", {"loudness": EIGHT}, {"loudness": EIGHT}, [metric])
     assert (row_of(same, "loudness").verdict, same.exit_code) == ("no difference shown", 0)
-
-
-# --- sets ---
-
-
-def test_a_set_metric_is_tested_by_swapping_clips(tmp_path):
-    a = rng(1).normal(size=(9, 3))
-    found = two(tmp_path, {"spread": a}, {"spread": 2 * a}, [Spread()])
-    row = row_of(found, "spread")
-    # The mean of squares is a mean over clips: four times it, and all 512 swaps are tried.
-    assert (row.a, row.b) == pytest.approx(((a**2).sum(axis=1).mean(), 4 * (a**2).sum(axis=1).mean()))
-    assert (row.p, row.verdict, row.n, row.worst) == (2 / 512, "worse", 9, ())
-    same = two(tmp_path / "same", {"spread": a}, {"spread": a}, [Spread()])
-    assert (row_of(same, "spread").verdict, row_of(same, "spread").p) == ("no difference shown", 1)
-
-
-def test_seeds_of_a_set_metric_are_sets_of_their_own(tmp_path):
-    a = rng(2).normal(size=(8, 2, 3))
-    row = row_of(two(tmp_path, {"spread": a}, {"spread": a + 1}, [Spread()], seeds=(0, 1)), "spread")
-    assert row.b == pytest.approx(np.mean([((a[:, s] + 1) ** 2).sum(axis=1).mean() for s in range(2)]))
-
-
-def test_too_few_clips_for_a_distance(tmp_path):
-    a = rng(3).normal(size=(8, 3))
-    few = two(tmp_path, {"spread": a}, {"spread": a + 1}, [Spread(least=9)])
-    assert (row_of(few, "spread").verdict, few.exit_code) == ("undefined", 0)
-    assert row_of(few, "spread").reason == "8 clips are fewer than 9"
-    exactly = two(tmp_path / "exactly", {"spread": a}, {"spread": a + 1}, [Spread(least=8)])
-    assert row_of(exactly, "spread").verdict == "underpowered"
-    assert "no interval with a prompt fewer" in row_of(exactly, "spread").reason
-
-
-def test_a_set_metric_without_its_features_or_its_code_does_not_compare(tmp_path):
-    a = {"spread": rng(4).normal(size=(8, 3)), "score": EIGHT}
-    metrics = [Spread(), Clips()]
-    made_run(tmp_path / "a", {"m": a}, metrics)
-    made_run(tmp_path / "b", {"m": a}, metrics)
-    unknown = compare(tmp_path / "a", tmp_path / "b", ["spread", "score"])
-    assert row_of(unknown, "spread").verdict == "not comparable"
-    assert "no metric of this identity" in row_of(unknown, "spread").reason
-    assert row_of(unknown).verdict == "no difference shown"
-    for path in (tmp_path / "b" / "features").rglob("*.npz"):
-        path.unlink()
-    gone = compare(tmp_path / "a", tmp_path / "b", metrics)
-    assert (row_of(gone, "spread").verdict, gone.exit_code) == ("not comparable", 4)
-    assert "no longer in" in row_of(gone, "spread").reason
-    with pytest.raises(BenchError, match="no longer in"):
-        freeze(read_results(tmp_path / "b"))
-
-
-# --- what does not compare ---
 
 
 def test_other_questions_prompts_seeds_or_evaluators_do_not_compare(tmp_path):
@@ -324,9 +250,6 @@ def test_runs_that_kept_no_specifications_are_refused(tmp_path):
         compare(a, a)
 
 
-# --- views ---
-
-
 def test_python_and_json_give_the_same_rows(tmp_path):
     a = made_run(tmp_path / "a", {"m": {"score": EIGHT}})
     b = made_run(tmp_path / "b", {"m": {"score": EIGHT - 0.25}})
@@ -339,57 +262,3 @@ def test_python_and_json_give_the_same_rows(tmp_path):
     text = found.markdown()
     assert "| m " in text
     assert "| 0.438 | 0.188 | -0.250 [-0.250, -0.250] | 0.0078 " in text
-
-
-# --- the frozen form ---
-
-
-def test_a_frozen_run_says_exactly_what_its_folder_says(tmp_path):
-    metrics = [Spread(), Clips(), Clips("wer", micro="transcript_words", direction="down")]
-    vectors = rng(5).normal(size=(8, 3))
-    vectors[0] = vectors[0].astype(np.float32)
-    values = {
-        "spread": [undefined("silent"), *vectors[1:]],
-        "score": [undefined(), *rng(6).normal(size=7)],
-        "wer": EIGHT,
-    }
-    a = made_run(tmp_path / "a", {"m": values}, metrics)
-    (tmp_path / "a.json").write_text(freeze(read_results(a)))
-    b = made_run(tmp_path / "b", {"m": {k: v[::-1] for k, v in values.items()}}, metrics)
-    folder, file = compare(a, b, metrics).record(), compare(tmp_path / "a.json", b, metrics).record()
-    assert folder["rows"] == file["rows"]
-    assert compare(tmp_path / "a.json", a, metrics).rows[0].p == 1
-
-
-def test_vectors_of_several_rows_are_frozen_too(tmp_path):
-    values = {"spread": list(rng(7).normal(size=(8, 2, 3)).astype(np.float32))}
-    a = made_run(tmp_path / "a", {"m": values}, [Spread()])
-    (tmp_path / "a.json").write_text(freeze(read_results(a)))
-    (before,), (after,) = (read_results(p).columns.values() for p in (a, tmp_path / "a.json"))
-    assert all(np.array_equal(before[cell], after[cell]) for cell in before)
-    assert '"dtype": "<f4"' in (tmp_path / "a.json").read_text()
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"schema": 1}, "schema"),
-        ({"question": None}, "question"),
-        ({"more": 1}, "more"),
-    ],
-)
-def test_a_broken_reference_file_is_named(tmp_path, change, named):
-    a = made_run(tmp_path / "a", {"m": {"score": EIGHT}})
-    whole = json.loads(freeze(read_results(a)))
-    (tmp_path / "broken.json").write_text(json.dumps(whole | change))
-    with pytest.raises(BenchError, match=named) as raised:
-        compare(tmp_path / "broken.json", a)
-    assert "jova-bench freeze" in str(raised.value)
-
-
-def test_a_torn_vector_is_a_broken_file(tmp_path):
-    a = made_run(tmp_path / "a", {"m": {"spread": rng(8).normal(size=(8, 3))}}, [Spread()])
-    text = freeze(read_results(a)).replace('"data": "', '"data": "A', 1)
-    (tmp_path / "broken.json").write_text(text)
-    with pytest.raises(BenchError, match=r"broken\.json"):
-        read_results(tmp_path / "broken.json")

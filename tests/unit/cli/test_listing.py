@@ -1,0 +1,74 @@
+"""What `ls` and `doctor` print."""
+
+import json
+
+from jova_bench.assets import table as assets
+from support.commands import call
+
+
+def test_models_at_length_say_code_weights_and_settings(capsys):
+    code, out, _ = call(capsys, "ls", "models", "--long")
+    assert code == 0
+    ovi = out.split("\novi ")[1].split("\novi-command ")[0]
+    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0, unverified (" in ovi
+    assert "    memory          80 GB of GPU memory (upstream's README" in ovi
+    assert "    ignored         audio, video\n" in ovi
+    assert "    inputs          image of the prompt, where it has one\n" in ovi
+
+
+def test_listings_are_lists_of_named_objects(capsys):
+    models = json.loads(call(capsys, "ls", "models", "--json")[1])
+    assert {"real", "shuffled", "clips:DIR"} <= {model["name"] for model in models}
+    assert all(model.keys() >= {"name", "needs", "available", "why_not"} for model in models)
+    settings = {model["name"]: model["settings"] for model in models}
+    assert settings["ovi"]["source"].startswith("https://github.com/character-ai/Ovi@")
+    assert settings["shuffled"] == {"audio": "the real clip's of another prompt"}
+    metrics = json.loads(call(capsys, "ls", "metrics", "--json")[1])
+    fields = {"name", "identity", "profile", "level", "unit", "direction", "needs", "domain", "available", "why_not"}
+    assert all(metric.keys() >= fields for metric in metrics)
+    assert len({metric["identity"] for metric in metrics}) == len(metrics)
+    assert all((metric["why_not"] is None) == metric["available"] for metric in metrics)
+    assert {"wer", "wer@versebench"} <= {metric["select"] for metric in metrics}
+    for metric in metrics:
+        name, _, bench = metric["select"].partition("@")
+        assert metric["name"] == name
+        if metric["protocol"] != "clean":
+            assert metric["protocol"].partition("@")[0] == bench
+    assert isinstance(json.loads(call(capsys, "ls", "suites", "--json")[1]), list)
+
+
+def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missing(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    here = assets.asset_table().path("fsmn-vad")
+    here.parent.mkdir()
+    here.write_bytes(b"something")
+    code, out, _ = call(capsys, "ls", "metrics", "--long")
+    assert code == 0
+    told = {}
+    for line in out.split("\nwer@versebench (standard)")[1].splitlines()[1:]:
+        if not line.startswith("    "):
+            break
+        key, value = line.split(maxsplit=1)
+        told.setdefault(key, []).append(value)
+    assert told["protocol"] == ["versebench@5645a09"]
+    assert told["identity"][0].startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
+    assert told["needs"] == ["audio, transcript"]
+    assert "fsmn-vad (FunASR model licence; here; unverified: no digest is published)" in told["weights"]
+    assert "sensevoice-small (FunASR model licence; jova-bench assets pull sensevoice-small)" in told["weights"]
+
+
+def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch):
+    from importlib import metadata
+
+    from jova_bench.tools import inventory as catalogue
+
+    def version(name):
+        if name == "pesq":
+            raise metadata.PackageNotFoundError
+        return metadata.version(name)
+
+    monkeypatch.setattr(catalogue, "version", version)
+    code, out, _ = call(capsys, "doctor")
+    assert code == 0
+    assert "pip install pesq" in out
+    assert "pip install torch" not in out
