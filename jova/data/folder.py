@@ -68,9 +68,9 @@ def write_clip(
 ) -> None:
     """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4, atomically.
 
-    FLAC is lossless: the audio is always the same. Frames may be rounded differently by another kind of CPU, and seldom
-    by another run on the same one, because x264's rate control (`mbtree`) reads memory that it never wrote (measured: up
-    to 27 of 255 in single pixels, 1 on average).
+    FLAC is lossless: the audio is always the same. Frames may be rounded differently by another kind of CPU, and now
+    and then by another run on the same one, because x264's rate control (`mbtree`) reads memory that it never wrote
+    (measured: up to 27 of 255 in single pixels, 1 on average).
     """
     with atomic_path(path) as unfinished, av.open(str(unfinished), "w") as container:
         video = container.add_stream("libx264", rate=fps, options={"crf": "12", "preset": "medium", "threads": "1"})
