@@ -70,7 +70,8 @@ class Registry(Generic[Thing]):
         if name in self.refused:
             raise BenchError(self.refused[name])
         if name not in self.entries:
-            raise BenchError(f"expected the name of a {self.kind}, got {shown(name)}; {suggest(name, self.entries)}")
+            hint = suggest(name, self.entries, "jova-bench ls models" if self.kind == "model" else None)
+            raise BenchError(f"expected the name of a {self.kind}, got {shown(name)}; {hint}")
         target = self.entries[name]
         return cast(Thing, load(target, f"the {self.kind} {name!r}"))
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from jova_bench.assets.download import OFFLINE_VARIABLE, digest_of, download
 from jova_bench.assets.records import RECORD, remember, sha256_of
-from jova_bench.assets.table import FOLDER_VARIABLE, Asset, AssetTable
+from jova_bench.assets.table import FOLDER_VARIABLE, LISTING, Asset, AssetTable
 from jova_bench.assets.transfer import Meter, Source
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown, suggest
@@ -36,7 +36,7 @@ def select(assets: AssetTable, words: Iterable[str]) -> list[Asset]:
         if not some:
             names = [*known, *dict.fromkeys(metric for asset in known.values() for metric in asset.metrics), EVERYTHING]
             raise BenchError(
-                f"expected an asset, a metric that needs one, or all, got {shown(word)}; {suggest(word, names)}"
+                f"expected an asset, a metric that needs one, or all, got {shown(word)}; {suggest(word, names, LISTING)}"
             )
         found |= some
     return list(found.values())

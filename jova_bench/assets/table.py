@@ -30,6 +30,7 @@ FOLDER_VARIABLE = "JOVA_BENCH_ASSETS"
 TABLE_VARIABLE = "JOVA_BENCH_ASSETS_FILE"
 """Path of a user's table, for calls that name none."""
 TABLE = Path(__file__).parent / "assets.toml"
+LISTING = "jova-bench assets verify"
 UNVERIFIED = "?"
 """Ends a digest in an identity where none is published: it is that of the file that was seen here first."""
 
@@ -83,7 +84,7 @@ class AssetTable:
     def get(self, name: str) -> Asset:
         """Returns an asset's entry. Raises BenchError for an unknown name."""
         if name not in self.entries:
-            raise BenchError(f"expected the name of an asset, got {shown(name)}; {suggest(name, self.entries)}")
+            raise BenchError(f"expected the name of an asset, got {shown(name)}; {suggest(name, self.entries, LISTING)}")
         return self.entries[name]
 
     def path(self, name: str) -> Path:
@@ -182,7 +183,7 @@ def _replaced(path: Path) -> dict[str, Asset]:
     known, found = published(), {}
     for name, fields in read_toml(path).items():
         if name not in known:
-            raise BenchError(f"{path}: expected the name of an asset, got {shown(name)}; {suggest(name, known)}")
+            raise BenchError(f"{path}: expected the name of an asset, got {shown(name)}; {suggest(name, known, LISTING)}")
         if not isinstance(fields, dict) or set(fields) != {"file", "sha256"}:
             raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {shown(fields)}")
         try:

@@ -13,8 +13,10 @@ from pydantic_core import ErrorDetails
 
 LONGEST = 80
 """Maximum number of characters of a value in a message."""
-LISTED = 40
-"""Maximum number of names in a message; a longer list helps no reader."""
+NEAREST = 3
+"""Maximum number of names that may be meant."""
+FEW, LISTED = 12, 40
+"""Maximum number of names in a message, with and without a command that lists them; a longer list helps no reader."""
 _WORDS = (
     ("Input should be a valid string.*", "a text"),
     ("Input should be a valid integer.*", "a whole number"),
@@ -89,9 +91,12 @@ def _expected(text: str) -> str:
     return text
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Returns `did you mean X?`, or the known names when none is near."""
+def suggest(name: str, known: Iterable[str], listing: str | None = None) -> str:
+    """Returns `did you mean X or Y?`; where no name is near, the known ones, or the command that lists many."""
     names = tuple(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    if near := difflib.get_close_matches(name, names, n=NEAREST):
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    if listing and len(names) > FEW:
+        return f"`{listing}` lists them"
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names[:LISTED]) or 'none'}{more}"
+    return f"known are: {', '.join(names[:LISTED]) or 'none'}{more}"

@@ -20,6 +20,7 @@ from jova_bench.registry import Registry, guarded, unfit
 
 ENTRY_POINTS = "jova_bench.metrics"
 """Group in which an installed package names metrics of its own, each a `MetricEntry`."""
+LISTING = "jova-bench ls metrics"
 BUILT_IN = frozenset(entry.name for entry in CATALOGUE)
 """Names that no installed package may take."""
 METHODS: Mapping[str, Mapping[str, int]] = {
@@ -256,4 +257,4 @@ def _check(wanted: Iterable[str], profile: Profile, there: Iterable[Choice], add
                 f"expected a metric of the {profile} profile, got {shown(name)}; it needs --profile {anywhere[name]}"
             )
         if name not in here:
-            raise BenchError(f"expected the name of a metric, got {shown(name)}; {suggest(name, here)}")
+            raise BenchError(f"expected the name of a metric, got {shown(name)}; {suggest(name, here, LISTING)}")

@@ -134,7 +134,7 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
             f"`jova-bench suites import csv {given} --out {path.stem}.jsonl` makes one of it"
         )
     if path.suffix != ".jsonl" and not path.is_file():
-        hint = suggest(given, registry.names())
+        hint = suggest(given, registry.names(), "jova-bench ls suites")
         raise BenchError(
             f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, "
             f"got {shown(given)}; {hint}"
