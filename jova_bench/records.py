@@ -6,8 +6,8 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -31,6 +31,12 @@ timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it 
 
 Micro = Literal["transcript_words", "transcript_characters", "new_words"]
 """What the weight of a clip in a micro average counts."""
+
+OUTSIDE = "outside the embedded domain"
+"""Reason of every embedded metric for a clip that is none of the shipped suite."""
+OUTSIDE_HINT = 'read_clip(path, suite="embedded") reads clips of that suite; profile="standard" judges others'
+IN_DOMAIN_HINT = 'in_domain=True is for that suite\'s clips, 64 x 64 pixels at 25 fps; profile="standard" judges others'
+"""What to do about it in Python, and in a training loop; no part of the reason, which files keep."""
 
 LARGEST_VALUE = 1e60
 Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
@@ -121,6 +127,12 @@ class Outcome(Record):
     def _value_iff_ok(self) -> Outcome:
         _check_outcome(self)
         return self
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yields what a print shows: the fields, and what to do about a clip outside the embedded domain."""
+        yield from super().__repr_args__()
+        if self.reason == OUTSIDE:
+            yield "hint", OUTSIDE_HINT
 
 
 class Score(Record):

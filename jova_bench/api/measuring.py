@@ -16,10 +16,10 @@ from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, MetricContext, SetMetric, in_domain
+from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric, in_domain
 from jova_bench.metrics.build import build, selections
 from jova_bench.metrics.distances.frechet_kernel import stack
-from jova_bench.records import Profile
+from jova_bench.records import IN_DOMAIN_HINT, OUTSIDE, Profile
 from jova_bench.suites.clips import clips_in
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _features_of(built: SetMetric, clip: Any, drawn: bool) -> FloatArray:
     try:
         return built.features(replace(clip, in_domain=in_domain(clip, domain), timing="reference"))
     except (Undefined, Unavailable) as reason:
-        hint = "; say in_domain=True where the clips are of the embedded suite" if str(reason) == OUTSIDE else ""
+        hint = f"; {IN_DOMAIN_HINT}" if str(reason) == OUTSIDE else ""
         raise BenchError(
             f"expected real clips that {built.spec.name} can embed, got one without features: {reason}{hint}"
         ) from reason

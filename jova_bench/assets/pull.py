@@ -35,9 +35,8 @@ def select(assets: AssetTable, words: Iterable[str]) -> list[Asset]:
         }
         if not some:
             names = [*known, *dict.fromkeys(metric for asset in known.values() for metric in asset.metrics), EVERYTHING]
-            raise BenchError(
-                f"expected an asset, a metric that needs one, or all, got {shown(word)}; {suggest(word, names, LISTING)}"
-            )
+            hint = suggest(word, names, LISTING)
+            raise BenchError(f"expected an asset, a metric that needs one, or all, got {shown(word)}; {hint}")
         found |= some
     return list(found.values())
 

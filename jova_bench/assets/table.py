@@ -84,7 +84,9 @@ class AssetTable:
     def get(self, name: str) -> Asset:
         """Returns an asset's entry. Raises BenchError for an unknown name."""
         if name not in self.entries:
-            raise BenchError(f"expected the name of an asset, got {shown(name)}; {suggest(name, self.entries, LISTING)}")
+            raise BenchError(
+                f"expected the name of an asset, got {shown(name)}; {suggest(name, self.entries, LISTING)}"
+            )
         return self.entries[name]
 
     def path(self, name: str) -> Path:
@@ -183,7 +185,9 @@ def _replaced(path: Path) -> dict[str, Asset]:
     known, found = published(), {}
     for name, fields in read_toml(path).items():
         if name not in known:
-            raise BenchError(f"{path}: expected the name of an asset, got {shown(name)}; {suggest(name, known, LISTING)}")
+            raise BenchError(
+                f"{path}: expected the name of an asset, got {shown(name)}; {suggest(name, known, LISTING)}"
+            )
         if not isinstance(fields, dict) or set(fields) != {"file", "sha256"}:
             raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {shown(fields)}")
         try:

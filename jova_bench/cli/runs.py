@@ -225,7 +225,7 @@ def _say_failures(result: Result) -> None:
 
 def _say_outside(summary: Summary | None) -> None:
     """Prints which profile scores models whose clips are all outside the embedded evaluators' domain."""
-    from jova_bench.metrics.base import OUTSIDE
+    from jova_bench.records import OUTSIDE
     from jova_bench.runs.estimates import NO_CLIP
 
     outside: dict[str, bool] = {}

@@ -23,9 +23,7 @@ from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.prompts import Prompt
-from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome
-
-OUTSIDE = "outside the embedded domain"
+from jova_bench.records import LARGEST_VALUE, OUTSIDE, OUTSIDE_HINT, MetricSpec, Outcome
 
 
 @dataclass(frozen=True)
@@ -182,4 +180,6 @@ def in_domain(clip: Clip, domain: str | None) -> bool:
 def require_embedded_domain(clip: Clip) -> None:
     """Raises Undefined outside of drawn faces, on which alone the embedded evaluators were trained."""
     if not clip.in_domain:
-        raise Undefined(OUTSIDE)
+        outside = Undefined(OUTSIDE)
+        outside.add_note(OUTSIDE_HINT)  # Below a traceback; the reason itself is kept in files.
+        raise outside

@@ -254,7 +254,7 @@ def _check(wanted: Iterable[str], profile: Profile, there: Iterable[Choice], add
     for name in wanted:
         if name not in here and name in anywhere:
             raise BenchError(
-                f"expected a metric of the {profile} profile, got {shown(name)}; it needs --profile {anywhere[name]}"
+                f"expected a metric of the {profile} profile, got {shown(name)}; it is of profile {anywhere[name]!r}"
             )
         if name not in here:
             raise BenchError(f"expected the name of a metric, got {shown(name)}; {suggest(name, here, LISTING)}")

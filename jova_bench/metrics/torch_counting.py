@@ -19,7 +19,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import in_domain
 from jova_bench.metrics.torch_inputs import Array, check_flag, clip_of
 from jova_bench.metrics.torch_reasons import counted, encoded, listed
-from jova_bench.records import Outcome, Timing
+from jova_bench.records import IN_DOMAIN_HINT, OUTSIDE, Outcome, Timing
 
 
 class CountingMetric(Metric):
@@ -98,4 +98,5 @@ class CountingMetric(Metric):
 
     def _why(self) -> str | None:
         """Returns what `why` is of the present states."""
-        return listed(counted(self.reasons))
+        reasons = counted(self.reasons)
+        return f"{listed(reasons)}; {IN_DOMAIN_HINT}" if OUTSIDE in reasons else listed(reasons)

@@ -14,12 +14,12 @@ from torch import Tensor
 from jova_bench.errors import BenchError, Undefined, reason_of
 from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric
+from jova_bench.metrics.base import ClipMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.metrics.torch_counting import CountingMetric
 from jova_bench.metrics.torch_inputs import Array
 from jova_bench.prompts import Prompt
-from jova_bench.records import Outcome, Timing
+from jova_bench.records import OUTSIDE, Outcome, Timing
 
 
 class TorchMetric(CountingMetric):

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
-from jova_bench.metrics.base import OUTSIDE, SetMetric
+from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.torch_counting import CountingMetric
 from jova_bench.metrics.torch_inputs import Array, batch_of, check_flag, features_of_states, reference_of
-from jova_bench.records import Outcome
+from jova_bench.records import IN_DOMAIN_HINT, OUTSIDE, Outcome
 
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
 
@@ -87,7 +87,7 @@ class TorchSetMetric(CountingMetric):
         for picture, sound in batch_of(frames, audio):
             clip = self._clip(picture, sound, fps, sample_rate_hz, "reference" if real else "free")
             if real and self._outside(clip):
-                raise Undefined(OUTSIDE)
+                raise Undefined(f"{OUTSIDE}; {IN_DOMAIN_HINT}")
             if real:
                 self._keep(self.metric.features(clip), self.real, self.real_shapes)
                 continue

@@ -19,13 +19,13 @@ from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, safe_id
-from jova_bench.metrics.base import OUTSIDE, Metric, MetricContext
+from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
 from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Progress, Quiet
-from jova_bench.records import Estimate, Profile, Sample, Summary
+from jova_bench.records import OUTSIDE, Estimate, Profile, Sample, Summary
 from jova_bench.runs.estimates import costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate

@@ -16,11 +16,11 @@ from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed, SampleKey, ScoreKey
 from jova_bench.media.limits import max_clip_bytes
-from jova_bench.metrics.base import OUTSIDE, Metric, join_reasons
+from jova_bench.metrics.base import Metric, join_reasons
 from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec, Outcome, Sample, Score
+from jova_bench.records import OUTSIDE, MetricSpec, Outcome, Sample, Score
 from jova_bench.runs.batches import failed
 from jova_bench.runs.estimates import NO_CLIP, ClipResult, without_clip
 from jova_bench.runs.features import Load, embed_real, stored_features

@@ -21,10 +21,10 @@ from jova_bench.identity import Identity
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import OUTSIDE, ClipMetric, Metric, SetMetric, in_domain
+from jova_bench.metrics.base import ClipMetric, Metric, SetMetric, in_domain
 from jova_bench.metrics.networks.network_cache import make_room
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec, Outcome, Timing
+from jova_bench.records import OUTSIDE, MetricSpec, Outcome, Timing
 from jova_bench.runs.features import Load, clip_features, is_set_metric
 from jova_bench.runs.recorded import ChangedClip, recorded_clip
 

@@ -96,7 +96,7 @@ def test_a_name_that_is_no_variant_is_refused_with_the_nearest(offers):
     offers()
     with pytest.raises(BenchError, match=r"got 'power@movva'.*power@mova"):
         identities(["power@movva"])
-    with pytest.raises(BenchError, match=r"it needs --profile standard"):
+    with pytest.raises(BenchError, match=r"it is of profile 'standard'"):
         build(["power"], "embedded", MetricContext(NoCache()))
 
 

@@ -94,7 +94,14 @@ def test_a_metric_by_name_measures_a_clip():
     wer = jb.metric("wer", profile="embedded")
     assert wer.score(clip, prompt).status == "ok"
     # Nothing says that a file is of the suite that the embedded judges know.
-    assert wer.score(jb.read_clip(path), prompt).reason == "outside the embedded domain"
+    outside = wer.score(jb.read_clip(path), prompt)
+    assert outside.reason == "outside the embedded domain"
+    assert "read_clip(path, suite=" in repr(outside)
+    assert outside.model_dump() == {"status": "undefined", "value": None, "reason": "outside the embedded domain"}
+    with pytest.raises(jb.Undefined) as raised:
+        jb.metric("fvd", profile="embedded", level="set").features(jb.read_clip(path))
+    assert str(raised.value) == "outside the embedded domain"
+    assert "read_clip(path, suite=" in raised.value.__notes__[0]
     assert jb.metric("lse_c@mova").spec.protocol.startswith("mova@")
     judges = [one for one in jb.list_metrics()["identity"] if one.startswith("lse_c@1/embedded")]
     assert [jb.metric(one, profile="embedded").spec.identity for one in judges] == judges
@@ -252,7 +259,7 @@ def test_what_is_no_argument_is_one_line(call, message, tmp_path, monkeypatch):
 def test_a_real_clip_without_features_says_why():
     suite = jb.load_suite("embedded")
     clip = jb.read_clip(suite.path(suite.prompts[0].reference))
-    with pytest.raises(jb.BenchError, match="outside the embedded domain; say in_domain=True"):
+    with pytest.raises(jb.BenchError, match="outside the embedded domain; in_domain=True"):
         jb.torch_metric("kvd", profile="embedded", reference=[clip])
 
 
