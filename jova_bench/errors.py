@@ -10,6 +10,12 @@ from jova_bench.ids import printable
 NO_WINDOWS = "expected Linux or macOS, got Windows; install and run it in WSL 2, which is Linux"
 """File locks and worker processes use POSIX."""
 
+OUTSIDE = "outside the embedded domain"
+"""Reason of every embedded metric for a clip that is none of the shipped suite."""
+OUTSIDE_HINT = 'read_clip(path, suite="embedded") reads clips of that suite; profile="standard" judges others'
+IN_DOMAIN_HINT = 'in_domain=True is for that suite\'s clips, 64 x 64 pixels at 25 fps; profile="standard" judges others'
+"""What to do about it in Python, and in a training loop; no part of the reason, which files keep."""
+
 EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
 
 

@@ -7,10 +7,11 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from jova_bench.errors import OUTSIDE, OUTSIDE_HINT
 from jova_bench.files.paths import check_path
 from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity, NoIdentity, joined
@@ -32,21 +33,14 @@ timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it 
 Micro = Literal["transcript_words", "transcript_characters", "new_words"]
 """What the weight of a clip in a micro average counts."""
 
-OUTSIDE = "outside the embedded domain"
-"""Reason of every embedded metric for a clip that is none of the shipped suite."""
-OUTSIDE_HINT = 'read_clip(path, suite="embedded") reads clips of that suite; profile="standard" judges others'
-IN_DOMAIN_HINT = 'in_domain=True is for that suite\'s clips, 64 x 64 pixels at 25 fps; profile="standard" judges others'
-"""What to do about it in Python, and in a training loop; no part of the reason, which files keep."""
-
 LARGEST_VALUE = 1e60
 Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 """No metric comes near these, and the sums of squares of what is between them are finite."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="Sampling seed.")]
 """Random generators take no other numbers."""
-
-
 Id = Annotated[str, AfterValidator(check_id)]
+AnyOutcome = TypeVar("AnyOutcome", "Outcome", "Score")
 
 
 class Record(BaseModel):
@@ -113,6 +107,12 @@ class Sample(Record):
         return SampleKey(self.model, self.prompt_id, self.seed)
 
 
+def _value_iff_ok(one: AnyOutcome) -> AnyOutcome:
+    if (one.status == "ok") != (one.value is not None) or (one.status == "ok") != (one.reason is None):
+        raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {one!r}")
+    return one
+
+
 class Outcome(Record):
     """What a metric says of one clip: a value, or the reason why there is none."""
 
@@ -123,10 +123,7 @@ class Outcome(Record):
     reason: str | None = None
     """Why there is no value; None when ok."""
 
-    @model_validator(mode="after")
-    def _value_iff_ok(self) -> Outcome:
-        _check_outcome(self)
-        return self
+    _checked = model_validator(mode="after")(_value_iff_ok)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Yields what a print shows: the fields, and what to do about a clip outside the embedded domain."""
@@ -154,10 +151,7 @@ class Score(Record):
     reason: str | None
     """Why there is no value; None when ok."""
 
-    @model_validator(mode="after")
-    def _value_iff_ok(self) -> Score:
-        _check_outcome(self)
-        return self
+    _checked = model_validator(mode="after")(_value_iff_ok)
 
     @property
     def key(self) -> ScoreKey:
@@ -167,11 +161,6 @@ class Score(Record):
     def outcome(self) -> Outcome:
         """Returns its status, with its value or the reason why there is none."""
         return Outcome(status=self.status, value=self.value, reason=self.reason)
-
-
-def _check_outcome(one: Outcome | Score) -> None:
-    if (one.status == "ok") != (one.value is not None) or (one.status == "ok") != (one.reason is None):
-        raise ValueError(f"ok needs a value and no reason, other statuses a reason and no value; got {shown(one)}")
 
 
 class MetricSpec(Record):

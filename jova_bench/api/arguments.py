@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
@@ -19,8 +20,12 @@ from jova_bench.models.registry import FOLDER_PREFIX
 from jova_bench.progress import Progress, Terminal
 from jova_bench.suites.loading import Suite, load_suite
 
+if TYPE_CHECKING:
+    import torch
+
 PathLike = str | os.PathLike[str]
 AnyMetric = ClipMetric | SetMetric
+Device = Union[str, "torch.device"]
 
 
 def several(value: Any) -> list[Any]:
@@ -97,6 +102,12 @@ def path_of(name: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise BenchError(f"expected {name} as a path, got {shown(value)}")
     return at_home(value)
+
+
+def device_of(value: Any) -> Any:
+    """Returns a `torch.device` by its name; anything else as it is, for what checks the names of devices."""
+    torch = sys.modules.get("torch")  # Who has a device has imported it.
+    return str(value) if torch and isinstance(value, torch.device) else value
 
 
 def assets_of(value: Any) -> AssetTable:

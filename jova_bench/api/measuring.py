@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
-from jova_bench.api.arguments import AnyMetric, PathLike, assets_of, path_of
+from jova_bench.api.arguments import AnyMetric, Device, PathLike, assets_of, device_of, path_of
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import NoCache
-from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.errors import IN_DOMAIN_HINT, OUTSIDE, BenchError, Unavailable, Undefined
 from jova_bench.execution.devices import resolve_device
 from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
@@ -19,7 +19,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric, in_domain
 from jova_bench.metrics.build import build, selections
 from jova_bench.metrics.distances.frechet_kernel import stack
-from jova_bench.records import IN_DOMAIN_HINT, OUTSIDE, Profile
+from jova_bench.records import Profile
 from jova_bench.suites.clips import clips_in
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def metric(
     name: str,
     *,
     profile: Profile = ...,
-    device: str = ...,
+    device: Device = ...,
     level: Literal["clip"] = ...,
     assets: PathLike | None = ...,
 ) -> ClipMetric: ...
@@ -41,7 +41,7 @@ def metric(
 
 @overload
 def metric(
-    name: str, *, profile: Profile = ..., device: str = ..., level: Literal["set"], assets: PathLike | None = ...
+    name: str, *, profile: Profile = ..., device: Device = ..., level: Literal["set"], assets: PathLike | None = ...
 ) -> SetMetric: ...
 
 
@@ -49,7 +49,7 @@ def metric(
     name: str,
     *,
     profile: Profile = "standard",
-    device: str = "cpu",
+    device: Device = "cpu",
     level: Literal["clip", "set"] = "clip",
     assets: PathLike | None = None,
 ) -> AnyMetric:
@@ -59,7 +59,7 @@ def metric(
         name: of `list_metrics()`: `wer`, `lse_c@mova` for the variant of a published bench, or a whole identity where a
             name stands for several evaluators (then a name is the first).
         profile: `embedded` or `standard`.
-        device: where its networks run: `auto`, `cpu` or `cuda:i`.
+        device: where its networks run: `auto`, `cpu`, `cuda:i`, or a `torch.device`.
         level: `clip` for a metric with one value per clip, `set` for one of a whole set, such as FVD.
         assets: as in `run`.
 
@@ -90,7 +90,7 @@ def torch_metric(
     *,
     profile: Profile = "standard",
     reference: PathLike | Iterable[Clip] | Array | None = None,
-    device: str = "cpu",
+    device: Device = "cpu",
     assets: PathLike | None = None,
     **options: Any,
 ) -> TorchMetric | TorchSetMetric:
@@ -129,7 +129,7 @@ def torch_metric(
     return TorchMetric(cast(ClipMetric, built), **options)
 
 
-def _built(name: str, profile: Profile, device: str, assets: PathLike | None) -> AnyMetric:
+def _built(name: str, profile: Profile, device: Device, assets: PathLike | None) -> AnyMetric:
     """Builds the first metric of a name, or that of an identity, of either level."""
     if profile not in get_args(Profile):
         raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {shown(profile)}")
@@ -137,7 +137,7 @@ def _built(name: str, profile: Profile, device: str, assets: PathLike | None) ->
         raise BenchError(f"expected the name of one metric, got {shown(name)}; `list_metrics()` shows them")
     whole = Identity.parse(name) if "/" in name else None
     names = [name] if whole is None else selections(whole.name, profile)
-    context = MetricContext(NoCache(), resolve_device(device), assets=assets_of(assets))
+    context = MetricContext(NoCache(), resolve_device(device_of(device)), assets=assets_of(assets))
     found = build(names, profile, context)
     if whole is not None:
         found = [one for one in found if one.spec.identity == whole]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from jova_bench.api.arguments import (
     AnyMetric,
+    Device,
     PathLike,
     assets_of,
+    device_of,
     flag,
     metrics_of,
     models_of,
@@ -55,7 +57,7 @@ def run(
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
     seeds: int | Sequence[int] = 0,
     limit: int | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     out: PathLike | None = None,
     scoring: bool = True,
     executor: str = "processes",
@@ -76,7 +78,7 @@ def run(
             process; None for all of the profile.
         seeds: one or several; every prompt gets a clip for each.
         limit: the first so many prompts, or None for all.
-        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`.
+        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`, or a `torch.device`.
         out: run folder; None for `runs/<suite>-<digest>`.
         scoring: False stops after generation.
         executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
@@ -100,7 +102,7 @@ def run(
         metrics=metrics_of(metrics),
         seeds=seeds_of(seeds),
         limit=whole_or_none("limit", limit),
-        device=device,
+        device=device_of(device),
         out=None if out is None else path_of("out=", out),
         scoring=flag("scoring", scoring),
         executor=executor,
@@ -119,7 +121,7 @@ def score(
     profile: Profile = "standard",
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
     limit: int | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     out: PathLike | None = None,
     executor: str = "processes",
     workers: int | None = None,
@@ -156,7 +158,7 @@ def score(
         profile=profile,
         metrics=metrics_of(metrics),
         limit=whole_or_none("limit", limit),
-        device=device,
+        device=device_of(device),
         out=None if out is None else path_of("out=", out),
         executor=executor,
         workers=whole_or_none("workers", workers),

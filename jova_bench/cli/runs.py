@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
-from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.errors import EXIT_OK, OUTSIDE, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.report.mlflow import check_tracker, to_mlflow
 from jova_bench.runs.request import DEFAULT_SUITE
@@ -225,7 +225,6 @@ def _say_failures(result: Result) -> None:
 
 def _say_outside(summary: Summary | None) -> None:
     """Prints which profile scores models whose clips are all outside the embedded evaluators' domain."""
-    from jova_bench.records import OUTSIDE
     from jova_bench.runs.estimates import NO_CLIP
 
     outside: dict[str, bool] = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
@@ -66,7 +67,8 @@ def clip_from_arrays(
             or 0 in frames.shape
             or not 0 < fps < math.inf
         ):
-            raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {frames.shape} {frames.dtype} at {fps}")
+            got = f"{frames.shape} {frames.dtype} at {fps}{_advice(frames)}"
+            raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {got}")
     if audio is None:
         sample_rate_hz, layout = 0, ()
     else:
@@ -82,7 +84,8 @@ def clip_from_arrays(
         if not np.isfinite(peak):
             raise BenchError("expected finite audio samples, got NaN or infinity; check the code that made them")
         if peak > LOUDEST:
-            raise BenchError(f"expected audio in [-1, 1], got {peak:g}; divide whole numbers by their full scale")
+            advice = "divide whole numbers by their full scale: 32768 for 16 bits"
+            raise BenchError(f"expected audio in [-1, 1], got a peak of {peak:g}; {advice}")
         if layout and len(layout) != len(audio):
             raise BenchError(f"expected a speaker position for each of {len(audio)} channels, got {', '.join(layout)}")
         findings += tuple(_channels(audio, layout, sample_rate_hz))
@@ -102,6 +105,19 @@ def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: 
         if channels.known(layout) and not channels.ordinary(layout, len(audio)):
             digest.update(f"layout {' '.join(layout)}".encode())
     return digest.hexdigest()
+
+
+def _advice(frames: npt.NDArray[Any]) -> str:
+    """Returns how frames of another type or order of axes become ours; empty where nothing is known."""
+    todo = []
+    if frames.ndim == 5:
+        todo.append("give one clip of the batch at a time")
+    elif frames.ndim == 4 and frames.shape[3] != 3 and frames.shape[1] == 3:
+        todo.append("put the channels last: `.transpose(0, 2, 3, 1)`, of a tensor `.permute(0, 2, 3, 1)`")
+    if frames.dtype.kind == "f" and frames.size:
+        scaled = "x" if frames.max() > 1 else "((x + 1) * 127.5)" if frames.min() < 0 else "(x * 255)"
+        todo.append(f"make whole numbers of 0 to 255: `{scaled}.round().astype('uint8')`, of a tensor `.byte()`")
+    return "".join(f"; {one}" for one in todo)
 
 
 def _whole(rate: float) -> bool:

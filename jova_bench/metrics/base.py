@@ -18,12 +18,12 @@ import numpy.typing as npt
 from jova_bench.arrays import FloatArray
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import FeatureCache
-from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.errors import OUTSIDE, OUTSIDE_HINT, BenchError, Unavailable, Undefined
 from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.prompts import Prompt
-from jova_bench.records import LARGEST_VALUE, OUTSIDE, OUTSIDE_HINT, MetricSpec, Outcome
+from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome
 
 
 @dataclass(frozen=True)

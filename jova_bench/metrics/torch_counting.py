@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from jova_bench.errors import BenchError
+from jova_bench.errors import IN_DOMAIN_HINT, OUTSIDE, BenchError
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import in_domain
 from jova_bench.metrics.torch_inputs import Array, check_flag, clip_of
 from jova_bench.metrics.torch_reasons import counted, encoded, listed
-from jova_bench.records import IN_DOMAIN_HINT, OUTSIDE, Outcome, Timing
+from jova_bench.records import Outcome, Timing
 
 
 class CountingMetric(Metric):

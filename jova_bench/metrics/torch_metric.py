@@ -11,7 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from jova_bench.errors import BenchError, Undefined, reason_of
+from jova_bench.errors import OUTSIDE, BenchError, Undefined, reason_of
 from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric
@@ -19,7 +19,7 @@ from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.metrics.torch_counting import CountingMetric
 from jova_bench.metrics.torch_inputs import Array
 from jova_bench.prompts import Prompt
-from jova_bench.records import OUTSIDE, Outcome, Timing
+from jova_bench.records import Outcome, Timing
 
 
 class TorchMetric(CountingMetric):

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from jova_bench.arrays import FloatArray
-from jova_bench.errors import BenchError, Unavailable, Undefined, reason_of
+from jova_bench.errors import IN_DOMAIN_HINT, OUTSIDE, BenchError, Unavailable, Undefined, reason_of
 from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.torch_counting import CountingMetric
 from jova_bench.metrics.torch_inputs import Array, batch_of, check_flag, features_of_states, reference_of
-from jova_bench.records import IN_DOMAIN_HINT, OUTSIDE, Outcome
+from jova_bench.records import Outcome
 
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
 
@@ -68,7 +68,7 @@ class TorchSetMetric(CountingMetric):
         sample_rate_hz: int | None,
         real: bool = False,
     ) -> None:
-        """Adds one clip, or a batch of clips of one size.
+        """Adds one clip, or a batch of clips of one size; an empty batch adds none, as in every torchmetrics metric.
 
         Args:
             frames: (T, H, W, 3) or (B, T, H, W, 3) uint8 RGB, or None.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import DiskCache, FeatureCache
-from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, OUTSIDE, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, safe_id
@@ -25,7 +25,7 @@ from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
 from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Progress, Quiet
-from jova_bench.records import OUTSIDE, Estimate, Profile, Sample, Summary
+from jova_bench.records import Estimate, Profile, Sample, Summary
 from jova_bench.runs.estimates import costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate

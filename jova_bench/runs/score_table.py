@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from jova_bench.assets.table import AssetTable
 from jova_bench.cache import FeatureCache
 from jova_bench.digests import file_digest
-from jova_bench.errors import BenchError, reason_of
+from jova_bench.errors import OUTSIDE, BenchError, reason_of
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.placement import ScoringWorkers
 from jova_bench.formatting.messages import shown
@@ -20,7 +20,7 @@ from jova_bench.metrics.base import Metric, join_reasons
 from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
 from jova_bench.prompts import Prompt
-from jova_bench.records import OUTSIDE, MetricSpec, Outcome, Sample, Score
+from jova_bench.records import MetricSpec, Outcome, Sample, Score
 from jova_bench.runs.batches import failed
 from jova_bench.runs.estimates import NO_CLIP, ClipResult, without_clip
 from jova_bench.runs.features import Load, embed_real, stored_features

@@ -14,7 +14,7 @@ from typing import cast
 
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import FeatureCache
-from jova_bench.errors import BenchError, Undefined, reason_of
+from jova_bench.errors import OUTSIDE, BenchError, Undefined, reason_of
 from jova_bench.execution.base import ATTEMPTS, Executor, TaskFailed, WorkerContext
 from jova_bench.files.reading import unchanged
 from jova_bench.identity import Identity
@@ -24,7 +24,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, Metric, SetMetric, in_domain
 from jova_bench.metrics.networks.network_cache import make_room
 from jova_bench.prompts import Prompt
-from jova_bench.records import OUTSIDE, MetricSpec, Outcome, Timing
+from jova_bench.records import MetricSpec, Outcome, Timing
 from jova_bench.runs.features import Load, clip_features, is_set_metric
 from jova_bench.runs.recorded import ChangedClip, recorded_clip
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import jova_bench as jb
 from jova_bench.api import comparing, listing, measuring, reading, running
@@ -84,6 +85,14 @@ def test_scoring_takes_the_same_strings(tmp_path):
     assert list(found.table().index) == ["clips"]
     with pytest.raises(jb.BenchError, match="without scores"):
         jb.Result(tmp_path, None, ()).table()
+
+
+def test_a_device_of_torch_is_a_device():
+    assert jb.metric("nisqa", device=torch.device("cpu")).device == "cpu"
+    assert jb.torch_metric("nisqa", device=torch.device("cpu")).metric.device == "cpu"
+    for wrong in (torch.device("meta"), 0, None, "gpu"):
+        with pytest.raises(jb.BenchError, match="expected device auto, cpu, cuda"):
+            jb.metric("nisqa", device=wrong)
 
 
 def test_a_metric_by_name_measures_a_clip():

@@ -51,7 +51,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
             ["suites", "validate", "no.jsonl"],
             "no.jsonl: expected a readable UTF-8 file of JSON lines, got: No such file",
         ),
-        (["assets", "pull", "zzz"], " more"),
+        (["assets", "pull", "zzz"], "`jova-bench assets verify` lists them"),
         (["run", "--model", "rael", "--suite", "{clips}/prompts.jsonl"], "did you mean 'real'"),
         (["run", "--model", "real", "--suite", "no.jsonl"], "no.jsonl"),
         (["run", "--model", "real", "--suite", "embeded"], "'embeded'"),

@@ -67,11 +67,11 @@ def test_names_keep_the_order_of_the_catalogue_and_repeat_nothing():
 @pytest.mark.parametrize(
     ("name", "profile", "message"),
     [
-        ("lse-c", "embedded", "expected the name of a metric, got 'lse-c'; did you mean 'lse_c'?"),
+        ("lse-c", "embedded", "expected the name of a metric, got 'lse-c'; did you mean 'lse_c' or 'lse_d'?"),
         (
             "prompt_hair",
             "standard",
-            "expected a metric of the standard profile, got 'prompt_hair'; it needs --profile embedded",
+            "expected a metric of the standard profile, got 'prompt_hair'; it is of profile 'embedded'",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """What a training loop gives: sound and frames of any type, rates of any kind of number, features of real clips."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -8,11 +9,14 @@ import torch
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
+from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.sound.loudness import loudness
 from jova_bench.metrics.torch_inputs import reference_of
 from jova_bench.metrics.torch_metric import TorchMetric
 from support.peak import RATE, Peak, sound, wave
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
 
 
 def loud(audio, **rates):
@@ -59,6 +63,13 @@ def test_rates_of_any_kind_of_number_are_taken(kind):
         (dict(frames=None, audio=wave(), sample_rate_hz=16_000.5), "at a whole rate > 0"),
         (dict(frames=None, audio=wave(), sample_rate_hz=100), "expected sound of 4000 to 384000 Hz, got 100 Hz"),
         (dict(frames=None, audio=wave("int16").astype(np.float32), sample_rate_hz=RATE), "divide whole numbers"),
+        (dict(frames=None, audio=wave(), sample_rate_hz=True), "sample_rate_hz= of the audio as a number, got True"),
+        (dict(frames=FRAMES, fps=True), "fps= of the frames as a number, got True"),
+        (dict(frames=FRAMES, fps=np.bool_(True)), "fps= of the frames as a number, got True"),
+        (dict(frames=FRAMES + 200.0, fps=25), r"`x\.round"),
+        (dict(frames=torch.zeros(5, 3, 8, 8), fps=25), r"\.permute\(0, 2, 3, 1\)`; make whole numbers of 0 to 255"),
+        (dict(frames=FRAMES[None], fps=25), "one clip of the batch at a time"),
+        (dict(frames=FRAMES[:0], fps=25), r"uint8 at fps > 0, got \(0, 8, 8, 3\) uint8 at 25$"),
         (dict(frames=None, audio=wave()[:, None].repeat(2, 1), sample_rate_hz=RATE), "transpose it"),
         (dict(frames=None, audio=wave().astype(np.int64), sample_rate_hz=RATE), "got int64"),
         (
@@ -69,7 +80,15 @@ def test_rates_of_any_kind_of_number_are_taken(kind):
 )
 def test_what_is_no_clip_is_refused_with_one_line(call, message):
     with pytest.raises(BenchError, match=message):
-        TorchMetric(Peak()).update(**{"fps": None, "sample_rate_hz": None} | call)
+        TorchMetric(Peak()).update(**{"fps": None, "audio": None, "sample_rate_hz": None} | call)
+
+
+@pytest.mark.parametrize("frames", [FRAMES / 255, FRAMES.transpose(0, 3, 1, 2), FRAMES / 127.5 - 1])
+def test_the_advice_makes_frames_of_what_was_given(frames):
+    with pytest.raises(BenchError) as refused:
+        clip_from_arrays(frames, Fraction(25), None, 0)
+    (advice,) = re.findall(r"`(.*?)`, of a tensor", str(refused.value))
+    assert np.array_equal(eval(advice if "x" in advice else f"x{advice}", {"x": frames}), FRAMES)
 
 
 def test_rates_are_asked_for_by_name():

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from jova_bench.cache import NoCache
-from jova_bench.errors import BenchError
+from jova_bench.errors import IN_DOMAIN_HINT, BenchError
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.sound.loudness import loudness
 from jova_bench.metrics.torch_metric import TorchMetric
+from jova_bench.metrics.torch_reasons import counted
 from jova_bench.metrics.torch_set_metric import TorchSetMetric
 from support.asked import prompt
 from support.peak import RATE, Peak, sound, wave
@@ -95,7 +96,9 @@ def test_the_domain_is_checked_by_format_and_not_believed(fps, side):
     metric = TorchMetric(build(["lse_c"], "embedded", MetricContext(NoCache()))[0], in_domain=True)
     metric.update(frames, wave(), fps=fps, sample_rate_hz=RATE)
     assert np.isnan(metric.compute().item())
-    assert metric.why == "outside the embedded domain (1)"
+    # What to do stands beside the count; the state that syncs between processes holds the reason alone.
+    assert metric.why == f"outside the embedded domain (1); {IN_DOMAIN_HINT}"
+    assert counted(metric.reasons) == {"outside the embedded domain": 1}
 
 
 def test_an_error_in_a_metric_is_a_failure_of_its_clip():

@@ -87,6 +87,17 @@ def test_a_specification_that_fails_when_real_clips_are_given_is_one_line():
         filled(TorchSetMetric(wrong), made=ROOM[:10], real=ROOM[10:]).compute()
 
 
+def test_an_empty_batch_adds_no_clip():
+    """As `torchmetrics.MeanMetric` takes an empty tensor: a process may have no clip in an epoch's last step."""
+    metric = TorchSetMetric(frechet(), reference=ROOM[10:])
+    metric.update(None, np.zeros((0, 2, 8), np.float32), fps=None, sample_rate_hz=16_000)
+    assert np.isnan(metric.compute().item())
+    assert metric.why == "no clip has features: no clip was given"
+    assert filled(metric, made=ROOM[:10]).compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]))
+    with pytest.raises(BenchError, match="as many pictures as sounds, got 0 and 2"):
+        metric.update(np.zeros((0, 5, 8, 8, 3), np.uint8), np.zeros((2, 2, 8)), fps=25, sample_rate_hz=16_000)
+
+
 def test_without_real_clips_the_metrics_own_reference_counts():
     metric = filled(TorchSetMetric(FrechetMetric(set_spec("fad"), levels, lambda: ROOM[10:])), made=ROOM[:10])
     assert metric.compute().item() == pytest.approx(by_hand(ROOM[:10], ROOM[10:]), abs=1e-6)
