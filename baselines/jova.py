@@ -1,6 +1,6 @@
 """JoVA as a model of the harness, and the control `codec`: real clips encoded and decoded by JoVA's codecs.
 
-With `arms` and `trained`, the only modules that import both `jova` and `jova_bench`.
+With `jova_edit`, `arms` and `trained`, the only modules that import both `jova` and `jova_bench`.
 """
 
 from __future__ import annotations

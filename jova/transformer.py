@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.base import load_weights, save_weights
+from jova.codecs.base import load_config, load_weights, save_weights
 from jova.config import JovaConfig
 from jova.flow import Given, Latents
 from jova.joint_attention import Context, JointBlock
@@ -169,6 +169,11 @@ class Jova(nn.Module):
         side, p = self.config.tokens_per_side, self.config.patch
         cells = tokens.view(len(tokens), -1, side, side, p, p, self.config.video_channels).transpose(3, 4)
         return cells.reshape(len(tokens), *self.config.video_shape)
+
+
+def read_config(path: Path) -> JovaConfig:
+    """Reads the hyperparameters alone of a file written by `Jova.save`; errors are those of `load_weights`."""
+    return load_config(path, KIND, JovaConfig.from_fields)
 
 
 def positions(config: JovaConfig) -> tuple[Tensor, Tensor]:

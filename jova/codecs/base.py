@@ -57,6 +57,17 @@ def save_weights(path: Path, tensors: dict[str, Tensor], config: Any, kind: str)
         save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, unfinished, metadata)
 
 
+def load_config(path: Path, kind: str, make_config: Callable[..., ConfigT]) -> ConfigT:
+    """Reads the config alone of a file written by `save_weights`; errors are those of `load_weights`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a checkpoint at {path}, got no file; train it with python -m jova.train")
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != kind:
+            raise ValueError(f"expected a {kind} file, got {metadata.get('format', 'no format')!r} in {path}")
+    return make_config(**json.loads(metadata["config"]))
+
+
 def load_weights(path: Path, kind: str, make_config: Callable[..., ConfigT]) -> tuple[ConfigT, dict[str, Tensor]]:
     """Reads a file written by `save_weights`; converts tensors to float32.
 
@@ -64,11 +75,7 @@ def load_weights(path: Path, kind: str, make_config: Callable[..., ConfigT]) -> 
         FileNotFoundError: there is no such file.
         ValueError: the file has another format.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a checkpoint at {path}, got no file; train it with python -m jova.train")
+    config = load_config(path, kind, make_config)
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("format") != kind:
-            raise ValueError(f"expected a {kind} file, got {metadata.get('format', 'no format')!r} in {path}")
         tensors = {key: file.get_tensor(key).to(torch.float32) for key in file.keys()}  # noqa: SIM118
-    return make_config(**json.loads(metadata["config"])), tensors
+    return config, tensors

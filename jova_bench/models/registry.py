@@ -15,6 +15,7 @@ MODELS: Mapping[str, str] = {
     "jova": "jova_baselines.jova:jova",
     "jova-image": "jova_baselines.jova:jova_image",
     "jova-bfloat16": "jova_baselines.jova:jova_bfloat16",
+    "jova-edit": "jova_baselines.jova_edit:jova_edit",
     "jova-ablation": "jova_baselines.trained:jova_ablation",
     "twin-towers": "jova_baselines.trained:twin_towers",
     "independent-towers": "jova_baselines.trained:independent_towers",
@@ -25,6 +26,7 @@ MODELS: Mapping[str, str] = {
     "still": "jova_baselines.controls:still",
     "shuffled": "jova_baselines.controls:shuffled",
     "shifted": "jova_baselines.controls:shifted",
+    "unedited": "jova_baselines.unedited:unedited",
     "ovi": "jova_baselines.ovi:ovi",
     "ovi-command": "jova_baselines.ovi:ovi_command",
     "universe-1": "jova_baselines.universe_1:universe_1",
@@ -47,7 +49,7 @@ MODELS: Mapping[str, str] = {
     "pocket-tts-fantasytalking": "jova_baselines.cascades:pocket_tts_fantasytalking",
 }
 """Name to factory; `clips:DIR` is built here."""
-CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted")
+CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted", "unedited")
 """Models that show a metric's top and floor; they stand at the bottom of a leaderboard."""
 FOLDER_PREFIX = "clips:"
 

@@ -46,8 +46,8 @@ def test_every_control_is_a_registered_model():
 
 def test_every_control_says_whose_sound_it_has():
     sounds = [settings_of(create_model(name, "cpu"))["audio"] for name in CONTROLS]
-    own, early = "the real clip's", "the real clip's, 0.2 s early"
-    assert sounds == [own, f"{own}, through the codec", "none", own, f"{own} of another prompt", early]
+    own, early, given = "the real clip's", "the real clip's, 0.2 s early", "as given; silence where none is"
+    assert sounds == [own, f"{own}, through the codec", "none", own, f"{own} of another prompt", early, given]
 
 
 def test_real_is_the_file_itself(suite):
