@@ -15,6 +15,7 @@ from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.prompts import DRIVEN, Edit, Prompt
+from jova_bench.records import Timing
 from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class JovaEditor(JovaGenerator):
         return replace(plan, settings=settings, note=note, audio="driving" if edit.kind in DRIVEN else None)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Edits the clips as one batch; kinds may be mixed."""
+        """Generates what the edits leave open, as one batch; kinds may be mixed."""
         from jova.editing import edit
 
         pipeline = self._pipeline
@@ -86,7 +87,7 @@ class JovaEditor(JovaGenerator):
         for prompt, frames, audio in zip(prompts, clips.frames, clips.audio, strict=True):
             made = Media(frames, Fraction(clock.fps), audio[None], clock.sample_rate_hz)
             # A perfect edit has the sound that was given. Where sound is made, it has a timing of its own.
-            timing = "aligned" if edit_of(prompt).kind in DRIVEN else "free"
+            timing: Timing = "aligned" if edit_of(prompt).kind in DRIVEN else "free"
             yield Generated(made, timing=timing, function_evals=clips.function_evals, peak_memory_bytes=memory)
 
     def _clip_edit(self, prompt: Prompt, suite: Suite) -> ClipEdit:
