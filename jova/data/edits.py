@@ -49,6 +49,7 @@ profile = "embedded"
 reference_set = "embedded-reference"
 licence = "Apache-2.0"
 slices = ["edit"]
+metrics = ["wer_new", "kept_psnr", "kept_audio"]
 """
 
 
