@@ -24,7 +24,7 @@ from jova_bench.errors import BenchError
 from jova_bench.records import Profile
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.runs import run as running
-from jova_bench.runs.request import DEFAULT_SUITE
+from jova_bench.runs.request import DEFAULT_SUITE, Options
 from jova_bench.runs.store import read_run
 
 if TYPE_CHECKING:
@@ -98,18 +98,20 @@ def run(
     found = running.run(
         models_of(models),
         suite_of(suite),
-        profile=profile,
-        metrics=metrics_of(metrics),
-        seeds=seeds_of(seeds),
-        limit=whole_or_none("limit", limit),
-        device=device_of(device),
-        out=None if out is None else path_of("out=", out),
-        scoring=flag("scoring", scoring),
-        executor=executor,
-        workers=whole_or_none("workers", workers),
-        strict=flag("strict", strict),
-        assets=assets_of(assets),
-        progress=progress_of(progress),
+        Options(
+            profile=profile,
+            metrics=metrics_of(metrics),
+            seeds=seeds_of(seeds),
+            limit=whole_or_none("limit", limit),
+            device=device_of(device),
+            out=None if out is None else path_of("out=", out),
+            scoring=flag("scoring", scoring),
+            executor=executor,
+            workers=whole_or_none("workers", workers),
+            strict=flag("strict", strict),
+            assets=assets_of(assets),
+            progress=progress_of(progress),
+        ),
     )
     return Result(**vars(found))
 
@@ -155,15 +157,17 @@ def score(
     found = running.score(
         path_of("a folder of clips", folder),
         None if suite is None else suite_of(suite),
-        profile=profile,
-        metrics=metrics_of(metrics),
-        limit=whole_or_none("limit", limit),
-        device=device_of(device),
-        out=None if out is None else path_of("out=", out),
-        executor=executor,
-        workers=whole_or_none("workers", workers),
-        strict=flag("strict", strict),
-        assets=assets_of(assets),
-        progress=progress_of(progress),
+        Options(
+            profile=profile,
+            metrics=metrics_of(metrics),
+            limit=whole_or_none("limit", limit),
+            device=device_of(device),
+            out=None if out is None else path_of("out=", out),
+            executor=executor,
+            workers=whole_or_none("workers", workers),
+            strict=flag("strict", strict),
+            assets=assets_of(assets),
+            progress=progress_of(progress),
+        ),
     )
     return Result(**vars(found))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, OUTSIDE, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.report.mlflow import check_tracker, to_mlflow
-from jova_bench.runs.request import DEFAULT_SUITE
+from jova_bench.runs.request import DEFAULT_SUITE, Options
 
 if TYPE_CHECKING:
     from jova_bench.records import Summary
@@ -127,70 +127,40 @@ def _metrics(args: argparse.Namespace) -> list[str] | None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from jova_bench.progress import Terminal
     from jova_bench.runs.run import run
 
     check_tracker(args.track)
-    result = run(
-        args.model,
-        args.suite,
-        profile=args.profile,
-        metrics=_metrics(args),
-        seeds=args.seed or (0,),
-        limit=args.limit,
-        device=args.device,
-        out=args.out,
-        executor=args.executor,
-        workers=args.workers,
-        strict=args.strict,
-        assets=asset_table(args.assets),
-        progress=Terminal(),
-    )
-    return _show(result, args.json, args.track)
+    options = _options(args, seeds=args.seed or (0,), **_judges(args))
+    return _show(run(args.model, args.suite, options), args.json, args.track)
 
 
 def _generate(args: argparse.Namespace) -> int:
-    from jova_bench.progress import Terminal
     from jova_bench.runs.run import run
 
-    result = run(
-        args.model,
-        args.suite,
-        profile=args.profile,
-        seeds=args.seed or (0,),
-        limit=args.limit,
-        device=args.device,
-        out=args.out,
-        scoring=False,
-        executor=args.executor,
-        workers=args.workers,
-        progress=Terminal(),
-    )
+    result = run(args.model, args.suite, _options(args, seeds=args.seed or (0,), scoring=False))
     _say_failures(result)
     show(f"{result.folder}\n")
     return result.exit_code
 
 
 def _score(args: argparse.Namespace) -> int:
-    from jova_bench.progress import Terminal
     from jova_bench.runs.run import score
 
     check_tracker(args.track)
-    result = score(
-        args.dir,
-        args.suite,
-        profile=args.profile,
-        metrics=_metrics(args),
-        limit=args.limit,
-        device=args.device,
-        out=args.out,
-        executor=args.executor,
-        workers=args.workers,
-        strict=args.strict,
-        assets=asset_table(args.assets),
-        progress=Terminal(),
-    )
-    return _show(result, args.json, args.track)
+    return _show(score(args.dir, args.suite, _options(args, **_judges(args))), args.json, args.track)
+
+
+def _options(args: argparse.Namespace, **more: Any) -> Options:
+    """Returns the options of any of the three verbs, and `more` of one's own."""
+    from jova_bench.progress import Terminal
+
+    shared = ("profile", "limit", "device", "out", "executor", "workers")
+    return Options(**{name: getattr(args, name) for name in shared}, **more, progress=Terminal())
+
+
+def _judges(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the options of the verbs that score."""
+    return {"metrics": _metrics(args), "strict": args.strict, "assets": asset_table(args.assets)}
 
 
 def _show(result: Result, as_json: bool, tracker: str | None) -> int:

@@ -1,14 +1,53 @@
-"""Defines and checks the request of a run before any work begins."""
+"""Defines what a user asks of a run, and the request that is made of it and checked before any work begins."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
 from jova_bench.records import Profile
 
+if TYPE_CHECKING:
+    from jova_bench.assets.table import AssetTable
+    from jova_bench.metrics.base import Metric
+    from jova_bench.progress import Progress
+
 DEFAULT_SUITE = "embedded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is made and measured of models and a suite, on which device, in which folder."""
+
+    profile: Profile
+    """Which evaluators judge."""
+    metrics: Sequence[str | Metric] | None = None
+    """Names (`ls metrics`), or metric objects, with which all are computed in this process; None for all."""
+    seeds: Sequence[int] = (0,)
+    """One clip per prompt for each."""
+    limit: int | None = None
+    """The first so many prompts, or None for all."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`."""
+    out: str | Path | None = None
+    """Run folder; None for `runs/<suite>-<digest>`."""
+    scoring: bool = True
+    """False stops after generation."""
+    executor: str = "processes"
+    """`processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process."""
+    workers: int | None = None
+    """Number of processes, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU, unless a model
+    reads files of others), and for one per core to score."""
+    strict: bool = False
+    """Whether a metric that failed makes the exit code 5, as a sample that failed does."""
+    assets: AssetTable | None = None
+    """Weights of metrics; None for the table of the environment."""
+    progress: Progress | None = None
+    """Receives progress; None for nowhere."""
 
 
 @dataclass(frozen=True)

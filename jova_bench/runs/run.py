@@ -19,19 +19,20 @@ from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, OUTSIDE, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
 from jova_bench.ids import file_stem, safe_id
+from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
 from jova_bench.models.folder import ClipsFolder, coverage_lines
-from jova_bench.progress import Progress, Quiet
+from jova_bench.progress import Quiet
 from jova_bench.records import Estimate, Profile, Sample, Summary
-from jova_bench.runs.estimates import costs, estimates, slice_estimates
+from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
-from jova_bench.runs.request import DEFAULT_SUITE, Request
+from jova_bench.runs.request import Options, Request
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, RunStore
@@ -63,78 +64,46 @@ class Result:
         return EXIT_INCOMPLETE if self.failed or (self.strict and self.failed_metrics) else EXIT_OK
 
 
-def run(
-    models: Sequence[str | Generator],
-    suite: str | Path | Suite = DEFAULT_SUITE,
-    *,
-    profile: Profile = "embedded",
-    metrics: Sequence[str | Metric] | None = None,
-    seeds: Sequence[int] = (0,),
-    limit: int | None = None,
-    device: str = "auto",
-    out: str | Path | None = None,
-    scoring: bool = True,
-    executor: str = "processes",
-    workers: int | None = None,
-    strict: bool = False,
-    assets: AssetTable | None = None,
-    progress: Progress | None = None,
-) -> Result:
+def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: Options) -> Result:
     """Generates with every model on the same prompts, seeds and device, scores and summarises.
 
     Args:
         models: names (`ls models`, `clips:DIR`) or objects with the interface of `models.Generator`.
         suite: name of a shipped suite, a prompt file, or a loaded suite.
-        profile: which evaluators judge.
-        metrics: names (`ls metrics`), or metric objects, with which all are computed in this process; None for all.
-        seeds: one clip per prompt for each.
-        limit: the first so many prompts, or None for all.
-        device: `auto`, `cpu`, `cuda` (all that there are), `cuda:i` or `cuda:i,cuda:j`.
-        out: run folder; None for `runs/<suite>-<digest>`.
-        scoring: False stops after generation.
-        executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
-        workers: how many, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU, unless a model
-            reads files of others), and for one per core to score.
-        strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
-        assets: weights of metrics; None for the table of the environment.
-        progress: where to tell of progress; None for nowhere.
+        options: what is made and measured of them, on which device, in which folder.
 
     Raises:
         BenchError: bad input. An error of a single clip or metric is a `failed` record instead.
     """
-    for kind, given in (("models", models), ("metrics", metrics)):
+    for kind, given in (("models", models), ("metrics", options.metrics)):
         if given is not None and not given:
             raise BenchError(
                 f"expected one or more {kind}, got none; `jova-bench ls {kind}` or `list_{kind}()` has names"
             )
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
-    folder = Path(out) if out is not None else default_folder(suite, profile)
-    with placed(executor, device, workers) as placement:
-        request = Request(profile, tuple(dict.fromkeys(seeds)), limit, placement.device, placement.device_name)
-        assets = assets or asset_table()
-        found = _run(models, suite, metrics, request, placement, folder, assets, scoring, progress or Quiet())
-    return replace(found, strict=strict)
+    folder = Path(options.out) if options.out is not None else default_folder(suite, options.profile)
+    with placed(options.executor, options.device, options.workers) as placement:
+        seeds = tuple(dict.fromkeys(options.seeds))
+        request = Request(options.profile, seeds, options.limit, placement.device, placement.device_name)
+        return _run(models, suite, options, request, placement, folder)
 
 
 def _run(
     models: Sequence[str | Generator],
     suite: Suite,
-    metrics: Sequence[str | Metric] | None,
+    options: Options,
     request: Request,
     placement: Placement,
     folder: Path,
-    assets: AssetTable,
-    scoring: bool,
-    progress: Progress,
 ) -> Result:
     """Runs a request on given workers: plans, generates, scores and writes the run folder."""
-    profile, limit = request.profile, request.limit
-    own = tuple(metric for metric in metrics or () if not isinstance(metric, str))
-    names, left_out = tuple(metric for metric in metrics or () if isinstance(metric, str)), tuple[str, ...]()
-    context = MetricContext(DiskCache(folder / FEATURES), placement.local.device, assets=assets)
-    if metrics is None:
+    assets, progress, scoring = options.assets or asset_table(), options.progress or Quiet(), options.scoring
+    profile, limit, features = request.profile, request.limit, folder / FEATURES
+    own = tuple(metric for metric in options.metrics or () if not isinstance(metric, str))
+    names, left_out = tuple(metric for metric in options.metrics or () if isinstance(metric, str)), tuple[str, ...]()
+    context = MetricContext(DiskCache(features), placement.local.device, assets=assets)
+    if options.metrics is None:
         names, left_out = usual(profile, context)
-        names = tuple(dict.fromkeys((*names, *suite.metrics)))
     # Wrong names are told before any work.
     named = build(names, profile, context) if names else []
     same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]
@@ -162,8 +131,8 @@ def _run(
             generate(one, missing_clips(one, suite.prompts[:limit], request.seeds, store), suite, store, progress)
         made = {one.generator.name for one in planned}
         if not scoring:
-            return Result(folder, None, _failed(store, made))
-        load = partial(_load, own, selected, profile, folder / FEATURES, real, assets)
+            return Result(folder, None, _failed(store, made), options.strict)
+        load = partial(_load, own, selected, profile, features, real, assets)
         all_metrics, cache = load(placement.local)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
         specs = tuple(metric.spec for metric in all_metrics)
@@ -171,20 +140,31 @@ def _run(
         judges = partial(_locally, placement) if own else placement.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, assets, progress)
         keep_references(cache, all_metrics)
-        names_of_models, columns = list(manifest.models), grid.columns()
-        summary = Summary(
-            schema=1,
-            suite=suite.name,
-            profile=profile,
-            estimates=(
-                *estimates(names_of_models, all_metrics, columns, suite.prompts),
-                *slice_estimates(names_of_models, all_metrics, columns, suite.prompts, suite.slices),
-            ),
-            cost=costs(names_of_models, store.samples()),
-        )
+        summary = _summary(suite, profile, list(manifest.models), all_metrics, grid.columns(), store.samples())
         store.write_summary(summary)
         # Asked last: a clip may turn out not to be the one that was recorded.
-        return Result(folder, summary, _failed(store, made))
+        return Result(folder, summary, _failed(store, made), options.strict)
+
+
+def _summary(
+    suite: Suite,
+    profile: Profile,
+    models: Sequence[str],
+    metrics: Sequence[Metric],
+    columns: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
+    samples: Sequence[Sample],
+) -> Summary:
+    """Sums up the scores of every clip, over all prompts and by slice, and what the clips cost."""
+    return Summary(
+        schema=1,
+        suite=suite.name,
+        profile=profile,
+        estimates=(
+            *estimates(models, metrics, columns, suite.prompts),
+            *slice_estimates(models, metrics, columns, suite.prompts, suite.slices),
+        ),
+        cost=costs(models, samples),
+    )
 
 
 def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
@@ -205,56 +185,21 @@ def _locally(placement: Placement, clip_bytes: int, network_bytes: int) -> Scori
     return replace(placement.scoring(clip_bytes, network_bytes), executor=Local(placement.local, threads=1))
 
 
-def score(
-    folder: str | Path,
-    suite: str | Path | Suite | None = None,
-    *,
-    profile: Profile = "standard",
-    metrics: Sequence[str | Metric] | None = None,
-    limit: int | None = None,
-    device: str = "auto",
-    out: str | Path | None = None,
-    executor: str = "processes",
-    workers: int | None = None,
-    strict: bool = False,
-    assets: AssetTable | None = None,
-    progress: Progress | None = None,
-) -> Result:
+def score(folder: str | Path, suite: str | Path | Suite | None, options: Options) -> Result:
     """Scores every clip of a folder, with or without prompts. A prompt without a clip is a failed sample, as in `run`.
 
     Args:
         folder: has the clips; its name is the model's.
         suite: prompts, matched by file stem; None for those in `folder/prompts.jsonl`, if any.
-        profile: which evaluators judge.
-        metrics: as in `run`.
-        limit: the first so many prompts, and after the last of them clips without one by name; None for all.
-        device: as in `run`.
-        out: as in `run`; the default changes when a clip does.
-        executor: as in `run`.
-        workers: as in `run`.
-        strict: as in `run`.
-        assets: as in `run`.
-        progress: as in `run`.
+        options: as in `run`; the default of `out` changes when a clip does, and `limit` counts clips without a prompt,
+            by name, after the last prompt.
 
     Raises:
         BenchError: bad input. A clip that cannot be read is a `failed` record instead.
     """
     folder = Path(folder)
     found = folder_suite(folder, suite if suite is None or isinstance(suite, Suite) else load_suite(suite))
-    return run(
-        [f"clips:{folder}"],
-        found,
-        profile=profile,
-        metrics=metrics,
-        limit=limit,
-        device=device,
-        out=out,
-        executor=executor,
-        workers=workers,
-        strict=strict,
-        assets=assets,
-        progress=progress,
-    )
+    return run([f"clips:{folder}"], found, options)
 
 
 def default_folder(suite: Suite, profile: Profile) -> Path:

@@ -13,6 +13,7 @@ from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.models.base import Generator
 from jova_bench.progress import Progress, Quiet
+from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
 from jova_bench.suites.loading import load_suite
 from jova_bench.sweep.model import SweptModel, swept_model
@@ -122,9 +123,7 @@ def _score(
 
     if device == "cpu":
         torch.set_num_threads(threads)
-    found = run(
-        models,
-        plan.suite,
+    options = Options(
         profile=plan.spec.profile,
         metrics=plan.spec.metrics,
         seeds=plan.spec.sampling_seeds,
@@ -134,4 +133,4 @@ def _score(
         workers=threads if threads > 1 else 0,
         progress=progress,
     )
-    return len(found.failed)
+    return len(run(models, plan.suite, options).failed)
