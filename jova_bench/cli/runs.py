@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
+from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, OUTSIDE, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.report.mlflow import check_tracker, to_mlflow
 from jova_bench.runs.request import DEFAULT_SUITE, Options
 
 if TYPE_CHECKING:
-    from jova_bench.records import Summary
+    from jova_bench.records import Profile, Summary
     from jova_bench.runs.run import Result
 
 SHOWN_FAILURES = 5
@@ -49,50 +49,66 @@ def add(verbs: Verbs) -> None:
     score = add_verb(verbs, "score", "score the clips in a folder", SCORE_EXAMPLES, _score)
     score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files")
     for one in (run, generate):
-        one.add_argument(
-            "--model", action="append", required=True, metavar="NAME", help="see `ls models`; repeat for several"
-        )
-        one.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
-    for one, suite, profile in (
-        (run, DEFAULT_SUITE, "embedded"),
-        (generate, DEFAULT_SUITE, "embedded"),
-        (score, None, "standard"),
-    ):
-        one.add_argument(
-            "--suite",
-            default=suite,
-            metavar="NAME|FILE|DIR",
-            help=f"of `ls suites`, a .jsonl file, or a folder with prompts.jsonl (default {suite})",
-        )
-        one.add_argument(
-            "--profile",
-            default=profile,
-            choices=("embedded", "standard"),
-            help=f"set of evaluators (default {profile})",
-        )
-        one.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
-        one.add_argument(
-            "--device", default="auto", metavar="D", help="auto, cpu, cuda (all GPUs) or cuda:0,cuda:1 (default auto)"
-        )
-        one.add_argument("--executor", default="processes", metavar="X", help="processes or ray (default processes)")
-        one.add_argument(
-            "--workers",
-            type=int,
-            metavar="N",
-            help="number; 0 runs all in this process (default: one per GPU, to score one per core)",
-        )
-        one.add_argument("--out", metavar="DIR", help="run folder (default runs/<suite>-<digest>)")
+        _add_models(one)
+        _add_request(one, DEFAULT_SUITE, "embedded")
+    _add_request(score, None, "standard")
     for one in (run, score):
-        one.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
-        one.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: size of Whisper for wer and cer")
-        one.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
-        one.add_argument(
-            "--strict",
-            action="store_true",
-            help="exit with 5 if a metric failed, too, such as for missing weights (default: if a clip failed)",
-        )
-        one.add_argument("--track", metavar="T", help="mlflow: also log the finished run to MLflow")
-        add_assets_flag(one)
+        _add_judges(one)
+    _add_report(verbs)
+
+
+def _add_models(verb: Parser) -> None:
+    """Adds the flags of the verbs that generate."""
+    verb.add_argument(
+        "--model", action="append", required=True, metavar="NAME", help="see `ls models`; repeat for several"
+    )
+    verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
+
+
+def _add_request(verb: Parser, suite: str | None, profile: Profile) -> None:
+    """Adds the flags of all verbs that make a run, with their defaults."""
+    verb.add_argument(
+        "--suite",
+        default=suite,
+        metavar="NAME|FILE|DIR",
+        help=f"of `ls suites`, a .jsonl file, or a folder with prompts.jsonl (default {suite})",
+    )
+    verb.add_argument(
+        "--profile",
+        default=profile,
+        choices=("embedded", "standard"),
+        help=f"set of evaluators (default {profile})",
+    )
+    verb.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
+    verb.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda (all GPUs) or cuda:0,cuda:1 (default auto)"
+    )
+    verb.add_argument("--executor", default="processes", metavar="X", help="processes or ray (default processes)")
+    verb.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="number; 0 runs all in this process (default: one per GPU, to score one per core)",
+    )
+    verb.add_argument("--out", metavar="DIR", help="run folder (default runs/<suite>-<digest>)")
+
+
+def _add_judges(verb: Parser) -> None:
+    """Adds the flags of the verbs that score."""
+    verb.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
+    verb.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: size of Whisper for wer and cer")
+    verb.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
+    verb.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 5 if a metric failed, too, such as for missing weights (default: if a clip failed)",
+    )
+    verb.add_argument("--track", metavar="T", help="mlflow: also log the finished run to MLflow")
+    add_assets_flag(verb)
+
+
+def _add_report(verbs: Verbs) -> None:
+    """Adds the verb `report` with its flags."""
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
     report.add_argument(
