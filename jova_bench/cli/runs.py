@@ -110,6 +110,7 @@ def _add_judges(verb: Parser) -> None:
 def _add_report(verbs: Verbs) -> None:
     """Adds the verb `report` with its flags."""
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
+    add_assets_flag(report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
     report.add_argument(
         "--slices", metavar="TAG,TAG", help="also print tables for the prompts of each value of these tags"
@@ -147,7 +148,7 @@ def _run(args: argparse.Namespace) -> int:
 
     check_tracker(args.track)
     options = _options(args, seeds=args.seed or (0,), **_judges(args))
-    return _show(run(args.model, args.suite, options), args.json, args.track)
+    return _show(run(args.model, args.suite, options), args)
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -163,7 +164,7 @@ def _score(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import score
 
     check_tracker(args.track)
-    return _show(score(args.dir, args.suite, _options(args, **_judges(args))), args.json, args.track)
+    return _show(score(args.dir, args.suite, _options(args, **_judges(args))), args)
 
 
 def _options(args: argparse.Namespace, **more: Any) -> Options:
@@ -179,12 +180,12 @@ def _judges(args: argparse.Namespace) -> dict[str, Any]:
     return {"metrics": _metrics(args), "strict": args.strict, "assets": asset_table(args.assets)}
 
 
-def _show(result: Result, as_json: bool, tracker: str | None) -> int:
+def _show(result: Result, args: argparse.Namespace) -> int:
     """Prints a scored run, writes its leaderboard beside its records, and logs it to the tracker of `--track`."""
     from jova_bench.report.files import write_report
 
-    files = write_report(result.folder)
-    if as_json and result.summary is not None:
+    files = write_report(result.folder, assets=asset_table(args.assets))
+    if args.json and result.summary is not None:
         found = result.summary.model_dump(mode="json", by_alias=True)
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:
@@ -194,7 +195,7 @@ def _show(result: Result, as_json: bool, tracker: str | None) -> int:
         say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
     _say_outside(result.summary)
     say(f"results are in {result.folder}")
-    if tracker is not None:
+    if args.track is not None:
         try:
             say(f"logged to MLflow as {to_mlflow(result.folder, files)}")
         except BenchError as error:
@@ -230,7 +231,7 @@ def _report(args: argparse.Namespace) -> int:
         raise BenchError("expected --html with --reported and --sweep, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
-        text = VIEWS[args.format](read_leaderboard(args.dir, slices))
+        text = VIEWS[args.format](read_leaderboard(args.dir, slices, asset_table(args.assets)))
         (show_json if args.format == "json" else show)(text)
     elif slices:
         raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
@@ -250,6 +251,7 @@ def _pages(args: argparse.Namespace) -> int:
         slices=names(args.slices) or (),
         reported=args.reported,
         figures=[figure for file in args.sweep for figure in read_sweep(file)],
+        assets=asset_table(args.assets),
         progress=Terminal(),
     )
     show(f"{page}\n")

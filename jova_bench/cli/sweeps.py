@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jova_bench.cli.base import Verbs, add_verb, names, say
+from jova_bench.assets.table import asset_table
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.formatting.messages import shown
 from jova_bench.output import show, show_json
@@ -60,6 +61,7 @@ def add(verbs: Verbs) -> None:
         "--device", default="auto", metavar="D", help="of sampling: auto, cpu, cuda or cuda:i (default auto)"
     )
     one.add_argument("--threads", type=int, metavar="N", help="trainings at once, one core each (default: all cores)")
+    add_assets_flag(one)
     one.add_argument("--out", type=Path, metavar="DIR", help="folder of all sweeps (default runs/sweeps)")
     one.add_argument("--dry-run", action="store_true", help="print the arms and which of them are finished")
     one.add_argument("--json", action="store_true", help="print a JSON object instead of the tables")
@@ -80,7 +82,7 @@ def _sweep(args: argparse.Namespace) -> int:
     model = swept_model(spec.model)
     spec = spec.model_copy(update=_flags(args, spec, model))
     out = args.out or OUT
-    plan = plan_sweep(spec, model, seeds=_seeds(args.seeds), only=args.only, out=out)
+    plan = plan_sweep(spec, model, seeds=_seeds(args.seeds), only=args.only, out=out, assets=asset_table(args.assets))
     if args.dry_run:
         show(dry_run(plan, model))
         return EXIT_OK

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
@@ -64,7 +65,9 @@ def completed_by_all(samples: Sequence[Sample], models: Sequence[str]) -> tuple[
     return tuple(done), frozenset.intersection(*done.values()) if done else frozenset()
 
 
-def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) -> Common | None:
+def common(
+    run_folder: str | os.PathLike[str], run: Run, models: Sequence[str], assets: AssetTable | None
+) -> Common | None:
     """Returns None when all models made the same clips, fewer than two made any, or the run is not fully scored."""
     compared, cells = completed_by_all(run.samples, models)
     made = {s.key for s in run.samples if s.model in compared and s.status == "ok"}
@@ -74,7 +77,7 @@ def common(run_folder: str | os.PathLike[str], run: Run, models: Sequence[str]) 
         results = read_results(run_folder)
     except BenchError:
         return None
-    sets = set_metrics(list(results.specs.values()), [results])
+    sets = set_metrics(list(results.specs.values()), [results], assets=assets)
     columns = {
         key: {cell: part for cell, part in column.items() if cell in cells} for key, column in results.columns.items()
     }

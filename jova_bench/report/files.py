@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
@@ -28,12 +29,15 @@ VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
 """Views by file suffix."""
 
 
-def read_leaderboard(run_folder: str | os.PathLike[str], slices: Sequence[str] = ()) -> Leaderboard:
+def read_leaderboard(
+    run_folder: str | os.PathLike[str], slices: Sequence[str] = (), assets: AssetTable | None = None
+) -> Leaderboard:
     """Reads the leaderboard of a run, ranks included.
 
     Args:
         run_folder: folder of the run.
         slices: tags whose values are slices, beside those that the suite names.
+        assets: weights of the metrics, whose digests are part of identities; None for the table of the environment.
 
     Raises:
         BenchError: the folder holds no finished run, or no prompt has such a tag.
@@ -41,14 +45,20 @@ def read_leaderboard(run_folder: str | os.PathLike[str], slices: Sequence[str] =
     run = read_run(run_folder)
     if run.summary is None:
         raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
-    summary = with_slices(run_folder, run, run.summary, slices)
+    summary = with_slices(run_folder, run, run.summary, slices, assets)
     models = leaderboard(summary, run.manifest).models
     return leaderboard(
-        summary, run.manifest, _ranks(run_folder, models), count_clips(run.samples), common(run_folder, run, models)
+        summary,
+        run.manifest,
+        _ranks(run_folder, models, assets),
+        count_clips(run.samples),
+        common(run_folder, run, models, assets),
     )
 
 
-def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tuple(VIEWS)) -> list[Path]:
+def write_report(
+    run_folder: str | os.PathLike[str], formats: Sequence[str] = tuple(VIEWS), assets: AssetTable | None = None
+) -> list[Path]:
     """Writes `leaderboard.md`, `.csv`, `.json` and `.tex` into a run folder and returns their paths.
 
     Raises:
@@ -57,11 +67,11 @@ def write_report(run_folder: str | os.PathLike[str], formats: Sequence[str] = tu
     unknown = [name for name in formats if name not in VIEWS]
     if unknown:
         raise BenchError(f"expected formats among {', '.join(VIEWS)}, got {', '.join(unknown)}")
-    board = read_leaderboard(run_folder)
+    board = read_leaderboard(run_folder, assets=assets)
     return write_texts(run_folder, {f"leaderboard.{suffix}": VIEWS[suffix](board) for suffix in formats})
 
 
-def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
+def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str], assets: AssetTable | None) -> Ranks:
     """Ranks the models; empty for a run that cannot be tested: not fully scored, or without specifications."""
     ranked = [model for model in models if model not in CONTROLS]
     if len(ranked) < 2:
@@ -70,4 +80,4 @@ def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str]) -> Ranks:
         results = read_results(run_folder)
     except BenchError:
         return {}
-    return ranks(results, ranked, set_metrics(list(results.specs.values()), [results]))
+    return ranks(results, ranked, set_metrics(list(results.specs.values()), [results], assets=assets))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
@@ -31,7 +32,9 @@ def slices_of(summary: Summary, tag: str) -> Mapping[str, str]:
     return {name: one.value for name in names if (one := Slice.parse(name)).tag == tag}
 
 
-def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, tags: Sequence[str]) -> Summary:
+def with_slices(
+    run_folder: str | os.PathLike[str], run: Run, summary: Summary, tags: Sequence[str], assets: AssetTable | None
+) -> Summary:
     """Returns the summary with the slices of more tags, computed from the run's records.
 
     Raises:
@@ -46,7 +49,7 @@ def with_slices(run_folder: str | os.PathLike[str], run: Run, summary: Summary, 
         if tag not in known:
             raise BenchError(f"expected a tag of the run's prompts, got {shown(tag)}; {suggest(tag, known)}")
     results = read_results(run_folder)
-    sets = set_metrics(list(results.specs.values()), [results])
+    sets = set_metrics(list(results.specs.values()), [results], assets=assets)
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
     found = slice_estimates(results.models, metrics, results.columns, prompts, more)
     return summary.model_copy(update={"estimates": (*summary.estimates, *found)})

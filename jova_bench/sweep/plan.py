@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jova_bench.assets.table import AssetTable
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
 from jova_bench.runs.store import read_run
@@ -58,6 +59,8 @@ class SweepPlan:
     shared: Path
     controls: Path
     """Run folder of the controls."""
+    assets: AssetTable
+    """Weights of the metrics."""
 
     def of(self, arm: Arm) -> list[ArmTraining]:
         """Returns the trainings of an arm."""
@@ -71,7 +74,8 @@ def planned(
     arms: Sequence[Arm],
     seeds: Sequence[int],
     out: Path,
-    only: Sequence[str] | None = None,
+    only: Sequence[str] | None,
+    assets: AssetTable,
 ) -> SweepPlan:
     """Plans the trainings and runs of a sweep: all arms with the first seed, then the repeated ones with the others.
 
@@ -83,6 +87,7 @@ def planned(
         seeds: of trainings.
         out: folder of all sweeps.
         only: labels of the arms wanted beside the base; None for all.
+        assets: weights of the metrics.
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise BenchError(f"expected one or more different training seeds of at least 0, got {list(seeds)}")
@@ -111,6 +116,7 @@ def planned(
         made_by=made_by,
         shared=out / "shared",
         controls=out / "runs" / digest({"controls": True, "made_by": made_by, **asked}),
+        assets=assets,
     )
 
 

@@ -130,7 +130,7 @@ def _means(rows: Sequence[Row], arm: Arm, spec: MetricSpec) -> list[float]:
 
 def _pairs(jobs: list[ArmTraining], base: list[ArmTraining], plan: SweepPlan) -> Iterator[PairOfTrainings]:
     for job, other in product(jobs, base):
-        found = compare(other.run, job.run, plan.spec.metrics)
+        found = compare(other.run, job.run, plan.spec.metrics, assets=plan.assets)
         yield from (PairOfTrainings(job.arm.label, job.seed, other.seed, row) for row in found.rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from jova_bench.assets.table import asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import NoCache
 from jova_bench.execution.devices import resolve_device
 from jova_bench.metrics.base import MetricContext
@@ -31,6 +31,7 @@ def plan_sweep(
     seeds: Sequence[int] = (0,),
     only: Sequence[str] | None = None,
     out: Path = OUT,
+    assets: AssetTable | None = None,
 ) -> SweepPlan:
     """Checks a sweep and plans it.
 
@@ -40,15 +41,16 @@ def plan_sweep(
         seeds: of trainings; arms that are not repeated get the first.
         only: labels of the arms wanted beside the base; None for all.
         out: folder of all sweeps, which share trainings and runs.
+        assets: weights of the metrics; None for the table of the environment.
 
     Raises:
         BenchError: bad input.
     """
-    model = model or swept_model(spec.model)
+    model, assets = model or swept_model(spec.model), assets or asset_table()
     arms = arms_of(spec, model)
     # Wrong names are told before any work.
-    build(spec.metrics, spec.profile, MetricContext(NoCache(), assets=asset_table()))
-    return planned(spec, model, load_suite(spec.suite), arms, seeds, out, only)
+    build(spec.metrics, spec.profile, MetricContext(NoCache(), assets=assets))
+    return planned(spec, model, load_suite(spec.suite), arms, seeds, out, only, assets)
 
 
 def sweep(
@@ -130,6 +132,7 @@ def _score(
         limit=plan.spec.limit,
         device=device,
         out=out,
+        assets=plan.assets,
         workers=threads if threads > 1 else 0,
         progress=progress,
     )

@@ -39,7 +39,7 @@ WRITES = {
     "copyfileobj", "rmtree", "makedirs",
 }  # fmt: skip
 
-DOORS = ("api", "cli", "runs.run", "comparison.compare", "sweep.work", "report.html.takes")
+DOORS = ("api", "cli", "runs.run", "comparison.compare", "sweep.work", "report.html.site")
 """What makes the table of weights where its caller named none; all else is handed one."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jova_bench.assets.packaged import package_folder
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.execution.processes import available_cores
 from jova_bench.files.writing import PART, abandoned, holding, part_of
@@ -37,6 +38,7 @@ def write_html(
     reported: str | os.PathLike[str] | None = None,
     figures: Sequence[Mapping[str, Any]] = (),
     workers: int | None = None,
+    assets: AssetTable | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Writes a run as pages and returns the first one. The same run gives the same bytes.
@@ -48,18 +50,19 @@ def write_html(
         reported: TOML file of numbers as papers report them, for a table of their own.
         figures: further Plotly figures, as `figures.sweep_curves` makes them.
         workers: processes that read clips, 0 for none; None for one per core.
+        assets: weights of the metrics; None for the table of the environment.
         progress: shows progress.
 
     Raises:
         BenchError: the folder holds no finished run, the target is something else, or a package is missing.
     """
-    run_folder = Path(run_folder)
+    run_folder, assets = Path(run_folder), assets or asset_table()
     target = Path(target) if target is not None else run_folder / DEFAULT
     env = environment()
     script = _plotly()
     _check(target)
     papers = read_reported(reported) if reported is not None else None
-    board = read_leaderboard(run_folder, slices)
+    board = read_leaderboard(run_folder, slices, assets)
     run = read_run(run_folder)
     identities = [one.identity for one in board.columns]
     asked = gather(
@@ -68,6 +71,7 @@ def write_html(
         board.models,
         identities,
         available_cores() if workers is None else workers,
+        assets,
         progress or Quiet(),
     )
     parts = by_slice(board, run, [one.prompt for one in asked])

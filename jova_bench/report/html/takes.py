@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jova_bench.assets.table import asset_table
+from jova_bench.assets.table import AssetTable
 from jova_bench.execution.base import TaskFailed, WorkerContext
 from jova_bench.execution.processes import on_cpu
 from jova_bench.identity import Identity, Selection
@@ -54,7 +54,13 @@ class Asked:
 
 
 def gather(
-    folder: Path, run: Run, models: Sequence[str], identities: Sequence[Identity], workers: int, progress: Progress
+    folder: Path,
+    run: Run,
+    models: Sequence[str],
+    identities: Sequence[Identity],
+    workers: int,
+    assets: AssetTable,
+    progress: Progress,
 ) -> list[Asked]:
     """Gathers all prompts with samples of any model, in the order of the suite.
 
@@ -66,6 +72,7 @@ def gather(
         models: in the order of the leaderboard.
         identities: that the leaderboard shows.
         workers: processes, 0 for none.
+        assets: weights of the metrics.
         progress: receives progress.
     """
     samples = {sample.key: sample for sample in run.samples}
@@ -75,7 +82,7 @@ def gather(
         if row.identity in identities:
             scores.setdefault(row.key.sample, {})[row.identity] = row.outcome()
     sources = {key: _source(folder, sample) for key, sample in samples.items()}
-    views = _views(folder, run, sources, prompts, identities, workers, progress)
+    views = _views(folder, run, sources, prompts, identities, workers, assets, progress)
     seeds = sorted({sample.seed for sample in run.samples})
     found = []
     for number, prompt in enumerate(prompts.values(), start=1):
@@ -136,12 +143,13 @@ def _views(
     prompts: Mapping[str, Prompt],
     identities: Sequence[Identity],
     workers: int,
+    assets: AssetTable,
     progress: Progress,
 ) -> dict[SampleKey, View | str]:
     """Returns a view of each clip, or the reason why it has none."""
     manifest = run.manifest
     hearing = tuple(name for name in manifest.metrics if Selection.parse(name).name in ("wer", "cer", ""))
-    looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities), asset_table())
+    looking = Looking(folder / FEATURES, manifest.profile, hearing, frozenset(identities), assets)
     looks = {"\n".join(map(str, key)): (key, source) for key, source in sources.items() if isinstance(source, Path)}
     digests = {sample.key: sample.clip_digest for sample in run.samples}
     jobs = [

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from threading import Barrier
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,6 +24,8 @@ from jova_bench.media.files import clip_from_arrays, write
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import network_cache
+from jova_bench.report.html.site import write_html
+from support.made_runs import Spread, made_run
 from support.upstream import fake, fake_state, own_table, parity
 
 SOUND = fake((1, 48_000), "wave").numpy() * 0.1
@@ -121,6 +124,21 @@ def test_commands_and_calls_list_by_the_table_that_they_are_given(tmp_path, caps
     assert capsys.readouterr().out == f"{tmp_path / 'own' / 'nisqa.tar'}\n"
     with pytest.raises(BenchError, match="expected assets= as a path, got 3"):
         jb.list_metrics(3)
+
+
+@pytest.mark.usefixtures("nobody_asks")
+def test_reports_and_sweeps_take_the_table_that_they_are_given(tmp_path, capsys):
+    table_of(tmp_path / "own", 1.0)
+    own = ["--assets", str(tmp_path / "own" / "own.toml")]
+    vectors = np.random.default_rng(0).normal(size=(8, 3))
+    # A distance, for which all metrics are built, whose specifications name their weights.
+    run = made_run(tmp_path / "run", {"m": {"spread": vectors}, "n": {"spread": vectors + 1}}, [Spread()])
+    for command in (["report", str(run)], ["sweep", "guidance", "--dry-run", "--out", str(tmp_path / "sweeps")]):
+        assert cli.main(command) == 2
+        assert "none.toml" in capsys.readouterr().err
+        assert cli.main([*command, *own]) == 0
+    pages = write_html(run, tmp_path / "pages", workers=0, assets=assets.asset_table(own[1]))
+    assert "spread" in pages.read_text(encoding="utf-8")
 
 
 def test_a_kill_while_a_digest_is_recorded_leaves_the_records_that_there_were(tmp_path, monkeypatch):

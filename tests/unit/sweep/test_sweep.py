@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from jova_bench.assets.table import TABLE_VARIABLE, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan
@@ -106,6 +107,14 @@ def test_every_training_is_shown_and_compared_with_every_training_of_the_base(tw
     differences = [arm - base for arm in values[2:] for base in values[:2]]
     assert (claim.least, claim.most) == pytest.approx((min(differences), max(differences)))
     assert result.exit_code == 0
+
+
+def test_a_sweep_asks_only_the_table_of_weights_that_it_is_given(tmp_path, monkeypatch):
+    given = asset_table()
+    monkeypatch.setenv(TABLE_VARIABLE, str(tmp_path / "none.toml"))
+    with pytest.raises(BenchError, match=r"none\.toml"):
+        go(tmp_path / "out", Model())
+    assert go(tmp_path / "out", Model(), assets=given).exit_code == 0
 
 
 def test_many_trainings_are_compared_by_their_means_and_not_in_pairs(two_seeds):
