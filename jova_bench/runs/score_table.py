@@ -112,12 +112,7 @@ def fill(
     rows = {score.key: score for score in store.scores()}
     grid = ScoreTable(store, {metric.spec.identity: metric.spec for metric in metrics}, rows, {})
     why_not = {metric.spec.identity: why for metric in metrics if (why := _why_not(metric)) is not None}
-    told: dict[str, dict[str, None]] = {}
-    for identity, spec in grid.specs.items():
-        if reason := join_reasons(missing_reference_reason(spec), why_not.get(identity)):
-            told.setdefault(reason, {})[spec.identity.select] = None
-    for reason, names in told.items():
-        progress.say(f"{', '.join(names)}: {reason}")
+    _say_reasons(grid, why_not, progress)
     prompts = {prompt.id: prompt for prompt in suite.prompts}
     if strange := next((sample.prompt_id for sample in store.samples() if sample.prompt_id not in prompts), None):
         what = f"expected samples of the suite's prompts, got one of {strange!r}; delete the lines of that prompt"
@@ -134,9 +129,34 @@ def fill(
     needs = {identity: networks(spec, assets) for identity, spec in grid.specs.items() if identity in asked}
     found = judges(max(sizes), max((sum(one.values()) for one in needs.values()), default=0))
     jobs = _grouped(clips, groups(needs, found.room_bytes))
+    _score(grid, jobs, samples, load, found, progress)
+    asked = {key.identity for key, part in grid.sets.items() if not isinstance(part, Outcome)}
+    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, found.executor, progress)
+    return grid
+
+
+def _say_reasons(grid: ScoreTable, why_not: Mapping[Identity, str], progress: Progress) -> None:
+    """Reports, before any work, each reason for which metrics will have no value."""
+    selects: dict[str, dict[str, None]] = {}
+    for identity, spec in grid.specs.items():
+        if reason := join_reasons(missing_reference_reason(spec), why_not.get(identity)):
+            selects.setdefault(reason, {})[spec.identity.select] = None
+    for reason, names in selects.items():
+        progress.say(f"{', '.join(names)}: {reason}")
+
+
+def _score(
+    grid: ScoreTable,
+    jobs: Sequence[ScoringTask],
+    samples: dict[SampleKey, Sample],
+    load: Load,
+    workers: ScoringWorkers,
+    progress: Progress,
+) -> None:
+    """Puts the findings of jobs into the table; drops from `samples` the clips that are not those of their records."""
     left = {(job.sample, job.group): len(job.identities) for job in jobs}
     with progress.phase("score", len(jobs)) as advance:
-        for job, findings in score_clips(jobs, load, found.executor, found.room_bytes):
+        for job, findings in score_clips(jobs, load, workers.executor, workers.room_bytes):
             if job.sample not in samples:
                 pass  # Found changed by another job.
             elif isinstance(findings, ChangedClip):
@@ -147,9 +167,6 @@ def fill(
             left[job.sample, job.group] -= len(job.identities)
             if not left[job.sample, job.group]:
                 advance()
-    asked = {key.identity for key, part in grid.sets.items() if not isinstance(part, Outcome)}
-    embed_real([metric for metric in metrics if metric.spec.identity in asked], load, found.executor, progress)
-    return grid
 
 
 def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorkers], progress: Progress) -> None:
