@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -198,6 +198,7 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
             faults += [f"{path}:{number}: {fault}" for fault in faults_of(error, Prompt.model_fields)]
             continue
         wrong = [f"{field}: {why}" for field, file in prompt.files.items() if (why := _missing(path.parent, file))]
+        wrong += faults_of_tags(prompt.tags)
         if prompt.id in lines:
             wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
         faults += [f"{path}:{number}: {fault}" for fault in wrong]
@@ -207,6 +208,11 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     if not prompts and not faults:
         faults.append(f"{path}: expected at least one prompt, got an empty file")
     return tuple(prompts.values()), tuple(faults)
+
+
+def faults_of_tags(tags: Iterable[str]) -> list[str]:
+    """Returns the faults of names of tags: a slice is called `tag=value`, and split at the first `=`."""
+    return [f"tags: expected a name without '=', got {shown(tag)}; rename it" for tag in tags if "=" in tag]
 
 
 def _missing(root: Path, relative: str) -> str | None:

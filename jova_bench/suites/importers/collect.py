@@ -16,7 +16,7 @@ from jova_bench.formatting.messages import faults_of, shown
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.reading import Draft, Fault
-from jova_bench.suites.loading import inside
+from jova_bench.suites.loading import faults_of_tags, inside
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 FILES = ("image", "audio", "reference")
@@ -73,6 +73,7 @@ def collect(found: Iterable[Draft | Fault], root: Path, language: str | None = N
 def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[Prompt | None, list[str]]:
     """Returns the prompt, or its faults."""
     wrong = [f"{field}: {why}" for field in FILES if (why := _fault_of_file(root, getattr(draft, field)))]
+    wrong += faults_of_tags(draft.tags)
     if draft.language is not None and not LANGUAGE.fullmatch(draft.language):
         wrong.append(f"language: expected a BCP 47 tag such as en or zh-CN, got {shown(draft.language)}")
     try:

@@ -136,6 +136,10 @@ def test_shipped_features_are_no_folder_of_clips():
         ("9" * 9999, r"p\.jsonl:2: expected JSON, got a number of thousands of digits"),
         ({"id": "b", "video_caption": "", "audio_caption": ""}, r"p\.jsonl:2: transcript: expected a value, got none"),
         (LINE | {"id": "b", "transcipt": ""}, r"p\.jsonl:2: transcipt: unknown field; did you mean 'transcript'\?"),
+        (
+            LINE | {"id": "b", "tags": {"a=b": "c"}},
+            r"p\.jsonl:2: tags: expected a name without '=', got 'a=b'",
+        ),
         (LINE | {"id": "b", "transcript": 3}, r"p\.jsonl:2: transcript: expected a text, got 3"),
         (LINE, r"p\.jsonl:2: id: 'a' is already on line 1"),
         (LINE | {"id": "../b"}, r"p\.jsonl:2: id: .*without '\.\.', got '\.\./b'"),

@@ -276,6 +276,13 @@ def test_a_file_names_media_where_they_are(capsys, tmp_path):
     assert "p.jsonl, which exists; remove it or give another" in err
 
 
+def test_a_source_with_a_tag_that_no_slice_can_be_called_by_is_refused(capsys, tmp_path):
+    source = put(tmp_path / "t.csv", "id,video_caption,tag:a=b\na,v,x\n")
+    code, _, err = call(capsys, "suites", "import", "csv", source, "--out", tmp_path / "p.jsonl")
+    assert code == 2
+    assert "t.csv:2: tags: expected a name without '=', got 'a=b'; rename it" in err
+
+
 def test_a_folder_gets_categories_as_slices(capsys, tmp_path):
     rows = [{"content": f"c{i}", "prompt": "p"} for i in range(2)]
     for category in ("ads", "news"):
