@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 
 LONGEST = 80
 """Maximum number of characters of a value in a message."""
-NEAREST = 3
-"""Maximum number of names that may be meant."""
+NEAREST, MARGIN = 3, 0.05
+"""Maximum number of names that may be meant, and how much less alike than the nearest they may be, of 1."""
 FEW, LISTED = 12, 40
 """Maximum number of names in a message, with and without a command that lists them; a longer list helps no reader."""
 _WORDS = (
@@ -94,7 +94,9 @@ def _expected(text: str) -> str:
 def suggest(name: str, known: Iterable[str], listing: str | None = None) -> str:
     """Returns `did you mean X or Y?`; where no name is near, the known ones, or the command that lists many."""
     names = tuple(known)
-    if near := difflib.get_close_matches(name, names, n=NEAREST):
+    if nearest := difflib.get_close_matches(name, names, n=1):
+        likeness = difflib.SequenceMatcher(None, nearest[0], name).ratio()
+        near = difflib.get_close_matches(name, names, n=NEAREST, cutoff=likeness - MARGIN)
         return f"did you mean {' or '.join(map(repr, near))}?"
     if listing and len(names) > FEW:
         return f"`{listing}` lists them"

@@ -67,7 +67,7 @@ def test_names_keep_the_order_of_the_catalogue_and_repeat_nothing():
 @pytest.mark.parametrize(
     ("name", "profile", "message"),
     [
-        ("lse-c", "embedded", "expected the name of a metric, got 'lse-c'; did you mean 'lse_c' or 'lse_d'?"),
+        ("lse-c", "embedded", "expected the name of a metric, got 'lse-c'; did you mean 'lse_c'?"),
         (
             "prompt_hair",
             "standard",
