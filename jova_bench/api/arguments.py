@@ -30,7 +30,7 @@ Device = Union[str, "torch.device"]
 
 def several(value: Any) -> list[Any]:
     """Makes one thing a list of one, a sequence a list."""
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
 
 
 def models_of(value: Any) -> list[Any]:
@@ -99,7 +99,7 @@ def progress_of(value: Any) -> Progress | None:
 
 def path_of(name: str, value: Any) -> Path:
     """Returns an argument as a path; `~` is the home folder. Raises BenchError if it is none."""
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value) or "\0" in str(value):
         raise BenchError(f"expected {name} as a path, got {shown(value)}")
     return at_home(value)
 
@@ -119,6 +119,6 @@ def suite_of(value: Any) -> Suite:
     """Returns a suite as it is; loads one of a name or a path. Raises BenchError for anything else."""
     if isinstance(value, Suite):
         return value
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise BenchError(f"expected the name of one suite, a path or a Suite, got {shown(value)}; see `list_suites()`")
     return load_suite(at_home(value) if os.fspath(value).startswith("~") else os.fspath(value))

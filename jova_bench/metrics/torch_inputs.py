@@ -139,9 +139,12 @@ def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def numpy_of(array: Array) -> np.ndarray[Any, Any]:
-    """Returns an array of a tensor on any device; bfloat16 becomes float32."""
-    if not isinstance(array, Tensor):
-        return np.asarray(array)
-    array = array.detach().cpu()
-    # numpy has no bfloat16.
-    return (array.float() if array.dtype == torch.bfloat16 else array).numpy()
+    """Returns an array of a tensor on any device; bfloat16 becomes float32. Raises BenchError for what is no array."""
+    try:
+        if not isinstance(array, Tensor):
+            return np.asarray(array)
+        array = array.detach().cpu()
+        # numpy has no bfloat16.
+        return (array.float() if array.dtype == torch.bfloat16 else array).numpy()
+    except (TypeError, ValueError) as error:  # A sparse tensor, rows of different lengths.
+        raise BenchError(f"expected a dense tensor or an array, got {type(array).__name__}: {error}") from error

@@ -147,10 +147,13 @@ def prompt_file(path: Path) -> Path:
     """Returns the prompt file of a path: the path itself, or `prompts.jsonl` of a folder.
 
     Raises:
-        BenchError: a folder has no such file.
+        BenchError: a folder has no such file, or the path can be none.
     """
-    if not path.is_dir():
-        return path
+    try:
+        if not path.is_dir():
+            return path
+    except OSError as error:  # A name that no file system can have.
+        raise BenchError(f"expected a path of prompts, got {shown(str(path))}: {error.strerror}") from error
     if not (path / PROMPTS).is_file():
         there = sorted(one.name for one in path.glob("*.jsonl"))
         hint = (

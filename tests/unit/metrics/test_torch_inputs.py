@@ -64,6 +64,8 @@ def test_rates_of_any_kind_of_number_are_taken(kind):
         (dict(frames=None, audio=wave(), sample_rate_hz=100), "expected sound of 4000 to 384000 Hz, got 100 Hz"),
         (dict(frames=None, audio=wave("int16").astype(np.float32), sample_rate_hz=RATE), "divide whole numbers"),
         (dict(frames=None, audio=wave(), sample_rate_hz=True), "sample_rate_hz= of the audio as a number, got True"),
+        (dict(audio=[[], [1.0]], frames=None, sample_rate_hz=RATE), "expected a dense tensor or an array, got list: "),
+        (dict(audio=torch.ones(1, 800).to_sparse(), frames=None, sample_rate_hz=RATE), "array, got Tensor: .*to_dense"),
         (dict(frames=FRAMES, fps=True), "fps= of the frames as a number, got True"),
         (dict(frames=FRAMES, fps=np.bool_(True)), "fps= of the frames as a number, got True"),
         (dict(frames=FRAMES + 200.0, fps=25), r"`x\.round"),
