@@ -3,7 +3,7 @@
 python benchmarks/edit_bars.py edits.json        (jova-bench report RUN --format json, of the suite embedded-edits)
 
 The models are `jova-edit`; `real`, which is what a perfect edit could be; and `unedited`, the clip as it was given.
-Bars are for each kind of edit, that is for 32 prompts. `bars.py` says what "met" means.
+Bars are for each kind of edit, that is for 24 prompts. `bars.py` says what "met" means.
 """
 
 from __future__ import annotations

@@ -28,13 +28,12 @@ from jova.data.corpus import (
     make_respoken,
     rng_for,
     seed_of,
-    sentence_of,
     split_of,
 )
-from jova.data.folder import write_clip, write_sound
+from jova.data.folder import write_clip
 from jova.files import atomic_path
 
-FIRST, SOURCES = 128, 32
+FIRST, SOURCES = 128, 24
 """First clip of the split that is edited, and number of clips."""
 _SPLIT: Split = "test"
 _MARGIN_S = 0.04
@@ -43,7 +42,7 @@ _TOLERANCE = 0.4
 """Largest difference of the new words' natural length from that of the replaced ones, as a share of the latter."""
 _INFO = """\
 name = "embedded-edits"
-description = "32 drawn talking heads, each edited in four ways: runs offline on a CPU"
+description = "24 drawn talking heads, each edited in four ways: runs offline on a CPU"
 domain = "embedded"
 profile = "embedded"
 reference_set = "embedded-reference"
@@ -65,8 +64,16 @@ class Source:
     """First new word of `respoken`, and their number."""
     respoken: TalkingHead
     respoken_transcript: str
-    dubbed: TalkingHead
-    dubbed_transcript: str
+
+    @property
+    def file(self) -> str:
+        """Path of the clip in the suite's folder."""
+        return f"clips/{_SPLIT}-{self.index:05d}.mp4"
+
+    @property
+    def key(self) -> tuple[dict[str, str], str, int]:
+        """Tags, transcript and seed, which `make_clip` takes."""
+        return self.prompt["tags"], self.prompt["transcript"], seed_of(_SPLIT, self.index)
 
 
 def sources(count: int = SOURCES) -> Iterator[Source]:
@@ -81,29 +88,28 @@ def sources(count: int = SOURCES) -> Iterator[Source]:
         clip = make_clip(tags, transcript, seed_of(_SPLIT, index))
         if other := _respoken(index, clip, tags, transcript, 1 + found % 2):
             words, said, respoken = other
-            sentence, dubbed = _dubbed(index, tags, transcript)
-            yield Source(index, prompt, clip, words, respoken, said, dubbed, sentence)
+            yield Source(index, prompt, clip, words, respoken, said)
             found += 1
         index += 1
 
 
-def prompts_of(source: Source) -> list[dict[str, Any]]:
-    """Returns the records of a clip's four edits, in the order of their kinds."""
+def prompts_of(source: Source, other: Source) -> list[dict[str, Any]]:
+    """Returns the records of a clip's four edits, in the order of their kinds; the mouth gets the sound of `other`."""
     clip, first = source.clip, source.words[0]
     last = first + source.words[1] - 1
     start_s = max(float(clip.word_times[first, 0]) - _MARGIN_S, 0.0)
     end_s = min(float(clip.word_times[last, 1]) + _MARGIN_S, FRAMES / FPS)
     boxes = clip.mouth_box.astype(float)
     box = [*boxes[:, :2].min(0), *boxes[:, 2:].max(0)]
-    given = f"clips/{_SPLIT}-{source.index:05d}.mp4"
+    given = source.file
     speech, mouth = (f"{kind}-{source.index:05d}" for kind in ("speech", "mouth"))
     return [
         _record(source, "speech", source.respoken_transcript, f"truth/{speech}.mp4")
         | {
             "edit": {"kind": "speech", "clip": given, "span_s": _rounded([start_s, end_s], 3), "words": [*source.words]}
         },
-        _record(source, "mouth", source.dubbed_transcript, f"truth/{mouth}.mp4")
-        | {"audio": f"audio/{mouth}.flac", "edit": {"kind": "mouth", "clip": given, "box": _rounded(box, 2)}},
+        _record(source, "mouth", other.prompt["transcript"], f"truth/{mouth}.mp4", other)
+        | {"audio": other.file, "edit": {"kind": "mouth", "clip": given, "box": _rounded(box, 2)}},
         # Sound and first frame of the clip itself: no second copy of them.
         _record(source, "picture", source.prompt["transcript"], given)
         | {"image": given, "audio": given, "edit": {"kind": "picture"}},
@@ -112,18 +118,20 @@ def prompts_of(source: Source) -> list[dict[str, Any]]:
 
 
 def write_edits(out: Path, count: int = SOURCES) -> None:
-    """Writes the suite's folder: `prompts.jsonl` in the order of kinds, `suite.toml`, `clips`, `truth`, `audio`."""
-    found = []
-    for source in sources(count):
-        speech, mouth, picture, sound = prompts_of(source)
+    """Writes the suite's folder: `prompts.jsonl` in the order of kinds, `suite.toml`, `clips`, `truth`.
+
+    A mouth gets the sound of the clip before it, that of the first clip the sound of the second.
+    """
+    found, there = [], list(sources(count))
+    for source, other in zip(there, [there[1], *there], strict=False):
+        speech, mouth, picture, sound = prompts_of(source, other)
         clips = (
             (sound["reference"], source.clip),
             (speech["reference"], source.respoken),
-            (mouth["reference"], source.dubbed),
+            (mouth["reference"], make_dubbed(source.key, other.key)),
         )
         for path, clip in clips:
             write_clip(out / path, clip.frames, clip.audio)
-        write_sound(out / mouth["audio"], source.dubbed.audio)
         found.append((speech, mouth, picture, sound))
     with atomic_path(out / "prompts.jsonl") as unfinished:
         unfinished.write_text(
@@ -133,13 +141,16 @@ def write_edits(out: Path, count: int = SOURCES) -> None:
         unfinished.write_text(_INFO)
 
 
-def _record(source: Source, kind: str, transcript: str, reference: str) -> dict[str, Any]:
-    """Returns the record of a source's prompt, changed for one edit."""
+def _record(source: Source, kind: str, transcript: str, reference: str, heard: Source | None = None) -> dict[str, Any]:
+    """Returns the record of a source's prompt, changed for one edit, whose sound may be that of another."""
+    heard = heard or source
+    voice = {name: heard.prompt["tags"][name] for name in ("voice", "pitch", "speed")}
     return source.prompt | {
+        "audio_caption": heard.prompt["audio_caption"],
         "id": f"{kind}-{source.index:05d}",
         "transcript": transcript,
         "reference": reference,
-        "tags": source.prompt["tags"] | {"edit": kind},
+        "tags": source.prompt["tags"] | voice | {"edit": kind},
     }
 
 
@@ -170,18 +181,6 @@ def _others(index: int, transcript: str, count: int) -> list[tuple[int, str]]:
         sentences = (" ".join([*words[:first], *new, *words[first + count :]]) for new in replaced)
         found += [(first, sentence) for sentence in sentences if split_of(sentence) == _SPLIT]
     return [found[place] for place in rng_for("edit", "speech", index).permutation(len(found))]
-
-
-def _dubbed(index: int, tags: dict[str, str], transcript: str) -> tuple[str, TalkingHead]:
-    """Draws another sentence of the split, and renders the clip with it."""
-    rng = rng_for("edit", "mouth", index)
-    while True:
-        sentence = sentence_of(_SPLIT, rng)
-        if sentence != transcript:
-            try:
-                return sentence, make_dubbed(tags, transcript, seed_of(_SPLIT, index), sentence)
-            except ValueError:  # Too long for a clip.
-                continue
 
 
 def _length_s(clip: TalkingHead, first: int, count: int) -> float:

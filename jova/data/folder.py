@@ -82,24 +82,11 @@ def write_clip(
             frame.pts, frame.time_base = index, Fraction(1, fps)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        container.mux(stream.encode(_samples(audio, rate_hz)))
+        pcm = np.rint(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
+        samples = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
+        samples.sample_rate, samples.pts, samples.time_base = rate_hz, 0, Fraction(1, rate_hz)
+        container.mux(stream.encode(samples))
         container.mux(stream.encode(None))
-
-
-def write_sound(path: Path, audio: npt.NDArray[np.float32], rate_hz: int = 16_000) -> None:
-    """Writes (N,) mono samples as a FLAC file, atomically: the same samples as in the mp4 of `write_clip`."""
-    with atomic_path(path) as unfinished, av.open(str(unfinished), "w", format="flac") as container:
-        stream = container.add_stream("flac", rate=rate_hz, layout="mono")
-        container.mux(stream.encode(_samples(audio, rate_hz)))
-        container.mux(stream.encode(None))
-
-
-def _samples(audio: npt.NDArray[np.float32], rate_hz: int) -> av.AudioFrame:
-    """Rounds to 16 bits."""
-    pcm = np.rint(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
-    samples = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
-    samples.sample_rate, samples.pts, samples.time_base = rate_hz, 0, Fraction(1, rate_hz)
-    return samples
 
 
 def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:

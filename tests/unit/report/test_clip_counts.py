@@ -74,7 +74,7 @@ def test_what_all_models_made_leaves_out_controls_and_models_that_made_nothing()
 def board(tmp_path, monkeypatch):
     """`picky` has no clip of p00, the hardest; 0.1 for the other."""
     spread = Spread("spread")
-    monkeypatch.setattr("jova_bench.report.common.set_metrics", lambda *_: {spread.spec.identity: spread})
+    monkeypatch.setattr("jova_bench.report.common.set_metrics", lambda *_, **__: {spread.spec.identity: spread})
     vectors = [np.array([float(k), 1.0]) for k in range(4)]
     values = {
         "picky": {"score": [GONE, 0.6, 0.8, 1.0], "spread": [GONE, *vectors[1:]]},
