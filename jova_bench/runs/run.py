@@ -104,6 +104,7 @@ def _run(
     context = MetricContext(DiskCache(features), placement.local.device, assets=assets)
     if options.metrics is None:
         names, left_out = usual(profile, context)
+        names = tuple(dict.fromkeys((*names, *suite.metrics)))
     # Wrong names are told before any work.
     named = build(names, profile, context) if names else []
     same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]

@@ -1,6 +1,7 @@
 """A run: every clip and score accounted for, and every mistake told."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -186,6 +187,18 @@ def test_the_manifest_says_what_was_asked(tmp_path):
     assert [prompt.id for prompt in manifest.prompts] == ["p0", "p1", "p2", "p3", "p4"]
     assert manifest.models["tones"].plans["p0"].note == "v1"
     assert manifest.fairness.devices == {"tones": "cpu"}
+
+
+def test_a_run_that_names_no_metric_has_those_of_its_suite_too(tmp_path):
+    suite = load_suite("embedded-edits")
+    options = {"limit": 1, "device": "cpu", "workers": 0}
+    usual, named = (
+        jova_bench.run("unedited", replace(suite, metrics=metrics), **options, out=tmp_path / f"run{len(metrics)}")
+        for metrics in ((), suite.metrics)
+    )
+    added = {one.metric for one in named.summary.estimates} - {one.metric for one in usual.summary.estimates}
+    assert added == {"wer_new", "kept_psnr", "kept_audio"} == set(suite.metrics)
+    assert usual.exit_code == named.exit_code == 0
 
 
 def test_score_takes_any_folder_and_names_what_cannot_be_read(tmp_path):
