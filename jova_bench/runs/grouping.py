@@ -26,7 +26,9 @@ def networks(spec: MetricSpec, assets: AssetTable) -> Networks:
     """Returns a metric's large networks with their bytes in memory; those that ship are small and do not count."""
     if spec.profile == "embedded":
         return {}
-    named = [name for name in assets.entries if (digest := assets.digest(name)) and digest in (spec.weights or "")]
+    named = []
+    if spec.weights is not None:  # Without weights no digest is looked up: their record may be damaged.
+        named = [name for name in assets.entries if (digest := assets.digest(name)) and digest in spec.weights]
     if not named:
         named = [name for name, asset in assets.entries.items() if asset.serves(spec.name, spec.identity.bench)]
     if not named and spec.weights is not None:

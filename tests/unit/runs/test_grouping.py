@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from jova_bench.assets import table as assets
+from jova_bench.assets.records import RECORD
 from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
@@ -47,6 +48,14 @@ def test_networks_are_told_by_what_a_metric_is(monkeypatch, tmp_path):
     assert networks(tiny.spec.model_copy(update={"weights": "0" * 12, "name": "other"}), context.assets) == {
         "whisper-tiny/transformers": UNKNOWN_BYTES
     }
+
+
+def test_a_damaged_record_of_digests_is_no_matter_of_a_metric_without_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    (tmp_path / RECORD).write_text("[1")
+    context = MetricContext(NoCache())
+    (loudness,) = build(["loudness"], "standard", context)
+    assert networks(loudness.spec, context.assets) == {}
 
 
 @pytest.fixture
