@@ -23,7 +23,8 @@ DOCTOR_EXAMPLES = """  jova-bench doctor
 def add(verbs: Verbs) -> None:
     """Adds the verbs `ls` and `doctor` with their flags."""
     ls = add_verb(verbs, "ls", "list models, suites or metrics", LS_EXAMPLES, _ls)
-    ls.add_argument("what", choices=("models", "suites", "metrics"), help="which list")
+    lists = ("models", "suites", "metrics")
+    ls.add_argument("what", choices=lists, metavar=f"{{{','.join(lists)}}}", help="which list")
     ls.add_argument(
         "--long",
         action="store_true",
@@ -122,7 +123,8 @@ def _doctor(args: argparse.Namespace) -> int:
     for item in catalogue.packages():
         state = item["version"] or f"missing, for {item['for']}: {item['install']}"
         show(f"{item['name']:<24} {state}\n")
-    for kind, found in (("model", catalogue.models()), ("metric", catalogue.metrics(assets))):
+    found_by = {"model": catalogue.models(), "metric": catalogue.metrics(assets), "suite": catalogue.suites()}
+    for kind, found in found_by.items():
         for item in found:
             if not item["available"]:
                 show(f"{kind} {item.get('select', item['name'])}: {item['why_not']}\n")

@@ -188,13 +188,12 @@ def packages() -> list[dict[str, Any]]:
 
 
 def machine(assets: AssetTable) -> dict[str, Any]:
-    """Describes Python, devices and the folder of weights."""
+    """Describes Python, devices and the folder of weights; `packages` has the version of torch."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
         "devices": ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(count))],
         "weights": str(assets.folder),
     }

@@ -72,3 +72,14 @@ def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch
     assert code == 0
     assert "pip install pesq" in out
     assert "pip install torch" not in out
+    assert out.count("\ntorch  ") == 1
+
+
+def test_doctor_names_what_cannot_be_loaded_of_each_kind(capsys, monkeypatch):
+    from jova_bench.tools import inventory
+
+    broken = {"name": "mine", "available": False, "why_not": "cannot be loaded"}
+    for kind in ("models", "metrics", "suites"):
+        monkeypatch.setattr(inventory, kind, lambda *_: [broken])
+    out = call(capsys, "doctor").out
+    assert [f"\n{kind} mine: cannot be loaded\n" in out for kind in ("model", "metric", "suite")] == [True] * 3
