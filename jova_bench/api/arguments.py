@@ -41,7 +41,16 @@ def models_of(value: Any) -> list[Any]:
 def _named(model: str) -> str:
     """Returns the name of a model; a folder of clips may begin with `~`."""
     folder = model.removeprefix(FOLDER_PREFIX)
+    if folder == model:
+        _one_name("models", model)
     return model if folder == model else f"{FOLDER_PREFIX}{at_home(folder)}" if folder.startswith("~") else model
+
+
+def _one_name(kind: str, text: str) -> None:
+    """Raises BenchError for names in one text with commas, as commands take them; an identity has commas of its own."""
+    if "," in text and "{" not in text:
+        names = [name.strip() for name in text.split(",")]
+        raise BenchError(f"expected {kind}= as one name or a list of names, got {shown(text)}; give {shown(names)}")
 
 
 def metrics_of(value: Any) -> list[Any] | None:
@@ -51,6 +60,7 @@ def metrics_of(value: Any) -> list[Any] | None:
     found = several(value)
     for one in found:
         if isinstance(one, str):
+            _one_name("metrics", one)
             continue
         if isinstance(one, type):
             raise BenchError(f"expected a metric, got the class {one.__name__}; make one of it: {one.__name__}(...)")

@@ -33,4 +33,9 @@ def list_suites() -> pd.DataFrame:
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows).set_index("name")
+    frame = pd.DataFrame(rows)
+    for key in frame.columns.tolist():
+        column = [row.get(key) for row in rows]
+        if None in column:  # pandas makes NaN of it among texts, and NaN is true.
+            frame[key] = pd.Series(column, dtype=object)
+    return frame.set_index("name")

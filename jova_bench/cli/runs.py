@@ -132,7 +132,7 @@ def _add_report(verbs: Verbs) -> None:
         metavar="FILE",
         help="with --html: a .json file of a sweep's results, as curves; repeat for several",
     )
-    report.add_argument("--format", choices=("md", "csv", "json", "tex"), default="md", help="default md")
+    report.add_argument("--format", choices=("md", "csv", "json", "tex"), help="without --html: default md")
 
 
 def _metrics(args: argparse.Namespace) -> list[str] | None:
@@ -226,17 +226,22 @@ def _report(args: argparse.Namespace) -> int:
     from jova_bench.report.files import VIEWS, read_leaderboard
 
     if args.html is not None:
+        if args.format:
+            raise BenchError(
+                f"expected --html or --format, got both; give --format {args.format} in a command of its own"
+            )
         return _pages(args)
+    form = args.format or "md"
     if args.reported or args.sweep:
         raise BenchError("expected --html with --reported and --sweep, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
-        text = VIEWS[args.format](read_leaderboard(args.dir, slices, asset_table(args.assets)))
-        (show_json if args.format == "json" else show)(text)
+        text = VIEWS[form](read_leaderboard(args.dir, slices, asset_table(args.assets)))
+        (show_json if form == "json" else show)(text)
     elif slices:
         raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
     else:
-        show(_reported(args.dir, args.format))
+        show(_reported(args.dir, form))
     return EXIT_OK
 
 

@@ -20,7 +20,7 @@ from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import Estimate, MetricSpec, Micro, Outcome, Profile
 from jova_bench.runs.estimates import ClipResult, without_clip
 from jova_bench.runs.features import stored_features, stored_reference
-from jova_bench.runs.store import FEATURES, Run, read_run
+from jova_bench.runs.store import FEATURES, Run, read_run, without_summary
 
 
 class Incomplete(BenchError):
@@ -169,7 +169,7 @@ def _of_file(path: Path) -> Results:
 def _of_run(folder: Path) -> Results:
     run = read_run(folder)
     if run.summary is None:
-        raise Incomplete(f"expected a finished run, got {folder}, which has no summary; repeat its command")
+        raise Incomplete(without_summary(folder))
     if not run.manifest.specs:
         raise BenchError(f"{folder} comes from a version that stored no metric specifications; repeat its command")
     if run.manifest.prompts_digest is None or not run.manifest.provenance:

@@ -18,7 +18,7 @@ from jova_bench.report.leaderboard import Leaderboard, leaderboard
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
-from jova_bench.runs.store import read_run
+from jova_bench.runs.store import read_run, without_summary
 
 VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "md": Leaderboard.markdown,
@@ -44,7 +44,7 @@ def read_leaderboard(
     """
     run = read_run(run_folder)
     if run.summary is None:
-        raise BenchError(f"expected a finished run, got {run_folder}, which has no summary; repeat its command")
+        raise BenchError(without_summary(run_folder))
     summary = with_slices(run_folder, run, run.summary, slices, assets)
     models = leaderboard(summary, run.manifest).models
     return leaderboard(

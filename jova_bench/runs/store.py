@@ -159,6 +159,12 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
 
 
+def without_summary(folder: str | os.PathLike[str]) -> str:
+    """Says what to do with a run that was stopped, or was generated alone: the same command would not score that."""
+    todo = "repeat its command, with `run` in the place of `generate`"
+    return f"expected a finished run, got {folder}, which has no summary; {todo}"
+
+
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_file(path, text + "\n")

@@ -303,3 +303,25 @@ def test_what_there_is_are_tables():
     metrics = jb.list_metrics()
     assert metrics.loc["fvd", "level"].unique().tolist() == ["set"]
     assert metrics["identity"].is_unique
+
+
+def test_what_cannot_be_told_of_a_listing_is_none():
+    """NaN, which pandas makes of None among texts, counts as true."""
+    for table in (jb.list_models(), jb.list_metrics(), jb.list_suites()):
+        assert {one for one in table[table.available].why_not} == {None}
+
+
+@pytest.mark.parametrize(("kind", "text"), [("metrics", "lse_c,loudness"), ("models", "real, shuffled")])
+def test_names_in_one_text_are_answered_with_the_list_of_them(tmp_path, kind, text):
+    given = {"models": "real", "metrics": "loudness", kind: text}
+    first, last = (name.strip() for name in text.split(","))
+    with pytest.raises(jb.BenchError, match=rf"got '{text}'; give \['{first}', '{last}'\]"):
+        jb.run(**given, limit=1, out=tmp_path)
+
+
+def test_a_run_without_scores_is_sent_to_the_command_that_scores(tmp_path):
+    jb.run("real", metrics="loudness", limit=1, out=tmp_path, scoring=False)
+    with pytest.raises(jb.BenchError, match="repeat its command, with `run` in the place of `generate`"):
+        jb.compare(tmp_path, tmp_path)
+    jb.run("real", metrics="loudness", limit=1, out=tmp_path, workers=0)
+    assert len(jb.compare(tmp_path, tmp_path).rows) == 1

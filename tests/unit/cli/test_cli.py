@@ -41,6 +41,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
         (["run"], "--model"),
         (["rnu", "--model", "real"], "did you mean 'run'?; see jova-bench --help"),
         (["suites", "imprt"], "did you mean 'import'?; see jova-bench suites --help"),
+        (["ls"], "the following arguments are required: {models,suites,metrics}"),
         (["ls", "model"], "did you mean 'models'?"),
         (["run", "--model", "real", "--limits", "1"], "did you mean '--limit'?; see jova-bench run --help"),
         (
@@ -67,6 +68,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
         (["score", "{empty}"], "found none"),
         (["score", "{clips}", "--suite", "{broken}"], "broken.jsonl:2"),
         (["report", "{empty}"], "expected a run folder"),
+        (["report", "{empty}", "--html", "--format", "csv"], "expected --html or --format, got both"),
         (["train"], "jova-bench train: the following arguments are required: --out; see jova-bench train --help"),
         (["train", "--out", "{empty}", "--presett", "tiny"], "did you mean '--preset'?"),
         (["train", "--out", "{empty}", "--stage", "corpse"], "did you mean 'corpus'?"),
