@@ -29,6 +29,8 @@ CAP_DB = 100
 """Value of equal pictures, which have no finite PSNR."""
 HALF_STEP = 0.5 / 32768
 """Half a step of 16 bits, in which clips are written."""
+LOUDEST = 32767 / 32768
+"""Largest sample of 16 bits. What is louder, as in compressed sound or floats, is written as this, or as -1."""
 
 
 class KeptPicture(ClipMetric):
@@ -113,7 +115,8 @@ class KeptSound(ClipMetric):
         if not kept.any():
             raise Undefined("no sound is kept beyond the margin of what is made")
         length = min(clip.audio.shape[1], len(kept))  # What is missing is not equal.
-        close = np.abs(clip.audio[:, :length] - given.audio[:, :length]) <= HALF_STEP  # (channels, length)
+        own, theirs = (np.clip(sound[:, :length], -1, LOUDEST) for sound in (clip.audio, given.audio))
+        close = np.abs(own - theirs) <= HALF_STEP  # (channels, length)
         return float(np.count_nonzero(close[:, kept[:length]]) / (len(close) * np.count_nonzero(kept)))
 
 

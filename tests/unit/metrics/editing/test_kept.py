@@ -1,7 +1,9 @@
 """What an edit keeps: which pixels and samples count, by hand, and when nothing can be compared."""
 
+from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -142,6 +144,22 @@ def test_equal_samples_are_counted(given):
     made = audio.copy()
     made[:, 960:3040] = 0.5
     assert SOUND.score(clip_of(frames, made, RATE_HZ), asked(folder, "speech")) == ok(1.0)
+
+
+def test_what_is_louder_than_16_bits_is_kept_as_the_loudest_of_them(tmp_path):
+    frames, audio = film()
+    loud = np.clip(6 * audio, -1, 1)
+    with av.open(str(tmp_path / "voice.wav"), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=RATE_HZ, layout="mono")
+        frame = av.AudioFrame.from_ndarray(loud, format="flt", layout="mono")
+        frame.sample_rate = RATE_HZ
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    media.write(tmp_path / "made.mp4", frames, Fraction(25), loud, RATE_HZ)
+    given, made = (media.read(tmp_path / name) for name in ("voice.wav", "made.mp4"))
+    assert (given.audio == 1).any()
+    assert (made.audio == 1).sum() == 0
+    for clip in (made, given):
+        assert SOUND.score(replace(clip, frames=frames, fps=Fraction(25)), asked(tmp_path, "picture")) == ok(1.0)
 
 
 def test_a_channel_that_differs_is_half_of_two(tmp_path):
