@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from jova_bench.errors import Undefined
@@ -83,8 +83,9 @@ def new_word_error_rate(transcript: str, heard: str, language: str, words: tuple
     """Computes errors among the new words of an edited clip, over their number.
 
     Both texts are aligned as a whole. Substitutions and deletions of new words count, and so do insertions between them
-    or at their border: what is kept is the clip's own sound, so a word inserted at the border was said in the span. Of
-    several best alignments, jiwer's is taken.
+    or at their border: what is kept is the clip's own sound, so a word inserted at the border was said in the span. For
+    the same reason, of several alignments with the fewest errors the one with most errors among new words counts; jiwer
+    takes any one.
 
     Args:
         transcript: what the whole clip is to say.
@@ -95,18 +96,29 @@ def new_word_error_rate(transcript: str, heard: str, language: str, words: tuple
     Raises:
         Undefined: as by `word_error_rate` and `new_words`.
     """
-    import jiwer
-
     _require_spaces(language)
     said, heard = _compared(transcript, heard, language)
     new = new_words(transcript, language, words)
-    errors = 0
-    for part in jiwer.process_words(said, heard).alignments[0]:
-        if part.type == "insert" and new.start <= part.ref_start_idx <= new.stop:
-            errors += part.hyp_end_idx - part.hyp_start_idx
-        elif part.type in ("substitute", "delete"):
-            errors += len(range(max(new.start, part.ref_start_idx), min(new.stop, part.ref_end_idx)))
-    return errors / len(new)
+    return _errors_among(said.split(), heard.split(), new) / len(new)
+
+
+def _errors_among(said: Sequence[str], heard: Sequence[str], new: range) -> int:
+    """Counts errors among new words: the most of any alignment with the fewest errors in all."""
+
+    def after(cost: tuple[int, int], counts: bool) -> tuple[int, int]:
+        return cost[0] + 1, cost[1] - counts  # Tuples compare by errors in all, then by most among new words.
+
+    # Costs of aligning the words said so far with the first words heard; a word inserted before said[i] has place i.
+    row = [(0, 0)]
+    for _ in heard:
+        row.append(after(row[-1], new.start == 0))
+    for place, word in enumerate(said):
+        made, border = place in new, new.start <= place + 1 <= new.stop
+        above, row = row, [after(row[0], made)]
+        for column, other in enumerate(heard):
+            replaced = above[column] if word == other else after(above[column], made)
+            row.append(min(replaced, after(above[column + 1], made), after(row[column], border)))
+    return -row[-1][1]
 
 
 def made_words(prompt: Prompt) -> tuple[int, int]:

@@ -8,7 +8,13 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.speech import new_words as metrics
-from jova_bench.metrics.speech.errors import new_word_error_rate, new_words, normalise, transcript_length
+from jova_bench.metrics.speech.errors import (
+    new_word_error_rate,
+    new_words,
+    normalise,
+    transcript_length,
+    word_error_rate,
+)
 from jova_bench.metrics.speech.recognition import SpeechErrors
 from jova_bench.prompts import Edit
 from jova_bench.records import Outcome
@@ -49,6 +55,28 @@ def edited(transcript, first, count, **fields):
 )
 def test_errors_by_hand(words, heard, errors):
     assert new_word_error_rate(TALK, heard, "en", words) == pytest.approx(errors)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "new", "heard", "errors"),
+    [
+        # Any of the three may be the one that is missing: it is the new one, as the others are the clip's own.
+        ("put red red red one", 1, "put red red one", 1.0),
+        ("put red red red one", 2, "put red red one", 1.0),
+        ("put red red red one", 3, "put red red one", 1.0),
+        ("a b", 1, "x y b", 1.0),  # x for a and y before b, or x before a and y for it
+        ("a b", 0, "a x y", 1.0),  # x after a and y for b, or x for b and y at the end
+    ],
+)
+def test_of_alignments_with_the_fewest_errors_the_one_that_blames_the_new_word_counts(transcript, new, heard, errors):
+    assert new_word_error_rate(transcript, heard, "de", (new, 1)) == errors
+
+
+def test_all_words_new_is_wer():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        said, heard = (" ".join(random.choice(list("abc"), random.integers(1, 8))) for _ in range(2))
+        assert new_word_error_rate(said, heard, "de", (0, len(said.split()))) == word_error_rate(said, heard, "de")
 
 
 @pytest.mark.parametrize(
