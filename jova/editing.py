@@ -166,7 +166,7 @@ def require_editing(config: JovaConfig) -> None:
     if not config.editing:
         raise ValueError(
             "expected weights trained for editing, got weights that make whole clips only; "
-            "train with jova-bench train --edit-share 0.5"
+            "train with jova-bench train --edit-share 0.35"
         )
 
 
