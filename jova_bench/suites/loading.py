@@ -167,8 +167,9 @@ def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
     """Returns the folder of an installed package's suite."""
     found = registry.load(name)
     if not isinstance(found, str | os.PathLike) or not Path(found).is_dir():
+        got = repr(str(found)) if isinstance(found, str | os.PathLike) else shown(found)  # A path is told by its end.
         raise BenchError(
-            f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {shown(found)}"
+            f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {got}"
         )
     return Path(found)
 

@@ -75,7 +75,7 @@ def test_a_package_names_suites_by_entry_point(tmp_path, monkeypatch):
     assert load_suite("mine").path("prompts.jsonl") == folder / "prompts.jsonl"
     for name, message in (
         ("other", r"suite\.toml: name: expected 'other', as it is called, got 'mine'"),
-        ("file", r"expected the suite 'file' \(someones:FILE\) to be the path of a folder, got '.*suite\.toml'"),
+        ("file", r"expected the suite 'file' \(someones:FILE\) to be the path of a folder, got '.*suite\.toml'$"),
         ("none", "to be the path of a folder, got 7"),
         ("gone", "the suite 'gone' cannot be loaded from someones:GONE"),
         ("mein", r"a \.jsonl file of prompts or a folder with prompts\.jsonl, got 'mein'; did you mean 'mine'"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jova_bench.assets.table import asset_table
 from jova_bench.errors import BenchError
 from jova_bench.suites.loading import load_suite
 from jova_bench.sweep.model import Setting, swept_model
@@ -42,7 +43,9 @@ def labels(**fields):
 def jobs(of=None, model=None, seeds=(0,), limit=4, **fields):
     made = of or spec(limit=limit, **fields)
     model = model or Model()
-    return planned(made, model, load_suite("embedded"), arms_of(made, model), seeds, Path("out")).jobs
+    return planned(
+        made, model, load_suite("embedded"), arms_of(made, model), seeds, Path("out"), None, asset_table()
+    ).jobs
 
 
 def test_one_factor_at_a_time_is_the_base_and_every_other_value():
