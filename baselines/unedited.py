@@ -1,6 +1,7 @@
 """The control `unedited`: a clip as it was given before an edit, and the reading of what an edit gives.
 
-It is the floor of lip-sync and of errors among new words, and the top of what is kept.
+It is the floor of lip-sync and the most errors among new words. Of what is kept it is the top for `speech`, a copied
+file; other kinds are written again, as a model's clips are, and lose as much.
 """
 
 from __future__ import annotations

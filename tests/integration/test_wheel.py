@@ -40,8 +40,7 @@ INSTEAD = {
 }
 """What is added to a line that begins so; the longest beginning counts."""
 CODES = {
-    "run --model jova-edit": 5,  # The shipped weights make whole clips only, which the samples say.
-    "run --model ovi": 5,  # Ovi is not set up, which the samples say.
+    **dict.fromkeys(("run --model jova-edit", "run --model ovi"), 5),  # They lack weights, which the samples say.
     "run --model real --suite mine.jsonl": 5,  # These prompts have no real clips.
     "assets pull": 2,  # Offline.
     "gate results/reference.json": 5,  # One prompt is too few for any test.
