@@ -34,7 +34,7 @@ def test_flags_alone_make_a_sweep(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "wanted"),
     [
-        ((), "expected a sweep (fusion, guidance, mouth-curve, mouth-loss, positions, steps, words), a TOML"),
+        ((), "expected a sweep (cross, fusion, guidance, mouth-curve, mouth-loss, positions, steps, words), a TOML"),
         (("mouth",), "expected a sweep's name or a TOML file, got 'mouth'"),
         (("fusion", "--base", "fusio=none"), "expected SETTING=VALUE, got 'fusio=none'; settings are: preset, steps"),
         (("fusion", "--base", "fusion"), "expected SETTING=VALUE, got 'fusion'"),

@@ -165,18 +165,19 @@ def test_shipped_weights_have_no_training():
 def test_built_in_sweeps_fit_the_model_and_share_their_base():
     jova = swept_model("jova")
     arms = {name: arms_of(read_spec(name), jova) for name in built_in()}
-    assert set(arms) == {"mouth-loss", "mouth-curve", "fusion", "positions", "words", "guidance", "steps"}
+    assert set(arms) == {"mouth-loss", "mouth-curve", "fusion", "cross", "positions", "words", "guidance", "steps"}
     assert [arm.label for arm in arms["mouth-loss"]] == [
         "base", "mouth_weight=0", "mouth_weight=1", "mouth_weight=2", "mouth_weight=10", "mouth_box=off",
     ]  # fmt: skip
     assert [arm.label for arm in arms["fusion"]] == ["base", "fusion=cross", "fusion=none"]
+    assert [arm.label for arm in arms["cross"]] == ["base", "fusion=cross"]
     assert [arm.label for arm in arms["positions"]] == ["base", "positions=independent"]
     assert [arm.label for arm in arms["words"]] == ["base", "words=free"]
     assert [arm.label for arm in arms["mouth-curve"]] == [
         "base", "mouth_weight=0, steps=2500", "mouth_weight=0, steps=5000", "mouth_weight=0",
         "steps=2500", "steps=5000",
     ]  # fmt: skip
-    bases = [arms[name][0].settings for name in ("mouth-loss", "fusion", "positions", "words")]
+    bases = [arms[name][0].settings for name in ("mouth-loss", "fusion", "cross", "positions", "words")]
     assert all(settings == bases[0] for settings in bases)
     assert bases[0]["mouth_weight"] == 5
     for name in built_in():
