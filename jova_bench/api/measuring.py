@@ -18,6 +18,7 @@ from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric, in_domain
 from jova_bench.metrics.build import build, selections
+from jova_bench.metrics.distances.features import real_features
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.records import Profile
 from jova_bench.suites.clips import clips_in
@@ -151,17 +152,16 @@ def _built(name: str, profile: Profile, device: Device, assets: PathLike | None)
     return found[0]
 
 
-def reference_features(built: SetMetric, reference: PathLike | Iterable[Clip] | Array, drawn: bool) -> Array:
+def reference_features(built: SetMetric, reference: Any, drawn: bool) -> FloatArray:
     """Returns (m, d) or (m, p, d) features of real clips: those of a folder, clips, or features already."""
-    if hasattr(reference, "ndim"):
-        features = cast("Array", reference)
-        if features.ndim not in (2, 3) or not len(features):
-            raise BenchError(f"expected features (m, d) or (m, p, d) of real clips, got {tuple(features.shape)}")
-        return features
     if isinstance(reference, str | os.PathLike):
         clips: Iterable[Any] = map(media.read, clips_in(path_of("reference=", reference)))
+    elif hasattr(reference, "ndim"):
+        return real_features(reference)
     elif isinstance(reference, Iterable):
-        clips = reference
+        clips = list(reference)
+        if clips and all(isinstance(one, list | tuple) or hasattr(one, "ndim") for one in clips):
+            return real_features(clips)
     else:
         raise BenchError(f"expected a folder of real clips, clips or their features, got {shown(reference)}")
     found = [_features_of(built, clip, drawn) for clip in clips]

@@ -14,6 +14,7 @@ from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
+from jova_bench.metrics.distances.features import numpy_of
 from jova_bench.records import Timing
 
 Array = Tensor | np.ndarray[Any, Any]
@@ -58,26 +59,6 @@ def check_flag(name: str, value: object) -> None:
     """Raises BenchError for what is neither True nor False."""
     if not isinstance(value, bool):
         raise BenchError(f"expected {name}= True or False, got {shown(value)}")
-
-
-def reference_of(features: Array) -> FloatArray:
-    """Returns (m, d) or (m, p, d) features of real clips as float64; a clip with fewer vectors has NaN in their place.
-
-    Raises:
-        BenchError: another shape, no numbers, or a vector with NaN or infinity in it.
-    """
-    array = numpy_of(features)
-    if array.dtype.kind not in "fiu" or array.ndim not in (2, 3) or 0 in array.shape:
-        got = f"{array.dtype} {array.shape}"
-        raise BenchError(f"expected features of real clips as numbers, (m, d) or (m, p, d), got {got}")
-    array = array.astype(np.float64)
-    there = np.isfinite(array).all(axis=-1)
-    if (
-        not (there | (np.isnan(array).all(axis=-1) & (array.ndim == 3))).all()
-        or not there.reshape(len(array), -1).any(axis=1).all()
-    ):
-        raise BenchError("expected finite features of real clips, got NaN or infinity; leave those clips out")
-    return array
 
 
 FULL_SCALE = {"uint8": 128, "int8": 128, "int16": 32_768, "int32": 2_147_483_648}
@@ -136,15 +117,3 @@ def _samples(audio: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     elif audio.dtype.kind != "f":
         raise BenchError(f"expected audio in floating point or {', '.join(FULL_SCALE)}, got {kind}")
     return np.ascontiguousarray(audio, dtype=np.float32)
-
-
-def numpy_of(array: Array) -> np.ndarray[Any, Any]:
-    """Returns an array of a tensor on any device; bfloat16 becomes float32. Raises BenchError for what is no array."""
-    try:
-        if not isinstance(array, Tensor):
-            return np.asarray(array)
-        array = array.detach().cpu()
-        # numpy has no bfloat16.
-        return (array.float() if array.dtype == torch.bfloat16 else array).numpy()
-    except (TypeError, ValueError) as error:  # A sparse tensor, rows of different lengths.
-        raise BenchError(f"expected a dense tensor or an array, got {type(array).__name__}: {error}") from error

@@ -11,9 +11,10 @@ from torch import Tensor
 from jova_bench.arrays import FloatArray
 from jova_bench.errors import IN_DOMAIN_HINT, OUTSIDE, BenchError, Unavailable, Undefined, reason_of
 from jova_bench.metrics.base import SetMetric
+from jova_bench.metrics.distances.features import real_features
 from jova_bench.metrics.distances.frechet_kernel import stack
 from jova_bench.metrics.torch_counting import CountingMetric
-from jova_bench.metrics.torch_inputs import Array, batch_of, check_flag, features_of_states, reference_of
+from jova_bench.metrics.torch_inputs import Array, batch_of, check_flag, features_of_states
 from jova_bench.records import Outcome
 
 NO_REAL_CLIPS = "expected real clips or a reference, not both: the metric was made with a reference"
@@ -51,7 +52,7 @@ class TorchSetMetric(CountingMetric):
         """
         super().__init__("set", metric, in_domain, **kwargs)
         check_flag("reset_real", reset_real)
-        self.metric: SetMetric = metric if reference is None else _against(metric, reference_of(reference))
+        self.metric: SetMetric = metric if reference is None else _against(metric, real_features(reference))
         self._given = reference is not None
         self._reset_real = reset_real
         # Features of all clips in one line of numbers, and (vectors, dimensions) of each: a process that has seen no

@@ -260,7 +260,9 @@ def test_a_folder_is_a_reference(tmp_path):
         (lambda: jb.torch_metric("fvd", reference=3), "a folder of real clips, clips or their features, got 3"),
         (lambda: jb.torch_metric("fvd", reference=[]), "real clips as reference, got none"),
         (lambda: jb.torch_metric("fvd", reference=[3]), "real clips as `read_clip` returns them, got 3"),
-        (lambda: jb.torch_metric("fvd", reference=np.zeros(3)), r"features \(m, d\) .*, got \(3,\)"),
+        (lambda: jb.torch_metric("fvd", reference=np.zeros(3)), r"features of real clips .*shape \(3,\)"),
+        (lambda: jb.torch_metric("fvd", reference=["a.mp4"]), "real clips as `read_clip` returns them, got 'a.mp4'"),
+        (lambda: jb.torch_metric("fvd", reference=[[1, "a"]]), "features of real clips as numbers.* among them"),
     ],
 )  # fmt: skip
 def test_what_is_no_argument_is_one_line(call, message, tmp_path, monkeypatch):

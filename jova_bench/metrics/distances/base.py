@@ -11,11 +11,13 @@ import numpy as np
 from jova_bench.arrays import Arrays, FloatArray
 from jova_bench.cache import CacheKey, FeatureCache, NoCache
 from jova_bench.digests import short_digest
-from jova_bench.errors import Unavailable, Undefined
+from jova_bench.errors import BenchError, Unavailable, Undefined
+from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import SetMetric
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import many
+from jova_bench.metrics.distances.features import features_of, real_features
 from jova_bench.metrics.real_clips import ReferenceClip, ReferenceSet
 from jova_bench.records import MetricSpec
 
@@ -70,6 +72,8 @@ class SetDistance(SetMetric):
 
     def features(self, clip: Clip) -> FloatArray:
         """Returns the (d,) or (p, d) embedding of one clip. Raises Unavailable for one that is not finite."""
+        if not isinstance(clip, Clip):
+            raise BenchError(f"expected a clip as `read_clip` returns it, got {shown(clip)}")
         embedded = self._embed(clip)
         if not np.isfinite(embedded).all():
             raise Unavailable("not finite: the embedding of this clip")
@@ -77,16 +81,18 @@ class SetDistance(SetMetric):
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
         """Returns the numbers of clips, of their vectors where a clip has several, and of dimensions."""
+        features = features_of(features)
         found = {"n": float(len(features)), "d": float(features.shape[-1])}
         return found if features.ndim == 2 else {**found, "vectors": float(len(dist.clustered(features).rows))}
 
     def against(self, reference: FloatArray) -> Self:
         """Returns the same distance from another reference set, (m, d) or (m, p, d) embeddings of real clips."""
-        given = short_digest(np.ascontiguousarray(reference, dtype=np.float64).tobytes())
+        real = real_features(reference)
+        given = short_digest(np.ascontiguousarray(real).tobytes())
         return type(self)(
             ReferenceSet("given", given).put_into(self.spec),
             self._embed,
-            lambda: reference,
+            lambda: real,
             self._missing,
             cache=self._cache,
         )
@@ -99,6 +105,20 @@ class SetDistance(SetMetric):
     def _reference(self) -> FloatArray:
         return self._load()
 
+    def _check_dimension(self, features: FloatArray) -> None:
+        made, real = features.shape[-1], self._reference.shape[-1]
+        if made != real:
+            what = f"expected features of {real} dimensions, as the real clips have them, got {made}"
+            raise BenchError(f"{what}; `features` of this metric gives them")
+
+    def _two_or_more(self, features: FloatArray) -> FloatArray:
+        """Returns the features of a set of two vectors or more, as benches need them whose clips are not counted."""
+        features = features_of(features)
+        if (vectors := int(np.isfinite(features).all(axis=-1).sum())) < 2:
+            raise Undefined(f"{vectors} vectors of clips are fewer than 2")
+        self._check_dimension(features)
+        return features
+
     def _enough(self, features: FloatArray, needed: int, why: str) -> None:
         if len(features) < needed:
             raise Undefined(f"{len(features)} clips are fewer than {why}")
@@ -109,7 +129,9 @@ class FrechetMetric(SetDistance):
 
     def distance(self, features: FloatArray) -> float:
         """Returns the distance of an (n, d) or (n, p, d) set. Undefined for n < 3 d: its bias exceeds it."""
+        features = features_of(features)
         self._check_size(features)
+        self._check_dimension(features)
         return self._measure(features)
 
     def distances(self, features: FloatArray, chosen: many.Masks) -> FloatArray:
@@ -124,6 +146,7 @@ class FrechetMetric(SetDistance):
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
         """Returns `n` and `d`; with enough clips also `n_to_infinity` and `n_to_infinity_r2`."""
+        features = features_of(features)
         details = super().details(features)
         try:
             self._check_size(features)
@@ -181,7 +204,9 @@ class KernelMetric(SetDistance):
 
     def distance(self, features: FloatArray) -> float:
         """Returns the distance of an (n, d) or (n, p, d) set."""
+        features = features_of(features)
         self._enough(features, MIN_CLIPS, f"{MIN_CLIPS}")
+        self._check_dimension(features)
         reference, kernel, within = self._fitted
         return self._scale * dist.kernel_distance(features, reference, kernel, within)
 

@@ -32,6 +32,7 @@ from jova_bench.metrics.base import MetricContext, SetMetric
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import listening
 from jova_bench.metrics.distances.base import KAD_SCALE, FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
+from jova_bench.metrics.distances.features import features_of
 from jova_bench.metrics.distances.references import set_distance
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.real_clips import Embedder, Kind
@@ -77,6 +78,7 @@ class FadtkInfinity(PublishedFrechet):
 
     def distance(self, features: FloatArray) -> float:
         """Returns the distance of an (n, d) or (n, p, d) set of at least 2 vectors."""
+        features = self._two_or_more(features)
         rows = _half(dist.clustered(features).rows)
         draws = np.random.RandomState(0)
         sizes = np.linspace(self.MIN_N, len(rows), self.STEPS).astype(int)
@@ -88,6 +90,7 @@ class FadtkInfinity(PublishedFrechet):
 
     def details(self, features: FloatArray) -> Mapping[str, float]:
         """Returns `n`, `d` and the distance without extrapolation."""
+        features = features_of(features)
         return {**super().details(features), "measured": self._of(_half(dist.clustered(features).rows))}
 
     def _of(self, rows: npt.NDArray[np.float16]) -> float:

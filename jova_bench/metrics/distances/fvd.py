@@ -176,6 +176,7 @@ class CentredKernel(KernelMetric):
 
     def distance(self, features: FloatArray) -> float:
         """Returns the distance of an (n, d) or (n, p, d) set of at least 2 clips."""
+        features = self._two_or_more(features)
         x, y = (dist.clustered(one).rows for one in (features, self._reference))
         return dist.kernel_distance(x - x.mean(axis=0), y - y.mean(axis=0), dist.polynomial_kernel)
 

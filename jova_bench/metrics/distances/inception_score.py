@@ -35,6 +35,7 @@ from jova_bench.metrics.distances.fd_kl import (
     log_softmax,
     version,
 )
+from jova_bench.metrics.distances.features import features_of
 from jova_bench.metrics.signal.audio import Audio
 from jova_bench.metrics.signal.sinc_resample import sinc_resample
 from jova_bench.records import MetricSpec
@@ -71,7 +72,7 @@ class InceptionScore(SetDistance):
 
     def distance(self, features: FloatArray) -> float:
         """Returns the score of (n, K) logits. Undefined for fewer clips than the bench takes."""
-        choice = CHOICES[self.spec.identity.bench or ""]
+        features, choice = features_of(features, axes=(2,)), CHOICES[self.spec.identity.bench or ""]
         self._enough(features, choice.least, f"{choice.least}")
         found = choice.number(features)
         if not np.isfinite(found):

@@ -11,8 +11,8 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
+from jova_bench.metrics.distances.features import real_features
 from jova_bench.metrics.sound.loudness import loudness
-from jova_bench.metrics.torch_inputs import reference_of
 from jova_bench.metrics.torch_metric import TorchMetric
 from support.peak import RATE, Peak, sound, wave
 
@@ -109,9 +109,9 @@ def test_rates_are_asked_for_by_name():
 )  # fmt: skip
 def test_features_of_real_clips_are_finite_numbers(features):
     with pytest.raises(BenchError, match=r"expected (finite )?features of real clips"):
-        reference_of(features)
+        real_features(features)
 
 
 def test_a_clip_with_fewer_vectors_has_nan_in_their_place():
     features = np.array([[[1.0, 2.0], [np.nan, np.nan]], [[3.0, 4.0], [5.0, 6.0]]])
-    np.testing.assert_array_equal(reference_of(features), features)
+    np.testing.assert_array_equal(real_features(features), features)

@@ -17,6 +17,7 @@ from jova_bench.metrics.distances import many
 from jova_bench.metrics.distances.base import DIMENSIONS, KERNELS, for_fewer, needed
 from jova_bench.records import Outcome
 from jova_bench.runs.estimates import MetricColumn, distances, mean_distance, set_estimate
+from support.clips import audio_clip
 from support.frechet import by_square_root
 from support.specs import set_spec
 
@@ -130,7 +131,7 @@ def test_frechet_is_fitted_to_vectors_and_counts_clips(rng):
 def test_an_embedding_that_is_not_finite_is_a_failure():
     metric = set_distance.FrechetMetric(set_spec("fvd"), lambda clip: np.array([1.0, np.nan]), lambda: np.zeros((9, 2)))
     with pytest.raises(Unavailable, match="not finite"):
-        metric.features(None)
+        metric.features(audio_clip(np.zeros((1, 800), np.float32)))
 
 
 @pytest.mark.parametrize("kernel", ["cubic", "rbf"])
