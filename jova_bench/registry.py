@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from jova_bench.errors import BenchError, reason_of
+from jova_bench.formatting.doors import listing
 from jova_bench.formatting.messages import shown, suggest
 
 Thing = TypeVar("Thing")
@@ -70,7 +71,7 @@ class Registry(Generic[Thing]):
         if name in self.refused:
             raise BenchError(self.refused[name])
         if name not in self.entries:
-            hint = suggest(name, self.entries, "jova-bench ls models" if self.kind == "model" else None)
+            hint = suggest(name, self.entries, listing("models") if self.kind == "model" else None)
             raise BenchError(f"expected the name of a {self.kind}, got {shown(name)}; {hint}")
         target = self.entries[name]
         return cast(Thing, load(target, f"the {self.kind} {name!r}"))

@@ -58,7 +58,9 @@ class Baseline:
         kind = self.device.partition(":")[0]
         missing = home.missing(self.manifest)
         if missing is None and kind not in self.manifest.devices:
-            return f"needs {' or '.join(self.manifest.devices)}, got {kind}; use --device {self.manifest.devices[0]}"
+            return (
+                f"needs {' or '.join(self.manifest.devices)}, got {kind}; choose the device {self.manifest.devices[0]}"
+            )
         return missing
 
     def request(self, prompt: Prompt, suite: Suite) -> tuple[ModelInput, Job]:

@@ -13,6 +13,7 @@ import jova_bench
 from jova_bench.cli import baselines, experiments, listing, runs, suites, sweeps, training, weights
 from jova_bench.cli.base import Parser, say
 from jova_bench.errors import EXIT_USAGE, BenchError
+from jova_bench.formatting.doors import command
 from jova_bench.output import prepare
 from jova_bench.registry import shadow_of
 
@@ -50,9 +51,10 @@ def run(argv: Sequence[str] | None) -> int:
     prepare()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parser(words[0] if words else None).read(words)
-        code: int = args.action(args)
-        return code
+        with command():
+            args = parser(words[0] if words else None).read(words)
+            code: int = args.action(args)
+            return code
     except BenchError as error:
         say(" ".join(str(error).split()))
         return error.exit_code

@@ -14,6 +14,7 @@ from jova_bench.execution.base import Executor, Local, LocalContext
 from jova_bench.execution.devices import device_name, resolve_devices
 from jova_bench.execution.pool import task_limit_s
 from jova_bench.execution.processes import Processes, available_cores
+from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
 from jova_bench.media.limits import max_clip_bytes, memory_bytes
 
@@ -90,7 +91,7 @@ def placed(executor: str, device: str, workers: int | None) -> Iterator[Placemen
 
     with cluster() as has:
         if device == "cuda" and not has.gpus:
-            raise BenchError("expected a cluster with GPUs, got one without; use --device cpu or auto")
+            raise BenchError(f"expected a cluster with GPUs, got one without; use {option('device', 'cpu')} or auto")
         yield _on_cluster(has, device, workers)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import get_args
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.doors import listing
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
@@ -20,7 +21,6 @@ from jova_bench.registry import Registry, guarded, unfit
 
 ENTRY_POINTS = "jova_bench.metrics"
 """Group in which an installed package names metrics of its own, each a `MetricEntry`."""
-LISTING = "jova-bench ls metrics"
 BUILT_IN = frozenset(entry.name for entry in CATALOGUE)
 """Names that no installed package may take."""
 METHODS: Mapping[str, Mapping[str, int]] = {
@@ -257,4 +257,5 @@ def _check(wanted: Iterable[str], profile: Profile, there: Iterable[Choice], add
                 f"expected a metric of the {profile} profile, got {shown(name)}; it is of profile {anywhere[name]!r}"
             )
         if name not in here:
-            raise BenchError(f"expected the name of a metric, got {shown(name)}; {suggest(name, here, LISTING)}")
+            hint = suggest(name, here, listing("metrics"))
+            raise BenchError(f"expected the name of a metric, got {shown(name)}; {hint}")

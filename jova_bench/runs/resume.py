@@ -11,6 +11,7 @@ from dataclasses import fields
 from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import fault
 from jova_bench.keys import PromptSeed
 from jova_bench.models.base import Plan, settings_of
@@ -19,7 +20,7 @@ from jova_bench.runs import provenance
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord
 from jova_bench.runs.request import Request
-from jova_bench.runs.store import RunStore
+from jova_bench.runs.store import RunStore, another_folder
 from jova_bench.suites.loading import Suite
 
 
@@ -41,7 +42,7 @@ def extend_manifest(
     old = store.manifest()
     for key, now in (("suite_digest", suite.digest), ("profile", request.profile)):
         if old is not None and (before := getattr(old, key)) != now:
-            raise BenchError(f"{store.folder} was made with {key} {before}, got {now}; give another --out")
+            raise BenchError(f"{store.folder} was made with {key} {before}, got {now}; {another_folder()}")
     models = dict(old.models) if old else {}
     for one in planned:
         models[one.generator.name] = _model(models.get(one.generator.name), one, request, store)
@@ -99,7 +100,7 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
         if done and device.split(":")[0] != request.device.split(":")[0]:
             raise BenchError(
                 f"{store.folder} has clips of {name!r} made on {device}, got {request.device}; "
-                f"use --device {device} or another --out"
+                f"use {option('device', device)} or another {option('out')}"
             )
     return ModelRecord(
         asked=planned.asked,
@@ -113,7 +114,7 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
 
 def _differences(before: AnyPlan | None, now: AnyPlan) -> str | None:
     """Describes how the clips of two plans would differ, and what to do; None if they would not."""
-    another = "give another --out"
+    another = another_folder()
     if isinstance(before, PlanRecord) and isinstance(now, PlanRecord):
         differ = before.differences(now)
         if differ and before.settings is None:

@@ -18,6 +18,7 @@ from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, OUTSIDE, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
+from jova_bench.formatting.doors import listing, option
 from jova_bench.ids import file_stem, safe_id
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.base import Metric, MetricContext
@@ -77,9 +78,7 @@ def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: O
     """
     for kind, given in (("models", models), ("metrics", options.metrics)):
         if given is not None and not given:
-            raise BenchError(
-                f"expected one or more {kind}, got none; `jova-bench ls {kind}` or `list_{kind}()` has names"
-            )
+            raise BenchError(f"expected one or more {kind}, got none; `{listing(kind)}` has names")
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     folder = Path(options.out) if options.out is not None else default_folder(suite, options.profile)
     with placed(options.executor, options.device, options.workers) as placement:
@@ -173,7 +172,7 @@ def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
     if suite.domain != "embedded" and any(metric.spec.profile == "embedded" for metric in metrics):
         yield (
             f"the suite {suite.name} is {OUTSIDE}: every metric of that profile will be undefined; "
-            "--profile standard judges other clips"
+            f"{option('profile', 'standard')} judges other clips"
         )
 
 

@@ -22,6 +22,7 @@ from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import as_record, read_bytes, read_json
 from jova_bench.files.writing import PART, remove_parts, write_file
+from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import fault, shown
 from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score, Summary
@@ -68,7 +69,7 @@ class RunStore:
             raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
         except Busy as error:
             raise BenchError(
-                f"another process (pid {error.holder}) is writing {self.folder}; wait for it or give another --out"
+                f"another process (pid {error.holder}) is writing {self.folder}; wait for it or {another_folder()}"
             ) from error
         remove_parts(self.folder)
         for name in (SAMPLES, SCORES):
@@ -161,8 +162,13 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
 
 def without_summary(folder: str | os.PathLike[str]) -> str:
     """Says what to do with a run that was stopped, or was generated alone: the same command would not score that."""
-    todo = "repeat its command, with `run` in the place of `generate`"
+    todo = "repeat its command, with `run` in the place of `generate`, or its call, without `scoring=False`"
     return f"expected a finished run, got {folder}, which has no summary; {todo}"
+
+
+def another_folder() -> str:
+    """Says what to do about a folder that takes no results of this command or call."""
+    return f"give another {option('out')}"
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -177,7 +183,7 @@ def _check_ours(folder: Path) -> None:
     names = (path.name for path in folder.iterdir())
     others = sorted(name for name in names if name not in _BEFORE_MANIFEST and not PART.fullmatch(name))
     if others:
-        what = f"has files ({shown(others[0])}{', ...' if others[1:] else ''}) and no {MANIFEST}; give another --out"
+        what = f"has files ({shown(others[0])}{', ...' if others[1:] else ''}) and no {MANIFEST}; {another_folder()}"
         raise BenchError(f"expected a run folder, an empty one or a new one, got {folder}, which {what}")
 
 
@@ -186,7 +192,7 @@ def _repair(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_file():
-        raise BenchError(f"{path}: expected a file of records, got something else; give another --out")
+        raise BenchError(f"{path}: expected a file of records, got something else; {another_folder()}")
     with path.open("r+b") as file:
         data = file.read()
         file.truncate(data.rfind(b"\n") + 1)

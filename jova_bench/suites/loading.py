@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_json_lines, read_toml
+from jova_bench.formatting.doors import listing
 from jova_bench.formatting.messages import faults_of, shown, suggest
 from jova_bench.prompts import Prompt
 from jova_bench.records import Id, Profile, Record
@@ -134,7 +135,7 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
             f"`jova-bench suites import csv {given} --out {path.stem}.jsonl` makes one of it"
         )
     if path.suffix != ".jsonl" and not path.is_file():
-        hint = suggest(given, registry.names(), "jova-bench ls suites")
+        hint = suggest(given, registry.names(), listing("suites"))
         raise BenchError(
             f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, "
             f"got {shown(given)}; {hint}"

@@ -42,7 +42,7 @@ def read(path: Path) -> dict[str, Any]:
         why = _first_line(error)
         raise Unavailable(
             f"weights unreadable: {path} holds more than torch's safe reader takes ({why}); store its tensors as "
-            f"safetensors with the code that made it and name that file with --assets"
+            "safetensors with the code that made it, and name that file in your table of assets"
         ) from error
     if not isinstance(content, dict):
         raise Unavailable(f"weights unreadable: expected a dictionary in {path}, got {type(content).__name__}")

@@ -375,5 +375,5 @@ def test_a_gpu_is_asked_for_only_when_everything_is_there(monkeypatch):
     model = create_model("ovi", "cpu")
     assert "environment missing" in model.check()
     monkeypatch.setattr(home, "missing", lambda manifest: None)
-    assert model.check() == "needs cuda, got cpu; use --device cuda"
+    assert model.check() == "needs cuda, got cpu; choose the device cuda"
     assert create_model("ovi", "cuda:1").check() is None

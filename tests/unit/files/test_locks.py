@@ -48,7 +48,7 @@ def test_a_run_folder_has_one_writer_which_is_named(tmp_path):
     with RunStore(tmp_path / "run"):
         pass
     process = holder(tmp_path / "run" / LOCK)
-    with pytest.raises(BenchError, match=rf"\(pid {process.pid}\) is writing .*; wait for it or give another --out"):
+    with pytest.raises(BenchError, match=rf"\(pid {process.pid}\) is writing .*; wait for it or give another out="):
         RunStore(tmp_path / "run").__enter__()
     process.kill()
     process.wait()

@@ -261,7 +261,7 @@ def test_a_folder_of_schema_1_is_compared_by_fields_once_it_was_resumed(tmp_path
     todo = (
         "if only the wording of the plan changed, repeat the command once with the version of the model that wrote it"
     )
-    with pytest.raises(BenchError, match=f"prompt 'p0': note was v1, is v2; {todo}, .*; otherwise give another --out$"):
+    with pytest.raises(BenchError, match=f"prompt 'p0': note was v1, is v2; {todo}, .*; otherwise give another out=$"):
         go(tmp_path, [Tones(note="v2")], [Level()])
     go(tmp_path, [Tones(note="v1")], [Level()])
     go(tmp_path, [Tones(note="v2")], [Level()])

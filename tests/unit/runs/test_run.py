@@ -135,7 +135,7 @@ def test_a_set_that_is_too_small_is_undefined_as_a_whole(tmp_path):
 def test_another_version_suite_or_profile_does_not_enter_a_folder(tmp_path):
     go(tmp_path, [Tones()], [Level()])
     with pytest.raises(
-        BenchError, match=r"another version of 'tones': prompt 'p0': settings was .*1}, is .*another --out"
+        BenchError, match=r"another version of 'tones': prompt 'p0': settings was .*1}, is .*another out="
     ):
         go(tmp_path, [Tones(version=2)], [Level()])
     with pytest.raises(BenchError, match="was made with suite_digest"):

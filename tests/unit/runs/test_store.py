@@ -289,7 +289,7 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path):
 def test_a_folder_of_other_things_is_no_place_for_a_run(tmp_path, name):
     (tmp_path / name).touch()
     with (
-        pytest.raises(BenchError, match=f"has files \\('{name}'\\) and no manifest.json; give another --out"),
+        pytest.raises(BenchError, match=f"has files \\('{name}'\\) and no manifest.json; give another out="),
         RunStore(tmp_path),
     ):
         pass
