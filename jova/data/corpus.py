@@ -99,7 +99,7 @@ def seed_of(split: Split, index: int) -> int:
 def make_prompt(split: Split, index: int) -> dict[str, object]:
     """Returns a record of the split's prompt file: id, captions, transcript, tags."""
     rng = rng_for("prompt", split, index)
-    sentence = sentence_of(split, rng)
+    sentence = _sentence(split, rng)
     tags = {
         "style": _pick(rng, vocab.STYLES),
         "hair": _pick(rng, tuple(vocab.HAIR)),
@@ -173,7 +173,7 @@ def make_dubbed(clip: tuple[dict[str, str], str, int], other: tuple[dict[str, st
     return _film(clip[0], _say(other[0], tuple(other[1].split()), _rng_of_clip(*other)), rng)
 
 
-def sentence_of(split: Split, rng: np.random.Generator) -> str:
+def _sentence(split: Split, rng: np.random.Generator) -> str:
     """Draws a sentence that only this split may use."""
     while True:
         template = vocab.TEMPLATES[rng.integers(len(vocab.TEMPLATES))]
