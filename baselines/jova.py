@@ -18,6 +18,7 @@ import numpy as np
 
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
+from jova_bench.ids import safe_id
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.prompts import Prompt
@@ -165,9 +166,10 @@ class CodecRoundTrip:
     needs: tuple[str, ...] = ("reference",)
     settings: Mapping[str, str] = {"audio": "the real clip's, through the codec"}
 
-    def __init__(self, device: str, weights: Path | None = None) -> None:
+    def __init__(self, device: str, weights: Path | None = None, name: str | None = None) -> None:
         self.device = device
         self._folder = weights
+        self.name = name or self.name
 
     @property
     def folder(self) -> Path:
@@ -228,24 +230,29 @@ class CodecRoundTrip:
         return video.to(self.device), audio.to(self.device)
 
 
-def jova(device: str) -> JovaGenerator:
+def jova(device: str, weights: Path | None = None) -> JovaGenerator:
     """Builds the model; the first plan reads the weights."""
-    return JovaGenerator(device)
+    return JovaGenerator(device, weights, name_with(weights, "jova"))
 
 
-def jova_image(device: str) -> JovaFromImage:
+def jova_image(device: str, weights: Path | None = None) -> JovaFromImage:
     """Builds the model with a reference image."""
-    return JovaFromImage(device)
+    return JovaFromImage(device, weights, name_with(weights, "jova-image"))
 
 
-def jova_bfloat16(device: str) -> JovaGenerator:
+def jova_bfloat16(device: str, weights: Path | None = None) -> JovaGenerator:
     """Builds the model with sampling in bfloat16: faster on devices with bfloat16 units, and other clips."""
-    return JovaGenerator(device, name="jova-bfloat16", sampling=Sampling(precision="bfloat16"))
+    return JovaGenerator(device, weights, name_with(weights, "jova-bfloat16"), Sampling(precision="bfloat16"))
 
 
-def codec(device: str) -> CodecRoundTrip:
+def codec(device: str, weights: Path | None = None) -> CodecRoundTrip:
     """Builds the control; the first clip reads the weights."""
-    return CodecRoundTrip(device)
+    return CodecRoundTrip(device, weights, name_with(weights, "codec"))
+
+
+def name_with(weights: Path | None, name: str) -> str:
+    """Returns a model's name, with that of the folder of a user's weights: `jova-mine` for `jova:runs/mine`."""
+    return name if weights is None else safe_id(f"{name}-{weights.resolve().name}")
 
 
 def parts(prompt: Prompt) -> Parts:

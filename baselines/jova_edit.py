@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jova_baselines.jova import JovaGenerator, parts, peak_memory_bytes
+from jova_baselines.jova import JovaGenerator, name_with, parts, peak_memory_bytes
 from jova_baselines.unedited import edit_of, given_picture, given_sound
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
@@ -44,7 +45,7 @@ class JovaEditor(JovaGenerator):
         try:
             require_editing(read_config(self.folder / FILES[0]))
         except (ValueError, OSError) as error:
-            return str(error)
+            return f"{error}; --model {self.name}:DIR takes its folder"
         return None
 
     @property
@@ -129,9 +130,9 @@ class JovaEditor(JovaGenerator):
         return sound.audio[0]
 
 
-def jova_edit(device: str) -> JovaEditor:
+def jova_edit(device: str, weights: Path | None = None) -> JovaEditor:
     """Builds the model; the first plan reads the weights."""
-    return JovaEditor(device)
+    return JovaEditor(device, weights, name_with(weights, "jova-edit"))
 
 
 def asked(edit: Edit) -> dict[str, Setting]:

@@ -16,7 +16,7 @@ from jova_bench.formatting.messages import shown
 from jova_bench.metrics.base import ClipMetric, SetMetric
 from jova_bench.metrics.build import unfit_metric
 from jova_bench.models.check import given_model
-from jova_bench.models.registry import FOLDER_PREFIX
+from jova_bench.models.registry import with_folder
 from jova_bench.progress import Progress, Terminal
 from jova_bench.suites.loading import Suite, load_suite
 
@@ -39,11 +39,10 @@ def models_of(value: Any) -> list[Any]:
 
 
 def _named(model: str) -> str:
-    """Returns the name of a model; a folder of clips may begin with `~`."""
-    folder = model.removeprefix(FOLDER_PREFIX)
-    if folder == model:
+    """Returns the name of a model; the folder of a `NAME:DIR` may begin with `~`."""
+    if ":" not in model:
         _one_name("models", model)
-    return model if folder == model else f"{FOLDER_PREFIX}{at_home(folder)}" if folder.startswith("~") else model
+    return with_folder(model, at_home) if ":~" in model else model
 
 
 def _one_name(kind: str, text: str) -> None:

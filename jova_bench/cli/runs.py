@@ -22,6 +22,7 @@ SHOWN_FAILURES = 5
 RUN_EXAMPLES = """  jova-bench run --model jova --model real --model shuffled
   jova-bench run --model clips:my_clips --suite my_prompts.jsonl --profile standard
   jova-bench run --model jova --metrics lse_c,wer --seed 0 --seed 1 --limit 10 --json
+  jova-bench run --model jova-edit:work/tiny --model unedited --suite embedded-edits
 
 The same command continues a run that was stopped; naming more models, seeds or metrics extends it."""
 GENERATE_EXAMPLES = """  jova-bench generate --model jova --limit 4
@@ -60,7 +61,12 @@ def add(verbs: Verbs) -> None:
 def _add_models(verb: Parser) -> None:
     """Adds the flags of the verbs that generate."""
     verb.add_argument(
-        "--model", action="append", required=True, metavar="NAME", help="see `ls models`; repeat for several"
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="see `ls models`; clips:DIR for a folder of clips, jova:DIR or jova-edit:DIR for weights of your own "
+        "training; repeat for several",
     )
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
 

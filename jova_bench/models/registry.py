@@ -1,11 +1,15 @@
-"""The models by name: those that ship, those of installed packages, and folders of clips."""
+"""The models by name: those that ship, those of installed packages, folders of clips, and models with other weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.models.base import Generator, ModelFactory
 from jova_bench.models.check import unfit_model
 from jova_bench.models.folder import ClipsFolder
@@ -59,17 +63,26 @@ def model_registry() -> Registry[ModelFactory]:
     return Registry("model", MODELS, "jova_bench.models")
 
 
+def with_folder(name: str, change: Callable[[str], Path]) -> str:
+    """Returns the name of a model with another path of its folder, if it is a `NAME:DIR`."""
+    known, colon, folder = name.partition(":")
+    return f"{known}:{change(folder)}" if colon else name
+
+
 def create_model(name: str, device: str) -> Generator:
-    """Builds the model called `name`; `clips:DIR` is a folder of clips.
+    """Builds the model called `name`; `clips:DIR` is a folder of clips, `NAME:DIR` a model with the weights in DIR.
 
     Raises:
-        BenchError: no model has that name, or the folder has no clips.
+        BenchError: no model has that name, the folder has no clips, or the model takes no weights of a user.
     """
     if name.startswith(FOLDER_PREFIX):
         return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
+    known, colon, folder = name.partition(":")
     registry = model_registry()
-    factory = registry.load(name)
-    if name in MODELS:
+    factory = registry.load(known)
+    if colon:
+        factory = _with_weights(known, factory, folder)
+    if known in MODELS:
         return factory(device)
 
     def built() -> Generator:
@@ -78,4 +91,19 @@ def create_model(name: str, device: str) -> Generator:
             raise BenchError(why)
         return model
 
-    return guarded(f"the model {name!r} of an installed package ({registry.entries[name]}) cannot be built", built)
+    return guarded(f"the model {known!r} of an installed package ({registry.entries[known]}) cannot be built", built)
+
+
+def _with_weights(name: str, factory: ModelFactory, folder: str) -> ModelFactory:
+    """Returns what builds a model with the weights in a folder. Raises BenchError if it cannot, or there is none."""
+    try:
+        takes = "weights" in inspect.signature(factory).parameters
+    except ValueError:  # Compiled code may say nothing of itself.
+        takes = False
+    if not takes:
+        raise BenchError(
+            f"expected a model that takes a folder of weights, such as jova, got {name!r}; leave out the ':'"
+        )
+    if not folder or not Path(folder).is_dir():
+        raise BenchError(f"expected {name}:DIR with the folder of a training, got {shown(folder)}")
+    return cast(ModelFactory, partial(cast(Any, factory), weights=Path(folder)))

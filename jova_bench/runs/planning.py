@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, Local
 from jova_bench.execution.placement import Placement
 from jova_bench.ids import printable
 from jova_bench.models.base import Generator, edits_files, reads_files
-from jova_bench.models.registry import FOLDER_PREFIX, create_model
+from jova_bench.models.registry import FOLDER_PREFIX, create_model, with_folder
 from jova_bench.prompts import Prompt
 from jova_bench.runs.batches import Build
 from jova_bench.runs.generation import PlannedModel, plan
@@ -56,7 +57,8 @@ def _executor(
 def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:
     """Returns what builds a model in a worker; in this process it returns the one that is there."""
     if isinstance(model, str) and not isinstance(where, Local):
-        return partial(create_model, model)
+        # A worker may have another working directory.
+        return partial(create_model, with_folder(model, lambda folder: Path(folder).absolute()))
     return partial(_given, generator)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from jova.codecs.base import WEIGHTS
 from jova_bench.suites.loading import SHIPPED
 from support.shown import PAGES, ROOT, blocks, fenced, files, installed, written
 from support.suite_sources import put, verse
@@ -140,7 +141,7 @@ def drive(site, desk, commands):
 
 
 def furnish(desk):
-    """What the lines name: clips, prompts, sources of others, tolerances; and a corpus but for its training clips."""
+    """What the lines name: clips, prompts, sources of others, tolerances, weights; a corpus without training clips."""
     from support.splits import made_split
 
     prompt = "".join(blocks(ROOT / "README.md", "json"))
@@ -161,6 +162,9 @@ def furnish(desk):
     put(desk / "mine.toml", dict(enumerate(blocks(ROOT / "docs" / "sweeps.md", "toml")))[0])
     put(desk / "results/as-reported.toml", (ROOT / "results" / "as-reported.toml").read_text())
     made_split(desk / "runs/sweeps/shared", "validation", 64)
+    for weights in WEIGHTS.glob("*.safetensors"):
+        (desk / "work/tiny").mkdir(parents=True, exist_ok=True)
+        (desk / "work/tiny" / weights.name).symlink_to(weights)
 
 
 def test_every_line_of_the_pages_works(site, desk):

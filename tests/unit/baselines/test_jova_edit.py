@@ -19,6 +19,7 @@ from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import load_suite
+from support.commands import call
 from support.jova_micro import micro
 
 SIZE, FRAMES, RATE_HZ = 32, 9, 16_000
@@ -226,6 +227,56 @@ def test_weights_that_make_whole_clips_say_so_without_being_loaded(weights, tmp_
     (tmp_path / FILES[1]).touch()
     assert "expected a jova@" in JovaEditor("cpu", tmp_path).check()
     assert create_model("jova-edit", "cpu").name == "jova-edit"
+
+
+def test_a_command_runs_weights_of_a_user(suite, weights, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(weights.parent)
+    (tmp_path / "my weights").symlink_to(weights)
+    words = [
+        "generate",
+        "--suite",
+        suite.root / "prompts.jsonl",
+        "--device",
+        "cpu",
+        "--limit",
+        1,
+        "--out",
+        tmp_path / "run",
+    ]
+    for given in (weights.name, weights, tmp_path / "my weights"):  # Another path of the same folder is the same model.
+        assert call(capsys, *words, "--model", f"jova-edit:{given}")[0] == 0
+    (sample,) = read_run(tmp_path / "run").samples
+    assert sample.model == f"jova-edit-{weights.name}"
+    model = JovaEditor("cpu", weights)
+    plan = read_run(tmp_path / "run").manifest.models[sample.model].plans["speech"]
+    assert plan.weights == model.plan(suite.prompts[0], suite).weights
+    # Workers have the folder, wherever they work.
+    assert call(capsys, *words, "--model", f"jova-edit:{weights.name}", "--workers", 1, "--seed", 1)[0] == 0
+    assert len(read_run(tmp_path / "run").samples) == 2
+
+
+def test_models_of_any_weights_are_told_apart_by_name(weights, tmp_path):
+    for name in ("jova", "jova-image", "jova-bfloat16", "jova-edit", "codec"):
+        assert create_model(name, "cpu").name == name
+        model = create_model(f"{name}:{weights}", "cpu")
+        assert (model.name, model.folder) == (f"{name}-{weights.name}", weights)
+    (tmp_path / "my weights").mkdir()
+    assert create_model(f"jova:{tmp_path / 'my weights'}", "cpu").name.startswith("jova-my_weights-")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("jova-edit:no/such", "expected jova-edit:DIR with the folder of a training, got 'no/such'"),
+        ("jova-edit:", "expected jova-edit:DIR with the folder of a training, got ''"),
+        ("real:.", "expected a model that takes a folder of weights, such as jova, got 'real'; leave out the ':'"),
+        ("jova-edti:.", "expected the name of a model, got 'jova-edti'; did you mean 'jova-edit'?"),
+    ],
+)
+def test_a_folder_that_no_model_takes_is_refused_before_anything_is_made(suite, tmp_path, capsys, name, message):
+    said = call(capsys, "run", "--model", name, "--suite", suite.root / "prompts.jsonl", "--out", tmp_path / "run")
+    assert said == (2, "", f"jova-bench: {message}\n")
+    assert not (tmp_path / "run").exists()
 
 
 def test_unedited_is_what_was_given(suite, tmp_path):

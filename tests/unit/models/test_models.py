@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+import sys
+from importlib.metadata import EntryPoint
+from types import ModuleType
 
 import pytest
 
+from jova_bench import registry
 from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
 from jova_bench.models.folder import ClipsFolder
@@ -21,6 +25,26 @@ PROMPT = A.model_dump()
 def test_an_unknown_model_is_named_with_the_nearest_known_one():
     with pytest.raises(BenchError, match=r"got 'rael'.*did you mean 'real'"):
         create_model("rael", "cpu")
+
+
+def test_a_package_takes_the_folder_of_its_weights(tmp_path, monkeypatch):
+    class Tone:
+        name, batch_size, needs = "tone", 1, ()
+
+        def __init__(self, device, weights=None):
+            self.weights = weights
+
+        check, plan, generate = (lambda self: None), (lambda self, prompt, suite: None), (lambda self, a, b, c: ())
+
+    package = ModuleType("someones")
+    package.Tone, package.tone = Tone, lambda device: Tone(device)
+    monkeypatch.setitem(sys.modules, "someones", package)
+    points = [EntryPoint("tone", "someones:Tone", "g"), EntryPoint("low", "someones:tone", "g")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    assert create_model(f"tone:{tmp_path}", "cpu").weights == tmp_path
+    assert create_model("tone", "cpu").weights is None
+    with pytest.raises(BenchError, match="expected a model that takes a folder of weights, such as jova, got 'low'"):
+        create_model(f"low:{tmp_path}", "cpu")
 
 
 def test_a_folder_answers_prompts_by_stem_and_says_which_it_lacks(tmp_path):
