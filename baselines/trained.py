@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from jova_baselines.arms import DONE, JovaArms
 from jova_baselines.jova import JovaGenerator, digest, missing_weights, parts, peak_memory_bytes
@@ -155,9 +155,11 @@ def cascade(device: str) -> Cascade:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains the video model of the cascade, with the recipe of the other arms; run it again to resume."""
+    from jova.config import Precision
+
     parser = argparse.ArgumentParser(prog="python -m jova_baselines.trained", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=trainings().parent, help="folder of sweeps (default: %(default)s)")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     arguments = parser.parse_args(argv)
     arms, shared = JovaArms(), arguments.out / "shared"
     settings = _settings(arms) | {"precision": arguments.precision, "task": DRIVEN}

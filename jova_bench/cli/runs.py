@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, OUTSIDE, BenchError
 from jova_bench.output import show, show_json
+from jova_bench.records import Profile
 from jova_bench.report.mlflow import check_tracker, to_mlflow
 from jova_bench.runs.request import DEFAULT_SUITE, Options
 
 if TYPE_CHECKING:
-    from jova_bench.records import Profile, Summary
+    from jova_bench.records import Summary
     from jova_bench.runs.run import Result
 
 SHOWN_FAILURES = 5
@@ -82,7 +83,7 @@ def _add_request(verb: Parser, suite: str | None, profile: Profile) -> None:
     verb.add_argument(
         "--profile",
         default=profile,
-        choices=("embedded", "standard"),
+        choices=get_args(Profile),
         help=f"set of evaluators (default {profile})",
     )
     verb.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
@@ -138,7 +139,7 @@ def _add_report(verbs: Verbs) -> None:
         metavar="FILE",
         help="with --html: a .json file of a sweep's results, as curves; repeat for several",
     )
-    report.add_argument("--format", choices=("md", "csv", "json", "tex"), help="without --html: default md")
+    report.add_argument("--format", metavar="F", help="without --html: md, csv, json or tex (default md)")
 
 
 def _metrics(args: argparse.Namespace) -> list[str] | None:
@@ -229,7 +230,7 @@ def _say_outside(summary: Summary | None) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from jova_bench.report.files import VIEWS, read_leaderboard
+    from jova_bench.report.files import read_leaderboard, view
 
     if args.html is not None:
         if args.format:
@@ -238,11 +239,12 @@ def _report(args: argparse.Namespace) -> int:
             )
         return _pages(args)
     form = args.format or "md"
+    write = view(form)
     if args.reported or args.sweep:
         raise BenchError("expected --html with --reported and --sweep, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
-        text = VIEWS[form](read_leaderboard(args.dir, slices, asset_table(args.assets)))
+        text = write(read_leaderboard(args.dir, slices, asset_table(args.assets)))
         (show_json if form == "json" else show)(text)
     elif slices:
         raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
@@ -271,9 +273,10 @@ def _pages(args: argparse.Namespace) -> int:
 
 def _reported(path: str, form: str) -> str:
     """Returns papers' numbers as Markdown or LaTeX; they never stand in a table with ours."""
-    from jova_bench.report.reported import read_reported
+    from jova_bench.report.reported import VIEWS, read_reported
 
     found = read_reported(path)
-    if form not in ("md", "tex"):
-        raise BenchError(f"expected --format md or tex for numbers as reported, got {form}; the file itself is data")
-    return found.markdown() if form == "md" else found.latex()
+    if form not in VIEWS:
+        allowed = " or ".join(VIEWS)
+        raise BenchError(f"expected --format {allowed} for numbers as reported, got {form}; the file itself is data")
+    return VIEWS[form](found)

@@ -10,6 +10,7 @@ from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report.clip_counts import count_clips
 from jova_bench.report.common import common
@@ -27,6 +28,13 @@ VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "tex": latex,
 }
 """Views by file suffix."""
+
+
+def view(suffix: str) -> Callable[[Leaderboard], str]:
+    """Returns the view of a file suffix. Raises BenchError if there is none."""
+    if suffix not in VIEWS:
+        raise BenchError(f"expected one of the formats {', '.join(VIEWS)}, got {shown(suffix)}")
+    return VIEWS[suffix]
 
 
 def read_leaderboard(
@@ -64,11 +72,9 @@ def write_report(
     Raises:
         BenchError: the folder holds no finished run, or cannot be written.
     """
-    unknown = [name for name in formats if name not in VIEWS]
-    if unknown:
-        raise BenchError(f"expected formats among {', '.join(VIEWS)}, got {', '.join(unknown)}")
+    views = {suffix: view(suffix) for suffix in formats}
     board = read_leaderboard(run_folder, assets=assets)
-    return write_texts(run_folder, {f"leaderboard.{suffix}": VIEWS[suffix](board) for suffix in formats})
+    return write_texts(run_folder, {f"leaderboard.{suffix}": write(board) for suffix, write in views.items()})
 
 
 def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str], assets: AssetTable | None) -> Ranks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import model_validator
 
@@ -58,6 +58,10 @@ class Reported(Record):
     def latex(self) -> str:
         """Formats the tables as LaTeX; nothing is bold, since no test can be made."""
         return "\n\n".join(["% Needs \\usepackage{booktabs}.", *map(_latex, self.table)]) + "\n"
+
+
+VIEWS: Mapping[str, Callable[[Reported], str]] = {"md": Reported.markdown, "tex": Reported.latex}
+"""Views by file suffix."""
 
 
 def read_reported(path: str | os.PathLike[str]) -> Reported:

@@ -69,6 +69,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
         (["score", "{clips}", "--suite", "{broken}"], "broken.jsonl:2"),
         (["report", "{empty}"], "expected a run folder"),
         (["report", "{empty}", "--html", "--format", "csv"], "expected --html or --format, got both"),
+        (["report", "{empty}", "--format", "xls"], "expected one of the formats md, csv, json, tex, got 'xls'"),
         (["train"], "jova-bench train: the following arguments are required: --out; see jova-bench train --help"),
         (["train", "--out", "{empty}", "--presett", "tiny"], "did you mean '--preset'?"),
         (["train", "--out", "{empty}", "--stage", "corpse"], "did you mean 'corpus'?"),

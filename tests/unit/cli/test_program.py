@@ -4,10 +4,18 @@ import argparse
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
+from jova_bench.assets.table import TERMS
 from jova_bench.cli.program import parser
+from jova_bench.execution.placement import EXECUTORS
+from jova_bench.records import Profile
+from jova_bench.report.files import VIEWS
+from jova_bench.report.mlflow import TRACKERS
+from jova_bench.suites.importers import FORMATS
+from jova_bench.sweep.spec import built_in
 from support.commands import call
 from support.shown import PAGES
 
@@ -42,6 +50,23 @@ def test_every_verb_has_examples(capsys, verb):
     code, out, _ = call(capsys, *verb.split(), "--help")
     assert code == 0
     assert f"examples:\n  jova-bench {verb}" in out
+
+
+@pytest.mark.parametrize(
+    ("verb", "known"),
+    [
+        ("report", VIEWS),
+        ("run", EXECUTORS),
+        ("run", TRACKERS),
+        ("run", get_args(Profile)),
+        ("sweep", built_in()),
+        ("suites import", FORMATS),
+        ("assets pull", TERMS),
+    ],
+)
+def test_help_names_every_choice_that_there_is(capsys, verb, known):
+    words = re.split(r"[^\w-]+", call(capsys, *verb.split(), "--help").out)
+    assert set(known) <= set(words)
 
 
 def parsers(top):
