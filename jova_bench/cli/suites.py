@@ -47,7 +47,9 @@ def add(verbs: Verbs) -> None:
     )
     take.add_argument("--skip-invalid", action="store_true", help="leave out rows that cannot become a prompt")
     take.add_argument("--language", metavar="TAG", help="BCP 47 tag of transcripts whose source names none")
-    check = add_verb(own, "validate", "report every fault of a prompt file", VALIDATE_EXAMPLES, _validate)
+    check = add_verb(
+        own, "validate", "report every fault of a prompt file and its suite.toml", VALIDATE_EXAMPLES, _validate
+    )
     check.add_argument("file", metavar="FILE", help="prompt file, or the folder of a suite")
 
 
@@ -76,16 +78,20 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
+    from jova_bench.runs.suite_faults import suite_faults
+    from jova_bench.suites.edits import edit_faults
     from jova_bench.suites.loading import load_suite, prompt_file, read_prompts
 
     path = prompt_file(Path(args.file))
-    prompts, faults = read_prompts(path)
+    prompts, faults = read_prompts(path, edit_faults)
+    if not faults:
+        suite = load_suite(path)
+        faults = suite_faults(suite)
     for fault in faults:
         say(fault)
     if faults:
         say(f"{len(faults)} faults, {len(prompts)} good prompts")
         return EXIT_USAGE
-    suite = load_suite(path)
     counts = dict(Counter(field for prompt in prompts for field in prompt.files))
     counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
     totals = ", ".join(f"{count} with {field}" for field, count in counts.items())

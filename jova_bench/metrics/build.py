@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import get_args
@@ -58,11 +58,9 @@ def build(
     """
     added, refused = _installed()
     wanted = list(dict.fromkeys(usual(profile, context)[0] if names is None else names))
-    for name in wanted:
-        if name in refused and name not in BUILT_IN:  # A claim to a built-in name leaves the metric usable.
-            raise refused[name]
     there = _choices(profile, added)
-    _check(wanted, profile, there, added)
+    for fault in _faults(wanted, profile, added, refused):
+        raise BenchError(fault)
     built = [_built(one, context, real or {}) for one in there if one.matches(wanted)]
     twice = [one for one, count in Counter(metric.spec.identity for metric in built).items() if count > 1]
     if twice:
@@ -247,15 +245,21 @@ def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> li
     return [f"{name}@whisper-{size}" if name in ("wer", "cer") else name for name in names]
 
 
-def _check(wanted: Iterable[str], profile: Profile, there: Iterable[Choice], added: Iterable[MetricEntry]) -> None:
-    """Raises BenchError for a name that no metric of the profile has."""
-    here = dict.fromkeys(name for one in there for name in one.names)
+def faults_of_names(names: Iterable[str], profile: Profile) -> list[str]:
+    """Returns a line for each name that no metric of the profile has, or whose metric cannot be loaded."""
+    return list(_faults(names, profile, *_installed()))
+
+
+def _faults(
+    names: Iterable[str], profile: Profile, added: Iterable[MetricEntry], refused: Mapping[str, BenchError]
+) -> Iterator[str]:
+    here = dict.fromkeys(name for one in _choices(profile, added) for name in one.names)
     anywhere = {name: entry.profile for entry in (*CATALOGUE, *added) for one in entry.choices() for name in one.names}
-    for name in wanted:
-        if name not in here and name in anywhere:
-            raise BenchError(
-                f"expected a metric of the {profile} profile, got {shown(name)}; it is of profile {anywhere[name]!r}"
-            )
-        if name not in here:
+    for name in names:
+        if name in refused and name not in BUILT_IN:  # A claim to a built-in name leaves the metric usable.
+            yield str(refused[name])
+        elif name not in here and name in anywhere:
+            yield f"expected a metric of the {profile} profile, got {shown(name)}; it is of profile {anywhere[name]!r}"
+        elif name not in here:
             hint = suggest(name, here, listing("metrics"))
-            raise BenchError(f"expected the name of a metric, got {shown(name)}; {hint}")
+            yield f"expected the name of a metric, got {shown(name)}; {hint}"

@@ -37,6 +37,7 @@ from jova_bench.runs.request import Options, Request
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, RunStore
+from jova_bench.runs.suite_faults import metric_faults
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite
 
@@ -102,6 +103,8 @@ def _run(
     names, left_out = tuple(metric for metric in options.metrics or () if isinstance(metric, str)), tuple[str, ...]()
     context = MetricContext(DiskCache(features), placement.local.device, assets=assets)
     if options.metrics is None:
+        for fault in metric_faults(suite, profile):
+            raise BenchError(fault)
         names, left_out = usual(profile, context)
         names = tuple(dict.fromkeys((*names, *suite.metrics)))
     # Wrong names are told before any work.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,6 +25,8 @@ ENTRY_POINTS = "jova_bench.suites"
 """Entry point group of installed packages' suites, each the path of a folder like the shipped ones."""
 PROMPTS, INFO = "prompts.jsonl", "suite.toml"
 """Files of a suite's folder."""
+Check = Callable[[Prompt, Path], list[str]]
+"""Returns the faults of a prompt, whose paths are relative to a folder: `field: fault`."""
 
 
 class SuiteInfo(Record):
@@ -95,9 +97,13 @@ class Suite:
         """
         if self.reference_set is None or (SHIPPED / f"{self.reference_set}.safetensors").is_file():
             return None
-        folder = self.path(self.reference_set)
+        where = f"{self.root / INFO}: reference_set"
+        try:
+            folder = self.path(self.reference_set)
+        except BenchError as error:
+            raise BenchError(f"{where}: {error}") from error
         if not folder.is_dir():
-            raise BenchError(f"expected a folder as reference_set of the suite {self.name!r}, got {shown(str(folder))}")
+            raise BenchError(f"{where}: expected a folder of real clips, got {shown(str(folder))}")
         return folder
 
 
@@ -184,8 +190,12 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
     return prompts
 
 
-def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
+def read_prompts(path: Path, check: Check | None = None) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
     """Reads the valid lines of a prompt file, and the faults of the others: `FILE:LINE: field: fault`.
+
+    Args:
+        path: file of prompts.
+        check: finds further faults of a prompt that has none so far; None for no more.
 
     Raises:
         BenchError: the file cannot be read.
@@ -206,6 +216,8 @@ def read_prompts(path: Path) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
         wrong += faults_of_tags(prompt.tags)
         if prompt.id in lines:
             wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
+        if check and not wrong:
+            wrong += check(prompt, path.parent)
         faults += [f"{path}:{number}: {fault}" for fault in wrong]
         lines.setdefault(prompt.id, number)
         if not wrong:

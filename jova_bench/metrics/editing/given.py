@@ -49,14 +49,20 @@ def read(path: str | None, *, pictures: bool) -> Clip:
 
 
 def kept_frames(edit: Edit, count: int, fps: float) -> Mask:
-    """Returns which of T frames are kept, at least in part: (T,)."""
+    """Returns which of T frames are kept, at least in part: (T,). Raises Undefined for a span after their end."""
     return _outside(edit, count, fps)
 
 
 def kept_pixels(edit: Edit, height: int, width: int) -> Mask:
-    """Returns which pixels of a kept frame are kept: (H, W), those that lie wholly outside the box and its margin."""
+    """Returns which pixels of a kept frame are kept: (H, W), those that lie wholly outside the box and its margin.
+
+    Raises:
+        Undefined: the box is beside the picture, so that no pixel is to be made.
+    """
     kept = np.ones((height, width), bool)
     if edit.box is not None:
+        if edit.box[0] >= width or edit.box[1] >= height:
+            raise Undefined("the box of the edit is outside the given picture")
         margin = MARGIN_WIDTH * width
         (x0, y0, x1, y1), rows, columns = edit.box, np.arange(height), np.arange(width)
         inside_rows = (rows + 1 > y0 - margin) & (rows < y1 + margin)
@@ -66,7 +72,7 @@ def kept_pixels(edit: Edit, height: int, width: int) -> Mask:
 
 
 def kept_samples(edit: Edit, count: int, rate_hz: int) -> Mask:
-    """Returns which of N samples are kept: (N,)."""
+    """Returns which of N samples are kept: (N,). Raises Undefined for a span after their end."""
     return _outside(edit, count, rate_hz)
 
 
@@ -78,5 +84,7 @@ def _outside(edit: Edit, count: int, rate: float) -> Mask:
     if edit.span_s is None:
         return np.ones(count, bool)
     bounds = np.arange(count + 1) / rate
+    if np.round(bounds[-1] - edit.span_s[0], 6) <= 0:
+        raise Undefined("the span of the edit is outside the given clip")  # Nothing is to be made: all would be kept.
     start_s, end_s = edit.span_s[0] - MARGIN_S, edit.span_s[1] + MARGIN_S
     return (np.round(bounds[1:] - start_s, 6) <= 0) | (np.round(bounds[:-1] - end_s, 6) >= 0)

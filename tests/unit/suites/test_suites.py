@@ -113,7 +113,7 @@ def test_a_suite_names_a_folder_of_real_clips(tmp_path):
     (tmp_path / "suite.toml").write_text(INFO.replace('"faces@1"', '"real"').replace("tiny", "mine"))
     suite = load_suite(tmp_path / "mine.jsonl")
     assert (suite.name, suite.reference_set) == ("mine", "real")
-    with pytest.raises(BenchError, match=r"expected a folder as reference_set of the suite 'mine', got .*real"):
+    with pytest.raises(BenchError, match=r"suite\.toml: reference_set: expected a folder of real clips, got .*real"):
         suite.reference_folder()
     (tmp_path / "real").mkdir()
     assert suite.reference_folder() == tmp_path / "real"
@@ -196,6 +196,7 @@ def test_a_folder_is_its_prompts_file(tmp_path, monkeypatch, capsys):
         assert (load_suite(given).name, load_suite(given).prompts) == (plain.name, plain.prompts)
     (folder / "suite.toml").write_text(INFO)
     assert load_suite("suites/mine.1").name == load_suite(folder / "prompts.jsonl").name == "tiny"
+    (folder / "faces@1").mkdir()
     assert main(["suites", "validate", "suites/mine.1"]) == 0
     capsys.readouterr()
 

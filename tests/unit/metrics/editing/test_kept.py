@@ -213,6 +213,38 @@ def test_without_an_edit_or_its_file_there_is_no_answer(given, metric):
     assert "is kept beyond the margin" in metric.score(clip, covered).reason
 
 
+@pytest.mark.parametrize("span_s", [(1.0, 1.2), (1.1, 1.3), (5.0, 6.0)])
+def test_where_a_span_is_after_the_clip_nothing_is_asked(given, span_s):
+    # The clip ends at 1 s. All of it is kept, however it was edited: that is no answer.
+    clip, edit = (
+        clip_of(FRAMES, AUDIO, RATE_HZ),
+        Edit(kind="speech", clip=str(given[0] / "clip.mp4"), span_s=span_s, words=(0, 1)),
+    )
+    for metric in (PICTURE, SOUND):
+        assert metric.score(clip, prompt(edit=edit)) == undefined("the span of the edit is outside the given clip")
+
+
+def test_a_span_that_begins_within_the_clip_asks_for_its_end(given):
+    folder, frames, audio = given
+    edit = Edit(kind="speech", clip=str(folder / "clip.mp4"), span_s=(0.96, 5.0), words=(0, 1))
+    made = audio.copy()
+    made[:, 3200:] = 0.5  # from 0.96 s less the margin
+    made[:, :320] += 0.1
+    found = SOUND.score(clip_of(frames, made, RATE_HZ), prompt(edit=edit))
+    assert found.value == pytest.approx(1 - 320 / 3200)
+    assert PICTURE.score(clip_of(frames, audio, RATE_HZ), prompt(edit=edit)) == ok(100.0)
+
+
+@pytest.mark.parametrize("box", [(16, 4, 20, 8), (4, 16, 8, 20), (90, 90, 99, 99)])
+def test_where_a_box_is_beside_the_picture_nothing_of_it_is_asked(given, box):
+    folder, frames, _ = given
+    voice = film(seed=1)[1]
+    clip, edit = clip_of(frames, voice, RATE_HZ), Edit(kind="mouth", clip=str(folder / "clip.mp4"), box=box)
+    asked_for = prompt(audio=str(folder / "voice.wav"), edit=edit)
+    assert PICTURE.score(clip, asked_for) == undefined("the box of the edit is outside the given picture")
+    assert SOUND.score(clip, asked_for) == ok(1.0)  # the sound is given whatever the box
+
+
 def test_what_was_given_may_lack_the_stream(given):
     clip = clip_of(FRAMES, AUDIO, RATE_HZ)
     mute = asked(given[0], "speech", clip="mute.mp4")
