@@ -12,6 +12,9 @@ from jova_bench.media.clip import Clip
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import load_suite
 
+pytest_plugins = ["support.file_server", "support.fleet_runs"]
+"""Fixtures that several files use."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what compares our networks with the originals: `make parity` runs it as a lesser processor would."""

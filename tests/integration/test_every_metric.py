@@ -123,7 +123,7 @@ PICTURE_ALONE = {"63 x 65", "1 frame", "variable frame rate", "30000/1001 fps"}
 
 
 def with_weights():
-    """What needs weights. All else has been asked in `unit/metrics/test_metrics_bad_media.py`.
+    """What needs weights. All else has been asked in `unit/metrics/test_bad_media.py`.
 
     Of Whisper's sizes one of each kind; and not RAFT, which takes minutes: `test_metrics_motion` asks it.
     """

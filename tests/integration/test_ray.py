@@ -14,8 +14,6 @@ from support.tiny_runs import content
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'jova-bench[ray]'")
 
-pytest_plugins = ["support.fleet_runs"]
-
 HERE = Path(__file__).parent
 
 

@@ -21,8 +21,6 @@ from support import fleet
 from support.fleet import go
 from support.tiny_runs import content
 
-pytest_plugins = ["support.fleet_runs"]
-
 
 class FakeWorker:
     """Returns ten times the task, and dies where its pool says so."""

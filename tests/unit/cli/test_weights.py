@@ -9,7 +9,6 @@ from jova_bench.assets import table as assets
 from jova_bench.assets.table import Asset
 from support.commands import call
 
-pytest_plugins = ["support.file_server"]
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
 

@@ -14,7 +14,6 @@ from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
 from support.file_server import CONTENT, SHA256
 
-pytest_plugins = ["support.file_server"]
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
