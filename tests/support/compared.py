@@ -22,3 +22,10 @@ def two(tmp_path, a, b, metrics=None, **options):
     a = made_run(tmp_path / "a", {"m": a}, metrics, **options)
     b = made_run(tmp_path / "b", {"m": b}, metrics, **options)
     return compare(a, b, metrics)
+
+
+def cells(markdown, metric):
+    """The cells of a metric's row."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|") and f" {metric} " in line]
+    assert len(lines) == 1, markdown
+    return [text.strip() for text in lines[0].strip("|").split(" | ")]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from jova.codecs.audio import AudioCodec, AudioCodecConfig
+from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import JovaConfig
 from jova.flow import Latents
+from jova.pipeline import Pipeline
 from jova.text import Prompt, TextTokens, WordTokenizer
 from jova.timeline import Timeline
 from jova.transformer import Jova
 
+SIZE, FRAMES, SAMPLES = 32, 9, 9 * 640
 WORDS = ("red", "blue", "long", "low", "calm", "place", "now")
 PROMPTS = [
     Prompt("red long", "low calm", "place red now"),
@@ -21,7 +26,7 @@ PROMPTS = [
 
 CONFIG = JovaConfig(
     vocabulary=WORDS,
-    timeline=Timeline(frames=9),
+    timeline=Timeline(frames=FRAMES),
     video_channels=3,
     latent_size=4,
     patch=2,
@@ -32,6 +37,7 @@ CONFIG = JovaConfig(
     shared_blocks=1,
     words_per_part=4,
 )
+EDITING = replace(CONFIG, editing=True)
 
 
 def micro(**changes) -> Jova:
@@ -51,6 +57,33 @@ def latents(count: int, seed: int = 0) -> Latents:
     generator = torch.Generator().manual_seed(seed)
     shapes = CONFIG.video_shape, CONFIG.audio_shape
     return Latents(*(torch.randn(count, *shape, generator=generator) for shape in shapes))
+
+
+def mouth_masks(count):
+    """The mouth touches rows 1 and 2 of column 2 of 4, the second row in latent 1 alone."""
+    mouth = torch.zeros(count, *CONFIG.video_shape[:3])
+    mouth[:, :, 1, 2] = 0.5
+    mouth[:, 1, 2, 2] = 0.01
+    return mouth
+
+
+def editing_pipeline() -> Pipeline:
+    """A model that edits, and codecs whose Wiener filter moves everything."""
+    torch.manual_seed(0)
+    video = VideoCodec(VideoCodecConfig(3, SIZE, widths=(8, 8, 8), blocks=(1, 1, 1)))
+    video.common_variance.fill_(0.01)
+    audio = AudioCodec(replace(AudioCodecConfig(), channels=6))
+    audio.fit(audio.stacks(0.1 * torch.randn(8, SAMPLES)).flatten(0, 1))
+    return Pipeline(micro(editing=True), video, audio)
+
+
+def loud_clip(seed):
+    """Random pictures, and noise that is loud in the middle."""
+    random = np.random.default_rng(seed)
+    frames = random.integers(0, 256, (FRAMES, SIZE, SIZE, 3)).astype(np.uint8)
+    audio = random.normal(0, 1e-4, SAMPLES)
+    audio[640:-640] += random.normal(0, 0.1, SAMPLES - 1280)
+    return frames, audio.astype(np.float32)
 
 
 def suite(folder=None, **fields):

@@ -1,7 +1,5 @@
 """The gate: a planted regression is caught, a planted no-change passes, and nothing that cannot be told does."""
 
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from jova_bench.metrics.build import build
 from jova_bench.records import Outcome
 from jova_bench.suites.loading import load_suite
 from support.commands import call
+from support.compared import cells
 from support.made_runs import Clips, Spread, made_run, undefined
 
 RESULTS = Path(__file__).parents[3] / "results"
@@ -43,13 +42,6 @@ def run(folder, values):
 def check(found, name):
     (one,) = [one for one in found.checks if one.row.spec.name == name]
     return one
-
-
-def cells(markdown, metric):
-    """The cells of a metric's row."""
-    lines = [line for line in markdown.splitlines() if line.startswith("|") and f" {metric} " in line]
-    assert len(lines) == 1, markdown
-    return [text.strip() for text in lines[0].strip("|").split(" | ")]
 
 
 # --- what is planted ---
@@ -267,66 +259,6 @@ def test_the_committed_reference_is_of_this_suite_and_these_metrics():
     assert all(len(reference.cells(model)) == 16 for model in reference.models)
     names = {spec.name for spec in reference.specs.values()}
     assert set(read_tolerances(RESULTS / "ci-tolerances.toml")) <= names
-
-
-# --- the command line ---
-
-
-def clip_run(folder, shift=0.0):
-    return made_run(folder, {"m": {"quality": numbers(1)["quality"] + shift}}, [QUALITY])
-
-
-def test_freeze_then_gate(capsys, tmp_path):
-    good = clip_run(tmp_path / "good")
-    code, frozen, err = call(capsys, "freeze", good)
-    assert (code, err) == (0, "")
-    reference = tmp_path / "reference.json"
-    reference.write_text(frozen)
-    shutil.rmtree(good)  # the file alone is enough
-    (tmp_path / "t.toml").write_text("quality = 0.5")
-    assert call(capsys, "gate", reference, clip_run(tmp_path / "same"))[0] == 0
-    code, out, err = call(capsys, "gate", reference, clip_run(tmp_path / "bad", -0.2))
-    assert (code, err) == (3, "")
-    assert "**worse**" in out
-    assert call(capsys, "gate", reference, tmp_path / "bad", "--tolerances", tmp_path / "t.toml")[0] == 0
-
-
-def test_compare_prints_a_table_or_an_object(capsys, tmp_path):
-    a, b = clip_run(tmp_path / "a"), clip_run(tmp_path / "b", -0.2)
-    code, out, _ = call(capsys, "compare", a, b)
-    assert code == 3
-    assert cells(out, "quality ↑")[-1] == "worse"
-    code, out, _ = call(capsys, "compare", b, a, "--metrics", "quality", "--json")
-    assert code == 0
-    assert [row["verdict"] for row in json.loads(out)["rows"]] == ["better"]
-
-
-@pytest.mark.parametrize(
-    ("argv", "code", "named"),
-    [
-        (["compare", "{a}"], 2, "B"),
-        (["compare", "{a}", "{none}"], 2, "not there"),
-        (["compare", "{a}", "{a}", "--metrics", "qualty"], 2, "did you mean 'quality'"),
-        (["compare", "{two}", "{other}"], 4, "expected a model in both"),
-        (["gate", "{a}", "{unfinished}"], 5, "repeat its command"),
-        (["gate", "{a}", "{a}", "--tolerances", "{none}"], 2, "TOML"),
-        (["freeze", "{none}"], 2, "not there"),
-    ],
-)
-def test_mistakes_get_one_line(capsys, tmp_path, argv, code, named):
-    values = {"quality": numbers(1)["quality"]}
-    places = {
-        "a": clip_run(tmp_path / "a"),
-        "two": made_run(tmp_path / "two", {"m": values, "n": values}, [QUALITY]),
-        "other": made_run(tmp_path / "other", {"x": values, "y": values}, [QUALITY]),
-        "unfinished": clip_run(tmp_path / "unfinished"),
-        "none": tmp_path / "none",
-    }
-    (tmp_path / "unfinished" / "summary.json").unlink()
-    found, out, err = call(capsys, *(word.format(**places) for word in argv))
-    assert (found, out) == (code, "")
-    assert named in err
-    assert err.count("\n") == 1
 
 
 # --- real clips ---

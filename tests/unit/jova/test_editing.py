@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from jova.codecs.audio import AudioCodec, AudioCodecConfig
-from jova.codecs.video import VideoCodec, VideoCodecConfig
-from jova.data.folder import read_clip, write_clip
 from jova.editing import (
     LOWER_FACE,
     dub,
@@ -22,14 +19,22 @@ from jova.editing import (
 )
 from jova.flow import Given, Latents
 from jova.pasting import fades
-from jova.pipeline import FILES, Pipeline
-from jova.sample import main
+from jova.pipeline import Pipeline
 from jova.samplers import GuidedField, Keeping, euler, heun, uniform_times
 from jova.text import Prompt
-from jova.word_times import speech_span, word_times
-from support.jova_micro import CONFIG, PROMPTS, latents, micro, tokens
+from support.jova_micro import (
+    CONFIG,
+    FRAMES,
+    PROMPTS,
+    SAMPLES,
+    SIZE,
+    editing_pipeline,
+    latents,
+    loud_clip,
+    micro,
+    tokens,
+)
 
-SIZE, FRAMES, SAMPLES = 32, 9, 9 * 640
 FAST = {"steps": 2, "guidance": 1.5}
 HOW = {**FAST, "sampler": "euler", "precision": "float32"}
 RESPOKEN = Prompt("red long", "low calm", "place [red] now")
@@ -37,26 +42,12 @@ RESPOKEN = Prompt("red long", "low calm", "place [red] now")
 
 @pytest.fixture(scope="module")
 def pipeline():
-    torch.manual_seed(0)
-    video = VideoCodec(VideoCodecConfig(3, SIZE, widths=(8, 8, 8), blocks=(1, 1, 1)))
-    video.common_variance.fill_(0.01)  # a Wiener filter that moves everything
-    audio = AudioCodec(replace(AudioCodecConfig(), channels=6))
-    audio.fit(audio.stacks(0.1 * torch.randn(8, SAMPLES)).flatten(0, 1))
-    return Pipeline(micro(editing=True), video, audio)
-
-
-def clip(seed):
-    """Random pictures, and noise that is loud in the middle."""
-    random = np.random.default_rng(seed)
-    frames = random.integers(0, 256, (FRAMES, SIZE, SIZE, 3)).astype(np.uint8)
-    audio = random.normal(0, 1e-4, SAMPLES)
-    audio[640:-640] += random.normal(0, 0.1, SAMPLES - 1280)
-    return frames, audio.astype(np.float32)
+    return editing_pipeline()
 
 
 def all_edits(seed=0):
-    frames, audio = clip(seed)
-    other = clip(seed + 1)[1]
+    frames, audio = loud_clip(seed)
+    other = loud_clip(seed + 1)[1]
     return [
         respeak(frames, audio, RESPOKEN, 0.13, 0.19),
         dub(frames, other, PROMPTS[1], np.float32([9, 17, 23, 31])),
@@ -170,44 +161,10 @@ def test_what_is_given_changes_what_is_made(pipeline):
 
 
 def test_a_picture_may_begin_with_an_image(pipeline):
-    audio, image = clip(0)[1], clip(3)[0][0]
+    audio, image = loud_clip(0)[1], loud_clip(3)[0][0]
     plain, shown = (edit_latents(pipeline, [picture_for(audio, PROMPTS[0], x)], [0], **HOW) for x in (None, image))
     assert not torch.equal(plain.latents.video, shown.latents.video)
     assert not shown.kept.video.any()  # a hint, as in free generation
-
-
-def test_words_of_the_span_are_spread_over_it_and_others_over_the_rest():
-    # Letters: place red | blue | now here. 8 letters over 1 s from 0.2, 4 over 0.6 s, 7 over 0.7 s.
-    times = word_times("Place red, [blue] now here", (1.2, 1.8), (0.2, 2.5))
-    assert times == pytest.approx([0.2 + 2.5 / 8, 0.2 + 6.5 / 8, 1.5, 1.8 + 0.15, 1.8 + 0.5])
-    assert word_times("[place red]", (1.0, 1.8), (0.2, 2.5)) == pytest.approx([1.25, 1.65])
-    assert word_times("place []", (1.0, 1.8), (0.2, 1.0)) == pytest.approx([0.6])  # silence
-
-
-@pytest.mark.parametrize(
-    ("transcript", "message"),
-    [
-        ("place red now", r"words of the span in brackets, as in 'place \[blue\] now', got 'place red now'"),
-        ("[place] [red]", "words of the span in brackets"),
-        ("place] red [now", "words of the span in brackets"),
-        ("place [red]", "expected speech before the span of 0.1 to 0.5 s for the words 'place', got speech from 0.20"),
-        (
-            "[place] red",
-            "expected speech after the span of 0.1 to 0.5 s for the words 'red', got speech from 0.20 to 0.4",
-        ),
-    ],
-)
-def test_transcripts_that_do_not_fit_the_span_are_refused(transcript, message):
-    with pytest.raises(ValueError, match=message):
-        word_times(transcript, (0.1, 0.5), (0.2, 0.4))
-
-
-def test_speech_is_where_sound_is_loud():
-    audio = np.zeros(16_000, np.float32)
-    audio[4000:8000] = 0.5 * np.sin(np.arange(4000))
-    audio[:4000] = 0.001  # 0.3 % of it
-    assert speech_span(audio, 16_000) == (0.25, 0.5)
-    assert speech_span(np.zeros(16_000, np.float32), 16_000) == (0.0, 1.0)
 
 
 def test_sound_is_faded_inside_what_is_made():
@@ -229,13 +186,13 @@ def test_words_are_told_when_only_in_edits_of_speech(pipeline, monkeypatch):
 
 
 def test_the_default_mouth_is_the_lower_part_of_the_middle(pipeline):
-    frames, audio = clip(0)
+    frames, audio = loud_clip(0)
     made = made_by(pipeline.config, dub(frames, audio, PROMPTS[0]))
     assert LOWER_FACE == (0.25, 0.5, 0.75, 0.875)
     assert made.video[0].nonzero().tolist() == [[2, 1], [2, 2], [3, 1], [3, 2]]  # rows 16 to 28, columns 8 to 24
 
 
-FRAMES_0, AUDIO_0 = clip(0)
+FRAMES_0, AUDIO_0 = loud_clip(0)
 
 
 @pytest.mark.parametrize(
@@ -277,76 +234,3 @@ def test_weights_without_edits_are_refused(pipeline):
 def test_a_model_that_edits_also_makes_whole_clips(pipeline):
     assert pipeline.sample(PROMPTS, [0, 1, 2], **FAST).frames.shape == (3, FRAMES, SIZE, SIZE, 3)
     assert pipeline.config == replace(CONFIG, editing=True)
-
-
-@pytest.fixture(scope="module")
-def files(pipeline, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    pipeline.model.save(folder / FILES[0])
-    pipeline.video_codec.save(folder / FILES[1])
-    pipeline.audio_codec.save(folder / FILES[2])
-    write_clip(folder / "clip.mp4", *clip(0))
-    write_clip(folder / "other.mp4", *clip(1))
-    return folder
-
-
-def sample(files, monkeypatch, capsys, *flags, transcript="place red now", weights=None):
-    """Runs `python -m jova.sample`; returns (exit code, stderr)."""
-    words = ["--video-caption", "red hair", "--audio-caption", "low voice", "--transcript", transcript]
-    where = ["--weights", str(weights or files), "--steps", "1", "--out", str(files / "out.mp4")]
-    monkeypatch.setattr("sys.argv", ["jova.sample", *where, *words, *map(str, flags)])
-    try:
-        main()
-    except SystemExit as end:
-        return end.code, capsys.readouterr().err
-    return 0, capsys.readouterr().err
-
-
-def test_command_line_of_every_edit(files, monkeypatch, capsys):
-    given, other = read_clip(files / "clip.mp4"), read_clip(files / "other.mp4")
-    one, two = files / "clip.mp4", files / "other.mp4"
-    span = ("--from", 0.13, "--to", 0.19)
-    run = lambda *flags, **words: sample(files, monkeypatch, capsys, *flags, **words)  # noqa: E731
-    assert run("--edit", "speech", "--clip", one, *span, transcript="place [red] now") == (0, "")
-    _, audio = read_clip(files / "out.mp4")
-    assert np.abs(audio[: 3 * 640] - given[1][: 3 * 640]).max() <= 1 / 32768
-    assert run("--edit", "mouth", "--clip", one, "--audio", two, "--mouth", "9,17,23,31") == (0, "")
-    assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
-    code, said = run("--edit", "mouth", "--clip", one, "--audio", two)
-    assert code == 0
-    assert "note: " in said
-    assert "taken to be within 8,16,24,28 px of 32, set it with --mouth" in said
-    assert run("--edit", "picture", "--audio", two, "--image", one) == (0, "")
-    assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
-    assert run("--edit", "sound", "--clip", one) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (("--edit", "speech", "--clip", "CLIP"), "expected --from, --to for --edit speech, got none"),
-        (("--edit", "mouth", "--clip", "CLIP"), "expected --audio for --edit mouth, got none"),
-        (("--edit", "picture", "--audio", "CLIP", "--clip", "CLIP"), "--audio, --image for --edit picture, got --clip"),
-        (("--clip", "CLIP"), "for a clip without --edit, got --clip"),
-        (("--edit", "sound", "--clip", "CLIP", "--mouth", "1,2,3"), "argument --mouth: invalid box value: '1,2,3'"),
-        (("--edit", "sound", "--clip", "CLIP", "--mouth", "nan,2,3,4"), "argument --mouth: invalid box value"),
-        (("--edit", "sound", "--clip", "NONE"), "No such file"),
-        (("--edit", "speech", "--clip", "CLIP", "--from", "0.1", "--to", "9"), "within 0 and 0.36 s, got 0.1 to 9 s"),
-    ],
-)
-def test_command_lines_that_cannot_be_are_refused(files, monkeypatch, capsys, flags, message):
-    names = {"CLIP": str(files / "clip.mp4"), "NONE": str(files / "none.mp4")}
-    code, said = sample(files, monkeypatch, capsys, *(names.get(flag, flag) for flag in flags))
-    assert code == 2
-    assert message in said
-
-
-def test_shipped_weights_say_that_they_do_not_edit(files, monkeypatch, capsys, tmp_path):
-    for name in FILES[1:]:
-        (tmp_path / name).symlink_to(files / name)
-    micro().save(tmp_path / FILES[0])
-    flags = ("--edit", "sound", "--clip", files / "clip.mp4")
-    code, said = sample(files, monkeypatch, capsys, *flags, weights=tmp_path)
-    assert code == 2
-    assert "expected weights trained for editing" in said
-    assert "train with jova-bench train --edit-share" in said

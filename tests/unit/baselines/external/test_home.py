@@ -1,0 +1,58 @@
+"""The folder of an external model: what is missing in it, and what its weights are called by."""
+
+from pathlib import Path
+
+import pytest
+
+from jova_baselines.external import home
+from jova_baselines.external.manifest import load
+from jova_baselines.external.weights import Weights
+from jova_bench.assets.table import FOLDER_VARIABLE
+from jova_bench.models.registry import create_model
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The assets of these tests."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "assets"))
+
+
+def test_what_upstream_asks_the_hubs_library_for_by_name_is_found_there():
+    """By huggingface_hub itself, which is told to fetch nothing."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    one = Weights(hub="a/b", folder="in", files=("x.bin",), by_name=True, licence="MIT")
+    pinned = one.model_copy(update={"revision": "c" * 40, "hub": "a/c"})
+    manifest = load("ovi").model_copy(update={"weights": (one, pinned)})
+    file = home.of(manifest).weights / "in" / "x.bin"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    for _ in range(2):  # Every process of the harness does so.
+        cache = home.show_by_name(manifest)["HF_HUB_CACHE"]
+    for asked in ({"repo_id": "a/b"}, {"repo_id": "a/c", "revision": "c" * 40}, {"repo_id": "a/c"}):
+        found = hf_hub_download(**asked, filename="x.bin", cache_dir=cache, local_files_only=True)
+        assert Path(found).read_bytes() == b"weights"
+    with pytest.raises(LocalEntryNotFoundError):
+        hf_hub_download("a/c", "x.bin", revision="d" * 40, cache_dir=cache, local_files_only=True)
+    assert home.show_by_name(load("ovi")) == {}
+
+
+def test_other_weights_are_another_version(tmp_path):
+    manifest = load("ovi")
+    where = home.of(manifest)
+    before = home.weights_digest(manifest)
+    file = where.weights / "Ovi" / "model_960x960.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"one")
+    first = home.weights_digest(manifest)
+    (file.parent / home.REVISION).write_text("a/b@abc")
+    assert len({before, first, home.weights_digest(manifest)}) == 3
+
+
+def test_a_gpu_is_asked_for_only_when_everything_is_there(monkeypatch):
+    model = create_model("ovi", "cpu")
+    assert "environment missing" in model.check()
+    monkeypatch.setattr(home, "missing", lambda manifest: None)
+    assert model.check() == "needs cuda, got cpu; choose the device cuda"
+    assert create_model("ovi", "cuda:1").check() is None

@@ -1,0 +1,83 @@
+"""Edits of clips from the command line of sampling."""
+
+import numpy as np
+import pytest
+
+from jova.data.folder import read_clip, write_clip
+from jova.pipeline import FILES
+from jova.sample import main
+from support.jova_micro import editing_pipeline, loud_clip, micro
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with the weights of a model that edits, and two clips."""
+    folder, pipeline = tmp_path_factory.mktemp("files"), editing_pipeline()
+    pipeline.model.save(folder / FILES[0])
+    pipeline.video_codec.save(folder / FILES[1])
+    pipeline.audio_codec.save(folder / FILES[2])
+    write_clip(folder / "clip.mp4", *loud_clip(0))
+    write_clip(folder / "other.mp4", *loud_clip(1))
+    return folder
+
+
+def sample(files, monkeypatch, capsys, *flags, transcript="place red now", weights=None):
+    """Runs `python -m jova.sample`; returns (exit code, stderr)."""
+    words = ["--video-caption", "red hair", "--audio-caption", "low voice", "--transcript", transcript]
+    where = ["--weights", str(weights or files), "--steps", "1", "--out", str(files / "out.mp4")]
+    monkeypatch.setattr("sys.argv", ["jova.sample", *where, *words, *map(str, flags)])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code, capsys.readouterr().err
+    return 0, capsys.readouterr().err
+
+
+def test_command_line_of_every_edit(files, monkeypatch, capsys):
+    given, other = read_clip(files / "clip.mp4"), read_clip(files / "other.mp4")
+    one, two = files / "clip.mp4", files / "other.mp4"
+    span = ("--from", 0.13, "--to", 0.19)
+    run = lambda *flags, **words: sample(files, monkeypatch, capsys, *flags, **words)  # noqa: E731
+    assert run("--edit", "speech", "--clip", one, *span, transcript="place [red] now") == (0, "")
+    _, audio = read_clip(files / "out.mp4")
+    assert np.abs(audio[: 3 * 640] - given[1][: 3 * 640]).max() <= 1 / 32768
+    assert run("--edit", "mouth", "--clip", one, "--audio", two, "--mouth", "9,17,23,31") == (0, "")
+    assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
+    code, said = run("--edit", "mouth", "--clip", one, "--audio", two)
+    assert code == 0
+    assert "note: " in said
+    assert "taken to be within 8,16,24,28 px of 32, set it with --mouth" in said
+    assert run("--edit", "picture", "--audio", two, "--image", one) == (0, "")
+    assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
+    assert run("--edit", "sound", "--clip", one) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--edit", "speech", "--clip", "CLIP"), "expected --from, --to for --edit speech, got none"),
+        (("--edit", "mouth", "--clip", "CLIP"), "expected --audio for --edit mouth, got none"),
+        (("--edit", "picture", "--audio", "CLIP", "--clip", "CLIP"), "--audio, --image for --edit picture, got --clip"),
+        (("--clip", "CLIP"), "for a clip without --edit, got --clip"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "1,2,3"), "argument --mouth: invalid box value: '1,2,3'"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "nan,2,3,4"), "argument --mouth: invalid box value"),
+        (("--edit", "sound", "--clip", "NONE"), "No such file"),
+        (("--edit", "speech", "--clip", "CLIP", "--from", "0.1", "--to", "9"), "within 0 and 0.36 s, got 0.1 to 9 s"),
+    ],
+)
+def test_command_lines_that_cannot_be_are_refused(files, monkeypatch, capsys, flags, message):
+    names = {"CLIP": str(files / "clip.mp4"), "NONE": str(files / "none.mp4")}
+    code, said = sample(files, monkeypatch, capsys, *(names.get(flag, flag) for flag in flags))
+    assert code == 2
+    assert message in said
+
+
+def test_shipped_weights_say_that_they_do_not_edit(files, monkeypatch, capsys, tmp_path):
+    for name in FILES[1:]:
+        (tmp_path / name).symlink_to(files / name)
+    micro().save(tmp_path / FILES[0])
+    flags = ("--edit", "sound", "--clip", files / "clip.mp4")
+    code, said = sample(files, monkeypatch, capsys, *flags, weights=tmp_path)
+    assert code == 2
+    assert "expected weights trained for editing" in said
+    assert "train with jova-bench train --edit-share" in said

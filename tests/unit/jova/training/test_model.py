@@ -1,0 +1,130 @@
+"""Trainings with edits and without: what they report, resume, begin with and refuse."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from jova.training.edits import EDITS
+from jova.training.latents import Examples
+from jova.training.model import TrainConfig, Trainer
+from jova.transformer import Jova
+from support import jova_micro
+from support.jova_micro import CONFIG, EDITING, latents, micro, mouth_masks, tokens
+
+TRAINING = TrainConfig(steps=8, batch=4, warmup=2, log_every=2, save_every_s=0, edit_share=0.5)
+
+
+def examples(count=12, seed=0):
+    data = latents(count, seed)
+    text = tokens(jova_micro.PROMPTS * (count // 3)).with_spans(torch.tensor([[0.04, 0.3]]).repeat(count, 1))
+    return Examples(data.video.half(), data.audio.half(), mouth_masks(count).half(), text)
+
+
+def weights(model):
+    return list(model.state_dict().values())
+
+
+def test_a_training_with_edits_runs_resumes_and_reports_every_kind(tmp_path):
+    data, held_out = examples(), examples(3, seed=1)
+    training = replace(TRAINING, steps=30, edit_share=0.8, log_every=1)
+    whole = Trainer(EDITING, training, tmp_path / "whole").run(data, held_out)
+    assert whole.config.editing
+    assert Jova.load(tmp_path / "whole" / "jova-tiny.safetensors").config == EDITING
+    half = Trainer(EDITING, training, tmp_path / "half")
+    half.model.speaking.fit(data.text)
+    half.ema = {name: value.clone() for name, value in half.model.state_dict().items()}
+    for _ in range(15):
+        half.advance(data)
+    half.save("model")
+    resumed = Trainer(EDITING, training, tmp_path / "half")
+    assert resumed.step == 15
+    assert all(torch.equal(a, b) for a, b in zip(weights(resumed.run(data, held_out)), weights(whole), strict=True))
+    lines = (tmp_path / "whole" / "model.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert {f"valid_edit_{edit}_total" for edit in EDITS} <= set(last)
+    assert last["valid_edit_sound_video"] == last["valid_edit_mouth_audio"] == last["valid_edit_picture_audio"] == 0
+    assert min(last[f"valid_edit_{edit}_total"] for edit in EDITS) > 0
+
+
+def test_a_training_without_edits_reports_none(tmp_path):
+    Trainer(CONFIG, replace(TRAINING, edit_share=0.0), tmp_path).run(examples(), examples(3))
+    assert "valid_edit" not in (tmp_path / "model.jsonl").read_text()
+
+
+def test_examples_without_edits_are_those_of_a_training_without(tmp_path, monkeypatch):
+    """The share draws from a generator of its own: a tiny one, of which nothing comes, trains as none."""
+    data = examples()
+    never, none = (
+        Trainer(EDITING, replace(TRAINING, edit_share=share), tmp_path / str(share)) for share in (1e-9, 0.0)
+    )
+    for _ in range(3):
+        torch.testing.assert_close(tuple(never.advance(data)), tuple(none.advance(data)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"edit_share": 1.5}, "edit_share from 0 to 1, got 1.5"),
+        ({"mouth_box": "off"}, "mouth_box mouth for a training with edits of it, got 'off'"),
+    ],
+)
+def test_trainings_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TRAINING, **changes)
+
+
+def test_a_training_with_edits_needs_a_model_that_edits(tmp_path):
+    with pytest.raises(ValueError, match="config with editing for a training with edits, got one without"):
+        Trainer(CONFIG, TRAINING, tmp_path)
+
+
+def test_a_model_that_edits_may_begin_with_one_that_does_not(tmp_path):
+    first, x, time = micro(), latents(3), torch.tensor([0.1, 0.5, 0.9])
+    first.save(tmp_path / "first.safetensors")
+    begun = Trainer(EDITING, TRAINING, tmp_path / "out", tmp_path / "first.safetensors").model.eval()
+    stored = Jova.load(tmp_path / "first.safetensors")
+    with torch.inference_mode():
+        for a, b in zip(begun(x, time, tokens()), stored(x, time, tokens()), strict=True):
+            torch.testing.assert_close(a, b)
+    with pytest.raises(
+        ValueError, match=r"with the model's shapes, got others in .*first.safetensors: \d+ of its tensors"
+    ):
+        Trainer(
+            replace(CONFIG, width=48), replace(TRAINING, edit_share=0.0), tmp_path / "b", tmp_path / "first.safetensors"
+        )
+
+
+def test_states_from_before_there_were_edits_and_digests_go_on(tmp_path):
+    training, data = replace(TRAINING, edit_share=0.0), examples()
+    trainer = Trainer(CONFIG, training, tmp_path)
+    trainer.advance(data)
+    trainer.save("model")
+    state = torch.load(tmp_path / "model.state", weights_only=True)
+    for name in ("edit_share", "init", "data"):
+        del state["training"][name]
+    model = {name: value for name, value in asdict(CONFIG).items() if name not in ("editing", "words")}
+    state["training"]["model"] = json.dumps(model, sort_keys=True)
+    torch.save(state, tmp_path / "model.state")
+    assert Trainer(CONFIG, training, tmp_path).step == 1
+    Trainer(CONFIG, training, tmp_path).run(data, data)
+    with pytest.raises(ValueError, match="another edit_share, model; use another --out"):
+        Trainer(EDITING, TRAINING, tmp_path)
+
+
+def test_a_training_goes_on_with_its_own_clips_and_first_weights_alone(tmp_path):
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        Jova(CONFIG).save(tmp_path / f"{seed}.safetensors")
+    training, data = replace(TRAINING, edit_share=0.0), examples()
+    Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(data, data)
+    Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(data, data)
+    for init in (None, tmp_path / "1.safetensors"):
+        with pytest.raises(ValueError, match="was started, got another init; use another --out"):
+            Trainer(CONFIG, training, tmp_path / "out", init)
+    moved = data._replace(mouth=data.mouth.flip(2))
+    fewer = examples(9)
+    for other in (examples(seed=3), moved, fewer):
+        with pytest.raises(ValueError, match=r"expected the clips with which .* was started, got others"):
+            Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(other, data)
