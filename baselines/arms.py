@@ -21,7 +21,7 @@ import jova as jova_package
 from jova_baselines.jova import JovaGenerator, Sampling, digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
-from jova_bench.files.reading import as_record, read_json, read_json_lines
+from jova_bench.files.reading import advising, as_record, read_json, read_json_lines
 from jova_bench.files.writing import write_file
 from jova_bench.sweep.model import Setting, Settings, Training, Value
 
@@ -134,7 +134,8 @@ class JovaArms:
         """Reads OUT/arm.json; returns None if the training is unfinished."""
         if not (out / DONE).is_file():
             return None
-        return Training(**as_record(Finished, read_json(out / DONE), str(out / DONE)).model_dump())
+        with advising("delete it and repeat the sweep, which writes it again from the training's files"):
+            return Training(**as_record(Finished, read_json(out / DONE), str(out / DONE)).model_dump())
 
     def generator(self, name: str, weights: Path | None, settings: Settings, device: str) -> JovaGenerator:
         """Returns JoVA with the weights in a training's folder, or the shipped ones; also for baselines."""

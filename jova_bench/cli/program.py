@@ -6,6 +6,7 @@ Nothing heavy is imported before a verb is known, so that `--help` is fast.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ import jova_bench
 from jova_bench.cli import baselines, experiments, listing, runs, suites, sweeps, training, weights
 from jova_bench.cli.base import Parser, say
 from jova_bench.errors import EXIT_USAGE, BenchError
+from jova_bench.files.paths import shown_path
 from jova_bench.formatting.doors import command
 from jova_bench.output import prepare
 from jova_bench.registry import shadow_of
@@ -64,5 +66,12 @@ def run(argv: Sequence[str] | None) -> int:
         say(f"{error}{hint}")
         return EXIT_USAGE
     except OSError as error:
-        say(f"{error}; nothing that was recorded is lost, the same command continues")
+        say(f"{_fault(error)}; remove the cause and repeat the command: nothing that was recorded is lost")
         return EXIT_USAGE
+
+
+def _fault(error: OSError) -> str:
+    """Formats what the system said of a file; of two, a hidden one takes the place of the other when it is whole."""
+    named = error.filename if error.filename2 is None else error.filename2
+    what = error.strerror or str(error)
+    return what if named is None else f"{shown_path(os.fsdecode(named))}: {what}"

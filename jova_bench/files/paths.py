@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from jova_bench.formatting.messages import shown
+
+LONGEST, LONGEST_NAME = 4000, 255
+"""Maximum numbers of bytes of a path, and of each name in it, that every file system takes."""
+
 
 def at_home(path: str | os.PathLike[str]) -> Path:
     """Returns a path with `~` or `~name` at its start as that user's home folder; unknown names stay as they are."""
@@ -16,6 +21,16 @@ def at_home(path: str | os.PathLike[str]) -> Path:
 
 def check_path(value: str) -> str:
     """Checks that a file system can have a path; that it stays inside its folder is checked where it is opened."""
-    if "\0" in value or len(value) > 4000 or any(len(part.encode()) > 255 for part in value.split("/")):
+    if "\0" in value or _too_long(value):
         raise ValueError("expected the path of a clip, got one that no file system takes")
     return value
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """Formats a path for a message: whole, so that it can be found, unless it is longer than any path."""
+    text = os.fspath(path)
+    return shown(text) if _too_long(text) else text
+
+
+def _too_long(path: str) -> bool:
+    return len(path) > LONGEST or any(len(os.fsencode(part)) > LONGEST_NAME for part in path.split("/"))

@@ -14,6 +14,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,15 +45,26 @@ _MARKS = (  # The longest first: UTF-32's begins as UTF-16's does.
 class Unread(BenchError):
     """Raised for a fault in a file."""
 
-    def __init__(self, where: str | os.PathLike[str], what: str) -> None:
-        """Formats the message `WHERE: WHAT`.
+    def __init__(self, where: str | os.PathLike[str], fault: str, todo: str = "") -> None:
+        """Formats the message `WHERE: FAULT; TODO`.
 
         Args:
             where: the file, with the line or the field where it is known.
-            what: expected, got, what to do.
+            fault: expected, got.
+            todo: what to do about it, where that can be known.
         """
-        super().__init__(f"{os.fspath(where)}: {what}")
-        self.where, self.what = os.fspath(where), what
+        self.where, self.fault = os.fspath(where), fault
+        self.what = f"{fault}; {todo}" if todo else fault
+        super().__init__(f"{self.where}: {self.what}")
+
+
+@contextmanager
+def advising(todo: str) -> Iterator[None]:
+    """Gives other advice on the faults of a file that no user wrote: what makes it again."""
+    try:
+        yield
+    except Unread as error:
+        raise Unread(error.where, error.fault, todo) from error
 
 
 def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str = "file") -> bytes:
@@ -70,9 +82,9 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: st
         with open(path, "rb", opener=_at_once) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise Unread(path, "expected a file, got a pipe or a device; write it to a file first")
+                raise Unread(path, "expected a file, got a pipe or a device", "write it to a file first")
             if about.st_size > most:
-                raise Unread(path, f"expected at most {most:,} bytes, got {about.st_size:,}; split the file")
+                raise Unread(path, f"expected at most {most:,} bytes, got {about.st_size:,}", "split the file")
             return file.read(most + 1)  # Of one that grows, no more.
     except OSError as error:
         raise Unread(path, f"expected a readable {kind}, got: {error.strerror or error}") from error
@@ -98,10 +110,10 @@ def read_text(path: str | os.PathLike[str], most: int = LARGEST_BYTES, kind: str
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         what = f"byte {content[error.start]:#04x} on line {line}: {error.reason} of {encoding.upper()}"
-        raise Unread(path, f"expected a readable {kind}, got {what}; save it as UTF-8") from error
+        raise Unread(path, f"expected a readable {kind}, got {what}", "save it as UTF-8") from error
     if (zero := text.find("\0")) >= 0:
         line = text.count("\n", 0, zero) + 1
-        raise Unread(path, f"expected a readable {kind}, got a zero byte on line {line}; save it as UTF-8")
+        raise Unread(path, f"expected a readable {kind}, got a zero byte on line {line}", "save it as UTF-8")
     return text
 
 
@@ -119,7 +131,7 @@ def unchanged(path: Path, digest: str | None) -> Path:
     """
     if digest is not None and (now := file_digest(path)) != digest:
         what = f"expected the content that it had when the command began, sha256 {shortened(digest)}"
-        raise Unread(path, f"{what}, got {shortened(now)}; put the old file back, or start again in another folder")
+        raise Unread(path, f"{what}, got {shortened(now)}", "put the old file back, or start again in another folder")
     return path
 
 
@@ -137,6 +149,8 @@ def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=pairs or unique_keys)
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise Unread(where, "expected JSON, got nothing") from error
         at = where if error.lineno == 1 else f"{where}:{error.lineno}"
         raise Unread(at, f"expected JSON, got {error.msg} at column {error.colno}") from error
     except RecursionError as error:

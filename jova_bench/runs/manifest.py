@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import as_record
+from jova_bench.files.reading import Unread, as_record
 from jova_bench.formatting.messages import shown
 from jova_bench.prompts import Prompt
 from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Record, Seed
@@ -175,7 +175,7 @@ def read_manifest(value: Any, where: str) -> Manifest:
         BenchError: it has a schema that this version does not know, or does not fit its own.
     """
     if not isinstance(value, dict):
-        raise BenchError(f"{where}: expected an object, got {shown(value)}; start again in another folder")
+        raise Unread(where, f"expected an object, got {shown(value)}")
     schema = value.get("schema")
     if type(schema) is not int or schema not in (1, SCHEMA):
         raise BenchError(f"{where}: expected schema 1 or {SCHEMA}, got {_unknown(value)}")
@@ -188,7 +188,7 @@ def read_manifest(value: Any, where: str) -> Manifest:
     for place, spec in enumerate(manifest.specs):
         # Elsewhere a spec may leave out what is usual; here an identity is made of it.
         if lacking := [name for name in MetricSpec.model_fields if name not in spec.model_fields_set]:
-            raise BenchError(f"{where}: specs.{place}.{lacking[0]}: expected a value, got none")
+            raise Unread(where, f"specs.{place}.{lacking[0]}: expected a value, got none")
     return manifest
 
 

@@ -13,6 +13,9 @@ from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
 from jova_bench.runs.plan_check import decoded_bytes
 
+CHANGED = "the clip changed on disk after it was recorded"
+AGAIN = "repeat the command that made it, or put the old file back"
+
 
 @dataclass(frozen=True)
 class ChangedClip:
@@ -72,18 +75,12 @@ def _same_content(path: Path, clip_digest: str) -> Clip | ChangedClip:
     try:
         clip = media.read(path)
     except BenchError as error:
-        found = str(error)
-    else:
-        if clip.digest == clip_digest:
-            return clip
-        found = f"decoded content {shortened(clip.digest)}"
-    return changed(clip_digest, found)
+        return ChangedClip(f"{CHANGED}: {error}; {AGAIN}")
+    if clip.digest == clip_digest:
+        return clip
+    return changed(clip_digest, f"decoded content {shortened(clip.digest)}")
 
 
 def changed(clip_digest: str, found: str) -> ChangedClip:
     """Formats that a clip is not what was recorded: its digest then, and what was found now."""
-    return ChangedClip(
-        "the clip changed on disk after it was recorded: "
-        f"expected decoded content {shortened(clip_digest)}, got {found}; "
-        "run its model again, which makes it again, or put the old file back"
-    )
+    return ChangedClip(f"{CHANGED}: expected decoded content {shortened(clip_digest)}, got {found}; {AGAIN}")

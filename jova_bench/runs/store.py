@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
-from jova_bench.files.reading import as_record, read_bytes, read_json
+from jova_bench.files.reading import advising, as_record, read_bytes, read_json
 from jova_bench.files.writing import PART, remove_parts, write_file
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import fault, shown
@@ -35,6 +35,8 @@ MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.j
 FEATURES = "features"
 """Folder of extracted arrays inside a run."""
 LOCK = ".lock"
+LOST = "put back a copy of it, or make the run again in another folder: what made the clips here stood in it alone"
+"""What to do about a manifest that is damaged. Nothing in the folder is touched."""
 _BEFORE_MANIFEST = {LOCK, SAMPLES, SCORES, FEATURES, ".gitignore", ".gitkeep", ".DS_Store"}
 """What may lie in a folder before its first manifest: what a killed run leaves, and what is there by itself."""
 
@@ -64,6 +66,7 @@ class RunStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _check_ours(self.folder)
+            _check_files(self.folder)
             self._lock = acquire(self.folder / LOCK)
         except OSError as error:
             raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
@@ -187,12 +190,17 @@ def _check_ours(folder: Path) -> None:
         raise BenchError(f"expected a run folder, an empty one or a new one, got {folder}, which {what}")
 
 
+def _check_files(folder: Path) -> None:
+    """Refuses a folder where something else has the name of a file that the run will write, before any work."""
+    for path in (folder / name for name in (MANIFEST, SAMPLES, SCORES, SUMMARY)):
+        if path.exists() and not path.is_file():
+            raise BenchError(f"{path}: expected a file, got something else; move it away, or {another_folder()}")
+
+
 def _repair(path: Path) -> None:
     """Cuts what follows the last newline: a line whose writer was killed. Its work will be done again."""
     if not path.exists():
         return
-    if not path.is_file():
-        raise BenchError(f"{path}: expected a file of records, got something else; {another_folder()}")
     with path.open("r+b") as file:
         data = file.read()
         file.truncate(data.rfind(b"\n") + 1)
@@ -222,11 +230,13 @@ def _scores(folder: Path) -> list[Score]:
 
 def _manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
-    return read_manifest(read_json(path), str(path)) if path.exists() else None
+    with advising(LOST):
+        return read_manifest(read_json(path), str(path)) if path.exists() else None
 
 
 def _summary(folder: Path) -> Summary | None:
     path = folder / SUMMARY
     if not path.exists():
         return None
-    return as_record(Summary, read_json(path), str(path))
+    with advising("repeat the command of the run, which writes it again from the records"):
+        return as_record(Summary, read_json(path), str(path))
