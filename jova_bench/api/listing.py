@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.api.arguments import PathLike, assets_of
@@ -22,7 +23,10 @@ def list_metrics(assets: PathLike | None = None) -> pd.DataFrame:
     Args:
         assets: as in `run`.
     """
-    return _frame(inventory.metrics(assets_of(assets)))
+    table, damaged = assets_of(assets).readable()
+    if damaged:
+        warnings.warn(damaged, stacklevel=2)
+    return _frame(inventory.metrics(table))
 
 
 def list_suites() -> pd.DataFrame:

@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
@@ -75,6 +75,8 @@ class AssetTable:
     """All assets, by name."""
     place: Path
     """The folder; `~` is the home of the machine that asks, for each node of a cluster has its own."""
+    recorded: bool = True
+    """Whether digests are read from the folder's record, and written there; see `readable`."""
 
     @property
     def folder(self) -> Path:
@@ -138,11 +140,22 @@ class AssetTable:
         Raises:
             BenchError: the record cannot be read.
         """
-        return self.get(name).sha256 or records.recorded(self.folder).get(name)
+        published = self.get(name).sha256
+        return published or (records.recorded(self.folder).get(name) if self.recorded else None)
+
+    def readable(self) -> tuple[AssetTable, str | None]:
+        """Returns a table for what lists and reports: without the record of digests where that is damaged, and why."""
+        try:
+            records.recorded(self.folder)
+        except BenchError as error:
+            return replace(self, recorded=False), str(error)
+        return self, None
 
     def first_seen(self, name: str) -> str:
         """Records the sha256 (hex) of an asset's file whose publisher states none, and returns the recorded one."""
         sha256 = sha256_of(self.path(name))
+        if not self.recorded:
+            return sha256
         with contextlib.suppress(OSError):  # A shared folder may be read-only: then it is first seen again.
             return records.record(self.folder, name, sha256)
         return sha256

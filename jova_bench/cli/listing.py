@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
 from jova_bench.assets.table import AssetTable, asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, say
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show, show_json
 
@@ -49,16 +50,19 @@ def add(verbs: Verbs) -> None:
 def _ls(args: argparse.Namespace) -> int:
     from jova_bench.tools import inventory as catalogue
 
-    assets = asset_table(args.assets)
+    assets, damaged = asset_table(args.assets).readable()
     if args.what == "metrics":
         found = catalogue.metrics(assets)
+        if damaged:
+            say(damaged)
     else:
         found = catalogue.models() if args.what == "models" else catalogue.suites()
     if args.json:
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         return EXIT_OK
-    for item in found:
-        show(f"{_line(args.what, item)}\n")
+    called = _called(found) if args.what == "metrics" else [item["name"] for item in found]
+    for item, name in zip(found, called, strict=True):
+        show(f"{_line(args.what, item, name)}\n")
         if args.long and args.what in DETAILS:
             for key, value in DETAILS[args.what](item):
                 if value not in (None, "", [], {}):
@@ -66,14 +70,24 @@ def _ls(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _line(what: str, item: dict[str, Any]) -> str:
+def _called(metrics: list[dict[str, Any]]) -> list[str]:
+    """Returns what a line calls each metric: its name, its profile, and its judge where there are two."""
+    often = Counter((item["select"], item["profile"]) for item in metrics)
+    found = []
+    for item in metrics:
+        judge = item["identity"].backend if often[item["select"], item["profile"]] > 1 else None
+        kind = ", ".join(filter(None, (item["profile"], judge)))
+        found.append(f"{item['select']} ({kind})" if kind else item["select"])
+    return found
+
+
+def _line(what: str, item: dict[str, Any], name: str) -> str:
     """Returns one item of a listing as a line."""
     state = "" if item["available"] else f"  [{item['why_not']}]"
     if what == "suites":
-        return f"{item['name']:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
+        return f"{name:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
     if what == "models":
-        return f"{item['name']:<22} needs {', '.join(item['needs']) or 'nothing'}{state}"
-    name = f"{item['select']} ({item['profile']})" if item["profile"] else item["select"]
+        return f"{name:<22} needs {', '.join(item['needs']) or 'nothing'}{state}"
     return f"{name:<36} {item['direction'] or '':<6} {item['description']}{state}"
 
 
@@ -114,7 +128,7 @@ DETAILS = {"metrics": _details, "models": _settings_lines}
 def _doctor(args: argparse.Namespace) -> int:
     from jova_bench.tools import inventory as catalogue
 
-    assets = asset_table(args.assets)
+    assets, damaged = asset_table(args.assets).readable()
     if args.memory is not None:
         _memory(Path(args.memory) if args.memory else None, assets)
         return EXIT_OK
@@ -125,9 +139,11 @@ def _doctor(args: argparse.Namespace) -> int:
         show(f"{item['name']:<24} {state}\n")
     found_by = {"model": catalogue.models(), "metric": catalogue.metrics(assets), "suite": catalogue.suites()}
     for kind, found in found_by.items():
-        for item in found:
-            if not item["available"]:
-                show(f"{kind} {item.get('select', item['name'])}: {item['why_not']}\n")
+        lines = (f"{kind} {item.get('select', item['name'])}: {item['why_not']}" for item in found if item["why_not"])
+        for line in dict.fromkeys(lines):  # Two judges of a metric lack the same.
+            show(f"{line}\n")
+    if damaged:
+        show(f"weights: {damaged}\n")
     for name in catalogue.unverified(assets):
         show(f"weights {name}: unverified: no digest is published; the file first downloaded is the reference\n")
     return EXIT_OK

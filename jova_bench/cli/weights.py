@@ -70,7 +70,7 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    assets = asset_table(args.assets)
+    assets, unreadable = asset_table(args.assets).readable()
     chosen = pull.select(assets, args.names or [pull.EVERYTHING])
     states = {asset.name: pull.state(assets, asset) for asset in chosen}
     for asset in chosen:
@@ -79,7 +79,9 @@ def _verify(args: argparse.Namespace) -> int:
     absent = [asset for asset in chosen if states[asset.name] == "missing" and args.names]
     for asset in (*damaged, *absent):
         say(f"{asset.name} is {states[asset.name]}; {asset.command}")
-    return EXIT_USAGE if damaged or absent else EXIT_OK
+    if unreadable:
+        say(unreadable)
+    return EXIT_USAGE if damaged or absent or unreadable else EXIT_OK
 
 
 def _path(args: argparse.Namespace) -> int:

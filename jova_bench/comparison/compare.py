@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import NoCache
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
-from jova_bench.comparison.pairing import ALPHA, pair
+from jova_bench.comparison.pairing import A_AND_B, ALPHA, Sides, pair
 from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable
@@ -105,6 +105,7 @@ def compare(
     metrics: Metrics | None = None,
     of_slice: str | None = None,
     assets: AssetTable | None = None,
+    sides: Sides = A_AND_B,
 ) -> Comparisons:
     """Compares the models of two runs of the same prompts and seeds.
 
@@ -117,6 +118,7 @@ def compare(
         metrics: names, or objects of set metrics that the catalogue does not know; None for all.
         of_slice: `tag=value`, for the prompts that have it; None for all.
         assets: weights of metrics; None for the table of the environment.
+        sides: what reasons call a and b.
 
     Raises:
         NotComparable: no model in common.
@@ -130,7 +132,7 @@ def compare(
     names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
     specs = _selected(left, right, None if metrics is None else names)
     pairs = _pairs_of_models(left, right)
-    rows = compared(left, right, pairs, specs, set_metrics(specs, (left, right), own, assets))
+    rows = compared(left, right, pairs, specs, set_metrics(specs, (left, right), own, assets), sides)
     paired = {model for model, _ in pairs}
     only = tuple(model for model in left.models if model not in paired)
     failed = sum(right.failed.get(model, 0) for _, model in pairs)
@@ -143,6 +145,7 @@ def compared(
     pairs: Sequence[tuple[str, str]],
     specs: Sequence[MetricSpec],
     sets: Mapping[Identity, SetMetric],
+    sides: Sides = A_AND_B,
 ) -> tuple[Comparison, ...]:
     """Compares pairs of models on every metric that measured the first of them; all tests share one error rate.
 
@@ -152,8 +155,9 @@ def compared(
         pairs: (model of a, model of b).
         specs: metrics of a.
         sets: set metrics by identity; see `set_metrics`.
+        sides: what reasons call a and b.
     """
-    return judge_all([one for models in pairs for one in _rows(left, right, models, specs, sets)])
+    return judge_all([one for models in pairs for one in _rows(left, right, models, specs, sets, sides)])
 
 
 def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
@@ -232,11 +236,12 @@ def _rows(
     models: tuple[str, str],
     specs: Sequence[MetricSpec],
     sets: Mapping[Identity, SetMetric],
+    sides: Sides,
 ) -> Iterator[ComparisonRow]:
     """Returns one row per metric that measured the model of a."""
     one, other = models
     name = one if one == other else f"{one} → {other}"
-    differ = _differ(left, right, models)
+    differ = _differ(left, right, models, sides)
     for spec in specs:
         keys = ColumnKey(one, spec.identity), ColumnKey(other, spec.identity)
         a, b = left.columns.get(keys[0]), right.columns.get(keys[1])
@@ -244,7 +249,7 @@ def _rows(
             continue
         why_not = differ or left.gone.get(keys[0]) or right.gone.get(keys[1])
         if b is None:
-            why_not = why_not or _another(spec, right, other)
+            why_not = why_not or _another(spec, right, other, sides)
         elif spec.level == "set" and spec.identity not in sets:
             why_not = why_not or "no metric of this identity is here to measure the distance again"
         if b is None or why_not:
@@ -255,14 +260,14 @@ def _rows(
         lengths = (
             {i: n for side in (left, right) for i, n in side.lengths.get(spec.micro, {}).items()} if spec.micro else {}
         )
-        yield ComparisonRow(name, spec, pair(spec, a, b, real), None, sets.get(spec.identity), lengths)
+        yield ComparisonRow(name, spec, pair(spec, a, b, real, sides), None, sets.get(spec.identity), lengths)
 
 
 def _real(side: Results, spec: MetricSpec) -> bool:
     return ColumnKey(REAL, spec.identity) in side.columns
 
 
-def _differ(left: Results, right: Results, models: tuple[str, str]) -> str | None:
+def _differ(left: Results, right: Results, models: tuple[str, str], sides: Sides) -> str | None:
     """Returns the reason why the two models cannot be compared, or empty."""
     if left.prompts_digest != right.prompts_digest:
         return f"another suite: {left.suite} ({left.prompts_digest[:8]}) and {right.suite} ({right.prompts_digest[:8]})"
@@ -272,7 +277,8 @@ def _differ(left: Results, right: Results, models: tuple[str, str]) -> str | Non
         ("seeds", {s for _, s in a}, {s for _, s in b}),
     ):
         if first != second:
-            return f"other {what}: {_some(first - second)} in A alone, {_some(second - first)} in B alone"
+            alone = f"{_some(first - second)} in {sides.a} alone, {_some(second - first)} in {sides.b} alone"
+            return f"other {what}: {alone}"
     return None if a == b else "other prompts and seeds: the same of each, in other combinations"
 
 
@@ -281,7 +287,7 @@ def _some(values: Collection[Any]) -> str:
     return ", ".join(shown) + f" and {len(values) - 3} more" * (len(values) > 3) if shown else "none"
 
 
-def _another(spec: MetricSpec, right: Results, model: str) -> str:
+def _another(spec: MetricSpec, right: Results, model: str, sides: Sides) -> str:
     """Returns the metric that b measured instead."""
     same = [i for i in right.identities(model) if i.select == spec.identity.select]
-    return f"another evaluator: {same[0]}, not {spec.identity}" if same else "not measured in B"
+    return f"another evaluator: {same[0]}, not {spec.identity}" if same else f"not measured in {sides.b}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
-from jova_bench.comparison.pairing import Change
+from jova_bench.comparison.pairing import Change, Sides
 from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.reading import read_toml
@@ -25,6 +25,7 @@ from jova_bench.formatting.text import escaped, signed, table
 if TYPE_CHECKING:
     import pandas as pd
 
+SIDES = Sides("the reference", "this run")
 GateVerdict = Verdict | Literal["within tolerance"]
 """`within tolerance`: worse by the test, but by no more than is allowed."""
 
@@ -143,7 +144,7 @@ def gate(
     Raises:
         BenchError: bad input, or a tolerance for a metric that the reference does not have.
     """
-    found = compare(reference, run, metrics, assets=assets)
+    found = compare(reference, run, metrics, assets=assets, sides=SIDES)
     if tolerances is not None and not isinstance(tolerances, Mapping):
         raise BenchError(f"expected tolerances by the name of the metric, got {shown(tolerances)}")
     allowed = _checked(tolerances or {}, "tolerances: ")

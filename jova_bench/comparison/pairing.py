@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -78,7 +78,17 @@ class Pair:
         return abs(change) if self.good is None else change * (-1 if self.good == "up" else 1)
 
 
-def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair:
+class Sides(NamedTuple):
+    """What reasons call the two sides."""
+
+    a: str
+    b: str
+
+
+A_AND_B = Sides("A", "B")
+
+
+def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None, sides: Sides = A_AND_B) -> Pair:
     """Pairs two columns of the same clips.
 
     Args:
@@ -86,6 +96,7 @@ def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair
         a: column of one model.
         b: column of the other.
         real: column of the real clips, for metrics with a target; None when those were not measured.
+        sides: what reasons call them.
     """
     from_real = spec.direction == "target" and real is not None
     if from_real and real is not None:
@@ -101,7 +112,7 @@ def pair(spec: MetricSpec, a: Columns, b: Columns, real: Columns | None) -> Pair
         b={cell: b[cell] for cell in both},
         lost=tuple(Change(*cell, None, part.reason) for cell, part in lost if isinstance(part, Outcome)),
         gained=sum(_has(b[cell]) and not _has(a[cell]) for cell in a),
-        why_none=_why_none(a, b),
+        why_none=_why_none(a, b, sides),
     )
 
 
@@ -109,13 +120,13 @@ def _at(item: tuple[PromptSeed, ClipResult]) -> PromptSeed:
     return item[0]
 
 
-def _why_none(a: Columns, b: Columns) -> Outcome | None:
+def _why_none(a: Columns, b: Columns, sides: Sides) -> Outcome | None:
     """Returns failed where any clip of a failed, with its undefined clips, and with those that failed in b alone."""
     found = _reasons(a)
     if not any(found.values()):
         return None
     failed, undefined = found["failed"], found["undefined"]
-    now = [f"failed in B: {reason}" for reason in _reasons(b)["failed"] if reason not in failed]
+    now = [f"failed in {sides.b}: {reason}" for reason in _reasons(b)["failed"] if reason not in failed]
     if not failed:
         return Outcome(status="undefined", reason="; ".join([*undefined, *now]))
     return Outcome(status="failed", reason="; ".join([*failed, *(f"undefined: {one}" for one in undefined), *now]))

@@ -230,6 +230,24 @@ def test_a_damaged_record_is_told_and_never_overwritten(tmp_path, monkeypatch, c
     assert (path.lstat().st_ino, path.lstat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_a_damaged_record_is_an_error_of_verify_alone_where_no_file_needs_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    assert cli.main(["assets", "verify"]) == 0
+    (tmp_path / records.RECORD).write_text('{"a": ')
+    capsys.readouterr()
+    assert cli.main(["assets", "verify"]) == 2
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == len(assets.published())
+    assert err.count("delete it to record anew") == len(err.splitlines()) == 1
+    for verb in (("ls", "metrics"), ("doctor",)):  # Neither needs the record to go on.
+        assert cli.main([*verb]) == 0
+        said = capsys.readouterr()
+        assert (said.out + said.err).count("delete it to record anew") == 1
+        assert len(said.out.splitlines()) > 20
+    with pytest.warns(UserWarning, match="delete it to record anew"):
+        assert "loudness" in jb.list_metrics().index
+
+
 def test_the_digest_that_was_recorded_first_stays(tmp_path, monkeypatch):
     assert records.record(tmp_path, "toy", "a" * 64) == "a" * 64
     assert records.record(tmp_path, "toy", "b" * 64) == "a" * 64  # By a process that looked before the first wrote.

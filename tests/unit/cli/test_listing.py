@@ -83,3 +83,12 @@ def test_doctor_names_what_cannot_be_loaded_of_each_kind(capsys, monkeypatch):
         monkeypatch.setattr(inventory, kind, lambda *_: [broken])
     out = call(capsys, "doctor").out
     assert [f"\n{kind} mine: cannot be loaded\n" in out for kind in ("model", "metric", "suite")] == [True] * 3
+
+
+def test_no_two_metrics_have_the_same_line(capsys):
+    lines = call(capsys, "ls", "metrics")[1].splitlines()
+    names = [line.split("  ")[0] for line in lines]
+    assert len(set(names)) == len(names)
+    assert {"lse_c (embedded, syncnet-a)", "lse_c (embedded, syncnet-b)", "lse_c (standard)"} <= set(names)
+    doctor = call(capsys, "doctor")[1].splitlines()
+    assert len(set(doctor)) == len(doctor)

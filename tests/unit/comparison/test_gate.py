@@ -186,7 +186,7 @@ FAILED = Outcome(status="failed", reason="weights missing")
     [
         (FAILED, FAILED, "failed: weights missing", "undefined"),
         (undefined(), undefined(), "undefined: no face", "failed"),
-        (undefined(), FAILED, "undefined: no face; failed in B: weights missing", "failed: "),
+        (undefined(), FAILED, "undefined: no face; failed in this run: weights missing", "failed: "),
         (FAILED, undefined(), "failed: weights missing", "undefined"),
         (FAILED, 1.0, "failed: weights missing", "undefined"),
     ],
