@@ -12,20 +12,33 @@ generates only audio. Arrays may be tensors.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import importlib.util
 import json
 import os
 import random
-import signal
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+
+def module_at(path: Path) -> ModuleType:
+    """Imports a file by its path: no folder of ours is on the path of an upstream, whose modules have any names."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if TYPE_CHECKING:
+    from jova_baselines.external import arrays, descendants
+else:
+    arrays, descendants = (module_at(Path(__file__).with_name(f"{name}.py")) for name in ("arrays", "descendants"))
 
 FATAL_NAMES = ("OutOfMemoryError", "AcceleratorError")
 FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATUS", "NCCL error")
@@ -35,13 +48,13 @@ FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATU
 def main() -> int:
     """Handles requests until `quit` or the end of the input."""
     requests, answers = take_over_stdio()
-    adopt_orphans()
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    descendants.adopt_orphans()
+    threading.Thread(target=descendants.end_with, args=(os.getppid(),), daemon=True).start()
     worker = Worker()
     for line in requests:
         request = json.loads(line)
         if request["op"] == "quit":
-            kill(descendants(os.getpid()))
+            descendants.kill(descendants.of(os.getpid()))
             send(answers, number=request["number"], event="bye")
             return 0
         started = time.perf_counter()
@@ -73,40 +86,6 @@ def take_over_stdio() -> tuple[IO[str], IO[str]]:
     return requests, answers
 
 
-def end_with(parent: int) -> None:
-    """Ends this process and its descendants when the parent has ended, at any time: it occupies a GPU."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    kill(descendants(os.getpid()))
-    os.killpg(0, signal.SIGKILL)
-
-
-def adopt_orphans() -> None:
-    """Makes this process the parent of orphaned descendants (Linux), so that they are found and ended."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-def descendants(process: int) -> list[int]:
-    """Lists the ids of all descendants of a process, including those that left its group; empty without /proc."""
-    children: dict[int, list[int]] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # The process has ended meanwhile.
-            parent = int(file.read_text(errors="replace").rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(file.parent.name))
-    found = [process]
-    for one in found:
-        found += children.get(one, [])
-    return found[1:]
-
-
-def kill(processes: list[int]) -> None:
-    """Kills processes; ignores those that have ended."""
-    for one in processes:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(one, signal.SIGKILL)
-
-
 def send(answers: IO[str], **message: Any) -> None:
     """Sends one line to the parent."""
     answers.write(json.dumps(message) + "\n")
@@ -131,11 +110,7 @@ class Worker:
         """Imports the worker in the checkout and loads the model."""
         os.chdir(request["checkout"])  # Upstreams read files by relative paths, some at import.
         sys.path.insert(0, request["checkout"])
-        spec = importlib.util.spec_from_file_location("worker", request["worker"])
-        assert spec is not None
-        assert spec.loader is not None
-        self.module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.module)
+        self.module = module_at(Path(request["worker"]))
         self.model = self.module.load(request["weights"], request["device"], request["options"])
 
     def generate(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -145,21 +120,15 @@ class Worker:
         reset_peak()
         folder = request["folder"]
         made = self.module.generate(self.model, seed=request["seed"], folder=folder, **request["arguments"])
-        if not isinstance(made, dict) or not is_whole(made):
+        if not isinstance(made, dict) or not arrays.is_whole(made):
             found = sorted(made) if isinstance(made, dict) else repr(made)
             raise TypeError(f"expected a result with either frames, a file or sound alone, got {found}")
         result = {key: value for key, value in made.items() if key not in ("frames", "audio")}
         if "frames" in made:
-            result["frames"] = save(Path(folder, "frames.npy"), pixels(made["frames"]))
+            result["frames"] = arrays.save(Path(folder, "frames.npy"), arrays.pixels(made["frames"]))
         if made.get("audio") is not None:
-            result["audio"] = save(Path(folder, "audio.npy"), samples(made["audio"]))
+            result["audio"] = arrays.save(Path(folder, "audio.npy"), arrays.samples(made["audio"]))
         return dict(result, peak_memory_bytes=peak())
-
-
-def is_whole(made: dict[str, Any]) -> bool:
-    """Returns whether a result has either frames or a file, or else audio."""
-    pictures = {"frames", "file"} & set(made)
-    return len(pictures) == 1 if pictures else made.get("audio") is not None
 
 
 def seed_everything(seed: int) -> None:
@@ -169,47 +138,6 @@ def seed_everything(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed % 2**32)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
-
-
-def pixels(frames: Any) -> Any:
-    """Converts frames to (T, H, W, 3) uint8; floats are in [-1, 1]."""
-    import numpy as np
-
-    array = as_array(frames)
-    if array.dtype == np.uint8:
-        return array
-    if not np.isfinite(array).all():  # As bytes they would be black frames.
-        raise ValueError("expected finite frames, got some that are not")
-    return np.rint((np.clip(array.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
-
-
-def samples(audio: Any) -> Any:
-    """Converts audio to (channels, N) float32."""
-    import numpy as np
-
-    array = np.atleast_2d(as_array(audio)).astype(np.float32)
-    if not np.isfinite(array).all():
-        raise ValueError("expected finite sound, got some that is not")
-    return array
-
-
-def as_array(value: Any) -> Any:
-    """Converts an array or a tensor to a numpy array."""
-    import numpy as np
-
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if value.is_floating_point() else value  # numpy has no bfloat16
-        value = value.numpy()
-    return np.asarray(value)
-
-
-def save(path: Path, array: Any) -> str:
-    """Writes an array; returns the name of its file."""
-    import numpy as np
-
-    np.save(path, np.ascontiguousarray(array))
-    return path.name
 
 
 def reset_peak() -> None:

@@ -17,8 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from jova_baselines.external import home
-from jova_baselines.external.child import descendants, kill
+from jova_baselines.external import descendants, home
 from jova_baselines.external.generator import Baseline
 from jova_baselines.external.inputs import ModelInput, files
 from jova_baselines.external.job import Job, Planner
@@ -138,7 +137,7 @@ class CommandBaseline(Baseline):
             ended = f"it was killed after {seconds:g} s"
         finally:
             # Remaining processes would go on, and hold the log open.
-            kill(descendants(process.pid))
+            descendants.kill(descendants.of(process.pid))
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jova_baselines.external.child import descendants, kill
+from jova_baselines.external import descendants
 
 POLL_S = 1.0
 """Interval of checks whether a process has ended, in seconds: a child that holds its pipe open hides that."""
@@ -39,10 +39,10 @@ def exited(process: subprocess.Popen[bytes]) -> bool:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kills a process with its group and descendants, waits for it and closes its pipes."""
-    left = descendants(process.pid)  # Found through their parents, which end with it.
+    left = descendants.of(process.pid)  # Found through their parents, which end with it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    kill(left)
+    descendants.kill(left)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

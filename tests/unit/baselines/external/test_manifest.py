@@ -36,7 +36,7 @@ from jova_bench.suites.loading import load_suite
 from support import shown
 
 WORKERS = [name for name in known() if load(name).kind == "worker"]
-ONLY_STDLIB = [ROOT / "external" / "child.py"]
+ONLY_STDLIB = [ROOT / "external" / f"{name}.py" for name in ("arrays", "child", "descendants")]
 PAGE = shown.ROOT / "docs" / "baselines.md"
 IN_UPSTREAMS = ONLY_STDLIB + [package(name) / "worker.py" for name in WORKERS]
 
