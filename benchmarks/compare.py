@@ -28,11 +28,12 @@ from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec, Outcome, Sample, Score, Summary
+from jova_bench.records import MetricSpec, Outcome, Sample, Score
 from jova_bench.runs.estimates import ClipResult, estimates
 from jova_bench.runs.features import features_key, is_set_metric
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import FEATURES, SAMPLES, RunStore
+from jova_bench.summary import Summary
 
 HERE = Path(__file__).parents[1]
 WORDS = "set white by nine now"

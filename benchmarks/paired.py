@@ -13,10 +13,10 @@ from jova_bench.comparison.results import read_results
 from jova_bench.digests import shortened
 from jova_bench.formatting.text import decimals, escaped, signed, table
 from jova_bench.models.base import Generator
-from jova_bench.records import Estimate
 from jova_bench.report.cells import cell, columns
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
+from jova_bench.summary import Estimate
 
 
 def measured(

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from jova_bench.metrics.entry import MetricEntry, Variant
     from jova_bench.models.base import Generated, Generator, Media, Plan
     from jova_bench.prompts import Edit, Prompt
-    from jova_bench.records import Estimate, MetricSpec, Outcome, Summary
+    from jova_bench.records import MetricSpec, Outcome
     from jova_bench.suites.loading import Suite
+    from jova_bench.summary import Estimate, Summary
 
 __version__ = "0.1.0"
 

@@ -24,8 +24,9 @@ _NAMES = {
     "metrics.real_clips": ("Embedder",),
     "models.base": ("Generated", "Generator", "Media", "Plan"),
     "prompts": ("Edit", "Prompt"),
-    "records": ("Estimate", "MetricSpec", "Outcome", "Summary"),
+    "records": ("MetricSpec", "Outcome"),
     "suites.loading": ("Suite",),
+    "summary": ("Estimate", "Summary"),
     "sweep.model": ("Setting", "SweptModel", "Training"),
 }
 HOME = {name: f"jova_bench.{module}" for module, names in _NAMES.items() for name in names}

@@ -1,4 +1,4 @@
-"""The harness's vocabulary: samples, scores and estimates; prompts have a module of their own.
+"""The harness's vocabulary: samples, scores and specifications of metrics; prompts have a module of their own.
 
 Everything that is written to disk is a frozen pydantic record, so a file that does not fit is refused
 with the name of the field. Imports nothing heavier than numpy and pydantic.
@@ -17,7 +17,7 @@ from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity, NoIdentity, joined
 from jova_bench.identity import Profile as Profile
 from jova_bench.ids import check_id
-from jova_bench.keys import ColumnKey, SampleKey, ScoreKey
+from jova_bench.keys import SampleKey, ScoreKey
 
 Status = Literal["ok", "undefined", "failed"]
 """`undefined`: the question has no answer for this clip (no speech, no face, outside the domain).
@@ -226,75 +226,3 @@ class MetricSpec(Record):
             self.weights or None,
             joined(self.params),
         )
-
-
-class Estimate(Record):
-    """One (model, metric, identity, slice) of `summary.json`."""
-
-    model: str
-    """Name of the model in this run."""
-    metric: str
-    """Name of the metric."""
-    identity: Identity
-    """Identity of the metric: two values compare only if theirs are equal."""
-    slice: str | None = None
-    """`tag=value`, or None for all prompts."""
-    level: Literal["clip", "set"]
-    """`clip`: a mean over clips; `set`: one value of all clips."""
-    value: Value | None
-    """None unless something was ok."""
-    ci: tuple[Value, Value] | None = None
-    """95 % interval over prompts."""
-    unit: str
-    """Unit of `value` and `ci`; empty for a number without one."""
-    direction: Direction
-    """Whether more is better, less is better, or the real clips' value is the target."""
-    n_ok: int
-    """Clips with a value."""
-    n_undefined: int
-    """Clips for which the metric has no answer."""
-    n_failed: int
-    """Clips that are missing, or of which the metric could not be asked."""
-    n_prompts: int
-    """Prompts with at least one ok score."""
-    n_seeds: int
-    """Sampling seeds with at least one ok score."""
-    reasons: Mapping[str, int] = Field(default_factory=dict)
-    """How often each reason for undefined or failed was given."""
-    extra: Mapping[str, float] = Field(default_factory=dict)
-    """Set metrics: `n`, `d`, `n_to_infinity`, `n_to_infinity_r2`."""
-
-    @property
-    def column(self) -> ColumnKey:
-        """Returns the key of the column that it sums up."""
-        return ColumnKey(self.model, self.identity)
-
-
-class Cost(Record):
-    """What a model's clips cost."""
-
-    model: str
-    """Name of the model in this run."""
-    seconds_per_clip: float | None
-    """Median wall-clock seconds to generate a clip; None where not measured."""
-    real_time_factor: float | None
-    """Generation time / clip length; below 1 is faster than real time."""
-    peak_memory_bytes: int | None
-    """Most memory of the device over all clips; None where not measured."""
-    function_evals: float | None
-    """Mean number of forward passes of the network per clip; None where not stated."""
-
-
-class Summary(FileRecord):
-    """`summary.json`: everything a table shows."""
-
-    schema_version: Literal[1] = Field(1, alias="schema")
-    """Version of the format."""
-    suite: str
-    """Name of the suite."""
-    profile: Profile
-    """Profile of the metrics that were asked for."""
-    estimates: tuple[Estimate, ...]
-    """One for each model, metric identity and slice."""
-    cost: tuple[Cost, ...]
-    """One for each model."""

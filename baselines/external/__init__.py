@@ -2,5 +2,6 @@
 
 `manifest` describes a model, `inputs` converts a prompt to its inputs, `render` writes the text of a prompt, `job` is
 its request; `home` locates its files and `install` gets them; `client` sends requests to `child`, which runs the
-model's `worker.py` with `arrays` and `descendants`; `generator` implements `jova_bench.models.base.Generator` with these.
+model's `worker.py` with `arrays` and `descendants`; `generator` implements `jova_bench.models.base.Generator` with all
+of these.
 """

@@ -15,8 +15,8 @@ from jova_bench.report.mlflow import check_tracker, to_mlflow
 from jova_bench.runs.request import DEFAULT_SUITE, Options
 
 if TYPE_CHECKING:
-    from jova_bench.records import Summary
     from jova_bench.runs.run import Result
+    from jova_bench.summary import Summary
 
 SHOWN_FAILURES = 5
 

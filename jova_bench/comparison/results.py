@@ -17,10 +17,11 @@ from jova_bench.errors import EXIT_INCOMPLETE, BenchError
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
-from jova_bench.records import Estimate, MetricSpec, Micro, Outcome, Profile
+from jova_bench.records import MetricSpec, Micro, Outcome, Profile
 from jova_bench.runs.estimates import ClipResult, without_clip
 from jova_bench.runs.features import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run, without_summary
+from jova_bench.summary import Estimate
 
 
 class Incomplete(BenchError):

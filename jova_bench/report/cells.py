@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from jova_bench.formatting.text import decimals, number, with_interval
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import labelled
-from jova_bench.records import Cost, Direction, Estimate, Summary
+from jova_bench.records import Direction
+from jova_bench.summary import Cost, Estimate, Summary
 
 
 @dataclass(frozen=True)

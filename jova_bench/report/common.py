@@ -16,9 +16,10 @@ from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.keys import PromptSeed
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import Sample, Summary
+from jova_bench.records import Sample
 from jova_bench.runs.estimates import estimates
 from jova_bench.runs.store import Run
+from jova_bench.summary import Summary
 
 COMMON = "made by every model"
 """Title of this part of a table."""

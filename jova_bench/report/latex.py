@@ -9,9 +9,10 @@ from jova_bench.identity import Identity
 from jova_bench.metrics.labels import OTHER
 from jova_bench.metrics.labels import families as metric_families
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import Direction, Estimate
+from jova_bench.records import Direction
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.summary import Estimate
 
 ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
 # A bracket or a star at the start of a row would belong to the end of the row before.

@@ -16,7 +16,6 @@ from jova_bench.formatting.text import code, escaped, plain, spreadsheet, table
 from jova_bench.identity import CLEAN
 from jova_bench.metrics.labels import ARROWS, OTHER, families
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import Cost, Summary
 from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
 from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows, load_cell
@@ -24,6 +23,7 @@ from jova_bench.report.common import COMMON, Common
 from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.ranks import Ranks
 from jova_bench.runs.manifest import Manifest
+from jova_bench.summary import Cost, Summary
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ from typing import Any
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity
-from jova_bench.records import Summary
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import SUMMARY, read_run
+from jova_bench.summary import Summary
 
 TRACKERS = ("mlflow",)
 EXPERIMENT = "jova-bench"

@@ -11,9 +11,9 @@ from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.keys import Slice
-from jova_bench.records import Summary
 from jova_bench.runs.estimates import slice_estimates
 from jova_bench.runs.store import Run
+from jova_bench.summary import Summary
 
 ABOUT = (
     "The same estimates, of the prompts that have the value. A distance of sets grows with fewer clips: it compares "

@@ -17,7 +17,7 @@ from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.metrics.base import Metric, SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.prompts import Prompt
-from jova_bench.records import Cost, Estimate, MetricSpec, Outcome, Sample
+from jova_bench.records import MetricSpec, Outcome, Sample
 from jova_bench.runs.features import is_set_metric
 from jova_bench.runs.finite import finite, mean_details
 from jova_bench.stats import (
@@ -30,6 +30,7 @@ from jova_bench.stats import (
     one_by_one,
     resample_counts,
 )
+from jova_bench.summary import Cost, Estimate
 
 ClipResult = Outcome | FloatArray
 """What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""

@@ -27,7 +27,7 @@ from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
 from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Quiet
-from jova_bench.records import Estimate, Profile, Sample, Summary
+from jova_bench.records import Profile, Sample
 from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate
@@ -40,6 +40,7 @@ from jova_bench.runs.store import FEATURES, RunStore
 from jova_bench.runs.suite_faults import metric_faults
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite
+from jova_bench.summary import Estimate, Summary
 
 
 @dataclass(frozen=True)

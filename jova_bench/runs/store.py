@@ -25,8 +25,9 @@ from jova_bench.files.writing import PART, remove_parts, write_file
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import fault, shown
 from jova_bench.ids import file_stem
-from jova_bench.records import Id, Sample, Score, Summary
+from jova_bench.records import Id, Sample, Score
 from jova_bench.runs.manifest import Manifest, read_manifest
+from jova_bench.summary import Summary
 
 RecordType = TypeVar("RecordType", Sample, Score)
 _ID: TypeAdapter[str] = TypeAdapter(Id)

@@ -11,8 +11,9 @@ from jova_bench.comparison.compare import compare
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.identity import Selection
-from jova_bench.records import Estimate, MetricSpec
+from jova_bench.records import MetricSpec
 from jova_bench.runs.store import read_run
+from jova_bench.summary import Estimate
 from jova_bench.sweep.claims import MANY, Claim, PairOfTrainings, claim, claims_over_trainings
 from jova_bench.sweep.model import SweptModel, Training
 from jova_bench.sweep.plan import ArmTraining, SweepPlan

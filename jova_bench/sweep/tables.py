@@ -6,9 +6,9 @@ from jova_bench.digests import shortened
 from jova_bench.formatting.text import escaped, table, with_interval
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
-from jova_bench.records import Estimate
 from jova_bench.report.cells import no_value
 from jova_bench.report.curves import Panel, Point, curves
+from jova_bench.summary import Estimate
 from jova_bench.sweep.claims import MANY, spread
 from jova_bench.sweep.model import SweptModel
 from jova_bench.sweep.plan import SweepPlan, is_scored

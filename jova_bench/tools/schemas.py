@@ -15,9 +15,10 @@ from types import MappingProxyType
 from jova_bench.comparison.frozen import Frozen
 from jova_bench.files.writing import write_file
 from jova_bench.prompts import Prompt
-from jova_bench.records import Record, Sample, Score, Summary
+from jova_bench.records import Record, Sample, Score
 from jova_bench.runs.manifest import Manifest
 from jova_bench.suites.loading import SuiteInfo
+from jova_bench.summary import Summary
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FORMATS: Mapping[str, type[Record]] = MappingProxyType(

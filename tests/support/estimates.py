@@ -1,6 +1,6 @@
 """One estimate of a summary, written by hand."""
 
-from jova_bench.records import Estimate
+from jova_bench.summary import Estimate
 
 JUDGES = {judge: f"lse_c@1/embedded:syncnet-{judge}[{judge * 12}]{{shifts=15}}" for judge in "ab"}
 

@@ -6,11 +6,12 @@ from jova_bench.cache import DiskCache
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import SetMetric
 from jova_bench.prompts import Prompt
-from jova_bench.records import Outcome, Sample, Score, Summary
+from jova_bench.records import Outcome, Sample, Score
 from jova_bench.runs.estimates import estimates
 from jova_bench.runs.features import features_key
 from jova_bench.runs.manifest import SCHEMA, Fairness, Manifest, ModelRecord, Provenance
 from jova_bench.runs.store import FEATURES, RunStore
+from jova_bench.summary import Summary
 from support.specs import clip_spec, set_spec
 
 

@@ -16,7 +16,7 @@ MAX_LINES = 300
 LAYERS = (
     {
         "arrays", "digests", "errors", "exports", "identity", "ids", "keys", "output", "prompts", "records", "files",
-        "cache", "registry", "progress", "stats", "formatting",
+        "cache", "registry", "progress", "stats", "summary", "formatting",
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},

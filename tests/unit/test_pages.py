@@ -108,9 +108,10 @@ def test_environment_variables_that_pages_name_are_read_by_the_code():
 def test_the_page_of_formats_names_every_field_of_what_is_written():
     from jova_bench.comparison.frozen import Frozen, FrozenCell, FrozenColumn, Vectors
     from jova_bench.prompts import Prompt
-    from jova_bench.records import Cost, Estimate, Finding, Sample, Score, Summary
+    from jova_bench.records import Finding, Sample, Score
     from jova_bench.runs.manifest import Manifest, ModelRecord
     from jova_bench.suites.loading import SuiteInfo
+    from jova_bench.summary import Cost, Estimate, Summary
 
     shown = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")))
     for record in (

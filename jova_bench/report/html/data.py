@@ -13,12 +13,12 @@ from jova_bench.formatting.text import decimals
 from jova_bench.identity import Identity
 from jova_bench.models.registry import CONTROLS
 from jova_bench.prompts import Prompt
-from jova_bench.records import Estimate
 from jova_bench.report.cells import Column
 from jova_bench.report.common import COMMON
 from jova_bench.report.html.slices import members
 from jova_bench.report.html.takes import Asked
 from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.summary import Estimate
 
 COSTS = {
     "seconds_per_clip": "Seconds per clip",

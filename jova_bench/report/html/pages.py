@@ -12,7 +12,7 @@ from jova_bench.formatting.text import decimals, number
 from jova_bench.keys import Slice
 from jova_bench.metrics.labels import ARROWS
 from jova_bench.models.registry import CONTROLS
-from jova_bench.records import Estimate, Outcome
+from jova_bench.records import Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value
 from jova_bench.report.clip_counts import ABOUT_CLIPS, clips_rows
 from jova_bench.report.common import COMMON
@@ -24,6 +24,7 @@ from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.reported import ABOUT, Reported
+from jova_bench.summary import Estimate
 
 if TYPE_CHECKING:
     import jinja2

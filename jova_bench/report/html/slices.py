@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.prompts import Prompt
-from jova_bench.records import Estimate
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.runs.estimates import ClipResult, slice_estimates
 from jova_bench.runs.store import Run
+from jova_bench.summary import Estimate
 
 MIN_PROMPTS = 5
 """Minimum number of prompts of a slice; intervals of fewer are too wide."""

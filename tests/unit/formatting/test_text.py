@@ -5,10 +5,10 @@ import re
 import pytest
 
 from jova_bench.formatting.text import code, escaped, one_line, spreadsheet
-from jova_bench.records import Summary
 from jova_bench.report.latex import escaped as tex
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import leaderboard
+from jova_bench.summary import Summary
 from support.estimates import estimate
 from support.made_runs import blank_manifest
 

@@ -8,11 +8,11 @@ from jova_bench.errors import BenchError
 from jova_bench.identity import Identity
 from jova_bench.metrics import labels
 from jova_bench.metrics.entry import MetricEntry
-from jova_bench.records import Cost, Summary
 from jova_bench.report.cells import cell
 from jova_bench.report.files import write_report
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.runs.store import RunStore
+from jova_bench.summary import Cost, Summary
 from support.estimates import JUDGES, estimate
 from support.made_runs import blank_manifest, fairness, origin
 

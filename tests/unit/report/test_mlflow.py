@@ -6,9 +6,9 @@ import pytest
 
 from jova_bench import cli
 from jova_bench.errors import BenchError
-from jova_bench.records import Estimate, Summary
 from jova_bench.report.mlflow import check_tracker, params, to_mlflow, values
 from jova_bench.runs.store import read_run
+from jova_bench.summary import Estimate, Summary
 from support.tiny_runs import Level, Spread, Tones, go
 
 

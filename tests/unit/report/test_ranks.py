@@ -11,12 +11,12 @@ import pytest
 from jova_bench import cli
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
-from jova_bench.records import Estimate, Summary
 from jova_bench.report.files import read_leaderboard, write_report
 from jova_bench.report.latex import escaped, latex
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.report.ranks import Rank, ranks
 from jova_bench.report.reported import read_reported
+from jova_bench.summary import Estimate, Summary
 from support.made_runs import Clips, Spread, blank_manifest, made_run, undefined
 
 RESULTS = Path(__file__).parents[3] / "results"

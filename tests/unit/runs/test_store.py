@@ -13,8 +13,9 @@ from jova_bench.cache import DiskCache, NoCache, peek
 from jova_bench.errors import BenchError
 from jova_bench.execution.copies import Copies
 from jova_bench.files.writing import replacing
-from jova_bench.records import Cost, Estimate, Sample, Score, Summary
+from jova_bench.records import Sample, Score
 from jova_bench.runs.store import RunStore, read_run
+from jova_bench.summary import Cost, Estimate, Summary
 from support.made_runs import blank_manifest, model_record
 
 
