@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from jova_bench.errors import OUTSIDE, OUTSIDE_HINT
 from jova_bench.files.paths import check_path
+from jova_bench.files.record import FileRecord as FileRecord
+from jova_bench.files.record import Record as Record
 from jova_bench.formatting.messages import shown
 from jova_bench.identity import Identity, NoIdentity, joined
 from jova_bench.identity import Profile as Profile
@@ -41,20 +43,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, description="Sampling seed.")]
 """Random generators take no other numbers."""
 Id = Annotated[str, AfterValidator(check_id)]
 AnyOutcome = TypeVar("AnyOutcome", "Outcome", "Score")
-
-
-class Record(BaseModel):
-    """A frozen, closed record: an unknown field is an error, never silently dropped."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants", use_attribute_docstrings=True
-    )
-
-
-class FileRecord(Record):
-    """A record that is a whole file: its keys there may have other names than its fields here."""
-
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
 class Finding(Record):
