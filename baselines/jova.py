@@ -80,19 +80,15 @@ class JovaGenerator:
     @property
     def settings(self) -> dict[str, object]:
         """Settings of sampling, for the run's manifest."""
-        from jova.config import GUIDANCE, SAMPLER, STEPS
-
-        how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
-        settings: dict[str, object] = {
+        return {
             "prompt_renderer": "its three parts",
             "inputs": {"image": self.image_of},
             "audio": "generated",
+            "options": dict(self._how),
         }
-        return settings | {"options": dict(how)}
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns the model's own format and settings. Raises BenchError for words that it never learned."""
-        from jova.config import GUIDANCE, SAMPLER, STEPS
         from jova.pipeline import FILES, GUIDED_UNTIL
 
         pipeline = self._pipeline
@@ -103,7 +99,7 @@ class JovaGenerator:
         size, clock = PIXELS_PER_CELL * pipeline.config.latent_size, pipeline.config.timeline
         image = self.image(prompt)
         condition = f"image {image}" if image else "no image"
-        how = Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
+        how = self._how
         arithmetic = f"{how['precision']}, " if "precision" in how else ""
         weights = digest(self.folder, FILES)
         settings: dict[str, Setting] = {"sampler": how["sampler"], "steps": how["steps"], "guidance": how["guidance"]}
@@ -136,6 +132,13 @@ class JovaGenerator:
         for frames, audio in zip(clips.frames, clips.audio, strict=True):
             made = Media(frames, Fraction(clock.fps), audio[None], clock.sample_rate_hz)
             yield Generated(made, timing="free", function_evals=clips.function_evals, peak_memory_bytes=memory)
+
+    @property
+    def _how(self) -> Sampling:
+        """All options of sampling, those of `jova.config` included."""
+        from jova.config import GUIDANCE, SAMPLER, STEPS
+
+        return Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
 
     @cached_property
     def _pipeline(self) -> pipeline.Pipeline:

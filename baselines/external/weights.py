@@ -32,8 +32,6 @@ class Weights(Record):
     """SPDX expression, or `unverified` until a person has read the model card."""
     terms: Terms | None = None
     """Terms that a user must accept before they are downloaded."""
-    needs_token: bool = False
-    """Gated: needs an account that has accepted the owner's terms."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Weights:

@@ -91,7 +91,6 @@ class PlanWorker:
                 found = Misfit(f"expected `check` to return None or a text that says why not, got {shown(why_not)}")
                 return dict.fromkeys((prompt.id for prompt in prompts), found)
             why_not = why_not and " ".join(why_not.split())
-            why_not = why_not and " ".join(why_not.split())
             return {prompt.id: why_not or plan_of(generator, prompt, suite) for prompt in prompts}
 
         return plans

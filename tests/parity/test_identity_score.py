@@ -15,7 +15,7 @@ from jova_bench.errors import Undefined
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
 from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.networks.facenet import SIDE, FaceNet
+from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.picture import facenet as face_embed
 from jova_bench.metrics.picture import identity
 from jova_bench.prompts import Prompt
@@ -65,7 +65,7 @@ def people():
 def test_faces_are_cut_out_and_embedded_as_by_the_original(weights):
     expected = FACENET["outputs"]
     crops = [face_embed.cut_out(people(), np.array(box)) for box in expected["boxes"]]
-    assert all(crop.shape == (SIDE, SIDE, 3) for crop in crops)
+    assert all(crop.shape == (face_embed.SIDE, face_embed.SIDE, 3) for crop in crops)
     sums = [((crop.astype(np.float64) - 127.5) / 128).sum() for crop in crops]
     np.testing.assert_allclose(sums, expected["pixel_sums"], rtol=1e-6)
     found = face_embed._embed(crops, MetricContext(NoCache()))

@@ -14,9 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIDE = 160
-"""Pixels of the square pictures that it was taught with."""
-
 Size = int | tuple[int, int]
 
 

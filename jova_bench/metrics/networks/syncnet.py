@@ -24,11 +24,8 @@ from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
 from jova_bench.metrics.networks.shaped import inference
 
-SIDE = 224
-"""Pixels of a side of a crop."""
 WINDOW_FRAMES, WINDOW_MFCC, MFCC_PER_FRAME = 5, 20, 4
 """A window: 5 frames at 25 fps against 20 MFCC frames at 100 Hz."""
-CEPSTRA = 13
 CONVOLUTIONS = (0, 4, 8, 11, 14, 18)
 """Positions of the convolutions in either tower."""
 
