@@ -20,7 +20,7 @@ def pixels(frames: Any) -> Any:
     if array.dtype == np.uint8:
         return array
     if not np.isfinite(array).all():  # As bytes they would be black frames.
-        raise ValueError("expected finite frames, got some that are not")
+        raise ValueError("expected finite frames, got NaN or infinity")
     return np.rint((np.clip(array.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
 
 
@@ -30,7 +30,7 @@ def samples(audio: Any) -> Any:
 
     array = np.atleast_2d(as_array(audio)).astype(np.float32)
     if not np.isfinite(array).all():
-        raise ValueError("expected finite sound, got some that is not")
+        raise ValueError("expected finite audio samples, got NaN or infinity")
     return array
 
 

@@ -158,7 +158,7 @@ def show_by_name(manifest: Manifest) -> dict[str, str]:
         for folder in (link.parent, main.parent):
             folder.mkdir(parents=True, exist_ok=True)
         _point(link, (home.weights / one.folder).resolve())
-        # Whoever names no revision gets this one.
+        # A caller that names no revision gets this one.
         write_file(main, one.revision)
     return {"HF_HUB_CACHE": str(home.hub.resolve())} if named else {}
 

@@ -28,7 +28,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     assert inputs.image is not None
     assert inputs.audio is not None
     made = min(covering(inputs.audio.seconds, int(manifest.fps)), most)
-    # Upstream ends the film with its sound.
+    # The upstream ends the video with its audio.
     frames = min(made, inputs.audio.frames(manifest.fps))
     height, width = fitted(inputs.image.height, inputs.image.width, int(options["image_size"]))
     return Job(

@@ -1,4 +1,4 @@
-"""Wan2.2-S2V through its own generate.py, which makes one film for each start (@42bf4cf)."""
+"""Wan2.2-S2V through its own generate.py, which generates one video per run (@42bf4cf)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
     with atomic_path(out / "prompts.jsonl") as unfinished:
         unfinished.write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
     todo = list(missing(out, prompts))
-    # Spawned: in a forked child OpenCV waits for ever for the threads that its parent had.
+    # Spawned: in a forked child OpenCV waits forever for the threads that its parent had.
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         jobs = pool.map(partial(_write, split, out), todo, [prompts[index] for index in todo], chunksize=8)

@@ -115,7 +115,7 @@ def path_of(name: str, value: Any) -> Path:
 
 def device_of(value: Any) -> Any:
     """Returns a `torch.device` by its name; anything else as it is, for what checks the names of devices."""
-    torch = sys.modules.get("torch")  # Who has a device has imported it.
+    torch = sys.modules.get("torch")  # A device exists only where torch was imported.
     return str(value) if torch and isinstance(value, torch.device) else value
 
 

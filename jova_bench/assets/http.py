@@ -19,7 +19,7 @@ CHUNK = 1 << 20
 TIMEOUT_S = 60.0
 """Seconds without a byte after which a connection counts as broken."""
 SLOWEST = 1000
-"""Bytes a second; a connection that brings fewer for `TIMEOUT_S` counts as broken."""
+"""Bytes a second; a slower connection counts as broken after `TIMEOUT_S`."""
 TALK = 1 << 20
 """Bytes that are no content (headers, sizes of chunks) in the response to one call."""
 

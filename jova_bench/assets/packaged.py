@@ -1,4 +1,4 @@
-"""Files inside packages of others: another release may bring others under the same names."""
+"""Files inside packages of others: another release may have others under the same names."""
 
 from __future__ import annotations
 

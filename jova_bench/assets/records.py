@@ -46,7 +46,9 @@ def recorded(folder: Path) -> dict[str, str]:
     try:
         return as_record(_Seen, read_json(path), str(path)).root if os.path.lexists(path) else {}
     except BenchError as error:
-        advice = "put back the digests of weights that it held, or delete it to record anew the files that are here"
+        advice = (
+            "put back the digests of weights that it held, or delete it: files that are here are then recorded again"
+        )
         raise BenchError(f"{error}; {advice}") from error
 
 

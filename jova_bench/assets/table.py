@@ -205,7 +205,7 @@ def _replaced(path: Path) -> dict[str, Asset]:
             raise BenchError(f"{path}: expected `file` and `sha256` in [{name}], got {shown(fields)}")
         try:
             file = str((path.parent / at_home(str(fields["file"]))).resolve())
-            Path(file).exists()  # Raises for what no file system can have; a file that is missing is told later.
+            Path(file).exists()  # Raises for what no file system can have; a missing file is reported later.
         except (OSError, RuntimeError) as error:  # A name too long, a loop of links.
             what = f"expected the path of a file, got {shown(fields['file'])}"
             raise BenchError(f"{path}: [{name}]: {what}") from error

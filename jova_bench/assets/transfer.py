@@ -77,7 +77,7 @@ def fetch(source: Source, part: Path, meter: Meter) -> None:
         try:
             return _receive(source, part, meter)
         except Broken as error:
-            # Only one that went on where the last stopped, and brought something, shows that this will come to an end.
+            # Only one that went on where the last stopped, and received something, shows that this will come to an end.
             broken = 1 if before and size_of(part) >= before + CHUNK else broken + 1
             if broken >= ATTEMPTS:
                 raise BenchError(

@@ -43,5 +43,5 @@ def entry() -> NoReturn:
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # Who asks again is not kept waiting.
+    signal.signal(number, signal.SIG_DFL)  # A second signal ends the process at once.
     raise Stopped(number)

@@ -110,7 +110,7 @@ def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _settings_lines(model: dict[str, Any]) -> list[tuple[str, str]]:
-    """Returns the (label, value) lines that `--long` adds for a model: its settings and weights; no stage's own."""
+    """Returns the (label, value) lines that `--long` adds for a model: settings and weights, not those of stages."""
     found = []
     for key, value in model["settings"].items():
         if key == "stages":
@@ -155,7 +155,7 @@ def _memory(clip: Path | None, assets: AssetTable) -> None:
     from jova_bench.tools.memory import uses
 
     if clip is not None:
-        read(clip)  # One that cannot be read is told once.
+        read(clip)  # A clip that cannot be read is reported once, not by every metric.
     for use in uses(clip, assets):
         name = use.select or "interpreter and torch"
         peak = f"{use.peak_bytes / 1e6:8,.0f} MB" if use.peak_bytes and use.outcome.status == "ok" else " " * 11

@@ -175,7 +175,7 @@ def _score(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace, **more: Any) -> Options:
-    """Returns the options of any of the three verbs, and `more` of one's own."""
+    """Returns the options of any of the three verbs, and `more` options of one of them."""
     from jova_bench.progress import Terminal
 
     shared = ("profile", "limit", "device", "out", "executor", "workers")
@@ -206,7 +206,7 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         try:
             say(f"logged to MLflow as {to_mlflow(result.folder, files)}")
         except BenchError as error:
-            say(str(error))  # The run itself is whole.
+            say(str(error))  # The run itself is complete.
     return result.exit_code
 
 

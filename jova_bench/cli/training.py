@@ -19,7 +19,7 @@ SAMPLE_EXAMPLES = """  jova-bench sample --video-caption "a woman with red hair"
       --transcript "place red now" --out clip.mp4
   jova-bench sample --help
 
-With weights of a training with --edit-share, a part of a given clip is made anew and the rest is kept (CAPTIONS are
+With weights of a training with --edit-share, a part of a given clip is generated and the rest is kept (CAPTIONS are
 the two captions of the clip, as above):
 
   jova-bench sample --weights work/tiny CAPTIONS --transcript "place [blue] box now" \\

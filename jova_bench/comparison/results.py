@@ -46,7 +46,7 @@ class Results:
     """Metrics by identity, in the order of the run's table."""
     columns: Columns
     gone: Mapping[ColumnKey, str]
-    """Why the features of a set metric's column can no longer be had."""
+    """Why the features of a set metric's column are no longer available."""
     lengths: Mapping[Micro, Mapping[str, int]]
     """Lengths of each prompt's transcript: weights of micro averages."""
     failed: Mapping[str, int]

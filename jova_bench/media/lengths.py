@@ -87,7 +87,7 @@ def _matroska_end(file: BinaryIO, size: int) -> int:
     for element, start, length in _elements(file, size):
         if length is None:
             if element not in (SEGMENT, CLUSTER):
-                return 0  # Nothing else may be open: not for us to tell.
+                return 0  # Other elements of unknown length cannot be followed here.
             length = 0
         end = start + length
     return end
@@ -103,7 +103,7 @@ def _elements(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int | None]
         head = file.read(12)
         width = 9 - head[0].bit_length()
         if width > 4:
-            return  # No element begins so: damage, which libav tells.
+            return  # No element begins so: damage, which libav reports.
         wide = 9 - head[width].bit_length() if width < len(head) else 1
         start, unknown = place + width + wide, (1 << 7 * wide) - 1
         length = _number(head[width : width + wide]) & unknown

@@ -73,7 +73,7 @@ def expect(container: InputContainer, tracks: list[Any], pictures: bool, size: D
             says.channels, says.rate_hz = context.channels, context.sample_rate
             says.samples = int(seconds * says.rate_hz)
             if context.name.startswith("pcm"):
-                # A sample takes a byte at least. Who writes to a pipe cannot know the length and states a huge one.
+                # A sample takes a byte at least. A writer to a pipe cannot know the length and states a huge one.
                 says.samples = min(says.samples, container.size)
         elif pictures:
             says.width, says.height = size_shown(context.width, context.height, track.sample_aspect_ratio)

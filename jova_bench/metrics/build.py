@@ -46,7 +46,7 @@ def build(
     """Builds the metrics of a profile.
 
     Args:
-        names: which; None for those of `usual`. A name brings every evaluator that it has; `name@variant` is
+        names: which; None for those of `usual`. A name selects every evaluator that it has; `name@variant` is
             the metric as a published bench computes it (or with another detector, or another size of a network),
             `@variant` every metric that has that variant.
         profile: embedded or standard.

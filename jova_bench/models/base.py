@@ -30,7 +30,7 @@ class Media:
     fps: Fraction
     """Frames per second; 0 when there is no video."""
     audio: npt.NDArray[np.float32] | None
-    """(channels, N), nominal range [-1, 1], or None for silent film."""
+    """(channels, N), nominal range [-1, 1], or None without audio."""
     sample_rate_hz: int
     """0 when there is no audio."""
     layout: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Media:
 
 @dataclass(frozen=True)
 class Generated:
-    """One clip, as a model hands it over."""
+    """One clip, as a model returns it."""
 
     media: Media | Path
     """A path is a file that exists: it is copied byte for byte, never encoded again."""
@@ -48,11 +48,11 @@ class Generated:
     """Forward passes of the network for this clip."""
     peak_memory_bytes: int | None = None
     seconds: float | None = None
-    """What this clip took without any loading, where the model measured it; None: its share of the batch's time."""
+    """Generation time of this clip without loading weights; None for its share of the batch's time."""
     load_s: float | None = None
     """Seconds that weights were loaded before this clip; no part of what the clip took."""
     timed: bool = True
-    """False for a clip that was there before, or copied from one: how long that took says nothing of a model."""
+    """False for a clip that was there before, or copied from one: its time says nothing of a model."""
 
 
 @dataclass(frozen=True)

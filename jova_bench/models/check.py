@@ -1,4 +1,4 @@
-"""Checks what a user's model says and makes, where it enters: a mistake in it is one line, never a traceback."""
+"""Checks a user's model and what it returns: a mistake is one line, never a traceback."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _judged(one: Identity) -> str:
 
 
 def _mlflow() -> Any:
-    # MLflow tells its makers how it is used, unless told not to.
+    # MLflow sends usage data to its makers unless this is set.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         import mlflow

@@ -33,7 +33,7 @@ from jova_bench.stats import (
 from jova_bench.summary import Cost, Estimate
 
 ClipResult = Outcome | FloatArray
-"""What one clip gives to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
+"""What one clip contributes to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
 GONE = "no metric of this identity is here to measure the distance again"
 NO_CLIP = "no clip: "
 """Begins the reason of every metric of a sample without a clip; the sample's own reason follows."""
@@ -41,7 +41,7 @@ NO_CLIP = "no clip: "
 
 @dataclass(frozen=True)
 class MetricColumn:
-    """All that was found by one metric for one model."""
+    """All results of one metric for one model."""
 
     model: str
     spec: MetricSpec
@@ -49,7 +49,7 @@ class MetricColumn:
 
 
 def without_clip(reason: str | None) -> Outcome:
-    """Returns what every metric finds of a sample without a clip.
+    """Returns the result of every metric for a sample without a clip.
 
     Args:
         reason: of the sample.
@@ -112,7 +112,7 @@ def set_estimate(column: MetricColumn, metric: SetMetric) -> Estimate:
 
 
 def _interval(metric: SetMetric, grid: FloatArray) -> Interval | None:
-    """Returns the interval of a distance; None where one prompt fewer is too few: the distance stands without."""
+    """Returns the interval of a distance; None where leaving out a prompt leaves too few for a distance."""
     try:
         found = jackknife_of_chosen(distances(metric, grid), len(grid))
     except Undefined:

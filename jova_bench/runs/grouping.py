@@ -13,8 +13,8 @@ from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 
 LOADING = 2
-"""Memory for a network over its file: while it is loaded, the file's content and the network are there at once, and
-Whisper's weights are stored in half of the precision that they have in memory."""
+"""Memory of a network relative to the size of its file: while it is loaded, the file's content and the network are
+there at once, and Whisper's weights are stored in half of the precision that they have in memory."""
 UNKNOWN_BYTES = 1_000_000_000
 """Bytes of a network whose file is no asset: that of an installed package's metric."""
 

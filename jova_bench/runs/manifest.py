@@ -73,10 +73,10 @@ AnyPlan = Annotated[PlanRecord | NoPlan, BeforeValidator(_any_plan)]
 
 
 class ModelRecord(Record):
-    """What a model said before it started."""
+    """A model of the run: how it was asked for, its settings and its plans."""
 
     asked: str
-    """The name it was asked for by."""
+    """Name by which the command asked for it."""
     device: str
     """Device that it ran on: `cpu`, `cuda` or `cuda:i`."""
     needs: tuple[str, ...]
@@ -149,7 +149,7 @@ class Manifest(FileRecord):
     metrics: tuple[str, ...]
     """Names that were asked for."""
     specs: tuple[MetricSpec, ...]
-    """What measured; empty until something did."""
+    """Specifications of the metrics that measured; empty before scoring."""
     models: Mapping[Id, ModelRecord]
     """One for each model, by its name in this run."""
     fairness: Fairness

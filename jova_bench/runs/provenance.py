@@ -77,7 +77,7 @@ def _git(checkout: Path, *arguments: str) -> bytes | None:
             capture_output=True,
             check=True,
             timeout=30,
-            # Reading must not contend for the index lock with whoever is committing.
+            # Reading must not contend for the index lock with a commit in progress.
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.SubprocessError):

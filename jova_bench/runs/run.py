@@ -108,7 +108,7 @@ def _run(
             raise BenchError(fault)
         names, left_out = usual(profile, context)
         names = tuple(dict.fromkeys((*names, *suite.metrics)))
-    # Wrong names are told before any work.
+    # Wrong names are reported before any work.
     named = build(names, profile, context) if names else []
     same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]
     if same:

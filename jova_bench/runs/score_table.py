@@ -187,7 +187,7 @@ def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorker
                 advance()
         if not others:
             return
-        # By workers: what such a file does to its reader, nobody knows.
+        # By workers: such a file may crash its reader.
         for one, found in judges(max_clip_bytes(), 0).executor.map(list(others), content_checker):
             if isinstance(found, TaskFailed):
                 found = changed(one.clip_digest, f"a file that cannot be read: {found.reason}")
@@ -226,7 +226,7 @@ def _gaps(
             # Before the question whether the evaluator is installed: nothing that could be would answer.
             grid.keep(key, identity, Outcome(status="undefined", reason=OUTSIDE))
         elif nothing_to_compare_with := missing_reference_reason(spec):
-            # With weights that are missing, too, so that both are mended at one go.
+            # With weights that are missing, too, so that a user corrects both at once.
             reason = join_reasons(nothing_to_compare_with, why_not.get(identity))
             grid.keep(key, identity, Outcome(status="undefined", reason=reason))
         elif identity in why_not:

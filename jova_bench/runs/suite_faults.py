@@ -1,4 +1,4 @@
-"""Finds what is wrong with a `suite.toml` of good form: what it names is not there."""
+"""Finds what a `suite.toml` names and what does not exist: metrics, and the reference set."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class SuiteInfo(Record):
     """Tags whose values are slices of every table: one more estimate per model, metric and value, so only a few.
     `report --slices` computes those of any tag."""
     metrics: tuple[str, ...] = ()
-    """Metrics that a run which names none computes beside those of its profile."""
+    """Metrics that a run without `--metrics` computes, beside those of its profile."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Suite:
     slices: tuple[str, ...] = ()
     """Tags whose values are slices in the summary. Prompts do not depend on them, and neither does a digest."""
     metrics: tuple[str, ...] = ()
-    """Metrics of a run that names none, beside those of its profile."""
+    """Metrics of a run without `--metrics`, beside those of its profile."""
     asked_digest: str | None = None
     """sha256 (hex) of the prompts alone, where `digest` covers more: the clips of a scored folder."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -174,7 +174,9 @@ def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
     """Returns the folder of an installed package's suite."""
     found = registry.load(name)
     if not isinstance(found, str | os.PathLike) or not Path(found).is_dir():
-        got = repr(str(found)) if isinstance(found, str | os.PathLike) else shown(found)  # A path is told by its end.
+        got = (
+            repr(str(found)) if isinstance(found, str | os.PathLike) else shown(found)
+        )  # The end of a path identifies it, and `shown` would cut it off.
         raise BenchError(
             f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {got}"
         )

@@ -48,7 +48,7 @@ def plan_sweep(
     """
     model, assets = model or swept_model(spec.model), assets or asset_table()
     arms = arms_of(spec, model)
-    # Wrong names are told before any work.
+    # Wrong names are reported before any work.
     build(spec.metrics, spec.profile, MetricContext(NoCache(), assets=assets))
     return planned(spec, model, load_suite(spec.suite), arms, seeds, out, only, assets)
 

@@ -102,13 +102,13 @@ def _metric(variants: Sequence[Variant]) -> list[str]:
     """Formats what all variants of a name share, then one item for each description."""
     shared = [len(set(same)) == 1 for same in zip(*(one.facts for one in variants), strict=True)]
     head = " ".join(fact for fact, same in zip(variants[0].facts, shared, strict=True) if same and fact)
-    told: dict[tuple[str, ...], list[Variant]] = {}
+    grouped: dict[tuple[str, ...], list[Variant]] = {}
     for one in variants:
         own = [fact for fact, same in zip(one.facts, shared, strict=True) if fact and not same]
         followed = "clean" if one.spec.protocol == "clean" else f"compat {one.spec.protocol}"
         where = f"({followed}{', embedded' if one.spec.profile == 'embedded' else ''})"
-        told.setdefault((where, f"{escaped(one.spec.description).rstrip('.')}.", *own), []).append(one)
-    return [*([head] if head else []), "\n".join(_item(words, some) for words, some in told.items())]
+        grouped.setdefault((where, f"{escaped(one.spec.description).rstrip('.')}.", *own), []).append(one)
+    return [*([head] if head else []), "\n".join(_item(words, some) for words, some in grouped.items())]
 
 
 def _item(words: tuple[str, ...], variants: Sequence[Variant]) -> str:

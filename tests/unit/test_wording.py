@@ -1,7 +1,9 @@
-"""Tests that docstrings read as plain English: a verb first, no preposition first, no odd words."""
+"""Tests that docstrings and comments read as plain English: a verb first, no preposition first, no odd words."""
 
 import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +35,21 @@ def docstrings(text):
                     yield child.lineno, docstring
 
 
+def comments(text):
+    """Yields (line, comment) for all comments of a module."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
 def faults(text):
-    """Returns the faults of a module's docstrings, each with its line."""
+    """Returns the faults of a module's docstrings and comments, each with its line."""
     found = []
     for line, docstring in docstrings(text):
         if match := PREPOSITION.match(docstring):
             found.append(f"{line}: begins with {match[0]!r}")
-        found += [f"{line}: says {match[0]!r}" for match in ODD.finditer(docstring)]
+    for line, words in (*docstrings(text), *comments(text)):
+        found += [f"{line}: says {match[0]!r}" for match in ODD.finditer(words)]
     return found
 
 
@@ -75,7 +85,8 @@ def test_docstrings_neither_begin_with_a_preposition_nor_use_odd_words():
 def test_faults_are_found_in_docstrings_of_every_kind():
     text = '"""By name."""\nclass A:\n    """Asks who is told."""\n    x = 1\n    """Of a clip."""\n    y = "who"\n'
     assert sorted(faults(text)) == ["1: begins with 'By'", "3: says 'told'", "3: says 'who'", "5: begins with 'Of'"]
-    assert faults('"""Returns the whole; offers nothing."""') == []
+    assert faults('"""Returns the whole; offers nothing."""  # Whole.') == []
+    assert faults("x = 1  # Nobody knows.") == ["1: says 'Nobody'"]
 
 
 def test_docstrings_of_functions_begin_with_a_verb():

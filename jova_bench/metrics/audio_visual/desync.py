@@ -125,7 +125,7 @@ def stretch(clip: Clip, protocol: DesyncVariant) -> tuple[Indices, Audio]:
 
     assert clip.frames is not None
     indices = resample_frame_indices(len(clip.frames), clip.fps, Fraction(FPS), protocol.picking)
-    # Ours is the same filter as everywhere; the benches have torchaudio's (ffmpeg's, where they encode anew).
+    # Ours is the same filter as everywhere; the benches have torchaudio's (ffmpeg's, where they re-encode).
     to_16k = resample if protocol.name == "clean" else sinc_resample
     audio = to_16k(clip.mono(), clip.sample_rate_hz, FPS * SAMPLES_PER_FRAME)
     if protocol.seconds is None:

@@ -49,7 +49,7 @@ def real_features(given: Any) -> FloatArray:
 
 def numpy_of(array: Any) -> npt.NDArray[Any]:
     """Returns an array of a tensor on any device; bfloat16 becomes float32. Raises BenchError for what is no array."""
-    torch = sys.modules.get("torch")  # Who has a tensor has imported it.
+    torch = sys.modules.get("torch")  # A tensor exists only where torch was imported.
     try:
         if torch is None or not isinstance(array, torch.Tensor):
             return np.asarray(array)

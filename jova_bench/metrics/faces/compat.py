@@ -18,7 +18,7 @@ def syncnet_tracks(
     """Finds tracks as joonson/syncnet_python run_pipeline.py `track_shot` at 6efbb1c does, and its descendants.
 
     A track begins with the first box that is left, in order of frames and within a frame by score, and takes from
-    each later frame the first box that overlaps its last one by more than one half, until 25 frames bring none. It
+    each later frame the first box that overlaps its last one by more than one half, until 25 frames have none. It
     counts if it was found in more than `min_track` frames of a shot of at least as many, and if the mean width or
     the mean height of its box is more than `min_face` pixels.
 

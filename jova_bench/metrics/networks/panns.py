@@ -2,7 +2,7 @@
 
 The network of Kong et al. (2020, arXiv 1912.10211) with the names and shapes of `Cnn14_16k_mAP=0.438.pth` for 16 kHz
 and `Cnn14_mAP=0.431.pth` for 32 kHz (qiuqiangkong/audioset_tagging_cnn pytorch/models.py @d2f4b8c). The checkpoint
-brings its own Fourier and mel matrices (torchlibrosa: 512 or 1,024 samples, Hann, 64 Slaney bands from 50 to 8,000 or
+contains its own Fourier and mel matrices (torchlibrosa: 512 or 1,024 samples, Hann, 64 Slaney bands from 50 to 8,000 or
 14,000 Hz), and they are used as they are.
 
 Letters: B clips, N samples, F frames, M mel bands (64), K classes (527).

@@ -159,7 +159,7 @@ class Whisper:
         vocabulary, prompt = self.vocabulary, self.vocabulary.prompt(language)
         asked = torch.tensor([prompt], device=self._device)
         logits, cache = self._next(asked, encoded, None)
-        # Asked where the transcript starts, before the language is told.
+        # Asked where the transcript starts, before its language.
         no_speech = float(logits[0].softmax(-1)[vocabulary.no_speech])
         tokens: list[int] = []
         total = 0.0

@@ -108,8 +108,8 @@ class OpenaiWhisper:
 
 def window_text(heard: Any) -> str:
     """Returns the text of a window, or nothing without speech."""
-    nobody = heard.no_speech > NO_SPEECH and heard.log_probability <= LOG_PROBABILITY
-    return "" if nobody else heard.text
+    no_speech = heard.no_speech > NO_SPEECH and heard.log_probability <= LOG_PROBABILITY
+    return "" if no_speech else heard.text
 
 
 def whispered(language: str) -> str:

@@ -137,7 +137,7 @@ def _look(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> Vie
     except _Passing as passing:
         return passing.view
     except BenchError as error:
-        # A page speaks of clips by their name: where they lay is nobody's business.
+        # Pages name clips without their folders, which are private.
         return str(error).replace(str(look.path), look.path.name)
 
 

@@ -223,10 +223,10 @@ def test_a_damaged_record_is_told_and_never_overwritten(tmp_path, monkeypatch, c
         partial(pull.pull, table, unknown, None, True),
     )
     for ask in asks:
-        with pytest.raises(BenchError, match=rf"^{path}\S* .*{got}.*delete it to record anew"):
+        with pytest.raises(BenchError, match=rf"^{path}\S* .*{got}.*are then recorded again"):
             ask()
     assert cli.main(["assets", "verify", "toy"]) == 2
-    assert "delete it to record anew" in capsys.readouterr().err
+    assert "are then recorded again" in capsys.readouterr().err
     assert (path.lstat().st_ino, path.lstat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -238,13 +238,13 @@ def test_a_damaged_record_is_an_error_of_verify_alone_where_no_file_needs_it(tmp
     assert cli.main(["assets", "verify"]) == 2
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == len(assets.published())
-    assert err.count("delete it to record anew") == len(err.splitlines()) == 1
+    assert err.count("are then recorded again") == len(err.splitlines()) == 1
     for verb in (("ls", "metrics"), ("doctor",)):  # Neither needs the record to go on.
         assert cli.main([*verb]) == 0
         said = capsys.readouterr()
-        assert (said.out + said.err).count("delete it to record anew") == 1
+        assert (said.out + said.err).count("are then recorded again") == 1
         assert len(said.out.splitlines()) > 20
-    with pytest.warns(UserWarning, match="delete it to record anew"):
+    with pytest.warns(UserWarning, match="are then recorded again"):
         assert "loudness" in jb.list_metrics().index
 
 
