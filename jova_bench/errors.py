@@ -31,6 +31,12 @@ class NotComparable(BenchError):
     exit_code = EXIT_NOT_COMPARABLE
 
 
+class Incomplete(BenchError):
+    """Raised for a run that has not finished, by whatever reads its results."""
+
+    exit_code = EXIT_INCOMPLETE
+
+
 class Undefined(Exception):
     """Raised inside a metric that has no value for this clip. Becomes `undefined: <message>`."""
 

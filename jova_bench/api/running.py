@@ -53,7 +53,7 @@ def run(
     models: str | Generator | Sequence[str | Generator],
     suite: PathLike | Suite = DEFAULT_SUITE,
     *,
-    profile: Profile = "embedded",
+    profile: Profile | None = None,
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
     seeds: int | Sequence[int] = 0,
     limit: int | None = None,
@@ -73,7 +73,8 @@ def run(
     Args:
         models: one or several: names (`list_models()`, `clips:DIR`), or objects with the interface of `Generator`.
         suite: name of a suite (`list_suites()`), a prompt file, or a loaded suite.
-        profile: which evaluators judge: `embedded` or `standard`.
+        profile: which evaluators judge: `embedded` or `standard`; None for the one that the `suite.toml` of the suite
+            names, or else `embedded`.
         metrics: one or several: names (`list_metrics()`), or metric objects, with which all are computed in this
             process; None for all of the profile.
         seeds: one or several; every prompt gets a clip for each.
@@ -120,7 +121,7 @@ def score(
     folder: PathLike,
     suite: PathLike | Suite | None = None,
     *,
-    profile: Profile = "standard",
+    profile: Profile | None = None,
     metrics: str | AnyMetric | Sequence[str | AnyMetric] | None = None,
     limit: int | None = None,
     device: Device = "auto",
@@ -137,7 +138,7 @@ def score(
         folder: holds the clips (mp4, mkv, mov, webm, wav, flac).
         suite: holds the prompts; None takes `prompts.jsonl` of the folder, if there is one. A clip without a prompt is
             scored by the metrics that need none.
-        profile: as in `run`, but `standard` unless said otherwise.
+        profile: as in `run`, but None for `standard`, which judges any clip, whatever the suite.
         metrics: as in `run`.
         limit: as in `run`.
         device: as in `run`.

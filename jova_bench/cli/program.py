@@ -20,8 +20,8 @@ from jova_bench.output import prepare
 from jova_bench.registry import shadow_of
 
 EXIT_CODES = """exit codes:
-  0 ok   2 bad input   3 regression   4 not comparable   5 a sample failed, a test is underpowered,
-  a gate measured nothing, or --strict and a metric failed"""
+  0 ok   2 bad input   3 regression   4 not comparable   5 a run has not finished, a sample
+  failed, a test is underpowered, a gate measured nothing, or --strict and a metric failed"""
 
 
 def parser(asked: str | None = None) -> Parser:

@@ -12,7 +12,7 @@ from jova_bench.errors import EXIT_OK, OUTSIDE, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.records import Profile
 from jova_bench.report.mlflow import check_tracker, to_mlflow
-from jova_bench.runs.request import DEFAULT_SUITE, Options
+from jova_bench.runs.request import DEFAULT_PROFILE, DEFAULT_SUITE, SCORED_PROFILE, Options, profile_of
 
 if TYPE_CHECKING:
     from jova_bench.runs.run import Result
@@ -52,8 +52,8 @@ def add(verbs: Verbs) -> None:
     score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files")
     for one in (run, generate):
         _add_models(one)
-        _add_request(one, DEFAULT_SUITE, "embedded")
-    _add_request(score, None, "standard")
+        _add_request(one, DEFAULT_SUITE, f"that of the suite's suite.toml, else {DEFAULT_PROFILE}")
+    _add_request(score, None, f"{SCORED_PROFILE}, which judges any clip, whatever the suite")
     for one in (run, score):
         _add_judges(one)
     _add_report(verbs)
@@ -72,17 +72,17 @@ def _add_models(verb: Parser) -> None:
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
 
 
-def _add_request(verb: Parser, suite: str | None, profile: Profile) -> None:
-    """Adds the flags of all verbs that make a run, with their defaults."""
+def _add_request(verb: Parser, suite: str | None, profile: str) -> None:
+    """Adds the flags of all verbs that make a run, with the default suite, and the default profile in words."""
     verb.add_argument(
         "--suite",
         default=suite,
         metavar="NAME|FILE|DIR",
-        help=f"of `ls suites`, a .jsonl file, or a folder with prompts.jsonl (default {suite})",
+        help=f"of `ls suites`, a .jsonl file, or a folder with prompts.jsonl "
+        f"(default {suite or 'DIR/prompts.jsonl, where there is one'})",
     )
     verb.add_argument(
         "--profile",
-        default=profile,
         choices=get_args(Profile),
         help=f"set of evaluators (default {profile})",
     )
@@ -152,10 +152,13 @@ def _metrics(args: argparse.Namespace) -> list[str] | None:
 
 def _run(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
+    from jova_bench.suites.loading import load_suite
 
     check_tracker(args.track)
+    suite = load_suite(args.suite)
+    args.profile = profile_of(args.profile, suite)
     options = _options(args, seeds=args.seed or (0,), **_judges(args))
-    return _show(run(args.model, args.suite, options), args)
+    return _show(run(args.model, suite, options), args)
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -171,6 +174,7 @@ def _score(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import score
 
     check_tracker(args.track)
+    args.profile = args.profile or SCORED_PROFILE
     return _show(score(args.dir, args.suite, _options(args, **_judges(args))), args)
 
 

@@ -122,7 +122,7 @@ def compare(
 
     Raises:
         NotComparable: no model in common.
-        BenchError: bad input; `results.Incomplete` for a run that has not finished.
+        BenchError: bad input; `Incomplete` for a run that has not finished.
     """
     left, right = (side if isinstance(side, Results) else read_results(side) for side in (a, b))
     if of_slice is not None:

@@ -13,21 +13,15 @@ from typing import Any
 from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
 from jova_bench.comparison.frozen import Columns, Frozen, frozen_columns, read_frozen
-from jova_bench.errors import EXIT_INCOMPLETE, BenchError
+from jova_bench.errors import BenchError, Incomplete
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import MetricSpec, Micro, Outcome, Profile
 from jova_bench.runs.estimates import ClipResult, without_clip
 from jova_bench.runs.features import stored_features, stored_reference
-from jova_bench.runs.store import FEATURES, Run, read_run, without_summary
+from jova_bench.runs.store import FEATURES, Run, read_run, unfinished
 from jova_bench.summary import Estimate
-
-
-class Incomplete(BenchError):
-    """Raised for a run that has not finished."""
-
-    exit_code = EXIT_INCOMPLETE
 
 
 @dataclass(frozen=True)
@@ -170,7 +164,7 @@ def _of_file(path: Path) -> Results:
 def _of_run(folder: Path) -> Results:
     run = read_run(folder)
     if run.summary is None:
-        raise Incomplete(without_summary(folder))
+        raise unfinished(folder)
     if not run.manifest.specs:
         raise BenchError(f"{folder} comes from a version that stored no metric specifications; repeat its command")
     if run.manifest.prompts_digest is None or not run.manifest.provenance:

@@ -19,7 +19,7 @@ from jova_bench.report.leaderboard import Leaderboard, leaderboard
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
-from jova_bench.runs.store import read_run, without_summary
+from jova_bench.runs.store import read_run, unfinished
 
 VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "md": Leaderboard.markdown,
@@ -52,7 +52,7 @@ def read_leaderboard(
     """
     run = read_run(run_folder)
     if run.summary is None:
-        raise BenchError(without_summary(run_folder))
+        raise unfinished(run_folder)
     summary = with_slices(run_folder, run, run.summary, slices, assets)
     models = leaderboard(summary, run.manifest).models
     return leaderboard(

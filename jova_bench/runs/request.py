@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     from jova_bench.assets.table import AssetTable
     from jova_bench.metrics.base import Metric
     from jova_bench.progress import Progress
+    from jova_bench.suites.loading import Suite
 
 DEFAULT_SUITE = "embedded"
+DEFAULT_PROFILE: Profile = "embedded"
+SCORED_PROFILE: Profile = "standard"
+"""Judges clips of any origin: the default of `score`, whatever the suite of its prompts names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What is made and measured of models and a suite, on which device, in which folder."""
 
-    profile: Profile
-    """Which evaluators judge."""
+    profile: Profile | None = None
+    """Which evaluators judge; None for those of the suite, see `profile_of`."""
     metrics: Sequence[str | Metric] | None = None
     """Names (`ls metrics`), or metric objects, with which all are computed in this process; None for all."""
     seeds: Sequence[int] = (0,)
@@ -48,6 +52,11 @@ class Options:
     """Weights of metrics; None for the table of the environment."""
     progress: Progress | None = None
     """Receives progress; None for nowhere."""
+
+
+def profile_of(asked: Profile | None, suite: Suite) -> Profile:
+    """Returns the profile that was asked for, else the one that the suite names, else the embedded one."""
+    return asked or suite.profile or DEFAULT_PROFILE
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
-from jova_bench.runs.request import Options, Request
+from jova_bench.runs.request import SCORED_PROFILE, Options, Request, profile_of
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, RunStore
@@ -82,10 +82,11 @@ def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: O
         if given is not None and not given:
             raise BenchError(f"expected one or more {kind}, got none; `{listing(kind)}` has names")
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
-    folder = Path(options.out) if options.out is not None else default_folder(suite, options.profile)
+    profile = profile_of(options.profile, suite)
+    folder = Path(options.out) if options.out is not None else default_folder(suite, profile)
     with placed(options.executor, options.device, options.workers) as placement:
         seeds = tuple(dict.fromkeys(options.seeds))
-        request = Request(options.profile, seeds, options.limit, placement.device, placement.device_name)
+        request = Request(profile, seeds, options.limit, placement.device, placement.device_name)
         return _run(models, suite, options, request, placement, folder)
 
 
@@ -203,7 +204,7 @@ def score(folder: str | Path, suite: str | Path | Suite | None, options: Options
     """
     folder = Path(folder)
     found = folder_suite(folder, suite if suite is None or isinstance(suite, Suite) else load_suite(suite))
-    return run([f"clips:{folder}"], found, options)
+    return run([f"clips:{folder}"], found, replace(options, profile=options.profile or SCORED_PROFILE))
 
 
 def default_folder(suite: Suite, profile: Profile) -> Path:

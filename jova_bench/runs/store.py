@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from jova_bench.errors import BenchError
+from jova_bench.errors import BenchError, Incomplete
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import advising, as_record, read_bytes, read_json
 from jova_bench.files.writing import PART, remove_parts, write_file
@@ -164,10 +164,10 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
 
 
-def without_summary(folder: str | os.PathLike[str]) -> str:
-    """Says what to do with a run that was stopped, or was generated alone: the same command would not score that."""
+def unfinished(folder: str | os.PathLike[str]) -> Incomplete:
+    """Returns the error for a run that was stopped, or generated alone: the same command would not score that."""
     todo = "repeat its command, with `run` in the place of `generate`, or its call, without `scoring=False`"
-    return f"expected a finished run, got {folder}, which has no summary; {todo}"
+    return Incomplete(f"expected a finished run, got {folder}, which has no summary; {todo}")
 
 
 def another_folder() -> str:

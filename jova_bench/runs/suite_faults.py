@@ -10,7 +10,7 @@ from jova_bench.suites.loading import INFO, Suite
 
 def suite_faults(suite: Suite) -> tuple[str, ...]:
     """Returns a line for each metric and reference set of a suite that a run of its own profile would refuse."""
-    found = metric_faults(suite, suite.profile)
+    found = metric_faults(suite, suite.profile or "standard")
     try:
         suite.reference_folder()
     except BenchError as error:

@@ -64,7 +64,8 @@ class Suite:
     """sha256 (hex) of the prompts, the domain, the reference set and every file that a prompt names."""
     domain: Literal["embedded"] | None
     reference_set: str | None
-    profile: Profile = "standard"
+    profile: Profile | None = None
+    """Profile of the metrics that suit its clips; None where no `suite.toml` names one."""
     description: str = ""
     licence: str = ""
     slices: tuple[str, ...] = ()

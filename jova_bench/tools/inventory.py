@@ -93,6 +93,7 @@ def suites() -> list[dict[str, Any]]:
                 "description": suite.description,
                 "prompts": len(suite.prompts),
                 "domain": suite.domain,
+                "profile": suite.profile,
                 "reference_set": suite.reference_set,
                 "slices": list(suite.slices),
                 "licence": suite.licence,

@@ -113,3 +113,24 @@ def test_the_help_names_what_external_models_are_set_up_with(capsys):
 def test_these_are_all_verbs(capsys):
     out = call(capsys, "--help")[1]
     assert re.findall(r"^    (\w+)\b", out, flags=re.MULTILINE) == VERBS
+
+
+PYTHON = re.compile(
+    r"\bNone\b|\bTrue\b|\bFalse\b|<(class|function|object)|\bobject at\b|Path\(|\[\]|\{\}|dict_keys|%\("
+)
+"""What a help says when it is built of values of the program in the place of words."""
+
+
+def test_no_help_shows_values_of_python():
+    assert PYTHON.search("a folder with prompts.jsonl (default None)")
+    assert {name: action.help for name, action in arguments() if PYTHON.search(action.help or "")} == {}
+
+
+def test_a_default_that_a_help_names_is_the_default():
+    found = {}
+    for name, action in arguments():
+        said = re.search(r"\(default ([\w./-]+)\)", (action.help or "").replace("%(default)s", str(action.default)))
+        if said and action.default is not None:
+            found[name] = (said[1], str(action.default))
+    assert found["jova-bench run: --suite"] == ("embedded", "embedded")
+    assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}

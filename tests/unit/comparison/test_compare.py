@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import jova_bench
+from jova_bench import cli
 from jova_bench.comparison.compare import compare
-from jova_bench.comparison.results import Incomplete
-from jova_bench.errors import BenchError, NotComparable
+from jova_bench.errors import BenchError, Incomplete, NotComparable
 from jova_bench.records import Outcome
 from jova_bench.runs.store import RunStore
 from support.compared import EIGHT, rng, row_of, two
@@ -233,6 +233,8 @@ def test_unfinished_runs_say_nothing(tmp_path):
     with pytest.raises(Incomplete, match="repeat its command") as raised:
         compare(a, a)
     assert raised.value.exit_code == 5
+    for words in (("report", a), ("report", a, "--html", tmp_path / "pages"), ("freeze", a), ("gate", a, a)):
+        assert cli.main([str(word) for word in words]) == 5
     b = made_run(tmp_path / "b", {"m": {"score": EIGHT}})
     with RunStore(b) as store:
         store.add_sample(store.samples()[0].model_copy(update={"seed": 7}))
