@@ -123,13 +123,14 @@ PYTHON = re.compile(
 
 def test_no_help_shows_values_of_python():
     assert PYTHON.search("a folder with prompts.jsonl (default None)")
-    assert {name: action.help for name, action in arguments() if PYTHON.search(action.help or "")} == {}
+    helps = {name: (action.help or "") % vars(action) for name, action in arguments()}
+    assert {name: text for name, text in helps.items() if PYTHON.search(text)} == {}
 
 
 def test_a_default_that_a_help_names_is_the_default():
     found = {}
     for name, action in arguments():
-        said = re.search(r"\(default ([\w./-]+)\)", (action.help or "").replace("%(default)s", str(action.default)))
+        said = re.search(r"\(default:? ([\w./-]+)\)", (action.help or "") % vars(action))
         if said and action.default is not None:
             found[name] = (said[1], str(action.default))
     assert found["jova-bench run: --suite"] == ("embedded", "embedded")
