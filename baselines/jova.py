@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from jova_baselines.controls import reference_path
 from jova_bench.digests import shortened
 from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
@@ -191,8 +192,7 @@ class CodecRoundTrip:
         """Returns a plan without a format, which is that of the real clip."""
         from jova.pipeline import FILES
 
-        if prompt.reference is None:
-            raise BenchError(f"expected a prompt with a reference clip, got prompt {prompt.id!r} without one")
+        reference_path(prompt, suite)
         weights = digest(self.folder, FILES[1:])
         return Plan(note=f"real clip, encoded and decoded, weights {weights}", weights=weights)
 
@@ -204,8 +204,7 @@ class CodecRoundTrip:
 
         (video_codec, audio_codec), clock = self._codecs, Timeline()
         for prompt in prompts:
-            assert prompt.reference is not None  # plan() refuses such prompts
-            clip = media.read(suite.path(prompt.reference))
+            clip = media.read(reference_path(prompt, suite))
             if clip.frames is None or clip.audio is None:
                 raise BenchError(f"expected a reference clip with picture and sound, got {prompt.reference!r}")
             if (clip.fps, clip.sample_rate_hz) != (Fraction(clock.fps), clock.sample_rate_hz):

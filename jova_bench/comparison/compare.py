@@ -24,6 +24,7 @@ from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.records import MetricSpec
 from jova_bench.registry import guarded
+from jova_bench.runs.estimates import GONE
 from jova_bench.runs.features import is_set_metric
 from jova_bench.runs.store import read_run
 
@@ -251,7 +252,7 @@ def _rows(
         if b is None:
             why_not = why_not or _another(spec, right, other, sides)
         elif spec.level == "set" and spec.identity not in sets:
-            why_not = why_not or "no metric of this identity is here to measure the distance again"
+            why_not = why_not or GONE
         if b is None or why_not:
             yield ComparisonRow(name, spec, None, why_not)
             continue

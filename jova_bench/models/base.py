@@ -88,7 +88,7 @@ class Generator(Protocol):
     batch_size: int
     """Prompts per call of `generate`. The batches of a suite are fixed, even when part of it is already done."""
     needs: tuple[str, ...]
-    """What a prompt must have beside its captions: `reference`, `image`, `audio`."""
+    """What a prompt must have beside its captions: `reference`, `image`, `audio`, `edit`."""
 
     def check(self) -> str | None:
         """Returns why the model cannot run here; None if it can."""

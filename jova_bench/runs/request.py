@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
@@ -73,8 +73,8 @@ class Request:
     """Name of the processor or the GPUs."""
 
     def __post_init__(self) -> None:
-        if self.profile not in ("embedded", "standard"):
-            raise BenchError(f"expected profile embedded or standard, got {shown(self.profile)}")
+        if self.profile not in get_args(Profile):
+            raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {shown(self.profile)}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not all(0 <= one < 2**63 for one in self.seeds):
             raise BenchError(
                 f"expected one or more different seeds of at least 0, below 2^63, got {shown(list(self.seeds))}"

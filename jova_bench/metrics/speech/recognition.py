@@ -22,7 +22,7 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.speech.errors import character_error_rate, primary, word_error_rate
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec
+from jova_bench.records import MetricSpec, Profile
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
@@ -169,7 +169,7 @@ def embedded(context: MetricContext, unit: Unit) -> SpeechErrors:
 
 def spec_of(
     unit: Unit,
-    profile: Literal["embedded", "standard"],
+    profile: Profile,
     backend: str,
     weights: str | None,
     params: Mapping[str, str | int | float],
