@@ -55,9 +55,10 @@ def add(verbs: Verbs) -> None:
 
 def _import(args: argparse.Namespace) -> int:
     from jova_bench.suites.importers import FORMATS, read_source
-    from jova_bench.suites.importers.placing import place
+    from jova_bench.suites.importers.placing import check_place, place
 
     form = FORMATS[args.format]
+    check_place(Path(args.out))
     found = read_source(args.format, Path(args.source), args.language)
     for fault in found.faults:
         say(str(fault))

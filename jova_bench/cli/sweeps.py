@@ -69,6 +69,7 @@ def add(verbs: Verbs) -> None:
 
 def _sweep(args: argparse.Namespace) -> int:
     from jova_bench.execution.processes import available_cores
+    from jova_bench.files.writing import check_writable
     from jova_bench.progress import Terminal
     from jova_bench.report.texts import write_texts
     from jova_bench.sweep.model import swept_model
@@ -86,6 +87,7 @@ def _sweep(args: argparse.Namespace) -> int:
     if args.dry_run:
         show(dry_run(plan, model))
         return EXIT_OK
+    check_writable(out)
     result = sweep(plan, model, device=args.device, threads=threads, progress=Terminal())
     record = json.dumps(result.record(), ensure_ascii=False, indent=1) + "\n"
     text = markdown(result)

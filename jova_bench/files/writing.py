@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from jova_bench.errors import BenchError
 from jova_bench.files.locks import try_lock
 
 PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
@@ -25,6 +26,21 @@ def write_file(path: Path, content: str | bytes) -> None:
     """Writes a file, text as UTF-8; it appears complete or not at all."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def check_writable(folder: Path) -> None:
+    """Checks, before any work, that files can be written into a folder that is there or can be made.
+
+    Raises:
+        BenchError: they cannot. Nothing is made: an empty file is written for a moment beside what is there.
+    """
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+    probe = part_of(there / "probe")
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise BenchError(f"expected a folder that can be written, got {folder}: {error.strerror}") from error
 
 
 @contextmanager

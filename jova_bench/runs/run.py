@@ -18,6 +18,7 @@ from jova_bench.cache import DiskCache, FeatureCache
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, OUTSIDE, BenchError
 from jova_bench.execution.base import Local, WorkerContext
 from jova_bench.execution.placement import Placement, ScoringWorkers, placed
+from jova_bench.files.writing import check_writable
 from jova_bench.formatting.doors import listing, option
 from jova_bench.ids import file_stem, safe_id
 from jova_bench.keys import ColumnKey, PromptSeed
@@ -84,6 +85,7 @@ def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: O
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     profile = profile_of(options.profile, suite)
     folder = Path(options.out) if options.out is not None else default_folder(suite, profile)
+    check_writable(folder)
     with placed(options.executor, options.device, options.workers) as placement:
         seeds = tuple(dict.fromkeys(options.seeds))
         request = Request(profile, seeds, options.limit, placement.device, placement.device_name)

@@ -14,7 +14,7 @@ from jova_bench.assets.packaged import package_folder
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.execution.processes import available_cores
-from jova_bench.files.writing import PART, abandoned, holding, part_of
+from jova_bench.files.writing import PART, abandoned, check_writable, holding, part_of
 from jova_bench.progress import Progress, Quiet
 from jova_bench.report.files import read_leaderboard
 from jova_bench.report.html.pages import environment, index_page, prompt_page
@@ -60,10 +60,10 @@ def write_html(
     target = Path(target) if target is not None else run_folder / DEFAULT
     env = environment()
     script = _plotly()
+    run = read_run(run_folder)  # First, so that a run which is not there is said to be so.
     _check(target)
     papers = read_reported(reported) if reported is not None else None
     board = read_leaderboard(run_folder, slices, assets)
-    run = read_run(run_folder)
     identities = [one.identity for one in board.columns]
     asked = gather(
         run_folder,
@@ -107,6 +107,7 @@ def _plotly() -> Path:
 def _check(target: Path) -> None:
     if target.exists() and not (target.is_dir() and ((target / MARK).is_file() or not any(target.iterdir()))):
         raise BenchError(f"expected a new folder or an earlier report, got {target}, which is something else")
+    check_writable(target.parent)
 
 
 def _remove_parts(target: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from jova_bench.errors import BenchError
+from jova_bench.files.writing import check_writable
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.collect import Imported
@@ -20,6 +21,15 @@ MOST_VALUES = 20
 """Maximum number of values of a tag that counts as a category for tables."""
 
 
+def check_place(out: Path) -> None:
+    """Checks, before anything is read, that a suite can be written. Raises BenchError if it cannot, or exists."""
+    folder = out.suffix != ".jsonl"
+    for there in (out / PROMPTS, out / INFO) if folder else (out,):
+        if there.exists():
+            raise BenchError(f"expected a new path for --out, got {there}, which exists; remove it or give another")
+    check_writable(out if folder else out.parent)
+
+
 def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[str]) -> Path:
     """Writes the prompts and returns the prompt file.
 
@@ -29,14 +39,11 @@ def place(found: Imported, out: Path, form: str, licence: str, slices: Sequence[
     Raises:
         BenchError: the target exists, or media lie outside the file's folder.
     """
-    folder = out.suffix != ".jsonl"
-    target = out / PROMPTS if folder else out
-    for there in (target, out / INFO) if folder else (target,):
-        if there.exists():
-            raise BenchError(f"expected a new path for --out, got {there}, which exists; remove it or give another")
-    if not folder:
-        write_suite(target, _moved(found, target.parent), None, {})
-        return target
+    check_place(out)
+    if out.suffix == ".jsonl":
+        write_suite(out, _moved(found, out.parent), None, {})
+        return out
+    target = out / PROMPTS
     media = {path for prompt in found.prompts for path in prompt.files.values()}
     copies = {out / MEDIA / relative: found.root / relative for relative in sorted(media)}
     prompts = [_renamed(prompt, f"{MEDIA}/") for prompt in found.prompts]
