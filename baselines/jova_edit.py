@@ -72,8 +72,8 @@ class JovaEditor(JovaGenerator):
             times_of(config, [each], self._pipeline.tokenizer([each.prompt]))
         except ValueError as error:
             raise BenchError(f"{prompt.id}: {error}") from error
-        settings = {**plan.settings, **asked(edit)}
-        note = ", ".join([*(f"{name} {value}" for name, value in asked(edit).items()), plan.note])
+        settings = {**plan.settings, **edit_settings(edit)}
+        note = ", ".join([*(f"{name} {value}" for name, value in edit_settings(edit).items()), plan.note])
         return replace(plan, settings=settings, note=note, audio="driving" if edit.kind in DRIVEN else None)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
@@ -135,7 +135,7 @@ def jova_edit(device: str, weights: Path | None = None) -> JovaEditor:
     return JovaEditor(device, weights, name_with(weights, "jova-edit"))
 
 
-def asked(edit: Edit) -> dict[str, Setting]:
+def edit_settings(edit: Edit) -> dict[str, Setting]:
     """Returns what an edit asks for, as settings of a plan."""
     found: dict[str, Setting] = {"edit": edit.kind}
     if edit.span_s is not None:

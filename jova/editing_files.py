@@ -41,13 +41,13 @@ def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt,
 
 def _picture(path: Path, config: JovaConfig) -> Frames:
     frames, notes = read_picture(path, config.timeline, pixels(config))
-    _say(notes)
+    _print_notes(notes)
     return frames
 
 
 def _sound(path: Path, config: JovaConfig) -> Audio:
     audio, notes = read_sound(path, config.timeline)
-    _say(notes)
+    _print_notes(notes)
     return audio
 
 
@@ -60,10 +60,12 @@ def _mouth(clip: Path, asked: list[float] | None, config: JovaConfig) -> npt.NDA
         return tracked
     box = pixels(config) * np.array(LOWER_FACE, np.float32)
     numbers = ",".join(f"{side:g}" for side in box)
-    _say([f"{clip}: no track of its mouth; taken to be within {numbers} px of {pixels(config)}, set it with --mouth"])
+    _print_notes(
+        [f"{clip}: no track of its mouth; taken to be within {numbers} px of {pixels(config)}, set it with --mouth"]
+    )
     return box
 
 
-def _say(notes: list[str]) -> None:
+def _print_notes(notes: list[str]) -> None:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)

@@ -140,12 +140,12 @@ def run(arguments: argparse.Namespace) -> None:
     codecs: Path = arguments.codecs or out
     data = out / "corpus" if arguments.data == "none" else Path(arguments.data)
     recipe = RECIPES[arguments.preset]
-    clips = _given(arguments.clips, recipe.clips)
+    clips = _or_recipe(arguments.clips, recipe.clips)
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     if "corpus" in stages:
         make_corpus(data, clips, arguments.threads)
     if "codecs" in stages and arguments.codecs is None:
-        train_codecs(data, out, _given(arguments.codec_steps, recipe.codec_steps), arguments.seed)
+        train_codecs(data, out, _or_recipe(arguments.codec_steps, recipe.codec_steps), arguments.seed)
     if "latents" in stages:
         encode(data, codecs, clips)
     if "model" in stages:
@@ -157,7 +157,7 @@ def run(arguments: argparse.Namespace) -> None:
         train_model(data, codecs, out, clips, config, training, arguments.init)
 
 
-def _given(flag: int | None, of_recipe: int) -> int:
+def _or_recipe(flag: int | None, of_recipe: int) -> int:
     """Returns the value of a flag, or the recipe's where the flag was not given."""
     return of_recipe if flag is None else flag
 

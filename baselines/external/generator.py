@@ -104,7 +104,7 @@ class Baseline:
             "memory": str(self.manifest.memory),
             "prompt_renderer": self.manifest.renderer,
             "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],
-            "inputs": {part: self._given(part) for part in self._consumed},
+            "inputs": {part: self._source_of(part) for part in self._consumed},
             "audio": self.manifest.produces.audio,
             "seconds_asked": self._length,
             "options": dict(self.options),
@@ -119,7 +119,7 @@ class Baseline:
             return "of the driving sound"
         return "of the real clip" if self.manifest.consumes.video == "required" else DURATION_S
 
-    def _given(self, part: str) -> str:
+    def _source_of(self, part: str) -> str:
         """Returns the source of the image, audio or video that the model gets."""
         if part == "video":
             return "of the real clip"

@@ -43,12 +43,14 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         width=film.width,
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # With and without the sound.
-        function_evals=(2 if guidance > 1 else 1) * steps * math.ceil(made(inputs.audio.seconds, manifest.fps) / PART),
+        function_evals=(2 if guidance > 1 else 1)
+        * steps
+        * math.ceil(upstream_frames(inputs.audio.seconds, manifest.fps) / PART),
         note="; ".join(filter(None, [source(film, inputs.audio), rate(film, manifest), shown(film, inputs.audio)])),
     )
 
 
-def made(seconds: float, fps: Fraction) -> int:
+def upstream_frames(seconds: float, fps: Fraction) -> int:
     """Returns the upstream's number of frames: one or two beyond the audio, which are dropped (audio2feature.py)."""
     return int(seconds * fps + 1e-6) + 2
 

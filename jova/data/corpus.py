@@ -129,7 +129,7 @@ def make_prompt(split: Split, index: int) -> dict[str, object]:
 def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
     """Renders a clip; the same arguments return the same clip, bit for bit."""
     rng = _rng_of_clip(tags, transcript, seed)
-    return _film(tags, _say(tags, tuple(transcript.split()), rng), rng)
+    return _film(tags, _synthesise(tags, tuple(transcript.split()), rng), rng)
 
 
 def make_respoken(tags: dict[str, str], transcript: str, seed: int, said: str) -> TalkingHead:
@@ -149,7 +149,7 @@ def make_respoken(tags: dict[str, str], transcript: str, seed: int, said: str) -
         ValueError: it does not fit into the clip at this rate.
     """
     rng = _rng_of_clip(tags, transcript, seed)
-    old, words = _say(tags, tuple(transcript.split()), rng), tuple(said.split())
+    old, words = _synthesise(tags, tuple(transcript.split()), rng), tuple(said.split())
     speech = speak(words, old.delivery)
     first, last = heard(speech)
     if words[0] == transcript.split()[0]:
@@ -169,8 +169,8 @@ def make_dubbed(clip: tuple[dict[str, str], str, int], other: tuple[dict[str, st
         other: those of the sound's.
     """
     rng = _rng_of_clip(*clip)
-    _say(clip[0], tuple(clip[1].split()), rng)  # What is drawn after it draws the head.
-    return _film(clip[0], _say(other[0], tuple(other[1].split()), _rng_of_clip(*other)), rng)
+    _synthesise(clip[0], tuple(clip[1].split()), rng)  # The generator then draws the head.
+    return _film(clip[0], _synthesise(other[0], tuple(other[1].split()), _rng_of_clip(*other)), rng)
 
 
 def _sentence(split: Split, rng: np.random.Generator) -> str:
@@ -227,7 +227,7 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
     return options[rng.integers(len(options))]
 
 
-def _say(tags: dict[str, str], words: tuple[str, ...], rng: np.random.Generator) -> Sound:
+def _synthesise(tags: dict[str, str], words: tuple[str, ...], rng: np.random.Generator) -> Sound:
     """Synthesises speech that fits into the clip: if too long, without pauses, then faster. Draws onset and noise."""
     pauses = tuple(int(ms) for ms in rng.choice([0, 0, 0, 80, 160, 240], len(words) - 1))
     rate = vocab.SPEEDS[tags["speed"]] + int(rng.integers(-8, 9))

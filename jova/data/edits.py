@@ -158,7 +158,7 @@ def _respoken(
     index: int, clip: TalkingHead, tags: dict[str, str], transcript: str, count: int
 ) -> tuple[tuple[int, int], str, TalkingHead] | None:
     """Draws a sentence of the split with `count` new words side by side whose length fits into the place of the old."""
-    for first, said in _others(index, transcript, count):
+    for first, said in _other_sentences(index, transcript, count):
         old_s = _length_s(clip, first, count)
         try:
             respoken = make_respoken(tags, transcript, seed_of(_SPLIT, index), said)
@@ -169,7 +169,7 @@ def _respoken(
     return None
 
 
-def _others(index: int, transcript: str, count: int) -> list[tuple[int, str]]:
+def _other_sentences(index: int, transcript: str, count: int) -> list[tuple[int, str]]:
     """Lists (first new word, sentence) of all sentences of the split with `count` new words, in a drawn order."""
     words = transcript.split()
     slots = [next(slot for slot in vocab.SLOTS.values() if word in slot) for word in words]

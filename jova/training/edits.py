@@ -38,14 +38,14 @@ def draw_kept(
         if edited >= share:
             made = Made(made_picture(config).video, made_sound(config).audio)
         else:
-            made = _made(config, batch, row, edits[int(kind * len(edits))], (length, start), wider)
+            made = _made_cells(config, batch, row, edits[int(kind * len(edits))], (length, start), wider)
         video.append(~made.video)
         audio.append(~made.audio)
     device = batch.data.video.device
     return Given(batch.data, torch.stack(video).to(device), torch.stack(audio).to(device))
 
 
-def _made(
+def _made_cells(
     config: JovaConfig, batch: Batch, row: int, edit: Edit, share: tuple[float, float], wider: Sequence[int]
 ) -> Made:
     """Returns what of an example is made, from draws in [0, 1) of a span's length and start, and of a box's margins."""

@@ -72,10 +72,10 @@ def metrics_of(value: Any) -> list[Any] | None:
 
 def seeds_of(value: Any) -> list[int]:
     """Returns whole numbers of one or several. Raises BenchError for anything else."""
-    return [whole("seeds", one) for one in several(value)]
+    return [whole_number("seeds", one) for one in several(value)]
 
 
-def whole(name: str, value: Any) -> int:
+def whole_number(name: str, value: Any) -> int:
     """Returns an argument as a whole number: of Python, numpy or torch. Raises BenchError for anything else."""
     try:
         if isinstance(value, bool):
@@ -87,7 +87,7 @@ def whole(name: str, value: Any) -> int:
 
 def whole_or_none(name: str, value: Any) -> int | None:
     """Returns `whole` of an argument, None for None."""
-    return None if value is None else whole(name, value)
+    return None if value is None else whole_number(name, value)
 
 
 def flag(name: str, value: Any) -> bool:

@@ -130,17 +130,17 @@ def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator
                 yield None
                 return
             if error.code in BUSY:
-                raise Broken(f"HTTP {error.code} {_words(error.reason)}") from error
+                raise Broken(f"HTTP {error.code} {_one_line(error.reason)}") from error
             by_hand = f"; download it yourself and put it at {source.belongs}" if error.code in (401, 403) else ""
             raise BenchError(
-                f"{source.name}: HTTP {error.code} {_words(error.reason)} from {source.url}{by_hand}"
+                f"{source.name}: HTTP {error.code} {_one_line(error.reason)} from {source.url}{by_hand}"
             ) from error
     except URLError as error:
-        raise BenchError(f"{source.name}: cannot reach {source.url}: {_words(error.reason)}") from error
+        raise BenchError(f"{source.name}: cannot reach {source.url}: {_one_line(error.reason)}") from error
     except OSError as error:
-        raise Broken(f"no answer ({_words(error)})") from error
+        raise Broken(f"no answer ({_one_line(error)})") from error
     except Exception as error:  # http.client and urllib raise what their parsers do: ValueError, UnicodeError, ...
-        raise Broken(f"an invalid answer ({_words(error)})") from error
+        raise Broken(f"an invalid answer ({_one_line(error)})") from error
     with response:
         yield response
 
@@ -161,20 +161,20 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
     if headers.defects:  # What follows a broken line is not read as headers: the length may be there.
         raise BenchError(f"{source.name}: expected HTTP headers, got invalid ones from {source.url}")
     if status not in (None, 200) and not (status == 206 and asked):
-        raise BenchError(f"{source.name}: expected a file, got HTTP {status} {_words(response.reason)}")
+        raise BenchError(f"{source.name}: expected a file, got HTTP {status} {_one_line(response.reason)}")
     if headers.get_content_type() == "text/html":
         raise BenchError(f"{source.name}: expected a file, got a web page from {source.url}")
     coding = ", ".join(headers.get_all("Content-Encoding", [])).strip().lower()
     ways = ", ".join(headers.get_all("Transfer-Encoding", [])).strip().lower()
     if coding not in ("", "identity") or ways not in ("", "chunked"):
-        got = _words(", ".join(filter(None, (coding, ways))))
+        got = _one_line(", ".join(filter(None, (coding, ways))))
         raise BenchError(f"{source.name}: expected the file without a content encoding, got {got} from {source.url}")
     chunked = ways == "chunked"
     length = None if chunked else _length(source, headers)
     if status == 206:
         stated = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", headers.get("Content-Range", ""))
         if not stated or int(stated[1]) != have:
-            got = _words(headers.get("Content-Range"))
+            got = _one_line(headers.get("Content-Range"))
             raise BenchError(f"{source.name}: expected bytes from {have}, got {shown(got)} from {source.url}")
         total = None if stated[2] == "*" else int(stated[2])
     else:
@@ -193,7 +193,7 @@ def _length(source: Source, headers: Any) -> int | None:
     if not stated:
         return None
     if len(stated) > 1 or not re.fullmatch("[0-9]{1,18}", (one := next(iter(stated)))):
-        got = _words(", ".join(sorted(stated)))
+        got = _one_line(", ".join(sorted(stated)))
         raise BenchError(f"{source.name}: expected the file's length, got Content-Length {got!r} from {source.url}")
     return int(one)
 
@@ -216,7 +216,7 @@ def _copy(source: Source, response: Any, file: IO[bytes], most: int, advance: Ca
         try:
             block = response.read1(CHUNK)
         except Exception as error:  # As above.
-            raise Broken(f"the connection broke ({_words(error)})") from error
+            raise Broken(f"the connection broke ({_one_line(error)})") from error
         if not block:
             return
         if file.tell() + len(block) > most:
@@ -234,7 +234,7 @@ def _room(source: Source, part: Path, wanted: int) -> None:
         )
 
 
-def _words(said: object) -> str:
+def _one_line(said: object) -> str:
     """Returns a server's or library's message as one short line without control characters."""
     text = str(said) or type(said).__name__
     shown = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))

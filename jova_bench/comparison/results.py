@@ -85,36 +85,36 @@ def read_results(path: str | os.PathLike[str]) -> Results:
     """
     path = Path(path)
     if path.is_dir():
-        return _whole(_of_run(path))
+        return _checked(_of_run(path))
     if path.is_file():
-        return _whole(_of_file(path))
+        return _checked(_of_file(path))
     raise BenchError(f"expected a run folder or a file made by `jova-bench freeze`, got {path}, which is not there")
 
 
-def _whole(results: Results) -> Results:
+def _checked(results: Results) -> Results:
     """Checks that the results are complete: every column has every clip of its model, of its kind.
 
     Raises:
         BenchError: a clip is missing, or of another kind.
     """
 
-    def wrong(what: str) -> BenchError:
+    def unfit(what: str) -> BenchError:
         return BenchError(f"{results.source}: expected {what}; freeze or score the run again")
 
     for (model, identity), parts in results.columns.items():
         spec = results.specs.get(identity)
         if spec is None:
-            raise wrong(f"a specification of every metric, got none of {identity}")
+            raise unfit(f"a specification of every metric, got none of {identity}")
         if missing := results.cells(model) - parts.keys():
-            raise wrong(f"every clip of {model} in every column, got none of {_shown(min(missing))} in {identity}")
+            raise unfit(f"every clip of {model} in every column, got none of {_shown(min(missing))} in {identity}")
         features = [part for part in parts.values() if not isinstance(part, Outcome)]
         ok = [part for part in parts.values() if isinstance(part, Outcome) and part.status == "ok"]
         if (spec.level == "set" and ok) or (spec.level == "clip" and features):
-            raise wrong(f"{'features' if spec.level == 'set' else 'values'} of clips in {identity}, got the other")
+            raise unfit(f"{'features' if spec.level == 'set' else 'values'} of clips in {identity}, got the other")
         if len({part.shape[-1] for part in features}) > 1:
-            raise wrong(f"features of one size in {identity}, got several")
+            raise unfit(f"features of one size in {identity}, got several")
         if spec.micro and (unknown := {cell.prompt_id for cell in parts} - results.lengths.get(spec.micro, {}).keys()):
-            raise wrong(f"the length of every prompt, got none of {min(unknown)}")
+            raise unfit(f"the length of every prompt, got none of {min(unknown)}")
     return results
 
 

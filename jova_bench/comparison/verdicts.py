@@ -142,7 +142,7 @@ def _with_test(one: ComparisonRow, found: Pair, test: PairedTest, p_holm: float)
     verdict: Verdict
     reason: str | None = None
     if found.lost:
-        verdict, reason = "worse", _lost(found)
+        verdict, reason = "worse", _describe_lost(found)
     elif favours is not None:
         verdict = "better" if favours == "b" else "worse"
     elif p_holm <= ALPHA:
@@ -175,7 +175,7 @@ def _with_test(one: ComparisonRow, found: Pair, test: PairedTest, p_holm: float)
 def _without_test(one: ComparisonRow, found: Pair, nothing: Outcome | None, untested: str | None) -> Comparison:
     verdict: Verdict
     if found.lost:
-        verdict, reason = "worse", _lost(found)
+        verdict, reason = "worse", _describe_lost(found)
     elif nothing is None:
         verdict, reason = "underpowered", untested or ""
     else:
@@ -186,7 +186,7 @@ def _without_test(one: ComparisonRow, found: Pair, nothing: Outcome | None, unte
     )
 
 
-def _lost(found: Pair) -> str:
+def _describe_lost(found: Pair) -> str:
     """Describes how many clips have no value any more, and why."""
     reasons = Counter(change.reason for change in found.lost)
     why = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())

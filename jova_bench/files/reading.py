@@ -217,10 +217,10 @@ def check(value: Any, where: str) -> None:
                 raise Unread(_place(where, at[:3]), f"nested too deeply: more than {DEEPEST} levels")
             items = one.items() if isinstance(one, dict) else enumerate(one)
             for key, inner in items:
-                if wrong := _wrong(key):
+                if wrong := _fault_of(key):
                     raise Unread(_place(where, at), wrong)
                 todo.append(((*at, key), inner))
-        elif wrong := _wrong(one):
+        elif wrong := _fault_of(one):
             raise Unread(_place(where, at), wrong)
 
 
@@ -250,7 +250,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _wrong(value: Any) -> str | None:
+def _fault_of(value: Any) -> str | None:
     if isinstance(value, str):
         if "\0" in value:
             return "expected a text without zero bytes, got one with \\u0000"

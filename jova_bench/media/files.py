@@ -72,7 +72,7 @@ def clip_from_arrays(
     if audio is None:
         sample_rate_hz, layout = 0, ()
     else:
-        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or not _whole(sample_rate_hz):
+        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or not _is_whole(sample_rate_hz):
             raise BenchError(
                 f"expected (channels, N) float32 at a whole rate > 0, got {audio.shape} {audio.dtype} "
                 f"at {sample_rate_hz} Hz"
@@ -120,7 +120,7 @@ def _advice(frames: npt.NDArray[Any]) -> str:
     return "".join(f"; {one}" for one in todo)
 
 
-def _whole(rate: float) -> bool:
+def _is_whole(rate: float) -> bool:
     return rate > 0 and rate == rate // 1
 
 

@@ -99,7 +99,7 @@ def _each(names: str, profile: Profile, module: str, **options: str) -> list[Met
     return [_metric(name, profile, f"{module}:build", {"name": name, **options}) for name in names.split()]
 
 
-def _own(names: str, profile: Profile, module: str, options: Mapping[str, str] | None = None) -> list[MetricEntry]:
+def _by_name(names: str, profile: Profile, module: str, options: Mapping[str, str] | None = None) -> list[MetricEntry]:
     """Returns metrics of one module whose factories are called like them."""
     return [_metric(name, profile, f"{module}:{name}", options or {}) for name in names.split()]
 
@@ -155,15 +155,15 @@ def _errors(name: str, factory: str = "speech.whisper:standard", **options: str)
 def _both(profile: Profile) -> list[MetricEntry]:
     """Returns what both profiles measure; the profile is part of the identity."""
     return [
-        *_own("pesq stoi", profile, "speech.pesq_stoi", {"profile": profile}),
-        *_own("dnsmos", profile, "speech.dnsmos", {"profile": profile}),
-        *_own("loudness", profile, "sound.loudness", {"profile": profile}),
+        *_by_name("pesq stoi", profile, "speech.pesq_stoi", {"profile": profile}),
+        *_by_name("dnsmos", profile, "speech.dnsmos", {"profile": profile}),
+        *_by_name("loudness", profile, "sound.loudness", {"profile": profile}),
     ]
 
 
 def _editing(profile: Profile, new_words: MetricEntry) -> list[MetricEntry]:
     """Returns what is asked of edited clips; suites of edits name them."""
-    kept = _own("kept_psnr kept_audio", profile, "editing.kept", {"profile": profile})
+    kept = _by_name("kept_psnr kept_audio", profile, "editing.kept", {"profile": profile})
     return [replace(entry, default=False) for entry in (new_words, *kept)]
 
 
@@ -172,7 +172,7 @@ _FAD, _KAD = _distance("fad kad", "distances.fad")
 CATALOGUE: tuple[MetricEntry, ...] = (
     *_each(_NUMBERS, "embedded", "lip_sync.embedded", judge="a"),
     *_each(_NUMBERS, "embedded", "lip_sync.embedded", judge="b"),
-    *_own("mouth_audio_corr", "embedded", "lip_sync.mouth_correlation"),
+    *_by_name("mouth_audio_corr", "embedded", "lip_sync.mouth_correlation"),
     *_each("fvd fad kvd kad", "embedded", "distances.embedded", reference="embedded-reference"),
     *_each("prompt_hair prompt_background prompt_voice", "embedded", "prompt.attributes"),
     _metric("wer", "embedded", "speech.recognition:embedded", {"unit": "wer"}),
@@ -186,7 +186,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     _STOI,
     replace(_DNSMOS, variants={"mova": Variant({"variant": "mova"})}),
     _LOUDNESS,
-    *_own("mcd_dtw", "standard", "speech.mcd"),
+    *_by_name("mcd_dtw", "standard", "speech.mcd"),
     *_distance("fvd", "distances.fvd", "javisbench latentsync"),
     *_distance("kvd", "distances.fvd", "javisbench"),
     _benches(
@@ -203,35 +203,47 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     _KAD,
     *(
         replace(_benches(entry, "avbenchmark", "prompts"), real_clips="suite")
-        for entry in _own("fd_panns fd_passt", "standard", "distances.fd_kl")
+        for entry in _by_name("fd_panns fd_passt", "standard", "distances.fd_kl")
     ),
-    *(_only(_benches(one, "avbenchmark mova")) for one in _own("is_panns", "standard", "distances.inception_score")),
-    *(_only(_benches(one, "avbenchmark")) for one in _own("is_passt", "standard", "distances.inception_score")),
-    *(_benches(one, "avbenchmark") for one in _own("kl_panns", "standard", "distances.fd_kl")),
-    *(_benches(one, "avbenchmark versebench") for one in _own("kl_passt", "standard", "distances.fd_kl")),
-    *(_benches(one, "versebench avbenchmark javisbench mova") for one in _own("clap_score", "standard", "sound.clap")),
-    *(_only(_benches(one, "versebench")) for one in _own("fd_clap", "standard", "sound.clap")),
+    *(
+        _only(_benches(one, "avbenchmark mova"))
+        for one in _by_name("is_panns", "standard", "distances.inception_score")
+    ),
+    *(_only(_benches(one, "avbenchmark")) for one in _by_name("is_passt", "standard", "distances.inception_score")),
+    *(_benches(one, "avbenchmark") for one in _by_name("kl_panns", "standard", "distances.fd_kl")),
+    *(_benches(one, "avbenchmark versebench") for one in _by_name("kl_passt", "standard", "distances.fd_kl")),
+    *(
+        _benches(one, "versebench avbenchmark javisbench mova")
+        for one in _by_name("clap_score", "standard", "sound.clap")
+    ),
+    *(_only(_benches(one, "versebench")) for one in _by_name("fd_clap", "standard", "sound.clap")),
     *(_benches(one, "versebench") for one in _each("ce cu pc pq", "standard", "sound.audiobox")),
-    *(_only(_benches(one, "javisbench")) for one in _own("audio_quality", "standard", "sound.audiobox")),
+    *(_only(_benches(one, "javisbench")) for one in _by_name("audio_quality", "standard", "sound.audiobox")),
     *(
         _benches(one, "avbenchmark mova javisbench vabench versebench t2av")
-        for one in _own("desync", "standard", "audio_visual.desync")
+        for one in _by_name("desync", "standard", "audio_visual.desync")
     ),
-    *(_benches(one, "tempotokens javisbench mova") for one in _own("av_align", "standard", "audio_visual.av_align")),
-    *_own("nisqa", "standard", "speech.nisqa"),
+    *(
+        _benches(one, "tempotokens javisbench mova")
+        for one in _by_name("av_align", "standard", "audio_visual.av_align")
+    ),
+    *_by_name("nisqa", "standard", "speech.nisqa"),
     *(
         _benches(one, "opencv-haar mediapipe versebench")
-        for one in _own("identity_score", "standard", "picture.identity")
+        for one in _by_name("identity_score", "standard", "picture.identity")
     ),
-    *(_benches(one, "opencv-haar mediapipe") for one in _own("identity_consistency", "standard", "picture.identity")),
+    *(
+        _benches(one, "opencv-haar mediapipe")
+        for one in _by_name("identity_consistency", "standard", "picture.identity")
+    ),
     *(
         _benches(one, "avbenchmark mova javisbench t2av vabench")
-        for one in _own("imagebind_score", "standard", "audio_visual.imagebind")
+        for one in _by_name("imagebind_score", "standard", "audio_visual.imagebind")
     ),
-    *(_benches(one, "javisbench") for one in _own("javis_score", "standard", "audio_visual.javis_score")),
-    *(_only(_benches(one, "javisbench")) for one in _own("avh_score", "standard", "audio_visual.javis_score")),
-    *(_benches(one, "versebench") for one in _own("motion_score", "standard", "picture.motion")),
-    *(_benches(one, "versebench") for one in _own("aesthetic_score", "standard", "picture.aesthetic")),
+    *(_benches(one, "javisbench") for one in _by_name("javis_score", "standard", "audio_visual.javis_score")),
+    *(_only(_benches(one, "javisbench")) for one in _by_name("avh_score", "standard", "audio_visual.javis_score")),
+    *(_benches(one, "versebench") for one in _by_name("motion_score", "standard", "picture.motion")),
+    *(_benches(one, "versebench") for one in _by_name("aesthetic_score", "standard", "picture.aesthetic")),
     *_editing("standard", _errors("wer_new", "speech.new_words:standard")),
 )
 """Every built-in metric, in the order in which it is computed."""

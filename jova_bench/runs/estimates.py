@@ -131,18 +131,18 @@ def distances(metric: SetMetric, grid: FloatArray) -> OfChosen:
     """Returns a function that gives the `mean_distance` of each of many choices of prompts, from a `feature_grid`."""
     if type(metric).distances is SetMetric.distances:
         return one_by_one(lambda rows: mean_distance(metric, rows), grid)
-    there, shared = _there(grid), metric
+    there, shared = _has_features(grid), metric
     seeds = [(there[:, s], grid[there[:, s], s]) for s in range(grid.shape[1])]
     return lambda chosen: np.mean([shared.distances(clips, chosen[:, here]) for here, clips in seeds], axis=0)
 
 
 def _sets(grid: FloatArray) -> list[FloatArray]:
     """Splits a `feature_grid` into the features of each seed's clips, without gaps."""
-    there = _there(grid)
+    there = _has_features(grid)
     return [grid[there[:, s], s] for s in range(grid.shape[1])]
 
 
-def _there(grid: FloatArray) -> npt.NDArray[np.bool_]:
+def _has_features(grid: FloatArray) -> npt.NDArray[np.bool_]:
     """Returns a mask (P, S): True where a `feature_grid` has features."""
     return np.asarray(np.isfinite(grid).reshape(*grid.shape[:2], -1).any(axis=2), dtype=bool)
 

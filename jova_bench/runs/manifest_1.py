@@ -79,7 +79,7 @@ def _settings_of(asked: str, note: str) -> tuple[dict[str, Any] | None, str | No
     return (None, None) if found is None else found
 
 
-def _words(words: str, settings: dict[str, Any]) -> Callable[[str], Settings | None]:
+def _fixed_note(words: str, settings: dict[str, Any]) -> Callable[[str], Settings | None]:
     return lambda note: (settings, None) if note == words else None
 
 
@@ -122,14 +122,14 @@ READERS: Mapping[str, Callable[[str], Settings | None]] = {
     "cascade": _cascade,
     "codec": _codec,
     "clips:": _file,
-    "real": _words("the reference file itself", {}),
-    "silence": _words("real picture, digital silence", {"audio": "zeros"}),
-    "still": _words("first frame repeated, real audio", {"frame": 0}),
-    "shuffled": _words(
+    "real": _fixed_note("the reference file itself", {}),
+    "silence": _fixed_note("real picture, digital silence", {"audio": "zeros"}),
+    "still": _fixed_note("first frame repeated, real audio", {"frame": 0}),
+    "shuffled": _fixed_note(
         "real picture, real audio of another prompt, cut or padded with silence to the picture's length",
         {"audio": "another prompt", "seed": 20251213},
     ),
-    "shifted": _words(
+    "shifted": _fixed_note(
         "real clip, audio 5 frames of 25 fps (0.2 s) earlier than the picture", {"audio_frames_early": 5}
     ),
 }

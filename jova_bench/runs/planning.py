@@ -59,9 +59,9 @@ def _built(model: str | Generator, generator: Generator, where: Executor) -> Bui
     if isinstance(model, str) and not isinstance(where, Local):
         # A worker may have another working directory.
         return partial(create_model, with_folder(model, lambda folder: Path(folder).absolute()))
-    return partial(_given, generator)
+    return partial(_existing, generator)
 
 
-def _given(generator: Generator, device: str) -> Generator:
+def _existing(generator: Generator, device: str) -> Generator:
     """Returns a model that exists already; the device is its own."""
     return generator

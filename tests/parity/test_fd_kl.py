@@ -139,7 +139,7 @@ def test_padding_changes_what_passt_hears(weights):
     logits = metric.embed(sound, NoCache())
     np.testing.assert_allclose(logits, PASST["three_s"]["logits"], rtol=1e-4, atol=1e-5)
     windows = [np.pad(sound.audio[0], (0, 320_000 - 96_000))]
-    padded = tagging.heard(windows, tagging.PASST, MetricContext(NoCache()))["logits"]
+    padded = tagging.mean_outputs(windows, tagging.PASST, MetricContext(NoCache()))["logits"]
     np.testing.assert_allclose(padded, PASST["three_s_padded"]["logits"], rtol=1e-4, atol=1e-5)
     assert np.abs(padded - logits).max() > 0.01
 
@@ -236,8 +236,8 @@ def test_any_rate_and_any_number_of_channels_is_heard(weights, rate, channels):
 
 def test_one_vector_a_clip_and_one_pass_for_both_metrics(weights, monkeypatch):
     passes = []
-    whole = tagging.heard
-    monkeypatch.setattr(tagging, "heard", lambda *given: passes.append(1) or whole(*given))
+    whole = tagging.mean_outputs
+    monkeypatch.setattr(tagging, "mean_outputs", lambda *given: passes.append(1) or whole(*given))
 
     class Kept(NoCache):
         def __init__(self):

@@ -38,7 +38,7 @@ class ScaledFrechet(PublishedFrechet):
     distances = SetMetric.distances
 
 
-def heard(clip: Clip, context: MetricContext) -> Arrays:
+def embed(clip: Clip, context: MetricContext) -> Arrays:
     """Returns `embedding`, (D,), of all audio of a clip. Raises Undefined, or Unavailable without the weights."""
     audio = listening.clean(clip, RATE_HZ)
     if not len(audio):
@@ -75,5 +75,5 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         source="JavisVerse/JavisDiT eval/javisbench/src/metrics.py, AudioCLIP",
     )
     key = CacheKey("audioclip", 2, context.assets.digest(ASSET))
-    embedder = Embedder(key, lambda clip: heard(clip, context), "embedding")
+    embedder = Embedder(key, lambda clip: embed(clip, context), "embedding")
     return set_distance(ScaledFrechet, spec, embedder, context, "prompts", context.assets.missing(ASSET))

@@ -134,7 +134,7 @@ VERSEBENCH = TaggerVariant(
 VARIANTS = {"clean": CLEAN, "avbenchmark": AVBENCHMARK, "versebench": VERSEBENCH}
 
 
-def heard(windows: list[Audio], network: Network, context: MetricContext) -> Arrays:
+def mean_outputs(windows: list[Audio], network: Network, context: MetricContext) -> Arrays:
     """Returns `embedding` and `logits` of a clip: the means over its windows. Raises Undefined or Unavailable."""
     if (seconds := max(map(len, windows)) / network.rate_hz) < MIN_S:
         raise Undefined(f"too short: {seconds:.2f} s of sound, {MIN_S} s needed")
@@ -168,7 +168,7 @@ def version(protocol: TaggerVariant) -> int:
 def embedder(network: Network, protocol: TaggerVariant, context: MetricContext, name: str) -> Embedder:
     """Builds the function that extracts what FD (`embedding`) or KL (`logits`) needs, in one pass for both."""
     key = CacheKey(network.backend, version(protocol), context.assets.digest(network.asset), {"variant": protocol.name})
-    return Embedder(key, lambda clip: heard(protocol.hear(clip, network), network, context), name)
+    return Embedder(key, lambda clip: mean_outputs(protocol.hear(clip, network), network, context), name)
 
 
 def divergence(real: FloatArray, made: FloatArray, epsilon: float) -> float:

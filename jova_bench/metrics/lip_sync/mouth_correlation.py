@@ -65,7 +65,7 @@ def openings(clip: Clip, cache: FeatureCache, device: str) -> tuple[FloatArray, 
     return np.asarray(found["seen"], dtype=np.float64), np.asarray(found["heard"], dtype=np.float64)
 
 
-def seen(clip: Clip, cache: FeatureCache, device: str) -> FloatArray:
+def opening_seen(clip: Clip, cache: FeatureCache, device: str) -> FloatArray:
     """Returns the (T,) opening in [0, 1] seen in the pixels alone. Raises Undefined."""
     require_embedded_domain(clip)
     if clip.frames is None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 WEIGHTS = "syncnet"
 DOMAIN = "one person who speaks, whose face is seen"
 EPSILON = 1e-6
-"""That torch's `pairwise_distance` adds to every difference, and so the published scores."""
+"""Epsilon that torch's `pairwise_distance` adds to every difference, as in published scores."""
 TAIL = 240
 """Samples by which the cepstra of a window reach beyond its 5 frames: 20 windows of 25 ms, 10 ms apart."""
 

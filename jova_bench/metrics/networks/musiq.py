@@ -48,7 +48,7 @@ class Musiq(nn.Module):
         scales = self.transformer_encoder.scaleembed_input
         where = torch.cat([places(rows, columns) + scales(k) for k, (_, rows, columns) in enumerate(pieces)])
         x = self.gn_root(self.conv_root(torch.cat([patches for patches, _, _ in pieces])))
-        x = self.block1(F.max_pool2d(_same(F.relu(x), 3, 2), 3, 2))
+        x = self.block1(F.max_pool2d(_same_padding(F.relu(x), 3, 2), 3, 2))
         x = self.embedding(x.permute(0, 2, 3, 1).flatten(1)) + where
         score: Tensor = self.head(self.transformer_encoder(x[None])[0, 0])
         return score[0]
@@ -64,11 +64,11 @@ def _scaled(picture: Tensor, long_side: int) -> Tensor:
 def _patches(picture: Tensor) -> tuple[Tensor, int, int]:
     """Cuts (1, 3, H, W) into (rows columns, 3, 32, 32), row by row, black around what does not fill a patch."""
     rows, columns = (ceil(side / PATCH) for side in picture.shape[2:])
-    cut = F.unfold(_same(picture, PATCH, PATCH), PATCH, stride=PATCH)
+    cut = F.unfold(_same_padding(picture, PATCH, PATCH), PATCH, stride=PATCH)
     return cut[0].T.reshape(-1, 3, PATCH, PATCH), rows, columns
 
 
-def _same(x: Tensor, kernel: int, stride: int) -> Tensor:
+def _same_padding(x: Tensor, kernel: int, stride: int) -> Tensor:
     """Pads (n, c, H, W) so that a window gives ceil(side / stride) outputs; an odd zero goes to the end."""
     lacking = [(ceil(side / stride) - 1) * stride + kernel - side for side in x.shape[2:]]
     rows, columns = lacking
@@ -85,7 +85,7 @@ class StandardConv(nn.Conv2d):
         """Maps (n, before, H, W) to (n, after, H / stride, W / stride)."""
         filters = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
         filters = filters / (filters.std((1, 2, 3), keepdim=True) + 1e-5)
-        return F.conv2d(_same(input, self.kernel_size[0], self.stride[0]), filters, stride=self.stride)
+        return F.conv2d(_same_padding(input, self.kernel_size[0], self.stride[0]), filters, stride=self.stride)
 
 
 class Bottleneck(nn.Module):

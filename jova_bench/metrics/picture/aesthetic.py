@@ -136,11 +136,11 @@ class AestheticScore(ClipMetric):
             raise Undefined(reason)
         if reason := self.check():
             raise Unavailable(reason)
-        frames = self._seen(clip.frames, clip.fps)
+        frames = self._sampled_frames(clip.frames, clip.fps)
         means = [float(self._scores(clip.digest, frames, predictor).mean()) for predictor in self._protocol.predictors]
         return float(np.mean(np.array(means) / np.array(self._protocol.scale)))
 
-    def _seen(self, frames: Frames, fps: Fraction) -> Frames:
+    def _sampled_frames(self, frames: Frames, fps: Fraction) -> Frames:
         from jova_bench.metrics.signal.frames import resample_frame_indices
 
         if self._protocol.rate is None:

@@ -81,7 +81,7 @@ class Opinion(ClipMetric):
         return float(opinions[axes.index(self.spec.name)] if self.spec.name in axes else opinions.mean())
 
 
-def heard(clip: Clip) -> Audio:
+def audible(clip: Clip) -> Audio:
     """Returns the audio. Undefined for silence, for which the model's scores mean nothing."""
     audio = mono_16k(clip)
     if is_silent(audio):
@@ -89,7 +89,7 @@ def heard(clip: Clip) -> Audio:
     return audio
 
 
-def heard_upstream(clip: Clip) -> Audio:
+def audible_upstream(clip: Clip) -> Audio:
     """Returns the audio as upstream resamples it, silent or not."""
     audio = sinc_resample(clip.mono(), clip.sample_rate_hz, RATE_HZ)
     if not len(audio):
@@ -132,7 +132,7 @@ def _metric(
         description=description,
         source=source,
     )
-    return Opinion(spec, heard if clean else heard_upstream, context)
+    return Opinion(spec, audible if clean else audible_upstream, context)
 
 
 def audio_quality(context: MetricContext, variant: Bench) -> Opinion:

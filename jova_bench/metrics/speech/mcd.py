@@ -68,7 +68,7 @@ class MelCepstralDistortion(ClipMetric):
             raise Undefined("no transcript")
         if reference is None:
             raise Undefined("no reference clip")
-        heard, real = spoken(clip, ""), spoken(reference, "the reference is ")
+        heard, real = trimmed(clip, ""), trimmed(reference, "the reference is ")
         value = self._cache.get(
             audio_digest(heard),
             CacheKey(self.spec.identity, params={"reference": audio_digest(real)}),
@@ -77,7 +77,7 @@ class MelCepstralDistortion(ClipMetric):
         return float(value["value"])
 
 
-def spoken(clip: Clip, whose: str) -> Audio:
+def trimmed(clip: Clip, whose: str) -> Audio:
     """Returns the audio of a clip at 16 kHz from the first to the last 25 ms above -60 dBFS, without silent ends."""
     audio = mono_16k(clip)
     if is_silent(audio):

@@ -106,12 +106,12 @@ def index_page(
         slices=slice_groups(data["slices"]),
         reported=reported,
         about_reported=ABOUT,
-        made=_made(board),
+        made=_clip_tables(board),
         data=data,
     )
 
 
-def _made(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
+def _clip_tables(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
     """Returns tables of the clips themselves: title, `numbers` or `text`, description, header, rows."""
     formats = format_rows(board.models, board.manifest.fairness)
     found = []

@@ -177,7 +177,7 @@ def _view(cache: FeatureCache, listeners: list[SpeechErrors], look: Look) -> Vie
         opening_seen=seen,
         opening_heard=heard,
         no_mouth=no_mouth,
-        heard={one.spec.identity: _heard(one, clip, look.prompt) for one in listeners} if look.prompt else {},
+        heard={one.spec.identity: _transcript(one, clip, look.prompt) for one in listeners} if look.prompt else {},
         thumb=b"" if clip.frames is None else jpeg(clip.frames[len(clip.frames) // 2]),
     )
 
@@ -202,7 +202,7 @@ def _mouth(clip: Clip, cache: FeatureCache) -> tuple[tuple[float, ...], tuple[fl
     except Exception as error:
         return (), (), reason_of(error)
     try:
-        return _rounded(mouth.seen(clip, cache, "cpu")), (), None
+        return _rounded(mouth.opening_seen(clip, cache, "cpu")), (), None
     except Exception as error:
         return (), (), reason_of(error)
 
@@ -211,7 +211,7 @@ def _rounded(curve: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(value), 3) for value in np.clip(curve, 0, 1))
 
 
-def _heard(listener: SpeechErrors, clip: Clip, prompt: Prompt) -> Heard:
+def _transcript(listener: SpeechErrors, clip: Clip, prompt: Prompt) -> Heard:
     try:
         return Heard(listener.heard(clip, prompt.language), None)
     except Exception as error:

@@ -36,7 +36,7 @@ def prompts(source: Path) -> Iterator[Draft | Fault]:
 def draft(row: Row, root: Path) -> Draft:
     """Makes a prompt; several categories of an aspect are joined with `|`."""
     text, clip = row.needed("text"), row.text("path")
-    here = there(root, clip)
+    here = is_there(root, clip)
     return Draft(
         row.where,
         f"sample_{int(row.key):04d}",
@@ -48,7 +48,7 @@ def draft(row: Row, root: Path) -> Draft:
     )
 
 
-def there(root: Path, relative: str) -> bool:
+def is_there(root: Path, relative: str) -> bool:
     """Returns whether a clip that a bench names, and mostly does not publish, is in the folder."""
     try:
         return bool(relative) and inside(root, relative).is_file()

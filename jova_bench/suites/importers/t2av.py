@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from jova_bench.formatting.messages import shown
-from jova_bench.suites.importers.javisbench import ABSENT, there
+from jova_bench.suites.importers.javisbench import ABSENT, is_there
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, json_rows
 
 AXES = (
@@ -33,7 +33,7 @@ def draft(row: Row, root: Path) -> Draft:
         raise Bad(f"index: expected a number from 0, got {shown(index)}")
     spoken, clip = row.rows("speech_prompt"), row.text("video")
     voices = [": ".join(filter(None, (one.text("speaker"), one.text("description")))) for one in spoken]
-    here = there(root, clip)
+    here = is_there(root, clip)
     return Draft(
         row.where,
         f"sample_{index:04d}",

@@ -9,7 +9,7 @@ import pytest
 from jova_baselines.external import home
 from jova_baselines.external.inputs import DrivingAudio
 from jova_baselines.external.manifest import load, package
-from jova_baselines.latentsync.plan import FACE_HEIGHT, FACE_WIDTH, PART, made
+from jova_baselines.latentsync.plan import FACE_HEIGHT, FACE_WIDTH, PART, upstream_frames
 from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
@@ -47,7 +47,7 @@ def dubs(folder, *names, seconds=1.0, film_s=0.4, own=True):
 
 @pytest.mark.parametrize(("samples", "frames"), FACTS["frames"])
 def test_lengths_are_upstreams(samples, frames):
-    assert made(samples / 16_000, Fraction(25)) == frames
+    assert upstream_frames(samples / 16_000, Fraction(25)) == frames
     # There is always more than is kept.
     assert DrivingAudio(None, samples / 16_000, 16_000, "prompt").frames(Fraction(25)) < frames
 
