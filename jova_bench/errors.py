@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from jova_bench.formatting.messages import fault
+from jova_bench.formatting.text import visible
 from jova_bench.ids import printable
 
 NO_WINDOWS = "expected Linux or macOS, got Windows; install and run it in WSL 2, which is Linux"
@@ -23,6 +24,10 @@ class BenchError(Exception):
     """Raised for a mistake that the user can fix. The message says what was expected, what was got and what to do."""
 
     exit_code = EXIT_USAGE
+
+    def __init__(self, message: str) -> None:
+        """Stores the message, in which names and texts of others are shown and not obeyed."""
+        super().__init__(visible(message))
 
 
 class NotComparable(BenchError):

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.text import visible
 from jova_bench.ids import printable
 
 PLAIN = {
@@ -60,7 +61,7 @@ def show_json(text: str) -> None:
 def tell(line: str) -> None:
     """Prints a message; where it cannot be written, it is dropped, because the work is worth more."""
     with suppress(OSError):
-        _write(sys.stderr, f"{printable(line)}\n")
+        _write(sys.stderr, f"{visible(printable(line))}\n")
 
 
 def _write(stream: TextIO, text: str) -> None:

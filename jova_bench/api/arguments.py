@@ -6,6 +6,7 @@ import operator
 import os
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, cast
 
@@ -42,6 +43,7 @@ def _named(model: str) -> str:
     """Returns the name of a model; the folder of a `NAME:DIR` may begin with `~`."""
     if ":" not in model:
         _one_name("models", model)
+    with_folder(model, partial(path_of, f"the folder of {shown(model)}"))
     return with_folder(model, at_home) if ":~" in model else model
 
 
@@ -110,7 +112,13 @@ def path_of(name: str, value: Any) -> Path:
     """Returns an argument as a path; `~` is the home folder. Raises BenchError if it is none."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value) or "\0" in str(value):
         raise BenchError(f"expected {name} as a path, got {shown(value)}")
-    return at_home(value)
+    path = at_home(value)
+    try:
+        path.exists()
+    except (OSError, ValueError) as error:  # A name too long, half a character.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BenchError(f"expected {name} as a path, got {shown(value)}: {why}") from error
+    return path
 
 
 def device_of(value: Any) -> Any:

@@ -14,6 +14,7 @@ from jova_bench.arrays import FloatArray
 from jova_bench.cache import DiskCache
 from jova_bench.comparison.frozen import Columns, Frozen, frozen_columns, read_frozen
 from jova_bench.errors import BenchError, Incomplete
+from jova_bench.files.paths import shown_path
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.speech.errors import transcript_length
@@ -88,7 +89,9 @@ def read_results(path: str | os.PathLike[str]) -> Results:
         return _checked(_of_run(path))
     if path.is_file():
         return _checked(_of_file(path))
-    raise BenchError(f"expected a run folder or a file made by `jova-bench freeze`, got {path}, which is not there")
+    raise BenchError(
+        f"expected a run folder or a file made by `jova-bench freeze`, got {shown_path(path)}, which is not there"
+    )
 
 
 def _checked(results: Results) -> Results:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import BenchError
+from jova_bench.files.paths import shown_path
 from jova_bench.formatting.messages import faults_of, shown
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
@@ -53,7 +54,7 @@ class Unread(BenchError):
             fault: expected, got.
             todo: what to do about it, where that can be known.
         """
-        self.where, self.fault = os.fspath(where), fault
+        self.where, self.fault = shown_path(where), fault
         self.what = f"{fault}; {todo}" if todo else fault
         super().__init__(f"{self.where}: {self.what}")
 

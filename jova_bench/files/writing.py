@@ -12,6 +12,7 @@ from typing import IO
 
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import try_lock
+from jova_bench.files.paths import shown_path
 
 PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 """Names of what is incomplete, as `part_of` makes them."""
@@ -40,7 +41,9 @@ def check_writable(folder: Path) -> None:
         probe.touch(exist_ok=False)
         probe.unlink()
     except OSError as error:
-        raise BenchError(f"expected a folder that can be written, got {folder}: {error.strerror}") from error
+        raise BenchError(
+            f"expected a folder that can be written, got {shown_path(folder)}: {error.strerror}"
+        ) from error
 
 
 @contextmanager

@@ -53,6 +53,11 @@ _MARKDOWN = re.compile(
 )
 
 
+def visible(text: str) -> str:
+    """Returns a text in which what a terminal would obey stands as Python writes it; ends of lines and tabs stay."""
+    return _UNSEEN.sub(lambda one: one[0] if one[0] in "\n\t\r" else one[0].encode("unicode_escape").decode(), text)
+
+
 def one_line(text: str) -> str:
     """Returns a text on one line, without control characters."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))

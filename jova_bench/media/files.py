@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
+from jova_bench.files.paths import shown_path
 from jova_bench.files.writing import replacing
 from jova_bench.media import channels
 from jova_bench.media.clip import CANCEL, Clip
@@ -175,9 +176,11 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | N
             findings += length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)
         return clip_from_arrays(frames, fps, audio, sound.rate, sound.layout, tuple(findings), digest)
     except MemoryError as error:
-        raise BenchError(f"cannot decode {path}: expected memory for {size.bytes / 1e9:.1f} GB, got none") from error
+        raise BenchError(
+            f"cannot decode {shown_path(path)}: expected memory for {size.bytes / 1e9:.1f} GB, got none"
+        ) from error
     except (av.error.FFmpegError, OSError, ValueError, BenchError) as error:
-        raise BenchError(f"cannot decode {path}: {error}") from error
+        raise BenchError(f"cannot decode {shown_path(path)}: {_why(error)}") from error
 
 
 def _sound_alone(audio: Audio | None, sound: Sound, findings: tuple[Finding, ...], digest: str | None) -> Clip:
@@ -215,10 +218,12 @@ def write(
     clip = clip_from_arrays(frames, fps, audio, sample_rate_hz, layout)
     suffixes = (".wav", ".flac") if clip.frames is None else (".mp4",)
     if path.suffix not in suffixes:
-        raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {path}; rename it")
+        raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {shown_path(path)}; rename it")
     if clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
         height, width = clip.frames.shape[1:3]
-        raise BenchError(f"expected even height and width for {path}, got {height} x {width}; crop or pad the frames")
+        raise BenchError(
+            f"expected even height and width for {shown_path(path)}, got {height} x {width}; crop or pad the frames"
+        )
     try:
         with (
             replacing(path) as file,
@@ -226,4 +231,9 @@ def write(
         ):
             encode(container, clip)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise BenchError(f"cannot write {path}: {error}") from error
+        raise BenchError(f"cannot write {shown_path(path)}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Returns what an error says, without the path that the system's repeat."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from jova_bench.errors import BenchError, Incomplete
 from jova_bench.files.locks import Busy, acquire
+from jova_bench.files.paths import shown_path
 from jova_bench.files.reading import advising, as_record, read_bytes, read_json
 from jova_bench.files.writing import PART, remove_parts, write_file
 from jova_bench.formatting.doors import option
@@ -69,8 +70,9 @@ class RunStore:
             _check_ours(self.folder)
             _check_files(self.folder)
             self._lock = acquire(self.folder / LOCK)
-        except OSError as error:
-            raise BenchError(f"expected a folder to write a run in, got {self.folder}: {error.strerror}") from error
+        except (OSError, RecursionError) as error:  # Python makes folders by recursion.
+            why = error.strerror if isinstance(error, OSError) else "too many folders in each other"
+            raise BenchError(f"expected a folder to write a run in, got {shown_path(self.folder)}: {why}") from error
         except Busy as error:
             raise BenchError(
                 f"another process (pid {error.holder}) is writing {self.folder}; wait for it or {another_folder()}"
@@ -160,7 +162,8 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     folder = Path(folder)
     manifest = _manifest(folder)
     if manifest is None:
-        raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}; make one with `run` or `score`")
+        found = f"got {shown_path(folder)}"
+        raise BenchError(f"expected a run folder with a {MANIFEST}, {found}; make one with `run` or `score`")
     return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
 
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from jova_bench.errors import BenchError
+from jova_bench.files.paths import shown_path
 from jova_bench.files.reading import DEEPEST, read_bytes, read_json, read_json_lines, read_text, read_toml
 
 
@@ -19,7 +20,7 @@ def refusal(read, path):
         read(path)
     message = str(caught.value)
     assert "\n" not in message, message
-    assert str(path) in message, message
+    assert shown_path(path) in message, message
     return message
 
 
