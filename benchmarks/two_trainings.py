@@ -22,7 +22,8 @@ import torch
 from paired import measured, tables
 
 from jova_baselines.jova import CodecRoundTrip, JovaGenerator
-from jova_bench.suites.loading import INFO, load_suite
+from jova_bench.suites.loading import load_suite
+from jova_bench.suites.prompt_file import INFO
 
 PROMPTS = 128
 METRICS = (

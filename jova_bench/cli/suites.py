@@ -81,7 +81,8 @@ def _import(args: argparse.Namespace) -> int:
 def _validate(args: argparse.Namespace) -> int:
     from jova_bench.runs.suite_faults import suite_faults
     from jova_bench.suites.edits import edit_faults
-    from jova_bench.suites.loading import load_suite, prompt_file, read_prompts
+    from jova_bench.suites.loading import load_suite
+    from jova_bench.suites.prompt_file import prompt_file, read_prompts
 
     path = prompt_file(Path(args.file))
     prompts, faults = read_prompts(path, edit_faults)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from jova_bench.errors import BenchError
 from jova_bench.metrics.build import faults_of_names
 from jova_bench.records import Profile
-from jova_bench.suites.loading import INFO, Suite
+from jova_bench.suites.loading import Suite
+from jova_bench.suites.prompt_file import INFO
 
 
 def suite_faults(suite: Suite) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, printable, safe_id
-from jova_bench.suites.loading import INFO, PROMPTS
+from jova_bench.suites.prompt_file import INFO, PROMPTS
 
 CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 SHOWN = 3

@@ -12,7 +12,8 @@ from jova_bench.files.reading import read_json_lines
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.clips import answer, clips_by_id, difference, some
-from jova_bench.suites.loading import PROMPTS, Suite, load_suite
+from jova_bench.suites.loading import Suite, load_suite
+from jova_bench.suites.prompt_file import PROMPTS
 
 
 def folder_suite(folder: Path, suite: Suite | None) -> Suite:

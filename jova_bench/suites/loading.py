@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
-
-from pydantic import ValidationError
 
 from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import as_record, read_json_lines, read_toml
+from jova_bench.files.reading import as_record, read_toml
 from jova_bench.formatting.doors import listing
-from jova_bench.formatting.messages import faults_of, shown, suggest
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.prompts import Prompt
 from jova_bench.records import Id, Profile, Record
 from jova_bench.registry import Registry
+from jova_bench.suites.prompt_file import INFO, PROMPTS, inside, load_prompts, prompt_file
 
 SHIPPED = Path(__file__).parent / "data"
 ENTRY_POINTS = "jova_bench.suites"
 """Entry point group of installed packages' suites, each the path of a folder like the shipped ones."""
-PROMPTS, INFO = "prompts.jsonl", "suite.toml"
-"""Files of a suite's folder."""
-Check = Callable[[Prompt, Path], list[str]]
-"""Returns the faults of a prompt, whose paths are relative to a folder: `field: fault`."""
 
 
 class SuiteInfo(Record):
@@ -151,26 +146,6 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
     return _suite(path, _info(beside) if beside.is_file() else None)
 
 
-def prompt_file(path: Path) -> Path:
-    """Returns the prompt file of a path: the path itself, or `prompts.jsonl` of a folder.
-
-    Raises:
-        BenchError: a folder has no such file, or the path can be none.
-    """
-    try:
-        if not path.is_dir():
-            return path
-    except OSError as error:  # A name that no file system can have.
-        raise BenchError(f"expected a path of prompts, got {shown(str(path))}: {error.strerror}") from error
-    if not (path / PROMPTS).is_file():
-        there = sorted(one.name for one in path.glob("*.jsonl"))
-        hint = (
-            f"name one of its own: {', '.join(str(path / one) for one in there[:5])}" if there else "it has no .jsonl"
-        )
-        raise BenchError(f"expected {PROMPTS}, and {INFO} where there is one, in the folder {str(path)!r}; {hint}")
-    return path / PROMPTS
-
-
 def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
     """Returns the folder of an installed package's suite."""
     found = registry.load(name)
@@ -182,67 +157,6 @@ def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
             f"expected the suite {name!r} ({registry.entries[name]}) to be the path of a folder, got {got}"
         )
     return Path(found)
-
-
-def load_prompts(path: Path) -> tuple[Prompt, ...]:
-    """Reads a prompt file: ids are unique, and every file that a prompt names exists inside the file's folder."""
-    prompts, faults = read_prompts(path)
-    if faults:
-        more = f" (and {len(faults) - 1} more: `suites validate` lists them)" if faults[1:] else ""
-        raise BenchError(f"{faults[0]}{more}")
-    return prompts
-
-
-def read_prompts(path: Path, check: Check | None = None) -> tuple[tuple[Prompt, ...], tuple[str, ...]]:
-    """Reads the valid lines of a prompt file, and the faults of the others: `FILE:LINE: field: fault`.
-
-    Args:
-        path: file of prompts.
-        check: finds further faults of a prompt that has none so far; None for no more.
-
-    Raises:
-        BenchError: the file cannot be read.
-    """
-    prompts: dict[str, Prompt] = {}
-    lines: dict[str, int] = {}
-    faults: list[str] = []
-    for number, value in read_json_lines(path):
-        if isinstance(value, BenchError):
-            faults.append(str(value))
-            continue
-        try:
-            prompt = Prompt.model_validate(value)
-        except ValidationError as error:
-            faults += [f"{path}:{number}: {fault}" for fault in faults_of(error, Prompt.model_fields)]
-            continue
-        wrong = [f"{field}: {why}" for field, file in prompt.files.items() if (why := _missing(path.parent, file))]
-        wrong += faults_of_tags(prompt.tags)
-        if prompt.id in lines:
-            wrong.append(f"id: {prompt.id!r} is already on line {lines[prompt.id]}; rename one")
-        if check and not wrong:
-            wrong += check(prompt, path.parent)
-        faults += [f"{path}:{number}: {fault}" for fault in wrong]
-        lines.setdefault(prompt.id, number)
-        if not wrong:
-            prompts[prompt.id] = prompt
-    if not prompts and not faults:
-        faults.append(f"{path}: expected at least one prompt, got an empty file")
-    return tuple(prompts.values()), tuple(faults)
-
-
-def faults_of_tags(tags: Iterable[str]) -> list[str]:
-    """Returns the faults of names of tags: a slice is called `tag=value`, and split at the first `=`."""
-    return [f"tags: expected a name without '=', got {shown(tag)}; rename it" for tag in tags if "=" in tag]
-
-
-def _missing(root: Path, relative: str) -> str | None:
-    """Returns the fault of a file that a prompt names, or None."""
-    try:
-        if not inside(root, relative).is_file():
-            return f"expected a file, got {shown(relative)}; paths are relative to {root}"
-    except (BenchError, OSError) as error:
-        return str(error)
-    return None
 
 
 def _suite(path: Path, info: SuiteInfo | None) -> Suite:
@@ -274,19 +188,6 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
 
 def _info(path: Path) -> SuiteInfo:
     return as_record(SuiteInfo, read_toml(path), str(path))
-
-
-def inside(root: Path, relative: str) -> Path:
-    """Joins a POSIX path from a prompt to the folder, and refuses one that leads out of it, by links too."""
-    pure = PurePosixPath(relative)
-    path = root / pure
-    try:
-        outside = not path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError, ValueError):
-        outside = True  # A loop of links, a name too long, a zero byte.
-    if not relative or pure.is_absolute() or outside:
-        raise BenchError(f"expected a path inside {root}, got {shown(relative)}; copy the file there")
-    return path
 
 
 def _digest(prompts: tuple[Prompt, ...], root: Path, header: str) -> tuple[str, dict[str, str]]:

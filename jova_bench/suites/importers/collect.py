@@ -16,7 +16,7 @@ from jova_bench.formatting.messages import faults_of, shown
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.reading import Draft, Fault
-from jova_bench.suites.loading import faults_of_tags, inside
+from jova_bench.suites.prompt_file import faults_of_tags, inside
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 FILES = ("image", "audio", "reference")

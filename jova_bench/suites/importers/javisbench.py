@@ -15,7 +15,7 @@ from pathlib import Path
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, table_rows
-from jova_bench.suites.loading import inside
+from jova_bench.suites.prompt_file import inside
 
 ASPECTS = (
     ("event_scenario", ("natural", "urban", "living", "industrial", "virtual")),

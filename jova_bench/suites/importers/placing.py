@@ -12,7 +12,7 @@ from jova_bench.files.writing import check_writable
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
 from jova_bench.suites.importers.collect import Imported
-from jova_bench.suites.loading import INFO, PROMPTS
+from jova_bench.suites.prompt_file import INFO, PROMPTS
 from jova_bench.suites.writing import write_suite
 
 MEDIA = "media"
