@@ -22,6 +22,7 @@ from jova_bench.metrics.signal import frames as pictures
 from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
 from support import every_asset, upstream
 from support.clips import silent_clip
+from support.memory_cache import MemoryCache
 
 PARITY = upstream.parity("aesthetic")
 OUTPUTS, SHAPES = PARITY["outputs"], PARITY["shapes"]
@@ -116,19 +117,12 @@ def test_versebench_looks_at_every_frame_and_clean_at_two_a_second(weights, monk
 
 
 def test_scores_of_a_network_are_kept_one_by_one(weights):
-    kept = {}
-
-    class Cache:
-        def get(self, digest, extractor, compute):
-            if (digest, extractor) not in kept:
-                kept[digest, extractor] = compute()
-            return kept[digest, extractor]
-
+    cache = MemoryCache()
     clip = silent_clip([picture(PICTURES[0])])
-    first = aesthetic.aesthetic_score(MetricContext(Cache(), "cpu"), "versebench").score(clip, None, None)
-    assert [len(arrays["scores"]) for arrays in kept.values()] == [1, 1, 1]
+    first = aesthetic.aesthetic_score(MetricContext(cache, "cpu"), "versebench").score(clip, None, None)
+    assert [len(arrays["scores"]) for arrays in cache.kept.values()] == [1, 1, 1]
     network_cache.release_networks()
-    again = aesthetic.aesthetic_score(MetricContext(Cache(), "cpu"), "versebench").score(clip, None, None)
+    again = aesthetic.aesthetic_score(MetricContext(cache, "cpu"), "versebench").score(clip, None, None)
     assert again == first
     assert not network_cache._networks  # Nothing was loaded.
 

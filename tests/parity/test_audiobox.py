@@ -15,6 +15,7 @@ from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import aesthetics as nets
 from jova_bench.metrics.sound import audiobox as aesthetics
 from support.clips import audio_clip
+from support.memory_cache import MemoryCache
 from support.upstream import fake, fake_state, parity
 
 PARITY = parity("aesthetics")
@@ -63,16 +64,7 @@ def test_padding_is_not_heard(files):
 
 
 def test_every_axis_is_a_metric_and_all_come_from_one_pass(own):
-    class Kept:
-        def __init__(self):
-            self.arrays = {}
-
-        def get(self, digest, extractor, compute):
-            if (digest, extractor) not in self.arrays:
-                self.arrays[digest, extractor] = compute()
-            return self.arrays[digest, extractor]
-
-    cache, known = Kept(), PARITY["cases"]["3.3 s"]
+    cache, known = MemoryCache(), PARITY["cases"]["3.3 s"]
     metrics = build(AXES, "standard", MetricContext(cache))
     assert [metric.spec.name for metric in metrics] == list(AXES)
     for metric in metrics:
@@ -80,7 +72,7 @@ def test_every_axis_is_a_metric_and_all_come_from_one_pass(own):
         assert f"config={assets.asset_table().digest(aesthetics.CONFIG)}" in metric.spec.identity
         value = metric.score(audio_clip(sound(known["samples"])), None, None).value
         assert value == pytest.approx(known["scores"][metric.spec.name.upper()], rel=1e-5)
-    assert len(cache.arrays) == 1
+    assert len(cache.kept) == 1
 
 
 def test_complexity_is_to_match_and_only_a_bench_says_down():

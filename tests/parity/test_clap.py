@@ -17,6 +17,7 @@ from jova_bench.metrics.sound import clap
 from jova_bench.prompts import Prompt
 from support import every_asset
 from support.clips import audio_clip
+from support.memory_cache import MemoryCache
 from support.upstream import fake, fake_state, parity
 
 PARITY = parity("clap")
@@ -254,20 +255,11 @@ def test_benches_are_never_one_column(own):
 
 
 def test_features_are_cached_by_sound_and_steps(own):
-    class Kept:
-        def __init__(self):
-            self.arrays = {}
-
-        def get(self, digest, extractor, compute):
-            if (digest, extractor) not in self.arrays:
-                self.arrays[digest, extractor] = compute()
-            return self.arrays[digest, extractor]
-
-    cache = Kept()
+    cache = MemoryCache()
     for bench in ("versebench", "mova", "versebench"):
         (score,) = build([f"clap_score@{bench}"], "standard", MetricContext(cache))
         assert score.score(heard(SHORT), PROMPT, None).status == "ok"
-    assert len(cache.arrays) == 3  # the sound twice, its caption once: both benches have one network
+    assert len(cache.kept) == 3  # the sound twice, its caption once: both benches have one network
 
 
 # Verse-Bench's FD

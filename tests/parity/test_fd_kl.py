@@ -16,6 +16,7 @@ from jova_bench.metrics.networks import checkpoint, panns, passt, shaped
 from jova_bench.metrics.real_clips import RealClips
 from support.clips import audio_clip
 from support.every_asset import cnn14, panns_state, torchlibrosa_matrices
+from support.memory_cache import MemoryCache
 from support.upstream import fake, fake_state, parity
 
 PANNS, PASST, KL, AUDIO = parity("panns"), parity("passt"), parity("kl"), parity("resample")
@@ -239,16 +240,7 @@ def test_one_vector_a_clip_and_one_pass_for_both_metrics(weights, monkeypatch):
     whole = tagging.mean_outputs
     monkeypatch.setattr(tagging, "mean_outputs", lambda *given: passes.append(1) or whole(*given))
 
-    class Kept(NoCache):
-        def __init__(self):
-            self.arrays = {}
-
-        def get(self, digest, extractor, compute):
-            if (digest, extractor) not in self.arrays:
-                self.arrays[digest, extractor] = compute()
-            return self.arrays[digest, extractor]
-
-    cache = Kept()
+    cache = MemoryCache()
     clips = [audio_clip(fake((16_000,), f"{k}") * 0.1, digest=f"{k:064}") for k in range(4)]
     real = RealClips("real", tuple((clip.digest, lambda clip=clip: clip) for clip in clips[:2]), cache)
     fd = tagging.fd_panns(MetricContext(cache, "cpu", real), "avbenchmark")

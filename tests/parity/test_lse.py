@@ -1,6 +1,5 @@
 """Lip-sync scores of whole clips: what each protocol makes of faces, edges and bad input, and upstream's own number."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,19 +23,8 @@ from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync import syncnet_pip as lse_package
 from jova_bench.metrics.lip_sync.variants import VARIANTS
 from support import upstream
+from support.memory_cache import MemoryCache
 from support.syncnet_clip import FRAMES, PARITY, crops, sound
-
-
-class Memory:
-    """A cache that counts what is computed."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], object] = {}
-
-    def get(self, digest: str, extractor: str, compute: Callable[[], object]) -> object:
-        if (digest, extractor) not in self.kept:
-            self.kept[digest, extractor] = compute()
-        return self.kept[digest, extractor]
 
 
 class Coded:
@@ -216,7 +204,7 @@ def test_a_still_face_has_no_confidence_without_padding(coded, found, monkeypatc
 
 def test_scored_once(coded, found):
     found(track(0, 75))
-    cache, clip = Memory(), talking()
+    cache, clip = MemoryCache(), talking()
     before = Coded.looks
     for name in VARIANTS["clean"].numbers:
         assert score(name, clip, cache=cache)[0] == "ok"
@@ -233,7 +221,7 @@ def test_a_clip_scores_as_upstream_scores_it(tmp_path, monkeypatch):
     clip = clip_from_arrays(
         np.ascontiguousarray(crops()[..., ::-1]), Fraction(25), (sound() / 32768)[None].astype(np.float32), 16_000
     )
-    metrics = build(["lse_c@wav2lip-lrs", "lse_d@wav2lip-lrs"], "standard", MetricContext(Memory()))
+    metrics = build(["lse_c@wav2lip-lrs", "lse_d@wav2lip-lrs"], "standard", MetricContext(MemoryCache()))
     values = [metric.score(clip, None, None).value for metric in metrics]
     expected = PARITY["outputs"]
     assert values == pytest.approx([expected["confidence"], expected["min_distance"]], abs=1e-4)

@@ -17,6 +17,7 @@ from jova_bench.metrics.signal.frames import resample_frame_indices
 from jova_bench.metrics.signal.opencv_resize import linear
 from support import upstream
 from support.clips import silent_clip
+from support.memory_cache import MemoryCache
 
 PARITY = upstream.parity("raft")
 
@@ -140,22 +141,15 @@ def test_versebench_counts_pixels_per_frame(moving):
 
 
 def test_a_clip_is_measured_once(moving):
-    kept = {}
-
-    class Cache:
-        def get(self, digest, extractor, compute):
-            if (digest, extractor) not in kept:
-                kept[digest, extractor] = compute()
-            return kept[digest, extractor]
-
+    cache = MemoryCache()
     clip = silent_clip(blank(128, 128, 4), fps=8)
     first, again = (
-        motion.motion_score(MetricContext(Cache(), "cpu"), "versebench").score(clip, None, None) for _ in range(2)
+        motion.motion_score(MetricContext(cache, "cpu"), "versebench").score(clip, None, None) for _ in range(2)
     )
     assert first == again
     assert len(moving.shown) == 4
-    motion.motion_score(MetricContext(Cache(), "cpu")).score(clip, None, None)
-    assert len(kept) == 2  # Another protocol is another key.
+    motion.motion_score(MetricContext(cache, "cpu")).score(clip, None, None)
+    assert len(cache.kept) == 2  # Another protocol is another key.
 
 
 def blank(height, width, count=10):

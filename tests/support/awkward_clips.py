@@ -8,6 +8,7 @@ from jova_bench.errors import Unavailable, Undefined
 from jova_bench.prompts import Prompt
 from jova_bench.records import Finding, Outcome
 from support.clips import clip_of
+from support.memory_cache import MemoryCache
 
 PROMPT = Prompt(
     id="p",
@@ -54,19 +55,7 @@ AWKWARD = {
 REFERENCE = clip_of(picture(), sound())
 
 
-class Memory:
-    """Keeps arrays: the same clip is asked three times by every protocol."""
-
-    def __init__(self):
-        self.kept = {}
-
-    def get(self, digest, extractor, compute):
-        if (digest, extractor) not in self.kept:
-            self.kept[digest, extractor] = compute()
-        return self.kept[digest, extractor]
-
-
-CACHE = Memory()
+CACHE = MemoryCache()
 
 
 def one_line(reason):

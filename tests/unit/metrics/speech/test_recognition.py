@@ -23,6 +23,7 @@ from jova_bench.records import Outcome
 from jova_bench.runs.estimates import MetricColumn, clip_estimate
 from support.asked import prompt
 from support.clips import audio_clip
+from support.memory_cache import MemoryCache
 
 drawn = partial(audio_clip, in_domain=True)
 """Sound as of a drawn face, which the embedded recogniser was trained for."""
@@ -176,16 +177,6 @@ class Parrot:
         return self.says
 
 
-class Kept:
-    def __init__(self):
-        self.arrays = {}
-
-    def get(self, digest, extractor, compute):
-        if (digest, extractor) not in self.arrays:
-            self.arrays[digest, extractor] = compute()
-        return self.arrays[digest, extractor]
-
-
 TONE = (0.1 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)).astype(np.float32)
 
 
@@ -209,7 +200,7 @@ def test_silence_is_all_words_missing_and_never_reaches_the_recogniser():
 
 
 def test_one_sound_is_heard_once_by_wer_and_cer_even_as_the_empty_text():
-    cache, parrot = Kept(), Parrot("")
+    cache, parrot = MemoryCache(), Parrot("")
     for unit in ("wer", "cer"):
         metric = metric_of(parrot, unit, cache)
         assert metric.score(drawn(TONE), prompt("bin red now"), None).value == 1.0
