@@ -14,6 +14,7 @@ from jova_bench.digests import shortened
 from jova_bench.formatting.text import decimals, escaped, signed, table
 from jova_bench.models.base import Generator
 from jova_bench.report.cells import cell, columns
+from jova_bench.report.notes import Notes
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 from jova_bench.summary import Estimate
@@ -68,7 +69,7 @@ def tables(found: Mapping[str, Any], about: str, made_by: str) -> str:
         about: what is said of the trainings and controls, after the prompts and seeds.
         made_by: file name of the script and stem of the committed data.
     """
-    notes: dict[str, int] = {}
+    notes = Notes()
     values = {(one["model"], one["label"]): one for one in found["values"]}
     models, labels = (list(dict.fromkeys(one[key] for one in found["values"])) for key in ("model", "label"))
     rows = [[escaped(name), *(_cell(values[name, label], notes) for label in labels)] for name in models]
@@ -78,7 +79,7 @@ def tables(found: Mapping[str, Any], about: str, made_by: str) -> str:
         f"{found['prompts']} prompts of the suite {found['suite']} (digest {shortened(found['suite_digest'])}), "
         f"sampling seed {', '.join(map(str, found['sampling_seeds']))}, {about}",
         table(["", *map(escaped, labels)], rows),
-        "\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()),
+        notes.markdown(),
         f"Differences from `{models[0]}`, paired over the prompts that have a value in both, 95 % "
         "intervals, Holm over the table:",
         table(
@@ -91,7 +92,7 @@ def tables(found: Mapping[str, Any], about: str, made_by: str) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _cell(value: Mapping[str, Any], notes: dict[str, int]) -> str:
+def _cell(value: Mapping[str, Any], notes: Notes) -> str:
     return cell(Estimate.model_validate({key: part for key, part in value.items() if key != "label"}), notes)
 
 

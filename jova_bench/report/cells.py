@@ -9,6 +9,7 @@ from jova_bench.formatting.text import decimals, number, with_interval
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import labelled
 from jova_bench.records import Direction
+from jova_bench.report.notes import Notes
 from jova_bench.summary import Cost, Estimate, Summary
 
 
@@ -44,16 +45,17 @@ def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]
     )
 
 
-def cell(estimate: Estimate | None, notes: dict[str, int]) -> str:
+def cell(estimate: Estimate | None, notes: Notes) -> str:
     """Formats `mean [lo, hi] (n)`, with `(ok/undefined/failed)` when some clips have no value, or the status of all.
 
     Args:
         estimate: of one model; None when it was not measured.
-        notes: footnotes so far, text to number; reasons are added to it.
+        notes: footnotes so far; reasons are added to them.
     """
     if estimate is None:
         return "not measured"
-    mark = _note(estimate, notes)
+    number_of_note = notes.number(estimate.reasons)
+    mark = "" if number_of_note is None else f"[^{number_of_note}]"
     if estimate.value is None:
         return f"{no_value(estimate)}{mark}"
     counts = (estimate.n_ok, estimate.n_undefined, estimate.n_failed)
@@ -65,15 +67,6 @@ def no_value(estimate: Estimate) -> str:
     """Formats `undefined`, `failed`, or both."""
     words = [word for word, n in (("undefined", estimate.n_undefined), ("failed", estimate.n_failed)) if n]
     return " and ".join(words) or "undefined"
-
-
-def _note(estimate: Estimate, notes: dict[str, int]) -> str:
-    if not estimate.reasons:
-        return ""
-    text = "; ".join(
-        f"{reason} ({count} clip{'s' * (count > 1)})" for reason, count in sorted(estimate.reasons.items())
-    )
-    return f"[^{notes.setdefault(text, len(notes) + 1)}]"
 
 
 def extrapolated(estimate: Estimate | None) -> str:

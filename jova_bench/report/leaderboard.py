@@ -21,6 +21,7 @@ from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapola
 from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows, load_cell
 from jova_bench.report.common import COMMON, Common
 from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
+from jova_bench.report.notes import Notes
 from jova_bench.report.ranks import Ranks
 from jova_bench.runs.manifest import Manifest
 from jova_bench.summary import Cost, Summary
@@ -127,7 +128,7 @@ class Leaderboard:
 
     def markdown(self) -> str:
         """Formats tables by family, each with the same rows, then reasons and metric identities."""
-        notes: dict[str, int] = {}
+        notes = Notes()
         parts = ["# Leaderboard", ", ".join(f"{key} {plain(value)}" for key, value in self.about().items()) + "."]
         parts.append(
             "Means over prompts with 95 % intervals over prompts (sampling seeds averaged first); they speak of "
@@ -147,8 +148,8 @@ class Leaderboard:
             parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made))]
         rows = format_rows(self.models, self.manifest.fairness)
         parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
-        if notes:
-            parts.append("\n".join(f"[^{number}]: {escaped(text)}" for text, number in notes.items()))
+        if footnotes := notes.markdown():
+            parts.append(footnotes)
         parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]
         return "\n\n".join(parts) + "\n"
 
@@ -157,7 +158,7 @@ class Leaderboard:
         assert self.common is not None
         return Leaderboard(self.common.summary, self.manifest, self.models, columns(self.common.summary))
 
-    def _families(self, notes: dict[str, int]) -> list[tuple[str, str]]:
+    def _families(self, notes: Notes) -> list[tuple[str, str]]:
         """Returns (family, table) pairs."""
         found = []
         for family in (*families(), OTHER):
@@ -166,7 +167,7 @@ class Leaderboard:
                 found.append((family, self._family(shown, notes)))
         return found
 
-    def _family(self, shown: Sequence[Column], notes: dict[str, int]) -> str:
+    def _family(self, shown: Sequence[Column], notes: Notes) -> str:
         header, body = ["Model"], [[escaped(model)] for model in self.models]
         for column in shown:
             header.append(f"{escaped(column.label)} {ARROWS[column.direction]}")
@@ -178,7 +179,7 @@ class Leaderboard:
                     row.append(extrapolated(column.cells.get(model)))
         return table(header, body)
 
-    def _slices(self, tag: str, notes: dict[str, int]) -> list[str]:
+    def _slices(self, tag: str, notes: Notes) -> list[str]:
         """Formats one table per family, with a row per value and model."""
         boards = {value: self.at(name) for name, value in slices.slices_of(self.summary, tag).items()}
         tables = []

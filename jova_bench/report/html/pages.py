@@ -23,6 +23,7 @@ from jova_bench.report.html.view import CURVE_HZ
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
+from jova_bench.report.notes import Notes
 from jova_bench.report.reported import ABOUT, Reported
 from jova_bench.summary import Estimate
 
@@ -88,7 +89,7 @@ def index_page(
     figures: Sequence[Mapping[str, Any]],
 ) -> str:
     """Renders the leaderboard, plots, prompts and footnotes."""
-    notes: dict[str, int] = {}
+    notes = Notes()
     columns = [(place, column, _description_of(board, column)) for place, column in enumerate(board.columns)]
     data = page_data(board, slices, asked) | {"figures": list(figures)}
     return env.get_template("index.html").render(
@@ -99,7 +100,7 @@ def index_page(
         groups=_groups(board.models),
         colours=colours(board.models),
         costs=[(one["label"], one["values"]) for one in data["costs"]],
-        note=lambda estimate: _note(estimate, notes),
+        note=lambda estimate: notes.number(estimate.reasons),
         notes=notes,
         places={model: place for place, model in enumerate(board.models)},
         asked=asked,
@@ -206,14 +207,6 @@ def slice_groups(slices: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tu
 def _description_of(board: Leaderboard, column: Column) -> str:
     """Returns one line on what a column measures, from the run's own specification."""
     return next((spec.description for spec in board.manifest.specs if spec.identity == column.identity), "")
-
-
-def _note(estimate: Estimate, notes: dict[str, int]) -> int | None:
-    """Returns the number of the footnote with the reasons of an estimate."""
-    if not estimate.reasons:
-        return None
-    text = "; ".join(f"{why} ({n} clip{'s' * (n > 1)})" for why, n in sorted(estimate.reasons.items()))
-    return notes.setdefault(text, len(notes) + 1)
 
 
 def _card(board: Leaderboard, one: Asked, take: Take, longest: float) -> Card:

@@ -11,6 +11,7 @@ from jova_bench.metrics.entry import MetricEntry
 from jova_bench.report.cells import cell
 from jova_bench.report.files import write_report
 from jova_bench.report.leaderboard import leaderboard
+from jova_bench.report.notes import Notes
 from jova_bench.runs.store import RunStore
 from jova_bench.summary import Cost, Summary
 from support.estimates import JUDGES, estimate
@@ -128,15 +129,15 @@ def test_identities_and_origin_are_shown():
     ],
 )
 def test_digits_follow_the_interval(value, ci, text):
-    assert cell(estimate("m", value=value, ci=ci), {}) == f"{text} (100)"
+    assert cell(estimate("m", value=value, ci=ci), Notes()) == f"{text} (100)"
 
 
 def test_statuses_may_be_mixed_and_reasons_are_shared():
-    notes = {}
+    notes = Notes()
     mixed = estimate("m", value=None, ci=None, n=(0, 1, 7), reasons={"no speech": 1, "no clip": 7})
     assert cell(mixed, notes) == "undefined and failed[^1]"
     assert cell(mixed.model_copy(update={"model": "n"}), notes) == "undefined and failed[^1]"
-    assert notes == {"no clip (7 clips); no speech (1 clip)": 1}
+    assert notes.lines() == ["no clip (7 clips); no speech (1 clip)"]
 
 
 def test_identities_of_other_kinds_are_told_apart():
