@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import NoCache
+from jova_bench.errors import BenchError
 from jova_bench.execution.devices import resolve_device
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.models.base import Generator
+from jova_bench.models.registry import create_model
 from jova_bench.progress import Progress, Quiet
 from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
@@ -48,9 +51,22 @@ def plan_sweep(
     """
     model, assets = model or swept_model(spec.model), assets or asset_table()
     arms = arms_of(spec, model)
-    # Wrong names are reported before any work.
-    build(spec.metrics, spec.profile, MetricContext(NoCache(), assets=assets))
+    # Wrong names are reported before any work: trainings take hours.
+    with _field("metrics"):
+        build(spec.metrics, spec.profile, MetricContext(NoCache(), assets=assets))
+    with _field("controls"):
+        for name in spec.controls:
+            create_model(name, "cpu")
     return planned(spec, model, load_suite(spec.suite), arms, seeds, out, only, assets)
+
+
+@contextmanager
+def _field(name: str) -> Iterator[None]:
+    """Adds the name of a sweep's field to errors of the block."""
+    try:
+        yield
+    except BenchError as error:
+        raise BenchError(f"{name} of the sweep: {error}") from error
 
 
 def sweep(

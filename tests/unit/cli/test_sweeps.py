@@ -57,6 +57,26 @@ def test_mistakes_are_told_in_one_line(capsys, tmp_path, argv, wanted):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ('metrics = ["lse_x"]', "metrics of the sweep: expected the name of a metric, got 'lse_x'"),
+        (
+            'controls = ["real", "rael"]',
+            "controls of the sweep: expected the name of a model, got 'rael'; did you mean",
+        ),
+        ('controls = ["clips:no"]', "controls of the sweep: expected a folder of clips, got "),
+        ('suite = "embeded"', "got 'embeded'; did you mean 'embedded'?"),
+    ],
+)
+def test_names_of_a_file_are_checked_before_hours_of_training(capsys, tmp_path, line, wanted):
+    (tmp_path / "mine.toml").write_text(f"{line}\n[factors]\nmouth_weight = [0, 5]\n")
+    code, out, err = said(capsys, str(tmp_path / "mine.toml"), "--dry-run", "--out", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert wanted in err
+    assert err.count("\n") == 1
+
+
 def test_the_picture_is_drawn_to_scale():
     panel = Panel("A < B", (Point(0, 1.0, (0.5, 1.5)), Point(1, 3.0), Point(1, 2.0)), {"real": 4.0})
     drawn = ET.fromstring(curves(["none", "all & more"], [panel, panel], "weight", joined=2))
