@@ -58,6 +58,41 @@ def test_the_readmes_table_is_the_leaderboards():
                 assert shown == f"{row['value']:.{places}f} [{lo:.{places}f}, {hi:.{places}f}]"
 
 
+EDITS = {
+    "a word of the speech": ("speech", "WER (new words) (embedded)"),
+    "the mouth, for other audio": ("mouth", "LSE-C a (embedded)"),
+    "a picture, for given audio": ("picture", "LSE-C a (embedded)"),
+    "audio, for a given picture": ("sound", "WER (embedded)"),
+}
+"""Kind of edit and metric of each row of the README's table of edits."""
+
+
+def test_the_readmes_edits_are_those_of_the_results():
+    found = {(row["slice"], row["model"], row["label"]): row for row in data("edits")["records"]}
+    head, *table = rows("| made |" + text("README.md").partition("| made |")[2].partition("\n\n")[0])
+    assert head[2:] == ["jova-edit", "unedited", "real"]
+    assert [made for made, *_ in table[1:]] == list(EDITS)
+    for made, _, *cells in table[1:]:
+        kind, label = EDITS[made]
+        for model, shown in zip(head[2:], cells, strict=True):
+            row = found[f"edit={kind}", model, label]
+            lo, hi = row["ci"]
+            assert shown == f"{row['value']:.3f} [{lo:.3f}, {hi:.3f}]"
+
+
+def test_the_table_of_bars_of_edits_is_what_their_leaderboard_gives(script, capsys):
+    script("edit_bars").main([str(RESULTS / "edits.json")])
+    assert capsys.readouterr().out in text("results/edits.md")
+
+
+def test_two_trainings_are_shown_as_measured_and_the_rule_let_the_second_ship(script):
+    compared = script("two_trainings")
+    assert compared.page(data("two-trainings")) == text("results/two-trainings.md")
+    verdicts = {(row["metric"], row["verdict"]) for row in data("two-trainings")["differences"] if row["model"] == "recipe"}
+    assert {metric for metric, _ in verdicts} >= set(compared.DECIDING)
+    assert not {metric for metric, verdict in verdicts if verdict == "worse"} & set(compared.DECIDING)
+
+
 def test_the_table_of_bars_is_what_the_leaderboard_gives(script, capsys):
     script("bars").main([str(RESULTS / "leaderboard.json")])
     assert capsys.readouterr().out in text("results/bars.md")
