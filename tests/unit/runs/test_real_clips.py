@@ -115,7 +115,7 @@ def test_a_broken_or_empty_reference_set_is_told_before_any_work(tmp_path, home)
     with pytest.raises(BenchError, match=r"0\.mp4"):
         found(suite, tmp_path)
     shutil.rmtree(tmp_path / "s/real")
-    with pytest.raises(BenchError, match="expected a folder as reference_set"):
+    with pytest.raises(BenchError, match=r"suite\.toml: reference_set: expected a folder of real clips"):
         run(
             [f"clips:{tmp_path / 's/own'}"], suite, profile="standard", metrics=["kvd"], out=tmp_path / "run", workers=0
         )
