@@ -15,6 +15,7 @@ from jova_bench.comparison.pairing import A_AND_B, ALPHA, Sides, pair
 from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable
+from jova_bench.formatting.doors import listing
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
@@ -125,6 +126,8 @@ def compare(
         NotComparable: no model in common.
         BenchError: bad input; `Incomplete` for a run that has not finished.
     """
+    if metrics is not None and not metrics:
+        raise BenchError(f"expected one or more metrics, got none; `{listing('metrics')}` has names")
     left, right = (side if isinstance(side, Results) else read_results(side) for side in (a, b))
     if of_slice is not None:
         ids = _members(of_slice, left, right)

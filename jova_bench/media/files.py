@@ -235,5 +235,5 @@ def write(
 
 
 def _why(error: Exception) -> str:
-    """Returns what an error says, without the path that the system's repeat."""
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    """Returns what an error says, without the number and the path that those of the system and of FFmpeg have."""
+    return getattr(error, "strerror", None) or str(error)

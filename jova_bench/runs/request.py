@@ -56,7 +56,7 @@ class Options:
 
 def profile_of(asked: Profile | None, suite: Suite) -> Profile:
     """Returns the profile that was asked for, else the one that the suite names, else the embedded one."""
-    return asked or suite.profile or DEFAULT_PROFILE
+    return suite.profile or DEFAULT_PROFILE if asked is None else asked
 
 
 @dataclass(frozen=True)

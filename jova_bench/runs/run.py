@@ -206,7 +206,11 @@ def score(folder: str | Path, suite: str | Path | Suite | None, options: Options
     """
     folder = Path(folder)
     found = folder_suite(folder, suite if suite is None or isinstance(suite, Suite) else load_suite(suite))
-    return run([f"clips:{folder}"], found, replace(options, profile=options.profile or SCORED_PROFILE))
+    return run(
+        [f"clips:{folder}"],
+        found,
+        replace(options, profile=SCORED_PROFILE if options.profile is None else options.profile),
+    )
 
 
 def default_folder(suite: Suite, profile: Profile) -> Path:
