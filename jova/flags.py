@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -51,13 +53,17 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         default="all",
         help="one stage alone; those before it must be finished (default: all)",
     )
-    parser.add_argument("--clips", type=int, help="training clips (default: the preset's)")
+    parser.add_argument("--clips", type=at_least(1), help="training clips (default: the preset's)")
     parser.add_argument(
-        "--steps", type=int, help="training steps; the learning rate's schedule depends on it (default: the preset's)"
+        "--steps",
+        type=at_least(1),
+        help="training steps; the learning rate's schedule depends on it (default: the preset's)",
     )
     parser.add_argument("--init", type=Path, help="stored model to start from (default: random weights)")
-    parser.add_argument("--codec-steps", type=int, help="steps of the video codec's network (default: the preset's)")
-    parser.add_argument("--mouth-weight", type=float, help="lambda of the mouth-area loss (default: the preset's)")
+    parser.add_argument(
+        "--codec-steps", type=at_least(1), help="steps of the video codec's network (default: the preset's)"
+    )
+    parser.add_argument("--mouth-weight", type=finite, help="lambda of the mouth-area loss (default: the preset's)")
     parser.add_argument("--mouth-box", choices=get_args(MouthBox), help="(default: the preset's)")
     parser.add_argument(
         "--fusion",
@@ -87,7 +93,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--edit-share",
-        type=float,
+        type=finite,
         help="share of examples, 0 to 1, of which parts are given and the rest is made; above 0 the model also edits "
         "clips (default: the preset's)",
     )
@@ -95,9 +101,11 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=get_args(Precision), help="of activations in training (default: the preset's)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the first weights, batches and noise (default: %(default)s)"
+        "--seed", type=at_least(0), default=0, help="of the first weights, batches and noise (default: %(default)s)"
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads; also worker processes for the corpus")
+    parser.add_argument(
+        "--threads", type=at_least(1), default=1, help="CPU threads; also worker processes for the corpus"
+    )
 
 
 def add_sample_flags(parser: argparse.ArgumentParser) -> None:
@@ -118,8 +126,8 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     )
     edits.add_argument("--clip", type=Path, help="clip of which the rest is kept")
     edits.add_argument("--audio", type=Path, help="file whose sound is given, such as a wav or another clip")
-    edits.add_argument("--from", dest="start_s", type=float, metavar="S", help="start of the span, in seconds")
-    edits.add_argument("--to", dest="end_s", type=float, metavar="S", help="end of the span, in seconds")
+    edits.add_argument("--from", dest="start_s", type=finite, metavar="S", help="start of the span, in seconds")
+    edits.add_argument("--to", dest="end_s", type=finite, metavar="S", help="end of the span, in seconds")
     edits.add_argument(
         "--mouth",
         type=box,
@@ -128,12 +136,17 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
         "folder of drawn ones, else the lower part of a face in the middle)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the noise: the same seed makes the same clip (default: %(default)s)"
+        "--seed",
+        type=at_least(0),
+        default=0,
+        help="of the noise: the same seed makes the same clip (default: %(default)s)",
     )
-    parser.add_argument("--steps", type=int, default=STEPS, help="of the sampler, at least 1 (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=at_least(1), default=STEPS, help="of the sampler, at least 1 (default: %(default)s)"
+    )
     parser.add_argument(
         "--guidance",
-        type=float,
+        type=finite,
         default=GUIDANCE,
         help="scale of classifier-free guidance: 1 is none, more follows the captions closer (default: %(default)s)",
     )
@@ -146,9 +159,38 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="of activations")
     parser.add_argument("--weights", type=Path, help="folder with the model and its codecs (default: those shipped)")
     parser.add_argument(
-        "--device", default="cpu", help="where the model runs: cpu, cuda or cuda:1 (default: %(default)s)"
+        "--device", type=device, default="cpu", help="where the model runs: cpu, cuda or cuda:1 (default: %(default)s)"
     )
     parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Returns a function that reads a whole number from `least` on, below 2^63; argparse reports its error."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,18}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
+        return int(text)
+
+    return read
+
+
+def finite(text: str) -> float:
+    """Reads a finite number; argparse reports the error."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
+    return number
+
+
+def device(text: str) -> str:
+    """Reads the name of a device; argparse reports the error."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:i, got {text!r}")
+    return text
 
 
 def box(text: str) -> list[float]:

@@ -88,7 +88,9 @@ def test_the_table_of_bars_of_edits_is_what_their_leaderboard_gives(script, caps
 def test_two_trainings_are_shown_as_measured_and_the_rule_let_the_second_ship(script):
     compared = script("two_trainings")
     assert compared.page(data("two-trainings")) == text("results/two-trainings.md")
-    verdicts = {(row["metric"], row["verdict"]) for row in data("two-trainings")["differences"] if row["model"] == "recipe"}
+    verdicts = {
+        (row["metric"], row["verdict"]) for row in data("two-trainings")["differences"] if row["model"] == "recipe"
+    }
     assert {metric for metric, _ in verdicts} >= set(compared.DECIDING)
     assert not {metric for metric, verdict in verdicts if verdict == "worse"} & set(compared.DECIDING)
 
