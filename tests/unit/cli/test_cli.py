@@ -212,7 +212,7 @@ def test_a_run_that_embedded_judges_know_nothing_of_names_the_other_profile(caps
 
 
 def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_path, clips, monkeypatch):
-    """Once on stderr and in the table: reference set and weights in one reason."""
+    """Each once on stderr, and both in one note of the table: reference set and weights in one reason."""
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "assets"))
     words = ("score", clips, "--metrics", "fvd,kvd", "--workers", "0", "--out", tmp_path / "run")
     code, out, err = call(capsys, *words)
@@ -221,5 +221,5 @@ def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_pat
     fvd = f"{sides} (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
     assert code == 0
     assert f"fvd: {fvd}\n" in err
-    assert f"]: {fvd} (2 clips)" in out
-    assert "the suite names no reference set; kvd takes 10 clips on each side" in out
+    both = "the suite names no reference set (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
+    assert f"]: {both} (2 clips)" in out
