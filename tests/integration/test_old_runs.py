@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 
 import jova_bench
+from jova.codecs.base import WEIGHTS
+from jova.pipeline import FILES
+from jova_baselines.jova import digest
 from jova_bench.cli import main
 from jova_bench.runs.store import read_run
 
 OLD = Path(__file__).parent / "old_runs"
+SHIPPED = {"6a35791f6b70": digest(WEIGHTS, FILES), "9174a52bdda6": digest(WEIGHTS, FILES[1:])}
+"""Weights of the model and of its codecs that shipped when the folders were made, and those that ship now."""
 MODELS, METRICS = ("real", "codec", "jova"), ("lse_c", "loudness", "wer")
 
 
@@ -28,7 +33,12 @@ def folder(request, tmp_path):
 
 
 def resume(folder, metrics=METRICS, models=MODELS):
-    """The command that made the folder."""
+    """The command that made the folder, with the weights that it names: those that ship now stand for them."""
+    manifest = folder / "manifest.json"
+    text = manifest.read_text()
+    for then, now in SHIPPED.items():
+        text = text.replace(f"weights {then}", f"weights {now}")
+    manifest.write_text(text)
     return jova_bench.run(models, "embedded", metrics=metrics, limit=2, device="cpu", workers=0, out=folder)
 
 
@@ -57,6 +67,14 @@ def test_its_command_generates_and_scores_nothing_again(folder):
     assert {(s.model, s.prompt_id): s.clip_digest for s in read_run(folder).samples} == known
     assert json.loads((folder / "summary.json").read_text())["estimates"] == before
     assert read_run(folder).samples[0].file_digest is not None
+
+
+def test_its_command_refuses_other_weights_than_it_was_made_with(folder, capsys):
+    before = {path: path.read_bytes() for path in folder.rglob("*.json*")}
+    words = ["run", "--suite", "embedded", "--limit", "2", "--metrics", "loudness", "--device", "cpu", "--workers", "0"]
+    assert main([*words, "--model", "codec", "--out", str(folder)]) == 2
+    assert "weights was 9174a52bdda6, is " in " ".join(capsys.readouterr().err.split())
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_metric_is_added_to_the_old_ones(folder):
