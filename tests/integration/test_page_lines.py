@@ -30,6 +30,7 @@ INSTEAD = {
     "sweep mouth-loss": "--clips 1 --steps 1 --limit 1 --only mouth_weight=0 --threads 1",
     "sweep mouth-loss --dry-run": "",
     "sweep fusion": "--dry-run",
+    "sweep cross": "--dry-run",
     "sweep guidance": "--dry-run",
     "sweep mine.toml": "--dry-run",
     "baselines setup ovi": "--dry-run",
