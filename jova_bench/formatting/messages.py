@@ -75,6 +75,8 @@ def _text(where: str, of: list[ErrorDetails], known: Collection[str]) -> str:
         return "expected a value, got none"
     if first["type"] == "extra_forbidden":
         return f"unknown field; {suggest(where, known)}" if known else "unknown field"
+    if first["type"] == "json_invalid":  # Its position is within the line: the reader of the file adds its own.
+        return f"expected JSON, got {shown(_line(first['input']))}"
     if first["type"] == "value_error":  # One of our own validators, whose messages say what was got.
         return first["msg"].removeprefix("Value error, ")
     kinds = dict.fromkeys(_expected(one["msg"]) for one in of)
@@ -82,6 +84,10 @@ def _text(where: str, of: list[ErrorDetails], known: Collection[str]) -> str:
         kinds.pop("a whole number", None)
     *others, last = kinds
     return f"expected {', '.join(others)}{' or ' * bool(others)}{last}, got {shown(first['input'])}"
+
+
+def _line(text: str | bytes) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
 
 
 def _expected(text: str) -> str:
