@@ -74,9 +74,7 @@ class TorchMetric(CountingMetric):
         """
         for name, given, kind in (("prompt", prompt, Prompt), ("reference", reference, Clip)):
             if given is not None and not isinstance(given, kind):
-                raise BenchError(
-                    f"expected {name}= as a jova_bench.{kind.__name__}, got {type(given).__name__}"
-                )
+                raise BenchError(f"expected {name}= as a jova_bench.{kind.__name__}, got {type(given).__name__}")
         clip = self._clip(frames, audio, fps, sample_rate_hz, self.timing)
         outcome = self._outcome(clip, prompt, reference)
         if outcome.value is None:
