@@ -144,6 +144,10 @@ def edit_latents(
     """Makes the latents of B edits; arguments and errors are those of `edit`."""
     config, device = pipeline.config, pipeline.device
     require_editing(config)
+    if not edits or len(edits) != len(seeds):
+        raise ValueError(
+            f"expected one edit or more and a seed for each, got {len(edits)} edits and {len(seeds)} seeds"
+        )
     for each in edits:
         check(config, each)
     masks = [made_by(config, each) for each in edits]
@@ -184,6 +188,8 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
         if got != form:
             expected, found = ("none" if x is None else f"{x[0]} of shape {x[1]}" for x in (form, got))
             raise ValueError(f"expected {name} for an edit of the {each.edit} to be {expected}, got {found}")
+    if each.audio is not None and not np.isfinite(each.audio).all():
+        raise ValueError("expected finite audio samples, got NaN or infinity; check the code that made them")
     if each.image is not None and (each.edit != "picture" or each.image.shape != picture[1:]):
         raise ValueError(
             f"expected an image of shape {picture[1:]} for an edit of the picture alone, "
@@ -191,7 +197,15 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
         )
     start_s, end_s = each.span_s
     if each.edit == "speech" and not 0 <= start_s < end_s <= clock.seconds:
-        raise ValueError(f"expected a span within 0 and {clock.seconds:.2f} s, got {start_s:g} to {end_s:g} s")
+        raise ValueError(
+            f"expected a span that ends after it starts, within 0 and {clock.seconds:.2f} s, "
+            f"got {start_s:g} to {end_s:g} s"
+        )
+    if each.mouth is not None and np.ndim(each.mouth) == 1:  # Tracked boxes may leave the picture with the head.
+        x0, y0, x1, y1 = each.mouth
+        if not (0 <= x0 < x1 <= size and 0 <= y0 < y1 <= size):
+            box = ", ".join(f"{side:g}" for side in each.mouth)
+            raise ValueError(f"expected a mouth x0, y0, x1, y1 within {size} x {size} pixels, got {box}")
 
 
 def pixels(config: JovaConfig) -> int:

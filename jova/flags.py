@@ -201,6 +201,14 @@ def box(text: str) -> list[float]:
     return sides
 
 
+def check_out(arguments: argparse.Namespace) -> None:
+    """Raises ValueError if the clip would replace a file that it is made from."""
+    for name in ("clip", "audio", "image"):
+        source: Path | None = getattr(arguments, name)
+        if source is not None and arguments.out.exists() and source.exists() and arguments.out.samefile(source):
+            raise ValueError(f"expected another file as --out than --{name}, got {arguments.out} for both")
+
+
 def check_edit_flags(arguments: argparse.Namespace) -> None:
     """Raises ValueError if a flag of edits is missing, or one is given that the edit does not have."""
     fields = {"from": "start_s", "to": "end_s"}

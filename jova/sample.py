@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from jova.codecs.base import WEIGHTS
-from jova.flags import add_sample_flags, check_edit_flags
+from jova.flags import add_sample_flags, check_edit_flags, check_out
 from jova.pipeline import Frames, Pipeline
 from jova.text import Prompt
 
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> Path:
     from jova.editing_files import read_edit
 
     check_edit_flags(arguments)
+    check_out(arguments)
     pipeline = Pipeline.load(arguments.weights or WEIGHTS, arguments.device)
     clock = pipeline.config.timeline
     # A codec cell is 8 x 8 pixels.

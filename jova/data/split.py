@@ -22,6 +22,7 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
     """Writes the first `count` clips of a split, in `workers` processes; skips clips that exist."""
     (out / "clips").mkdir(parents=True, exist_ok=True)
     (out / "tracks").mkdir(exist_ok=True)
+    (out / "dataset.json").unlink(missing_ok=True)  # It says that all clips of the prompts are there.
     prompts = [make_prompt(split, index) for index in range(count)]
     with atomic_path(out / "prompts.jsonl") as unfinished:
         unfinished.write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))

@@ -214,13 +214,27 @@ FRAMES_0, AUDIO_0 = loud_clip(0)
         (respeak(FRAMES_0, AUDIO_0, RESPOKEN, 0.2, 0.2), "within 0 and 0.36 s, got 0.2 to 0.2 s"),
         (respeak(FRAMES_0, AUDIO_0, RESPOKEN, 0.2, 0.5), "within 0 and 0.36 s, got 0.2 to 0.5 s"),
         (respeak(FRAMES_0, AUDIO_0, PROMPTS[0], 0.1, 0.2), "words of the span in brackets"),
-        (dub(FRAMES_0, AUDIO_0, PROMPTS[0], np.float32([40, 40, 50, 50])), "a mouth inside the picture, got none"),
+        *(
+            (
+                dub(FRAMES_0, AUDIO_0, PROMPTS[0], np.float32(box)),
+                r"expected a mouth x0, y0, x1, y1 within 32 x 32 pixels",
+            )
+            for box in ([40, 40, 50, 50], [-1, 8, 24, 28], [8, 8, 24, 33], [24, 8, 8, 28])
+        ),
+        (dub(FRAMES_0, AUDIO_0 * np.float32("nan"), PROMPTS[0]), "expected finite audio samples, got NaN"),
         (sound_for(FRAMES_0, Prompt("green", "", "")), "words the model was trained on, got 'green'"),
     ],
 )
 def test_edits_that_do_not_fit_the_model_are_refused(pipeline, each, message):
     with pytest.raises(ValueError, match=message):
         edit(pipeline, [each], [0], **FAST)
+
+
+def test_every_edit_has_a_seed(pipeline):
+    with pytest.raises(ValueError, match="a seed for each, got 4 edits and 1 seeds"):
+        edit(pipeline, all_edits(), [0], **FAST)
+    with pytest.raises(ValueError, match="expected one edit or more"):
+        edit(pipeline, [], [], **FAST)
 
 
 def test_weights_without_edits_are_refused(pipeline):

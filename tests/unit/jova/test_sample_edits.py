@@ -72,7 +72,16 @@ def test_command_lines_that_cannot_be_are_refused(files, monkeypatch, capsys, fl
     assert message in said
 
 
-def test_shipped_weights_say_that_they_do_not_edit(files, monkeypatch, capsys, tmp_path):
+def test_a_clip_does_not_replace_what_it_is_made_from(files, monkeypatch, capsys):
+    clip = files / "clip.mp4"
+    before = clip.read_bytes()
+    code, said = sample(files, monkeypatch, capsys, "--edit", "sound", "--clip", clip, "--out", clip)
+    assert code == 2
+    assert "expected another file as --out than --clip" in said
+    assert clip.read_bytes() == before
+
+
+def test_weights_without_edits_say_that_they_do_not_edit(files, monkeypatch, capsys, tmp_path):
     for name in FILES[1:]:
         (tmp_path / name).symlink_to(files / name)
     micro().save(tmp_path / FILES[0])

@@ -16,6 +16,7 @@ from jova.data.folder import read_clip, read_folder, write_clip
 from jova.data.speech import Delivery, speak
 from jova.data.split import make_split
 from jova.data.visemes import mouth_track, viseme
+from jova.train import missing_splits
 
 LOOK = Look((20, 20, 20), (250, 220, 200), (200, 0, 0), (0, 200, 0), False, 16.5, 7.5)
 
@@ -133,6 +134,19 @@ def test_folder_dataset_is_resumed_and_read_back(tmp_path: Path):
     assert np.abs(frames.astype(float) - clip.frames)[:, :8, :8].mean() < 3
     np.testing.assert_array_equal(items[1].track("keypoints"), clip.keypoints)
     assert json.loads((tmp_path / "dataset.json").read_text())["count"] == 2
+
+
+def test_a_corpus_that_was_to_grow_is_unfinished_until_it_has(tmp_path: Path, monkeypatch):
+    folder = tmp_path / "validation"
+    make_split("validation", 1, folder)
+    monkeypatch.setattr("jova.data.split.missing", lambda *_: 1 / 0)  # Stopped before the second clip.
+    with pytest.raises(ZeroDivisionError):
+        make_split("validation", 2, folder)
+    monkeypatch.undo()
+    monkeypatch.setattr("jova.train.VALIDATION_CLIPS", 2)
+    assert missing_splits(tmp_path, 0)["validation"] == 2
+    make_split("validation", 2, folder)
+    assert len(read_folder(folder)) == 2
 
 
 def test_written_clip_keeps_sync_to_the_sample(tmp_path: Path):
