@@ -62,8 +62,8 @@ def extend_manifest(
         specs=old.specs if old else (),
         models=models,
         fairness=Fairness(
-            prompts="every model gets the same prompts of one suite, told by suite_digest",
-            seeds="every model gets the same seeds; `n_seeds` of an estimate says which were done",
+            prompts="every model gets the same prompts of one suite, which suite_digest identifies",
+            seeds="every model gets the same seeds; `n_seeds` of an estimate counts those with a value",
             devices={name: model.device for name, model in models.items()},
             native_formats={name: _formats(model.plans) for name, model in models.items()},
             settings={name: model.settings for name, model in models.items()},

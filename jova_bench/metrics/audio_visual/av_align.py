@@ -215,7 +215,7 @@ def av_align(context: MetricContext, variant: str) -> AvAlign:
         params={"tolerance_s": TOLERANCE_S, "side": SIDE} if variant == "clean" else {"tolerance_frames": 1},
         direction="up",
         needs=("video", "audio"),
-        domain="clips in which what moves is what sounds",
+        domain="clips in which the visible motion causes the sound",
         description=chosen.says,
         source="Yariv et al. 2023, arXiv 2309.16429; librosa 0.11 onset_detect; OpenCV Farneback flow",
     )

@@ -43,7 +43,8 @@ VARIANTS = {
         DesyncVariant(
             "clean",
             windows="spread",
-            says="seconds by which Synchformer finds sound and picture apart: likeliest offset of each 4.8 s, averaged",
+            says="absolute audio-video offset by Synchformer, in seconds: the most probable offset of each "
+            "4.8 s, averaged",
         ),
         DesyncVariant(
             "avbenchmark@050a5cd",
@@ -54,14 +55,15 @@ VARIANTS = {
             "mova@595a976",
             seconds=7.9,
             short="hold",
-            says="as av-benchmark, of the first 7.9 s; a short picture is held, clips with short sound are dropped",
+            says="as av-benchmark, of the first 7.9 s; the last frame of a short video is repeated, clips with "
+            "short sound are dropped",
         ),
         DesyncVariant(
             "javisbench@b505b37",
             seconds=4.0,
             short="blank",
             windows="cycle",
-            says="first 4 s, its 11 segments begun anew until there are 14; short clips end in black and silence",
+            says="first 4 s, its 11 segments repeated to 14; short clips are padded with black frames and silence",
         ),
         DesyncVariant(
             "vabench@0b1fe7c",

@@ -148,7 +148,7 @@ VARIANTS = {
     protocol.name.partition("@")[0]: protocol
     for protocol in (
         ImageBindVariant(
-            "clean", mono=True, says="cosine of ImageBind's vectors of picture and sound: do they fit in meaning"
+            "clean", mono=True, says="cosine of ImageBind's embeddings of video and audio: semantic agreement"
         ),
         ImageBindVariant(
             "avbenchmark@050a5cd",
@@ -161,7 +161,8 @@ VARIANTS = {
             pictures="slow",
             seconds=7.9,
             hold=True,
-            says="as av-benchmark, frames at 1, 3, 5 s; a short picture is held, clips with short sound are dropped",
+            says="as av-benchmark, frames at 1, 3, 5 s; the last frame of a short video is repeated, clips with "
+            "short sound are dropped",
         ),
         ImageBindVariant("javisbench@b505b37", says="IB-AV: ImageBind's own example; the first channel"),
         ImageBindVariant("t2av@b726966", mono=True, says="ImageBind's own example, all channels"),

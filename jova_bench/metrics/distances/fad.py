@@ -153,7 +153,8 @@ VARIANTS = {
         {"resampling": "sinc-kaiser", "bits": 16, "precision": "float16", "replacement": "yes", "seed": 0},
         "suite",
         FadtkInfinity,
-        "called FAD-inf: a line through sizes drawn with replacement, whose limit keeps the bias of the clips at hand",
+        "called FAD-inf: a linear fit over subset sizes drawn with replacement, whose limit keeps the bias of "
+        "the full set",
         "microsoft/fadtk fadtk/fad.py score_inf",
     ),
 }

@@ -71,7 +71,7 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         needs=("audio", "reference_set"),
         domain="what the bench was made for",
         description="departs from its name: 10,000 times the Fréchet distance of AudioCLIP's embeddings from the "
-        "prompts' own clips, of sound 90 dB too quiet and at 16 kHz where it was taught 44.1",
+        "prompts' own clips, of audio 90 dB too quiet and at 16 kHz, where the network was trained at 44.1 kHz",
         source="JavisVerse/JavisDiT eval/javisbench/src/metrics.py, AudioCLIP",
     )
     key = CacheKey("audioclip", 2, context.assets.digest(ASSET))

@@ -49,8 +49,8 @@ class KeptPicture(ClipMetric):
             needs=("video", "edit"),
             domain="edited clips that keep a part of the picture, in the format of the given clip",
             description=f"PSNR of the pixels that an edit keeps, against the given clip; {CAP_DB} where all are equal, "
-            f"less where they were only written again; without what is less than {MARGIN_S} s from a span, or "
-            f"1/{1 / MARGIN_WIDTH:g} of the width from a mouth's box, where cells may be made",
+            f"less where they were only re-encoded; pixels within {MARGIN_S} s of a span or 1/{1 / MARGIN_WIDTH:g} of the "
+            "width of a mouth's box are left out, since latent cells there may be generated",
         )
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -92,9 +92,9 @@ class KeptSound(ClipMetric):
             unit="share of samples",
             direction="up",
             needs=("audio", "edit"),
-            domain="edited clips that keep sound, at the rate and with the channels of what is given",
-            description="share of the samples that an edit keeps which are equal to the given ones to 16 bits; without "
-            f"what is less than {MARGIN_S} s from a span, where tokens may be made",
+            domain="edited clips that keep audio, at the sampling rate and with the channels of the given audio",
+            description="share of the kept samples that equal the given ones to 16 bits; samples within "
+            f"{MARGIN_S} s of a span are left out, since audio tokens there may be generated",
         )
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:

@@ -102,12 +102,12 @@ NUMBERS = {
         lse_c_of, "up", "", "lip-sync confidence: median minus minimum of the mean distance over +-15 frames"
     ),
     "lse_d": Number(lse_d_of, "down", "", "lip-sync distance at the best of +-15 frames"),
-    "lse_d_at_0": Number(lse_d_at_0_of, "down", "", "lip-sync distance with no shift forgiven"),
+    "lse_d_at_0": Number(lse_d_at_0_of, "down", "", "lip-sync distance at offset 0"),
     "av_offset_frames": Number(
         offset_frames_of,
         "target",
         "frames",
-        "frames by which the sound comes before the picture (positive: audio leads)",
+        "offset of the best match in frames; positive: audio leads the video",
     ),
     "sync_within_1": Number(
         sync_within_1_of, "up", "", "share of clips whose best shift is at most 1 frame (chance 3/31)"

@@ -173,8 +173,9 @@ CLEAN = LipSyncVariant(
     find=_followed,
     over=one_speaker,
     numbers=("lse_c", "lse_d", "lse_d_at_0", "av_offset_frames", "sync_within_1"),
-    says="faces of 64 pixels or more are followed within each shot, of faces seen at once the surest speaks; "
-    "nothing stands for what lies beyond the edges, so that short clips score unlike published LSE",
+    says="faces of 64 pixels or more are tracked within each shot; of simultaneous faces the one with the "
+    "highest confidence is taken; "
+    "windows shifted past the edges are left out, so that short clips score differently from published LSE",
     source="Chung and Zisserman 2016; syncnet_python SyncNetInstance.py",
     edges="masked",
     last_window="kept",
@@ -191,7 +192,8 @@ _SYNCNET_PYTHON = LipSyncVariant(
     find=partial(_tracked, cuts.PYSCENEDETECT_0_5_1, 100),
     over=only_face,
     numbers=("lse_c", "lse_d", "av_offset_frames"),
-    says="faces seen for over 4 s; zeros stand for sound beyond the track, one window is lost; two faces: undefined; "
+    says="faces seen for over 4 s; audio beyond the track is padded with zeros, one window is lost; two faces: "
+    "undefined; "
     f"pictures and sound as decoded, where the bench recodes them with loss; {_RATE}",
     source="joonson/syncnet_python run_pipeline.py, SyncNetInstance.py",
 )
@@ -215,7 +217,7 @@ VARIANTS = {
         name="wav2lip-lrs@5c90fa9",
         find=_whole_picture,
         numbers=("lse_c", "lse_d"),
-        says="its script for LRS and LRW: no face is looked for, the whole picture is squeezed into the square; "
+        says="its script for LRS and LRW: no face detection: the whole frame is resized to the square; "
         "edges and pictures as in syncnet_python",
         source="Rudrabha/Wav2Lip evaluation/scores_LSE/calculate_scores_LRS.py",
         crop=None,
@@ -245,7 +247,8 @@ VARIANTS = {
         find=_first_faces,
         over=mean_unless_far,
         numbers=("lse_c",),
-        says="first face of each frame, whoever it is, across cuts, cropped tighter; clips 14 frames off are dropped; "
+        says="first detected face of each frame, identity ignored, across cuts, cropped tighter; clips with an "
+        "offset of 14 frames or more are dropped; "
         "edges and pictures as in syncnet_python",
         source="Dorniwang/Verse-Bench syncnet/syncnet_inferencer.py, syncnet/synchronizer.py",
         detector="scrfd",

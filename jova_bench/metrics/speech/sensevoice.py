@@ -128,7 +128,8 @@ def versebench(context: MetricContext) -> SpeechErrors:
         update={
             "protocol": "versebench@5645a09",
             "micro": None,
-            "description": "mean over clips of word errors in print: punctuation, digits and emojis count as errors",
+            "description": "mean over clips of the word error rate of raw text: punctuation, digits and emojis "
+            "count as errors",
             "source": "Dorniwang/Verse-Bench wer/wer_inferencer.py @5645a09",
         }
     )
