@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -58,40 +59,56 @@ def clip_from_arrays(
     """
     if frames is None and audio is None:
         raise BenchError("expected frames or audio, got neither; a clip needs at least one stream")
+    check_streams(frames, fps, audio, sample_rate_hz, layout)
     if frames is None:
         fps = Fraction(0)
-    else:
-        if (
-            frames.dtype != np.uint8
-            or frames.ndim != 4
-            or frames.shape[3] != 3
-            or 0 in frames.shape
-            or not 0 < fps < math.inf
-        ):
-            got = f"{frames.shape} {frames.dtype} at {fps}{_advice(frames)}"
-            raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {got}")
     if audio is None:
         sample_rate_hz, layout = 0, ()
     else:
-        if audio.dtype != np.float32 or audio.ndim != 2 or 0 in audio.shape or not _is_whole(sample_rate_hz):
-            raise BenchError(
-                f"expected (channels, N) float32 at a whole rate > 0, got {audio.shape} {audio.dtype} "
-                f"at {sample_rate_hz} Hz"
-            )
-        if not LOWEST_HZ <= sample_rate_hz <= HIGHEST_HZ:
-            raise BenchError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {sample_rate_hz} Hz")
+        if 0 in audio.shape:
+            got = f"{_form(audio)} at {sample_rate_hz} Hz, which is empty"
+            raise BenchError(f"expected (channels, N) float32 at a whole rate > 0, got {got}")
         sample_rate_hz = int(sample_rate_hz)
-        peak = max(float(audio.max()), -float(audio.min()))
-        if not np.isfinite(peak):
-            raise BenchError("expected finite audio samples, got NaN or infinity; check the code that made them")
-        if peak > LOUDEST:
-            advice = "divide whole numbers by their full scale: 32768 for 16 bits"
-            raise BenchError(f"expected audio in [-1, 1], got a peak of {peak:g}; {advice}")
-        if layout and len(layout) != len(audio):
-            raise BenchError(f"expected a speaker position for each of {len(audio)} channels, got {', '.join(layout)}")
         findings += tuple(_channels(audio, layout, sample_rate_hz))
     fps, digest = Fraction(fps), digest or _digest(frames, fps, audio, sample_rate_hz, layout)
     return Clip(frames, fps, audio, sample_rate_hz, digest, findings, layout=layout, **kw)
+
+
+def check_streams(
+    frames: Frames | None, fps: Fraction, audio: Audio | None, sample_rate_hz: int, layout: channels.Layout = ()
+) -> None:
+    """Raises BenchError unless the streams, where there are any, are what the fields of `Clip` say."""
+    if frames is not None and not (
+        isinstance(frames, np.ndarray)
+        and frames.dtype == np.uint8
+        and frames.ndim == 4
+        and frames.shape[3] == 3
+        and 0 not in frames.shape
+        and isinstance(fps, Real)
+        and 0 < fps < math.inf
+    ):
+        raise BenchError(f"expected (T, H, W, 3) uint8 at fps > 0, got {_form(frames)} at {fps}{_advice(frames)}")
+    if audio is None:
+        return
+    if not (
+        isinstance(audio, np.ndarray) and audio.dtype == np.float32 and audio.ndim == 2 and _is_whole(sample_rate_hz)
+    ):
+        got = f"{_form(audio)} at {sample_rate_hz} Hz"
+        raise BenchError(f"expected (channels, N) float32 at a whole rate > 0, got {got}")
+    if not LOWEST_HZ <= sample_rate_hz <= HIGHEST_HZ:
+        raise BenchError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {sample_rate_hz} Hz")
+    peak = max(float(audio.max()), -float(audio.min())) if audio.size else 0.0
+    if not np.isfinite(peak):
+        raise BenchError("expected finite audio samples, got NaN or infinity; check the code that made them")
+    if peak > LOUDEST:
+        advice = "divide whole numbers by their full scale: 32768 for 16 bits"
+        raise BenchError(f"expected audio in [-1, 1], got a peak of {peak:g}; {advice}")
+    if layout and len(layout) != len(audio):
+        raise BenchError(f"expected a speaker position for each of {len(audio)} channels, got {', '.join(layout)}")
+
+
+def _form(array: object) -> str:
+    return f"{array.shape} {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
 
 
 def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: int, layout: channels.Layout) -> str:
@@ -108,9 +125,11 @@ def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: 
     return digest.hexdigest()
 
 
-def _advice(frames: npt.NDArray[Any]) -> str:
+def _advice(frames: npt.NDArray[Any] | object) -> str:
     """Returns how frames of another type or order of axes become ours; empty where nothing is known."""
     todo = []
+    if not isinstance(frames, np.ndarray):
+        return "; of a tensor `.numpy()`"
     if frames.ndim == 5:
         todo.append("give one clip of the batch at a time")
     elif frames.ndim == 4 and frames.shape[3] != 3 and frames.shape[1] == 3:
@@ -121,8 +140,8 @@ def _advice(frames: npt.NDArray[Any]) -> str:
     return "".join(f"; {one}" for one in todo)
 
 
-def _is_whole(rate: float) -> bool:
-    return rate > 0 and rate == rate // 1
+def _is_whole(rate: object) -> bool:
+    return isinstance(rate, Real) and float(rate) > 0 and float(rate).is_integer()
 
 
 def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Finding]:

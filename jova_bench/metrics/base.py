@@ -21,6 +21,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import OUTSIDE, OUTSIDE_HINT, BenchError, Unavailable, Undefined
 from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
+from jova_bench.media.files import check_streams
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.prompts import Prompt
 from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome
@@ -65,12 +66,14 @@ class ClipMetric(ABC):
             reference: the real clip of the same prompt, or None.
 
         Raises:
-            BenchError: an argument is of another type.
+            BenchError: an argument is of another type, or a clip's streams are not as `Clip` says.
         """
         for name, value, kind in (("clip", clip, Clip), ("prompt", prompt, Prompt), ("reference", reference, Clip)):
             if not isinstance(value, kind) and (value is not None or name == "clip"):
                 hint = "a clip as `read_clip` returns it" if kind is Clip else "a Prompt of a suite, or None"
                 raise BenchError(f"expected {name} to be {hint}, got {shown(value)}")
+            if isinstance(value, Clip):
+                check_streams(value.frames, value.fps, value.audio, value.sample_rate_hz, value.layout)
         return to_outcome(lambda: self.measure(clip, prompt, reference))
 
     @abstractmethod

@@ -49,8 +49,8 @@ class KeptPicture(ClipMetric):
             needs=("video", "edit"),
             domain="edited clips that keep a part of the picture, in the format of the given clip",
             description=f"PSNR of the pixels that an edit keeps, against the given clip; {CAP_DB} where all are equal, "
-            f"less where they were only re-encoded; pixels within {MARGIN_S} s of a span or 1/{1 / MARGIN_WIDTH:g} of the "
-            "width of a mouth's box are left out, since latent cells there may be generated",
+            f"less where they were only re-encoded; pixels within {MARGIN_S} s of a span or 1/{1 / MARGIN_WIDTH:g} of "
+            "the width of a mouth's box are left out, since latent cells there may be generated",
         )
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:

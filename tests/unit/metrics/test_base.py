@@ -1,5 +1,6 @@
 """What a metric may be given, and what it may return."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -47,3 +48,27 @@ SHORT = clip_from_arrays(None, Fraction(0), np.zeros((1, 800), np.float32), 16_0
 def test_a_score_takes_clips_and_prompts(arguments, message):
     with pytest.raises(BenchError, match=message):
         Peak().score(*arguments)
+
+
+SEEN = clip_from_arrays(np.zeros((2, 8, 8, 3), np.uint8), Fraction(25), np.zeros((1, 800), np.float32), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"frames": np.zeros((2, 8, 8, 3), np.float32)}, r"expected \(T, H, W, 3\) uint8 at fps > 0, got .* float32"),
+        ({"frames": np.zeros((2, 3, 8, 8), np.uint8)}, "put the channels last"),
+        ({"frames": [[0]]}, "uint8 at fps > 0, got list at 25"),
+        *(({"fps": fps}, "uint8 at fps > 0, got") for fps in (0, float("nan"), None, "25")),
+        ({"audio": np.zeros((1, 800), np.int16)}, "float32 at a whole rate > 0, got .* int16"),
+        ({"audio": np.zeros(800, np.float32)}, r"expected \(channels, N\) float32"),
+        ({"audio": np.full((1, 800), np.nan, np.float32)}, "expected finite audio samples"),
+        ({"audio": np.full((1, 800), 1e30, np.float32)}, r"expected audio in \[-1, 1\], got a peak of 1e\+30"),
+        *(({"sample_rate_hz": rate}, "at a whole rate > 0") for rate in (0, -1, None, 16000.5)),
+    ],
+)
+def test_a_score_takes_a_clip_whose_streams_are_as_it_says(fields, message):
+    with pytest.raises(BenchError, match=message):
+        Peak().score(replace(SEEN, **fields))
+    with pytest.raises(BenchError, match=message):
+        Peak().score(SEEN, None, replace(SEEN, **fields))
