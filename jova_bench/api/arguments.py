@@ -31,7 +31,8 @@ Device = Union[str, "torch.device"]
 
 def several(value: Any) -> list[Any]:
     """Makes one thing a list of one, a sequence a list."""
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
+    one = isinstance(value, str | bytes) or getattr(value, "ndim", None) == 0  # An array of no axes is one number.
+    return list(value) if isinstance(value, Iterable) and not one else [value]
 
 
 def models_of(value: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import torch
 
 import jova_bench as jb
 from jova_bench.api import comparing, listing, measuring, reading, running
-from jova_bench.api.arguments import assets_of, path_of
+from jova_bench.api.arguments import assets_of, path_of, several
 from jova_bench.comparison.gate import Gate
 from jova_bench.media import files as media
 from jova_bench.runs.run import Result
@@ -284,6 +284,9 @@ def test_a_real_clip_without_features_says_why():
 
 def test_numbers_of_numpy_are_whole_numbers(tmp_path):
     found = jb.run("real", seeds=np.arange(1), limit=np.int64(1), metrics="loudness", workers=0, out=tmp_path / "run")
+    assert several(np.array(0)) == [0]
+    assert several(np.arange(2)) == [0, 1]
+    assert several("a") == ["a"]
     assert len(found.table()) == 1
 
 
