@@ -21,7 +21,7 @@ from jova_bench.cache import FeatureCache
 from jova_bench.errors import OUTSIDE, OUTSIDE_HINT, BenchError, Unavailable, Undefined
 from jova_bench.formatting.messages import shown
 from jova_bench.media.clip import Clip
-from jova_bench.media.files import check_streams
+from jova_bench.media.streams import check_streams
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.prompts import Prompt
 from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome

@@ -112,7 +112,7 @@ def test_nothing_imports_a_folder_that_a_user_may_have_too():
 )
 def test_metrics_know_nothing_of_models_runs_or_files(path):
     known = {"arrays", "digests", "errors", "identity", "keys", "prompts", "records", "cache", "registry", "assets"}
-    known |= {"metrics", "media.clip", "media.channels", "formatting.messages", "formatting.doors"}
+    known |= {"metrics", "media.clip", "media.channels", "media.streams", "formatting.messages", "formatting.doors"}
     if path.stem == "torch_inputs":
         known |= {"media"}  # It makes clips of a training loop's tensors.
     if name_of(path) == "jova_bench.metrics.editing.given":
