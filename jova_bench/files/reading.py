@@ -47,7 +47,7 @@ class Unread(BenchError):
     """Raised for a fault in a file."""
 
     def __init__(self, where: str | os.PathLike[str], fault: str, todo: str = "") -> None:
-        """Formats the message `WHERE: FAULT; TODO`.
+        """Formats the message: place, fault and advice on one line.
 
         Args:
             where: the file, with the line or the field where it is known.
