@@ -49,7 +49,7 @@ class JovaConfig:
     """
 
     vocabulary: tuple[str, ...]
-    """Every known word, in the order of the embedding table."""
+    """Every known word, in the order of the embedding table; none for a model that reads pretrained states."""
     timeline: Timeline = field(default_factory=Timeline)
     """Length of the clip and strides of the codecs."""
     video_channels: int = 32
@@ -74,6 +74,8 @@ class JovaConfig:
     """The same for the text streams of separate blocks."""
     words_per_part: int = 24
     """Largest number of words in a caption or a transcript."""
+    text_channels: tuple[int, ...] = ()
+    """Channels of the states of each pretrained text encoder; none for a model that has a vocabulary."""
     fusion: Fusion = "joint"
     positions: Positions = "aligned"
     words: Words = "timed"
@@ -94,8 +96,11 @@ class JovaConfig:
             raise ValueError(f"expected ffn above 2, because cross-attention takes the place of two, got {self.ffn}")
         if self.editing and self.task != "joint":
             raise ValueError(f"expected task joint for a model that edits, got {self.task!r}; use --edit-share 0")
-        if not self.vocabulary:
-            raise ValueError("expected a vocabulary, got no words")
+        if bool(self.vocabulary) == bool(self.text_channels):
+            got = "both" if self.vocabulary else "no words"
+            raise ValueError(f"expected a vocabulary or the channels of text encoders, got {got}")
+        if self.text_channels and self.words == "timed":
+            raise ValueError("expected words free for text of pretrained encoders, which has no times, got timed")
 
     @property
     def head_size(self) -> int:
@@ -126,6 +131,7 @@ class JovaConfig:
     def from_fields(cls, **fields: Any) -> JovaConfig:
         """Builds a config from fields read from JSON; an unknown field is an error."""
         fields["vocabulary"] = tuple(fields["vocabulary"])
+        fields["text_channels"] = tuple(fields.get("text_channels", ()))
         fields["timeline"] = Timeline(**fields["timeline"])
         return cls(**fields)
 

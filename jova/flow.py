@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from jova.mouth_loss import mouth_mean, mouth_weighted_mean, mouth_weights
-from jova.text import TextTokens
+from jova.text import TextBatch
 
 TIME_MEAN, TIME_SD = -0.6, 1.2
 """Training times are logit-normal, sigmoid(N(mean, sd)) (arXiv 2403.03206, section 3.1): a quarter lies below 0.2,
@@ -90,7 +90,7 @@ class Batch(NamedTuple):
     """B training examples."""
 
     data: Latents
-    text: TextTokens
+    text: TextBatch
     mouth: Tensor
     """(B, F, h, w) mouth mask in [0, 1]."""
 
@@ -110,7 +110,7 @@ class Losses(NamedTuple):
 class Denoiser(Protocol):
     """A network that predicts the data from noisy latents."""
 
-    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:
+    def __call__(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None) -> Latents:
         """Returns x_hat of noisy latents at times (B,), for a text and given cells, if any."""
         ...
 
@@ -126,7 +126,7 @@ class AudioDriven:
         """Sets the model, which was trained with clean audio, and the clean audio latents, (B, A, C)."""
         self.model, self.audio = model, audio
 
-    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:
+    def __call__(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None) -> Latents:
         """Returns x_hat of the video; under guidance `noisy` has 2B rows, the second half for the same clips."""
         audio = self.audio.repeat(len(noisy.audio) // len(self.audio), 1, 1)
         return Latents(self.model(Latents(noisy.video, audio), time, text, given).video, audio)

@@ -49,6 +49,8 @@ class Pipeline:
 
     def __init__(self, model: Jova, video_codec: VideoCodec, audio_codec: AudioCodec, device: str = "cpu") -> None:
         config = model.config
+        if model.speaking is None:
+            raise ValueError("expected a model with a vocabulary, got one that reads states of text encoders")
         for name, wanted, codec in (
             ("video", config.video_channels, video_codec),
             ("audio", config.audio_channels, audio_codec),
@@ -56,7 +58,7 @@ class Pipeline:
             if codec.channels != wanted:
                 raise ValueError(f"expected a {name} codec of {wanted} channels, got one of {codec.channels}")
         self.config, self.device = config, device
-        self.model = model.to(device)
+        self.model, self.speaking = model.to(device), model.speaking.to(device)
         self.video_codec, self.audio_codec = video_codec.to(device), audio_codec.to(device)
         self.tokenizer = WordTokenizer(config.vocabulary, config.words_per_part)
 
@@ -109,7 +111,7 @@ class Pipeline:
         image = None if images is None or all(x is None for x in images) else self._encode_images(images)
         generators = [generator_of(*pair) for pair in zip(prompts, seeds, strict=True)]
         noises = [noise(self.config, generator) for generator in generators]
-        text = text.with_spans(self.model.speaking.plan(text, self.config.timeline.seconds, generators))
+        text = text.with_spans(self.speaking.plan(text, self.config.timeline.seconds, generators))
         driving = None if audios is None else torch.from_numpy(np.stack(audios)).to(self.device)  # (B, N)
         model: Denoiser = self.model if driving is None else AudioDriven(self.model, self.audio_codec.encode(driving))
         field = GuidedField(model, text, image, guidance, GUIDED_UNTIL)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jova.config import Sampler
 from jova.flow import Denoiser, Given, Latents, velocity
-from jova.text import TextTokens
+from jova.text import TextBatch
 
 VelocityField = Callable[[Latents, float], Latents]
 """Velocity of latents at a time in [0, 1)."""
@@ -24,12 +24,10 @@ class GuidedField:
     conditional half. `evals` counts the forward passes of each clip.
     """
 
-    def __init__(
-        self, model: Denoiser, text: TextTokens, given: Given | None, scale: float, until: float = 1.0
-    ) -> None:
+    def __init__(self, model: Denoiser, text: TextBatch, given: Given | None, scale: float, until: float = 1.0) -> None:
         self.model, self.scale, self.until, self.evals = model, scale, until, 0
         self.text, self.given = text, given
-        all_rows = torch.ones(len(text.ids), dtype=torch.bool, device=text.ids.device)
+        all_rows = torch.ones(len(text.mask), dtype=torch.bool, device=text.mask.device)
         self.both_texts = text.concat(text.drop_text(all_rows))
         self.both_given = None if given is None else given.repeat(2)
 
@@ -41,9 +39,9 @@ class GuidedField:
         pairs = (v.chunk(2) for v in both)
         return Latents(*(torch.lerp(v_null, v_text, self.scale) for v_text, v_null in pairs))
 
-    def _velocities(self, noisy: Latents, time: float, text: TextTokens, given: Given | None) -> Latents:
+    def _velocities(self, noisy: Latents, time: float, text: TextBatch, given: Given | None) -> Latents:
         """Returns the model's velocities of B or 2B rows."""
-        self.evals += len(noisy.video) // len(self.text.ids)
+        self.evals += len(noisy.video) // len(self.text.mask)
         times = noisy.video.new_full((len(noisy.video),), time)
         guess = self.model(noisy, times, text, given)
         return Latents(*(velocity(x_hat, x_t, times) for x_hat, x_t in zip(guess, noisy, strict=True)))
@@ -60,7 +58,7 @@ class Keeping:
         """Sets the model, which was trained with edits, and the kept cells of B clips."""
         self.model, self.kept = model, {1: kept, 2: kept.repeat(2)}
 
-    def __call__(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None) -> Latents:
+    def __call__(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None) -> Latents:
         """Returns x_hat; under guidance `noisy` has 2B rows, the second half for the same clips."""
         guess = self.model(noisy, time, text, given)
         return self.kept[len(noisy.video) // len(self.kept[1].video)].put_into(guess)

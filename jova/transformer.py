@@ -23,8 +23,10 @@ from jova.config import JovaConfig
 from jova.flow import Given, Latents
 from jova.joint_attention import Context, JointBlock
 from jova.layers import SharedAdaLN, modulate, normalise, rope_table
+from jova.text import TextBatch
 from jova.text.duration import DurationPredictor
-from jova.text.words import FIRST_WORD, SEGMENTS, TextTokens
+from jova.text.embedding import TextEmbedding, TextProjection
+from jova.text.words import FIRST_WORD
 
 KIND = "jova@3"
 """Format of a checkpoint; the number is raised whenever old weights would mean something else."""
@@ -44,21 +46,6 @@ class Head(nn.Module):
         return self.out(modulate(normalise(x), shift, scale))
 
 
-class TextEmbedding(nn.Module):
-    """Sum of word, segment and position embeddings (as in BERT)."""
-
-    def __init__(self, config: JovaConfig) -> None:
-        super().__init__()
-        # Attribute names are keys of stored weights: `parts` are the segments.
-        self.words = nn.Embedding(FIRST_WORD + len(config.vocabulary), config.width)
-        self.parts = nn.Embedding(len(SEGMENTS), config.width)
-        self.positions = nn.Embedding(config.words_per_part, config.width)
-
-    def forward(self, text: TextTokens) -> Tensor:
-        """Maps (B, L) words to (B, L, D) tokens."""
-        return self.words(text.ids) + self.parts(text.segments) + self.positions(text.positions)
-
-
 class Jova(nn.Module):
     """Predicts clean video and audio latents from noisy ones, given text and optionally parts of the clip."""
 
@@ -72,8 +59,8 @@ class Jova(nn.Module):
         # Channels of a token: [noisy | condition | mask], see flow.Given; of audio only in a model that edits.
         self.video_in = nn.Linear(cells * (2 * config.video_channels + 1), config.width)
         self.audio_in = nn.Linear(config.audio_channels * (1 + config.editing) + config.editing, config.width)
-        self.text_in = TextEmbedding(config)
-        self.speaking = DurationPredictor(FIRST_WORD + len(config.vocabulary))
+        self.text_in = TextProjection(config) if config.text_channels else TextEmbedding(config)
+        self.speaking = DurationPredictor(FIRST_WORD + len(config.vocabulary)) if config.vocabulary else None
         self.time = SharedAdaLN(config.width)
         self.blocks = nn.ModuleList(
             JointBlock(config, shared=i >= config.separate_blocks) for i in range(config.blocks)
@@ -100,13 +87,13 @@ class Jova(nn.Module):
         for out in (self.time.out, self.video_head.out, self.audio_head.out):
             nn.init.zeros_(out.weight)
 
-    def forward(self, noisy: Latents, time: Tensor, text: TextTokens, given: Given | None = None) -> Latents:
+    def forward(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None = None) -> Latents:
         """Predicts the data.
 
         Args:
             noisy: latents x_t, video (B, F, h, w, C) and audio (B, A, C).
             time: (B,) t in [0, 1]; 0 is noise.
-            text: (B, L) words.
+            text: of B clips, padded to L tokens.
             given: cells of the clips that are given, such as a reference image; given audio is read only by a model
                 that edits.
 
@@ -139,13 +126,13 @@ class Jova(nn.Module):
         model.load_state_dict(tensors)
         return model.eval().requires_grad_(False)
 
-    def context(self, time: Tensor, text: TextTokens) -> Context:
+    def context(self, time: Tensor, text: TextBatch) -> Context:
         """Returns modulation, positions and attention mask of one forward pass.
 
         In text-for-audio, words of the transcript have the temporal position at which they are spoken; all other words
         have position (0, 0, 0), and so have all words of a model that is given its audio or has free words.
         """
-        (batch, words), config = text.ids.shape, self.config
+        (batch, words), config = text.mask.shape, self.config
         streams = [len(self.audio_rope), words, words, len(self.video_rope)]
         timed = config.task == "joint" and config.words == "timed"
         spoken_at = text.times_s * config.timeline.audio_tokens_per_s * timed  # (B, L)

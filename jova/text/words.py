@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -89,6 +89,10 @@ class TextTokens(NamedTuple):
     def to(self, device: torch.device | str) -> TextTokens:
         """Moves the tokens to a device."""
         return TextTokens(*(tensor.to(device) for tensor in self))
+
+    def tensors(self) -> Iterable[Tensor]:
+        """Returns the fields."""
+        return tuple(self)
 
 
 class WordTokenizer:

@@ -21,7 +21,7 @@ from jova.data.folder import Item
 from jova.files import atomic_path
 from jova.flow import Batch, Latents
 from jova.mouth_loss import boxes_off_mouth, latent_mask
-from jova.text import Prompt, TextTokens, WordTokenizer
+from jova.text import Prompt, TextBatch, WordTokenizer
 from jova.training.identity import digest_of_tensors
 from jova.training.state import progress
 
@@ -38,11 +38,11 @@ class Examples(NamedTuple):
     """(n, A, C) float16."""
     mouth: Tensor
     """(n, F, h, w) float16 mouth mask."""
-    text: TextTokens
+    text: TextBatch
 
     def digest(self) -> str:
         """Returns a digest of everything that a training is given."""
-        return digest_of_tensors([*self[:-1], *self.text])
+        return digest_of_tensors([self.video, self.audio, self.mouth, *self.text.tensors()])
 
     def batch(self, rows: Tensor) -> Batch:
         """Returns the examples at `rows` (b,), in float32."""

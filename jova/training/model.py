@@ -14,6 +14,7 @@ from torch import Tensor
 from jova.config import JovaConfig, MouthBox, Precision
 from jova.flow import AudioDriven, Batch, Denoiser, Losses, losses
 from jova.pipeline import MODEL_FILE
+from jova.text import TextTokens
 from jova.training.arithmetic import arithmetic
 from jova.training.edits import EDITS, draw_kept
 from jova.training.identity import RANDOM, begin_with, differences, digest_of_file
@@ -245,7 +246,8 @@ class Trainer:
         self.data = data
         training, target = self.training, self.out / f"{MODEL_FILE}.safetensors"
         if self.step == 0:
-            self.model.speaking.fit(examples.text)
+            if self.model.speaking is not None and isinstance(examples.text, TextTokens):
+                self.model.speaking.fit(examples.text)
             self.ema = detached(self.model)
         log, saved = Log(self.out / "model.jsonl", self.step), time.monotonic()
         recent: list[Losses] = []
