@@ -37,6 +37,9 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 """Those that may decide the tokens of a text."""
 
+VOCABULARY_FILES = {"tokenizer.json", "spiece.model", "vocab.json"}
+"""One of them has the tokens. Where there is none, transformers takes a few special tokens for all there are."""
+
 MAX_LENGTH = 512
 """Most tokens of a text, as in Wan."""
 
@@ -140,8 +143,15 @@ class TextEncoder:
     @cached_property
     def _tokenizer(self) -> Any:
         """Tokenizer of transformers."""
+        found = {name for name in VOCABULARY_FILES if (self._words / name).is_file()}
+        if not found:
+            names = ", ".join(sorted(VOCABULARY_FILES))
+            raise FileNotFoundError(f"expected a tokenizer in {self._words}, got none of {names}")
+        if found == {"spiece.model"}:
+            for module in ("sentencepiece", "google.protobuf"):
+                _imported(module)
         try:
-            return _transformers().AutoTokenizer.from_pretrained(
+            return _imported("transformers").AutoTokenizer.from_pretrained(
                 self._words, local_files_only=True, trust_remote_code=False
             )
         except ModuleNotFoundError:
@@ -156,7 +166,7 @@ class TextEncoder:
         name = NETWORKS[self.kind][0]
         where = f"the weights of {name} in {self._weights}"
         try:
-            network, info = getattr(_transformers(), name).from_pretrained(
+            network, info = getattr(_imported("transformers"), name).from_pretrained(
                 self._weights,
                 local_files_only=True,
                 use_safetensors=True,
@@ -198,14 +208,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _transformers() -> Any:
-    """Imports transformers now: it takes seconds, and only these encoders need it.
+def _imported(module: str) -> Any:
+    """Imports a module of the extra `diffusers` now: it takes seconds, and only these encoders need it.
 
     Raises:
         ModuleNotFoundError: it is not installed; says how to install it.
     """
     try:
-        return importlib.import_module("transformers")
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"pretrained text encoders need {error.name}, which is not installed: pip install 'jova-bench[diffusers]'",

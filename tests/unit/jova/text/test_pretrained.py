@@ -169,7 +169,7 @@ FAULTS = {
         "got none or others for 1 tensors, such as layers.1.mlp.up_proj.weight",
     ),
     "another size": (lambda folder: edit_config(folder, intermediate_size=48), "expected the weights of Qwen2Model"),
-    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "expected a tokenizer in"),
+    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "expected a tokenizer in .*, got none of"),
     "a torn tokenizer": (lambda folder: damage(folder, "tokenizer.json"), "expected a tokenizer in"),
     "a larger tokenizer": (lambda folder: edit_config(folder, vocab_size=60), "a tokenizer of 60 tokens in .*, got t"),
 }
@@ -200,6 +200,28 @@ def test_without_transformers_the_message_says_what_to_install(text_folders, mon
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ModuleNotFoundError, match=r"need transformers, .*pip install 'jova-bench\[diffusers\]'"):
         encoder.encode("a man")
+
+
+def test_a_tokenizer_of_sentencepiece_alone_is_read(text_folders, tmp_path, monkeypatch):
+    """As the repositories of T5 and CogVideoX have it."""
+    import sentencepiece
+
+    folder = tmp_path / "t5"
+    shutil.copytree(text_folders["t5"], folder)
+    (folder / "tokenizer.json").unlink()
+    texts = ["a man speaks in a low voice", "a woman sings", "good morning, everyone"]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_prefix=str(folder / "spiece"), vocab_size=40, pad_id=0, eos_id=1,
+        unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=3,
+    )  # fmt: skip
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer", "extra_ids": 0}')
+    upstream = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+    encoder = TextEncoder(folder)
+    for text in (*texts, "a good woman", ""):
+        assert encoder.token_ids(text) == [*upstream.encode(text), 1]
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(ModuleNotFoundError, match="need sentencepiece, which is not installed: pip install"):
+        TextEncoder(folder).encode("a man")
 
 
 def test_an_encoder_moves_to_a_device_before_and_after_it_is_read(text_folders):
