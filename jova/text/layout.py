@@ -18,7 +18,7 @@ def prompt_text(prompt: Prompt) -> str:
     empty text, which classifier-free guidance leads away from.
 
     Raises:
-        ValueError: a part has a tag within it, so that two prompts would be the same text.
+        ValueError: a part has a tag within it, so that two prompts would be the same text, or is no Unicode.
     """
     parts = [" ".join(part.split()) for part in prompt]
     if not any(parts):
@@ -26,4 +26,6 @@ def prompt_text(prompt: Prompt) -> str:
     for segment, part in zip(SEGMENTS, parts, strict=True):
         if tag := next((tag for tag in TAGS if tag in part), None):
             raise ValueError(f"expected a {segment} without {tag}, which begins a part of a prompt, got {part[:80]!r}")
+        if any("\ud800" <= letter <= "\udfff" for letter in part):
+            raise ValueError(f"expected a {segment} of Unicode characters, got half of a pair in {part[:80]!r}")
     return " ".join(word for pair in zip(TAGS, parts, strict=True) for word in pair if word)

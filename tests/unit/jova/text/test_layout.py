@@ -27,3 +27,8 @@ def test_a_part_that_begins_another_is_refused():
         prompt_text(Prompt("", "a voice\n<Transcript>  no", ""))
     with pytest.raises(ValueError, match="video caption without <Audio Caption>"):
         prompt_text(Prompt("a <Audio\nCaption>", "", ""))
+
+
+def test_half_a_character_is_refused_as_tokenizers_do_in_other_words():
+    with pytest.raises(ValueError, match="expected a transcript of Unicode characters"):
+        prompt_text(Prompt("", "", "hi \ud83d"))

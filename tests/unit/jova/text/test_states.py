@@ -186,11 +186,12 @@ def test_the_loss_reads_the_text_and_the_empty_prompt():
     assert torch.isfinite(kept.total)
 
 
-def test_a_training_moves_the_projections_and_resumes(tmp_path):
-    config = replace(CONFIG, **OPEN)
+@pytest.mark.parametrize("edit_share", [0.0, 0.5])
+def test_a_training_moves_the_projections_and_knows_its_texts(tmp_path, edit_share):
+    config = replace(CONFIG, **OPEN, editing=edit_share > 0)
     data, text = latents(12), states([row for _ in range(4) for row in prompts()])
     examples = Examples(data.video.half(), data.audio.half(), mouth_masks(12).half(), text)
-    training = TrainConfig(steps=6, batch=4, warmup=2, log_every=2, save_every_s=0)
+    training = TrainConfig(steps=6, batch=4, warmup=2, log_every=2, save_every_s=0, edit_share=edit_share)
     trainer = Trainer(config, training, tmp_path)
     before = [p.clone() for p in trainer.model.text_in.parameters()]
     trainer.run(examples, examples)
