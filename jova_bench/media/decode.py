@@ -25,8 +25,18 @@ if TYPE_CHECKING:
 
 LATE_S = Fraction(1, 4)
 """Containers round their length up to a block or a slow frame; a file that ends earlier than this was cut."""
+LEAD_S = 1
+"""Seconds of sound that are decoded before a span: a codec's first blocks after a jump are not yet whole."""
 GUESSED = ("wav", "mp3", "aac", "ac3", "eac3", "amr")
 """Containers without a length: libav derives one from the file's size, or (wav) from a header checked before."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a file, in seconds of its container's clock: from the frame at `start_s` to before `end_s`."""
+
+    start_s: Fraction
+    end_s: Fraction
 
 
 @dataclass
@@ -58,13 +68,14 @@ class Video:
     """Shared by all frames, because creating one costs more than converting a small frame."""
 
 
-def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Video, Sound]:
+def decode(container: InputContainer, pictures: bool, size: Decoded, span: Span | None = None) -> tuple[Video, Sound]:
     """Decodes one video track and one audio track.
 
     Args:
         container: an open file.
         pictures: False decodes the first frame alone, which defines when the clip starts.
         size: holds the limit; updated with what was decoded.
+        span: the part to decode, of a file with a picture; None for all.
     """
     from av.container import Flags
 
@@ -73,9 +84,13 @@ def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Vi
         made_up: Any = Flags.gen_pts  # Typed as what it is not.
         container.flags &= ~made_up.value
     tracks, findings = choose(container)
-    video, sound = Video(room=expect(container, tracks, pictures, size)), Sound()
+    video = Video(room=0 if span else expect(container, tracks, pictures, size))
+    sound = Sound()
     for track, finding in findings:
         (sound if track.type == "audio" else video).findings.append(finding)
+    if span:
+        _decode_span(container, tracks, span, video, sound, size)
+        return video, sound
     end = Fraction(0)
     for packet in container.demux():
         # The container's length is that of its longest track, which need not be one of ours.
@@ -95,6 +110,32 @@ def decode(container: InputContainer, pictures: bool, size: Decoded) -> tuple[Vi
     return video, sound
 
 
+def _decode_span(
+    container: InputContainer, tracks: list[Any], span: Span, video: Video, sound: Sound, size: Decoded
+) -> None:
+    """Decodes the frames of a span and the sound around them, from the key frame before it."""
+    import av
+
+    container.seek(max(0, int((span.start_s - LEAD_S) * av.time_base)))
+    left = {track.type for track in tracks}
+    for packet in container.demux(tracks):
+        if packet.stream.type not in left:
+            continue
+        if packet.stream.type == "audio":
+            hear(packet, sound, size, span.start_s - LEAD_S)
+            over = sound.length and sound.start + Fraction(sound.length, sound.rate) >= span.end_s
+        else:
+            _see(packet, video, True, size, span)
+            over = video.end >= span.end_s
+        if over:
+            left.discard(packet.stream.type)
+        if not left:
+            break
+    if video.frames is not None:
+        video.frames = resized(video.frames, len(video.times))
+    sound.tick = next((track.time_base for track in tracks if track.type == "audio"), sound.tick)
+
+
 def _check_end(container: InputContainer, end: Fraction) -> None:
     """Raises ValueError where the last packet of a track ends before the length that the file states."""
     import av
@@ -110,8 +151,8 @@ def _check_end(container: InputContainer, end: Fraction) -> None:
         raise ValueError(f"the file ends early, {float(end):.3f} of {float(declared):.3f} s")
 
 
-def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
-    """Decodes a video packet; without `pictures` only until the first frame is there."""
+def _see(packet: Any, video: Video, pictures: bool, size: Decoded, span: Span | None = None) -> None:
+    """Decodes a video packet: without `pictures` only until the first frame is there, with a span that part."""
     if not video.tick:
         stream = packet.stream
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
@@ -120,9 +161,14 @@ def _see(packet: Any, video: Video, pictures: bool, size: Decoded) -> None:
     if not pictures and video.times:
         return
     for frame in packet.decode():
-        if pictures or not video.times:
-            video.times.append(time_of(frame, in_order=not packet.stream.codec_context.has_b_frames))
-            video.end = video.times[-1] + frame.duration * video.tick
+        if not pictures and video.times:
+            continue
+        time = time_of(frame, in_order=not packet.stream.codec_context.has_b_frames)
+        if span and not span.start_s <= time < span.end_s:
+            video.end = max(video.end, time)
+            continue
+        video.times.append(time)
+        video.end = time + frame.duration * video.tick
         if pictures:
             _add_image(video, frame, size)
 

@@ -53,13 +53,14 @@ class Sound:
     findings: list[Finding] = field(default_factory=list)
 
 
-def hear(packet: Any, sound: Sound, size: Decoded) -> None:
-    """Decodes an audio packet."""
+def hear(packet: Any, sound: Sound, size: Decoded, start_s: Fraction | None = None) -> None:
+    """Decodes an audio packet; drops blocks that begin before a time, where one is given."""
     if sound.first_packet is None:
         sound.first_packet = packet.pts
         sound.skips = packet.has_sidedata("skip_samples")
     for frame in packet.decode():
-        _add_block(sound, frame, size)
+        if start_s is None or time_of(frame) >= start_s:
+            _add_block(sound, frame, size)
 
 
 def _add_block(sound: Sound, frame: av.AudioFrame, size: Decoded) -> None:

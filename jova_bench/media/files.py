@@ -16,7 +16,7 @@ from jova_bench.files.paths import shown_path
 from jova_bench.files.writing import replacing
 from jova_bench.media import channels
 from jova_bench.media.clip import CANCEL, Clip
-from jova_bench.media.decode import decode
+from jova_bench.media.decode import Span, decode
 from jova_bench.media.decode_audio import Sound
 from jova_bench.media.encode import encode
 from jova_bench.media.lengths import check_length
@@ -103,7 +103,9 @@ def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Findi
     return found
 
 
-def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | None = None) -> Clip:
+def read(
+    path: str | os.PathLike[str], *, pictures: bool = True, digest: str | None = None, span: Span | None = None
+) -> Clip:
     """Decodes a file (mp4, mov, mkv, webm, wav, flac) to a Clip that starts with its first frame.
 
     Args:
@@ -111,6 +113,7 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | N
         pictures: False for the audio alone, at the same times and equal to the bit. Such a clip has no
             frames, no finding on video, no audio either if the file has none, and a digest of its own.
         digest: digest of the whole clip, where the file is known to have it; nothing is hashed then.
+        span: part of a file with a picture; None for all. The clip starts with the span's first frame.
 
     Raises:
         BenchError: `cannot decode PATH: ...` for anything missing, truncated or damaged, and for what takes more
@@ -124,12 +127,15 @@ def read(path: str | os.PathLike[str], *, pictures: bool = True, digest: str | N
         short = check_length(path)
         with av.open(str(path)) as container:
             family = container.format.name
-            video, sound = decode(container, pictures, size)
+            video, sound = decode(container, pictures, size, span)
         sound.findings += short
         audio, sound_findings = aligned(sound, video.times[0] if video.times else None, video.tick, family)
         if not pictures:
             return _sound_alone(audio, sound, tuple(sound_findings), digest)
         frames, fps, findings = resampled(video, size)
+        if span and frames is not None and audio is not None:  # Sound around it was decoded, too.
+            sound_findings = [one for one in sound_findings if one.code != "start_offset"]
+            audio = np.ascontiguousarray(audio.T[: round(len(frames) / fps * sound.rate)].T)
         findings += sound_findings
         if frames is not None and audio is not None:
             findings += length_mismatch(len(frames) / fps, Fraction(audio.shape[1], sound.rate), fps)

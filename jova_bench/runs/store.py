@@ -10,27 +10,27 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from jova_bench.errors import BenchError, Incomplete
+from jova_bench.files.lines import records, repair
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.paths import shown_path
-from jova_bench.files.reading import advising, as_record, read_bytes, read_json
+from jova_bench.files.reading import advising, as_record, read_json
 from jova_bench.files.writing import PART, remove_parts, write_file
 from jova_bench.formatting.doors import option
-from jova_bench.formatting.messages import fault, shown
+from jova_bench.formatting.messages import shown
 from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score
 from jova_bench.runs.manifest import Manifest, read_manifest
 from jova_bench.summary import Summary
 
-RecordType = TypeVar("RecordType", Sample, Score)
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json"
@@ -79,7 +79,7 @@ class RunStore:
             ) from error
         remove_parts(self.folder)
         for name in (SAMPLES, SCORES):
-            _repair(self.folder / name)
+            repair(self.folder / name)
             self._files[name] = (self.folder / name).open("ab")
         return self
 
@@ -201,34 +201,13 @@ def _check_files(folder: Path) -> None:
             raise BenchError(f"{path}: expected a file, got something else; move it away, or {another_folder()}")
 
 
-def _repair(path: Path) -> None:
-    """Cuts what follows the last newline: a line whose writer was killed. Its work will be done again."""
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        data = file.read()
-        file.truncate(data.rfind(b"\n") + 1)
-
-
-def _records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
-    """Yields the whole lines of a record file, in order; a line still being written is left out."""
-    if not path.exists():
-        return
-    for number, line in enumerate(read_bytes(path).split(b"\n")[:-1], start=1):
-        try:
-            yield kind.model_validate_json(line)
-        except ValidationError as error:
-            what = f"{path}:{number}: {fault(error)}; delete the line to have its work done again"
-            raise BenchError(what) from error
-
-
 def _samples(folder: Path) -> list[Sample]:
-    latest = {sample.key: sample for sample in _records(folder / SAMPLES, Sample)}
+    latest = {sample.key: sample for sample in records(folder / SAMPLES, Sample)}
     return list(latest.values())
 
 
 def _scores(folder: Path) -> list[Score]:
-    latest = {score.key: score for score in _records(folder / SCORES, Score)}
+    latest = {score.key: score for score in records(folder / SCORES, Score)}
     return list(latest.values())
 
 

@@ -34,6 +34,7 @@ INSTEAD = {
     "sweep guidance": "--dry-run",
     "sweep mine.toml": "--dry-run",
     "baselines setup ovi": "--dry-run",
+    "data prepare": "--workers 0 --faces opencv-haar",
     "train": "--data runs/sweeps/shared/corpus --stage corpus --clips 1",
 }
 """What is added to a line that begins so; the longest beginning counts."""
@@ -91,6 +92,8 @@ def furnish(desk):
         shutil.copy(SHIPPED / "embedded" / "clips" / f"test-0000{k}.mp4", desk / f"{name}.mp4")
     for name in ("mine", "my_suite"):
         put(desk / name / "suite.toml", f'name = "{name}"\n{info}')
+    (desk / "videos").mkdir()
+    shutil.copy(SHIPPED / "embedded" / "clips" / "test-00001.mp4", desk / "videos" / "talk.mp4")
     put(desk / "verse_bench/set1/00000001.json", verse())
     put(desk / "verse_bench/set1/00000001.jpg")
     put(desk / "lrs3/test/speaker/00001.txt", "Text:  GOOD MORNING\n")

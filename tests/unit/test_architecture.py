@@ -24,14 +24,14 @@ LAYERS = (
     {"runs"},
     {"comparison"},
     {"report", "tools"},
-    {"sweep"},
+    {"data", "sweep"},
     {"api", "cli", "plugins"},
 )  # fmt: skip
 """A package imports only from its own layer's own modules and from layers before it: arrows point one way."""
 
 WRITERS = (
-    "assets", "cache", "execution.copies", "files.locks", "files.writing", "media", "report", "runs.store",
-    "suites.writing", "metrics.networks.embedded",
+    "assets", "cache", "data.store", "execution.copies", "files.lines", "files.locks", "files.writing", "media",
+    "report", "runs.store", "suites.writing", "metrics.networks.embedded",
 )  # fmt: skip
 """What may write files; the last stores the weights of the shipped networks for their trainer."""
 WRITES = {

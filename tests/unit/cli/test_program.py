@@ -40,9 +40,17 @@ def test_help_imports_nothing_heavy(words):
 
 VERBS = [
     "run", "generate", "score", "report", "compare", "gate", "freeze", "sweep", "suites", "ls", "doctor", "assets",
-    "baselines", "train", "sample",
+    "baselines", "data", "train", "sample",
 ]  # fmt: skip
-INNER = ["suites import", "suites validate", "assets pull", "assets verify", "assets path", "baselines setup"]
+INNER = [
+    "suites import",
+    "suites validate",
+    "assets pull",
+    "assets verify",
+    "assets path",
+    "baselines setup",
+    "data prepare",
+]
 
 
 @pytest.mark.parametrize("verb", [*VERBS, *INNER])

@@ -1,0 +1,111 @@
+"""The verb for data: data prepare."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from jova_bench.assets.table import asset_table
+from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
+from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
+from jova_bench.files.paths import at_home
+from jova_bench.formatting.messages import fault, shown
+from jova_bench.output import show, show_json
+
+if TYPE_CHECKING:
+    from jova_bench.data.records import Settings
+
+EXAMPLES = """  jova-bench data prepare videos --out shards"""
+PREPARE_EXAMPLES = """  jova-bench data prepare videos --out shards
+  jova-bench data prepare videos --out shards --size 256x256 --size 448x256 --frames 121,73 --fps 25
+  jova-bench data prepare videos --out shards --faces opencv-haar --workers 8
+
+Every clip is kept or rejected, with the reasons and the model that gave them, in OUT/manifest.jsonl. The same command
+continues one that was stopped; new videos of the folder are added. It needs pip install 'jova-bench[data]' and
+jova-bench assets pull mediapipe-wheel (35 MB)."""
+
+
+def add(verbs: Verbs) -> None:
+    """Adds the verb `data`, its own verb, and its flags."""
+    top = add_verb(verbs, "data", "make training data of videos", EXAMPLES)
+    own = top.add_subparsers(dest="data_verb", required=True, metavar="VERB", parser_class=Parser)
+    one = add_verb(own, "prepare", "cut, judge and box clips of a folder of videos", PREPARE_EXAMPLES, _prepare)
+    one.add_argument("videos", metavar="VIDEOS", help="folder of videos; folders in it are searched, too")
+    one.add_argument("--out", required=True, metavar="DIR", help="folder to write, new or to be continued")
+    one.add_argument(
+        "--size",
+        action="append",
+        metavar="HEIGHTxWIDTH",
+        help="pixels of a clip (default 256x256); repeat for several: each video takes the nearest in shape",
+    )
+    one.add_argument(
+        "--frames",
+        default="121,97,73,49",
+        metavar="N,N",
+        help="lengths of clips, each 1 + 4k frames; the longest that fits is cut (default %(default)s)",
+    )
+    one.add_argument(
+        "--fps", default="25", metavar="RATE", help="frames a second: 25, 30000/1001 (default %(default)s)"
+    )
+    one.add_argument(
+        "--faces", default="mediapipe", metavar="NAME", help="finder: mediapipe, opencv-haar (default %(default)s)"
+    )
+    one.add_argument("--workers", type=int, metavar="N", help="processes; 0 for none (default: one per core)")
+    one.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+    add_assets_flag(one)
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    from jova_bench.data.prepare import prepare
+    from jova_bench.execution.processes import available_cores, on_cpu
+    from jova_bench.progress import Terminal
+
+    workers = available_cores() if args.workers is None else args.workers
+    if workers < 0:
+        raise BenchError(f"expected at least 0 workers, got {workers}")
+    out = at_home(args.out)
+    made = prepare(at_home(args.videos), out, settings_of(args), on_cpu(workers), asset_table(args.assets), Terminal())
+    for line in made.failed:
+        say(f"not judged: {line}")
+    if made.failed:
+        say(f"{len(made.failed)} not judged; repeat the command to try them again")
+    if args.json:
+        counts = {"kept": made.kept, "seconds": made.seconds, "rejected": made.rejected, "failed": len(made.failed)}
+        show_json(json.dumps(counts) + "\n")
+    else:
+        show(f"{made.kept} clips kept, {made.seconds:.1f} s, in {out / 'manifest.jsonl'}\n")
+        for code, count in sorted(made.rejected.items()):
+            show(f"  rejected, {code}: {count}\n")
+    return EXIT_INCOMPLETE if made.failed else EXIT_OK
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Makes the settings of the flags. Raises BenchError for values that no clip can have."""
+    from pydantic import ValidationError
+
+    from jova_bench.data.records import Settings
+
+    try:
+        rate = Fraction(args.fps)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 1 <= rate <= 120:
+        raise BenchError(f"expected --fps from 1 to 120, a number or a fraction, got {shown(args.fps)}")
+    if not re.fullmatch(r"\d{1,5}(,\d{1,5})*", args.frames):
+        raise BenchError(f"expected --frames as numbers of frames, like 121,73, got {shown(args.frames)}")
+    sizes = [re.fullmatch(r"(\d{1,4})x(\d{1,4})", size) for size in args.size or ["256x256"]]
+    if None in sizes:
+        wrong = args.size[sizes.index(None)]
+        raise BenchError(f"expected --size as height x width in pixels, like 256x448, got {shown(wrong)}")
+    try:
+        return Settings(
+            fps=f"{rate.numerator}/{rate.denominator}",
+            lengths=tuple(int(n) for n in args.frames.split(",")),
+            sizes=tuple((int(size[1]), int(size[2])) for size in sizes if size),
+            faces=args.faces,
+        )
+    except ValidationError as error:
+        raise BenchError(fault(error)) from error

@@ -1,0 +1,155 @@
+"""Prepares all videos of a folder: scans each, cuts pieces, judges every piece, in parallel and resumable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jova_bench.assets.table import AssetTable
+from jova_bench.data.faces import finder
+from jova_bench.data.judge import OURS, Judge
+from jova_bench.data.pieces import Piece, pieces
+from jova_bench.data.records import ClipRecord, Reason, ScannedVideo, Settings
+from jova_bench.data.scan import missing, scan
+from jova_bench.data.store import PreparedFolder
+from jova_bench.data.videos import clip_id, videos
+from jova_bench.errors import BenchError
+from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
+from jova_bench.files.paths import shown_path
+from jova_bench.metrics.base import join_reasons
+from jova_bench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of a command."""
+
+    kept: int
+    rejected: Counter[str]
+    """Clips and videos by the first reason for which they are rejected."""
+    seconds: float
+    """Length of all kept clips."""
+    failed: tuple[str, ...]
+    """What could not be judged: a worker died or raised an error. The same command tries it again."""
+
+
+@dataclass(frozen=True)
+class ScanWork:
+    """Makes the function with which a worker scans videos."""
+
+    folder: Path
+
+    def __call__(self, context: WorkerContext) -> Callable[[str], ScannedVideo]:
+        """Returns it."""
+        return lambda source: scan(self.folder, source)
+
+
+@dataclass(frozen=True)
+class JudgeWork:
+    """Makes the judge of a worker."""
+
+    folder: Path
+    out: Path
+    settings: Settings
+    assets: AssetTable
+
+    def __call__(self, context: WorkerContext) -> Callable[[Piece], ClipRecord]:
+        """Returns it."""
+        return Judge(self.folder, self.out, self.settings, finder(self.settings.faces, self.assets))
+
+
+def prepare(
+    folder: Path, out: Path, settings: Settings, executor: Executor, assets: AssetTable, progress: Progress
+) -> Prepared:
+    """Prepares a folder of videos; the same call continues one that was stopped.
+
+    Args:
+        folder: of the videos; folders in it are searched, too.
+        out: folder to write, new or of an earlier call with the same settings; not inside `folder`.
+        settings: what decides which clips come out.
+        executor: runs the work.
+        assets: weights.
+        progress: shows progress.
+
+    Raises:
+        BenchError: there are no videos, a package or weights are missing, or `out` is something else.
+    """
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise BenchError(f"expected --out outside of the videos, got {shown_path(out)}; clips would become videos")
+    if why_not := join_reasons(missing(), finder(settings.faces, assets).missing):
+        raise BenchError(why_not)
+    sources = videos(folder)
+    with PreparedFolder(out, settings) as store:
+        known = store.clips()  # First, so that a damaged line is found before any work.
+        failed = _scan(folder, sources, store, executor, progress)
+        scanned = store.videos()
+        asked: list[Piece] = []
+        order: list[str] = []
+        for source in sources:
+            if source not in scanned:
+                continue
+            found = [] if scanned[source].fault else pieces(scanned[source], settings)
+            whole = _without_clips(scanned[source], settings) if not found else None
+            order += [whole.id] if whole else [piece.id for piece in found]
+            asked += [piece for piece in found if piece.id not in known]
+            if whole and whole.id not in known:
+                store.add_clip(whole)
+        work = JudgeWork(folder, out, settings, assets)
+        with progress.phase("judge clips", len(asked)) as advance:
+            for piece, result in executor.map(asked, work):
+                if isinstance(result, TaskFailed):
+                    failed.append(f"{piece.id}: {result.reason}")
+                else:
+                    store.add_clip(result)
+                advance()
+        store.put_in_order(sources, order)
+        return _summary(store.clips().values(), failed)
+
+
+def _scan(folder: Path, sources: list[str], store: PreparedFolder, executor: Executor, progress: Progress) -> list[str]:
+    """Scans the videos that are not yet. Returns what failed. Raises BenchError for a video that changed since."""
+    known, failed = store.videos(), []
+    for source in sources:
+        if source in known and (size := (folder / source).stat().st_size) != known[source].size_bytes:
+            was = known[source].size_bytes
+            raise BenchError(f"{source}: expected the {was} bytes that were scanned, got {size}; give another --out")
+    todo = [source for source in sources if source not in known]
+    with progress.phase("scan videos", len(todo)) as advance:
+        for source, result in executor.map(todo, ScanWork(folder)):
+            if isinstance(result, TaskFailed):
+                failed.append(f"{source}: {result.reason}")
+            else:
+                store.add_video(result)
+            advance()
+    return failed
+
+
+def _without_clips(video: ScannedVideo, settings: Settings) -> ClipRecord:
+    """Returns the line of a video that gives no clip: it is damaged, or all its shots are too short."""
+    seconds = 0.0
+    if video.fault:
+        reason = Reason(code="undecodable", by=OURS, detail=video.fault)
+    else:
+        num, den = map(int, video.tick.split("/"))
+        lengths = [(end - start) * num / den for start, end in video.shots]
+        seconds = sum(lengths)
+        least = settings.lengths[-1] / settings.rate
+        detail = f"{len(lengths)} shots, the longest of {max(lengths):.2f} s; a clip takes {float(least):.2f} s"
+        reason = Reason(code="too_short", by=video.by, detail=detail)
+    return ClipRecord(
+        id=clip_id(video.source, None),
+        source=video.source,
+        start_s=0.0,
+        end_s=seconds,
+        status="rejected",
+        reasons=(reason,),
+    )
+
+
+def _summary(clips: Collection[ClipRecord], failed: Sequence[str]) -> Prepared:
+    """Counts what came of all clips."""
+    kept = [clip for clip in clips if clip.status == "kept"]
+    rejected = Counter(clip.reasons[0].code for clip in clips if clip.status == "rejected")
+    return Prepared(len(kept), rejected, sum(clip.end_s - clip.start_s for clip in kept), tuple(failed))

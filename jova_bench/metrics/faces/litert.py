@@ -1,0 +1,99 @@
+"""Networks of MediaPipe without MediaPipe: its .tflite files, read from the wheel that has them, and run by LiteRT.
+
+MediaPipe 0.10.21 is the last release whose wheel carries its models; it requires numpy below 2 and a Python below
+3.13. Only files are taken from it, each compared with its digest, so neither matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jova_bench.assets.table import AssetTable
+from jova_bench.digests import shortened
+from jova_bench.errors import Unavailable
+from jova_bench.metrics.base import join_reasons
+
+ASSET = "mediapipe-wheel"
+HOW = "not installed: pip install 'jova-bench[face-mediapipe]'"
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Network:
+    """One file of the wheel."""
+
+    member: str
+    """Path inside `mediapipe/modules`."""
+    sha256: str
+    side: int
+    """Pixels along each side of its input."""
+
+    @property
+    def digest(self) -> str:
+        """Short digest of the file, for identities."""
+        return shortened(self.sha256)
+
+    def load(self, assets: AssetTable) -> Callable[[Array], list[Array]]:
+        """Returns a function from (side, side, 3) to the outputs without their first axis; one thread, on the CPU.
+
+        Raises:
+            Unavailable: the package or the wheel is missing, or has another file.
+        """
+        return _runner(self, str(assets.find(ASSET)))
+
+
+SHORT_RANGE = Network(
+    "face_detection/face_detection_short_range.tflite",
+    "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+    128,
+)
+"""BlazeFace for faces up to 2 m away."""
+FULL_RANGE = Network(
+    "face_detection/face_detection_full_range_sparse.tflite",
+    "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+    192,
+)
+"""BlazeFace for faces up to 5 m away."""
+MESH = Network(
+    "face_landmark/face_landmark.tflite", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 192
+)
+"""Face mesh: 468 points of one face."""
+
+
+def missing(assets: AssetTable) -> str | None:
+    """Returns what is missing, the runtime or the wheel, and how to get it; None if nothing is."""
+    return join_reasons(None if find_spec("ai_edge_litert") else HOW, assets.missing(ASSET))
+
+
+@cache
+def _runner(network: Network, wheel: str) -> Callable[[Array], list[Array]]:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise Unavailable(HOW) from error
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(f"mediapipe/modules/{network.member}")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise Unavailable(f"expected {network.member} in {wheel}, got none; jova-bench assets pull {ASSET}") from error
+    if (found := hashlib.sha256(content).hexdigest()) != network.sha256:
+        raise Unavailable(f"weights differ: expected sha256 {network.sha256}, got {found} for {network.member}")
+    net: Any = Interpreter(model_content=content, num_threads=1)
+    net.allocate_tensors()
+    (given,), answers = net.get_input_details(), net.get_output_details()
+
+    def run(image: Array) -> list[Array]:
+        net.set_tensor(given["index"], np.ascontiguousarray(image[None], dtype=np.float32))
+        net.invoke()
+        return [np.array(net.get_tensor(one["index"])[0]) for one in answers]
+
+    return run
