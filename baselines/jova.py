@@ -9,7 +9,6 @@ import hashlib
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from jova.codecs.video import VideoCodec
     from jova.config import Precision, Sampler
     from jova.text import Prompt as Parts
-
-PIXELS_PER_CELL = 8
 
 
 class Sampling(TypedDict, total=False):
@@ -97,7 +94,7 @@ class JovaGenerator:
             pipeline.tokenizer([parts(prompt)])
         except ValueError as error:
             raise BenchError(str(error)) from error
-        size, clock = PIXELS_PER_CELL * pipeline.config.latent_size, pipeline.config.timeline
+        (height, width), clock = pipeline.config.picture_size, pipeline.config.timeline
         image = self.image(prompt)
         condition = f"image {image}" if image else "no image"
         how = self._how
@@ -109,9 +106,9 @@ class JovaGenerator:
             settings["precision"] = how["precision"]
         return Plan(
             frames=clock.frames,
-            fps=clock.fps,
-            height=size,
-            width=size,
+            fps=float(clock.fps),
+            height=height,
+            width=width,
             sample_rate_hz=clock.sample_rate_hz,
             seconds=clock.seconds,
             settings=settings,
@@ -125,13 +122,13 @@ class JovaGenerator:
         from jova.sample import read_image
 
         pipeline = self._pipeline
-        clock, size = pipeline.config.timeline, PIXELS_PER_CELL * pipeline.config.latent_size
+        clock, size = pipeline.config.timeline, pipeline.config.picture_size
         files = [self.image(prompt) for prompt in prompts]
         images = [read_image(suite.path(file), size) if file else None for file in files]
         clips = pipeline.sample([parts(prompt) for prompt in prompts], [seed] * len(prompts), images, **self._sampling)
         memory = peak_memory_bytes(self.device)
         for frames, audio in zip(clips.frames, clips.audio, strict=True):
-            made = Media(frames, Fraction(clock.fps), audio[None], clock.sample_rate_hz)
+            made = Media(frames, clock.fps, audio[None], clock.sample_rate_hz)
             yield Generated(made, timing="free", function_evals=clips.function_evals, peak_memory_bytes=memory)
 
     @property
@@ -207,7 +204,7 @@ class CodecRoundTrip:
             clip = media.read(reference_path(prompt, suite))
             if clip.frames is None or clip.audio is None:
                 raise BenchError(f"expected a reference clip with picture and sound, got {prompt.reference!r}")
-            if (clip.fps, clip.sample_rate_hz) != (Fraction(clock.fps), clock.sample_rate_hz):
+            if (clip.fps, clip.sample_rate_hz) != (clock.fps, clock.sample_rate_hz):
                 raise BenchError(
                     f"expected a reference clip of {clock.fps} frames/s and {clock.sample_rate_hz} Hz, got "
                     f"{clip.fps} and {clip.sample_rate_hz} in {prompt.reference!r}"
@@ -216,10 +213,10 @@ class CodecRoundTrip:
             sound = torch.from_numpy(clip.mono())[None].to(self.device)  # (1, N)
             try:
                 decoded = video_codec.decode(video_codec.encode(frames))[0].cpu().numpy()
-                audio = audio_codec.decode(audio_codec.encode(sound)).float().cpu().numpy()  # (1, N)
+                audio = audio_codec.decode(audio_codec.encode(sound)).float().cpu().numpy()  # (1, N or more)
             except ValueError as error:
                 raise BenchError(f"{prompt.reference}: {error}") from error
-            made = Media(decoded, clip.fps, np.ascontiguousarray(audio), clip.sample_rate_hz)
+            made = Media(decoded, clip.fps, np.ascontiguousarray(audio[:, : sound.shape[1]]), clip.sample_rate_hz)
             yield Generated(made, timing="aligned", timed=False)
 
     @cached_property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,20 +85,20 @@ class JovaEditor(JovaGenerator):
         clips = edit(pipeline, edits, [seed] * len(prompts), **self._sampling)
         memory = peak_memory_bytes(self.device)
         for prompt, frames, audio in zip(prompts, clips.frames, clips.audio, strict=True):
-            made = Media(frames, Fraction(clock.fps), audio[None], clock.sample_rate_hz)
+            made = Media(frames, clock.fps, audio[None], clock.sample_rate_hz)
             # A perfect edit has the sound that was given. Where sound is made, it has a timing of its own.
             timing: Timing = "aligned" if edit_of(prompt).kind in DRIVEN else "free"
             yield Generated(made, timing=timing, function_evals=clips.function_evals, peak_memory_bytes=memory)
 
     def _clip_edit(self, prompt: Prompt, suite: Suite) -> ClipEdit:
         """Reads what is given. Raises BenchError for files at other rates than the model's."""
-        from jova.editing import dub, picture_for, pixels, respeak, sound_for
+        from jova.editing import dub, picture_for, respeak, sound_for
         from jova.sample import read_image
 
         edit, text = edit_of(prompt), parts(prompt)
         if edit.kind == "picture":
             file = self.image(prompt)
-            image = read_image(suite.path(file), pixels(self._pipeline.config)) if file else None
+            image = read_image(suite.path(file), self._pipeline.config.picture_size) if file else None
             return picture_for(self._sound(prompt, suite), text, image)
         frames = self._frames(prompt, suite)
         if edit.kind == "sound":

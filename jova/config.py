@@ -51,11 +51,16 @@ class JovaConfig:
     vocabulary: tuple[str, ...]
     """Every known word, in the order of the embedding table; none for a model that reads pretrained states."""
     timeline: Timeline = field(default_factory=Timeline)
-    """Length of the clip and strides of the codecs."""
+    """Length of a clip and strides of the codecs. The model itself takes clips of any length and size: those of the
+    config are the defaults."""
     video_channels: int = 32
     """Channels of a video latent cell."""
-    latent_size: int = 8
-    """Height and width of a video latent, in cells."""
+    latent_height: int = 8
+    """h, height of a video latent, in cells."""
+    latent_width: int = 8
+    """w, width of a video latent, in cells."""
+    pixels_per_cell: int = 8
+    """Spatial stride of the video codec: pixels along each side of a cell."""
     patch: int = 4
     """Latent cells per side of a video token."""
     audio_channels: int = 128
@@ -88,8 +93,9 @@ class JovaConfig:
         for name, kind in (("fusion", Fusion), ("positions", Positions), ("words", Words), ("task", Task)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ValueError(f"expected {name} to be one of {', '.join(get_args(kind))}, got {value!r}")
-        if self.latent_size % self.patch:
-            raise ValueError(f"expected patch to divide latent_size = {self.latent_size}, got {self.patch}")
+        if self.latent_height % self.patch or self.latent_width % self.patch:
+            sides = f"{self.latent_height} x {self.latent_width}"
+            raise ValueError(f"expected patch to divide the latent's sides of {sides} cells, got {self.patch}")
         if self.width % (8 * self.heads):
             raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
         if self.fusion == "cross" and self.ffn <= 2:
@@ -113,14 +119,14 @@ class JovaConfig:
         return self.separate_blocks + self.shared_blocks
 
     @property
-    def tokens_per_side(self) -> int:
-        """Number of video tokens along each side of a latent frame."""
-        return self.latent_size // self.patch
-
-    @property
     def video_shape(self) -> tuple[int, int, int, int]:
         """Shape (F, h, w, C) of the video latents of a clip."""
-        return self.timeline.latent_frames, self.latent_size, self.latent_size, self.video_channels
+        return self.timeline.latent_frames, self.latent_height, self.latent_width, self.video_channels
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width (H, W) of a frame, in pixels."""
+        return self.latent_height * self.pixels_per_cell, self.latent_width * self.pixels_per_cell
 
     @property
     def audio_shape(self) -> tuple[int, int]:
@@ -129,10 +135,15 @@ class JovaConfig:
 
     @classmethod
     def from_fields(cls, **fields: Any) -> JovaConfig:
-        """Builds a config from fields read from JSON; an unknown field is an error."""
+        """Builds a config from fields read from JSON; an unknown field is an error.
+
+        Older files have one `latent_size` of a square.
+        """
         fields["vocabulary"] = tuple(fields["vocabulary"])
         fields["text_channels"] = tuple(fields.get("text_channels", ()))
-        fields["timeline"] = Timeline(**fields["timeline"])
+        fields["timeline"] = Timeline.from_fields(**fields["timeline"])
+        if "latent_size" in fields:
+            fields["latent_height"] = fields["latent_width"] = fields.pop("latent_size")
         return cls(**fields)
 
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from jova.codecs.base import filter_generated
 from jova.config import GUIDANCE, SAMPLER, STEPS, Edit, JovaConfig, Precision, Sampler
 from jova.edits import Made, made_mouth, made_picture, made_sound, made_speech
 from jova.flow import Given, Latents
@@ -115,7 +116,7 @@ def edit(
         ValueError: the model was not trained with edits, or an edit does not fit the model.
     """
     made = edit_latents(pipeline, edits, seeds, steps=steps, guidance=guidance, sampler=sampler, precision=precision)
-    video = pipeline.video_codec.wiener_filter(made.latents.video)
+    video = filter_generated(pipeline.video_codec, made.latents.video)
     video, audio = made.kept.put_into(Latents(video, made.latents.audio))
     decoded, clock = pipeline.video_codec.decode(video).cpu().numpy(), pipeline.config.timeline
     frames, sounds = [], []
@@ -176,8 +177,8 @@ def require_editing(config: JovaConfig) -> None:
 
 def check(config: JovaConfig, each: ClipEdit) -> None:
     """Raises ValueError unless an edit fits the model."""
-    clock, size = config.timeline, pixels(config)
-    picture, sound = (clock.frames, size, size, 3), (clock.samples,)
+    clock, (height, width) = config.timeline, config.picture_size
+    picture, sound = (clock.frames, height, width, 3), (clock.samples,)
     wanted = {
         "frames": None if each.edit == "picture" else ("uint8", picture),
         "audio": None if each.edit == "sound" else ("float32", sound),
@@ -203,14 +204,15 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
         )
     if each.mouth is not None and np.ndim(each.mouth) == 1:  # Tracked boxes may leave the picture with the head.
         x0, y0, x1, y1 = each.mouth
-        if not (0 <= x0 < x1 <= size and 0 <= y0 < y1 <= size):
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             box = ", ".join(f"{side:g}" for side in each.mouth)
-            raise ValueError(f"expected a mouth x0, y0, x1, y1 within {size} x {size} pixels, got {box}")
+            raise ValueError(f"expected a mouth x0, y0, x1, y1 within {width} x {height} pixels, got {box}")
 
 
-def pixels(config: JovaConfig) -> int:
-    """Returns the pixels along each side of a frame: 8 for each latent cell."""
-    return 8 * config.latent_size
+def lower_face(config: JovaConfig) -> npt.NDArray[np.float32]:
+    """Returns the default box of the mouth, (4,) pixels x0, y0, x1, y1."""
+    height, width = config.picture_size
+    return np.array(LOWER_FACE, np.float32) * np.array([width, height, width, height], np.float32)
 
 
 def made_by(config: JovaConfig, each: ClipEdit) -> Made:
@@ -221,10 +223,11 @@ def made_by(config: JovaConfig, each: ClipEdit) -> Made:
         return made_sound(config)
     if each.edit == "speech":
         return made_speech(config, *each.span_s)
-    size = pixels(config)
-    box = size * np.array(LOWER_FACE, np.float32) if each.mouth is None else np.asarray(each.mouth, np.float32)
+    box = lower_face(config) if each.mouth is None else np.asarray(each.mouth, np.float32)
     boxes = torch.from_numpy(np.broadcast_to(box, (config.timeline.frames, 4)).copy())
-    return made_mouth(config, latent_mask(boxes, config.timeline, config.latent_size, size))
+    return made_mouth(
+        config, latent_mask(boxes, config.timeline.video, config.video_shape[1:3], config.pixels_per_cell)
+    )
 
 
 def encode(pipeline: Pipeline, each: ClipEdit) -> Latents:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from jova.config import JovaConfig
 from jova.data.fitting import read_picture, read_sound, tracked_mouth
-from jova.editing import LOWER_FACE, ClipEdit, dub, picture_for, pixels, require_editing, respeak, sound_for
+from jova.editing import ClipEdit, dub, lower_face, picture_for, require_editing, respeak, sound_for
 from jova.pipeline import Audio, Frames
 from jova.text import Prompt
 
@@ -40,7 +40,7 @@ def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt,
 
 
 def _picture(path: Path, config: JovaConfig) -> Frames:
-    frames, notes = read_picture(path, config.timeline, pixels(config))
+    frames, notes = read_picture(path, config.timeline, config.picture_size)
     _print_notes(notes)
     return frames
 
@@ -58,10 +58,10 @@ def _mouth(clip: Path, asked: list[float] | None, config: JovaConfig) -> npt.NDA
     tracked = tracked_mouth(clip)
     if tracked is not None and tracked.shape == (config.timeline.frames, 4):
         return tracked
-    box = pixels(config) * np.array(LOWER_FACE, np.float32)
-    numbers = ",".join(f"{side:g}" for side in box)
+    box = lower_face(config)
+    numbers, (height, width) = ",".join(f"{side:g}" for side in box), config.picture_size
     _print_notes(
-        [f"{clip}: no track of its mouth; taken to be within {numbers} px of {pixels(config)}, set it with --mouth"]
+        [f"{clip}: no track of its mouth; taken to be within {numbers} px of {width} x {height}, set it with --mouth"]
     )
     return box
 

@@ -7,7 +7,7 @@
 
 Spans and boxes are rounded outward to whole cells. Training draws such masks, and sampling takes them from an edit.
 
-Letters: F latent frames, h cells along each side of a latent frame, A audio tokens.
+Letters: F latent frames, h x w cells of a latent frame, A audio tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Made(NamedTuple):
     """Cells of one clip that are made."""
 
     video: Tensor
-    """(F, h, h) bool."""
+    """(F, h, w) bool."""
     audio: Tensor
     """(A,) bool."""
 
@@ -32,11 +32,10 @@ class Made(NamedTuple):
 def made_speech(config: JovaConfig, start_s: float, end_s: float) -> Made:
     """Returns the cells that cover any part of a span of time, in seconds."""
     video, audio = _none(config)
-    clock = config.timeline
-    for mask, span_of in ((video, clock.latent_span), (audio, clock.audio_span)):
+    for mask, stream in ((video, config.timeline.video), (audio, config.timeline.audio)):
         for index in range(len(mask)):
-            span = span_of(index)
-            mask[index] = span.start < end_s * clock.fps and span.stop > start_s * clock.fps
+            span, rate = stream.span(index), float(stream.units_per_s)
+            mask[index] = span.start < end_s * rate and span.stop > start_s * rate
     return Made(video, audio)
 
 
@@ -45,7 +44,7 @@ def made_mouth(config: JovaConfig, mouth: Tensor, wider: tuple[int, int, int, in
 
     Args:
         config: of the model.
-        mouth: (F, h, h) mask of `jova.mouth_loss`; above 0 where a cell touches the mouth.
+        mouth: (F, h, w) mask of `jova.mouth_loss`; above 0 where a cell touches the mouth.
         wider: cells by which the box is wider above, below, left and right; it is cut at the edges of the picture.
 
     Raises:

@@ -8,7 +8,7 @@ The network predicts the data, x_hat (x-prediction), because a video token has m
 wide: it can name a face, but not every component of the noise. A prediction of the data is a prediction of the
 velocity, v_hat = (x_hat - x_t) / (1 - t), so v_hat - v = (x_hat - x_1) / (1 - t). Sampling is in `jova.samplers`.
 
-Letters: B clips, F latent frames, h = w cells along each side of a latent frame, A audio tokens, C channels.
+Letters: B clips, F latent frames, h x w cells of a latent frame, A audio tokens, C channels.
 """
 
 from __future__ import annotations

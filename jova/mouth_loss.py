@@ -13,7 +13,7 @@ over time and the loss that is not renormalised by the mask are our reading.
 These functions are the only ones that compute it: `jova.data.face` makes the boxes that the corpus stores,
 `jova.training.latents` the masks, and `jova.flow.losses` applies the weight.
 
-Letters: T frames, K keypoints, F latent frames, h cells along each side of a latent frame, B clips, C channels.
+Letters: T frames, K keypoints, F latent frames, h x w cells of a latent frame, B clips, C channels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jova.timeline import Timeline
+from jova.timeline import Stream
 
 
 def mouth_boxes(lips: Tensor, margin: float) -> Tensor:
@@ -56,7 +56,7 @@ def boxes_off_mouth(boxes: Tensor) -> Tensor:
     return torch.stack([x0, torch.zeros_like(y0), x1, y1 - y0], dim=1)
 
 
-def latent_mask(boxes: Tensor, timeline: Timeline, cells: int, pixels: int) -> Tensor:
+def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per_cell: int) -> Tensor:
     """Returns the share of each latent cell that the box covers, in space and time.
 
     In space it is the overlapped fraction of the cell's area; in time the mean over the frames that the latent
@@ -65,20 +65,19 @@ def latent_mask(boxes: Tensor, timeline: Timeline, cells: int, pixels: int) -> T
 
     Args:
         boxes: (T, 4) pixels x0, y0, x1, y1.
-        timeline: of the clip, with T frames.
-        cells: h.
-        pixels: pixels along each side of a video frame.
+        video: how the video codec divides the T frames.
+        cells: (h, w).
+        pixels_per_cell: pixels along each side of a cell.
 
     Returns:
-        (F, h, h) mask M in [0, 1]: latent frame, row, column.
+        (F, h, w) mask M in [0, 1]: latent frame, row, column.
     """
-    edges = torch.linspace(0, pixels, cells + 1)  # (h + 1,)
-    size = pixels / cells
+    rows, columns = (torch.linspace(0, pixels_per_cell * count, count + 1) for count in cells)  # edges
     x0, y0, x1, y1 = (side[:, None] for side in boxes.unbind(1))  # each (T, 1)
-    across = (torch.minimum(x1, edges[1:]) - torch.maximum(x0, edges[:-1])).clamp(min=0) / size  # (T, h)
-    down = (torch.minimum(y1, edges[1:]) - torch.maximum(y0, edges[:-1])).clamp(min=0) / size  # (T, h)
-    per_frame = down[:, :, None] * across[:, None, :]  # (T, h, h)
-    spans = (timeline.latent_span(latent) for latent in range(timeline.latent_frames))
+    across = (torch.minimum(x1, columns[1:]) - torch.maximum(x0, columns[:-1])).clamp(min=0) / pixels_per_cell  # (T, w)
+    down = (torch.minimum(y1, rows[1:]) - torch.maximum(y0, rows[:-1])).clamp(min=0) / pixels_per_cell  # (T, h)
+    per_frame = down[:, :, None] * across[:, None, :]  # (T, h, w)
+    spans = (video.span(latent) for latent in range(video.tokens(len(boxes))))
     return torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
 
 
@@ -91,8 +90,8 @@ def mouth_weighted_mean(error: Tensor, mask: Tensor, mouth_weight: float) -> Ten
     """Returns L = mean((1 + lambda M) error): the mean over all cells, not renormalised by the mask.
 
     Args:
-        error: (B, F, h, h, C) squared error of each latent value.
-        mask: (B, F, h, h) mask M.
+        error: (B, F, h, w, C) squared error of each latent value.
+        mask: (B, F, h, w) mask M.
         mouth_weight: lambda; 0 gives the plain mean.
     """
     return (mouth_weights(mask, mouth_weight) * error.mean(dim=-1)).mean()
@@ -102,7 +101,7 @@ def mouth_mean(error: Tensor, mask: Tensor) -> Tensor:
     """Returns the mean error inside the mouth area, sum(M error) / sum(M): for monitoring, not part of the loss.
 
     Args:
-        error: (B, F, h, h, C) squared error of each latent value.
-        mask: (B, F, h, h) mask M.
+        error: (B, F, h, w, C) squared error of each latent value.
+        mask: (B, F, h, w) mask M.
     """
     return (error.mean(dim=-1) * mask).sum() / mask.sum().clamp(min=1)

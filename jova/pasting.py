@@ -1,6 +1,6 @@
 """Puts a clip's own pixels and samples where its cells are kept, in place of what the codecs make of them.
 
-Letters: T frames, F latent frames, h cells along each side of a latent frame, N samples, A audio tokens.
+Letters: T frames, F latent frames, h x w cells of a latent frame, N samples, A audio tokens.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ FADE_S = 0.01
 def paste_picture(
     own: npt.NDArray[np.uint8], made: npt.NDArray[np.uint8], kept: npt.NDArray[np.bool_], clock: Timeline
 ) -> npt.NDArray[np.uint8]:
-    """Returns frames (T, H, W, 3): the clip's own pixels in the cells (F, h, h) that are kept, else those made."""
-    of_frame = [latent for latent in range(clock.latent_frames) for _ in clock.latent_span(latent)]
-    size = own.shape[1] // kept.shape[1]
-    mask = kept[of_frame].repeat(size, axis=1).repeat(size, axis=2)  # (T, H, W)
+    """Returns frames (T, H, W, 3): the clip's own pixels in the cells (F, h, w) that are kept, else those made."""
+    of_frame = [latent for latent in range(clock.latent_frames) for _ in clock.video.span(latent)]
+    rows, columns = (own.shape[axis] // kept.shape[axis] for axis in (1, 2))
+    mask = kept[of_frame].repeat(rows, axis=1).repeat(columns, axis=2)  # (T, H, W)
     return np.where(mask[..., None], own, made)
 
 
@@ -28,8 +28,8 @@ def paste_sound(
     own: npt.NDArray[np.float32], made: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_], clock: Timeline
 ) -> npt.NDArray[np.float32]:
     """Returns samples (N,): the clip's own in the tokens (A,) that are kept, else those made, faded in and out."""
-    of_frame = [token for token in range(clock.audio_tokens) for _ in clock.audio_span(token)]
-    inside = ~kept[of_frame].repeat(clock.samples_per_frame)  # (N,)
+    ends = [round(clock.audio.span_s(token)[1] * clock.sample_rate_hz) for token in range(clock.audio_tokens)]
+    inside = ~kept.repeat(np.diff([0, *ends]))[: len(own)]  # (N,)
     weight = fades(inside, round(FADE_S * clock.sample_rate_hz))
     return np.where(inside, weight * made + (1 - weight) * own, own).astype(np.float32)
 

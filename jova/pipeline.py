@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from jova.codecs.audio import AudioCodec
-from jova.codecs.base import WEIGHTS
+from jova.codecs.base import WEIGHTS, PictureCodec, SoundCodec, filter_generated
 from jova.codecs.video import VideoCodec
 from jova.config import GUIDANCE, SAMPLER, STEPS, JovaConfig, Precision, Sampler
 from jova.flow import AudioDriven, Denoiser, Given, Latents
@@ -47,16 +47,11 @@ class Clips(NamedTuple):
 class Pipeline:
     """A trained model with its tokenizer and its codecs."""
 
-    def __init__(self, model: Jova, video_codec: VideoCodec, audio_codec: AudioCodec, device: str = "cpu") -> None:
+    def __init__(self, model: Jova, video_codec: PictureCodec, audio_codec: SoundCodec, device: str = "cpu") -> None:
         config = model.config
         if model.speaking is None:
             raise ValueError("expected a model with a vocabulary, got one that reads states of text encoders")
-        for name, wanted, codec in (
-            ("video", config.video_channels, video_codec),
-            ("audio", config.audio_channels, audio_codec),
-        ):
-            if codec.channels != wanted:
-                raise ValueError(f"expected a {name} codec of {wanted} channels, got one of {codec.channels}")
+        check_codecs(config, video_codec, audio_codec)
         self.config, self.device = config, device
         self.model, self.speaking = model.to(device), model.speaking.to(device)
         self.video_codec, self.audio_codec = video_codec.to(device), audio_codec.to(device)
@@ -118,8 +113,8 @@ class Pipeline:
         start = Latents(*(torch.stack(parts).to(self.device) for parts in zip(*noises, strict=True)))
         with autocast(precision, self.device):
             video, audio = SAMPLERS[sampler](field, start, uniform_times(steps))
-        frames = self.video_codec.decode(self.video_codec.wiener_filter(video))
-        waveforms = self.audio_codec.decode(audio) if driving is None else driving
+        frames = self.video_codec.decode(filter_generated(self.video_codec, video))
+        waveforms = self.audio_codec.decode(audio)[:, : self.config.timeline.samples] if driving is None else driving
         return Clips(frames.cpu().numpy(), waveforms.float().cpu().numpy(), field.evals)
 
     def _encode_images(self, images: Sequence[Frames | None]) -> Given:
@@ -132,6 +127,21 @@ class Pipeline:
         given = torch.tensor([image is not None for image in images], device=self.device)
         audio = torch.zeros(len(images), *self.config.audio_shape, device=self.device)
         return Given.nothing(Latents(video, audio)).with_image(given)
+
+
+def check_codecs(config: JovaConfig, video_codec: PictureCodec, audio_codec: SoundCodec) -> None:
+    """Raises ValueError unless the codecs are such as a model was trained with."""
+    clock = config.timeline
+    for wanted, got, what in (
+        (config.video_channels, video_codec.channels, "a video codec of {} channels"),
+        (config.audio_channels, audio_codec.channels, "an audio codec of {} channels"),
+        (config.pixels_per_cell, video_codec.pixels_per_cell, "a video codec of {} pixels per cell"),
+        (clock.frames_per_latent, video_codec.frames_per_latent, "a video codec of {} frames per latent"),
+        (clock.sample_rate_hz, audio_codec.sample_rate_hz, "an audio codec of {} samples/s"),
+        (clock.audio, audio_codec.stream, "an audio codec of {}"),
+    ):
+        if wanted != got:
+            raise ValueError(f"expected {what.format(wanted)}, got one of {got}")
 
 
 def generator_of(prompt: Prompt, seed: int) -> torch.Generator:

@@ -16,14 +16,18 @@ from jova.pipeline import Frames, Pipeline
 from jova.text import Prompt
 
 
-def read_image(path: Path, size: int) -> Frames:
-    """Reads the first frame of an image or video file: its central square, resized to (size, size, 3) RGB."""
+def read_image(path: Path, size: tuple[int, int]) -> Frames:
+    """Reads the first frame of an image or video file: its central part of the aspect of `size` (H, W), at that size.
+
+    Returns:
+        (H, W, 3) RGB.
+    """
     import av
 
-    from jova.data.fitting import square
+    from jova.data.fitting import fit
 
     with av.open(str(path)) as container:
-        return square(next(container.decode(video=0)), size)
+        return fit(next(container.decode(video=0)), size)
 
 
 def run(arguments: argparse.Namespace) -> Path:
@@ -40,8 +44,7 @@ def run(arguments: argparse.Namespace) -> Path:
     check_out(arguments)
     pipeline = Pipeline.load(arguments.weights or WEIGHTS, arguments.device)
     clock = pipeline.config.timeline
-    # A codec cell is 8 x 8 pixels.
-    image = read_image(arguments.image, 8 * pipeline.config.latent_size) if arguments.image else None
+    image = read_image(arguments.image, pipeline.config.picture_size) if arguments.image else None
     prompt = Prompt(arguments.video_caption, arguments.audio_caption, arguments.transcript)
     how = {name: getattr(arguments, name) for name in ("steps", "guidance", "sampler", "precision")}
     if arguments.edit:

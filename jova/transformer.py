@@ -12,6 +12,8 @@ F latent frames, C channels.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -28,8 +30,10 @@ from jova.text.duration import DurationPredictor
 from jova.text.embedding import TextEmbedding, TextProjection
 from jova.text.words import FIRST_WORD
 
-KIND = "jova@3"
-"""Format of a checkpoint; the number is raised whenever old weights would mean something else."""
+KIND = "jova@4"
+"""Format of a checkpoint; the number is raised whenever its config or its weights are written otherwise."""
+READ_KINDS = ("jova@3", KIND)
+"""Formats that are read: `jova@3` has squares only, and audio tokens of whole frames."""
 
 
 class Head(nn.Module):
@@ -49,9 +53,6 @@ class Head(nn.Module):
 class Jova(nn.Module):
     """Predicts clean video and audio latents from noisy ones, given text and optionally parts of the clip."""
 
-    video_rope: Tensor
-    audio_rope: Tensor
-
     def __init__(self, config: JovaConfig) -> None:
         super().__init__()
         self.config = config
@@ -67,10 +68,6 @@ class Jova(nn.Module):
         )
         self.video_head = Head(config.width, cells * config.video_channels)
         self.audio_head = Head(config.width, config.audio_channels)
-
-        video, audio = positions(config)
-        self.register_buffer("video_rope", rope_table(video, config.head_size), persistent=False)  # (V, E / 2)
-        self.register_buffer("audio_rope", rope_table(audio, config.head_size), persistent=False)  # (A, E / 2)
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -88,7 +85,7 @@ class Jova(nn.Module):
             nn.init.zeros_(out.weight)
 
     def forward(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None = None) -> Latents:
-        """Predicts the data.
+        """Predicts the data of clips of one length and size, which may be another than the config's.
 
         Args:
             noisy: latents x_t, video (B, F, h, w, C) and audio (B, A, C).
@@ -107,11 +104,12 @@ class Jova(nn.Module):
         words = self.text_in(text)  # (B, L, D), forked into two streams
 
         x = torch.cat([audio, words, words, video], dim=1)  # (B, N, D)
-        context = self.context(time, text)
+        context = self.context(noisy, time, text)
         for block in self.blocks:
             x = block(x, context)
         audio, _, _, video = torch.split(x, context.streams, dim=1)
-        return Latents(self.unpatchify(self.video_head(video, context.time)), self.audio_head(audio, context.time))
+        video = self.unpatchify(self.video_head(video, context.time), noisy.video.shape)
+        return Latents(video, self.audio_head(audio, context.time))
 
     def save(self, path: Path) -> None:
         """Writes the weights in bfloat16, with the config in the metadata."""
@@ -121,25 +119,28 @@ class Jova(nn.Module):
     @classmethod
     def load(cls, path: Path) -> Jova:
         """Reads a file written by `save`; returns the model ready for inference."""
-        config, tensors = load_weights(path, KIND, JovaConfig.from_fields)
+        config, tensors = load_weights(path, READ_KINDS, JovaConfig.from_fields)
         model = cls(config)
         model.load_state_dict(tensors)
         return model.eval().requires_grad_(False)
 
-    def context(self, time: Tensor, text: TextBatch) -> Context:
+    def context(self, noisy: Latents, time: Tensor, text: TextBatch) -> Context:
         """Returns modulation, positions and attention mask of one forward pass.
 
         In text-for-audio, words of the transcript have the temporal position at which they are spoken; all other words
         have position (0, 0, 0), and so have all words of a model that is given its audio or has free words.
         """
         (batch, words), config = text.mask.shape, self.config
-        streams = [len(self.audio_rope), words, words, len(self.video_rope)]
+        (_, frames, height, width, _), tokens = noisy.video.shape, noisy.audio.shape[1]
+        tables = rope_tables(config, frames, height, width, tokens)
+        video_rope, audio_rope = (table.to(time.device) for table in tables)
+        streams = [len(audio_rope), words, words, len(video_rope)]
         timed = config.task == "joint" and config.words == "timed"
-        spoken_at = text.times_s * config.timeline.audio_tokens_per_s * timed  # (B, L)
+        spoken_at = text.times_s * float(config.timeline.audio.tokens_per_s) * timed  # (B, L)
         spoken = rope_table(F.pad(spoken_at.reshape(-1, 1), (0, 2)), config.head_size).view(batch, words, -1)
         silent = torch.ones_like(spoken)
         rope = torch.cat(
-            [self.audio_rope.expand(batch, -1, -1), spoken, silent, self.video_rope.expand(batch, -1, -1)], dim=1
+            [audio_rope.expand(batch, -1, -1), spoken, silent, video_rope.expand(batch, -1, -1)], dim=1
         )  # (B, N, E / 2)
         real, audio, video = text.mask, streams[0], streams[-1]
         mask = torch.cat([F.pad(real, (audio, 0), value=True), F.pad(real, (0, video), value=True)], dim=1)  # (B, N)
@@ -147,35 +148,52 @@ class Jova(nn.Module):
 
     def patchify(self, video: Tensor) -> Tensor:
         """Joins p x p cells to a token: (B, F, h, w, C) -> (B, V, p p C)."""
-        (batch, frames, *_, channels), side, p = video.shape, self.config.tokens_per_side, self.config.patch
-        cells = video.reshape(batch, frames, side, p, side, p, channels).transpose(3, 4)
-        return cells.reshape(batch, frames * side * side, p * p * channels)
+        (batch, frames, height, width, channels), p = video.shape, self.config.patch
+        cells = video.reshape(batch, frames, height // p, p, width // p, p, channels).transpose(3, 4)
+        return cells.reshape(batch, -1, p * p * channels)
 
-    def unpatchify(self, tokens: Tensor) -> Tensor:
-        """Inverts `patchify`: (B, V, p p C) -> (B, F, h, w, C)."""
-        side, p = self.config.tokens_per_side, self.config.patch
-        cells = tokens.view(len(tokens), -1, side, side, p, p, self.config.video_channels).transpose(3, 4)
-        return cells.reshape(len(tokens), *self.config.video_shape)
+    def unpatchify(self, tokens: Tensor, shape: Sequence[int]) -> Tensor:
+        """Inverts `patchify`: (B, V, p p C) -> (B, F, h, w, C), which is `shape`."""
+        (batch, frames, height, width, channels), p = shape, self.config.patch
+        cells = tokens.view(batch, frames, height // p, width // p, p, p, channels).transpose(3, 4)
+        return cells.reshape(shape)
 
 
 def read_config(path: Path) -> JovaConfig:
     """Reads the hyperparameters alone of a file written by `Jova.save`; errors are those of `load_weights`."""
-    return load_config(path, KIND, JovaConfig.from_fields)
+    return load_config(path, READ_KINDS, JovaConfig.from_fields)
 
 
-def positions(config: JovaConfig) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=64)
+def rope_tables(config: JovaConfig, frames: int, height: int, width: int, tokens: int) -> tuple[Tensor, Tensor]:
+    """Returns the rotary positions of video (V, E / 2) and audio tokens (A, E / 2), on the CPU; see `positions`."""
+    with torch.inference_mode(False):  # Tables made while sampling may be used in training.
+        video, audio = positions(config, frames, height, width, tokens)
+        return rope_table(video, config.head_size), rope_table(audio, config.head_size)
+
+
+def positions(config: JovaConfig, frames: int, height: int, width: int, tokens: int) -> tuple[Tensor, Tensor]:
     """Returns (t, y, x) of every video token (V, 3) and every audio token (A, 3).
 
     Aligned: t is the centre of what the token covers, in units of audio tokens, so one instant has one position.
     Independent: t is the token's own index in its stream, so that video and audio of one instant differ in position.
+
+    Args:
+        config: of the model.
+        frames: F, number of latent frames.
+        height: h, cells of a latent frame.
+        width: w.
+        tokens: A, number of audio tokens.
     """
-    clock, side = config.timeline, config.tokens_per_side
+    clock = config.timeline
     if config.positions == "aligned":
-        video_t = torch.tensor(clock.latent_times_s) * clock.audio_tokens_per_s
-        audio_t = torch.tensor(clock.audio_times_s) * clock.audio_tokens_per_s
+        video_t, audio_t = (
+            torch.tensor([float(stream.centre_s(index)) for index in range(count)]) * float(clock.audio.tokens_per_s)
+            for stream, count in ((clock.video, frames), (clock.audio, tokens))
+        )
     else:
-        video_t = torch.arange(clock.latent_frames, dtype=torch.float32)
-        audio_t = torch.arange(clock.audio_tokens, dtype=torch.float32)
-    grid = torch.arange(side, dtype=torch.float32)
-    video = torch.cartesian_prod(video_t, grid, grid)  # (V, 3)
+        video_t = torch.arange(frames, dtype=torch.float32)
+        audio_t = torch.arange(tokens, dtype=torch.float32)
+    rows, columns = (torch.arange(side // config.patch, dtype=torch.float32) for side in (height, width))
+    video = torch.cartesian_prod(video_t, rows, columns)  # (V, 3)
     return video, F.pad(audio_t[:, None], (0, 2))  # (A, 3)

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.base import WEIGHTS, load_weights, save_weights
+from jova.codecs.base import WEIGHTS, digest_of_tensors, load_weights, save_weights
+from jova.timeline import Stream
 
 KIND = "jova-audio-codec@1"
 SAMPLE_RATE_HZ = 16_000
@@ -27,6 +29,8 @@ HOPS_PER_TOKEN = 8
 """Mel spectra per token: 80 ms."""
 FRAME = 640
 """Samples per video frame at 25 fps."""
+STREAM = Stream(Fraction(25), 2)
+"""Tokens of two frames; the first covers one."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def mel_filters(mels: int, bins: int) -> Tensor:
 
 
 class AudioCodec(nn.Module):
-    """Audio codec on log-mel principal components; implements `jova.codecs.base.Codec`."""
+    """Audio codec on log-mel principal components; implements `jova.codecs.base.SoundCodec`."""
 
     def __init__(self, config: AudioCodecConfig) -> None:
         super().__init__()
@@ -90,6 +94,21 @@ class AudioCodec(nn.Module):
     def channels(self) -> int:
         """C, components of a token."""
         return self.config.channels
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Samples per second."""
+        return SAMPLE_RATE_HZ
+
+    @property
+    def stream(self) -> Stream:
+        """Rate and stride of the tokens."""
+        return STREAM
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the components, which decide the tokens."""
+        return digest_of_tensors([self.mean, self.basis, self.scale])
 
     def stft(self, audio: Tensor) -> Tensor:
         """Computes the STFT, each spectrum centred in its hop: (B, 160 m) -> (B, bins, m) complex."""
@@ -119,15 +138,10 @@ class AudioCodec(nn.Module):
         return mel.clamp(min=self.config.floor).log()
 
     def stacks(self, audio: Tensor) -> Tensor:
-        """Stacks the log-mel values of each token: audio (B, N) -> (B, A, 8 mels).
-
-        Raises:
-            ValueError: the number of frames is not a whole odd number.
-        """
+        """Stacks the log-mel values of each token: audio (B, N) -> (B, A, 8 mels); silence fills the last token."""
         samples = audio.shape[-1]
-        if samples % (2 * FRAME) != FRAME:
-            raise ValueError(f"expected audio of an odd number of frames of {FRAME} samples, got {samples} samples")
-        mel = self.log_mel(F.pad(audio, (FRAME, 0)))
+        whole = FRAME * STREAM.units(STREAM.tokens(-(-samples // FRAME)))
+        mel = self.log_mel(F.pad(audio, (FRAME, whole - samples)))
         return mel.reshape(mel.shape[0], -1, HOPS_PER_TOKEN * self.config.mels)
 
     @torch.no_grad()
@@ -153,7 +167,7 @@ class AudioCodec(nn.Module):
 
     @torch.no_grad()
     def encode(self, media: Tensor) -> Tensor:
-        """Encodes audio (B, 640 T) at 16 kHz, T odd, to tokens (B, (T + 1) / 2, C)."""
+        """Encodes audio (B, N) at 16 kHz to tokens (B, A, C)."""
         return (self.stacks(media) - self.mean) @ self.basis / self.scale
 
     @torch.no_grad()

@@ -1,17 +1,20 @@
-"""Interface of the codecs, and the file format of weights.
+"""Interfaces of the codecs, and the file format of weights.
 
-The interface fits pretrained causal video autoencoders. A clip has 1 + 4k frames; latent 0 encodes frame 0 alone, so
-that an image is a clip of one frame and a reference image is encoded by the same call; latent i covers frames 4i-3 ..
-4i.
+The interface fits pretrained causal video autoencoders. A clip has 1 + s k frames; latent 0 encodes frame 0 alone, so
+that an image is a clip of one frame and a reference image is encoded by the same call; latent i covers frames
+s(i-1) + 1 .. s i. What a latent or a token covers in seconds is `jova.timeline`.
+
+Letters: B clips, T frames, H x W pixels, F latent frames, h x w cells, N samples, A audio tokens, C channels.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from safetensors import safe_open
@@ -19,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from jova.files import atomic_path
+from jova.timeline import Stream
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 """Folder of the shipped checkpoints."""
@@ -34,13 +38,79 @@ class Codec(Protocol):
         """C, size of the last axis of a latent."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that decides the latents of a clip: latents of another codec are of no use."""
+        ...
+
     def encode(self, media: Tensor) -> Tensor:
-        """Encodes video (B, T, H, W, 3) uint8 to (B, 1 + k, h, w, C), or audio (B, N) float32 to (B, A, C)."""
+        """Encodes media to latents."""
         ...
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decodes latents to media of the type and length that `encode` takes."""
+        """Decodes latents to media."""
         ...
+
+    def to(self, device: torch.device | str) -> Self:
+        """Moves the codec to a device."""
+        ...
+
+
+class PictureCodec(Codec, Protocol):
+    """Encodes frames (B, 1 + s k, H, W, 3) uint8 to latents (B, 1 + k, H / p, W / p, C), and decodes them to frames.
+
+    Its errors are ValueErrors for lengths that are not 1 + s k, and for sides that are not multiples of p.
+    """
+
+    @property
+    def frames_per_latent(self) -> int:
+        """s, temporal stride."""
+        ...
+
+    @property
+    def pixels_per_cell(self) -> int:
+        """p, spatial stride: pixels along each side of a latent cell."""
+        ...
+
+
+class SoundCodec(Codec, Protocol):
+    """Encodes samples (B, N) float32 to tokens (B, A, C), and decodes them to samples (B, N'), N' at least N.
+
+    A is the smallest number of tokens that covers N samples; silence follows them.
+    """
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Samples per second."""
+        ...
+
+    @property
+    def stream(self) -> Stream:
+        """Rate and temporal stride of the tokens."""
+        ...
+
+
+@runtime_checkable
+class FiltersGenerated(Protocol):
+    """A picture codec that improves generated latents before it decodes them."""
+
+    def wiener_filter(self, latents: Tensor) -> Tensor:
+        """Returns latents of the same shape with less of a generative model's error."""
+        ...
+
+
+def filter_generated(codec: PictureCodec, latents: Tensor) -> Tensor:
+    """Returns generated latents as they are to be decoded: filtered, where the codec has a filter for them."""
+    return codec.wiener_filter(latents) if isinstance(codec, FiltersGenerated) else latents
+
+
+def digest_of_tensors(tensors: Iterable[Tensor]) -> str:
+    """Returns the sha256 of the shapes and values of tensors."""
+    total = hashlib.sha256()
+    for tensor in tensors:
+        total.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+        total.update(tensor.cpu().contiguous().numpy().data)
+    return total.hexdigest()
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor], config: Any, kind: str) -> None:
@@ -52,30 +122,35 @@ def save_weights(path: Path, tensors: dict[str, Tensor], config: Any, kind: str)
         config: a dataclass of plain values, stored as JSON in the metadata.
         kind: name and version of the format, e.g. "jova-video-codec@1".
     """
-    metadata = {"format": kind, "config": json.dumps(dataclasses.asdict(config), sort_keys=True)}
+    metadata = {"format": kind, "config": json.dumps(dataclasses.asdict(config), sort_keys=True, default=str)}
     with atomic_path(path) as unfinished:
         save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, unfinished, metadata)
 
 
-def load_config(path: Path, kind: str, make_config: Callable[..., ConfigT]) -> ConfigT:
+def load_config(path: Path, kinds: str | Sequence[str], make_config: Callable[..., ConfigT]) -> ConfigT:
     """Reads the config alone of a file written by `save_weights`; errors are those of `load_weights`."""
+    kinds = (kinds,) if isinstance(kinds, str) else kinds
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, got no file; train it with python -m jova.train")
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-        if metadata.get("format") != kind:
-            raise ValueError(f"expected a {kind} file, got {metadata.get('format', 'no format')!r} in {path}")
+        if metadata.get("format") not in kinds:
+            raise ValueError(
+                f"expected a {' or '.join(kinds)} file, got {metadata.get('format', 'no format')!r} in {path}"
+            )
     return make_config(**json.loads(metadata["config"]))
 
 
-def load_weights(path: Path, kind: str, make_config: Callable[..., ConfigT]) -> tuple[ConfigT, dict[str, Tensor]]:
-    """Reads a file written by `save_weights`; converts tensors to float32.
+def load_weights(
+    path: Path, kinds: str | Sequence[str], make_config: Callable[..., ConfigT]
+) -> tuple[ConfigT, dict[str, Tensor]]:
+    """Reads a file that `save_weights` wrote, of one of `kinds`; converts tensors to float32.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file has another format.
     """
-    config = load_config(path, kind, make_config)
+    config = load_config(path, kinds, make_config)
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key).to(torch.float32) for key in file.keys()}  # noqa: SIM118
     return config, tensors

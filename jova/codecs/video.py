@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.base import WEIGHTS, load_weights, save_weights
+from jova.codecs.base import WEIGHTS, digest_of_tensors, load_weights, save_weights
 
 KIND = "jova-video-codec@2"
 FRAMES_PER_LATENT = 4
@@ -125,7 +125,7 @@ def stage(width: int, blocks: int) -> nn.Sequential:
 
 
 class VideoCodec(nn.Module):
-    """Causal video codec; implements `jova.codecs.base.Codec`."""
+    """Causal video codec; implements `jova.codecs.base.PictureCodec`."""
 
     mean: Tensor
     basis: Tensor
@@ -164,6 +164,21 @@ class VideoCodec(nn.Module):
     def channels(self) -> int:
         """C, channels of a latent."""
         return self.config.channels
+
+    @property
+    def frames_per_latent(self) -> int:
+        """Temporal stride."""
+        return FRAMES_PER_LATENT
+
+    @property
+    def pixels_per_cell(self) -> int:
+        """Spatial stride."""
+        return PIXELS_PER_LATENT
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the encoder, which does not change when the refinement network is trained."""
+        return digest_of_tensors([self.mean, self.basis, self.scale])
 
     @torch.no_grad()
     def fit(self, mean: Tensor, covariance: Tensor) -> None:

@@ -16,21 +16,22 @@ from av.video.frame import VideoFrame
 from jova.timeline import Timeline
 
 
-def square(frame: VideoFrame, size: int) -> npt.NDArray[np.uint8]:
-    """Returns the central square of a frame, resized to (size, size, 3) RGB."""
-    if frame.width != frame.height:
-        side = min(frame.width, frame.height)
-        top, left = (frame.height - side) // 2, (frame.width - side) // 2
-        part = frame.to_ndarray(format="rgb24")[top : top + side, left : left + side]
+def fit(frame: VideoFrame, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Returns the largest central part of a frame that has the aspect of `size` (H, W), resized to (H, W, 3) RGB."""
+    height, width = size
+    rows, columns = min(frame.height, frame.width * height // width), min(frame.width, frame.height * width // height)
+    if (rows, columns) != (frame.height, frame.width):
+        top, left = (frame.height - rows) // 2, (frame.width - columns) // 2
+        part = frame.to_ndarray(format="rgb24")[top : top + rows, left : left + columns]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(part, dtype=np.uint8), format="rgb24")
-    return frame.reformat(width=size, height=size, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
+    return frame.reformat(width=width, height=height, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
 
 
-def read_picture(path: Path, clock: Timeline, size: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
+def read_picture(path: Path, clock: Timeline, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """Reads the first frames of a video, the one that is shown in the middle of each frame of the model.
 
     Returns:
-        (T, size, size, 3) RGB, and notes of what was changed.
+        (T, H, W, 3) RGB of `size` (H, W), and notes of what was changed.
 
     Raises:
         ValueError: there is no video, or it is too short.
@@ -40,7 +41,7 @@ def read_picture(path: Path, clock: Timeline, size: int) -> tuple[npt.NDArray[np
         if not container.streams.video:
             raise ValueError(f"expected a file with a picture, got none in {path}")
         stream = container.streams.video[0]
-        rate = float(stream.average_rate or clock.fps)
+        rate, fps = float(stream.average_rate or clock.fps), float(clock.fps)
         begin: float | None = None
         last: VideoFrame | None = None
         longer, shape, now = False, (0, 0), 0.0
@@ -48,20 +49,22 @@ def read_picture(path: Path, clock: Timeline, size: int) -> tuple[npt.NDArray[np
             shown_s = number / rate if frame.time is None else frame.time
             begin = shown_s if begin is None else begin
             now, shape = shown_s - begin, (frame.width, frame.height)
-            while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / clock.fps < now:
-                frames.append(square(last, size))
+            while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / fps < now:
+                frames.append(fit(last, size))
             last = frame
             if longer := len(frames) == clock.frames and now > clock.seconds:
                 break
-        while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / clock.fps < now + 1 / rate:
-            frames.append(square(last, size))
+        while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / fps < now + 1 / rate:
+            frames.append(fit(last, size))
     if len(frames) < clock.frames:
         raise ValueError(f"expected a clip of at least {clock.seconds:.2f} s, got {now + 1 / rate:.2f} s in {path}")
     notes = []
-    if shape != (size, size):
-        notes.append(f"{path}: the central square of {shape[0]} x {shape[1]} pixels, at {size} x {size}")
-    if abs(rate - clock.fps) > 1e-3:
-        notes.append(f"{path}: {clock.fps} frames a second, of {rate:.5g}")
+    height, width = size
+    if shape != (width, height):
+        part = "square" if height == width else f"part of aspect {width}:{height}"
+        notes.append(f"{path}: the central {part} of {shape[0]} x {shape[1]} pixels, at {width} x {height}")
+    if abs(rate - fps) > 1e-3:
+        notes.append(f"{path}: {fps:.5g} frames a second, of {rate:.5g}")
     if longer:
         notes.append(f"{path}: the first {clock.seconds:.2f} s of its picture")
     return np.stack(frames), notes

@@ -22,6 +22,8 @@ from av.video.reformatter import VideoReformatter
 from jova.files import atomic_path
 
 FORMAT = "jova-folder@1"
+FPS = Fraction(25)
+"""Frames per second of drawn clips."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ def read_folder(root: Path) -> list[Item]:
 
 
 def write_clip(
-    path: Path, frames: npt.NDArray[np.uint8], audio: npt.NDArray[np.float32], fps: int = 25, rate_hz: int = 16_000
+    path: Path,
+    frames: npt.NDArray[np.uint8],
+    audio: npt.NDArray[np.float32],
+    fps: Fraction = FPS,
+    rate_hz: int = 16_000,
 ) -> None:
     """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4, atomically.
 

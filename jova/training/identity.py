@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor
 
 from jova.config import JovaConfig
 from jova.transformer import Jova
@@ -40,15 +39,6 @@ def digest_of_file(path: Path) -> str:
     """Returns the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_of_tensors(tensors: Iterable[Tensor]) -> str:
-    """Returns the sha256 of the shapes and values of tensors on the CPU."""
-    total = hashlib.sha256()
-    for tensor in tensors:
-        total.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
-        total.update(tensor.contiguous().numpy().data)
-    return total.hexdigest()
 
 
 def begin_with(model: Jova, path: Path) -> None:

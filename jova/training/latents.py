@@ -15,14 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from jova.codecs.audio import AudioCodec
-from jova.codecs.video import PIXELS_PER_LATENT, VideoCodec
+from jova.codecs.base import digest_of_tensors
+from jova.codecs.video import VideoCodec
 from jova.config import JovaConfig, MouthBox
 from jova.data.folder import Item
 from jova.files import atomic_path
 from jova.flow import Batch, Latents
 from jova.mouth_loss import boxes_off_mouth, latent_mask
 from jova.text import Prompt, TextBatch, WordTokenizer
-from jova.training.identity import digest_of_tensors
 from jova.training.state import progress
 
 SHARD = 250
@@ -81,7 +81,10 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
 
 
 def encoder_digest(*codecs: VideoCodec | AudioCodec) -> str:
-    """Returns a digest of the encoders, which do not change when the video codec's refinement network is trained."""
+    """Returns a digest of the encoders, which do not change when the video codec's refinement network is trained.
+
+    It is not made of their fingerprints, because it stands in the shards of older trainings.
+    """
     parts = [getattr(codec, name) for codec in codecs for name in ("mean", "basis", "scale")]
     return hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
 
@@ -137,7 +140,7 @@ def load_examples(
         ValueError: the latents are of other clips or codecs, or have another shape than the model's.
     """
     made_by = encoder_digest(*load_codecs(codecs))
-    clock, cells = config.timeline, config.latent_size
+    clock, cells = config.timeline, (config.latent_height, config.latent_width)
     video = torch.empty(len(items), *config.video_shape, dtype=torch.float16)
     audio = torch.empty(len(items), *config.audio_shape, dtype=torch.float16)
     mouth = torch.empty(len(items), *config.video_shape[:-1], dtype=torch.float16)
@@ -155,7 +158,7 @@ def load_examples(
         video[rows], audio[rows] = shard["video"], shard["audio"]
         for row, boxes in enumerate(shard["boxes"], start):
             area = boxes if mouth_box == "mouth" else boxes_off_mouth(boxes)
-            mouth[row] = latent_mask(area, clock, cells, cells * PIXELS_PER_LATENT)
+            mouth[row] = latent_mask(area, clock.video, cells, config.pixels_per_cell)
     text = WordTokenizer(config.vocabulary, config.words_per_part)([prompt_of(item) for item in items])
     return Examples(video, audio, mouth, text.with_spans(torch.stack([span_of(item) for item in items])))
 

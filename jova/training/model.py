@@ -160,7 +160,7 @@ class Trainer:
         """Returns what must be equal in a checkpoint and the training that resumes it."""
         free = {"log_every", "save_every_s"}
         values = {key: value for key, value in self.training.stored().items() if key not in free}
-        config = json.dumps(asdict(self.model.config), sort_keys=True)
+        config = json.dumps(asdict(self.model.config), sort_keys=True, default=str)
         return values | {"model": config, "init": self.init, "data": self.data}
 
     def save(self, name: str) -> None:

@@ -128,7 +128,7 @@ def test_a_batch_is_what_the_model_itself_makes(suite, weights):
     edits = [
         respeak(source.frames, source.audio[0], text._replace(transcript="place [red] now"), 0.28, 0.31),
         dub(source.frames, voice, text, np.float32([12, 20, 20, 28])),
-        picture_for(voice, text, read_image(suite.root / "one.mp4", SIZE)),
+        picture_for(voice, text, read_image(suite.root / "one.mp4", (SIZE, SIZE))),
         picture_for(voice, text),
         sound_for(source.frames, text),
     ]

@@ -89,8 +89,15 @@ def test_bad_shapes_are_refused_with_what_was_expected():
         codec.encode(frames(4))
     with pytest.raises(ValueError, match="expected frames of 16 x 16"):
         codec.encode(frames(5, size=24))
-    with pytest.raises(ValueError, match="odd number of frames of 640 samples, got 1280"):
-        AudioCodec(AudioCodecConfig()).encode(torch.zeros(1, 1280))
+
+
+def test_silence_fills_the_last_token():
+    # Token 0 covers 640 samples, each other 1280: 700 samples need two tokens, as 1920 do.
+    codec, sound = AudioCodec(AudioCodecConfig()), torch.randn(1, 700)
+    tokens = codec.encode(sound)
+    assert tokens.shape[1] == 2
+    assert torch.equal(tokens, codec.encode(torch.nn.functional.pad(sound, (0, 1220))))
+    assert codec.decode(tokens).shape == (1, 1920)
 
 
 def test_settling_removes_what_pictures_never_show_and_keeps_the_rest():

@@ -1,10 +1,12 @@
+from fractions import Fraction
+
 import pytest
 import torch
 
 from jova.mouth_loss import boxes_off_mouth, latent_mask, mouth_boxes, mouth_mean, mouth_weighted_mean
-from jova.timeline import Timeline
+from jova.timeline import Stream
 
-CLOCK = Timeline(frames=5)  # latent 0: frame 0; latent 1: frames 1..4
+VIDEO = Stream(Fraction(25), 4)  # latent 0: frame 0; latent 1: frames 1..4
 
 
 def test_box_around_keypoints_with_margin():
@@ -20,16 +22,24 @@ def test_mask_is_the_overlapped_share_of_space_and_time():
     boxes = torch.tensor(
         [[6, 8, 10, 10], [0, 12, 4, 16], [0, 12, 4, 16], [0, 12, 2, 16], [0, 0, 0, 0]], dtype=torch.float32
     )
-    mask = latent_mask(boxes, CLOCK, cells=4, pixels=16)
+    mask = latent_mask(boxes, VIDEO, (4, 4), 4)
     expected = torch.zeros(2, 4, 4)
     expected[0, 2, 1] = expected[0, 2, 2] = 0.25
     expected[1, 3, 0] = 0.625
     assert torch.equal(mask, expected)
 
 
+def test_a_picture_that_is_not_square_has_rows_and_columns_of_its_own():
+    # 8 x 24 pixels in 2 x 6 cells of 4 pixels: x 16..24 is columns 4 and 5, y 4..8 row 1.
+    mask = latent_mask(torch.tensor([[16.0, 4.0, 24.0, 8.0]]), VIDEO, (2, 6), 4)
+    expected = torch.zeros(1, 2, 6)
+    expected[0, 1, 4:] = 1
+    assert torch.equal(mask, expected)
+
+
 def test_a_box_outside_the_frame_counts_for_nothing():
     boxes = torch.tensor([[-8.0, -8.0, 0.0, 0.0]] * 4 + [[-4.0, 0.0, 4.0, 4.0]])
-    mask = latent_mask(boxes, CLOCK, cells=4, pixels=16)
+    mask = latent_mask(boxes, VIDEO, (4, 4), 4)
     assert mask.sum() == 0.25  # the last frame covers cell (0, 0), one frame of four
     assert mask[1, 0, 0] == 0.25
 
@@ -39,7 +49,7 @@ def test_box_off_the_mouth_has_its_size_and_none_of_its_cells():
     boxes = torch.tensor([[20.0, 40.0, 36.0, 48.0]] * 5)
     moved = boxes_off_mouth(boxes)
     assert moved[0].tolist() == [20, 0, 36, 8]
-    on, off = (latent_mask(box, CLOCK, cells=8, pixels=64) for box in (boxes, moved))
+    on, off = (latent_mask(box, VIDEO, (8, 8), 8) for box in (boxes, moved))
     assert on.sum() == off.sum() == 2 * 16 * 8 / 64  # two latents, two cells' area each
     assert (on * off).sum() == 0
 

@@ -119,7 +119,7 @@ def test_codecs_of_another_size_are_refused(pipeline):
 
 def test_pictures_are_resized(tmp_path):
     write_clip(tmp_path / "clip.mp4", np.full((5, 64, 48, 3), 90, np.uint8), np.zeros(5 * 640, np.float32))
-    picture = read_image(tmp_path / "clip.mp4", SIZE)
+    picture = read_image(tmp_path / "clip.mp4", (SIZE, SIZE))
     assert picture.shape == (SIZE, SIZE, 3)
     assert np.abs(picture.astype(int) - 90).max() <= 3
 
@@ -131,7 +131,7 @@ def test_the_central_square_of_a_picture_is_taken(tmp_path, height, width):
     inside = (y - height / 2 + 0.5) ** 2 + (x - width / 2 + 0.5) ** 2 < 10**2
     frames = np.where(inside, 220, 30).astype(np.uint8)[None, ..., None].repeat(5, 0).repeat(3, 3)
     write_clip(tmp_path / "clip.mp4", frames, np.zeros(5 * 640, np.float32))
-    disc = read_image(tmp_path / "clip.mp4", SIZE)[..., 1] > 125
+    disc = read_image(tmp_path / "clip.mp4", (SIZE, SIZE))[..., 1] > 125
     for axis in (0, 1):
         where = np.flatnonzero(disc.any(axis=axis))
         assert len(where) == pytest.approx(20 * 32 / 48, abs=1.5)
@@ -209,7 +209,7 @@ def test_harness_gives_jova_the_first_frame_of_the_real_clip(weights, tmp_path):
     model, suite = JovaFromImage("cpu", weights), jova_micro.suite(tmp_path, reference="real.mp4")
     assert "image real.mp4" in model.plan(suite.prompts[0], suite).note
     (made,) = model.generate(suite.prompts, 3, suite)
-    first = read_image(tmp_path / "real.mp4", SIZE)
+    first = read_image(tmp_path / "real.mp4", (SIZE, SIZE))
     assert np.abs(first.astype(int) - 90).max() <= 3
     direct = model._pipeline.sample([Prompt(*PROMPTS[0])], [3], [first])
     assert np.array_equal(made.media.frames, direct.frames[0])

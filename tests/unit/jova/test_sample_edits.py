@@ -46,7 +46,7 @@ def test_command_line_of_every_edit(files, monkeypatch, capsys):
     code, said = run("--edit", "mouth", "--clip", one, "--audio", two)
     assert code == 0
     assert "note: " in said
-    assert "taken to be within 8,16,24,28 px of 32, set it with --mouth" in said
+    assert "taken to be within 8,16,24,28 px of 32 x 32, set it with --mouth" in said
     assert run("--edit", "picture", "--audio", two, "--image", one) == (0, "")
     assert np.array_equal(read_clip(files / "out.mp4")[1], other[1])
     assert run("--edit", "sound", "--clip", one) == (0, "")

@@ -1,34 +1,74 @@
+from dataclasses import asdict
+from fractions import Fraction
+
 import pytest
 
-from jova.timeline import Timeline
+from jova.timeline import Stream, Timeline
 
 
 def test_lengths_of_the_embedded_format():
     clock = Timeline()
     # 73 = 1 + 4 * 18 = 1 + 2 * 36 frames; 73 frames * 640 samples = 46720 samples; 73 / 25 = 2.92 s.
     assert (clock.frames, clock.samples, clock.latent_frames, clock.audio_tokens) == (73, 46720, 19, 37)
-    assert clock.seconds == pytest.approx(2.92)
+    assert clock.seconds == 2.92
     # 37 tokens of 2 frames (1280 samples) are the clip and half a token of padding before it.
     assert clock.audio_tokens * 1280 == clock.samples + 640
-    assert clock.audio_tokens_per_s == 12.5
+    assert clock.audio.tokens_per_s == 12.5
 
 
 def test_the_first_latent_covers_one_frame_and_each_other_four():
-    clock = Timeline()
-    assert list(clock.latent_span(0)) == [0]
-    assert list(clock.latent_span(1)) == [1, 2, 3, 4]
-    assert list(clock.latent_span(18)) == [69, 70, 71, 72]
+    video = Timeline().video
+    assert [list(video.span(i)) for i in (0, 1, 18)] == [[0], [1, 2, 3, 4], [69, 70, 71, 72]]
+    assert [video.units(count) for count in (1, 2, 19)] == [1, 5, 73]
+    assert [video.tokens(count) for count in (1, 2, 5, 6, 73)] == [1, 2, 2, 3, 19]
+
+
+def test_tokens_of_codecs_that_are_not_causal_are_alike():
+    # 16 000 samples/s in blocks of 512: 31.25 tokens/s. 3 s are 93.75 tokens, which 94 cover.
+    stream = Stream(Fraction("31.25"), 1, causal=False)
+    assert [stream.span_s(0), stream.span_s(3)] == [(0, Fraction("0.032")), (Fraction("0.096"), Fraction("0.128"))]
+    assert stream.tokens_in(Fraction(3)) == 94
+    halves = Stream(Fraction(100), 4, causal=False)
+    assert [list(halves.span(i)) for i in (0, 2)] == [[0, 1, 2, 3], [8, 9, 10, 11]]
+    assert [halves.tokens(units) for units in (1, 4, 5)] == [1, 1, 2]
 
 
 def test_centre_times():
     clock = Timeline()
     # Frame 0 lasts from 0 to 40 ms. Latent 1 covers frames 1..4, from 40 to 200 ms, centre 120 ms.
-    assert clock.latent_times_s[:3] == pytest.approx((0.02, 0.12, 0.28))
+    assert [float(clock.video.centre_s(i)) for i in range(3)] == [0.02, 0.12, 0.28]
     # Audio token 1 covers frames 1 and 2, from 40 to 120 ms, centre 80 ms.
-    assert clock.audio_times_s[:4] == pytest.approx((0.02, 0.08, 0.16, 0.24))
+    assert [float(clock.audio.centre_s(j)) for j in range(4)] == [0.02, 0.08, 0.16, 0.24]
     for i in range(1, clock.latent_frames):
-        pair = clock.audio_times_s[2 * i - 1 : 2 * i + 1]
-        assert clock.latent_times_s[i] == pytest.approx(sum(pair) / 2)
+        pair = [clock.audio.centre_s(j) for j in (2 * i - 1, 2 * i)]
+        assert clock.video.centre_s(i) == sum(pair) / 2
+
+
+@pytest.mark.parametrize(
+    ("fps", "audio"),
+    [
+        (Fraction(24), Stream(Fraction("31.25"), 1, causal=False)),  # 16 kHz in blocks of 512
+        (Fraction(30_000, 1001), Stream(Fraction(44_100, 1024), 1, causal=False)),  # 43.07 tokens/s
+        (Fraction(16), Stream(Fraction(100), 4)),  # 25 tokens/s
+        (Fraction(30), Stream(Fraction(100), 4)),
+    ],
+)
+def test_rates_without_a_common_grid_share_one_clock_of_seconds(fps, audio):
+    clock = Timeline(frames=481, fps=fps, audio=audio)
+    seconds = 481 / fps
+    assert clock.samples == round(seconds * 16_000)
+    assert audio.span_s(clock.audio_tokens - 1)[0] < seconds <= audio.span_s(clock.audio_tokens - 1)[1]
+    rate = float(audio.tokens_per_s)
+    for latent in range(clock.latent_frames):
+        # The position of an instant, in units of audio tokens, is that of the audio token there.
+        centre_s = clock.video.centre_s(latent)
+        token = next(j for j in range(clock.audio_tokens) if audio.span_s(j)[1] > centre_s)
+        assert audio.span_s(token)[0] <= centre_s
+        inside = (centre_s - audio.centre_s(token)) * audio.tokens_per_s
+        by_audio = float((audio.centre_s(token) * audio.tokens_per_s + inside) / audio.tokens_per_s)
+        assert float(centre_s) * rate / rate == pytest.approx(by_audio, abs=1e-9)
+        frames = clock.video.span(latent)
+        assert float(centre_s) == pytest.approx((frames.start + frames.stop) / 2 / float(fps), abs=1e-9)
 
 
 def test_an_image_is_a_clip_of_one_frame():
@@ -36,15 +76,24 @@ def test_an_image_is_a_clip_of_one_frame():
     assert (clock.latent_frames, clock.audio_tokens, clock.samples) == (1, 1, 640)
 
 
+def test_a_timeline_survives_json_and_older_files_are_read():
+    clock = Timeline(frames=9, fps=Fraction(30_000, 1001), audio=Stream(Fraction("31.25"), 1, causal=False))
+    fields = asdict(clock)
+    fields["fps"], fields["audio"]["units_per_s"] = str(fields["fps"]), str(fields["audio"]["units_per_s"])
+    assert Timeline.from_fields(**fields) == clock
+    older = {"frames": 9, "fps": 25, "sample_rate_hz": 16_000, "frames_per_latent": 4, "frames_per_audio_token": 2}
+    assert Timeline.from_fields(**older) == Timeline(frames=9)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [
-        ({"frames": 75}, r"expected 1 \+ 4k frames, got 75; use 73"),
-        ({"frames": 0}, r"got 0; use 1"),
-        ({"sample_rate_hz": 44_110}, "whole number of samples per frame"),
-        ({"frames_per_audio_token": 3}, "to divide frames_per_latent = 4, got 3"),
-    ],
+    [({"frames": 75}, r"expected 1 \+ 4k frames, got 75; use 73"), ({"frames": 0}, r"got 0; use 1")],
 )
 def test_lengths_that_do_not_fit_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Timeline(**fields)
+
+
+def test_rates_and_strides_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="rate above 0 and 1 unit or more per token, got 0 and 2"):
+        Stream(Fraction(0), 2)

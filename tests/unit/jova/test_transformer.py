@@ -7,9 +7,10 @@ from jova.config import PRESETS, JovaConfig
 from jova.flow import Given, Latents
 from jova.layers import rope_table, rotate
 from jova.text import TextTokens
-from jova.transformer import Jova, positions
+from jova.transformer import Jova, positions, rope_tables
 from support.jova_micro import CONFIG, PROMPTS, WORDS, latents, micro, tokens
 
+SHAPE = (3, 4, 4, 5)  # latent frames, rows and columns of cells, audio tokens
 TIME = torch.tensor([0.1, 0.5, 0.9])
 
 
@@ -102,11 +103,27 @@ def test_patches_are_cut_and_joined_without_loss():
     # 3 latent frames x 2 x 2 tokens of 2 x 2 cells x 3 channels; token 1 is the upper right of frame 0.
     assert patches.shape == (2, 12, 12)
     assert torch.equal(patches[0, 1].view(2, 2, 3), video[0, 0, :2, 2:])
-    assert torch.equal(model.unpatchify(patches), video)
+    assert torch.equal(model.unpatchify(patches, video.shape), video)
+
+
+def test_a_model_takes_clips_of_other_lengths_and_sizes_than_its_own():
+    model, other = micro(), Latents(torch.randn(2, 4, 4, 6, 3), torch.randn(2, 8, 6))
+    made = run(model, other, tokens(PROMPTS[:2]), TIME[:2])
+    assert (made.video.shape, made.audio.shape) == (other.video.shape, other.audio.shape)
+    patches = model.patchify(other.video)  # 4 frames of 2 x 3 tokens
+    assert patches.shape == (2, 24, 12)
+    assert torch.equal(model.unpatchify(patches, other.video.shape), other.video)
+
+
+def test_positions_of_a_sampling_are_of_use_in_training():
+    model, other = micro(), Latents(torch.randn(1, 2, 6, 2, 3), torch.randn(1, 3, 6))
+    run(model, other, tokens(PROMPTS[:1]), TIME[:1])
+    model(other, TIME[:1], tokens(PROMPTS[:1])).video.sum().backward()
+    assert model.video_in.weight.grad.abs().sum() > 0
 
 
 def test_aligned_positions_are_equal_for_the_same_instant():
-    video, audio = positions(replace(CONFIG, positions="aligned"))
+    video, audio = positions(replace(CONFIG, positions="aligned"), *SHAPE)
     assert video.shape == (12, 3)
     assert audio.shape == (5, 3)
     # The first tokens see frame 0 alone. Latent 1 lies midway between audio tokens 1 and 2, latent 2 between 3 and 4.
@@ -119,7 +136,7 @@ def test_aligned_positions_are_equal_for_the_same_instant():
 
 
 def test_independent_positions_count_each_stream_by_itself():
-    video, audio = positions(replace(CONFIG, positions="independent"))
+    video, audio = positions(replace(CONFIG, positions="independent"), *SHAPE)
     assert audio[:, 0].tolist() == [0, 1, 2, 3, 4]
     assert video[::4, 0].tolist() == [0, 1, 2]
     x = latents(3)
@@ -150,6 +167,10 @@ def test_config_survives_json_and_refuses_unknown_fields():
     assert JovaConfig.from_fields(**asdict(CONFIG)) == CONFIG
     older = {name: value for name, value in asdict(CONFIG).items() if name not in ("words", "editing")}
     assert JovaConfig.from_fields(**older) == CONFIG  # words of older models were timed, and they edit nothing
+    # Files of jova@3 have squares only, and audio tokens of whole frames.
+    square = {name: value for name, value in older.items() if name not in ("latent_height", "latent_width")}
+    clock = {"frames": 9, "fps": 25, "sample_rate_hz": 16_000, "frames_per_latent": 4, "frames_per_audio_token": 2}
+    assert JovaConfig.from_fields(**square | {"latent_size": 4, "timeline": clock}) == CONFIG
     with pytest.raises(TypeError, match="depth"):
         JovaConfig.from_fields(**asdict(CONFIG), depth=3)
 
@@ -160,7 +181,7 @@ def test_config_survives_json_and_refuses_unknown_fields():
         ({"fusion": "late"}, "one of joint, cross, none, got 'late'"),
         ({"words": "late"}, "one of timed, free, got 'late'"),
         ({"positions": "none"}, "one of aligned, independent, got 'none'"),
-        ({"patch": 3}, "divide latent_size = 4, got 3"),
+        ({"patch": 3}, "divide the latent's sides of 4 x 4 cells, got 3"),
         ({"width": 40}, "multiple of 8 heads = 16, got 40"),
         ({"fusion": "cross", "ffn": 2}, "ffn above 2"),
         ({"vocabulary": ()}, "got no words"),
@@ -180,9 +201,10 @@ def test_timed_words_stand_for_the_audio_where_they_are_spoken():
     cases = (({}, there), ({"task": "audio-driven"}, nowhere), ({"words": "free"}, nowhere))
     for changes, wanted in cases:
         model = micro(**changes)
-        context = model.context(torch.zeros(1), text)
+        context = model.context(latents(1), torch.zeros(1), text)
         audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.streams)
         torch.testing.assert_close(for_audio, wanted)
         assert torch.equal(for_video, nowhere)
-        assert torch.equal(audio, model.audio_rope)
-        assert torch.equal(video, model.video_rope)
+        video_rope, audio_rope = rope_tables(CONFIG, *SHAPE)
+        assert torch.equal(audio, audio_rope)
+        assert torch.equal(video, video_rope)

@@ -24,7 +24,7 @@ def test_a_clip_of_the_models_format_is_read_as_it_is(tmp_path):
     frames = random.integers(0, 256, (9, 32, 32, 3)).astype(np.uint8)
     write_clip(tmp_path / "clip.mp4", frames, tone(9 * 640))
     wanted = read_clip(tmp_path / "clip.mp4")
-    picture, sound = read_picture(tmp_path / "clip.mp4", CLOCK, 32), read_sound(tmp_path / "clip.mp4", CLOCK)
+    picture, sound = read_picture(tmp_path / "clip.mp4", CLOCK, (32, 32)), read_sound(tmp_path / "clip.mp4", CLOCK)
     assert np.array_equal(picture[0], wanted[0])
     assert np.array_equal(sound[0], wanted[1])
     assert picture[1] == sound[1] == []
@@ -41,21 +41,24 @@ def test_a_clip_of_the_models_format_is_read_as_it_is(tmp_path):
 )
 def test_frames_are_those_that_are_shown_at_the_time(tmp_path, fps, shown):
     write_clip(tmp_path / "clip.mp4", ramp(20)[: 20 if fps > 25 else 4] // 2, tone(9 * 640), fps)
-    picture, notes = read_picture(tmp_path / "clip.mp4", CLOCK, 32)
+    picture, notes = read_picture(tmp_path / "clip.mp4", CLOCK, (32, 32))
     assert np.abs(picture[:, 16, 16, 1].astype(int) - 10 * np.array(shown) % 128).max() <= 3
     assert notes[0] == f"{tmp_path / 'clip.mp4'}: 25 frames a second, of {fps}"
 
 
 def test_pictures_are_cut_to_size_and_length(tmp_path):
     write_clip(tmp_path / "clip.mp4", ramp(12, 64, 96), tone(12 * 640))
-    picture, notes = read_picture(tmp_path / "clip.mp4", CLOCK, 32)
+    picture, notes = read_picture(tmp_path / "clip.mp4", CLOCK, (32, 32))
     assert picture.shape == (9, 32, 32, 3)
     assert [note.split(": ")[1] for note in notes] == [
         "the central square of 96 x 64 pixels, at 32 x 32", "the first 0.36 s of its picture",
     ]  # fmt: skip
+    wide, notes = read_picture(tmp_path / "clip.mp4", CLOCK, (16, 32))
+    assert wide.shape == (9, 16, 32, 3)
+    assert notes[0].endswith("the central part of aspect 32:16 of 96 x 64 pixels, at 32 x 16")
     write_clip(tmp_path / "short.mp4", ramp(8), tone(8 * 640))
     with pytest.raises(ValueError, match=r"a clip of at least 0.36 s, got 0.32 s in .*short.mp4"):
-        read_picture(tmp_path / "short.mp4", CLOCK, 32)
+        read_picture(tmp_path / "short.mp4", CLOCK, (32, 32))
 
 
 def test_sound_is_mixed_resampled_cut_and_padded(tmp_path):
@@ -83,7 +86,7 @@ def test_files_without_picture_or_sound_are_named(tmp_path):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(ValueError, match=r"a file with a picture, got none in .*sound.wav"):
-        read_picture(tmp_path / "sound.wav", CLOCK, 32)
+        read_picture(tmp_path / "sound.wav", CLOCK, (32, 32))
     assert read_sound(tmp_path / "sound.wav", CLOCK)[0].shape == (9 * 640,)
     with av.open(str(tmp_path / "mute.mp4"), "w") as container:
         video = container.add_stream("libx264", rate=25)

@@ -12,7 +12,7 @@ from jova.training.edits import EDITS, draw_kept
 from jova.training.state import generator_of
 from support.jova_micro import EDITING, latents, micro, mouth_masks, tokens
 
-LONG = replace(EDITING, timeline=Timeline(), latent_size=8)
+LONG = replace(EDITING, timeline=Timeline(), latent_height=8, latent_width=8)
 
 
 def batch(count=3):

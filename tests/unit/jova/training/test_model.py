@@ -105,7 +105,7 @@ def test_states_from_before_there_were_edits_and_digests_go_on(tmp_path):
     for name in ("edit_share", "init", "data"):
         del state["training"][name]
     model = {name: value for name, value in asdict(CONFIG).items() if name not in ("editing", "words")}
-    state["training"]["model"] = json.dumps(model, sort_keys=True)
+    state["training"]["model"] = json.dumps(model, sort_keys=True, default=str)
     torch.save(state, tmp_path / "model.state")
     assert Trainer(CONFIG, training, tmp_path).step == 1
     Trainer(CONFIG, training, tmp_path).run(data, data)
