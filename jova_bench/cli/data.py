@@ -8,7 +8,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from jova_bench.assets.table import asset_table
+from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.paths import at_home
@@ -53,12 +53,44 @@ def add(verbs: Verbs) -> None:
     one.add_argument(
         "--faces", default="mediapipe", metavar="NAME", help="finder: mediapipe, opencv-haar (default %(default)s)"
     )
+    one.add_argument(
+        "--sync",
+        default="auto",
+        metavar="NAME",
+        help="judge of lips and sound: syncnet (filmed faces), embedded (drawn heads), none; auto is syncnet where its "
+        "weights are here, else none (default %(default)s)",
+    )
+    one.add_argument(
+        "--max-offset", type=int, default=1, metavar="N", help="frames by which sound may lead or lag (default 1)"
+    )
+    one.add_argument(
+        "--min-confidence", type=float, metavar="X", help="least LSE-C (default: 3 for syncnet, 0.15 for embedded)"
+    )
+    one.add_argument(
+        "--texts",
+        metavar="FILE.csv",
+        help="your own texts: columns id (of a clip) or source (path of a video), and transcript, video_caption, "
+        "audio_caption; name.txt beside name.mp4 is a transcript, too",
+    )
+    one.add_argument("--whisper", metavar="SIZE", help="transcribe what has no transcript: large-v3, tiny.en, ...")
+    one.add_argument(
+        "--language", default="en", metavar="TAG", help="what is spoken, for Whisper (default %(default)s)"
+    )
+    one.add_argument(
+        "--caption-url",
+        metavar="URL",
+        help="server that describes what has no video caption, by OpenAI's protocol: http://localhost:8000/v1; its key "
+        "is read from JOVA_BENCH_CAPTION_KEY",
+    )
+    one.add_argument("--caption-model", metavar="NAME", help="the server's model")
     one.add_argument("--workers", type=int, metavar="N", help="processes; 0 for none (default: one per core)")
     one.add_argument("--json", action="store_true", help="print the counts as one JSON object")
     add_assets_flag(one)
 
 
 def _prepare(args: argparse.Namespace) -> int:
+    from jova_bench.data.captions import Captioner
+    from jova_bench.data.describe import Describers
     from jova_bench.data.prepare import prepare
     from jova_bench.execution.processes import available_cores, on_cpu
     from jova_bench.progress import Terminal
@@ -66,12 +98,24 @@ def _prepare(args: argparse.Namespace) -> int:
     workers = available_cores() if args.workers is None else args.workers
     if workers < 0:
         raise BenchError(f"expected at least 0 workers, got {workers}")
-    out = at_home(args.out)
-    made = prepare(at_home(args.videos), out, settings_of(args), on_cpu(workers), asset_table(args.assets), Terminal())
+    if (args.caption_url is None) != (args.caption_model is None):
+        raise BenchError("expected --caption-url and --caption-model together, got one of them")
+    out, assets = at_home(args.out), asset_table(args.assets)
+    captioner = Captioner(args.caption_url, args.caption_model) if args.caption_url else None
+    made = prepare(
+        at_home(args.videos),
+        out,
+        settings_of(args, assets),
+        Describers(args.whisper, args.language, captioner),
+        at_home(args.texts) if args.texts else None,
+        on_cpu(workers),
+        assets,
+        Terminal(),
+    )
     for line in made.failed:
-        say(f"not judged: {line}")
+        say(f"not done: {line}")
     if made.failed:
-        say(f"{len(made.failed)} not judged; repeat the command to try them again")
+        say(f"{len(made.failed)} not done; repeat the command to try them again")
     if args.json:
         counts = {"kept": made.kept, "seconds": made.seconds, "rejected": made.rejected, "failed": len(made.failed)}
         show_json(json.dumps(counts) + "\n")
@@ -82,11 +126,13 @@ def _prepare(args: argparse.Namespace) -> int:
     return EXIT_INCOMPLETE if made.failed else EXIT_OK
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
+def settings_of(args: argparse.Namespace, assets: AssetTable) -> Settings:
     """Makes the settings of the flags. Raises BenchError for values that no clip can have."""
     from pydantic import ValidationError
 
     from jova_bench.data.records import Settings
+    from jova_bench.data.sync import at_hand, sync_judge
+    from jova_bench.metrics.lip_sync.curves import MAX_SHIFT
 
     try:
         rate = Fraction(args.fps)
@@ -100,12 +146,19 @@ def settings_of(args: argparse.Namespace) -> Settings:
     if None in sizes:
         wrong = args.size[sizes.index(None)]
         raise BenchError(f"expected --size as height x width in pixels, like 256x448, got {shown(wrong)}")
+    if not 0 <= args.max_offset <= MAX_SHIFT:
+        raise BenchError(f"expected --max-offset from 0 to {MAX_SHIFT} frames, got {args.max_offset}")
+    name = at_hand(assets) if args.sync == "auto" else args.sync
+    judge = sync_judge(name, assets)
     try:
         return Settings(
             fps=f"{rate.numerator}/{rate.denominator}",
             lengths=tuple(int(n) for n in args.frames.split(",")),
             sizes=tuple((int(size[1]), int(size[2])) for size in sizes if size),
             faces=args.faces,
+            sync=name,
+            max_offset=args.max_offset,
+            min_confidence=args.min_confidence if args.min_confidence is not None else judge.least if judge else 0.0,
         )
     except ValidationError as error:
         raise BenchError(fault(error)) from error

@@ -20,7 +20,10 @@ from jova_bench.data.pieces import Piece
 from jova_bench.data.records import ClipRecord, Reason, Settings
 from jova_bench.data.sheet import sample_image
 from jova_bench.data.speaker import SMALLEST, NoSpeaker, Speaker, one_speaker
+from jova_bench.data.speech import LEAST, stretches
+from jova_bench.data.speech import by as speech_by
 from jova_bench.data.store import CLIPS, SAMPLES, TRACKS, keep_arrays, keep_image
+from jova_bench.data.sync import SyncJudge
 from jova_bench.errors import BenchError, Undefined
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
@@ -79,6 +82,7 @@ class Judge:
     out: Path
     settings: Settings
     finder: Finder
+    sync: SyncJudge | None
 
     def __call__(self, piece: Piece) -> ClipRecord:
         """Judges a piece; a kept one has its files when this returns."""
@@ -101,10 +105,15 @@ class Judge:
             given, wanted = float(clip.fps), float(self.settings.rate)
             verdict.note("rate_converted", f"{given:.5g} to {wanted:.5g} frames a second, each the nearest in time")
         audio = self._sound(clip, verdict)
+        if audio is not None:
+            self._speech(audio, clip.sample_rate_hz, verdict)
         seen = [self.finder.find(frame) for frame in frames]
         speaker = self._speaker(frames, seen, verdict)
         if speaker and audio is not None and not verdict.reasons:
-            self._keep(frames, audio, clip.sample_rate_hz, speaker, verdict)
+            pictures = cropped(frames, verdict.found["crop"], (verdict.found["height"], verdict.found["width"]))
+            self._sync(frames, pictures, audio, clip.sample_rate_hz, verdict)
+            if not verdict.reasons:
+                self._keep(pictures, audio, clip.sample_rate_hz, speaker, verdict)
         middle = len(frames) // 2
         keep_image(self.out / SAMPLES / f"{piece.id}.jpg", sample_image(frames[middle], seen[middle], speaker, middle))
         return verdict.record()
@@ -144,11 +153,46 @@ class Judge:
             verdict.reject("small_face", detail, self.finder.by)
         return speaker
 
-    def _keep(self, frames: Frames, audio: Audio, rate_hz: int, speaker: Speaker, verdict: Verdict) -> None:
+    def _speech(self, audio: Audio, rate_hz: int, verdict: Verdict) -> None:
+        """Finds when there is speech, and rejects a clip that has hardly any."""
+        found = stretches(resample(audio, rate_hz, RATE_HZ))
+        verdict.found["speech"] = found
+        share = sum(end - start for start, end in found) / (len(audio) / rate_hz)
+        if share < LEAST:
+            verdict.reject(
+                "no_speech", f"speech in {share:.0%} of the clip, at least {LEAST:.0%} are asked", speech_by()
+            )
+
+    def _sync(self, frames: Frames, pictures: Frames, audio: Audio, rate_hz: int, verdict: Verdict) -> None:
+        """Rejects a clip whose lips and sound do not belong together; notes where no judge can tell."""
+        rules = self.settings
+        if self.sync is None:
+            verdict.note("sync_not_judged", "no judge was asked for, or its weights are not here")
+            return
+        try:
+            # A judge of drawn heads knows them as they were framed; SyncNet cuts the face out itself.
+            seen = pictures if rules.sync == "embedded" else frames
+            found = self.sync.judge(seen, rules.rate, audio, rate_hz)
+        except Undefined as reason:
+            verdict.note("sync_not_judged", str(reason), self.sync.by)
+            return
+        verdict.found["sync"] = found
+        if abs(found.offset_frames) > rules.max_offset:
+            side = "before" if found.offset_frames > 0 else "after"
+            detail = (
+                f"the sound comes {abs(found.offset_frames)} frames {side} the lips, {rules.max_offset} are allowed"
+            )
+            verdict.reject("out_of_sync", detail, self.sync.by)
+        elif found.confidence < rules.min_confidence:
+            detail = f"confidence {found.confidence:.2f}, at least {rules.min_confidence:g} is asked"
+            verdict.reject("weak_sync", detail, self.sync.by)
+
+    def _keep(self, pictures: Frames, audio: Audio, rate_hz: int, speaker: Speaker, verdict: Verdict) -> None:
         """Writes the clip and its boxes."""
-        piece, size, crop = verdict.piece, (verdict.found["height"], verdict.found["width"]), verdict.found["crop"]
-        pictures = cropped(frames, crop, size)
-        keep_arrays(self.out / TRACKS / f"{piece.id}.npz", tracks(speaker, crop, size))
+        piece, crop = verdict.piece, verdict.found["crop"]
+        keep_arrays(
+            self.out / TRACKS / f"{piece.id}.npz", tracks(speaker, crop, (pictures.shape[1], pictures.shape[2]))
+        )
         verdict.found["boxes"] = f"{TRACKS}/{piece.id}.npz"
         media.write(self.out / CLIPS / f"{piece.id}.mp4", pictures, self.settings.rate, audio[None], rate_hz)
 

@@ -6,14 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jova_bench.assets.table import AssetTable
+from jova_bench.data import speech
+from jova_bench.data.describe import Describers, DescribeWork, wanted
 from jova_bench.data.faces import finder
 from jova_bench.data.judge import OURS, Judge
 from jova_bench.data.pieces import Piece, pieces
 from jova_bench.data.records import ClipRecord, Reason, ScannedVideo, Settings
 from jova_bench.data.scan import missing, scan
 from jova_bench.data.store import PreparedFolder
+from jova_bench.data.sync import sync_judge
+from jova_bench.data.texts import read_texts
 from jova_bench.data.videos import clip_id, videos
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
@@ -57,11 +62,19 @@ class JudgeWork:
 
     def __call__(self, context: WorkerContext) -> Callable[[Piece], ClipRecord]:
         """Returns it."""
-        return Judge(self.folder, self.out, self.settings, finder(self.settings.faces, self.assets))
+        judge = sync_judge(self.settings.sync, self.assets)
+        return Judge(self.folder, self.out, self.settings, finder(self.settings.faces, self.assets), judge)
 
 
 def prepare(
-    folder: Path, out: Path, settings: Settings, executor: Executor, assets: AssetTable, progress: Progress
+    folder: Path,
+    out: Path,
+    settings: Settings,
+    describers: Describers,
+    table: Path | None,
+    executor: Executor,
+    assets: AssetTable,
+    progress: Progress,
 ) -> Prepared:
     """Prepares a folder of videos; the same call continues one that was stopped.
 
@@ -69,6 +82,8 @@ def prepare(
         folder: of the videos; folders in it are searched, too.
         out: folder to write, new or of an earlier call with the same settings; not inside `folder`.
         settings: what decides which clips come out.
+        describers: what gives kept clips their texts, beside the user.
+        table: CSV of the user's texts, see `texts.read_texts`; None without one.
         executor: runs the work.
         assets: weights.
         progress: shows progress.
@@ -78,9 +93,13 @@ def prepare(
     """
     if out.resolve().is_relative_to(folder.resolve()):
         raise BenchError(f"expected --out outside of the videos, got {shown_path(out)}; clips would become videos")
-    if why_not := join_reasons(missing(), finder(settings.faces, assets).missing):
+    judge = sync_judge(settings.sync, assets)
+    faces = finder(settings.faces, assets)
+    if why_not := join_reasons(missing(), speech.missing(), faces.missing, judge.missing if judge else None):
         raise BenchError(why_not)
+    describers.check(assets)
     sources = videos(folder)
+    texts = read_texts(table, folder, sources)
     with PreparedFolder(out, settings) as store:
         known = store.clips()  # First, so that a damaged line is found before any work.
         failed = _scan(folder, sources, store, executor, progress)
@@ -96,14 +115,14 @@ def prepare(
             asked += [piece for piece in found if piece.id not in known]
             if whole and whole.id not in known:
                 store.add_clip(whole)
-        work = JudgeWork(folder, out, settings, assets)
-        with progress.phase("judge clips", len(asked)) as advance:
-            for piece, result in executor.map(asked, work):
-                if isinstance(result, TaskFailed):
-                    failed.append(f"{piece.id}: {result.reason}")
-                else:
-                    store.add_clip(result)
-                advance()
+        judged = JudgeWork(folder, out, settings, assets)
+        failed += _map(asked, judged, "judge clips", lambda piece: piece.id, store, executor, progress)
+        clips = store.clips()
+        siblings = Counter(clip.source for clip in clips.values())
+        tasks = [wanted(clip, texts, siblings[clip.source] == 1, describers) for clip in clips.values()]
+        todo = [task for task in tasks if task]
+        described = DescribeWork(folder, out, describers, assets)
+        failed += _map(todo, described, "describe clips", lambda task: task.clip.id, store, executor, progress)
         store.put_in_order(sources, order)
         return _summary(store.clips().values(), failed)
 
@@ -122,6 +141,27 @@ def _scan(folder: Path, sources: list[str], store: PreparedFolder, executor: Exe
                 failed.append(f"{source}: {result.reason}")
             else:
                 store.add_video(result)
+            advance()
+    return failed
+
+
+def _map(
+    tasks: Sequence[Any],
+    work: Callable[[WorkerContext], Callable[[Any], ClipRecord]],
+    title: str,
+    name: Callable[[Any], str],
+    store: PreparedFolder,
+    executor: Executor,
+    progress: Progress,
+) -> list[str]:
+    """Runs tasks that make lines of the manifest, and appends each. Returns what failed."""
+    failed = []
+    with progress.phase(title, len(tasks)) as advance:
+        for task, result in executor.map(tasks, work):
+            if isinstance(result, TaskFailed):
+                failed.append(f"{name(task)}: {result.reason}")
+            else:
+                store.add_clip(result)
             advance()
     return failed
 

@@ -28,6 +28,12 @@ class Settings(Record):
     """Height and width of a clip; each takes the one whose shape is nearest to its video's."""
     faces: str
     """Name of what finds faces."""
+    sync: str = "none"
+    """Name of what judges lips and sound."""
+    max_offset: int = 1
+    """Frames by which the sound of a kept clip may lead or lag, at most."""
+    min_confidence: float = 0.0
+    """Least confidence of a kept clip, on the judge's own scale."""
 
     @property
     def rate(self) -> Fraction:

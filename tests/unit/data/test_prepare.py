@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,10 +21,10 @@ from jova_bench.media import files as media
 from jova_bench.metrics.faces.cuts import shots
 from jova_bench.metrics.faces.track import overlaps
 from support.mediapipe_wheel import needs_wheel, with_wheel
-from support.planted_videos import ENLARGED, GOOD, head, plant
+from support.planted_videos import ENLARGED, GOOD, LATE, head, plant
 
 pytestmark = needs_wheel  # Of our finders only the mesh sees drawn heads in every frame; the cascade loses them.
-FLAGS = ["--size", "128x128", "--frames", "73,49", "--workers", "0"]
+FLAGS = ["--size", "128x128", "--frames", "73,49", "--workers", "0", "--sync", "embedded"]
 
 
 @pytest.fixture(scope="session")
@@ -68,14 +69,40 @@ def codes(clips):
 def test_every_fault_is_the_stated_reason(by_source):
     status = {source: {clip.status for clip in clips} for source, clips in by_source.items()}
     kept = {source for source, found in status.items() if found == {"kept"}}
-    assert kept == {"good.mp4", "cut.mp4", "late.mp4", "at24.mp4", "at30.mp4"}
+    assert kept == {"good.mp4", "cut.mp4", "at24.mp4", "at30.mp4"}
     assert codes(by_source["good.mp4"]) == [[]]
     assert codes(by_source["two.mp4"]) == [["two_faces"]]
-    assert codes(by_source["silent.mp4"]) == [["silent"]]
+    assert codes(by_source["silent.mp4"]) == [["silent", "no_speech"]]
+    assert codes(by_source["late.mp4"]) == [["out_of_sync"]]
     assert codes(by_source["noface.mp4"]) == [["no_face"]]
     assert codes(by_source["broken.mp4"]) == [["undecodable"]]
     assert codes(by_source["at24.mp4"]) == codes(by_source["at30.mp4"]) == [["rate_converted"]]
     assert all(reason.by and reason.detail for clips in by_source.values() for clip in clips for reason in clip.reasons)
+
+
+def test_lips_and_sound_are_judged_by_a_judge_that_says_its_name_and_domain(by_source):
+    (late,), (good,) = by_source["late.mp4"], by_source["good.mp4"]
+    assert (late.sync.offset_frames, good.sync.offset_frames) == (-LATE, 0)
+    assert good.sync.confidence > 0.3
+    assert re.fullmatch(r"syncnet-a \[[0-9a-f]{12}\] \(embedded; drawn heads\)", late.sync.by)
+    assert late.reasons[0].by == late.sync.by
+    assert late.reasons[0].detail == "the sound comes 5 frames after the lips, 1 are allowed"
+
+
+def test_speech_is_where_it_is(by_source):
+    (good,) = by_source["good.mp4"]
+    spoken = head(GOOD).word_times
+    assert abs(good.speech[0][0] - spoken[0][0]) < 0.15
+    assert abs(good.speech[-1][1] - spoken[-1][1]) < 0.15
+    assert by_source["silent.mp4"][0].speech == ()
+
+
+def test_without_a_judge_a_clip_is_kept_with_a_note_and_no_number(few, tmp_path):
+    words = [*few[0], "--out", str(tmp_path / "out"), "--sync", "none"]
+    assert main(words) == 0
+    kept = [clip for clip in read_manifest(tmp_path / "out").values() if clip.status == "kept"]
+    assert codes(kept) == [["sync_not_judged"]] * 2
+    assert [clip.sync for clip in kept] == [None, None]
 
 
 def test_no_clip_spans_the_cut(by_source, planted):
@@ -181,26 +208,26 @@ def wrong(capsys, *words):
 
 
 def test_mistakes_are_one_line_and_nothing_is_written(planted, prepared, wheel_table, tmp_path, capsys):
-    haar = ("--workers", "0", *wheel_table)
+    plain = ("--workers", "0", "--sync", "embedded", *wheel_table)
     out = tmp_path / "out"
-    assert "expected a folder of videos" in wrong(capsys, tmp_path / "none", "--out", out, *haar)
-    assert "1 + 4k" in wrong(capsys, planted, "--out", out, "--frames", "72", *haar)
-    assert "height x width" in wrong(capsys, planted, "--out", out, "--size", "64", *haar)
-    assert "--fps from 1 to 120" in wrong(capsys, planted, "--out", out, "--fps", "0", *haar)
-    assert "did you mean 'opencv-haar'" in wrong(capsys, planted, "--out", out, *haar, "--faces", "opencv")
-    assert "outside of the videos" in wrong(capsys, planted, "--out", planted / "out", *haar)
-    assert "at least 0 workers" in wrong(capsys, planted, "--out", out, *haar, "--workers", "-1")
+    assert "expected a folder of videos" in wrong(capsys, tmp_path / "none", "--out", out, *plain)
+    assert "1 + 4k" in wrong(capsys, planted, "--out", out, "--frames", "72", *plain)
+    assert "height x width" in wrong(capsys, planted, "--out", out, "--size", "64", *plain)
+    assert "--fps from 1 to 120" in wrong(capsys, planted, "--out", out, "--fps", "0", *plain)
+    assert "did you mean 'opencv-haar'" in wrong(capsys, planted, "--out", out, *plain, "--faces", "opencv")
+    assert "outside of the videos" in wrong(capsys, planted, "--out", planted / "out", *plain)
+    assert "at least 0 workers" in wrong(capsys, planted, "--out", out, *plain, "--workers", "-1")
     assert not out.exists()
-    line = wrong(capsys, planted, "--out", prepared, "--frames", "73,49", "--size", "64x64", *haar)
+    line = wrong(capsys, planted, "--out", prepared, "--frames", "73,49", "--size", "64x64", *plain)
     assert "sizes = [[128, 128]], got [[64, 64]]; give them again or another --out" in line
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
-    assert "thesis.tex" in wrong(capsys, planted, "--out", tmp_path / "mine", *haar)
+    assert "thesis.tex" in wrong(capsys, planted, "--out", tmp_path / "mine", *plain)
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "prepare.json").write_bytes((prepared / "prepare.json").read_bytes())
     (damaged / "manifest.jsonl").write_text('{"id": 1}\n')
-    line = wrong(capsys, planted, "--out", damaged, "--size", "128x128", "--frames", "73,49", *haar)
+    line = wrong(capsys, planted, "--out", damaged, "--size", "128x128", "--frames", "73,49", *plain)
     assert "manifest.jsonl:1" in line
     assert "delete the line" in line
 
@@ -230,9 +257,9 @@ def test_counts_are_printed_for_people_and_for_programs(planted, prepared, wheel
     words = ["data", "prepare", str(planted), "--out", str(prepared), *FLAGS, *wheel_table]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert out.startswith("6 clips kept, 13.7 s, in ")
+    assert out.startswith("5 clips kept, 10.8 s, in ")
     assert "  rejected, two_faces: 1\n" in out
     assert main([*words, "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)
-    assert counts["kept"] == 6
-    assert counts["rejected"] == {"undecodable": 1, "no_face": 1, "silent": 1, "two_faces": 1}
+    assert counts["kept"] == 5
+    assert counts["rejected"] == {"undecodable": 1, "no_face": 1, "silent": 1, "two_faces": 1, "out_of_sync": 1}
