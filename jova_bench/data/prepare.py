@@ -13,6 +13,7 @@ from jova_bench.data import speech
 from jova_bench.data.describe import Describers, DescribeWork, wanted
 from jova_bench.data.faces import finder
 from jova_bench.data.judge import OURS, Judge
+from jova_bench.data.page import write_page
 from jova_bench.data.pieces import Piece, pieces
 from jova_bench.data.records import ClipRecord, Reason, ScannedVideo, Settings
 from jova_bench.data.scan import missing, scan
@@ -25,6 +26,7 @@ from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.files.paths import shown_path
 from jova_bench.metrics.base import join_reasons
 from jova_bench.progress import Progress
+from jova_bench.report.html.pages import environment
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def prepare(
     if why_not := join_reasons(missing(), speech.missing(), faces.missing, judge.missing if judge else None):
         raise BenchError(why_not)
     describers.check(assets)
+    environment()  # What the page at the end needs.
     sources = videos(folder)
     texts = read_texts(table, folder, sources)
     with PreparedFolder(out, settings) as store:
@@ -124,6 +127,7 @@ def prepare(
         described = DescribeWork(folder, out, describers, assets)
         failed += _map(todo, described, "describe clips", lambda task: task.clip.id, store, executor, progress)
         store.put_in_order(sources, order)
+        write_page(out, settings, folder.name)
         return _summary(store.clips().values(), failed)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from jova_bench.data.records import ScannedVideo
 from jova_bench.digests import file_digest
-from jova_bench.errors import Unavailable, reason_of
+from jova_bench.errors import Unavailable
 from jova_bench.media.decode_audio import time_of
 from jova_bench.media.lengths import check_length
 from jova_bench.media.tracks import choose
@@ -56,7 +56,7 @@ def scan(folder: Path, source: str) -> ScannedVideo:
         with av.open(str(path)) as container:
             return ScannedVideo(**found, **_shots(container))
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        return ScannedVideo(**found, fault=getattr(error, "strerror", None) or reason_of(error))
+        return ScannedVideo(**found, fault=getattr(error, "strerror", None) or str(error))
 
 
 def _shots(container: Any) -> dict[str, Any]:

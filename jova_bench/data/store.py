@@ -6,6 +6,7 @@ OUT/manifest.jsonl   a line per clip, kept or rejected
 OUT/clips/ID.mp4     kept clips, H.264 and FLAC
 OUT/tracks/ID.npz    their mouth boxes
 OUT/samples/ID.jpg   the middle frame of every clip that was judged
+OUT/report.html      a page of all of this
 
 Lines are appended whole and repaired after a kill; other files appear by rename. When all clips are judged, the lines
 are put into the order of the videos, so that the same videos give the same bytes.
@@ -32,7 +33,7 @@ from jova_bench.files.reading import as_record, read_json
 from jova_bench.files.writing import remove_parts, write_file
 
 SETTINGS, VIDEOS, MANIFEST, LOCK = "prepare.json", "videos.jsonl", "manifest.jsonl", ".lock"
-CLIPS, TRACKS, SAMPLES = "clips", "tracks", "samples"
+CLIPS, TRACKS, SAMPLES, PAGE = "clips", "tracks", "samples", "report.html"
 
 
 class PreparedFolder:
@@ -135,6 +136,11 @@ def keep_arrays(path: Path, arrays: Mapping[str, npt.NDArray[np.float32]]) -> No
 def keep_image(path: Path, content: bytes) -> None:
     """Writes an encoded image; the file appears complete or not at all."""
     write_file(path, content)
+
+
+def keep_page(folder: Path, text: str) -> None:
+    """Writes `report.html`; the file appears complete or not at all."""
+    write_file(folder / PAGE, text)
 
 
 def _check_ours(folder: Path) -> None:

@@ -67,7 +67,7 @@ def at_hand(assets: AssetTable) -> str:
 
 
 def _syncnet(assets: AssetTable) -> SyncJudge:
-    """Builds SyncNet v2, judging as the metric `lse_c` of the standard profile; 3 is what LatentSync's data filter asks."""
+    """Builds SyncNet v2 as the metric `lse_c` of the standard profile has it; LatentSync's data filter asks 3."""
     protocol, context = VARIANTS["clean"], MetricContext(NoCache(), "cpu", assets=assets)
 
     def curve(frames: Frames, fps: Fraction, audio: Audio, rate_hz: int) -> FloatArray:
