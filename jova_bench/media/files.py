@@ -8,14 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.files.paths import shown_path
 from jova_bench.files.writing import replacing
 from jova_bench.media import channels
-from jova_bench.media.clip import CANCEL, Clip
+from jova_bench.media.clip import Clip, channel_findings, content_digest
 from jova_bench.media.decode import Span, decode
 from jova_bench.media.decode_audio import Sound
 from jova_bench.media.encode import encode
@@ -24,11 +22,6 @@ from jova_bench.media.limits import Decoded, max_clip_bytes
 from jova_bench.media.streams import check_streams, form_of
 from jova_bench.media.time_base import aligned, length_mismatch, resampled
 from jova_bench.records import Finding
-
-GONE_WHOLLY, GONE_PARTLY = 0.25, 0.05
-"""Shares of the channels' power that cancel: above the first, the mono mix does not represent the audio."""
-LEVEL_PARTLY = 0.5
-"""Level of the mix relative to that of uncorrelated channels below which it is suspicious: -3 dB."""
 
 
 def clip_from_arrays(
@@ -65,42 +58,9 @@ def clip_from_arrays(
             got = f"{form_of(audio)} at {sample_rate_hz} Hz, which is empty"
             raise BenchError(f"expected (channels, N) float32 at a whole rate > 0, got {got}")
         sample_rate_hz = int(sample_rate_hz)
-        findings += tuple(_channels(audio, layout, sample_rate_hz))
-    fps, digest = Fraction(fps), digest or _digest(frames, fps, audio, sample_rate_hz, layout)
+        findings += tuple(channel_findings(audio, layout, sample_rate_hz))
+    fps, digest = Fraction(fps), digest or content_digest(frames, fps, audio, sample_rate_hz, layout)
     return Clip(frames, fps, audio, sample_rate_hz, digest, findings, layout=layout, **kw)
-
-
-def _digest(frames: Frames | None, fps: Fraction, audio: Audio | None, rate_hz: int, layout: channels.Layout) -> str:
-    """Returns the sha256 (hex) of the decoded content."""
-    digest = hashlib.sha256()
-    if frames is not None:
-        digest.update(f"video {frames.shape} {Fraction(fps)}".encode())
-        digest.update(np.ascontiguousarray(frames).data)
-    if audio is not None:
-        digest.update(f"audio {audio.shape} {rate_hz}".encode())
-        digest.update(np.ascontiguousarray(audio).data)
-        if channels.known(layout) and not channels.ordinary(layout, len(audio)):
-            digest.update(f"layout {' '.join(layout)}".encode())
-    return digest.hexdigest()
-
-
-def _channels(audio: Audio, layout: channels.Layout, rate_hz: int) -> list[Finding]:
-    """Reports where the mono mix, which most metrics use, is not what a listener hears."""
-    if len(audio) == 1:
-        return []
-    found = []
-    if len(audio) > 2 and not channels.known(layout):
-        detail = f"{len(audio)} channels whose places are unknown: mixed to mono alike, none left out"
-        found.append(Finding(code="layout_unknown", detail=detail))
-    gone, level = channels.cancelled(audio, layout, rate_hz)
-    if gone > GONE_PARTLY or level < LEVEL_PARTLY:
-        wholly = gone > GONE_WHOLLY
-        detail = (
-            f"the channels cancel{'' if wholly else ' in part'}: {gone:.0%} of their sound is gone from the mix to mono"
-        )
-        detail += f", {10 * np.log10(max(level, 1e-12)):+.0f} dB against the sum of their powers"
-        found.append(Finding(code=CANCEL if wholly else f"{CANCEL}_in_part", detail=detail))
-    return found
 
 
 def read(

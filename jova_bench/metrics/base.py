@@ -176,13 +176,17 @@ def finite_vectors(features: FloatArray) -> FloatArray:
 
 def in_domain(clip: Clip, domain: str | None) -> bool:
     """Returns whether the embedded evaluators know such clips: 64 x 64 px at 25 fps, of a suite of their domain."""
-    frames = clip.frames
-    return domain == "embedded" and frames is not None and frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25)
+    return domain == "embedded" and clip.frames is not None and _as_drawn(clip)
+
+
+def _as_drawn(clip: Clip) -> bool:
+    """Returns whether a clip's frames, where it has any, have the format of the drawn heads."""
+    return clip.frames is None or (clip.frames.shape[1:3] == (64, 64) and clip.fps == Fraction(25))
 
 
 def require_embedded_domain(clip: Clip) -> None:
     """Raises Undefined outside of drawn faces, on which alone the embedded evaluators were trained."""
-    if not clip.in_domain:
+    if not (clip.in_domain and _as_drawn(clip)):  # The second where `dataclasses.replace` gave it other frames.
         outside = Undefined(OUTSIDE)
         outside.add_note(OUTSIDE_HINT)  # Below a traceback; the reason itself is kept in files.
         raise outside

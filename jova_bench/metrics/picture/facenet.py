@@ -10,7 +10,6 @@ differ in how tight their boxes are, so the detector is part of a metric's ident
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
@@ -72,7 +71,7 @@ def embeddings(clip: Clip, detector: str, context: MetricContext) -> list[FloatA
     """
 
     def compute() -> dict[str, npt.NDArray[np.generic]]:
-        tracks = faces.tracks(replace(clip, audio=None), detector, context)
+        tracks = faces.tracks(clip, detector, context)
         frames = faces.at_25_fps(clip)
         counts, crops = [], []
         for k in range(0, len(frames), EVERY):
