@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.files.paths import shown_path
