@@ -139,10 +139,10 @@ class JovaGenerator:
         return Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
 
     @cached_property
-    def _pipeline(self) -> pipeline.Pipeline:
-        from jova.pipeline import Pipeline
+    def _pipeline(self) -> pipeline.JovaPipeline:
+        from jova.pipeline import JovaPipeline
 
-        return Pipeline.load(self.folder, self.device)
+        return JovaPipeline.from_pretrained(self.folder, self.device)
 
 
 class JovaFromImage(JovaGenerator):

@@ -127,10 +127,10 @@ class Cascade:
             yield Generated(made, timing="free", function_evals=evals, peak_memory_bytes=memory)
 
     @cached_property
-    def _picture(self) -> pipeline.Pipeline:
-        from jova.pipeline import Pipeline
+    def _picture(self) -> pipeline.JovaPipeline:
+        from jova.pipeline import JovaPipeline
 
-        return Pipeline.load(self.picture, self.device)
+        return JovaPipeline.from_pretrained(self.picture, self.device)
 
 
 def jova_ablation(device: str) -> TrainedArm:

@@ -22,7 +22,7 @@ from paired import measured, tables
 from torch import Tensor, nn
 
 from jova.joint_attention import Context
-from jova.pipeline import Pipeline
+from jova.pipeline import JovaPipeline
 from jova.transformer import Jova
 from jova_baselines.jova import JovaGenerator
 from jova_bench.models.base import Plan
@@ -95,8 +95,8 @@ class Knockout(JovaGenerator):
         return replace(plan, settings={**plan.settings, "hidden": ", ".join(self.hidden) or "nothing"})
 
     @cached_property
-    def _pipeline(self) -> Pipeline:
-        pipeline = Pipeline.load(self.folder, self.device)
+    def _pipeline(self) -> JovaPipeline:
+        pipeline = JovaPipeline.from_pretrained(self.folder, self.device)
         hide(pipeline.model, self.hidden)
         return pipeline
 

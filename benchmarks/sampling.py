@@ -16,7 +16,7 @@ from typing import get_args
 import torch
 
 from jova.config import Precision
-from jova.pipeline import Pipeline
+from jova.pipeline import JovaPipeline
 from jova.text import Prompt
 from jova_bench.suites.loading import load_suite
 
@@ -39,7 +39,7 @@ def main() -> None:
     prompts = [
         Prompt(one.video_caption, one.audio_caption, one.transcript) for one in load_suite("embedded").prompts[:CLIPS]
     ]
-    pipeline = Pipeline.load()
+    pipeline = JovaPipeline.from_pretrained()
 
     def sample(precision: Precision) -> float:
         return seconds(lambda: pipeline.sample(prompts, [0] * CLIPS, precision=precision))
@@ -51,7 +51,7 @@ def main() -> None:
     for precision in precisions:
         print(f"{precision}: {shown([one[precision] for one in rounds])} CPU s a clip")
     for precision in precisions:
-        pipeline.model = torch.compile(Pipeline.load().model)  # type: ignore[assignment]
+        pipeline.model = torch.compile(JovaPipeline.from_pretrained().model)  # type: ignore[assignment]
         first = sample(precision)
         again = [sample(precision) for _ in range(ROUNDS)]
         print(f"{precision}, compiled: {shown(again)} CPU s a clip; compiling {first - statistics.median(again):.0f} s")

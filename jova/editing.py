@@ -27,7 +27,7 @@ from jova.edits import Made, made_mouth, made_picture, made_sound, made_speech
 from jova.flow import Given, Latents
 from jova.mouth_loss import latent_mask
 from jova.pasting import paste_picture, paste_sound
-from jova.pipeline import GUIDED_UNTIL, Audio, Clips, Frames, Pipeline, generator_of, noise
+from jova.pipeline import GUIDED_UNTIL, Audio, Clips, Frames, JovaPipeline, generator_of, noise
 from jova.precision import autocast
 from jova.samplers import SAMPLERS, GuidedField, Keeping, uniform_times
 from jova.text import Prompt, TextTokens
@@ -90,7 +90,7 @@ class Edited(NamedTuple):
 
 
 def edit(
-    pipeline: Pipeline,
+    pipeline: JovaPipeline,
     edits: Sequence[ClipEdit],
     seeds: Sequence[int],
     *,
@@ -133,7 +133,7 @@ def edit(
 
 @torch.inference_mode()
 def edit_latents(
-    pipeline: Pipeline,
+    pipeline: JovaPipeline,
     edits: Sequence[ClipEdit],
     seeds: Sequence[int],
     *,
@@ -230,7 +230,7 @@ def made_by(config: JovaConfig, each: ClipEdit) -> Made:
     )
 
 
-def encode(pipeline: Pipeline, each: ClipEdit) -> Latents:
+def encode(pipeline: JovaPipeline, each: ClipEdit) -> Latents:
     """Encodes what is given of a clip, without a batch axis; zeros where nothing is."""
     config, device = pipeline.config, pipeline.device
     video, audio = (torch.zeros(shape, device=device) for shape in (config.video_shape, config.audio_shape))

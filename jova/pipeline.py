@@ -44,7 +44,7 @@ class Clips(NamedTuple):
     """Forward passes of the network per clip."""
 
 
-class Pipeline:
+class JovaPipeline:
     """A trained model with its tokenizer and its codecs."""
 
     def __init__(self, model: Jova, video_codec: PictureCodec, audio_codec: SoundCodec, device: str = "cpu") -> None:
@@ -58,7 +58,7 @@ class Pipeline:
         self.tokenizer = WordTokenizer(config.vocabulary, config.words_per_part)
 
     @classmethod
-    def load(cls, folder: Path = WEIGHTS, device: str = "cpu") -> Pipeline:
+    def from_pretrained(cls, folder: Path = WEIGHTS, device: str = "cpu") -> JovaPipeline:
         """Reads the three files of a folder of weights; by default the shipped ones.
 
         Raises:

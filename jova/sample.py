@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jova.codecs.base import WEIGHTS
 from jova.flags import add_sample_flags, check_edit_flags, check_out
-from jova.pipeline import Frames, Pipeline
+from jova.pipeline import Frames, JovaPipeline
 from jova.text import Prompt
 
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Path:
 
     check_edit_flags(arguments)
     check_out(arguments)
-    pipeline = Pipeline.load(arguments.weights or WEIGHTS, arguments.device)
+    pipeline = JovaPipeline.from_pretrained(arguments.weights or WEIGHTS, arguments.device)
     clock = pipeline.config.timeline
     image = read_image(arguments.image, pipeline.config.picture_size) if arguments.image else None
     prompt = Prompt(arguments.video_caption, arguments.audio_caption, arguments.transcript)

@@ -11,7 +11,7 @@ from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import JovaConfig
 from jova.flow import Latents
-from jova.pipeline import Pipeline
+from jova.pipeline import JovaPipeline
 from jova.text import Prompt, TextTokens, WordTokenizer
 from jova.timeline import Timeline
 from jova.transformer import Jova
@@ -68,14 +68,14 @@ def mouth_masks(count):
     return mouth
 
 
-def editing_pipeline() -> Pipeline:
+def editing_pipeline() -> JovaPipeline:
     """A model that edits, and codecs whose Wiener filter moves everything."""
     torch.manual_seed(0)
     video = VideoCodec(VideoCodecConfig(3, SIZE, widths=(8, 8, 8), blocks=(1, 1, 1)))
     video.common_variance.fill_(0.01)
     audio = AudioCodec(replace(AudioCodecConfig(), channels=6))
     audio.fit(audio.stacks(0.1 * torch.randn(8, SAMPLES)).flatten(0, 1))
-    return Pipeline(micro(editing=True), video, audio)
+    return JovaPipeline(micro(editing=True), video, audio)
 
 
 def loud_clip(seed):

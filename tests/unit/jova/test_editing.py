@@ -19,7 +19,7 @@ from jova.editing import (
 )
 from jova.flow import Given, Latents
 from jova.pasting import fades
-from jova.pipeline import Pipeline
+from jova.pipeline import JovaPipeline
 from jova.samplers import GuidedField, Keeping, euler, heun, uniform_times
 from jova.text import Prompt
 from support.jova_micro import (
@@ -238,7 +238,7 @@ def test_every_edit_has_a_seed(pipeline):
 
 
 def test_weights_without_edits_are_refused(pipeline):
-    free = Pipeline(micro(), pipeline.video_codec, pipeline.audio_codec)
+    free = JovaPipeline(micro(), pipeline.video_codec, pipeline.audio_codec)
     with pytest.raises(
         ValueError, match="expected weights trained for editing, got weights that make whole clips only"
     ):

@@ -12,7 +12,7 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.data.folder import read_clip, write_clip
-from jova.pipeline import FILES, Pipeline, generator_of, noise
+from jova.pipeline import FILES, JovaPipeline, generator_of, noise
 from jova.sample import read_image
 from jova.text import Prompt
 from support import jova_micro
@@ -36,8 +36,8 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pipeline(weights) -> Pipeline:
-    return Pipeline.load(weights)
+def pipeline(weights) -> JovaPipeline:
+    return JovaPipeline.from_pretrained(weights)
 
 
 def image(value: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def test_an_image_changes_the_clip_and_must_fit(pipeline):
 
 
 def test_an_audio_driven_model_makes_pictures_for_the_sound_it_is_given(pipeline):
-    driven = Pipeline(micro(task="audio-driven"), pipeline.video_codec, pipeline.audio_codec)
+    driven = JovaPipeline(micro(task="audio-driven"), pipeline.video_codec, pipeline.audio_codec)
     loud, quiet = (level * np.sin(np.arange(SAMPLES) / 9).astype(np.float32) for level in (0.5, 0.01))
     a, b, again = (driven.sample(PROMPTS[:1], [0], audios=[sound], **FAST) for sound in (loud, quiet, loud))
     assert np.array_equal(a.audio[0], loud)
@@ -114,7 +114,7 @@ def test_an_audio_driven_model_makes_pictures_for_the_sound_it_is_given(pipeline
 
 def test_codecs_of_another_size_are_refused(pipeline):
     with pytest.raises(ValueError, match="expected a video codec of 5 channels, got one of 3"):
-        Pipeline(micro(video_channels=5), pipeline.video_codec, pipeline.audio_codec)
+        JovaPipeline(micro(video_channels=5), pipeline.video_codec, pipeline.audio_codec)
 
 
 def test_pictures_are_resized(tmp_path):
