@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Literal, get_args
 
 from jova.timeline import Timeline
@@ -12,9 +13,39 @@ Fusion = Literal["joint", "cross", "none"]
 """How audio and video interact. `joint`: one self-attention over all tokens in every block (JoVA).
 `cross`: twin towers with bidirectional cross-attention (as Ovi). `none`: two models side by side."""
 
-Positions = Literal["aligned", "independent"]
-"""Temporal positions. `aligned`: audio and video tokens of one instant have the same position. `independent`: each
-modality counts its own tokens."""
+Positions = Literal["aligned", "independent", "offset"]
+"""Positions of tokens. `aligned`: audio and video tokens of one instant have the same temporal position, and audio and
+text lie on the upper left corner of the picture. `independent`: each modality counts its own tokens in time. `offset`:
+aligned in time, while audio and text lie off the picture, so that no two modalities share a position: JavisDiT++ found
+the picture the poorer, the more they overlap."""
+
+TimeUnit = Literal["audio token", "video latent"]
+"""What one step of a temporal position is. Weights that begin as a video model's were trained with steps of latents."""
+
+QKNorm = Literal["layer", "layer-own", "rms-own", "rms-width"]
+"""Normalisation of queries and keys. `layer`: LayerNorm per head with one scale for all of a block. The others have
+scales of their own for queries, keys and each set of weights, because audio and video differ in statistics:
+`layer-own` (as CogVideoX) and `rms-own` (as HunyuanVideo and Qwen-Image) per head, `rms-width` (as Wan) over all heads
+together."""
+
+Prediction = Literal["x", "v"]
+"""What the heads predict. `x`: the data, for tokens of more dimensions than the network is wide. `v`: the velocity, for
+small tokens, whose velocity a network can name: the error near the data is then not magnified."""
+
+Modulation = Literal["shallow", "shared", "own"]
+"""How the timestep reaches the blocks. `shallow`: an MLP of one hidden layer for all blocks. `shared`: of two (PixArt,
+Wan). `own`: each block has a linear layer for every stream (DiT, CogVideoX), which is a third of all weights."""
+
+Activation = Literal["gelu", "gelu-tanh"]
+"""GELU of the FFN: exact, or the approximation with which most public video models were trained."""
+
+TextLayers = Literal["norm-linear", "linear", "mlp"]
+"""Layers between states of a text encoder and tokens: RMSNorm and a linear layer; the layer alone (CogVideoX); or two
+layers (Wan)."""
+
+TextAttention = Literal["joint", "cross"]
+"""How text is read. `joint`: as tokens of the joint self-attention (JoVA, CogVideoX). `cross`: by cross-attention from
+audio and from video in every block (Wan)."""
 
 Words = Literal["timed", "free"]
 """`timed`: in text-for-audio each word of the transcript has the temporal position at which it is spoken, the true one
@@ -39,6 +70,22 @@ Sampler = Literal["euler", "heun"]
 STEPS, GUIDANCE = 25, 3.0
 SAMPLER: Sampler = "euler"
 """Defaults of sampling."""
+
+
+CHOICES = {
+    "text_layers": TextLayers,
+    "text_attention": TextAttention,
+    "fusion": Fusion,
+    "positions": Positions,
+    "time_unit": TimeUnit,
+    "qk_norm": QKNorm,
+    "activation": Activation,
+    "modulation": Modulation,
+    "prediction": Prediction,
+    "words": Words,
+    "task": Task,
+}
+"""Fields of a config that are one of several words, with their types."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +120,7 @@ class JovaConfig:
     """Number of first blocks, with own weights for audio, text-for-audio, text-for-video and video."""
     shared_blocks: int = 4
     """Number of later blocks: one set of weights for [audio; text-for-audio], one for [text-for-video; video]."""
-    ffn: int = 4
+    ffn: int | Fraction = 4
     """Hidden width of the FFN of audio and video, in multiples of `width`."""
     text_ffn: int = 2
     """The same for the text streams of separate blocks."""
@@ -81,8 +128,28 @@ class JovaConfig:
     """Largest number of words in a caption or a transcript."""
     text_channels: tuple[int, ...] = ()
     """Channels of the states of each pretrained text encoder; none for a model that has a vocabulary."""
+    text_layers: TextLayers = "norm-linear"
+    text_attention: TextAttention = "joint"
     fusion: Fusion = "joint"
     positions: Positions = "aligned"
+    time_unit: TimeUnit = "audio token"
+    rope_base: float = 100.0
+    """Base of the rotary frequencies. With 100 the longest wavelength is 100 * 2 pi units, 50 s of 80 ms; public video
+    models have 10,000."""
+    rope_pairs: tuple[int, ...] = ()
+    """Channel pairs of a head that turn with time, height and width, head_size / 2 in all; by default half, a quarter
+    and a quarter."""
+    learned_positions: tuple[int, ...] = ()
+    """Largest numbers of latent frames, rows and columns of video tokens for which there are learned embeddings, added
+    to the tokens (factorised; Waver has them beside the rotary positions); none by default."""
+    qk_norm: QKNorm = "layer"
+    activation: Activation = "gelu"
+    modulation: Modulation = "shallow"
+    time_frequencies: int = 128
+    """Number of sine and cosine pairs that embed the timestep."""
+    time_width: int = 0
+    """Width of the embedded timestep with modulation `own`; 0 for `width`."""
+    prediction: Prediction = "x"
     words: Words = "timed"
     task: Task = "joint"
     editing: bool = False
@@ -90,7 +157,7 @@ class JovaConfig:
     always does of video cells."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("fusion", Fusion), ("positions", Positions), ("words", Words), ("task", Task)):
+        for name, kind in CHOICES.items():
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ValueError(f"expected {name} to be one of {', '.join(get_args(kind))}, got {value!r}")
         if self.latent_height % self.patch or self.latent_width % self.patch:
@@ -100,6 +167,7 @@ class JovaConfig:
             raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
         if self.fusion == "cross" and self.ffn <= 2:
             raise ValueError(f"expected ffn above 2, because cross-attention takes the place of two, got {self.ffn}")
+        self._check_layers()
         if self.editing and self.task != "joint":
             raise ValueError(f"expected task joint for a model that edits, got {self.task!r}; use --edit-share 0")
         if bool(self.vocabulary) == bool(self.text_channels):
@@ -107,6 +175,22 @@ class JovaConfig:
             raise ValueError(f"expected a vocabulary or the channels of text encoders, got {got}")
         if self.text_channels and self.words == "timed":
             raise ValueError("expected words free for text of pretrained encoders, which has no times, got timed")
+
+    def _check_layers(self) -> None:
+        """Raises ValueError if options of the layers do not fit each other."""
+        if self.width * self.ffn % 1:
+            raise ValueError(f"expected ffn times width = {self.width} to be a whole number, got {self.ffn}")
+        if self.rope_pairs and (len(self.rope_pairs) != 3 or sum(self.rope_pairs) != self.head_size // 2):
+            raise ValueError(
+                f"expected rope_pairs of time, height and width, {self.head_size // 2} in all, got {self.rope_pairs}"
+            )
+        if self.learned_positions and (len(self.learned_positions) != 3 or min(self.learned_positions) < 1):
+            raise ValueError(f"expected learned_positions of frames, rows and columns, got {self.learned_positions}")
+        if self.time_width and self.modulation != "own":
+            raise ValueError(f"expected modulation own where there is a time_width, got {self.modulation}")
+        if self.text_attention == "cross" and (self.separate_blocks or self.words == "timed"):
+            got = f"{self.separate_blocks} separate blocks and words {self.words}"
+            raise ValueError(f"expected no separate blocks and words free for text read by cross-attention, got {got}")
 
     @property
     def head_size(self) -> int:
@@ -142,6 +226,10 @@ class JovaConfig:
         fields["vocabulary"] = tuple(fields["vocabulary"])
         fields["text_channels"] = tuple(fields.get("text_channels", ()))
         fields["timeline"] = Timeline.from_fields(**fields["timeline"])
+        for name in ("rope_pairs", "learned_positions"):
+            fields[name] = tuple(fields.get(name, ()))
+        if isinstance(fields.get("ffn"), str):  # a Fraction
+            fields["ffn"] = Fraction(fields["ffn"])
         if "latent_size" in fields:
             fields["latent_height"] = fields["latent_width"] = fields.pop("latent_size")
         return cls(**fields)

@@ -77,7 +77,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Positions),
         default="aligned",
         help="in time. aligned: picture and sound of one instant have the same; independent: each counts its own "
-        "tokens (default: %(default)s)",
+        "tokens; offset: aligned, with sound and text off the picture's rows and columns (default: %(default)s)",
     )
     parser.add_argument(
         "--words",

@@ -6,7 +6,9 @@ Convention: x_0 is noise, x_1 is data, t runs from 0 to 1 and
 
 The network predicts the data, x_hat (x-prediction), because a video token has more dimensions than the network is
 wide: it can name a face, but not every component of the noise. A prediction of the data is a prediction of the
-velocity, v_hat = (x_hat - x_t) / (1 - t), so v_hat - v = (x_hat - x_1) / (1 - t). Sampling is in `jova.samplers`.
+velocity, v_hat = (x_hat - x_t) / (1 - t), so v_hat - v = (x_hat - x_1) / (1 - t). A network whose heads predict the
+velocity returns x_hat, too, so that samplers and edits treat both alike; the loss alone differs, which bounds the
+weight of an error near the data only where it is an error of the data. Sampling is in `jova.samplers`.
 
 Letters: B clips, F latent frames, h x w cells of a latent frame, A audio tokens, C channels.
 """
@@ -18,6 +20,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from jova.config import Prediction
 from jova.mouth_loss import mouth_mean, mouth_weighted_mean, mouth_weights
 from jova.text import TextBatch
 
@@ -25,8 +28,9 @@ TIME_MEAN, TIME_SD = -0.6, 1.2
 """Training times are logit-normal, sigmoid(N(mean, sd)) (arXiv 2403.03206, section 3.1): a quarter lies below 0.2,
 where the words are decided, a fifth above 0.6."""
 
-MIN_REMAINING = 0.08
-"""Smallest 1 - t in the loss: bounds the weight 1 / (1 - t)^2 near the data."""
+MIN_REMAINING: dict[Prediction, float] = {"x": 0.08, "v": 1e-3}
+"""Smallest 1 - t in the loss, by what the heads predict: bounds the weight 1 / (1 - t)^2 of an error of predicted data.
+The error of a predicted velocity has no such weight, and only t = 1 is kept off."""
 
 
 class Latents(NamedTuple):
@@ -147,14 +151,19 @@ def velocity(data: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
     return (data - noisy) / _expand(1 - time, data)
 
 
+def data_of(velocity: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+    """Returns x_hat = x_t + (1 - t) v_hat for times (B,): inverts `velocity`."""
+    return torch.addcmul(noisy, _expand(1 - time, noisy), velocity.to(noisy))
+
+
 def sample_times(count: int, generator: torch.Generator) -> Tensor:
     """Draws (count,) training times, sigmoid(N(TIME_MEAN, TIME_SD))."""
     return torch.sigmoid(TIME_MEAN + TIME_SD * torch.randn(count, generator=generator))
 
 
-def velocity_error(guess: Tensor, data: Tensor, time: Tensor) -> Tensor:
+def velocity_error(guess: Tensor, data: Tensor, time: Tensor, prediction: Prediction = "x") -> Tensor:
     """Returns (v_hat - v)^2 = ((x_hat - x_1) / max(1 - t, MIN_REMAINING))^2, elementwise."""
-    return ((guess - data) / _expand((1 - time).clamp(min=MIN_REMAINING), data)).square()
+    return ((guess - data) / _expand((1 - time).clamp(min=MIN_REMAINING[prediction]), data)).square()
 
 
 def mean_of_made(error: Tensor, weight: Tensor, made: Tensor) -> Tensor:
@@ -183,6 +192,7 @@ def losses(
     text_dropout: float = 0.1,
     image_dropout: float = 0.8,
     kept: Given | None = None,
+    prediction: Prediction = "x",
 ) -> Losses:
     """Computes the training loss of one batch.
 
@@ -199,6 +209,7 @@ def losses(
         image_dropout: share of examples trained without their first frame as reference image. It is a hint: unlike
             cells that are kept, it has a loss.
         kept: cells of each clip that are given and have no loss; None if all of every clip is made.
+        prediction: what the heads of the network predict, which returns x_hat in any case.
     """
     data, device = batch.data, batch.data.video.device
     count = len(data.video)
@@ -212,8 +223,8 @@ def losses(
     given = (kept or Given.nothing(data)).with_image(with_image)
     guess = model(noisy, time, text.drop_text(no_text), given)
 
-    video_error = velocity_error(guess.video, data.video, time)  # (B, F, h, w, C)
-    audio_error = velocity_error(guess.audio, data.audio, time)  # (B, A, C)
+    video_error = velocity_error(guess.video, data.video, time, prediction)  # (B, F, h, w, C)
+    audio_error = velocity_error(guess.audio, data.audio, time, prediction)  # (B, A, C)
     if kept is None:
         video = mouth_weighted_mean(video_error, batch.mouth, mouth_weight)
         audio = audio_error.mean()

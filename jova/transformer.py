@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from jova.codecs.base import load_config, load_weights, save_weights
 from jova.config import JovaConfig
-from jova.flow import Given, Latents
+from jova.flow import Given, Latents, data_of
 from jova.joint_attention import Context, JointBlock
-from jova.layers import SharedAdaLN, modulate, normalise, rope_table
+from jova.layers import LearnedPositions, OwnAdaLN, TimeEmbedding, modulate, normalise, rope_table
 from jova.text import TextBatch
 from jova.text.duration import DurationPredictor
 from jova.text.embedding import TextEmbedding, TextProjection
@@ -36,6 +36,10 @@ READ_KINDS = ("jova@3", KIND)
 """Formats that are read: `jova@3` has squares only, and audio tokens of whole frames."""
 
 
+AUDIO_PLACE, TEXT_PLACE = -1, -2
+"""Row and column of audio and of text with positions `offset`: off the picture, whose tokens count from 0."""
+
+
 class Head(nn.Module):
     """Output layer of one modality: adaptive LayerNorm and a linear projection to its data (DiT's final layer)."""
 
@@ -45,7 +49,7 @@ class Head(nn.Module):
         self.out = nn.Linear(width, channels)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """Maps tokens (B, n, D) and modulation (B, 6, 1, D) to data (B, n, channels)."""
+        """Maps tokens (B, n, D) and modulation (B, 6, 2 or 1, 1, D) to data (B, n, channels)."""
         shift, scale = (time[:, :2] + self.modulation).unbind(1)
         return self.out(modulate(normalise(x), shift, scale))
 
@@ -62,12 +66,13 @@ class Jova(nn.Module):
         self.audio_in = nn.Linear(config.audio_channels * (1 + config.editing) + config.editing, config.width)
         self.text_in = TextProjection(config) if config.text_channels else TextEmbedding(config)
         self.speaking = DurationPredictor(FIRST_WORD + len(config.vocabulary)) if config.vocabulary else None
-        self.time = SharedAdaLN(config.width)
+        self.time = TimeEmbedding(config)
         self.blocks = nn.ModuleList(
             JointBlock(config, shared=i >= config.separate_blocks) for i in range(config.blocks)
         )
         self.video_head = Head(config.width, cells * config.video_channels)
         self.audio_head = Head(config.width, config.audio_channels)
+        self.places = LearnedPositions(config) if config.learned_positions else None
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -80,6 +85,8 @@ class Jova(nn.Module):
                 nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=1 / math.sqrt(3))
+            elif isinstance(module, OwnAdaLN):
+                module.reset()
         # At first the timestep has no effect, and the prediction is zero: the mean of normalised latents.
         for out in (self.time.out, self.video_head.out, self.audio_head.out):
             nn.init.zeros_(out.weight)
@@ -101,15 +108,22 @@ class Jova(nn.Module):
         video = self.video_in(self.patchify(torch.cat([noisy.video, condition.video], dim=-1)))  # (B, V, D)
         sound = torch.cat([noisy.audio, condition.audio], dim=-1) if self.config.editing else noisy.audio
         audio = self.audio_in(sound)  # (B, A, D)
+        if self.places is not None:
+            _, frames, height, width, _ = noisy.video.shape
+            video = video + self.places(frames, height // self.config.patch, width // self.config.patch)
         words = self.text_in(text)  # (B, L, D), forked into two streams
 
-        x = torch.cat([audio, words, words, video], dim=1)  # (B, N, D)
-        context = self.context(noisy, time, text)
+        context = self.context(noisy, time, text)._replace(words=words)
+        streams = [audio, words, words, video] if self.config.text_attention == "joint" else [audio, video]
+        x = torch.cat(streams, dim=1)  # (B, N, D)
         for block in self.blocks:
             x = block(x, context)
         audio, _, _, video = torch.split(x, context.streams, dim=1)
-        video = self.unpatchify(self.video_head(video, context.time), noisy.video.shape)
-        return Latents(video, self.audio_head(audio, context.time))
+        video = self.unpatchify(self.video_head(video, context.head_time), noisy.video.shape)
+        guess = Latents(video, self.audio_head(audio, context.head_time))
+        if self.config.prediction == "x":
+            return guess
+        return Latents(*(data_of(v, x_t, time) for v, x_t in zip(guess, noisy, strict=True)))
 
     def save(self, path: Path) -> None:
         """Writes the weights in bfloat16, with the config in the metadata."""
@@ -128,23 +142,33 @@ class Jova(nn.Module):
         """Returns modulation, positions and attention mask of one forward pass.
 
         In text-for-audio, words of the transcript have the temporal position at which they are spoken; all other words
-        have position (0, 0, 0), and so have all words of a model that is given its audio or has free words.
+        have temporal position 0, and so have all words of a model that is given its audio or has free words.
         """
         (batch, words), config = text.mask.shape, self.config
         (_, frames, height, width, _), tokens = noisy.video.shape, noisy.audio.shape[1]
         tables = rope_tables(config, frames, height, width, tokens)
         video_rope, audio_rope = (table.to(time.device) for table in tables)
+        times, head_time = self.time(time)
+        real = text.mask
+        context = Context([], times, head_time, video_rope, real, real.new_empty(0), real[:, None, None])
+        if config.text_attention == "cross":
+            streams = [len(audio_rope), 0, 0, len(video_rope)]
+            rope = torch.cat([audio_rope, video_rope])[None, None]  # (1, 1, N, E / 2)
+            return context._replace(streams=streams, rope=rope, mask=real.new_ones(1, 1, 1, sum(streams)))
         streams = [len(audio_rope), words, words, len(video_rope)]
         timed = config.task == "joint" and config.words == "timed"
-        spoken_at = text.times_s * float(config.timeline.audio.tokens_per_s) * timed  # (B, L)
-        spoken = rope_table(F.pad(spoken_at.reshape(-1, 1), (0, 2)), config.head_size).view(batch, words, -1)
-        silent = torch.ones_like(spoken)
+        spoken_at = text.times_s * rate_of_positions(config) * timed  # (B, L)
+        where = TEXT_PLACE if config.positions == "offset" else 0
+        spoken, silent = (
+            rope_table(F.pad(at.reshape(-1, 1), (0, 2), value=where), config).view(batch, words, -1)
+            for at in (spoken_at, torch.zeros_like(spoken_at))
+        )
         rope = torch.cat(
             [audio_rope.expand(batch, -1, -1), spoken, silent, video_rope.expand(batch, -1, -1)], dim=1
         )  # (B, N, E / 2)
-        real, audio, video = text.mask, streams[0], streams[-1]
+        audio, video = streams[0], streams[-1]
         mask = torch.cat([F.pad(real, (audio, 0), value=True), F.pad(real, (0, video), value=True)], dim=1)  # (B, N)
-        return Context(streams, self.time(time), rope[:, None], mask[:, None, None])
+        return context._replace(streams=streams, rope=rope[:, None], mask=mask[:, None, None])
 
     def patchify(self, video: Tensor) -> Tensor:
         """Joins p x p cells to a token: (B, F, h, w, C) -> (B, V, p p C)."""
@@ -169,14 +193,15 @@ def rope_tables(config: JovaConfig, frames: int, height: int, width: int, tokens
     """Returns the rotary positions of video (V, E / 2) and audio tokens (A, E / 2), on the CPU; see `positions`."""
     with torch.inference_mode(False):  # Tables made while sampling may be used in training.
         video, audio = positions(config, frames, height, width, tokens)
-        return rope_table(video, config.head_size), rope_table(audio, config.head_size)
+        return rope_table(video, config), rope_table(audio, config)
 
 
 def positions(config: JovaConfig, frames: int, height: int, width: int, tokens: int) -> tuple[Tensor, Tensor]:
     """Returns (t, y, x) of every video token (V, 3) and every audio token (A, 3).
 
-    Aligned: t is the centre of what the token covers, in units of audio tokens, so one instant has one position.
+    Aligned: t is the centre of what the token covers, in the config's unit, so one instant has one position.
     Independent: t is the token's own index in its stream, so that video and audio of one instant differ in position.
+    Offset: as aligned, with audio at a row and a column that no picture has, whatever its size.
 
     Args:
         config: of the model.
@@ -186,9 +211,9 @@ def positions(config: JovaConfig, frames: int, height: int, width: int, tokens: 
         tokens: A, number of audio tokens.
     """
     clock = config.timeline
-    if config.positions == "aligned":
+    if config.positions != "independent":
         video_t, audio_t = (
-            torch.tensor([float(stream.centre_s(index)) for index in range(count)]) * float(clock.audio.tokens_per_s)
+            torch.tensor([float(stream.centre_s(index)) for index in range(count)]) * rate_of_positions(config)
             for stream, count in ((clock.video, frames), (clock.audio, tokens))
         )
     else:
@@ -196,4 +221,11 @@ def positions(config: JovaConfig, frames: int, height: int, width: int, tokens: 
         audio_t = torch.arange(tokens, dtype=torch.float32)
     rows, columns = (torch.arange(side // config.patch, dtype=torch.float32) for side in (height, width))
     video = torch.cartesian_prod(video_t, rows, columns)  # (V, 3)
-    return video, F.pad(audio_t[:, None], (0, 2))  # (A, 3)
+    where = AUDIO_PLACE if config.positions == "offset" else 0
+    return video, F.pad(audio_t[:, None], (0, 2), value=where)  # (A, 3)
+
+
+def rate_of_positions(config: JovaConfig) -> float:
+    """Returns how many steps of the temporal position a second has."""
+    clock = config.timeline
+    return float((clock.audio if config.time_unit == "audio token" else clock.video).tokens_per_s)

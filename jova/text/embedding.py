@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jova.config import JovaConfig
@@ -26,16 +27,21 @@ class TextEmbedding(nn.Module):
 
 
 class TextProjection(nn.Module):
-    """RMSNorm and a linear layer for each encoder (as Qwen-Image), because encoders differ in scale by far.
+    """Layers from the states of each encoder to tokens; see `jova.config.TextLayers`.
 
-    States have positions already, and segments are named in the prompt, so nothing is added to them.
+    By default RMSNorm and a linear layer (as Qwen-Image), because encoders differ in scale by far. States have
+    positions already, and segments are named in the prompt, so nothing is added to them.
     """
 
     def __init__(self, config: JovaConfig) -> None:
         super().__init__()
-        self.channels = config.text_channels
-        self.norms = nn.ModuleList(nn.RMSNorm(channels, eps=1e-6) for channels in self.channels)
+        self.channels, kind = config.text_channels, config.text_layers
+        # Attribute names are keys of stored weights.
+        self.norms = nn.ModuleList(
+            nn.RMSNorm(channels, eps=1e-6) if kind == "norm-linear" else nn.Identity() for channels in self.channels
+        )
         self.projections = nn.ModuleList(nn.Linear(channels, config.width) for channels in self.channels)
+        self.outs = nn.ModuleList(nn.Linear(config.width, config.width) for _ in self.channels if kind == "mlp")
 
     def forward(self, text: TextStates) -> Tensor:
         """Maps states (B, L_e, C_e) of each encoder e to tokens (B, L, D), L the sum of L_e.
@@ -51,4 +57,6 @@ class TextProjection(nn.Module):
             project(norm(hidden.states.to(dtype)))
             for norm, project, hidden in zip(self.norms, self.projections, text.encoders, strict=True)
         ]
+        if self.outs:
+            tokens = [out(F.gelu(x, approximate="tanh")) for out, x in zip(self.outs, tokens, strict=True)]
         return torch.cat(tokens, dim=1)

@@ -193,6 +193,7 @@ class Trainer:
                 text_dropout=training.text_dropout,
                 image_dropout=training.image_dropout,
                 kept=kept,
+                prediction=self.model.config.prediction,
             )
         result.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.max_grad_norm)
@@ -222,8 +223,16 @@ class Trainer:
             parts = []
             for index, batch in enumerate(batches):
                 kept = draw_kept(model.config, batch, 1.0, generator_of(1, index), [edit]) if edit else None
-                draw, weight = generator_of(0, index), training.mouth_weight
-                parts.append(losses(denoiser(model, batch), batch, draw, mouth_weight=weight, kept=kept))
+                parts.append(
+                    losses(
+                        denoiser(model, batch),
+                        batch,
+                        generator_of(0, index),
+                        mouth_weight=training.mouth_weight,
+                        kept=kept,
+                        prediction=model.config.prediction,
+                    )
+                )
             found |= _means(parts, f"valid_edit_{edit}_" if edit else "valid_")
         return found
 

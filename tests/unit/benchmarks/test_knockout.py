@@ -30,7 +30,7 @@ def knockout():
 @torch.inference_mode()
 def block_output(model, changed=None):
     """Streams after the first block, of random tokens; those of one stream are others where it is `changed`."""
-    context = model.context(TIME, spoken(0.3))
+    context = model.context(latents(3), TIME, spoken(0.3))
     draw = torch.Generator().manual_seed(1)
     x = torch.randn(3, sum(context.streams), CONFIG.width, generator=draw)
     streams = list(x.split(context.streams, dim=1))

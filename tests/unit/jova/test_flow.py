@@ -233,3 +233,35 @@ def test_guidance_ends_where_it_is_told_to():
             for ours, theirs in zip(field(x, time), same(x, time), strict=True):
                 torch.testing.assert_close(ours, theirs)
     assert field.evals == 2 + 1 + 1
+
+
+def test_a_network_of_velocities_has_the_plain_error_of_its_velocity():
+    """Its heads give v_hat, the network returns x_hat, and velocity and loss find v_hat again, near the data too."""
+    model, example = micro(prediction="v"), batch()
+    given = torch.tensor([0.1, 0.6, 0.97])
+    with torch.inference_mode():
+        heads = micro()(example.data, given, example.text)  # the same weights, read as data
+        guess = model(example.data, given, example.text)
+    for head, x_hat, x_t in zip(heads, guess, example.data, strict=True):
+        torch.testing.assert_close(velocity(x_hat, x_t, given), head, atol=1e-4, rtol=1e-4)
+        true = torch.randn(x_t.shape)
+        noise_to_data = x_t + (1 - given).view(-1, *(1,) * (x_t.ndim - 1)) * true
+        error = velocity_error(x_hat, noise_to_data, given, "v")
+        torch.testing.assert_close(error, (head - true).square(), atol=1e-3, rtol=1e-3)
+        # An error of predicted data weighs less there: (.03 / .08)^2 of it.
+        bounded = velocity_error(x_hat, noise_to_data, given)
+        torch.testing.assert_close(bounded[2], error[2] * (0.03 / 0.08) ** 2, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(bounded[:2], error[:2], atol=1e-3, rtol=1e-3)
+
+
+def test_the_loss_takes_what_the_heads_predict():
+    """With t = 0.97 in all draws, a data loss is bounded and a velocity loss is not."""
+    example = batch()
+    totals = {}
+    for kind in ("x", "v"):
+        times = lambda count, generator: torch.full((count,), 0.97)  # noqa: E731
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jova.flow.sample_times", times)
+            draw = torch.Generator().manual_seed(0)
+            totals[kind] = losses(micro(), example, draw, mouth_weight=5.0, prediction=kind).total.item()
+    assert totals["x"] == pytest.approx(totals["v"] * (0.03 / 0.08) ** 2, rel=1e-4)

@@ -1,4 +1,6 @@
+import json
 from dataclasses import asdict, replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -131,7 +133,7 @@ def test_aligned_positions_are_equal_for_the_same_instant():
     torch.testing.assert_close(audio[:, 0], torch.tensor([0.25, 1, 2, 3, 4]))
     torch.testing.assert_close(video[::4, 0], torch.tensor([0.25, 1.5, 3.5]))
     assert video[:4, 1:].tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    same = rope_table(audio[:1], 16)[0], rope_table(video[:1], 16)[0]
+    same = rope_table(audio[:1], CONFIG)[0], rope_table(video[:1], CONFIG)[0]
     assert torch.equal(*same)
 
 
@@ -144,14 +146,107 @@ def test_independent_positions_count_each_stream_by_itself():
     assert not torch.allclose(a.video, b.video)
 
 
+def test_offset_positions_are_aligned_and_overlap_nowhere():
+    config = replace(CONFIG, positions="offset")
+    aligned, offset = (positions(replace(CONFIG, positions=kind), *SHAPE) for kind in ("aligned", "offset"))
+    assert torch.equal(aligned[0], offset[0])
+    assert torch.equal(aligned[1][:, 0], offset[1][:, 0])
+    assert torch.equal(offset[1][:, 1:], torch.full((5, 2), -1.0))
+    model, text = micro(positions="offset"), tokens(PROMPTS[:1]).with_spans(torch.tensor([[0.1, 0.32]]))
+    context = model.context(latents(1), torch.zeros(1), text)
+    audio, for_audio, for_video, video = torch.split(context.rope[0, 0], context.streams)
+    places = torch.tensor([[0.0, -2, -2]]), torch.tensor([[(0.1 + 0.05) * 12.5, -2, -2]])
+    silent, place = (rope_table(at, config)[0] for at in places)
+    torch.testing.assert_close(for_video, silent.expand(7, -1))
+    torch.testing.assert_close(for_audio[4], place)  # "place", as in the test of timed words
+    parts = [{tuple(row.tolist()) for row in torch.view_as_real(part).flatten(1)} for part in (audio, video)]
+    texts = {tuple(row.tolist()) for row in torch.view_as_real(torch.cat([for_audio, for_video])).flatten(1)}
+    assert not parts[0] & parts[1]
+    assert not texts & (parts[0] | parts[1])
+    # With aligned positions they do: audio lies on the upper left token of the picture.
+    aligned = [{tuple(row.tolist()) for row in part} for part in aligned]
+    assert (0.25, 0, 0) in aligned[0] & aligned[1]
+
+
+def test_temporal_positions_count_audio_tokens_or_latents():
+    by_latents = positions(replace(CONFIG, time_unit="video latent"), *SHAPE)
+    by_tokens = positions(CONFIG, *SHAPE)
+    for a, b in zip(by_latents, by_tokens, strict=True):
+        torch.testing.assert_close(2 * a[:, 0], b[:, 0])  # an audio token is half a latent
+        assert torch.equal(a[:, 1:], b[:, 1:])
+
+
 def test_rotary_attention_sees_only_differences_of_position():
     q, k = torch.randn(2, 16)
     places = torch.tensor([[3.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
-    near, far = (rope_table(places + shift, 16) for shift in (0.0, 5.0))
+    near, far = (rope_table(places + shift, CONFIG) for shift in (0.0, 5.0))
     dots = [rotate(q, rope[0]) @ rotate(k, rope[1]) for rope in (near, far)]
     torch.testing.assert_close(dots[0], dots[1])
     assert rotate(q, near[0]).norm() == pytest.approx(q.norm().item(), rel=1e-5)
-    assert torch.equal(rotate(q, rope_table(torch.zeros(1, 3), 16)[0]), q)
+    assert torch.equal(rotate(q, rope_table(torch.zeros(1, 3), CONFIG)[0]), q)
+
+
+def test_base_and_pairs_of_the_rotation_are_the_configs():
+    config = replace(CONFIG, rope_base=10_000.0, rope_pairs=(3, 4, 1))
+    angles = rope_table(torch.tensor([[2.0, 3.0, 5.0]]), config)[0].angle()
+    by_hand = [2, 2 * 10_000 ** (-1 / 3), 2 * 10_000 ** (-2 / 3), 3, 0.3, 0.03, 0.003, 5 - 2 * torch.pi]
+    torch.testing.assert_close(angles, torch.tensor(by_hand))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"qk_norm": "layer-own"},
+        {"qk_norm": "rms-own"},
+        {"qk_norm": "rms-width", "fusion": "cross"},
+        {"prediction": "v"},
+        {"modulation": "shared", "activation": "gelu-tanh"},
+        {"modulation": "own", "time_width": 12, "time_frequencies": 20},
+        {"learned_positions": (4, 3, 2), "ffn": Fraction(5, 4)},
+        {"text_attention": "cross", "separate_blocks": 0, "shared_blocks": 2, "words": "free"},
+        {"text_attention": "cross", "separate_blocks": 0, "shared_blocks": 2, "words": "free", "fusion": "none"},
+    ],
+)
+def test_each_option_is_stored_and_computes_clips_one_by_one(changes, tmp_path):
+    model, x, text = micro(**changes), latents(3), tokens()
+    assert not torch.equal(run(model, x, text).video, run(micro(), x, text).video)
+    longer = TextTokens(*(torch.nn.functional.pad(field, (0, 5)) for field in text[:-1]), text.spans)
+    together = run(model, x, longer)
+    for row in range(3):
+        alone = run(model, Latents(*(z[row : row + 1] for z in x)), tokens(PROMPTS[row : row + 1]), TIME[row : row + 1])
+        for a, b in zip(alone, together, strict=True):
+            torch.testing.assert_close(a[0], b[row], atol=1e-5, rtol=0)
+    no_text = run(model, x, text.drop_text(torch.ones(3, dtype=torch.bool)))
+    for before, after in zip(together, no_text, strict=True):
+        assert not torch.allclose(before, after)
+    model.save(tmp_path / "model.safetensors")
+    loaded = Jova.load(tmp_path / "model.safetensors")
+    assert loaded.config == model.config
+    assert torch.equal(run(loaded, x, text).audio, run(model.bfloat16().float(), x, text).audio)
+
+
+def test_every_weight_of_every_option_learns():
+    kinds = ({"qk_norm": "rms-own", "modulation": "own"}, {"qk_norm": "layer-own", "modulation": "shared"})
+    more = {"learned_positions": (3, 2, 2), "prediction": "v"}
+    crossed = {"text_attention": "cross", "separate_blocks": 0, "shared_blocks": 2, "words": "free"}
+    for changes in (*(kind | more for kind in kinds), crossed | {"qk_norm": "rms-width"}):
+        model = micro(**changes).train()
+        x, text = latents(3), tokens()
+        guess = model(x, TIME, text, Given.nothing(x).with_image(torch.ones(3, dtype=torch.bool)))
+        (guess.video.square().sum() + guess.audio.square().sum()).backward()
+        # The last block's text goes nowhere, whatever the options.
+        last = f"blocks.{len(model.blocks) - 1}."
+        idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+        assert all(name.startswith((f"{last}adaln.1", f"{last}adaln.2")) for name in idle), idle
+
+
+def test_learned_positions_name_frame_row_and_column():
+    model = micro(learned_positions=(3, 2, 2))
+    places = model.places(3, 2, 2).view(3, 2, 2, -1)
+    frames, rows, columns = (table.weight for table in model.places.tables)
+    torch.testing.assert_close(places[2, 0, 1], frames[2] + rows[0] + columns[1])
+    with pytest.raises(ValueError, match=r"at most \[3, 2, 2\] .* got \[4, 2, 2\]"):
+        run(model, Latents(torch.randn(1, 4, 4, 4, 3), torch.randn(1, 7, 6)), tokens(PROMPTS[:1]), TIME[:1])
 
 
 def test_a_saved_model_comes_back(tmp_path):
@@ -171,6 +266,9 @@ def test_config_survives_json_and_refuses_unknown_fields():
     square = {name: value for name, value in older.items() if name not in ("latent_height", "latent_width")}
     clock = {"frames": 9, "fps": 25, "sample_rate_hz": 16_000, "frames_per_latent": 4, "frames_per_audio_token": 2}
     assert JovaConfig.from_fields(**square | {"latent_size": 4, "timeline": clock}) == CONFIG
+    changed = replace(CONFIG, ffn=Fraction(35, 8), rope_pairs=(2, 3, 3), learned_positions=(3, 2, 2))
+    stored = json.loads(json.dumps(asdict(changed), default=str))
+    assert JovaConfig.from_fields(**stored) == changed
     with pytest.raises(TypeError, match="depth"):
         JovaConfig.from_fields(**asdict(CONFIG), depth=3)
 
@@ -180,7 +278,15 @@ def test_config_survives_json_and_refuses_unknown_fields():
     [
         ({"fusion": "late"}, "one of joint, cross, none, got 'late'"),
         ({"words": "late"}, "one of timed, free, got 'late'"),
-        ({"positions": "none"}, "one of aligned, independent, got 'none'"),
+        ({"positions": "none"}, "one of aligned, independent, offset, got 'none'"),
+        ({"qk_norm": "batch"}, "qk_norm to be one of layer, layer-own, rms-own, rms-width, got 'batch'"),
+        ({"prediction": "noise"}, "prediction to be one of x, v, got 'noise'"),
+        ({"modulation": "none"}, "one of shallow, shared, own, got 'none'"),
+        ({"ffn": Fraction(4, 3)}, "ffn times width = 32 to be a whole number, got 4/3"),
+        ({"rope_pairs": (4, 2, 1)}, r"8 in all, got \(4, 2, 1\)"),
+        ({"learned_positions": (3, 2)}, r"frames, rows and columns, got \(3, 2\)"),
+        ({"time_width": 8}, "modulation own where there is a time_width, got shallow"),
+        ({"text_attention": "cross"}, "got 1 separate blocks and words timed"),
         ({"patch": 3}, "divide the latent's sides of 4 x 4 cells, got 3"),
         ({"width": 40}, "multiple of 8 heads = 16, got 40"),
         ({"fusion": "cross", "ffn": 2}, "ffn above 2"),
@@ -197,7 +303,7 @@ def test_timed_words_stand_for_the_audio_where_they_are_spoken():
     text = tokens(PROMPTS[:1]).with_spans(torch.tensor([[0.1, 0.32]]))
     # place red now: middles 2.5, 6.5, 9.5 of 11 letters, after four words of captions; 12.5 audio tokens a second.
     said = torch.tensor([0, 0, 0, 0, 0.1 + 0.05, 0.1 + 0.13, 0.1 + 0.19]) * 12.5
-    there, nowhere = (rope_table(torch.nn.functional.pad(t[:, None], (0, 2)), 16) for t in (said, torch.zeros(7)))
+    there, nowhere = (rope_table(torch.nn.functional.pad(t[:, None], (0, 2)), CONFIG) for t in (said, torch.zeros(7)))
     cases = (({}, there), ({"task": "audio-driven"}, nowhere), ({"words": "free"}, nowhere))
     for changes, wanted in cases:
         model = micro(**changes)

@@ -171,7 +171,7 @@ def test_built_in_sweeps_fit_the_model_and_share_their_base():
     ]  # fmt: skip
     assert [arm.label for arm in arms["fusion"]] == ["base", "fusion=cross", "fusion=none"]
     assert [arm.label for arm in arms["cross"]] == ["base", "fusion=cross"]
-    assert [arm.label for arm in arms["positions"]] == ["base", "positions=independent"]
+    assert [arm.label for arm in arms["positions"]] == ["base", "positions=independent", "positions=offset"]
     assert [arm.label for arm in arms["words"]] == ["base", "words=free"]
     assert [arm.label for arm in arms["mouth-curve"]] == [
         "base", "mouth_weight=0, steps=2500", "mouth_weight=0, steps=5000", "mouth_weight=0",
