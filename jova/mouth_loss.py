@@ -48,7 +48,7 @@ def boxes_off_mouth(boxes: Tensor) -> Tensor:
     """
     x0, y0, x1, y1 = boxes.unbind(1)
     if bool((y1 - y0 > y0).any()):
-        frame = int((y1 - y0 - y0).argmax())
+        frame = int((y1 - y0 - y0).nan_to_num(-torch.inf).argmax())
         raise ValueError(
             f"expected room above the mouth for a box of its size, got a mouth from y = {y0[frame]:.1f} "
             f"to {y1[frame]:.1f} px in frame {frame}"
@@ -64,7 +64,7 @@ def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per
     through a cell weighs little there.
 
     Args:
-        boxes: (T, 4) pixels x0, y0, x1, y1.
+        boxes: (T, 4) pixels x0, y0, x1, y1; NaN in frames in which no face was found, which have M = 0.
         video: how the video codec divides the T frames.
         cells: (h, w).
         pixels_per_cell: pixels along each side of a cell.
@@ -72,6 +72,7 @@ def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per
     Returns:
         (F, h, w) mask M in [0, 1]: latent frame, row, column.
     """
+    boxes = boxes.where(boxes.isfinite().all(dim=1, keepdim=True), 0.0)  # a box without area
     rows, columns = (torch.linspace(0, pixels_per_cell * count, count + 1) for count in cells)  # edges
     x0, y0, x1, y1 = (side[:, None] for side in boxes.unbind(1))  # each (T, 1)
     across = (torch.minimum(x1, columns[1:]) - torch.maximum(x0, columns[:-1])).clamp(min=0) / pixels_per_cell  # (T, w)

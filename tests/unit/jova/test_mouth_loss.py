@@ -44,6 +44,20 @@ def test_a_box_outside_the_frame_counts_for_nothing():
     assert mask[1, 0, 0] == 0.25
 
 
+def test_a_frame_without_a_face_has_no_mouth_and_never_nan():
+    # Cell (1, 1) is whole in frames 1 and 2; no face in 0, 3 and 4: 2 of 4 frames of latent 1.
+    found, none = [4.0, 4.0, 8.0, 8.0], [float("nan")] * 4
+    boxes = torch.tensor([none, found, found, none, none])
+    expected = torch.zeros(2, 4, 4)
+    expected[1, 1, 1] = 0.5
+    assert torch.equal(latent_mask(boxes, VIDEO, (4, 4), 4), expected)
+    moved = torch.zeros(2, 4, 4)
+    moved[1, 0, 1] = 0.5
+    assert torch.equal(latent_mask(boxes_off_mouth(boxes), VIDEO, (4, 4), 4), moved)
+    with pytest.raises(ValueError, match=r"from y = 2.0 to 8.0 px in frame 1"):
+        boxes_off_mouth(torch.tensor([none, [4.0, 2.0, 8.0, 8.0]]))
+
+
 def test_box_off_the_mouth_has_its_size_and_none_of_its_cells():
     # 16 x 8 pixels moved from y 40..48 to y 0..8.
     boxes = torch.tensor([[20.0, 40.0, 36.0, 48.0]] * 5)
