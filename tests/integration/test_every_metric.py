@@ -28,6 +28,7 @@ SLOW = ("motion_score", "aesthetic_score")
 """Every frame at length."""
 OPTIONAL = {
     "mediapipe": "pip install 'jova-bench[face-mediapipe]'",
+    "its wheel": "jova-bench assets pull mediapipe-wheel",
     "syncnet-pip": "pip install --no-deps syncnet-python",
     "funasr": "pip install funasr kaldi-native-fbank",
 }
@@ -84,13 +85,13 @@ def fault(entry, estimate, why_not):
 
 
 def digests(entry, own):
-    """Of the files that a metric needs. FunASR's stand in one digest together."""
+    """Of the files that a metric needs. FunASR's stand in one digest together; of mediapipe's, each by itself."""
     needed = [name for name, one in own.entries.items() if one.serves(entry.entry.name, entry.variant)]
-    return {own.digest(name) for name in needed if name not in every_asset.OF_FUNASR}
+    return {own.digest(name) for name in needed if name not in every_asset.OF_FUNASR | every_asset.OF_MEDIAPIPE}
 
 
 def test_every_asset_has_a_checkpoint():
-    assert set(every_asset.WRITERS) | every_asset.OF_FUNASR == set(assets.published())
+    assert set(every_asset.WRITERS) | every_asset.OF_FUNASR | every_asset.OF_MEDIAPIPE == set(assets.published())
 
 
 @pytest.fixture(scope="module")

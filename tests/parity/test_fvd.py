@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from math import prod
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +17,14 @@ from jova_bench.metrics.distances import base as set_distance
 from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import fvd as i3d
 from jova_bench.metrics.distances import latentsync_faces as latentsync
-from jova_bench.metrics.faces import mediapipe_nets
+from jova_bench.metrics.faces import litert
 from jova_bench.metrics.networks import i3d as network
 from jova_bench.metrics.networks import shaped
 from jova_bench.metrics.real_clips import RealClips
 from support.clips import audio_clip, silent_clip
 from support.upstream import fake, fake_state, parity
+
+TABLE = assets.AssetTable({}, Path())
 
 UPSTREAM = parity("i3d")
 NO_PICTURE = audio_clip(np.zeros(16_000))
@@ -146,56 +148,46 @@ def test_javisbench_kernel_distance_misses_the_means():
     assert published.details(x) == {"n": 30, "d": 20}
 
 
-class Faces:
-    """Finds what it is told, relative to the frame."""
-
-    def __init__(self, *boxes):
-        self.boxes = boxes
-
-    def process(self, frame):
-        def detection(x, y, width, height):
-            box = SimpleNamespace(xmin=x, ymin=y, width=width, height=height)
-            return SimpleNamespace(location_data=SimpleNamespace(relative_bounding_box=box))
-
-        return SimpleNamespace(detections=[detection(*box) for box in self.boxes] or None)
-
-
-def bundled(monkeypatch, net):
-    monkeypatch.setattr(latentsync, "SHORT_RANGE", SimpleNamespace(load=lambda: net))
+def bundled(monkeypatch, *boxes):
+    """A network that finds these boxes, x, y, width and height in pixels, in every frame."""
+    found = np.zeros((len(boxes), 17))
+    for row, (x, y, width, height) in zip(found, boxes, strict=True):
+        row[:4] = x, y, x + width, y + height
+    monkeypatch.setattr(latentsync, "detect", lambda frame, network, assets: found)
 
 
 def test_latentsync_shows_the_first_face_squashed(monkeypatch):
     frames = np.zeros((40, 100, 200, 3), np.uint8)
     frames[20:36, 10:60, 50:70] = 255  # The face, 20 x 50, in white; a pixel more on any side would be dark.
-    bundled(monkeypatch, Faces((0.25, 0.1, 0.1, 0.5), (0, 0, 1, 1)))
-    shown = latentsync.window(silent_clip(frames))
+    bundled(monkeypatch, (50, 10, 20, 50), (0, 0, 200, 100))
+    shown = latentsync.window(silent_clip(frames), TABLE)
     assert shown.shape == (1, 3, 16, 224, 224)
     assert (shown == 1).all()  # For a network that expects -1 .. 1.
     # What lies beyond the frame is cut off, not filled.
-    bundled(monkeypatch, Faces((-0.05, -0.1, 0.35, 0.3)))
-    assert latentsync.squashed(frames[20], 20).max() == 255
-    assert latentsync.squashed(frames[20], 20)[:60].max() == 0
+    bundled(monkeypatch, (-10, -10, 70, 30))
+    assert latentsync.squashed(frames[20], 20, TABLE).max() == 255
+    assert latentsync.squashed(frames[20], 20, TABLE)[:60].max() == 0
 
 
 def test_latentsync_has_no_answer_without_a_face(monkeypatch):
     frames = np.zeros((36, 100, 200, 3), np.uint8)
     for net, why in (
-        (Faces(), "no face in frame 20"),
-        (Faces((0.5, 0.5, 0.001, 0.1)), "face in frame 20 has no pixels"),
+        ((), "no face in frame 20"),
+        (((100, 50, 0.2, 10),), "face in frame 20 has no pixels"),
     ):
-        bundled(monkeypatch, net)
+        bundled(monkeypatch, *net)
         with pytest.raises(Undefined, match=why):
-            latentsync.window(silent_clip(frames))
+            latentsync.window(silent_clip(frames), TABLE)
     with pytest.raises(Undefined, match="too short: 35 frames, 36 needed"):
-        latentsync.window(silent_clip(frames[:35]))
+        latentsync.window(silent_clip(frames[:35]), TABLE)
     with pytest.raises(Undefined, match="no video stream"):
-        latentsync.window(NO_PICTURE)
+        latentsync.window(NO_PICTURE, TABLE)
 
 
 def test_latentsync_says_what_it_lacks(weights, monkeypatch):
     monkeypatch.setattr(assets.AssetTable, "missing", lambda self, *names: None)
-    monkeypatch.setattr(mediapipe_nets, "package_folder", lambda name: None)
-    assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "latentsync").check() == mediapipe_nets.HOW
+    monkeypatch.setattr(litert, "find_spec", lambda name: None)
+    assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "latentsync").check() == litert.HOW
     assert i3d.build(MetricContext(NoCache(), "cpu"), "fvd", "clean").check() is None
 
 

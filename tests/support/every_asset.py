@@ -18,16 +18,21 @@ import torch
 from safetensors.torch import save_file
 
 from jova_bench.assets import table as assets
+from jova_bench.metrics.faces import litert
 from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz
 from support import funasr_files, planted_faces
+from support.mediapipe_wheel import with_wheel
 from support.upstream import fake_state, own_table, parity
 
 D = 4
 """Dimensions of what set distances compare, so that a dozen clips are enough."""
 OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
 """Made where FunASR is installed, which alone reads them."""
+
+OF_MEDIAPIPE = {litert.ASSET}
+"""Linked where it is here: its files are pinned, so that nothing random can stand for it."""
 
 
 def write(folder: Path) -> str:
@@ -38,6 +43,8 @@ def write(folder: Path) -> str:
         save(files[name])
     if not funasr_files.missing():
         files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
+    if litert.missing(with_wheel()) is None:
+        files[litert.ASSET] = with_wheel().path(litert.ASSET)
     return own_table(folder, files)
 
 

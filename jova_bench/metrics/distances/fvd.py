@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jova_bench.arrays import Arrays, FloatArray
+from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
@@ -33,6 +34,7 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import latentsync_faces as latentsync
 from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.references import set_distance
+from jova_bench.metrics.faces.litert import ASSET
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.real_clips import Embedder, Kind
 from jova_bench.records import MetricSpec
@@ -54,8 +56,8 @@ class FvdVariant:
     name: str
     """`clean`, or `BENCH@COMMIT`."""
     asset: str
-    show: Callable[[Clip], Tensor]
-    """Clip -> (p, 3, T, 224, 224), as the network is shown it. Raises Undefined."""
+    show: Callable[[Clip, AssetTable], Tensor]
+    """Clip and weights -> (p, 3, T, 224, 224), as the network is shown it. Raises Undefined."""
     params: Mapping[str, str | int]
     kind: Kind
     frechet: type[FrechetMetric]
@@ -66,6 +68,8 @@ class FvdVariant:
     """What to know of its KVD."""
     missing: Callable[[], str | None] = lambda: None
     """Why it cannot run here, weights aside."""
+    files: tuple[str, ...] = ()
+    """Assets that it needs beside the network."""
 
 
 def clean_windows(clip: Clip) -> Tensor:
@@ -187,7 +191,7 @@ class CentredKernel(KernelMetric):
 CLEAN = FvdVariant(
     "clean",
     "i3d",
-    clean_windows,
+    lambda clip, assets: clean_windows(clip),
     {"fps": FPS, "window": WINDOW, "side": SIDE, "resize": "antialias-short-side-centre"},
     "suite",
     FrechetMetric,
@@ -198,7 +202,7 @@ CLEAN = FvdVariant(
 JAVISBENCH = FvdVariant(
     "javisbench@b505b37",
     "i3d",
-    javisbench_window,
+    lambda clip, assets: javisbench_window(clip),
     {"frames": JAVIS_FRAMES, "side": SIDE, "resize": "letterbox", "range": "0..1"},
     "prompts",
     PublishedFrechet,
@@ -218,6 +222,7 @@ LATENTSYNC = FvdVariant(
     "from the prompts' own clips: mediapipe's faces of 16 frames, in half the range that I3D expects",
     "bytedance/LatentSync eval/eval_fvd.py, eval/fvd.py",
     missing=latentsync.missing,
+    files=(ASSET,),
 )
 VARIANTS = {"clean": CLEAN, "javisbench": JAVISBENCH, "latentsync": LATENTSYNC}
 
@@ -227,7 +232,7 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
     protocol = VARIANTS[variant]
 
     def compute(clip: Clip) -> Arrays:
-        return {"logits": logits(protocol.show(clip), protocol.asset, context)}
+        return {"logits": logits(protocol.show(clip, context.assets), protocol.asset, context)}
 
     key = CacheKey("i3d", 1, context.assets.digest(protocol.asset), {"variant": protocol.name})
     kernel: dict[str, str | int] = {"kernel": "cubic"} if name == "kvd" else {}
@@ -248,5 +253,5 @@ def build(context: MetricContext, name: str, variant: str) -> SetDistance:
         source=protocol.source,
     )
     of = protocol.kernel if kernel else protocol.frechet
-    missing = join_reasons(protocol.missing(), context.assets.missing(protocol.asset))
+    missing = join_reasons(protocol.missing(), context.assets.missing(protocol.asset, *protocol.files))
     return set_distance(of, spec, Embedder(key, compute, "logits"), context, protocol.kind, missing)

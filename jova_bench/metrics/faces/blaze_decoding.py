@@ -20,7 +20,6 @@ from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
 
 GRIDS = {SHORT_RANGE.sha256: ((16, 2), (8, 6)), FULL_RANGE.sha256: ((48, 1),)}
 """Cells along each side of a grid of anchors, and anchors of a cell."""
-CONFIDENCE = 0.5
 OVERLAP = 0.3
 """Intersection over union above which two boxes are one face's: their mean is taken, weighted by their scores."""
 LARGEST_LOGIT = 100.0
@@ -43,7 +42,7 @@ def detect(frame: Frames, network: Network, assets: AssetTable) -> Boxes:
     raw, logits = network.load(assets)(image.astype(np.float32))
     logits = np.clip(logits[:, 0].astype(np.float64), -LARGEST_LOGIT, LARGEST_LOGIT)
     scores = 1 / (1 + np.exp(-logits))
-    sure = scores >= CONFIDENCE
+    sure = scores >= network.confidence
     points = raw[sure].astype(np.float64).reshape(-1, 8, 2) / side
     middle, half = points[:, 0] + anchors(network)[sure], points[:, 1] / 2
     shifted = points[:, 2:] + anchors(network)[sure][:, None]

@@ -36,6 +36,8 @@ class Network:
     sha256: str
     side: int
     """Pixels along each side of its input."""
+    confidence: float
+    """Probability of a face, above which MediaPipe's Python interface lets one pass."""
 
     @property
     def digest(self) -> str:
@@ -55,23 +57,30 @@ SHORT_RANGE = Network(
     "face_detection/face_detection_short_range.tflite",
     "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
     128,
+    0.5,
 )
 """BlazeFace for faces up to 2 m away."""
 FULL_RANGE = Network(
     "face_detection/face_detection_full_range_sparse.tflite",
     "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
     192,
+    0.6,
 )
-"""BlazeFace for faces up to 5 m away."""
+"""BlazeFace for faces up to 5 m away. Whatever confidence that interface is asked for, its graph's own is used."""
 MESH = Network(
-    "face_landmark/face_landmark.tflite", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 192
+    "face_landmark/face_landmark.tflite", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 192, 0.5
 )
 """Face mesh: 468 points of one face."""
 
 
+def not_installed() -> str | None:
+    """Returns how to install the runtime; None if it is there."""
+    return None if find_spec("ai_edge_litert") else HOW
+
+
 def missing(assets: AssetTable) -> str | None:
     """Returns what is missing, the runtime or the wheel, and how to get it; None if nothing is."""
-    return join_reasons(None if find_spec("ai_edge_litert") else HOW, assets.missing(ASSET))
+    return join_reasons(not_installed(), assets.missing(ASSET))
 
 
 @cache

@@ -19,8 +19,6 @@ from jova_bench.metrics.faces.track import Boxes, Frames
 
 LARGER = 1.5
 """Side of what the mesh is given over the longer side of BlazeFace's box."""
-PRESENCE = 0.5
-"""Probability of a face below which the points are dropped."""
 LIPS = (
     *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
     *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
@@ -46,7 +44,7 @@ def faces(frame: Frames, assets: AssetTable) -> list[Face]:
     if not len(found):
         found = detect(frame, FULL_RANGE, assets)
     made = [_mesh(frame, one, assets) for one in found]
-    return [face for face in made if face.presence > PRESENCE]
+    return [face for face in made if face.presence > MESH.confidence]
 
 
 def _mesh(frame: Frames, found: Boxes, assets: AssetTable) -> Face:

@@ -25,6 +25,13 @@ THEIRS = (
 )  # fmt: skip
 """Answers of mediapipe 0.10.21: number of the shipped clip, pixels at its sides, box and score, `POINTS`."""
 
+FAR = (
+    (0, 0, (68.63, 67.41, 203.51, 202.31, 0.85)),
+    (1, 60, (117.03, 65.54, 259.18, 207.76, 0.87)),
+    (3, 60, (122.42, 64.78, 266.85, 209.2, 0.77)),
+)
+"""The same of its detector for far faces, without points."""
+
 
 def picture(clip, pad):
     big = cv2.resize(clip.frames[0], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
@@ -38,6 +45,13 @@ def test_boxes_and_points_are_those_of_mediapipe(real_clips, number, pad, box, p
     np.testing.assert_allclose(face.box, box, atol=0.01)
     np.testing.assert_allclose(face.points[list(POINTS)], points, atol=0.05)
     assert face.presence > 0.9
+
+
+@needs_wheel
+@pytest.mark.parametrize(("number", "pad", "box"), FAR)
+def test_boxes_of_far_faces_are_those_of_mediapipe(real_clips, number, pad, box):
+    (found,) = detect(picture(real_clips[number], pad), litert.FULL_RANGE, with_wheel())
+    np.testing.assert_allclose(found[[0, 1, 2, 3, 16]], box, atol=0.01)
 
 
 @needs_wheel

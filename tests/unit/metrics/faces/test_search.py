@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from jova_bench.media.clip import Clip
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics import faces
 from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.faces import blazeface, cuts, haar, mediapipe_nets, opencv, search
+from jova_bench.metrics.faces import blazeface, cuts, haar, litert, opencv, search
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look, looks_at
+from support.mediapipe_wheel import needs_wheel, with_wheel
 
 pytest.importorskip("cv2")
 HEIGHT, WIDTH, SIDE = 60, 160, 20
@@ -233,21 +235,19 @@ def drawn_faces(clips: list[Clip], find) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 DETECTORS = [
-    pytest.param(haar, 2, id="opencv-haar"),
+    pytest.param(haar.find, 2, id="opencv-haar"),
     pytest.param(
-        blazeface,
+        partial(blazeface.find, with_wheel()),
         8,
         id="mediapipe",
-        marks=pytest.mark.skipif(
-            mediapipe_nets.FULL_RANGE.missing() is not None, reason="mediapipe 0.10.21 is not installed"
-        ),
+        marks=needs_wheel,
     ),
 ]
 
 
-@pytest.mark.parametrize(("module", "least"), DETECTORS)
-def test_drawn_faces_are_found_wherever_they_are(real_clips: list[Clip], module, least: int):
-    found = drawn_faces(real_clips, module.find)
+@pytest.mark.parametrize(("find", "least"), DETECTORS)
+def test_drawn_faces_are_found_wherever_they_are(real_clips: list[Clip], find, least: int):
+    found = drawn_faces(real_clips, find)
     assert len(found) >= least
     picture, box = found[0]
     middle = (box[:2] + box[2:4]) / 2
@@ -256,21 +256,21 @@ def test_drawn_faces_are_found_wherever_they_are(real_clips: list[Clip], module,
     # Beside a flat area, as a landscape or portrait picture of odd size, the box moves along.
     wide = np.full((301, 457, 3), 90, np.uint8)
     wide[20:276, 150:406] = picture
-    (moved,) = module.find(wide[None], "cpu")[0]
+    (moved,) = find(wide[None], "cpu")[0]
     assert np.abs(moved[:4] - box[:4] - [150, 20, 150, 20]).max() < 15
     tall = np.full((457, 301, 3), 90, np.uint8)
     tall[150:406, 20:276] = picture
-    (moved,) = module.find(tall[None], "cpu")[0]
+    (moved,) = find(tall[None], "cpu")[0]
     assert np.abs(moved[:4] - box[:4] - [20, 150, 20, 150]).max() < 15
 
 
-@pytest.mark.parametrize(("module", "least"), DETECTORS)
-def test_nothing_is_found_in_nothing(module, least: int):
+@pytest.mark.parametrize(("find", "least"), DETECTORS)
+def test_nothing_is_found_in_nothing(find, least: int):
     frames = np.zeros((2, 97, 131, 3), np.uint8)
     frames[1, ::2] = 255
-    assert [boxes.shape for boxes in module.find(frames, "cpu")] == [(0, 5), (0, 5)]
-    assert module.find(np.zeros((1, 1, 1, 3), np.uint8), "cpu")[0].shape == (0, 5)
-    assert module.find(np.zeros((1, 3, 200, 3), np.uint8), "cpu")[0].shape == (0, 5)
+    assert [boxes.shape for boxes in find(frames, "cpu")] == [(0, 5), (0, 5)]
+    assert find(np.zeros((1, 1, 1, 3), np.uint8), "cpu")[0].shape == (0, 5)
+    assert find(np.zeros((1, 3, 200, 3), np.uint8), "cpu")[0].shape == (0, 5)
 
 
 def test_large_frames_are_searched_small(real_clips: list[Clip]):
@@ -286,8 +286,8 @@ def test_large_frames_are_searched_small(real_clips: list[Clip]):
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(opencv, "find_spec", lambda name: None)
     assert haar.missing() == "not installed: pip install 'jova-bench[standard]'"
-    monkeypatch.setattr(mediapipe_nets, "package_folder", lambda name: None)
-    assert "jova-bench[face-mediapipe]" in str(mediapipe_nets.FULL_RANGE.missing())
+    monkeypatch.setattr(litert, "find_spec", lambda name: None)
+    assert "jova-bench[face-mediapipe]" in str(blazeface.build(asset_table()).packages())
     monkeypatch.undo()
     monkeypatch.setattr(haar, "CASCADE", "absent.xml")
     assert "opencv-python-headless<5" in str(haar.missing())
