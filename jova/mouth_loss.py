@@ -2,7 +2,7 @@
 
     box     m pixels around the extremes of the lip keypoints of a frame             `mouth_boxes`
     mask    M[f, y, x] in [0, 1], the share of latent cell (y, x) that the boxes cover,
-            averaged over the frames of latent f                                     `latent_mask`
+            averaged over the frames of latent f; a frame without a face adds 0      `latent_mask`
     loss    L_video = mean((1 + lambda M) (v_hat - v)^2) over all latent values      `mouth_weighted_mean`
 
 The method figure of JoVA (arXiv 2512.13677) gives the order: detect facial keypoints, locate the mouth region,
@@ -10,8 +10,9 @@ downsample it to the resolution of the VAE latents, increase the loss there; sur
 its weight, lambda 0 against 5. No formula or code is published: the margin in pixels, the fractional mask, the mean
 over time and the loss that is not renormalised by the mask are our reading.
 
-These functions are the only ones that compute it: `jova.data.face` makes the boxes that the corpus stores,
-`jova.training.latents` the masks, and `jova.flow.losses` applies the weight.
+These functions are the only ones that compute it. `mouth_boxes` makes the boxes of drawn heads, for `jova.data.face`,
+and of filmed ones, for `jova_bench data prepare`. A frame in which no face was found has a box of NaN, here as in
+stored tracks; its mask is 0, so the loss stays finite.
 
 Letters: T frames, K keypoints, F latent frames, h x w cells of a latent frame, B clips, C channels.
 """
@@ -19,6 +20,7 @@ Letters: T frames, K keypoints, F latent frames, h x w cells of a latent frame, 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from jova.timeline import Stream
@@ -28,11 +30,11 @@ def mouth_boxes(lips: Tensor, margin: float) -> Tensor:
     """Returns the box around the mouth in every frame.
 
     Args:
-        lips: (T, K, 2) keypoints (x, y) of the lips, in pixels.
+        lips: (T, K, 2) keypoints (x, y) of the lips, in pixels; NaN where no face was found.
         margin: added on every side, in pixels.
 
     Returns:
-        (T, 4) pixels x0, y0, x1, y1.
+        (T, 4) pixels x0, y0, x1, y1; NaN in frames with a keypoint that is NaN.
     """
     return torch.cat([lips.amin(dim=1) - margin, lips.amax(dim=1) + margin], dim=1)
 
@@ -56,7 +58,9 @@ def boxes_off_mouth(boxes: Tensor) -> Tensor:
     return torch.stack([x0, torch.zeros_like(y0), x1, y1 - y0], dim=1)
 
 
-def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per_cell: int) -> Tensor:
+def latent_mask(
+    boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per_cell: int, dilation: int = 0
+) -> Tensor:
     """Returns the share of each latent cell that the box covers, in space and time.
 
     In space it is the overlapped fraction of the cell's area; in time the mean over the frames that the latent
@@ -68,6 +72,8 @@ def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per
         video: how the video codec divides the T frames.
         cells: (h, w).
         pixels_per_cell: pixels along each side of a cell.
+        dilation: cells by which the mask grows on every side: M becomes the maximum over the cells around. A codec's
+            cell depends on more pixels than its own: one pixel moves Wan's latents within two cells.
 
     Returns:
         (F, h, w) mask M in [0, 1]: latent frame, row, column.
@@ -79,7 +85,10 @@ def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per
     down = (torch.minimum(y1, rows[1:]) - torch.maximum(y0, rows[:-1])).clamp(min=0) / pixels_per_cell  # (T, h)
     per_frame = down[:, :, None] * across[:, None, :]  # (T, h, w)
     spans = (video.span(latent) for latent in range(video.tokens(len(boxes))))
-    return torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
+    mask = torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
+    if not dilation:
+        return mask
+    return F.max_pool2d(mask[:, None], 2 * dilation + 1, stride=1, padding=dilation)[:, 0]
 
 
 def mouth_weights(mask: Tensor, mouth_weight: float) -> Tensor:

@@ -37,6 +37,52 @@ def test_a_picture_that_is_not_square_has_rows_and_columns_of_its_own():
     assert torch.equal(mask, expected)
 
 
+def test_a_clip_without_a_face_has_the_plain_loss():
+    none = latent_mask(torch.full((5, 4), float("nan")), VIDEO, (2, 3), 4)
+    error = torch.ones(1, 2, 2, 3, 4)
+    assert mouth_weighted_mean(error, none[None], 5.0) == 1
+    assert mouth_mean(error, none[None]) == 0
+
+
+def test_a_lost_keypoint_is_a_frame_without_a_face():
+    lips = torch.tensor([[[4.0, 4.0], [8.0, 8.0]], [[4.0, float("nan")], [8.0, 8.0]]])
+    boxes = mouth_boxes(lips, 0.0)
+    assert boxes[0].tolist() == [4, 4, 8, 8]
+    mask = latent_mask(boxes, Stream(Fraction(25), 1), (3, 3), 4)
+    assert mask.sum(dim=(1, 2)).tolist() == [1, 0]
+
+
+def test_dilation_spreads_the_mask_to_the_cells_around():
+    # A quarter of cell (1, 2) and nothing else, in 4 rows and 6 columns.
+    box = torch.tensor([[8.0, 4.0, 10.0, 6.0]])
+    plain, once, twice = (latent_mask(box, VIDEO, (4, 6), 4, dilation=cells) for cells in (0, 1, 2))
+    expected = torch.zeros(1, 4, 6)
+    expected[0, 1, 2] = 0.25
+    assert torch.equal(plain, expected)
+    expected[0, 0:3, 1:4] = 0.25
+    assert torch.equal(once, expected)
+    expected[0, 0:4, 0:5] = 0.25
+    assert torch.equal(twice, expected)
+    # The larger of two wins: M stays a share.
+    two = torch.tensor([[8.0, 4.0, 14.0, 8.0]])  # cell (1, 2) and half of (1, 3)
+    assert latent_mask(two, VIDEO, (4, 6), 4, dilation=1)[0, 0].tolist() == [0, 1, 1, 1, 0.5, 0]
+
+
+def test_drawn_and_filmed_heads_have_boxes_of_one_formula(monkeypatch):
+    """Both ask this function: one that adds a pixel moves the boxes of both."""
+    import numpy as np
+
+    from jova.data import face
+    from jova_bench.data.mouth import FORMULA
+    from jova_bench.registry import load
+
+    assert load(FORMULA, "the formula of mouth boxes") is mouth_boxes
+    points = np.random.default_rng(0).uniform(0, 64, (2, len(face.KEYPOINTS), 2)).astype(np.float32)
+    before = face.lip_boxes(points)
+    monkeypatch.setattr(face, "mouth_boxes", lambda lips, margin: mouth_boxes(lips, margin) + 1)
+    np.testing.assert_allclose(face.lip_boxes(points), before + 1, rtol=1e-6)
+
+
 def test_a_box_outside_the_frame_counts_for_nothing():
     boxes = torch.tensor([[-8.0, -8.0, 0.0, 0.0]] * 4 + [[-4.0, 0.0, 4.0, 4.0]])
     mask = latent_mask(boxes, VIDEO, (4, 4), 4)
