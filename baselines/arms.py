@@ -18,7 +18,8 @@ from typing import IO, Any, get_args
 from pydantic import BaseModel, Field
 
 import jova as jova_package
-from jova_baselines.jova import JovaGenerator, Sampling, digest
+from jova_baselines.jova import JovaGenerator, Sampling
+from jova_baselines.weights import digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.files.reading import advising, as_record, read_json, read_json_lines

@@ -1,24 +1,22 @@
 """JoVA as a model of the harness, and the control `codec`: real clips encoded and decoded by JoVA's codecs.
 
-With `jova_edit`, `arms` and `trained`, the only modules that import both `jova` and `jova_bench`.
+With `jova_edit`, `weights`, `arms` and `trained`, the only modules that import both `jova` and `jova_bench`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from jova_baselines.controls import reference_path
-from jova_bench.digests import shortened
+from jova_baselines.weights import digest, name_with, unusable_weights
 from jova_bench.errors import BenchError
-from jova_bench.ids import safe_id
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.prompts import Prompt
@@ -70,10 +68,14 @@ class JovaGenerator:
         return self._folder or WEIGHTS
 
     def check(self) -> str | None:
-        """Returns which weights are missing; None if none is."""
+        """Returns which weights are missing or cannot be used, from their headers alone; None if all can."""
         from jova.pipeline import FILES
+        from jova.transformer import read_config
 
-        return missing_weights(self.folder, FILES)
+        if why_not := unusable_weights(self.folder, FILES):
+            return why_not
+        task = read_config(self.folder / FILES[0]).task
+        return None if task == "joint" else f"expected weights of a joint model, got an {task} one in {self.folder}"
 
     @property
     def settings(self) -> dict[str, object]:
@@ -180,10 +182,10 @@ class CodecRoundTrip:
         return self._folder or WEIGHTS
 
     def check(self) -> str | None:
-        """Returns which weights are missing; None if none is."""
+        """Returns which weights are missing or cannot be used, from their headers alone; None if all can."""
         from jova.pipeline import FILES
 
-        return missing_weights(self.folder, FILES[1:])
+        return unusable_weights(self.folder, FILES[1:])
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns a plan without a format, which is that of the real clip."""
@@ -249,31 +251,11 @@ def codec(device: str, weights: Path | None = None) -> CodecRoundTrip:
     return CodecRoundTrip(device, weights, name_with(weights, "codec"))
 
 
-def name_with(weights: Path | None, name: str) -> str:
-    """Returns a model's name, with that of the folder of a user's weights: `jova-mine` for `jova:runs/mine`."""
-    return name if weights is None else safe_id(f"{name}-{weights.resolve().name}")
-
-
 def parts(prompt: Prompt) -> Parts:
     """Returns the three parts of a prompt that JoVA reads."""
     from jova import text
 
     return text.Prompt(prompt.video_caption, prompt.audio_caption, prompt.transcript)
-
-
-def missing_weights(folder: Path, files: Sequence[str]) -> str | None:
-    """Returns which files are missing and the command that makes them; None if none is."""
-    absent = [name for name in files if not (folder / name).is_file()]
-    return f"weights missing: {', '.join(absent)} in {folder}: run jova-bench train" if absent else None
-
-
-@cache
-def digest(folder: Path, files: tuple[str, ...]) -> str:
-    """Returns 12 hex digits of the sha256 of the concatenated files."""
-    total = hashlib.sha256()
-    for name in files:
-        total.update((folder / name).read_bytes())
-    return shortened(total.hexdigest())
 
 
 def peak_memory_bytes(device: str) -> int:

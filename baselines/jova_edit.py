@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jova_baselines.jova import JovaGenerator, name_with, parts, peak_memory_bytes
+from jova_baselines.jova import JovaGenerator, parts, peak_memory_bytes
 from jova_baselines.unedited import edit_of, given_picture, given_sound
+from jova_baselines.weights import name_with
 from jova_bench.arrays import Audio, Frames
 from jova_bench.errors import BenchError
 from jova_bench.models.base import Generated, Media, Plan, Setting
@@ -43,8 +44,8 @@ class JovaEditor(JovaGenerator):
 
         try:
             require_editing(read_config(self.folder / FILES[0]))
-        except (ValueError, OSError) as error:
-            return f"{error}; --model {self.name}:DIR takes its folder"
+        except ValueError as error:
+            return f"{error}; --model {JovaEditor.name}:DIR takes its folder"
         return None
 
     @property

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.base import load_config, load_weights, save_weights
+from jova.codecs.base import fill, load_config, load_weights, save_weights
 from jova.config import JovaConfig
 from jova.flow import Given, Latents, data_of
 from jova.joint_attention import Context, JointBlock
@@ -135,7 +135,7 @@ class Jova(nn.Module):
         """Reads a file written by `save`; returns the model ready for inference."""
         config, tensors = load_weights(path, READ_KINDS, JovaConfig.from_fields)
         model = cls(config)
-        model.load_state_dict(tensors)
+        fill(model, tensors, path)
         return model.eval().requires_grad_(False)
 
     def context(self, noisy: Latents, time: Tensor, text: TextBatch) -> Context:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.base import WEIGHTS, digest_of_tensors, load_weights, save_weights
+from jova.codecs.base import WEIGHTS, digest_of_tensors, fill, load_weights, save_weights
 from jova.timeline import Stream
 
 KIND = "jova-audio-codec@1"
@@ -216,5 +216,5 @@ class AudioCodec(nn.Module):
         """Reads a file written by `save`; by default the shipped one."""
         config, tensors = load_weights(path, KIND, AudioCodecConfig)
         codec = cls(config)
-        codec.load_state_dict(tensors)
+        fill(codec, tensors, path)
         return codec.eval()

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from jova.files import atomic_path
 from jova.timeline import Stream
@@ -132,13 +132,18 @@ def load_config(path: Path, kinds: str | Sequence[str], make_config: Callable[..
     kinds = (kinds,) if isinstance(kinds, str) else kinds
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, got no file; train it with python -m jova.train")
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("format") not in kinds:
-            raise ValueError(
-                f"expected a {' or '.join(kinds)} file, got {metadata.get('format', 'no format')!r} in {path}"
-            )
-    return make_config(**json.loads(metadata["config"]))
+    wanted = f"a {' or '.join(kinds)} file"
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"expected {wanted}, got a damaged one in {path} ({error}); copy or train it again") from error
+    if metadata.get("format") not in kinds:
+        raise ValueError(f"expected {wanted}, got {metadata.get('format', 'no format')!r} in {path}")
+    try:
+        return make_config(**json.loads(metadata["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"expected the config of {wanted}, got another in {path}: {error}") from error
 
 
 def load_weights(
@@ -154,3 +159,12 @@ def load_weights(
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key).to(torch.float32) for key in file.keys()}  # noqa: SIM118
     return config, tensors
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Puts the tensors of a file into a network. Raises ValueError where they are those of another one."""
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        what = " ".join(str(error).split())
+        raise ValueError(f"expected the tensors that its config names, got others in {path}: {what}") from error

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.base import WEIGHTS, digest_of_tensors, load_weights, save_weights
+from jova.codecs.base import WEIGHTS, digest_of_tensors, fill, load_weights, save_weights
 
 KIND = "jova-video-codec@2"
 FRAMES_PER_LATENT = 4
@@ -274,5 +274,5 @@ class VideoCodec(nn.Module):
         """Reads a file written by `save`, by default the shipped one; returns the codec ready for inference."""
         config, tensors = load_weights(path, KIND, VideoCodecConfig)
         codec = cls(config)
-        codec.load_state_dict(tensors)
+        fill(codec, tensors, path)
         return codec.channels_last().eval().requires_grad_(False)

@@ -73,7 +73,8 @@ def create_model(name: str, device: str) -> Generator:
     """Builds the model called `name`; `clips:DIR` is a folder of clips, `NAME:DIR` a model with the weights in DIR.
 
     Raises:
-        BenchError: no model has that name, the folder has no clips, or the model takes no weights of a user.
+        BenchError: no model has that name, the folder has no clips, or the model takes no weights of a user, or cannot
+            use those in DIR.
     """
     if name.startswith(FOLDER_PREFIX):
         return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
@@ -82,14 +83,19 @@ def create_model(name: str, device: str) -> Generator:
     factory = registry.load(known)
     if colon:
         factory = _with_weights(known, factory, folder)
-    if known in MODELS:
-        return factory(device)
 
     def built() -> Generator:
         model = factory(device)
-        if why := unfit_model(model):
+        if known not in MODELS and (why := unfit_model(model)):
             raise BenchError(why)
+        # A folder is an argument like any other: a wrong one ends the command, where missing weights of a name alone
+        # are for the run to record.
+        if colon and isinstance(why := model.check(), str):
+            raise BenchError(f"cannot run {shown(name)}: {why}")
         return model
+
+    if known in MODELS:
+        return built()
 
     return guarded(f"the model {known!r} of an installed package ({registry.entries[known]}) cannot be built", built)
 

@@ -13,7 +13,7 @@ import pytest
 import jova_bench
 from jova.codecs.base import WEIGHTS
 from jova.pipeline import FILES
-from jova_baselines.jova import digest
+from jova_baselines.weights import digest
 from jova_bench.cli import main
 from jova_bench.runs.store import read_run
 

@@ -98,7 +98,7 @@ def test_the_harness_imports_no_model(path):
 
 @pytest.mark.parametrize("path", files("jova_baselines"), ids=name_of)
 def test_only_the_glue_knows_both(path):
-    assert path.stem in ("jova", "jova_edit", "arms", "trained") or not uses(path, "jova")
+    assert path.stem in ("jova", "jova_edit", "arms", "trained", "weights") or not uses(path, "jova")
 
 
 def test_nothing_imports_a_folder_that_a_user_may_have_too():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from fractions import Fraction
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -255,12 +256,47 @@ def test_a_command_runs_weights_of_a_user(suite, weights, tmp_path, monkeypatch,
     assert len(read_run(tmp_path / "run").samples) == 2
 
 
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+DAMAGE = {
+    "no model": (FILES[0], lambda path: path.unlink(), "weights missing: jova-tiny.safetensors in "),
+    "no codec": (FILES[1], lambda path: path.unlink(), "weights missing: video-codec.safetensors in "),
+    "nothing": (
+        FILES[2],
+        lambda path: path.write_bytes(b""),
+        "expected a jova-audio-codec@1 file, got a damaged one in ",
+    ),
+    "cut short": (FILES[1], cut_short, "expected a jova-video-codec@2 file, got a damaged one in "),
+    "of whole clips": (FILES[0], lambda path: micro().save(path), "expected weights trained for editing, got"),
+    "audio-driven": (FILES[0], lambda path: micro(task="audio-driven").save(path), "expected weights of a joint model"),
+}
+
+
+@pytest.mark.parametrize(("file", "damage", "message"), DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("name", ["jova-edit", "jova", "codec"])
+def test_a_folder_that_cannot_be_used_ends_the_command(suite, weights, tmp_path, capsys, name, file, damage, message):
+    folder = copytree(weights, tmp_path / "mine")
+    damage(folder / file)
+    words = ["--suite", suite.root / "prompts.jsonl", "--out", tmp_path / "run", "--device", "cpu", "--limit", 1]
+    needed = FILES[1:] if name == "codec" else FILES
+    if file not in needed or (name != "jova-edit" and "editing" in message):
+        assert create_model(f"{name}:{folder}", "cpu").check() is None
+        return
+    code, out, err = call(capsys, "generate", "--model", f"{name}:{folder}", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"jova-bench: cannot run '{name}:{folder}': {message}")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_models_of_any_weights_are_told_apart_by_name(weights, tmp_path):
     for name in ("jova", "jova-image", "jova-bfloat16", "jova-edit", "codec"):
         assert create_model(name, "cpu").name == name
         model = create_model(f"{name}:{weights}", "cpu")
         assert (model.name, model.folder) == (f"{name}-{weights.name}", weights)
-    (tmp_path / "my weights").mkdir()
+    copytree(weights, tmp_path / "my weights")
     assert create_model(f"jova:{tmp_path / 'my weights'}", "cpu").name.startswith("jova-my_weights-")
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from jova.codecs import AudioCodec, AudioCodecConfig, VideoCodec, VideoCodecConfig
 from jova.codecs.audio import FRAME, HOP, mel_filters
@@ -231,3 +232,33 @@ def test_mel_filters_peak_at_their_centres():
     assert centres[26] < 1000 < centres[29]
     assert (filters.amax(1) > 0.5).all()
     assert (centres.diff() > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        (
+            {"format": "jova-audio-codec@1", "config": '{"channels": 6, "width": 3}'},
+            "expected the config of a .*'width'",
+        ),
+        (
+            {"format": "jova-audio-codec@1", "config": "{"},
+            "expected the config of a jova-audio-codec@1 file, got another",
+        ),
+        (
+            {"format": "jova-audio-codec@1"},
+            "expected the config of a jova-audio-codec@1 file, got another in .*'config'",
+        ),
+        (
+            {"format": "jova-audio-codec@1", "config": "{}"},
+            "expected the tensors that its config names, got others in ",
+        ),
+        ({}, "expected a jova-audio-codec@1 file, got 'no format' in "),
+    ],
+)
+def test_a_file_of_another_network_says_so_in_one_line(tmp_path, metadata, message):
+    save_file({"other": torch.zeros(2)}, tmp_path / "a.safetensors", metadata)
+    with pytest.raises(ValueError, match=message) as error:
+        AudioCodec.load(tmp_path / "a.safetensors")
+    assert "\n" not in str(error.value)
+    assert str(tmp_path / "a.safetensors") in str(error.value)
