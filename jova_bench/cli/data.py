@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
+import sys
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.assets.table import AssetTable, asset_table
@@ -14,6 +18,7 @@ from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.paths import at_home
 from jova_bench.formatting.messages import fault, shown
 from jova_bench.output import show, show_json
+from jova_bench.registry import load
 
 if TYPE_CHECKING:
     from jova_bench.data.records import Settings
@@ -21,7 +26,8 @@ if TYPE_CHECKING:
 EXAMPLES = """  jova-bench data prepare videos --out shards"""
 PREPARE_EXAMPLES = """  jova-bench data prepare videos --out shards
   jova-bench data prepare videos --out shards --size 256x256 --size 448x256 --frames 121,73 --fps 25
-  jova-bench data prepare videos --out shards --faces opencv-haar --workers 8
+  jova-bench data prepare videos --out shards --texts mine.csv --whisper large-v3 --workers 8
+  jova-bench data prepare videos --out shards --video-codec wan --audio-codec ltx --text-encoder umt5
 
 Every clip is kept or rejected, with the reasons and the model that gave them, in OUT/manifest.jsonl. The same command
 continues one that was stopped; new videos of the folder are added. It needs pip install 'jova-bench[data]' and
@@ -83,6 +89,20 @@ def add(verbs: Verbs) -> None:
         "is read from JOVA_BENCH_CAPTION_KEY",
     )
     one.add_argument("--caption-model", metavar="NAME", help="the server's model")
+    one.add_argument(
+        "--video-codec",
+        metavar="PATH",
+        help="with --audio-codec: encode the kept clips by it into DIR/shards at the end",
+    )
+    one.add_argument("--audio-codec", metavar="PATH", help="the codec of their sound")
+    one.add_argument(
+        "--text-encoder",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="pretrained text encoder of their prompts; repeat for several; without, shards have the prompts' words",
+    )
+    one.add_argument("--device", default="cpu", metavar="NAME", help="what encodes: cpu, cuda:0 (default %(default)s)")
     one.add_argument("--workers", type=int, metavar="N", help="processes; 0 for none (default: one per core)")
     one.add_argument("--json", action="store_true", help="print the counts as one JSON object")
     add_assets_flag(one)
@@ -98,6 +118,9 @@ def _prepare(args: argparse.Namespace) -> int:
     workers = available_cores() if args.workers is None else args.workers
     if workers < 0:
         raise BenchError(f"expected at least 0 workers, got {workers}")
+    if (args.video_codec is None) != (args.audio_codec is None) or (args.text_encoder and args.video_codec is None):
+        raise BenchError("expected --video-codec and --audio-codec, with or without --text-encoder, got some of them")
+    encode = load("jova.data.shards:main", "what encodes shards") if args.video_codec else None
     if (args.caption_url is None) != (args.caption_model is None):
         raise BenchError("expected --caption-url and --caption-model together, got one of them")
     out, assets = at_home(args.out), asset_table(args.assets)
@@ -123,7 +146,18 @@ def _prepare(args: argparse.Namespace) -> int:
         show(f"{made.kept} clips kept, {made.seconds:.1f} s, in {out / 'manifest.jsonl'}\n")
         for code, count in sorted(made.rejected.items()):
             show(f"  rejected, {code}: {count}\n")
-    return EXIT_INCOMPLETE if made.failed else EXIT_OK
+    if made.failed:
+        return EXIT_INCOMPLETE
+    return _encode(args, out, encode) if encode else EXIT_OK
+
+
+def _encode(args: argparse.Namespace, out: Path, encode: Callable[[list[str]], int]) -> int:
+    """Encodes the kept clips by the model's package, which knows the codecs; returns its exit code."""
+    words = [str(out), "--out", str(out / "shards"), "--device", args.device]
+    words += ["--video-codec", str(at_home(args.video_codec)), "--audio-codec", str(at_home(args.audio_codec))]
+    words += [word for folder in args.text_encoder for word in ("--text-encoder", str(at_home(folder)))]
+    with contextlib.redirect_stdout(sys.stderr):  # What is printed there are no results of this command.
+        return encode(words)
 
 
 def settings_of(args: argparse.Namespace, assets: AssetTable) -> Settings:

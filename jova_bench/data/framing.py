@@ -1,15 +1,31 @@
-"""Chooses the part of the frame that a clip shows: the largest of a size's shape, around the face, never squashed."""
+"""Chooses what a clip shows: which frames, and the largest part of a size's shape around the face, never squashed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
+from fractions import Fraction
+from math import ceil, log
 
 import numpy as np
 
 from jova_bench.arrays import Frames
 from jova_bench.data.records import Box
+from jova_bench.metrics.faces.clock import shown
 from jova_bench.metrics.faces.opencv import cv2
+
+
+def at_rate(frames: Frames, fps: Fraction, rate: Fraction, count: int) -> Frames:
+    """Returns `count` frames at another rate, each the source's nearest in time, the earlier of two; a view of them.
+
+    Args:
+        frames: (T, H, W, 3).
+        fps: their rate.
+        rate: the rate wanted.
+        count: of frames.
+    """
+    step, last = fps / rate, len(frames) - 1
+    at = [min(last, ceil(k * step - Fraction(1, 2))) for k in range(count)]
+    return frames if at == list(range(len(frames))) else shown(frames, at)
 
 
 def size_for(height: int, width: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import numpy as np
 import jova_bench
 from jova_bench.arrays import Audio, Frames
 from jova_bench.data.faces import Finder, Seen
-from jova_bench.data.framing import crop_of, cropped, size_for
+from jova_bench.data.framing import at_rate, crop_of, cropped, size_for
 from jova_bench.data.mouth import tracks
 from jova_bench.data.pieces import Piece
 from jova_bench.data.records import ClipRecord, Reason, Settings
@@ -26,11 +24,11 @@ from jova_bench.data.store import CLIPS, SAMPLES, TRACKS, keep_arrays, keep_imag
 from jova_bench.data.sync import SyncJudge
 from jova_bench.errors import BenchError, Undefined
 from jova_bench.media import files as media
-from jova_bench.media.clip import Clip
+from jova_bench.media.clip import CANCEL, Clip
 from jova_bench.metrics.signal.audio import RATE_HZ, is_silent, resample
 
 OURS = f"jova-bench {jova_bench.__version__}"
-JUDGED = ("no_audio", "silent")
+JUDGED = ("no_audio", "silent", CANCEL)
 """Findings of a file for which a piece is rejected here, anyway."""
 MISSING_S = 0.1
 """Seconds of sound that may lack at the end; they become silence."""
@@ -110,10 +108,9 @@ class Judge:
         seen = [self.finder.find(frame) for frame in frames]
         speaker = self._speaker(frames, seen, verdict)
         if speaker and audio is not None and not verdict.reasons:
-            pictures = cropped(frames, verdict.found["crop"], (verdict.found["height"], verdict.found["width"]))
-            self._sync(frames, pictures, audio, clip.sample_rate_hz, verdict)
+            self._sync(frames, audio, clip.sample_rate_hz, speaker, verdict)
             if not verdict.reasons:
-                self._keep(pictures, audio, clip.sample_rate_hz, speaker, verdict)
+                self._keep(frames, audio, clip.sample_rate_hz, speaker, verdict)
         middle = len(frames) // 2
         keep_image(self.out / SAMPLES / f"{piece.id}.jpg", sample_image(frames[middle], seen[middle], speaker, middle))
         return verdict.record()
@@ -163,16 +160,14 @@ class Judge:
                 "no_speech", f"speech in {share:.0%} of the clip, at least {LEAST:.0%} are asked", speech_by()
             )
 
-    def _sync(self, frames: Frames, pictures: Frames, audio: Audio, rate_hz: int, verdict: Verdict) -> None:
+    def _sync(self, frames: Frames, audio: Audio, rate_hz: int, speaker: Speaker, verdict: Verdict) -> None:
         """Rejects a clip whose lips and sound do not belong together; notes where no judge can tell."""
         rules = self.settings
         if self.sync is None:
             verdict.note("sync_not_judged", "no judge was asked for, or its weights are not here")
             return
         try:
-            # A judge of drawn heads knows them as they were framed; SyncNet cuts the face out itself.
-            seen = pictures if rules.sync == "embedded" else frames
-            found = self.sync.judge(seen, rules.rate, audio, rate_hz)
+            found = self.sync.judge(frames, rules.rate, audio, rate_hz, speaker.middle)
         except Undefined as reason:
             verdict.note("sync_not_judged", str(reason), self.sync.by)
             return
@@ -187,18 +182,10 @@ class Judge:
             detail = f"confidence {found.confidence:.2f}, at least {rules.min_confidence:g} is asked"
             verdict.reject("weak_sync", detail, self.sync.by)
 
-    def _keep(self, pictures: Frames, audio: Audio, rate_hz: int, speaker: Speaker, verdict: Verdict) -> None:
+    def _keep(self, frames: Frames, audio: Audio, rate_hz: int, speaker: Speaker, verdict: Verdict) -> None:
         """Writes the clip and its boxes."""
-        piece, crop = verdict.piece, verdict.found["crop"]
-        keep_arrays(
-            self.out / TRACKS / f"{piece.id}.npz", tracks(speaker, crop, (pictures.shape[1], pictures.shape[2]))
-        )
+        piece, crop, size = verdict.piece, verdict.found["crop"], (verdict.found["height"], verdict.found["width"])
+        keep_arrays(self.out / TRACKS / f"{piece.id}.npz", tracks(speaker, crop, size))
         verdict.found["boxes"] = f"{TRACKS}/{piece.id}.npz"
+        pictures = cropped(frames, crop, size)
         media.write(self.out / CLIPS / f"{piece.id}.mp4", pictures, self.settings.rate, audio[None], rate_hz)
-
-
-def at_rate(frames: Frames, fps: Fraction, rate: Fraction, count: int) -> Frames:
-    """Returns the (count, H, W, 3) frames at another rate, each the source's nearest in time; the earlier of two."""
-    step, last = fps / rate, len(frames) - 1
-    at = [min(last, ceil(k * step - Fraction(1, 2))) for k in range(count)]
-    return frames if at == list(range(len(frames))) else frames[at]

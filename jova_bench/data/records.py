@@ -31,7 +31,7 @@ class Settings(Record):
     sync: str = "none"
     """Name of what judges lips and sound."""
     max_offset: int = 1
-    """Frames by which the sound of a kept clip may lead or lag, at most."""
+    """Frames of 25 a second by which the sound of a kept clip may lead or lag, at most."""
     min_confidence: float = 0.0
     """Least confidence of a kept clip, on the judge's own scale."""
 
@@ -83,7 +83,7 @@ class Sync(Record):
     """What a judge says of the lips and the sound."""
 
     offset_frames: int
-    """Frames by which the sound leads the picture; below 0 it lags."""
+    """Frames of 25 a second by which the sound leads the picture; below 0 it lags."""
     confidence: float
     """LSE-C on the judge's own scale."""
     by: str

@@ -27,7 +27,10 @@ def videos(folder: Path) -> list[str]:
     found = []
     for where, _, names in os.walk(folder):
         paths = (Path(where, name) for name in names if not name.startswith("."))
-        found += [path.relative_to(folder).as_posix() for path in paths if path.suffix.lower() in SUFFIXES]
+        paths = (
+            path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()
+        )  # No pipe, which would block.
+        found += [path.relative_to(folder).as_posix() for path in paths]
     if not found:
         raise BenchError(f"expected videos ({' '.join(SUFFIXES)}) in {shown_path(folder)}, got none")
     return sorted(found)

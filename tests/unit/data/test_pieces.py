@@ -1,13 +1,13 @@
 """Shots become pieces of 1 + 4k frames, and the part of a frame that is kept has the clip's shape."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from jova_bench.data.framing import crop_of, cropped, in_crop, size_for
-from jova_bench.data.judge import at_rate
+from jova_bench.data.framing import at_rate, crop_of, cropped, in_crop, size_for
 from jova_bench.data.pieces import pieces
 from jova_bench.data.records import ScannedVideo, Settings
 from jova_bench.data.videos import clip_id, videos
@@ -95,6 +95,8 @@ def test_ids_are_the_names_and_never_the_same_of_two_videos(tmp_path):
     for name in ("b.mp4", "a.MOV", "sub/c.mkv", "notes.txt", ".hidden.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "pipe.mp4")  # Would block whoever opens it.
+    (tmp_path / "loop").symlink_to(tmp_path)
     assert videos(tmp_path) == ["a.MOV", "b.mp4", "sub/c.mkv"]
     with pytest.raises(BenchError, match="expected a folder of videos"):
         videos(tmp_path / "none")

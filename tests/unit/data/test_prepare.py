@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from jova_bench.media import files as media
 from jova_bench.metrics.faces.cuts import shots
 from jova_bench.metrics.faces.track import overlaps
 from support.mediapipe_wheel import needs_wheel, with_wheel
-from support.planted_videos import ENLARGED, GOOD, LATE, head, plant
+from support.planted_videos import ENLARGED, GOOD, LATE, OTHER, as_others_write, at, enlarged, head, plant, write
 
 pytestmark = needs_wheel  # Of our finders only the mesh sees drawn heads in every frame; the cascade loses them.
 FLAGS = ["--size", "128x128", "--frames", "73,49", "--workers", "0", "--sync", "embedded"]
@@ -87,6 +88,25 @@ def test_lips_and_sound_are_judged_by_a_judge_that_says_its_name_and_domain(by_s
     assert re.fullmatch(r"syncnet-a \[[0-9a-f]{12}\] \(embedded; drawn heads\)", late.sync.by)
     assert late.reasons[0].by == late.sync.by
     assert late.reasons[0].detail == "the sound comes 5 frames after the lips, 1 are allowed"
+
+
+def test_lips_are_judged_at_any_rate_and_shape(wheel_table, tmp_path):
+    good, late = head(GOOD), head(OTHER)
+    bars = [(0, 0), (100, 98), (0, 0), (0, 0)]
+    sound = np.repeat(good.audio, 3)[None].repeat(2, axis=0)  # 48 kHz.
+    (tmp_path / "videos").mkdir()
+    as_others_write(tmp_path / "videos" / "a.mov", np.pad(at(enlarged(good.frames), 30), bars), sound, 30, 48_000)
+    moved = np.pad(late.audio, (LATE * 640, 0))[: len(late.audio)]
+    write(tmp_path / "videos" / "b.mp4", np.pad(enlarged(late.frames), bars), moved)
+    flags = ["--size", "192x128", "--fps", "24", "--frames", "65", "--workers", "0", "--sync", "embedded", *wheel_table]
+    assert main(["data", "prepare", str(tmp_path / "videos"), "--out", str(tmp_path / "out"), *flags]) == 0
+    kept, rejected = read_manifest(tmp_path / "out").values()
+    assert (kept.status, kept.fps, kept.frames, kept.height, kept.width) == ("kept", "24/1", 65, 192, 128)
+    assert kept.sync.offset_frames == 0
+    assert (rejected.status, rejected.sync.offset_frames) == ("rejected", -LATE)
+    made = media.read(tmp_path / "out" / "clips" / f"{kept.id}.mp4")
+    assert made.frames.shape == (65, 192, 128, 3)
+    assert (made.fps, made.sample_rate_hz, made.audio.shape) == (24, 48_000, (1, 130_000))
 
 
 def test_speech_is_where_it_is(by_source):
@@ -251,6 +271,28 @@ def test_a_video_that_changed_since_is_refused(planted, prepared, wheel_table, t
     (folder / "two.mp4").write_bytes((planted / "good.mp4").read_bytes())
     line = wrong(capsys, folder, "--out", out, *FLAGS, *wheel_table)
     assert "two.mp4: expected the" in line
+
+
+def test_kept_clips_are_encoded_by_the_models_package_at_the_end(few, tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def encode(words):
+        asked.append(words)
+        print("73f: 2 clips")
+        return 0
+
+    monkeypatch.setitem(sys.modules, "jova.data.shards", SimpleNamespace(main=encode))
+    words = [*few[0], "--out", str(few[1]), "--json"]
+    codecs = ["--video-codec", "wan", "--audio-codec", "ltx", "--text-encoder", "umt5", "--text-encoder", "qwen"]
+    assert main([*words, *codecs, "--device", "cuda:0"]) == 0
+    assert json.loads(capsys.readouterr().out)["kept"] == 2
+    shards = str(few[1] / "shards")
+    assert asked == [[str(few[1]), "--out", shards, "--device", "cuda:0", *codecs]]
+    assert main([*words, "--text-encoder", "umt5"]) == 2
+    assert main([*words, "--video-codec", "wan"]) == 2
+    monkeypatch.setattr(sys.modules["jova.data.shards"], "main", lambda words: 2)
+    assert main([*words, *codecs]) == 2
+    assert len(asked) == 1
 
 
 def test_counts_are_printed_for_people_and_for_programs(planted, prepared, wheel_table, capsys):
