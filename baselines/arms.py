@@ -79,7 +79,7 @@ class JovaArms:
         from jova.codecs.base import WEIGHTS
         from jova.config import PRESETS, JovaConfig
         from jova.pipeline import FILES
-        from jova.training.model import TrainConfig
+        from jova.training.config import TrainConfig
         from jova.training.recipes import RECIPES
         from jova.transformer import KIND
 

@@ -15,6 +15,7 @@ Letters: B clips, F latent frames, h x w cells of a latent frame, A audio tokens
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -183,6 +184,47 @@ def mean_of_made(error: Tensor, weight: Tensor, made: Tensor) -> Tensor:
     return (mean * weight.mean(1)).mean()
 
 
+class Draws(NamedTuple):
+    """Random numbers of B training examples."""
+
+    time: Tensor
+    """(B,) flow times."""
+    noise: Latents
+    no_text: Tensor
+    """(B,) bool: True where the text is dropped."""
+    with_image: Tensor
+    """(B,) bool: True where the first frame is given as reference image."""
+
+    def to(self, device: torch.device | str) -> Draws:
+        """Moves the draws to a device."""
+        noise = Latents(*(x.to(device) for x in self.noise))
+        return Draws(self.time.to(device), noise, self.no_text.to(device), self.with_image.to(device))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Draws]) -> Draws:
+        """Concatenates draws along the batch axis."""
+        time, noise, no_text, with_image = zip(*parts, strict=True)
+        noises = Latents(*(torch.cat(streams) for streams in zip(*noise, strict=True)))
+        return cls(torch.cat(time), noises, torch.cat(no_text), torch.cat(with_image))
+
+
+def draw(data: Latents, generator: torch.Generator, text_dropout: float, image_dropout: float) -> Draws:
+    """Draws the random numbers of a batch, on the CPU.
+
+    Args:
+        data: clean latents of the batch, of which the shapes count.
+        generator: on the CPU, so that a training draws the same numbers on every device.
+        text_dropout: share of examples trained without text, for classifier-free guidance.
+        image_dropout: share of examples trained without their first frame as reference image. It is a hint: unlike
+            cells that are kept, it has a loss.
+    """
+    count = len(data.video)
+    time = sample_times(count, generator)
+    noise = Latents(*(torch.randn(x.shape, generator=generator) for x in data))
+    no_text = torch.rand(count, generator=generator) < text_dropout
+    return Draws(time, noise, no_text, torch.rand(count, generator=generator) >= image_dropout)
+
+
 def losses(
     model: Denoiser,
     batch: Batch,
@@ -191,6 +233,21 @@ def losses(
     mouth_weight: float,
     text_dropout: float = 0.1,
     image_dropout: float = 0.8,
+    kept: Given | None = None,
+    prediction: Prediction = "x",
+) -> Losses:
+    """Computes the training loss of one batch with the numbers that `draw` draws for it; see `losses_of`."""
+    draws = draw(batch.data, generator, text_dropout, image_dropout)
+    draws = draws.to(batch.data.video.device)
+    return losses_of(model, batch, draws, mouth_weight=mouth_weight, kept=kept, prediction=prediction)
+
+
+def losses_of(
+    model: Denoiser,
+    batch: Batch,
+    draws: Draws,
+    *,
+    mouth_weight: float,
     kept: Given | None = None,
     prediction: Prediction = "x",
 ) -> Losses:
@@ -203,25 +260,16 @@ def losses(
     Args:
         model: the network.
         batch: clean latents with their text and mouth masks.
-        generator: on the CPU, so that a training draws the same numbers on every device.
+        draws: its random numbers.
         mouth_weight: lambda of the mouth-area loss.
-        text_dropout: share of examples trained without text, for classifier-free guidance.
-        image_dropout: share of examples trained without their first frame as reference image. It is a hint: unlike
-            cells that are kept, it has a loss.
         kept: cells of each clip that are given and have no loss; None if all of every clip is made.
         prediction: what the heads of the network predict, which returns x_hat in any case.
     """
-    data, device = batch.data, batch.data.video.device
-    count = len(data.video)
-    time = sample_times(count, generator).to(device)  # (B,)
-    noise = Latents(*(torch.randn(x.shape, generator=generator).to(device) for x in data))
-    no_text = (torch.rand(count, generator=generator) < text_dropout).to(device)  # (B,)
-    with_image = (torch.rand(count, generator=generator) >= image_dropout).to(device)  # (B,)
-
-    noisy = Latents(*(interpolate(x0, x1, time) for x0, x1 in zip(noise, data, strict=True)))
+    data, time = batch.data, draws.time
+    noisy = Latents(*(interpolate(x0, x1, time) for x0, x1 in zip(draws.noise, data, strict=True)))
     text = batch.text if kept is None else batch.text.without_times(kept.says_when)
-    given = (kept or Given.nothing(data)).with_image(with_image)
-    guess = model(noisy, time, text.drop_text(no_text), given)
+    given = (kept or Given.nothing(data)).with_image(draws.with_image)
+    guess = model(noisy, time, text.drop_text(draws.no_text), given)
 
     video_error = velocity_error(guess.video, data.video, time, prediction)  # (B, F, h, w, C)
     audio_error = velocity_error(guess.audio, data.audio, time, prediction)  # (B, A, C)

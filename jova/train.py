@@ -23,8 +23,9 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
 from jova.flags import STAGES, add_train_flags
+from jova.training.config import TrainConfig
 from jova.training.latents import encode_items, load_examples
-from jova.training.model import TrainConfig, Trainer
+from jova.training.model import Trainer
 from jova.training.recipes import RECIPES
 
 if TYPE_CHECKING:

@@ -11,9 +11,19 @@ from typing import Any
 import torch.nn.functional as F
 
 from jova.config import JovaConfig
+from jova.training.checkpoints import read_average, shards_of
 from jova.transformer import Jova
 
-ADDED = {"edit_share": 0.0}
+FREE = ("steps", "accumulate", "validation", "log_every", "save_every_s")
+"""Settings in which a training may differ from its checkpoint; what the steps may be is another question."""
+
+ADDED: Mapping[str, Any] = {
+    "edit_share": 0.0,
+    "trains": "joint",
+    "video_weight": 1.0,
+    "audio_weight": 1.0,
+    "draw": "batch",
+}
 """Settings that older checkpoints do not have, with the values of their trainings."""
 
 RANDOM = "random"
@@ -21,12 +31,12 @@ RANDOM = "random"
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Returns the names of what differs between a checkpoint's training and this one, but for the steps.
+    """Returns the names of what differs between a checkpoint's training and this one, but for what is free.
 
     What one of the two does not know (older checkpoints have no digests) does not differ.
     """
-    before = ADDED | {name: value for name, value in before.items() if value is not None}
-    known = [name for name, value in now.items() if value is not None and name in before and name != "steps"]
+    before = dict(ADDED) | {name: value for name, value in before.items() if value is not None}
+    known = [name for name, value in now.items() if value is not None and name in before and name not in FREE]
     return [name for name in known if _read(name, before[name]) != _read(name, now[name])]
 
 
@@ -35,14 +45,23 @@ def _read(name: str, value: Any) -> Any:
     return JovaConfig.from_fields(**json.loads(value)) if name == "model" else value
 
 
-def digest_of_file(path: Path) -> str:
-    """Returns the sha256 of a file."""
+def digest_of_init(path: Path) -> str:
+    """Returns the sha256 of a stored model, or of a checkpoint's shards in the folder of a training.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    if path.is_dir():
+        digests = [digest_of_init(shard) for shard in shards_of(path)]
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a stored model or the folder of a training at {path}, got neither")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def begin_with(model: Jova, path: Path) -> None:
-    """Sets a model's weights to those of a stored one.
+    """Sets a model's weights to those of a stored one, or of the EMA of a training's last checkpoint, in its folder.
 
     A model that edits may begin with one that does not: the weights of the condition on audio, which that one does not
     have, are then zero, so that both generate the same.
@@ -50,7 +69,7 @@ def begin_with(model: Jova, path: Path) -> None:
     Raises:
         ValueError: the stored model has another size.
     """
-    weights = Jova.load(path).state_dict()
+    weights = read_average(path) if path.is_dir() else Jova.load(path).state_dict()
     name, ours = "audio_in.weight", model.audio_in.weight
     if model.config.editing and weights[name].shape[1] == model.config.audio_channels:
         weights[name] = F.pad(weights[name], (0, ours.shape[1] - weights[name].shape[1]))

@@ -23,7 +23,7 @@ from jova.files import atomic_path
 from jova.flow import Batch, Latents
 from jova.mouth_loss import boxes_off_mouth, latent_mask
 from jova.text import Prompt, TextBatch, WordTokenizer
-from jova.training.state import progress
+from jova.training.state import batch_indices, progress
 
 SHARD = 250
 """Number of clips per shard."""
@@ -39,6 +39,19 @@ class Examples(NamedTuple):
     mouth: Tensor
     """(n, F, h, w) float16 mouth mask."""
     text: TextBatch
+
+    @property
+    def clips(self) -> int:
+        """Number of clips."""
+        return len(self.video)
+
+    def rows(self, step: int, batch: int, seed: int) -> Tensor:
+        """Returns the clips (batch,) of a step, in the order of `batch_indices`."""
+        return batch_indices(step, batch, self.clips, seed)
+
+    def split(self, size: int) -> list[Tensor]:
+        """Returns all clips in order, in batches of `size`; the last may be smaller."""
+        return list(torch.split(torch.arange(self.clips), size))
 
     def digest(self) -> str:
         """Returns a digest of everything that a training is given."""

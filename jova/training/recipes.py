@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jova.training.model import TrainConfig
+from jova.training.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,10 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """Reads a checkpoint written by `save_state`; None if there is none. Executes no code from the file."""
+    """Reads a checkpoint written by `save_state` to the CPU; None if there is none. Executes no code from the file."""
     if not path.is_file():
         return None
-    state: dict[str, Any] = torch.load(path, weights_only=True)
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 
@@ -88,10 +88,11 @@ class Log:
         with atomic_path(path) as unfinished:
             unfinished.write_text("".join(kept))
 
-    def add(self, record: dict[str, float]) -> None:
-        """Appends one record, which has a `step`."""
+    def add(self, record: Mapping[str, float | str]) -> None:
+        """Appends one record, which has a `step`; a text is the reason why there is no number."""
+        rounded = {key: value if isinstance(value, str) else round(value, 6) for key, value in record.items()}
         with self.path.open("a") as file:
-            file.write(json.dumps({key: round(value, 6) for key, value in record.items()}) + "\n")
+            file.write(json.dumps(rounded) + "\n")
 
 
 @contextmanager

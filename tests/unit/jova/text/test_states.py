@@ -10,8 +10,9 @@ from jova.edits import made_speech
 from jova.flow import Batch, Given, Latents, losses
 from jova.samplers import SAMPLERS, GuidedField, uniform_times
 from jova.text import TextStates
+from jova.training.config import TrainConfig
 from jova.training.latents import Examples
-from jova.training.model import TrainConfig, Trainer
+from jova.training.model import Trainer
 from jova.transformer import Jova
 from support.jova_micro import CONFIG, latents, micro, mouth_masks, tokens
 

@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from jova.training.config import TrainConfig
 from jova.training.edits import EDITS
 from jova.training.latents import Examples
-from jova.training.model import TrainConfig, Trainer
+from jova.training.model import Trainer
 from jova.transformer import Jova
 from support import jova_micro
 from support.jova_micro import CONFIG, EDITING, latents, micro, mouth_masks, tokens

@@ -7,7 +7,7 @@ import pytest
 import jova.train
 from jova.config import PRESETS
 from jova.flags import add_train_flags
-from jova.training.model import TrainConfig
+from jova.training.config import TrainConfig
 from jova.training.recipes import RECIPES, read_recipes
 
 

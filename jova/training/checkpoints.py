@@ -1,0 +1,179 @@
+"""Checkpoints of a training: one file in a single process, a folder of shards where several ranks may share them.
+
+Both hold tensors and plain values, and neither is unpickled. A file is read by torch with `weights_only`. A folder
+holds safetensors, written and read by `torch.distributed.checkpoint`, each rank its own shards, beside a JSON file.
+PyTorch's own format of sharded checkpoints is not used, because its index is a pickle. A folder may be read by another
+number of ranks than wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from jova.files import atomic_path
+from jova.training.distributed import Ranks
+from jova.training.state import detached, load_state, save_state
+
+
+class State(NamedTuple):
+    """What moves in a training; a checkpoint is read into it."""
+
+    model: nn.Module
+    average: dict[str, Tensor]
+    """EMA of the state dict."""
+    optimiser: torch.optim.Optimizer
+
+
+class Checkpoints(Protocol):
+    """The checkpoints of a training, by name: `model`, the latest, and `plateau`, the last before the rate decays."""
+
+    def about(self, name: str) -> dict[str, Any] | None:
+        """Returns `step` and `training` of a checkpoint; None if there is none."""
+        ...
+
+    def restore(self, name: str, state: State) -> None:
+        """Reads a checkpoint into a state."""
+        ...
+
+    def save(self, name: str, about: Mapping[str, Any], state: State) -> None:
+        """Writes a checkpoint: the one before it stays until the new one is whole."""
+        ...
+
+
+class FileCheckpoints:
+    """Checkpoints OUT/<name>.state of a training in one process."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def about(self, name: str) -> dict[str, Any] | None:
+        """Returns `step` and `training` of a checkpoint; None if there is none."""
+        stored = load_state(self.out / f"{name}.state")
+        return None if stored is None else {key: stored[key] for key in ("step", "training")}
+
+    def restore(self, name: str, state: State) -> None:
+        """Reads a checkpoint into a state."""
+        stored = load_state(self.out / f"{name}.state")
+        if stored is None:
+            raise FileNotFoundError(f"expected a checkpoint at {self.out / name}.state, got no file")
+        state.model.load_state_dict(stored["model"])
+        for key, value in state.average.items():
+            value.copy_(stored["average"][key])
+        state.optimiser.load_state_dict(stored["optimiser"])
+
+    def save(self, name: str, about: Mapping[str, Any], state: State) -> None:
+        """Writes a checkpoint."""
+        tensors = {"model": detached(state.model), "average": state.average, "optimiser": state.optimiser.state_dict()}
+        save_state(self.out / f"{name}.state", {**about, **tensors})
+
+
+class FolderCheckpoints:
+    """Checkpoints OUT/<name>.json, each with the folder of its shards, of a training of any number of ranks."""
+
+    def __init__(self, out: Path, ranks: Ranks) -> None:
+        self.out, self.ranks = out, ranks
+
+    def about(self, name: str) -> dict[str, Any] | None:
+        """Returns `step`, `training` and `folder` of a checkpoint; None if there is none."""
+        path = self.out / f"{name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def restore(self, name: str, state: State) -> None:
+        """Reads a checkpoint into a state.
+
+        Raises:
+            ValueError: a file of it is damaged.
+        """
+        reader = _reader(folder_of(self.out, name))
+        tensors = _tensors(state)
+        moments = [key.split("/") for key in reader.read_metadata().state_dict_metadata if key.startswith("optimiser/")]
+        parameters = dict(state.model.named_parameters())
+        for _, kind, parameter in moments:
+            weight = parameters[parameter]
+            # The number of steps is one value, moments have the shape of the weight.
+            like = torch.zeros((), device=weight.device) if kind == "step" else torch.zeros_like(weight)
+            tensors[f"optimiser/{kind}/{parameter}"] = state.optimiser.state[weight][kind] = like.detach()
+        _load(tensors, reader)
+
+    def save(self, name: str, about: Mapping[str, Any], state: State) -> None:
+        """Writes a checkpoint: every rank its own shards, then rank 0 the JSON file that makes them the checkpoint."""
+        from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+        from torch.distributed.checkpoint.state_dict_saver import save
+
+        folder = self.out / f"{name}-{int(about['step']):08d}"
+        if self.ranks.leads:
+            shutil.rmtree(folder, ignore_errors=True)  # of a save that was cut off
+            self.out.mkdir(parents=True, exist_ok=True)
+        self.ranks.wait()
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            save(_tensors(state), storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+        self.ranks.wait()
+        if self.ranks.leads:
+            with atomic_path(self.out / f"{name}.json") as unfinished:
+                unfinished.write_text(json.dumps(dict(about), indent=2) + "\n", encoding="utf-8")
+            for other in self.out.glob(f"{name}-*"):
+                if other != folder:
+                    shutil.rmtree(other)
+
+
+def folder_of(out: Path, name: str) -> Path:
+    """Returns the folder of a checkpoint's shards.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+    """
+    path = out / f"{name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a checkpoint at {path}, got no file")
+    return out / f"{name}-{int(json.loads(path.read_text(encoding='utf-8'))['step']):08d}"
+
+
+def shards_of(out: Path) -> list[Path]:
+    """Returns the shards of the last checkpoint in the folder of a training."""
+    return sorted(folder_of(out, "model").glob("*.safetensors"))
+
+
+def read_average(out: Path) -> dict[str, Tensor]:
+    """Returns the whole EMA weights of the last checkpoint in the folder of a training, whatever ranks wrote it."""
+    reader = _reader(folder_of(out, "model"))
+    stored = {
+        key: about for key, about in reader.read_metadata().state_dict_metadata.items() if key.startswith("average/")
+    }
+    tensors = {key: torch.empty(about.size, dtype=about.properties.dtype) for key, about in stored.items()}
+    _load(tensors, reader)
+    return {key.removeprefix("average/"): tensor for key, tensor in tensors.items()}
+
+
+def _reader(folder: Path) -> Any:
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+
+    return HuggingFaceStorageReader(str(folder))
+
+
+def _load(tensors: dict[str, Tensor], reader: Any) -> None:
+    """Reads tensors of a checkpoint in place, each rank its own shards of them."""
+    from torch.distributed.checkpoint.state_dict_loader import load
+
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that there is one process
+            load(tensors, storage_reader=reader)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"expected whole safetensors files in {reader.path}, got {error}") from error
+
+
+def _tensors(state: State) -> dict[str, Tensor]:
+    """Returns the tensors of a state by name, as they are: what is read into them is read into the state."""
+    tensors = {f"model/{key}": value for key, value in state.model.state_dict().items()}
+    tensors |= {f"average/{key}": value for key, value in state.average.items()}
+    for name, weight in state.model.named_parameters():
+        tensors |= {f"optimiser/{kind}/{name}": value for kind, value in state.optimiser.state[weight].items()}
+    return tensors

@@ -1,0 +1,159 @@
+"""Splits a training over the processes that torchrun starts; a training in one process is one of a single rank.
+
+Weights are sharded by FSDP2 (`fully_shard`): each rank holds its slice of every weight, of its EMA and of AdamW's
+state, and gathers a block's weights while it computes that block. A batch is split into equal slices, so that the mean
+of the ranks' gradients is the gradient of the batch.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.utils.checkpoint import checkpoint
+
+from jova.config import Precision
+from jova.transformer import Jova
+
+PATIENCE = timedelta(hours=2)
+"""Time that ranks wait for one another: one of them may score samples meanwhile."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a training, as one of them sees them."""
+
+    index: int = 0
+    """Number of this process, from 0."""
+    count: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes logs and models."""
+        return self.index == 0
+
+    def slices(self, batch: int, accumulate: int = 1) -> list[slice]:
+        """Returns the examples of a batch that this rank computes, in the parts that it takes one after the other.
+
+        Raises:
+            ValueError: the batch can't be split into equal parts.
+        """
+        size, rest = divmod(batch, self.count * accumulate)
+        if rest or not size:
+            raise ValueError(
+                f"expected a batch that {self.count} ranks with {accumulate} parts each can split evenly, got {batch}; "
+                f"use a multiple of {self.count * accumulate}"
+            )
+        starts = [(part * self.count + self.index) * size for part in range(accumulate)]
+        return [slice(start, start + size) for start in starts]
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Returns the mean of each rank's values."""
+        return values if self.count == 1 else self.total(values) / self.count
+
+    def total(self, values: Tensor) -> Tensor:
+        """Returns the sum of each rank's values."""
+        if self.count > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def agree(self, value: bool) -> bool:
+        """Returns what rank 0 says, to all of them."""
+        return bool(self.total(torch.tensor(float(value and self.leads), device=self.device)) > 0)
+
+    def wait(self) -> None:
+        """Waits until every rank has come here."""
+        if self.count > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined(device: str | None) -> Iterator[Ranks]:
+    """Yields this process's place among those that torchrun started; alone without torchrun.
+
+    Args:
+        device: cpu, cuda or cuda:i; None for cuda where there is a GPU. With several ranks each has a GPU of its own.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    count, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    if count > 1 and kind.startswith("cuda:"):
+        raise ValueError(f"expected cuda or cpu for {count} ranks, each with a GPU of its own, got {kind}")
+    place = torch.device(f"cuda:{local}" if kind == "cuda" else kind)
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"expected one of {torch.cuda.device_count()} GPUs, got {place}; use --device cpu")
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    if count == 1:
+        yield Ranks(device=place)
+        return
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Ranks(dist.get_rank(), count, place)
+    finally:
+        dist.destroy_process_group()
+
+
+def place(
+    model: Jova, ranks: Ranks, precision: Precision, *, checkpointing: bool = False, compiled: bool = False
+) -> None:
+    """Moves a model to its device, split over the ranks.
+
+    With bfloat16, several ranks gather weights in it and sum gradients in float32; what each rank holds, and what the
+    optimiser moves, stays float32.
+
+    Args:
+        model: with equal weights in every rank.
+        ranks: the processes.
+        precision: of activations.
+        checkpointing: whether blocks are computed again in the backward pass instead of keeping their activations.
+        compiled: whether blocks are compiled.
+    """
+    blocks: list[nn.Module] = list(model.blocks)
+    for block in blocks:
+        # The forward pass alone, so that weights are gathered before it and freed after it.
+        forward = torch.compile(block.forward) if compiled else block.forward
+        if checkpointing:
+            forward = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)
+        block.forward = forward
+    if ranks.count == 1:
+        model.to(ranks.device)
+        return
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+    # The outputs of the model are views, and nothing here writes into them.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
+    mesh = init_device_mesh(ranks.device.type, (ranks.count,))
+    # Inputs are not cast: times and positions need more than the eight bits of bfloat16. Autocast casts factors.
+    policy = (
+        MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
+        if precision == "bfloat16"
+        else MixedPrecisionPolicy()
+    )
+    for module in (*blocks, model):
+        fully_shard(module, mesh=mesh, mp_policy=policy)
+
+
+def whole(tensors: Mapping[str, Tensor], ranks: Ranks) -> dict[str, Tensor]:
+    """Gathers sharded tensors on the CPU of rank 0, one after the other; empty in the other ranks."""
+    from torch.distributed.tensor import DTensor
+
+    gathered = {}
+    for name, tensor in tensors.items():
+        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+        if ranks.leads:
+            gathered[name] = full.detach().cpu()
+    return gathered
