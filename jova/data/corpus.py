@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova.data import vocabulary as vocab
-from jova.data.face import Look, Pose, draw, keypoints, lip_boxes
+from jova.data.face import SIZE, Look, Pose, draw, keypoints, lip_boxes
 from jova.data.speech import SAMPLE_RATE_HZ, Delivery, Speech, heard, speak, trimmed
 from jova.data.visemes import mouth_track
 
@@ -44,7 +44,7 @@ class TalkingHead:
     """A clip with its annotations."""
 
     frames: npt.NDArray[np.uint8]
-    """(73, 64, 64, 3) RGB."""
+    """(73, H, W, 3) RGB."""
     audio: npt.NDArray[np.float32]
     """(46720,) mono, 16 kHz."""
     keypoints: npt.NDArray[np.float32]
@@ -126,10 +126,10 @@ def make_prompt(split: Split, index: int) -> dict[str, object]:
     }
 
 
-def make_clip(tags: dict[str, str], transcript: str, seed: int) -> TalkingHead:
-    """Renders a clip; the same arguments return the same clip, bit for bit."""
+def make_clip(tags: dict[str, str], transcript: str, seed: int, size: tuple[int, int] = SIZE) -> TalkingHead:
+    """Renders a clip with frames of `size` (H, W); the same arguments return the same clip, bit for bit."""
     rng = _rng_of_clip(tags, transcript, seed)
-    return _film(tags, _synthesise(tags, tuple(transcript.split()), rng), rng)
+    return _film(tags, _synthesise(tags, tuple(transcript.split()), rng), rng, size)
 
 
 def make_respoken(tags: dict[str, str], transcript: str, seed: int, said: str) -> TalkingHead:
@@ -186,7 +186,7 @@ def _rng_of_clip(tags: dict[str, str], transcript: str, seed: int) -> np.random.
     return rng_for("clip", transcript, sorted(tags.items()), seed)
 
 
-def _film(tags: dict[str, str], sound: Sound, rng: np.random.Generator) -> TalkingHead:
+def _film(tags: dict[str, str], sound: Sound, rng: np.random.Generator, size: tuple[int, int] = SIZE) -> TalkingHead:
     """Draws a head that says it."""
     speech, onset = trimmed(sound.speech, *sound.heard), sound.onset
     audio = sound.noise.copy()
@@ -195,13 +195,13 @@ def _film(tags: dict[str, str], sound: Sound, rng: np.random.Generator) -> Talki
     times_s = (np.arange(FRAMES) + 0.5) / FPS  # a frame shows the middle of its interval
     mouth = mouth_track(speech.phonemes, starts_s, times_s)  # (73, 3)
     look, poses = _look(tags, rng), _poses(tags, times_s, mouth, rng)
-    points = np.stack([keypoints(look, pose) for pose in poses])
+    points = np.stack([keypoints(look, pose, size) for pose in poses])
     ends_s = np.append(starts_s[1:], (onset + len(speech.audio)) / SAMPLE_RATE_HZ)
     return TalkingHead(
-        frames=np.stack([draw(look, pose) for pose in poses]),
+        frames=np.stack([draw(look, pose, size) for pose in poses]),
         audio=np.clip(audio, -1, 1).astype(np.float32),
         keypoints=points,
-        mouth_box=lip_boxes(points),
+        mouth_box=lip_boxes(points, size),
         mouth_open=mouth[:, 0].astype(np.float32),
         phonemes=speech.phonemes,
         phoneme_times=np.stack([starts_s, ends_s], axis=1).astype(np.float32),

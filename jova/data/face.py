@@ -1,12 +1,13 @@
 """Draws a talking face and returns its keypoints.
 
-Coordinates are pixels of the finished 64x64 frame; drawing happens at four times that size and is averaged down.
+A head is laid out in units, of which a frame of any size is 64 high; it stands in the middle of the width. Keypoints
+and boxes are pixels of the finished frame, which is drawn at four times its size and averaged down.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,14 +17,16 @@ import torch
 from jova.data.vocabulary import Colour
 from jova.mouth_loss import mouth_boxes
 
-SIZE = 64
-"""Height and width of a frame, px."""
+SIZE = (64, 64)
+"""Height and width of a frame, px, if no other is asked for: a pixel is a unit."""
+_UNITS = 64
+"""Height of a frame, and width of a square one."""
 _SCALE = 4
 _SHIFT = 4  # OpenCV's fixed-point fraction bits, for sub-pixel positions
 MAX_GAP = 8.5
-"""Inner-lip distance at opening 1, in pixels."""
+"""Inner-lip distance at opening 1, in units."""
 MOUTH_MARGIN = 2.5
-"""Pixels around the lip keypoints that still belong to the mouth box."""
+"""Units around the lip keypoints that still belong to the mouth box."""
 
 KEYPOINTS = (
     "brow_left", "brow_right", "eye_left_outer", "eye_left_inner", "eye_right_inner", "eye_right_outer", "nose_tip",
@@ -49,9 +52,9 @@ class Look:
     background: Colour
     long_hair: bool
     head_width: float
-    """Half-width of the head, px."""
+    """Half-width of the head, units."""
     mouth_width: float
-    """Half-width of the resting mouth, px."""
+    """Half-width of the resting mouth, units."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Pose:
 
     dx: float
     dy: float
-    """Translation of the head, px."""
+    """Translation of the head, units."""
     tilt: float
     """Rotation of the head, radians."""
     eyelid: float
@@ -71,8 +74,19 @@ class Pose:
     """Mouth shape, each in [0, 1]."""
 
 
-def keypoints(look: Look, pose: Pose) -> npt.NDArray[np.float32]:
-    """Returns the K keypoints of a frame, (K, 2) as (x, y) px."""
+def keypoints(look: Look, pose: Pose, size: tuple[int, int] = SIZE) -> npt.NDArray[np.float32]:
+    """Returns the K keypoints of a frame of `size` (H, W), (K, 2) as (x, y) px."""
+    return _in_pixels(_keypoints(look, pose).astype(np.float64), size).astype(np.float32)
+
+
+def _in_pixels(points: Points, size: tuple[int, int]) -> Points:
+    """Converts points (n, 2) from units to pixels of a frame of `size` (H, W)."""
+    height, width = size
+    return (points + np.array(((width / height - 1) * _UNITS / 2, 0.0))) * (height / _UNITS)
+
+
+def _keypoints(look: Look, pose: Pose) -> npt.NDArray[np.float32]:
+    """Returns the K keypoints of a frame, (K, 2) as (x, y) in units."""
     gap = MAX_GAP * pose.opening
     half = look.mouth_width * (0.72 + 0.45 * pose.width) - 0.12 * gap
     jaw = 0.35 * gap
@@ -89,28 +103,34 @@ def keypoints(look: Look, pose: Pose) -> npt.NDArray[np.float32]:
     )  # fmt: skip
     cos, sin = np.cos(pose.tilt), np.sin(pose.tilt)
     turned = points @ np.array([[cos, sin], [-sin, cos]])
-    return (turned + np.array((SIZE / 2 + pose.dx, 31.0 + pose.dy))).astype(np.float32)
+    return (turned + _centre(pose)).astype(np.float32)
 
 
-def lip_boxes(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _centre(pose: Pose) -> Point:
+    """Returns the point about which the head turns, in units."""
+    return np.array((_UNITS / 2 + pose.dx, 31.0 + pose.dy))
+
+
+def lip_boxes(points: npt.NDArray[np.float32], size: tuple[int, int] = SIZE) -> npt.NDArray[np.float32]:
     """Returns the mouth box of every frame: `jova.mouth_loss.mouth_boxes` of the lip keypoints.
 
     Args:
         points: (T, K, 2) keypoints as (x, y) px, in the order of `KEYPOINTS`.
+        size: (H, W) of the frames.
 
     Returns:
         (T, 4) x0, y0, x1, y1 px.
     """
     lips = points[:, [KEYPOINTS.index(name) for name in _LIPS]]
-    return np.asarray(mouth_boxes(torch.from_numpy(lips), MOUTH_MARGIN))
+    return np.asarray(mouth_boxes(torch.from_numpy(lips), MOUTH_MARGIN * size[0] / _UNITS))
 
 
-@cache
-def _backdrop(colour: Colour) -> npt.NDArray[np.uint8]:
-    """Returns the background at drawing size, slightly lighter at the top."""
-    side = SIZE * _SCALE
-    light = np.linspace(1.06, 0.92, side)[:, None, None]
-    return np.broadcast_to(np.clip(np.array(colour) * light, 0, 255), (side, side, 3)).astype(np.uint8, order="C")
+@lru_cache(maxsize=2)  # One per clip: nearly every clip has another colour.
+def _backdrop(colour: Colour, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Returns the background of a frame of `size` at drawing size, slightly lighter at the top."""
+    height, width = (side * _SCALE for side in size)
+    light = np.linspace(1.06, 0.92, height)[:, None, None]
+    return np.broadcast_to(np.clip(np.array(colour) * light, 0, 255), (height, width, 3)).astype(np.uint8, order="C")
 
 
 def _arc(start: float, end: float, count: int) -> Points:
@@ -124,29 +144,30 @@ _LIP_ARC = np.linspace(-1, 1, 21)[:, None]
 
 
 class _Canvas:
-    """Canvas of anti-aliased shapes; head coordinates are px from the centre of the head and rotate with it."""
+    """Canvas of anti-aliased shapes; head coordinates are units from the centre of the head and rotate with it."""
 
-    def __init__(self, background: Colour, centre: Point, tilt: float) -> None:
-        self.pixels = _backdrop(background).copy()
+    def __init__(self, background: Colour, size: tuple[int, int], centre: Point, tilt: float) -> None:
+        self.pixels = _backdrop(background, size).copy()
+        self.size = size
         self.centre = centre
         self.turn = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
 
     def head(self, *points: tuple[float, float]) -> Points:
-        """Converts points from head coordinates to frame coordinates, (n, 2)."""
+        """Converts points from head coordinates to units of the frame, (n, 2)."""
         return np.array(points) @ self.turn + self.centre
 
     def ellipse(self, at: Point, rx: float, ry: float, colour: Colour, *, upper_half: bool = False) -> None:
-        """Fills an ellipse at frame coordinates, rotated with the head."""
+        """Fills an ellipse at units of the frame, rotated with the head."""
         circle = _UPPER_HALF if upper_half else _CIRCLE
         self.polygon((circle * (rx, ry)) @ self.turn + at, colour)
 
     def polygon(self, vertices: Points, colour: Colour) -> None:
-        """Fills a polygon at frame coordinates."""
-        fixed = np.rint((vertices * _SCALE - 0.5) * (1 << _SHIFT)).astype(np.int32)
+        """Fills a polygon at units of the frame."""
+        fixed = np.rint((_in_pixels(vertices, self.size) * _SCALE - 0.5) * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(self.pixels, [fixed], colour, cv2.LINE_AA, _SHIFT)
 
     def line(self, a: Point, b: Point, width: float, colour: Colour) -> None:
-        """Draws a thick line at frame coordinates."""
+        """Draws a thick line at units of the frame."""
         along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
         across = np.array((-along[1], along[0])) * width / 2
         self.polygon(np.stack([a + across, b + across, b - across, a - across]), colour)
@@ -158,15 +179,15 @@ def _shaded(colour: Colour, factor: float) -> Colour:
     return red, green, blue
 
 
-def draw(look: Look, pose: Pose) -> npt.NDArray[np.uint8]:
-    """Draws a frame, (64, 64, 3) uint8 RGB."""
-    points = keypoints(look, pose).astype(np.float64)
-    canvas = _Canvas(look.background, np.array((SIZE / 2 + pose.dx, 31.0 + pose.dy)), pose.tilt)
+def draw(look: Look, pose: Pose, size: tuple[int, int] = SIZE) -> npt.NDArray[np.uint8]:
+    """Draws a frame of `size` (H, W), (H, W, 3) uint8 RGB."""
+    points = _keypoints(look, pose).astype(np.float64)
+    canvas = _Canvas(look.background, size, _centre(pose), pose.tilt)
     _draw_body(canvas, look)
     _draw_head(canvas, look, points)
     _draw_eyes(canvas, look, pose, points)
     _draw_mouth(canvas, look, pose, points)
-    return np.asarray(cv2.resize(canvas.pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(canvas.pixels, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _draw_body(canvas: _Canvas, look: Look) -> None:
@@ -175,7 +196,7 @@ def _draw_body(canvas: _Canvas, look: Look) -> None:
     if look.long_hair:
         canvas.ellipse(canvas.head((0, -4))[0], w + 4.5, 20, look.hair)
         canvas.polygon(canvas.head((-w - 4.5, -4), (w + 4.5, -4), (w + 3, 22), (-w - 3, 22)), look.hair)
-    body = np.array((SIZE / 2 + 0.4 * (canvas.centre[0] - SIZE / 2), 0.0))
+    body = np.array((_UNITS / 2 + 0.4 * (canvas.centre[0] - _UNITS / 2), 0.0))
     canvas.ellipse(body + np.array((0.0, 69.0)), 29, 15, look.clothes)
     neck = np.concatenate([canvas.head((-6, 14), (6, 14)), body + np.array(((7.0, 58.0), (-7.0, 58.0)))])
     canvas.polygon(neck, _shaded(look.skin, 0.82))

@@ -9,17 +9,26 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from rich.progress import track
 
 from jova.data.corpus import VERSION, Split, make_clip, make_prompt, seed_of
+from jova.data.face import SIZE
 from jova.data.folder import FORMAT, missing, write_clip
 from jova.files import atomic_path
 
 
-def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
-    """Writes the first `count` clips of a split, in `workers` processes; skips clips that exist."""
+def make_split(split: Split, count: int, out: Path, workers: int = 1, size: tuple[int, int] = SIZE) -> None:
+    """Writes the first `count` clips of a split, with frames of `size` (H, W), in `workers` processes.
+
+    Skips clips that exist.
+
+    Raises:
+        ValueError: those are of another size.
+    """
+    _check_size(out / "clips", size)
     (out / "clips").mkdir(parents=True, exist_ok=True)
     (out / "tracks").mkdir(exist_ok=True)
     (out / "dataset.json").unlink(missing_ok=True)  # It says that all clips of the prompts are there.
@@ -30,7 +39,7 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
     # Spawned: in a forked child OpenCV waits forever for the threads that its parent had.
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        jobs = pool.map(partial(_write, split, out), todo, [prompts[index] for index in todo], chunksize=8)
+        jobs = pool.map(partial(_write, split, out, size), todo, [prompts[index] for index in todo], chunksize=8)
         for _ in track(jobs, f"{split} clips", total=len(todo)):
             pass
     about = {"format": FORMAT, "corpus": VERSION, "split": split, "count": count}
@@ -38,9 +47,21 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1) -> None:
         unfinished.write_text(json.dumps(about) + "\n")
 
 
-def _write(split: Split, out: Path, index: int, prompt: dict[str, Any]) -> None:
+def _check_size(clips: Path, size: tuple[int, int]) -> None:
+    """Raises ValueError if the clips of a folder are of another size, (H, W)."""
+    if (path := next(iter(sorted(clips.glob("*.mp4"))), None)) is not None:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if (stream.height, stream.width) != size:
+                raise ValueError(
+                    f"expected clips of {size[0]} x {size[1]} pixels as asked for, got {stream.height} x "
+                    f"{stream.width} in {path}; use another --out"
+                )
+
+
+def _write(split: Split, out: Path, size: tuple[int, int], index: int, prompt: dict[str, Any]) -> None:
     """Makes one clip and writes it with its tracks."""
-    clip = make_clip(prompt["tags"], prompt["transcript"], seed_of(split, index))
+    clip = make_clip(prompt["tags"], prompt["transcript"], seed_of(split, index), size)
     write_clip(out / "clips" / f"{prompt['id']}.mp4", clip.frames, clip.audio)
     with atomic_path(out / "tracks" / f"{prompt['id']}.npz") as unfinished:
         np.savez_compressed(

@@ -10,6 +10,7 @@ pytest.importorskip("cv2", reason="making the corpus needs jova-bench[corpus]")
 pytest.importorskip("espeakng_loader", reason="making the corpus needs jova-bench[corpus]")
 
 from jova.data import vocabulary
+from jova.data.__main__ import main
 from jova.data.corpus import FPS, FRAMES, SAMPLES, SPLITS, make_clip, make_prompt, seed_of, split_of
 from jova.data.face import KEYPOINTS, MAX_GAP, Look, Pose, draw, keypoints, lip_boxes
 from jova.data.folder import read_clip, read_folder, write_clip
@@ -83,6 +84,59 @@ def test_mouth_box_holds_all_that_a_moving_mouth_changes():
     assert rows[mouth].max() <= y1 + 1
     assert columns[mouth].min() >= x0 - 1
     assert columns[mouth].max() <= x1 + 1
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "left"), [((64, 64), 1, 0), ((128, 128), 2, 0), ((128, 96), 2, -16), ((96, 160), 1.5, 32)]
+)
+def test_a_head_of_any_size_is_the_same_head(size, scale, left):
+    # A frame is 64 units high: by hand, H / 64 px a unit, and (W - H) / 2 px from the left edge to that of the square.
+    pose = Pose(1, -1, 0.05, 0, 0.9, 0.5, 0.5)
+    points = keypoints(LOOK, pose)
+    larger = keypoints(LOOK, pose, size)
+    np.testing.assert_allclose(larger, points * scale + (left, 0), atol=1e-4)
+    (box,), (of_larger,) = lip_boxes(points[None]), lip_boxes(larger[None], size)
+    np.testing.assert_allclose(of_larger, box * scale + (left, 0, left, 0), atol=1e-4)
+    frame = draw(LOOK, pose, size)
+    assert frame.shape == (*size, 3)
+    # The mouth is open at its keypoints, the cheek has the colour of the skin, the corner that of the background.
+    upper, lower = (larger[KEYPOINTS.index(f"{lip}_lip_inner")] for lip in ("upper", "lower"))
+    x, y = (0.3 * lower + 0.7 * upper).astype(int)
+    assert np.abs(frame[y, x].astype(int) - LOOK.skin).max() > 100 or frame[y, x].min() > 230  # cavity or teeth
+    x, y = (larger[KEYPOINTS.index("nose_tip")] + np.array((6, 0)) * scale).astype(int)
+    np.testing.assert_array_equal(frame[y, x], LOOK.skin)
+    assert frame[0, 0, 1] > 200
+    assert frame[0, 0, 0] == 0
+
+
+def test_a_larger_drawing_averages_to_the_smaller_one():
+    pose = Pose(1, 0, 0, 0, 0.5, 0.5, 0.5)
+    small, large = draw(LOOK, pose), draw(LOOK, pose, (128, 128))
+    means = large.reshape(64, 2, 64, 2, 3).astype(float).mean((1, 3))
+    same = np.abs(means - small).mean()
+    assert same < 1.5  # of 255: outlines are a quarter of a drawn pixel wider
+    moved = [np.abs(np.roll(means, by, axis) - small).mean() for by in (-1, 1) for axis in (0, 1)]
+    assert min(moved) > 3 * same
+
+
+def test_a_corpus_has_clips_of_one_size(tmp_path: Path):
+    make_split("validation", 1, tmp_path, size=(96, 128))
+    assert read_folder(tmp_path)[0].media()[0].shape == (FRAMES, 96, 128, 3)
+    assert read_folder(tmp_path)[0].track("mouth_box")[:, 1].min() > 48  # in the lower half of 96 px
+    with pytest.raises(ValueError, match="64 x 64 pixels as asked for, got 96 x 128"):
+        make_split("validation", 2, tmp_path)
+    assert len(read_folder(tmp_path)) == 1  # still finished
+
+
+@pytest.mark.parametrize("size", ["128", "127x128", "16x16", "128x96x3", "8000x64", "-64x64"])
+def test_a_size_that_no_clip_has_is_refused(size, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(
+        "sys.argv", ["data", "--split", "test", "--count", "1", "--out", str(tmp_path), f"--size={size}"]
+    )
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "even numbers from 32 to 4096" in capsys.readouterr().err
 
 
 def test_splits_share_no_sentence_and_no_seed():
