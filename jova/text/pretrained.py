@@ -12,7 +12,6 @@ A text is encoded by itself, not in a batch: its states depend on nothing else, 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import sys
 from functools import cached_property
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from jova.config import Precision
+from jova.extras import imported, in_one_line
 
 NETWORKS = {
     "t5": ("T5EncoderModel", "d_model"),
@@ -39,6 +39,8 @@ TOKENIZER_FILES = (
 
 VOCABULARY_FILES = {"tokenizer.json", "spiece.model", "vocab.json"}
 """One of them has the tokens. Where there is none, transformers takes a few special tokens for all there are."""
+
+NEEDED_BY = "pretrained text encoders"
 
 MAX_LENGTH = 512
 """Most tokens of a text, as in Wan."""
@@ -149,16 +151,16 @@ class TextEncoder:
             raise FileNotFoundError(f"expected a tokenizer in {self._words}, got none of {names}")
         if found == {"spiece.model"}:
             for module in ("sentencepiece", "google.protobuf"):
-                _imported(module)
+                imported(module, NEEDED_BY)
         try:
-            return _imported("transformers").AutoTokenizer.from_pretrained(
+            return imported("transformers", NEEDED_BY).AutoTokenizer.from_pretrained(
                 self._words, local_files_only=True, trust_remote_code=False
             )
         except ModuleNotFoundError:
             raise
         except Exception as error:
             # tokenizers raises bare exceptions for damaged files.
-            raise ValueError(f"expected a tokenizer in {self._words}, got {_in_one_line(error)}") from error
+            raise ValueError(f"expected a tokenizer in {self._words}, got {in_one_line(error)}") from error
 
     @cached_property
     def _network(self) -> nn.Module:
@@ -166,7 +168,7 @@ class TextEncoder:
         name = NETWORKS[self.kind][0]
         where = f"the weights of {name} in {self._weights}"
         try:
-            network, info = getattr(_imported("transformers"), name).from_pretrained(
+            network, info = getattr(imported("transformers", NEEDED_BY), name).from_pretrained(
                 self._weights,
                 local_files_only=True,
                 use_safetensors=True,
@@ -177,7 +179,7 @@ class TextEncoder:
             raise
         except Exception as error:
             # safetensors has exceptions of its own for damaged files.
-            raise ValueError(f"expected {where}, got {_in_one_line(error)}") from error
+            raise ValueError(f"expected {where}, got {in_one_line(error)}") from error
         # transformers fills what is missing with random numbers.
         if lacking := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
             raise ValueError(f"expected {where}, got none or others for {len(lacking)} tensors, such as {lacking[0]}")
@@ -206,23 +208,3 @@ def read_config(folder: Path) -> dict[str, Any]:
     if kind not in NETWORKS or min(sizes) < 1:
         raise ValueError(f"expected model_type {', '.join(NETWORKS)} in {path}, got {kind!r}")
     return dict(config)
-
-
-def _imported(module: str) -> Any:
-    """Imports a module of the extra `diffusers` now: it takes seconds, and only these encoders need it.
-
-    Raises:
-        ModuleNotFoundError: it is not installed; says how to install it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"pretrained text encoders need {error.name}, which is not installed: pip install 'jova-bench[diffusers]'",
-            name=error.name,
-        ) from None
-
-
-def _in_one_line(error: Exception) -> str:
-    """Returns the beginning of an error's message, with its type."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
