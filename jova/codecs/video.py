@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jova.codecs.base import WEIGHTS, digest_of_tensors, fill, load_weights, save_weights
+from jova.codecs.checks import check_frames
 
 KIND = "jova-video-codec@2"
 FRAMES_PER_LATENT = 4
@@ -71,13 +72,10 @@ def to_groups(frames: Tensor) -> Tensor:
         (B, 1 + k, 12, H, W) float32 in [-1, 1]; channels are frame-major, colour-minor.
 
     Raises:
-        ValueError: the number of frames is not 1 + 4k, or the size is not a multiple of 8.
+        ValueError: the number of frames is not 1 + 4k, or a side is not a multiple of 8 pixels.
     """
-    batch, count, height, width, _ = frames.shape
-    if count % FRAMES_PER_LATENT != 1 or height % PIXELS_PER_LATENT or width % PIXELS_PER_LATENT:
-        raise ValueError(
-            f"expected 1 + 4k frames with sides that are multiples of 8, got {count} frames of {height}x{width}"
-        )
+    check_frames(frames, FRAMES_PER_LATENT, PIXELS_PER_LATENT)
+    batch, _, height, width, _ = frames.shape
     padded = torch.cat([frames[:, :1].expand(-1, FRAMES_PER_LATENT - 1, -1, -1, -1), frames], dim=1)
     groups = padded.reshape(batch, -1, FRAMES_PER_LATENT, height, width, 3).permute(0, 1, 2, 5, 3, 4)
     return groups.reshape(batch, groups.shape[1], FRAMES_PER_LATENT * 3, height, width).float() / 127.5 - 1
