@@ -12,7 +12,13 @@ from jova_bench.media.clip import Clip
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import load_suite
 
-pytest_plugins = ["support.file_server", "support.fleet_runs", "support.tiny_text", "support.wheel"]
+pytest_plugins = [
+    "support.file_server",
+    "support.fleet_runs",
+    "support.tiny_codecs",
+    "support.tiny_text",
+    "support.wheel",
+]
 """Fixtures that several files use."""
 
 

@@ -1,4 +1,4 @@
-"""Video and audio codecs with one interface, `jova.codecs.base.Codec`."""
+"""Video and audio codecs with one interface, `jova.codecs.base.Codec`; `loading` reads whichever a path holds."""
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.base import Codec
