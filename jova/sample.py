@@ -22,11 +22,10 @@ def read_image(path: Path, size: tuple[int, int]) -> Frames:
     Returns:
         (H, W, 3) RGB.
     """
-    import av
-
     from jova.data.fitting import fit
+    from jova.data.opening import opened
 
-    with av.open(str(path)) as container:
+    with opened(path, "a picture") as container:
         return fit(next(container.decode(video=0)), size)
 
 

@@ -212,7 +212,8 @@ def _first(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  av.Vide
         with av.open(str(path)) as container:
             return next(container.decode(video=0))
     except (av.error.FFmpegError, OSError, IndexError, StopIteration) as error:
-        raise BenchError(f"expected an image or a video in {path}, got {type(error).__name__}: {error}") from error
+        why = getattr(error, "strerror", None) or "no frame"
+        raise BenchError(f"expected an image or a video in {path}, got a file that cannot be decoded: {why}") from error
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
+from jova.data.opening import opened
 from jova.timeline import Timeline
 
 
@@ -37,9 +38,7 @@ def read_picture(path: Path, clock: Timeline, size: tuple[int, int]) -> tuple[np
         ValueError: there is no video, or it is too short.
     """
     frames: list[npt.NDArray[np.uint8]] = []
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise ValueError(f"expected a file with a picture, got none in {path}")
+    with opened(path, "a picture") as container:
         stream = container.streams.video[0]
         rate, fps = float(stream.average_rate or clock.fps), float(clock.fps)
         begin: float | None = None
@@ -79,9 +78,7 @@ def read_sound(path: Path, clock: Timeline) -> tuple[npt.NDArray[np.float32], li
     Raises:
         ValueError: there is no sound.
     """
-    with av.open(str(path)) as container:
-        if not container.streams.audio:
-            raise ValueError(f"expected a file with sound, got none in {path}")
+    with opened(path, "sound") as container:
         stream = container.streams.audio[0]
         rate, channels = stream.rate, stream.channels
         resampler = av.AudioResampler(format="flt", layout="mono", rate=clock.sample_rate_hz)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
+from jova.data.opening import opened
 from jova.files import atomic_path
 
 FORMAT = "jova-folder@1"
@@ -96,12 +97,15 @@ def write_clip(
 
 
 def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Reads a clip of `write_clip`: (T, H, W, 3) RGB frames and (N,) mono samples."""
-    with av.open(str(path)) as container:
+    """Reads a clip of `write_clip`: (T, H, W, 3) RGB frames and (N,) mono samples.
+
+    Raises ValueError where the file cannot be decoded.
+    """
+    with opened(path, "a picture") as container:
         convert = VideoReformatter()  # One for all frames, single-threaded: several times faster on small frames.
         rgb = (convert.reformat(frame, format="rgb24", threads=1) for frame in container.decode(video=0))
         frames = np.stack([frame.to_ndarray() for frame in rgb])
-    with av.open(str(path)) as container:
+    with opened(path, "sound") as container:
         chunks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     return frames.astype(np.uint8, copy=False), np.concatenate(chunks).astype(np.float32) / np.float32(32768)
 

@@ -61,7 +61,7 @@ def test_command_line_of_every_edit(files, monkeypatch, capsys):
         (("--clip", "CLIP"), "for a clip without --edit, got --clip"),
         (("--edit", "sound", "--clip", "CLIP", "--mouth", "1,2,3"), "argument --mouth: invalid box value: '1,2,3'"),
         (("--edit", "sound", "--clip", "CLIP", "--mouth", "nan,2,3,4"), "argument --mouth: invalid box value"),
-        (("--edit", "sound", "--clip", "NONE"), "No such file"),
+        (("--edit", "sound", "--clip", "NONE"), "a file with a picture, got no file at"),
         (("--edit", "speech", "--clip", "CLIP", "--from", "0.1", "--to", "9"), "within 0 and 0.36 s, got 0.1 to 9 s"),
     ],
 )
