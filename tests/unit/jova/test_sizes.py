@@ -1,5 +1,7 @@
 """Parameter counts of the sizes, on the meta device: no memory is taken."""
 
+import re
+from collections import Counter
 from dataclasses import replace
 from math import prod
 
@@ -8,6 +10,7 @@ import torch
 
 from jova.sizes import SIZES, sized
 from jova.transformer import Jova
+from support.shown import ROOT
 
 
 def on_meta(config) -> Jova:
@@ -46,6 +49,20 @@ def test_a_count_by_hand():
     heads = (64 * d + 64 + 2 * d) + (128 * d + 128 + 2 * d)
     assert parameters(model) == blocks + time + inputs + heads
     assert config.width == d
+
+
+def test_the_page_has_the_counts():
+    rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs" / "model-sizes.md").read_text().splitlines()]
+    table = {row[0].strip("`"): row[1:] for row in rows if row[0].strip("`") in SIZES}
+    for name, config in SIZES.items():
+        found = Counter()
+        for key, p in on_meta(config).named_parameters():
+            block = re.match(r"blocks\.(\d+)\.weights\.(\d)", key)
+            separate = block is not None and int(block[1]) < config.separate_blocks
+            found[(separate, int(block[2])) if block else None] += p.numel()
+        counts = [found[True, group] for group in range(4)] + [found[False, 0], found[False, 1], found[None]]
+        millions = [f"{count / 1e6:,.1f}" for count in (sum(counts), *counts)]
+        assert table[name] == [f"{config.width:,}", f"{config.separate_blocks} + {config.shared_blocks}", *millions]
 
 
 def test_small_128_makes_pictures_of_128_pixels():
