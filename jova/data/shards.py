@@ -29,8 +29,8 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from jova.codecs import AudioCodec, VideoCodec
 from jova.codecs.base import PictureCodec, SoundCodec
+from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.encoders import Encoders, TextStatesOf
 from jova.data.manifest import KeptClip, read_manifest
 from jova.data.shard_index import INDEX, NULL_TEXT, Bucket, MadeBy, Shard, ShardIndex, ShardRecord, StoredClip
@@ -235,6 +235,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="folder of a pretrained text encoder, once for each; without, prompts are stored as words, for a "
         "model with a vocabulary",
     )  # fmt: skip
+    parser.add_argument(
+        "--accept", action="append", default=[], metavar="TERMS",
+        help="licence terms of a codec that you accept: those of MMAudio's weights are non-commercial",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the shards")
     parser.add_argument("--device", default="cpu", help="device that encodes, such as cuda:0 (default: cpu)")
     arguments = parser.parse_args(argv)
@@ -245,8 +249,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             text = PromptEncoder(encoders, arguments.out / "text")
         index = write_shards(
             arguments.manifest,
-            VideoCodec.load(arguments.video_codec),
-            AudioCodec.load(arguments.audio_codec),
+            load_video_codec(arguments.video_codec),
+            load_audio_codec(arguments.audio_codec, arguments.accept),
             text,
             arguments.out,
             arguments.device,

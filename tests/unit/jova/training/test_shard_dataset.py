@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,11 @@ from jova.data.manifest import read_manifest
 from jova.data.shard_index import MadeBy, ShardRecord
 from jova.data.shards import write_shards
 from jova.text import WordTokenizer
+from jova.training.config import TrainConfig
+from jova.training.model import Trainer
 from jova.training.shard_dataset import ShardDataset
+from jova.training.state import detached
+from support import jova_micro
 from support.prepared_clips import WORDS, codecs, mixed
 
 
@@ -203,18 +208,24 @@ def test_states_of_text_encoders_come_back_with_the_empty_prompt(encoded, tmp_pa
         ShardDataset(tmp_path, index.made_by)
 
 
-def test_a_model_trains_from_shards_as_from_examples(data):
-    from dataclasses import replace
-
-    from jova.flow import losses
-    from jova.training.state import generator_of
-    from jova.transformer import Jova
-    from support import jova_micro
-
-    torch.manual_seed(0)
-    model = Jova(replace(jova_micro.CONFIG, vocabulary=WORDS))
-    for step in range(5):
-        batch = data.batch(data.rows(step, 2, 0))
-        result = losses(model, batch, generator_of(0, step), mouth_weight=5.0)
-        assert bool(torch.isfinite(result.total))
-        result.total.backward()
+def test_a_training_takes_shards_resumes_and_notices_others(encoded, data, tmp_path):
+    root, made_by = encoded
+    config = replace(jova_micro.CONFIG, vocabulary=WORDS)
+    training = TrainConfig(steps=4, batch=2, warmup=1, log_every=2)
+    Trainer(config, training, tmp_path / "whole").run(data, data)
+    broken = Trainer(config, training, tmp_path / "broken")
+    broken.data = data.digest()
+    broken.model.speaking.fit(data.text)
+    broken.ema = detached(broken.model)
+    broken.advance(data)
+    broken.advance(data)
+    broken.save("model")
+    again = ShardDataset(root / "shards", made_by, WordTokenizer(WORDS, 4))
+    Trainer(config, training, tmp_path / "broken").run(again, again)
+    weights = [tmp_path / name / "jova-tiny.safetensors" for name in ("whole", "broken")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    last = json.loads((tmp_path / "whole" / "model.jsonl").read_text().splitlines()[-1])
+    assert 0 < last["valid_total"] < 1e6
+    off = ShardDataset(root / "shards", made_by, WordTokenizer(WORDS, 4), "off")
+    with pytest.raises(ValueError, match=r"expected the clips with which .* was started, got others"):
+        Trainer(config, training, tmp_path / "whole").run(off, off)
