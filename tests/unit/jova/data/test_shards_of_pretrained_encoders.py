@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import torch
-from support.prepared_clips import line, write_manifest
 
 from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.manifest import read_manifest
@@ -12,6 +11,7 @@ from jova.data.shards import main
 from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
 from jova.training.shard_dataset import ShardDataset
+from support.prepared_clips import line, write_manifest
 
 
 def test_the_command_encodes_portraits_at_any_rate(tmp_path, wan_folder, ltx_audio_folder, text_folders):
