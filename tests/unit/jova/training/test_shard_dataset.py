@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from jova.data import shards
 from jova.data.manifest import read_manifest
