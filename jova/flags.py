@@ -23,6 +23,7 @@ from jova.config import (
     Task,
     Words,
 )
+from jova.sizes import SIZES
 
 STAGES = ("corpus", "codecs", "latents", "model")
 """Stages of a training, in order."""
@@ -40,12 +41,33 @@ FLAGS_OF_EDIT: Mapping[Edit, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of `jova.train`."""
     parser.add_argument(
-        "--preset", choices=sorted(PRESETS), default="tiny", help="sizes and steps of a training (default: %(default)s)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file of a training on shards, on one GPU or, started by torchrun, on many: model (preset "
+        f"{', '.join(SIZES)} or one of those below, or any field), codecs, text, data, stages; of the other flags it "
+        "takes --device, --callback and --threads",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        default="tiny",
+        help="sizes and steps of a training on drawn heads, from nothing (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device",
+        type=device,
+        help="where the model is trained: cpu, cuda or cuda:1 (default: cpu; with --config, cuda where there is a GPU)",
+    )
+    parser.add_argument(
+        "--callback",
+        metavar="MODULE:FUNCTION",
+        help="with --config: called with the folder of each set of samples; the numbers that it returns are logged",
     )
     parser.add_argument(
         "--data", default="none", help="folder of the splits train/ and validation/ (default: make both)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for codecs, latents, checkpoints and the model")
+    parser.add_argument("--out", type=Path, help="folder for codecs, latents, checkpoints and the model")
     parser.add_argument("--codecs", type=Path, help="folder with existing codecs and latents (default: OUT)")
     parser.add_argument(
         "--stage",
@@ -199,6 +221,24 @@ def box(text: str) -> list[float]:
     if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
         raise ValueError
     return sides
+
+
+def check_config_flags(arguments: argparse.Namespace) -> None:
+    """Raises ValueError if a training file has flags beside it that it decides, or there is neither it nor a folder."""
+    if arguments.config is None:
+        if arguments.out is None:
+            raise ValueError("expected --out DIR for a preset, or --config FILE, got neither")
+        if arguments.callback is not None:
+            raise ValueError("expected --config FILE beside --callback, got none")
+        return
+    parser = argparse.ArgumentParser()
+    add_train_flags(parser)
+    with_it = ("config", "device", "callback", "threads")
+    defaults = vars(parser.parse_args([]))
+    given = [name for name in defaults if name not in with_it and getattr(arguments, name) != defaults[name]]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"expected {arguments.config} to say what is trained and where, got {flags} beside it, too")
 
 
 def check_out(arguments: argparse.Namespace) -> None:

@@ -1,15 +1,18 @@
-"""Trains JoVA from scratch: corpus, codecs, cached latents, model.
+"""Trains JoVA: on drawn heads from nothing by a preset, or on shards of one's own videos by a training file.
 
 python -m jova.train --preset tiny --out work/tiny
+torchrun --nproc-per-node 8 -m jova.train --config mine.toml
 
-`training/recipes.toml` has the recipe of each preset; a flag replaces a value of it. Finished stages are skipped, so
-that the same command resumes an interrupted training. At the end OUT holds the three files of `jova/weights`:
-video-codec, audio-codec and jova-tiny (.safetensors).
+`jova.training.runfile` describes the file. A preset makes corpus, codecs, cached latents and model:
+`training/recipes.toml` has its recipe; a flag replaces a value of it. Finished stages are skipped, so that the same
+command resumes an interrupted training. At the end OUT holds the three files of `jova/weights`: video-codec,
+audio-codec and jova-tiny (.safetensors).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,11 +25,15 @@ from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
-from jova.flags import STAGES, add_train_flags
+from jova.flags import STAGES, add_train_flags, check_config_flags
 from jova.training.config import TrainConfig
+from jova.training.distributed import joined
 from jova.training.latents import encode_items, load_examples
+from jova.training.machinery import Machinery
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES
+from jova.training.samples import load_callback
+from jova.training.staged import train
 
 if TYPE_CHECKING:
     from jova.data.corpus import Split
@@ -120,13 +127,19 @@ def train_model(
     config: JovaConfig,
     training: TrainConfig,
     init_from: Path | None = None,
+    device: str = "cpu",
 ) -> None:
-    """Trains the model in OUT on the latents in CODECS, from random weights or from those of a stored model."""
+    """Trains the model in OUT on the latents in CODECS, from random weights or from those of a stored model.
+
+    Raises:
+        ValueError: there is no such device, or torchrun started several processes.
+    """
     train, held_out = (
         load_examples(read_split(data, split, count), codecs, codecs / "latents" / split, config, training.mouth_box)
         for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
     )
-    Trainer(config, training, out, init_from).run(train, held_out)
+    with joined(device) as ranks:
+        Trainer(config, training, out, init_from, Machinery(ranks)).run(train, held_out)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -136,7 +149,13 @@ def run(arguments: argparse.Namespace) -> None:
         FileNotFoundError, ValueError: an input is missing or invalid.
         ModuleNotFoundError: a package that makes the corpus is not installed.
     """
+    check_config_flags(arguments)
     torch.set_num_threads(arguments.threads)
+    if arguments.config is not None:
+        train(arguments.config, arguments.device, load_callback(arguments.callback))
+        return
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("expected --config FILE with torchrun, got a preset, which one process trains")
     out: Path = arguments.out
     codecs: Path = arguments.codecs or out
     data = out / "corpus" if arguments.data == "none" else Path(arguments.data)
@@ -155,7 +174,7 @@ def run(arguments: argparse.Namespace) -> None:
         training = replace(recipe.training, **{name: value for name, value in flags.items() if value is not None})
         changes = {name: getattr(arguments, name) for name in ("fusion", "positions", "words", "task")}
         config = model_config(arguments.preset, codecs, **changes, editing=training.edit_share > 0)
-        train_model(data, codecs, out, clips, config, training, arguments.init)
+        train_model(data, codecs, out, clips, config, training, arguments.init, arguments.device or "cpu")
 
 
 def _or_recipe(flag: int | None, of_recipe: int) -> int:
@@ -172,8 +191,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         run(arguments)
-    except (FileNotFoundError, ValueError, ModuleNotFoundError) as error:
-        print(f"jova.train: {error}", file=sys.stderr)
+    except (FileNotFoundError, PermissionError, ValueError, ModuleNotFoundError) as error:
+        if os.environ.get("RANK", "0") == "0":  # else every rank says so
+            print(f"jova.train: {error}", file=sys.stderr)
         return 2
     return 0
 

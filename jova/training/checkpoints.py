@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from jova.files import atomic_path
@@ -83,7 +82,7 @@ class FolderCheckpoints:
         self.out, self.ranks = out, ranks
 
     def about(self, name: str) -> dict[str, Any] | None:
-        """Returns `step`, `training` and `folder` of a checkpoint; None if there is none."""
+        """Returns `step`, `training` and `shards` of a checkpoint; None if there is none."""
         path = self.out / f"{name}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
@@ -93,7 +92,7 @@ class FolderCheckpoints:
         Raises:
             ValueError: a file of it is damaged.
         """
-        reader = _reader(folder_of(self.out, name))
+        reader = _reader(self.out, name)
         tensors = _tensors(state)
         moments = [key.split("/") for key in reader.read_metadata().state_dict_metadata if key.startswith("optimiser/")]
         parameters = dict(state.model.named_parameters())
@@ -119,32 +118,35 @@ class FolderCheckpoints:
         self.ranks.wait()
         if self.ranks.leads:
             with atomic_path(self.out / f"{name}.json") as unfinished:
-                unfinished.write_text(json.dumps(dict(about), indent=2) + "\n", encoding="utf-8")
+                shards = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+                unfinished.write_text(json.dumps({**about, "shards": shards}, indent=2) + "\n", encoding="utf-8")
             for other in self.out.glob(f"{name}-*"):
                 if other != folder:
                     shutil.rmtree(other)
 
 
-def folder_of(out: Path, name: str) -> Path:
-    """Returns the folder of a checkpoint's shards.
+def shards_of(out: Path, name: str = "model") -> list[Path]:
+    """Returns the shards of a checkpoint in the folder of a training.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
+        ValueError: a shard is missing or has another size.
     """
     path = out / f"{name}.json"
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, got no file")
-    return out / f"{name}-{int(json.loads(path.read_text(encoding='utf-8'))['step']):08d}"
-
-
-def shards_of(out: Path) -> list[Path]:
-    """Returns the shards of the last checkpoint in the folder of a training."""
-    return sorted(folder_of(out, "model").glob("*.safetensors"))
+    about = json.loads(path.read_text(encoding="utf-8"))
+    folder = out / f"{name}-{int(about['step']):08d}"
+    for shard, size in about["shards"].items():
+        got = (folder / shard).stat().st_size if (folder / shard).is_file() else 0
+        if got != size:
+            raise ValueError(f"expected a checkpoint's shard of {size} bytes at {folder / shard}, got {got}")
+    return [folder / shard for shard in about["shards"]]
 
 
 def read_average(out: Path) -> dict[str, Tensor]:
     """Returns the whole EMA weights of the last checkpoint in the folder of a training, whatever ranks wrote it."""
-    reader = _reader(folder_of(out, "model"))
+    reader = _reader(out, "model")
     stored = {
         key: about for key, about in reader.read_metadata().state_dict_metadata.items() if key.startswith("average/")
     }
@@ -153,21 +155,19 @@ def read_average(out: Path) -> dict[str, Tensor]:
     return {key.removeprefix("average/"): tensor for key, tensor in tensors.items()}
 
 
-def _reader(folder: Path) -> Any:
+def _reader(out: Path, name: str) -> Any:
+    """Returns what reads a checkpoint, of which all shards are there."""
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
-    return HuggingFaceStorageReader(str(folder))
+    return HuggingFaceStorageReader(str(shards_of(out, name)[0].parent))
 
 
 def _load(tensors: dict[str, Tensor], reader: Any) -> None:
     """Reads tensors of a checkpoint in place, each rank its own shards of them."""
     from torch.distributed.checkpoint.state_dict_loader import load
 
-    try:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that there is one process
-            load(tensors, storage_reader=reader)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"expected whole safetensors files in {reader.path}, got {error}") from error
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # that there is one process
+        load(tensors, storage_reader=reader)
 
 
 def _tensors(state: State) -> dict[str, Tensor]:

@@ -42,6 +42,8 @@ def draw_parts(
         share: of examples with an edit; 0 draws none.
         edits: kinds of edits.
     """
+    if share:
+        config = config_of(config, batch.data)
     drawn: list[Draws] = []
     kept: list[Given] = []
     for number, rows in zip(numbers, torch.arange(len(batch.mouth)).chunk(len(numbers)), strict=True):
@@ -51,6 +53,13 @@ def draw_parts(
             kept.append(draw_kept(config, part, share, generator_of(seed + 1, number), edits))
     masks = (torch.cat(streams) for streams in zip(*(one[1:] for one in kept), strict=True))
     return Draws.concat(drawn), Given(batch.data, *masks) if share else None
+
+
+def config_of(config: JovaConfig, data: Latents) -> JovaConfig:
+    """Returns a config with the length and size of a batch's clips as its default ones."""
+    _, frames, height, width, _ = data.video.shape
+    clock = replace(config.timeline, frames=config.timeline.video.units(frames))
+    return replace(config, timeline=clock, latent_height=height, latent_width=width)
 
 
 def losses_on(
