@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -27,6 +27,10 @@ from jova.training.state import batch_indices, progress
 
 SHARD = 250
 """Number of clips per shard."""
+
+
+AGAIN = "encode them with python -m jova.train --stage latents"
+"""What to do about latents that a training cannot use."""
 
 
 class Examples(NamedTuple):
@@ -114,26 +118,28 @@ def check_shard(path: Path, ids: list[str], made_by: str) -> None:
         FileNotFoundError: there is no such shard.
         ValueError: it has other clips, or is of other codecs.
     """
-    again = "encode them with python -m jova.train --stage latents"
+    wanted = f"expected latents of clips {ids[0]} to {ids[-1]} in {path}"
+    if not path.is_file():
+        raise FileNotFoundError(f"{wanted}, got no file; {AGAIN}")
     metadata = _metadata(path)
-    if metadata is None:
-        raise FileNotFoundError(f"expected latents of clips {ids[0]} to {ids[-1]} in {path}, got no file; {again}")
-    held = json.loads(metadata.get("ids", "[]"))
+    try:
+        held = json.loads(metadata["ids"])
+    except (KeyError, ValueError):
+        raise ValueError(f"{wanted}, got a damaged file; {AGAIN}") from None
     if held[: len(ids)] != ids:
         other = next((f"{mine!r} for {asked!r}" for mine, asked in zip(held, ids, strict=False) if mine != asked), None)
-        raise ValueError(
-            f"expected latents of clips {ids[0]} to {ids[-1]} in {path}, got {other or f'{len(held)} clips'}; {again}"
-        )
+        raise ValueError(f"{wanted}, got {other or f'{len(held)} clips'}; {AGAIN}")
     if metadata.get("codecs") != made_by:
-        raise ValueError(f"expected latents of the codecs of this training, got those of others in {path}; {again}")
+        raise ValueError(f"expected latents of the codecs of this training, got those of others in {path}; {AGAIN}")
 
 
-def _metadata(path: Path) -> dict[str, str] | None:
-    """Returns the metadata of a shard; None if there is no such file."""
-    if not path.is_file():
-        return None
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata() or {})
+def _metadata(path: Path) -> dict[str, str]:
+    """Returns the metadata of a shard; none if there is no such file, or a damaged one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (FileNotFoundError, SafetensorError):
+        return {}
 
 
 def load_examples(
@@ -162,6 +168,11 @@ def load_examples(
         path = folder / f"{wanted[0]}.safetensors"
         check_shard(path, wanted, made_by)
         shard = {name: tensor[: len(wanted)] for name, tensor in load_file(path).items()}
+        if {"video", "audio", "boxes"} - shard.keys() or any(len(part) < len(wanted) for part in shard.values()):
+            raise ValueError(
+                f"expected video, audio and boxes of {len(wanted)} clips in {path}, got "
+                f"{', '.join(f'{len(part)} of {name}' for name, part in shard.items())}; {AGAIN}"
+            )
         rows = slice(start, start + len(wanted))
         if shard["video"].shape[1:] != config.video_shape or shard["audio"].shape[1:] != config.audio_shape:
             raise ValueError(

@@ -4,6 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from jova.codecs import AudioCodecConfig, VideoCodec, VideoCodecConfig
 from jova.data.folder import Item, write_clip
@@ -297,6 +299,33 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
         FileNotFoundError, match=r"clips train-00001 to train-00005 in .*train-00001\.safetensors, got no"
     ):
         load_examples(items[1:], tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+
+    # What is damaged is refused, and encoded again.
+    shard = tmp_path / "latents" / "train-00000.safetensors"
+    whole, tensors = shard.read_bytes(), load_file(shard)
+    with safe_open(shard, framework="pt") as file:
+        metadata = file.metadata()
+    for content in (b"", b"garbage", whole[:-100]):
+        shard.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"clips train-00000 to train-00005 in .*, got a damaged file; encode them"
+        ):
+            load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    save_file(tensors, shard, metadata | {"ids": "["})
+    with pytest.raises(ValueError, match="got a damaged file"):
+        load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    save_file({"video": tensors["video"], "boxes": tensors["boxes"][:4].clone()}, shard, metadata)
+    with pytest.raises(
+        ValueError, match=r"expected video, audio and boxes of 6 clips in .*, got .*4 of boxes.*; encode"
+    ):
+        load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    monkeypatch.undo()
+    shard.write_bytes(whole[:-100])
+    encode_items(items, tmp_path, tmp_path / "latents")
+    again = load_examples(items, tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
+    assert torch.equal(again.video, found.video)
+    assert torch.equal(again.audio, found.audio)
+
     codec.mean[0, 0] = 1
     codec.save(tmp_path / "video-codec.safetensors")
     with pytest.raises(ValueError, match="latents of the codecs of this training, got those of others in"):
