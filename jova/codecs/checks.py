@@ -48,3 +48,19 @@ def check_latents(latents: Tensor, axes: Sequence[str], channels: int) -> None:
     if latents.ndim != len(axes) or latents.shape[-1] != channels or not all(latents.shape[1:]):
         names = ", ".join((*axes[:-1], str(channels)))
         raise ValueError(f"expected latents ({names}), got {tuple(latents.shape)}")
+
+
+def checked_statistics(mean: Tensor, deviation: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """Returns mean and deviation of latents, (channels,) float32 on the CPU.
+
+    Raises:
+        ValueError: they are of another number of channels, or would make latents that are no numbers.
+    """
+    mean, deviation = (value.detach().to("cpu", torch.float32).clone() for value in (mean, deviation))
+    if mean.shape != (channels,) or deviation.shape != (channels,):
+        raise ValueError(
+            f"expected mean and deviation of {channels} channels, got {tuple(mean.shape)} and {tuple(deviation.shape)}"
+        )
+    if not (mean.isfinite().all() and deviation.isfinite().all() and (deviation > 0).all()):
+        raise ValueError("expected finite means and deviations above 0 of latents, got others")
+    return mean, deviation

@@ -75,7 +75,7 @@ def kind_of(path: Path, part: str) -> tuple[str | None, Path]:
     """
     if path.is_dir():
         folder = path / part if class_of(path) is None else path
-        return class_of(folder), folder.resolve()
+        return class_of(folder), folder.absolute()  # Not resolved: parts may be links to elsewhere.
     if not path.is_file():
         raise FileNotFoundError(f"expected a codec at {path}, got no file or folder")
     try:

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jova.codecs.checks import check_audio, check_latents
+from jova.codecs.checks import check_audio, check_latents, checked_statistics
 from jova.codecs.fingerprint import fingerprint_of, weights_of
 from jova.codecs.pretrained import in_own_precision, load_network, mel_filters, settings_of
 from jova.codecs.resample import resample
@@ -49,26 +49,21 @@ class LTXAudioCodec(nn.Module):
     def __init__(self, vae: Any, vocoder: Any) -> None:
         super().__init__()
         config = vae.config
-        bands = config.mel_bins // STRIDE
+        self._bands = config.mel_bins // STRIDE
         if config.causality_axis != "height" or len(config.ch_mult) != 3:
             raise ValueError(
                 f"expected causality_axis 'height' (time) and 3 levels of ch_mult: {STRIDE} spectra a token, "
                 f"got {config.causality_axis!r} and {len(config.ch_mult)}"
             )
-        if len(vae.latents_mean) != config.latent_channels * bands:
-            raise ValueError(
-                f"expected statistics of {config.latent_channels} channels x {bands} bands, "
-                f"got {len(vae.latents_mean)} values"
-            )
         self.vae = vae
         self.vocoder = vocoder
-        self.channels: int = config.latent_channels * bands
+        self.channels: int = config.latent_channels * self._bands
         self.sample_rate_hz: int = vocoder.config.output_sampling_rate
         self.stream = Stream(Fraction(config.sample_rate, config.mel_hop_length), STRIDE)
         self._samples_per_spectrum = samples_per_spectrum(vae, vocoder)
         # Kept out of the state, which `.to` casts: the analysis is of single precision.
         self._filters = mel_filters(config.sample_rate, WINDOW, config.mel_bins)
-        self._statistics = tuple(value.detach().float().clone() for value in (vae.latents_mean, vae.latents_std))
+        self._statistics = checked_statistics(vae.latents_mean, vae.latents_std, self.channels)
         settings = settings_of(config, SETTINGS) | {"sample_rate_hz": self.sample_rate_hz}
         self.fingerprint: str = fingerprint_of("ltx-audio", settings, weights_of(vae, ("encoder.", "latents_")))
 
@@ -122,7 +117,7 @@ class LTXAudioCodec(nn.Module):
     def _decode_clip(self, latents: Tensor) -> Tensor:
         latents = latents.to(self.vae.device, torch.float32)
         mean, deviation = (value.to(latents.device) for value in self._statistics)
-        values = (latents * deviation + mean).unflatten(2, (self.vae.config.latent_channels, -1)).transpose(1, 2)
+        values = (latents * deviation + mean).view(1, -1, self.vae.config.latent_channels, self._bands).transpose(1, 2)
         mel = self.vae.decode(values.to(self.vae.dtype)).sample
         audio: Tensor = self.vocoder(mel.to(self.vocoder.dtype))
         return audio.float().mean(1).clamp(-1, 1)

@@ -23,12 +23,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from jova.codecs.checks import check_audio, check_latents
+from jova.codecs.checks import check_audio, check_latents, checked_statistics
 from jova.codecs.fingerprint import fingerprint_of, weights_of
 from jova.codecs.pretrained import in_own_precision, load_network, settings_of
+from jova.extras import in_one_line
 from jova.files import atomic_path
 from jova.timeline import Stream
 
@@ -74,12 +76,7 @@ class MMAudioCodec(nn.Module):
         self._analysis = (copy.deepcopy(vae.mel_converter).float(),)
         if statistics is None:
             statistics = torch.zeros(self.channels), torch.full((self.channels,), 1 / config.scaling_factor)
-        if any(value.shape != (self.channels,) for value in statistics):
-            raise ValueError(
-                f"expected mean and deviation of {self.channels} channels, "
-                f"got {' and '.join(str(tuple(value.shape)) for value in statistics)}"
-            )
-        self._statistics = tuple(value.detach().cpu().float().clone() for value in statistics)
+        self._statistics = checked_statistics(*statistics, self.channels)
         encoder = weights_of(vae, ("vae.encoder.", "vae.data_"))
         encoder |= dict(zip(("mean", "deviation"), self._statistics, strict=True))
         self.fingerprint: str = fingerprint_of("mmaudio", settings_of(config, SETTINGS), encoder)
@@ -96,9 +93,7 @@ class MMAudioCodec(nn.Module):
             PermissionError: the terms are not accepted.
         """
         check_terms(accept)
-        path = folder / STATISTICS
-        stored = load_file(path) if path.is_file() else None
-        statistics = None if stored is None else (stored["mean"], stored["deviation"])
+        statistics = read_statistics(folder / STATISTICS)
         vae, vocoder = load_network(folder / "audio_vae", (CLASS,)), load_network(folder / "vocoder", VOCODERS)
         return cls(vae, vocoder, statistics)
 
@@ -139,6 +134,21 @@ class MMAudioCodec(nn.Module):
             mel = self.vae.decode(values.to(self.vae.dtype)).sample.to(self.vocoder.dtype)
             parts.append(vocode(self.vocoder, mel).float().clamp(-1, 1))
         return torch.cat(parts)
+
+
+def read_statistics(path: Path) -> tuple[Tensor, Tensor] | None:
+    """Reads mean and deviation of latents; None if there is no such file.
+
+    Raises:
+        ValueError: the file is damaged, or has others.
+    """
+    if not path.is_file():
+        return None
+    try:
+        stored = load_file(path)
+        return stored["mean"], stored["deviation"]
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"expected mean and deviation of latents in {path}, got {in_one_line(error)}") from None
 
 
 def vocode(vocoder: Any, mel: Tensor) -> Tensor:

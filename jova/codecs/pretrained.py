@@ -5,9 +5,11 @@ Nothing is fetched from a network, and nothing is unpickled: folders hold `confi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +66,10 @@ def load_network(folder: Path, classes: Collection[str]) -> nn.Module:
     network = network_class(name)
     try:
         # Without the information, what is missing would be random.
-        made, info = network.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, torch_dtype=torch.float32
-        )
+        with quiet():
+            made, info = network.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True, torch_dtype=torch.float32
+            )
     except Exception as error:
         # diffusers, safetensors and accelerate have exceptions of their own for damaged files.
         raise ValueError(f"expected the weights of {name} in {folder}, got {in_one_line(error)}") from error
@@ -79,6 +82,18 @@ def load_network(folder: Path, classes: Collection[str]) -> nn.Module:
             )
     frozen: nn.Module = made.eval().requires_grad_(False)
     return frozen
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silences what diffusers logs: it is raised, in one line."""
+    logger = logging.getLogger("diffusers")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def settings_of(config: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jova.codecs.checks import check_frames, check_latents
+from jova.codecs.checks import check_frames, check_latents, checked_statistics
 from jova.codecs.fingerprint import fingerprint_of, weights_of
 from jova.codecs.pretrained import in_own_precision, load_network, settings_of
 
@@ -41,11 +41,8 @@ class WanCodec(nn.Module):
         for name, stride in (("scale_factor_temporal", frames), ("scale_factor_spatial", pixels)):
             if config[name] != stride:
                 raise ValueError(f"expected {name} = {stride}, as the network's layers have it, got {config[name]}")
-        if not len(config.latents_mean) == len(config.latents_std) == config.z_dim:
-            raise ValueError(
-                f"expected latents_mean and latents_std of z_dim = {config.z_dim} values, "
-                f"got {len(config.latents_mean)} and {len(config.latents_std)}"
-            )
+        mean, deviation = (torch.tensor(config[name] or ()) for name in ("latents_mean", "latents_std"))
+        self._statistics = checked_statistics(mean, deviation, config.z_dim)
         self.vae = vae
         self.channels: int = config.z_dim
         self.frames_per_latent: int = frames
@@ -81,7 +78,7 @@ class WanCodec(nn.Module):
             ValueError: the number of frames or the sides do not fit the strides.
         """
         check_frames(media, self.frames_per_latent, self.pixels_per_cell)
-        mean, deviation = self._statistics()
+        mean, deviation = (value.to(self.vae.device) for value in self._statistics)
         self.vae.use_tiling = False
         parts = []
         for clip in torch.split(media, 1):
@@ -94,7 +91,7 @@ class WanCodec(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Decodes latents (B, F, h, w, C) to frames (B, 1 + 4 (F - 1), H, W, 3) uint8, a clip at a time."""
         check_latents(latents, ("B", "F", "h", "w", "C"), self.channels)
-        mean, deviation = self._statistics()
+        mean, deviation = (value.to(self.vae.device) for value in self._statistics)
         self.vae.use_tiling = self._tiling
         parts = []
         for clip in torch.split(latents, 1):
@@ -102,9 +99,3 @@ class WanCodec(nn.Module):
             pixels = self.vae.decode(values.to(self.vae.dtype)).sample.float().clamp(-1, 1)
             parts.append(((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 4, 1))
         return torch.cat(parts).contiguous()
-
-    def _statistics(self) -> tuple[Tensor, Tensor]:
-        """Returns mean and deviation of the latents, (C,) float32 even where the network is of half precision."""
-        stored = self.vae.config.latents_mean, self.vae.config.latents_std
-        mean, deviation = (torch.tensor(values, dtype=torch.float32, device=self.vae.device) for values in stored)
-        return mean, deviation

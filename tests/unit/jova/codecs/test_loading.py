@@ -1,6 +1,7 @@
 """One door reads every codec by what a path holds, and says in one line what else it is."""
 
 import json
+import logging
 import shutil
 import sys
 
@@ -100,10 +101,13 @@ def reshape(tensors):
         (reshape, r"encoder\.conv_in\.weight"),
     ],
 )
-def test_weights_that_are_not_the_networks_are_refused_and_never_random(wan_folder, tmp_path, change, fault):
+def test_weights_that_are_not_the_networks_are_refused_and_never_random(wan_folder, tmp_path, change, fault, caplog):
+    logging.getLogger("diffusers").addHandler(caplog.handler)
     folder = damaged(wan_folder, tmp_path, change)
     with pytest.raises(ValueError, match=rf"expected the weights of AutoencoderKLWan in .*{fault}"):
         load_video_codec(folder)
+    logging.getLogger("diffusers").removeHandler(caplog.handler)
+    assert not caplog.records  # diffusers logs the same in several lines.
 
 
 def test_cut_or_pickled_weights_are_refused(wan_folder, tmp_path):
@@ -116,6 +120,18 @@ def test_cut_or_pickled_weights_are_refused(wan_folder, tmp_path):
     torch.save({}, folder / "diffusion_pytorch_model.bin")
     with pytest.raises(ValueError, match="expected the weights of AutoencoderKLWan"):
         load_video_codec(folder)
+
+
+def test_damaged_statistics_are_one_line(mmaudio_folder, tmp_path):
+    for part in ("audio_vae", "vocoder"):
+        (tmp_path / part).symlink_to(mmaudio_folder / part)
+    for content in (b"no tensors", None):
+        path = tmp_path / "latents.safetensors"
+        save_file({"mean": torch.zeros(40)}, path)
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"expected mean and deviation of latents in .*latents\.safetensors"):
+            load_audio_codec(tmp_path / "audio_vae", ACCEPT)  # Neighbours of a link are those of the link.
 
 
 def test_without_diffusers_it_says_how_to_install_it(wan_folder, monkeypatch):

@@ -208,7 +208,9 @@ def test_only_decoding_is_tiled(paths, monkeypatch):
     [
         ({"dim_mult": [1, 2, 2], "temperal_downsample": [True, True]}, "scale_factor_spatial = 4.*got 8"),
         ({"temperal_downsample": [False, False, True]}, "4 frames per latent, got 2"),
-        ({"latents_mean": [0.0] * 4}, "latents_std of z_dim = 16 values, got 4 and 16"),
+        ({"latents_mean": [0.0] * 4}, r"of 16 channels, got \(4,\) and \(16,\)"),
+        ({"latents_std": None}, r"of 16 channels, got \(16,\) and \(0,\)"),
+        ({"latents_std": [1.0] * 15 + [0.0]}, "deviations above 0 of latents"),
     ],
 )
 def test_a_network_whose_config_does_not_fit_its_layers_is_refused(fields, fault):

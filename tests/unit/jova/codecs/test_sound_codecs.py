@@ -230,7 +230,7 @@ def test_resampling_keeps_tones_in_time_and_removes_what_would_alias():
     [
         ({"causality_axis": "width"}, {}, "expected causality_axis 'height'.*got 'width' and 3"),
         ({"ch_mult": (1, 1)}, {}, "got 'height' and 2"),
-        ({"base_channels": 32}, {}, "1 channels x 16 bands, got 32 values"),
+        ({"base_channels": 32}, {}, r"of 16 channels, got \(32,\) and \(32,\)"),
         ({}, {"upsample_factors": [6, 5, 2, 2, 1], "upsample_kernel_sizes": [16, 15, 8, 4, 3]}, "240 .*got 120"),
     ],
 )
@@ -260,6 +260,9 @@ def test_statistics_of_mmaudio_are_its_generators_or_the_scaling_factor():
     assert codec.fingerprint != MMAudioCodec(vae, vocoder).fingerprint
     with pytest.raises(ValueError, match=r"of 20 channels, got \(5,\) and \(5,\)"):
         MMAudioCodec(vae, vocoder, (torch.zeros(5), torch.ones(5)))
+    # A generator that was never trained has no statistics: they are no numbers.
+    with pytest.raises(ValueError, match="expected finite means"):
+        MMAudioCodec(vae, vocoder, (torch.full((20,), torch.nan), torch.ones(20)))
     with pytest.raises(ValueError, match="256 samples of a spectrum, got 512"):
         MMAudioCodec(vae, bigvgan(128))
 
