@@ -150,6 +150,10 @@ class JovaConfig:
     time_width: int = 0
     """Width of the embedded timestep with modulation `own`; 0 for `width`."""
     prediction: Prediction = "x"
+    video_shift: float = 1.0
+    """How much longer the picture stays noisy than time says, see `jova.flow.shifted`: larger latents need more."""
+    audio_shift: float = 1.0
+    """The same of the sound."""
     words: Words = "timed"
     task: Task = "joint"
     editing: bool = False
@@ -163,6 +167,8 @@ class JovaConfig:
         if self.latent_height % self.patch or self.latent_width % self.patch:
             sides = f"{self.latent_height} x {self.latent_width}"
             raise ValueError(f"expected patch to divide the latent's sides of {sides} cells, got {self.patch}")
+        if min(self.video_shift, self.audio_shift) <= 0:
+            raise ValueError(f"expected shifts above 0, got {self.video_shift} and {self.audio_shift}")
         if self.width % (8 * self.heads):
             raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
         if self.fusion == "cross" and self.ffn <= 2:
@@ -196,6 +202,11 @@ class JovaConfig:
     def head_size(self) -> int:
         """E, dimensions of an attention head."""
         return self.width // self.heads
+
+    @property
+    def shifts(self) -> tuple[float, float]:
+        """Shifts of the times of video and audio."""
+        return self.video_shift, self.audio_shift
 
     @property
     def blocks(self) -> int:

@@ -10,12 +10,15 @@ velocity, v_hat = (x_hat - x_t) / (1 - t), so v_hat - v = (x_hat - x_1) / (1 - t
 velocity returns x_hat, too, so that samplers and edits treat both alike; the loss alone differs, which bounds the
 weight of an error near the data only where it is an error of the data. Sampling is in `jova.samplers`.
 
+Larger latents say more of their clip at the same share of noise. Picture and sound may therefore be on paths of their
+own over one time, x_t = (1 - s(t)) x_0 + s(t) x_1 with s of `shifted`: the network reads t, and a sampler integrates
+dx_t / dt = s'(t) v over it.
+
 Letters: B clips, F latent frames, h x w cells of a latent frame, A audio tokens, C channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -129,7 +132,7 @@ class AudioDriven:
 
     def __init__(self, model: Denoiser, audio: Tensor) -> None:
         """Sets the model, which was trained with clean audio, and the clean audio latents, (B, A, C)."""
-        self.model, self.audio = model, audio
+        self.model, self.audio, self.shifts = model, audio, shifts_of(model)
 
     def __call__(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None) -> Latents:
         """Returns x_hat of the video; under guidance `noisy` has 2B rows, the second half for the same clips."""
@@ -147,9 +150,24 @@ def interpolate(noise: Tensor, data: Tensor, time: Tensor) -> Tensor:
     return torch.lerp(noise, data, _expand(time, data))
 
 
-def velocity(data: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
-    """Returns v_hat = (x_hat - x_t) / (1 - t) for times (B,) below 1."""
-    return (data - noisy) / _expand(1 - time, data)
+def shifted(time: Tensor, shift: float) -> Tensor:
+    """Returns s(t) = t / (t + shift (1 - t)), by which the noise's share grows (arXiv 2403.03206, equation 23)."""
+    return time if shift == 1 else time / (time + shift * (1 - time))
+
+
+def shifts_of(model: object) -> tuple[float, float]:
+    """Returns the shifts of video and audio with which a network is trained; 1 where it names none."""
+    found: tuple[float, float] = getattr(model, "shifts", (1.0, 1.0))
+    return found
+
+
+def velocity(data: Tensor, noisy: Tensor, time: Tensor, shift: float = 1.0) -> Tensor:
+    """Returns dx_t / dt = (x_hat - x_t) / (1 - t), over t + shift (1 - t) on a shifted path, for times (B,) below 1.
+
+    On that path v = (x_hat - x_t) / (1 - s), and s' / (1 - s) is 1 over (1 - t) (t + shift (1 - t)).
+    """
+    v = (data - noisy) / _expand(1 - time, data)
+    return v if shift == 1 else v / _expand(time + shift * (1 - time), data)
 
 
 def data_of(velocity: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
@@ -199,13 +217,6 @@ class Draws(NamedTuple):
         """Moves the draws to a device."""
         noise = Latents(*(x.to(device) for x in self.noise))
         return Draws(self.time.to(device), noise, self.no_text.to(device), self.with_image.to(device))
-
-    @classmethod
-    def concat(cls, parts: Sequence[Draws]) -> Draws:
-        """Concatenates draws along the batch axis."""
-        time, noise, no_text, with_image = zip(*parts, strict=True)
-        noises = Latents(*(torch.cat(streams) for streams in zip(*noise, strict=True)))
-        return cls(torch.cat(time), noises, torch.cat(no_text), torch.cat(with_image))
 
 
 def draw(data: Latents, generator: torch.Generator, text_dropout: float, image_dropout: float) -> Draws:
@@ -266,13 +277,14 @@ def losses_of(
         prediction: what the heads of the network predict, which returns x_hat in any case.
     """
     data, time = batch.data, draws.time
-    noisy = Latents(*(interpolate(x0, x1, time) for x0, x1 in zip(draws.noise, data, strict=True)))
+    times = Latents(*(shifted(time, shift) for shift in shifts_of(model)))
+    noisy = Latents(*(interpolate(x0, x1, t) for x0, x1, t in zip(draws.noise, data, times, strict=True)))
     text = batch.text if kept is None else batch.text.without_times(kept.says_when)
     given = (kept or Given.nothing(data)).with_image(draws.with_image)
     guess = model(noisy, time, text.drop_text(draws.no_text), given)
 
-    video_error = velocity_error(guess.video, data.video, time, prediction)  # (B, F, h, w, C)
-    audio_error = velocity_error(guess.audio, data.audio, time, prediction)  # (B, A, C)
+    video_error = velocity_error(guess.video, data.video, times.video, prediction)  # (B, F, h, w, C)
+    audio_error = velocity_error(guess.audio, data.audio, times.audio, prediction)  # (B, A, C)
     if kept is None:
         video = mouth_weighted_mean(video_error, batch.mouth, mouth_weight)
         audio = audio_error.mean()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from jova.config import Sampler
-from jova.flow import Denoiser, Given, Latents, velocity
+from jova.flow import Denoiser, Given, Latents, shifts_of, velocity
 from jova.text import TextBatch
 
 VelocityField = Callable[[Latents, float], Latents]
@@ -44,7 +44,8 @@ class GuidedField:
         self.evals += len(noisy.video) // len(self.text.mask)
         times = noisy.video.new_full((len(noisy.video),), time)
         guess = self.model(noisy, times, text, given)
-        return Latents(*(velocity(x_hat, x_t, times) for x_hat, x_t in zip(guess, noisy, strict=True)))
+        paths = zip(guess, noisy, shifts_of(self.model), strict=True)
+        return Latents(*(velocity(x_hat, x_t, times, shift) for x_hat, x_t, shift in paths))
 
 
 class Keeping:
@@ -56,7 +57,8 @@ class Keeping:
 
     def __init__(self, model: Denoiser, kept: Given) -> None:
         """Sets the model, which was trained with edits, and the kept cells of B clips."""
-        self.model, self.kept = model, {1: kept, 2: kept.repeat(2)}
+        self.model, self.shifts = model, shifts_of(model)
+        self.kept = {1: kept, 2: kept.repeat(2)}
 
     def __call__(self, noisy: Latents, time: Tensor, text: TextBatch, given: Given | None) -> Latents:
         """Returns x_hat; under guidance `noisy` has 2B rows, the second half for the same clips."""

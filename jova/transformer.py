@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from jova.codecs.base import fill, load_config, load_weights, save_weights
 from jova.config import JovaConfig
-from jova.flow import Given, Latents, data_of
+from jova.flow import Given, Latents, data_of, shifted
 from jova.joint_attention import Context, JointBlock
 from jova.layers import LearnedPositions, OwnAdaLN, TimeEmbedding, modulate, normalise, rope_table
 from jova.text import TextBatch
@@ -59,7 +59,7 @@ class Jova(nn.Module):
 
     def __init__(self, config: JovaConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.shifts = config, config.shifts
         cells = config.patch**2
         # Channels of a token: [noisy | condition | mask], see flow.Given; of audio only in a model that edits.
         self.video_in = nn.Linear(cells * (2 * config.video_channels + 1), config.width)
@@ -123,7 +123,8 @@ class Jova(nn.Module):
         guess = Latents(video, self.audio_head(audio, context.head_time))
         if self.config.prediction == "x":
             return guess
-        return Latents(*(data_of(v, x_t, time) for v, x_t in zip(guess, noisy, strict=True)))
+        paths = zip(guess, noisy, self.shifts, strict=True)
+        return Latents(*(data_of(v, x_t, shifted(time, shift)) for v, x_t, shift in paths))
 
     def save(self, path: Path) -> None:
         """Writes the weights in bfloat16, with the config in the metadata."""

@@ -51,8 +51,11 @@ def draw_parts(
         drawn.append(draw(part.data, generator_of(seed, number), training.text_dropout, training.image_dropout))
         if share:
             kept.append(draw_kept(config, part, share, generator_of(seed + 1, number), edits))
+    time, noise, no_text, with_image = zip(*drawn, strict=True)
+    noises = Latents(*(torch.cat(streams) for streams in zip(*noise, strict=True)))
+    draws = Draws(torch.cat(time), noises, torch.cat(no_text), torch.cat(with_image))
     masks = (torch.cat(streams) for streams in zip(*(one[1:] for one in kept), strict=True))
-    return Draws.concat(drawn), Given(batch.data, *masks) if share else None
+    return draws, Given(batch.data, *masks) if share else None
 
 
 def config_of(config: JovaConfig, data: Latents) -> JovaConfig:

@@ -4,7 +4,7 @@
 
     [model]
     preset = "small-128"                 # and any field of jova.config.JovaConfig in place of the preset's
-    init = "work/first.safetensors"      # weights to begin with; random without
+    init = "work/first.safetensors"      # weights to begin with, random without; a stored model is a preset, too
 
     [data]
     train = "work/shards/train"          # folders of shards
@@ -50,6 +50,7 @@ from jova.training.config import TrainConfig
 Tracker = Literal["mlflow"]
 T = TypeVar("T")
 
+MODEL_KEYS = (("preset", str), ("init", Path))
 FROM_DATA = (
     "vocabulary", "timeline", "video_channels", "latent_height", "latent_width", "pixels_per_cell", "audio_channels",
     "text_channels",
@@ -61,7 +62,8 @@ FROM_DATA = (
 class ModelTable:
     """Content of `[model]`."""
 
-    preset: str
+    preset: str | None
+    """Name of a size; None for that of the stored model `init`."""
     fields: Mapping[str, Any]
     """Fields of the config in place of the preset's."""
     init: Path | None = None
@@ -203,13 +205,15 @@ def _stage(table: Mapping[str, Any], common: Mapping[str, Any], number: int) -> 
 
 def _model(table: Mapping[str, Any]) -> ModelTable:
     own = [one.name for one in dataclasses.fields(JovaConfig) if one.name not in FROM_DATA]
-    check_keys(table, ["preset", "init", *own], "[model]", ["preset"])
-    preset, init = value_of(str, table["preset"], "preset"), table.get("init")
-    if preset not in (names := (*PRESETS, *SIZES)):
+    check_keys(table, ["preset", "init", *own], "[model]")
+    preset, init = (None if (one := table.get(key)) is None else value_of(kind, one, key) for key, kind in MODEL_KEYS)
+    if preset is None and (init is None or not init.is_file()):
+        raise ValueError(f"expected a preset in [model], or a stored model as init, got {init}")
+    if preset is not None and preset not in (names := (*PRESETS, *SIZES)):
         raise ValueError(f"expected preset to be one of {', '.join(names)}, got {preset!r}")
     hints = get_type_hints(JovaConfig)
     fields = {key: value_of(hints[key], table[key], f"{key} of [model]") for key in own if key in table}
-    return ModelTable(preset, fields, None if init is None else value_of(Path, init, "init"))
+    return ModelTable(preset, fields, init)
 
 
 def read_table(kind: type[T], table: Mapping[str, Any], where: str) -> T:

@@ -22,6 +22,7 @@ from jova.training.runfile import RunFile, Stage, read_run_file
 from jova.training.samples import Callback, Samples
 from jova.training.shard_dataset import ShardDataset
 from jova.training.trackers import tracker
+from jova.transformer import read_config
 
 
 def train(path: Path, device: str | None = None, callback: Callback | None = None) -> Path:
@@ -94,7 +95,9 @@ def model_config(file: RunFile, codecs: tuple[PictureCodec, SoundCodec], index: 
         raise ValueError(f"expected shards of one frame rate, got {', '.join(sorted(rates))}; prepare them with --fps")
     bucket = index.buckets[max(index.counts().items(), key=lambda one: one[1])[0]]
     video, audio = codecs
-    if file.model.preset in PRESETS:
+    if file.model.preset is None:
+        preset = read_config(file.model.init or Path())  # one of the two is there
+    elif file.model.preset in PRESETS:
         preset = PRESETS[file.model.preset](words())
         if index.text_channels:
             preset = replace(preset, vocabulary=(), text_channels=index.text_channels, words="free")

@@ -12,6 +12,7 @@ from jova.flow import (
     losses,
     mean_of_made,
     sample_times,
+    shifted,
     velocity,
     velocity_error,
 )
@@ -265,3 +266,64 @@ def test_the_loss_takes_what_the_heads_predict():
             draw = torch.Generator().manual_seed(0)
             totals[kind] = losses(micro(), example, draw, mouth_weight=5.0, prediction=kind).total.item()
     assert totals["x"] == pytest.approx(totals["v"] * (0.03 / 0.08) ** 2, rel=1e-4)
+
+
+def test_each_modality_has_a_path_of_its_own_over_one_time():
+    """Shift 3: at t = 1/2 the noise's share is 3/4 in place of 1/2, and x_t moves by s' v = 3/4 v."""
+    time = torch.tensor([0.0, 0.5, 1.0])
+    assert shifted(time, 3.0).tolist() == [0.0, 0.25, 1.0]
+    noise, data, half = torch.tensor([[2.0]]), torch.tensor([[6.0]]), torch.tensor([0.5])
+    x = interpolate(noise, data, shifted(half, 3.0))
+    assert x.item() == 3.0
+    assert velocity(data, x, half, 3.0).item() == pytest.approx(3.0)
+    example, seen = batch(), []
+
+    class Shifted:
+        shifts = (3.0, 1.0)
+
+        def __call__(self, noisy, time, text, given):
+            seen.append((noisy, time))
+            return noisy
+
+    found = losses(Shifted(), example, torch.Generator().manual_seed(3), mouth_weight=0.0)
+    plain = losses(lambda noisy, *_: noisy, example, torch.Generator().manual_seed(3), mouth_weight=0.0)
+    (noisy, time), share = seen[0], shifted(seen[0][1], 3.0)
+    generator = torch.Generator().manual_seed(3)
+    sample_times(3, generator)
+    starts = [torch.randn(x.shape, generator=generator) for x in example.data]
+    torch.testing.assert_close(noisy.video, interpolate(starts[0], example.data.video, share))
+    torch.testing.assert_close(noisy.audio, interpolate(starts[1], example.data.audio, time))
+    assert found.audio == plain.audio
+    assert found.video != plain.video
+
+
+@pytest.mark.parametrize("prediction", ["x", "v"])
+def test_samplers_follow_shifted_paths_to_the_data(prediction):
+    """A network that knows the data: the velocities that it predicts lead from any noise there."""
+    data, noise = latents(2, seed=1), latents(2, seed=2)
+    model = micro(video_shift=3.0, audio_shift=0.5, prediction=prediction)
+    assert model.shifts == (3.0, 0.5)
+
+    class Knows:
+        shifts = model.shifts
+
+        def __call__(self, noisy, time, text, given):
+            for x_t, x0, x1, shift in zip(noisy, noise, data, self.shifts, strict=True):
+                torch.testing.assert_close(x_t, interpolate(x0, x1, shifted(time, shift)), rtol=0.02, atol=0.02)
+            return data
+
+    field = GuidedField(Knows(), tokens().select(torch.arange(2)), None, 1.0)
+    end = heun(field, noise, uniform_times(100))
+    for found, wanted in zip(end, data, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=2e-3, atol=2e-3)
+    # What the heads predict is the velocity of their modality's own path.
+    with torch.no_grad():
+        shifts, model.shifts = model.shifts, (1.0, 1.0)
+        time = torch.full((2,), 0.5)
+        plain = model(noise, time, tokens().select(torch.arange(2)))
+        model.shifts = shifts
+        moved = model(noise, time, tokens().select(torch.arange(2)))
+    if prediction == "v":
+        torch.testing.assert_close((moved.video - noise.video) / 0.75, (plain.video - noise.video) / 0.5)
+    else:
+        assert torch.equal(moved.video, plain.video)
