@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -27,6 +28,10 @@ INDEX, NULL_TEXT = "index.json", "null-text.safetensors"
 WORDS = "words"
 """Fingerprint of the text of shards that store prompts as they are, for a model that has a vocabulary."""
 AGAIN = "encode the clips with python -m jova.data.shards"
+
+
+SHARD_NAME = re.compile(r"[0-9]+f-[0-9]+x[0-9]+-[0-9]+(_[0-9]+)?fps-[0-9]+")
+"""Form of a shard's name, which is the stem of its files: nothing that leads out of their folder."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,11 @@ class Bucket:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Inverts `record`."""
-        video, audio = (tuple(map(int, record[name])) for name in ("video", "audio"))
+        (frames, rows, columns, channels), (tokens, values) = record["video"], record["audio"]
+        height, width = record["height"], record["width"]
+        _check_counts(frames, rows, columns, channels, tokens, values, height, width)
         clock = Timeline.from_fields(**record["clock"])
-        return cls(clock, int(record["height"]), int(record["width"]), video, audio)  # type: ignore[arg-type]
+        return cls(clock, height, width, (frames, rows, columns, channels), (tokens, values))
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,13 @@ class Shard:
     """Size of the tar."""
     sha256: str
     """Digest of the tar."""
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(text, str) for text in (self.name, self.bucket, self.sha256)):
+            raise TypeError(f"texts in place of {self.name!r}, {self.bucket!r} and {self.sha256!r}")
+        if not SHARD_NAME.fullmatch(self.name) or self.name.rpartition("-")[0] != self.bucket:
+            raise ValueError(f"shard {self.name!r} of bucket {self.bucket!r}")
+        _check_counts(self.clips, self.bytes)
 
 
 @dataclass(frozen=True)
@@ -138,13 +152,21 @@ class ShardIndex:
             ValueError: it is damaged, or of another format.
         """
         with _reading(folder / INDEX) as record:
-            return cls(
-                MadeBy(**record["made_by"]),
-                tuple(map(int, record["text_channels"])),
-                record["null_text"],
-                {name: Bucket.from_record(bucket) for name, bucket in record["buckets"].items()},
-                tuple(Shard(**shard) for shard in record["shards"]),
-            )
+            buckets = {
+                name: Bucket.from_record({key: value for key, value in bucket.items() if key != "clips"})
+                for name, bucket in record["buckets"].items()
+            }
+            shards = tuple(Shard(**shard) for shard in record["shards"])
+            channels, null_text = tuple(record["text_channels"]), record["null_text"]
+            _check_counts(*channels)
+            if [bucket.name for bucket in buckets.values()] != list(buckets) or bool(channels) != bool(null_text):
+                raise ValueError("buckets or texts that contradict each other")
+            if [shard.bucket for shard in shards] != [x for x in buckets for shard in shards if shard.bucket == x]:
+                raise ValueError("shards that are not in the order of the buckets")
+            index = cls(MadeBy(**record["made_by"]), channels, null_text, buckets, shards)
+            if (counts := {name: bucket["clips"] for name, bucket in record["buckets"].items()}) != index.counts():
+                raise ValueError(f"shards of {index.counts()} clips in place of {counts}")
+            return index
 
     def _text(self) -> str:
         """Returns the index as JSON, the same for the same shards."""
@@ -198,7 +220,21 @@ class ShardRecord:
         """Reads the file; errors are those of `ShardIndex.read`."""
         with _reading(path) as record:
             clips = tuple(StoredClip(**clip) for clip in record["clips"])
-            return cls(MadeBy(**record["made_by"]), Shard(**record["shard"]), clips)
+            shard = Shard(**record["shard"])
+            for clip in clips:
+                for offset, size in (clip.json, clip.safetensors):
+                    _check_counts(offset, size)
+                    if offset + size > shard.bytes:
+                        raise ValueError(f"clip {clip.id!r} beyond the end of its tar")
+            if len(clips) != shard.clips:
+                raise ValueError(f"{len(clips)} clips in place of {shard.clips}")
+            return cls(MadeBy(**record["made_by"]), shard, clips)
+
+
+def _check_counts(*values: Any) -> None:
+    """Raises TypeError unless all values are whole numbers above 0."""
+    if wrong := [value for value in values if type(value) is not int or value < 1]:
+        raise TypeError(f"{wrong[0]!r} in place of a whole number above 0")
 
 
 @contextmanager
@@ -212,5 +248,5 @@ def _reading(path: Path) -> Iterator[dict[str, Any]]:
         yield record
     except FileNotFoundError:
         raise FileNotFoundError(f"expected finished shards in {path.parent}, got no {path.name}; {AGAIN}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"expected a record of shards in {path}, got {error!r}; {AGAIN}") from None

@@ -89,11 +89,11 @@ def write_shards(
         null_text = None if text is None else _write_null(out / NULL_TEXT, text.null())
         done = sum(len(held) for _, held in finished.values())
         with progress("encoding clips", done, len(clips)) as show:
+            shards = [shard for shard, _ in finished.values()]
             for planned in plan(by_bucket, finished):
-                _write_shard(out, planned, encoders, made_by)
+                shards.append(_write_shard(out, planned, encoders, made_by))
                 done += len(planned.clips)
                 show(done, planned.name)
-        shards = [shard for shard, _ in _finished(out, made_by, clips).values()]
         shards.sort(key=lambda shard: (shard.bucket, len(shard.name), shard.name))
         index = ShardIndex(made_by, () if text is None else text.channels, null_text, buckets, tuple(shards))
         index.write(out)
@@ -144,14 +144,14 @@ def _finished(out: Path, made_by: MadeBy, clips: Sequence[KeptClip]) -> dict[str
     Raises:
         ValueError: they are of other encoders.
     """
-    now = {clip.id: _digest_of(clip) for clip in clips}
+    kept = {clip.id: clip for clip in clips}
     found = {}
     for path in sorted(out.glob("*-[0-9]*.json")):
         record = ShardRecord.read(path)
         made_by.require(record.made_by, path)
         tar, held = path.with_suffix(".tar"), {clip.id: clip.digest for clip in record.clips}
         whole = tar.is_file() and tar.stat().st_size == record.shard.bytes
-        if whole and all(now.get(name) == digest for name, digest in held.items()):
+        if whole and all(name in kept and _digest_of(kept[name]) == digest for name, digest in held.items()):
             found[path.stem] = (record.shard, set(held))
             continue
         # The index first: without one, nothing reads what is being changed.
@@ -160,8 +160,8 @@ def _finished(out: Path, made_by: MadeBy, clips: Sequence[KeptClip]) -> dict[str
     return found
 
 
-def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeBy) -> None:
-    """Writes one shard, its JSON file last."""
+def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeBy) -> Shard:
+    """Writes one shard, its JSON file last, and returns what the index says of it."""
     path = out / f"{planned.name}.tar"
     sums: list[int] = []
     with atomic_path(path) as unfinished:
@@ -185,6 +185,7 @@ def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeB
         StoredClip(clip.id, _digest_of(clip), about_at, data_at, crc) for clip, about_at, data_at, crc in rows
     )
     ShardRecord(made_by, shard, clips).write(path.with_suffix(".json"))
+    return shard
 
 
 def _digest_of(clip: KeptClip) -> str:
@@ -246,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = None
         if arguments.text_encoder:
             encoders = [TextEncoder(folder, device=arguments.device) for folder in arguments.text_encoder]
-            text = PromptEncoder(encoders, arguments.out / "text")
+            text = PromptEncoder(encoders)
         index = write_shards(
             arguments.manifest,
             load_video_codec(arguments.video_codec),

@@ -189,6 +189,38 @@ def test_damaged_shards_are_one_line(copied):
         read()
 
 
+def changed(value):
+    """Every record that differs from this one in a single value, or lacks it."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            lacking = value.copy()
+            del lacking[key]
+            yield lacking
+            for other in changed(value[key]):
+                copy = value.copy()
+                copy[key] = other
+                yield copy
+    yield from (None, -1, 0, 1.5, "", "../../x", "1/0", 10**30, [], {}, [[]], True)
+
+
+@pytest.mark.parametrize("name", ["index.json", "5f-32x32-25fps-00000.json"])
+def test_no_change_of_a_record_is_a_traceback_or_other_latents(copied, name):
+    folder, made_by = copied
+    path, tokenizer = folder / name, WordTokenizer(WORDS, 4)
+    expected = ShardDataset(folder, made_by, tokenizer).batch(torch.tensor([0])).data.video
+    faults = []
+    for record in changed(json.loads(path.read_text())):
+        path.write_text(json.dumps(record))
+        try:
+            found = ShardDataset(folder, made_by, tokenizer).batch(torch.tensor([0]))
+        except (ValueError, FileNotFoundError) as error:
+            faults.append(str(error))
+        else:
+            assert torch.equal(found.data.video, expected)
+    assert len(faults) > 300
+    assert not any("\n" in fault for fault in faults)
+
+
 def test_states_of_text_encoders_come_back_with_the_empty_prompt(encoded, tmp_path):
     from unit.jova.data.test_shards import Letters
 
