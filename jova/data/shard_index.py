@@ -136,7 +136,10 @@ class ShardIndex:
 
     def counts(self) -> dict[str, int]:
         """Returns the number of clips in each bucket."""
-        return {name: sum(shard.clips for shard in self.shards if shard.bucket == name) for name in self.buckets}
+        counts = dict.fromkeys(self.buckets, 0)
+        for shard in self.shards:
+            counts[shard.bucket] += shard.clips
+        return counts
 
     def write(self, folder: Path) -> None:
         """Writes `index.json`, atomically."""
@@ -161,7 +164,9 @@ class ShardIndex:
             _check_counts(*channels)
             if [bucket.name for bucket in buckets.values()] != list(buckets) or bool(channels) != bool(null_text):
                 raise ValueError("buckets or texts that contradict each other")
-            if [shard.bucket for shard in shards] != [x for x in buckets for shard in shards if shard.bucket == x]:
+            if [shard.bucket for shard in shards] != sorted(
+                (shard.bucket for shard in shards), key=list(buckets).index
+            ):
                 raise ValueError("shards that are not in the order of the buckets")
             index = cls(MadeBy(**record["made_by"]), channels, null_text, buckets, shards)
             if (counts := {name: bucket["clips"] for name, bucket in record["buckets"].items()}) != index.counts():

@@ -65,8 +65,9 @@ class ShardDataset:
         self._null = self._read_null()
         self._records: dict[str, ShardRecord] = {}
         self._ends = list(accumulate(shard.clips for shard in self.index.shards))
-        self._buckets = [bucket for bucket, clips in self.index.counts().items() if clips]
-        self._bucket_ends = list(accumulate(self.index.counts()[bucket] for bucket in self._buckets))
+        counts = {bucket: clips for bucket, clips in self.index.counts().items() if clips}
+        self._buckets, self._counts = list(counts), list(counts.values())
+        self._bucket_ends = list(accumulate(self._counts))
 
     @property
     def clips(self) -> int:
@@ -80,10 +81,8 @@ class ShardDataset:
 
     def rows(self, step: int, batch: int, seed: int) -> Tensor:
         """Returns the clips (batch,) of a step, all of one bucket."""
-        starts = [0, *self._bucket_ends]
-        counts = [end - start for start, end in zip(starts, self._bucket_ends, strict=False)]
-        bucket, rows = bucket_batch(step, batch, counts, seed)
-        return rows + starts[bucket]
+        bucket, rows = bucket_batch(step, batch, self._counts, seed)
+        return rows + self._bucket_ends[bucket] - self._counts[bucket]
 
     def split(self, size: int) -> list[Tensor]:
         """Returns all clips in order, in batches of at most `size` of one bucket."""
