@@ -70,7 +70,9 @@ class OwnQKNorm(nn.Module):
     def forward(self, q: Tensor, k: Tensor) -> list[Tensor]:
         """Normalises queries (B, N, D) and keys (B, M, D), per head or over all channels."""
         pairs = ((q, self.query), (k, self.key))
-        return [norm(x.view(*x.shape[:-1], self.groups, -1)).flatten(-2) for x, norm in pairs]
+        groups = ((x.view(*x.shape[:-1], self.groups, -1), norm) for x, norm in pairs)
+        # In the precision of the weights: half precision is for the products alone.
+        return [norm(x.to(norm.weight)).flatten(-2).to(x) for x, norm in groups]
 
 
 class LearnedPositions(nn.Module):

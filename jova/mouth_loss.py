@@ -58,9 +58,7 @@ def boxes_off_mouth(boxes: Tensor) -> Tensor:
     return torch.stack([x0, torch.zeros_like(y0), x1, y1 - y0], dim=1)
 
 
-def latent_mask(
-    boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per_cell: int, dilation: int = 0
-) -> Tensor:
+def latent_mask(boxes: Tensor, video: Stream, cells: tuple[int, int], pixels_per_cell: int) -> Tensor:
     """Returns the share of each latent cell that the box covers, in space and time.
 
     In space it is the overlapped fraction of the cell's area; in time the mean over the frames that the latent
@@ -72,8 +70,6 @@ def latent_mask(
         video: how the video codec divides the T frames.
         cells: (h, w).
         pixels_per_cell: pixels along each side of a cell.
-        dilation: cells by which the mask grows on every side: M becomes the maximum over the cells around. A codec's
-            cell depends on more pixels than its own: one pixel moves Wan's latents within two cells.
 
     Returns:
         (F, h, w) mask M in [0, 1]: latent frame, row, column.
@@ -85,10 +81,22 @@ def latent_mask(
     down = (torch.minimum(y1, rows[1:]) - torch.maximum(y0, rows[:-1])).clamp(min=0) / pixels_per_cell  # (T, h)
     per_frame = down[:, :, None] * across[:, None, :]  # (T, h, w)
     spans = (video.span(latent) for latent in range(video.tokens(len(boxes))))
-    mask = torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
-    if not dilation:
+    return torch.stack([per_frame[span.start : span.stop].mean(dim=0) for span in spans])
+
+
+def dilated(mask: Tensor, cells: int) -> Tensor:
+    """Returns a mask that has grown by a number of cells on every side: M is the largest of the cells around.
+
+    A codec's cell depends on more pixels than its own: one pixel moves Wan's latents within two cells.
+
+    Args:
+        mask: (..., F, h, w) mask M.
+        cells: number of cells; 0 gives the mask.
+    """
+    if not cells:
         return mask
-    return F.max_pool2d(mask[:, None], 2 * dilation + 1, stride=1, padding=dilation)[:, 0]
+    grown = F.max_pool2d(mask.flatten(0, -3)[:, None], 2 * cells + 1, stride=1, padding=cells)
+    return grown.view_as(mask)
 
 
 def mouth_weights(mask: Tensor, mouth_weight: float) -> Tensor:

@@ -56,6 +56,8 @@ class TrainConfig:
     """lambda of the mouth-area loss."""
     mouth_box: MouthBox = "mouth"
     """Area of the mouth-area loss."""
+    mouth_dilation: int = 0
+    """Cells by which that area grows on every side, for codecs whose cells see more than their own pixels."""
     text_dropout: float = 0.1
     """Share of examples without text, for classifier-free guidance."""
     image_dropout: float = 0.85
@@ -93,6 +95,8 @@ class TrainConfig:
             )
         if self.accumulate > 1 and self.draw == "batch":
             raise ValueError(f"expected draw example for batches in {self.accumulate} parts, got batch")
+        if self.mouth_dilation < 0:
+            raise ValueError(f"expected mouth_dilation from 0 on, got {self.mouth_dilation}")
         if not 0 <= self.edit_share <= 1:
             raise ValueError(f"expected edit_share from 0 to 1, got {self.edit_share}")
         if self.edit_share and self.mouth_box != "mouth":

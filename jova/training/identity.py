@@ -19,6 +19,7 @@ FREE = ("steps", "accumulate", "validation", "log_every", "save_every_s")
 
 ADDED: Mapping[str, Any] = {
     "edit_share": 0.0,
+    "mouth_dilation": 0,
     "trains": "joint",
     "video_weight": 1.0,
     "audio_weight": 1.0,

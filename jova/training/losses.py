@@ -9,6 +9,7 @@ import torch
 
 from jova.config import Edit, JovaConfig
 from jova.flow import AudioDriven, Batch, Denoiser, Draws, Given, Latents, Losses, draw, losses_of
+from jova.mouth_loss import dilated
 from jova.training.arithmetic import arithmetic
 from jova.training.config import TrainConfig
 from jova.training.distributed import Ranks
@@ -69,7 +70,8 @@ def losses_on(
     model: Jova, training: TrainConfig, batch: Batch, draws: Draws, kept: Given | None, device: torch.device
 ) -> Losses:
     """Computes the losses of a batch on a device; the total has the training's weights of modalities."""
-    batch = Batch(Latents(*(x.to(device) for x in batch.data)), batch.text.to(device), batch.mouth.to(device))
+    mouth = dilated(batch.mouth.to(device), training.mouth_dilation)
+    batch = Batch(Latents(*(x.to(device) for x in batch.data)), batch.text.to(device), mouth)
     if kept is not None:
         kept = Given(batch.data, *(mask.to(device) for mask in kept[1:]))
     with arithmetic(training.precision, device.type):

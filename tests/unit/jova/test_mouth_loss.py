@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from jova.mouth_loss import boxes_off_mouth, latent_mask, mouth_boxes, mouth_mean, mouth_weighted_mean
+from jova.mouth_loss import boxes_off_mouth, dilated, latent_mask, mouth_boxes, mouth_mean, mouth_weighted_mean
 from jova.timeline import Stream
 
 VIDEO = Stream(Fraction(25), 4)  # latent 0: frame 0; latent 1: frames 1..4
@@ -54,18 +54,19 @@ def test_a_lost_keypoint_is_a_frame_without_a_face():
 
 def test_dilation_spreads_the_mask_to_the_cells_around():
     # A quarter of cell (1, 2) and nothing else, in 4 rows and 6 columns.
-    box = torch.tensor([[8.0, 4.0, 10.0, 6.0]])
-    plain, once, twice = (latent_mask(box, VIDEO, (4, 6), 4, dilation=cells) for cells in (0, 1, 2))
-    expected = torch.zeros(1, 4, 6)
-    expected[0, 1, 2] = 0.25
-    assert torch.equal(plain, expected)
-    expected[0, 0:3, 1:4] = 0.25
-    assert torch.equal(once, expected)
-    expected[0, 0:4, 0:5] = 0.25
-    assert torch.equal(twice, expected)
-    # The larger of two wins: M stays a share.
-    two = torch.tensor([[8.0, 4.0, 14.0, 8.0]])  # cell (1, 2) and half of (1, 3)
-    assert latent_mask(two, VIDEO, (4, 6), 4, dilation=1)[0, 0].tolist() == [0, 1, 1, 1, 0.5, 0]
+    plain = torch.zeros(1, 4, 6)
+    plain[0, 1, 2] = 0.25
+    assert dilated(plain, 0) is plain
+    once, twice = torch.zeros(1, 4, 6), torch.zeros(1, 4, 6)
+    once[0, 0:3, 1:4] = twice[0, 0:4, 0:5] = 0.25
+    assert torch.equal(dilated(plain, 1), once)
+    assert torch.equal(dilated(plain, 2), twice)
+    # The larger of two wins, so M stays a share; frames and clips stay apart.
+    plain[0, 1, 3] = 0.5
+    batch = torch.stack([plain, torch.zeros_like(plain)])  # (2, 1, 4, 6)
+    assert dilated(batch, 1)[0, 0, 0].tolist() == [0, 0.25, 0.5, 0.5, 0.5, 0]
+    assert dilated(batch, 1)[1].sum() == 0
+    assert torch.equal(dilated(batch.half(), 1), dilated(batch, 1).half())
 
 
 def test_drawn_and_filmed_heads_have_boxes_of_one_formula(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from jova.config import PRESETS, JovaConfig
 from jova.flow import Given, Latents
 from jova.layers import rope_table, rotate
+from jova.precision import autocast
 from jova.text import TextTokens
 from jova.transformer import Jova, positions, rope_tables
 from support.jova_micro import CONFIG, PROMPTS, WORDS, latents, micro, tokens
@@ -220,6 +221,10 @@ def test_each_option_is_stored_and_computes_clips_one_by_one(changes, tmp_path):
     for before, after in zip(together, no_text, strict=True):
         assert not torch.allclose(before, after)
     model.save(tmp_path / "model.safetensors")
+    with autocast("bfloat16", "cpu"):
+        halved = run(model, x, text)
+    for a, b in zip(halved, run(model, x, text), strict=True):
+        torch.testing.assert_close(a.float(), b, atol=0.1, rtol=0.1)
     loaded = Jova.load(tmp_path / "model.safetensors")
     assert loaded.config == model.config
     assert torch.equal(run(loaded, x, text).audio, run(model.bfloat16().float(), x, text).audio)

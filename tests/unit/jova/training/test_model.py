@@ -6,10 +6,13 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
+from jova.flow import draw
+from jova.mouth_loss import dilated
 from jova.training.config import TrainConfig
 from jova.training.edits import EDITS
 from jova.training.latents import Examples
 from jova.training.model import Trainer
+from jova.training.state import batch_indices, generator_of
 from jova.transformer import Jova
 from support import jova_micro
 from support.jova_micro import CONFIG, EDITING, latents, micro, mouth_masks, tokens
@@ -68,12 +71,42 @@ def test_examples_without_edits_are_those_of_a_training_without(tmp_path, monkey
     ("changes", "message"),
     [
         ({"edit_share": 1.5}, "edit_share from 0 to 1, got 1.5"),
+        ({"mouth_dilation": -1}, "mouth_dilation from 0 on, got -1"),
         ({"mouth_box": "off"}, "mouth_box mouth for a training with edits of it, got 'off'"),
     ],
 )
 def test_trainings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(TRAINING, **changes)
+
+
+def test_a_dilated_area_weighs_as_a_larger_mouth(tmp_path):
+    training, data = replace(TRAINING, edit_share=0.0), examples()
+    first = {}
+    for name, cells, mouth in (
+        ("plain", 0, data.mouth),
+        ("grown", 1, data.mouth),
+        ("larger", 0, dilated(data.mouth, 1)),
+    ):
+        trainer = Trainer(CONFIG, replace(training, mouth_dilation=cells), tmp_path / name)
+        first[name] = trainer.advance(data._replace(mouth=mouth))
+        trainer.save("model")
+    assert torch.equal(first["grown"].video, first["larger"].video)
+    assert first["grown"].video > first["plain"].video
+    with pytest.raises(ValueError, match="got another mouth_dilation"):
+        Trainer(CONFIG, training, tmp_path / "grown")
+
+
+def test_a_training_of_velocities_has_their_loss(tmp_path):
+    """Both begin with heads of zeros: of data, which is then x_hat = 0, and of velocities, x_hat = x_t."""
+    data, training = examples(), replace(TRAINING, edit_share=0.0, mouth_weight=0.0)
+    found = Trainer(replace(CONFIG, prediction="v"), training, tmp_path).advance(data)
+    rows = batch_indices(0, training.batch, len(data.video), training.seed)
+    drawn = draw(
+        data.batch(rows).data, generator_of(training.seed + 1, 0), training.text_dropout, training.image_dropout
+    )
+    true = (data.audio[rows].float() - drawn.noise.audio).square().mean()  # v = x_1 - x_0, of which 0 is predicted
+    torch.testing.assert_close(found.audio, true, rtol=1e-4, atol=1e-4)
 
 
 def test_a_training_with_edits_needs_a_model_that_edits(tmp_path):
