@@ -12,6 +12,7 @@ import numpy.typing as npt
 from jova.config import JovaConfig
 from jova.data.fitting import read_picture, read_sound, tracked_mouth
 from jova.editing import ClipEdit, dub, lower_face, picture_for, require_editing, respeak, sound_for
+from jova.edits import made_speech
 from jova.pipeline import Audio, Frames
 from jova.text import Prompt
 
@@ -27,6 +28,7 @@ def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt,
     match arguments.edit:
         case "speech":
             assert clip is not None  # `check_edit_flags` refuses it
+            _print_notes(span_notes(config, arguments.start_s, arguments.end_s))
             return respeak(_picture(clip, config), _sound(clip, config), prompt, arguments.start_s, arguments.end_s)
         case "mouth":
             assert clip is not None
@@ -37,6 +39,23 @@ def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt,
         case _:
             assert clip is not None
             return sound_for(_picture(clip, config), prompt)
+
+
+def span_notes(config: JovaConfig, start_s: float, end_s: float) -> list[str]:
+    """Returns a note of the span that is made where it is longer than the one asked for; none where they are equal."""
+    made, clock = made_speech(config, start_s, end_s), config.timeline
+    parts = []
+    for name, mask, stream in (("picture", made.video, clock.video), ("sound", made.audio, clock.audio)):
+        cells = mask.flatten(1).any(dim=1) if mask.ndim > 1 else mask
+        if not (tokens := cells.nonzero().flatten().tolist()):
+            return []  # No span of the clip, which `jova.editing.check` refuses.
+        begin_s, stop_s = float(stream.span_s(tokens[0])[0]), float(stream.span_s(tokens[-1])[1])
+        if (begin_s, stop_s) != (start_s, end_s):
+            parts.append(f"{begin_s:g} to {stop_s:g} s of the {name}")
+    if not parts:
+        return []
+    asked = f"--from {start_s:g} --to {end_s:g}"
+    return [f"{asked} is rounded outward to whole cells of the model: made are {' and '.join(parts)}"]
 
 
 def _picture(path: Path, config: JovaConfig) -> Frames:
