@@ -183,7 +183,9 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", type=device, default="cpu", help="where the model runs: cpu, cuda or cuda:1 (default: %(default)s)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="mp4 file to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="mp4 file to write; replaces a clip of this command, nothing else"
+    )
 
 
 def at_least(least: int) -> Callable[[str], int]:

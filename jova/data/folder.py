@@ -72,14 +72,17 @@ def write_clip(
     audio: npt.NDArray[np.float32],
     fps: Fraction = FPS,
     rate_hz: int = 16_000,
+    comment: str | None = None,
 ) -> None:
-    """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4, atomically.
+    """Writes (T, H, W, 3) RGB frames and (N,) mono samples as H.264 + FLAC in mp4, atomically; a comment beside them.
 
     FLAC is lossless: the audio is always the same. Frames may be rounded differently by another kind of CPU, and now
     and then by another run on the same one, because x264's rate control (`mbtree`) reads memory that it never wrote
     (measured: up to 27 of 255 in single pixels, 1 on average).
     """
     with atomic_path(path) as unfinished, av.open(str(unfinished), "w") as container:
+        if comment is not None:
+            container.metadata["comment"] = comment
         video = container.add_stream("libx264", rate=fps, options={"crf": "12", "preset": "medium", "threads": "1"})
         video.height, video.width = frames.shape[1:3]
         video.pix_fmt = "yuv420p"

@@ -1,12 +1,15 @@
 """Edits of clips from the command line of sampling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from jova.data.folder import read_clip, write_clip
+from jova.editing_files import span_notes
 from jova.pipeline import FILES
 from jova.sample import main
-from support.jova_micro import editing_pipeline, loud_clip, micro
+from support.jova_micro import CONFIG, editing_pipeline, loud_clip, micro
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,9 @@ def test_command_line_of_every_edit(files, monkeypatch, capsys):
     one, two = files / "clip.mp4", files / "other.mp4"
     span = ("--from", 0.13, "--to", 0.19)
     run = lambda *flags, **words: sample(files, monkeypatch, capsys, *flags, **words)  # noqa: E731
-    assert run("--edit", "speech", "--clip", one, *span, transcript="place [red] now") == (0, "")
+    note = "note: --from 0.13 --to 0.19 is rounded outward to whole cells of the model: made are 0.04 to 0.2 s of the "
+    note += "picture and 0.12 to 0.2 s of the sound\n"
+    assert run("--edit", "speech", "--clip", one, *span, transcript="place [red] now") == (0, note)
     _, audio = read_clip(files / "out.mp4")
     assert np.abs(audio[: 3 * 640] - given[1][: 3 * 640]).max() <= 1 / 32768
     assert run("--edit", "mouth", "--clip", one, "--audio", two, "--mouth", "9,17,23,31") == (0, "")
@@ -90,3 +95,43 @@ def test_weights_without_edits_say_that_they_do_not_edit(files, monkeypatch, cap
     assert code == 2
     assert "expected weights trained for editing" in said
     assert "train with jova-bench train --edit-share" in said
+
+
+@pytest.mark.parametrize(
+    ("span_s", "picture", "sound"),
+    [  # Latents of 1, 4, 4 and tokens of 1, 2, 2, 2, 2 frames of 0.04 s.
+        ((0.1, 0.1001), "0.04 to 0.2", "0.04 to 0.12"),
+        ((0.0, 0.001), "0 to 0.04", "0 to 0.04"),
+        ((0.04, 0.12), "0.04 to 0.2", None),
+        ((0.03, 0.05), "0 to 0.2", "0 to 0.12"),
+        ((0.04, 0.2), None, None),
+        ((0.2, 0.1), None, None),
+        ((0.4, 0.5), None, None),
+    ],
+)
+def test_a_note_names_the_span_that_is_made(span_s, picture, sound):
+    made = [f"{span} s of the {name}" for span, name in ((picture, "picture"), (sound, "sound")) if span]
+    found = span_notes(replace(CONFIG, editing=True), *span_s)
+    assert [note.partition("made are ")[2] for note in found] == ([" and ".join(made)] if made else [])
+
+
+def test_out_replaces_nothing_but_clips_of_this_command(files, monkeypatch, capsys):
+    out = files / "out.mp4"
+    write_clip(out, *loud_clip(1))
+    for content in (out.read_bytes(), b"notes of mine", b""):
+        out.write_bytes(content)
+        code, said = sample(files, monkeypatch, capsys)
+        assert code == 2
+        assert f"expected a new file or an earlier clip of this command as --out, got {out}, which is another" in said
+        assert out.read_bytes() == content
+    out.unlink()
+    assert sample(files, monkeypatch, capsys) == (0, "")
+    first = read_clip(out)
+    assert sample(files, monkeypatch, capsys, "--seed", 1) == (0, "")  # Its own clip is replaced.
+    assert not np.array_equal(read_clip(out)[1], first[1])
+    assert sample(files, monkeypatch, capsys) == (0, "")
+    np.testing.assert_array_equal(read_clip(out)[1], first[1])
+    out.unlink()
+    out.mkdir()
+    assert sample(files, monkeypatch, capsys)[0] == 2
+    out.rmdir()
