@@ -94,7 +94,7 @@ class KeptClip:
         """
         try:
             return torch.from_numpy(read_sound(self.path, clock)[0])
-        except (av.FFmpegError, OSError) as error:
+        except ValueError as error:
             raise self._unreadable(self.path, error) from error
 
     def mouth_boxes(self, frames: int) -> Tensor:
