@@ -12,8 +12,8 @@ from jova_bench.media import files as media
 
 RATE_HZ, FPS = 16_000, Fraction(25)
 GOOD, OTHER = 1, 3
-"""Indices of heads of the test split that every finder finds, four times as large."""
-ENLARGED = 4
+"""Indices of heads of the test split."""
+ENLARGED = 2
 LATE = 5
 """Frames by which the sound of `late.mp4` lags."""
 
@@ -50,9 +50,9 @@ def plant(folder: Path) -> None:
     write(folder / "two.mp4", np.concatenate([big, beside], axis=2), good.audio)
     write(folder / "silent.mp4", big, np.zeros(len(good.audio)))
     write(folder / "late.mp4", big, np.pad(good.audio, (LATE * 640, 0))[: len(good.audio)])
-    plain = np.broadcast_to(np.linspace(40, 200, 256).astype(np.uint8)[:, None, None], (73, 256, 256, 3)).copy()
+    plain = np.broadcast_to(np.linspace(40, 200, 128).astype(np.uint8)[:, None, None], (73, 128, 128, 3)).copy()
     for k, frame in enumerate(plain):
-        frame[100 + k : 140 + k, 60:200] = 30
+        frame[40 + k : 60 + k, 30:100] = 30
     write(folder / "noface.mp4", plain, good.audio)
     for fps in (24, 30):
         write(folder / f"at{fps}.mp4", at(big, fps), good.audio, Fraction(fps))

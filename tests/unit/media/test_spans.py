@@ -38,7 +38,7 @@ def test_sound_that_starts_late_stays_where_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-@pytest.mark.parametrize("first", [0, 31, 60])
+@pytest.mark.parametrize("first", [0, 37])
 def test_a_span_between_key_frames_with_lossy_sound_stays_in_sync(tmp_path, suffix, first):
     count, rate = 96, 48_000
     rng = np.random.default_rng(0)
