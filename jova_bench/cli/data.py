@@ -102,6 +102,13 @@ def add(verbs: Verbs) -> None:
         metavar="DIR",
         help="pretrained text encoder of their prompts; repeat for several; without, shards have the prompts' words",
     )
+    one.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="TERMS",
+        help="licence terms of a codec that you accept: non-commercial, of MMAudio's weights",
+    )
     one.add_argument("--device", default="cpu", metavar="NAME", help="what encodes: cpu, cuda:0 (default %(default)s)")
     one.add_argument("--workers", type=int, metavar="N", help="processes; 0 for none (default: one per core)")
     one.add_argument("--json", action="store_true", help="print the counts as one JSON object")
@@ -156,6 +163,7 @@ def _encode(args: argparse.Namespace, out: Path, encode: Callable[[list[str]], i
     words = [str(out), "--out", str(out / "shards"), "--device", args.device]
     words += ["--video-codec", str(at_home(args.video_codec)), "--audio-codec", str(at_home(args.audio_codec))]
     words += [word for folder in args.text_encoder for word in ("--text-encoder", str(at_home(folder)))]
+    words += [word for terms in args.accept for word in ("--accept", terms)]
     with contextlib.redirect_stdout(sys.stderr):  # What is printed there are no results of this command.
         return encode(words)
 

@@ -1,9 +1,9 @@
 """Decodes a video once, frame by frame: finds damage, and by PySceneDetect where the camera cuts.
 
 Two of its detectors compare hue, saturation and value of neighbouring frames: one asks for a large change, the other
-for one that is large beside those before and after it, which finds cuts within bars that never change. What either finds
-is a cut: a wrong one costs a clip, a missed one makes a clip that jumps. Its rule of a shortest scene is not used, for it
-merges two cuts into one and leaves the other inside a clip.
+for one that is large beside those before and after it, which finds cuts within bars that never change. What either
+finds is a cut: a wrong one costs a clip, a missed one makes a clip that jumps. Its rule of a shortest scene is not
+used, for it merges two cuts into one and leaves the other inside a clip.
 """
 
 from __future__ import annotations
