@@ -4,7 +4,9 @@ import importlib
 import json
 import re
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from support.shown import ROOT
 
@@ -196,6 +198,7 @@ def test_the_tutorial_shows_what_its_clips_give():
 
 ROWS = {
     "lambda 5 gives better": ("mouth-loss", "mouth_weight=0"),
+    "lambda 0 stays behind": ("mouth-curve", "mouth_weight=0"),
     "it is the mouth": ("mouth-loss", "mouth_box=off"),
     "video and audio have to meet": ("fusion", "fusion=none"),
     "joint self-attention": ("cross", "fusion=cross"),
@@ -208,6 +211,7 @@ QUOTED = {
     "none": ("fusion", "fusion=none"), "cross": ("cross", "fusion=cross"), "joint": ("cross", "base"),
     "independent": ("positions", "positions=independent"), "off the mouth": ("mouth-loss", "mouth_box=off"),
     "lambda 2": ("mouth-loss", "mouth_weight=2"), "lambda 10": ("mouth-loss", "mouth_weight=10"),
+    "without weight": ("mouth-curve", "mouth_weight=0"), "with it": ("mouth-curve", "base"),
     "LSE-C is": ("words", "words=free"),
 }  # fmt: skip
 """Arms whose LSE-C by judge a stands in those rows as `name: least to greatest`."""
@@ -238,6 +242,43 @@ def test_cross_attention_is_better_by_what_the_table_says():
     ) | {"wer": "no difference shown"}
     worst = max(claim["over_trainings"]["p_holm"] for claim in claims if claim["verdict"] == "better")
     assert f"(p at most {worst:.3f})" in row[1]
+
+
+def test_the_power_of_nine_trainings_is_what_the_page_says():
+    # Student's t of two groups of n trainings: power .8 at a difference d where the noncentral t with
+    # d / (s sqrt(2 / n)) is above the two-sided 5 % bound with probability .8.
+    arms = ("base", "fusion=cross")
+    found = [[row["value"] for row in data("cross")["values"] if row["arm"] == arm and is_lse_c_a(row)] for arm in arms]
+    n = len(found[0])
+    deviation = np.sqrt(np.mean([np.var(values, ddof=1) for values in found]))
+    bound = stats.t.ppf(0.975, 2 * n - 2)
+
+    def power(difference):
+        return stats.nct.sf(bound, 2 * n - 2, difference / (deviation * np.sqrt(2 / n)))
+
+    assert power(0.0205) > 0.8 > power(0.0195)
+    assert "that power at a difference of 0.020" in re.sub(r"\s+", " ", text("docs/ablations.md"))
+
+
+def test_learning_curves_are_those_of_the_table():
+    (row,) = [row for row in rows(text("docs/ablations.md")) if row[0].startswith("lambda 0 stays behind")]
+    arms = {
+        "without": ("mouth_weight=0, steps=2500", "mouth_weight=0, steps=5000", "mouth_weight=0"),
+        "with it": ("steps=2500", "steps=5000", "base"),
+    }
+    for side, names in arms.items():
+        for chosen, digits in ((is_lse_c_a, 3), (lambda one: one["metric"] == "mouth_audio_corr", 2)):
+            values = data("mouth-curve")["values"]
+            found = [
+                f"{one['value']:.{digits}f}"
+                for name in names
+                for one in values
+                if one["arm"] == name and one["training_seed"] == 0 and chosen(one)
+            ]
+            assert re.search(rf"\b{found[0]}, {found[1]} and {found[2]} {side}", row[1]), (side, found)
+    claims = [claim for claim in data("mouth-curve")["claims"] if claim["arm"] == "mouth_weight=0"]
+    assert {claim["verdict"] for claim in claims if claim["metric"] != "wer"} == {"worse"}
+    assert {claim["verdict"] for claim in claims if claim["metric"] == "wer"} == {"no difference shown"}
 
 
 @pytest.mark.parametrize("quoted", QUOTED)
