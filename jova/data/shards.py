@@ -3,7 +3,8 @@
     python -m jova.data.shards DIR/manifest.jsonl --video-codec F --audio-codec F --text-encoder F --out DIR/shards
 
 Run it again to resume, or after the manifest has grown: a finished shard is encoded again only if one of its clips has
-changed. `jova.data.shard_index` has the format; of each clip a shard holds
+changed. Run it several times at once, each with a --device of its own, to share the work. `jova.data.shard_index` has
+the format; of each clip a shard holds
 
     json           id, fingerprints of the encoders, prompt, speech
     safetensors    video (F, h, w, C) and audio (A, C) latents, float16; mouth (F, h, w), the mask M, float16; boxes
@@ -19,8 +20,7 @@ import math
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -34,13 +34,19 @@ from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.encoders import Encoders, TextStatesOf
 from jova.data.manifest import KeptClip, read_manifest
 from jova.data.shard_index import INDEX, NULL_TEXT, Bucket, MadeBy, Shard, ShardIndex, ShardRecord, StoredClip
-from jova.files import atomic_path
+from jova.files import atomic_path, locked
 from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
 from jova.training.state import progress
 
 SHARD_BYTES, SHARD_CLIPS = 256 << 20, 1000
 """Largest latents and largest number of clips of a shard: what a kill costs at most."""
+
+LOCK = ".lock"
+"""File that a process locks while it looks at all shards."""
+
+Finished = list[tuple[Shard, set[str]]]
+"""Shards, each with the ids of its clips."""
 
 
 @dataclass(frozen=True)
@@ -78,91 +84,98 @@ def write_shards(
     clips = read_manifest(manifest)
     _tar_writer()
     encoders = Encoders(video_codec.to(device), audio_codec.to(device), text, device)
-    made_by = encoders.made_by
     by_bucket: dict[Bucket, list[KeptClip]] = {}
     for clip in clips:
         by_bucket.setdefault(encoders.bucket(clip), []).append(clip)
     buckets = {bucket.name: bucket for bucket in sorted(by_bucket, key=lambda bucket: bucket.name)}
     out.mkdir(parents=True, exist_ok=True)
-    with only_writer(out):
-        finished = _finished(out, made_by, clips)
+    finished = _encode_missing(out, by_bucket, encoders, clips)
+    shards = sorted((shard for shard, _ in finished), key=lambda shard: (shard.bucket, len(shard.name), shard.name))
+    with locked(out / LOCK, wait=True):
         null_text = None if text is None else _write_null(out / NULL_TEXT, text.null())
-        done = sum(len(held) for _, held in finished.values())
-        with progress("encoding clips", done, len(clips)) as show:
-            shards = [shard for shard, _ in finished.values()]
-            for planned in plan(by_bucket, finished):
-                shards.append(_write_shard(out, planned, encoders, made_by))
-                done += len(planned.clips)
-                show(done, planned.name)
-        shards.sort(key=lambda shard: (shard.bucket, len(shard.name), shard.name))
-        index = ShardIndex(made_by, () if text is None else text.channels, null_text, buckets, tuple(shards))
+        channels = () if text is None else text.channels
+        index = ShardIndex(encoders.made_by, channels, null_text, buckets, tuple(shards))
         index.write(out)
     return index
 
 
-def plan(by_bucket: dict[Bucket, list[KeptClip]], finished: dict[str, tuple[Shard, set[str]]]) -> list[Planned]:
+def _encode_missing(
+    out: Path, by_bucket: dict[Bucket, list[KeptClip]], encoders: Encoders, clips: Sequence[KeptClip]
+) -> Finished:
+    """Encodes what no shard holds, and returns all shards.
+
+    Other processes may do the same: each takes shards that no other has begun, and at last waits for those of the
+    others, to encode what one that was killed has left.
+    """
+    made_by = encoders.made_by
+    finished = _finished(out, made_by, clips)
+    with progress("encoding clips", sum(len(held) for _, held in finished), len(clips)) as show:
+        while missing := plan(by_bucket, finished):
+            done = len(clips) - sum(len(planned.clips) for planned in missing)
+            for wait in (False, True):
+                busy = []
+                for planned in missing:
+                    lock = out / f".{planned.name}.lock"
+                    with locked(lock, wait) as ours:
+                        if not ours:
+                            busy.append(planned)
+                            continue
+                        if not (out / f"{planned.name}.json").is_file():
+                            _write_shard(out, planned, encoders, made_by)
+                        # A process that has it open finds the shard finished.
+                        lock.unlink(missing_ok=True)
+                    done += len(planned.clips)
+                    show(done, planned.name)
+                missing = busy
+            finished = _finished(out, made_by, clips)
+    return finished
+
+
+def plan(by_bucket: dict[Bucket, list[KeptClip]], finished: Finished) -> list[Planned]:
     """Returns the shards that are missing, which hold each bucket's clips that no shard has, in order.
 
     Their numbers are the lowest that are free, so that what a kill cost comes out as it would have.
     """
-    held = {name for _, ids in finished.values() for name in ids}
+    held, taken = {name for _, ids in finished for name in ids}, {shard.name for shard, _ in finished}
     planned = []
     for bucket, clips in by_bucket.items():
         left = [clip for clip in clips if clip.id not in held]
         latents = 2 * (math.prod(bucket.video) + math.prod(bucket.audio))
         size = max(1, min(SHARD_CLIPS, SHARD_BYTES // latents))
-        free = (name for name in (f"{bucket.name}-{number:05d}" for number in count()) if name not in finished)
+        free = (name for name in (f"{bucket.name}-{number:05d}" for number in count()) if name not in taken)
         planned += [Planned(next(free), bucket, left[start : start + size]) for start in range(0, len(left), size)]
     return planned
 
 
-@contextmanager
-def only_writer(out: Path) -> Iterator[None]:
-    """Holds OUT for this process, and removes what a killed one left unfinished.
-
-    Raises:
-        ValueError: another process is writing there.
-    """
-    with (out / ".lock").open("a") as lock:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ValueError(
-                    f"expected no other process to write shards in {out}, got one; wait for it, or use another --out"
-                ) from None
-        for left in out.glob("*.part[0-9]*"):
-            left.unlink()
-        yield
-
-
-def _finished(out: Path, made_by: MadeBy, clips: Sequence[KeptClip]) -> dict[str, tuple[Shard, set[str]]]:
-    """Returns the finished shards of OUT by name, each with its ids; removes those of clips that have changed.
+def _finished(out: Path, made_by: MadeBy, clips: Sequence[KeptClip]) -> Finished:
+    """Returns the finished shards of OUT, each with its ids; removes those of clips that have changed.
 
     Raises:
         ValueError: they are of other encoders.
     """
-    kept = {clip.id: clip for clip in clips}
-    found = {}
-    for path in sorted(out.glob("*-[0-9]*.json")):
-        record = ShardRecord.read(path)
-        made_by.require(record.made_by, path)
-        tar, held = path.with_suffix(".tar"), {clip.id: clip.digest for clip in record.clips}
-        whole = tar.is_file() and tar.stat().st_size == record.shard.bytes
-        if whole and all(name in kept and _digest_of(kept[name]) == digest for name, digest in held.items()):
-            found[path.stem] = (record.shard, set(held))
-            continue
-        # The index first: without one, nothing reads what is being changed.
-        for stale in (out / INDEX, path, tar):
-            stale.unlink(missing_ok=True)
+    kept, found = {clip.id: clip for clip in clips}, []
+    with locked(out / LOCK, wait=True):
+        for path in sorted(out.glob("*-[0-9]*.json")):
+            if ".part" in path.name:
+                continue
+            record = ShardRecord.read(path)
+            made_by.require(record.made_by, path)
+            tar, held = path.with_suffix(".tar"), {clip.id: clip.digest for clip in record.clips}
+            whole = tar.is_file() and tar.stat().st_size == record.shard.bytes
+            if whole and all(name in kept and _digest_of(kept[name]) == digest for name, digest in held.items()):
+                found.append((record.shard, set(held)))
+                continue
+            # The index first: without one, nothing reads what is being changed.
+            for stale in (out / INDEX, path, tar):
+                stale.unlink(missing_ok=True)
     return found
 
 
-def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeBy) -> Shard:
-    """Writes one shard, its JSON file last, and returns what the index says of it."""
+def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeBy) -> None:
+    """Writes one shard, its JSON file last; removes what a process that was killed has left of it."""
     path = out / f"{planned.name}.tar"
+    for left in out.glob(f"{planned.name}.part*"):
+        left.unlink()
     sums: list[int] = []
     with atomic_path(path) as unfinished:
         with unfinished.open("wb") as file, _tar_writer()(file, encoder=False, mtime=0, user="", group="") as tar:
@@ -185,7 +198,6 @@ def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeB
         StoredClip(clip.id, _digest_of(clip), about_at, data_at, crc) for clip, about_at, data_at, crc in rows
     )
     ShardRecord(made_by, shard, clips).write(path.with_suffix(".json"))
-    return shard
 
 
 def _digest_of(clip: KeptClip) -> str:

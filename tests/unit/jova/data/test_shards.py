@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,12 +197,28 @@ def test_shards_of_other_encoders_are_not_overwritten(tmp_path):
     assert files(out) == before
 
 
-def test_one_process_writes_at_a_time(tmp_path):
-    path = write_manifest(tmp_path, [line("a")])
-    (tmp_path / "shards").mkdir()
-    refused = pytest.raises(ValueError, match="expected no other process to write shards in")
-    with shards.only_writer(tmp_path / "shards"), refused:
-        write_shards(path, *codecs(), None, tmp_path / "shards")
+def test_processes_share_the_work_and_wait_for_one_another(tmp_path, small_shards, monkeypatch):
+    path, encoded, others_done = mixed(tmp_path), [], threading.Event()
+    write_shards(path, *codecs(), None, tmp_path / "whole")
+    encode = encoders.Encoders.encode
+
+    def slow(self, clip, bucket):
+        """The first that begins ends last."""
+        encoded.append(clip.id)
+        if len(encoded) == 1:
+            assert others_done.wait(60)
+        elif len(encoded) == 10:  # all but this one and the other of its shard
+            others_done.set()
+        return encode(self, clip, bucket)
+
+    monkeypatch.setattr(encoders.Encoders, "encode", slow)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(write_shards, path, *codecs(), None, tmp_path / "shards") for _ in range(2)]
+        indices = [one.result() for one in asked]
+    assert sorted(encoded) == sorted(clip.id for clip in read_manifest(path))
+    assert indices[0] == indices[1] == ShardIndex.read(tmp_path / "shards")
+    assert files(tmp_path / "shards") == files(tmp_path / "whole")
+    assert [path.name for path in (tmp_path / "shards").glob(".*")] == [".lock"]
 
 
 def test_faults_of_a_clip_name_its_line(tmp_path, monkeypatch):
