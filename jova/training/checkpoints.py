@@ -82,7 +82,7 @@ class FolderCheckpoints:
         self.out, self.ranks = out, ranks
 
     def about(self, name: str) -> dict[str, Any] | None:
-        """Returns `step`, `training` and `shards` of a checkpoint; None if there is none."""
+        """Returns `step`, `training`, `folder` and `shards` of a checkpoint; None if there is none."""
         path = self.out / f"{name}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
@@ -109,6 +109,9 @@ class FolderCheckpoints:
         from torch.distributed.checkpoint.state_dict_saver import save
 
         folder = self.out / f"{name}-{int(about['step']):08d}"
+        if (self.about(name) or {}).get("folder") == folder.name:
+            folder = folder.with_name(f"{folder.name}-again")  # what is there stays until this one is whole
+        self.ranks.wait()
         if self.ranks.leads:
             shutil.rmtree(folder, ignore_errors=True)  # of a save that was cut off
             self.out.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,8 @@ class FolderCheckpoints:
         if self.ranks.leads:
             with atomic_path(self.out / f"{name}.json") as unfinished:
                 shards = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-                unfinished.write_text(json.dumps({**about, "shards": shards}, indent=2) + "\n", encoding="utf-8")
+                record = {**about, "folder": folder.name, "shards": shards}
+                unfinished.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
             for other in self.out.glob(f"{name}-*"):
                 if other != folder:
                     shutil.rmtree(other)
@@ -136,7 +140,7 @@ def shards_of(out: Path, name: str = "model") -> list[Path]:
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, got no file")
     about = json.loads(path.read_text(encoding="utf-8"))
-    folder = out / f"{name}-{int(about['step']):08d}"
+    folder = out / Path(about["folder"]).name
     for shard, size in about["shards"].items():
         got = (folder / shard).stat().st_size if (folder / shard).is_file() else 0
         if got != size:

@@ -184,14 +184,16 @@ class Trainer:
         self.ranks.wait()
 
     def run(self, source: Source, held_out: Source) -> Jova:
+        """Trains to the end, see `fit`; returns the stored EMA model."""
+        self.fit(source, held_out)
+        return Jova.load(self.out / f"{MODEL_FILE}.safetensors")
+
+    def fit(self, source: Source, held_out: Source) -> None:
         """Trains to the end; writes OUT/model.jsonl, checkpoints and OUT/jova-tiny.safetensors.
 
         Args:
             source: the training split.
             held_out: clips of the validation split.
-
-        Returns:
-            The stored EMA model.
 
         Raises:
             ValueError: the training was started with other examples.
@@ -228,9 +230,8 @@ class Trainer:
                     self.save("model")
                     self.store()
                     saved = time.monotonic()
-        if not target.is_file():
+        if not ranks.agree(target.is_file()):
             self.store()
-        return Jova.load(target)
 
     def _measured(self, held_out: Source, last: bool) -> dict[str, float | str]:
         """Returns what is measured of the EMA model at this step."""

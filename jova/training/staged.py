@@ -74,7 +74,7 @@ def _train(file: RunFile, ranks: Ranks, callback: Callback | None) -> Path:
         trainer = Trainer(stage_config, stage.training, out, init, machinery, asdict(made_by))
         if ranks.leads:
             link_parts(out, file)
-        trainer.run(train_set, held_out)
+        trainer.fit(train_set, held_out)
         init = out
         del trainer  # before the next takes memory
     return init or file.out

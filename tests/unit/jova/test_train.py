@@ -61,7 +61,7 @@ def test_fields_keep_their_names_on_disk():
     assert set(TRAINING.stored()) == {
         "steps", "batch", "rate", "warmup", "decay", "weight_decay", "clip", "ema", "mouth_weight", "mouth_box",
         "text_dropout", "image_dropout", "edit_share", "precision", "log_every", "save_every_s", "seed",
-        "accumulate", "trains", "video_weight", "audio_weight", "draw", "validation",
+        "accumulate", "trains", "video_weight", "audio_weight", "draw", "validation", "mouth_dilation",
     }  # fmt: skip
     assert replace(TRAINING, lr=0.5, ema_decay=0.25, max_grad_norm=2.0).stored() | {"rate": 1, "ema": 2, "clip": 3} == {
         **TRAINING.stored(), "rate": 1, "ema": 2, "clip": 3,

@@ -100,7 +100,14 @@ def test_a_training_of_which_a_rank_was_killed_ends_as_an_unbroken_one(out):
     next_stage = trainer(out / "next", init=out / "broken")
     assert next_stage.init == digest_of_init(out / "broken")
     assert all(torch.equal(next_stage.model.state_dict()[name], alone.ema[name]) for name in alone.ema)
-    (out / "broken" / "model-00000006" / shards[0][0].name).write_bytes(b"torn")
+    # A checkpoint of the same step is written beside the one that it replaces.
+    alone.save("model")
+    about = json.loads((out / "broken" / "model.json").read_text())
+    assert about["folder"] == "model-00000006-again"
+    assert [path.name for path in (out / "broken").glob("model-*")] == [about["folder"]]
+    assert trainer(out / "broken").step == 6
+    (shard,) = about["shards"]
+    (out / "broken" / about["folder"] / shard).write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"expected a checkpoint's shard of \d+ bytes at .*safetensors, got 4"):
         trainer(out / "broken")
 
