@@ -6,16 +6,23 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load as safetensors_of
 
 pytest.importorskip("cv2", reason="making the corpus needs jova-bench[corpus]")
 pytest.importorskip("espeakng_loader", reason="making the corpus needs jova-bench[corpus]")
 pytest.importorskip("scenedetect", reason="preparing data needs jova-bench[data]")
 
+from jova.codecs.base import WEIGHTS
+from jova.mouth_loss import latent_mask
+from jova.timeline import Stream
 from jova_bench.cli import main
 from jova_bench.data.store import read_manifest
 from jova_bench.media import files as media
@@ -291,6 +298,29 @@ def test_kept_clips_are_encoded_by_the_models_package_at_the_end(few, tmp_path, 
     monkeypatch.setattr(sys.modules["jova.data.shards"], "main", lambda words: 2)
     assert main([*words, *codecs]) == 2
     assert len(asked) == 1
+
+
+def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, wheel_table, tmp_path):
+    pytest.importorskip("webdataset", reason="shards need jova-bench[data]")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "good.mp4").symlink_to(planted / "good.mp4")
+    codecs = [
+        "--video-codec",
+        WEIGHTS / "video-codec.safetensors",
+        "--audio-codec",
+        WEIGHTS / "audio-codec.safetensors",
+    ]
+    words = ["data", "prepare", tmp_path / "videos", "--out", tmp_path / "out", "--size", "64x64", "--frames", "73"]
+    words += ["--workers", "0", "--sync", "embedded", *codecs, *wheel_table]
+    assert main([str(word) for word in words]) == 0
+    (shard,) = (tmp_path / "out" / "shards").glob("*.tar")
+    with tarfile.open(shard) as tar:
+        (content,) = (tar.extractfile(one).read() for one in tar if one.name.endswith(".safetensors"))
+    made = safetensors_of(content)
+    true = latent_mask(torch.from_numpy(head(GOOD).mouth_box), Stream(Fraction(25), 4), made["mouth"].shape[1:], 8)
+    shared = torch.minimum(made["mouth"].float(), true).sum() / torch.maximum(made["mouth"].float(), true).sum()
+    assert shared > 0.7
+    assert torch.isfinite(made["video"]).all()
 
 
 def test_counts_are_printed_for_people_and_for_programs(planted, prepared, wheel_table, capsys):
