@@ -95,6 +95,8 @@ class TrainConfig:
             )
         if self.accumulate > 1 and self.draw == "batch":
             raise ValueError(f"expected draw example for batches in {self.accumulate} parts, got batch")
+        if self.log_every < 1:
+            raise ValueError(f"expected log_every from 1 on, got {self.log_every}")
         if self.mouth_dilation < 0:
             raise ValueError(f"expected mouth_dilation from 0 on, got {self.mouth_dilation}")
         if not 0 <= self.edit_share <= 1:

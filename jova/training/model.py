@@ -7,15 +7,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from jova.config import JovaConfig
-from jova.flow import Losses
+from jova.flow import Batch, Draws, Given, Losses
 from jova.pipeline import MODEL_FILE
 from jova.text import TextTokens
+from jova.training.ahead import Ahead
 from jova.training.checkpoints import Checkpoints, FileCheckpoints, FolderCheckpoints, State
 from jova.training.config import TrainConfig
 from jova.training.distributed import place, whole
@@ -87,6 +89,7 @@ class Trainer:
             self.checkpoints = FolderCheckpoints(out, self.ranks)
         peak = peak_flops(self.ranks.device, training.precision, self.machinery.peak_flops)
         self.speed = Speed(config, self.ranks, peak)
+        self.ahead: Ahead[list[tuple[Batch, Draws, Given | None]]] | None = None
         self.resume()
 
     def resume(self) -> None:
@@ -135,16 +138,11 @@ class Trainer:
     def advance(self, source: Source) -> Losses:
         """Takes one step of the optimiser; returns the losses of this rank's part of the batch."""
         training, step = self.training, self.step
-        rows = source.rows(step, training.batch, training.seed)
+        made = self._parts(source, step) if self.ahead is None else self.ahead(step)
         set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
         parts = []
-        for part in self.ranks.slices(training.batch, training.accumulate):
-            batch = source.batch(rows[part])
-            of_examples = range(step * training.batch + part.start, step * training.batch + part.stop)
-            numbers = of_examples if training.draw == "example" else [step]
-            config, share = self.model.config, training.edit_share
-            draws, kept = draw_parts(config, training, batch, numbers, training.seed + 1, share)
+        for batch, draws, kept in made:
             result = losses_on(self.model, training, batch, draws, kept, self.ranks.device)
             (result.total / training.accumulate).backward()  # type: ignore[no-untyped-call]
             parts.append(torch.stack(result).detach())
@@ -156,6 +154,18 @@ class Trainer:
             self.ema[name].lerp_(value, 1 - decay)
         self.step += 1
         return Losses(*torch.stack(parts).mean(0))
+
+    def _parts(self, source: Source, step: int) -> list[tuple[Batch, Draws, Given | None]]:
+        """Returns the parts of a step's batch that this rank computes, with their draws, which the step determines."""
+        training, parts = self.training, []
+        rows = source.rows(step, training.batch, training.seed)
+        for part in self.ranks.slices(training.batch, training.accumulate):
+            batch = source.batch(rows[part])
+            of_examples = range(step * training.batch + part.start, step * training.batch + part.stop)
+            numbers = of_examples if training.draw == "example" else [step]
+            config, share = self.model.config, training.edit_share
+            parts.append((batch, *draw_parts(config, training, batch, numbers, training.seed + 1, share)))
+        return parts
 
     @contextmanager
     def averaged(self) -> Iterator[Jova]:
@@ -208,6 +218,8 @@ class Trainer:
                 self.model.speaking.fit(source.text)
             for name, value in self.model.state_dict().items():
                 self.ema[name].copy_(value)
+        if ranks.device.type != "cpu":
+            self.ahead = Ahead(partial(self._parts, source))
         log, saved = Log(self.out / "model.jsonl", self.step) if ranks.leads else None, time.monotonic()
         recent: list[Losses] = []
         self.speed.restart()

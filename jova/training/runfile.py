@@ -33,6 +33,7 @@ working directory.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import tomllib
 import types
@@ -128,6 +129,10 @@ class SamplesTable:
     """Steps of the sampler."""
     guidance: float = 3.0
     """Scale of classifier-free guidance."""
+
+    def __post_init__(self) -> None:
+        if min(self.every, self.steps) < 1:
+            raise ValueError(f"expected every and steps of [samples] from 1 on, got {self.every} and {self.steps}")
 
 
 @dataclass(frozen=True)
@@ -257,11 +262,13 @@ def value_of(kind: Any, value: Any, where: str) -> Any:
         raise ValueError(f"expected {where} to be one of {', '.join(choices)}, got {value!r}")
     elif origin is tuple and isinstance(value, list):
         return tuple(value_of(choices[0], one, where) for one in value)
-    elif kind is float and type(value) is int:
+    elif kind is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
-    elif (kind is Path and isinstance(value, str)) or (kind is Fraction and type(value) in (int, str)):
-        return kind(value)
-    elif type(value) is kind:
+    elif kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    elif kind is Fraction and type(value) in (int, str):
+        return Fraction(value)
+    elif type(value) is kind and kind is not float:
         return value
     raise ValueError(f"expected {where} to be {getattr(kind, '__name__', kind)}, got {value!r}")
 

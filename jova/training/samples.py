@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from jova.codecs.base import PictureCodec, SoundCodec
 from jova.data.folder import write_clip
 from jova.files import atomic_path
 from jova.pipeline import JovaPipeline
-from jova.text import Prompt
+from jova.text import Prompt, WordTokenizer
 from jova.training.distributed import Ranks
 from jova.training.runfile import SamplesTable
 from jova.transformer import Jova
@@ -31,14 +32,18 @@ class Samples:
         codecs: tuple[PictureCodec, SoundCodec],
         ranks: Ranks,
         callback: Callback | None,
+        tokenizer: WordTokenizer | None,
     ) -> None:
         """Reads the prompts.
 
         Raises:
-            FileNotFoundError, ValueError: there are none.
+            FileNotFoundError, ValueError: there are none, or the model does not know their words.
         """
         self.table, self.out, self.codecs, self.ranks, self.callback = table, out, codecs, ranks, callback
         self.prompts = read_prompts(table.prompts)
+        if tokenizer is None:
+            raise ValueError("expected no [samples] for a model that reads pretrained text, got some")
+        tokenizer([_prompt(record) for record in self.prompts])
 
     def __call__(self, model: Jova, step: int) -> dict[str, float | str]:
         """Makes the clips, each rank its share, and returns what the callback says of them."""
@@ -46,7 +51,7 @@ class Samples:
         # Every rank makes as many as the others, because they gather weights together.
         numbers = range(ranks.index, -(-len(self.prompts) // ranks.count) * ranks.count, ranks.count)
         records = [self.prompts[number % len(self.prompts)] for number in numbers]
-        prompts = [Prompt(*(record[name] for name in Prompt._fields)) for record in records]
+        prompts = [_prompt(record) for record in records]
         pipeline = JovaPipeline(model, *self.codecs, device=str(ranks.device))
         clock = model.config.timeline
         steps, guidance = self.table.steps, self.table.guidance
@@ -60,9 +65,22 @@ class Samples:
             with atomic_path(folder / "prompts.jsonl") as unfinished:
                 unfinished.write_text("".join(json.dumps(record) + "\n" for record in self.prompts), encoding="utf-8")
             if self.callback is not None:
-                found = {f"sample_{name}": float(value) for name, value in self.callback(folder).items()}
+                found = self._scored(folder)
         ranks.wait()
         return found
+
+    def _scored(self, folder: Path) -> dict[str, float | str]:
+        """Returns what the callback says; an error of it is logged, and the training goes on."""
+        assert self.callback is not None
+        try:
+            return {f"sample_{name}": float(value) for name, value in self.callback(folder).items()}
+        except Exception as error:
+            print(f"note: the callback failed on {folder}: {error!r}", file=sys.stderr)
+            return {"sample_error": repr(error)}
+
+
+def _prompt(record: Mapping[str, str]) -> Prompt:
+    return Prompt(*(record[name] for name in Prompt._fields))
 
 
 def read_prompts(path: Path) -> Sequence[Mapping[str, str]]:

@@ -6,3 +6,7 @@ CALLED: list[list[str]] = []
 def scores(folder):
     CALLED.append(sorted(path.name for path in folder.iterdir()))
     return {"lips": 0.25}
+
+
+def fails(folder):
+    raise RuntimeError("no judge")

@@ -10,6 +10,7 @@ from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.shards import write_shards
 from jova.pipeline import JovaPipeline
 from jova.train import main
+from jova.training.ahead import Ahead
 from jova.training.config import TrainConfig
 from jova.training.modality import owners
 from jova.training.runfile import read_run_file
@@ -139,6 +140,10 @@ def test_a_file_is_read_strictly(root, capsys):
         ([("[codecs]", "[text]")], "expected codecs in the file, got none"),
         ([("every = 4\n", "")], "expected every in [samples], got none"),
         ([("steps = 4", "steps = = 4")], "expected TOML in"),
+        ([("every = 4", "every = 0")], "expected every and steps of [samples] from 1 on"),
+        ([("log_every = 2", "log_every = 0")], "expected log_every from 1 on, got 0"),
+        ([("log_every = 2", "log_every = 2\nlr = nan")], "[[stages]] 1 to be float, got nan"),
+        ([("edit_share = 0.5", "audio_weight = 0")], "expected weights of losses from 0 on, and above 0"),
     ):  # fmt: skip
         assert main(["--config", str(edited(root, "wrong.toml", *changes))]) == 2
         (told,) = capsys.readouterr().err.splitlines()
@@ -188,3 +193,34 @@ def test_callbacks_and_prompts_that_are_none_are_refused(root):
     (root / "bad.jsonl").write_text('{"video_caption": "a"}\n')
     with pytest.raises(ValueError, match=r"bad.jsonl:1: expected a prompt with video_caption, audio_caption"):
         read_prompts(root / "bad.jsonl")
+
+
+def test_a_callback_that_fails_is_logged_and_unknown_words_are_told_first(root, capsys):
+    file = edited(root, "fails.toml", ('/out"', '/fails"'), ('[[stages]]\nname = "joint"\nsteps = 4\n', ""))
+    assert main(["--config", str(file), "--device", "cpu", "--callback", "support.scored:fails"]) == 0
+    (*_, last) = map(json.loads, (root / "fails" / "audio" / "model.jsonl").read_text().splitlines())
+    assert last["sample_error"] == "RuntimeError('no judge')"
+    prompt = {"video_caption": "red hair", "audio_caption": "low voice", "transcript": "antidisestablishment"}
+    (root / "odd.jsonl").write_text(json.dumps(prompt))
+    file = edited(root, "odd.toml", ('/out"', '/odd"'), ("prompts.jsonl", "odd.jsonl"))
+    capsys.readouterr()
+    assert main(["--config", str(file), "--device", "cpu"]) == 2
+    assert "got 'antidisestablishment' in the transcript" in capsys.readouterr().err
+    assert not (root / "odd").exists()
+
+
+def test_steps_are_prepared_ahead_as_they_would_be_at_their_time():
+    made = []
+
+    def make(step):
+        made.append(step)
+        if step == 3:
+            raise OSError("gone")
+        return 10 * step
+
+    ahead = Ahead(make)
+    assert [ahead(step) for step in (0, 1, 7, 8)] == [0, 10, 70, 80]
+    assert [made.count(step) for step in (0, 1, 7, 8)] == [1, 1, 1, 1]
+    assert ahead(2) == 20
+    with pytest.raises(OSError, match="gone"):
+        ahead(3)
