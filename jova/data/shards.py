@@ -26,6 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -33,8 +34,19 @@ from jova.codecs.base import PictureCodec, SoundCodec
 from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.encoders import Encoders, TextStatesOf
 from jova.data.manifest import KeptClip, read_manifest
-from jova.data.shard_index import INDEX, NULL_TEXT, Bucket, MadeBy, Shard, ShardIndex, ShardRecord, StoredClip
+from jova.data.shard_index import (
+    INDEX,
+    NULL_TEXT,
+    SHARD_NAME,
+    Bucket,
+    MadeBy,
+    Shard,
+    ShardIndex,
+    ShardRecord,
+    StoredClip,
+)
 from jova.files import atomic_path, locked
+from jova.flags import device
 from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
 from jova.training.state import progress
@@ -156,9 +168,12 @@ def _finished(out: Path, made_by: MadeBy, clips: Sequence[KeptClip]) -> Finished
     kept, found = {clip.id: clip for clip in clips}, []
     with locked(out / LOCK, wait=True):
         for path in sorted(out.glob("*-[0-9]*.json")):
-            if ".part" in path.name:
+            if not SHARD_NAME.fullmatch(path.stem):
                 continue
-            record = ShardRecord.read(path)
+            try:
+                record = ShardRecord.read(path)
+            except ValueError as error:
+                raise ValueError(f"{error}; remove that file first") from None
             made_by.require(record.made_by, path)
             tar, held = path.with_suffix(".tar"), {clip.id: clip.digest for clip in record.clips}
             whole = tar.is_file() and tar.stat().st_size == record.shard.bytes
@@ -253,9 +268,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="licence terms of a codec that you accept: those of MMAudio's weights are non-commercial",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the shards")
-    parser.add_argument("--device", default="cpu", help="device that encodes, such as cuda:0 (default: cpu)")
+    parser.add_argument("--device", type=device, default="cpu", help="what encodes: cpu, cuda or cuda:1 (default: cpu)")
     arguments = parser.parse_args(argv)
     try:
+        place = torch.device(arguments.device)
+        if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+            raise ValueError(f"expected one of {torch.cuda.device_count()} GPUs, got {place}; use --device cpu")
         text = None
         if arguments.text_encoder:
             encoders = [TextEncoder(folder, device=arguments.device) for folder in arguments.text_encoder]

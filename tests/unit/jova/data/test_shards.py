@@ -185,6 +185,23 @@ def test_a_truncated_tar_is_made_again(tmp_path, small_shards):
     assert files(out) == whole
 
 
+def test_a_damaged_record_is_to_be_removed_and_its_clips_encoded_again(tmp_path, small_shards):
+    path, out = mixed(tmp_path), tmp_path / "shards"
+    index = write_shards(path, *codecs(), None, out)
+    whole, record = files(out), out / f"{index.shards[1].name}.json"
+    for content in ("", "[]", record.read_text().replace("jova-shards@1", "jova-shards@9")):
+        record.write_text(content)
+        with pytest.raises(ValueError, match=r"expected a record of shards in .*; remove that file first") as fault:
+            write_shards(path, *codecs(), None, out)
+        assert str(record) in str(fault.value)
+    record.unlink()
+    write_shards(path, *codecs(), None, out)
+    assert files(out) == whole
+    (out / "notes-1.json").write_text("of the user")
+    write_shards(path, *codecs(), None, out)
+    assert (out / "notes-1.json").read_text() == "of the user"
+
+
 def test_shards_of_other_encoders_are_not_overwritten(tmp_path):
     path, (video, audio), out = write_manifest(tmp_path, [line("a")]), codecs(), tmp_path / "shards"
     write_shards(path, video, audio, None, out)
@@ -264,6 +281,11 @@ def test_the_command_encodes_and_says_what_there_is(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "5f-32x32-25fps: 3 clips", "9f-32x32-24fps: 3 clips", "9f-32x32-25fps: 5 clips"
     ]  # fmt: skip
+    gpu = str(torch.cuda.device_count())
+    assert main([str(path), *flags, "--out", str(tmp_path / "shards"), "--device", f"cuda:{gpu}"]) == 2
+    assert (
+        capsys.readouterr().err == f"jova.data.shards: expected one of {gpu} GPUs, got cuda:{gpu}; use --device cpu\n"
+    )
     assert main([str(tmp_path / "none"), *flags, "--out", str(tmp_path / "shards")]) == 2
     assert capsys.readouterr().err.startswith("jova.data.shards: expected a manifest at")
     assert main([str(path), *flags[:3], str(tmp_path / "no"), "--out", str(tmp_path / "shards")]) == 2
