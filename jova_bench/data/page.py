@@ -10,11 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from jova_bench.data.records import ClipRecord, Settings
-from jova_bench.data.store import SAMPLES, keep_page, read_manifest
+from jova_bench.data.store import SAMPLES, TRACKS, keep_page, read_manifest
+from jova_bench.errors import BenchError
+from jova_bench.files.paths import shown_path
 from jova_bench.metrics.lip_sync.curves import MAX_SHIFT
 from jova_bench.report.html.pages import environment
 from jova_bench.report.html.site import STATIC
@@ -135,10 +138,15 @@ def _faces(folder: Path, kept: Iterable[ClipRecord]) -> tuple[list[float], list[
     """Returns of each clip the mean width of its mouth box, the share of frames with one, and the mean confidence."""
     wide, seen, sure = [], [], []
     for clip in kept:
-        if clip.boxes is None or not (folder / clip.boxes).is_file():
+        path = folder / TRACKS / f"{clip.id}.npz"
+        if not path.is_file():
             continue
-        with np.load(folder / clip.boxes, allow_pickle=False) as arrays:
-            boxes, confidence = arrays["mouth_box"], arrays["confidence"]
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                boxes, confidence = arrays["mouth_box"], arrays["confidence"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            what = f"expected the boxes of a clip, got {type(error).__name__}"
+            raise BenchError(f"{shown_path(path)}: {what}; delete it to have the clip made again") from error
         there = np.isfinite(boxes).all(axis=1)
         seen.append(float(there.mean()))
         if there.any():

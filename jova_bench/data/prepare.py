@@ -104,7 +104,8 @@ def prepare(
     sources = videos(folder)
     texts = read_texts(table, folder, sources)
     with PreparedFolder(out, settings) as store:
-        known = store.clips()  # First, so that a damaged line is found before any work.
+        # First, so that a damaged line is found before any work.
+        known = {clip.id for clip in store.clips().values() if store.whole(clip)}
         failed = _scan(folder, sources, store, executor, progress)
         scanned = store.videos()
         asked: list[Piece] = []

@@ -82,6 +82,11 @@ class PreparedFolder:
         """Reads the judged clips by their ids."""
         return read_manifest(self.folder)
 
+    def whole(self, clip: ClipRecord) -> bool:
+        """Returns whether a clip has the files that its line promises; one that lost them is made again."""
+        promised = (Path(CLIPS, f"{clip.id}.mp4"), Path(TRACKS, f"{clip.id}.npz"))
+        return clip.status == "rejected" or all((self.folder / path).is_file() for path in promised)
+
     def add_video(self, video: ScannedVideo) -> None:
         """Appends a scanned video."""
         self._append(VIDEOS, video)

@@ -11,6 +11,7 @@ pytest.importorskip("jinja2", reason="pages need jova-bench[report]")
 from jova_bench.data.page import binned, evenly, write_page
 from jova_bench.data.records import ClipRecord, Reason, Settings, Sync
 from jova_bench.data.store import SAMPLES, TRACKS, PreparedFolder, keep_arrays, keep_image
+from jova_bench.errors import BenchError
 
 HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7777 * 7777 }}"
 SETTINGS = Settings(fps="25/1", lengths=(73, 49), sizes=((64, 64),), faces="mediapipe")
@@ -106,6 +107,13 @@ def test_the_same_folder_gives_the_same_page(page, folder):
     before = (folder / "report.html").read_bytes()
     write_page(folder, SETTINGS, HOSTILE)
     assert (folder / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"no zip", b"PK\x03\x04", b""])
+def test_damaged_boxes_are_one_line(folder, content):
+    (folder / TRACKS / "a-0.npz").write_bytes(content)
+    with pytest.raises(BenchError, match=r"a-0\.npz: expected the boxes of a clip, got .*; delete it"):
+        write_page(folder, SETTINGS, "videos")
 
 
 def test_an_empty_folder_has_a_page(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,6 +222,15 @@ def test_a_kill_within_a_line_and_the_same_command_give_the_same_folder(few, tmp
     assert stamps == {path: path.stat().st_mtime_ns for path in (out / "clips").iterdir()}
 
 
+def test_clips_that_lost_a_file_are_made_again(few, tmp_path):
+    shutil.copytree(few[1], tmp_path / "out")
+    kept = [clip.id for clip in read_manifest(few[1]).values() if clip.status == "kept"]
+    (tmp_path / "out" / "clips" / f"{kept[0]}.mp4").unlink()
+    (tmp_path / "out" / "tracks" / f"{kept[1]}.npz").unlink()
+    assert main([*few[0], "--out", str(tmp_path / "out")]) == 0
+    assert files(tmp_path / "out") == files(few[1])
+
+
 def test_processes_give_the_same_folder(few, tmp_path):
     assert main([*few[0], "--workers", "1", "--out", str(tmp_path / "out")]) == 0
     assert files(tmp_path / "out") == files(few[1])
@@ -268,8 +278,6 @@ def test_a_missing_package_and_missing_weights_say_what_to_do(planted, tmp_path,
 
 
 def test_a_video_that_changed_since_is_refused(planted, prepared, wheel_table, tmp_path, capsys):
-    import shutil
-
     folder, out = tmp_path / "videos", tmp_path / "out"
     shutil.copytree(prepared, out)
     shutil.copytree(planted, folder)
