@@ -18,6 +18,7 @@ from jova.data.manifest import read_manifest
 from jova.data.shard_index import MadeBy, ShardIndex, ShardRecord
 from jova.data.shards import main, write_shards
 from support.prepared_clips import codecs, line, mixed, write_manifest
+from support.shown import ROOT, blocks
 
 
 class Letters:
@@ -106,6 +107,16 @@ def test_webdataset_reads_what_the_codecs_gave(tmp_path, small_shards):
     assert index.text_channels == (2, 3)
     null = load((tmp_path / "shards" / "null-text.safetensors").read_bytes())
     assert torch.equal(null["text.1"], torch.ones(1, 3, dtype=torch.bfloat16))
+
+
+def test_the_page_reads_a_shard_as_it_says(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("webdataset")
+    write_manifest(tmp_path, [line("a")])
+    index = write_shards(tmp_path, *codecs(), None, tmp_path / "shards" / "shards")
+    (code,) = blocks(ROOT / "docs" / "shards.md", "python")
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("73f-256x256-25fps-00000", index.shards[0].name), {})
+    assert capsys.readouterr().out == "a torch.Size([3, 4, 4, 3])\n"
 
 
 def test_clips_without_boxes_weigh_nothing(tmp_path):
