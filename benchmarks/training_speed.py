@@ -163,12 +163,20 @@ def row(options: argparse.Namespace, kernel: str, compiled: bool) -> tuple[str, 
     name = f"| {kernel} | {'yes' if compiled else 'no'} |"
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith((" ", "Set "))]
-        return f"{name} failed: {lines[-1][:120] if lines else done.returncode} | | | | |", None
+        why = lines[-1].partition(": ")[2].partition(". ")[0] if lines else f"exit code {done.returncode}"
+        return f"{name} failed: {why} | | | | |", None
     found = json.loads(done.stdout.splitlines()[-1])
     return (
         f"{name} {found['tokens_per_s']:,.0f} | {found['examples_per_s']:.3g} | {found['mfu']:.2f} "
         f"| {found['memory_bytes'] / 1e9:.2f} | {found['warm_s']:.0f} |"
     ), found
+
+
+def cpu_name() -> str:
+    """The processor's name where Linux says it, else its architecture."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:
@@ -185,13 +193,13 @@ def main() -> None:
         print(json.dumps(measured(options, options.one[0], options.one[1] == "1")))
         return
     gpu = torch.cuda.get_device_name(options.device) if options.device.startswith("cuda") else None
-    device = gpu or f"one thread of {platform.processor() or platform.machine()}"
+    device = gpu or f"one thread of {cpu_name()}"
     print("# Speed of training\n")
     print(
         f"`small-128` with {options.blocks} blocks, batches of {options.batch}, {options.precision}, {options.steps} "
         f"steps after two, on {device}; torch {torch.__version__}. Made by `benchmarks/training_speed.py`.\n"
     )
-    print("| attention | compiled | tokens/s | examples/s | MFU | memory, GB | first two steps, s |")
+    print("| attention | compiled | tokens a second | examples a second | MFU | memory, GB | first two steps, s |")
     print("|---|---|---|---|---|---|---|")
     peaks = []
     for kernel, compiled in VARIANTS:
@@ -199,7 +207,7 @@ def main() -> None:
         print(line, flush=True)
         peaks += [found["peak_flops"]] if found else []
     if peaks:
-        print(f"\nMFU is a share of {max(peaks) / 1e9:,.0f} GFLOP/s at most, a product of large matrices there.")
+        print(f"\nMFU is a share of at most {max(peaks) / 1e9:,.0f} GFLOP/s, a product of large matrices there.")
 
 
 if __name__ == "__main__":

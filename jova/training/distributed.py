@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.utils.checkpoint import checkpoint
 
 from jova.config import Precision
+from jova.training.arithmetic import arithmetic
 from jova.transformer import Jova
 
 PATIENCE = timedelta(hours=2)
@@ -127,7 +128,9 @@ def place(
         # The forward pass alone, so that weights are gathered before it and freed after it.
         forward = torch.compile(block.forward) if compiled else block.forward
         if checkpointing:
-            forward = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)
+            # The kernel of attention of the forward pass, too, which saves other tensors than another one.
+            contexts = partial(_contexts, precision, ranks.device.type)
+            forward = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
         block.forward = forward
     if ranks.count == 1:
         model.to(ranks.device)
@@ -145,6 +148,11 @@ def place(
     )
     for module in (*blocks, model):
         fully_shard(module, mesh=mesh, mp_policy=policy)
+
+
+def _contexts(precision: Precision, device: str) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Returns what a checkpointed forward pass and its recomputation run in, beside the context of their call."""
+    return nullcontext(), arithmetic(precision, device)
 
 
 def whole(tensors: Mapping[str, Tensor], ranks: Ranks) -> dict[str, Tensor]:

@@ -53,6 +53,9 @@ def compared(ranks: Ranks, out: Path) -> None:
         "parts": steps(trainer(out / "parts", ranks, init=first, accumulate=2)),
         "recomputed": steps(trainer(out / "recomputed", ranks, init=first, checkpointing=True)),
         "audio": steps(trainer(out / "audio", ranks, init=first, trains="audio")),
+        "bfloat16, recomputed": steps(
+            trainer(out / "both", ranks, checkpointing=True, init=first, precision="bfloat16")
+        ),
         "bfloat16": steps(trainer(out / "bfloat16", ranks, init=first, precision="bfloat16")),
     }
     if ranks.leads:

@@ -56,6 +56,7 @@ def test_parts_of_a_batch_and_recomputed_activations_change_nothing(two, one, ou
 def test_bfloat16_is_near_and_keeps_float32_weights(two, one):
     assert_near(two["bfloat16"], one, 2e-2)
     assert two["bfloat16"]["losses"] != two["plain"]["losses"]
+    assert_near(two["bfloat16, recomputed"], two["bfloat16"], 1e-6)
     assert {tensor.dtype for tensor in two["bfloat16"]["weights"].values()} == {torch.float32}
 
 
