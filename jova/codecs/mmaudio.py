@@ -164,5 +164,6 @@ def check_terms(accept: Collection[str]) -> None:
     """Raises PermissionError unless the terms of MMAudio's weights are among those that a user accepts."""
     if TERMS not in ([accept] if isinstance(accept, str) else accept):
         raise PermissionError(
-            f"MMAudio's weights are under CC-BY-NC-4.0, for {TERMS} use alone; to accept it, pass accept=({TERMS!r},)"
+            f"MMAudio's weights are under CC-BY-NC-4.0, for {TERMS} use alone; to accept it: --accept {TERMS}, "
+            f"or accept=({TERMS!r},) in Python"
         )

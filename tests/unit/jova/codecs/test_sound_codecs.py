@@ -269,5 +269,7 @@ def test_statistics_of_mmaudio_are_its_generators_or_the_scaling_factor():
 
 def test_mmaudio_is_loaded_after_its_terms_are_accepted(paths):
     for accept in ((), ("agpl",)):
-        with pytest.raises(PermissionError, match=r"CC-BY-NC-4\.0.*pass accept=\('non-commercial',\)"):
+        with pytest.raises(
+            PermissionError, match=r"CC-BY-NC-4\.0.*--accept non-commercial, or accept=\('non-commercial',\) in Python"
+        ):
             load_audio_codec(paths["mmaudio"], accept)
