@@ -26,6 +26,7 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
 from jova.flags import STAGES, add_train_flags, check_config_flags
+from jova.stopping import stoppable
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
 from jova.training.latents import encode_items, load_examples
@@ -191,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         run(arguments)
-    except (FileNotFoundError, PermissionError, ValueError, ModuleNotFoundError) as error:
+    except (FileNotFoundError, PermissionError, ChildProcessError, ValueError, ModuleNotFoundError) as error:
         if os.environ.get("RANK", "0") == "0":  # else every rank says so
             print(f"jova.train: {error}", file=sys.stderr)
         return 2
@@ -199,4 +200,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stoppable("jova.train", main))

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from jova.data import missing_packages
+from jova.stopping import stoppable
 
 
 def main() -> int:
@@ -56,4 +57,4 @@ def _size(text: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stoppable("jova.data", main))

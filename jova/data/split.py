@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
+from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
 from typing import Any
 
 import av
@@ -36,10 +41,9 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1, size: tupl
     with atomic_path(out / "prompts.jsonl") as unfinished:
         unfinished.write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
     todo = list(missing(out, prompts))
-    # Spawned: in a forked child OpenCV waits forever for the threads that its parent had.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        jobs = pool.map(partial(_write, split, out, size), todo, [prompts[index] for index in todo], chunksize=8)
+    with _pool(workers) as pool:
+        with _uninterrupted():  # The first clip starts the workers.
+            jobs = pool.map(partial(_write, split, out, size), todo, [prompts[index] for index in todo])
         for _ in track(jobs, f"{split} clips", total=len(todo)):
             pass
     about = {"format": FORMAT, "corpus": VERSION, "split": split, "count": count}
@@ -47,9 +51,40 @@ def make_split(split: Split, count: int, out: Path, workers: int = 1, size: tupl
         unfinished.write_text(json.dumps(about) + "\n")
 
 
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Yields a pool that gives up all clips but those that are being made when the block is left, for any reason.
+
+    Raises ChildProcessError if a worker dies.
+    """
+    # Spawned: in a forked child OpenCV waits forever for the threads that its parent had.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise ChildProcessError("a process that made clips was killed, perhaps for want of memory") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Holds Ctrl-C back, from processes that start in the block for good: a terminal sends it to all of them.
+
+    They end with the pool, without a traceback of each.
+    """
+    ensure_running()  # Else the first worker starts multiprocessing's tracker, which ends the hold.
+    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
+
+
 def _check_size(clips: Path, size: tuple[int, int]) -> None:
     """Raises ValueError if the clips of a folder are of another size, (H, W)."""
-    if (path := next(iter(sorted(clips.glob("*.mp4"))), None)) is not None:
+    whole = (path for path in sorted(clips.glob("*.mp4")) if ".part" not in path.name)  # A killed process leaves those.
+    if (path := next(whole, None)) is not None:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             if (stream.height, stream.width) != size:
