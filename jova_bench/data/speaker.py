@@ -63,10 +63,12 @@ def one_speaker(found: Sequence[Sequence[Seen]]) -> Speaker | NoSpeaker:
         return NoSpeaker("face_lost", "a face now and then, none that stays")
     speaker, *others = tracks
     faces = [_of(speaker, frame, seen) for frame, seen in enumerate(found)]
-    beside = [track for track in others if len(track.boxes) > BRIEF]
-    if beside:
-        most = max(beside, key=lambda track: len(track.boxes))
-        return NoSpeaker("two_faces", f"a second face in {len(most.boxes)} of {count} frames")
+    beside = max((min(track.stop, speaker.stop) - max(track.first, speaker.first) for track in others), default=0)
+    if beside > BRIEF:
+        return NoSpeaker("two_faces", f"a second face in {beside} of {count} frames")
+    if elsewhere := [track for track in others if len(track.boxes) > BRIEF]:
+        where = f"in frames {elsewhere[0].first} to {elsewhere[0].stop - 1} the face is elsewhere"
+        return NoSpeaker("face_jumps", f"{where}: another person, or a cut that was not found")
     share = sum(face is not None for face in faces) / count
     if share < THROUGHOUT:
         return NoSpeaker("face_lost", f"the face is found in {share:.0%} of {count} frames, {THROUGHOUT:.0%} are asked")

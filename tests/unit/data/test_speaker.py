@@ -34,8 +34,11 @@ def test_a_frame_without_the_face_is_none_and_too_many_are_refused():
 
 
 def test_a_second_face_is_refused_beside_the_first_or_after_it():
-    assert one_speaker([[face(), face(200)] for _ in range(50)]).code == "two_faces"
-    assert one_speaker([[face()] if k < 25 else [face(200)] for k in range(50)]).code == "two_faces"
+    found = one_speaker([[face(), face(200)] if k < 20 else [face()] for k in range(50)])
+    assert found == NoSpeaker("two_faces", "a second face in 20 of 50 frames")
+    found = one_speaker([[face()] if k < 30 else [face(200)] for k in range(50)])
+    assert found.code == "face_jumps"
+    assert found.detail.startswith("in frames 30 to 49 the face is elsewhere")
     # A false alarm of two frames is none.
     assert isinstance(one_speaker([[face(), face(200)] if k in (7, 8) else [face()] for k in range(50)]), Speaker)
 
