@@ -1,7 +1,9 @@
 """Trainings that a file says: what it may say, and its stages on shards of prepared clips."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from jova.training.config import TrainConfig
 from jova.training.modality import owners
 from jova.training.runfile import read_run_file
 from jova.training.samples import load_callback, read_prompts
+from jova.training.trackers import tracker
 from jova.transformer import Jova
 from support.prepared_clips import codecs, line, write_manifest
 from support.scored import CALLED
@@ -224,3 +227,18 @@ def test_steps_are_prepared_ahead_as_they_would_be_at_their_time():
     assert ahead(2) == 20
     with pytest.raises(OSError, match="gone"):
         ahead(3)
+
+
+def test_records_go_to_mlflow_by_step_and_without_what_is_no_number(tmp_path, monkeypatch):
+    seen = []
+    names = ("set_experiment", "start_run", "end_run", "log_params", "log_metrics")
+    fake = {name: lambda *a, name=name, **k: seen.append((name, a, k)) for name in names}
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(**fake))
+    report = tracker("mlflow", tmp_path / "mine" / "joint", {"lr": "0.1"})
+    report({"step": 7, "total": 1.5, "mfu": "undefined"})
+    assert ("start_run", (), {"run_name": "mine/joint"}) in seen
+    assert seen[-2:] == [("log_params", ({"lr": "0.1"},), {}), ("log_metrics", ({"total": 1.5},), {"step": 7})]
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ModuleNotFoundError, match=r"not installed: mlflow; pip install 'jova-bench\[mlflow\]'"):
+        tracker("mlflow", tmp_path, {})
+    assert tracker(None, tmp_path, {}) is None
