@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
+from jova.codecs.base import PictureCodec
 from jova.codecs.video import (
     FRAMES_PER_LATENT,
     PIXELS_PER_LATENT,
@@ -242,7 +243,7 @@ def train_video_codec(
 
 
 @torch.no_grad()
-def measure(codec: VideoCodec, footage: Footage) -> dict[str, float]:
+def measure(codec: PictureCodec, footage: Footage) -> dict[str, float]:
     """Measures how well the codec reconstructs clips.
 
     Returns:
