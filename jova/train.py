@@ -193,8 +193,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run(arguments)
     except (FileNotFoundError, PermissionError, ChildProcessError, ValueError, ModuleNotFoundError) as error:
-        if os.environ.get("RANK", "0") == "0":  # else every rank says so
-            print(f"jova.train: {error}", file=sys.stderr)
+        rank = os.environ.get("RANK", "0")
+        who = "" if rank == "0" else f"rank {rank}: "  # What one rank alone met would be lost otherwise.
+        print(f"jova.train: {who}{error}", file=sys.stderr)
         return 2
     return 0
 

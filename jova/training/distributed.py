@@ -94,14 +94,20 @@ def joined(device: str | None) -> Iterator[Ranks]:
     if count > 1 and kind.startswith("cuda:"):
         raise ValueError(f"expected cuda or cpu for {count} ranks, each with a GPU of its own, got {kind}")
     place = torch.device(f"cuda:{local}" if kind == "cuda" else kind)
-    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"expected one of {torch.cuda.device_count()} GPUs, got {place}; use --device cpu")
     if place.type == "cuda":
+        # Alike in every rank of this machine, so that all say what is wrong.
+        wanted, gpus = (
+            max((place.index or 0) + 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
+            torch.cuda.device_count(),
+        )
+        if wanted > gpus:
+            raise ValueError(f"expected {wanted} GPUs in this machine, got {gpus}; use fewer ranks or --device cpu")
         torch.cuda.set_device(place)
     if count == 1:
         yield Ranks(device=place)
         return
-    dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+    kind, own = ("nccl", place) if place.type == "cuda" else ("gloo", None)
+    dist.init_process_group(kind, timeout=PATIENCE, device_id=own)
     try:
         yield Ranks(dist.get_rank(), count, place)
     finally:

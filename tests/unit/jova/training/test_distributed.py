@@ -132,7 +132,10 @@ def test_validation_does_not_depend_on_how_it_is_split(out):
 
 
 def test_devices_that_are_not_there_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="expected one of 0 GPUs, got cuda:0; use --device cpu"), joined("cuda:0"):
+    with pytest.raises(ValueError, match="expected 1 GPUs in this machine, got 0; use fewer"), joined("cuda:0"):
+        pass
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="expected 2 GPUs in this machine, got 0"), joined("cuda"):
         pass
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="expected cuda or cpu for 2 ranks"), joined("cuda:0"):
