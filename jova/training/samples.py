@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jova.codecs.base import PictureCodec, SoundCodec
+from jova.config import Precision
 from jova.data.folder import write_clip
 from jova.files import atomic_path
 from jova.pipeline import JovaPipeline
@@ -33,13 +34,15 @@ class Samples:
         ranks: Ranks,
         callback: Callback | None,
         tokenizer: WordTokenizer | None,
+        precision: Precision,
     ) -> None:
-        """Reads the prompts.
+        """Reads the prompts; `precision` is that of the training, in which ranks gather weights.
 
         Raises:
             FileNotFoundError, ValueError: there are none, or the model does not know their words.
         """
         self.table, self.out, self.codecs, self.ranks, self.callback = table, out, codecs, ranks, callback
+        self.precision: Precision = precision
         self.prompts = read_prompts(table.prompts)
         if tokenizer is None:
             raise ValueError("expected no [samples] for a model that reads pretrained text, got some")
@@ -54,8 +57,8 @@ class Samples:
         prompts = [_prompt(record) for record in records]
         pipeline = JovaPipeline(model, *self.codecs, device=str(ranks.device))
         clock = model.config.timeline
-        steps, guidance = self.table.steps, self.table.guidance
-        clips = pipeline.sample(prompts, [0] * len(prompts), steps=steps, guidance=guidance)
+        steps, guidance, precision = self.table.steps, self.table.guidance, self.precision
+        clips = pipeline.sample(prompts, [0] * len(prompts), steps=steps, guidance=guidance, precision=precision)
         for number, record, frames, audio in zip(numbers, records, clips.frames, clips.audio, strict=True):
             if number < len(self.prompts):
                 write_clip(folder / f"{record['id']}.mp4", frames, audio, clock.fps, clock.sample_rate_hz)

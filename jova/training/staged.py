@@ -59,7 +59,11 @@ def _train(file: RunFile, ranks: Ranks, callback: Callback | None) -> Path:
             ShardDataset(folder, made_by, tokenizer, stage.training.mouth_box)
             for folder in (file.data.train, file.data.validation)
         )
-        samples = None if file.samples is None else Samples(file.samples, out, codecs, ranks, callback, tokenizer)
+        samples = (
+            None
+            if file.samples is None
+            else Samples(file.samples, out, codecs, ranks, callback, tokenizer, stage.training.precision)
+        )
         machinery = Machinery(
             ranks,
             checkpointing=file.machine.checkpointing,

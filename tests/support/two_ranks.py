@@ -12,12 +12,15 @@ from pathlib import Path
 
 import torch
 
+from jova.text import WordTokenizer
 from jova.training.config import TrainConfig
 from jova.training.distributed import Ranks, joined, whole
 from jova.training.latents import Examples
 from jova.training.losses import means
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
+from jova.training.runfile import SamplesTable
+from jova.training.samples import Samples
 from support import jova_micro
 from support.jova_micro import EDITING, latents, mouth_masks, tokens
 
@@ -45,6 +48,19 @@ def steps(one: Trainer, count=3) -> dict:
     return {"losses": losses, "weights": whole(one.model.state_dict(), one.ranks), "average": average}
 
 
+def sampled(ranks: Ranks, out: Path, first: Path) -> dict:
+    """Steps of a training in bfloat16, in which both ranks make samples after the first."""
+    one = trainer(out / "sampled", ranks, init=first, precision="bfloat16")
+    made = jova_micro.editing_pipeline()
+    tokenizer = WordTokenizer(jova_micro.WORDS, EDITING.words_per_part)
+    table, codecs = SamplesTable(1, out / "prompts.jsonl", steps=1), (made.video_codec, made.audio_codec)
+    samples = Samples(table, out / "sampled", codecs, ranks, None, tokenizer, "bfloat16")
+    begun = steps(one, 1)
+    with one.averaged() as model:
+        samples(model, 1)
+    return {"losses": begun["losses"] + steps(one, 2)["losses"]}
+
+
 def compared(ranks: Ranks, out: Path) -> None:
     """Steps of several trainings, for comparison with those of one rank."""
     first = out / "first.safetensors"
@@ -56,6 +72,7 @@ def compared(ranks: Ranks, out: Path) -> None:
         "bfloat16, recomputed": steps(
             trainer(out / "both", ranks, checkpointing=True, init=first, precision="bfloat16")
         ),
+        "bfloat16, sampled": sampled(ranks, out, first),
         "bfloat16": steps(trainer(out / "bfloat16", ranks, init=first, precision="bfloat16")),
     }
     if ranks.leads:

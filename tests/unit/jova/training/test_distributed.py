@@ -11,7 +11,7 @@ from jova.training.distributed import Ranks, joined
 from jova.training.identity import digest_of_init
 from jova.training.modality import owners
 from jova.transformer import Jova
-from support.jova_micro import micro
+from support.jova_micro import PROMPTS, micro
 from support.two_ranks import compared, examples, resumed, steps, trainer, two_ranks, unbroken
 
 
@@ -19,6 +19,8 @@ from support.two_ranks import compared, examples, resumed, steps, trainer, two_r
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     micro(editing=True).save(folder / "first.safetensors")
+    prompts = [json.dumps({**prompt._asdict(), "id": f"p{number}"}) + "\n" for number, prompt in enumerate(PROMPTS)]
+    (folder / "prompts.jsonl").write_text("".join(prompts))
     return folder
 
 
@@ -58,6 +60,12 @@ def test_bfloat16_is_near_and_keeps_float32_weights(two, one):
     assert two["bfloat16"]["losses"] != two["plain"]["losses"]
     assert_near(two["bfloat16, recomputed"], two["bfloat16"], 1e-6)
     assert {tensor.dtype for tensor in two["bfloat16"]["weights"].values()} == {torch.float32}
+
+
+def test_samples_are_shared_and_leave_the_training_as_it_is(two, out):
+    made = sorted(path.name for path in (out / "sampled" / "samples" / "00000001").iterdir())
+    assert made == ["p0.mp4", "p1.mp4", "p2.mp4", "prompts.jsonl"]  # three of two ranks
+    assert two["bfloat16, sampled"]["losses"] == two["bfloat16"]["losses"]
 
 
 def test_a_frozen_modality_stays_bit_for_bit(two, out):
