@@ -31,7 +31,7 @@ PREPARE_EXAMPLES = """  jova-bench data prepare videos --out shards
 
 Every clip is kept or rejected, with the reasons and the model that gave them, in OUT/manifest.jsonl. The same command
 continues one that was stopped; new videos of the folder are added. It needs pip install 'jova-bench[data]' and
-jova-bench assets pull mediapipe-wheel (35 MB)."""
+jova-bench assets pull mediapipe-blazeface-short mediapipe-blazeface-full mediapipe-face-mesh (2 MB)."""
 
 
 def add(verbs: Verbs) -> None:

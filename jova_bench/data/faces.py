@@ -55,8 +55,7 @@ def _mediapipe(assets: AssetTable) -> Finder:
     def find(frame: Frames) -> list[Seen]:
         return [Seen(face.box[:4], face.points[lips], face.presence) for face in mesh.faces(frame, assets)]
 
-    parts = (litert.SHORT_RANGE, litert.FULL_RANGE, litert.MESH)
-    by = f"mediapipe 0.10.21 BlazeFace and face mesh [{','.join(one.digest for one in parts)}]"
+    by = f"mediapipe 0.10.21 BlazeFace and face mesh [{','.join(one.digest for one in litert.NETWORKS)}]"
     return Finder(by, join_reasons(opencv.missing(), litert.missing(assets)), find)
 
 

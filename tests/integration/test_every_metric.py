@@ -28,7 +28,8 @@ SLOW = ("motion_score", "aesthetic_score")
 """Every frame at length."""
 OPTIONAL = {
     "mediapipe": "pip install 'jova-bench[face-mediapipe]'",
-    "its wheel": "jova-bench assets pull mediapipe-wheel",
+    "its full range": "jova-bench assets pull mediapipe-blazeface-full",
+    "its short range": "jova-bench assets pull mediapipe-blazeface-short",
     "syncnet-pip": "pip install --no-deps syncnet-python",
     "funasr": "pip install funasr kaldi-native-fbank",
 }

@@ -23,7 +23,7 @@ from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz
 from support import funasr_files, planted_faces
-from support.mediapipe_wheel import with_wheel
+from support.mediapipe_files import with_files
 from support.upstream import fake_state, own_table, parity
 
 D = 4
@@ -31,7 +31,7 @@ D = 4
 OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
 """Made where FunASR is installed, which alone reads them."""
 
-OF_MEDIAPIPE = {litert.ASSET}
+OF_MEDIAPIPE = {one.asset for one in litert.NETWORKS}
 """Linked where it is here: its files are pinned, so that nothing random can stand for it."""
 
 
@@ -43,8 +43,8 @@ def write(folder: Path) -> str:
         save(files[name])
     if not funasr_files.missing():
         files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
-    if litert.missing(with_wheel()) is None:
-        files[litert.ASSET] = with_wheel().path(litert.ASSET)
+    if litert.missing(with_files()) is None:
+        files |= {name: with_files().path(name) for name in OF_MEDIAPIPE}
     return own_table(folder, files)
 
 

@@ -27,6 +27,15 @@ OF_EXTERNAL_MODELS = {
     "jova_baselines.external.render.text",
 }
 """What the package of docs/baselines.md imports, which is promised, too."""
+OF_JOVA = {
+    "jova.codecs.loading.load_audio_codec",
+    "jova.codecs.loading.load_video_codec",
+    "jova.pipeline.JovaPipeline",
+    "jova.text.Prompt",
+    "jova.text.PromptEncoder",
+    "jova.text.TextEncoder",
+}
+"""Names of JoVA that pages may import, promised as well."""
 
 
 def test_these_names_are_promised_and_no_others():
@@ -68,7 +77,7 @@ def test_pages_and_examples_import_what_is_promised_alone():
     shown += [path.read_text() for path in (ROOT / "examples").rglob("*.py")]
     used = {name for text in shown for name in imported(text)}
     promised = {f"jova_bench.{name}" for name in jova_bench.__all__} | {"jova_bench"}
-    promised |= {f"jova_bench.plugins.{name}" for name in plugins.__all__} | OF_EXTERNAL_MODELS
+    promised |= {f"jova_bench.plugins.{name}" for name in plugins.__all__} | OF_EXTERNAL_MODELS | OF_JOVA
     assert "jova_bench.plugins.set_distance" in used
     assert used - promised == set()
     assert used >= OF_EXTERNAL_MODELS

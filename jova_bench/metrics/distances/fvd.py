@@ -34,7 +34,7 @@ from jova_bench.metrics.distances import frechet_kernel as dist
 from jova_bench.metrics.distances import latentsync_faces as latentsync
 from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, PublishedFrechet, SetDistance
 from jova_bench.metrics.distances.references import set_distance
-from jova_bench.metrics.faces.litert import ASSET
+from jova_bench.metrics.faces.litert import SHORT_RANGE
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.real_clips import Embedder, Kind
 from jova_bench.records import MetricSpec
@@ -222,7 +222,7 @@ LATENTSYNC = FvdVariant(
     "from the prompts' own clips: mediapipe's faces of 16 frames, in half the range that I3D expects",
     "bytedance/LatentSync eval/eval_fvd.py, eval/fvd.py",
     missing=latentsync.missing,
-    files=(ASSET,),
+    files=(SHORT_RANGE.asset,),
 )
 VARIANTS = {"clean": CLEAN, "javisbench": JAVISBENCH, "latentsync": LATENTSYNC}
 

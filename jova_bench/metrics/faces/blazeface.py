@@ -10,7 +10,7 @@ from jova_bench.metrics.base import join_reasons
 from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.blaze_decoding import detect
 from jova_bench.metrics.faces.detectors import Detector
-from jova_bench.metrics.faces.litert import ASSET, FULL_RANGE, not_installed
+from jova_bench.metrics.faces.litert import FULL_RANGE, not_installed
 from jova_bench.metrics.faces.track import Boxes, Frames, enlarged
 
 LARGER, UP = 1.18, 0.17
@@ -28,7 +28,7 @@ SETTINGS = f"1,range=full,score=0.5,larger={LARGER},up={UP}"
 
 
 def build(assets: AssetTable) -> Detector:
-    """Builds the detector, whose weights are a file in mediapipe's wheel."""
+    """Builds the detector, whose weights are a file of mediapipe's."""
     find_here = partial(find, assets)
     digest = shortened(FULL_RANGE.sha256)
     return Detector(
@@ -37,5 +37,5 @@ def build(assets: AssetTable) -> Detector:
         lambda: digest,
         SETTINGS,
         find_here,
-        (ASSET,),
+        (FULL_RANGE.asset,),
     )

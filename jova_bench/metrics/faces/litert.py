@@ -1,17 +1,17 @@
-"""Networks of MediaPipe without MediaPipe: its .tflite files, read from the wheel that has them, and run by LiteRT.
+"""Networks of MediaPipe without MediaPipe: its .tflite files, run by LiteRT.
 
-MediaPipe 0.10.21 is the last release whose wheel carries its models; it requires numpy below 2 and a Python below
-3.13. Only files are taken from it, each compared with its digest, so neither matters.
+They are those of MediaPipe 0.10.21, the last release that carries its models; it requires numpy below 2 and a Python
+below 3.13. Only the files are used, each compared with its digest, so neither matters.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,17 +22,16 @@ from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.base import join_reasons
 
-ASSET = "mediapipe-wheel"
 HOW = "not installed: pip install 'jova-bench[face-mediapipe]'"
 Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Network:
-    """One file of the wheel."""
+    """One of MediaPipe's networks."""
 
-    member: str
-    """Path inside `mediapipe/modules`."""
+    asset: str
+    """Name in the table of weights."""
     sha256: str
     side: int
     """Pixels along each side of its input."""
@@ -48,29 +47,22 @@ class Network:
         """Returns a function from (side, side, 3) to the outputs without their first axis; one thread, on the CPU.
 
         Raises:
-            Unavailable: the package or the wheel is missing, or has another file.
+            Unavailable: the package or the file is missing, or it is another file.
         """
-        return _runner(self, str(assets.find(ASSET)))
+        return _runner(self, assets.find(self.asset))
 
 
 SHORT_RANGE = Network(
-    "face_detection/face_detection_short_range.tflite",
-    "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-    128,
-    0.5,
+    "mediapipe-blazeface-short", "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8", 128, 0.5
 )
 """BlazeFace for faces up to 2 m away."""
 FULL_RANGE = Network(
-    "face_detection/face_detection_full_range_sparse.tflite",
-    "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
-    192,
-    0.6,
+    "mediapipe-blazeface-full", "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1", 192, 0.6
 )
 """BlazeFace for faces up to 5 m away. Whatever confidence that interface is asked for, its graph's own is used."""
-MESH = Network(
-    "face_landmark/face_landmark.tflite", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 192, 0.5
-)
+MESH = Network("mediapipe-face-mesh", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 192, 0.5)
 """Face mesh: 468 points of one face."""
+NETWORKS = (SHORT_RANGE, FULL_RANGE, MESH)
 
 
 def not_installed() -> str | None:
@@ -79,23 +71,19 @@ def not_installed() -> str | None:
 
 
 def missing(assets: AssetTable) -> str | None:
-    """Returns what is missing, the runtime or the wheel, and how to get it; None if nothing is."""
-    return join_reasons(not_installed(), assets.missing(ASSET))
+    """Returns what is missing, the runtime or files, and how to get it; None if nothing is."""
+    return join_reasons(not_installed(), *(assets.missing(one.asset) for one in NETWORKS))
 
 
 @cache
-def _runner(network: Network, wheel: str) -> Callable[[Array], list[Array]]:
+def _runner(network: Network, file: Path) -> Callable[[Array], list[Array]]:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise Unavailable(HOW) from error
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            content = archive.read(f"mediapipe/modules/{network.member}")
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise Unavailable(f"expected {network.member} in {wheel}, got none; jova-bench assets pull {ASSET}") from error
+    content = file.read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != network.sha256:
-        raise Unavailable(f"weights differ: expected sha256 {network.sha256}, got {found} for {network.member}")
+        raise Unavailable(f"weights differ: expected sha256 {network.sha256}, got {found} in {file}")
     net: Any = Interpreter(model_content=content, num_threads=1)
     net.allocate_tensors()
     (given,), answers = net.get_input_details(), net.get_output_details()

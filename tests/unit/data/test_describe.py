@@ -18,7 +18,7 @@ from jova_bench.data.texts import Given, Texts, read_texts
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import LocalContext
 from jova_bench.media import files as media
-from support.mediapipe_wheel import with_wheel
+from support.mediapipe_files import with_files
 
 DEAF = Describers(None, "en", None)
 
@@ -45,7 +45,7 @@ def desk(tmp_path, real_clips):
 
 
 def described(desk, task, by=DEAF):
-    return DescribeWork(desk / "videos", desk, by, with_wheel())(LocalContext("cpu"))(task)
+    return DescribeWork(desk / "videos", desk, by, with_files())(LocalContext("cpu"))(task)
 
 
 def test_a_text_of_the_clip_comes_before_that_of_its_video(desk):
@@ -114,9 +114,9 @@ def test_whisper_transcribes_what_the_user_did_not(desk, monkeypatch):
 def test_unknown_sizes_and_missing_weights_are_said_first(tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
     with pytest.raises(BenchError, match="did you mean 'whisper-tiny-en'"):
-        Describers("tiny.eng", "en", None).check(with_wheel())
+        Describers("tiny.eng", "en", None).check(with_files())
     with pytest.raises(BenchError, match="assets pull whisper-tiny-en"):
-        Describers("tiny.en", "en", None).check(with_wheel())
+        Describers("tiny.en", "en", None).check(with_files())
 
 
 def test_clips_that_are_rejected_or_have_nothing_to_gain_are_left_alone():

@@ -29,10 +29,10 @@ from jova_bench.data.store import read_manifest
 from jova_bench.media import files as media
 from jova_bench.metrics.faces.cuts import shots
 from jova_bench.metrics.faces.track import overlaps
-from support.mediapipe_wheel import needs_wheel, with_wheel
+from support.mediapipe_files import needs_mediapipe, with_files
 from support.planted_videos import ENLARGED, GOOD, LATE, OTHER, as_others_write, at, enlarged, head, plant, write
 
-pytestmark = needs_wheel  # Of our finders only the mesh sees drawn heads in every frame; the cascade loses them.
+pytestmark = needs_mediapipe  # Of our finders only the mesh sees drawn heads in every frame; the cascade loses them.
 FLAGS = ["--size", "128x128", "--frames", "73,49", "--workers", "0", "--sync", "embedded"]
 
 
@@ -44,22 +44,21 @@ def planted(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel_table(tmp_path_factory) -> list[str]:
-    """Flags that name the wheel."""
+def own_table(tmp_path_factory) -> list[str]:
+    """Flags that name mediapipe's files."""
     from jova_bench.metrics.faces import litert
 
-    table = with_wheel()
+    table = with_files()
     path = tmp_path_factory.mktemp("table") / "assets.toml"
-    path.write_text(
-        f'[{litert.ASSET}]\nfile = "{table.path(litert.ASSET)}"\nsha256 = "{table.get(litert.ASSET).sha256}"\n'
-    )
+    lines = (f'[{one.asset}]\nfile = "{table.path(one.asset)}"\nsha256 = "{one.sha256}"\n' for one in litert.NETWORKS)
+    path.write_text("".join(lines))
     return ["--assets", str(path)]
 
 
 @pytest.fixture(scope="session")
-def prepared(planted, wheel_table, tmp_path_factory) -> Path:
+def prepared(planted, own_table, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("prepared") / "out"
-    assert main(["data", "prepare", str(planted), "--out", str(out), *FLAGS, *wheel_table]) == 0
+    assert main(["data", "prepare", str(planted), "--out", str(out), *FLAGS, *own_table]) == 0
     return out
 
 
@@ -98,7 +97,7 @@ def test_lips_and_sound_are_judged_by_a_judge_that_says_its_name_and_domain(by_s
     assert late.reasons[0].detail == "the sound comes 5 frames after the lips, 1 are allowed"
 
 
-def test_lips_are_judged_at_any_rate_and_shape(wheel_table, tmp_path):
+def test_lips_are_judged_at_any_rate_and_shape(own_table, tmp_path):
     good, late = head(GOOD), head(OTHER)
     bars = [(0, 0), (50, 48), (0, 0), (0, 0)]
     sound = np.repeat(good.audio, 3)[None].repeat(2, axis=0)  # 48 kHz.
@@ -106,7 +105,7 @@ def test_lips_are_judged_at_any_rate_and_shape(wheel_table, tmp_path):
     as_others_write(tmp_path / "videos" / "a.mov", np.pad(at(enlarged(good.frames), 30), bars), sound, 30, 48_000)
     moved = np.pad(late.audio, (LATE * 640, 0))[: len(late.audio)]
     write(tmp_path / "videos" / "b.mp4", np.pad(enlarged(late.frames), bars), moved)
-    flags = ["--size", "192x128", "--fps", "24", "--frames", "65", "--workers", "0", "--sync", "embedded", *wheel_table]
+    flags = ["--size", "192x128", "--fps", "24", "--frames", "65", "--workers", "0", "--sync", "embedded", *own_table]
     assert main(["data", "prepare", str(tmp_path / "videos"), "--out", str(tmp_path / "out"), *flags]) == 0
     kept, rejected = read_manifest(tmp_path / "out").values()
     assert (kept.status, kept.fps, kept.frames, kept.height, kept.width) == ("kept", "24/1", 65, 192, 128)
@@ -177,12 +176,12 @@ def files(folder):
 
 
 @pytest.fixture(scope="session")
-def few(planted, wheel_table, tmp_path_factory) -> tuple[list[str], Path]:
+def few(planted, own_table, tmp_path_factory) -> tuple[list[str], Path]:
     """The command of three of the videos, without its --out, and what it gives."""
     folder, out = tmp_path_factory.mktemp("few"), tmp_path_factory.mktemp("few-out") / "out"
     for name in ("cut.mp4", "silent.mp4", "broken.mp4"):
         (folder / name).symlink_to(planted / name)
-    words = ["data", "prepare", str(folder), *wheel_table, *FLAGS, "--sync", "none"]
+    words = ["data", "prepare", str(folder), *own_table, *FLAGS, "--sync", "none"]
     assert main([*words, "--out", str(out)]) == 0
     return words, out
 
@@ -242,8 +241,8 @@ def wrong(capsys, *words):
     return line
 
 
-def test_mistakes_are_one_line_and_nothing_is_written(planted, prepared, wheel_table, tmp_path, capsys):
-    plain = ("--workers", "0", "--sync", "embedded", *wheel_table)
+def test_mistakes_are_one_line_and_nothing_is_written(planted, prepared, own_table, tmp_path, capsys):
+    plain = ("--workers", "0", "--sync", "embedded", *own_table)
     out = tmp_path / "out"
     assert "expected a folder of videos" in wrong(capsys, tmp_path / "none", "--out", out, *plain)
     assert "1 + 4k" in wrong(capsys, planted, "--out", out, "--frames", "72", *plain)
@@ -272,17 +271,17 @@ def test_a_missing_package_and_missing_weights_say_what_to_do(planted, tmp_path,
 
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "none"))
     line = wrong(capsys, planted, "--out", tmp_path / "out")
-    assert "jova-bench assets pull mediapipe-wheel" in line
+    assert "jova-bench assets pull mediapipe-face-mesh" in line
     monkeypatch.setattr(scan, "find_spec", lambda name: None)
     assert "pip install 'jova-bench[data]'" in wrong(capsys, planted, "--out", tmp_path / "out", "--workers", "0")
 
 
-def test_a_video_that_changed_since_is_refused(planted, prepared, wheel_table, tmp_path, capsys):
+def test_a_video_that_changed_since_is_refused(planted, prepared, own_table, tmp_path, capsys):
     folder, out = tmp_path / "videos", tmp_path / "out"
     shutil.copytree(prepared, out)
     shutil.copytree(planted, folder)
     (folder / "two.mp4").write_bytes((planted / "good.mp4").read_bytes())
-    line = wrong(capsys, folder, "--out", out, *FLAGS, *wheel_table)
+    line = wrong(capsys, folder, "--out", out, *FLAGS, *own_table)
     assert "two.mp4: expected the" in line
 
 
@@ -308,7 +307,7 @@ def test_kept_clips_are_encoded_by_the_models_package_at_the_end(few, tmp_path, 
     assert len(asked) == 1
 
 
-def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, wheel_table, tmp_path):
+def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, own_table, tmp_path):
     pytest.importorskip("webdataset", reason="shards need jova-bench[data]")
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "good.mp4").symlink_to(planted / "good.mp4")
@@ -319,7 +318,7 @@ def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, wheel_table
         WEIGHTS / "audio-codec.safetensors",
     ]
     words = ["data", "prepare", tmp_path / "videos", "--out", tmp_path / "out", "--size", "64x64", "--frames", "73"]
-    words += ["--workers", "0", "--sync", "embedded", *codecs, *wheel_table]
+    words += ["--workers", "0", "--sync", "embedded", *codecs, *own_table]
     assert main([str(word) for word in words]) == 0
     (shard,) = (tmp_path / "out" / "shards").glob("*.tar")
     with tarfile.open(shard) as tar:
@@ -331,8 +330,8 @@ def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, wheel_table
     assert torch.isfinite(made["video"]).all()
 
 
-def test_counts_are_printed_for_people_and_for_programs(planted, prepared, wheel_table, capsys):
-    words = ["data", "prepare", str(planted), "--out", str(prepared), *FLAGS, *wheel_table]
+def test_counts_are_printed_for_people_and_for_programs(planted, prepared, own_table, capsys):
+    words = ["data", "prepare", str(planted), "--out", str(prepared), *FLAGS, *own_table]
     assert main(words) == 0
     out = capsys.readouterr().out
     assert out.startswith("5 clips kept, 10.8 s, in ")

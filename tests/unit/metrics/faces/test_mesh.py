@@ -1,17 +1,15 @@
 """The face mesh run by LiteRT finds what MediaPipe 0.10.21 itself finds."""
 
-import zipfile
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from jova_bench.assets.table import AssetTable
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.faces import litert, mesh
 from jova_bench.metrics.faces.blaze_decoding import anchors, detect, merged
-from support.mediapipe_wheel import needs_wheel, with_wheel
+from support.mediapipe_files import needs_mediapipe, with_files
 
 POINTS = (61, 291, 13, 14, 10, 152)
 """Corners of the mouth, inner lips, top and bottom of the face."""
@@ -38,25 +36,25 @@ def picture(clip, pad):
     return np.pad(big, ((0, 0), (pad, pad), (0, 0)))
 
 
-@needs_wheel
+@needs_mediapipe
 @pytest.mark.parametrize(("number", "pad", "box", "points"), THEIRS)
 def test_boxes_and_points_are_those_of_mediapipe(real_clips, number, pad, box, points):
-    (face,) = mesh.faces(picture(real_clips[number], pad), with_wheel())
+    (face,) = mesh.faces(picture(real_clips[number], pad), with_files())
     np.testing.assert_allclose(face.box, box, atol=0.01)
     np.testing.assert_allclose(face.points[list(POINTS)], points, atol=0.05)
     assert face.presence > 0.9
 
 
-@needs_wheel
+@needs_mediapipe
 @pytest.mark.parametrize(("number", "pad", "box"), FAR)
 def test_boxes_of_far_faces_are_those_of_mediapipe(real_clips, number, pad, box):
-    (found,) = detect(picture(real_clips[number], pad), litert.FULL_RANGE, with_wheel())
+    (found,) = detect(picture(real_clips[number], pad), litert.FULL_RANGE, with_files())
     np.testing.assert_allclose(found[[0, 1, 2, 3, 16]], box, atol=0.01)
 
 
-@needs_wheel
+@needs_mediapipe
 def test_every_face_is_found_and_nothing_in_nothing(real_clips):
-    assets = with_wheel()
+    assets = with_files()
     two = np.concatenate([picture(real_clips[0], 0), picture(real_clips[1], 0)], axis=1)
     found = mesh.faces(two, assets)
     assert sorted(int(face.box[0] // 256) for face in found) == [0, 1]
@@ -64,12 +62,12 @@ def test_every_face_is_found_and_nothing_in_nothing(real_clips):
     assert detect(np.zeros((1, 1, 3), np.uint8), litert.SHORT_RANGE, assets).shape == (0, 17)
 
 
-@needs_wheel
+@needs_mediapipe
 def test_a_turned_head_has_its_points_turned(real_clips):
     # By 20 degrees around the middle: the mesh is given the face upright.
     image = picture(real_clips[0], 0)
     turn = cv2.getRotationMatrix2D((128, 128), 20, 1)
-    (straight,), (turned,) = (mesh.faces(one, with_wheel()) for one in (image, cv2.warpAffine(image, turn, (256, 256))))
+    (straight,), (turned,) = (mesh.faces(one, with_files()) for one in (image, cv2.warpAffine(image, turn, (256, 256))))
     expected = straight.points @ turn[:, :2].T + turn[:, 2]
     assert np.abs(turned.points - expected)[list(mesh.LIPS)].mean() < 3
 
@@ -89,24 +87,13 @@ def test_boxes_of_one_face_become_their_weighted_mean():
     np.testing.assert_allclose(found[:, [0, 1, 2, 3, 16]], [[0, 0, 10, 11.2, 0.9], [50, 50, 60, 60, 0.7]])
 
 
-def test_another_wheel_is_refused(tmp_path):
+def test_another_file_is_refused(tmp_path):
     def table(name):
-        entry = with_wheel().get(litert.ASSET).model_copy(update={"file": str(tmp_path / name), "sha256": None})
-        return replace(with_wheel(), entries={litert.ASSET: entry}, place=tmp_path, recorded=False)
+        entry = with_files().get(litert.MESH.asset).model_copy(update={"file": str(tmp_path / name), "sha256": None})
+        return replace(with_files(), entries={litert.MESH.asset: entry}, place=tmp_path, recorded=False)
 
-    def load(assets: AssetTable):
-        return litert.MESH.load(assets)
-
-    with pytest.raises(Unavailable, match="assets pull mediapipe-wheel"):
-        load(table("none.whl"))
-    with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
-        archive.writestr(f"mediapipe/modules/{litert.MESH.member}", b"other")
+    with pytest.raises(Unavailable, match="assets pull mediapipe-face-mesh"):
+        litert.MESH.load(table("none.tflite"))
+    (tmp_path / "other.tflite").write_bytes(b"other")
     with pytest.raises(Unavailable, match="weights differ"):
-        load(table("other.whl"))
-    with zipfile.ZipFile(tmp_path / "empty.whl", "w"):
-        pass
-    with pytest.raises(Unavailable, match="got none"):
-        load(table("empty.whl"))
-    (tmp_path / "text.whl").write_text("no zip")
-    with pytest.raises(Unavailable, match="got none"):
-        load(table("text.whl"))
+        litert.MESH.load(table("other.tflite"))

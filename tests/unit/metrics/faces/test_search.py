@@ -19,7 +19,7 @@ from jova_bench.metrics.faces import blazeface, cuts, haar, litert, opencv, sear
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.follow import follow
 from jova_bench.metrics.faces.looks import look, looks_at
-from support.mediapipe_wheel import needs_wheel, with_wheel
+from support.mediapipe_files import needs_mediapipe, with_files
 
 pytest.importorskip("cv2")
 HEIGHT, WIDTH, SIDE = 60, 160, 20
@@ -237,10 +237,10 @@ def drawn_faces(clips: list[Clip], find) -> list[tuple[np.ndarray, np.ndarray]]:
 DETECTORS = [
     pytest.param(haar.find, 2, id="opencv-haar"),
     pytest.param(
-        partial(blazeface.find, with_wheel()),
+        partial(blazeface.find, with_files()),
         8,
         id="mediapipe",
-        marks=needs_wheel,
+        marks=needs_mediapipe,
     ),
 ]
 
