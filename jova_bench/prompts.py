@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from jova_bench.formatting.messages import FieldFault
 from jova_bench.records import Id, Record
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -46,9 +47,9 @@ class Edit(Record):
             wanted, got = (", ".join(names) or "no other field" for names in (WANTED[self.kind], given))
             raise ValueError(f"expected of an edit of kind {self.kind!r}: {wanted}; got {got}")
         if self.span_s and not self.span_s[0] < self.span_s[1]:
-            raise ValueError(f"expected a span whose end is after its start, got {list(self.span_s)}")
+            raise FieldFault("span_s", f"expected a span whose end is after its start, got {list(self.span_s)}")
         if self.box and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
-            raise ValueError(f"expected a box x0, y0, x1, y1 with x0 < x1 and y0 < y1, got {list(self.box)}")
+            raise FieldFault("box", f"expected a box x0, y0, x1, y1 with x0 < x1 and y0 < y1, got {list(self.box)}")
         return self
 
 
@@ -79,11 +80,13 @@ class Prompt(Record):
     @model_validator(mode="after")
     def _has_what_its_edit_names(self) -> Prompt:
         if self.edit and self.edit.kind in DRIVEN and self.audio is None:
-            raise ValueError(f"expected an audio beside an edit of kind {self.edit.kind!r}, got none")
+            raise FieldFault("audio", f"expected an audio beside an edit of kind {self.edit.kind!r}, got none")
         if self.edit and self.edit.words:
             there, last = len(self.transcript.split()), sum(self.edit.words)
             if last > there:
-                raise ValueError(f"expected new words within the {there} of the transcript, got some up to {last}")
+                raise FieldFault(
+                    "edit.words", f"expected new words within the {there} of the transcript, got some up to {last}"
+                )
         return self
 
     @model_serializer(mode="wrap")

@@ -133,7 +133,7 @@ def torch_metric(
 def _built(name: str, profile: Profile, device: Device, assets: PathLike | None) -> AnyMetric:
     """Builds the first metric of a name, or that of an identity, of either level."""
     if profile not in get_args(Profile):
-        raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {shown(profile)}")
+        raise BenchError(f"expected profile= {' or '.join(get_args(Profile))}, got {shown(profile)}")
     if not isinstance(name, str):
         raise BenchError(f"expected the name of one metric, got {shown(name)}; `list_metrics()` shows them")
     whole = Identity.parse(name) if "/" in name else None

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from jova_bench.errors import EXIT_USAGE
@@ -19,8 +20,19 @@ Action = Callable[[argparse.Namespace], int]
 class Parser(argparse.ArgumentParser):
     """A parser that prints an error in one line, with what was probably meant, and exits with 2."""
 
+    words: Sequence[str] = ()
+    """What was parsed last."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses as argparse does, and keeps the words: a flag that is missing may be one that is misspelt."""
+        self.words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Prints the error in one line and exits with 2."""
+        unknown = [word for word in self.words if word.startswith("--") and word.partition("=")[0] not in self._flags()]
+        if message.startswith("the following arguments are required") and (near := self._near(unknown)):
+            message = near
         self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -34,15 +46,32 @@ class Parser(argparse.ArgumentParser):
         found, rest = self.parse_known_args(argv)
         if rest:
             verb: Parser = getattr(found, "parser", self)
-            flags = [flag for action in verb._actions for flag in action.option_strings if flag.startswith("--")]
-            near = difflib.get_close_matches(rest[0], flags, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            verb.error(f"got {shown(rest[0])}, which is not an argument of this command{hint}")
+            verb.error(verb._near(rest) or f"got {shown(rest[0])}, which is not an argument of this command")
         return found
+
+    def _flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+
+    def _near(self, unknown: Sequence[str]) -> str | None:
+        """Returns the message for the first word if it is like a flag of this verb; None where it is like none."""
+        near = difflib.get_close_matches(unknown[0].partition("=")[0], self._flags(), n=1) if unknown else []
+        if not near:
+            return None
+        return f"got {shown(unknown[0])}, which is not an argument of this command; did you mean {near[0]!r}?"
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if arg_string == "" and action.nargs != argparse.OPTIONAL and _takes_a_path(action):
+            raise argparse.ArgumentError(action, "expected a path, got ''")  # `pathlib` reads the current folder.
+        return super()._get_value(action, arg_string)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(action, f"got {shown(value)}; {suggest(str(value), map(str, action.choices))}")
+
+
+def _takes_a_path(action: argparse.Action) -> bool:
+    """Returns whether an argument is a path alone, by its type or by what the help calls it."""
+    return action.type is Path or action.metavar in ("DIR", "FILE", "FILE.jsonl|DIR", "RUN", "REFERENCE", "A", "B")
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
 
 
@@ -26,7 +27,7 @@ def resolve_devices(name: str) -> tuple[str, ...]:
     if name == "cpu":
         return (name,)
     if not isinstance(name, str) or not re.fullmatch(r"auto|cuda|cuda:\d+(,cuda:\d+)*", name):
-        raise BenchError(f"expected device auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {shown(name)}")
+        raise BenchError(f"expected {option('device')} auto, cpu, cuda, cuda:i or cuda:i,cuda:j, got {shown(name)}")
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

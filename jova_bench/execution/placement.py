@@ -79,14 +79,16 @@ def placed(executor: str, device: str, workers: int | None) -> Iterator[Placemen
         BenchError: there is no such executor or device.
     """
     if executor not in EXECUTORS:
-        raise BenchError(f"expected executor {' or '.join(EXECUTORS)}, got {shown(executor)}")
+        raise BenchError(f"expected {option('executor')} {' or '.join(EXECUTORS)}, got {shown(executor)}")
     if workers is not None and workers < (executor == "ray"):
         raise BenchError(f"expected at least {int(executor == 'ray')} workers, got {workers}")
     if executor == "processes":
         yield _on_machine(resolve_devices(device), workers)
         return
     if device not in ("auto", "cpu", "cuda"):
-        raise BenchError(f"expected device auto, cpu or cuda on a cluster, got {shown(device)}; Ray deals out its GPUs")
+        raise BenchError(
+            f"expected {option('device')} auto, cpu or cuda on a cluster, got {shown(device)}; Ray deals out its GPUs"
+        )
     from jova_bench.execution.ray import cluster
 
     with cluster() as has:

@@ -44,6 +44,15 @@ def shown(value: Any) -> str:
     return f"{text[: LONGEST - 3]}..."
 
 
+class FieldFault(ValueError):
+    """Raised by a check of a whole record for a fault of one of its fields."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        """Takes the name of the field, with those of parts after dots, and the fault."""
+        self.field = field
+        super().__init__(fault)
+
+
 def fault(error: ValidationError) -> str:
     """Formats the first fault of a record on one line: `field: expected ..., got ...`."""
     return faults_of(error)[0]
@@ -62,7 +71,9 @@ def faults_of(error: ValidationError, known: Collection[str] = ()) -> list[str]:
         places.setdefault(one["loc"][:-1] if branch else one["loc"], []).append(one)
     found = []
     for place, of in places.items():
-        where = ".".join(map(str, place))
+        named = of[0].get("ctx", {}).get("error")
+        field = (named.field,) if isinstance(named, FieldFault) else ()
+        where = ".".join(map(str, (*place, *field)))
         text = " ".join(_text(where, of, known if len(place) == 1 else ()).split())
         found.append(f"{where}: {text}" if where else text)
     return found

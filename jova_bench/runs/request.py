@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from jova_bench.errors import BenchError
+from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
 from jova_bench.records import Profile
 
@@ -74,10 +75,12 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.profile not in get_args(Profile):
-            raise BenchError(f"expected profile {' or '.join(get_args(Profile))}, got {shown(self.profile)}")
+            raise BenchError(
+                f"expected {option('profile')} {' or '.join(get_args(Profile))}, got {shown(self.profile)}"
+            )
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not all(0 <= one < 2**63 for one in self.seeds):
             raise BenchError(
                 f"expected one or more different seeds of at least 0, below 2^63, got {shown(list(self.seeds))}"
             )
         if self.limit is not None and self.limit < 1:
-            raise BenchError(f"expected a limit of at least 1 prompt, got {self.limit}")
+            raise BenchError(f"expected {option('limit')} of at least 1 prompt, got {self.limit}")

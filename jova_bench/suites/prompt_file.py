@@ -29,6 +29,10 @@ def prompt_file(path: Path) -> Path:
             return path
     except OSError as error:  # A name that no file system can have.
         raise BenchError(f"expected a path of prompts, got {shown(str(path))}: {error.strerror}") from error
+    if not (path / PROMPTS).is_file() and (path / "manifest.json").is_file():
+        raise BenchError(
+            f"expected the folder of a suite, got a run's, {str(path)!r}; name the suite that it was made of"
+        )
     if not (path / PROMPTS).is_file():
         there = sorted(one.name for one in path.glob("*.jsonl"))
         hint = (

@@ -8,6 +8,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from jova_bench.formatting.messages import faults_of
 from jova_bench.prompts import Edit, Prompt
 
 WHOLE = {"id": "a", "video_caption": "v", "audio_caption": "s", "transcript": "place blue now"}
@@ -50,6 +51,23 @@ def test_a_prompt_with_an_edit_comes_back_from_its_text(edit, more):
 def test_an_edit_has_what_its_kind_needs_and_no_more(edit, why):
     with pytest.raises(ValidationError, match=re.escape(why)):
         Prompt(**WHOLE, edit=edit)
+
+
+def test_a_fault_of_a_prompt_has_the_name_of_its_field():
+    faults = (
+        ({**SPEECH, "span_s": [1.0, 1.0]}, "edit.span_s: expected a span whose end is after its start, got [1.0, 1.0]"),
+        (
+            {**SPEECH, "words": [2, 2]},
+            "edit.words: expected new words within the 3 of the transcript, got some up to 4",
+        ),
+        ({**MOUTH, "box": [48, 32, 16, 56]}, "edit.box: expected a box x0, y0, x1, y1 with x0 < x1 and y0 < y1, got "),
+        (MOUTH, "audio: expected an audio beside an edit of kind 'mouth', got none"),
+    )
+    for edit, said in faults:
+        with pytest.raises(ValidationError) as error:
+            Prompt(**WHOLE, edit=edit)
+        (fault,) = faults_of(error.value)
+        assert fault.startswith(said)
 
 
 def test_files_are_those_that_a_prompt_names_and_can_be_placed_elsewhere():

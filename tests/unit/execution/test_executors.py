@@ -223,7 +223,7 @@ def test_workers_share_the_cores_unless_threads_are_asked_for(monkeypatch):
 @pytest.mark.parametrize(
     ("executor", "device", "workers", "message"),
     [
-        ("threads", "cpu", None, "expected executor processes or ray, got 'threads'"),
+        ("threads", "cpu", None, "expected executor= processes or ray, got 'threads'"),
         ("processes", "cpu", -1, "at least 0 workers, got -1"),
         ("ray", "cpu", 0, "at least 1 workers, got 0"),
         ("ray", "cuda:1", 1, "auto, cpu or cuda on a cluster, got 'cuda:1'"),
