@@ -18,7 +18,7 @@ Verdict = Literal["better", "worse", "no difference shown", "underpowered", "not
 shown with so few prompts among so many tests. `undefined`, `failed`: a has no value, so there is nothing to compare
 with; `failed` where the question could not even be asked of some clip."""
 
-UNKNOWN_SIDE = "it changed, but which is nearer the real clips is unknown: neither run has the model `real`"
+UNKNOWN_SIDE = "the value changed, but which side is nearer the real clips is unknown: neither run has the model `real`"
 
 
 NOTHING = "No metric has a value on both sides: nothing was measured, so nothing was compared."
@@ -131,7 +131,7 @@ def _paired_test(one: ComparisonRow, found: Pair, tests: int) -> PairedTest | st
     try:
         return sets_test(found, one.metric, tests)
     except Undefined as error:
-        return f"no interval with a prompt fewer: {error}"
+        return f"no interval, as the distance is undefined without any one prompt: {error}"
 
 
 def _with_test(one: ComparisonRow, found: Pair, test: PairedTest, p_holm: float) -> Comparison:
@@ -148,7 +148,7 @@ def _with_test(one: ComparisonRow, found: Pair, test: PairedTest, p_holm: float)
     elif p_holm <= ALPHA:
         verdict, reason = "not comparable", UNKNOWN_SIDE
     elif result.min_detectable is None:
-        verdict, reason = "underpowered", f"{result.n_pairs} prompts are too few for so many tests"
+        verdict, reason = "underpowered", f"{result.n_pairs} prompts are too few for the number of tests in the table"
     else:
         verdict = "no difference shown"
     return Comparison(

@@ -34,7 +34,7 @@ from jova_bench.summary import Cost, Estimate
 
 ClipResult = Outcome | FloatArray
 """What one clip contributes to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
-GONE = "no metric of this identity is here to measure the distance again"
+GONE = "no metric of this identity is installed, so the distance cannot be recomputed"
 NO_CLIP = "no clip: "
 """Begins the reason of every metric of a sample without a clip; the sample's own reason follows."""
 

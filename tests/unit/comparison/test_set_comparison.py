@@ -34,7 +34,7 @@ def test_too_few_clips_for_a_distance(tmp_path):
     assert row_of(few, "spread").reason == "8 clips are fewer than 9"
     exactly = two(tmp_path / "exactly", {"spread": a}, {"spread": a + 1}, [Spread(least=8)])
     assert row_of(exactly, "spread").verdict == "underpowered"
-    assert "no interval with a prompt fewer" in row_of(exactly, "spread").reason
+    assert "no interval, as the distance is undefined without any one prompt" in row_of(exactly, "spread").reason
 
 
 def test_a_set_metric_without_its_features_or_its_code_does_not_compare(tmp_path):
