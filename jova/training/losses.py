@@ -15,7 +15,7 @@ from jova.training.config import TrainConfig
 from jova.training.distributed import Ranks
 from jova.training.edits import EDITS, draw_kept
 from jova.training.source import Source
-from jova.training.state import generator_of
+from jova.training.state import generator_of, hashed_generator
 from jova.transformer import Jova
 
 IMAGE_DROPOUT = 0.8
@@ -38,8 +38,7 @@ def draw_parts(
         training: of which the shares count.
         batch: the examples.
         numbers: of the random generators, each of which draws for an equal part of the batch.
-        seed: of the generators of noise; edits have the next one, so that examples without are those of a training
-            without.
+        seed: of the generators; edits have one of their own, so that examples without are those of a training without.
         share: of examples with an edit; 0 draws none.
         edits: kinds of edits.
     """
@@ -49,14 +48,22 @@ def draw_parts(
     kept: list[Given] = []
     for number, rows in zip(numbers, torch.arange(len(batch.mouth)).chunk(len(numbers)), strict=True):
         part = Batch(Latents(*(x[rows] for x in batch.data)), batch.text.select(rows), batch.mouth[rows])
-        drawn.append(draw(part.data, generator_of(seed, number), training.text_dropout, training.image_dropout))
+        of_noise, of_edits = generators(training, seed, number)
+        drawn.append(draw(part.data, of_noise, training.text_dropout, training.image_dropout))
         if share:
-            kept.append(draw_kept(config, part, share, generator_of(seed + 1, number), edits))
+            kept.append(draw_kept(config, part, share, of_edits, edits))
     time, noise, no_text, with_image = zip(*drawn, strict=True)
     noises = Latents(*(torch.cat(streams) for streams in zip(*noise, strict=True)))
     draws = Draws(torch.cat(time), noises, torch.cat(no_text), torch.cat(with_image))
     masks = (torch.cat(streams) for streams in zip(*(one[1:] for one in kept), strict=True))
     return draws, Given(batch.data, *masks) if share else None
+
+
+def generators(training: TrainConfig, seed: int, number: int) -> tuple[torch.Generator, torch.Generator]:
+    """Returns the random generators of noise and times, and of edits."""
+    if training.draw == "batch":
+        return generator_of(seed, number), generator_of(seed + 1, number)
+    return hashed_generator(seed, "noise", number), hashed_generator(seed, "edits", number)
 
 
 def config_of(config: JovaConfig, data: Latents) -> JovaConfig:

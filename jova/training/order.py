@@ -9,12 +9,13 @@ Letters: c clips of a bucket, b clips of a batch; the first e epochs give floor(
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from jova.training.state import hashed_generator
 
 
 def bucket_batch(step: int, batch: int, counts: Sequence[int], seed: int) -> tuple[int, Tensor]:
@@ -52,9 +53,7 @@ def bucket_batch(step: int, batch: int, counts: Sequence[int], seed: int) -> tup
 @lru_cache(maxsize=32)
 def shuffled(count: int, seed: int, what: str, epoch: int) -> Tensor:
     """Returns a random order of `count` items, (count,) int64, a function of the arguments alone."""
-    # PyTorch's generator on the CPU takes 32 bits of its seed: they are to depend on all of the arguments.
-    digest = hashlib.sha256(f"{seed} {what} {epoch}".encode()).digest()
-    return torch.randperm(count, generator=torch.Generator().manual_seed(int.from_bytes(digest[:4], "big")))
+    return torch.randperm(count, generator=hashed_generator(seed, what, epoch))
 
 
 def _epoch_of(step: int, batch: int, counts: Sequence[int]) -> int:

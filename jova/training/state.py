@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -17,12 +18,22 @@ from jova.files import atomic_path
 
 
 def generator_of(seed: int, step: int) -> torch.Generator:
-    """Returns the random generator of one step: a resumed training draws the numbers of an uninterrupted one."""
+    """Returns the random generator of one step: a resumed training draws the numbers of an uninterrupted one.
+
+    PyTorch's generator on the CPU takes the low 32 bits of its seed, so these numbers do not depend on `seed`. They stay
+    as they are, because the recipes' trainings have them; `hashed_generator` is for all others.
+    """
     return torch.Generator().manual_seed((seed << 32) + step)
 
 
+def hashed_generator(seed: int, what: str, number: int) -> torch.Generator:
+    """Returns a random generator that depends on a seed, on what is drawn and on the number of the draw."""
+    digest = hashlib.sha256(f"{seed} {what} {number}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+
+
 def batch_indices(step: int, batch: int, count: int, seed: int) -> Tensor:
-    """Returns the items of a step: epochs over all `count` items, each in its own random order.
+    """Returns the items of a step: epochs over all `count` items, each in its own random order, whatever the seed.
 
     Returns:
         (batch,) int64.

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from jova.training.order import bucket_batch
+from jova.training.state import generator_of, hashed_generator
 
 
 def steps(count, batch, counts, seed):
@@ -53,3 +54,12 @@ def test_fewer_clips_than_a_batch_come_every_few_epochs():
 def test_an_order_of_nothing_is_refused(batch, counts):
     with pytest.raises(ValueError, match="expected clips in every bucket and a batch of at least 1"):
         bucket_batch(0, batch, counts, 0)
+
+
+def test_generators_depend_on_all_that_they_are_given():
+    # PyTorch reads 32 bits of a seed: a seed in the upper ones has no effect, as in `generator_of`.
+    assert torch.equal(*(torch.rand(4, generator=generator_of(seed, 3)) for seed in (0, 1)))
+    cases = [(0, "noise", 3), (1, "noise", 3), (0, "edits", 3), (0, "noise", 4)]
+    drawn = {tuple(torch.rand(4, generator=hashed_generator(*case)).tolist()) for case in cases}
+    assert len(drawn) == 4
+    assert torch.equal(*(torch.rand(4, generator=hashed_generator(*cases[0])) for _ in range(2)))
