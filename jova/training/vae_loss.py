@@ -55,6 +55,9 @@ class VaeTraining:
     """Weight of the absolute error of the differences between neighbours in time, height and width."""
     kl_weight: float = 1e-3
     """Weight of the Kullback-Leibler divergence, in nats per latent value, from a normal distribution."""
+    kl_warmup: int = 1000
+    """Steps over which that weight rises from zero: a decoder does not yet read its latents, and the divergence alone
+    would make them noise."""
     mouth_weight: float = 5.0
     """lambda of the mouth-area loss, whose cells are pixels here."""
     save_every_s: float = 180.0
@@ -107,7 +110,7 @@ def decode_unclamped(network: Any, latents: Tensor) -> Tensor:
 
 
 def reconstruction_loss(
-    network: Any, frames: Tensor, mask: Tensor, training: VaeTraining, random: torch.Generator
+    network: Any, frames: Tensor, mask: Tensor, training: VaeTraining, step: int, random: torch.Generator
 ) -> dict[str, Tensor]:
     """Encodes frames, draws latents from their posterior and decodes them.
 
@@ -116,6 +119,7 @@ def reconstruction_loss(
         frames: (B, T, H, W, 3) uint8.
         mask: (B, T, H, W) share of each pixel that the mouth's box covers.
         training: weights of the parts.
+        step: from 0.
         random: draws the latents.
 
     Returns:
@@ -138,5 +142,6 @@ def reconstruction_loss(
         "edge": torch.stack(edges).mean(),
         "kl": (posterior.mean.square() + posterior.logvar.exp() - 1 - posterior.logvar).mean() / 2,
     }
-    total = parts["pixel"] + training.edge_weight * parts["edge"] + training.kl_weight * parts["kl"]
+    kl_weight = training.kl_weight * min(1.0, step / training.kl_warmup)
+    total = parts["pixel"] + training.edge_weight * parts["edge"] + kl_weight * parts["kl"]
     return {"loss": total, **parts}

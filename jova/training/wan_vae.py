@@ -101,7 +101,7 @@ class VaeTrainer:
             rows, side = rows[: -(-training.batch // 4)], 2 * side
         crops = [self.items[row] for row in rows.tolist()]
         frames, mask = draw_crops(crops, training.frames, side, generator_of(training.seed, step))
-        parts = reconstruction_loss(self.network, frames, mask, training, generator_of(training.seed + 1, step))
+        parts = reconstruction_loss(self.network, frames, mask, training, step, generator_of(training.seed + 1, step))
         set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
         parts["loss"].backward()  # type: ignore[no-untyped-call]

@@ -96,10 +96,10 @@ def test_the_loss_has_the_values_that_follow_by_hand(monkeypatch):
     frames[:, :, :, 8:] = 255
     mask = torch.zeros(1, 5, 16, 16)
     mask[..., :8] = 1
-    training = VaeTraining(steps=1, mouth_weight=2.0, edge_weight=0.5, kl_weight=0.1)
+    training = VaeTraining(steps=1, mouth_weight=2.0, edge_weight=0.5, kl_weight=0.2, kl_warmup=1000)
     network = Flat()
     monkeypatch.setattr("jova.training.vae_loss.decode_unclamped", Flat.decode)
-    parts = reconstruction_loss(network, frames, mask, training, generator_of(0, 0))
+    parts = reconstruction_loss(network, frames, mask, training, 500, generator_of(0, 0))
     # Left |0.2 + 1| with weight 3, right |0.2 - 1| with 1; the one edge, of height 2, is among 15 columns outside of M.
     assert parts["pixel"].item() == pytest.approx((3 * 1.2 + 0.8) / 2, rel=1e-6)
     assert parts["edge"].item() == pytest.approx(2 / 15 / 3, rel=1e-6)
