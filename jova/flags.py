@@ -244,7 +244,9 @@ def check_config_flags(arguments: argparse.Namespace) -> None:
 
 
 def check_out(arguments: argparse.Namespace) -> None:
-    """Raises ValueError if the clip would replace a file that it is made from."""
+    """Raises ValueError if the clip would be no mp4 file, or replace one that it is made from."""
+    if arguments.out.suffix != ".mp4":
+        raise ValueError(f"expected a name that ends in .mp4 as --out, got {str(arguments.out)!r}; rename it")
     for name in ("clip", "audio", "image"):
         source: Path | None = getattr(arguments, name)
         if source is not None and arguments.out.exists() and source.exists() and arguments.out.samefile(source):

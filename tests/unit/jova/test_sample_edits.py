@@ -135,3 +135,10 @@ def test_out_replaces_nothing_but_clips_of_this_command(files, monkeypatch, caps
     out.mkdir()
     assert sample(files, monkeypatch, capsys)[0] == 2
     out.rmdir()
+
+
+@pytest.mark.parametrize("name", ["clip.txt", "clip", "clip.wav", ""])
+def test_out_is_named_as_the_mp4_file_that_it_is(files, monkeypatch, capsys, name):
+    code, said = sample(files, monkeypatch, capsys, "--out", files / name if name else "")
+    assert code == 2
+    assert "expected a name that ends in .mp4 as --out, got '" in said
