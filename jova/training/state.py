@@ -20,8 +20,8 @@ from jova.files import atomic_path
 def generator_of(seed: int, step: int) -> torch.Generator:
     """Returns the random generator of one step: a resumed training draws the numbers of an uninterrupted one.
 
-    PyTorch's generator on the CPU takes the low 32 bits of its seed, so these numbers do not depend on `seed`. They stay
-    as they are, because the recipes' trainings have them; `hashed_generator` is for all others.
+    PyTorch's generator on the CPU takes the low 32 bits of its seed, so these numbers do not depend on `seed`. They
+    stay as they are, because the recipes' trainings have them; `hashed_generator` is for all others.
     """
     return torch.Generator().manual_seed((seed << 32) + step)
 
