@@ -18,7 +18,8 @@ from typing import IO, Any, get_args
 from pydantic import BaseModel, Field
 
 import jova as jova_package
-from jova_baselines.jova import JovaGenerator, Sampling
+from jova.sampling import Sampling
+from jova_baselines.jova import JovaGenerator
 from jova_baselines.weights import digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import Busy, acquire
@@ -98,7 +99,7 @@ class JovaArms:
             BenchError: a package that makes the corpus is not installed (checked first), or a stage failed.
         """
         from jova.codecs.base import WEIGHTS
-        from jova.pipeline import FILES
+        from jova.parts import FILES
         from jova.train import check_packages
 
         try:
@@ -116,7 +117,7 @@ class JovaArms:
 
     def train(self, settings: Settings, seed: int, out: Path, shared: Path, threads: int) -> None:
         """Trains in OUT, or resumes; the output of the process is in OUT/train.log."""
-        from jova.pipeline import FILES
+        from jova.parts import FILES
 
         out.mkdir(parents=True, exist_ok=True)
         given = {name: settings[name] for name in (*FLAGS, "task") if name in settings}
@@ -196,7 +197,7 @@ def _locked(folder: Path) -> IO[str]:
 
 def _training(out: Path, preset: str) -> Mapping[str, Value]:
     """Returns the fields of `Training`, from the files of `jova.train`."""
-    from jova.pipeline import FILES
+    from jova.parts import FILES
     from jova.training.recipes import RECIPES
     from jova.transformer import Jova
 

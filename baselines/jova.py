@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jova.sampling import GUIDED_UNTIL, Sampling, options_of
 from jova_baselines.controls import reference_path
-from jova_baselines.weights import digest, name_with, unusable_weights
+from jova_baselines.weights import accepted, digest_of_parts, name_with, unusable_weights
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan, Setting
@@ -24,19 +25,8 @@ from jova_bench.suites.loading import Suite
 
 if TYPE_CHECKING:
     from jova import pipeline
-    from jova.codecs.audio import AudioCodec
-    from jova.codecs.video import VideoCodec
-    from jova.config import Precision, Sampler
+    from jova.codecs.base import PictureCodec, SoundCodec
     from jova.text import Prompt as Parts
-
-
-class Sampling(TypedDict, total=False):
-    """Options of sampling; missing ones have the defaults of `jova.config`."""
-
-    steps: int
-    guidance: float
-    sampler: Sampler
-    precision: Precision
 
 
 class JovaGenerator:
@@ -69,12 +59,12 @@ class JovaGenerator:
 
     def check(self) -> str | None:
         """Returns which weights are missing or cannot be used, from their headers alone; None if all can."""
-        from jova.pipeline import FILES
+        from jova.parts import find_parts
         from jova.transformer import read_config
 
-        if why_not := unusable_weights(self.folder, FILES):
+        if why_not := unusable_weights(self.folder):
             return why_not
-        task = read_config(self.folder / FILES[0]).task
+        task = read_config(find_parts(self.folder).model).task
         return None if task == "joint" else f"expected weights of a joint model, got an {task} one in {self.folder}"
 
     @property
@@ -89,23 +79,25 @@ class JovaGenerator:
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns the model's own format and settings. Raises BenchError for words that it never learned."""
-        from jova.pipeline import FILES, GUIDED_UNTIL
-
-        pipeline = self._pipeline
         try:
-            pipeline.tokenizer([parts(prompt)])
+            pipeline = self._pipeline
+            pipeline.check(parts(prompt))
         except ValueError as error:
             raise BenchError(str(error)) from error
         (height, width), clock = pipeline.config.picture_size, pipeline.config.timeline
         image = self.image(prompt)
-        condition = f"image {image}" if image else "no image"
-        how = self._how
-        arithmetic = f"{how['precision']}, " if "precision" in how else ""
-        weights = digest(self.folder, FILES)
+        how, weights = self._how, digest_of_parts(self.folder)
+        until = how.get("guided_until", GUIDED_UNTIL)
         settings: dict[str, Setting] = {"sampler": how["sampler"], "steps": how["steps"], "guidance": how["guidance"]}
-        settings |= {"guided_until": GUIDED_UNTIL, "image": image or "none"}
-        if "precision" in how:
-            settings["precision"] = how["precision"]
+        settings |= {"guided_until": until, "image": image or "none"}
+        # Named where they are given: run folders hold what was said before there was a choice.
+        others: dict[str, Setting] = {
+            name: how[name] for name in ("audio_guidance", "shift", "precision") if name in how
+        }
+        settings |= others
+        told = [f"guidance {how['guidance']} until t = {until}", f"image {image}" if image else "no image"]
+        told += [f"{name.replace('_', ' ')} {value}" for name, value in others.items() if name != "precision"]
+        told += [str(others["precision"])] if "precision" in others else []
         return Plan(
             frames=clock.frames,
             fps=float(clock.fps),
@@ -115,8 +107,7 @@ class JovaGenerator:
             seconds=clock.seconds,
             settings=settings,
             weights=weights,
-            note=f"{how['sampler']}, {how['steps']} steps, guidance {how['guidance']} until t = {GUIDED_UNTIL}, "
-            f"{condition}, {arithmetic}weights {weights}",
+            note=", ".join([how["sampler"], f"{how['steps']} steps", *told, f"weights {weights}"]),
         )
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
@@ -135,16 +126,14 @@ class JovaGenerator:
 
     @property
     def _how(self) -> Sampling:
-        """All options of sampling, those of `jova.config` included."""
-        from jova.config import GUIDANCE, SAMPLER, STEPS
-
-        return Sampling(steps=STEPS, guidance=GUIDANCE, sampler=SAMPLER) | self._sampling
+        """All options of sampling, those of the folder of weights and the defaults included."""
+        return options_of(self.folder) | self._sampling
 
     @cached_property
     def _pipeline(self) -> pipeline.JovaPipeline:
         from jova.pipeline import JovaPipeline
 
-        return JovaPipeline.from_pretrained(self.folder, self.device)
+        return JovaPipeline.from_pretrained(self.folder, self.device, accept=accepted())
 
 
 class JovaFromImage(JovaGenerator):
@@ -183,16 +172,12 @@ class CodecRoundTrip:
 
     def check(self) -> str | None:
         """Returns which weights are missing or cannot be used, from their headers alone; None if all can."""
-        from jova.pipeline import FILES
-
-        return unusable_weights(self.folder, FILES[1:])
+        return unusable_weights(self.folder, with_model=False)
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns a plan without a format, which is that of the real clip."""
-        from jova.pipeline import FILES
-
         reference_path(prompt, suite)
-        weights = digest(self.folder, FILES[1:])
+        weights = digest_of_parts(self.folder, with_model=False)
         return Plan(note=f"real clip, encoded and decoded, weights {weights}", weights=weights)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
@@ -222,13 +207,13 @@ class CodecRoundTrip:
             yield Generated(made, timing="aligned", timed=False)
 
     @cached_property
-    def _codecs(self) -> tuple[VideoCodec, AudioCodec]:
-        from jova.codecs.audio import AudioCodec
-        from jova.codecs.video import VideoCodec
-        from jova.pipeline import FILES
+    def _codecs(self) -> tuple[PictureCodec, SoundCodec]:
+        from jova.codecs.loading import load_audio_codec, load_video_codec
+        from jova.parts import find_codecs
 
-        video, audio = VideoCodec.load(self.folder / FILES[1]), AudioCodec.load(self.folder / FILES[2])
-        return video.to(self.device), audio.to(self.device)
+        video, audio = find_codecs(self.folder)
+        codecs = load_video_codec(video), load_audio_codec(audio, accepted())
+        return codecs[0].to(self.device), codecs[1].to(self.device)
 
 
 def jova(device: str, weights: Path | None = None) -> JovaGenerator:

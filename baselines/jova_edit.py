@@ -39,11 +39,11 @@ class JovaEditor(JovaGenerator):
         if missing := super().check():
             return missing
         from jova.editing import require_editing
-        from jova.pipeline import FILES
+        from jova.parts import find_parts
         from jova.transformer import read_config
 
         try:
-            require_editing(read_config(self.folder / FILES[0]))
+            require_editing(read_config(find_parts(self.folder).model))
         except ValueError as error:
             return f"{error}; --model {JovaEditor.name}:DIR takes its folder"
         return None
@@ -69,7 +69,8 @@ class JovaEditor(JovaGenerator):
             each = self._clip_edit(prompt, suite)
             check(config, each)
             made_by(config, each)
-            times_of(config, [each], self._pipeline.tokenizer([each.prompt]))
+            if (tokenizer := self._pipeline.tokenizer) is not None:
+                times_of(config, [each], tokenizer([each.prompt]))
         except ValueError as error:
             raise BenchError(f"{prompt.id}: {error}") from error
         settings = {**plan.settings, **edit_settings(edit)}

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, get_args
 
 from jova_baselines.arms import DONE, JovaArms
 from jova_baselines.jova import JovaGenerator, parts, peak_memory_bytes
-from jova_baselines.weights import digest, missing_weights
+from jova_baselines.weights import digest_of_parts, missing_weights
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 from jova_bench.models.base import Generated, Media, Plan
@@ -70,9 +70,7 @@ class TrainedArm(JovaGenerator):
 
     def check(self) -> str | None:
         """Returns which weights are missing and the command that makes them; None if none is."""
-        from jova.pipeline import FILES
-
-        missing = missing_weights(self.folder, FILES)
+        missing = missing_weights(self.folder)
         return missing and f"weights missing in {trainings()}: run jova-bench sweep fusion"
 
 
@@ -90,9 +88,7 @@ class Cascade:
 
     def check(self) -> str | None:
         """Returns which weights are missing and the command that makes them; None if none is."""
-        from jova.pipeline import FILES
-
-        missing = missing_weights(self.picture, FILES)
+        missing = missing_weights(self.picture)
         return self.speech.check() or (
             missing and f"weights missing in {self.picture}: run python -m jova_baselines.trained"
         )
@@ -109,10 +105,8 @@ class Cascade:
         """Returns the format of both stages, which is JoVA's."""
         from dataclasses import replace
 
-        from jova.pipeline import FILES
-
         one = self.speech.plan(prompt, suite)
-        picture = digest(self.picture, FILES)
+        picture = digest_of_parts(self.picture)
         note = f"speech: {one.note}; picture driven by it: weights {picture}"
         return replace(one, note=note, weights=f"{one.weights}, then {picture}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import os
 from functools import cache
 from pathlib import Path
 
@@ -16,33 +16,49 @@ def name_with(weights: Path | None, name: str) -> str:
     return name if weights is None else safe_id(f"{name}-{weights.resolve().name}")
 
 
-def missing_weights(folder: Path, files: Sequence[str]) -> str | None:
-    """Returns which files are missing and the command that makes them; None if none is."""
-    absent = [name for name in files if not (folder / name).is_file()]
+def missing_weights(folder: Path, with_model: bool = True) -> str | None:
+    """Returns which parts of a model are missing and the command that makes them; None if none is.
+
+    Raises:
+        ValueError: the model's file is none, or there are two of one part.
+    """
+    from jova.parts import NAMES, missing_parts
+
+    absent = missing_parts(folder, NAMES if with_model else NAMES[1:])
     return f"weights missing: {', '.join(absent)} in {folder}: run jova-bench train" if absent else None
 
 
-def unusable_weights(folder: Path, files: Sequence[str]) -> str | None:
-    """Returns which files are missing, or the first that has another format; None where each is what its name says."""
+def unusable_weights(folder: Path, with_model: bool = True) -> str | None:
+    """Returns which parts are missing, or the first that has another format; None where each is what its name says."""
     from jova.codecs import audio, video
     from jova.codecs.base import load_config
-    from jova.pipeline import FILES
-    from jova.transformer import read_config
+    from jova.parts import find_codecs
 
-    if missing := missing_weights(folder, files):
-        return missing
-    readers: tuple[Callable[[Path], object], ...] = (
-        read_config,
-        lambda path: load_config(path, video.KIND, video.VideoCodecConfig),
-        lambda path: load_config(path, audio.KIND, audio.AudioCodecConfig),
-    )
     try:
-        for name, read in zip(FILES, readers, strict=True):
-            if name in files:
-                read(folder / name)
+        if missing := missing_weights(folder, with_model):
+            return missing
+        video_codec, audio_codec = find_codecs(folder)
+        if video_codec.is_file():
+            load_config(video_codec, video.KIND, video.VideoCodecConfig)
+        if audio_codec.is_file():
+            load_config(audio_codec, audio.KIND, audio.AudioCodecConfig)
     except (ValueError, OSError) as error:
         return str(error)
     return None
+
+
+@cache
+def digest_of_parts(folder: Path, with_model: bool = True) -> str:
+    """Returns 12 hex digits of the digest of all that decides a model's clips, or of its codecs alone."""
+    from jova.parts import digest_of, files_of_codecs, find_codecs, find_parts
+
+    whole = find_parts(folder).digest() if with_model else digest_of(files_of_codecs(*find_codecs(folder)))
+    return shortened(whole)
+
+
+def accepted() -> list[str]:
+    """Returns the licence terms that the user accepts: words of the environment variable JOVA_BENCH_ACCEPT."""
+    return os.environ.get("JOVA_BENCH_ACCEPT", "").split()
 
 
 @cache

@@ -64,8 +64,9 @@ Precision = Literal["float32", "bfloat16"]
 MouthBox = Literal["mouth", "off"]
 """Area of the mouth-area loss: the mouth, or (control) a box of the same size off the mouth."""
 
-Sampler = Literal["euler", "heun"]
-"""Solver of the flow's ODE: Euler's method, or Heun's, which is of second order."""
+Sampler = Literal["euler", "heun", "unipc"]
+"""Solver of the flow's ODE: Euler's method; Heun's, of second order, which takes two evaluations a step; or
+UniPC, of second order by what it keeps of the steps before."""
 
 STEPS, GUIDANCE = 25, 3.0
 SAMPLER: Sampler = "euler"

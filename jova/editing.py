@@ -14,22 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jova.codecs.base import filter_generated
-from jova.config import GUIDANCE, SAMPLER, STEPS, Edit, JovaConfig, Precision, Sampler
+from jova.config import Edit, JovaConfig
 from jova.edits import Made, made_mouth, made_picture, made_sound, made_speech
 from jova.flow import Given, Latents
 from jova.mouth_loss import latent_mask
 from jova.pasting import paste_picture, paste_sound
-from jova.pipeline import GUIDED_UNTIL, Audio, Clips, Frames, JovaPipeline, generator_of, noise
-from jova.precision import autocast
-from jova.samplers import SAMPLERS, GuidedField, Keeping, uniform_times
+from jova.pipeline import Audio, Clips, Frames, JovaPipeline, generator_of, noise
+from jova.samplers import Keeping
+from jova.sampling import Sampling, checked
 from jova.text import Prompt, TextTokens
 from jova.word_times import speech_span, word_times
 
@@ -94,10 +93,8 @@ def edit(
     edits: Sequence[ClipEdit],
     seeds: Sequence[int],
     *,
-    steps: int = STEPS,
-    guidance: float = GUIDANCE,
-    sampler: Sampler = SAMPLER,
-    precision: Precision = "float32",
+    progress: bool = False,
+    **how: Unpack[Sampling],
 ) -> Clips:
     """Makes the parts that B edits leave open, and returns whole clips.
 
@@ -107,25 +104,22 @@ def edit(
         pipeline: a model trained with edits, with its codecs.
         edits: kinds may be mixed.
         seeds: B seeds.
-        steps: number of steps of the sampler.
-        guidance: scale of classifier-free guidance; 1 disables it.
-        sampler: `euler`, or `heun` with about twice the function evaluations.
-        precision: of the network's activations; the codecs compute in float32.
+        progress: shows progress on stderr.
+        how: options of sampling; by default those of the model's folder.
 
     Raises:
         ValueError: the model was not trained with edits, or an edit does not fit the model.
     """
-    made = edit_latents(pipeline, edits, seeds, steps=steps, guidance=guidance, sampler=sampler, precision=precision)
-    video = filter_generated(pipeline.video_codec, made.latents.video)
-    video, audio = made.kept.put_into(Latents(video, made.latents.audio))
-    decoded, clock = pipeline.video_codec.decode(video).cpu().numpy(), pipeline.config.timeline
+    made = edit_latents(pipeline, edits, seeds, progress=progress, **how)
+    video, audio = made.kept.put_into(made.latents._replace(video=pipeline.filtered(made.latents.video)))
+    decoded, clock = pipeline.decode_video(video).cpu().numpy(), pipeline.config.timeline
     frames, sounds = [], []
     for row, each in enumerate(edits):
         video_kept, audio_kept = (mask[row].cpu().numpy() for mask in (made.kept.video, made.kept.audio))
         picture, sound = decoded[row], each.audio
         frames.append(picture if each.frames is None else paste_picture(each.frames, picture, video_kept, clock))
         if sound is None or not audio_kept.all():
-            voice = pipeline.audio_codec.decode(audio[row : row + 1])[0].float().cpu().numpy()
+            voice = pipeline.decode_audio(audio[row : row + 1])[0].float().cpu().numpy()
             sound = voice if sound is None else paste_sound(sound, voice, audio_kept, clock)
         sounds.append(sound)
     return Clips(np.stack(frames), np.stack(sounds), made.function_evals)
@@ -137,13 +131,11 @@ def edit_latents(
     edits: Sequence[ClipEdit],
     seeds: Sequence[int],
     *,
-    steps: int,
-    guidance: float,
-    sampler: Sampler,
-    precision: Precision,
+    progress: bool = False,
+    **how: Unpack[Sampling],
 ) -> Edited:
     """Makes the latents of B edits; arguments and errors are those of `edit`."""
-    config, device = pipeline.config, pipeline.device
+    config, device, options = pipeline.config, pipeline.device, pipeline.sampling | checked(how)
     require_editing(config)
     if not edits or len(edits) != len(seeds):
         raise ValueError(
@@ -156,14 +148,15 @@ def edit_latents(
     data = Latents(*(torch.stack(parts) for parts in rows))
     kept = Given(data, *(~torch.stack(parts).to(device) for parts in zip(*masks, strict=True)))
     images = torch.tensor([each.image is not None for each in edits], device=device)
-    text = pipeline.tokenizer([each.prompt for each in edits])
-    text = text.with_times(times_of(config, edits, text)).to(device)
+    text = pipeline.read([each.prompt for each in edits])
+    if isinstance(text, TextTokens):
+        text = text.with_times(times_of(config, edits, text.to("cpu")).to(device))
     noises = [noise(config, generator_of(each.prompt, seed)) for each, seed in zip(edits, seeds, strict=True)]
     start = Latents(*(torch.stack(parts).to(device) for parts in zip(*noises, strict=True)))
-    field = GuidedField(Keeping(pipeline.model, kept), text, kept.with_image(images), guidance, GUIDED_UNTIL)
-    with autocast(precision, device):
-        end = SAMPLERS[sampler](field, start, uniform_times(steps))
-    return Edited(kept.put_into(end), kept, field.evals)
+    with pipeline.on_device(pipeline.model):
+        network = Keeping(pipeline.model, kept)
+        end, evals = pipeline.denoise(network, text, kept.with_image(images), start, options, progress)
+    return Edited(kept.put_into(end), kept, evals)
 
 
 def require_editing(config: JovaConfig) -> None:
@@ -177,6 +170,11 @@ def require_editing(config: JovaConfig) -> None:
 
 def check(config: JovaConfig, each: ClipEdit) -> None:
     """Raises ValueError unless an edit fits the model."""
+    if each.edit == "speech" and not config.vocabulary:
+        raise ValueError(
+            "expected an edit of the mouth, the picture or the sound for a model with text encoders, because words of "
+            "its text have no times, got one of the speech"
+        )
     clock, (height, width) = config.timeline, config.picture_size
     picture, sound = (clock.frames, height, width, 3), (clock.samples,)
     wanted = {
@@ -235,11 +233,11 @@ def encode(pipeline: JovaPipeline, each: ClipEdit) -> Latents:
     config, device = pipeline.config, pipeline.device
     video, audio = (torch.zeros(shape, device=device) for shape in (config.video_shape, config.audio_shape))
     if each.frames is not None:
-        video = pipeline.video_codec.encode(torch.from_numpy(each.frames)[None].to(device))[0]
+        video = pipeline.encode_video(torch.from_numpy(each.frames)[None])[0]
     if each.image is not None:
-        video[0] = pipeline.video_codec.encode(torch.from_numpy(each.image)[None, None].to(device))[0, 0]
+        video[0] = pipeline.encode_video(torch.from_numpy(each.image)[None, None])[0, 0]
     if each.audio is not None:
-        audio = pipeline.audio_codec.encode(torch.from_numpy(each.audio)[None].to(device))[0]
+        audio = pipeline.encode_audio(torch.from_numpy(each.audio)[None])[0]
     return Latents(video, audio)
 
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
 from jova.config import (
-    GUIDANCE,
     PRESETS,
-    SAMPLER,
-    STEPS,
     Edit,
     Fusion,
     MouthBox,
     Positions,
     Precision,
-    Sampler,
     Task,
     Words,
 )
+from jova.reading_flags import at_least, box, device, finite
+from jova.sampling_flags import add_device_flags, add_sampling_flags
 from jova.sizes import SIZES
 
 STAGES = ("corpus", "codecs", "latents", "model")
@@ -163,66 +159,16 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="of the noise: the same seed makes the same clip (default: %(default)s)",
     )
-    parser.add_argument(
-        "--steps", type=at_least(1), default=STEPS, help="of the sampler, at least 1 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--guidance",
-        type=finite,
-        default=GUIDANCE,
-        help="scale of classifier-free guidance: 1 is none, more follows the captions closer (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--sampler",
-        choices=get_args(Sampler),
-        default=SAMPLER,
-        help="euler; or heun, of second order, which takes about twice the time per step (default: %(default)s)",
-    )
-    parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="of activations")
-    parser.add_argument("--weights", type=Path, help="folder with the model and its codecs (default: those shipped)")
-    parser.add_argument(
-        "--device", type=device, default="cpu", help="where the model runs: cpu, cuda or cuda:1 (default: %(default)s)"
-    )
+    shape = parser.add_argument_group("length and size", "of a clip that is made whole (default: the model's)")
+    shape.add_argument("--seconds", type=finite, metavar="S", help="length; the nearest that the codecs allow is taken")
+    shape.add_argument("--frames", type=at_least(1), metavar="N", help="the same in frames, exactly")
+    shape.add_argument("--height", type=at_least(1), metavar="PIXELS", help="of the picture, in pixels")
+    shape.add_argument("--width", type=at_least(1), metavar="PIXELS", help="of the picture, in pixels")
+    add_sampling_flags(parser)
+    add_device_flags(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="mp4 file to write; replaces a clip of this command, nothing else"
     )
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """Returns a function that reads a whole number from `least` on, below 2^63; argparse reports its error."""
-
-    def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,18}", text) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
-        return int(text)
-
-    return read
-
-
-def finite(text: str) -> float:
-    """Reads a finite number; argparse reports the error."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
-    return number
-
-
-def device(text: str) -> str:
-    """Reads the name of a device; argparse reports the error."""
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:i, got {text!r}")
-    return text
-
-
-def box(text: str) -> list[float]:
-    """Reads "X0,Y0,X1,Y1"; argparse reports the ValueError."""
-    sides = [float(side) for side in text.split(",")]
-    if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
-        raise ValueError
-    return sides
 
 
 def check_config_flags(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -10,6 +13,7 @@ from torch import Tensor
 
 from jova.config import Sampler
 from jova.flow import Denoiser, Given, Latents, shifts_of, velocity
+from jova.multistep import unipc
 from jova.text import TextBatch
 
 VelocityField = Callable[[Latents, float], Latents]
@@ -19,13 +23,24 @@ VelocityField = Callable[[Latents, float], Latents]
 class GuidedField:
     """Velocity of a model under classifier-free guidance: v = v_null + scale (v_text - v_null) (arXiv 2207.12598).
 
-    Guidance acts while t < until (a guidance interval, arXiv 2404.07724): early it decides the words and the scene,
-    later it only exaggerates. Guided, both halves run as one batch of 2B; otherwise, or at scale 1, there is only the
-    conditional half. `evals` counts the forward passes of each clip.
+    Picture and sound may have scales of their own: the formula is that of each. Guidance acts while t < until (a
+    guidance interval, arXiv 2404.07724): early it decides the words and the scene, later it only exaggerates. Guided,
+    both halves run as one batch of 2B; otherwise, or at scale 1, there is only the conditional half. `evals` counts the
+    forward passes of each clip.
     """
 
-    def __init__(self, model: Denoiser, text: TextBatch, given: Given | None, scale: float, until: float = 1.0) -> None:
-        self.model, self.scale, self.until, self.evals = model, scale, until, 0
+    def __init__(
+        self,
+        model: Denoiser,
+        text: TextBatch,
+        given: Given | None,
+        scale: float,
+        until: float = 1.0,
+        audio_scale: float | None = None,
+    ) -> None:
+        """Sets the model, its conditions, the scale of guidance, its end, and the scale for sound if it differs."""
+        self.model, self.until, self.evals = model, until, 0
+        self.scales = scale, scale if audio_scale is None else audio_scale
         self.text, self.given = text, given
         all_rows = torch.ones(len(text.mask), dtype=torch.bool, device=text.mask.device)
         self.both_texts = text.concat(text.drop_text(all_rows))
@@ -33,11 +48,12 @@ class GuidedField:
 
     def __call__(self, noisy: Latents, time: float) -> Latents:
         """Returns the velocity of B noisy latents at a time in [0, 1)."""
-        if self.scale == 1 or time >= self.until:
+        if self.scales == (1, 1) or time >= self.until:
             return self._velocities(noisy, time, self.text, self.given)
         both = self._velocities(Latents(*(torch.cat([x, x]) for x in noisy)), time, self.both_texts, self.both_given)
         pairs = (v.chunk(2) for v in both)
-        return Latents(*(torch.lerp(v_null, v_text, self.scale) for v_text, v_null in pairs))
+        guided = zip(pairs, self.scales, strict=True)
+        return Latents(*(torch.lerp(v_null, v_text, scale) for (v_text, v_null), scale in guided))
 
     def _velocities(self, noisy: Latents, time: float, text: TextBatch, given: Given | None) -> Latents:
         """Returns the model's velocities of B or 2B rows."""
@@ -66,11 +82,40 @@ class Keeping:
         return self.kept[len(noisy.video) // len(self.kept[1].video)].put_into(guess)
 
 
-def uniform_times(steps: int) -> list[float]:
-    """Returns times 0 = t_0 < ... < t_steps = 1, evenly spaced, from noise to data."""
+def flow_times(steps: int, shift: float = 1.0) -> list[float]:
+    """Returns times 0 = t_0 < ... < t_steps = 1 from noise to data: evenly spaced ones, shifted towards the noise.
+
+    The share of noise, s = 1 - t, becomes shift s / (1 + (shift - 1) s) (Stable Diffusion 3, arXiv 2403.03206, equation
+    23, in diffusers the `shift` of its flow-matching schedulers). Larger latents say more of their clip at the same
+    share of noise, so they need more of their steps there: Stable Diffusion 3 has 3 at 1024 x 1024 pixels, Wan 2.1 3 at
+    480 and 5 at 720 lines. A factor of 1 leaves even steps, bit for bit.
+    """
     if steps < 1:
         raise ValueError(f"expected at least 1 step, got {steps}")
-    return [step / steps for step in range(steps + 1)]
+    if shift <= 0:
+        raise ValueError(f"expected a shift above 0, got {shift}")
+    even = (step / steps for step in range(steps + 1))
+    return [t / (t + shift * (1 - t)) for t in even]
+
+
+@contextmanager
+def shown(field: VelocityField, times: Sequence[float], wanted: bool) -> Iterator[VelocityField]:
+    """Yields a field that, if wanted, reports on stderr how many steps are done: on a terminal, or after 20 s."""
+    if not wanted:
+        yield field
+        return
+    from jova.training.state import progress
+
+    begun, steps = time.monotonic(), len(times) - 1
+    with progress("steps", 0, steps) as show:
+
+        def watched(noisy: Latents, now: float) -> Latents:
+            v = field(noisy, now)
+            if sys.stderr.isatty() or time.monotonic() - begun > 20:
+                show(min(times.index(now) + 1, steps), "")
+            return v
+
+        yield watched
 
 
 def _advance(x: Latents, v: Latents, dt: float) -> Latents:
@@ -98,4 +143,8 @@ def heun(field: VelocityField, x: Latents, times: Sequence[float]) -> Latents:
     return euler(field, x, times[-2:])
 
 
-SAMPLERS: dict[Sampler, Callable[[VelocityField, Latents, Sequence[float]], Latents]] = {"euler": euler, "heun": heun}
+SAMPLERS: dict[Sampler, Callable[[VelocityField, Latents, Sequence[float]], Latents]] = {
+    "euler": euler,
+    "heun": heun,
+    "unipc": unipc,
+}

@@ -99,6 +99,25 @@ class FiltersGenerated(Protocol):
         ...
 
 
+@runtime_checkable
+class OfOneSize(Protocol):
+    """A picture codec that was fitted to pictures of one size."""
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """H and W of every frame, in pixels."""
+        ...
+
+
+@runtime_checkable
+class TilesDecoding(Protocol):
+    """A picture codec that can decode in overlapping tiles, which takes less memory."""
+
+    def enable_tiling(self) -> None:
+        """Decodes in tiles from now on."""
+        ...
+
+
 def filter_generated(codec: PictureCodec, latents: Tensor) -> Tensor:
     """Returns generated latents as they are to be decoded: filtered, where the codec has a filter for them."""
     return codec.wiener_filter(latents) if isinstance(codec, FiltersGenerated) else latents

@@ -174,6 +174,11 @@ class VideoCodec(nn.Module):
         return PIXELS_PER_LATENT
 
     @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of every frame, because each cell has its own components."""
+        return self.config.size, self.config.size
+
+    @property
     def fingerprint(self) -> str:
         """Digest of the encoder, which does not change when the refinement network is trained."""
         return digest_of_tensors([self.mean, self.basis, self.scale])

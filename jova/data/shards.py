@@ -46,7 +46,7 @@ from jova.data.shard_index import (
     StoredClip,
 )
 from jova.files import atomic_path, locked
-from jova.flags import device
+from jova.reading_flags import device
 from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
 from jova.training.state import progress

@@ -38,6 +38,12 @@ class PromptEncoder:
         parts = [LAYOUT, *(encoder.fingerprint for encoder in self.encoders)]
         return f"text-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
 
+    def check(self, prompt: Prompt) -> None:
+        """Raises ValueError if a prompt cannot be read, as `states` does; needs the tokenizers alone."""
+        text = prompt_text(prompt)
+        for encoder in self.encoders:
+            encoder.token_ids(text)
+
     def states(self, prompt: Prompt) -> tuple[Tensor, ...]:
         """Returns the states of a prompt, (n, C) by encoder; `TextStates.of` makes a batch of them.
 

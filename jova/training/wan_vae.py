@@ -26,7 +26,7 @@ import torch
 
 from jova.codecs.wan import WanCodec
 from jova.data.folder import Item
-from jova.flags import at_least
+from jova.reading_flags import at_least
 from jova.training.codecs import Footage, measure
 from jova.training.crops import draw_crops, read_pictures, trimmed
 from jova.training.identity import differences

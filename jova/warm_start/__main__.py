@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jova.flags import at_least
+from jova.reading_flags import at_least
 from jova.sizes import SIZES
 from jova.warm_start.begin import begin
 

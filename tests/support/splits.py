@@ -12,7 +12,7 @@ from jova.codecs.video import VideoCodec
 from jova.config import PRESETS
 from jova.data.folder import FORMAT
 from jova.data.vocabulary import words
-from jova.pipeline import FILES
+from jova.parts import FILES
 from jova.training.latents import encoder_digest
 from jova_bench.suites.loading import load_suite
 

@@ -12,7 +12,7 @@ from jova.codecs.base import WEIGHTS
 from jova.config import PRESETS
 from jova.data.folder import read_folder
 from jova.data.vocabulary import words
-from jova.pipeline import FILES
+from jova.parts import FILES
 from jova.training.latents import load_examples
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES

@@ -12,7 +12,7 @@ import torch
 import jova_bench
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
-from jova.pipeline import FILES
+from jova.parts import FILES
 from jova_baselines.jova_edit import JovaEditor, bracketed
 from jova_baselines.unedited import Unedited
 from jova_bench.errors import BenchError

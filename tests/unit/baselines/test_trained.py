@@ -9,7 +9,7 @@ import torch
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
-from jova.pipeline import FILES
+from jova.parts import FILES
 from jova_baselines import trained
 from jova_baselines.arms import DONE, JovaArms
 from support.jova_micro import micro, suite

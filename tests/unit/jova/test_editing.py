@@ -20,7 +20,7 @@ from jova.editing import (
 from jova.flow import Given, Latents
 from jova.pasting import fades
 from jova.pipeline import JovaPipeline
-from jova.samplers import GuidedField, Keeping, euler, heun, uniform_times
+from jova.samplers import GuidedField, Keeping, euler, flow_times, heun
 from jova.text import Prompt
 from support.jova_micro import (
     CONFIG,
@@ -68,7 +68,7 @@ def test_what_is_kept_goes_straight_from_noise_to_what_is_given(solve):
         return Latents(*(torch.full_like(x, 9.0) for x in noisy))
 
     field = GuidedField(Keeping(network, kept), tokens(), kept, 3.0, 0.5)
-    end = solve(field, start, uniform_times(4))
+    end = solve(field, start, flow_times(4))
     for noisy, time in seen:
         for x, x0, x1, mask in zip(noisy, start, data, (kept.video, kept.audio), strict=True):
             torch.testing.assert_close(x[:3][mask], torch.lerp(x0, x1, time)[mask], atol=1e-5, rtol=0)

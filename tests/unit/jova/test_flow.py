@@ -16,7 +16,7 @@ from jova.flow import (
     velocity,
     velocity_error,
 )
-from jova.samplers import GuidedField, euler, heun, uniform_times
+from jova.samplers import GuidedField, euler, flow_times, heun
 from jova.text import TextTokens
 from support.jova_micro import CONFIG, latents, micro, tokens
 
@@ -64,7 +64,7 @@ def test_a_straight_path_is_followed_exactly(solve, steps):
     noise, data = latents(1), latents(1, seed=1)
     # v = (x_1 - x_t) / (1 - t), the field of one known datum: every Euler step stays on the line.
     field = lambda x, t: Latents(*((x1 - z) / (1 - t) for z, x1 in zip(x, data, strict=True)))  # noqa: E731
-    end = solve(field, noise, uniform_times(steps))
+    end = solve(field, noise, flow_times(steps))
     for a, b in zip(end, data, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
@@ -75,7 +75,7 @@ def test_order_of_the_samplers():
     field = field_of(lambda z, t: -2 * z)
 
     def error(solve, steps):
-        return abs(solve(field, start, uniform_times(steps)).video.item() - math.exp(-2))
+        return abs(solve(field, start, flow_times(steps)).video.item() - math.exp(-2))
 
     assert error(euler, 64) / error(euler, 128) == pytest.approx(2, rel=0.05)
     assert error(heun, 64) / error(heun, 128) == pytest.approx(4, rel=0.15)
@@ -88,11 +88,11 @@ def test_samplers_never_ask_for_the_velocity_at_the_end():
         asked.append(t)
         return x
 
-    heun(field, latents(1), uniform_times(4))
+    heun(field, latents(1), flow_times(4))
     # Two evaluations a step and one in the last: 0 .25 | .25 .5 | .5 .75 | .75
     assert asked == [0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
     with pytest.raises(ValueError, match="at least 1 step, got 0"):
-        uniform_times(0)
+        flow_times(0)
 
 
 def test_guidance_one_is_the_conditional_model_and_costs_half():
@@ -107,8 +107,8 @@ def test_guidance_one_is_the_conditional_model_and_costs_half():
             assert torch.equal(got, c)
         for got, c, u in zip(guided(x, 0.4), conditional, unconditional, strict=True):
             torch.testing.assert_close(got, u + 3 * (c - u), atol=1e-4, rtol=1e-4)
-        euler(guided, x, uniform_times(5))
-        heun(plain, x, uniform_times(5))
+        euler(guided, x, flow_times(5))
+        heun(plain, x, flow_times(5))
     assert guided.evals == 2 + 2 * 5
     assert plain.evals == 1 + 9
 
@@ -219,7 +219,7 @@ def test_an_audio_driven_model_sees_clean_sound_and_ends_with_it():
     text = TextTokens(*(torch.ones(2, 1, dtype=torch.long),) * 3, torch.zeros(2, 1), torch.zeros(2, 2))
     field = GuidedField(AudioDriven(network, given), text, None, 2.0)
     start = Latents(torch.randn(2, 1, 1, 1, 3), torch.randn(2, 5, 3))
-    made = euler(field, start, uniform_times(4))
+    made = euler(field, start, flow_times(4))
     torch.testing.assert_close(made.audio, given)
     torch.testing.assert_close(made.video, torch.zeros_like(start.video), atol=1e-6, rtol=0)
     assert len(seen) == 4
@@ -313,7 +313,7 @@ def test_samplers_follow_shifted_paths_to_the_data(prediction):
             return data
 
     field = GuidedField(Knows(), tokens().select(torch.arange(2)), None, 1.0)
-    end = heun(field, noise, uniform_times(100))
+    end = heun(field, noise, flow_times(100))
     for found, wanted in zip(end, data, strict=True):
         torch.testing.assert_close(found, wanted, rtol=2e-3, atol=2e-3)
     # What the heads predict is the velocity of their modality's own path.

@@ -12,7 +12,8 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.data.folder import read_clip, write_clip
-from jova.pipeline import FILES, JovaPipeline, generator_of, noise
+from jova.parts import FILES
+from jova.pipeline import JovaPipeline, generator_of, noise
 from jova.sample import read_image
 from jova.text import Prompt
 from support import jova_micro
@@ -92,7 +93,7 @@ def test_noise_comes_from_prompt_and_seed_alone(pipeline):
 def test_an_image_changes_the_clip_and_must_fit(pipeline):
     plain = pipeline.sample(PROMPTS[:1], [0], **FAST)
     none = pipeline.sample(PROMPTS[:1], [0], [None], **FAST)
-    dark, light = (pipeline._encode_images([image(value)]) for value in (20, 230))
+    dark, light = (pipeline._encode_images([image(value)], pipeline.config) for value in (20, 230))
     assert np.array_equal(plain.frames, none.frames)
     assert not torch.equal(dark.data.video, light.data.video)
     with pytest.raises(ValueError, match=r"expected frames of 32 x 32, got \(64, 64\)"):

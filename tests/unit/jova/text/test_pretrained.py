@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jova.flow import Batch, losses
-from jova.samplers import SAMPLERS, GuidedField, uniform_times
+from jova.samplers import SAMPLERS, GuidedField, flow_times
 from jova.text import Prompt, PromptEncoder, TextEncoder
 from support.jova_micro import CONFIG, latents, micro, mouth_masks
 from support.shown import ROOT, blocks
@@ -127,7 +127,7 @@ def test_an_open_vocabulary_is_trained_and_sampled_from_prompts(text_folders, ki
     assert found[-1] < 0.8 * found[0]
     with torch.inference_mode():
         made = [
-            SAMPLERS["heun"](GuidedField(model, encoder(prompts), None, 3.0), latents(3), uniform_times(3)).audio
+            SAMPLERS["heun"](GuidedField(model, encoder(prompts), None, 3.0), latents(3), flow_times(3)).audio
             for prompts in (PROMPTS, PROMPTS[::-1])
         ]
     assert torch.isfinite(made[0]).all()

@@ -8,7 +8,7 @@ import torch
 from jova.config import JovaConfig
 from jova.edits import made_speech
 from jova.flow import Batch, Given, Latents, losses
-from jova.samplers import SAMPLERS, GuidedField, uniform_times
+from jova.samplers import SAMPLERS, GuidedField, flow_times
 from jova.text import TextStates
 from jova.training.config import TrainConfig
 from jova.training.latents import Examples
@@ -166,7 +166,7 @@ def test_samplers_run_from_noise_with_an_image(sampler):
     image = Given.nothing(latents(3, seed=1)).with_image(torch.tensor([True, False, True]))
     field = GuidedField(model, text, image, 3.0, until=0.5)
     with torch.inference_mode():
-        made = SAMPLERS[sampler](field, x, uniform_times(4))
+        made = SAMPLERS[sampler](field, x, flow_times(4))
     assert all(torch.isfinite(z).all() for z in made)
     # Evaluations at 0, 1/4, 1/2, 3/4, and at 0, 1/4, 1/4, 1/2, 1/2, 3/4, 3/4; two passes each before the middle.
     assert field.evals == {"euler": 4 + 2, "heun": 7 + 3}[sampler]

@@ -1,0 +1,170 @@
+"""A folder of pretrained codecs and text encoders becomes clips: tiny random networks in their upstreams' formats."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from jova.checks import nearest
+from jova.flow import Latents
+from jova.parts import find_parts, missing_parts
+from jova.pipeline import JovaPipeline
+from jova.samplers import SAMPLERS, GuidedField, flow_times
+from jova.sampling import checked
+from jova.text import Prompt
+from jova.timeline import Stream, Timeline
+from support.jova_micro import latents, micro, tokens
+
+PROMPT = Prompt("a man at a desk", "a low voice", "good morning, 42!")
+FAST = {"steps": 2, "guidance": 1.5}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, wan_folder, ltx_audio_folder, text_folders):
+    """24 frames a second of 32 x 48 pixels, 24 kHz, 25 audio tokens a second of 16 values, text of UMT5."""
+    root = tmp_path_factory.mktemp("lab")
+    clock = Timeline(9, Fraction(24), 24_000, 4, Stream(Fraction(100), 4))
+    model = micro(
+        vocabulary=(), words="free", text_channels=(16,), timeline=clock, video_channels=16, latent_height=4,
+        latent_width=6, audio_channels=16,
+    )  # fmt: skip
+    model.save(root / "jova.safetensors")
+    for name, target in (
+        ("video-codec", wan_folder),
+        ("audio-codec", ltx_audio_folder),
+        ("text-encoder", text_folders["umt5"]),
+    ):
+        (root / name).symlink_to(target)
+    return root
+
+
+def test_a_folder_of_pretrained_parts_makes_clips_of_several_lengths_and_sizes(folder):
+    pipeline = JovaPipeline.from_pretrained(folder)
+    clips = pipeline.sample([PROMPT], [0], **FAST)
+    assert (clips.frames.shape, clips.audio.shape) == ((1, 9, 32, 48, 3), (1, 9000))
+    again = pipeline.sample([PROMPT], [0], **FAST)
+    assert np.array_equal(clips.frames, again.frames)
+    assert np.array_equal(clips.audio, again.audio)
+    image = np.full((48, 32, 3), 200, np.uint8)
+    other = pipeline.sample([PROMPT], [0], [image], frames=5, height=48, width=32, **FAST)
+    assert (other.frames.shape, other.audio.shape) == ((1, 5, 48, 32, 3), (1, 5000))
+    assert pipeline.frames_of(0.3) == 9  # 7.2 frames: 5 and 9 are valid
+    with pytest.raises(ValueError, match="expected 1 \\+ 4k frames, got 12; the nearest is 13"):
+        pipeline.sample([PROMPT], [0], frames=12)
+    with pytest.raises(ValueError, match="height in multiples of 16 pixels, got 40; the nearest is 32"):
+        pipeline.sample([PROMPT], [0], height=40)
+    with pytest.raises(ValueError, match=r"expected frames of 32 x 48, got \(48, 32\)"):
+        pipeline.sample([PROMPT], [0], [image], **FAST)
+
+
+def test_offloaded_parts_make_the_same_clip_and_are_moved_for_their_phase_alone(folder, monkeypatch):
+    whole, parts = JovaPipeline.from_pretrained(folder), JovaPipeline.from_pretrained(folder, offload=True)
+    moves = []
+
+    def spied(part, name):
+        move = type(part).to
+
+        def to(self, place):
+            moves.append((name, place))
+            return move(self, place)
+
+        monkeypatch.setattr(type(part), "to", to)
+
+    for name in ("model", "video_codec", "audio_codec", "encoder"):
+        spied(getattr(parts, name), name)
+    found, wanted = (each.sample([PROMPT], [3], **FAST) for each in (parts, whole))
+    assert np.array_equal(found.frames, wanted.frames)
+    assert [name for name, _ in moves] == [
+        name for name in ("encoder", "model", "video_codec", "video_codec", "audio_codec") for _ in range(2)
+    ]
+
+
+def test_the_harness_runs_such_a_folder(folder, tmp_path):
+    from jova_baselines.jova import JovaGenerator
+    from support import jova_micro
+
+    model, suite = JovaGenerator("cpu", folder), jova_micro.suite(tmp_path)
+    assert model.check() is None
+    plan = model.plan(suite.prompts[0], suite)
+    assert (plan.frames, plan.fps, plan.height, plan.width, plan.sample_rate_hz) == (9, 24, 32, 48, 24_000)
+    (folder / "sampling.json").write_text('{"steps": 2, "audio_guidance": 1.5, "shift": 3}')
+    try:
+        told = model.plan(suite.prompts[0], suite)
+        assert (told.settings["steps"], told.settings["shift"], told.weights) == (2, 3, plan.weights)
+        assert "shift 3" in told.note
+    finally:
+        (folder / "sampling.json").unlink()
+
+
+def test_missing_and_doubled_parts_are_named(folder, tmp_path):
+    assert missing_parts(tmp_path) == ["jova-tiny.safetensors", "video-codec.safetensors", "audio-codec.safetensors"]
+    for name in ("jova.safetensors", "video-codec", "audio-codec"):
+        (tmp_path / name).symlink_to(folder / name)
+    with pytest.raises(FileNotFoundError, match="got no text-encoder"):
+        find_parts(tmp_path)
+    (tmp_path / "jova-tiny.safetensors").symlink_to(folder / "jova.safetensors")
+    with pytest.raises(ValueError, match=r"expected one of jova-tiny.safetensors and jova.safetensors .* got both"):
+        find_parts(tmp_path)
+
+
+def gaussian(noisy, time):
+    """Velocity whose data are normal, of mean 1.5 and deviation 0.7: E[x_1 | x_t] has a closed form."""
+    variance = (1 - time) ** 2 + (0.7 * time) ** 2
+    return Latents(*((1.5 + time * 0.49 / variance * (x - 1.5 * time) - x) / (1 - time) for x in noisy))
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("euler", 1.9, 2.1), ("heun", 3.8, 4.5), ("unipc", 3.8, 4.5)])
+def test_the_error_falls_by_the_order_of_the_sampler(name, least, most):
+    """From noise x_0 the flow of normal data leads to 1.5 + 0.7 x_0."""
+    start = Latents(*(torch.linspace(-2, 2, n).view(1, n, 1) for n in (9, 5)))
+    ends = (SAMPLERS[name](gaussian, start, flow_times(steps)) for steps in (40, 80, 160))
+    errors = [float((end.video - 1.5 - 0.7 * start.video).abs().max()) for end in ends]
+    for before, after in pairwise(errors):
+        assert least < before / after < most
+
+
+def test_shifted_times_are_denser_at_the_noise_and_none_are_even():
+    assert all(flow_times(n) == [k / n for k in range(n + 1)] for n in range(1, 200))
+    assert flow_times(2, 3.0) == [0, 0.25, 1]  # a share of noise of 1/2 becomes 3/2 / 2
+
+
+def test_picture_and_sound_are_guided_apart():
+    model, text, x = micro(), tokens(), latents(3)
+    with torch.no_grad():
+        both, same, low, high = (
+            GuidedField(model, text, None, *scales)(x, 0.1)
+            for scales in ((3.0,), (3.0, 1.0, 3.0), (3.0, 1.0, 1.0), (1.0, 1.0, 3.0))
+        )
+        plain = GuidedField(model, text, None, 1.0)(x, 0.1)
+    assert torch.equal(both.video, same.video)
+    assert torch.equal(both.audio, same.audio)
+    assert torch.equal(low.video, both.video)
+    assert torch.equal(high.audio, both.audio)
+    torch.testing.assert_close(low.audio, plain.audio, atol=1e-5, rtol=1e-5)
+    assert not torch.equal(low.audio, both.audio)
+
+
+def test_numbers_between_two_valid_ones_go_to_the_nearest():
+    assert [nearest(n, 4, 1) for n in (0, 1, 2, 3, 4, 5, 7, 8)] == [1, 1, 1, 1, 5, 5, 5, 9]
+    assert [nearest(n, 16, 0) for n in (1, 16, 24, 25)] == [16, 16, 16, 32]
+
+
+def test_options_of_no_use_are_refused():
+    for wrong in (
+        {"steps": 0},
+        {"shift": 0},
+        {"sampler": "dpm"},
+        {"guided_until": 2},
+        {"frames": 9},
+        {"guidance": "3"},
+    ):
+        with pytest.raises(ValueError, match=r"^expected"):
+            checked(wrong)
+
+
+def test_a_model_needs_its_own_text_encoders(folder):
+    pipeline = JovaPipeline.from_pretrained(folder)
+    with pytest.raises(ValueError, match="expected text encoders of 16 channels, got no text encoder"):
+        JovaPipeline(pipeline.model, pipeline.video_codec, pipeline.audio_codec)
