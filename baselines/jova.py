@@ -100,7 +100,7 @@ class JovaGenerator:
         told += [str(others["precision"])] if "precision" in others else []
         return Plan(
             frames=clock.frames,
-            fps=float(clock.fps),
+            fps=int(clock.fps) if clock.fps.denominator == 1 else float(clock.fps),
             height=height,
             width=width,
             sample_rate_hz=clock.sample_rate_hz,

@@ -14,7 +14,7 @@ from jova.config import Precision
 from jova.data.folder import write_clip
 from jova.files import atomic_path
 from jova.pipeline import JovaPipeline
-from jova.text import Prompt, WordTokenizer
+from jova.text import Prompt, PromptEncoder, WordTokenizer
 from jova.training.distributed import Ranks
 from jova.training.runfile import SamplesTable
 from jova.transformer import Jova
@@ -33,20 +33,21 @@ class Samples:
         codecs: tuple[PictureCodec, SoundCodec],
         ranks: Ranks,
         callback: Callback | None,
-        tokenizer: WordTokenizer | None,
+        reader: WordTokenizer | PromptEncoder,
         precision: Precision,
     ) -> None:
         """Reads the prompts; `precision` is that of the training, in which ranks gather weights.
 
+        `reader` reads prompts as the model does: its tokenizer, or its text encoders.
+
         Raises:
-            FileNotFoundError, ValueError: there are none, or the model does not know their words.
+            FileNotFoundError, ValueError: there are none, or the model cannot read them.
         """
         self.table, self.out, self.codecs, self.ranks, self.callback = table, out, codecs, ranks, callback
         self.precision: Precision = precision
         self.prompts = read_prompts(table.prompts)
-        if tokenizer is None:
-            raise ValueError("expected no [samples] for a model that reads pretrained text, got some")
-        tokenizer([_prompt(record) for record in self.prompts])
+        self.encoder = reader if isinstance(reader, PromptEncoder) else None
+        reader([_prompt(record) for record in self.prompts])
 
     def __call__(self, model: Jova, step: int) -> dict[str, float | str]:
         """Makes the clips, each rank its share, and returns what the callback says of them."""
@@ -55,7 +56,7 @@ class Samples:
         numbers = range(ranks.index, -(-len(self.prompts) // ranks.count) * ranks.count, ranks.count)
         records = [self.prompts[number % len(self.prompts)] for number in numbers]
         prompts = [_prompt(record) for record in records]
-        pipeline = JovaPipeline(model, *self.codecs, device=str(ranks.device))
+        pipeline = JovaPipeline(model, *self.codecs, self.encoder, device=str(ranks.device))
         clock = model.config.timeline
         steps, guidance, precision = self.table.steps, self.table.guidance, self.precision
         clips = pipeline.sample(prompts, [0] * len(prompts), steps=steps, guidance=guidance, precision=precision)

@@ -51,18 +51,20 @@ def _train(file: RunFile, ranks: Ranks, callback: Callback | None) -> Path:
     made_by = MadeBy(codecs[0].fingerprint, codecs[1].fingerprint, text)
     made_by.require((index := ShardIndex.read(file.data.train)).made_by, file.data.train / INDEX)
     config = model_config(file, codecs, index)
-    tokenizer = WordTokenizer(config.vocabulary, config.words_per_part) if config.vocabulary else None
+    reader = WordTokenizer(config.vocabulary, config.words_per_part) if encoder is None else encoder
     init = file.model.init
     for stage in file.stages:
         out = file.out / stage.name
         train_set, held_out = (
-            ShardDataset(folder, made_by, tokenizer, stage.training.mouth_box)
+            ShardDataset(
+                folder, made_by, reader if isinstance(reader, WordTokenizer) else None, stage.training.mouth_box
+            )
             for folder in (file.data.train, file.data.validation)
         )
         samples = (
             None
             if file.samples is None
-            else Samples(file.samples, out, codecs, ranks, callback, tokenizer, stage.training.precision)
+            else Samples(file.samples, out, codecs, ranks, callback, reader, stage.training.precision)
         )
         machinery = Machinery(
             ranks,

@@ -40,4 +40,12 @@ def unpacked(member: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def own_flags(folder: Path) -> list[str]:
+    """Flags of a command that names them."""
+    table, path = with_files(), folder / "assets.toml"
+    lines = (f'[{one.asset}]\nfile = "{table.path(one.asset)}"\nsha256 = "{one.sha256}"\n' for one in litert.NETWORKS)
+    path.write_text("".join(lines))
+    return ["--assets", str(path)]
+
+
 needs_mediapipe = pytest.mark.skipif(litert.missing(with_files()) is not None, reason="mediapipe's files are not here")

@@ -160,7 +160,7 @@ def test_arms_of_the_ablation_preset_have_the_same_size():
 def test_settings_are_those_of_the_training():
     known = {setting.name: setting for setting in jova().settings}
     assert known["fusion"].choices == ("joint", "cross", "none")
-    assert known["positions"].choices == ("aligned", "independent")
+    assert known["positions"].choices == ("aligned", "independent", "offset")
     assert known["words"].choices == ("timed", "free")
     assert known["mouth_box"].choices == ("mouth", "off")
     assert known["preset"].choices == tuple(PRESETS)

@@ -29,7 +29,7 @@ from jova_bench.data.store import read_manifest
 from jova_bench.media import files as media
 from jova_bench.metrics.faces.cuts import shots
 from jova_bench.metrics.faces.track import overlaps
-from support.mediapipe_files import needs_mediapipe, with_files
+from support.mediapipe_files import needs_mediapipe, own_flags
 from support.planted_videos import ENLARGED, GOOD, LATE, OTHER, as_others_write, at, enlarged, head, plant, write
 
 pytestmark = needs_mediapipe  # Of our finders only the mesh sees drawn heads in every frame; the cascade loses them.
@@ -45,14 +45,7 @@ def planted(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def own_table(tmp_path_factory) -> list[str]:
-    """Flags that name mediapipe's files."""
-    from jova_bench.metrics.faces import litert
-
-    table = with_files()
-    path = tmp_path_factory.mktemp("table") / "assets.toml"
-    lines = (f'[{one.asset}]\nfile = "{table.path(one.asset)}"\nsha256 = "{one.sha256}"\n' for one in litert.NETWORKS)
-    path.write_text("".join(lines))
-    return ["--assets", str(path)]
+    return own_flags(tmp_path_factory.mktemp("table"))
 
 
 @pytest.fixture(scope="session")
