@@ -280,7 +280,7 @@ def test_learning_curves_are_those_of_the_table():
         of_seed = [one for one in values if one["arm"] == "mouth_weight=0" and one["training_seed"] == seed]
         (sync,) = [one for one in of_seed if one["metric"] == "sync_within_1" and "syncnet-a" in one["identity"]]
         (corr,) = [one for one in of_seed if one["metric"] == "mouth_audio_corr"]
-        lo, hi = sync["ci"]
+        lo, hi = sync["interval"]
         assert said.format(f"{sync['value']:.2f} [{lo:.2f}, {hi:.2f}]", f"{corr['value']:.2f}") in row[1]
     claims = [claim for claim in data("mouth-curve")["claims"] if claim["arm"] == "mouth_weight=0"]
     assert {claim["verdict"] for claim in claims if claim["metric"] != "wer"} == {"worse"}
