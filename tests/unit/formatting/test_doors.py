@@ -14,7 +14,8 @@ from jova_bench.formatting.doors import command, listing, option
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "cli", "data", "tools", "suites/importers", "assets/pull.py", "metrics/build.py", "assets/table.py",
-    "suites/loading.py", "metrics/lip_sync/syncnet_pip.py", "runs/provenance.py", "formatting/doors.py", "report/notes.py",
+    "suites/loading.py", "metrics/lip_sync/syncnet_pip.py", "runs/provenance.py", "formatting/doors.py",
+    "report/notes.py",
 }  # fmt: skip
 """What commands alone use, and whole commands that a message advises: of Git, pip, `assets pull`, `suites import`."""
 
