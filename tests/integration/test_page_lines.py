@@ -42,7 +42,6 @@ CODES = {
     "run --model ovi": 5,  # It lacks weights, which the samples say.
     "run --model real --suite mine.jsonl": 5,  # These prompts have no real clips.
     "assets pull": 2,  # Offline.
-    "jova.warm_start": 2,  # Nobody's weights are here.
     "gate results/reference.json": 5,  # One prompt is too few for any test.
     "compare runs/before runs/after --slice": 5,
 }
