@@ -119,7 +119,10 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=get_args(Precision), help="of activations in training (default: the preset's)"
     )
     parser.add_argument(
-        "--seed", type=at_least(0), default=0, help="of the first weights, batches and noise (default: %(default)s)"
+        "--seed",
+        type=at_least(0),
+        default=0,
+        help="of the first weights; batches and noise are the same for all (default: %(default)s)",
     )
     parser.add_argument(
         "--threads", type=at_least(1), default=1, help="CPU threads; also worker processes for the corpus"

@@ -128,7 +128,7 @@ class JovaPipeline:
         )
 
     def compile(self) -> None:
-        """Compiles the network's blocks: the first clip of a shape takes a minute more, the others less time."""
+        """Compiles the network's blocks: half a minute for the first clip of a shape, and then no faster on a CPU."""
         for block in self.model.blocks:
             block.compile()
 

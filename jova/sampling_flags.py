@@ -50,7 +50,9 @@ def add_device_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tiling", action="store_true", help="decode large pictures in tiles, for less memory")
     parser.add_argument(
-        "--compile", action="store_true", help="compile the network: a minute once, then less time per step"
+        "--compile",
+        action="store_true",
+        help="compile the network: half a minute once; no faster on the CPU where it was tried",
     )
     parser.add_argument(
         "--text-cache", type=Path, metavar="DIR", help="keep what text encoders make of texts there (default: nowhere)"

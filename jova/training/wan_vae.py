@@ -30,11 +30,11 @@ from jova.reading_flags import at_least
 from jova.training.codecs import Footage, measure
 from jova.training.crops import draw_crops, read_pictures, trimmed
 from jova.training.identity import differences
+from jova.training.order import bucket_batch
 from jova.training.state import (
     Log,
-    batch_indices,
     detached,
-    generator_of,
+    hashed_generator,
     load_state,
     lr_factor,
     progress,
@@ -96,12 +96,17 @@ class VaeTrainer:
     def advance(self) -> dict[str, float]:
         """Takes one step of the optimiser; returns the loss and its parts."""
         training, step = self.training, self.step
-        rows, side = batch_indices(step, training.batch, len(self.items), training.seed), training.crop
+        rows, side = bucket_batch(step, training.batch, [len(self.items)], training.seed)[1], training.crop
         if step % 4 == 3:
             rows, side = rows[: -(-training.batch // 4)], 2 * side
         crops = [self.items[row] for row in rows.tolist()]
-        frames, mask = draw_crops(crops, training.frames, side, generator_of(training.seed, step))
-        parts = reconstruction_loss(self.network, frames, mask, training, step, generator_of(training.seed + 1, step))
+        frames, mask = draw_crops(crops, training.frames, side, hashed_generator(training.seed, "crops", step))
+        noise = hashed_generator(training.seed, "noise", step)
+        parts = reconstruction_loss(self.network, frames, mask, training, step, noise)
+        if not isfinite(parts["loss"].item()):
+            raise ValueError(
+                f"expected a finite loss at step {step}, got {parts['loss'].item()}; the checkpoint is whole"
+            )
         set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
         parts["loss"].backward()  # type: ignore[no-untyped-call]
