@@ -16,6 +16,7 @@ from jova.parts import FILES
 from jova_baselines.jova_edit import JovaEditor, bracketed
 from jova_baselines.unedited import Unedited
 from jova_bench.errors import BenchError
+from jova_bench.formatting.messages import shown
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
 from jova_bench.runs.store import read_run
@@ -286,7 +287,7 @@ def test_a_folder_that_cannot_be_used_ends_the_command(suite, weights, tmp_path,
         return
     code, out, err = call(capsys, "generate", "--model", f"{name}:{folder}", *words)
     assert (code, out) == (2, "")
-    assert err.startswith(f"jova-bench: cannot run '{name}:{folder}': {message}")
+    assert err.startswith(f"jova-bench: cannot run {shown(f'{name}:{folder}')}: {message}")
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
