@@ -3,9 +3,8 @@
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"jova": "jova", "jova_bench": "jova_bench", "jova_baselines": "baselines"}
@@ -39,6 +38,18 @@ WRITES = {
     "copyfileobj", "rmtree", "makedirs",
 }  # fmt: skip
 
+GLUE = ("jova", "jova_edit", "arms", "trained", "weights")
+"""Baselines that run our model."""
+
+METRICS_KNOW = {
+    "arrays", "digests", "errors", "identity", "keys", "prompts", "records", "cache", "registry", "assets",
+    "metrics", "media.clip", "media.channels", "media.streams", "formatting.messages", "formatting.doors",
+}  # fmt: skip
+METRICS_ALSO_KNOW = {
+    "jova_bench.metrics.torch_inputs": {"media"},  # It makes clips of a training loop's tensors.
+    "jova_bench.metrics.editing.given": {"media"},  # It decodes what a prompt gives.
+}
+
 DOORS = ("api", "cli", "runs.run", "comparison.compare", "sweep.work", "report.html.site")
 """What makes the table of weights where its caller named none; all else is handed one."""
 
@@ -49,10 +60,26 @@ def name_of(path):
     return ".".join((package, *(rest[:-1] if rest[-1] == "__init__" else rest)))
 
 
+@cache
+def nodes(path):
+    """All nodes of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def calls(path):
+    """The calls in a file, each with the name of what it calls."""
+    return [
+        (node, getattr(node.func, "attr", getattr(node.func, "id", "")))
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+    ]
+
+
+@cache
 def imports(path):
     """Absolute names of the modules that a file imports."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -65,20 +92,35 @@ def uses(path, package):
     return {name for name in imports(path) if name == package or name.startswith(f"{package}.")}
 
 
-def files(package):
-    return [path for path in FILES if name_of(path).split(".")[0] == package]
+def files(folder):
+    return [path for path in FILES if path.is_relative_to(ROOT / PACKAGES.get(folder, folder))]
 
 
+def all_but(names):
+    """Files of the harness that are not of some modules and packages."""
+    kept = [
+        path
+        for path in files("jova_bench")
+        if not f"{name_of(path)}.".startswith(tuple(f"jova_bench.{one}." for one in names))
+    ]
+    assert len(kept) < len(files("jova_bench"))
+    return kept
+
+
+KNOWN = {name_of(path) for path in FILES}
+
+
+@cache
 def modules_of(path):
     """Names of our modules that a file imports: `from jova_bench.assets import table` is that module alone."""
-    known, found = {name_of(one) for one in FILES}, set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found = set()
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in known else node.module for name in names}
-    return found & known
+            found |= {name if name in KNOWN else node.module for name in names}
+    return found & KNOWN
 
 
 def part_of(module):
@@ -86,19 +128,22 @@ def part_of(module):
     return module.split(".")[1] if "." in module else "__init__"
 
 
-@pytest.mark.parametrize("path", files("jova"), ids=name_of)
-def test_the_model_knows_nothing_of_the_harness(path):
-    assert not uses(path, "jova_bench") | uses(path, "jova_baselines")
+def named(paths):
+    """Names of files, for a failure that lists all at fault."""
+    return [name_of(path) for path in paths]
 
 
-@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
-def test_the_harness_imports_no_model(path):
-    assert not uses(path, "jova") | uses(path, "jova_baselines")
+def test_the_model_knows_nothing_of_the_harness():
+    assert not named(path for path in files("jova") if uses(path, "jova_bench") | uses(path, "jova_baselines"))
 
 
-@pytest.mark.parametrize("path", files("jova_baselines"), ids=name_of)
-def test_only_the_glue_knows_both(path):
-    assert path.stem in ("jova", "jova_edit", "arms", "trained", "weights") or not uses(path, "jova")
+def test_the_harness_imports_no_model():
+    assert not named(path for path in files("jova_bench") if uses(path, "jova") | uses(path, "jova_baselines"))
+
+
+def test_only_the_glue_knows_both():
+    others = [path for path in files("jova_baselines") if path.stem not in GLUE]
+    assert not named(path for path in others if uses(path, "jova"))
 
 
 def test_nothing_imports_a_folder_that_a_user_may_have_too():
@@ -107,30 +152,23 @@ def test_nothing_imports_a_folder_that_a_user_may_have_too():
         assert not uses(path, "baselines"), path
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in files("jova_bench") if "metrics" in path.relative_to(ROOT).parts], ids=name_of
-)
-def test_metrics_know_nothing_of_models_runs_or_files(path):
-    known = {"arrays", "digests", "errors", "identity", "keys", "prompts", "records", "cache", "registry", "assets"}
-    known |= {"metrics", "media.clip", "media.channels", "media.streams", "formatting.messages", "formatting.doors"}
-    if path.stem == "torch_inputs":
-        known |= {"media"}  # It makes clips of a training loop's tensors.
-    if name_of(path) == "jova_bench.metrics.editing.given":
-        known |= {"media"}  # It decodes what a prompt gives.
-    for module in modules_of(path):
-        name = module.removeprefix("jova_bench.")
-        assert name.split(".")[0] in known or name in known, f"{path} imports {module}"
+def test_metrics_know_nothing_of_models_runs_or_files():
+    for path in files("jova_bench/metrics"):
+        known = METRICS_KNOW | METRICS_ALSO_KNOW.get(name_of(path), set())
+        for module in modules_of(path):
+            name = module.removeprefix("jova_bench.")
+            assert name.split(".")[0] in known or name in known, f"{path} imports {module}"
 
 
-@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
-def test_arrows_point_one_way(path):
-    part = part_of(name_of(path))
-    if part in ("__init__", "__main__"):
-        return  # They offer what is public, and the command.
+def test_arrows_point_one_way():
     rank = {name: i for i, layer in enumerate(LAYERS) for name in layer}
-    assert part in rank, f"{part} has no layer yet"
-    for other in {part_of(name) for name in modules_of(path)} - {"__init__", part}:
-        assert rank[other] < rank[part] or rank[other] == rank[part] == 0, f"{part} imports {other}"
+    for path in files("jova_bench"):
+        part = part_of(name_of(path))
+        if part in ("__init__", "__main__"):
+            continue  # They offer what is public, and the command.
+        assert part in rank, f"{part} has no layer yet"
+        for other in {part_of(name) for name in modules_of(path)} - {"__init__", part}:
+            assert rank[other] < rank[part] or rank[other] == rank[part] == 0, f"{path} imports {other}"
 
 
 def test_no_module_leads_back_to_itself():
@@ -150,37 +188,26 @@ def test_no_module_leads_back_to_itself():
             visit(module, ())
 
 
-@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
-def test_only_a_few_modules_write_files(path):
-    name = name_of(path).removeprefix("jova_bench.")
-    if any(name == one or name.startswith(f"{one}.") for one in WRITERS):
-        return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+def test_only_a_few_modules_write_files():
+    for path in all_but(WRITERS):
+        for node, called in calls(path):
             assert called not in WRITES, f"{path}:{node.lineno} calls {called}"
             if called == "open":
                 modes = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
                 assert not any(set(mode) & set("wax+") for mode in modes[:2]), f"{path}:{node.lineno} opens to write"
 
 
-@pytest.mark.parametrize("path", files("jova_bench"), ids=name_of)
-def test_only_doors_make_a_table_of_weights(path):
-    name = name_of(path).removeprefix("jova_bench.")
-    if any(name == one or name.startswith(f"{one}.") for one in DOORS):
-        return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+def test_only_doors_make_a_table_of_weights():
+    for path in all_but(DOORS):
+        for node, called in calls(path):
             assert called != "asset_table", f"{path}:{node.lineno} reads the environment"
             given = {keyword.arg for keyword in node.keywords}
             assert called != "MetricContext" or "assets" in given, f"{path}:{node.lineno} names no table"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_files_stay_short(path):
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= MAX_LINES, f"{lines} lines"
+def test_files_stay_short():
+    lines = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert not {name: count for name, count in lines.items() if count > MAX_LINES}
 
 
 def test_statistics_are_arrays_in_numbers_out():
@@ -199,19 +226,19 @@ def test_the_models_core_needs_little():
         assert roots <= sys.stdlib_module_names | {"torch", "numpy", "safetensors", "jova"}
 
 
-@pytest.mark.parametrize("path", files("jova_bench") + files("jova_baselines"), ids=name_of)
-def test_one_module_reads_toml(path):
+def test_one_module_reads_toml():
     # Each reader with a list of exceptions of its own missed some.
-    assert name_of(path) == "jova_bench.files.reading" or "tomllib" not in imports(path)
+    readers = named(path for path in files("jova_bench") + files("jova_baselines") if "tomllib" in imports(path))
+    assert readers == ["jova_bench.files.reading"]
 
 
-@pytest.mark.parametrize("path", files("jova_bench") + files("jova_baselines"), ids=name_of)
-def test_one_function_computes_the_digest_of_a_file(path):
+def test_one_function_computes_the_digest_of_a_file():
     """In blocks, whatever its size, and in one place."""
-    if name_of(path) != "jova_bench.digests":
-        text = path.read_text(encoding="utf-8")
-        assert "hashlib.file_digest" not in text
-        assert not re.search(r"(?:sha256|short_digest)\([^\n]*read_bytes\(\)", text)
+    pattern = re.compile(r"hashlib\.file_digest|(?:sha256|short_digest)\([^\n]*read_bytes\(\)")
+    found = named(
+        path for path in files("jova_bench") + files("jova_baselines") if pattern.search(path.read_text("utf-8"))
+    )
+    assert found == ["jova_bench.digests"]
 
 
 def test_the_picture_shows_the_layers():
