@@ -134,7 +134,9 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--video-caption", required=True, help="what the video shows")
     parser.add_argument("--audio-caption", required=True, help="what the voice sounds like")
     parser.add_argument("--transcript", required=True, help="the words to speak")
-    parser.add_argument("--image", type=Path, help="image or video file whose first frame, cut square, starts the clip")
+    parser.add_argument(
+        "--image", type=Path, help="image or video file whose first frame, cut to the clip's aspect, starts the clip"
+    )
     edits = parser.add_argument_group(
         "edits", "make a part of a given clip; the captions are of the clip as it is to be"
     )

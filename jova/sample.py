@@ -27,11 +27,11 @@ def read_image(path: Path, size: tuple[int, int]) -> Frames:
     Returns:
         (H, W, 3) RGB.
     """
-    from jova.data.fitting import fit
+    from jova.data.fitting import aspect_of, fit
     from jova.data.opening import opened
 
     with opened(path, "a picture") as container:
-        return fit(next(container.decode(video=0)), size)
+        return fit(next(container.decode(video=0)), size, aspect_of(container.streams.video[0]))
 
 
 def run(arguments: argparse.Namespace) -> Path:

@@ -6,26 +6,53 @@ that are missing; sound that is too short is followed by silence.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from jova.data.opening import opened
 from jova.timeline import Timeline
 
+SQUARE = Fraction(1, 100)
+"""Pixel aspects within this of 1 come from a rounded side and count as square."""
 
-def fit(frame: VideoFrame, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Returns the largest central part of a frame that has the aspect of `size` (H, W), resized to (H, W, 3) RGB."""
+
+def fit(frame: VideoFrame, size: tuple[int, int], aspect: Fraction = Fraction(1)) -> npt.NDArray[np.uint8]:
+    """Returns the largest central part of a frame that has the aspect of `size` (H, W), resized to (H, W, 3) RGB.
+
+    Phones store pictures as the sensor lay and say how to turn them; the frame is turned so.
+
+    Args:
+        frame: as it is stored.
+        size: of the result.
+        aspect: width of a stored pixel over its height, see `aspect_of`.
+    """
+    if turns := round(frame.rotation / 90) % 4:
+        frame = _of_pixels(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+        aspect = aspect if turns == 2 else 1 / aspect
     height, width = size
-    rows, columns = min(frame.height, frame.width * height // width), min(frame.width, frame.height * width // height)
+    rows = min(frame.height, int(frame.width * aspect * height / width))
+    columns = min(frame.width, int(frame.height * width / aspect / height))
     if (rows, columns) != (frame.height, frame.width):
         top, left = (frame.height - rows) // 2, (frame.width - columns) // 2
-        part = frame.to_ndarray(format="rgb24")[top : top + rows, left : left + columns]
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(part, dtype=np.uint8), format="rgb24")
+        frame = _of_pixels(frame.to_ndarray(format="rgb24")[top : top + rows, left : left + columns])
     return frame.reformat(width=width, height=height, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
+
+
+def aspect_of(stream: VideoStream) -> Fraction:
+    """Returns the width of a stream's pixels over their height; 1 where it does not say."""
+    aspect = stream.sample_aspect_ratio
+    return aspect if aspect and aspect > 0 and abs(aspect - 1) >= SQUARE else Fraction(1)
+
+
+def _of_pixels(pixels: npt.NDArray[np.generic]) -> VideoFrame:
+    """Returns a frame of pixels (H, W, 3) RGB."""
+    return VideoFrame.from_ndarray(np.ascontiguousarray(pixels, dtype=np.uint8), format="rgb24")
 
 
 def read_picture(path: Path, clock: Timeline, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], list[str]]:
@@ -40,7 +67,7 @@ def read_picture(path: Path, clock: Timeline, size: tuple[int, int]) -> tuple[np
     frames: list[npt.NDArray[np.uint8]] = []
     with opened(path, "a picture") as container:
         stream = container.streams.video[0]
-        rate, fps = float(stream.average_rate or clock.fps), float(clock.fps)
+        rate, fps, aspect = float(stream.average_rate or clock.fps), float(clock.fps), aspect_of(stream)
         begin: float | None = None
         last: VideoFrame | None = None
         longer, shape, now = False, (0, 0), 0.0
@@ -49,12 +76,12 @@ def read_picture(path: Path, clock: Timeline, size: tuple[int, int]) -> tuple[np
             begin = shown_s if begin is None else begin
             now, shape = shown_s - begin, (frame.width, frame.height)
             while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / fps < now:
-                frames.append(fit(last, size))
+                frames.append(fit(last, size, aspect))
             last = frame
             if longer := len(frames) == clock.frames and now > clock.seconds:
                 break
         while last is not None and len(frames) < clock.frames and (len(frames) + 0.5) / fps < now + 1 / rate:
-            frames.append(fit(last, size))
+            frames.append(fit(last, size, aspect))
     if len(frames) < clock.frames:
         raise ValueError(f"expected a clip of at least {clock.seconds:.2f} s, got {now + 1 / rate:.2f} s in {path}")
     notes = []

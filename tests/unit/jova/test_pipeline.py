@@ -1,5 +1,6 @@
 """A folder of pretrained codecs and text encoders becomes clips: tiny random networks in their upstreams' formats."""
 
+import argparse
 from fractions import Fraction
 from itertools import pairwise
 
@@ -79,6 +80,84 @@ def test_offloaded_parts_make_the_same_clip_and_are_moved_for_their_phase_alone(
     assert [name for name, _ in moves] == [
         name for name in ("encoder", "model", "video_codec", "video_codec", "audio_codec") for _ in range(2)
     ]
+
+
+def disc(height, width):
+    """A light disc of 40 pixels in the middle of a dark picture."""
+    y, x = np.mgrid[:height, :width]
+    inside = (y - (height - 1) / 2) ** 2 + (x - (width - 1) / 2) ** 2 < 20**2
+    return np.where(inside, 220, 30).astype(np.uint8)[..., None].repeat(3, 2)
+
+
+def sides_of(picture):
+    """Rows and columns of the disc, and its middle."""
+    light = picture[..., 1] > 125
+    rows, columns = (np.flatnonzero(light.any(axis=axis)) for axis in (1, 0))
+    return (len(rows), len(columns)), ((rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2)
+
+
+@pytest.mark.parametrize(
+    ("image", "clip", "across"),
+    [
+        # The part of aspect 3:2 of 120 x 80 is 53 x 80, of which a pixel becomes 48 / 80 = 32 / 53.3 = 0.6.
+        ((120, 80), (32, 48), 24),
+        # 80 x 120 has it: 32 / 80 = 48 / 120 = 0.4.
+        ((80, 120), (32, 48), 16),
+        # The part of aspect 2:3 of 80 x 120 is 80 x 53: 48 / 80 = 32 / 53.3.
+        ((80, 120), (48, 32), 24),
+        # That of 120 x 80 is all of it: 48 / 120 = 32 / 80.
+        ((120, 80), (48, 32), 16),
+        # That of aspect 3:2 of 60 x 200 is 60 x 90: 32 / 60 = 48 / 90.
+        ((60, 200), (32, 48), 21.3),
+    ],
+)
+def test_a_circle_in_a_picture_is_one_in_the_clip(folder, tmp_path, monkeypatch, image, clip, across):
+    """The first frame that the codec is given, by the command, and by the harness for a prompt with an image."""
+    import av
+
+    from jova import sample
+    from jova.flags import add_sample_flags
+    from jova_baselines.jova import JovaFromImage
+    from support import jova_micro
+
+    av.VideoFrame.from_ndarray(disc(*image), format="rgb24").save(tmp_path / "disc.png")
+    seen = []
+    encode = JovaPipeline.encode_video
+
+    def watched(pipeline, frames):
+        seen.append(frames[0, 0].numpy())
+        return encode(pipeline, frames)
+
+    monkeypatch.setattr(JovaPipeline, "encode_video", watched)
+
+    parser = argparse.ArgumentParser()
+    add_sample_flags(parser)
+    words = [
+        f"--{name}={text}" for name, text in zip(("video-caption", "audio-caption", "transcript"), PROMPT, strict=True)
+    ]
+    size = [f"--height={clip[0]}", f"--width={clip[1]}"]
+    sample.run(
+        parser.parse_args(
+            [
+                *words,
+                *size,
+                f"--weights={folder}",
+                f"--image={tmp_path / 'disc.png'}",
+                f"--out={tmp_path / 'clip.mp4'}",
+                "--steps=1",
+                "--frames=1",
+            ]
+        )
+    )
+    if clip == (32, 48):  # The harness asks for the model's own size.
+        suite = jova_micro.suite(tmp_path, image="disc.png")
+        list(JovaFromImage("cpu", folder, sampling={"steps": 1}).generate(suite.prompts, 0, suite))
+    for picture in seen:
+        assert picture.shape == (*clip, 3)
+        sides, middle = sides_of(picture)
+        assert sides == pytest.approx((across, across), abs=1)
+        assert middle == pytest.approx(((clip[0] - 1) / 2, (clip[1] - 1) / 2), abs=0.5)
+    assert len(seen) == 1 + (clip == (32, 48))
 
 
 def test_the_harness_runs_such_a_folder(folder, tmp_path):

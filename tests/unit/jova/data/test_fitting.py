@@ -1,10 +1,15 @@
 """Media files in the format of a model."""
 
+from fractions import Fraction
+from types import SimpleNamespace
+
+import av
 import numpy as np
 import pytest
 
-from jova.data.fitting import read_picture, read_sound, tracked_mouth
+from jova.data.fitting import aspect_of, fit, read_picture, read_sound, tracked_mouth
 from jova.data.folder import read_clip, write_clip
+from jova.sample import read_image
 from jova.timeline import Timeline
 
 CLOCK = Timeline(frames=9)
@@ -59,6 +64,34 @@ def test_pictures_are_cut_to_size_and_length(tmp_path):
     write_clip(tmp_path / "short.mp4", ramp(8), tone(8 * 640))
     with pytest.raises(ValueError, match=r"a clip of at least 0.36 s, got 0.32 s in .*short.mp4"):
         read_picture(tmp_path / "short.mp4", CLOCK, (32, 32))
+
+
+@pytest.mark.parametrize(("orientation", "corners"), [(1, "wgdb"), (3, "bdgw"), (6, "dwbg"), (8, "gbwd")])
+def test_a_picture_is_turned_as_its_file_says(tmp_path, orientation, corners):
+    """Exif's orientation: 6 is shown a quarter turn to the right, 8 to the left, 3 upside down."""
+    levels = {"w": 240, "g": 170, "d": 100, "b": 30}
+    stored = np.array([[levels["w"], levels["g"]], [levels["d"], levels["b"]]], np.uint8).repeat(32, 0).repeat(48, 1)
+    av.VideoFrame.from_ndarray(stored[..., None].repeat(3, 2), format="rgb24").save(tmp_path / "stored.jpg")
+    # The first entry of a big-endian Exif directory: tag 0x0112, one short.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
+    data = (tmp_path / "stored.jpg").read_bytes()
+    (tmp_path / "turned.jpg").write_bytes(data[:2] + b"\xff\xe1" + (2 + len(exif)).to_bytes(2, "big") + exif + data[2:])
+    seen = read_image(tmp_path / "turned.jpg", (96, 64) if orientation > 4 else (64, 96))[..., 1]
+    quarters = [part for half in np.array_split(seen, 2) for part in np.array_split(half, 2, axis=1)]
+    assert [np.median(part) for part in quarters] == pytest.approx([levels[name] for name in corners], abs=3)
+
+
+@pytest.mark.parametrize(("aspect", "columns"), [(Fraction(2), 20), (Fraction(1, 2), 80), (Fraction(200, 201), 40)])
+def test_pixels_are_shown_as_wide_as_their_file_says(aspect, columns):
+    """A disc of 40 rows and `columns` columns of such pixels is a circle, of 40 / 100 of the picture."""
+    y, x = np.mgrid[:100, :200]
+    inside = ((y - 49.5) / 20) ** 2 + ((x - 99.5) / columns * 2) ** 2 < 1
+    frame = av.VideoFrame.from_ndarray(
+        np.where(inside, 220, 30).astype(np.uint8)[..., None].repeat(3, 2), format="rgb24"
+    )
+    stream = SimpleNamespace(sample_aspect_ratio=aspect)
+    light = fit(frame, (50, 50), aspect_of(stream))[..., 1] > 125
+    assert [light.any(axis=axis).sum() for axis in (0, 1)] == pytest.approx([20, 20], abs=1)
 
 
 def test_sound_is_mixed_resampled_cut_and_padded(tmp_path):
