@@ -28,6 +28,7 @@ from jova.data.folder import Item
 from jova.training.state import (
     Log,
     batch_indices,
+    check_finite,
     detached,
     generator_of,
     load_state,
@@ -224,7 +225,7 @@ def train_video_codec(
             loss = refinement_loss(codec, footage, step, training)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+            check_finite(step, loss, torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0))
             optimiser.step()
             last = step + 1 == training.steps
             if step % 50 == 0 or last:

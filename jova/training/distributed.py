@@ -163,11 +163,16 @@ def _contexts(precision: Precision, device: str) -> tuple[AbstractContextManager
 
 def whole(tensors: Mapping[str, Tensor], ranks: Ranks) -> dict[str, Tensor]:
     """Gathers sharded tensors on the CPU of rank 0, one after the other; empty in the other ranks."""
-    from torch.distributed.tensor import DTensor
-
     gathered = {}
     for name, tensor in tensors.items():
-        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+        value = full(tensor)
         if ranks.leads:
-            gathered[name] = full.detach().cpu()
+            gathered[name] = value.detach().cpu()
     return gathered
+
+
+def full(tensor: Tensor) -> Tensor:
+    """Returns a tensor whose parts ranks may hold; every rank has to ask for it."""
+    from torch.distributed.tensor import DTensor
+
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -20,14 +20,14 @@ from jova.text import TextTokens
 from jova.training.ahead import Ahead
 from jova.training.checkpoints import Checkpoints, FileCheckpoints, FolderCheckpoints, State
 from jova.training.config import TrainConfig
-from jova.training.distributed import place, whole
+from jova.training.distributed import full, place, whole
 from jova.training.identity import FREE, RANDOM, begin_with, differences, digest_of_init
 from jova.training.losses import draw_parts, losses_on, means, validate
 from jova.training.machinery import Machinery, Record
 from jova.training.modality import freeze
 from jova.training.source import Source
 from jova.training.speed import Speed, peak_flops
-from jova.training.state import Log, detached, lr_factor, progress, set_lr
+from jova.training.state import Log, check_finite, detached, lr_factor, progress, set_lr
 from jova.transformer import Jova
 
 
@@ -136,7 +136,11 @@ class Trainer:
         self.checkpoints.save(name, {"step": self.step, "training": self._identity()}, self._state())
 
     def advance(self, source: Source) -> Losses:
-        """Takes one step of the optimiser; returns the losses of this rank's part of the batch."""
+        """Takes one step of the optimiser; returns the losses of this rank's part of the batch.
+
+        Raises:
+            ValueError: the losses or the gradients are no number; nothing has been moved by them.
+        """
         training, step = self.training, self.step
         made = self._parts(source, step) if self.ahead is None else self.ahead(step)
         set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
@@ -147,13 +151,15 @@ class Trainer:
             (result.total / training.accumulate).backward()  # type: ignore[no-untyped-call]
             parts.append(torch.stack(result).detach())
             self.speed.add(batch)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.max_grad_norm)
+        losses = Losses(*torch.stack(parts).mean(0))
+        check_finite(step, losses.total, full(norm))
         self.optimiser.step()
         decay = min(training.ema_decay, (1 + step) / (10 + step))
         for name, value in self.model.state_dict().items():
             self.ema[name].lerp_(value, 1 - decay)
         self.step += 1
-        return Losses(*torch.stack(parts).mean(0))
+        return losses
 
     def _parts(self, source: Source, step: int) -> list[tuple[Batch, Draws, Given | None]]:
         """Returns the parts of a step's batch that this rank computes, with their draws, which the step determines."""
@@ -206,7 +212,7 @@ class Trainer:
             held_out: clips of the validation split.
 
         Raises:
-            ValueError: the training was started with other examples.
+            ValueError: the training was started with other examples, or its loss is no number any more.
         """
         data = source.digest()
         if self.data not in (None, data):

@@ -86,6 +86,24 @@ def detached(module: nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().clone() for key, value in module.state_dict().items()}
 
 
+def check_finite(step: int, loss: Tensor, norm: Tensor) -> None:
+    """Raises ValueError if a step has a loss or gradients that are no number: before they move weights.
+
+    The checkpoint before is then whole.
+
+    Args:
+        step: its number.
+        loss: of this process's part of the batch.
+        norm: of the gradients, of all processes, so that all of them stop at the same step.
+    """
+    if not bool(loss.isfinite() & norm.isfinite()):
+        raise ValueError(
+            f"expected a finite loss and finite gradients at step {step}, got a loss of {loss.item():g} and a norm of "
+            f"{norm.item():g}; the last checkpoint is whole: look at the data of that step, or train anew, into "
+            "another folder, with a lower lr or a longer warmup"
+        )
+
+
 class Log:
     """Log of a training as JSON lines; lines of steps at or after `resume_at` are dropped when the training resumes."""
 

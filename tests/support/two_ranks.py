@@ -35,6 +35,13 @@ def examples(count=12, seed=0) -> Examples:
     return Examples(data.video.half(), data.audio.half(), mouth_masks(count).half(), text)
 
 
+def no_number() -> Examples:
+    """Clips of which one, which one of the ranks is given, is not a number."""
+    found = examples()
+    found.video[7, 0, 0, 0, 0] = torch.nan
+    return found
+
+
 def trainer(out: Path, ranks: Ranks | None = None, checkpointing=False, init=None, **changes) -> Trainer:
     machinery = Machinery(ranks or Ranks(), checkpointing=checkpointing, shards=True)
     return Trainer(EDITING, replace(TRAINING, **changes), out, init, machinery, {"codecs": "a"})
@@ -105,6 +112,7 @@ def resumed(ranks: Ranks, out: Path) -> None:
         lambda: trainer(out / "broken", ranks, init=out / "unbroken"),
         lambda: trainer(out / "broken", ranks, mouth_weight=0.0),
         lambda: trainer(out / "other", ranks, batch=5),
+        lambda: trainer(out / "no-number", ranks).run(no_number(), examples(3, seed=1)),
     ):
         try:
             work()

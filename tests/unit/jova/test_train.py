@@ -128,6 +128,35 @@ def test_a_training_killed_twice_ends_as_an_unbroken_one(tmp_path, monkeypatch):
     assert steps == [1, 3, 5, 7]
 
 
+class Faulty:
+    """Examples of which one value is not finite in the batch of the fourth step."""
+
+    def __init__(self, data, value):
+        self.data, self.value, self.asked = data, value, 0
+
+    def __getattr__(self, name):
+        return getattr(self.data, name)
+
+    def batch(self, rows):
+        found = self.data.batch(rows)
+        found.data.audio[-1, 0, 0] = self.value if self.asked == 3 else found.data.audio[-1, 0, 0]
+        self.asked += 1
+        return found
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])  # of the last, the square is infinite
+def test_a_loss_that_is_no_number_stops_the_training_before_it_moves_a_weight(tmp_path, value):
+    data, held_out = examples(), examples(3)
+    unbroken = Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "a").run(data, held_out)
+    said = r"^expected a finite loss and finite gradients at step 3, got a loss of (nan|inf) .*; the last checkpoint is"
+    with pytest.raises(ValueError, match=said):
+        Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "b").run(Faulty(data, value), held_out)
+    resumed = Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "b")
+    assert resumed.step == 3
+    again = resumed.run(data, held_out)
+    assert all(torch.equal(a, b) for a, b in zip(weights(unbroken), weights(again), strict=True))
+
+
 def test_more_steps_go_on_from_the_end_of_the_plateau(tmp_path):
     data = examples()
     Trainer(jova_micro.CONFIG, TRAINING, tmp_path).run(data, data)  # the plateau ends at 8 - int(3.2) = 5
@@ -224,6 +253,15 @@ def test_the_video_codec_trains_and_resumes(tmp_path):
     again = train_video_codec(config, training, footage, footage, tmp_path / "a")
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True))
     assert measure(whole, footage)["opening_gain"] == pytest.approx(1, abs=0.1)
+
+
+def test_the_video_codecs_training_stops_at_a_loss_that_is_no_number(tmp_path):
+    footage, config = moving_blobs(4), VideoCodecConfig(6, 16, widths=(8, 8, 8), blocks=(1, 1, 1))
+    training = CodecTraining(steps=6, batch=4, warmup=1, crop=(8, 8), save_every_s=0, lr=1e30)
+    with pytest.raises(
+        ValueError, match=r"expected a finite loss and finite gradients at step 1, got a loss of (nan|inf)"
+    ):
+        train_video_codec(config, training, footage, footage, tmp_path)
 
 
 def test_measure_sees_a_shrunken_opening():

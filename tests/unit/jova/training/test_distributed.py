@@ -98,11 +98,13 @@ def test_a_training_of_which_a_rank_was_killed_ends_as_an_unbroken_one(out):
         assert {key: mine[key] for key in ("step", "total", "video", "audio")} == {
             key: theirs[key] for key in ("step", "total", "video", "audio")
         }
-    data, init, weight, batch = told["said"]
+    data, init, weight, batch, no_number = told["said"]
     assert "expected the clips with which" in data
     assert "another init; use another --out" in init
     assert "another mouth_weight" in weight
     assert batch == "expected a batch that 2 ranks with 1 parts each can split evenly, got 5; use a multiple of 2"
+    # Both ranks end with code 0 above: the one whose loss is a number stops with the other, at the same step.
+    assert no_number.startswith("expected a finite loss and finite gradients at step")
 
     # One rank goes on with what two have written; another training may begin with it.
     alone = trainer(out / "broken")
