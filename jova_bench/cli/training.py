@@ -16,7 +16,7 @@ TRAIN_EXAMPLES = """  jova-bench train --preset tiny --out work/tiny
 
 The stages are corpus, codecs, latents and model; the same command continues a training that was stopped. OUT then holds
 what `sample --weights OUT` takes. The corpus needs pip install 'jova-bench[corpus]'."""
-SAMPLE_EXAMPLES = """  jova-bench sample --video-caption "a woman with red hair" --audio-caption "a low voice" \\
+SAMPLE_EXAMPLES = """  jova-bench sample --video-caption "long red hair" --audio-caption "low pitch" \\
       --transcript "place red now" --out clip.mp4
   jova-bench sample --help
 

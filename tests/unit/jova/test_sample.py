@@ -1,5 +1,6 @@
 """Prompt to clip with a tiny model and tiny codecs, through the pipeline, the command line and the harness."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -165,6 +166,16 @@ def test_command_line(weights, tmp_path):
     assert refused.returncode == 2
     assert "got 'green' in the transcript" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_first_example_of_the_help_has_words_that_the_shipped_model_knows():
+    from jova.data.vocabulary import words
+    from jova.text import WordTokenizer
+    from jova_bench.cli.training import SAMPLE_EXAMPLES
+
+    texts = re.findall(r'"([^"]+)"', SAMPLE_EXAMPLES.partition("--out")[0])
+    assert len(texts) == 3
+    WordTokenizer(words(), 24)([Prompt(*texts)])
 
 
 def test_harness_runs_jova(weights, tmp_path):
