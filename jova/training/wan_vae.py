@@ -1,4 +1,4 @@
-"""Trains a small video VAE of Wan's kind (diffusers' `AutoencoderKLWan`) on one's own clips, from random weights.
+"""Trains a small video VAE of Wan's kind (diffusers' `AutoencoderKLWan`) on one's own clips, without weights of others.
 
     python -m jova.training.wan_vae --videos DIR --steps 6000 --out OUT
 
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -41,12 +41,15 @@ from jova.training.state import (
     save_state,
     set_lr,
 )
-from jova.training.vae_loss import VaeTraining, new_network, reconstruction_loss
+from jova.training.vae_loss import VaeParts, VaeTraining, new_network, pixels_of, reconstruction_loss
+from jova.training.vae_start import begin
 
 HELD_OUT = 8
 """Most clips, the last by name, on which quality is measured."""
 STATISTICS = 64
 """Training clips of whose latents mean and deviation are measured."""
+FIRST = 8
+"""Training clips that the first weights are made of."""
 
 
 class VaeTrainer:
@@ -65,11 +68,13 @@ class VaeTrainer:
         for weight in self.network.parameters():
             if weight.ndim == 5:  # The layout in which oneDNN computes: a sixth less time.
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
-        self.ema = detached(self.network)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=training.lr, betas=(0.9, 0.99), weight_decay=1e-3
-        )
-        if (state := load_state(self.path)) is not None:
+        trained = self.network.decoder if training.trains == "decoder" else self.network
+        self.optimiser = torch.optim.AdamW(trained.parameters(), lr=training.lr, betas=(0.9, 0.99), weight_decay=1e-3)
+        if (state := load_state(self.path)) is None:
+            first, random = items[:: -(-len(items) // FIRST)], hashed_generator(training.seed, "first weights", 0)
+            begin(self.network, pixels_of(draw_crops(first, training.frames, 2 * training.crop, random)[0]))
+            self.ema = detached(self.network)
+        else:
             if found := differences(state["training"], self._identity()):
                 raise ValueError(
                     f"expected what {out} was started with, got other {', '.join(found)}; use another --out"
@@ -184,6 +189,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the log and the VAE")
     parser.add_argument("--steps", type=number, required=True, help="training steps")
     parser.add_argument("--base-dim", type=number, default=VaeTraining.base_dim, help="(default: %(default)s)")
+    parser.add_argument(
+        "--trains",
+        choices=get_args(VaeParts),
+        default=VaeTraining.trains,
+        help="decoder: the encoder keeps the principal components that it begins with (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=at_least(0), default=0, help="of first weights, crops and noise (default: 0)")
     parser.add_argument("--threads", type=number, default=1, help="CPU threads (default: %(default)s)")
     arguments = parser.parse_args(argv)
@@ -194,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise FileNotFoundError(f"expected two clips or more in {arguments.videos / 'clips'}, got {len(names)}")
         items = [Item({"id": name}, arguments.videos) for name in names]
         held_out = max(1, min(HELD_OUT, len(items) // 4))
-        flags = {name: getattr(arguments, name) for name in ("steps", "base_dim", "seed")}
+        flags = {name: getattr(arguments, name) for name in ("steps", "base_dim", "trains", "seed")}
         VaeTrainer(VaeTraining(**flags), items[:-held_out], arguments.out).run(items[-held_out:])
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"jova.training.wan_vae: {error}", file=sys.stderr)
