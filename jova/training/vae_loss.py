@@ -24,8 +24,8 @@ from jova.mouth_loss import mouth_weighted_mean
 from jova.training.crops import CELL
 
 VaeParts = Literal["all", "decoder"]
-"""What a training moves. `decoder`: the encoder keeps the principal components that it begins with, so latents are known
-before the training has ended, and a step takes two thirds of the time."""
+"""What a training moves. `decoder`: the encoder keeps the principal components that it begins with, so clips can be
+encoded before the training has ended, and a step takes less time."""
 
 PATCH = 2
 """Pixels along the side of a patch."""
@@ -70,13 +70,13 @@ class VaeTraining:
 
 
 def new_network(base_dim: int) -> Any:
-    """Returns an `AutoencoderKLWan` with random weights, whose latents are not normalised; `begin` gives it better ones.
+    """Returns an `AutoencoderKLWan` with random weights, whose latents are not normalised.
 
     Raises:
         ModuleNotFoundError: diffusers is not installed.
     """
     channels = 16
-    network = network_class(CLASS)(
+    return network_class(CLASS)(
         base_dim=base_dim,
         z_dim=channels,
         dim_mult=[1, 2, 4],
@@ -89,7 +89,6 @@ def new_network(base_dim: int) -> Any:
         latents_mean=[0.0] * channels,
         latents_std=[1.0] * channels,
     )
-    return network
 
 
 def pixels_of(frames: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from jova.extras import imported
 OFFSET = 2.0
 """Mean of every channel between the heads. SiLU is nearly linear around it."""
 LOG_VARIANCE = -6.0
-"""Of the posterior: hardly any noise."""
+"""Logarithm of the variance of the posterior: hardly any noise."""
 DIFFERENCES = 1 / 3
 """Share of the channels of a pair of frames that hold what is between them; the others hold their mean."""
 
@@ -38,7 +38,7 @@ def begin(network: Any, pixels: Tensor) -> None:
     """
     module = imported("diffusers.models.autoencoders.autoencoder_kl_wan", NEEDED_BY)
     encoder, decoder, channels = network.encoder, network.decoder, network.config.z_dim
-    clips = pixels.split(1)
+    clips = torch.split(pixels, 1)
     for part in network.modules():
         if isinstance(part, module.WanResidualBlock):
             _clear(part.conv2)
@@ -65,7 +65,7 @@ def begin(network: Any, pixels: Tensor) -> None:
         cells = nn.functional.unfold(levels[-1][..., :-1, :-1], 2, stride=2).transpose(1, 2).flatten(0, 1)  # (N, 4 C)
         weight, bias = principal(cells, conv.out_channels, scale=0.5)
         _clear(conv)
-        conv.weight[..., :2, :2] = weight.unflatten(1, (-1, 2, 2))
+        conv.weight[..., :2, :2] = weight.view(conv.out_channels, -1, 2, 2)
         conv.bias.copy_(bias)
         _set_pairs(down.time_conv)
     deepest = _rows(_given(encoder.mid_block, encode))
@@ -76,7 +76,7 @@ def begin(network: Any, pixels: Tensor) -> None:
     latents = encode()
 
     def decode() -> None:
-        for clip in latents.split(1):
+        for clip in torch.split(latents, 1):
             network.decode(clip)
 
     _set_centre(decoder.conv_in, *least_squares(_rows([latents]), deepest))
@@ -87,7 +87,7 @@ def begin(network: Any, pixels: Tensor) -> None:
         given = torch.cat(_given(conv, decode))  # (N, C, H, W), upsampled by copies
         seen = nn.functional.unfold(given, 3, padding=1).transpose(1, 2).flatten(0, 1)  # (N, 9 C)
         weight, bias = least_squares(seen, level[..., :-1, :-1].permute(0, 2, 3, 1).flatten(0, 2))
-        conv.weight.copy_(weight.unflatten(1, (-1, 3, 3)))
+        conv.weight.copy_(weight.view(conv.out_channels, -1, 3, 3))
         conv.bias.copy_(bias)
     patches = [module.patchify(clip, network.config.patch_size) for clip in clips]
     _set_centre(decoder.conv_out, *least_squares(_rows(_given(decoder.conv_out, decode)), _rows(patches)))
@@ -125,7 +125,7 @@ def least_squares(rows: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return weight.float(), (centre - weight @ mean.double()).float()
 
 
-def _given(layer: nn.Module, run: Callable[[], object]) -> list[Tensor]:
+def _given(layer: Any, run: Callable[[], object]) -> list[Tensor]:
     """Returns what a layer is given while something runs, call by call."""
     found: list[Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _layer, given: found.append(given[0]))
@@ -141,12 +141,12 @@ def _rows(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.movedim(1, -1).flatten(0, -2) for part in parts])
 
 
-def _clear(conv: nn.Module) -> None:
+def _clear(conv: Any) -> None:
     conv.weight.zero_()
     conv.bias.zero_()
 
 
-def _set_centre(conv: nn.Module, weight: Tensor, bias: Tensor) -> None:
+def _set_centre(conv: Any, weight: Tensor, bias: Tensor) -> None:
     """Makes a causal convolution a linear layer of each position."""
     _clear(conv)
     conv.weight[:, :, -1, conv.weight.shape[3] // 2, conv.weight.shape[4] // 2] = weight
@@ -159,7 +159,7 @@ def _differences(channels: int) -> tuple[Tensor, Tensor]:
     return torch.arange(channels - count, channels), torch.arange(count)
 
 
-def _set_pairs(conv: nn.Module) -> None:
+def _set_pairs(conv: Any) -> None:
     """Makes the halving of time keep the mean of two frames, and the difference of the first channels in the last."""
     _clear(conv)
     place, source = _differences(conv.out_channels)
@@ -170,7 +170,7 @@ def _set_pairs(conv: nn.Module) -> None:
     conv.bias[place] = OFFSET
 
 
-def _set_pairs_apart(conv: nn.Module) -> None:
+def _set_pairs_apart(conv: Any) -> None:
     """Makes the doubling of time the inverse of the halving, which was of half as many channels."""
     _clear(conv)
     channels = conv.in_channels

@@ -74,7 +74,7 @@ def test_a_network_begins_as_a_linear_codec():
     assert begun < 0.12
     with torch.no_grad():
         of_training = torch.cat([network.encode(clip).latent_dist.mean for clip in pixels[:3].split(1)])
-    deviation, mean = torch.std_mean(of_training.movedim(1, -1).flatten(0, -2), dim=0)
+    deviation, mean = torch.std_mean(of_training.movedim(1, -1).flatten(0, -2), dim=0, correction=0)
     torch.testing.assert_close(mean, torch.zeros(16), atol=1e-3, rtol=0)
     assert deviation.max() == pytest.approx(1, abs=1e-3)
     assert deviation.diff().max() < 1e-3  # ordered
