@@ -16,7 +16,8 @@ from jova_bench.runs.store import read_run
 
 EVERY = 5
 """Frames between two columns."""
-SCALE = 1.5
+HEIGHT = 96
+"""Height of a frame, px."""
 BAND = 16
 """Height of the line of text above a row, px."""
 
@@ -36,7 +37,9 @@ def main() -> None:
         frames = media.read(arguments.run / str(sample.clip)).frames
         assert frames is not None
         strip = np.concatenate(list(frames[::EVERY]), axis=1)
-        strip = cv2.resize(strip, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
+        scale = HEIGHT / len(strip)
+        way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+        strip = cv2.resize(strip, None, fx=scale, fy=scale, interpolation=way)
         text = np.full((BAND, strip.shape[1], 3), 255, np.uint8)
         prompt = said[sample.prompt_id]
         line = f'"{prompt.transcript}"  {prompt.video_caption}; {prompt.audio_caption}'

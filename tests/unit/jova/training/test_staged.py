@@ -11,16 +11,19 @@ import torch
 from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.shards import write_shards
 from jova.pipeline import JovaPipeline
+from jova.timeline import Timeline
 from jova.train import main
 from jova.training.ahead import Ahead
 from jova.training.config import TrainConfig
 from jova.training.modality import owners
 from jova.training.runfile import read_run_file
 from jova.training.samples import load_callback, read_prompts
+from jova.training.staged import model_config
 from jova.training.trackers import tracker
 from jova.transformer import Jova
 from support.prepared_clips import codecs, line, write_manifest
 from support.scored import CALLED
+from support.shown import ROOT
 
 FILE = """
 out = "{root}/out"
@@ -120,6 +123,18 @@ def test_stages_follow_each_other_and_are_not_done_twice(root, capsys):
         == 2
     )
     assert "another init" in capsys.readouterr().err
+
+
+def test_the_training_file_of_heads_of_128_pixels_is_of_a_model_of_15_5_million_weights():
+    file = read_run_file(ROOT / "benchmarks" / "heads-128.toml")
+    assert [(stage.name, stage.training.steps) for stage in file.stages] == [("joint", 6000)]
+    wan = SimpleNamespace(channels=16, pixels_per_cell=8)
+    bucket = SimpleNamespace(clock=Timeline(), video=(19, 16, 16, 16))
+    index = SimpleNamespace(buckets={"heads": bucket}, counts=lambda: {"heads": 1000}, text_channels=())
+    config = model_config(file, (wan, load_audio_codec(ROOT / file.codecs.audio)), index)
+    with torch.device("meta"):
+        model = Jova(config)
+    assert sum(weights.numel() for weights in model.parameters()) == pytest.approx(15.5e6, rel=5e-3)
 
 
 def test_a_file_is_read_strictly(root, capsys):
