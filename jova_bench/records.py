@@ -32,8 +32,10 @@ Timing = Literal["free", "aligned", "reference"]
 """How a clip's audio relates in time to its prompt's reference clip: `free` (a model invented its own
 timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it is the reference)."""
 
-Micro = Literal["transcript_words", "transcript_characters", "new_words"]
-"""What the weight of a clip in a micro average counts."""
+Micro = Literal[
+    "transcript_words", "transcript_characters", "new_words", "spoken_words", "spoken_characters", "spoken_new_words"
+]
+"""What the weight of a clip in a micro average counts: in its transcript as Whisper's rules have it, or as spoken."""
 
 LARGEST_VALUE = 1e60
 Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]

@@ -180,7 +180,12 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_both("embedded"),
     *_editing("embedded", _metric("wer_new", "embedded", "speech.new_words:embedded", {})),
     *(_lip_sync(name) for name in _NUMBERS.split()),
-    _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
+    _with(
+        _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
+        "openai-whisper",
+        "speech.openai_rules:build",
+        {"size": WHISPER_SIZES[0]},
+    ),
     _errors("cer", unit="cer"),
     _PESQ,
     _STOI,

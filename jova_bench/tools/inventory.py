@@ -29,6 +29,8 @@ PACKAGES = (
     ("pystoi", "stoi", "pystoi"),
     ("jiwer", "wer, cer", "jiwer"),
     ("whisper-normalizer", "wer, cer", "whisper-normalizer"),
+    ("num2words", "wer, cer (standard)", "num2words"),
+    ("indic-numtowords", "wer, cer (standard)", "indic-numtowords"),
     ("pocketsphinx", "wer, cer (embedded)", "pocketsphinx"),
     ("speechmos", "dnsmos", "speechmos onnxruntime"),
     ("onnxruntime", "dnsmos", "onnxruntime"),

@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from jova_bench.errors import Undefined
+from jova_bench.metrics.speech.languages import primary, spaced
+from jova_bench.metrics.speech.published import published
+from jova_bench.metrics.speech.spoken import spoken
 from jova_bench.prompts import Prompt
 from jova_bench.records import Micro
 
-UNSPACED = frozenset({"zh", "cmn", "yue", "ja", "th", "lo", "my", "km"})
-"""Languages written without spaces between words (as in Radford et al. 2022, arXiv 2212.04356, section 4.4)."""
-
-MARKED = frozenset(
-    {"hi", "mr", "ne", "sa", "mai", "bho", "kok", "doi", "brx", "bn", "as", "pa", "gu", "or", "ta", "te", "kn", "ml"}
-    | {"si", "th", "lo", "km", "my", "bo", "dz", "dv"}
-)
-"""Languages whose scripts write vowels as marks on letters (Indic ones, Thai, Lao, Khmer, Burmese, Tibetan, Thaana)."""
-
-DOTLESS = frozenset({"tr", "az", "crh", "gag"})
-"""Languages in which the small letter of I has no dot."""
+Rules = Literal["spoken", "whisper"]
+"""What makes equal what is said alike: rules for any language, or those that were published for Whisper."""
+_NORMALISE: Mapping[Rules, Callable[[str, str], str]] = {"spoken": spoken, "whisper": published}
 
 
-def primary(language: str) -> str:
-    """Returns the primary subtag of a BCP 47 tag: `zh-Hant-TW` -> `zh`."""
-    return language.split("-")[0].lower()
+def rules_of(micro: Micro | None) -> Rules:
+    """Returns the rules by which the words are counted that an error rate is weighted by."""
+    return "spoken" if micro and micro.startswith("spoken") else "whisper"
 
 
-# The transcript of a prompt is asked for by every model, seed and slice.
-@lru_cache(maxsize=4096)
-def normalise(text: str, language: str) -> str:
-    """Normalises a text as Whisper's evaluation does: case, punctuation and spellings of one word made equal.
+def words(text: str, language: str, rules: Rules = "spoken") -> list[str]:
+    """Returns the words of a normalised text, its characters where a language doesn't separate words.
 
-    Languages without spaces come back as one character per word.
+    Args:
+        text: as written.
+        language: BCP 47 tag.
+        rules: of normalising.
     """
-    normal = _normaliser(primary(language))(text).strip()
-    return normal if any(letter.isalnum() for letter in normal) else ""  # Whisper's rules keep a bare "..."
-
-
-@lru_cache(maxsize=8)
-def _normaliser(language: str) -> Callable[[str], str]:
-    if language == "en":
-        from whisper_normalizer.english import EnglishTextNormalizer
-
-        return EnglishTextNormalizer()
-    from whisper_normalizer.basic import BasicTextNormalizer
-
-    return BasicTextNormalizer(split_letters=language in UNSPACED)
+    normal = _NORMALISE[rules](text, language)
+    return list(normal) if rules == "spoken" and not spaced(language) else normal.split()
 
 
 def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
@@ -58,28 +43,39 @@ def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
     """
     if prompt is None:
         return 0
-    if micro == "new_words":
+    rules = rules_of(micro)
+    if micro in ("new_words", "spoken_new_words"):
         try:
-            return len(new_words(prompt.transcript, prompt.language, made_words(prompt)))
+            return len(new_words(prompt.transcript, prompt.language, made_words(prompt), rules))
         except Undefined:  # The clip has no value then.
             return 0
-    said = normalise(prompt.transcript, prompt.language)
-    return len(said.split() if micro == "transcript_words" else _characters(said, prompt.language))
+    if micro in ("transcript_words", "spoken_words"):
+        return len(words(prompt.transcript, prompt.language, rules))
+    return len(_characters(_NORMALISE[rules](prompt.transcript, prompt.language), prompt.language))
 
 
-def word_error_rate(transcript: str, heard: str, language: str) -> float:
+def word_error_rate(transcript: str, heard: str, language: str, rules: Rules = "spoken") -> float:
     """Computes (substitutions + deletions + insertions) / words of the transcript; above 1 with many insertions.
 
-    Raises Undefined for an empty transcript, for languages that do not separate words, and for letters with marks.
+    Raises Undefined for an empty transcript, for languages that do not separate words, and for an English transcript
+    with marks of other scripts.
+
+    Args:
+        transcript: what is to be said.
+        heard: what was heard.
+        language: BCP 47 tag of both.
+        rules: of normalising both.
     """
     import jiwer
 
     _require_spaces(language)
-    said, heard = _compared(transcript, heard, language)
+    said, heard = _compared(transcript, heard, language, rules)
     return jiwer.wer(said, heard)
 
 
-def new_word_error_rate(transcript: str, heard: str, language: str, words: tuple[int, int]) -> float:
+def new_word_error_rate(
+    transcript: str, heard: str, language: str, made: tuple[int, int], rules: Rules = "spoken"
+) -> float:
     """Computes errors among the new words of an edited clip, over their number.
 
     Both texts are aligned as a whole. Substitutions and deletions of new words count, and so do insertions between them
@@ -91,14 +87,15 @@ def new_word_error_rate(transcript: str, heard: str, language: str, words: tuple
         transcript: what the whole clip is to say.
         heard: what was heard of the whole clip.
         language: BCP 47 tag of both.
-        words: index in the transcript of the first new word, and the number of new words.
+        made: index in the transcript of the first new word, and the number of new words.
+        rules: of normalising both.
 
     Raises:
         Undefined: as by `word_error_rate` and `new_words`.
     """
     _require_spaces(language)
-    said, heard = _compared(transcript, heard, language)
-    new = new_words(transcript, language, words)
+    said, heard = _compared(transcript, heard, language, rules)
+    new = new_words(transcript, language, made, rules)
     return _errors_among(said.split(), heard.split(), new) / len(new)
 
 
@@ -130,7 +127,7 @@ def made_words(prompt: Prompt) -> tuple[int, int]:
     return prompt.edit.words
 
 
-def new_words(transcript: str, language: str, words: tuple[int, int]) -> range:
+def new_words(transcript: str, language: str, made: tuple[int, int], rules: Rules = "spoken") -> range:
     """Returns the places of new words in the normalised transcript. Raises Undefined where they have none.
 
     Normalising makes two words of one or one of two ("can't", "twenty one"). Where it joins a new word with another,
@@ -139,75 +136,75 @@ def new_words(transcript: str, language: str, words: tuple[int, int]) -> range:
     Args:
         transcript: as written.
         language: BCP 47 tag.
-        words: index in the transcript of the first new word, and the number of new words.
+        made: index in the transcript of the first new word, and the number of new words.
+        rules: of normalising.
     """
-    written, (first, count) = transcript.split(), words
+    written, (first, count) = transcript.split(), made
     parts = (written[:first], written[first : first + count], written[first + count :])
-    before, new, after = (normalise(" ".join(part), language).split() for part in parts)
+    before, new, after = (words(" ".join(part), language, rules) for part in parts)
     if not new:
         raise Undefined("no new words")
-    if [*before, *new, *after] != normalise(transcript, language).split():
+    if [*before, *new, *after] != words(transcript, language, rules):
         raise Undefined("new words have no place in the normalised transcript: it joins them with others")
     return range(len(before), len(before) + len(new))
 
 
 def _require_spaces(language: str) -> None:
     """Raises Undefined for languages that do not separate words."""
-    if primary(language) in UNSPACED:
+    if not spaced(language):
         raise Undefined("WER needs spaces between words; see cer")
 
 
-def character_error_rate(transcript: str, heard: str, language: str) -> float:
+def character_error_rate(transcript: str, heard: str, language: str, rules: Rules = "spoken") -> float:
     """Returns edits per character of the transcript; spaces count where they separate words.
 
-    Raises Undefined for an empty transcript and for letters with marks.
+    A character is a code point of the normalised text, as in published rates (jiwer, FLEURS: arXiv 2205.12446): a wrong
+    tone of Thai is one of the signs of its syllable, as it is one of the letters of a word elsewhere. Clusters of a
+    letter with its marks are others in each version of Unicode: since 15.1 a Hindi conjunct is one and not two.
+
+    Raises Undefined for an empty transcript and for an English transcript with marks of other scripts.
+
+    Args:
+        transcript: what is to be said.
+        heard: what was heard.
+        language: BCP 47 tag of both.
+        rules: of normalising both.
     """
     import jiwer
 
-    said, heard = _compared(transcript, heard, language)
+    said, heard = _compared(transcript, heard, language, rules)
     return jiwer.cer(_characters(said, language), _characters(heard, language))
 
 
 def _characters(text: str, language: str) -> str:
     """Returns the characters that count in a normalised text: spaces do where they separate words."""
-    return text.replace(" ", "") if primary(language) in UNSPACED else text
+    return text if spaced(language) else text.replace(" ", "")
 
 
-def _compared(transcript: str, heard: str, language: str) -> tuple[str, str]:
+def _compared(transcript: str, heard: str, language: str, rules: Rules) -> tuple[str, str]:
     """Normalises both texts, unless that would remove what was written.
 
-    Whisper's rules for languages other than English put a space where a mark stands, as if it were punctuation: words
-    fall apart and differ no more where they differed in a mark (or, with and without vowel signs, differ wholly).
-    Letters that have their mark in one code point stay; what is decomposed is composed first.
+    Whisper's rules for English drop the marks of letters, which is meant for those of naïve and café. Of an English
+    transcript, whatever else was heard is an error, with its marks or without.
     """
+    normalise = _NORMALISE[rules]
     if not (said := normalise(transcript, language)):
         raise Undefined("no transcript")
-    if primary(language) in MARKED and "latn" not in language.lower().split("-"):
-        raise Undefined(f"letters of {language!r} carry marks, at which Whisper's normaliser splits words")
-    for what, text in (("the transcript", transcript), ("what was heard", heard)):
-        # Of an English transcript, whatever else was heard is an error, with its marks or without.
-        english = primary(language) == "en"
-        if not (english and text is heard) and (mark := _mark(text, latin=not english)):
-            raise Undefined(f"{what} has letters that carry marks ({mark}), at which Whisper's normaliser splits words")
-        if primary(language) in DOTLESS and "I" in text:
-            raise Undefined(
-                f"{what} has a capital I, of which Whisper's normaliser makes another letter than {language}"
-            )
+    if primary(language) == "en" and (mark := _mark(transcript)):
+        raise Undefined(
+            f"the transcript has letters that carry marks ({mark}), at which Whisper's normaliser splits words"
+        )
     return said, normalise(heard, language)
 
 
-def _mark(text: str, latin: bool) -> str | None:
-    """Returns the name of the first mark on a letter that has no code point with it; signs after emojis do not count.
-
-    Marks on Latin letters count only if `latin`: the rules for English drop every mark, which is meant for those.
-    """
+def _mark(text: str) -> str | None:
+    """Returns the name of the first mark on a letter other than Latin; signs after emojis do not count."""
     before = letter = ""
-    # In the normaliser's order: a capital I with a dot becomes two code points in lower case, which have no one.
     for character in unicodedata.normalize("NFKC", text.lower()):
         kind = unicodedata.category(character)[0]
         if kind == "M" and before == "L" and not unicodedata.name(character, "").startswith("VARIATION SELECTOR"):
-            if not latin and unicodedata.name(letter, "").startswith("LATIN"):
-                continue
-            return unicodedata.name(character, f"U+{ord(character):04X}")
+            if not unicodedata.name(letter, "").startswith("LATIN"):
+                return unicodedata.name(character, f"U+{ord(character):04X}")
+            continue
         before, letter = (before, letter) if kind == "M" else (kind, character)
     return None

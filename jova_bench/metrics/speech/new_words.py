@@ -8,7 +8,7 @@ from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.speech import recognition, whisper
-from jova_bench.metrics.speech.errors import made_words, new_word_error_rate
+from jova_bench.metrics.speech.errors import made_words, new_word_error_rate, rules_of
 from jova_bench.metrics.speech.recognition import SpeechErrors
 from jova_bench.prompts import Prompt
 
@@ -23,6 +23,7 @@ class NewWordErrors(ClipMetric):
             whole: WER of whole clips, whose recogniser, normalisation and domain it has.
         """
         self._whole = whole
+        self._rules = rules_of(whole.spec.micro)
         self.spec = whole.spec.model_copy(
             update={
                 "name": "wer_new",
@@ -31,7 +32,7 @@ class NewWordErrors(ClipMetric):
                 "needs": (*whole.spec.needs, "edit"),
                 "description": "word error rate among the words that an edit of speech makes, with words inserted "
                 "between them or at their border, weighted by the number of new words",
-                "micro": "new_words",
+                "micro": "spoken_new_words" if self._rules == "spoken" else "new_words",
             }
         )
 
@@ -43,7 +44,9 @@ class NewWordErrors(ClipMetric):
         """Returns errors per new word; a silent clip says nothing, so all of its words are missing (1.0)."""
         if prompt is None:
             raise Undefined("no edit")
-        return self._whole.errors(clip, prompt, partial(new_word_error_rate, words=made_words(prompt)))
+        return self._whole.errors(
+            clip, prompt, partial(new_word_error_rate, made=made_words(prompt), rules=self._rules)
+        )
 
 
 def embedded(context: MetricContext) -> NewWordErrors:

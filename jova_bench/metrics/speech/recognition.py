@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,9 +20,10 @@ from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
-from jova_bench.metrics.speech.errors import character_error_rate, primary, word_error_rate
+from jova_bench.metrics.speech.errors import character_error_rate, rules_of, word_error_rate
+from jova_bench.metrics.speech.languages import primary
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec, Profile
+from jova_bench.records import MetricSpec, Micro, Profile
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
@@ -59,12 +60,13 @@ class SpeechErrors(ClipMetric):
             spec: what is measured.
             recogniser: what listens.
             cache: where recognised texts are kept, by the samples of the audio.
-            rate: how errors are counted; None for the word or character error rate of Whisper's evaluation.
+            rate: how errors are counted; None for words or characters by the rules of the specification.
         """
         self.spec = spec
         self._recogniser = recogniser
         self._cache = cache
-        self._rate = rate or (word_error_rate if spec.name == "wer" else character_error_rate)
+        errors = word_error_rate if spec.name == "wer" else character_error_rate
+        self._rate = rate or partial(errors, rules=rules_of(spec.micro))
 
     def check(self) -> str | None:
         """Returns why the recogniser cannot run here; None if it can."""
@@ -177,6 +179,8 @@ def spec_of(
 ) -> MetricSpec:
     """Returns the specification that WER and CER of all recognisers share."""
     what = "word" if unit == "wer" else "character"
+    of_spoken: Micro = "spoken_words" if unit == "wer" else "spoken_characters"
+    of_transcript: Micro = "transcript_words" if unit == "wer" else "transcript_characters"
     # Version 1 of CER weighted clips by words; of either, the one before in the standard profile resampled with a short
     # filter, and compared letters without their marks.
     return MetricSpec(
@@ -192,5 +196,5 @@ def spec_of(
         domain=domain,
         description=f"{what} error rate of what a recogniser hears, weighted by the {what}s of each transcript",
         source="normalisation of arXiv 2212.04356, appendix C",
-        micro="transcript_words" if unit == "wer" else "transcript_characters",
+        micro=of_spoken if params["normaliser"] == "spoken" else of_transcript,
     )

@@ -20,7 +20,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent
-from jova_bench.metrics.speech.errors import primary
+from jova_bench.metrics.speech.languages import primary
 from jova_bench.metrics.speech.recognition import SpeechErrors, Unit, not_installed, spec_of
 
 NO_SPEECH, LOG_PROBABILITY = 0.6, -1.0
@@ -122,7 +122,7 @@ def standard(context: MetricContext, unit: Unit, size: str) -> SpeechErrors:
     recogniser = Whisper(size, context.assets, context.device)
     params: dict[str, str | int | float] = {
         "decoding": "greedy",
-        "normaliser": "whisper",
+        "normaliser": "spoken",
         "no_speech": NO_SPEECH,
         "window_s": 30,
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from jova_bench.metrics.speech.errors import normalise
+from jova_bench.metrics.speech.errors import words
 
 Kind = Literal["hit", "substitution", "deletion", "insertion"]
 _KINDS: dict[str, Kind] = {
@@ -39,7 +39,7 @@ def aligned(transcript: str, heard: str, language: str) -> tuple[Word, ...]:
     """
     import jiwer
 
-    said, found = normalise(transcript, language).split(), normalise(heard, language).split()
+    said, found = words(transcript, language), words(heard, language)
     if not said:
         return tuple(Word("insertion", "", word) for word in found)
     (chunks,) = jiwer.process_words(" ".join(said), " ".join(found)).alignments

@@ -11,10 +11,10 @@ from jova_bench.metrics.speech import new_words as metrics
 from jova_bench.metrics.speech.errors import (
     new_word_error_rate,
     new_words,
-    normalise,
     transcript_length,
     word_error_rate,
 )
+from jova_bench.metrics.speech.published import published
 from jova_bench.metrics.speech.recognition import SpeechErrors
 from jova_bench.prompts import Edit
 from jova_bench.records import Outcome
@@ -87,10 +87,11 @@ def test_all_words_new_is_wer():
         ("He can't pay", (1, 1), "he can pay", 0.5),  # one word becomes two: can not
         ("Um, place red now", (2, 1), "place blue now", 1.0),  # what is dropped before moves the place
         ("C'est très bon", (1, 1), "c est tres bon", 1.0),
+        ("दिन रात", (1, 1), "दिन रीत", 1.0),  # Of another vowel, which is a mark.
     ],
 )
 def test_the_place_of_words_survives_normalisation(transcript, words, heard, errors):
-    language = "fr" if "est" in transcript else "en"
+    language = "fr" if "est" in transcript else "hi" if "दिन" in transcript else "en"
     assert new_word_error_rate(transcript, heard, language, words) == pytest.approx(errors)
 
 
@@ -103,7 +104,7 @@ def test_the_place_of_words_survives_normalisation(transcript, words, heard, err
         ("um red", "en", (0, 1), "no new words"),  # dropped by the normaliser
         ("你好 世界", "zh", (1, 1), "needs spaces between words"),
         ("...", "en", (0, 1), "no transcript"),
-        ("दिन रात", "hi", (1, 1), "carry marks"),
+        ("दिन रात", "en", (1, 1), "carry marks"),
     ],
 )
 def test_words_without_a_place_have_no_rate(transcript, language, words, reason):
@@ -184,4 +185,5 @@ def test_it_is_a_metric_of_its_own_beside_wer():
     assert new.needs == ("audio", "transcript", "edit")
     small, large = (metrics.standard(MetricContext(NoCache()), size).spec.identity for size in ("small", "large-v3"))
     assert small != large
-    assert normalise(TALK, "en") == "place red box at 4 now"
+    assert published(TALK, "en") == "place red box at 4 now"
+    assert metrics.standard(MetricContext(NoCache()), "small").spec.micro == "spoken_new_words"
