@@ -40,4 +40,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return re.sub(r"\]\(docs/", "](", markdown)
     for name, uri in PAGES.items():
         markdown = markdown.replace(f"](../{name}", f"]({uri}")
-    return markdown.replace("](../results/", "](results/")
+    # Of a page in `results/`, ../docs/ is the root of the site.
+    return markdown.replace("](../results/", "](results/").replace("](../docs/", "](../")
