@@ -51,7 +51,7 @@ from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
 from jova.training.state import progress
 
-SHARD_BYTES, SHARD_CLIPS = 256 << 20, 1000
+SHARD_BYTES, SHARD_CLIPS = 256 << 20, 100
 """Largest latents and largest number of clips of a shard: what a kill costs at most."""
 
 LOCK = ".lock"
