@@ -101,6 +101,7 @@ from support.asked import prompt
         ("hi", "२१ लोग", "इक्कीस लोग", 0.0),
         ("uk", "9", "дев’ять", 0.0),
         ("de", "２１", "21", 0.0),
+        ("am", "1234567", "1234567", 0.0),  # num2words never ends
         ("sw", "21", "ishirini na moja", 3.0),  # no library knows Swahili: one word is another, two are too many
         ("de", "um 10:30 Uhr", "um zehn 30 Uhr", 0.0),  # punctuation separates numbers as it does words
         ("de", "3,5 km", "drei komma fünf Kilometer", 2 / 3),  # of drei fünf km, one is another and one too many
