@@ -6,7 +6,7 @@ with the name of the field. Imports nothing heavier than numpy and pydantic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -96,6 +96,10 @@ class Sample(Record):
         """Returns which clip it is."""
         return SampleKey(self.model, self.prompt_id, self.seed)
 
+    def with_findings(self, found: Iterable[Finding]) -> Sample:
+        """Returns it with what else was noticed, each thing once."""
+        return self.model_copy(update={"findings": tuple(dict.fromkeys((*self.findings, *found)))})
+
 
 def _value_iff_ok(one: AnyOutcome) -> AnyOutcome:
     if (one.status == "ok") != (one.value is not None) or (one.status == "ok") != (one.reason is None):
@@ -112,6 +116,8 @@ class Outcome(Record):
     """The metric's number; None unless ok."""
     reason: str | None = None
     """Why there is no value; None when ok."""
+    findings: tuple[Finding, ...] = ()
+    """What was noticed about the clip in measuring it; a run keeps them with the sample."""
 
     _checked = model_validator(mode="after")(_value_iff_ok)
 

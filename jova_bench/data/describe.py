@@ -128,7 +128,7 @@ class DescribeWork:
             changes["reasons"] = (*kept, Reason(code=NOT_USED, by=OURS, detail=detail))
         if whisper:
             sound = media.read(self.out / CLIPS / f"{clip.id}.mp4", pictures=False)
-            changes["transcript"] = whisper.transcribe(mono_16k(sound), self.by.language).strip()
+            changes["transcript"] = whisper.transcribe(mono_16k(sound), self.by.language).text
             changes["transcript_by"] = str(whisper.key)
         return changes
 

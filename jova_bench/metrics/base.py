@@ -24,7 +24,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.media.streams import check_streams
 from jova_bench.metrics.real_clips import RealClips, ReferenceClip
 from jova_bench.prompts import Prompt
-from jova_bench.records import LARGEST_VALUE, MetricSpec, Outcome
+from jova_bench.records import LARGEST_VALUE, Finding, MetricSpec, Outcome
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class MetricContext:
     """The real clips that the metric's entry names; None where the suite has none, or the entry names none."""
     assets: AssetTable = field(default_factory=asset_table)
     """Weights that do not ship with the package; by default those of the environment."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value, and what was noticed in measuring it that a reader of the value should know."""
+
+    value: float
+    findings: tuple[Finding, ...] = ()
 
 
 class ClipMetric(ABC):
@@ -77,8 +85,8 @@ class ClipMetric(ABC):
         return to_outcome(lambda: self.measure(clip, prompt, reference))
 
     @abstractmethod
-    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Returns the value of one clip, see `score` for the arguments.
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float | Measured:
+        """Returns the value of one clip, maybe with findings, see `score` for the arguments.
 
         Raises:
             Undefined: the question has no answer for this clip.
@@ -143,14 +151,15 @@ def join_reasons(*reasons: str | None) -> str | None:
     return "; ".join(dict.fromkeys(filter(None, reasons))) or None
 
 
-def to_outcome(measure: Callable[[], float]) -> Outcome:
+def to_outcome(measure: Callable[[], float | Measured]) -> Outcome:
     """Runs a measurement and gives the result a status; a value that is not finite is a failure."""
     try:
-        value = measure()
+        measured = measure()
     except Undefined as reason:
         return Outcome(status="undefined", reason=str(reason))
     except Unavailable as reason:
         return Outcome(status="failed", reason=str(reason))
+    value, findings = (measured.value, measured.findings) if isinstance(measured, Measured) else (measured, ())
     try:
         if isinstance(value, str | bytes):  # float("0.5") would make a number of what is none.
             raise TypeError
@@ -161,7 +170,7 @@ def to_outcome(measure: Callable[[], float]) -> Outcome:
     if not abs(number) <= LARGEST_VALUE:  # NaN is not, either.
         why = f"expected a finite number up to {LARGEST_VALUE:g}, got {number}; raise Undefined where there is none"
         return Outcome(status="failed", reason=why)
-    return Outcome(status="ok", value=number)
+    return Outcome(status="ok", value=number, findings=findings)
 
 
 def finite_vectors(features: FloatArray) -> FloatArray:

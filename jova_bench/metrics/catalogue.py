@@ -86,6 +86,8 @@ WHISPER_SIZES = (
     "tiny", "tiny.en",
 )  # fmt: skip
 """OpenAI's checkpoints; the first is the default."""
+FASTER_WHISPER_SIZES = ("large-v3", "base", "tiny.en")
+"""Those that are offered in CTranslate2's format."""
 
 
 def _metric(name: str, profile: Profile, factory: str, options: Mapping[str, str]) -> MetricEntry:
@@ -146,10 +148,13 @@ def _lip_sync(name: str) -> MetricEntry:
 
 
 def _errors(name: str, factory: str = "speech.whisper:standard", **options: str) -> MetricEntry:
-    """Returns an error rate by Whisper, in all of its sizes."""
+    """Returns an error rate by Whisper, in all of its sizes, and by faster-whisper."""
     found = _metric(name, "standard", factory, {**options, "size": WHISPER_SIZES[0]})
-    sizes = {f"whisper-{size}": Variant({"size": size}) for size in WHISPER_SIZES[1:]}
-    return replace(found, variants=sizes)
+    found = replace(found, variants={f"whisper-{size}": Variant({"size": size}) for size in WHISPER_SIZES[1:]})
+    for size in FASTER_WHISPER_SIZES:
+        faster = f"speech.faster_whisper:{'new_words' if name == 'wer_new' else 'standard'}"
+        found = _with(found, f"faster-whisper-{size}", faster, {**options, "size": size})
+    return found
 
 
 def _both(profile: Profile) -> list[MetricEntry]:

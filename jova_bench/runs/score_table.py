@@ -162,6 +162,10 @@ def _score(
             elif isinstance(findings, ChangedClip):
                 grid.lose(samples.pop(job.sample), findings.reason)
             else:
+                noticed = [found for part in findings.values() if isinstance(part, Outcome) for found in part.findings]
+                if (noted := samples[job.sample].with_findings(noticed)) != samples[job.sample]:
+                    grid.store.add_sample(noted)
+                    samples[job.sample] = noted
                 for identity, part in findings.items():
                     grid.keep(job.sample, identity, part)
             left[job.sample, job.group] -= len(job.identities)

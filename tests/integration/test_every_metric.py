@@ -32,6 +32,8 @@ OPTIONAL = {
     "its short range": "jova-bench assets pull mediapipe-blazeface-short",
     "syncnet-pip": "pip install --no-deps syncnet-python",
     "funasr": "pip install funasr kaldi-native-fbank",
+    "faster-whisper": "pip install 'jova-bench[faster-whisper]'",
+    "its files": "jova-bench assets pull faster-whisper",
 }
 """Packages that ask for others than the project's own (numpy below 2, torchvision) or for many, and what gets them.
 Where one is not installed its metrics must say so; nothing else may be missing."""
@@ -88,11 +90,11 @@ def fault(entry, estimate, why_not):
 def digests(entry, own):
     """Of the files that a metric needs. FunASR's stand in one digest together; of mediapipe's, each by itself."""
     needed = [name for name, one in own.entries.items() if one.serves(entry.entry.name, entry.variant)]
-    return {own.digest(name) for name in needed if name not in every_asset.OF_FUNASR | every_asset.OF_MEDIAPIPE}
+    return {own.digest(name) for name in needed if name not in every_asset.NOT_MADE}
 
 
 def test_every_asset_has_a_checkpoint():
-    assert set(every_asset.WRITERS) | every_asset.OF_FUNASR | every_asset.OF_MEDIAPIPE == set(assets.published())
+    assert set(every_asset.WRITERS) | every_asset.NOT_MADE == set(assets.published())
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,11 @@ OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_file
 OF_MEDIAPIPE = {one.asset for one in litert.NETWORKS}
 """Linked where it is here: its files are pinned, so that nothing random can stand for it."""
 
+OF_CTRANSLATE2 = {name for name in assets.published() if name.startswith("faster-whisper-")}
+"""Not made: CTranslate2 alone writes and reads them."""
+
+NOT_MADE = OF_FUNASR | OF_MEDIAPIPE | OF_CTRANSLATE2
+
 
 def write(folder: Path) -> str:
     """Writes every asset, under its published name. Returns the table that puts these files in the others' place."""

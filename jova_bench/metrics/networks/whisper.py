@@ -1,10 +1,10 @@
-"""Whisper (Radford et al. 2022) from OpenAI's own checkpoint, run by transformers.
+"""Whisper (Radford et al. 2022) from OpenAI's own checkpoint, run by transformers: features, network, vocabulary.
 
-The arithmetic is that of `whisper.decode` at temperature 0 without timestamps (openai/whisper, decoding.py at
-c0d2f62), which needs numba and tiktoken to import: the same features, tokens, probabilities and suppressed tokens.
-Names and sizes come from the checkpoint (`dims`, `model_state_dict`), words from OpenAI's vocabulary file.
+Names and sizes come from the checkpoint (`dims`, `model_state_dict`), words from OpenAI's vocabulary file. What is
+made of it is in `whisper_window` (tokens of 30 s) and `whisper_transcript` (text of a clip). OpenAI's package needs
+numba and tiktoken to import.
 
-Letters: M mel bands, V vocabulary.
+Letters: M mel bands, F spectra of 10 ms, V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,8 +24,10 @@ from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
 from jova_bench.metrics.signal.audio import RATE_HZ
 
-WINDOW = 30 * RATE_HZ
-"""Samples of one window."""
+FFT, HOP = 400, 160
+"""Samples of a spectrum, and from one to the next."""
+FRAMES = 3000
+"""Spectra of a window of 30 s."""
 # In the order of their tokens: the first 99 in all but large-v3, which has the last one, too (tokenizer.py).
 _CODES = """en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt
     la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg
@@ -51,16 +53,6 @@ _RENAMED = (
     (r"\bpositional_embedding\b", "embed_positions.weight"),
 )
 """OpenAI's names as transformers has them."""
-
-
-class Transcription(NamedTuple):
-    """The text of one window, and how sure the network is."""
-
-    text: str
-    no_speech: float
-    """Probability that there is no speech."""
-    log_probability: float
-    """Mean over the tokens of the text and its end."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +97,30 @@ class Vocabulary:
         return {name: first + k for k, name in enumerate(names)}
 
     @property
+    def start(self) -> int:
+        """The token with which a transcript begins."""
+        return self.end + 1
+
+    @property
     def no_speech(self) -> int:
         """The token whose probability is that of no speech."""
         return self._tasks["no_speech"]
 
-    def prompt(self, language: str) -> list[int]:
-        """Returns the tokens that request a transcript without timestamps."""
-        start = self.end + 1
-        asked = [start + 1 + self.languages.index(language), self._tasks["transcribe"]] if self.multilingual else []
-        return [start, *asked, self._tasks["no_timestamps"]]
+    @property
+    def first_time(self) -> int:
+        """The token of 0.00 s; those of later times, 0.02 s apart, follow it to the end of the vocabulary."""
+        return self.size - _TIMESTAMPS
+
+    def prompt(self, language: str, before: Sequence[int] = ()) -> list[int]:
+        """Returns the tokens that request a transcript with times.
+
+        Args:
+            language: one of `languages`; not read by English-only models.
+            before: tokens of what was said before.
+        """
+        asked = [self.start + 1 + self.languages.index(language), self._tasks["transcribe"]]
+        said = [self._tasks["start_of_previous"], *before] if before else []
+        return [*said, self.start, *(asked if self.multilingual else [])]
 
     @cached_property
     def never(self) -> list[int]:
@@ -121,64 +128,49 @@ class Vocabulary:
         from transformers.models.whisper.configuration_whisper import NON_SPEECH_TOKENS, NON_SPEECH_TOKENS_MULTI
 
         symbols = NON_SPEECH_TOKENS_MULTI if self.multilingual else NON_SPEECH_TOKENS
-        special = [number for name, number in self._tasks.items() if name != "no_timestamps"]
-        return [number for number in symbols if number < self.end] + [self.end + 1, *special]
-
-    @property
-    def not_first(self) -> list[int]:
-        """Tokens that cannot be first: a lone space and the end."""
-        return [self.text.index(b" "), self.end]
+        return [number for number in symbols if number < self.end] + [self.start, *self._tasks.values()]
 
     def words(self, tokens: Sequence[int]) -> str:
         """Decodes tokens to text, without the special ones."""
         content = b"".join(self.text[number] for number in tokens if number < self.end)
-        return content.decode("utf-8", errors="replace").strip()
+        return content.decode("utf-8", errors="replace")
 
 
 class Whisper:
-    """The network, its features and its greedy decoding."""
+    """The network and its features."""
 
     def __init__(self, net: Any, vocabulary: Vocabulary, device: str) -> None:
-        from transformers import WhisperFeatureExtractor
+        from transformers.audio_utils import mel_filter_bank
 
         self.vocabulary = vocabulary
-        self._net = net
-        self._features = WhisperFeatureExtractor(feature_size=net.config.num_mel_bins)
-        self._device = device
+        self.context = int(net.config.max_target_positions)
+        """Most tokens that the decoder reads."""
+        self._net, self._device = net, device
+        bank = mel_filter_bank(1 + FFT // 2, net.config.num_mel_bins, 0, RATE_HZ / 2, RATE_HZ, "slaney", "slaney")
+        self._bank = torch.from_numpy(bank).float().T  # (M, 201)
 
-    def transcribe(self, window: Audio, language: str) -> Transcription:
-        """Transcribes (N,) audio at 16 kHz, N at most 30 s; shorter audio is padded with silence."""
-        tokens, no_speech, log_probability = self.decode(window, language)
-        return Transcription(self.vocabulary.words(tokens), no_speech, log_probability)
+    def spectra(self, audio: Audio) -> Tensor:
+        """Computes the (M, F) log-mel spectra of (N,) audio at 16 kHz, F = N / 160 rounded down.
+
+        Their floor is 80 dB below the loudest of all of them.
+        """
+        window = torch.hann_window(FFT)
+        bins = torch.stft(torch.from_numpy(audio), FFT, HOP, window=window, return_complex=True)[:, :-1]
+        logs = (self._bank @ bins.abs() ** 2).clamp(min=1e-10).log10()
+        return (torch.maximum(logs, logs.max() - 8) + 4) / 4
 
     @torch.inference_mode()
-    def decode(self, window: Audio, language: str) -> tuple[list[int], float, float]:
-        """Decodes a window: tokens, the probability of no speech, and the mean log probability of the tokens."""
-        features = self._features(window, sampling_rate=RATE_HZ, return_tensors="pt")["input_features"]  # (1, M, 3000)
-        encoded = self._net.encoder(features.to(self._device)).last_hidden_state
-        vocabulary, prompt = self.vocabulary, self.vocabulary.prompt(language)
-        asked = torch.tensor([prompt], device=self._device)
-        logits, cache = self._next(asked, encoded, None)
-        # Asked where the transcript starts, before its language.
-        no_speech = float(logits[0].softmax(-1)[vocabulary.no_speech])
-        tokens: list[int] = []
-        total = 0.0
-        for _ in range(self._net.config.max_target_positions // 2):
-            scores = logits[-1]
-            scores[vocabulary.never] = -torch.inf
-            if not tokens:
-                scores[vocabulary.not_first] = -torch.inf
-            best = int(scores.argmax())
-            total += float(scores.log_softmax(-1)[best])
-            if best == vocabulary.end:
-                break
-            tokens.append(best)
-            logits, cache = self._next(torch.tensor([[best]], device=self._device), encoded, cache)
-        return tokens, no_speech, total / (len(tokens) + 1)
+    def encode(self, spectra: Tensor) -> Tensor:
+        """Encodes (M, F) spectra, F at most 3000: (1, 1500, d). Zeros follow shorter ones, as in upstream."""
+        padded = torch.nn.functional.pad(spectra, (0, FRAMES - spectra.shape[1]))
+        found: Tensor = self._net.encoder(padded[None].to(self._device)).last_hidden_state
+        return found
 
-    def _next(self, tokens: Tensor, encoded: Tensor, cache: Any) -> tuple[Tensor, Any]:
-        """Returns (T, V) logits after each of (1, T) tokens, and the cache of keys and values."""
-        output = self._net.decoder(tokens, encoder_hidden_states=encoded, past_key_values=cache, use_cache=True)
+    @torch.inference_mode()
+    def next(self, tokens: Sequence[int], encoded: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
+        """Returns (T, V) logits after each of T tokens, and the cache of keys and values for the next ones."""
+        asked = torch.tensor([list(tokens)], device=self._device)
+        output = self._net.decoder(asked, encoder_hidden_states=encoded, past_key_values=cache, use_cache=True)
         return output.last_hidden_state[0] @ self._net.decoder.embed_tokens.weight.T, output.past_key_values
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.base import ClipMetric, Measured, MetricContext
 from jova_bench.metrics.speech import recognition, whisper
 from jova_bench.metrics.speech.errors import made_words, new_word_error_rate, rules_of
 from jova_bench.metrics.speech.recognition import SpeechErrors
@@ -40,7 +40,7 @@ class NewWordErrors(ClipMetric):
         """Returns why the recogniser cannot run here; None if it can."""
         return self._whole.check()
 
-    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Measured:
         """Returns errors per new word; a silent clip says nothing, so all of its words are missing (1.0)."""
         if prompt is None:
             raise Undefined("no edit")

@@ -6,7 +6,7 @@ Here is what all recognisers share, and the embedded one: pocketsphinx with the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,17 +18,28 @@ from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.digests import file_digest, shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import ClipMetric, MetricContext, require_embedded_domain
+from jova_bench.metrics.base import ClipMetric, Measured, MetricContext, require_embedded_domain
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.speech.errors import character_error_rate, rules_of, word_error_rate
 from jova_bench.metrics.speech.languages import primary
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec, Micro, Profile
+from jova_bench.records import Finding, MetricSpec, Micro, Profile
 
 GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
+LOOP = "transcript_loop"
+"""Finding of a clip whose transcript repeats itself."""
 Rate = Callable[[str, str, str], float]
 """`rate(transcript, heard, language)`: errors per word or character; raises Undefined where there is none."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What a recogniser writes down."""
+
+    text: str
+    loop: str = ""
+    """Seconds at which the text is one phrase again and again, and how compressible it is there; empty without."""
 
 
 class Recogniser(Protocol):
@@ -45,7 +56,7 @@ class Recogniser(Protocol):
         """Raises Undefined for a clip outside its domain."""
         ...
 
-    def transcribe(self, audio: Audio, language: str) -> str:
+    def transcribe(self, audio: Audio, language: str) -> Transcript:
         """Writes down (N,) audio at 16 kHz that is not silent."""
         ...
 
@@ -72,7 +83,7 @@ class SpeechErrors(ClipMetric):
         """Returns why the recogniser cannot run here; None if it can."""
         return self._recogniser.check()
 
-    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
+    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> Measured:
         """Returns errors per word or character; a silent clip says nothing, so all of its words are missing (1.0)."""
         return self.errors(clip, prompt, self._rate)
 
@@ -84,10 +95,13 @@ class SpeechErrors(ClipMetric):
             language: BCP 47 tag of what is said.
         """
         self._recogniser.admit(clip, language)
-        return self._hear(mono_16k(clip, self.spec.profile), language)
+        return self._hear(mono_16k(clip, self.spec.profile), language).text
 
-    def errors(self, clip: Clip, prompt: Prompt | None, rate: Rate) -> float:
-        """Returns what a rate makes of the prompt's transcript and of what is heard, see `measure`."""
+    def errors(self, clip: Clip, prompt: Prompt | None, rate: Rate) -> Measured:
+        """Returns what a rate makes of the prompt's transcript and of what is heard, see `measure`.
+
+        Errors of a text that repeats itself count, and the clip gets a finding: they are the recogniser's.
+        """
         if prompt is None or not prompt.transcript.strip():
             raise Undefined("no transcript")
         self._recogniser.admit(clip, prompt.language)
@@ -96,17 +110,22 @@ class SpeechErrors(ClipMetric):
         audio = mono_16k(clip, self.spec.profile)
         if reason := self.check():
             raise Unavailable(reason)
-        return rate(prompt.transcript, self._hear(audio, prompt.language), prompt.language)
+        heard = self._hear(audio, prompt.language)
+        found = (Finding(code=LOOP, detail=f"{self.spec.backend}: {heard.loop}"),) if heard.loop else ()
+        return Measured(rate(prompt.transcript, heard.text, prompt.language), found)
 
-    def _hear(self, audio: Audio, language: str) -> str:
+    def _hear(self, audio: Audio, language: str) -> Transcript:
         # Recognisers make words up when nothing is said, Whisper whole sentences.
         if is_silent(audio):
-            return ""
+            return Transcript("")
+
+        def transcribed() -> dict[str, np.ndarray[Any, Any]]:
+            made = self._recogniser.transcribe(audio, language)
+            return {"text": np.array(made.text)} | ({"loop": np.array(made.loop)} if made.loop else {})
+
         key = replace(self._recogniser.key, params={"language": primary(language)})
-        heard = self._cache.get(
-            audio_digest(audio), key, lambda: {"text": np.array(self._recogniser.transcribe(audio, language))}
-        )
-        return str(heard["text"])
+        heard = self._cache.get(audio_digest(audio), key, transcribed)
+        return Transcript(str(heard["text"]), str(heard.get("loop", "")))
 
 
 class Pocketsphinx:
@@ -127,19 +146,19 @@ class Pocketsphinx:
         if primary(language) != "en":
             raise Undefined(f"the embedded recogniser hears English, not {language!r}")
 
-    def transcribe(self, audio: Audio, language: str) -> str:
+    def transcribe(self, audio: Audio, language: str) -> Transcript:
         """Returns the sentence of the grammar that fits best, or nothing for what is no speech."""
         decoder = _decoder(self._grammar)
         samples = np.rint(np.clip(audio, -1, 1) * 32767).astype("<i2")
         if not len(samples):
-            return ""
+            return Transcript("")
         # Forgets the noise level of the clip before: otherwise what is heard depends on the order of clips.
         decoder.reinit_feat()
         decoder.start_utt()
         decoder.process_raw(samples.tobytes(), False, True)
         decoder.end_utt()
         best = decoder.hyp()
-        return best.hypstr if best else ""
+        return Transcript(best.hypstr if best else "")
 
 
 @cache

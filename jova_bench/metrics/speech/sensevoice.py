@@ -22,7 +22,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio
-from jova_bench.metrics.speech.recognition import SpeechErrors, spec_of
+from jova_bench.metrics.speech.recognition import SpeechErrors, Transcript, spec_of
 
 WEIGHTS, VOICE_DETECTOR = "sensevoice-small", "fsmn-vad"
 FILES = (
@@ -59,7 +59,7 @@ class SenseVoice:
     def admit(self, clip: Clip, language: str) -> None:
         """Accepts any speech."""
 
-    def transcribe(self, audio: Audio, language: str) -> str:
+    def transcribe(self, audio: Audio, language: str) -> Transcript:
         """Transcribes the speech, in the language that the network detects."""
         from funasr.utils.postprocess_utils import rich_transcription_postprocess
 
@@ -74,7 +74,7 @@ class SenseVoice:
                 merge_vad=True,
                 merge_length_s=15,
             )
-        return rich_transcription_postprocess(heard[0]["text"]) if heard else ""
+        return Transcript(rich_transcription_postprocess(heard[0]["text"]) if heard else "")
 
     def _load(self) -> Any:
         import torch

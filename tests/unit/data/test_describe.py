@@ -18,6 +18,7 @@ from jova_bench.data.texts import Given, Texts, read_texts
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import LocalContext
 from jova_bench.media import files as media
+from jova_bench.metrics.speech.recognition import Transcript
 from support.mediapipe_files import with_files
 
 DEAF = Describers(None, "en", None)
@@ -96,7 +97,7 @@ class Ears:
         return None
 
     def transcribe(self, audio, language):
-        return f" {language} {len(audio)} "
+        return Transcript(f"{language} {len(audio)}")
 
 
 def test_whisper_transcribes_what_the_user_did_not(desk, monkeypatch):

@@ -8,7 +8,10 @@ import pytest
 
 import jova_bench
 from jova_bench.errors import BenchError, Undefined
+from jova_bench.metrics.base import Measured
 from jova_bench.prompts import Prompt
+from jova_bench.records import Finding
+from jova_bench.report.clip_counts import count_clips
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite, load_suite
 from support.tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts
@@ -227,3 +230,23 @@ def test_score_takes_any_folder_and_names_what_cannot_be_read(tmp_path):
     assert (level.n_ok, level.n_undefined, level.n_failed) == (2, 0, 1)
     assert (asked.n_ok, asked.n_undefined, asked.n_failed) == (1, 1, 1)
     assert load_suite(folder / "prompts.jsonl").prompts[0].id == "p0"
+
+
+def test_what_a_metric_notices_of_a_clip_is_a_finding_of_the_sample_and_counted(tmp_path):
+    looped = Finding(code="transcript_loop", detail="0.00 to 1.00 s, 8.2 times as long as compressed")
+
+    class Listener(Level):
+        def measure(self, clip, prompt, reference):
+            value = super().measure(clip, prompt, reference)
+            return Measured(value, (looped,) if value > 3 else ())
+
+    for _ in range(2):  # A second run finds everything done.
+        result = go(tmp_path, [Tones()], [Level(), Listener("wer"), Listener("cer")])
+        assert estimate(result, "wer").value == estimate(result).value
+        run = read_run(tmp_path / "run")
+        assert {sample.prompt_id for sample in run.samples if looped in sample.findings} == {"p3", "p4"}
+        assert count_clips(run.samples)["tones"].findings == {"no_video": 5, "transcript_loop": 2}
+        assert len((tmp_path / "run" / "samples.jsonl").read_text().splitlines()) == 7
+    assert all(
+        "findings" not in json.loads(row) for row in (tmp_path / "run" / "scores.jsonl").read_text().splitlines()
+    )

@@ -15,7 +15,7 @@ from jova_bench.metrics.speech.errors import (
     word_error_rate,
 )
 from jova_bench.metrics.speech.published import published
-from jova_bench.metrics.speech.recognition import SpeechErrors
+from jova_bench.metrics.speech.recognition import SpeechErrors, Transcript
 from jova_bench.prompts import Edit
 from jova_bench.records import Outcome
 from jova_bench.runs.estimates import MetricColumn, clip_estimate
@@ -135,7 +135,7 @@ class Parrot:
         pass
 
     def transcribe(self, audio, language):
-        return self.heard
+        return Transcript(self.heard)
 
 
 def metric_of(heard):

@@ -154,7 +154,7 @@ class Parrot:
 
     def transcribe(self, audio, language):
         self.asked += 1
-        return self.says
+        return self.says if isinstance(self.says, speech.Transcript) else speech.Transcript(self.says)
 
 
 TONE = (0.1 * np.sin(2 * np.pi * 300 * np.arange(16_000) / 16_000)).astype(np.float32)
@@ -194,6 +194,19 @@ def test_one_sound_is_heard_once_by_wer_and_cer_even_as_the_empty_text():
     assert parrot.asked == 1
 
 
+def test_a_loop_counts_as_heard_and_is_a_finding_of_the_clip_from_the_cache_too():
+    cache = MemoryCache()
+    parrot = Parrot(speech.Transcript("red " * 40, "0.00 to 1.00 s, 8.2 times as long as compressed"))
+    for unit, value in (("wer", 39.0), ("cer", 156 / 3), ("wer", 39.0)):
+        outcome = metric_of(parrot, unit, cache).score(drawn(TONE), prompt("red"), None)
+        assert outcome.value == value
+        (found,) = outcome.findings
+        assert found.code == "transcript_loop"
+        assert found.detail == "whisper-large-v3/transformers: 0.00 to 1.00 s, 8.2 times as long as compressed"
+    assert parrot.asked == 1
+    assert metric_of(Parrot("red")).score(drawn(TONE), prompt("red"), None).findings == ()
+
+
 @pytest.mark.parametrize("prompt", [None, prompt(""), prompt(" ... ")])
 def test_nothing_to_say_is_undefined(prompt):
     outcome = metric_of(Parrot("hello")).score(drawn(TONE), prompt, None)
@@ -230,7 +243,7 @@ def test_noise_tones_and_clicks_are_no_words():
     pytest.importorskip("pocketsphinx")
     recogniser, rng = speech.Pocketsphinx(), np.random.default_rng(0)
     for sound in (rng.normal(0, 0.1, 32_000), np.tile(TONE, 2), rng.normal(0, 0.1, 100), np.zeros(0)):
-        assert recogniser.transcribe(sound.astype(np.float32), "en") == ""
+        assert recogniser.transcribe(sound.astype(np.float32), "en").text == ""
 
 
 def spoken(*words, voice="en-us+f2"):
