@@ -47,6 +47,8 @@ OUTSIDE_HEAD = """# An outside ear
 
 Whisper base, which was trained on real speech, on the clips that the embedded suite's first 32 prompts asked for.
 Made by `benchmarks/ears.py`. The embedded WER is that of a recogniser that knows only the sentences of the corpus.
+A model that is not in the table, or with fewer clips, was not heard, or not to the end. Where Whisper is sure of
+nothing, it draws words at temperature 1, as `whisper.transcribe` does by default: many errors are words of its own.
 """
 
 
