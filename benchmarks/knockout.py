@@ -60,6 +60,7 @@ what we read from the table."""
 
 def visible(context: Context, hidden: Collection[str]) -> Tensor:
     """Returns the mask of a context without the hidden keys for queries of the video side: bool (B, 1, N, N)."""
+    assert context.mask is not None  # where text is read by joint attention
     device = context.mask.device
     of = torch.repeat_interleave(torch.tensor(context.streams)).to(device)  # (N,) the stream of each token
     queries, keys = (

@@ -33,12 +33,12 @@ class Context(NamedTuple):
     """(B, 6, 2 or 1, 1, D) timestep modulation of the heads."""
     rope: Tensor
     """(B, 1, N, E / 2) rotary positions."""
-    mask: Tensor
-    """(B, 1, 1, N) bool attention mask: False for padding."""
+    mask: Tensor | None
+    """(B, 1, 1, N) bool attention mask: False for padding; None where no token is, for kernels that take no mask."""
     words: Tensor
     """(B, L, D) embedded text, where it is read by cross-attention: there are no streams of text then."""
-    words_mask: Tensor
-    """(B, 1, 1, L) bool: False for padding."""
+    words_mask: Tensor | None
+    """(B, 1, 1, L) bool: False for padding; None where no token is."""
 
     @property
     def sides(self) -> list[int]:
@@ -120,7 +120,8 @@ class JointBlock(nn.Module):
             y = F.scaled_dot_product_attention(q, k, v, context.mask)  # (B, H, N, E)
         else:
             tokens = (torch.split(z, context.sides, dim=2) for z in (q, k, v))
-            sides = zip(*tokens, torch.split(context.mask, context.sides, dim=3), strict=True)
+            masks = (None, None) if context.mask is None else torch.split(context.mask, context.sides, dim=3)
+            sides = zip(*tokens, masks, strict=True)
             y = torch.cat([F.scaled_dot_product_attention(*side) for side in sides], dim=2)
         return y.transpose(1, 2).flatten(2)  # (B, N, D)
 

@@ -151,11 +151,12 @@ class Jova(nn.Module):
         video_rope, audio_rope = (table.to(time.device) for table in tables)
         times, head_time = self.time(time)
         real = text.mask
-        context = Context([], times, head_time, video_rope, real, real.new_empty(0), real[:, None, None])
+        context = Context([], times, head_time, video_rope, None, real.new_empty(0), None)
         if config.text_attention == "cross":
             streams = [len(audio_rope), 0, 0, len(video_rope)]
             rope = torch.cat([audio_rope, video_rope])[None, None]  # (1, 1, N, E / 2)
-            return context._replace(streams=streams, rope=rope, mask=real.new_ones(1, 1, 1, sum(streams)))
+            padded = real.is_meta or not bool(real.all())
+            return context._replace(streams=streams, rope=rope, words_mask=real[:, None, None] if padded else None)
         streams = [len(audio_rope), words, words, len(video_rope)]
         timed = config.task == "joint" and config.words == "timed"
         spoken_at = text.times_s * rate_of_positions(config) * timed  # (B, L)

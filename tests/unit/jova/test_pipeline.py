@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from jova.checks import nearest
+from jova.codecs.wan import WanCodec
 from jova.flow import Latents
 from jova.parts import find_parts, missing_parts
 from jova.pipeline import JovaPipeline
@@ -16,7 +17,7 @@ from jova.samplers import SAMPLERS, GuidedField, flow_times
 from jova.sampling import checked
 from jova.text import Prompt
 from jova.timeline import Stream, Timeline
-from support.jova_micro import latents, micro, tokens
+from support.jova_micro import editing_pipeline, latents, micro, tokens
 
 PROMPT = Prompt("a man at a desk", "a low voice", "good morning, 42!")
 FAST = {"steps": 2, "guidance": 1.5}
@@ -82,6 +83,36 @@ def test_offloaded_parts_make_the_same_clip_and_are_moved_for_their_phase_alone(
     ]
 
 
+def command(folder, out, *flags):
+    """Runs `sample` with a step."""
+    from jova import sample
+    from jova.flags import add_sample_flags
+
+    parser = argparse.ArgumentParser()
+    add_sample_flags(parser)
+    parts = zip(("video-caption", "audio-caption", "transcript"), PROMPT, strict=True)
+    texts = [f"--{name}={text}" for name, text in parts]
+    return sample.run(parser.parse_args([*texts, f"--weights={folder}", f"--out={out}", "--steps=1", *flags]))
+
+
+def test_flags_of_the_command_reach_the_network_and_the_codec(folder, tmp_path, monkeypatch):
+    """`torch.compile` takes half a minute; benchmarks/sampling_speed.py has it compile in earnest."""
+    plain = command(folder, tmp_path / "plain.mp4", "--seconds=0.2").read_bytes()
+    compiled, tiled = [], []
+    monkeypatch.setattr(torch, "compile", lambda call, **how: compiled.append(call.__self__) or call)
+    tiles = WanCodec.enable_tiling
+    monkeypatch.setattr(WanCodec, "enable_tiling", lambda codec: tiled.append(codec) or tiles(codec))
+    assert command(folder, tmp_path / "both.mp4", "--seconds=0.2", "--compile", "--tiling").read_bytes() == plain
+    assert [type(block).__name__ for block in compiled] == ["JointBlock"] * 2
+    assert len(tiled) == 1
+    assert tiled[0]._tiling
+
+
+def test_a_codec_without_tiles_is_refused():
+    with pytest.raises(ValueError, match="expected a video codec that decodes in tiles, got VideoCodec"):
+        editing_pipeline().tile()
+
+
 def disc(height, width):
     """A light disc of 40 pixels in the middle of a dark picture."""
     y, x = np.mgrid[:height, :width]
@@ -115,8 +146,6 @@ def test_a_circle_in_a_picture_is_one_in_the_clip(folder, tmp_path, monkeypatch,
     """The first frame that the codec is given, by the command, and by the harness for a prompt with an image."""
     import av
 
-    from jova import sample
-    from jova.flags import add_sample_flags
     from jova_baselines.jova import JovaFromImage
     from support import jova_micro
 
@@ -129,26 +158,8 @@ def test_a_circle_in_a_picture_is_one_in_the_clip(folder, tmp_path, monkeypatch,
         return encode(pipeline, frames)
 
     monkeypatch.setattr(JovaPipeline, "encode_video", watched)
-
-    parser = argparse.ArgumentParser()
-    add_sample_flags(parser)
-    words = [
-        f"--{name}={text}" for name, text in zip(("video-caption", "audio-caption", "transcript"), PROMPT, strict=True)
-    ]
     size = [f"--height={clip[0]}", f"--width={clip[1]}"]
-    sample.run(
-        parser.parse_args(
-            [
-                *words,
-                *size,
-                f"--weights={folder}",
-                f"--image={tmp_path / 'disc.png'}",
-                f"--out={tmp_path / 'clip.mp4'}",
-                "--steps=1",
-                "--frames=1",
-            ]
-        )
-    )
+    command(folder, tmp_path / "clip.mp4", *size, f"--image={tmp_path / 'disc.png'}", "--frames=1")
     if clip == (32, 48):  # The harness asks for the model's own size.
         suite = jova_micro.suite(tmp_path, image="disc.png")
         list(JovaFromImage("cpu", folder, sampling={"steps": 1}).generate(suite.prompts, 0, suite))

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from jova.config import PRESETS, JovaConfig
 from jova.flow import Given, Latents
@@ -228,6 +229,26 @@ def test_each_option_is_stored_and_computes_clips_one_by_one(changes, tmp_path):
     loaded = Jova.load(tmp_path / "model.safetensors")
     assert loaded.config == model.config
     assert torch.equal(run(loaded, x, text).audio, run(model.bfloat16().float(), x, text).audio)
+
+
+@pytest.mark.parametrize("fusion", ["joint", "none"])
+def test_text_by_cross_attention_has_masks_for_padding_alone(fusion, monkeypatch):
+    """A mask rules out the fastest kernels, and the values are those with a mask."""
+    model = micro(text_attention="cross", separate_blocks=0, shared_blocks=2, words="free", fusion=fusion)
+    masks, attention = [], F.scaled_dot_product_attention
+    monkeypatch.setattr(
+        F, "scaled_dot_product_attention", lambda q, k, v, mask=None: masks.append(mask) or attention(q, k, v, mask)
+    )
+    x, short = latents(3), [PROMPTS[2]] * 3
+    whole = run(model, x, tokens(short))
+    # Of each of two blocks: attention of all tokens, or of each side; then audio's and video's to the text.
+    assert masks == [None] * (8 if fusion == "none" else 6)
+    masks.clear()
+    padded = TextTokens._make(field[:3] for field in tokens([*short, PROMPTS[0]]))
+    for found, wanted in zip(run(model, x, padded), whole, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    assert sum(mask is not None for mask in masks) == 4
+    assert all(mask is None or mask.shape == (3, 1, 1, padded.mask.shape[1]) for mask in masks)
 
 
 def test_every_weight_of_every_option_learns():
