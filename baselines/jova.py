@@ -8,6 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,16 +185,14 @@ class CodecRoundTrip:
         """Encodes and decodes each reference; ignores the seed."""
         import torch
 
-        from jova.timeline import Timeline
-
-        (video_codec, audio_codec), clock = self._codecs, Timeline()
+        (video_codec, audio_codec), fps = self._codecs, self._fps
         for prompt in prompts:
             clip = media.read(reference_path(prompt, suite))
             if clip.frames is None or clip.audio is None:
                 raise BenchError(f"expected a reference clip with picture and sound, got {prompt.reference!r}")
-            if (clip.fps, clip.sample_rate_hz) != (clock.fps, clock.sample_rate_hz):
+            if (clip.fps, clip.sample_rate_hz) != (fps, audio_codec.sample_rate_hz):
                 raise BenchError(
-                    f"expected a reference clip of {clock.fps} frames/s and {clock.sample_rate_hz} Hz, got "
+                    f"expected a reference clip of {fps} frames/s and {audio_codec.sample_rate_hz} Hz, got "
                     f"{clip.fps} and {clip.sample_rate_hz} in {prompt.reference!r}"
                 )
             frames = torch.from_numpy(clip.frames)[None].to(self.device)  # (1, T, H, W, 3)
@@ -205,6 +204,16 @@ class CodecRoundTrip:
                 raise BenchError(f"{prompt.reference}: {error}") from error
             made = Media(decoded, clip.fps, np.ascontiguousarray(audio[:, : sound.shape[1]]), clip.sample_rate_hz)
             yield Generated(made, timing="aligned", timed=False)
+
+    @cached_property
+    def _fps(self) -> Fraction:
+        """Frames a second of the model in the folder, or of drawn heads where it has codecs alone."""
+        from jova.parts import find_model
+        from jova.timeline import Timeline
+        from jova.transformer import read_config
+
+        model = find_model(self.folder)
+        return (Timeline() if model is None else read_config(model).timeline).fps
 
     @cached_property
     def _codecs(self) -> tuple[PictureCodec, SoundCodec]:

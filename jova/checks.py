@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from jova.codecs.base import OfOneSize, PictureCodec, SoundCodec
+from jova.codecs.base import Codec, OfOneSize, PictureCodec, SoundCodec
 from jova.config import JovaConfig
 from jova.text import PromptEncoder
 
@@ -27,6 +27,22 @@ def check_codecs(config: JovaConfig, video_codec: PictureCodec, audio_codec: Sou
     ):
         if wanted != got:
             raise ValueError(f"expected {what.format(wanted)}, got one of {got}")
+
+
+def check_fingerprints(made_by: Mapping[str, str], parts: Mapping[str, Codec | PromptEncoder]) -> None:
+    """Raises ValueError unless parts are the very ones that made the examples of a model's training.
+
+    Args:
+        made_by: fingerprints in the model's file, by name of the part; those of older files are not known.
+        parts: that are to be used, by the same names.
+    """
+    for name, part in parts.items():
+        if name in made_by and (wanted := made_by[name]) != part.fingerprint:
+            what = name.replace("_", " ")
+            raise ValueError(
+                f"expected the {what} {wanted}, with which the model was trained, got {part.fingerprint}, which makes "
+                f"others; put the one of the training into the model's folder"
+            )
 
 
 def check_text(config: JovaConfig, encoder: PromptEncoder | None) -> None:

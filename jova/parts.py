@@ -62,6 +62,11 @@ def find_parts(folder: Path) -> Parts:
     return Parts(model, video, audio, tuple(_text_folders(folder, model)))
 
 
+def find_model(folder: Path) -> Path | None:
+    """Finds the model's file in a folder, which may have codecs alone."""
+    return _one_of(folder, NAMES[0])
+
+
 def find_codecs(folder: Path) -> tuple[Path, Path]:
     """Finds the video and the audio codec in a folder of a trained model; errors are those of `find_parts`."""
     if missing := missing_parts(folder, NAMES[1:]):

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jova.checks import check_codecs, check_driving, check_text, nearest, resized
-from jova.codecs.base import WEIGHTS, PictureCodec, SoundCodec, TilesDecoding, filter_generated
+from jova.checks import check_codecs, check_driving, check_fingerprints, check_text, nearest, resized
+from jova.codecs.base import WEIGHTS, PictureCodec, SoundCodec, TilesDecoding, filter_generated, load_made_by
 from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.config import JovaConfig
 from jova.flow import AudioDriven, Denoiser, Given, Latents, shifts_of
@@ -113,19 +113,15 @@ class JovaPipeline:
             FileNotFoundError: a part is missing.
             ModuleNotFoundError: a package that a codec or a text encoder needs is not installed.
             PermissionError: terms are not accepted.
-            ValueError: a part is damaged or of another kind, or the parts do not fit each other.
+            ValueError: a part is damaged, of another kind, or not that with which the model was trained.
         """
         parts = find_parts(folder)
+        codecs = load_video_codec(parts.video_codec), load_audio_codec(parts.audio_codec, accept)
         encoders = [TextEncoder(path) for path in parts.text_encoders]
-        return cls(
-            Jova.load(parts.model),
-            load_video_codec(parts.video_codec),
-            load_audio_codec(parts.audio_codec, accept),
-            PromptEncoder(encoders, text_cache) if encoders else None,
-            device=device,
-            offload=offload,
-            sampling=options_of(folder),
-        )
+        text = {"text": PromptEncoder(encoders, text_cache)} if encoders else {}
+        check_fingerprints(load_made_by(parts.model), {"video_codec": codecs[0], "audio_codec": codecs[1], **text})
+        model, how = Jova.load(parts.model), options_of(folder)
+        return cls(model, *codecs, text.get("text"), device=device, offload=offload, sampling=how)
 
     def compile(self) -> None:
         """Compiles the network's blocks: half a minute for the first clip of a shape, and then no faster on a CPU."""

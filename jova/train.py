@@ -29,7 +29,7 @@ from jova.flags import STAGES, add_train_flags, check_config_flags
 from jova.stopping import stoppable
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
-from jova.training.latents import encode_items, load_examples
+from jova.training.latents import encode_items, load_codecs, load_examples
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES
@@ -139,8 +139,10 @@ def train_model(
         load_examples(read_split(data, split, count), codecs, codecs / "latents" / split, config, training.mouth_box)
         for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
     )
+    video, audio = load_codecs(codecs)
+    made_by = {"video_codec": video.fingerprint, "audio_codec": audio.fingerprint}
     with joined(device) as ranks:
-        Trainer(config, training, out, init_from, Machinery(ranks)).run(train, held_out)
+        Trainer(config, training, out, init_from, Machinery(ranks), made_by).run(train, held_out)
 
 
 def run(arguments: argparse.Namespace) -> None:

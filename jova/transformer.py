@@ -12,7 +12,7 @@ F latent frames, C channels.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -126,10 +126,10 @@ class Jova(nn.Module):
         paths = zip(guess, noisy, self.shifts, strict=True)
         return Latents(*(data_of(v, x_t, shifted(time, shift)) for v, x_t, shift in paths))
 
-    def save(self, path: Path) -> None:
-        """Writes the weights in bfloat16, with the config in the metadata."""
+    def save(self, path: Path, made_by: Mapping[str, str] | None = None) -> None:
+        """Writes the weights in bfloat16, with the config and the fingerprints of the codecs in the metadata."""
         tensors = {name: tensor.to(torch.bfloat16) for name, tensor in self.state_dict().items()}
-        save_weights(path, tensors, self.config, KIND)
+        save_weights(path, tensors, self.config, KIND, made_by)
 
     @classmethod
     def load(cls, path: Path) -> Jova:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
@@ -132,7 +132,13 @@ def digest_of_tensors(tensors: Iterable[Tensor]) -> str:
     return total.hexdigest()
 
 
-def save_weights(path: Path, tensors: dict[str, Tensor], config: Any, kind: str) -> None:
+MADE_BY = "made-by-"
+"""Beginning of the names in a model's metadata under which fingerprints stand."""
+
+
+def save_weights(
+    path: Path, tensors: dict[str, Tensor], config: Any, kind: str, made_by: Mapping[str, str] | None = None
+) -> None:
     """Writes tensors and their config to one safetensors file, atomically.
 
     Args:
@@ -140,10 +146,19 @@ def save_weights(path: Path, tensors: dict[str, Tensor], config: Any, kind: str)
         tensors: to store, in the dtypes to store.
         config: a dataclass of plain values, stored as JSON in the metadata.
         kind: name and version of the format, e.g. "jova-video-codec@1".
+        made_by: fingerprints of what made a model's examples, by name.
     """
     metadata = {"format": kind, "config": json.dumps(dataclasses.asdict(config), sort_keys=True, default=str)}
+    metadata |= {f"{MADE_BY}{name}": fingerprint for name, fingerprint in (made_by or {}).items()}
     with atomic_path(path) as unfinished:
         save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, unfinished, metadata)
+
+
+def load_made_by(path: Path) -> dict[str, str]:
+    """Reads the fingerprints that `save_weights` wrote, by name; none where it was given none."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+    return {name.removeprefix(MADE_BY): value for name, value in metadata.items() if name.startswith(MADE_BY)}
 
 
 def load_config(path: Path, kinds: str | Sequence[str], make_config: Callable[..., ConfigT]) -> ConfigT:

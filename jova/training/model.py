@@ -196,7 +196,7 @@ class Trainer:
             with torch.device("meta"):
                 model = Jova(self.model.config)
             model.load_state_dict(weights, assign=True)
-            model.save(self.out / f"{MODEL_FILE}.safetensors")
+            model.save(self.out / f"{MODEL_FILE}.safetensors", self.made_by)
         self.ranks.wait()
 
     def run(self, source: Source, held_out: Source) -> Jova:

@@ -188,6 +188,51 @@ def test_the_harness_runs_such_a_folder(folder, tmp_path):
         (folder / "sampling.json").unlink()
 
 
+def test_the_codec_control_takes_clips_of_the_folders_rates_and_any_size(folder, tmp_path):
+    from jova.data.folder import write_clip
+    from jova_baselines.jova import CodecRoundTrip
+    from jova_bench.errors import BenchError
+    from support import jova_micro
+
+    def made(frames, height, fps, rate):
+        sound = np.zeros(frames * rate // fps, np.float32)
+        write_clip(tmp_path / "real.mp4", np.full((frames, height, 48, 3), 90, np.uint8), sound, fps, rate)
+        suite = jova_micro.suite(tmp_path, reference="real.mp4")
+        (one,) = CodecRoundTrip("cpu", folder).generate(suite.prompts, 0, suite)
+        return one.media
+
+    clip = made(9, 40, 24, 24_000)
+    assert (clip.frames.shape, clip.fps) == ((9, 40, 48, 3), 24)
+    assert (clip.audio.shape, clip.sample_rate_hz) == ((1, 9000), 24_000)
+    for given, said in (
+        ((9, 40, 25, 24_000), "expected a reference clip of 24 frames/s and 24000 Hz, got 25 and 24000"),
+        ((9, 40, 24, 16_000), "of 24 frames/s and 24000 Hz, got 24 and 16000"),
+        ((8, 40, 24, 24_000), r"real.mp4: expected .*1 \+ 4k.* got 8"),
+        ((9, 44, 24, 24_000), "real.mp4: expected .* multiples of 8 pixels, got 44 x 48"),
+    ):
+        with pytest.raises(BenchError, match=said):
+            made(*given)
+
+
+def test_codecs_and_text_encoders_of_another_training_are_refused(folder, tmp_path, text_folders):
+    """Channels, rates and strides are the same: the fingerprints in the model's file tell them apart."""
+    own = JovaPipeline.from_pretrained(folder)
+    made_by = {
+        "video_codec": own.video_codec.fingerprint,
+        "audio_codec": own.audio_codec.fingerprint,
+        "text": own.encoder.fingerprint,
+    }
+    for name in ("video-codec", "audio-codec", "text-encoder"):
+        (tmp_path / name).symlink_to((folder / name).resolve())
+    own.model.save(tmp_path / "jova.safetensors", made_by)
+    assert JovaPipeline.from_pretrained(tmp_path).config == own.config
+    for name, fingerprint in made_by.items():
+        own.model.save(tmp_path / "jova.safetensors", made_by | {name: "other"})
+        said = f"expected the {name.replace('_', ' ')} other, with which the model was trained, got {fingerprint}"
+        with pytest.raises(ValueError, match=said):
+            JovaPipeline.from_pretrained(tmp_path)
+
+
 def test_missing_and_doubled_parts_are_named(folder, tmp_path):
     assert missing_parts(tmp_path) == ["jova-tiny.safetensors", "video-codec.safetensors", "audio-codec.safetensors"]
     for name in ("jova.safetensors", "video-codec", "audio-codec"):
