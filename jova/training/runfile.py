@@ -48,7 +48,7 @@ from jova.config import PRESETS, JovaConfig
 from jova.sizes import SIZES
 from jova.training.config import TrainConfig
 
-Tracker = Literal["mlflow"]
+Tracker = Literal["mlflow", "tensorboard"]
 T = TypeVar("T")
 
 MODEL_KEYS = (("preset", str), ("init", Path))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from jova.codecs.base import load_made_by
 from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.data.shards import write_shards
 from jova.pipeline import JovaPipeline
@@ -105,7 +106,10 @@ def test_stages_follow_each_other_and_are_not_done_twice(root, capsys):
     assert 0 < last["mfu"] < 1000
     assert {"valid_total", "tokens_per_s", "examples_per_s", "memory_bytes"} <= last.keys()
     # The folder of a stage is that of a whole model.
-    assert JovaPipeline.from_pretrained(root / "out" / "joint").config == joint.config
+    pipeline = JovaPipeline.from_pretrained(root / "out" / "joint")
+    assert pipeline.config == joint.config
+    fingerprints = {"video_codec": pipeline.video_codec.fingerprint, "audio_codec": pipeline.audio_codec.fingerprint}
+    assert load_made_by(root / "out" / "joint" / "jova-tiny.safetensors") == {**fingerprints, "text": "words"}
     written = (root / "out" / "joint" / "jova-tiny.safetensors").stat().st_mtime_ns
     assert main(flags) == 0
     assert (root / "out" / "joint" / "jova-tiny.safetensors").stat().st_mtime_ns == written
@@ -257,3 +261,30 @@ def test_records_go_to_mlflow_by_step_and_without_what_is_no_number(tmp_path, mo
     with pytest.raises(ModuleNotFoundError, match=r"not installed: mlflow; pip install 'jova-bench\[mlflow\]'"):
         tracker("mlflow", tmp_path, {})
     assert tracker(None, tmp_path, {}) is None
+
+
+def test_records_go_to_tensorboard_and_a_resumed_training_takes_back_what_it_does_again(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    stage = tmp_path / "mine" / "joint"
+    for records in (
+        [{"step": 1, "total": 3.0, "mfu": "undefined"}, {"step": 3, "total": 2.0}, {"step": 5, "total": 9.0}],
+        [{"step": 3, "total": 2.5, "valid_total": 4.0}, {"step": 5, "total": 1.5}],
+    ):
+        report = tracker("tensorboard", stage, {"lr": "0.1"})
+        for record in records:
+            report(record)
+    read = EventAccumulator(str(stage / "tensorboard")).Reload()
+    assert [(one.step, one.value) for one in read.Scalars("total")] == [(1, 3.0), (3, 2.5), (5, 1.5)]
+    assert [(one.step, one.value) for one in read.Scalars("valid_total")] == [(3, 4.0)]
+    assert b"| lr | 0.1 |" in read.Tensors("settings/text_summary")[0].tensor_proto.string_val[0]
+    assert read.Tags()["scalars"] == ["total", "valid_total"]
+
+
+def test_a_tensorboard_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"not installed: tensorboard; pip install 'jova-bench\[tensorboard\]'"
+    ):
+        tracker("tensorboard", tmp_path, {})
