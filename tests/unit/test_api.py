@@ -106,7 +106,8 @@ def test_a_metric_by_name_measures_a_clip():
     outside = wer.score(jb.read_clip(path), prompt)
     assert outside.reason == "outside the embedded domain"
     assert "read_clip(path, suite=" in repr(outside)
-    assert outside.model_dump() == {"status": "undefined", "value": None, "reason": "outside the embedded domain"}
+    told = {"status": "undefined", "value": None, "reason": "outside the embedded domain", "findings": ()}
+    assert outside.model_dump() == told
     with pytest.raises(jb.Undefined) as raised:
         jb.metric("fvd", profile="embedded", level="set").features(jb.read_clip(path))
     assert str(raised.value) == "outside the embedded domain"

@@ -31,6 +31,7 @@ OF_JOVA = {
     "jova.codecs.loading.load_audio_codec",
     "jova.codecs.loading.load_video_codec",
     "jova.pipeline.JovaPipeline",
+    "jova.sample.read_image",
     "jova.text.Prompt",
     "jova.text.PromptEncoder",
     "jova.text.TextEncoder",
