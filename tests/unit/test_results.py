@@ -63,7 +63,7 @@ def test_the_readmes_table_is_the_leaderboards():
 EDITS = {
     "words of the speech": ("speech", "WER (new words) (embedded)"),
     "the mouth, for other audio": ("mouth", "LSE-C a (embedded)"),
-    "a picture, for given audio": ("picture", "LSE-C a (embedded)"),
+    "a picture, for given audio and first frame": ("picture", "LSE-C a (embedded)"),
     "audio, for a given picture": ("sound", "WER (embedded)"),
 }
 """Kind of edit and metric of each row of the README's table of edits."""
