@@ -62,7 +62,7 @@ def spelled(text: str, language: str) -> str:
 
 
 def _read(digits: str, words: Callable[[int], str]) -> str:
-    if len(digits) > _LONGEST or str(int(digits)) != digits:  # 007 is read digit by digit.
+    if len(digits) > _LONGEST or str(int(digits)) != digits:  # 007 and longer ones stay as they are written.
         return digits
     try:
         return words(int(digits))
