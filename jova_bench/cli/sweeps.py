@@ -71,9 +71,10 @@ def _sweep(args: argparse.Namespace) -> int:
     from jova_bench.execution.processes import available_cores
     from jova_bench.files.writing import check_writable
     from jova_bench.progress import Terminal
+    from jova_bench.report.curves import curves
     from jova_bench.report.texts import write_texts
     from jova_bench.sweep.model import swept_model
-    from jova_bench.sweep.tables import dry_run, markdown, picture
+    from jova_bench.sweep.tables import dry_run, markdown
     from jova_bench.sweep.work import OUT, plan_sweep, sweep
 
     threads = available_cores() if args.threads is None else args.threads
@@ -89,9 +90,9 @@ def _sweep(args: argparse.Namespace) -> int:
         return EXIT_OK
     check_writable(out)
     result = sweep(plan, model, device=args.device, threads=threads, progress=Terminal())
-    record = json.dumps(result.record(), ensure_ascii=False, indent=1) + "\n"
-    text = markdown(result)
-    write_texts(out, {f"{spec.name}.json": record, f"{spec.name}.md": text, f"{spec.name}.svg": picture(result)})
+    values = result.record()
+    record, text = json.dumps(values, ensure_ascii=False, indent=1) + "\n", markdown(result)
+    write_texts(out, {f"{spec.name}.json": record, f"{spec.name}.md": text, f"{spec.name}.svg": curves(values)})
     if args.json:
         show_json(record)
     else:

@@ -27,6 +27,13 @@ def signed(value: float, places: int) -> str:
     return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
 
+def setting_text(value: str | float) -> str:
+    """Formats the value of a setting: 5 for 5.0, `true` for True."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def with_interval(value: float, ci: tuple[float, float] | None) -> str:
     """Formats a value and its interval as `value [lo, hi]`."""
     places = decimals(value, ci)

@@ -1,4 +1,4 @@
-"""Draws small plots as SVG text: values with intervals over named positions, in several panels side by side.
+"""Draws the JSON values of a sweep as SVG text: a panel per metric, a point with its interval per training.
 
 Written by hand because a static picture of the plotting library needs a browser.
 """
@@ -6,117 +6,192 @@ Written by hand because a static picture of the plotting library needs a browser
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
+from statistics import mean
+from typing import Any
 
-WIDTH, HEIGHT, COLUMNS = 330, 250, 3
-LEFT, RIGHT, TOP, BOTTOM = 46, 62, 34, 58
-"""Margins of a panel in px."""
-LETTER = 6.5
-"""Approximate width of a letter in px."""
-INK, FAINT, POINT, LEVEL = "#1c2430", "#d9dee6", "#2463c4", "#8a94a3"
+from jova_bench.formatting.text import setting_text
+from jova_bench.identity import Identity
+from jova_bench.metrics.labels import ARROWS, labelled
+from jova_bench.report.arms import Arms, placed
+
+WIDTH, PLOT, COLUMNS = 350, 160, 3
+"""Width of a panel and height of its plot in px."""
+LEFT, RIGHT, TOP, MARGIN = 46, 62, 36, 20
+"""Margins of a panel in px; the last is the numbers' to the ends of their axis."""
+LETTER, LINE = 6.5, 14
+"""Approximate width of a letter and height of a line in px."""
+INK, FAINT, LEVEL = "#1c2430", "#d9dee6", "#76808f"
+COLOURS = ("#2463c4", "#d1580b", "#0b8465", "#a8408f", "#8a6d00", "#56707f")
+"""Colours of the lines; arms apart from lines are of INK."""
+ABOUT = "A point for each set of weights, with its 95 % interval over prompts; lines join means; dashed: controls."
 
 
 @dataclass(frozen=True)
-class Point:
-    """Holds one value with its interval."""
+class _Across:
+    """Holds the horizontal places of arms in a panel, and what stands below them."""
 
-    place: int
-    """Index of a name on the horizontal axis."""
-    value: float
-    interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Holds the points of one quantity."""
-
-    title: str
-    points: tuple[Point, ...]
-    levels: Mapping[str, float] = field(default_factory=dict)
-    """Values of dashed reference lines, by name."""
+    place: Mapping[str, float]
+    """Middle of each arm, px."""
+    room: Mapping[str, float]
+    """Distance of each arm from the next, px."""
+    marks: tuple[str, ...]
+    """SVG of names and of the axis, from the plot's lower end down."""
+    height: float
+    """Height of the marks, px."""
 
 
-def curves(names: Sequence[str], panels: Sequence[Panel], axis: str = "", joined: int = 0) -> str:
-    """Draws the panels.
+def curves(record: Mapping[str, Any]) -> str:
+    """Draws a sweep.
 
     Args:
-        names: of the places, from left to right.
-        panels: at least one.
-        axis: what the places are values of.
-        joined: a line goes through the means of the first so many places.
+        record: JSON values of a sweep, of which one metric or more has a value.
 
     Returns:
         An SVG document on white.
     """
+    arms = placed(record)
+    across = _across(arms)
+    directions = {one["identity"]: one["direction"] for one in record["metrics"]}
+    there = [row for row in record["values"] if row["value"] is not None]
+    panels = []
+    for label in labelled(Identity.parse(identity) for identity in directions):
+        rows = [row for row in there if row["identity"] == label.identity]
+        if not all(row["control"] for row in rows):
+            panels.append("\n".join(_panel(f"{label.text} {ARROWS[directions[label.identity]]}", rows, arms, across)))
     columns = min(COLUMNS, len(panels))
-    width, height = columns * WIDTH, math.ceil(len(panels) / columns) * HEIGHT
+    width, tall = columns * WIDTH, TOP + PLOT + across.height
+    names = list(_legend(list(arms.lines), width)) if len(arms.lines) > 1 else []
+    above = LINE * 2 * (1 + max((row for row, _ in names), default=-1))
+    below = above + math.ceil(len(panels) / columns) * tall
+    about = textwrap.wrap(ABOUT, int((width - LEFT) / LETTER))
+    height = below + LINE * (len(about) + 1)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" height="{height:g}" '
         f'font-family="system-ui, sans-serif" font-size="11" fill="{INK}">',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<rect width="{width}" height="{height:g}" fill="#ffffff"/>',
+        *(text for _, text in names),
     ]
     for index, panel in enumerate(panels):
-        x, y = index % columns * WIDTH, index // columns * HEIGHT
-        parts += [f'<g transform="translate({x} {y})">', *_panel(names, panel, joined), _axis(axis), "</g>"]
+        x, y = index % columns * WIDTH, above + index // columns * tall
+        parts.append(f'<g transform="translate({x} {y:g})">\n{panel}\n</g>')
+    parts += [_text(LEFT, below + LINE * (row + 0.5), line, "start", LEVEL) for row, line in enumerate(about)]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _panel(names: Sequence[str], panel: Panel, joined: int) -> Iterator[str]:
-    ends = [end for point in panel.points for end in (point.interval or (point.value,))]
-    ticks = nice_ticks(min([*ends, *panel.levels.values()]), max([*ends, *panel.levels.values()]))
-    low, high = ticks[0], ticks[-1]
-    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-    step = (right - LEFT) / len(names)
+def _across(arms: Arms) -> _Across:
+    """Places numbers in true distances, then the arms apart in equal ones."""
+    names = [re.sub("(=|, )", r"\1\n", label).split("\n") for label in arms.apart.values()]
+    widest = LETTER * max((len(line) for lines in names for line in lines), default=0)
+    plot, count = WIDTH - RIGHT - LEFT, len(names)
+    slot = min(widest + LETTER, plot / 2 / count) if arms.lines and count else plot / max(1, count)
+    start = WIDTH - RIGHT - count * slot if arms.lines else LEFT
+    place, room, marks, height = {}, {}, [], 0.0
+    if arms.lines:
+        ends = min(arms.values.values()), max(arms.values.values())
+        scale = (start - LEFT - 2 * MARGIN) / (ends[1] - ends[0])
+        place = {arm: LEFT + MARGIN + (value - ends[0]) * scale for arm, value in arms.values.items()}
+        ticks = sorted({(place[arm], setting_text(value)) for arm, value in arms.values.items()})
+        room = dict.fromkeys(place, min(2 * MARGIN, *(right - left for (left, _), (right, _) in pairwise(ticks))))
+        last = -math.inf
+        for x, name in ticks:
+            marks.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="4" stroke="{LEVEL}"/>')
+            if x - len(name) * LETTER / 2 > last:
+                marks.append(_text(x, 15, name))
+                last = x + (len(name) / 2 + 0.5) * LETTER
+        height = 2 * LINE + 6
+        marks.append(_text((LEFT + start) / 2, height - 2, arms.title, fill=LEVEL))
+        if names:
+            marks.append(f'<line x1="{start:.1f}" x2="{start:.1f}" y1="0" y2="{-PLOT}" stroke="{FAINT}"/>')
+    upright = widest > slot
+    for index, (arm, lines) in enumerate(zip(arms.apart, names, strict=True)):
+        x = place[arm] = start + (index + 0.5) * slot
+        room[arm] = slot
+        if upright:
+            marks.append(_text(x + 4, 8, arms.apart[arm], "end", turn=f' transform="rotate(-90 {x + 4:.1f} 8)"'))
+        else:
+            marks += [_text(x, 15 + row * LINE, line) for row, line in enumerate(lines)]
+    if names:
+        tall = 8 + LETTER * max(map(len, arms.apart.values())) if upright else 6 + LINE * max(map(len, names))
+        height = max(height, tall)
+        if not arms.lines and arms.title:
+            height += LINE
+            marks.append(_text((LEFT + WIDTH - RIGHT) / 2, height, arms.title, fill=LEVEL))
+    return _Across(place, room, tuple(marks), height + LINE)
 
-    def across(place: float) -> float:
-        return LEFT + (place + 0.5) * step
+
+def _panel(title: str, rows: Sequence[Mapping[str, Any]], arms: Arms, across: _Across) -> Iterator[str]:
+    levels = {row["arm"]: row["value"] for row in rows if row["control"]}
+    rows = [row for row in rows if not row["control"]]
+    ends = [end for row in rows for end in (row["interval"] or [row["value"]])] + list(levels.values())
+    ticks = nice_ticks(min(ends), max(ends))
+    bottom, right = TOP + PLOT, WIDTH - RIGHT
 
     def up(value: float) -> float:
-        return bottom - (value - low) / (high - low) * (bottom - TOP)
+        return bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * PLOT
 
-    yield f'<text x="{LEFT}" y="18" font-size="13" font-weight="600">{escape(panel.title)}</text>'
+    yield f'<text x="{LEFT}" y="18" font-size="13" font-weight="600">{escape(title)}</text>'
     for tick in ticks:
         yield f'<line x1="{LEFT}" x2="{right}" y1="{up(tick):.1f}" y2="{up(tick):.1f}" stroke="{FAINT}"/>'
-        yield f'<text x="{LEFT - 6}" y="{up(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
-    for place, name in enumerate(names):
-        at = f'x="{across(place):.1f}" y="{bottom + 14}"'
-        turned = f'text-anchor="end" transform="rotate(-30 {across(place):.1f} {bottom + 14})"'
-        anchor = turned if max(map(len, names)) * LETTER > step else 'text-anchor="middle"'
-        yield f"<text {at} {anchor}>{escape(name)}</text>"
-    yield from _levels(panel.levels, up, right)
-    means = [
-        sum(values) / len(values)
-        for place in range(joined)
-        if (values := [point.value for point in panel.points if point.place == place])
-    ]
-    if len(means) == joined > 1:
-        line = " ".join(f"{across(place):.1f},{up(mean):.1f}" for place, mean in enumerate(means))
-        yield f'<polyline points="{line}" fill="none" stroke="{POINT}" stroke-opacity="0.4" stroke-width="2"/>'
-    for place in range(len(names)):
-        here = [point for point in panel.points if point.place == place]
-        for index, point in enumerate(here):
-            x = across(place) + (index - (len(here) - 1) / 2) * min(9.0, step / (len(here) + 1))
-            if point.interval:
-                y1, y2 = (up(end) for end in point.interval)
-                yield f'<path d="M {x:.1f} {y1:.1f} V {y2:.1f}" stroke="{POINT}" stroke-width="1.5"/>'
-            yield f'<circle cx="{x:.1f}" cy="{up(point.value):.1f}" r="3.5" fill="{POINT}"/>'
+        yield _text(LEFT - 6, up(tick) + 4, f"{tick:g}", "end")
+    yield f'<g transform="translate(0 {bottom})">{"".join(across.marks)}</g>'
+    yield from _levels(levels, up, right)
+    values = {arm: [row["value"] for row in rows if row["arm"] == arm] for arm in across.place}
+    colours: dict[str, str] = {}
+    for index, line in enumerate(arms.lines.values()):
+        colour = COLOURS[index % len(COLOURS)]
+        colours |= dict.fromkeys(line, colour)
+        # An arm without a value breaks the line.
+        for one, other in pairwise(line):
+            if values[one] and values[other]:
+                (x1, y1), (x2, y2) = ((across.place[arm], up(mean(values[arm]))) for arm in (one, other))
+                yield (
+                    f'<path d="M {x1:.1f} {y1:.1f} L {x2:.1f} {y2:.1f}" stroke="{colour}" stroke-opacity="0.45" '
+                    'stroke-width="2"/>'
+                )
+    for place in dict.fromkeys(across.place.values()):
+        here = [row for arm in across.place for row in rows if row["arm"] == arm and across.place[arm] == place]
+        for index, row in enumerate(here):
+            # Points of one place stand side by side.
+            x = place + (index - (len(here) - 1) / 2) * min(8.0, across.room[row["arm"]] / (len(here) + 1))
+            colour = colours.get(row["arm"], INK if arms.lines else COLOURS[0])
+            if row["interval"]:
+                y1, y2 = (up(end) for end in row["interval"])
+                yield f'<path d="M {x:.1f} {y1:.1f} V {y2:.1f}" stroke="{colour}" stroke-width="1.5"/>'
+            yield f'<circle cx="{x:.1f}" cy="{up(row["value"]):.1f}" r="3" fill="{colour}"/>'
 
 
-def _axis(name: str) -> str:
-    at = f'x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}"'
-    return f'<text {at} text-anchor="middle" fill="{LEVEL}">{escape(name)}</text>'
+def _text(x: float, y: float, text: str, anchor: str = "middle", fill: str = INK, turn: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}"{turn}>{escape(text)}</text>'
+
+
+def _legend(names: Sequence[str], width: float) -> Iterator[tuple[int, str]]:
+    """Yields the row and the SVG of each line's name."""
+    x, row = float(LEFT), 0
+    for index, name in enumerate(names):
+        wide = 24 + (len(name) + 2) * LETTER
+        if x > LEFT and x + wide > width:
+            x, row = float(LEFT), row + 1
+        y, colour = 18 + row * 2 * LINE, COLOURS[index % len(COLOURS)]
+        mark = f'<path d="M {x:.1f} {y - 4} h 18" stroke="{colour}" stroke-opacity="0.45" stroke-width="2"/>'
+        mark += f'<circle cx="{x + 9:.1f}" cy="{y - 4}" r="3" fill="{colour}"/>'
+        yield row, mark + _text(x + 24, y, name, "start")
+        x += wide
 
 
 def _levels(levels: Mapping[str, float], up: Callable[[float], float], right: float) -> Iterator[str]:
-    """Draws dashed lines, whose names keep a distance of ten pixels."""
-    last = math.inf
-    for name, value in sorted(levels.items(), key=lambda item: item[1]):
+    """Draws dashed lines, whose names keep a distance, the upper ones at their lines."""
+    last = -math.inf
+    for name, value in sorted(levels.items(), key=lambda item: -item[1]):
         y = up(value)
-        last = min(y, last - 11)
+        last = max(y, last + 11)
         yield f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{LEVEL}" stroke-dasharray="4 3"/>'
-        yield f'<text x="{right + 5}" y="{last + 4:.1f}" fill="{LEVEL}">{escape(name)}</text>'
+        yield _text(right + 5, last + 4, name, "start", LEVEL)
 
 
 def nice_ticks(low: float, high: float) -> list[float]:

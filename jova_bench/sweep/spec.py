@@ -35,6 +35,7 @@ from pydantic import Field
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_toml
 from jova_bench.formatting.messages import suggest
+from jova_bench.formatting.text import setting_text
 from jova_bench.records import Id, Profile, Record, Seed
 from jova_bench.sweep.model import Setting, Settings, SweptModel, Value
 
@@ -148,13 +149,6 @@ def picked(wanted: Sequence[str], arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def shown(value: Value) -> str:
-    """Formats a value in a label: 5 for 5.0."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _setting(known: Mapping[str, Setting], name: str) -> Setting:
     if name not in known:
         raise BenchError(f"expected a setting of the model, got {name!r}; known are: {', '.join(known)}")
@@ -171,5 +165,5 @@ def _grid(factors: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
 
 def _arm(base: Mapping[str, Value], point: Mapping[str, Value]) -> Arm:
     changed = {name: value for name, value in point.items() if value != base[name]}
-    label = ", ".join(f"{name}={shown(value)}" for name, value in changed.items()) or BASE
+    label = ", ".join(f"{name}={setting_text(value)}" for name, value in changed.items()) or BASE
     return Arm(label, {**base, **changed}, changed)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from jova_bench.digests import shortened
-from jova_bench.formatting.text import escaped, table, with_interval
+from jova_bench.formatting.text import escaped, setting_text, table, with_interval
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
 from jova_bench.report.cells import no_value
-from jova_bench.report.curves import Panel, Point, curves
 from jova_bench.summary import Estimate
 from jova_bench.sweep.claims import MANY, spread
 from jova_bench.sweep.model import SweptModel
 from jova_bench.sweep.plan import SweepPlan, is_scored
 from jova_bench.sweep.results import Row, SweepResult
-from jova_bench.sweep.spec import BASE, shown
+from jova_bench.sweep.spec import BASE
 
 
 def dry_run(plan: SweepPlan, model: SweptModel) -> str:
@@ -67,37 +66,6 @@ def markdown(result: SweepResult) -> str:
     return f"{title}{about}\n\n{table(head, body)}\n\n{about_claims}\n\n{second}\n"
 
 
-def picture(result: SweepResult) -> str:
-    """Draws every metric as a panel and every training as a point; arms of numeric values are joined by a line."""
-    arms, base = list(result.plan.arms), result.plan.arms[0]
-    factors = list(dict.fromkeys(name for arm in arms for name in arm.changed))
-    numeric = [name for name in factors if type(base.settings[name]) in (int, float)]
-    axis, joined = (factors[0] if len(factors) == 1 else ""), 0
-    if len(numeric) == 1 and result.plan.spec.design == "one-factor":
-        axis = numeric[0]
-        line = sorted((arm for arm in arms if arm is base or axis in arm.changed), key=lambda arm: arm.settings[axis])
-        arms, joined = line + [arm for arm in arms if arm not in line], len(line)
-    names = [shown(arm.settings[axis]) if axis and (arm is base or axis in arm.changed) else arm.label for arm in arms]
-    place = {arm.label: index for index, arm in enumerate(arms)}
-    panels = []
-    for identity, label in metric_labels(result).items():
-        points = [
-            Point(place[row.label], e.value, e.ci)
-            for row in result.rows
-            for e in row.estimates
-            if e.identity == identity and e.value is not None
-        ]
-        levels = {
-            row.label: e.value
-            for row in result.controls
-            for e in row.estimates
-            if e.identity == identity and e.value is not None
-        }
-        if points:
-            panels.append(Panel(label, tuple(points), levels))
-    return curves(names, panels, axis, joined)
-
-
 def metric_labels(result: SweepResult) -> dict[Identity, str]:
     """Returns the display names of metrics by identity, with the direction of improvement."""
     arrows = {spec.identity: ARROWS[spec.direction] for spec in result.specs}
@@ -114,7 +82,7 @@ def base_label(plan: SweepPlan, label: str) -> str:
 def base_values(plan: SweepPlan) -> str:
     """Formats the base's values of the settings in which other arms differ."""
     factors = dict.fromkeys(name for arm in plan.arms for name in arm.changed)
-    return ", ".join(f"{name}={shown(plan.arms[0].settings[name])}" for name in factors)
+    return ", ".join(f"{name}={setting_text(plan.arms[0].settings[name])}" for name in factors)
 
 
 def _about(result: SweepResult, row: Row, trained: bool) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jova_bench.report.curves import curves
 from support.shown import ROOT
 
 RESULTS = ROOT / "results"
@@ -285,6 +286,11 @@ def test_learning_curves_are_those_of_the_table():
     claims = [claim for claim in data("mouth-curve")["claims"] if claim["arm"] == "mouth_weight=0"]
     assert {claim["verdict"] for claim in claims if claim["metric"] != "wer"} == {"worse"}
     assert {claim["verdict"] for claim in claims if claim["metric"] == "wer"} == {"no difference shown"}
+
+
+@pytest.mark.parametrize("name", ["fusion", "guidance", "mouth-curve", "mouth-loss", "positions", "steps", "words"])
+def test_pictures_of_sweeps_are_those_of_their_values(name):
+    assert text(f"results/{name}.svg") == curves(data(name))
 
 
 @pytest.mark.parametrize("quoted", QUOTED)

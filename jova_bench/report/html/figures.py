@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
+from jova_bench.formatting.text import setting_text
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
+from jova_bench.report.arms import Arms, placed
 
 ABOUT = "Intervals are over prompts: they speak of these checkpoints. Dotted lines are controls."
+WEIGHTS = "shipped weights"
 
 
 def read_sweep(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -38,71 +40,56 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
             `base` (settings).
 
     Returns:
-        `title`, `about`, `x`, `y`, `categories` (arms in order), `traces` (one per training seed), `levels` (controls).
+        `title`, `about`, `x`, `y`, `ticks` (place and label), `traces` (Plotly's), `levels` (controls).
     """
-    axis = _axis(record)
+    arms = placed(record)
+    places = dict(arms.values)
+    # Arms apart stand behind the numbers, as far from each other as the numbers are on average.
+    ends = (min(places.values()), max(places.values())) if places else (0.0, -1.0)
+    apart = (ends[1] - ends[0]) / (len(set(places.values())) - 1) if places else 1.0
+    places |= {arm: ends[1] + apart * count for count, arm in enumerate(arms.apart, 1)}
+    ticks = {place: setting_text(place) for place in sorted(arms.values.values())}
+    ticks |= {places[arm]: label for arm, label in arms.apart.items()}
     directions = {one["identity"]: one["direction"] for one in record["metrics"]}
     found = []
     for label in labelled(Identity.parse(one["identity"]) for one in record["metrics"]):
         rows = [row for row in record["values"] if row["identity"] == label.identity and row["value"] is not None]
-        arms = [row for row in rows if not row["control"]]
-        seeds = list(dict.fromkeys(row["training_seed"] for row in arms))
-        if arms:
+        if measured := [row for row in rows if not row["control"]]:
             found.append({
                 "title": f"{record['sweep']}: {label.text}",
                 "about": ABOUT,
-                "x": axis.title,
+                "x": f"{arms.title}, other arms" if arms.lines and arms.apart else arms.title or "arm",
                 "y": f"{label.text} {ARROWS[directions[label.identity]]}",
-                "categories": list(axis.labels.values()),
-                "traces": [_trace(seed, [row for row in arms if row["training_seed"] == seed], axis) for seed in seeds],
+                "ticks": [[place, label] for place, label in ticks.items()],
+                "traces": _traces(measured, arms, places),
                 "levels": [{"name": row["arm"], "value": row["value"]} for row in rows if row["control"]],
             })  # fmt: skip
     return found
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Holds the positions of the arms of a sweep."""
-
-    title: str
-    labels: Mapping[str, str]
-    """Tick labels by arm, in order."""
-    joined: int
-    """Number of leading arms that differ in one number alone, which a line joins."""
-
-
-def _trace(seed: int | None, rows: Sequence[Mapping[str, Any]], axis: _Axis) -> dict[str, Any]:
-    order = list(axis.labels)
-    rows = sorted(rows, key=lambda row: order.index(row["arm"]))
-    points: list[tuple[str, float | None, float, float]] = []
-    for row in rows:
-        if points and order.index(row["arm"]) >= axis.joined:
-            # A point without a value breaks the line.
-            points.append((axis.labels[row["arm"]], None, 0.0, 0.0))
-        lo, hi = row["interval"] or (row["value"], row["value"])
-        points.append((axis.labels[row["arm"]], row["value"], row["value"] - lo, hi - row["value"]))
-    x, y, below, above = (list(column) for column in zip(*points, strict=True))
-    return {
-        "name": "shipped weights" if seed is None else f"training seed {seed}",
-        "mode": "lines+markers" if axis.joined else "markers",
-        "x": x,
-        "y": y,
-        "error_y": {"type": "data", "symmetric": False, "array": above, "arrayminus": below},
-    }
-
-
-def _axis(record: Mapping[str, Any]) -> _Axis:
-    """Orders arms by the only numeric factor, where there is one; the others follow."""
-    arms: dict[str, Mapping[str, Any]] = {one["arm"]: one["changed"] for one in record["arms"]}
-    base: Mapping[str, Any] = record["base"]
-    factors = list(dict.fromkeys(name for changed in arms.values() for name in changed))
-    numbers = [name for name in factors if type(base[name]) in (int, float)]
-    if len(numbers) != 1:
-        only = f"{factors[0]}={base[factors[0]]}" if len(factors) == 1 else ""
-        return _Axis("arm", {arm: arm if changed or not only else only for arm, changed in arms.items()}, 0)
-    (factor,) = numbers
-    line = [arm for arm, changed in arms.items() if set(changed) <= {factor}]
-    line.sort(key=lambda arm: float(arms[arm].get(factor, base[factor])))
-    labels = {arm: f"{arms[arm].get(factor, base[factor]):g}" for arm in line}
-    others = {arm: arm for arm in arms if arm not in labels}
-    return _Axis(f"{factor}, other arms" if others else factor, labels | others, len(line))
+def _traces(rows: Sequence[Mapping[str, Any]], arms: Arms, places: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Returns a trace for each line and training seed, then one for the arms apart and each seed."""
+    rows = sorted(rows, key=lambda row: places[row["arm"]])
+    seeds = dict.fromkeys(row["training_seed"] for row in rows)
+    series = [(name if len(arms.lines) > 1 else "", line, "lines+markers") for name, line in arms.lines.items()]
+    series.append(("other arms" if arms.lines else "", tuple(arms.apart), "markers"))
+    found = []
+    for name, members, mode in series:
+        for seed in seeds:
+            here = [row for row in rows if row["arm"] in members and row["training_seed"] == seed]
+            ends = [row["interval"] or (row["value"], row["value"]) for row in here]
+            if here:
+                found.append({
+                    "name": ", ".join(filter(None, (name, WEIGHTS if seed is None else f"training seed {seed}"))),
+                    "mode": mode,
+                    "x": [places[row["arm"]] for row in here],
+                    "y": [row["value"] for row in here],
+                    "text": [row["arm"] for row in here],
+                    "error_y": {
+                        "type": "data",
+                        "symmetric": False,
+                        "array": [hi - row["value"] for row, (_, hi) in zip(here, ends, strict=True)],
+                        "arrayminus": [row["value"] - lo for row, (lo, _) in zip(here, ends, strict=True)],
+                    },
+                })  # fmt: skip
+    return found

@@ -111,19 +111,22 @@
   function drawFigures() {
     for (const target of document.querySelectorAll("[data-figure]")) {
       const figure = data.figures[Number(target.dataset.figure)], made = layout(figure.x, figure.y);
-      const palette = SYMBOLS.map((_, place) => css(`--m${place}`)), places = figure.categories, count = figure.traces.length;
-      // Trainings of one arm stand side by side.
-      const at = (name, trace) => places.indexOf(name) + (trace - (count - 1) / 2) * Math.min(0.1, 0.5 / count);
+      const palette = SYMBOLS.map((_, place) => css(`--m${place}`)), count = figure.traces.length;
+      const places = figure.ticks.map(([place]) => place), last = places.length - 1;
+      const gap = Math.min(...places.slice(1).map((place, before) => place - places[before]), last ? Infinity : 1);
+      const margin = last ? Math.max(gap, (places[last] - places[0]) / last) / 2 : 0.5;
+      // Points of one place stand side by side.
+      const aside = (trace) => (trace - (count - 1) / 2) * gap * Math.min(0.1, 0.5 / count);
       const traces = figure.traces.map((trace, place) => ({
-        ...trace, x: trace.x.map((name) => at(name, place)), text: trace.x.map(text), name: text(trace.name),
+        ...trace, x: trace.x.map((at) => at + aside(place)), text: trace.text.map(text), name: text(trace.name),
         hovertemplate: `%{text}, ${text(trace.name)}: %{y:.4g}<extra></extra>`,
         marker: { ...trace.marker, size: 9, color: palette[place % 8], symbol: SYMBOLS[place % 8] },
         line: { ...trace.line, color: palette[place % 8] },
       }));
       if (count > 1) Object.assign(made, { showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } });
       Object.assign(made.xaxis, {
-        range: [-0.5, places.length - 0.5], zeroline: false, tickvals: places.map((_, place) => place), tickangle: 0,
-        ticktext: places.map((name) => text(name).replace(/([=,;]) ?/g, "$1<br>")),
+        range: [places[0] - margin, places[last] + margin], zeroline: false, tickvals: places, tickangle: 0,
+        ticktext: figure.ticks.map(([, label]) => text(label).replace(/([=,;]) ?/g, "$1<br>")),
       });
       const [shapes, annotations] = levels(figure.levels.map((one) => ({ ...one, colour: css("--soft") })));
       Plotly.react(target, traces, { ...made, shapes, annotations }, options);

@@ -148,11 +148,12 @@ def test_curves_of_a_sweep(tmp_path):
         "weight",
         "LSE-C (embedded) ↑",
     )
-    assert figure["categories"] == ["0", "5", "10"]
+    assert figure["ticks"] == [[0, "0"], [5, "5"], [10, "10"]]
     first, second = figure["traces"]
-    assert (first["name"], first["x"], first["y"]) == ("training seed 0", ["0", "5", "10"], [1.0, 2.0, 2.5])
+    assert (first["name"], first["x"], first["y"]) == ("training seed 0", [0, 5, 10], [1.0, 2.0, 2.5])
+    assert first["text"] == ["weight=0", "base", "weight=10"]
     assert (first["error_y"]["array"], first["error_y"]["arrayminus"]) == ([0.25, 1.0, 0.0], [0.5, 0.5, 0.0])
-    assert (second["x"], second["y"]) == (["5"], [2.25])
+    assert (second["x"], second["y"]) == ([5], [2.25])
     assert figure["levels"] == [{"name": "real", "value": 4.0}]
     (tmp_path / "sweep.json").write_text(json.dumps(SWEEP))
     assert read_sweep(tmp_path / "sweep.json") == json.loads(json.dumps(sweep_curves(SWEEP)))
@@ -161,20 +162,20 @@ def test_curves_of_a_sweep(tmp_path):
 def test_arms_that_are_no_numbers_stand_behind_unjoined():
     arms = [*SWEEP["arms"], {"arm": "box=off", "changed": {"box": "off"}}]
     (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": [*SWEEP["values"], value("box=off", 0, 0.5, None)]})
-    assert (figure["x"], figure["categories"]) == ("weight, other arms", ["0", "5", "10", "box=off"])
-    first = figure["traces"][0]
-    assert (first["x"][3:], first["y"]) == (["box=off", "box=off"], [1.0, 2.0, 2.5, None, 0.5])
+    # Numbers are 5 apart on average, and so is the arm that is none.
+    assert (figure["x"], figure["ticks"][2:]) == ("weight, other arms", [[10, "10"], [15, "box=off"]])
+    first, _, other = figure["traces"]
+    assert (first["mode"], first["y"]) == ("lines+markers", [1.0, 2.0, 2.5])
+    assert (other["name"], other["mode"]) == ("other arms, training seed 0", "markers")
+    assert (other["x"], other["y"]) == ([15], [0.5])
 
 
 def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
     arms = [{"arm": "base", "changed": {}}, {"arm": "box=off", "changed": {"box": "off"}}]
     values = [SWEEP["values"][0], SWEEP["values"][0] | {"arm": "box=off"}]
     (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": values})
-    assert (figure["x"], figure["categories"], figure["traces"][0]["mode"]) == (
-        "arm",
-        ["box=mouth", "box=off"],
-        "markers",
-    )
+    assert (figure["x"], figure["ticks"]) == ("box", [[0, "mouth"], [1, "off"]])
+    assert figure["traces"][0]["mode"] == "markers"
     for text, said in (("[]", "a sweep's results"), ("{}", "a sweep's results"), ("no", "JSON")):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(BenchError, match=f"expected {said}"):
