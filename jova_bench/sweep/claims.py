@@ -80,6 +80,8 @@ def claim(pairs: Sequence[PairOfTrainings]) -> Claim:
     else:
         where = "the one pair" if count == 1 else f"all {count} pairs"
         text = f"{verdict} in {where}, but with one training on a side: these checkpoints only"
+    if only := sum(pair.comparison.lost > 0 and pair.comparison.favours != "a" for pair in pairs):
+        text += f"; {only} worse only by clips that cannot be scored"
     return Claim(first.arm, first.comparison.spec, stands, text, least, most, len(pairs))
 
 

@@ -14,6 +14,11 @@ from jova_bench.sweep.plan import SweepPlan, is_scored
 from jova_bench.sweep.results import Row, SweepResult
 from jova_bench.sweep.spec import BASE
 
+LOST = (
+    "A clip that has a value in the base and none in the arm makes its pair worse, whatever the test of the other "
+    "clips shows."
+)
+
 
 def dry_run(plan: SweepPlan, model: SweptModel) -> str:
     """Formats the trainings of a plan, and which are finished."""
@@ -57,6 +62,8 @@ def markdown(result: SweepResult) -> str:
         f"from {MANY} trainings on both sides it is a test of their means (Welch's t, 95 % interval over trainings, "
         "Holm over metrics)."
     )
+    if any(pair.comparison.lost for pair in result.pairs):
+        about_claims += f" {LOST}"
     claims = [
         [escaped(one.arm), escaped(labels[one.spec.identity]), spread(one), str(one.pairs), escaped(one.text)]
         for one in result.claims

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jova_bench.comparison.verdicts import Comparison
 from jova_bench.report.curves import curves
+from jova_bench.sweep.claims import PairOfTrainings, claim
+from jova_bench.sweep.tables import LOST
 from support.shown import ROOT
+from support.specs import clip_spec
 
 RESULTS = ROOT / "results"
 
@@ -232,6 +236,36 @@ def test_a_claim_is_shown_only_where_the_tables_make_one(begins):
     }[claim["verdict"]]  # fmt: skip
 
 
+SWEEPS = ("fusion", "guidance", "mouth-curve", "mouth-loss", "positions", "steps", "words")
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_claims_are_what_their_pairs_say(name):
+    record = data(name)
+    specs = {
+        one["identity"]: clip_spec(one["metric"]).model_copy(update={"direction": one["direction"]})
+        for one in record["metrics"]
+    }
+    pairs = {}
+    for row in record["pairs"]:
+        spec, lost = specs[row["identity"]], int("lost" in (row["reason"] or ""))
+        shown = row["p_holm"] is not None and row["p_holm"] <= 0.05
+        favours = ("b" if (row["difference"] > 0) == (spec.direction == "up") else "a") if shown else None
+        assert row["verdict"] == (
+            "worse" if lost or favours == "a" else "better" if favours else "no difference shown"
+        )  # fmt: skip
+        compared = Comparison("m", spec, row["verdict"], delta=row["difference"], lost=lost, favours=favours)
+        pair = PairOfTrainings(row["arm"], row["training_seed"], row["base_seed"], compared)
+        pairs.setdefault((row["arm"], row["identity"]), []).append(pair)
+    page = rows(text(f"results/{name}.md"))
+    assert len(pairs) == len(record["claims"])
+    for one in record["claims"]:
+        found = claim(pairs[one["arm"], one["identity"]])
+        assert (found.verdict, found.text) == (one["verdict"], one["text"])
+        assert [one["arm"], one["text"]] in [[row[0], row[-1]] for row in page]
+    assert (LOST in text(f"results/{name}.md")) == any(pair.comparison.lost for some in pairs.values() for pair in some)
+
+
 def test_cross_attention_is_better_by_what_the_table_says():
     (row,) = [row for row in rows(text("docs/ablations.md")) if row[0].startswith("joint self-attention")]
     claims = data("cross")["claims"]
@@ -288,7 +322,7 @@ def test_learning_curves_are_those_of_the_table():
     assert {claim["verdict"] for claim in claims if claim["metric"] == "wer"} == {"no difference shown"}
 
 
-@pytest.mark.parametrize("name", ["fusion", "guidance", "mouth-curve", "mouth-loss", "positions", "steps", "words"])
+@pytest.mark.parametrize("name", SWEEPS)
 def test_pictures_of_sweeps_are_those_of_their_values(name):
     assert text(f"results/{name}.svg") == curves(data(name))
 

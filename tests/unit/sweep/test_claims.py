@@ -49,6 +49,18 @@ def test_agreement_that_nothing_is_known_is_no_claim(verdict):
     assert (one.least, one.most, spread(one)) == (None, None, "")
 
 
+def test_a_pair_that_is_worse_by_lost_clips_alone_is_counted_apart():
+    tested, lost, both = (
+        PairOfTrainings("x=1", place, place % 2, Comparison("m", SPEC, "worse", delta=-0.1, lost=lost, favours=favours))
+        for place, (lost, favours) in enumerate(((0, "a"), (1, None), (2, "a")))
+    )
+    one = claim([tested, lost, both])
+    assert (one.verdict, one.text) == (
+        "worse", "worse in all 3 pairs of trainings; 1 worse only by clips that cannot be scored",
+    )  # fmt: skip
+    assert claim([tested, both]).text == "worse in all 2 pairs, but with one training on a side: these checkpoints only"
+
+
 def test_shipped_weights_are_one_checkpoint():
     one = claim([PairOfTrainings("guidance=1", None, None, Comparison("m", SPEC, "worse", delta=-0.25))])
     assert (one.verdict, one.text, spread(one)) == ("no claim", "worse (one checkpoint)", "-0.250")
