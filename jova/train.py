@@ -12,12 +12,13 @@ audio-codec and jova-tiny (.safetensors).
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,14 +26,17 @@ from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
+from jova.data.vocabulary import words
 from jova.flags import STAGES, add_train_flags, check_config_flags
 from jova.stopping import stoppable
+from jova.training.checkpoints import FileCheckpoints
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
+from jova.training.identity import RANDOM, check_same, digest_of_init
 from jova.training.latents import encode_items, load_codecs, load_examples
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
-from jova.training.recipes import RECIPES
+from jova.training.recipes import RECIPES, Recipe
 from jova.training.samples import load_callback
 from jova.training.staged import train
 
@@ -95,22 +99,11 @@ def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
     train_video_codec(VideoCodecConfig(), CodecTraining(steps=steps, seed=seed), footage, held_out, out)
 
 
-def model_config(preset: str, out: Path, **changes: str | bool) -> JovaConfig:
-    """Returns the preset's size with the corpus's vocabulary and the channels of the codecs in OUT.
-
-    Args:
-        preset: name of the size.
-        out: folder of the codecs.
-        changes: fields of the config, such as `fusion` and `words`.
-    """
-    from jova.data.vocabulary import words
-
-    video, audio = (out / f"{name}-codec.safetensors" for name in ("video", "audio"))
+def with_codecs(config: JovaConfig, codecs: Path) -> JovaConfig:
+    """Returns a config with the channels of the codecs in a folder."""
+    video, audio = (codecs / f"{name}-codec.safetensors" for name in ("video", "audio"))
     return replace(
-        PRESETS[preset](words()),
-        video_channels=VideoCodec.load(video).channels,
-        audio_channels=AudioCodec.load(audio).channels,
-        **changes,  # type: ignore[arg-type]  # checked by JovaConfig
+        config, video_channels=VideoCodec.load(video).channels, audio_channels=AudioCodec.load(audio).channels
     )
 
 
@@ -165,6 +158,11 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = RECIPES[arguments.preset]
     clips = _or_recipe(arguments.clips, recipe.clips)
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+    # What the last stage would refuse is refused before any work: a corpus takes hours.
+    config, training = _asked(arguments, recipe)
+    if "model" in stages:
+        with joined(arguments.device or "cpu"):
+            check_started(out, config, training, clips, arguments.init)
     if "corpus" in stages:
         make_corpus(data, clips, arguments.threads)
     if "codecs" in stages and arguments.codecs is None:
@@ -172,12 +170,37 @@ def run(arguments: argparse.Namespace) -> None:
     if "latents" in stages:
         encode(data, codecs, clips)
     if "model" in stages:
-        names = ("steps", "mouth_weight", "mouth_box", "edit_share", "precision", "seed")
-        flags = {name: getattr(arguments, name) for name in names}
-        training = replace(recipe.training, **{name: value for name, value in flags.items() if value is not None})
-        changes = {name: getattr(arguments, name) for name in ("fusion", "positions", "words", "task")}
-        config = model_config(arguments.preset, codecs, **changes, editing=training.edit_share > 0)
+        config = with_codecs(config, codecs)
         train_model(data, codecs, out, clips, config, training, arguments.init, arguments.device or "cpu")
+
+
+def check_started(out: Path, config: JovaConfig, training: TrainConfig, clips: int, init_from: Path | None) -> None:
+    """Raises ValueError if the training in OUT was started otherwise; see `differences`.
+
+    The channels of the config are not compared: they are the codecs', which may have to be made yet.
+    """
+    init = RANDOM if init_from is None else digest_of_init(init_from)
+    if (about := FileCheckpoints(out).about("model")) is None:
+        return
+    before, now = about["training"], training.stored() | {"init": init, "clips": clips}
+    if before.get("model") is not None:
+        stored = JovaConfig.from_fields(**json.loads(before["model"]))
+        same = replace(config, video_channels=stored.video_channels, audio_channels=stored.audio_channels)
+        now |= {"model": json.dumps(asdict(same), sort_keys=True, default=str)}
+    check_same(out, before, now)
+
+
+def _asked(arguments: argparse.Namespace, recipe: Recipe) -> tuple[JovaConfig, TrainConfig]:
+    """Returns the preset's model, whose codecs are not known yet, and its training, with what flags change.
+
+    Raises:
+        ValueError: a flag has a wrong value, or they do not go together.
+    """
+    names = ("steps", "mouth_weight", "mouth_box", "edit_share", "precision", "seed")
+    flags = {name: getattr(arguments, name) for name in names}
+    training = replace(recipe.training, **{name: value for name, value in flags.items() if value is not None})
+    fields: dict[str, Any] = {name: getattr(arguments, name) for name in ("fusion", "positions", "words", "task")}
+    return replace(PRESETS[arguments.preset](words()), **fields, editing=training.edit_share > 0), training
 
 
 def _or_recipe(flag: int | None, of_recipe: int) -> int:

@@ -41,6 +41,15 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in known if _read(name, before[name]) != _read(name, now[name])]
 
 
+def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises ValueError if the training of the checkpoint in OUT differs from this one; see `differences`."""
+    if found := differences(before, now):
+        raise ValueError(
+            f"expected the configuration with which {out} was started, got another {', '.join(found)}; "
+            "use another --out"
+        )
+
+
 def _read(name: str, value: Any) -> Any:
     """Returns a value to compare: a model's config has fields that older checkpoints do not name."""
     return JovaConfig.from_fields(**json.loads(value)) if name == "model" else value

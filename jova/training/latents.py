@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ class Examples(NamedTuple):
 
 
 def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
-    """Encodes clips to OUT/<first id>.safetensors, a shard at a time; skips shards that the same codecs made.
+    """Encodes clips to OUT/<first id>.safetensors, a shard at a time; skips shards that hold them by the same codecs.
 
     Args:
         items: the clips; more may only be appended between calls.
@@ -82,8 +82,9 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
         for start in range(0, len(items), SHARD):
             shard = items[start : start + SHARD]
             path = out / f"{shard[0].id}.safetensors"
-            ids = json.dumps([item.id for item in shard])
-            if _metadata(path) == {"codecs": made_by, "ids": ids}:
+            ids, held = [item.id for item in shard], _metadata(path)
+            # One of more clips stays: another training may need them.
+            if held.get("codecs") == made_by and _ids(held)[: len(ids)] == ids:
                 continue
             rows: dict[str, list[Tensor]] = {"video": [], "audio": [], "boxes": []}
             for index, item in enumerate(shard):
@@ -94,7 +95,7 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
                 show(start + index + 1, "")
             tensors = {key: torch.stack(value) for key, value in rows.items()}
             with atomic_path(path) as unfinished:
-                save_file(tensors, unfinished, {"codecs": made_by, "ids": ids})
+                save_file(tensors, unfinished, {"codecs": made_by, "ids": json.dumps(ids)})
 
 
 def encoder_digest(*codecs: VideoCodec | AudioCodec) -> str:
@@ -122,10 +123,8 @@ def check_shard(path: Path, ids: list[str], made_by: str) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{wanted}, got no file; {AGAIN}")
     metadata = _metadata(path)
-    try:
-        held = json.loads(metadata["ids"])
-    except (KeyError, ValueError):
-        raise ValueError(f"{wanted}, got a damaged file; {AGAIN}") from None
+    if not (held := _ids(metadata)):
+        raise ValueError(f"{wanted}, got a damaged file; {AGAIN}")
     if held[: len(ids)] != ids:
         other = next((f"{mine!r} for {asked!r}" for mine, asked in zip(held, ids, strict=False) if mine != asked), None)
         raise ValueError(f"{wanted}, got {other or f'{len(held)} clips'}; {AGAIN}")
@@ -140,6 +139,15 @@ def _metadata(path: Path) -> dict[str, str]:
             return dict(file.metadata() or {})
     except (FileNotFoundError, SafetensorError):
         return {}
+
+
+def _ids(metadata: Mapping[str, str]) -> list[str]:
+    """Returns the ids of a shard's clips; none where its metadata are damaged."""
+    try:
+        ids: list[str] = json.loads(metadata.get("ids", "[]"))
+    except ValueError:
+        return []
+    return ids
 
 
 def load_examples(

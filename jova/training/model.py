@@ -21,7 +21,7 @@ from jova.training.ahead import Ahead
 from jova.training.checkpoints import Checkpoints, FileCheckpoints, FolderCheckpoints, State
 from jova.training.config import TrainConfig
 from jova.training.distributed import full, place, whole
-from jova.training.identity import FREE, RANDOM, begin_with, differences, digest_of_init
+from jova.training.identity import FREE, RANDOM, begin_with, check_same, digest_of_init
 from jova.training.losses import draw_parts, losses_on, means, validate
 from jova.training.machinery import Machinery, Record
 from jova.training.modality import freeze
@@ -64,6 +64,7 @@ class Trainer:
         self.training, self.out, self.step = training, out, 0
         self.init = RANDOM if init_from is None else digest_of_init(init_from)
         self.data: str | None = None
+        self.clips: int | None = None
         self.model = Jova(config)
         if init_from is not None:
             begin_with(self.model, init_from)
@@ -103,11 +104,8 @@ class Trainer:
                 the new plateau.
         """
         name, about = "model", self.checkpoints.about("model")
-        if about is not None and (found := differences(about["training"], self._identity())):
-            raise ValueError(
-                f"expected the configuration with which {self.out} was started, got another {', '.join(found)}; "
-                "use another --out"
-            )
+        if about is not None:
+            check_same(self.out, about["training"], self._identity())
         if about is not None and about["training"]["steps"] != self.training.steps:
             before = replace(self.training, steps=about["training"]["steps"])
             if about["step"] > min(before.plateau_ends, self.training.plateau_ends):
@@ -129,7 +127,7 @@ class Trainer:
         """Returns what must be equal in a checkpoint and the training that resumes it."""
         values = {key: value for key, value in self.training.stored().items() if key == "steps" or key not in FREE}
         config = json.dumps(asdict(self.model.config), sort_keys=True, default=str)
-        return values | {"model": config, "init": self.init, "data": self.data} | self.made_by
+        return values | {"model": config, "init": self.init, "data": self.data, "clips": self.clips} | self.made_by
 
     def save(self, name: str) -> None:
         """Writes a checkpoint."""
@@ -217,7 +215,7 @@ class Trainer:
         data = source.digest()
         if self.data not in (None, data):
             raise ValueError(f"expected the clips with which {self.out} was started, got others; use another --out")
-        self.data = data
+        self.data, self.clips = data, source.clips
         training, ranks, target = self.training, self.ranks, self.out / f"{MODEL_FILE}.safetensors"
         if self.step == 0:
             if self.model.speaking is not None and isinstance(source.text, TextTokens):

@@ -8,8 +8,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from jova.codecs import AudioCodecConfig, VideoCodec, VideoCodecConfig
+from jova.config import PRESETS
 from jova.data.folder import Item, write_clip
-from jova.train import main
+from jova.data.vocabulary import words
+from jova.train import check_started, main
 from jova.training.codecs import (
     CodecTraining,
     Footage,
@@ -22,6 +24,7 @@ from jova.training.codecs import (
 from jova.training.config import TrainConfig
 from jova.training.latents import Examples, encode_items, load_examples, prompt_of
 from jova.training.model import Trainer
+from jova.training.recipes import RECIPES
 from jova.training.state import Log, batch_indices, lr_factor
 from jova.transformer import Jova
 from support import jova_micro
@@ -321,6 +324,7 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(VideoCodec, "encode", lambda *_: pytest.fail("encoded again"))
     encode_items(items, tmp_path, tmp_path / "latents")
+    encode_items(items[:2], tmp_path, tmp_path / "latents")  # Fewer are there already, and the others stay.
 
     # The first clips of what was encoded will do; others, more, or those of other codecs will not.
     fewer = load_examples(items[:4], tmp_path, tmp_path / "latents", jova_micro.CONFIG, "mouth")
@@ -373,3 +377,38 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
 def test_the_command_line_names_what_is_missing(tmp_path, capsys):
     assert main(["--stage", "latents", "--data", str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
     assert "expected a finished folder dataset in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--edit-share", "2"], "expected edit_share from 0 to 1, got 2.0"),
+        (["--mouth-box", "off"], "expected mouth_box mouth for a training with edits"),
+        (["--task", "audio-driven", "--fusion", "none"], "audio-driven"),
+        (["--init", "none.safetensors"], "expected a stored model or the folder of a training at none.safetensors"),
+        (["--device", "cuda:99"], "expected 100 GPUs"),
+    ],
+)
+def test_what_the_model_would_refuse_is_refused_before_a_clip_is_drawn(tmp_path, capsys, flags, said):
+    assert main(["--preset", "tiny", "--out", str(tmp_path / "out"), *flags]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_of_other_clips_or_settings_is_refused_before_anything_is_made(tmp_path, capsys):
+    """The checkpoint of a preset, as the stage `model` writes it: with the codecs' channels, which are not its own."""
+    tiny = replace(PRESETS["tiny"](words()), editing=True, video_channels=3, audio_channels=5)
+    trainer = Trainer(tiny, RECIPES["tiny"].training, tmp_path)
+    trainer.data, trainer.clips = "0", 12000
+    trainer.save("model")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*")}
+    for flags, name in (
+        (["--clips", "300"], "clips"), (["--clips", "13000"], "clips"), (["--edit-share", "0.1"], "edit_share"),
+        (["--fusion", "cross"], "model"), (["--preset", "ablation"], "model"), (["--seed", "1"], "seed"),
+    ):  # fmt: skip
+        assert main(["--out", str(tmp_path), *flags]) == 2
+        said = capsys.readouterr().err
+        assert f"expected the configuration with which {tmp_path} was started, got another" in said
+        assert name in said
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*")} == before
+    check_started(tmp_path, replace(PRESETS["tiny"](words()), editing=True), RECIPES["tiny"].training, 12000, None)
