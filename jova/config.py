@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
+from jova.bounds import Base, Blocks, Factor, Positive, Size, SizeOrNone, check_numbers
 from jova.timeline import Timeline
 
 Fusion = Literal["joint", "cross", "none"]
@@ -101,59 +102,59 @@ class JovaConfig:
     timeline: Timeline = field(default_factory=Timeline)
     """Length of a clip and strides of the codecs. The model itself takes clips of any length and size: those of the
     config are the defaults."""
-    video_channels: int = 32
+    video_channels: Size = 32
     """Channels of a video latent cell."""
-    latent_height: int = 8
+    latent_height: Size = 8
     """h, height of a video latent, in cells."""
-    latent_width: int = 8
+    latent_width: Size = 8
     """w, width of a video latent, in cells."""
-    pixels_per_cell: int = 8
+    pixels_per_cell: Size = 8
     """Spatial stride of the video codec: pixels along each side of a cell."""
-    patch: int = 4
+    patch: Size = 4
     """Latent cells per side of a video token."""
-    audio_channels: int = 128
+    audio_channels: Size = 128
     """Dimensions of an audio token."""
-    width: int = 192
+    width: Size = 192
     """Dimensions of a token inside the transformer."""
-    heads: int = 3
+    heads: Size = 3
     """Attention heads; their size, width / heads, is a multiple of 8."""
-    separate_blocks: int = 2
+    separate_blocks: Blocks = 2
     """Number of first blocks, with own weights for audio, text-for-audio, text-for-video and video."""
-    shared_blocks: int = 4
+    shared_blocks: Blocks = 4
     """Number of later blocks: one set of weights for [audio; text-for-audio], one for [text-for-video; video]."""
-    ffn: int | Fraction = 4
+    ffn: Factor = 4
     """Hidden width of the FFN of audio and video, in multiples of `width`."""
-    text_ffn: int = 2
+    text_ffn: Size = 2
     """The same for the text streams of separate blocks."""
-    words_per_part: int = 24
+    words_per_part: Size = 24
     """Largest number of words in a caption or a transcript."""
-    text_channels: tuple[int, ...] = ()
+    text_channels: tuple[Size, ...] = ()
     """Channels of the states of each pretrained text encoder; none for a model that has a vocabulary."""
     text_layers: TextLayers = "norm-linear"
     text_attention: TextAttention = "joint"
     fusion: Fusion = "joint"
     positions: Positions = "aligned"
     time_unit: TimeUnit = "audio token"
-    rope_base: float = 100.0
+    rope_base: Base = 100.0
     """Base of the rotary frequencies. With 100 the longest wavelength is 100 * 2 pi units, 50 s of 80 ms; public video
     models have 10,000."""
-    rope_pairs: tuple[int, ...] = ()
+    rope_pairs: tuple[SizeOrNone, ...] = ()
     """Channel pairs of a head that turn with time, height and width, head_size / 2 in all; by default half, a quarter
     and a quarter."""
-    learned_positions: tuple[int, ...] = ()
+    learned_positions: tuple[Size, ...] = ()
     """Largest numbers of latent frames, rows and columns of video tokens for which there are learned embeddings, added
     to the tokens (factorised; Waver has them beside the rotary positions); none by default."""
     qk_norm: QKNorm = "layer"
     activation: Activation = "gelu"
     modulation: Modulation = "shallow"
-    time_frequencies: int = 128
+    time_frequencies: Size = 128
     """Number of sine and cosine pairs that embed the timestep."""
-    time_width: int = 0
+    time_width: SizeOrNone = 0
     """Width of the embedded timestep with modulation `own`; 0 for `width`."""
     prediction: Prediction = "x"
-    video_shift: float = 1.0
+    video_shift: Positive = 1.0
     """How much longer the picture stays noisy than time says, see `jova.flow.shifted`: larger latents need more."""
-    audio_shift: float = 1.0
+    audio_shift: Positive = 1.0
     """The same of the sound."""
     words: Words = "timed"
     task: Task = "joint"
@@ -162,14 +163,13 @@ class JovaConfig:
     always does of video cells."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         for name, kind in CHOICES.items():
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ValueError(f"expected {name} to be one of {', '.join(get_args(kind))}, got {value!r}")
         if self.latent_height % self.patch or self.latent_width % self.patch:
             sides = f"{self.latent_height} x {self.latent_width}"
             raise ValueError(f"expected patch to divide the latent's sides of {sides} cells, got {self.patch}")
-        if min(self.video_shift, self.audio_shift) <= 0:
-            raise ValueError(f"expected shifts above 0, got {self.video_shift} and {self.audio_shift}")
         if self.width % (8 * self.heads):
             raise ValueError(f"expected width to be a multiple of 8 heads = {8 * self.heads}, got {self.width}")
         if self.fusion == "cross" and self.ffn <= 2:
@@ -185,13 +185,15 @@ class JovaConfig:
 
     def _check_layers(self) -> None:
         """Raises ValueError if options of the layers do not fit each other."""
+        if not self.blocks:
+            raise ValueError("expected at least one block, separate or shared, got none")
         if self.width * self.ffn % 1:
             raise ValueError(f"expected ffn times width = {self.width} to be a whole number, got {self.ffn}")
         if self.rope_pairs and (len(self.rope_pairs) != 3 or sum(self.rope_pairs) != self.head_size // 2):
             raise ValueError(
                 f"expected rope_pairs of time, height and width, {self.head_size // 2} in all, got {self.rope_pairs}"
             )
-        if self.learned_positions and (len(self.learned_positions) != 3 or min(self.learned_positions) < 1):
+        if self.learned_positions and len(self.learned_positions) != 3:
             raise ValueError(f"expected learned_positions of frames, rows and columns, got {self.learned_positions}")
         if self.time_width and self.modulation != "own":
             raise ValueError(f"expected modulation own where there is a time_width, got {self.modulation}")

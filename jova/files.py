@@ -1,4 +1,4 @@
-"""Atomic writes, and locks between processes."""
+"""Atomic writes and links, and locks between processes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,32 @@ def atomic_path(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises ValueError unless files can be written into a folder that is there or can be made; makes nothing."""
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+    probe = there / f".probe{os.getpid()}"
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"expected a folder that can be written, got {folder}: {error.strerror}") from None
+
+
+def check_link(link: Path) -> None:
+    """Raises ValueError if something other than a link is where `set_link` would put one."""
+    if os.path.lexists(link) and not link.is_symlink():
+        raise ValueError(f"expected no file or folder of yours at {link}, where a link is to be; move it away")
+
+
+def set_link(link: Path, target: Path) -> None:
+    """Makes a link to a file or folder, in the place of an older link; errors are those of `check_link`."""
+    check_link(link)
+    unfinished = link.with_name(f".{link.name}.part{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    unfinished.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
+    unfinished.replace(link)
 
 
 @contextmanager

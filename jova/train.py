@@ -27,6 +27,8 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
 from jova.data.vocabulary import words
+from jova.extras import in_one_line
+from jova.files import check_writable
 from jova.flags import STAGES, add_train_flags, check_config_flags
 from jova.stopping import stoppable
 from jova.training.checkpoints import FileCheckpoints
@@ -142,14 +144,27 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the stages that the flags of `add_train_flags` name.
 
     Raises:
-        FileNotFoundError, ValueError: an input is missing or invalid.
+        FileNotFoundError, ValueError: an input is missing or invalid, or there is too little memory.
         ModuleNotFoundError: a package that makes the corpus is not installed.
     """
     check_config_flags(arguments)
     torch.set_num_threads(arguments.threads)
-    if arguments.config is not None:
-        train(arguments.config, arguments.device, load_callback(arguments.callback))
-        return
+    try:
+        if arguments.config is not None:
+            train(arguments.config, arguments.device, load_callback(arguments.callback))
+        else:
+            _train_preset(arguments)
+    except (RuntimeError, MemoryError) as error:
+        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        raise ValueError(
+            "expected memory for the model and its batch, got too little: use a smaller batch, more accumulate, "
+            f"[machine] checkpointing = true, or a smaller model ({in_one_line(error)})"
+        ) from error
+
+
+def _train_preset(arguments: argparse.Namespace) -> None:
+    """Trains on drawn heads."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("expected --config FILE with torchrun, got a preset, which one process trains")
     out: Path = arguments.out
@@ -160,6 +175,9 @@ def run(arguments: argparse.Namespace) -> None:
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
     # What the last stage would refuse is refused before any work: a corpus takes hours.
     config, training = _asked(arguments, recipe)
+    check_writable(out)
+    if not codecs.is_dir() and arguments.codecs is not None:
+        raise FileNotFoundError(f"expected a folder with codecs as --codecs, got none at {codecs}")
     if "model" in stages:
         with joined(arguments.device or "cpu"):
             check_started(out, config, training, clips, arguments.init)
@@ -217,7 +235,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         run(arguments)
-    except (FileNotFoundError, PermissionError, ChildProcessError, ValueError, ModuleNotFoundError) as error:
+    except (OSError, ValueError, ModuleNotFoundError) as error:
         rank = os.environ.get("RANK", "0")
         who = "" if rank == "0" else f"rank {rank}: "  # What one rank alone met would be lost otherwise.
         print(f"jova.train: {who}{error}", file=sys.stderr)

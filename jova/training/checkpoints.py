@@ -83,8 +83,7 @@ class FolderCheckpoints:
 
     def about(self, name: str) -> dict[str, Any] | None:
         """Returns `step`, `training`, `folder` and `shards` of a checkpoint; None if there is none."""
-        path = self.out / f"{name}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return _record(self.out / f"{name}.json")
 
     def restore(self, name: str, state: State) -> None:
         """Reads a checkpoint into a state.
@@ -136,16 +135,37 @@ def shards_of(out: Path, name: str = "model") -> list[Path]:
         FileNotFoundError: there is no such checkpoint.
         ValueError: a shard is missing or has another size.
     """
-    path = out / f"{name}.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a checkpoint at {path}, got no file")
-    about = json.loads(path.read_text(encoding="utf-8"))
+    if (about := _record(out / f"{name}.json")) is None:
+        raise FileNotFoundError(f"expected a checkpoint at {out / name}.json, got no file")
     folder = out / Path(about["folder"]).name
     for shard, size in about["shards"].items():
         got = (folder / shard).stat().st_size if (folder / shard).is_file() else 0
         if got != size:
-            raise ValueError(f"expected a checkpoint's shard of {size} bytes at {folder / shard}, got {got}")
+            raise ValueError(
+                f"expected a checkpoint's shard of {size} bytes at {folder / shard}, got {got}; copy it again, or take "
+                f"{out} away to train anew"
+            )
     return [folder / shard for shard in about["shards"]]
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """Reads the JSON file of a checkpoint in a folder; None if there is none.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        kinds = (("step", int), ("training", dict), ("folder", str), ("shards", dict))
+        if wrong := [name for name, kind in kinds if not isinstance(record[name], kind)]:
+            raise TypeError(f"another {wrong[0]}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(
+            f"expected the record of a checkpoint in {path}, got {error!r}; take {path.parent} away to train anew"
+        ) from None
+    return record
 
 
 def read_average(out: Path) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from jova.config import JovaConfig
 from jova.training.checkpoints import read_average, shards_of
+from jova.training.config import STORED_NAMES
 from jova.transformer import Jova
 
 FREE = ("steps", "accumulate", "validation", "log_every", "save_every_s")
@@ -44,9 +45,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises ValueError if the training of the checkpoint in OUT differs from this one; see `differences`."""
     if found := differences(before, now):
+        names = {stored: name for name, stored in STORED_NAMES.items()}
         raise ValueError(
-            f"expected the configuration with which {out} was started, got another {', '.join(found)}; "
-            "use another --out"
+            f"expected the configuration with which {out} was started, got another "
+            f"{', '.join(names.get(name, name) for name in found)}; use another --out"
         )
 
 

@@ -53,8 +53,7 @@ class Trainer:
             machinery: by default one process on the CPU.
             made_by: fingerprints of what made the examples, such as codecs, by name.
         """
-        if training.edit_share and not config.editing:
-            raise ValueError("expected a config with editing for a training with edits, got one without")
+        training.check(config)
         self.machinery = machinery or Machinery()
         self.ranks, self.made_by = self.machinery.ranks, dict(made_by or {})
         self.ranks.slices(training.batch, training.accumulate)

@@ -16,7 +16,7 @@ from jova.files import atomic_path
 from jova.pipeline import JovaPipeline
 from jova.text import Prompt, PromptEncoder, WordTokenizer
 from jova.training.distributed import Ranks
-from jova.training.runfile import SamplesTable
+from jova.training.tables import SamplesTable
 from jova.transformer import Jova
 
 Callback = Callable[[Path], Mapping[str, float]]
@@ -97,11 +97,17 @@ def read_prompts(path: Path) -> Sequence[Mapping[str, str]]:
     if not path.is_file():
         raise FileNotFoundError(f"expected prompts at {path}, got no file")
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except ValueError as error:
+        raise ValueError(f"expected prompts in UTF-8 in {path}, got {error}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
-            record = {"id": f"{number:03d}"} | json.loads(line)
+            record = {"id": f"{number:03d}", **json.loads(line)}
             found.append({name: record[name] for name in ("id", *Prompt._fields)})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(
                 f"{path}:{number}: expected a prompt with {', '.join(Prompt._fields)}, got {error!r}"
             ) from None

@@ -111,9 +111,12 @@ class Log:
         self.path = path
         kept = []
         if path.is_file():
-            for line in path.read_text().splitlines(keepends=True):
-                if line.endswith("\n") and json.loads(line)["step"] < resume_at:
-                    kept.append(line)
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                try:
+                    if line.endswith("\n") and json.loads(line)["step"] < resume_at:
+                        kept.append(line)
+                except (ValueError, TypeError, KeyError) as error:
+                    raise ValueError(f"expected records with a step in {path}, got {error!r}; move it away") from None
         with atomic_path(path) as unfinished:
             unfinished.write_text("".join(kept))
 

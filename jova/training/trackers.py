@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jova.training.machinery import Record
-from jova.training.runfile import Tracker
+from jova.training.tables import Tracker
 
 Report = Callable[[Record], None]
 

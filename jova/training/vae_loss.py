@@ -17,8 +17,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from jova.bounds import Count, CountOrNone, LearningRate, Seconds, Seed, Share, Size, Weight, check_numbers
 from jova.codecs.pretrained import NEEDED_BY, network_class
-from jova.codecs.wan import CLASS
+from jova.codecs.wan import CLASS, GROUP
 from jova.extras import imported
 from jova.mouth_loss import mouth_weighted_mean
 from jova.training.crops import CELL
@@ -38,35 +39,42 @@ class VaeTraining:
     The learning rate warms up, is constant, and decays linearly to zero at the end.
     """
 
-    steps: int
-    base_dim: int = 24
+    steps: Count
+    base_dim: Size = 24
     """Channels of the first stage; the two others have twice and four times as many."""
-    batch: int = 4
+    batch: Count = 4
     """Crops of a step. Every fourth step has a quarter as many, of twice the side: as many pixels, wider views."""
-    crop: int = 64
+    crop: Size = 64
     """Height and width of a crop, px; a smaller picture is taken whole."""
-    frames: int = 9
+    frames: Size = 9
     """Frames of a crop: one that is encoded alone, and two groups of four."""
     trains: VaeParts = "all"
-    lr: float = 5e-4
+    lr: LearningRate = 5e-4
     """Peak learning rate of AdamW."""
-    warmup: int = 100
-    decay: float = 0.4
+    warmup: CountOrNone = 100
+    decay: Share = 0.4
     """Share of the steps, at the end, over which the learning rate falls to zero."""
-    ema_decay: float = 0.998
+    ema_decay: Share = 0.998
     """Decay of the exponential moving average (EMA) of the weights, which is stored; smaller at first."""
-    edge_weight: float = 1.0
+    edge_weight: Weight = 1.0
     """Weight of the absolute error of the differences between neighbours in time, height and width."""
-    kl_weight: float = 1e-3
+    kl_weight: Weight = 1e-3
     """Weight of the Kullback-Leibler divergence, in nats per latent value, from a normal distribution."""
-    kl_warmup: int = 1000
+    kl_warmup: Count = 1000
     """Steps over which that weight rises from zero: a decoder does not yet read its latents, and the divergence alone
     would make them noise."""
-    mouth_weight: float = 5.0
+    mouth_weight: Weight = 5.0
     """lambda of the mouth-area loss, whose cells are pixels here."""
-    save_every_s: float = 180.0
+    save_every_s: Seconds = 180.0
     """Seconds between two checkpoints."""
-    seed: int = 0
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+        if self.crop % CELL:
+            raise ValueError(f"expected crop to be a multiple of {CELL} pixels, got {self.crop}")
+        if self.frames % GROUP != 1:
+            raise ValueError(f"expected frames of a crop to be 1 + {GROUP}k, got {self.frames}")
 
 
 def new_network(base_dim: int) -> Any:

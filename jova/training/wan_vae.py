@@ -26,6 +26,7 @@ import torch
 
 from jova.codecs.wan import WanCodec
 from jova.data.folder import Item
+from jova.files import check_writable
 from jova.reading_flags import at_least
 from jova.training.codecs import Footage, measure
 from jova.training.crops import draw_crops, read_pictures, trimmed
@@ -200,6 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     try:
+        check_writable(arguments.out)
         names = sorted(path.stem for path in (arguments.videos / "clips").glob("*.mp4"))
         if len(names) < 2:
             raise FileNotFoundError(f"expected two clips or more in {arguments.videos / 'clips'}, got {len(names)}")

@@ -51,7 +51,7 @@ def _do(args: argparse.Namespace) -> int:
         check_writable(args.out if args.out.is_dir() else args.out.parent)
     try:
         made = run(args)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise BenchError(str(error)) from error
     if made is not None:
         show(f"{made}\n")

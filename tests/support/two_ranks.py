@@ -19,8 +19,8 @@ from jova.training.latents import Examples
 from jova.training.losses import means
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
-from jova.training.runfile import SamplesTable
 from jova.training.samples import Samples
+from jova.training.tables import SamplesTable
 from support import jova_micro
 from support.jova_micro import EDITING, latents, mouth_masks, tokens
 

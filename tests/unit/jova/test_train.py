@@ -215,7 +215,7 @@ def test_a_log_forgets_what_will_be_done_again(tmp_path):
 def test_unknown_values_are_refused():
     with pytest.raises(ValueError, match="mouth_box to be one of mouth, off, got 'nose'"):
         TrainConfig(steps=1, mouth_box="nose")
-    with pytest.raises(ValueError, match="at least one step"):
+    with pytest.raises(ValueError, match="expected steps to be a whole number from 1"):
         TrainConfig(steps=0)
 
 
@@ -382,7 +382,7 @@ def test_the_command_line_names_what_is_missing(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--edit-share", "2"], "expected edit_share from 0 to 1, got 2.0"),
+        (["--edit-share", "2"], "expected edit_share to be a number from 0 to 1, got 2.0"),
         (["--mouth-box", "off"], "expected mouth_box mouth for a training with edits"),
         (["--task", "audio-driven", "--fusion", "none"], "audio-driven"),
         (["--init", "none.safetensors"], "expected a stored model or the folder of a training at none.safetensors"),

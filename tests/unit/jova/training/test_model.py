@@ -70,8 +70,8 @@ def test_examples_without_edits_are_those_of_a_training_without(tmp_path, monkey
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"edit_share": 1.5}, "edit_share from 0 to 1, got 1.5"),
-        ({"mouth_dilation": -1}, "mouth_dilation from 0 on, got -1"),
+        ({"edit_share": 1.5}, "edit_share to be a number from 0 to 1, got 1.5"),
+        ({"mouth_dilation": -1}, "mouth_dilation to be a whole number from 0 to"),
         ({"mouth_box": "off"}, "mouth_box mouth for a training with edits of it, got 'off'"),
     ],
 )

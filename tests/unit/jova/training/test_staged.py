@@ -19,7 +19,7 @@ from jova.training.config import TrainConfig
 from jova.training.modality import owners
 from jova.training.runfile import read_run_file
 from jova.training.samples import load_callback, read_prompts
-from jova.training.staged import model_config
+from jova.training.staged import link_parts, model_config
 from jova.training.trackers import tracker
 from jova.transformer import Jova
 from support.prepared_clips import codecs, line, write_manifest
@@ -113,6 +113,17 @@ def test_stages_follow_each_other_and_are_not_done_twice(root, capsys):
     written = (root / "out" / "joint" / "jova-tiny.safetensors").stat().st_mtime_ns
     assert main(flags) == 0
     assert (root / "out" / "joint" / "jova-tiny.safetensors").stat().st_mtime_ns == written
+    # A damaged checkpoint, or another setting, is one line.
+    for text, said in (("{", "Expecting property name"), ("{}", "KeyError('step')"), ("[]", "TypeError")):
+        record = (root / "out" / "joint" / "model.json").read_text()
+        put(root, "out/joint/model.json", text)
+        assert main(flags) == 2
+        (told,) = capsys.readouterr().err.splitlines()[-1:]
+        assert "expected the record of a checkpoint in" in told
+        assert said in told
+        put(root, "out/joint/model.json", record)
+    assert main(["--config", str(edited(root, "lr.toml", ("warmup = 1", "warmup = 1\nlr = 0.5"))), *flags[2:]]) == 2
+    assert "got another lr; use another --out" in capsys.readouterr().err
     # Another first stage is another beginning of the second.
     (root / "out" / "audio").rename(root / "out" / "old")
     assert (
@@ -150,26 +161,91 @@ def test_a_file_is_read_strictly(root, capsys):
     assert file.stages[1].training == wanted
     assert file.stages[0].training == replace(wanted, steps=2, trains="audio")
     for changes, said in (
-        ([("warmup = 1", "warmpu = 1")], "in [training] and [[stages]] 1, got 'warmpu'; did you mean warmup?"),
+        ([("warmup = 1", "warmpu = 1")], "expected a known key in [training], got 'warmpu'; did you mean warmup?"),
         ([("width = 32", "video_channels = 3")], "expected a known key in [model], got 'video_channels'"),
-        ([("width = 32", 'width = "wide"')], "expected width of [model] to be int, got 'wide'"),
-        ([("batch = 4", "batch = true")], "expected batch of [training] and [[stages]] 1 to be int, got True"),
-        ([("ablation-patch4", "huge")], "expected preset to be one of tiny, ablation, ablation-patch4, small-128"),
+        ([("width = 32", 'width = "wide"')], "width of [model] to be a whole number from 1 to 65,536, got 'wide'"),
+        ([("width = 32", "width = 30")], "[model]: expected width to be a multiple of 8 heads = 16, got 30"),
+        ([("heads = 2", "heads = 0")], "expected heads of [model] to be a whole number from 1 to 65,536, got 0"),
+        ([("heads = 2", "rope_pairs = [3, 3, 3]")], "expected rope_pairs of time, height and width, 8 in all"),
+        ([("width = 32", "ffn = '1/0'")], "expected ffn of [model] to be a whole number or a fraction above 0"),
+        ([("batch = 4", "batch = true")], "expected batch of [training] to be a whole number from 1 to"),
+        ([("batch = 4", "batch = 5")], "expected accumulate to divide the batch of 5, got 2"),
+        ([("steps = 4", "steps = 4\nseed = -1")], "expected seed of [[stages]] 2 to be a whole number from 0 to"),
+        ([("ablation-patch4", "huge")], "preset of [model] to be one of tiny, ablation, ablation-patch4, small-128"),
+        ([("ablation-patch4", "base")], "expected [text] encoders for the preset base, got none"),
         ([('trains = "audio"', 'trains = "sound"')], "to be one of joint, audio, video, got 'sound'"),
         ([('name = "joint"', 'name = "../joint"')], "expected a name of letters, digits, _ and - in [[stages]] 2"),
-        ([('name = "joint"', 'name = "audio"')], "expected stages of different names"),
+        ([('name = "joint"', 'name = "Audio"')], "expected stages of different names"),
+        ([('name = "joint"', "")], "expected name in [[stages]] 2, got none"),
+        ([("steps = 4", "")], "expected steps in [training] or [[stages]] 2, got none"),
+        ([("steps = 2", "steps = 2\nwarmup = 3")], "to be at most the 2 steps, got 3"),
         ([("[data]", "[date]")], "expected a known key in the file, got 'date'; did you mean data?"),
         ([("[codecs]", "[text]")], "expected codecs in the file, got none"),
+        ([("[codecs]", "[codecs]\naccept = 'non-commercial'")], "expected accept of [codecs] to be a list, got 'non-c"),
         ([("every = 4\n", "")], "expected every in [samples], got none"),
         ([("steps = 4", "steps = = 4")], "expected TOML in"),
-        ([("every = 4", "every = 0")], "expected every and steps of [samples] from 1 on"),
-        ([("log_every = 2", "log_every = 0")], "expected log_every from 1 on, got 0"),
-        ([("log_every = 2", "log_every = 2\nlr = nan")], "[[stages]] 1 to be float, got nan"),
-        ([("edit_share = 0.5", "audio_weight = 0")], "expected weights of losses from 0 on, and above 0"),
+        ([("steps = 4", f"steps = {'[' * 9000}")], "expected TOML in"),
+        ([("every = 4", "every = 0")], "expected every of [samples] to be a whole number from 1 to"),
+        ([("log_every = 2", "log_every = 0")], "expected log_every of [training] to be a whole number from 1 to"),
+        ([("log_every = 2", "lr = nan")], "expected lr of [training] to be a number above 0 and at most 1, got nan"),
+        ([("log_every = 2", f"lr = {'9' * 400}")], "expected lr of [training] to be a number above 0 and at most 1"),
+        ([("log_every = 2", "decay = 1.5")], "expected decay of [training] to be a number from 0 to 1, got 1.5"),
+        ([("log_every = 2", "ema_decay = -0.1")], "expected ema_decay of [training] to be a number from 0 to 1, got"),
+        ([("log_every = 2", "save_every_s = inf")], "expected save_every_s of [training] to be a number from 0 to"),
+        ([("peak_flops = 1e9", "peak_flops = 0")], "expected peak_flops of [machine] to be a number above 0"),
+        ([("edit_share = 0.5", "video_weight = 0\naudio_weight = 0")], "expected a weight above 0 for the loss of"),
+        ([(f"{root}/out", "~nobody-of-this-name/out")], "expected out to be a path, got '~nobody-of-this-name/out'"),
     ):  # fmt: skip
         assert main(["--config", str(edited(root, "wrong.toml", *changes))]) == 2
         (told,) = capsys.readouterr().err.splitlines()
         assert said in told
+
+
+def test_what_a_file_names_is_checked_before_any_step(root, tmp_path, capsys):
+    put(tmp_path, "file", "x")
+    (tmp_path / "empty").mkdir()
+    put(tmp_path, "taken/joint/audio-codec.safetensors", "mine")
+    put(tmp_path, "not/config.json", '{"_class_name": "UNet2DModel"}')
+    for changes, said in (
+        ([(f'train = "{root}/shards"', f'train = "{tmp_path}/empty"')], "expected finished shards in"),
+        ([(f'validation = "{root}/shards"', f'validation = "{tmp_path}/none"')], "expected finished shards in"),
+        ([(f"{root}/video-codec.safetensors", f"{tmp_path}/none")], "expected a codec at"),
+        ([(f"{root}/video-codec.safetensors", f"{tmp_path}/file")], "expected a safetensors file or a folder"),
+        ([(f"{root}/video-codec.safetensors", f"{tmp_path}/not")], "expected a video codec, which is a"),
+        ([(f"{root}/video-codec.safetensors", f"{root}/audio-codec.safetensors")], "expected a video codec, which is"),
+        ([("[training]", f'[text]\nencoders = ["{tmp_path}/none"]\n[training]')], "expected a local folder of a text"),
+        ([(f"{root}/out", f"{tmp_path}/file/out")], "expected a folder that can be written, got"),
+        ([(f"{root}/out", f"{tmp_path}/taken")], "expected no file or folder of yours at"),
+        ([(f"{root}/prompts.jsonl", f"{tmp_path}/empty")], "expected prompts at"),
+        ([("patch = 2", f'init = "{tmp_path}/none"')], "expected init of [model] to be a stored model or the folder"),
+        ([("width = 32", 'width = 32\ntask = "audio-driven"'), ("edit_share = 0.5", "")], "expected a loss of video"),
+        ([("patch = 2", "patch = 3")], "expected patch to divide the latent's sides of 4 x 4 cells, got 3"),
+        ([("width = 32", "width = 32\nlearned_positions = [1, 2, 2]")], "expected clips of at most (1, 2, 2) tokens"),
+    ):  # fmt: skip
+        before = sorted(root.rglob("*"))
+        assert main(["--config", str(edited(root, "wrong.toml", *changes)), "--device", "cpu"]) == 2
+        (told,) = capsys.readouterr().err.splitlines()
+        assert said in told
+        assert {*root.rglob("*")} - {*before} <= {root / "wrong.toml"}
+    assert (tmp_path / "taken/joint/audio-codec.safetensors").read_text() == "mine"
+
+
+def test_links_of_a_stage_replace_links_alone(root, tmp_path):
+    file = replace(read_run_file(root / "run.toml"), out=tmp_path)
+    (tmp_path / "video-codec").symlink_to(tmp_path / "gone")  # of a codec in a folder, which came before
+    put(tmp_path, "theirs", "kept")
+    (tmp_path / "audio-codec.safetensors").symlink_to(tmp_path / "theirs")
+    link_parts(tmp_path, file)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_symlink()) == [
+        "audio-codec.safetensors", "video-codec.safetensors",
+    ]  # fmt: skip
+    assert (tmp_path / "audio-codec.safetensors").resolve() == (root / "audio-codec.safetensors").resolve()
+    assert (tmp_path / "theirs").read_text() == "kept"
+
+
+def put(folder, name, text):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +253,14 @@ def test_a_file_is_read_strictly(root, capsys):
     [
         (["--config", "{root}/run.toml", "--steps", "3", "--out", "x"], "got --out, --steps beside it, too"),
         (["--config", "{root}/none.toml"], "expected a training file at"),
+        (["--out", "x", "--mouth-weight", "-1"], "expected mouth_weight to be a number from 0 to 1e+06, got -1.0"),
+        (["--out", "x", "--edit-share", "2"], "expected edit_share to be a number from 0 to 1, got 2.0"),
+        (["--out", "x", "--edit-share", "0.5", "--task", "audio-driven"], "expected task joint for a model that edits"),
+        (["--out", "x", "--seed", "99999999999"], "expected seed to be a whole number from 0 to 2,147,483,647"),
+        (["--out", "x", "--init", "{root}/none"], "expected a stored model or the folder of a training at"),
+        (["--out", "x", "--codecs", "{root}/none"], "expected a folder with codecs as --codecs, got none at"),
+        (["--out", "x", "--device", "cuda:99"], "GPUs in this machine"),
+        (["--out", "{root}/run.toml/x"], "expected a folder that can be written"),
         (["--callback", "a:b", "--out", "x"], "expected --config FILE beside --callback"),
         ([], "expected --out DIR for a preset, or --config FILE, got neither"),
     ],
