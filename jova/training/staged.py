@@ -55,7 +55,7 @@ def _train(file: RunFile, ranks: Ranks, callback: Callback | None) -> Path:
     init = file.model.init
     for source in _sources(file, file.stages[0], made_by, reader):
         check_buckets(source, config)
-        _ = source.text  # Words that the model lacks are told before any step.
+        _ = source.text  # Words that the model lacks are an error before any step.
     for stage in file.stages:
         out = file.out / stage.name
         train_set, held_out = _sources(file, stage, made_by, reader)
