@@ -60,17 +60,12 @@ class JovaEditor(JovaGenerator):
         Raises:
             BenchError: the prompt has no edit, words that the model never learned, or files that do not fit the model.
         """
-        from jova.editing import check, made_by, times_of
+        from jova.editing import check_edit
 
         edit = edit_of(prompt)
         plan = super().plan(prompt, suite)
-        config = self._pipeline.config
         try:
-            each = self._clip_edit(prompt, suite)
-            check(config, each)
-            made_by(config, each)
-            if (tokenizer := self._pipeline.tokenizer) is not None:
-                times_of(config, [each], tokenizer([each.prompt]))
+            check_edit(self._pipeline, self._clip_edit(prompt, suite))
         except ValueError as error:
             raise BenchError(f"{prompt.id}: {error}") from error
         settings = {**plan.settings, **edit_settings(edit)}

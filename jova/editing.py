@@ -207,6 +207,15 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
             raise ValueError(f"expected a mouth x0, y0, x1, y1 within {width} x {height} pixels, got {box}")
 
 
+def check_edit(pipeline: JovaPipeline, each: ClipEdit) -> None:
+    """Raises ValueError unless a pipeline can make an edit: what is given, where it is made, and words with times."""
+    check(pipeline.config, each)
+    pipeline.check(each.prompt)
+    made_by(pipeline.config, each)
+    if pipeline.tokenizer is not None:
+        times_of(pipeline.config, [each], pipeline.tokenizer([each.prompt]))
+
+
 def lower_face(config: JovaConfig) -> npt.NDArray[np.float32]:
     """Returns the default box of the mouth, (4,) pixels x0, y0, x1, y1."""
     height, width = config.picture_size
@@ -243,11 +252,11 @@ def encode(pipeline: JovaPipeline, each: ClipEdit) -> Latents:
 
 def times_of(config: JovaConfig, edits: Sequence[ClipEdit], text: TextTokens) -> Tensor:
     """Returns when each word is spoken, (B, L) seconds; zeros where a whole modality that is given says it."""
-    times_s = torch.zeros(text.ids.shape)
+    times_s, token_s = torch.zeros(text.ids.shape), float(1 / config.timeline.audio.tokens_per_s)
     for row, each in enumerate(edits):
         if each.edit == "speech":
             assert each.audio is not None  # `check` refuses it
             spoken = speech_span(each.audio, config.timeline.sample_rate_hz)
-            words_s = word_times(each.prompt.transcript, each.span_s, spoken)
+            words_s = word_times(each.prompt.transcript, each.span_s, spoken, token_s)
             times_s[row, text.shares[row] > 0] = torch.tensor(words_s, dtype=torch.float32)
     return times_s

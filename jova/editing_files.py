@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,14 @@ from jova.config import JovaConfig
 from jova.data.fitting import read_picture, read_sound, tracked_mouth
 from jova.editing import ClipEdit, dub, lower_face, picture_for, require_editing, respeak, sound_for
 from jova.edits import made_speech
-from jova.pipeline import Audio, Frames
+from jova.pipeline import Frames
 from jova.text import Prompt
 
 
-def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt, image: Frames | None) -> ClipEdit:
-    """Reads what an edit is given; says on stderr what of the files had to be changed.
+def read_edit(
+    arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt, image: Frames | None
+) -> tuple[ClipEdit, list[str]]:
+    """Reads what an edit is given; returns notes of what of the files and flags had to be changed, too.
 
     Raises:
         ValueError, OSError: the model makes whole clips only, or a file cannot be used.
@@ -28,17 +29,21 @@ def read_edit(arguments: argparse.Namespace, config: JovaConfig, prompt: Prompt,
     match arguments.edit:
         case "speech":
             assert clip is not None  # `check_edit_flags` refuses it
-            _print_notes(span_notes(config, arguments.start_s, arguments.end_s))
-            return respeak(_picture(clip, config), _sound(clip, config), prompt, arguments.start_s, arguments.end_s)
+            (frames, notes), (audio, more) = _picture(clip, config), read_sound(clip, config.timeline)
+            notes += [*more, *span_notes(config, arguments.start_s, arguments.end_s)]
+            return respeak(frames, audio, prompt, arguments.start_s, arguments.end_s), notes
         case "mouth":
             assert clip is not None
-            frames, audio = _picture(clip, config), _sound(arguments.audio, config)
-            return dub(frames, audio, prompt, _mouth(clip, arguments.mouth, config))
+            (frames, notes), (audio, more) = _picture(clip, config), read_sound(arguments.audio, config.timeline)
+            mouth, its_notes = _mouth(clip, arguments.mouth, config)
+            return dub(frames, audio, prompt, mouth), [*notes, *more, *its_notes]
         case "picture":
-            return picture_for(_sound(arguments.audio, config), prompt, image)
+            audio, notes = read_sound(arguments.audio, config.timeline)
+            return picture_for(audio, prompt, image), notes
         case _:
             assert clip is not None
-            return sound_for(_picture(clip, config), prompt)
+            frames, notes = _picture(clip, config)
+            return sound_for(frames, prompt), notes
 
 
 def span_notes(config: JovaConfig, start_s: float, end_s: float) -> list[str]:
@@ -58,33 +63,18 @@ def span_notes(config: JovaConfig, start_s: float, end_s: float) -> list[str]:
     return [f"{asked} is rounded outward to whole cells of the model: made are {' and '.join(parts)}"]
 
 
-def _picture(path: Path, config: JovaConfig) -> Frames:
-    frames, notes = read_picture(path, config.timeline, config.picture_size)
-    _print_notes(notes)
-    return frames
+def _picture(path: Path, config: JovaConfig) -> tuple[Frames, list[str]]:
+    return read_picture(path, config.timeline, config.picture_size)
 
 
-def _sound(path: Path, config: JovaConfig) -> Audio:
-    audio, notes = read_sound(path, config.timeline)
-    _print_notes(notes)
-    return audio
-
-
-def _mouth(clip: Path, asked: list[float] | None, config: JovaConfig) -> npt.NDArray[np.float32]:
-    """Returns the given box, else that of a drawn clip's tracks, else of the lower part of a face."""
+def _mouth(clip: Path, asked: list[float] | None, config: JovaConfig) -> tuple[npt.NDArray[np.float32], list[str]]:
+    """Returns the given box, else that of a drawn clip's tracks, else of the lower part of a face, with a note."""
     if asked is not None:
-        return np.array(asked, np.float32)
+        return np.array(asked, np.float32), []
     tracked = tracked_mouth(clip)
     if tracked is not None and tracked.shape == (config.timeline.frames, 4):
-        return tracked
+        return tracked, []
     box = lower_face(config)
     numbers, (height, width) = ",".join(f"{side:g}" for side in box), config.picture_size
-    _print_notes(
-        [f"{clip}: no track of its mouth; taken to be within {numbers} px of {width} x {height}, set it with --mouth"]
-    )
-    return box
-
-
-def _print_notes(notes: list[str]) -> None:
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    note = f"{clip}: no track of its mouth; taken to be within {numbers} px of {width} x {height}, set it with --mouth"
+    return box, [note]

@@ -38,8 +38,11 @@ def device(text: str) -> str:
 
 
 def box(text: str) -> list[float]:
-    """Reads "X0,Y0,X1,Y1"; argparse reports the ValueError."""
-    sides = [float(side) for side in text.split(",")]
-    if len(sides) != 4 or not (sides[0] < sides[2] and sides[1] < sides[3]):
-        raise ValueError
+    """Reads "X0,Y0,X1,Y1"; argparse reports the error."""
+    try:
+        sides = [float(side) for side in text.split(",")]
+    except ValueError:
+        sides = []
+    if len(sides) != 4 or not all(map(math.isfinite, sides)) or sides[0] >= sides[2] or sides[1] >= sides[3]:
+        raise argparse.ArgumentTypeError(f"expected X0,Y0,X1,Y1 with X0 below X1 and Y0 below Y1, got {text!r}")
     return sides

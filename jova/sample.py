@@ -8,6 +8,7 @@ With --edit it makes a part of a given clip instead: `jova.editing`.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from jova.codecs.base import WEIGHTS
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Path:
         ValueError, OSError, ImportError: weights, a file, the prompt, flags or a package cannot be used.
     """
     from jova.data.folder import write_clip
-    from jova.editing import edit
+    from jova.editing import check_edit, edit
     from jova.editing_files import read_edit
 
     check_edit_flags(arguments)
@@ -68,8 +69,11 @@ def run(arguments: argparse.Namespace) -> Path:
     given = {name: getattr(arguments, name) for name in Sampling.__annotations__}
     how = checked({name: value for name, value in given.items() if value is not None})
     if arguments.edit:
-        edits = [read_edit(arguments, config, prompt, image)]
-        clips = edit(pipeline, edits, [arguments.seed], progress=True, **how)
+        each, notes = read_edit(arguments, config, prompt, image)
+        check_edit(pipeline, each)
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        clips = edit(pipeline, [each], [arguments.seed], progress=True, **how)
     else:
         clips = pipeline.sample([prompt], [arguments.seed], [image], progress=True, **shape, **how)
     out: Path = arguments.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -13,7 +14,9 @@ QUIET = 0.02
 """Speech is where the level of 10 ms is above this share of the loudest."""
 
 
-def word_times(transcript: str, span_s: tuple[float, float], speech_s: tuple[float, float]) -> list[float]:
+def word_times(
+    transcript: str, span_s: tuple[float, float], speech_s: tuple[float, float], shortest_s: float
+) -> list[float]:
     """Returns the centre of each word, in seconds.
 
     The words in brackets are spread over the span by their letters, as words are over the speech in training; the words
@@ -23,14 +26,15 @@ def word_times(transcript: str, span_s: tuple[float, float], speech_s: tuple[flo
         transcript: all words, those of the span in brackets.
         span_s: start and end of the span.
         speech_s: start and end of the clip's speech.
+        shortest_s: least time of a word where several are spread, such as that of a token of the audio.
 
     Raises:
-        ValueError: the brackets are missing, or words stand where the clip has no speech.
+        ValueError: there is not one pair of brackets, or words stand where the clip has no speech or too little.
     """
     found = re.fullmatch(r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)", transcript)
     if found is None:
         raise ValueError(
-            "expected a transcript with the words of the span in brackets, as in 'place [blue] now', "
+            "expected a transcript with all words of the span in one pair of brackets, as in 'place [blue] now', "
             f"got {transcript!r}"
         )
     times_s = []
@@ -41,6 +45,13 @@ def word_times(transcript: str, span_s: tuple[float, float], speech_s: tuple[flo
             raise ValueError(
                 f"expected speech {where} the span of {span_s[0]:g} to {span_s[1]:g} s for the words "
                 f"{' '.join(words)!r}, got speech from {speech_s[0]:.2f} to {speech_s[1]:.2f} s"
+            )
+        most = max(1, math.floor((end_s - start_s) / shortest_s + 1e-6))
+        if len(words) > most:
+            todo = "widen the span" if where == "in" else "give fewer, or another span"
+            raise ValueError(
+                f"expected at most {most} word{'s' * (most > 1)} {where} the span of {span_s[0]:g} to {span_s[1]:g} s, "
+                f"{shortest_s:g} s of speech for each, got {len(words)}: {' '.join(words)!r}; {todo}"
             )
         times_s += [start_s + share * (end_s - start_s) for share in (letter_shares(words) if words else [])]
     return times_s

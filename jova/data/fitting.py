@@ -65,7 +65,7 @@ def read_picture(path: Path, clock: Timeline, size: tuple[int, int]) -> tuple[np
         ValueError: there is no video, or it is too short.
     """
     frames: list[npt.NDArray[np.uint8]] = []
-    with opened(path, "a picture") as container:
+    with opened(path, "a video") as container:
         stream = container.streams.video[0]
         rate, fps, aspect = float(stream.average_rate or clock.fps), float(clock.fps), aspect_of(stream)
         begin: float | None = None

@@ -104,7 +104,7 @@ def read_clip(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32
 
     Raises ValueError where the file cannot be decoded.
     """
-    with opened(path, "a picture") as container:
+    with opened(path, "a video") as container:
         convert = VideoReformatter()  # One for all frames, single-threaded: several times faster on small frames.
         rgb = (convert.reformat(frame, format="rgb24", threads=1) for frame in container.decode(video=0))
         frames = np.stack([frame.to_ndarray() for frame in rgb])

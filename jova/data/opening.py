@@ -10,13 +10,17 @@ from typing import Literal
 import av
 from av.container import InputContainer
 
-FORMS = {"a picture": "mp4, mkv, mov, webm, png or jpg", "sound": "mp4, mkv, mov, webm, wav or flac"}
+FORMS = {
+    "a picture": "mp4, mkv, mov, webm, png or jpg",
+    "a video": "mp4, mkv, mov or webm",
+    "sound": "mp4, mkv, mov, webm, wav or flac",
+}
 """What is read of a file: examples of files that have it."""
 
 
 @contextmanager
-def opened(path: Path, what: Literal["a picture", "sound"]) -> Iterator[InputContainer]:
-    """Opens a file of which a picture or sound is read.
+def opened(path: Path, what: Literal["a picture", "a video", "sound"]) -> Iterator[InputContainer]:
+    """Opens a file of which one picture, all of them, or sound is read.
 
     Raises:
         ValueError: there is no such file, it has no such stream, or what the block reads of it cannot be decoded.
@@ -24,7 +28,7 @@ def opened(path: Path, what: Literal["a picture", "sound"]) -> Iterator[InputCon
     wanted, advice = f"expected a file with {what}", f"give another, such as {FORMS[what]}"
     try:
         with av.open(str(path)) as container:
-            if not (container.streams.video if what == "a picture" else container.streams.audio):
+            if not (container.streams.audio if what == "sound" else container.streams.video):
                 raise ValueError(f"{wanted}, got none in {path}; {advice}")
             yield container
     except FileNotFoundError as error:

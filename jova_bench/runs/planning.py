@@ -17,7 +17,10 @@ from jova_bench.prompts import Prompt
 from jova_bench.runs.batches import Build
 from jova_bench.runs.generation import PlannedModel, plan
 from jova_bench.runs.request import Request
-from jova_bench.suites.loading import Suite
+from jova_bench.suites.loading import Suite, load_suite, suite_registry
+
+ARTICLES = {"reference": "a reference clip", "image": "an image", "audio": "audio", "edit": "an edit"}
+"""What a prompt can have, as a message calls it."""
 
 
 def plan_all(
@@ -38,8 +41,34 @@ def plan_all(
         generators = _executor(model, generator, suite.prompts, placement)
         planner = generators if generators is placement.generation or reads_files(generator) else Local(placement.local)
         planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
+        _check_needs(planned[name], prompts, suite)
         planned[name] = replace(planned[name], build=_built(model, generator, generators), executor=generators)
     return list(planned.values())
+
+
+def _check_needs(planned: PlannedModel, prompts: Sequence[Prompt], suite: Suite) -> None:
+    """Raises BenchError if no prompt can be done because none has what the model needs."""
+    if not prompts or not all(isinstance(one, str) for one in planned.plans.values()):
+        return
+    for need in planned.generator.needs:
+        if all(getattr(prompt, need) is None for prompt in prompts):
+            others = [name for name in suite_registry().names() if name != suite.name and _has(name, need)]
+            where = (
+                f"use a suite that has some, such as {', '.join(others)}"
+                if others
+                else "docs/suites.md says how prompts have one"
+            )
+            raise BenchError(
+                f"the model {planned.asked!r}: expected prompts with {ARTICLES[need]}, got none in the suite "
+                f"{suite.name!r}; {where}"
+            )
+
+
+def _has(suite: str, need: str) -> bool:
+    try:
+        return any(getattr(prompt, need) is not None for prompt in load_suite(suite).prompts)
+    except BenchError:  # A broken one of a package is nothing to advise.
+        return False
 
 
 def _executor(

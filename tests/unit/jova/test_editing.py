@@ -213,7 +213,7 @@ FRAMES_0, AUDIO_0 = loud_clip(0)
         (picture_for(AUDIO_0, PROMPTS[0], FRAMES_0), "expected an image of shape"),
         (respeak(FRAMES_0, AUDIO_0, RESPOKEN, 0.2, 0.2), "within 0 and 0.36 s, got 0.2 to 0.2 s"),
         (respeak(FRAMES_0, AUDIO_0, RESPOKEN, 0.2, 0.5), "within 0 and 0.36 s, got 0.2 to 0.5 s"),
-        (respeak(FRAMES_0, AUDIO_0, PROMPTS[0], 0.1, 0.2), "words of the span in brackets"),
+        (respeak(FRAMES_0, AUDIO_0, PROMPTS[0], 0.1, 0.2), "words of the span in one pair of brackets"),
         *(
             (
                 dub(FRAMES_0, AUDIO_0, PROMPTS[0], np.float32(box)),

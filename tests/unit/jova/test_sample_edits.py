@@ -64,17 +64,25 @@ def test_command_line_of_every_edit(files, monkeypatch, capsys):
         (("--edit", "mouth", "--clip", "CLIP"), "expected --audio for --edit mouth, got none"),
         (("--edit", "picture", "--audio", "CLIP", "--clip", "CLIP"), "--audio, --image for --edit picture, got --clip"),
         (("--clip", "CLIP"), "for a clip without --edit, got --clip"),
-        (("--edit", "sound", "--clip", "CLIP", "--mouth", "1,2,3"), "argument --mouth: invalid box value: '1,2,3'"),
-        (("--edit", "sound", "--clip", "CLIP", "--mouth", "nan,2,3,4"), "argument --mouth: invalid box value"),
-        (("--edit", "sound", "--clip", "NONE"), "a file with a picture, got no file at"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "1,2,3"), "X0 below X1 and Y0 below Y1, got '1,2,3'"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "nan,2,3,4"), "X0 below X1 and Y0 below Y1, got 'nan,2,3,4'"),
+        (("--edit", "sound", "--clip", "CLIP", "--mouth", "9,9,5,5"), "argument --mouth: expected X0,Y0,X1,Y1 with X0"),
+        (("--edit", "sound", "--clip", "NONE"), "a file with a video, got no file at"),
+        (
+            ("--edit", "sound", "--clip", "TEXT"),
+            "cannot be decoded: Invalid data found when processing input; give another, such as mp4, mkv, mov or w",
+        ),
+        (("--edit", "speech", "--clip", "CLIP", "--from", "0.13", "--to", "0.19"), "in one pair of brackets"),
         (("--edit", "speech", "--clip", "CLIP", "--from", "0.1", "--to", "9"), "within 0 and 0.36 s, got 0.1 to 9 s"),
     ],
 )
 def test_command_lines_that_cannot_be_are_refused(files, monkeypatch, capsys, flags, message):
-    names = {"CLIP": str(files / "clip.mp4"), "NONE": str(files / "none.mp4")}
+    (files / "text.mp4").write_text("no clip")
+    names = {name: str(files / f"{name.lower()}.mp4") for name in ("CLIP", "NONE", "TEXT")}
     code, said = sample(files, monkeypatch, capsys, *(names.get(flag, flag) for flag in flags))
     assert code == 2
     assert message in said
+    assert "note:" not in said  # Of what is made where nothing is.
 
 
 def test_a_clip_does_not_replace_what_it_is_made_from(files, monkeypatch, capsys):

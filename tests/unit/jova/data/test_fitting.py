@@ -118,7 +118,7 @@ def test_files_without_picture_or_sound_are_named(tmp_path):
         frame.sample_rate = 16_000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(ValueError, match=r"a file with a picture, got none in .*sound.wav"):
+    with pytest.raises(ValueError, match=r"a file with a video, got none in .*sound.wav"):
         read_picture(tmp_path / "sound.wav", CLOCK, (32, 32))
     assert read_sound(tmp_path / "sound.wav", CLOCK)[0].shape == (9 * 640,)
     with av.open(str(tmp_path / "mute.mp4"), "w") as container:
