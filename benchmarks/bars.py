@@ -9,11 +9,12 @@ model is carried through while the other models stay at their means: only estima
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from stored import print_of
 
 from jova_bench.identity import Identity
 
@@ -99,14 +100,16 @@ def bars(board: Mapping[str, Any]) -> list[Bar]:
     return [*rows, Bar("real-time factor", float(factor), None, False, 1.0)]
 
 
+def table_of(board: Mapping[str, Any]) -> str:
+    """Formats the bars of a leaderboard as Markdown."""
+    rows = ["| measure | JoVA | 95 % interval | bar | |", "|---|---|---|---|---|", *(bar.row() for bar in bars(board))]
+    return "".join(f"{row}\n" for row in rows)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("leaderboard", type=Path, help="leaderboard as JSON")
-    board = json.loads(parser.parse_args(arguments).leaderboard.read_text(encoding="utf-8"))
-    print("| measure | JoVA | 95 % interval | bar | |")
-    print("|---|---|---|---|---|")
-    for bar in bars(board):
-        print(bar.row())
+    print_of(parser.parse_args(arguments).leaderboard, table_of, parser)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ Bars are for each kind of edit, that is for 24 prompts. `bars.py` says what "met
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bars import JUDGES, Bar, judge_of
+from stored import print_of
 
 WRITER_DB = 39.0
 """Least PSNR of what is kept, dB: four drawn clips written again as they are had 39.5 to 42.6."""
@@ -58,14 +58,20 @@ def bars(board: Mapping[str, Any]) -> list[Bar]:
     return rows
 
 
+def table_of(board: Mapping[str, Any]) -> str:
+    """Formats the bars of a leaderboard as Markdown."""
+    rows = [
+        "| measure | jova-edit | 95 % interval | bar | |",
+        "|---|---|---|---|---|",
+        *(bar.row() for bar in bars(board)),
+    ]
+    return "".join(f"{row}\n" for row in rows)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("leaderboard", type=Path, help="leaderboard as JSON")
-    board = json.loads(parser.parse_args(arguments).leaderboard.read_text(encoding="utf-8"))
-    print("| measure | jova-edit | 95 % interval | bar | |")
-    print("|---|---|---|---|---|")
-    for bar in bars(board):
-        print(bar.row())
+    print_of(parser.parse_args(arguments).leaderboard, table_of, parser)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from paired import measured, tables
+from stored import print_of
 from torch import Tensor, nn
 
 from jova.joint_attention import Context
@@ -119,8 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="print the page of a file")
     asked = parser.parse_args(arguments)
     if asked.page:
-        found = json.loads(asked.path.read_text(encoding="utf-8"))
-        print(page(found), end="")
+        print_of(asked.path, page, parser)
     else:
         torch.set_num_threads(1)
         models = [Knockout(name) for name in HIDDEN]

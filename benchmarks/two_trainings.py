@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from paired import measured, tables
+from stored import print_of
 
 from jova_baselines.jova import CodecRoundTrip, JovaGenerator
 from jova_bench.suites.loading import load_suite
@@ -93,10 +94,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="print the page of a file")
     asked = parser.parse_args(arguments)
     if asked.page:
-        print(page(json.loads(asked.path.read_text(encoding="utf-8"))), end="")
+        print_of(asked.path, page, parser)
         return
     if not (asked.old and asked.new):
-        sys.exit("two_trainings: expected --old and --new, folders of a model and its codecs")
+        parser.error("expected --old and --new, folders of a model and its codecs, got none of them, or one")
     torch.set_num_threads(1)
     folders = {"shipped": asked.old, "recipe": asked.new}
     models = [JovaGenerator("cpu", folder, name) for name, folder in folders.items()]

@@ -178,6 +178,19 @@ def test_knock_outs_are_shown_as_measured(script):
     assert script("knockout").page(data("knockout")) == text("results/knockout.md")
 
 
+@pytest.mark.parametrize(
+    "words", [["knockout", "--page"], ["two_trainings", "--page"], ["bars"], ["edit_bars"]], ids=lambda words: words[0]
+)
+def test_a_script_refuses_a_file_that_is_missing_or_another(script, capsys, tmp_path, words):
+    name, *flags = words
+    for path in (tmp_path / "none.json", RESULTS / "words.json", RESULTS):
+        with pytest.raises(SystemExit, match="2"):
+            script(name).main([*flags, str(path)])
+        said = capsys.readouterr()
+        assert f"{path}: expected" in said.err
+        assert said.out == ""
+
+
 def test_what_is_read_from_the_knock_outs_stands_in_their_table():
     (said,) = re.findall(r"^\*\*Lips\.\*\*.*?\n\n", text("results/training.md"), re.MULTILINE | re.DOTALL)
     quoted = re.findall(r"0\.\d+ \[0\.\d+, 0\.\d+\]", said)
