@@ -73,6 +73,8 @@ site: .venv/installed-dev
 	$(PIP) -e '.[embedded,report,corpus,data,ray,docs,dev]'
 	@$(PIP:install=download) --no-deps --only-binary=:all: --python-version 3.11 --platform manylinux_2_28_x86_64 \
 		-d build/weights mediapipe==0.10.21 || echo "MediaPipe's wheel is not here; tests that use its networks are skipped."
+	@$(PY) -m pip download --disable-pip-version-check $(PIP_ARGS) --no-deps -d build/weights silero-vad==5.1.2 \
+		|| echo "Silero VAD 5.1.2 is not here; the test that uses its network is skipped."
 	touch $@
 
 clean:

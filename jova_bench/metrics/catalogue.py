@@ -22,6 +22,7 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "av_offset_frames": "AV offset (frames)",
         "sync_within_1": "Sync within 1",
         "mouth_audio_corr": "Mouth-audio corr",
+        "mouth_audio_offset": "Mouth-audio offset (frames)",
     },
     Family.AUDIO_VISUAL: {
         "desync": "DeSync (s)",
@@ -185,6 +186,11 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_both("embedded"),
     *_editing("embedded", _metric("wer_new", "embedded", "speech.new_words:embedded", {})),
     *(_lip_sync(name) for name in _NUMBERS.split()),
+    *(
+        _with(one, "theval", "faces.theval:mouth_audio_corr", {})
+        for one in _by_name("mouth_audio_corr", "standard", "lip_sync.mouth_sound")
+    ),
+    *_by_name("mouth_audio_offset", "standard", "lip_sync.mouth_sound"),
     _with(
         _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
         "openai-whisper",

@@ -42,9 +42,9 @@ PACKAGES = (
     ("mlflow-skinny", "--track mlflow", "'jova-bench[mlflow]'"),
     ("jinja2", "report --html", "'jova-bench[report]'"),
     ("plotly", "report --html", "'jova-bench[report]'"),
-    ("ai-edge-litert", "data prepare, lse_c@mediapipe", "'jova-bench[face-mediapipe]'"),
+    ("ai-edge-litert", "data prepare, mouth_audio_corr, lse_c@mediapipe", "'jova-bench[face-mediapipe]'"),
     ("scenedetect-headless", "data prepare", "'jova-bench[data]'"),
-    ("silero-vad", "data prepare", "'jova-bench[data]'"),
+    ("silero-vad", "data prepare, mouth_audio_corr", "'jova-bench[face-mediapipe]'"),
     ("espeakng-loader", "generating the corpus", "espeakng-loader"),
     ("opencv-python-headless", "generating the corpus", "opencv-python-headless"),
 )

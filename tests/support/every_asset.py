@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from jova_bench.assets import table as assets
 from jova_bench.metrics.faces import litert
+from jova_bench.metrics.faces.theval import VAD
 from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz
@@ -34,10 +35,13 @@ OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_file
 OF_MEDIAPIPE = {one.asset for one in litert.NETWORKS}
 """Linked where it is here: its files are pinned, so that nothing random can stand for it."""
 
+OF_SILERO = {VAD}
+"""Linked where it is here: speech must be heard in speech."""
+
 OF_CTRANSLATE2 = {name for name in assets.published() if name.startswith("faster-whisper-")}
 """Not made: CTranslate2 alone writes and reads them."""
 
-NOT_MADE = OF_FUNASR | OF_MEDIAPIPE | OF_CTRANSLATE2
+NOT_MADE = OF_FUNASR | OF_MEDIAPIPE | OF_SILERO | OF_CTRANSLATE2
 
 
 def write(folder: Path) -> str:
@@ -50,6 +54,8 @@ def write(folder: Path) -> str:
         files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
     if litert.missing(with_files()) is None:
         files |= {name: with_files().path(name) for name in OF_MEDIAPIPE}
+    if with_files().missing(VAD) is None:
+        files |= {name: with_files().path(name) for name in OF_SILERO}
     return own_table(folder, files)
 
 

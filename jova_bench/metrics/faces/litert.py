@@ -72,7 +72,7 @@ def not_installed() -> str | None:
 
 def missing(assets: AssetTable) -> str | None:
     """Returns what is missing, the runtime or files, and how to get it; None if nothing is."""
-    return join_reasons(not_installed(), *(assets.missing(one.asset) for one in NETWORKS))
+    return join_reasons(not_installed(), assets.missing(*(one.asset for one in NETWORKS)))
 
 
 @cache

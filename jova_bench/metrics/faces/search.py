@@ -43,7 +43,7 @@ def tracks(clip: Clip, name: str, context: MetricContext, every: int = EVERY) ->
         Undefined: no picture, or frames too small for the detector.
         Unavailable: the detector's package or weights are missing.
     """
-    parts, chosen = _shots(clip, CLEAN, context.cache), detector(name, context.assets)
+    parts, chosen = shots_of(clip, CLEAN, context.cache), detector(name, context.assets)
     if every == 1:
         found = dict(enumerate(_search_all(clip, chosen, context)))
     else:
@@ -67,7 +67,7 @@ def syncnet_tracks(clip: Clip, name: str, context: MetricContext, cuts: CutRule,
         min_track: a face must be found in more frames than this.
     """
     found = _search_all(clip, detector(name, context.assets), context)
-    return compat.syncnet_tracks(found, _shots(clip, cuts, context.cache), min_track)
+    return compat.syncnet_tracks(found, shots_of(clip, cuts, context.cache), min_track)
 
 
 def verse_bench_segments(clip: Clip, name: str, context: MetricContext) -> list[Track]:
@@ -117,8 +117,8 @@ def _kept(
     return dict(zip(map(int, kept["frames"]), np.split(boxes, np.cumsum(counts)[:-1]), strict=True))
 
 
-def _shots(clip: Clip, rule: CutRule, cache: FeatureCache) -> list[range]:
-    """Returns the frames of each shot."""
+def shots_of(clip: Clip, rule: CutRule, cache: FeatureCache) -> list[range]:
+    """Returns the frames at 25 a second of each shot of a clip with a picture, cached."""
 
     def compute() -> Arrays:
         return {"shots": np.array([(shot.start, shot.stop) for shot in shots(at_25_fps(clip), rule)])}

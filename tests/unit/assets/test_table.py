@@ -61,7 +61,7 @@ def test_the_table_is_sound():
         assert name == asset.name
         assert asset.sha256 is None or len(bytes.fromhex(asset.sha256)) == 32
         assert asset.url.startswith(("https://", "http://"))
-        assert asset.metrics or name == "mediapipe-face-mesh"  # `data prepare` finds lips by it
+        assert asset.metrics
         assert asset.licence
     # Whisper's published addresses carry the digest of the file.
     whisper = assets.asset_table().get("whisper-tiny-en")

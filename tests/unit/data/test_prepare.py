@@ -264,7 +264,7 @@ def test_a_missing_package_and_missing_weights_say_what_to_do(planted, tmp_path,
 
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "none"))
     line = wrong(capsys, planted, "--out", tmp_path / "out")
-    assert "jova-bench assets pull mediapipe-face-mesh" in line
+    assert "jova-bench assets pull mediapipe-blazeface-short mediapipe-blazeface-full mediapipe-face-mesh" in line
     monkeypatch.setattr(scan, "find_spec", lambda name: None)
     assert "pip install 'jova-bench[data]'" in wrong(capsys, planted, "--out", tmp_path / "out", "--workers", "0")
 
