@@ -17,6 +17,7 @@ import numpy.typing as npt
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.media.clip import Clip
+from jova_bench.media.editing import advance, derangement, fit
 from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.prompts import Prompt
 from jova_bench.records import Timing
@@ -176,28 +177,6 @@ def edited(
 ) -> Generated:
     """Returns a control's clip with the audio format of `source`; untimed, because editing measures no model."""
     return Generated(Media(frames, fps, audio, source.sample_rate_hz, source.layout), timing, timed=False)
-
-
-@lru_cache(maxsize=4)
-def derangement(count: int, seed: int) -> tuple[int, ...]:
-    """Draws a permutation of 0..count-1 without fixed points (uniform, by rejection)."""
-    if count < 2:
-        raise BenchError(f"expected at least 2 prompts with a reference clip to shuffle, got {count}")
-    rng = np.random.default_rng(seed)
-    while True:
-        order = rng.permutation(count)
-        if not np.any(order == np.arange(count)):
-            return tuple(int(index) for index in order)
-
-
-def fit(audio: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
-    """Cuts (C, N) at its end, or pads it there with silence, to (C, length)."""
-    return np.pad(audio[:, :length], ((0, 0), (0, max(0, length - audio.shape[1]))))
-
-
-def advance(audio: npt.NDArray[np.float32], samples: int) -> npt.NDArray[np.float32]:
-    """Shifts (C, N) by `samples` to earlier times: drops the start, pads the end with silence."""
-    return fit(audio[:, samples:], audio.shape[1])
 
 
 def reference_path(prompt: Prompt, suite: Suite) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +15,20 @@ from jova_bench.media.clip import Clip
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
-CRF = "10"
-"""x264's quantiser: near transparent on a 64 x 64 face, so that encoding changes no metric visibly."""
 
+@dataclass(frozen=True)
+class PictureCodec:
+    """How frames are encoded. One thread alone, so that the same frames give the same bytes."""
+
+    name: str = "libx264"
+    pixels: str = "yuv420p"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+TRANSPARENT = PictureCodec(options={"crf": "10", "bf": "0"})
+"""x264's quantiser 10: near transparent on a 64 x 64 face, so that encoding changes no metric visibly."""
+LOSSLESS = PictureCodec("libx264rgb", "rgb24", {"qp": "0", "preset": "veryfast", "bf": "0"})
+"""Every bit of every pixel, in about ten times the bytes."""
 
 WAVE = (
     *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC"),
@@ -29,7 +42,7 @@ FLAC = {
 """Layout of FLAC in mp4 for each number of channels (RFC 9639, 9.1.3, as libav reads it)."""
 
 
-def encode(container: OutputContainer, clip: Clip) -> None:
+def encode(container: OutputContainer, clip: Clip, picture: PictureCodec = TRANSPARENT) -> None:
     """Encodes both streams; the muxer interleaves them."""
     import av
     from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
@@ -38,22 +51,28 @@ def encode(container: OutputContainer, clip: Clip) -> None:
     sound: Any = None
     reformatter = VideoReformatter()
     if clip.frames is not None:
-        video = container.add_stream("libx264", rate=clip.fps, options={"crf": CRF, "threads": "1", "bf": "0"})
+        video = container.add_stream(picture.name, rate=clip.fps, options={**picture.options, "threads": "1"})
         video.height, video.width = clip.frames.shape[1:3]
-        video.pix_fmt = "yuv420p"
-        # Stated in the file, so that no player has to guess which matrix and range the colours were made with.
-        video.codec_context.colorspace = Colorspace.ITU601
-        video.codec_context.color_range = ColorRange.MPEG
+        video.pix_fmt = picture.pixels
+        if picture.pixels != "rgb24":
+            # Stated in the file, so that no player has to guess which matrix and range the colours were made with.
+            video.codec_context.colorspace = Colorspace.ITU601
+            video.codec_context.color_range = ColorRange.MPEG
     if clip.audio is not None:
         codec, places = _stored(container.format.name, clip.layout, len(clip.audio))
         layout = av.AudioLayout(places)
         sound = container.add_stream(codec, rate=clip.sample_rate_hz, layout=layout)
         sound.codec_context.format = "s16"
     for k, image in enumerate(() if clip.frames is None else clip.frames):
-        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame = reformatter.reformat(
-            rgb, format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, threads=1
-        )
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        if picture.pixels != "rgb24":
+            frame = reformatter.reformat(
+                frame,
+                format=picture.pixels,
+                dst_colorspace=Colorspace.ITU601,
+                dst_color_range=ColorRange.MPEG,
+                threads=1,
+            )
         frame.pts, frame.time_base = k, 1 / clip.fps
         container.mux(video.encode(frame))
     if clip.audio is not None:

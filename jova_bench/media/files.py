@@ -18,7 +18,7 @@ from jova_bench.media import channels
 from jova_bench.media.clip import Clip, channel_findings, content_digest
 from jova_bench.media.decode import Span, decode
 from jova_bench.media.decode_audio import Sound
-from jova_bench.media.encode import encode
+from jova_bench.media.encode import TRANSPARENT, PictureCodec, encode
 from jova_bench.media.lengths import check_length
 from jova_bench.media.limits import Decoded, max_clip_bytes
 from jova_bench.media.streams import check_streams, form_of
@@ -124,6 +124,7 @@ def write(
     audio: Audio | None,
     sample_rate_hz: int,
     layout: channels.Layout = (),
+    codec: PictureCodec = TRANSPARENT,
 ) -> None:
     """Writes H.264 + FLAC as mp4, or audio alone as wav or flac (by suffix). Same input, same bytes.
 
@@ -138,6 +139,7 @@ def write(
         audio: (channels, N) float32 in [-1, 1], or None.
         sample_rate_hz: rate of `audio`.
         layout: position of each channel by libav's names, or ().
+        codec: how frames are encoded; `LOSSLESS` takes odd sizes, too.
     """
     import av
 
@@ -146,7 +148,8 @@ def write(
     suffixes = (".wav", ".flac") if clip.frames is None else (".mp4",)
     if path.suffix not in suffixes:
         raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {shown_path(path)}; rename it")
-    if clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
+    halved = codec.pixels == "yuv420p"  # 4:2:0
+    if halved and clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
         height, width = clip.frames.shape[1:3]
         raise BenchError(
             f"expected even height and width for {shown_path(path)}, got {height} x {width}; crop or pad the frames"
@@ -156,7 +159,7 @@ def write(
             replacing(path) as file,
             av.open(file, "w", format=path.suffix[1:], options={"fflags": "+bitexact"}) as container,
         ):
-            encode(container, clip)
+            encode(container, clip, codec)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BenchError(f"cannot write {shown_path(path)}: {_why(error)}") from error
 
