@@ -1,0 +1,1 @@
+"""Plants known changes on real clips and measures how metrics respond to them."""
