@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from jova_bench.exports import on_first_use
 
 if TYPE_CHECKING:
+    from jova_bench.api.calibrating import calibrate
     from jova_bench.api.comparing import compare, gate
     from jova_bench.api.listing import list_metrics, list_models, list_suites
     from jova_bench.api.measuring import metric, torch_metric
     from jova_bench.api.reading import load_suite, read_clip
     from jova_bench.api.running import Result, run, score
+    from jova_bench.calibration.result import Calibration
     from jova_bench.comparison.compare import Comparisons
     from jova_bench.comparison.gate import Gate
     from jova_bench.errors import BenchError, NotComparable, Unavailable, Undefined
@@ -36,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BenchError",
+    "Calibration",
     "Clip",
     "ClipMetric",
     "Comparisons",
@@ -60,6 +63,7 @@ __all__ = [
     "Undefined",
     "Variant",
     "__version__",
+    "calibrate",
     "compare",
     "gate",
     "list_metrics",

@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
+    "api.calibrating": ("calibrate",),
     "api.comparing": ("compare", "gate"),
     "api.listing": ("list_metrics", "list_models", "list_suites"),
     "api.measuring": ("metric", "torch_metric"),
     "api.reading": ("load_suite", "read_clip"),
     "api.running": ("Result", "run", "score"),
     "cache": ("CacheKey",),
+    "calibration.result": ("Calibration",),
     "comparison.compare": ("Comparisons",),
     "comparison.gate": ("Gate",),
     "errors": ("BenchError", "NotComparable", "Unavailable", "Undefined"),

@@ -36,7 +36,7 @@ class Kind(NamedTuple):
 
     title: str
     unit: str
-    """Of strengths; empty for a change that is there or not."""
+    """Unit of strengths; empty for a change that is there or not."""
     strengths: tuple[int, ...]
     plant: Plant
     aligned: bool = True

@@ -100,7 +100,7 @@ def _of_metric(
 
 
 def clips_needed(tests: int) -> int:
-    """Returns the number of clips from which so many tests can tell any difference.
+    """Returns the number of clips from which so many tests can show a difference.
 
     Of P clips, the smallest p-value of the paired test is 2 / 2^P; Holm's first step compares it with ALPHA / tests.
     """

@@ -60,7 +60,7 @@ class Response(Record):
     ci: tuple[Value, Value] | None
     """95 % interval of the difference."""
     p: float | None
-    """Of the paired test."""
+    """P-value of the paired test."""
     p_holm: float | None
     """The same after Holm over all changes of the metric."""
     min_detectable: float | None
@@ -74,8 +74,8 @@ class Response(Record):
         return Change(self.axis, self.strength).title
 
     @property
-    def told_apart(self) -> bool | None:
-        """Returns whether the change is told apart from none; None where that cannot be known."""
+    def differs(self) -> bool | None:
+        """Returns whether the change is shown to make a difference; None where too few clips could show any."""
         if self.p_holm is None or (self.min_detectable is None and self.p_holm > ALPHA):
             return None
         return self.p_holm <= ALPHA
@@ -83,16 +83,16 @@ class Response(Record):
     @property
     def unwanted(self) -> bool:
         """Returns whether the metric moves by a change that it should ignore."""
-        return self.expected == "ignore" and self.told_apart is True
+        return self.expected == "ignore" and self.differs is True
 
 
 class Resolution(Record):
-    """The smallest offset between picture and sound that is told apart from none, in frames."""
+    """The smallest offset between picture and sound that is shown to make a difference, in frames."""
 
     early: int | None
-    """Of the sound before the picture; None where no offset is told apart."""
+    """Sound before the picture; None where no offset is shown to make a difference."""
     late: int | None
-    """Of the sound after the picture."""
+    """Sound after the picture."""
 
 
 class MetricCalibration(Record):
@@ -113,7 +113,7 @@ class MetricCalibration(Record):
     tests: int
     """Changes with a test, which share one error rate."""
     clips_needed: int
-    """Clips below which no difference, however large, can be told from so many tests."""
+    """Clips below which no difference, however large, can be shown by so many tests."""
     resolution: Resolution | None
     """None where no offset was planted."""
     responses: tuple[Response, ...]
@@ -126,17 +126,17 @@ class MetricCalibration(Record):
 
     @property
     def too_few(self) -> bool:
-        """Returns whether there are tests, and none of them could tell any difference."""
-        return self.tests > 0 and all(one.told_apart is None for one in self.responses)
+        """Returns whether there are tests, and none of them could show any difference."""
+        return self.tests > 0 and all(one.differs is None for one in self.responses)
 
     def of(self, axis: Axis) -> tuple[Response, ...]:
         """Returns the responses along an axis."""
         return tuple(one for one in self.responses if one.axis == axis)
 
     def share_of_range(self, response: Response) -> float | None:
-        """Returns a difference as a share of the way from unchanged to chance; None where chance is not told apart."""
+        """Returns a difference as a share of the way from unchanged to chance; None where chance does not differ."""
         chance = self.chance
-        if chance is None or not chance.told_apart or not chance.difference or response.difference is None:
+        if chance is None or not chance.differs or not chance.difference or response.difference is None:
             return None
         return response.difference / chance.difference
 
@@ -168,12 +168,6 @@ class Calibration(FileRecord):
         """Returns 5 when a changed clip could not be made, or there are too few clips for a metric; else 0."""
         return EXIT_INCOMPLETE if self.failed or any(one.too_few for one in self.metrics) else EXIT_OK
 
-    def markdown(self) -> str:
-        """Formats the calibration as Markdown."""
-        from jova_bench.calibration.tables import markdown
-
-        return markdown(self)
-
     def table(self) -> pd.DataFrame:
         """Returns one row per metric and change."""
         import pandas as pd
@@ -181,7 +175,7 @@ class Calibration(FileRecord):
         return pd.DataFrame([
             {
                 "metric": one.label, "identity": one.identity, "change": r.change, "axis": str(r.axis),
-                "strength": r.strength, "expected": r.expected, "told_apart": r.told_apart, "value": r.level.value,
+                "strength": r.strength, "expected": r.expected, "differs": r.differs, "value": r.level.value,
                 "difference": r.difference, "ci": r.ci, "p": r.p, "p_holm": r.p_holm, "n": r.n, "lost": r.lost,
                 "n_undefined": r.level.n_undefined, "n_failed": r.level.n_failed, "why_not": r.why_not,
             }
@@ -190,12 +184,12 @@ class Calibration(FileRecord):
 
 
 def resolution_of(responses: Sequence[Response]) -> Resolution | None:
-    """Finds the smallest offset on each side that is told apart from none; None where no offset was planted."""
+    """Finds the smallest offset on each side that is shown to make a difference; None where no offset was planted."""
     offsets = [one for one in responses if one.axis == Axis.OFFSET]
     if not offsets:
         return None
-    told = [one.strength for one in offsets if one.told_apart]
+    differ = [one.strength for one in offsets if one.differs]
     return Resolution(
-        early=min((one for one in told if one > 0), default=None),
-        late=min((-one for one in told if one < 0), default=None),
+        early=min((one for one in differ if one > 0), default=None),
+        late=min((-one for one in differ if one < 0), default=None),
     )

@@ -17,8 +17,10 @@ from jova_bench.cache import NoCache
 from jova_bench.calibration.changes import UNCHANGED, chosen
 from jova_bench.calibration.clips import real_suite
 from jova_bench.calibration.collect import collected
+from jova_bench.calibration.page import page
 from jova_bench.calibration.planted import Planted
 from jova_bench.calibration.result import Calibration
+from jova_bench.calibration.tables import markdown, picture
 from jova_bench.errors import BenchError
 from jova_bench.formatting.doors import listing, option
 from jova_bench.ids import file_stem, safe_id
@@ -26,6 +28,7 @@ from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.models.base import Generator
 from jova_bench.progress import Advance, Progress, Quiet
+from jova_bench.report.texts import write_texts
 from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
 from jova_bench.runs.store import read_run
@@ -87,7 +90,22 @@ def calibrate(
     _plant(models, suite, options, progress)
     result = run(models, suite, options)
     wanted = {one.spec.identity.select for one in (*built, *own)}
-    return collected(folder, suite, planted, wanted, own, assets, len(result.failed)), folder
+    found = collected(folder, suite, planted, wanted, own, assets, len(result.failed))
+    _write(found, folder, progress)
+    return found, folder
+
+
+def _write(found: Calibration, folder: Path, progress: Progress) -> None:
+    """Writes the result beside the run: as data, as Markdown, as curves, and as a page where its packages are there."""
+    texts = {"json": found.model_dump_json(by_alias=True, indent=1) + "\n", "md": markdown(found)}
+    if (curves := picture(found)) is not None:
+        texts["svg"] = curves
+    try:
+        texts["html"] = page(found)
+    except BenchError as error:
+        progress.say(f"no page: {error}")
+    write_texts(folder, {f"calibration.{suffix}": text for suffix, text in texts.items()})
+    progress.say(f"in {folder}: calibration.{', .'.join(texts)}")
 
 
 def _plant(models: Sequence[Generator | str], suite: Suite, options: Options, progress: Progress) -> None:

@@ -1,9 +1,9 @@
-"""Formats a calibration: what can be told at a glance, what moves a metric that should not, and every change."""
+"""Formats a calibration: one row per metric, what moves a metric that should not, and every change."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jova_bench.calibration.changes import KINDS
 from jova_bench.calibration.result import Calibration, MetricCalibration, Response
@@ -16,11 +16,16 @@ SHOWN_OFFSETS = (1, 2, 3, 5, 10, 15)
 """Offsets of each side in the table; the JSON and the page have all."""
 ABOUT = (
     "Each change is planted alone and stored without loss; unchanged clips go through the same encoder. Differences "
-    "are paired, changed less unchanged, clip by clip; **bold** ones are told apart from 0 (paired test, Holm over all "
+    "are paired, changed less unchanged, clip by clip; **bold** ones differ from 0 (paired test, Holm over all "
     "changes of the metric, error rate {alpha:g}). Values are means over clips with 95 % intervals. An offset "
     "keeps the length of the sound: silence fills the end that becomes free."
 )
-NOTHING = "cannot be told"
+UNKNOWN = "unknown: too few clips"
+GLANCE = ("Metric", "Unchanged", "Sound of another clip", "Smallest offset noticed", "Should notice and does not",
+          "Moves and should not")  # fmt: skip
+UNWANTED = ("Metric", "Moved by", "Difference", "p (Holm)", "n", "Of the way to chance")
+Text = Callable[[str], str]
+"""Prepares a text of others for where it stands."""
 
 
 def markdown(found: Calibration) -> str:
@@ -35,13 +40,9 @@ def overview(found: Calibration) -> str:
     count = f"{found.clips} clip{'s' * (found.clips != 1)}"
     parts = [f"# Calibration on {escaped(found.suite)}, {count}", ABOUT.format(alpha=found.alpha)]
     parts += [*few(found), *incomplete(found)]
-    head = ["Metric", "Unchanged", "Sound of another clip", "Offset told apart from", "Should notice and does not",
-            "Moves and should not"]  # fmt: skip
-    parts.append(table(head, [_glance(one) for one in found.metrics]))
-    unwanted = [(one, response) for one in found.metrics for response in one.responses if response.unwanted]
-    if unwanted:
-        head = ["Metric", "Moved by", "Difference", "p (Holm)", "n", "Of the way to chance"]
-        parts += ["What moves a metric that should not:", table(head, [_unwanted(*one) for one in unwanted])]
+    parts.append(table(GLANCE, [glance(one) for one in found.metrics]))
+    if rows := unwanted(found):
+        parts += ["What moves a metric that should not:", table(UNWANTED, rows)]
     return "\n\n".join(parts)
 
 
@@ -52,8 +53,8 @@ def few(found: Calibration) -> list[str]:
         return []
     most = max(short, key=lambda one: one.clips_needed)
     return [
-        f"**Too few clips.** {most.clips_needed} clips with a value are needed before {most.tests} tests can tell any "
-        f"difference, however large: nothing can be told of {', '.join(escaped(one.label) for one in short)}. What "
+        f"**Too few clips.** {most.clips_needed} clips with a value are needed before {most.tests} tests can show any "
+        f"difference, however large: nothing can be said of {', '.join(escaped(one.label) for one in short)}. What "
         "stands below of them describes these clips and is no claim about the metric."
     ]
 
@@ -68,8 +69,8 @@ def picture(found: Calibration) -> str | None:
     places = sorted({0, *(r.strength for one in found.metrics for r in one.of(Axis.OFFSET))})
     panels = []
     for one in found.metrics:
-        levels = [(r.strength, r.level) for r in one.of(Axis.OFFSET)] + [(0, one.unchanged)]
-        points = [Point(places.index(at), level.value, level.ci) for at, level in levels if level.value is not None]
+        there = [(r.strength, r.level) for r in one.of(Axis.OFFSET)] + [(0, one.unchanged)]
+        points = [Point(places.index(at), here.value, here.ci) for at, here in there if here.value is not None]
         chance = None if one.chance is None else one.chance.level.value
         if len(points) > 1:
             panels.append(Panel(one.label, tuple(points), {} if chance is None else {"chance": chance}))
@@ -82,11 +83,11 @@ def picture(found: Calibration) -> str | None:
 def verdict(responses: Sequence[Response]) -> str:
     """Says how a metric responds along an axis, against what is claimed of it."""
     claimed = [one for one in responses if one.expected is not None] or responses
-    told = [one.told_apart for one in claimed]
-    if all(one is None for one in told):
-        return NOTHING if any(one.p is not None for one in claimed) else "no value"
-    moved = sum(one is True for one in told)
-    of = f" ({moved} of {len(told)})" if len(told) > 1 else ""
+    differ = [one.differs for one in claimed]
+    if all(one is None for one in differ):
+        return UNKNOWN if any(one.p is not None for one in claimed) else "no value"
+    moved = sum(one is True for one in differ)
+    of = f" ({moved} of {len(differ)})" if len(differ) > 1 else ""
     what = claimed[0].expected
     if what == "ignore":
         return f"moves{of}" if moved else "steady"
@@ -104,25 +105,37 @@ def claim(responses: Sequence[Response]) -> str:
     return f"{claimed[0].expected}{at}"
 
 
-def _glance(one: MetricCalibration) -> list[str]:
+def glance(one: MetricCalibration, text: Text = escaped) -> list[str]:
+    """Returns the cells of `GLANCE`."""
     missed = [KINDS[axis].title for axis in Axis if (here := one.of(axis)) and verdict(here) == "not noticed"]
     moved = [
         f"{KINDS[axis].title} ({count})" if count > 1 else KINDS[axis].title
         for axis, count in Counter(r.axis for r in one.responses if r.unwanted).items()
     ]
     return [
-        f"{escaped(one.label)} {ARROWS[one.direction]}", _level(one), _chance(one), _resolution(one),
-        NOTHING if one.too_few else ", ".join(missed) or "-", NOTHING if one.too_few else ", ".join(moved) or "-",
+        f"{text(one.label)} {ARROWS[one.direction]}", level(one, text), _chance(one), _resolution(one),
+        UNKNOWN if one.too_few else ", ".join(missed) or "-", UNKNOWN if one.too_few else ", ".join(moved) or "-",
     ]  # fmt: skip
 
 
-def _level(one: MetricCalibration) -> str:
-    level = one.unchanged
-    if level.value is None:
-        return escaped("; ".join(level.reasons))
-    text = with_interval(level.value, level.ci)
-    total = level.n_ok + level.n_undefined + level.n_failed
-    return text if level.n_ok == total else f"{text} ({level.n_ok} of {total})"
+def unwanted(found: Calibration, text: Text = escaped) -> list[list[str]]:
+    """Returns the cells of `UNWANTED` for every change that moves a metric and should not."""
+    return [
+        [
+            text(one.label), r.title, difference(r), "" if r.p_holm is None else f"{r.p_holm:.2g}", str(r.n),
+            "" if (share := one.share_of_range(r)) is None else f"{100 * share:.0f} %",
+        ]
+        for one in found.metrics for r in one.responses if r.unwanted
+    ]  # fmt: skip
+
+
+def level(one: MetricCalibration, text: Text = escaped) -> str:
+    """Formats the value of the unchanged clips, or why there is none."""
+    found = one.unchanged
+    if found.value is None:
+        return text("; ".join(found.reasons))
+    total = found.n_ok + found.n_undefined + found.n_failed
+    return with_interval(found.value, found.ci) + (f" ({found.n_ok} of {total})" if found.n_ok < total else "")
 
 
 def _chance(one: MetricCalibration) -> str:
@@ -132,27 +145,18 @@ def _chance(one: MetricCalibration) -> str:
     if chance.level.value is None:
         return "no value"
     text = with_interval(chance.level.value, chance.level.ci)
-    return f"**{text}**" if chance.told_apart else text
+    return text + {True: ", differs", False: ", no difference shown", None: ""}[chance.differs]
 
 
 def _resolution(one: MetricCalibration) -> str:
     offsets = one.of(Axis.OFFSET)
     if one.resolution is None:
         return "not planted"
-    if all(r.told_apart is None for r in offsets):
+    if all(r.differs is None for r in offsets):
         return verdict(offsets)
     early, late = one.resolution.early, one.resolution.late
     found = [f"{frames} {side}" for frames, side in ((early, "early"), (late, "late")) if frames is not None]
     return ", ".join(found) or "none"
-
-
-def _unwanted(one: MetricCalibration, response: Response) -> list[str]:
-    share = one.share_of_range(response)
-    return [
-        escaped(one.label), response.title, _difference(response, interval=True),
-        "" if response.p_holm is None else f"{response.p_holm:.2g}", str(response.n),
-        "" if share is None else f"{100 * share:.0f} %",
-    ]  # fmt: skip
 
 
 def _of_metric(one: MetricCalibration) -> str:
@@ -166,7 +170,7 @@ def _of_metric(one: MetricCalibration) -> str:
         unit = KINDS[axis].unit
         cells = ", ".join(_cell(r, bool(unit)) for r in shown)
         body.append([KINDS[axis].title + (f" ({unit})" if unit else ""), claim(here), cells, verdict(here)])
-    lines = [f"Unchanged: {_level(one)}{f' {escaped(one.unit)}' if one.unit else ''}. `{one.identity}`"]
+    lines = [f"Unchanged: {level(one)}{f' {escaped(one.unit)}' if one.unit else ''}. `{one.identity}`"]
     lines.append(table(["Change", "Should", "Difference", "Response"], body))
     reasons = Counter[str]()
     for r in one.responses:
@@ -177,21 +181,28 @@ def _of_metric(one: MetricCalibration) -> str:
 
 
 def _cell(response: Response, several: bool) -> str:
-    value = _difference(response) if response.difference is not None else f"none of {_total(response)}"
-    if response.difference is not None and response.lost:
-        value += f" ({response.lost} lost)"
+    if response.difference is None:
+        value = f"none of {_total(response)}"
+    else:
+        lost = f" ({response.lost} lost)" if response.lost else ""
+        value = signed(response.difference, _places(response))
+        value = (f"**{value}**" if response.differs else value) + lost
     return f"{response.strength}: {value}" if several else value
 
 
-def _difference(response: Response, interval: bool = False) -> str:
+def difference(response: Response) -> str:
+    """Formats a difference with its interval; empty where there is none."""
     if response.difference is None:
         return ""
+    places = _places(response)
+    ends = "" if response.ci is None else f" [{signed(response.ci[0], places)}, {signed(response.ci[1], places)}]"
+    return f"{signed(response.difference, places)}{ends}"
+
+
+def _places(response: Response) -> int:
+    """Returns the decimals by the interval, or by the values where it has no width."""
     width = response.ci is not None and response.ci[1] > response.ci[0]
-    places = decimals(response.level.value or response.difference, response.ci if width else None)
-    text = signed(response.difference, places)
-    if interval and response.ci is not None:
-        text += f" [{signed(response.ci[0], places)}, {signed(response.ci[1], places)}]"
-    return f"**{text}**" if response.told_apart else text
+    return decimals(response.level.value or response.difference or 0.0, response.ci if width else None)
 
 
 def _total(response: Response) -> int:

@@ -1,4 +1,4 @@
-"""Sends pictures or sound through a lossy codec and back, as whoever saves a clip does; nothing moves in time."""
+"""Sends pictures or sound through a lossy codec and back; nothing moves in time."""
 
 from __future__ import annotations
 

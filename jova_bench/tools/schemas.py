@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from jova_bench.calibration.result import Calibration
 from jova_bench.comparison.frozen import Frozen
 from jova_bench.files.writing import write_file
 from jova_bench.prompts import Prompt
@@ -30,6 +31,7 @@ FORMATS: Mapping[str, type[Record]] = MappingProxyType(
         "score": Score,
         "summary-1": Summary,
         "frozen-2": Frozen,
+        "calibration-1": Calibration,
     }
 )
 """Record of a file, or of one line of it, by the name of its schema, with the version of a format that states one."""

@@ -19,9 +19,10 @@ from jova_bench.runs.run import Result
 from support.shown import ROOT, blocks
 
 EXPORTED = """
-BenchError Clip ClipMetric Comparisons Edit Estimate Gate Generated Generator Media MetricContext MetricEntry MetricSpec
-NotComparable Outcome Plan Prompt Result SetMetric Suite Summary Unavailable Undefined Variant __version__ compare
-gate list_metrics list_models list_suites load_suite metric read_clip run score torch_metric
+BenchError Calibration Clip ClipMetric Comparisons Edit Estimate Gate Generated Generator Media MetricContext
+MetricEntry MetricSpec NotComparable Outcome Plan Prompt Result SetMetric Suite Summary Unavailable Undefined Variant
+__version__ calibrate compare gate list_metrics list_models list_suites load_suite metric read_clip run score
+torch_metric
 """
 """A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""
 

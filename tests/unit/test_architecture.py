@@ -22,8 +22,9 @@ LAYERS = (
     {"models"},
     {"runs"},
     {"comparison"},
-    {"report", "tools"},
-    {"data", "sweep"},
+    {"report"},
+    {"calibration", "data", "sweep"},
+    {"tools"},
     {"api", "cli", "plugins"},
 )  # fmt: skip
 """A package imports only from its own layer's own modules and from layers before it: arrows point one way."""

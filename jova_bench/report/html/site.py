@@ -59,7 +59,7 @@ def write_html(
     run_folder, assets = Path(run_folder), assets or asset_table()
     target = Path(target) if target is not None else run_folder / DEFAULT
     env = environment()
-    script = _plotly()
+    script = plotly_script()
     run = read_run(run_folder)  # First, so that a run which is not there is said to be so.
     _check(target)
     papers = read_reported(reported) if reported is not None else None
@@ -96,7 +96,7 @@ def write_html(
     return target / "index.html"
 
 
-def _plotly() -> Path:
+def plotly_script() -> Path:
     """Returns the script of the installed package."""
     folder = package_folder("plotly")
     if folder is None:
