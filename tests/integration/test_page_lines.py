@@ -34,6 +34,8 @@ INSTEAD = {
     "sweep guidance": "--dry-run",
     "sweep mine.toml": "--dry-run",
     "baselines setup ovi": "--dry-run",
+    "calibrate": "--workers 0 --device cpu --limit 1 --changes mirror",
+    "calibrate loudness": "--workers 0 --device cpu --limit 1",
     "data prepare": "--workers 0 --faces opencv-haar",
     "train": "--data runs/sweeps/shared/corpus --stage corpus --clips 1",
 }
@@ -41,6 +43,7 @@ INSTEAD = {
 CODES = {
     "run --model ovi": 5,  # It lacks weights, which the samples say.
     "run --model real --suite mine.jsonl": 5,  # These prompts have no real clips.
+    "calibrate": 5,  # One clip is too few for any test.
     "assets pull": 2,  # Offline.
     "gate results/reference.json": 5,  # One prompt is too few for any test.
     "compare runs/before runs/after --slice": 5,
