@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from jova_bench.calibration.changes import KINDS
-from jova_bench.calibration.result import Calibration, MetricCalibration, Response
+from jova_bench.calibration.result import Calibration, Level, MetricCalibration, Response
 from jova_bench.formatting.text import decimals, escaped, signed, table, with_interval
 from jova_bench.metrics.labels import ARROWS
 from jova_bench.metrics.responses import Axis
-from jova_bench.report.curves import Panel, Point, curves
+from jova_bench.report.curves import curves
 
 SHOWN_OFFSETS = (1, 2, 3, 5, 10, 15)
 """Offsets of each side in the table; the JSON and the page have all."""
@@ -21,6 +21,7 @@ ABOUT = (
     "keeps the length of the sound: silence fills the end that becomes free."
 )
 UNKNOWN = "unknown: too few clips"
+EARLY, CHANCE = "frames that the sound is early", "chance"
 GLANCE = ("Metric", "Unchanged", "Sound of another clip", "Smallest offset noticed", "Should notice and does not",
           "Moves and should not")  # fmt: skip
 UNWANTED = ("Metric", "Moved by", "Difference", "p (Holm)", "n", "Of the way to chance")
@@ -66,18 +67,25 @@ def incomplete(found: Calibration) -> list[str]:
 
 def picture(found: Calibration) -> str | None:
     """Draws each metric's value against the offset as SVG; None where no offset was planted, or none has a value."""
-    places = sorted({0, *(r.strength for one in found.metrics for r in one.of(Axis.OFFSET))})
-    panels = []
+    offsets = sorted({0, *(r.strength for one in found.metrics for r in one.of(Axis.OFFSET))})
+    values: list[tuple[MetricCalibration, str, Level]] = []
     for one in found.metrics:
-        there = [(r.strength, r.level) for r in one.of(Axis.OFFSET)] + [(0, one.unchanged)]
-        points = [Point(places.index(at), here.value, here.ci) for at, here in there if here.value is not None]
-        chance = None if one.chance is None else one.chance.level.value
-        if len(points) > 1:
-            panels.append(Panel(one.label, tuple(points), {} if chance is None else {"chance": chance}))
-    if not panels:
+        values += [(one, str(r.strength), r.level) for r in one.of(Axis.OFFSET)] + [(one, "0", one.unchanged)]
+        if one.chance is not None:
+            values.append((one, CHANCE, one.chance.level))
+    if len(offsets) == 1 or all(here.value is None for _, _, here in values):
         return None
-    names = [str(at) if at % 5 == 0 else "" for at in places]
-    return curves(names, panels, "frames that the sound comes before the picture", len(places))
+    record = {
+        "base": {EARLY: 0},
+        "arms": [{"arm": str(at), "changed": {EARLY: at} if at else {}} for at in offsets],
+        "metrics": [{"identity": one.identity, "direction": one.direction} for one in found.metrics],
+        "values": [
+            {"arm": arm, "control": arm == CHANCE, "training_seed": None, "identity": one.identity,
+             "value": here.value, "interval": here.ci}
+            for one, arm, here in values
+        ],
+    }  # fmt: skip
+    return curves(record, "A point for each offset, with its 95 % interval over clips; dashed: sound of another clip.")
 
 
 def verdict(responses: Sequence[Response]) -> str:

@@ -47,7 +47,7 @@ KINDS: tuple[tuple[str, frozenset[Axis], frozenset[Axis]], ...] = (
         CARRIER | {Axis.FRAME_RATE, Axis.MIRROR},
     ),
     # The sound of another clip has any offset: the mean may be where it was.
-    ("av_offset_frames", frozenset({Axis.OFFSET}), CARRIER | {Axis.FRAME_RATE, Axis.MIRROR}),
+    ("av_offset_frames mouth_audio_offset", frozenset({Axis.OFFSET}), CARRIER | {Axis.FRAME_RATE, Axis.MIRROR}),
     ("imagebind_score javis_score avh_score", frozenset({Axis.OTHER_SOUND}), CARRIER | {Axis.MIRROR}),
     ("wer cer", frozenset({Axis.OTHER_SOUND}), CARRIER),
     ("pesq stoi dnsmos nisqa", frozenset({Axis.NOISE}), frozenset()),

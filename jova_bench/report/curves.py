@@ -46,11 +46,12 @@ class _Across:
     """Height of the marks, px."""
 
 
-def curves(record: Mapping[str, Any]) -> str:
+def curves(record: Mapping[str, Any], says: str = ABOUT) -> str:
     """Draws a sweep.
 
     Args:
         record: JSON values of a sweep, of which one metric or more has a value.
+        says: what stands below the panels.
 
     Returns:
         An SVG document on white.
@@ -69,7 +70,7 @@ def curves(record: Mapping[str, Any]) -> str:
     names = list(_legend(list(arms.lines), width)) if len(arms.lines) > 1 else []
     above = LINE * 2 * (1 + max((row for row, _ in names), default=-1))
     below = above + math.ceil(len(panels) / columns) * tall
-    about = textwrap.wrap(ABOUT, int((width - LEFT) / LETTER))
+    about = textwrap.wrap(says, int((width - LEFT) / LETTER))
     height = below + LINE * (len(about) + 1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" height="{height:g}" '
