@@ -1,9 +1,11 @@
-"""Draws edits of a run for people to look at: of each, frames before, what was asked to be made, and frames after.
+"""Draws edits by jova-edit for people to look at: of each, frames before, what was made, and frames after.
 
-python benchmarks/edit_sheet.py runs/embedded-edits-0a1b2c3d --rows 3 --out results/edit-sheet.png
+    jova-bench generate --model jova-edit --suite embedded-edits --out runs/edits
+    python benchmarks/edit_sheet.py runs/edits --out results/edit-sheet.png
 
-What is made is red: the box of a mouth, the frames of a span, all of a picture. Below each row of frames is the sound's
-level, red where it is made. Nothing is before where no picture, or no sound, was given.
+What was made is red, in whole cells of the model: they reach beyond the box or the span that was asked for. Below each
+row of frames is the sound's level, red where it was made. Nothing is before where no picture, or no sound, was given;
+of a picture that was made, its first frame was.
 """
 
 from __future__ import annotations
@@ -16,6 +18,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from jova.codecs.base import WEIGHTS
+from jova.config import JovaConfig
+from jova.editing import ClipEdit, made_by
+from jova.parts import find_parts
+from jova.pasting import paste_picture, paste_sound
+from jova.sample import read_image
+from jova.text import Prompt as Parts
+from jova.transformer import read_config
+from jova_baselines.jova_edit import JovaEditor
 from jova_bench.media import files as media
 from jova_bench.prompts import Edit, Prompt
 from jova_bench.runs.store import read_run
@@ -35,36 +46,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="run folder of a suite of edits")
     parser.add_argument("--suite", default="embedded-edits")
-    parser.add_argument("--model", default="jova-edit")
     parser.add_argument("--rows", type=int, default=2, help="edits of each kind")
     parser.add_argument("--out", type=Path, required=True, help="PNG file")
     arguments = parser.parse_args()
-    suite = load_suite(arguments.suite)
-    clips = {s.prompt_id: s.clip for s in read_run(arguments.run).samples if s.model == arguments.model and s.clip}
+    suite, config = load_suite(arguments.suite), read_config(find_parts(WEIGHTS).model)
+    clips = {s.prompt_id: s.clip for s in read_run(arguments.run).samples if s.model == JovaEditor.name and s.clip}
     rows = []
     for kind in ("speech", "mouth", "picture", "sound"):
         there = [one for one in suite.prompts if one.edit and one.edit.kind == kind and one.id in clips]
         for prompt in there[:: max(1, len(there) // arguments.rows)][: arguments.rows]:
-            rows.append(drawn(prompt, suite, arguments.run / clips[prompt.id]))
+            rows.append(drawn(prompt, suite, arguments.run / clips[prompt.id], config))
     cv2.imwrite(str(arguments.out), np.concatenate(rows)[..., ::-1])
 
 
-def drawn(prompt: Prompt, suite: Suite, clip: Path) -> Picture:
+def drawn(prompt: Prompt, suite: Suite, clip: Path, config: JovaConfig) -> Picture:
     """Draws one edit: a line of text, then before, made and after."""
     assert prompt.edit is not None
     after = media.read(clip)
     assert after.frames is not None
     assert after.audio is not None
     before = media.read(suite.path(prompt.edit.clip)) if prompt.edit.clip else None
-    frames = before.frames if before else None
+    blank = np.full_like(after.frames, 255)
+    frames = blank if before is None or before.frames is None else before.frames
+    if prompt.edit.kind == "picture" and prompt.image is not None:
+        frames = np.concatenate([read_image(suite.path(prompt.image), after.frames.shape[1:3])[None], blank[1:]])
     sound = before.audio if before and prompt.edit.kind == "speech" else None
     if prompt.audio is not None:
         sound = media.read(suite.path(prompt.audio)).audio
     shown = np.linspace(0, len(after.frames) - 1, COLUMNS).round().astype(int)
-    made = cells(prompt.edit, after.frames, float(after.fps))  # (T, H, W)
-    heard = samples(prompt.edit, after.audio.shape[1], after.sample_rate_hz)  # (N,)
-    blank = np.full_like(after.frames, 255)
-    mask = np.where(made[..., None], RED, 235).astype(np.uint8)
+    video, heard = made(prompt.edit, config)
+    mask = np.where(video[..., None], RED, 235).astype(np.uint8)
     width = round(COLUMNS * after.frames.shape[2] * SCALE)
     text = np.full((BAND, width, 3), 255, np.uint8)
     words = prompt.transcript.split()
@@ -74,7 +85,7 @@ def drawn(prompt: Prompt, suite: Suite, clip: Path) -> Picture:
     line = f'{prompt.edit.kind}: "{" ".join(words)}"  {prompt.video_caption}; {prompt.audio_caption}'
     cv2.putText(text, line, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
     parts = [text]
-    for pictures, audio in ((blank if frames is None else frames, sound), (mask, None), (after.frames, after.audio)):
+    for pictures, audio in ((frames, sound), (mask, None), (after.frames, after.audio)):
         strip = np.concatenate([pictures[min(index, len(pictures) - 1)] for index in shown], axis=1)
         parts.append(cv2.resize(strip, (width, round(strip.shape[0] * SCALE)), interpolation=cv2.INTER_AREA))
         if pictures is not mask:
@@ -82,27 +93,16 @@ def drawn(prompt: Prompt, suite: Suite, clip: Path) -> Picture:
     return np.concatenate(parts)
 
 
-def cells(edit: Edit, frames: Picture, fps: float) -> npt.NDArray[np.bool_]:
-    """Returns the pixels (T, H, W) that were asked to be made."""
-    made = np.zeros(frames.shape[:3], bool)
-    if edit.kind == "picture":
-        made[:] = True
-    elif edit.box:
-        x0, y0, x1, y1 = (round(end) for end in edit.box)
-        made[:, y0:y1, x0:x1] = True
-    elif edit.span_s:
-        start, end = (round(at_s * fps) for at_s in edit.span_s)
-        made[start:end] = True
-    return made
-
-
-def samples(edit: Edit, count: int, rate_hz: int) -> npt.NDArray[np.bool_]:
-    """Returns the samples (N,) that were asked to be made."""
-    made = np.full(count, edit.kind == "sound")
-    if edit.span_s:
-        start, end = (round(at_s * rate_hz) for at_s in edit.span_s)
-        made[start:end] = True
-    return made
+def made(edit: Edit, config: JovaConfig) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Returns the pixels (T, H, W) and the samples (N,) of the cells that an edit makes."""
+    box = None if edit.box is None else np.array(edit.box, np.float32)
+    asked = ClipEdit(edit.kind, Parts("", "", ""), span_s=edit.span_s or (0.0, 0.0), mouth=box)
+    video, audio = (mask.numpy() for mask in made_by(config, asked))
+    clock, (height, width) = config.timeline, config.picture_size
+    black = np.zeros((clock.frames, height, width, 3), np.uint8)
+    pixels = paste_picture(black, black + 1, ~video, clock)[..., 0] > 0
+    silence = np.zeros(clock.samples, np.float32)
+    return pixels, paste_sound(silence, silence + 1, ~audio, clock) > 0
 
 
 def level(audio: npt.NDArray[np.float32] | None, made: npt.NDArray[np.bool_], width: int) -> Picture:
