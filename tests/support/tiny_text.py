@@ -10,28 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from jova.text.untrained import byte_tokenizer, byte_vocabulary
+
 T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
 QWEN = {
     "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 3,
     "num_key_value_heads": 1,
 }  # fmt: skip
-
-
-def byte_vocabulary(*special: str) -> dict[str, int]:
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    return {token: number for number, token in enumerate((*special, *sorted(ByteLevel.alphabet())))}
-
-
-def t5_tokenizer():
-    """As T5's: the end-of-text token follows every text."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE(byte_vocabulary("<pad>", "</s>", "<unk>"), []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
 def qwen_tokenizer():
@@ -46,7 +31,7 @@ def save_t5(folder: Path) -> None:
     from transformers import T5Config, T5ForConditionalGeneration
 
     torch.manual_seed(0)
-    tokenizer = t5_tokenizer()
+    tokenizer = byte_tokenizer()
     T5ForConditionalGeneration(T5Config(vocab_size=len(tokenizer), **T5)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -56,7 +41,7 @@ def save_umt5(folder: Path) -> None:
     from transformers import UMT5Config, UMT5EncoderModel
 
     torch.manual_seed(1)
-    tokenizer = t5_tokenizer()
+    tokenizer = byte_tokenizer()
     UMT5EncoderModel(UMT5Config(vocab_size=len(tokenizer), **T5)).save_pretrained(folder / "text_encoder")
     tokenizer.save_pretrained(folder / "tokenizer")
 
