@@ -67,6 +67,12 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "identity_score": "ID",
         "identity_consistency": "ID held",
     },
+    Family.FACE: {
+        "face_count": "Faces",
+        "lip_dynamics": "Lip dynamics",
+        "silent_lip_stability": "Lips in pauses",
+        "brow_dynamics": "Brow dynamics",
+    },
     Family.PROMPT: {
         "clap_score": "CS",
         "prompt_hair": "Prompt hair",
@@ -191,6 +197,8 @@ CATALOGUE: tuple[MetricEntry, ...] = (
         for one in _by_name("mouth_audio_corr", "standard", "lip_sync.mouth_sound")
     ),
     *_by_name("mouth_audio_offset", "standard", "lip_sync.mouth_sound"),
+    *_by_name("face_count", "standard", "faces.count"),
+    *_by_name("lip_dynamics silent_lip_stability brow_dynamics", "standard", "faces.dynamics"),
     _with(
         _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
         "openai-whisper",

@@ -27,6 +27,7 @@ class Family(StrEnum):
     SPEECH_AND_SOUND = "Speech and sound"
     AESTHETICS = "Audio aesthetics"
     PICTURE = "Picture"
+    FACE = "Face and lips"
     PROMPT = "Prompt following"
     EDITING = "Editing"
 

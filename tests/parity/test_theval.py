@@ -7,7 +7,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.faces import theval
+from jova_bench.metrics.faces import mesh, theval
 from jova_bench.metrics.signal.audio import resample
 from support import upstream
 from support.clips import clip_of
@@ -23,7 +23,7 @@ def enlarged(clip):
 def lips(gaps):
     """(T, 468, 2) mouths that open by shares of the height, eyes 0.2 of the width apart."""
     points = np.zeros((len(gaps), 468, 2))
-    points[:, theval.LOWER, 1] = np.array(gaps)[:, None]
+    points[:, mesh.LOWER, 1] = np.array(gaps)[:, None]
     points[:, theval.LEFT_EYE, 0] = [0.15, 0.25]
     return points
 

@@ -26,6 +26,8 @@ LIPS = (
 """Indices of the outer and the inner contour of the lips, as MediaPipe's `FACEMESH_LIPS` connects them."""
 
 
+UPPER, LOWER = (191, 80, 81, 82, 13, 312, 311, 310), (95, 88, 178, 87, 14, 317, 402, 318)
+"""Points on the upper and the lower inner lip, across from each other."""
 RIGHT_EYE, LEFT_EYE = 33, 263
 """Points at the outer corners of the eyes."""
 

@@ -7,7 +7,7 @@ most all faces of a frame are counted.
 Where there are two faces, or one that is small, turned, or often out of sight, its points are not to be relied on, and
 a measure of them is undefined.
 
-Letters: T frames at 25 fps, L frames in which faces are counted.
+Letters: T frames at 25 fps, L frames in which faces are counted, S shots.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ class Portrait:
     """(L,) faces in each counted frame."""
     rivals: npt.NDArray[np.int64]
     """(L,) those of them that are at least half as high as the largest."""
+    starts: npt.NDArray[np.int64]
+    """(S,) first frames of the shots."""
 
     @property
     def eye_distance(self) -> FloatArray:
@@ -87,9 +89,9 @@ def portrait(clip: Clip, context: MetricContext) -> Portrait:
 
     if clip.frames is None:
         raise Undefined("no video stream")
-    kept = context.cache.get(clip.digest, CacheKey("portrait", 1, WEIGHTS, PARAMS), compute)
-    counts, rivals = (np.asarray(kept[name], dtype=np.int64) for name in ("counts", "rivals"))
-    return Portrait(np.asarray(kept["points"], dtype=np.float64), counts, rivals)
+    kept = context.cache.get(clip.digest, CacheKey("portrait", 2, WEIGHTS, PARAMS), compute)
+    counts, rivals, starts = (np.asarray(kept[name], dtype=np.int64) for name in ("counts", "rivals", "starts"))
+    return Portrait(np.asarray(kept["points"], dtype=np.float64), counts, rivals, starts)
 
 
 def _followed(frames: Frames, parts: list[range], assets: AssetTable) -> Arrays:
@@ -109,7 +111,14 @@ def _followed(frames: Frames, parts: list[range], assets: AssetTable) -> Arrays:
                 points[k] = np.column_stack([found.points, found.depths])
     counts = [len(some) for some in heights]
     rivals = [int(np.sum(some >= RIVAL * some.max())) if len(some) else 0 for some in heights]
-    return {"points": points, "counts": np.array(counts), "rivals": np.array(rivals)}
+    starts = np.array([shot.start for shot in parts])
+    return {"points": points, "counts": np.array(counts), "rivals": np.array(rivals), "starts": starts}
+
+
+def opening(found: Portrait) -> FloatArray:
+    """Returns the (T,) gap between the lips in eye distances; NaN where no face is seen."""
+    gaps = np.linalg.norm(found.points[:, mesh.UPPER] - found.points[:, mesh.LOWER], axis=2)
+    return np.asarray(gaps.mean(axis=1) / found.eye_distance)
 
 
 def height(points: FloatArray) -> float:

@@ -37,7 +37,6 @@ VAD = "silero-vad-5"
 RATE_HZ = 44_100
 """Rate to which moviepy brings the sound."""
 STEP_S = 0.05
-UPPER, LOWER = (191, 80, 81, 82, 13, 312, 311, 310), (95, 88, 178, 87, 14, 317, 402, 318)
 RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)
 LEAST_SPEECH = 0.1
 """Share of the frames."""
@@ -96,7 +95,7 @@ def lip_sync(points: FloatArray, level: FloatArray, spoken: npt.NDArray[np.bool_
     """
     if spoken.mean() < LEAST_SPEECH:
         raise Undefined(f"speech in {spoken.mean():.0%} of the frames, at least {LEAST_SPEECH:.0%} needed")
-    gap = np.abs(points[:, UPPER, 1].mean(axis=1) - points[:, LOWER, 1].mean(axis=1))
+    gap = np.abs(points[:, mesh.UPPER, 1].mean(axis=1) - points[:, mesh.LOWER, 1].mean(axis=1))
     eyes = np.abs(points[:, LEFT_EYE, 0].mean(axis=1) - points[:, RIGHT_EYE, 0].mean(axis=1))
     opening = gap / np.where(eyes > 0, eyes, np.nan)
     used = spoken & np.isfinite(opening)

@@ -26,14 +26,12 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.faces import portrait as faces
 from jova_bench.metrics.faces.clock import FPS
-from jova_bench.metrics.faces.portrait import Portrait
+from jova_bench.metrics.faces.portrait import opening
 from jova_bench.metrics.signal.audio import RATE_HZ, is_silent, mono_16k
 from jova_bench.metrics.speech import activity
 from jova_bench.prompts import Prompt
 from jova_bench.records import Direction, MetricSpec
 
-UPPER, LOWER = (191, 80, 81, 82, 13, 312, 311, 310), (95, 88, 178, 87, 14, 317, 402, 318)
-"""Points on the upper and the lower inner lip, across from each other."""
 WINDOW = 3
 """Frames of sound around the middle of a frame, whose mean power is its loudness."""
 FLOOR_DB = 50
@@ -46,12 +44,6 @@ OFFSET_LEAST_S = 4.0
 BEST, ABOVE = 0.5, 3.0
 """An offset counts where the best correlation is at least the first, and stands this many standard deviations above
 those of the same sound a second or more away (turned around at its end)."""
-
-
-def opening(found: Portrait) -> FloatArray:
-    """Returns the (T,) gap between the lips in eye distances; NaN where no face is seen."""
-    gaps = np.linalg.norm(found.points[:, UPPER] - found.points[:, LOWER], axis=2)
-    return np.asarray(gaps.mean(axis=1) / found.eye_distance)
 
 
 def loudness_db(audio: Audio, count: int) -> FloatArray:

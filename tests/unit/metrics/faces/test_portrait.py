@@ -25,7 +25,7 @@ def face(high=100.0, aside=0.0, up=0.0):
 
 
 def clip_with(*faces, rivals=(1, 1, 1)):
-    return Portrait(np.array(faces), np.array([1, 1, 1]), np.array(rivals))
+    return Portrait(np.array(faces), np.array([1, 1, 1]), np.array(rivals), np.array([0]))
 
 
 NOTHING = np.full((468, 3), np.nan)

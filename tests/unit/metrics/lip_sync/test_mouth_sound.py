@@ -9,9 +9,10 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import Undefined
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
-from jova_bench.metrics.faces.portrait import Portrait
+from jova_bench.metrics.faces.mesh import LOWER
+from jova_bench.metrics.faces.portrait import Portrait, opening
 from jova_bench.metrics.lip_sync import mouth_sound
-from jova_bench.metrics.lip_sync.mouth_sound import correlation, loudness_db, offset_frames, opening
+from jova_bench.metrics.lip_sync.mouth_sound import correlation, loudness_db, offset_frames
 from jova_bench.metrics.speech import activity
 from support.clips import clip_of
 from support.mediapipe_files import needs_mediapipe, with_files
@@ -26,9 +27,9 @@ needs_all = [
 def test_the_opening_is_the_gap_in_eye_distances():
     points = np.zeros((2, 468, 3))
     points[:, 263] = [[30, 0, 40], [50, 0, 0]]  # 50 px apart, turned or not
-    points[0, mouth_sound.LOWER, 1] = 10
-    points[1, mouth_sound.LOWER[:4], 1] = 10
-    assert opening(Portrait(points, np.array([1]), np.array([1]))).tolist() == [0.2, 0.1]
+    points[0, LOWER, 1] = 10
+    points[1, LOWER[:4], 1] = 10
+    assert opening(Portrait(points, *[np.array([1])] * 2, np.array([0]))).tolist() == [0.2, 0.1]
 
 
 def test_loudness_is_in_db_over_three_frames():
