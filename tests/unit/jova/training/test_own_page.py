@@ -18,7 +18,7 @@ MODULES = {"jova.training.wan_vae": wan_vae.main, "jova.data.shards": shards.mai
 STOPS = {
     "data prepare": "expected a folder of videos, got videos/train",
     "jova.training.wan_vae": "expected two clips or more in work/train/clips, got 0",
-    "jova.data.shards": "expected a codec at work/vae/vae, got no file or folder",
+    "jova.data.shards": "expected a local folder of a text encoder, got no work/text/config.json",
     "train": "expected finished shards in work/train/shards",
     "sample": "expected a trained model in work/mine/joint",
 }
