@@ -29,6 +29,7 @@ INSTEAD = {
     "run --model real --suite mine.jsonl": "--metrics loudness --workers 0",
     "sweep mouth-loss": "--clips 1 --steps 1 --limit 1 --only mouth_weight=0 --threads 1",
     "sweep mouth-loss --dry-run": "",
+    "sweep mouth-loss --seeds": "--dry-run",
     "sweep fusion": "--dry-run",
     "sweep cross": "--dry-run",
     "sweep guidance": "--dry-run",
@@ -42,7 +43,7 @@ INSTEAD = {
 """What is added to a line that begins so; the longest beginning counts."""
 CODES = {
     "run --model ovi": 5,  # It lacks weights, which the samples say.
-    "run --model real --suite mine.jsonl": 5,  # These prompts have no real clips.
+    "run --model real --suite mine.jsonl": 2,  # These prompts have no real clips.
     "calibrate": 5,  # One clip is too few for any test.
     "assets pull": 2,  # Offline.
     "gate results/reference.json": 5,  # One prompt is too few for any test.

@@ -1,5 +1,6 @@
 """What README and pages say in numbers is what the committed results hold."""
 
+import hashlib
 import importlib
 import json
 import re
@@ -8,6 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jova.codecs.base import WEIGHTS
+from jova.pipeline import FILES
+from jova.training.config import TrainConfig
+from jova.training.recipes import RECIPES
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.report.curves import curves
 from jova_bench.sweep.claims import PairOfTrainings, claim
@@ -87,9 +92,35 @@ def test_the_readmes_edits_are_those_of_the_results():
             assert shown == f"{row['value']:.3f} [{lo:.3f}, {hi:.3f}]"
 
 
+def test_edits_are_held_against_clips_made_anew_by_what_the_leaderboard_has():
+    board = data("edits")
+    whole = {(row["label"], row["model"]): row for row in board["records"] if row["slice"] is None}
+    said = re.sub(r"\s+", " ", text("README.md"))
+    for name, label, places in (
+        ("an LSE-C", "LSE-C a (embedded)", 3), ("a WER", "WER (embedded)", 3),
+        ("a mean offset", "AV offset (frames) a (embedded)", 2),
+    ):  # fmt: skip
+        free, edits = (f"{whole[label, model]['value']:.{places}f}" for model in ("jova", "jova-edit"))
+        assert re.search(rf"{name} of {free}( frames)? against {edits}\b", said), name
+    for label in ("LSE-C a (embedded)", "WER (embedded)"):
+        of_it = [row for row in board["ranks"] if row["identity"] == whole[label, "jova"]["identity"]]
+        assert {(row["model"], row["first"], row["last"]) for row in of_it} == {("jova", 1, 2), ("jova-edit", 1, 2)}
+
+
 def test_the_table_of_bars_of_edits_is_what_their_leaderboard_gives(script, capsys):
     script("edit_bars").main([str(RESULTS / "edits.json")])
     assert capsys.readouterr().out in text("results/edits.md")
+
+
+def test_the_page_of_the_training_names_the_files_that_ship():
+    page = text("results/training.md")
+    for name in FILES:
+        digest = hashlib.sha256((WEIGHTS / name).read_bytes()).hexdigest()
+        assert re.search(rf"`{digest[:12]}`\s\({name.partition('.')[0]}\)", page), name
+    assert (RECIPES["tiny"].clips, RECIPES["tiny"].training) == (
+        12000, TrainConfig(steps=14000, batch=32, edit_share=0.35, precision="bfloat16"),
+    )  # fmt: skip
+    assert "14,000 steps of 32 clips; 35 % of the examples are edits" in page
 
 
 def test_two_trainings_are_shown_as_measured_and_the_rule_let_the_second_ship(script):
@@ -338,6 +369,15 @@ def test_learning_curves_are_those_of_the_table():
 @pytest.mark.parametrize("name", SWEEPS)
 def test_pictures_of_sweeps_are_those_of_their_values(name):
     assert text(f"results/{name}.svg") == curves(data(name))
+
+
+def test_the_command_of_the_mouths_table_makes_its_trainings():
+    arms = data("mouth-loss")["arms"]
+    seeds = ",".join(map(str, sorted({arm["training_seed"] for arm in arms})))
+    minutes = round(sum(arm["cpu_minutes"] for arm in arms))
+    (line,) = [one for one in text("docs/ablations.md").splitlines() if one.startswith("jova-bench sweep mouth-loss")]
+    assert f"--seeds {seeds} " in line
+    assert f"{len(arms)} trainings ({minutes} CPU-minutes in their steps)" in line
 
 
 @pytest.mark.parametrize("quoted", QUOTED)
