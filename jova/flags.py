@@ -48,7 +48,8 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=sorted(PRESETS),
         default="tiny",
-        help="sizes and steps of a training on drawn heads, from nothing (default: %(default)s)",
+        help="sizes and steps of a training on drawn heads, from nothing (default: %(default)s); presets of a --config "
+        f"FILE are these and {', '.join(SIZES)}",
     )
     parser.add_argument(
         "--device",

@@ -34,6 +34,11 @@ continues one that was stopped; new videos of the folder are added. It needs pip
 jova-bench assets pull mediapipe-blazeface-short mediapipe-blazeface-full mediapipe-face-mesh (2 MB)."""
 
 
+WORKERS = (
+    "processes; 0 for none (default: as many as there are cores and as free memory takes at 1.25 GB each, at least 1)"
+)
+
+
 def add(verbs: Verbs) -> None:
     """Adds the verb `data`, its own verb, and its flags."""
     top = add_verb(verbs, "data", "make training data of videos", EXAMPLES)
@@ -110,7 +115,7 @@ def add(verbs: Verbs) -> None:
         help="licence terms of a codec that you accept: non-commercial, of MMAudio's weights",
     )
     one.add_argument("--device", default="cpu", metavar="NAME", help="what encodes: cpu, cuda:0 (default %(default)s)")
-    one.add_argument("--workers", type=int, metavar="N", help="processes; 0 for none (default: one per core)")
+    one.add_argument("--workers", type=int, metavar="N", help=WORKERS)
     one.add_argument("--json", action="store_true", help="print the counts as one JSON object")
     add_assets_flag(one)
 
@@ -118,11 +123,11 @@ def add(verbs: Verbs) -> None:
 def _prepare(args: argparse.Namespace) -> int:
     from jova_bench.data.captions import Captioner
     from jova_bench.data.describe import Describers
-    from jova_bench.data.prepare import prepare
-    from jova_bench.execution.processes import available_cores, on_cpu
+    from jova_bench.data.prepare import default_workers, prepare
+    from jova_bench.execution.processes import on_cpu
     from jova_bench.progress import Terminal
 
-    workers = available_cores() if args.workers is None else args.workers
+    workers = default_workers() if args.workers is None else args.workers
     if workers < 0:
         raise BenchError(f"expected at least 0 workers, got {workers}")
     if (args.video_codec is None) != (args.audio_codec is None) or (args.text_encoder and args.video_codec is None):
@@ -146,8 +151,11 @@ def _prepare(args: argparse.Namespace) -> int:
         say(f"not done: {line}")
     if made.failed:
         say(f"{len(made.failed)} not done; repeat the command to try them again")
+    if made.hidden:
+        say(f"{len(made.hidden)} hidden files with names of videos are left out, such as {shown(made.hidden[0])}")
     if args.json:
         counts = {"kept": made.kept, "seconds": made.seconds, "rejected": made.rejected, "failed": len(made.failed)}
+        counts["hidden"] = len(made.hidden)
         show_json(json.dumps(counts) + "\n")
     else:
         show(f"{made.kept} clips kept, {made.seconds:.1f} s, in {out / 'manifest.jsonl'}\n")

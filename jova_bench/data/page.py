@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from jova_bench.data.records import ClipRecord, Settings
+from jova_bench.data.records import ClipRecord, Reason, Settings
 from jova_bench.data.store import SAMPLES, TRACKS, keep_page, read_manifest
 from jova_bench.errors import BenchError
 from jova_bench.files.paths import shown_path
@@ -66,7 +66,7 @@ def write_page(folder: Path, settings: Settings, name: str) -> None:
     """
     clips = list(read_manifest(folder).values())
     kept = [clip for clip in clips if clip.status == "kept"]
-    codes = Counter(reason.code for clip in clips if clip.status == "rejected" for reason in clip.reasons[:1])
+    codes = Counter(code for clip in clips for code in {reason.code: None for reason in clip.rejected_for})
     text = (
         environment()
         .get_template("data.html")
@@ -78,7 +78,7 @@ def write_page(folder: Path, settings: Settings, name: str) -> None:
             kept=kept,
             seconds=sum(clip.end_s - clip.start_s for clip in kept),
             videos=len({clip.source for clip in clips}),
-            reasons=[(code, count, _example(clips, code)) for code, count in codes.most_common()],
+            reasons=[(code, count, *_example(clips, code)) for code, count in codes.most_common()],
             notes=Counter(reason.code for clip in kept for reason in clip.reasons).most_common(),
             histograms=[one for one in _histograms(folder, clips, kept) if one.bars],
             groups=[("kept", evenly(kept, KEPT)), *((code, _rejected(folder, clips, code)) for code in sorted(codes))],
@@ -99,13 +99,14 @@ def evenly(clips: Sequence[ClipRecord], most: int) -> list[ClipRecord]:
 
 
 def _rejected(folder: Path, clips: Iterable[ClipRecord], code: str) -> list[ClipRecord]:
-    """Returns clips that a reason rejected, and of which there is an image."""
-    found = [clip for clip in clips if clip.status == "rejected" and clip.reasons[0].code == code]
+    """Returns clips that a reason rejected, be there others or not, and of which there is an image."""
+    found = [clip for clip in clips if code in {reason.code for reason in clip.rejected_for}]
     return evenly([clip for clip in found if (folder / SAMPLES / f"{clip.id}.jpg").is_file()], REJECTED)
 
 
-def _example(clips: Iterable[ClipRecord], code: str) -> ClipRecord:
-    return next(clip for clip in clips if clip.status == "rejected" and clip.reasons[0].code == code)
+def _example(clips: Iterable[ClipRecord], code: str) -> tuple[ClipRecord, Reason]:
+    """Returns the first clip that a reason rejected, and what it says of it."""
+    return next((clip, reason) for clip in clips for reason in clip.rejected_for if reason.code == code)
 
 
 def _histograms(folder: Path, clips: Sequence[ClipRecord], kept: Sequence[ClipRecord]) -> list[Histogram]:

@@ -23,10 +23,20 @@ from jova_bench.data.texts import read_texts
 from jova_bench.data.videos import clip_id, videos
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
+from jova_bench.execution.processes import available_cores
 from jova_bench.files.paths import shown_path
+from jova_bench.media.limits import available_bytes
 from jova_bench.metrics.base import join_reasons
 from jova_bench.progress import Progress
 from jova_bench.report.html.pages import environment
+
+WORKER_BYTES = 1_250_000_000
+"""Memory of a worker at most, measured with 121 frames of 1920 x 1080."""
+
+
+def default_workers() -> int:
+    """Returns as many workers as there are cores, and as the memory that is free now takes; at least one."""
+    return max(1, min(available_cores(), available_bytes() // WORKER_BYTES))
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,13 @@ class Prepared:
 
     kept: int
     rejected: Counter[str]
-    """Clips and videos by the first reason for which they are rejected."""
+    """Clips and videos by each reason for which they are rejected: one with two reasons is counted twice."""
     seconds: float
     """Length of all kept clips."""
     failed: tuple[str, ...]
     """What could not be judged: a worker died or raised an error. The same command tries it again."""
+    hidden: tuple[str, ...] = ()
+    """Hidden files with the names of videos, which are left out."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,7 @@ def prepare(
         raise BenchError(why_not)
     describers.check(assets)
     environment()  # What the page at the end needs.
-    sources = videos(folder)
+    sources, hidden = videos(folder)
     texts = read_texts(table, folder, sources)
     with PreparedFolder(out, settings) as store:
         # First, so that a damaged line is found before any work.
@@ -129,7 +141,7 @@ def prepare(
         failed += _map(todo, described, "describe clips", lambda task: task.clip.id, store, executor, progress)
         store.put_in_order(sources, order)
         write_page(out, settings, folder.name)
-        return _summary(store.clips().values(), failed)
+        return _summary(store.clips().values(), failed, hidden)
 
 
 def _scan(folder: Path, sources: list[str], store: PreparedFolder, executor: Executor, progress: Progress) -> list[str]:
@@ -193,8 +205,9 @@ def _without_clips(video: ScannedVideo, settings: Settings) -> ClipRecord:
     )
 
 
-def _summary(clips: Collection[ClipRecord], failed: Sequence[str]) -> Prepared:
+def _summary(clips: Collection[ClipRecord], failed: Sequence[str], hidden: Sequence[str]) -> Prepared:
     """Counts what came of all clips."""
     kept = [clip for clip in clips if clip.status == "kept"]
-    rejected = Counter(clip.reasons[0].code for clip in clips if clip.status == "rejected")
-    return Prepared(len(kept), rejected, sum(clip.end_s - clip.start_s for clip in kept), tuple(failed))
+    rejected = Counter(code for clip in clips for code in {reason.code for reason in clip.rejected_for})
+    seconds = sum(clip.end_s - clip.start_s for clip in kept)
+    return Prepared(len(kept), rejected, seconds, tuple(failed), tuple(hidden))

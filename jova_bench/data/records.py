@@ -15,6 +15,14 @@ Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels."""
 
 
+REJECTS = frozenset({
+    "undecodable", "too_short", "no_picture", "still_picture", "no_sound", "short_sound", "silent", "channels_cancel",
+    "no_face", "face_lost", "two_faces", "face_jumps", "no_speech", "out_of_sync", "weak_sync", "small_face",
+    "small_picture",
+})  # fmt: skip
+"""Codes of reasons for which a clip is rejected; all others are notes."""
+
+
 class Settings(Record):
     """What decides which clips come out: a folder is continued with the same alone."""
 
@@ -122,3 +130,10 @@ class ClipRecord(Record):
     """What wrote the transcript; empty without one."""
     video_caption: str = ""
     audio_caption: str = ""
+
+    @property
+    def rejected_for(self) -> tuple[Reason, ...]:
+        """All reasons for which it is rejected, without what was noticed beside them; none of a kept clip."""
+        if self.status == "kept":
+            return ()
+        return tuple(one for place, one in enumerate(self.reasons) if place == 0 or one.code in REJECTS)

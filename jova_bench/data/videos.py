@@ -16,24 +16,29 @@ KEPT = 60
 """Characters of a file's name that its clips' ids keep."""
 
 
-def videos(folder: Path) -> list[str]:
-    """Lists the paths, relative to a folder, of all videos in it and below, sorted.
+def videos(folder: Path) -> tuple[list[str], list[str]]:
+    """Lists the paths, relative to a folder, of all videos in it and below, each list sorted.
+
+    Returns:
+        The videos; and hidden files with the names of videos, such as macOS's `._talk.mp4`, which are none.
 
     Raises:
         BenchError: there is no such folder, or no video in it.
     """
     if not folder.is_dir():
         raise BenchError(f"expected a folder of videos, got {shown_path(folder)}; give the folder that holds them")
-    found = []
+    found: list[str] = []
+    hidden: list[str] = []
     for where, _, names in os.walk(folder):
-        paths = (Path(where, name) for name in names if not name.startswith("."))
-        paths = (
-            path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()
-        )  # No pipe, which would block.
-        found += [path.relative_to(folder).as_posix() for path in paths]
+        for path in (Path(where, name) for name in names):
+            if path.suffix.lower() in SUFFIXES and path.is_file():  # No pipe, which would block.
+                relative = path.relative_to(folder)
+                listed = hidden if any(part.startswith(".") for part in relative.parts) else found
+                listed.append(relative.as_posix())
     if not found:
-        raise BenchError(f"expected videos ({' '.join(SUFFIXES)}) in {shown_path(folder)}, got none")
-    return sorted(found)
+        what = f"{len(hidden)} hidden ones, such as {min(hidden)}" if hidden else "none"
+        raise BenchError(f"expected videos ({' '.join(SUFFIXES)}) in {shown_path(folder)}, got {what}")
+    return sorted(found), sorted(hidden)
 
 
 def clip_id(source: str, number: int | None) -> str:

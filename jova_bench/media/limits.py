@@ -74,6 +74,16 @@ def max_clip_bytes() -> int:
     return limit
 
 
+def available_bytes() -> int:
+    """Returns the bytes of main memory that nothing else needs now; all of it where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # No Linux.
+        return memory_bytes()
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return min([*found, memory_bytes()])
+
+
 def memory_bytes() -> int:
     """Returns the bytes of main memory of this machine, or of this container where that has less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("jinja2", reason="pages need jova-bench[report]")
 
 from jova_bench.data.page import binned, evenly, write_page
-from jova_bench.data.records import ClipRecord, Reason, Settings, Sync
+from jova_bench.data.records import REJECTS, ClipRecord, Reason, Settings, Sync
 from jova_bench.data.store import SAMPLES, TRACKS, PreparedFolder, keep_arrays, keep_image
 from jova_bench.errors import BenchError
+from support.shown import ROOT
 
 HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7777 * 7777 }}"
 SETTINGS = Settings(fps="25/1", lengths=(73, 49), sizes=((64, 64),), faces="mediapipe")
@@ -101,6 +102,31 @@ def test_counts_are_those_of_the_manifest(page):
     assert {"49: 1", "73: 2", "64 x 64: 3", "+3: 1", "0: 2", "-15: 0"} <= set(titles)
     assert "0.5 to 0.55: 1" in titles  # Half of a clip is speech, and the mouth half of its width.
     assert sum(int(title.rpartition(" ")[2]) for title in titles if title.startswith("0.7 to 0.75")) == 1  # 53 of 73.
+
+
+def test_a_clip_with_several_reasons_is_counted_and_shown_for_each(tmp_path):
+    why = [Reason(code=code, by="x", detail=f"of {code}") for code in ("silent", "no_face", "rate_converted")]
+    with PreparedFolder(tmp_path / "out", SETTINGS) as store:
+        store.add_clip(one := clip(0, status="rejected", reasons=tuple(why)))
+        store.add_clip(clip(1, reasons=tuple(why[2:])))
+    keep_image(tmp_path / "out" / SAMPLES / "a-0.jpg", b"no image")
+    write_page(tmp_path / "out", SETTINGS, "videos")
+    text = " ".join(Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8")).text.split())
+    assert [reason.code for reason in one.rejected_for] == ["silent", "no_face"]
+    assert "silent1x" in text
+    assert "no_face1x" in text
+    assert text.count("of silent; of no_face") == 2  # a figure below each of the two
+    assert "rate_converted: 1" in text  # noticed about the kept clip
+    assert "rate_converted1x" not in text
+
+
+def test_the_page_of_data_has_all_reasons():
+    table = (ROOT / "docs" / "data.md").read_text(encoding="utf-8").partition("## Why a clip is rejected")[2]
+    rows = [row.split("|")[1] for row in table.partition("A rejected clip")[0].splitlines() if row.startswith("| `")]
+    assert set(re.findall("`([a-z_]+)`", "".join(rows))) == REJECTS
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "jova_bench" / "data").glob("*.py")]
+    named = re.findall(r'reject\(\s*"([a-z_]+)"|NoSpeaker\(\s*"([a-z_]+)"', "".join(sources))
+    assert {code for pair in named for code in pair if code} <= REJECTS
 
 
 def test_the_same_folder_gives_the_same_page(page, folder):

@@ -92,14 +92,17 @@ def test_ids_are_the_names_and_never_the_same_of_two_videos(tmp_path):
     assert clip_id("a/x y.mp4", 3).startswith("x_y-")
     assert clip_id("a/x.mp4", 0) != clip_id("b/x.mp4", 0)
     assert len(clip_id("é" * 200 + ".mp4", 3)) < 120
-    for name in ("b.mp4", "a.MOV", "sub/c.mkv", "notes.txt", ".hidden.mp4"):
+    for name in ("b.mp4", "a.MOV", "sub/c.mkv", "notes.txt", "._a.MOV", ".trash/d.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     os.mkfifo(tmp_path / "pipe.mp4")  # Would block whoever opens it.
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert videos(tmp_path) == ["a.MOV", "b.mp4", "sub/c.mkv"]
+    assert videos(tmp_path) == (["a.MOV", "b.mp4", "sub/c.mkv"], ["._a.MOV", ".trash/d.mp4"])
     with pytest.raises(BenchError, match="expected a folder of videos"):
         videos(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BenchError, match="got none"):
+        videos(tmp_path / "empty")
+    (tmp_path / "empty" / "._e.mp4").touch()
+    with pytest.raises(BenchError, match=r"got 1 hidden ones, such as \._e.mp4"):
         videos(tmp_path / "empty")

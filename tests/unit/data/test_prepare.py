@@ -25,8 +25,10 @@ from jova.codecs.base import WEIGHTS
 from jova.mouth_loss import latent_mask
 from jova.timeline import Stream
 from jova_bench.cli import main
+from jova_bench.data import prepare
 from jova_bench.data.store import read_manifest
 from jova_bench.media import files as media
+from jova_bench.media import limits
 from jova_bench.metrics.faces.cuts import shots
 from jova_bench.metrics.faces.track import overlaps
 from support.mediapipe_files import needs_mediapipe, own_flags
@@ -195,6 +197,7 @@ def add_clip(self, clip):
 
 store.PreparedFolder.add_clip = add_clip
 from jova_bench.cli import main
+from jova_bench.data import prepare
 main(sys.argv[1:])
 """
 
@@ -332,4 +335,15 @@ def test_counts_are_printed_for_people_and_for_programs(planted, prepared, own_t
     assert main([*words, "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)
     assert counts["kept"] == 5
-    assert counts["rejected"] == {"undecodable": 1, "no_face": 1, "silent": 1, "two_faces": 1, "out_of_sync": 1}
+    one_each = ("undecodable", "no_face", "silent", "no_speech", "two_faces", "out_of_sync")
+    assert counts["rejected"] == dict.fromkeys(one_each, 1)
+    assert counts["hidden"] == 0
+
+
+def test_workers_are_as_many_as_cores_and_free_memory_take(monkeypatch):
+    monkeypatch.setattr(prepare, "available_cores", lambda: 8)
+    for free, workers in ((100e9, 8), (4e9, 3), (0.5e9, 1)):
+        monkeypatch.setattr(prepare, "available_bytes", lambda free=free: int(free))
+        assert prepare.default_workers() == workers
+    monkeypatch.undo()
+    assert 0 < limits.available_bytes() <= limits.memory_bytes()
