@@ -153,6 +153,8 @@ def _prepare(args: argparse.Namespace) -> int:
         say(f"{len(made.failed)} not done; repeat the command to try them again")
     if made.hidden:
         say(f"{len(made.hidden)} hidden files with names of videos are left out, such as {shown(made.hidden[0])}")
+    if made.unknown:
+        say(f"{len(made.unknown)} ids of {args.texts} are of no clip, such as {shown(made.unknown[0])}")
     if args.json:
         counts = {"kept": made.kept, "seconds": made.seconds, "rejected": made.rejected, "failed": len(made.failed)}
         counts["hidden"] = len(made.hidden)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Prepared:
     """What could not be judged: a worker died or raised an error. The same command tries it again."""
     hidden: tuple[str, ...] = ()
     """Hidden files with the names of videos, which are left out."""
+    unknown: tuple[str, ...] = ()
+    """Ids in the table of texts that no clip has."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def prepare(
         failed += _map(todo, described, "describe clips", lambda task: task.clip.id, store, executor, progress)
         store.put_in_order(sources, order)
         write_page(out, settings, folder.name)
-        return _summary(store.clips().values(), failed, hidden)
+        unknown = sorted(texts.clips.keys() - clips.keys())
+        return replace(_summary(store.clips().values(), failed), hidden=tuple(hidden), unknown=tuple(unknown))
 
 
 def _scan(folder: Path, sources: list[str], store: PreparedFolder, executor: Executor, progress: Progress) -> list[str]:
@@ -205,9 +208,9 @@ def _without_clips(video: ScannedVideo, settings: Settings) -> ClipRecord:
     )
 
 
-def _summary(clips: Collection[ClipRecord], failed: Sequence[str], hidden: Sequence[str]) -> Prepared:
+def _summary(clips: Collection[ClipRecord], failed: Sequence[str]) -> Prepared:
     """Counts what came of all clips."""
     kept = [clip for clip in clips if clip.status == "kept"]
     rejected = Counter(code for clip in clips for code in {reason.code for reason in clip.rejected_for})
     seconds = sum(clip.end_s - clip.start_s for clip in kept)
-    return Prepared(len(kept), rejected, seconds, tuple(failed), tuple(hidden))
+    return Prepared(len(kept), rejected, seconds, tuple(failed))

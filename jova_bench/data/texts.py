@@ -50,6 +50,7 @@ def read_texts(table: Path | None, folder: Path, sources: Collection[str]) -> Te
     """
     clips: dict[str, Given] = {}
     found = {}
+    seen: dict[tuple[str, str], str] = {}
     for source in sources:
         beside = (folder / source).with_suffix(".txt")
         if beside.is_file():
@@ -58,17 +59,31 @@ def read_texts(table: Path | None, folder: Path, sources: Collection[str]) -> Te
     for row in table_rows(table) if table else ():
         if isinstance(row, Fault):
             raise BenchError(str(row))
-        for name in row.fields:
-            if name not in (*KEYS, *COLUMNS):
-                hint = suggest(name, (*KEYS, *COLUMNS))
-                raise BenchError(f"{table}: expected a column of texts, got {shown(name)}; {hint}")
+        _check_columns(str(table), row.fields)
         cells = {name: " ".join(str(cell).split()) for name, cell in row.fields.items()}
         given = Given(str(table and table.name), **{name: cells.get(name) or None for name in COLUMNS})
-        source = cells.get("source", "")
-        if cells.get("id"):
-            clips[cells["id"]] = given
-        elif source in sources:
-            found[source] = given
-        else:
+        source, key = cells.get("source", ""), cells.get("id", "")
+        if not key and source not in sources:
             raise BenchError(f"{row.where}: expected an id of a clip or the path of a video, got {shown(source)}")
+        name = ("id", key) if key else ("source", source)
+        if name in seen:
+            raise BenchError(
+                f"{row.where}: expected one row for {shown(name[1])}, got another at {seen[name]}; keep one"
+            )
+        seen[name] = row.where
+        if key:
+            clips[key] = given
+        else:
+            found[source] = given
     return Texts(clips, found)
+
+
+def _check_columns(table: str, names: Collection[str]) -> None:
+    """Refuses a table with a column that means nothing here, or without one that has texts."""
+    for name in names:
+        if name not in (*KEYS, *COLUMNS):
+            raise BenchError(
+                f"{table}: expected a column of texts, got {shown(name)}; {suggest(name, (*KEYS, *COLUMNS))}"
+            )
+    if not {*names} & {*COLUMNS}:
+        raise BenchError(f"{table}: expected a column of {', '.join(COLUMNS)}, got {', '.join(names)} alone")

@@ -216,6 +216,8 @@ def test_tables_and_texts_beside_videos_are_read(tmp_path):
     assert found.videos["talk.mp4"] == Given("talk.txt", "Good morning all")
     assert found.videos["other.mp4"] == Given("mine.csv", "Hello, you")
     assert found.clips == {"talk-0000": Given("mine.csv", None, "a man")}
+    table.write_bytes(b"\xef\xbb\xbfsource,transcript\r\nother.mp4,Hello\r\n")
+    assert read_texts(table, tmp_path, ["talk.mp4", "other.mp4"]).videos["other.mp4"] == Given("mine.csv", "Hello")
 
 
 @pytest.mark.parametrize(
@@ -225,6 +227,12 @@ def test_tables_and_texts_beside_videos_are_read(tmp_path):
         ("source,transcript\ntalk.mp4\n", "expected 2 cells"),
         ("source,transcript\nnone.mp4,x\n", "mine.csv:2: expected an id of a clip or the path of a video"),
         ("transcript\nx\n", "expected an id of a clip"),
+        (
+            "source,transcript\ntalk.mp4,x\ntalk.mp4,y\n",
+            r"mine.csv:3: expected one row for 'talk.mp4', got another at .*:2",
+        ),
+        ("id,transcript\na-1,x\na-1,x\n", "expected one row for 'a-1'"),
+        ("source\ntalk.mp4\n", "expected a column of transcript, video_caption, audio_caption, got source alone"),
     ],
 )
 def test_a_fault_in_a_table_is_one_line(tmp_path, content, what):

@@ -326,14 +326,17 @@ def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, own_table, 
     assert torch.isfinite(made["video"]).all()
 
 
-def test_counts_are_printed_for_people_and_for_programs(planted, prepared, own_table, capsys):
+def test_counts_are_printed_for_people_and_for_programs(planted, prepared, own_table, tmp_path, capsys):
     words = ["data", "prepare", str(planted), "--out", str(prepared), *FLAGS, *own_table]
     assert main(words) == 0
     out = capsys.readouterr().out
     assert out.startswith("5 clips kept, 10.8 s, in ")
     assert "  rejected, two_faces: 1\n" in out
-    assert main([*words, "--json"]) == 0
-    counts = json.loads(capsys.readouterr().out)
+    (tmp_path / "texts.csv").write_text("id,transcript\nno-such-clip,Hello\n")
+    assert main([*words, "--json", "--texts", str(tmp_path / "texts.csv")]) == 0
+    said = capsys.readouterr()
+    assert "texts.csv are of no clip, such as 'no-such-clip'" in said.err
+    counts = json.loads(said.out)
     assert counts["kept"] == 5
     one_each = ("undecodable", "no_face", "silent", "no_speech", "two_faces", "out_of_sync")
     assert counts["rejected"] == dict.fromkeys(one_each, 1)
