@@ -193,12 +193,14 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_editing("embedded", _metric("wer_new", "embedded", "speech.new_words:embedded", {})),
     *(_lip_sync(name) for name in _NUMBERS.split()),
     *(
-        _with(one, "theval", "faces.theval:mouth_audio_corr", {})
-        for one in _by_name("mouth_audio_corr", "standard", "lip_sync.mouth_sound")
+        _with(one, "theval", "faces.theval:build", {"name": one.name})
+        for one in (
+            *_by_name("mouth_audio_corr", "standard", "lip_sync.mouth_sound"),
+            *_by_name("lip_dynamics silent_lip_stability brow_dynamics", "standard", "faces.dynamics"),
+        )
     ),
     *_by_name("mouth_audio_offset", "standard", "lip_sync.mouth_sound"),
     *_by_name("face_count", "standard", "faces.count"),
-    *_by_name("lip_dynamics silent_lip_stability brow_dynamics", "standard", "faces.dynamics"),
     _with(
         _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
         "openai-whisper",

@@ -32,7 +32,7 @@ D = 4
 OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
 """Made where FunASR is installed, which alone reads them."""
 
-OF_MEDIAPIPE = {one.asset for one in litert.NETWORKS}
+OF_MEDIAPIPE = {one.asset for one in (*litert.NETWORKS, litert.ATTENTION)}
 """Linked where it is here: its files are pinned, so that nothing random can stand for it."""
 
 OF_SILERO = {VAD}

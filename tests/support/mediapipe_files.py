@@ -15,7 +15,12 @@ from jova_bench.metrics.faces import litert
 from jova_bench.metrics.faces.theval import VAD
 
 FETCHED = Path(__file__).parents[2] / "build" / "weights"
-FOLDERS = {litert.SHORT_RANGE: "face_detection", litert.FULL_RANGE: "face_detection", litert.MESH: "face_landmark"}
+FOLDERS = {
+    litert.SHORT_RANGE: "face_detection",
+    litert.FULL_RANGE: "face_detection",
+    litert.MESH: "face_landmark",
+    litert.ATTENTION: "face_landmark",
+}
 """Where in `mediapipe/modules` of the wheel."""
 
 
@@ -59,6 +64,5 @@ def own_flags(folder: Path) -> list[str]:
 
 
 needs_mediapipe = pytest.mark.skipif(litert.missing(with_files()) is not None, reason="mediapipe's files are not here")
-needs_theval = pytest.mark.skipif(
-    bool(litert.missing(with_files()) or with_files().missing(VAD)), reason="what THEval needs is not here"
-)
+_LACKS = litert.missing(with_files()) or with_files().missing(litert.ATTENTION.asset, VAD)
+needs_theval = pytest.mark.skipif(_LACKS is not None, reason="what THEval needs is not here")

@@ -62,6 +62,10 @@ FULL_RANGE = Network(
 """BlazeFace for faces up to 5 m away. Whatever confidence that interface is asked for, its graph's own is used."""
 MESH = Network("mediapipe-face-mesh", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 192, 0.5)
 """Face mesh: 468 points of one face."""
+ATTENTION = Network(
+    "mediapipe-face-mesh-attention", "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4", 192, 0.5
+)
+"""Face mesh that looks at lips and eyes once more, see `attention`."""
 NETWORKS = (SHORT_RANGE, FULL_RANGE, MESH)
 
 
@@ -77,19 +81,34 @@ def missing(assets: AssetTable) -> str | None:
 
 @cache
 def _runner(network: Network, file: Path) -> Callable[[Array], list[Array]]:
+    return runner(read(network, file))
+
+
+def read(network: Network, file: Path) -> bytes:
+    """Reads the file of a network. Raises Unavailable for another file."""
+    content = file.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != network.sha256:
+        raise Unavailable(f"weights differ: expected sha256 {network.sha256}, got {found} in {file}")
+    return content
+
+
+def runner(content: bytes) -> Callable[..., list[Array]]:
+    """Returns a function from a network's inputs to its outputs, all without their first axis; one thread, on the CPU.
+
+    Raises:
+        Unavailable: the package is missing.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise Unavailable(HOW) from error
-    content = file.read_bytes()
-    if (found := hashlib.sha256(content).hexdigest()) != network.sha256:
-        raise Unavailable(f"weights differ: expected sha256 {network.sha256}, got {found} in {file}")
     net: Any = Interpreter(model_content=content, num_threads=1)
     net.allocate_tensors()
-    (given,), answers = net.get_input_details(), net.get_output_details()
+    asked, answers = net.get_input_details(), net.get_output_details()
 
-    def run(image: Array) -> list[Array]:
-        net.set_tensor(given["index"], np.ascontiguousarray(image[None], dtype=np.float32))
+    def run(*given: Array) -> list[Array]:
+        for one, array in zip(asked, given, strict=True):
+            net.set_tensor(one["index"], np.ascontiguousarray(array[None], dtype=np.float32))
         net.invoke()
         return [np.array(net.get_tensor(one["index"])[0]) for one in answers]
 

@@ -6,6 +6,7 @@ Written from the graphs of google-ai-edge/mediapipe v0.10.21 (`face_landmark_fro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from jova_bench.assets.table import AssetTable
 from jova_bench.metrics.faces.blaze_decoding import OVERLAP, Corners, cut, detect
-from jova_bench.metrics.faces.litert import FULL_RANGE, MESH, SHORT_RANGE
+from jova_bench.metrics.faces.litert import FULL_RANGE, MESH, SHORT_RANGE, Array
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
 
@@ -69,13 +70,13 @@ def all_faces(frame: Frames, assets: AssetTable) -> list[Face]:
 
 def _with_mesh(frame: Frames, found: Boxes, assets: AssetTable) -> list[Face]:
     """Puts the mesh on (n, 17) faces of `detect`; those on which it is not are none."""
-    made = [(one[[0, 1, 2, 3, 16]], at(frame, region(one), assets)) for one in found]
+    made = [(one[[0, 1, 2, 3, 16]], at(frame, region(one), MESH.load(assets))) for one in found]
     return [Face(one.points, one.depths, one.presence, box) for box, one in made if one is not None]
 
 
-def at(frame: Frames, corners: Corners, assets: AssetTable) -> Mesh | None:
-    """Puts the mesh on the face of a square of a frame; None where it is on none."""
-    found, logit = MESH.load(assets)(cut(frame, corners, MESH.side, cv2().BORDER_REPLICATE) / np.float32(255))[:2]
+def at(frame: Frames, corners: Corners, net: Callable[[Array], list[Array]]) -> Mesh | None:
+    """Puts the mesh on the face of a square of a frame, by one of the two networks; None where it is on none."""
+    found, logit = net(cut(frame, corners, MESH.side, cv2().BORDER_REPLICATE) / np.float32(255))[:2]
     presence = float(1 / (1 + np.exp(-float(logit.ravel()[0]))))
     if presence <= MESH.confidence:
         return None

@@ -97,13 +97,14 @@ def portrait(clip: Clip, context: MetricContext) -> Portrait:
 def _followed(frames: Frames, parts: list[range], assets: AssetTable) -> Arrays:
     points = np.full((len(frames), 468, 3), np.nan, dtype=np.float32)
     heights: list[FloatArray] = []
+    net = litert.MESH.load(assets)
     for shot in parts:
         looks, region = set(looks_at(shot, EVERY)), None
         for k in shot:
             seen = mesh.all_faces(frames[k], assets) if k in looks or region is None else []
             if k in looks:
                 heights.append(np.array([height(face.points) for face in seen]))
-            found = None if region is None else mesh.at(frames[k], region, assets)
+            found = None if region is None else mesh.at(frames[k], region, net)
             if found is None:
                 found = max(seen or mesh.all_faces(frames[k], assets), key=lambda one: height(one.points), default=None)
             region = None if found is None else mesh.next_region(found.points)

@@ -1,31 +1,31 @@
-"""THEval's measures of a talking head, as Newbyl/THEval computes them at cfe23fe (arXiv 2511.04520).
+"""THEval's measures of a talking head as clip metrics: its formulas are in `theval_formulas`.
 
-Each is scored there by its closeness to the mean of real videos, so the real clips' value is the target. What upstream
-writes as NaN is undefined here.
-
-Two of its habits move values. `lip_sync.py` hands MediaPipe pictures with red and blue swapped, in which it misses
-faces. And one tracker serves all videos of a run, so that the first frames of a video are searched where the face of
-the one before it was; here every clip begins with a detection, as the first video does there. Sound goes to its 44.1
-kHz and 16 kHz by another filter than ffmpeg's and torchaudio's.
-
-Letters: T frames at the clip's own rate, N samples.
+Three of its habits move values. `lip_sync.py` hands MediaPipe pictures with red and blue swapped, in which it misses
+faces. `lip_dynamics.py` squeezes pictures into a square of 256 pixels and measures in these, so that a larger face
+moves more. And one tracker serves all videos of a run, so that the first frames of a video are searched where the face
+of the one before it was; here every clip begins with a detection, as the first video does there. Where upstream writes
+0 for a video in which it found no face, or one face once, the value is undefined here, as where it writes NaN. Sound
+goes to its 44.1 kHz and 16 kHz by another filter than ffmpeg's and torchaudio's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
-from jova_bench.arrays import Arrays, Audio, FloatArray, Frames
+from jova_bench.arrays import Arrays, FloatArray, Frames
 from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
-from jova_bench.metrics.faces import litert, mesh, opencv
+from jova_bench.metrics.faces import attention, litert, mesh, opencv
+from jova_bench.metrics.faces import theval_formulas as formulas
 from jova_bench.metrics.faces.blaze_decoding import detect
+from jova_bench.metrics.faces.litert import Network
 from jova_bench.metrics.signal.audio import mono_16k, resample
 from jova_bench.metrics.speech import activity
 from jova_bench.prompts import Prompt
@@ -36,18 +36,15 @@ VAD = "silero-vad-5"
 """Name in the table of weights of Silero VAD's network in package 5.1.2, which it pins."""
 RATE_HZ = 44_100
 """Rate to which moviepy brings the sound."""
-STEP_S = 0.05
-RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)
-LEAST_SPEECH = 0.1
-"""Share of the frames."""
 
 
-def followed(frames: Frames, assets: AssetTable) -> FloatArray:
-    """Puts the mesh on the face of (T, H, W, 3) frames as MediaPipe does with `static_image_mode=False`.
+def followed(frames: Frames, assets: AssetTable, network: Network) -> FloatArray:
+    """Puts a mesh on the face of (T, H, W, 3) frames as MediaPipe does with `static_image_mode=False`.
 
     Returns:
         (T, 468, 2) x as a share of the width, y of the height; NaN where MediaPipe gives nothing.
     """
+    net = (attention if network is litert.ATTENTION else network).load(assets)
     found = np.full((len(frames), 468, 2), np.nan)
     size = np.array(frames.shape[2:0:-1], dtype=np.float64)
     region = None
@@ -55,111 +52,158 @@ def followed(frames: Frames, assets: AssetTable) -> FloatArray:
         if region is None:
             faces = detect(frame, litert.SHORT_RANGE, assets)
             region = mesh.region(faces[0]) if len(faces) else None
-        face = None if region is None else mesh.at(frame, region, assets)
+        face = None if region is None else mesh.at(frame, region, net)
         region = None if face is None else mesh.next_region(face.points)
         if face is not None:
             found[k] = face.points / size
     return found
 
 
-def volumes(audio: Audio, rate_hz: int, times_s: FloatArray) -> FloatArray:
-    """Returns the level of (N,) samples at some times: root mean squares of 50 ms around every 50 ms, interpolated.
-
-    As librosa's `feature.rms` with zeros beyond both ends.
-    """
-    length = int(rate_hz * STEP_S)
-    padded = np.pad(audio.astype(np.float64), length // 2)
-    count = 1 + (len(padded) - length) // length
-    squares = padded[: count * length].reshape(count, length) ** 2
-    return np.interp(times_s, np.arange(count) * length / rate_hz, np.sqrt(squares.mean(axis=1)))
-
-
-def spoken_frames(stretches: activity.Stretches, fps: float, count: int) -> npt.NDArray[np.bool_]:
-    """Returns which of `count` frames lie in stretches of speech, (T,); a stretch's last frame counts."""
-    spoken = np.zeros(count, dtype=np.bool_)
-    for start_s, stop_s in stretches:
-        spoken[int(start_s * fps) : int(stop_s * fps) + 1] = True
-    return spoken
-
-
-def lip_sync(points: FloatArray, level: FloatArray, spoken: npt.NDArray[np.bool_]) -> float:
-    """Returns the mean difference of opening and volume, each stretched to [0, 1], over frames with speech and a face.
-
-    Args:
-        points: (T, 468, 2) as shares of width and height.
-        level: (T,) volume.
-        spoken: (T,) whether there is speech.
-
-    Raises:
-        Undefined: speech in less than a tenth of the frames, or a face in fewer than two of them.
-    """
-    if spoken.mean() < LEAST_SPEECH:
-        raise Undefined(f"speech in {spoken.mean():.0%} of the frames, at least {LEAST_SPEECH:.0%} needed")
-    gap = np.abs(points[:, mesh.UPPER, 1].mean(axis=1) - points[:, mesh.LOWER, 1].mean(axis=1))
-    eyes = np.abs(points[:, LEFT_EYE, 0].mean(axis=1) - points[:, RIGHT_EYE, 0].mean(axis=1))
-    opening = gap / np.where(eyes > 0, eyes, np.nan)
-    used = spoken & np.isfinite(opening)
-    if used.sum() < 2:
-        raise Undefined(f"a face in {used.sum()} of the frames with speech, at least 2 needed")
-    return float(np.abs(_stretched(opening[used]) - _stretched(level[used])).mean())
-
-
-def _stretched(values: FloatArray) -> FloatArray:
-    return (values - values.min()) / (np.ptp(values) + 1e-8)
+def squeezed(frames: Frames) -> Frames:
+    """Returns (T, H, W, 3) frames as (T, 256, 256, 3)."""
+    size = (formulas.SIDE, formulas.SIDE)
+    return np.stack([opencv.cv2().resize(frame, size) for frame in frames])
 
 
 @dataclass(frozen=True)
-class LipSync(ClipMetric):
-    """THEval's lip-sync."""
+class TheVal(ClipMetric):
+    """One of its measures."""
 
     spec: MetricSpec
     context: MetricContext
+    network: Network
+    hears: bool
+    number: Callable[[Clip, Frames, MetricContext], float]
+    """Measures a clip that has what it needs; its frames stand apart for they are there."""
 
     def check(self) -> str | None:
         """Returns what of packages and networks is missing; None if nothing is."""
-        files = self.context.assets.missing(litert.SHORT_RANGE.asset, litert.MESH.asset, VAD)
-        return join_reasons(opencv.missing(), litert.not_installed(), activity.missing(), files)
+        heard = (VAD,) if self.hears else ()
+        files = self.context.assets.missing(litert.SHORT_RANGE.asset, self.network.asset, *heard)
+        package = activity.missing() if self.hears else None
+        return join_reasons(opencv.missing(), litert.not_installed(), package, files)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Compares the clip's mouth and sound; `prompt` and `reference` are ignored."""
+        """Measures the clip; `prompt` and `reference` are ignored."""
         if clip.frames is None:
             raise Undefined("no video stream")
-        audio = mono_16k(clip)
-        if not len(audio):
+        if self.hears and not len(clip.mono()):
             raise Undefined("no sound")
         if reason := self.check():
             raise Unavailable(reason)
-        fps, count = float(clip.fps), len(clip.frames)
-        spoken = spoken_frames(activity.stretches(audio, self.context.assets.find(VAD), decimals=1), fps, count)
-        level = volumes(resample(clip.mono(), clip.sample_rate_hz, RATE_HZ), RATE_HZ, np.arange(count) / fps)
-        return lip_sync(self._points(clip, clip.frames), level, spoken)
-
-    def _points(self, clip: Clip, frames: Frames) -> FloatArray:
-        def compute() -> Arrays:
-            return {"points": followed(np.asarray(frames[..., ::-1]), self.context.assets)}
-
-        key = CacheKey("face-mesh-video", 1, _weights(), {"channels": "bgr"})
-        return np.asarray(self.context.cache.get(clip.digest, key, compute)["points"])
+        return self.number(clip, clip.frames, self.context)
 
 
-def _weights() -> str:
-    return f"{litert.SHORT_RANGE.digest}+{litert.MESH.digest}"
+def _points(clip: Clip, network: Network, how: str, frames: Callable[[], Frames], context: MetricContext) -> FloatArray:
+    """Returns the points of a clip's frames, prepared in one of the ways of upstream, from the cache where it can."""
+
+    def compute() -> Arrays:
+        return {"points": followed(frames(), context.assets, network)}
+
+    key = CacheKey("face-mesh-video", 1, _weights(network), {"frames": how})
+    return np.asarray(context.cache.get(clip.digest, key, compute)["points"], dtype=np.float64)
 
 
-def mouth_audio_corr(context: MetricContext) -> LipSync:
-    """Builds THEval's lip-sync."""
+def _speech(clip: Clip, context: MetricContext) -> activity.Stretches:
+    return activity.stretches(mono_16k(clip), context.assets.find(VAD), decimals=1)
+
+
+def _lip_sync(clip: Clip, frames: Frames, context: MetricContext) -> float:
+    fps, count = float(clip.fps), len(frames)
+    spoken = formulas.spoken_frames(_speech(clip, context), fps, count)
+    sound = resample(clip.mono(), clip.sample_rate_hz, RATE_HZ)
+    level = formulas.volumes(sound, RATE_HZ, np.arange(count) / fps)
+    swapped = partial(np.ascontiguousarray, frames[..., ::-1])
+    return formulas.lip_sync(_points(clip, litert.MESH, "bgr", swapped, context), level, spoken)
+
+
+def _silent_lips(clip: Clip, frames: Frames, context: MetricContext) -> float:
+    spoken = formulas.spoken_frames(_speech(clip, context), float(clip.fps), len(frames))
+    quiet = np.flatnonzero(formulas.long_pauses(spoken, float(clip.fps)))
+    if not len(quiet):
+        raise Undefined(f"no pause of {formulas.PAUSE_S} s")
+    which = f"256x256 in pauses by {context.assets.digest(VAD)}"
+    shown = partial(squeezed, frames[quiet])
+    return formulas.silent_lip_stability(_points(clip, litert.ATTENTION, which, shown, context))
+
+
+def _lip_dynamics(clip: Clip, frames: Frames, context: MetricContext) -> float:
+    shown = partial(squeezed, frames)
+    return formulas.lip_dynamics(_points(clip, litert.ATTENTION, "256x256", shown, context))
+
+
+def _brow_dynamics(clip: Clip, frames: Frames, context: MetricContext) -> float:
+    found = _points(clip, litert.ATTENTION, "rgb", lambda: frames, context)
+    return formulas.brow_dynamics(found * [frames.shape[2], frames.shape[1]])
+
+
+def _weights(network: Network) -> str:
+    return f"{litert.SHORT_RANGE.digest}+{network.digest}"
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What differs between its measures."""
+
+    network: Network
+    hears: bool
+    number: Callable[[Clip, Frames, MetricContext], float]
+    says: str
+    script: str
+
+
+MEASURES = {
+    "mouth_audio_corr": _Measure(
+        litert.MESH,
+        True,
+        _lip_sync,
+        "THEval's lip-sync: mean difference of the lips' opening and the volume, each stretched to [0, 1] over the"
+        " frames with speech; 0.2528 for the paper's real videos; the mesh is given red and blue swapped",
+        "Synchronization/lip_sync.py",
+    ),
+    "silent_lip_stability": _Measure(
+        litert.ATTENTION,
+        True,
+        _silent_lips,
+        "median of the differences of the lips' opening from its mean, in pauses of 0.3 s or more; 0.0263 for the"
+        " paper's real videos",
+        "Synchronization/silent_lip_stability.py",
+    ),
+    "lip_dynamics": _Measure(
+        litert.ATTENTION,
+        False,
+        _lip_dynamics,
+        "standard deviation over time of the distances between 40 points on the lips, mean over pairs, in pixels of the"
+        " picture squeezed into 256x256; 1.7166 for the paper's real videos",
+        "Naturalness/lip_dynamics.py",
+    ),
+    "brow_dynamics": _Measure(
+        litert.ATTENTION,
+        False,
+        _brow_dynamics,
+        "mean change of the distance from brow to eye, over that of the eyes, from a frame with a face to the next one;"
+        " 0.0068 for the paper's real videos",
+        "Naturalness/eyebrow_dynamics.py",
+    ),
+}
+"""Name of the metric to how THEval measures it."""
+
+
+def build(context: MetricContext, name: str) -> TheVal:
+    """Builds one of `MEASURES`."""
+    chosen = MEASURES[name]
+    digest = context.assets.digest(VAD) if chosen.hears else None
     spec = MetricSpec(
-        name="mouth_audio_corr",
+        name=name,
         version=1,
         profile="standard",
-        backend="face-mesh+loudness",
+        backend="face-mesh+loudness" if name == "mouth_audio_corr" else "face-mesh-attention",
         protocol=PROTOCOL,
-        weights=(digest := context.assets.digest(VAD)) and f"{_weights()}+{digest}",
+        weights="+".join(filter(None, (_weights(chosen.network), digest))),
         direction="target",
-        needs=("video", "audio"),
+        needs=("video", "audio") if chosen.hears else ("video",),
         domain="one face that speaks",
-        description="THEval's lip-sync: mean difference of the lips' opening and the volume, each stretched to [0, 1]"
-        " over the frames with speech; 0.2528 for the paper's real videos; the mesh is given red and blue swapped",
-        source="Newbyl/THEval Synchronization/lip_sync.py",
+        description=chosen.says,
+        source=f"Newbyl/THEval {chosen.script}",
     )
-    return LipSync(spec, context)
+    return TheVal(spec, context, chosen.network, chosen.hears, chosen.number)
