@@ -40,14 +40,18 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
             `base` (settings).
 
     Returns:
-        `title`, `about`, `x`, `y`, `ticks` (place and label), `traces` (Plotly's), `levels` (controls).
+        `title`, `about`, `x`, `y`, `range` (of x), `ticks` (place and label), `traces` (Plotly's), `levels` (controls).
     """
     arms = placed(record)
     places = dict(arms.values)
-    # Arms apart stand behind the numbers, as far from each other as the numbers are on average.
-    ends = (min(places.values()), max(places.values())) if places else (0.0, -1.0)
-    apart = (ends[1] - ends[0]) / (len(set(places.values())) - 1) if places else 1.0
-    places |= {arm: ends[1] + apart * count for count, arm in enumerate(arms.apart, 1)}
+    # Arms apart stand behind the numbers, in distances of their own: their labels are longer.
+    first, last = (min(places.values()), max(places.values())) if places else (0.0, -1.0)
+    step, apart = ((last - first) / (len(set(places.values())) - 1), 0.4 * (last - first)) if places else (1.0, 1.0)
+    places |= {arm: last + apart * count for count, arm in enumerate(arms.apart, 1)}
+    ends = [
+        first - step / 2,
+        max(places.values(), default=0.0) + (0.8 * apart if arms.apart and arms.lines else step / 2),
+    ]
     ticks = {place: setting_text(place) for place in sorted(arms.values.values())}
     ticks |= {places[arm]: label for arm, label in arms.apart.items()}
     directions = {one["identity"]: one["direction"] for one in record["metrics"]}
@@ -60,6 +64,7 @@ def sweep_curves(record: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "about": ABOUT,
                 "x": f"{arms.title}, other arms" if arms.lines and arms.apart else arms.title or "arm",
                 "y": f"{label.text} {ARROWS[directions[label.identity]]}",
+                "range": ends,
                 "ticks": [[place, label] for place, label in ticks.items()],
                 "traces": _traces(measured, arms, places),
                 "levels": [{"name": row["arm"], "value": row["value"]} for row in rows if row["control"]],

@@ -112,9 +112,8 @@
     for (const target of document.querySelectorAll("[data-figure]")) {
       const figure = data.figures[Number(target.dataset.figure)], made = layout(figure.x, figure.y);
       const palette = SYMBOLS.map((_, place) => css(`--m${place}`)), count = figure.traces.length;
-      const places = figure.ticks.map(([place]) => place), last = places.length - 1;
-      const gap = Math.min(...places.slice(1).map((place, before) => place - places[before]), last ? Infinity : 1);
-      const margin = last ? Math.max(gap, (places[last] - places[0]) / last) / 2 : 0.5;
+      const places = figure.ticks.map(([place]) => place);
+      const gap = places.length > 1 ? Math.min(...places.slice(1).map((place, before) => place - places[before])) : 1;
       // Points of one place stand side by side.
       const aside = (trace) => (trace - (count - 1) / 2) * gap * Math.min(0.1, 0.5 / count);
       const traces = figure.traces.map((trace, place) => ({
@@ -125,7 +124,7 @@
       }));
       if (count > 1) Object.assign(made, { showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } });
       Object.assign(made.xaxis, {
-        range: [places[0] - margin, places[last] + margin], zeroline: false, tickvals: places, tickangle: 0,
+        range: figure.range, zeroline: false, tickvals: places, tickangle: 0,
         ticktext: figure.ticks.map(([, label]) => text(label).replace(/([=,;]) ?/g, "$1<br>")),
       });
       const [shapes, annotations] = levels(figure.levels.map((one) => ({ ...one, colour: css("--soft") })));

@@ -149,6 +149,7 @@ def test_curves_of_a_sweep(tmp_path):
         "LSE-C (embedded) ↑",
     )
     assert figure["ticks"] == [[0, "0"], [5, "5"], [10, "10"]]
+    assert figure["range"] == [-2.5, 12.5]
     first, second = figure["traces"]
     assert (first["name"], first["x"], first["y"]) == ("training seed 0", [0, 5, 10], [1.0, 2.0, 2.5])
     assert first["text"] == ["weight=0", "base", "weight=10"]
@@ -162,12 +163,13 @@ def test_curves_of_a_sweep(tmp_path):
 def test_arms_that_are_no_numbers_stand_behind_unjoined():
     arms = [*SWEEP["arms"], {"arm": "box=off", "changed": {"box": "off"}}]
     (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": [*SWEEP["values"], value("box=off", 0, 0.5, None)]})
-    # Numbers are 5 apart on average, and so is the arm that is none.
-    assert (figure["x"], figure["ticks"][2:]) == ("weight, other arms", [[10, "10"], [15, "box=off"]])
+    # The arm that is no number stands 0.4 of their range behind them.
+    assert (figure["x"], figure["ticks"][2:]) == ("weight, other arms", [[10, "10"], [14, "box=off"]])
+    assert figure["range"] == pytest.approx([-2.5, 17.2])
     first, _, other = figure["traces"]
     assert (first["mode"], first["y"]) == ("lines+markers", [1.0, 2.0, 2.5])
     assert (other["name"], other["mode"]) == ("other arms, training seed 0", "markers")
-    assert (other["x"], other["y"]) == ([15], [0.5])
+    assert (other["x"], other["y"]) == ([14], [0.5])
 
 
 def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
@@ -175,6 +177,7 @@ def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
     values = [SWEEP["values"][0], SWEEP["values"][0] | {"arm": "box=off"}]
     (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": values})
     assert (figure["x"], figure["ticks"]) == ("box", [[0, "mouth"], [1, "off"]])
+    assert figure["range"] == [-0.5, 1.5]
     assert figure["traces"][0]["mode"] == "markers"
     for text, said in (("[]", "a sweep's results"), ("{}", "a sweep's results"), ("no", "JSON")):
         (tmp_path / "other.json").write_text(text)
