@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jova.codecs.base import WEIGHTS
 from jova.flags import add_sample_flags, check_edit_flags, check_out
+from jova.memory import enough_memory
 from jova.pipeline import Frames, JovaPipeline
 from jova.sampling import Sampling, checked
 from jova.sampling_flags import check_shape_flags
@@ -68,14 +69,15 @@ def run(arguments: argparse.Namespace) -> Path:
     prompt = Prompt(arguments.video_caption, arguments.audio_caption, arguments.transcript)
     given = {name: getattr(arguments, name) for name in Sampling.__annotations__}
     how = checked({name: value for name, value in given.items() if value is not None})
-    if arguments.edit:
-        each, notes = read_edit(arguments, config, prompt, image)
-        check_edit(pipeline, each)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        clips = edit(pipeline, [each], [arguments.seed], progress=True, **how)
-    else:
-        clips = pipeline.sample([prompt], [arguments.seed], [image], progress=True, **shape, **how)
+    with enough_memory("a clip of this length and size", "use fewer --frames, --height and --width, or --tiling"):
+        if arguments.edit:
+            each, notes = read_edit(arguments, config, prompt, image)
+            check_edit(pipeline, each)
+            for note in notes:
+                print(f"note: {note}", file=sys.stderr)
+            clips = edit(pipeline, [each], [arguments.seed], progress=True, **how)
+        else:
+            clips = pipeline.sample([prompt], [arguments.seed], [image], progress=True, **shape, **how)
     out: Path = arguments.out
     clock = config.timeline
     write_clip(out, clips.frames[0], clips.audio[0], clock.fps, clock.sample_rate_hz, MARK)

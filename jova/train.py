@@ -27,9 +27,9 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
 from jova.data.vocabulary import words
-from jova.extras import in_one_line
 from jova.files import check_writable
 from jova.flags import STAGES, add_train_flags, check_config_flags
+from jova.memory import enough_memory
 from jova.stopping import stoppable
 from jova.training.checkpoints import FileCheckpoints
 from jova.training.config import TrainConfig
@@ -149,18 +149,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     check_config_flags(arguments)
     torch.set_num_threads(arguments.threads)
-    try:
+    advice = "use a smaller batch, more accumulate, [machine] checkpointing = true, or a smaller model"
+    with enough_memory("the model and its batch", advice):
         if arguments.config is not None:
             train(arguments.config, arguments.device, load_callback(arguments.callback))
         else:
             _train_preset(arguments)
-    except (RuntimeError, MemoryError) as error:
-        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
-            raise
-        raise ValueError(
-            "expected memory for the model and its batch, got too little: use a smaller batch, more accumulate, "
-            f"[machine] checkpointing = true, or a smaller model ({in_one_line(error)})"
-        ) from error
 
 
 def _train_preset(arguments: argparse.Namespace) -> None:

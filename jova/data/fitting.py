@@ -25,7 +25,8 @@ SQUARE = Fraction(1, 100)
 def fit(frame: VideoFrame, size: tuple[int, int], aspect: Fraction = Fraction(1)) -> npt.NDArray[np.uint8]:
     """Returns the largest central part of a frame that has the aspect of `size` (H, W), resized to (H, W, 3) RGB.
 
-    Phones store pictures as the sensor lay and say how to turn them; the frame is turned so.
+    Phones store pictures as the sensor lay and say how to turn them; the frame is turned so. That one is to be mirrored
+    cannot be asked of PyAV.
 
     Args:
         frame: as it is stored.

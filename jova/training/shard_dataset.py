@@ -182,7 +182,7 @@ def _read(file: Any, offset: int, size: int) -> bytes:
 
 
 def _check(tensors: dict[str, Tensor], index: ShardIndex, bucket: Bucket) -> None:
-    """Raises TypeError unless a clip's tensors have the shapes of its bucket."""
+    """Raises TypeError unless a clip's tensors have the shapes of its bucket, and numbers in them."""
     shapes = {
         "video": bucket.video,
         "audio": bucket.audio,
@@ -192,6 +192,10 @@ def _check(tensors: dict[str, Tensor], index: ShardIndex, bucket: Bucket) -> Non
     for name, shape in shapes.items():
         if tensors[name].shape != shape:
             raise TypeError(f"{name} of {tuple(tensors[name].shape)} in place of {shape}")
+        if name != "boxes" and not bool(tensors[name].isfinite().all()):  # Boxes are NaN without a face.
+            raise TypeError(f"{name} with values that are no number")
     for k, channels in enumerate(index.text_channels):
         if tensors[f"text.{k}"].shape[1:] != (channels,):
             raise TypeError(f"text.{k} of {tuple(tensors[f'text.{k}'].shape)} in place of (n, {channels})")
+        if not bool(tensors[f"text.{k}"].isfinite().all()):
+            raise TypeError(f"text.{k} with values that are no number")

@@ -21,6 +21,9 @@ OBLIQUE = 0.0175
 
 Matrix = npt.NDArray[np.int32]
 UPRIGHT: Matrix = np.array([[1, 0], [0, 1]], np.int32)
+LEFT: Matrix = np.array([[0, -1], [1, 0]], np.int32)
+TURNS = (UPRIGHT, LEFT, -UPRIGHT, -LEFT)
+"""Matrices of quarter turns to the left, by their number."""
 
 
 def size_shown(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
@@ -43,8 +46,12 @@ def matrix_of(frame: av.VideoFrame) -> Matrix:
     """Reads the display matrix of a frame: row 0 is the (x, y) image of a step to the right, row 1 of a step down."""
     from av.sidedata.sidedata import Type
 
-    beside: Any = frame.side_data  # Its keys are types, though it is typed as a mapping of strings.
-    stated = beside.get(Type.DISPLAYMATRIX)
+    try:
+        beside: Any = frame.side_data  # Its keys are types, though it is typed as a mapping of strings.
+        stated = beside.get(Type.DISPLAYMATRIX)
+    except ValueError:
+        # FFmpeg 8 puts Exif beside photos, a type that PyAV 18 does not know: the turn can be asked for, no mirroring.
+        return TURNS[round(frame.rotation / 90) % 4]
     # Nine numbers [a b u; c d v; x y w]: what is at (p, q) is shown at (a p + c q + x, b p + d q + y).
     return UPRIGHT if stated is None else np.frombuffer(bytes(stated), np.int32).reshape(3, 3)[:2, :2]
 

@@ -47,3 +47,10 @@ def _encoded(frames, sound, container, picture, audio):
             for packet in stream.encode(None):
                 out.mux(packet)
     return target.getvalue()
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """A JPEG with Exif that says how it is to be shown."""
+    # The first entry of a big-endian directory: tag 0x0112, one short.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
+    return jpeg[:2] + b"\xff\xe1" + (2 + len(exif)).to_bytes(2, "big") + exif + jpeg[2:]

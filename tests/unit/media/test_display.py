@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from jova_bench.errors import BenchError
+from jova_bench.media.display import matrix_of, upright
 from jova_bench.media.files import read, write
 from support.muxed import FPS, RATE, codes, delay_samples, mux, noise, numbered, numbers
+from support.small_media import with_orientation
 
 UNIT = 0x10000
 SEI_MIRRORED = bytes([3, 0b01000000, 0, 0b00010100])
@@ -230,3 +232,13 @@ def test_a_codec_delay_that_mp4_states_is_corrected(tmp_path):
     clip = read(mux(tmp_path / "clip.mp4", range(50), "libmp3lame"))
     assert delay_samples(noise(), clip.audio) == 0
     assert "codec_delay" not in codes(clip)
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_a_photo_with_exif_is_turned_though_what_lies_beside_it_cannot_be_read(tmp_path, orientation, turn):
+    stored = np.random.default_rng(0).integers(0, 256, (16, 32, 3), np.uint8)
+    av.VideoFrame.from_ndarray(stored, format="rgb24").save(tmp_path / "stored.jpg")
+    (tmp_path / "turned.jpg").write_bytes(with_orientation((tmp_path / "stored.jpg").read_bytes(), orientation))
+    with av.open(str(tmp_path / "turned.jpg")) as container:
+        matrix = matrix_of(next(container.decode(video=0)))
+    np.testing.assert_array_equal(upright(stored, matrix), np.rot90(stored, turn))

@@ -11,6 +11,7 @@ from jova.data.fitting import aspect_of, fit, read_picture, read_sound, tracked_
 from jova.data.folder import read_clip, write_clip
 from jova.sample import read_image
 from jova.timeline import Timeline
+from support.small_media import with_orientation
 
 CLOCK = Timeline(frames=9)
 
@@ -72,10 +73,7 @@ def test_a_picture_is_turned_as_its_file_says(tmp_path, orientation, corners):
     levels = {"w": 240, "g": 170, "d": 100, "b": 30}
     stored = np.array([[levels["w"], levels["g"]], [levels["d"], levels["b"]]], np.uint8).repeat(32, 0).repeat(48, 1)
     av.VideoFrame.from_ndarray(stored[..., None].repeat(3, 2), format="rgb24").save(tmp_path / "stored.jpg")
-    # The first entry of a big-endian Exif directory: tag 0x0112, one short.
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
-    data = (tmp_path / "stored.jpg").read_bytes()
-    (tmp_path / "turned.jpg").write_bytes(data[:2] + b"\xff\xe1" + (2 + len(exif)).to_bytes(2, "big") + exif + data[2:])
+    (tmp_path / "turned.jpg").write_bytes(with_orientation((tmp_path / "stored.jpg").read_bytes(), orientation))
     seen = read_image(tmp_path / "turned.jpg", (96, 64) if orientation > 4 else (64, 96))[..., 1]
     quarters = [part for half in np.array_split(seen, 2) for part in np.array_split(half, 2, axis=1)]
     assert [np.median(part) for part in quarters] == pytest.approx([levels[name] for name in corners], abs=3)

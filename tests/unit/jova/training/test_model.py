@@ -9,8 +9,10 @@ import torch
 from jova.flow import draw
 from jova.mouth_loss import dilated
 from jova.training.config import TrainConfig
+from jova.training.distributed import Ranks
 from jova.training.edits import EDITS
 from jova.training.latents import Examples
+from jova.training.losses import validate
 from jova.training.model import Trainer
 from jova.training.state import batch_indices, generator_of
 from jova.transformer import Jova
@@ -65,6 +67,51 @@ def test_examples_without_edits_are_those_of_a_training_without(tmp_path, monkey
     )
     for _ in range(3):
         torch.testing.assert_close(tuple(never.advance(data)), tuple(none.advance(data)))
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path):
+    """AdamW moves weights alike for gradients of any scale, so losses do not show it; clipping and its sums do."""
+    data, grads = examples(), []
+    training = replace(TRAINING, draw="example", max_grad_norm=1e6, edit_share=0.0)
+    for parts in (1, 2, 4):
+        trainer = Trainer(CONFIG, replace(training, accumulate=parts), tmp_path / str(parts))
+        trainer.advance(data)
+        trainer.advance(data)  # Before the first step most weights have none: the heads begin at zero.
+        grads.append(
+            torch.cat([weight.grad.flatten() for weight in trainer.model.parameters() if weight.grad is not None])
+        )
+    assert grads[0].norm() > 0.1
+    for others in grads[1:]:
+        torch.testing.assert_close(others, grads[0], rtol=1e-3, atol=1e-5 * grads[0].norm().item())
+
+
+def test_matrices_decay_and_no_biases_or_scales(tmp_path):
+    groups = Trainer(CONFIG, replace(TRAINING, weight_decay=0.3, edit_share=0.0), tmp_path).optimiser.param_groups
+    decays = {(weight.ndim >= 2, group["weight_decay"]) for group in groups for weight in group["params"]}
+    assert decays == {(True, 0.3), (False, 0.0)}
+
+
+def test_the_average_of_the_weights_is_what_is_measured(tmp_path, monkeypatch):
+    training, held_out = replace(TRAINING, steps=4, log_every=4, lr=0.05, ema_decay=0.15, edit_share=0.0), examples(3)
+    trainer = Trainer(CONFIG, training, tmp_path)
+    average, advance = trainer.model.state_dict()["video_in.weight"].clone(), Trainer.advance
+
+    def watched(self, source):
+        nonlocal average
+        decay = min(0.15, (1 + self.step) / (10 + self.step))  # 1/10, then 0.15
+        losses = advance(self, source)
+        average = decay * average + (1 - decay) * self.model.state_dict()["video_in.weight"]
+        return losses
+
+    monkeypatch.setattr(Trainer, "advance", watched)
+    trainer.fit(examples(), held_out)
+    torch.testing.assert_close(trainer.ema["video_in.weight"], average)
+    (line,) = (tmp_path / "model.jsonl").read_text().splitlines()
+    own = validate(trainer.model, held_out, training, Ranks())["valid_total"]
+    with trainer.averaged() as model:
+        averaged = validate(model, held_out, training, Ranks())["valid_total"]
+    assert json.loads(line)["valid_total"] == pytest.approx(averaged, rel=1e-5)
+    assert abs(own - averaged) > 1e-3 * averaged
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 import json
 from dataclasses import replace
 from fractions import Fraction
+from zlib import crc32
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file, save
 
 from jova.data import shards
 from jova.data.manifest import read_manifest
@@ -166,6 +167,20 @@ def test_damaged_shards_are_one_line(copied):
     read = lambda: ShardDataset(folder, made_by, WordTokenizer(WORDS, 4)).batch(torch.tensor([0]))  # noqa: E731
     tar, record = folder / f"{name}.tar", folder / f"{name}.json"
     whole, clip = tar.read_bytes(), ShardRecord.read(record).clips[0]
+    about, content = (whole[offset : offset + size] for offset, size in (clip.json, clip.safetensors))
+    for tensor in ("video", "audio", "mouth"):  # encoded by something else, with a checksum that is right
+        tensors = load(content)
+        tensors[tensor].view(-1)[3] = torch.nan
+        other, start = save(tensors), clip.safetensors[0]
+        tar.write_bytes(whole[:start] + other + whole[start + len(other) :])
+        was, now = (f'"crc32": {crc32(data, crc32(about))}' for data in (content, other))
+        text = record.read_text()
+        assert was in text
+        record.write_text(text.replace(was, now))
+        with pytest.raises(ValueError, match=f"expected clip short-0 in .*{tensor} with values that are no number"):
+            read()
+        record.write_text(text)
+    tar.write_bytes(whole)
     damage(tar, lambda content: content.__setitem__(clip.safetensors[0] + clip.safetensors[1] - 1, 255))
     with pytest.raises(ValueError, match=r"expected clip short-0 in .* with its checksum, got a damaged file"):
         read()
