@@ -255,11 +255,11 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     ),
     *_by_name("nisqa", "standard", "speech.nisqa"),
     *(
-        _benches(one, "opencv-haar mediapipe versebench")
+        _benches(one, "opencv-haar mediapipe arcface versebench")
         for one in _by_name("identity_score", "standard", "picture.identity")
     ),
     *(
-        _benches(one, "opencv-haar mediapipe")
+        _benches(one, "opencv-haar mediapipe arcface")
         for one in _by_name("identity_consistency", "standard", "picture.identity")
     ),
     *(

@@ -50,7 +50,10 @@ def test_one_planted_face_by_hand():
     # (320, 160); sides of 2 and 3 strides give x 320 - 32 .. 320 + 32, y 160 - 48 .. 160 + 48.
     outputs = [np.zeros((n, width), np.float32) for width in (1, 4, 10) for n in CELLS]
     outputs[1][841], outputs[4][841] = 0.9, [2, 3, 2, 3]
-    np.testing.assert_allclose(scrfd.candidates(outputs), [[288, 112, 352, 208, 0.9]], rtol=1e-6)
+    # Points of the face lie half a stride to the right and a stride down, and so on.
+    outputs[7][841] = [0.5, 1, 2, 0, 0, -1, 0, 0, -2, -3]
+    points = [328, 176, 352, 160, 320, 144, 320, 160, 288, 112]
+    np.testing.assert_allclose(scrfd.candidates(outputs), [[288, 112, 352, 208, 0.9, *points]], rtol=1e-6)
 
 
 def test_frames_are_fitted_from_their_upper_left_corner():

@@ -272,6 +272,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "roberta-tokenizer": spelling_tokenizer,
     "syncnet": lambda file: torch.save(syncnet_state(), file),
     "scrfd": planted_faces.scrfd,
+    "arcface-r50": planted_faces.arcface,
     "audiobox-aesthetics": lambda file: save_file(parity_state("aesthetics"), file),
     "audiobox-aesthetics-config": lambda file: file.write_text(json.dumps(parity("aesthetics")["config"])),
     "s3fd": lambda file: torch.save(planted_faces.s3fd_state(), file),

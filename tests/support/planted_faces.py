@@ -10,7 +10,8 @@ import torch
 from jova_bench.metrics.faces import scrfd as detector
 from jova_bench.metrics.faces.s3fd import SCALE
 from jova_bench.metrics.networks.s3fd import STRIDES, VARIANCES
-from support.upstream import fake_state, parity
+from jova_bench.metrics.picture.arcface import PLACES
+from support.upstream import fake, fake_state, parity
 
 SIDE, FACE = 256, 0.7
 
@@ -44,7 +45,30 @@ def scrfd(file: Path) -> None:
     cell = (row * (detector.WIDTH // stride) + column) * detector.ANCHORS
     before, after = (half - middle) / stride + column, (half + middle) / stride - column
     outputs[2][cell], outputs[5][cell] = 0.9, [before, before, after, after]
+    points = (PLACES / 112 - 0.5) * 2 * half + middle  # Of a face that fills the box as ArcFace's fills its square.
+    outputs[8][cell] = ((points - [column * stride, row * stride]) / stride).ravel()
     file.write_bytes(_model(outputs))
+
+
+def arcface(file: Path) -> None:
+    """As `w600k_r50.onnx` in what it takes and gives: means of 16 x 16 pixels, and a random matrix."""
+    matrix = fake((147, 512), "arcface").numpy()
+    kernel = _message((1, "kernel_shape"), (8, 16), (8, 16), (20, 7))
+    strides = _message((1, "strides"), (8, 16), (8, 16), (20, 7))
+    nodes = [
+        _message((1, "input.1"), (2, "means"), (4, "AveragePool"), (5, kernel), (5, strides)),
+        _message((1, "means"), (2, "row"), (4, "Flatten")),
+        _message((1, "row"), (1, "matrix"), (2, "683"), (4, "MatMul")),
+    ]
+    weights = _message(*((1, side) for side in matrix.shape), (2, 1), (8, "matrix"), (9, matrix.tobytes()))
+    graph = _message(
+        *((1, node) for node in nodes),
+        (2, "random"),
+        (5, weights),
+        (11, _described("input.1", ("any", 3, 112, 112))),
+        (12, _described("683", ("any", 512))),
+    )
+    file.write_bytes(_message((1, 8), (7, graph), (8, _message((2, 13)))))
 
 
 # ONNX is protocol buffers: a key (field number and kind), then a number, or a length and that many bytes.
@@ -67,9 +91,9 @@ def _message(*fields: tuple[int, int | bytes | str]) -> bytes:
     return b"".join(_field(*one) for one in fields)
 
 
-def _described(name: str, shape: Iterable[int]) -> bytes:
-    """ValueInfoProto of single precision."""
-    sides = _message(*((1, _message((1, side))) for side in shape))
+def _described(name: str, shape: Iterable[int | str]) -> bytes:
+    """ValueInfoProto of single precision; a side of any length has a name."""
+    sides = _message(*((1, _message((2 if isinstance(side, str) else 1, side))) for side in shape))
     return _message((1, name), (2, _message((1, _message((1, 1), (2, sides))))))
 
 

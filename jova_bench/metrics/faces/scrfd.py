@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,24 @@ def packages() -> str | None:
 
 def find(assets: AssetTable, frames: Frames, device: str) -> list[Boxes]:
     """Returns per frame (n, 5) boxes in pixels and scores, best first; always on the CPU."""
-    session = cached_network(f"scrfd[{assets.digest('scrfd')}]", partial(_session, assets))
-    name = session.get_inputs()[0].name
+    return [found[:, :5] for found in faces(assets, frames)]
+
+
+def faces(assets: AssetTable, frames: Frames) -> list[Boxes]:
+    """Finds the faces of each of some frames.
+
+    Returns:
+        Per frame (n, 15) in pixels, best first: a box, its score, and x and y of right eye, left eye, tip of the nose,
+        right and left corner of the mouth.
+    """
+    net = cached_network(f"scrfd[{assets.digest('scrfd')}]", partial(_session, assets))
+    name = net.get_inputs()[0].name
     found = []
     for frame in frames:
         image, scale = fitted(frame)
-        boxes = candidates(session.run(None, {name: image}))
+        boxes = candidates(net.run(None, {name: image}))
         boxes[:, :4] /= scale
+        boxes[:, 5:] /= scale
         found.append(suppressed(boxes))
     return found
 
@@ -71,10 +83,11 @@ def candidates(outputs: Sequence[npt.NDArray[np.float32]]) -> Boxes:
 
     Args:
         outputs: for each grid (cells x 2, 1) scores; then for each grid (cells x 2, 4) distances from the cell's
-            point to the left, upper, right and lower side, in strides; more is ignored.
+            point to the left, upper, right and lower side, in strides; then for each grid (cells x 2, 10) distances
+            from it to five points of the face, to the right and down.
 
     Returns:
-        (n, 5) boxes in pixels of the network's input, and scores.
+        (n, 15) boxes in pixels of the network's input, scores, and points.
     """
     found = []
     for k, stride in enumerate(STRIDES):
@@ -82,13 +95,14 @@ def candidates(outputs: Sequence[npt.NDArray[np.float32]]) -> Boxes:
         sides = np.asarray(outputs[k + len(STRIDES)], dtype=np.float64).reshape(-1, 4) * stride
         rows, columns = np.divmod(np.arange(len(scores)) // ANCHORS, WIDTH // stride)
         points = np.stack([columns, rows], axis=1) * stride
-        boxes = np.column_stack([points - sides[:, :2], points + sides[:, 2:], scores])
+        ways = np.asarray(outputs[k + 2 * len(STRIDES)], dtype=np.float64).reshape(-1, 10) * stride
+        boxes = np.column_stack([points - sides[:, :2], points + sides[:, 2:], scores, np.tile(points, 5) + ways])
         found.append(boxes[scores >= CONFIDENCE])
     return np.concatenate(found)
 
 
 def suppressed(boxes: Boxes) -> Boxes:
-    """Maps (n, 5) to (m, 5): best first, without those that share too much with a better one.
+    """Maps (n, 5 or more) to (m, as many): best first, without those that share too much with a better one.
 
     A box reaches to the far edge of its last pixel, so its sides are one longer than the difference of its corners.
     """
@@ -100,12 +114,17 @@ def suppressed(boxes: Boxes) -> Boxes:
     return boxes[kept]
 
 
-def _session(assets: AssetTable) -> Any:
+def session(file: Path) -> Any:
+    """Opens an ONNX network on one thread of the CPU: scoring runs one process a core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # Scoring runs one process a core.
-    return onnxruntime.InferenceSession(assets.find("scrfd"), options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def _session(assets: AssetTable) -> Any:
+    return session(assets.find("scrfd"))
 
 
 SETTINGS = f"1,{WIDTH}x{HEIGHT},score={CONFIDENCE},nms={OVERLAP}"

@@ -2,10 +2,10 @@
 
 Two questions, two metrics. `identity_score` asks whether the faces of the clip are that of the prompt's reference
 image; without one it is undefined. `identity_consistency` asks whether the clip's own first face stays the same
-person; a still scores 1, so it is read beside `motion_score`. Both are cosines of a face recogniser (`face_embed`),
-five times a second: about 0 for strangers, 1 for one picture. Of several faces in a frame the most alike counts (a
-bystander is no harm), of several in the reference image the largest. Where fewer than half of the searched frames
-show a face, it is undefined.
+person; a still scores 1, so it is read beside `motion_score`. Both are cosines of a face recogniser (FaceNet, or
+`@arcface`), five times a second: about 0 for strangers, 1 for one picture. Of several faces in a frame the most alike
+counts (a bystander is no harm), of several in the reference image the largest. Where fewer than half of the searched
+frames show a face, it is undefined.
 
 Verse-Bench's ID (dino/dinov3_inferencer.py @ 5645a09) is no identity. Of DINOv3's tokens of a picture, squeezed into
 a square, it takes the last but one: the patch left of the bottom right corner, and compares that with the same patch
@@ -27,6 +27,7 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.faces import detector
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.faces.opencv import missing as missing_opencv
+from jova_bench.metrics.picture import arcface
 from jova_bench.metrics.picture import facenet as face_embed
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
@@ -89,6 +90,18 @@ class FaceIdentity(ClipMetric):
 
     def _faces(self, clip: Clip) -> list[FloatArray]:
         return face_embed.embeddings(clip, self.detector, self.context)
+
+
+@dataclass(frozen=True)
+class ArcFaceIdentity(FaceIdentity):
+    """The same by another recogniser, which brings its own detector."""
+
+    def check(self) -> str | None:
+        """Returns what of detector, recogniser and their packages is missing; None if nothing is."""
+        return arcface.missing(self.context.assets)
+
+    def _faces(self, clip: Clip) -> list[FloatArray]:
+        return arcface.embeddings(clip, self.context)
 
 
 def likeness(faces: list[FloatArray], anchor: FloatArray | None) -> float:
@@ -175,8 +188,8 @@ def patch_tokens(frames: Frames, context: MetricContext) -> FloatArray:
     return torch.cat(found).double().cpu().numpy()
 
 
-IdentityVariant = Literal["clean", "opencv-haar", "mediapipe", "versebench"]
-"""Ours with the papers' detector or a lighter one, and Verse-Bench's."""
+IdentityVariant = Literal["clean", "opencv-haar", "mediapipe", "arcface", "versebench"]
+"""Ours with the papers' detector or a lighter one, by another recogniser, and Verse-Bench's."""
 
 
 def identity_score(context: MetricContext, variant: IdentityVariant = "clean") -> FaceIdentity | PatchIdentity:
@@ -201,7 +214,7 @@ def identity_score(context: MetricContext, variant: IdentityVariant = "clean") -
 
 
 def identity_consistency(
-    context: MetricContext, variant: Literal["clean", "opencv-haar", "mediapipe"] = "clean"
+    context: MetricContext, variant: Literal["clean", "opencv-haar", "mediapipe", "arcface"] = "clean"
 ) -> FaceIdentity:
     """Builds the consistency of identity within the clip."""
     text = "cosine of a face recogniser between the clip's first face and those after it; a still scores 1"
@@ -209,18 +222,23 @@ def identity_consistency(
 
 
 def _face_identity(name: str, description: str, of_image: bool, protocol: str, context: MetricContext) -> FaceIdentity:
-    chosen = detector("s3fd" if protocol == "clean" else protocol, context.assets)
+    by_arcface = protocol == "arcface"
+    chosen = detector({"clean": "s3fd", "arcface": arcface.DETECTOR}.get(protocol, protocol), context.assets)
+    digest = context.assets.digest(arcface.WEIGHTS if by_arcface else face_embed.WEIGHTS)
+    params: dict[str, str | int | float] = {"detector": chosen.settings, "every": face_embed.EVERY, "seen": SEEN}
     spec = MetricSpec(
         name=name,
         version=1,
         profile="standard",
-        backend=f"facenet+{chosen.name}",
-        weights=(digest := context.assets.digest(face_embed.WEIGHTS)) and f"{digest}+{chosen.weights()}",
-        params={"detector": chosen.settings, "every": face_embed.EVERY, "margin": face_embed.MARGIN, "seen": SEEN},
+        backend=f"{'arcface-r50' if by_arcface else 'facenet'}+{chosen.name}",
+        weights=digest and f"{digest}+{chosen.weights()}",
+        params=params if by_arcface else {**params, "margin": face_embed.MARGIN},
         direction="up",
         needs=("video", "image") if of_image else ("video",),
         domain="photographic faces seen from the front or half from the side",
         description=description,
-        source="recogniser of arXiv 1503.03832 as facenet-pytorch evaluates it",
+        source="ArcFace, arXiv 1801.07698, as insightface @ 7fadd42 runs buffalo_l"
+        if by_arcface
+        else "recogniser of arXiv 1503.03832 as facenet-pytorch evaluates it",
     )
-    return FaceIdentity(spec, chosen.name, of_image, context)
+    return (ArcFaceIdentity if by_arcface else FaceIdentity)(spec, chosen.name, of_image, context)
