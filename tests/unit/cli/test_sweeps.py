@@ -1,11 +1,8 @@
 """The verb: what it prints and refuses."""
 
-import xml.etree.ElementTree as ET
-
 import pytest
 
 from jova_bench.cli import main
-from jova_bench.report.curves import Panel, Point, curves, nice_ticks
 
 
 def said(capsys, *argv):
@@ -75,25 +72,3 @@ def test_names_of_a_file_are_checked_before_hours_of_training(capsys, tmp_path, 
     assert (code, out) == (2, "")
     assert wanted in err
     assert err.count("\n") == 1
-
-
-def test_the_picture_is_drawn_to_scale():
-    panel = Panel("A < B", (Point(0, 1.0, (0.5, 1.5)), Point(1, 3.0), Point(1, 2.0)), {"real": 4.0})
-    drawn = ET.fromstring(curves(["none", "all & more"], [panel, panel], "weight", joined=2))
-    one = drawn.findall("{*}g")[0]
-    dots = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in one.findall("{*}circle")]
-    assert dots[0][0] < dots[1][0] < dots[2][0]
-    assert dots[1][1] < dots[2][1] < dots[0][1]  # more is higher
-    assert dots[0][1] - dots[2][1] == pytest.approx(dots[2][1] - dots[1][1], abs=0.2)
-    (line,) = [float(level.get("y1")) for level in one.findall("{*}line") if level.get("stroke-dasharray")]
-    assert dots[1][1] - line == pytest.approx(dots[2][1] - dots[1][1], abs=0.2)
-    ends = [tuple(map(float, point.split(","))) for point in one.find("{*}polyline").get("points").split()]
-    assert ends[1][1] == pytest.approx((dots[1][1] + dots[2][1]) / 2, abs=0.2)  # the mean
-    texts = [text.text for text in one.findall("{*}text")]
-    assert {"A < B", "all & more", "real", "weight"} <= set(texts)
-
-
-def test_ticks_are_round_and_span_the_values():
-    assert nice_ticks(0.068, 0.435) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
-    assert nice_ticks(-3, 12) == [-5, 0, 5, 10, 15]
-    assert nice_ticks(1, 1) == [0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6]

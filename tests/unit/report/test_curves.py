@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from jova_bench.report.arms import placed
-from jova_bench.report.curves import COLOURS, INK, curves
+from jova_bench.report.curves import COLOURS, INK, curves, nice_ticks
 from jova_bench.sweep import picture
 from support.shown import ROOT
 from support.sweeps import SWEEP, value
@@ -106,6 +106,31 @@ def test_numbers_stand_in_true_distances_and_other_arms_apart_from_their_line():
     first, *_, ten = xs = [x for x, _ in line]
     assert [(x - first) / (ten - first) for x in xs] == pytest.approx([0, 0.1, 0.5, 1], abs=2e-3)
     assert last > ten
+
+
+def test_values_are_drawn_to_scale_and_names_as_texts():
+    record = sweep({"weight": 0}, {"weight": (0, 5)})
+    record["values"] = [
+        value("base", 0, 1.0, (0.5, 1.5)), value("weight=5", 0, 3.0, None), value("weight=5", 1, 2.0, None),
+        value("<a> & b", None, 4.0, None, control=True),
+    ]  # fmt: skip
+    svg = curves(record)
+    one, three, two = (float(y) for y in re.findall(r'<circle .*?cy="(\S+)"', svg))
+    (four,) = (float(y) for y in re.findall(r'y1="(\S+)" y2="\S+" stroke="#\w+" stroke-dasharray', svg))
+    pixel = one - two
+    assert pixel > 0  # more is higher
+    assert [two - three, three - four] == pytest.approx([pixel, pixel], abs=0.2)
+    ((begin, end),) = re.findall(r'd="M \S+ (\S+) L \S+ (\S+)"', svg)
+    assert [float(begin), float(end)] == pytest.approx([one, (two + three) / 2], abs=0.2)  # the mean
+    ((low, high),) = re.findall(r'd="M \S+ (\S+) V (\S+)"', svg)
+    assert [float(low) - one, one - float(high)] == pytest.approx([pixel / 2, pixel / 2], abs=0.2)
+    assert "<a> & b" in [text for text, *_ in boxes(svg)[0]]
+
+
+def test_ticks_are_round_and_span_the_values():
+    assert nice_ticks(0.068, 0.435) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert nice_ticks(-3, 12) == [-5, 0, 5, 10, 15]
+    assert nice_ticks(1, 1) == [0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6]
 
 
 def test_an_arm_without_a_value_breaks_its_line():
