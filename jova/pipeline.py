@@ -19,6 +19,7 @@ from jova.checks import check_codecs, check_driving, check_fingerprints, check_t
 from jova.codecs.base import WEIGHTS, PictureCodec, SoundCodec, TilesDecoding, filter_generated, load_made_by
 from jova.codecs.loading import load_audio_codec, load_video_codec
 from jova.config import JovaConfig
+from jova.devices import check_device
 from jova.flow import AudioDriven, Denoiser, Given, Latents, shifts_of
 from jova.parts import FILES as FILES
 from jova.parts import MODEL_FILE as MODEL_FILE
@@ -115,6 +116,7 @@ class JovaPipeline:
             PermissionError: terms are not accepted.
             ValueError: a part is damaged, of another kind, or not that with which the model was trained.
         """
+        check_device(device)
         parts = find_parts(folder)
         codecs = load_video_codec(parts.video_codec), load_audio_codec(parts.audio_codec, accept)
         encoders = [TextEncoder(path) for path in parts.text_encoders]

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from jova.codecs.base import WEIGHTS
+from jova.devices import enough_memory
 from jova.flags import add_sample_flags, check_edit_flags, check_out
-from jova.memory import enough_memory
 from jova.pipeline import Frames, JovaPipeline
 from jova.sampling import Sampling, checked
 from jova.sampling_flags import check_shape_flags

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args, get_origin
 
+from jova.bounds import Count, Guidance, Positive, Share, check_number, kinds_of
 from jova.config import GUIDANCE, SAMPLER, STEPS, Precision, Sampler
 
 FILE = "sampling.json"
@@ -21,16 +21,16 @@ on the shipped model)."""
 class Sampling(TypedDict, total=False):
     """Options of sampling; those that are missing have their defaults."""
 
-    steps: int
+    steps: Count
     """Number of steps of the sampler."""
-    guidance: float
+    guidance: Guidance
     """Scale of classifier-free guidance; 1 disables it."""
-    audio_guidance: float
+    audio_guidance: Guidance
     """The same for the sound; by default that of the picture."""
-    guided_until: float
+    guided_until: Share
     """Flow time, 0 to 1, at which guidance ends: 1 guides all steps."""
     sampler: Sampler
-    shift: float
+    shift: Positive
     """Factor by which steps are denser at the noise, as `jova.samplers.flow_times` has it; 1 for even steps."""
     precision: Precision
     """Precision of the network's activations; the codecs compute in float32."""
@@ -50,21 +50,16 @@ def checked(options: Mapping[str, Any] | Sampling, where: str = "") -> Sampling:
     Raises:
         ValueError: there is no such option, or its value is of no use.
     """
-    rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "steps": (lambda value: type(value) is int and value >= 1, "a whole number from 1 on"),
-        "guidance": (_finite, "a finite number"),
-        "audio_guidance": (_finite, "a finite number"),
-        "guided_until": (lambda value: _finite(value) and 0 <= value <= 1, "a number from 0 to 1"),
-        "sampler": (get_args(Sampler).__contains__, f"one of {', '.join(get_args(Sampler))}"),
-        "shift": (lambda value: _finite(value) and value > 0, "a number above 0"),
-        "precision": (get_args(Precision).__contains__, f"one of {', '.join(get_args(Precision))}"),
-    }
+    kinds = kinds_of(Sampling)
     for name, value in options.items():
-        if name not in rules:
-            raise ValueError(f"{where}expected an option of sampling ({', '.join(rules)}), got {name!r}")
-        allows, wanted = rules[name]
-        if not allows(value):
-            raise ValueError(f"{where}expected {name} to be {wanted}, got {value!r}")
+        if name not in kinds:
+            raise ValueError(f"{where}expected an option of sampling ({', '.join(kinds)}), got {name!r}")
+        if get_origin(kinds[name]) is Literal and value not in (words := get_args(kinds[name])):
+            raise ValueError(f"{where}expected {name} to be one of {', '.join(words)}, got {value!r}")
+        try:
+            check_number(kinds[name], value, name)
+        except ValueError as error:
+            raise ValueError(f"{where}{error}") from None
     return Sampling(**options)  # type: ignore[typeddict-item]
 
 
@@ -84,7 +79,3 @@ def options_of(folder: Path) -> Sampling:
     if not isinstance(options, dict):
         raise ValueError(f"expected a JSON object in {path}, got {type(options).__name__}")
     return DEFAULTS | checked(options, f"{path}: ")
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -27,9 +27,9 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
 from jova.data import missing_packages
 from jova.data.vocabulary import words
+from jova.devices import enough_memory
 from jova.files import check_writable
 from jova.flags import STAGES, add_train_flags, check_config_flags
-from jova.memory import enough_memory
 from jova.stopping import stoppable
 from jova.training.checkpoints import FileCheckpoints
 from jova.training.config import TrainConfig

@@ -26,7 +26,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -45,6 +44,7 @@ from jova.data.shard_index import (
     ShardRecord,
     StoredClip,
 )
+from jova.devices import check_device
 from jova.files import atomic_path, locked
 from jova.reading_flags import device
 from jova.text.pretrained import TextEncoder
@@ -271,9 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", type=device, default="cpu", help="what encodes: cpu, cuda or cuda:1 (default: cpu)")
     arguments = parser.parse_args(argv)
     try:
-        place = torch.device(arguments.device)
-        if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-            raise ValueError(f"expected one of {torch.cuda.device_count()} GPUs, got {place}; use --device cpu")
+        check_device(arguments.device)
         text = None
         if arguments.text_encoder:
             encoders = [TextEncoder(folder, device=arguments.device) for folder in arguments.text_encoder]

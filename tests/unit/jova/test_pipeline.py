@@ -294,9 +294,14 @@ def test_options_of_no_use_are_refused():
         {"guided_until": 2},
         {"frames": 9},
         {"guidance": "3"},
+        {"guidance": float("nan")},
+        {"audio_guidance": 1e300},
+        {"precision": "half"},
     ):
         with pytest.raises(ValueError, match=r"^expected"):
             checked(wrong)
+        with pytest.raises(ValueError, match=r"^here: expected"):
+            checked(wrong, "here: ")
 
 
 def test_a_model_needs_its_own_text_encoders(folder):

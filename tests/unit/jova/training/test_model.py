@@ -12,7 +12,7 @@ from jova.training.config import TrainConfig
 from jova.training.distributed import Ranks
 from jova.training.edits import EDITS
 from jova.training.latents import Examples
-from jova.training.losses import validate
+from jova.training.losses import draw_parts, validate
 from jova.training.model import Trainer
 from jova.training.state import batch_indices, generator_of
 from jova.transformer import Jova
@@ -81,8 +81,22 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path):
             torch.cat([weight.grad.flatten() for weight in trainer.model.parameters() if weight.grad is not None])
         )
     assert grads[0].norm() > 0.1
+    clipped = Trainer(CONFIG, replace(training, max_grad_norm=0.01), tmp_path / "clipped")
+    clipped.advance(data)
+    squares = [weight.grad.square().sum() for weight in clipped.model.parameters() if weight.grad is not None]
+    assert torch.stack(squares).sum().sqrt().item() == pytest.approx(0.01, rel=1e-3)
     for others in grads[1:]:
         torch.testing.assert_close(others, grads[0], rtol=1e-3, atol=1e-5 * grads[0].norm().item())
+
+
+def test_shares_without_text_and_without_an_image_are_those_asked_for():
+    data = examples()
+    batch = data.batch(torch.arange(12))
+    for text, image in ((1.0, 0.0), (0.0, 1.0)):
+        training = replace(TRAINING, text_dropout=text, image_dropout=image, edit_share=0.0, draw="example")
+        draws, _ = draw_parts(CONFIG, training, batch, range(12), seed=1, share=0.0)
+        assert draws.no_text.float().mean() == text
+        assert draws.with_image.float().mean() == 1 - image
 
 
 def test_matrices_decay_and_no_biases_or_scales(tmp_path):

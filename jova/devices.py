@@ -1,4 +1,4 @@
-"""Says in one line that memory does not suffice: of every mistake with a large model the most common one."""
+"""Checks that there is a device, and says in one line that its memory does not suffice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from contextlib import contextmanager
 import torch
 
 from jova.extras import in_one_line
+
+
+def check_device(name: str) -> None:
+    """Raises ValueError unless this machine has a device: cpu, cuda or cuda:i."""
+    place, gpus = torch.device(name), torch.cuda.device_count()
+    if place.type == "cuda" and (place.index or 0) >= gpus:
+        raise ValueError(f"expected one of {gpus} GPUs, got {place}; use --device cpu")
 
 
 @contextmanager
