@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from jova_bench.calibration.changes import KINDS
@@ -85,14 +86,17 @@ def _figures(one: MetricCalibration) -> list[dict[str, Any]]:
             "x": KINDS[axis].unit,
             "y": one.unit or one.label,
             "levels": [{"name": name, "value": value} for name, value in levels if value is not None],
-            "points": sorted(
-                (
-                    {"x": r.strength, "y": r.level.value, "ci": r.level.ci, "differs": bool(r.differs),
-                     "says": f"difference {difference(r)}" if r.p is not None else ""}
-                    for r in one.of(axis) if r.level.value is not None
-                ),
-                key=lambda point: point["x"],
-            ),
+            "points": sorted(_points(one, axis), key=lambda point: point["x"]),
         }
         for axis in KINDS if _is_curve(one, axis)
     ]  # fmt: skip
+
+
+def _points(one: MetricCalibration, axis: Axis) -> Iterator[dict[str, Any]]:
+    """Yields the points of a curve; no offset is one of them."""
+    if axis == Axis.OFFSET and one.unchanged.value is not None:
+        yield {"x": 0, "y": one.unchanged.value, "ci": one.unchanged.ci, "differs": False, "says": "unchanged"}
+    for r in one.of(axis):
+        if r.level.value is not None:
+            says = f"difference {difference(r)}" if r.p is not None else ""
+            yield {"x": r.strength, "y": r.level.value, "ci": r.level.ci, "differs": bool(r.differs), "says": says}

@@ -69,16 +69,17 @@ def picture(found: Calibration) -> str | None:
     """Draws each metric's value against the offset as SVG; None where no offset was planted, or none has a value."""
     offsets = sorted({0, *(r.strength for one in found.metrics for r in one.of(Axis.OFFSET))})
     values: list[tuple[MetricCalibration, str, Level]] = []
-    for one in found.metrics:
+    moved = [one for one in found.metrics if any(r.level.value is not None for r in one.of(Axis.OFFSET))]
+    for one in moved:
         values += [(one, str(r.strength), r.level) for r in one.of(Axis.OFFSET)] + [(one, "0", one.unchanged)]
         if one.chance is not None:
             values.append((one, CHANCE, one.chance.level))
-    if len(offsets) == 1 or all(here.value is None for _, _, here in values):
+    if not moved:
         return None
     record = {
         "base": {EARLY: 0},
         "arms": [{"arm": str(at), "changed": {EARLY: at} if at else {}} for at in offsets],
-        "metrics": [{"identity": one.identity, "direction": one.direction} for one in found.metrics],
+        "metrics": [{"identity": one.identity, "direction": one.direction} for one in moved],
         "values": [
             {"arm": arm, "control": arm == CHANCE, "training_seed": None, "identity": one.identity,
              "value": here.value, "interval": here.ci}
