@@ -53,7 +53,7 @@ def _metric(one: MetricCalibration) -> dict[str, Any]:
     """Returns what the section of a metric shows."""
     return {
         "title": f"{one.label} {ARROWS[one.direction]}",
-        "unchanged": f"{level(one, str)} {one.unit}".strip(),
+        "unchanged": level(one, str, one.unit),
         "identity": one.identity,
         "axes": [str(axis) for axis in KINDS if _is_curve(one, axis)],
         "rows": [_row(r) for r in one.responses],

@@ -138,13 +138,14 @@ def unwanted(found: Calibration, text: Text = escaped) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def level(one: MetricCalibration, text: Text = escaped) -> str:
-    """Formats the value of the unchanged clips, or why there is none."""
+def level(one: MetricCalibration, text: Text = escaped, unit: str = "") -> str:
+    """Formats the value of the unchanged clips in a unit, or why there is none."""
     found = one.unchanged
     if found.value is None:
         return text("; ".join(found.reasons))
     total = found.n_ok + found.n_undefined + found.n_failed
-    return with_interval(found.value, found.ci) + (f" ({found.n_ok} of {total})" if found.n_ok < total else "")
+    some = f" ({found.n_ok} of {total})" if found.n_ok < total else ""
+    return f"{with_interval(found.value, found.ci)}{unit and ' '}{unit}{some}"
 
 
 def _chance(one: MetricCalibration) -> str:
@@ -179,7 +180,7 @@ def _of_metric(one: MetricCalibration) -> str:
         unit = KINDS[axis].unit
         cells = ", ".join(_cell(r, bool(unit)) for r in shown)
         body.append([KINDS[axis].title + (f" ({unit})" if unit else ""), claim(here), cells, verdict(here)])
-    lines = [f"Unchanged: {level(one)}{f' {escaped(one.unit)}' if one.unit else ''}. `{one.identity}`"]
+    lines = [f"Unchanged: {level(one, unit=escaped(one.unit))}. `{one.identity}`"]
     lines.append(table(["Change", "Should", "Difference", "Response"], body))
     reasons = Counter[str]()
     for r in one.responses:
