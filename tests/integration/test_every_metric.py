@@ -24,7 +24,7 @@ from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
 STANDARD = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
 ALIGNED = ("pesq", "stoi")
-SLOW = ("motion_score", "aesthetic_score")
+SLOW = ("motion_score", "aesthetic_score", "mouth_quality")
 """Every frame at length."""
 OPTIONAL = {
     "mediapipe": "pip install 'jova-bench[face-mediapipe]'",

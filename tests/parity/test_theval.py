@@ -107,18 +107,23 @@ APART = {"mouth_audio_corr": 0.002, "silent_lip_stability": 0.0002, "lip_dynamic
 """The same networks by another runtime: points are hundredths of a pixel from theirs, of openings of a few pixels."""
 
 
+def four():
+    context = MetricContext(NoCache(), assets=with_files())
+    return build([f"{name}@theval" for name in NAMES], "standard", context)
+
+
 @needs_theval
 @pytest.mark.parametrize("n", THEIRS)
 def test_measures_are_upstreams(real_clips, n):
     clip = clip_of(enlarged(real_clips[int(n)]), real_clips[int(n)].audio)
-    for metric in build(["@theval"], "standard", MetricContext(NoCache(), assets=with_files())):
+    for metric in four():
         theirs = THEIRS[n][NAMES[metric.spec.name]]
         assert metric.score(clip).value == pytest.approx(theirs, abs=APART[metric.spec.name]), metric.spec.name
 
 
 @needs_theval
 def test_clips_without_an_answer(real_clips):
-    metrics = build(["@theval"], "standard", MetricContext(NoCache(), assets=with_files()))
+    metrics = four()
     shown, sound = enlarged(real_clips[0])[:10], real_clips[0].audio
     nobody = {
         "mouth_audio_corr": "a face in 0 of the frames with speech, at least 2 needed",
