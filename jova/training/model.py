@@ -27,7 +27,7 @@ from jova.training.machinery import Machinery, Record
 from jova.training.modality import freeze
 from jova.training.source import Source
 from jova.training.speed import Speed, peak_flops
-from jova.training.state import Log, check_finite, detached, lr_factor, progress, set_lr
+from jova.training.state import Log, average, check_finite, detached, lr_factor, progress, set_lr
 from jova.transformer import Jova
 
 
@@ -152,9 +152,7 @@ class Trainer:
         losses = Losses(*torch.stack(parts).mean(0))
         check_finite(step, losses.total, full(norm))
         self.optimiser.step()
-        decay = min(training.ema_decay, (1 + step) / (10 + step))
-        for name, value in self.model.state_dict().items():
-            self.ema[name].lerp_(value, 1 - decay)
+        average(self.ema, self.model.state_dict(), step, training.ema_decay)
         self.step += 1
         return losses
 

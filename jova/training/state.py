@@ -86,6 +86,20 @@ def detached(module: nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().clone() for key, value in module.state_dict().items()}
 
 
+def average(weights: Mapping[str, Tensor], now: Mapping[str, Tensor], step: int, decay: float) -> None:
+    """Moves an exponential moving average of weights towards those after a step, in place.
+
+    Args:
+        weights: the average.
+        now: what it follows.
+        step: from 0.
+        decay: of the average; smaller in the first steps, (1 + step) / (10 + step), so that it forgets the beginning.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    for name, value in now.items():
+        weights[name].lerp_(value, 1 - decay)
+
+
 def check_finite(step: int, loss: Tensor, norm: Tensor) -> None:
     """Raises ValueError if a step has a loss or gradients that are no number: before they move weights.
 

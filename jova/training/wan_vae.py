@@ -34,6 +34,8 @@ from jova.training.identity import differences
 from jova.training.order import bucket_batch
 from jova.training.state import (
     Log,
+    average,
+    check_finite,
     detached,
     hashed_generator,
     load_state,
@@ -109,18 +111,12 @@ class VaeTrainer:
         frames, mask = draw_crops(crops, training.frames, side, hashed_generator(training.seed, "crops", step))
         noise = hashed_generator(training.seed, "noise", step)
         parts = reconstruction_loss(self.network, frames, mask, training, step, noise)
-        if not isfinite(parts["loss"].item()):
-            raise ValueError(
-                f"expected a finite loss at step {step}, got {parts['loss'].item()}; the checkpoint is whole"
-            )
         set_lr(self.optimiser, training.lr * lr_factor(step, training.steps, training.warmup, training.decay))
         self.optimiser.zero_grad()
         parts["loss"].backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        check_finite(step, parts["loss"], torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0))
         self.optimiser.step()
-        decay = min(training.ema_decay, (1 + step) / (10 + step))
-        for name, value in self.network.state_dict().items():
-            self.ema[name].lerp_(value, 1 - decay)
+        average(self.ema, self.network.state_dict(), step, training.ema_decay)
         self.step += 1
         return {name: value.item() for name, value in parts.items()}
 

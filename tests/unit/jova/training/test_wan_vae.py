@@ -143,9 +143,25 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(videos, tmp_path):
         assert torch.equal(value, resumed.ema[name]), name
     for name, value in detached(whole.network).items():
         assert torch.equal(value, resumed.network.state_dict()[name]), name
+    stored = whole.codec().vae.state_dict()
+    assert all(torch.equal(value, whole.ema[name]) for name, value in stored.items())
+    assert any(not torch.equal(value, whole.network.state_dict()[name]) for name, value in stored.items())
     moments = (one.optimiser.state_dict()["state"] for one in (whole, resumed))
     for ours, theirs in zip(*(state.values() for state in moments), strict=True):
         assert torch.equal(ours["exp_avg_sq"], theirs["exp_avg_sq"])
+
+
+def test_a_loss_that_is_no_number_moves_no_weight(videos, tmp_path):
+    training, items = VaeTraining(steps=4, base_dim=4, batch=2, crop=16, frames=5), items_of(videos)
+    trainer = VaeTrainer(training, items, tmp_path)
+    trainer.network.decoder.conv_out.bias.data.fill_(torch.nan)
+    before = detached(trainer.network)
+    with pytest.raises(ValueError, match=r"expected a finite loss and finite gradients at step 0, got a loss of nan"):
+        trainer.advance()
+    assert trainer.step == 0
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(value.nan_to_num(), before[name].nan_to_num()), name
+    assert all(value.isfinite().all() for value in trainer.ema.values())
 
 
 @pytest.mark.parametrize("change", ["seed", "clips"])
