@@ -366,7 +366,7 @@ def test_learning_curves_are_those_of_the_table():
     assert {claim["verdict"] for claim in claims if claim["metric"] == "wer"} == {"no difference shown"}
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", ["cross", *SWEEPS])
 def test_pictures_of_sweeps_are_those_of_their_values(name):
     assert text(f"results/{name}.svg") == curves(data(name))
 
