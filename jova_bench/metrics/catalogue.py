@@ -72,6 +72,7 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "lip_dynamics": "Lip dynamics",
         "silent_lip_stability": "Lips in pauses",
         "brow_dynamics": "Brow dynamics",
+        "head_dynamics": "Head dynamics",
         "mouth_quality": "Mouth quality",
     },
     Family.PROMPT: {
@@ -202,6 +203,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     ),
     *_by_name("mouth_audio_offset", "standard", "lip_sync.mouth_sound"),
     *_by_name("face_count", "standard", "faces.count"),
+    *_by_name("head_dynamics", "standard", "faces.head"),
     *(_benches(one, "theval") for one in _by_name("mouth_quality", "standard", "faces.mouth_quality")),
     _with(
         _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
