@@ -106,3 +106,12 @@ def test_ids_are_the_names_and_never_the_same_of_two_videos(tmp_path):
     (tmp_path / "empty" / "._e.mp4").touch()
     with pytest.raises(BenchError, match=r"got 1 hidden ones, such as \._e.mp4"):
         videos(tmp_path / "empty")
+
+
+def test_points_of_a_source_are_where_the_clip_shows_them():
+    """The crop of 80 x 40 pixels at (10, 20) becomes a clip of 80 x 160: its middle is the clip's middle."""
+    points = np.array([[10.0, 20.0], [50.0, 40.0], [90.0, 60.0], [90.0, 20.0]])
+    shown = in_crop(points, (10, 20, 90, 60), (80, 160))
+    np.testing.assert_allclose(shown, [[0, 0], [80, 40], [160, 80], [160, 0]])
+    squeezed = in_crop(points[1:2], (10, 20, 90, 60), (80, 40))
+    np.testing.assert_allclose(squeezed, [[20, 40]])  # Each axis has a factor of its own.

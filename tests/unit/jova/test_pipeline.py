@@ -17,7 +17,7 @@ from jova.samplers import SAMPLERS, GuidedField, flow_times
 from jova.sampling import checked
 from jova.text import Prompt
 from jova.timeline import Stream, Timeline
-from support.jova_micro import editing_pipeline, latents, micro, tokens
+from support.jova_micro import PROMPTS, editing_pipeline, latents, micro, tokens
 
 PROMPT = Prompt("a man at a desk", "a low voice", "good morning, 42!")
 FAST = {"steps": 2, "guidance": 1.5}
@@ -308,3 +308,11 @@ def test_a_model_needs_its_own_text_encoders(folder):
     pipeline = JovaPipeline.from_pretrained(folder)
     with pytest.raises(ValueError, match="expected text encoders of 16 channels, got no text encoder"):
         JovaPipeline(pipeline.model, pipeline.video_codec, pipeline.audio_codec)
+
+
+def test_the_sound_may_have_a_guidance_of_its_own():
+    pipeline, prompts = editing_pipeline(), PROMPTS[:1]
+    both = pipeline.sample(prompts, [0], steps=1, guidance=4.0)
+    own = pipeline.sample(prompts, [0], steps=1, guidance=4.0, audio_guidance=1.0)
+    assert np.array_equal(own.frames, both.frames)
+    assert not np.allclose(own.audio, both.audio, atol=1e-3)
