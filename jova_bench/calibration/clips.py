@@ -7,15 +7,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from jova_bench.calibration.changes import UNCHANGED
 from jova_bench.errors import BenchError
+from jova_bench.formatting import doors
 from jova_bench.formatting.messages import shown
 from jova_bench.prompts import Prompt
 from jova_bench.records import Profile
 from jova_bench.runs.request import SCORED_PROFILE, profile_of
 from jova_bench.runs.store import MANIFEST, read_run
-from jova_bench.suites.clips import answer, clips_by_id, listing
+from jova_bench.suites.clips import answer, clips_by_id, listing, some
 from jova_bench.suites.folder import folder_suite
-from jova_bench.suites.loading import Suite, load_suite
+from jova_bench.suites.loading import Suite, load_suite, suite_registry
 
 REAL = "real"
 
@@ -24,21 +26,29 @@ def real_suite(clips: str | os.PathLike[str] | Suite) -> tuple[Suite, Profile]:
     """Returns a suite whose prompts all name their real clip as `reference`, and the profile that judges such clips.
 
     Args:
-        clips: a folder of clips, with or without prompts.jsonl; a run folder, whose clips are those of `real` or of its
-            only model; or a suite, by name, file or folder.
+        clips: a folder of clips, with or without prompts.jsonl; a run folder, whose clips are those of `real`, of an
+            earlier calibration's `unchanged`, or of its only model; or a suite, by name, file or folder.
 
     Raises:
         BenchError: nothing of that kind is there, or it has no real clip.
     """
     if isinstance(clips, Suite):
         suite, profile = clips, profile_of(None, clips)
+    elif str(clips) in suite_registry().entries:  # Whatever folder of that name is here.
+        suite = load_suite(clips)
+        profile = profile_of(None, suite)
     elif (Path(clips) / MANIFEST).is_file():
         suite, profile = _of_run(Path(clips))
     elif Path(clips).is_dir() and listing(Path(clips)).clips:
         suite, profile = _of_folder(Path(clips)), SCORED_PROFILE
-    else:
+    elif Path(clips).exists() or str(clips).endswith(".jsonl"):
         suite = load_suite(clips)
         profile = profile_of(None, suite)
+    else:
+        raise BenchError(
+            f"expected a folder of clips, a run folder or a suite, got {shown(str(clips))}, which is none; "
+            f"`{doors.listing('suites')}` has names of suites"
+        )
     prompts = tuple(prompt for prompt in suite.prompts if prompt.reference is not None)
     if not prompts:
         raise BenchError(
@@ -61,9 +71,9 @@ def _of_run(folder: Path) -> tuple[Suite, Profile]:
     run = read_run(folder)
     samples = [sample for sample in run.samples if sample.clip is not None]
     models = list(dict.fromkeys(sample.model for sample in samples))
-    model = REAL if REAL in models else models[0] if len(models) == 1 else None
+    model = next((one for one in (REAL, UNCHANGED) if one in models), models[0] if len(models) == 1 else None)
     if model is None:
-        got = f"clips of {', '.join(models)}" if models else "no clip"
+        got = f"clips of {some(models)}" if models else "no clip"
         raise BenchError(
             f"expected a run with the model {REAL}, or with one model alone, got {got} in {folder}; give a folder of "
             f"clips, such as {folder / 'clips' / (models[0] if models else 'MODEL')}"

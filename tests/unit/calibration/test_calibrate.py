@@ -259,6 +259,17 @@ def test_the_clips_of_a_run_are_those_of_its_real_model(tmp_path):
         real_suite(tmp_path / "no")
 
 
+def test_a_suite_is_found_by_its_name_whatever_lies_here(found, clips, out, tmp_path, monkeypatch):
+    write(tmp_path / "embedded", count=1)
+    monkeypatch.chdir(tmp_path)
+    assert len(real_suite("embedded")[0].prompts) == 128
+    suite, profile = real_suite("./embedded")
+    assert ([one.reference for one in suite.prompts], profile) == (["0.mp4"], "standard")
+    again, _ = real_suite(out)  # A calibration has its own clips as they were.
+    assert [one.id for one in again.prompts] == [str(k) for k in range(CLIPS)]
+    assert all("clips/unchanged/" in one.reference for one in again.prompts)
+
+
 def test_bad_input_is_one_line(capsys, clips, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -266,7 +277,7 @@ def test_bad_input_is_one_line(capsys, clips, tmp_path):
         (["loudness", clips, "--changes", "blur"], "expected what to change"),
         (["no_such_metric", clips], "no_such_metric"),
         (["loudness", empty], "expected"),
-        (["loudness", tmp_path / "absent"], "expected"),
+        (["loudness", tmp_path / "absent"], "expected a folder of clips, a run folder or a suite"),
         (["loudness", clips, "--limit", "0"], "at least 1"),
         (["loudness"], "the following arguments are required: CLIPS"),
         (["loudness", clips, "--profile", "best"], "best"),
