@@ -7,6 +7,7 @@ import pytest
 from jova.data import shards
 from jova.text import TextEncoder, untrained
 from jova.training import wan_vae
+from jova.training.runfile import read_run_file
 from jova_bench.cli import main
 from support.shown import ROOT, fenced
 
@@ -45,6 +46,14 @@ def test_every_command_of_the_section_is_read_and_stops_where_the_one_before_is_
         without_weights = ["--faces", "opencv-haar"] if name == "data prepare" else []
         assert MODULES.get(name, main)([*words, *without_weights]) == 2
         assert STOPS[name] in capsys.readouterr().err
+
+
+def test_every_training_file_of_the_page_is_read(tmp_path):
+    found = fenced(PAGE, "toml")
+    for text in found:
+        (tmp_path / "train.toml").write_text(text)
+        assert read_run_file(tmp_path / "train.toml").samples
+    assert len(found) == 2
 
 
 def test_an_untrained_encoder_tells_texts_apart_and_nothing_is_overwritten(tmp_path, capsys):
