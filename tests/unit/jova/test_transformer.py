@@ -340,3 +340,15 @@ def test_timed_words_stand_for_the_audio_where_they_are_spoken():
         video_rope, audio_rope = rope_tables(CONFIG, *SHAPE)
         assert torch.equal(audio, audio_rope)
         assert torch.equal(video, video_rope)
+
+
+def test_video_tokens_are_counted_by_frame_row_and_column():
+    """As `patchify` orders them: 6 x 4 cells are 3 rows of 2 tokens."""
+    video, _ = positions(CONFIG, 2, 6, 4, 3)
+    assert video[:, 1:].tolist() == [[y, x] for _ in range(2) for y in range(3) for x in range(2)]
+    assert (video[6:, 0] > video[:6, 0]).all()
+    # A cell that moves moves the token of its row and column, and a position reaches that token alone.
+    marked = torch.zeros(1, 2, 6, 4, CONFIG.video_channels)
+    marked[0, 1, 4:, 2:] = 1
+    place = int(((video[:, 1] == 2) & (video[:, 2] == 1)).nonzero()[1])
+    assert micro().patchify(marked)[0].abs().sum(-1).nonzero().flatten().tolist() == [place]

@@ -63,7 +63,8 @@ def test_an_empty_prompt_longer_than_all_texts_makes_the_batch_longer():
     text = states(prompts([(1, 1)]), null_lengths=(3, 2))
     nothing = text.drop_text(torch.tensor([True]))
     assert nothing.mask.tolist() == [[1, 1, 1, 1, 1]]
-    both = text.concat(nothing)
+    both = text.with_spans(torch.tensor([[1.0, 2.0]])).concat(nothing.with_spans(torch.tensor([[3.0, 4.0]])))
+    assert both.spans.tolist() == [[1, 2], [3, 4]]
     assert both.mask.tolist() == [[1, 0, 0, 1, 0], [1, 1, 1, 1, 1]]
     assert torch.equal(both.encoders[0].states[1], text.encoders[0].null)
 
