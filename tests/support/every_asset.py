@@ -52,10 +52,7 @@ def write(folder: Path) -> str:
         save(files[name])
     if not funasr_files.missing():
         files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
-    if litert.missing(with_files()) is None:
-        files |= {name: with_files().path(name) for name in OF_MEDIAPIPE}
-    if with_files().missing(VAD) is None:
-        files |= {name: with_files().path(name) for name in OF_SILERO}
+    files |= {name: with_files().path(name) for name in OF_MEDIAPIPE | OF_SILERO if not with_files().missing(name)}
     return own_table(folder, files)
 
 

@@ -10,9 +10,8 @@ goes to its 44.1 kHz and 16 kHz by another filter than ffmpeg's and torchaudio's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -38,31 +37,34 @@ RATE_HZ = 44_100
 """Rate to which moviepy brings the sound."""
 
 
-def followed(frames: Frames, assets: AssetTable, network: Network) -> FloatArray:
-    """Puts a mesh on the face of (T, H, W, 3) frames as MediaPipe does with `static_image_mode=False`.
+def followed(frames: Iterable[Frames], assets: AssetTable, network: Network) -> FloatArray:
+    """Puts a mesh on the face of T frames, (H, W, 3) each, as MediaPipe does with `static_image_mode=False`.
 
     Returns:
         (T, 468, 2) x as a share of the width, y of the height; NaN where MediaPipe gives nothing.
     """
     net = (attention if network is litert.ATTENTION else network).load(assets)
-    found = np.full((len(frames), 468, 2), np.nan)
-    size = np.array(frames.shape[2:0:-1], dtype=np.float64)
+    found: list[FloatArray] = []
     region = None
-    for k, frame in enumerate(frames):
+    for frame in frames:
         if region is None:
             faces = detect(frame, litert.SHORT_RANGE, assets)
             region = mesh.region(faces[0]) if len(faces) else None
         face = None if region is None else mesh.at(frame, region, net)
         region = None if face is None else mesh.next_region(face.points)
-        if face is not None:
-            found[k] = face.points / size
-    return found
+        height, width = frame.shape[:2]
+        found.append(np.full((468, 2), np.nan) if face is None else face.points / [width, height])
+    return np.array(found)
 
 
-def squeezed(frames: Frames) -> Frames:
-    """Returns (T, H, W, 3) frames as (T, 256, 256, 3)."""
-    size = (formulas.SIDE, formulas.SIDE)
-    return np.stack([opencv.cv2().resize(frame, size) for frame in frames])
+def swapped(frame: Frames) -> Frames:
+    """Returns a frame with red and blue exchanged."""
+    return np.ascontiguousarray(frame[..., ::-1])
+
+
+def squeezed(frame: Frames) -> Frames:
+    """Returns a frame as (256, 256, 3)."""
+    return np.asarray(opencv.cv2().resize(frame, (formulas.SIDE, formulas.SIDE)), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,11 @@ class TheVal(ClipMetric):
         return self.number(clip, clip.frames, self.context)
 
 
-def _points(clip: Clip, network: Network, how: str, frames: Callable[[], Frames], context: MetricContext) -> FloatArray:
+def _points(clip: Clip, network: Network, how: str, frames: Iterable[Frames], context: MetricContext) -> FloatArray:
     """Returns the points of a clip's frames, prepared in one of the ways of upstream, from the cache where it can."""
 
     def compute() -> Arrays:
-        return {"points": followed(frames(), context.assets, network)}
+        return {"points": followed(frames, context.assets, network)}
 
     key = CacheKey("face-mesh-video", 1, _weights(network), {"frames": how})
     return np.asarray(context.cache.get(clip.digest, key, compute)["points"], dtype=np.float64)
@@ -113,8 +115,7 @@ def _lip_sync(clip: Clip, frames: Frames, context: MetricContext) -> float:
     spoken = formulas.spoken_frames(_speech(clip, context), fps, count)
     sound = resample(clip.mono(), clip.sample_rate_hz, RATE_HZ)
     level = formulas.volumes(sound, RATE_HZ, np.arange(count) / fps)
-    swapped = partial(np.ascontiguousarray, frames[..., ::-1])
-    return formulas.lip_sync(_points(clip, litert.MESH, "bgr", swapped, context), level, spoken)
+    return formulas.lip_sync(_points(clip, litert.MESH, "bgr", map(swapped, frames), context), level, spoken)
 
 
 def _silent_lips(clip: Clip, frames: Frames, context: MetricContext) -> float:
@@ -123,17 +124,16 @@ def _silent_lips(clip: Clip, frames: Frames, context: MetricContext) -> float:
     if not len(quiet):
         raise Undefined(f"no pause of {formulas.PAUSE_S} s")
     which = f"256x256 in pauses by {context.assets.digest(VAD)}"
-    shown = partial(squeezed, frames[quiet])
+    shown = (squeezed(frames[k]) for k in quiet)
     return formulas.silent_lip_stability(_points(clip, litert.ATTENTION, which, shown, context))
 
 
 def _lip_dynamics(clip: Clip, frames: Frames, context: MetricContext) -> float:
-    shown = partial(squeezed, frames)
-    return formulas.lip_dynamics(_points(clip, litert.ATTENTION, "256x256", shown, context))
+    return formulas.lip_dynamics(_points(clip, litert.ATTENTION, "256x256", map(squeezed, frames), context))
 
 
 def _brow_dynamics(clip: Clip, frames: Frames, context: MetricContext) -> float:
-    found = _points(clip, litert.ATTENTION, "rgb", lambda: frames, context)
+    found = _points(clip, litert.ATTENTION, "rgb", frames, context)
     return formulas.brow_dynamics(found * [frames.shape[2], frames.shape[1]])
 
 
