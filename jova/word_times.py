@@ -35,7 +35,7 @@ def word_times(
     if found is None:
         raise ValueError(
             "expected a transcript with all words of the span in one pair of brackets, as in 'place [blue] now', "
-            f"got {transcript!r}"
+            f"or '[]' where it is to be silent, got {transcript!r}"
         )
     times_s = []
     bounds = ((speech_s[0], span_s[0], "before"), (*span_s, "in"), (span_s[1], speech_s[1], "after"))

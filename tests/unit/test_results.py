@@ -321,6 +321,9 @@ def test_cross_attention_is_better_by_what_the_table_says():
     ) | {"wer": "no difference shown"}
     worst = max(claim["over_trainings"]["p_holm"] for claim in claims if claim["verdict"] == "better")
     assert f"(p at most {worst:.3f})" in row[1]
+    sizes = {(one["arm"], one["parameters"]) for one in data("cross")["arms"]}
+    (joint,), (cross,) = ([n for arm, n in sizes if arm == wanted] for wanted in ("base", "fusion=cross"))
+    assert f"; {cross:,} parameters against {joint:,}, {100 * (cross / joint - 1):.2f} % more" in row[1]
 
 
 def test_the_power_of_nine_trainings_is_what_the_page_says():
@@ -369,6 +372,11 @@ def test_learning_curves_are_those_of_the_table():
 @pytest.mark.parametrize("name", ["cross", *SWEEPS])
 def test_pictures_of_sweeps_are_those_of_their_values(name):
     assert text(f"results/{name}.svg") == curves(data(name))
+
+
+@pytest.mark.parametrize("name", ["cross", "fusion", "mouth-curve", "mouth-loss", "positions", "words"])
+def test_the_page_of_claims_links_each_picture_beside_its_table(name):
+    assert f"[{name}](../results/{name}.md) ([picture](../results/{name}.svg))" in text("docs/ablations.md")
 
 
 def test_the_command_of_the_mouths_table_makes_its_trainings():
