@@ -92,19 +92,62 @@ def test_the_readmes_edits_are_those_of_the_results():
             assert shown == f"{row['value']:.3f} [{lo:.3f}, {hi:.3f}]"
 
 
-def test_edits_are_held_against_clips_made_anew_by_what_the_leaderboard_has():
-    board = data("edits")
-    whole = {(row["label"], row["model"]): row for row in board["records"] if row["slice"] is None}
+KINDS = ("speech", "mouth", "picture", "sound")
+PAIRED = {"lse_c": "LSE-C", "lse_d": "LSE-D", "av_offset_frames": "AV offset", "mouth_audio_corr": "mouth-audio corr",
+          "wer": "WER"}  # fmt: skip
+"""Metrics of the paired tests of edits, as their page names them."""
+
+
+def test_edits_are_held_against_clips_made_anew_kind_by_kind():
+    tests = data("edit-kinds")
+    assert [one["slice"] for one in tests] == [f"edit={kind}" for kind in KINDS]
+    means = {(row["slice"], row["model"], row["identity"]): row["value"] for row in data("edits")["records"]}
+    table = rows(text("results/edits.md").partition("## Against clips made anew")[2].partition("## All")[0])[2:]
+    shown, verdicts, found = [], {}, []
+    for one in tests:
+        for row in one["rows"]:
+            judge = {"syncnet-a": " a", "syncnet-b": " b"}.get(row["identity"].partition(":")[2].partition("[")[0], "")
+            lo, hi = row["ci"]
+            delta = f"{row['delta']:+.3f} [{lo:+.3f}, {hi:+.3f}]"
+            kind = one["slice"].removeprefix("edit=")
+            shown.append([kind, PAIRED[row["metric"]] + judge, f"{row['a']:.3f}", f"{row['b']:.3f}", delta,
+                          f"{row['p_holm']:.2g}", row["verdict"]])  # fmt: skip
+            verdicts.setdefault((kind, row["metric"]), set()).add(row["verdict"])
+            assert row["n"] == 24
+            for model, value in (("jova", row["a"]), ("jova-edit", row["b"])):
+                assert abs(value - means[one["slice"], model, row["identity"]]) < 0.002
+            if row["metric"] == "wer":
+                found.append(row["min_detectable"])
+    assert table == shown
+    for kind, verdict in (("sound", "worse"), ("speech", "better")):
+        assert all(verdicts[kind, name] == {verdict} for name in ("lse_c", "lse_d", "mouth_audio_corr"))
+    assert {key for key, verdict in verdicts.items() if verdict != {"no difference shown"}} == {
+        *((kind, name) for kind in ("sound", "speech") for name in ("lse_c", "lse_d", "mouth_audio_corr")),
+        ("picture", "mouth_audio_corr"),
+    }
+    assert f"a difference of {min(found):.2f} to {max(found):.2f} four" in re.sub(r"\s+", " ", text("results/edits.md"))
+
+
+def test_the_readme_says_of_kinds_of_edits_what_their_tests_found():
     said = re.sub(r"\s+", " ", text("README.md"))
-    for name, label, places in (
-        ("an LSE-C", "LSE-C a (embedded)", 3), ("a WER", "WER (embedded)", 3),
-        ("a mean offset", "AV offset (frames) a (embedded)", 2),
-    ):  # fmt: skip
-        free, edits = (f"{whole[label, model]['value']:.{places}f}" for model in ("jova", "jova-edit"))
-        assert re.search(rf"{name} of {free}( frames)? against {edits}\b", said), name
-    for label in ("LSE-C a (embedded)", "WER (embedded)"):
-        of_it = [row for row in board["ranks"] if row["identity"] == whole[label, "jova"]["identity"]]
-        assert {(row["model"], row["first"], row["last"]) for row in of_it} == {("jova", 1, 2), ("jova-edit", 1, 2)}
+    lse_c = {row[0]: row[4] for row in rows(text("results/edits.md")) if row[1:2] == ["LSE-C a"]}
+    assert f"follows it worse than free generation does, LSE-C a by {lse_c['sound']};" in said
+    assert f"LSE-C a is better, by {lse_c['speech']};" in said
+
+
+@pytest.mark.parametrize("judge", ["a", "b"])
+def test_the_offset_ranks_free_generation_before_edits_for_clips_of_sound(judge):
+    board, label = data("edits"), f"AV offset (frames) {judge} (embedded)"
+    of_it = {(row["slice"], row["model"]): row for row in board["records"] if row["label"] == label}
+    identity = of_it[None, "jova"]["identity"]
+    assert {(row["model"], row["first"], row["last"]) for row in board["ranks"] if row["identity"] == identity} == {
+        ("jova", 1, 1), ("jova-edit", 2, 2),
+    }  # fmt: skip
+    off = {kind for kind in KINDS if of_it[f"edit={kind}", "jova-edit"]["ci"] != [0, 0]}
+    assert off == {"sound"}
+    free, edits = (f"{of_it[None, model]['value']:.2f}" for model in ("jova", "jova-edit"))
+    said = re.sub(r"\s+", " ", text("README.md"))
+    assert f"`jova` has rank 1, `jova-edit` 2 (means of {free} and {edits} frames)" in said
 
 
 def test_the_table_of_bars_of_edits_is_what_their_leaderboard_gives(script, capsys):
