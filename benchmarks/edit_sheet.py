@@ -17,16 +17,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from sheets import write_sheet
 
 from jova.codecs.base import WEIGHTS
 from jova.config import JovaConfig
 from jova.editing import ClipEdit, made_by
 from jova.parts import find_parts
 from jova.pasting import paste_picture, paste_sound
+from jova.reading_flags import at_least
 from jova.sample import read_image
 from jova.text import Prompt as Parts
 from jova.transformer import read_config
 from jova_baselines.jova_edit import JovaEditor
+from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.prompts import Edit, Prompt
 from jova_bench.runs.store import read_run
@@ -42,21 +45,33 @@ RED = np.array((220, 40, 40), np.float32)
 GREY = np.array((90, 90, 90), np.uint8)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="run folder of a suite of edits")
     parser.add_argument("--suite", default="embedded-edits")
-    parser.add_argument("--rows", type=int, default=2, help="edits of each kind")
+    parser.add_argument("--rows", type=at_least(1), default=2, help="edits of each kind")
     parser.add_argument("--out", type=Path, required=True, help="PNG file")
-    arguments = parser.parse_args()
-    suite, config = load_suite(arguments.suite), read_config(find_parts(WEIGHTS).model)
-    clips = {s.prompt_id: s.clip for s in read_run(arguments.run).samples if s.model == JovaEditor.name and s.clip}
+    asked = parser.parse_args(arguments)
+    write_sheet(asked.out, lambda: rows_of(asked.run, asked.suite, asked.rows), parser)
+
+
+def rows_of(run: Path, suite_name: str, count: int) -> list[Picture]:
+    """Draws so many edits of each kind of a run.
+
+    Raises:
+        BenchError: the run has none, or a file is missing or damaged.
+    """
+    suite, config = load_suite(suite_name), read_config(find_parts(WEIGHTS).model)
+    clips = {s.prompt_id: s.clip for s in read_run(run).samples if s.model == JovaEditor.name and s.clip}
     rows = []
     for kind in ("speech", "mouth", "picture", "sound"):
         there = [one for one in suite.prompts if one.edit and one.edit.kind == kind and one.id in clips]
-        for prompt in there[:: max(1, len(there) // arguments.rows)][: arguments.rows]:
-            rows.append(drawn(prompt, suite, arguments.run / clips[prompt.id], config))
-    cv2.imwrite(str(arguments.out), np.concatenate(rows)[..., ::-1])
+        for prompt in there[:: max(1, len(there) // count)][:count]:
+            rows.append(drawn(prompt, suite, run / clips[prompt.id], config))
+    if not rows:
+        wanted = f"clips by {JovaEditor.name} for edits of {suite_name}"
+        raise BenchError(f"expected {wanted}, got none in {run}; name the suite of the run as --suite")
+    return rows
 
 
 def drawn(prompt: Prompt, suite: Suite, clip: Path, config: JovaConfig) -> Picture:

@@ -62,7 +62,11 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         help="with --config: called with the folder of each set of samples; the numbers that it returns are logged",
     )
     parser.add_argument(
-        "--data", default="none", help="folder of the splits train/ and validation/ (default: make both)"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder that has the splits train/ and validation/, such as OUT/corpus of another training; it is only "
+        "read (default: OUT/corpus, where clips that are missing are drawn)",
     )
     parser.add_argument("--out", type=Path, help="folder for codecs, latents, checkpoints and the model")
     parser.add_argument("--codecs", type=Path, help="folder with existing codecs and latents (default: OUT)")

@@ -34,7 +34,7 @@ from jova.stopping import stoppable
 from jova.training.checkpoints import FileCheckpoints
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
-from jova.training.identity import RANDOM, check_same, digest_of_init
+from jova.training.identity import RANDOM, check_init, check_same, digest_of_init
 from jova.training.latents import encode_items, load_codecs, load_examples
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
@@ -54,13 +54,35 @@ CODEC_CLIPS = 1000
 
 def missing_splits(data: Path, clips: int) -> dict[Split, int]:
     """Returns the required number of clips of each split of DATA that is missing or has fewer."""
+    wanted: dict[Split, int] = {"train": clips, "validation": VALIDATION_CLIPS}
+    return {split: count for split, count in wanted.items() if count_clips(data / split) < count}
+
+
+def count_clips(folder: Path) -> int:
+    """Returns the number of clips of a finished folder dataset; 0 if there is none."""
     from jova.data.folder import read_folder
 
-    wanted: dict[Split, int] = {"train": clips, "validation": VALIDATION_CLIPS}
-    finished = {split: (data / split / "dataset.json").is_file() for split in wanted}
-    return {
-        split: count for split, count in wanted.items() if not finished[split] or len(read_folder(data / split)) < count
-    }
+    return len(read_folder(folder)) if (folder / "dataset.json").is_file() else 0
+
+
+def check_data(data: Path, clips: int, own: Path) -> None:
+    """Raises FileNotFoundError or ValueError if a folder that is only read is not there or has too few clips.
+
+    Args:
+        data: the folder.
+        clips: required number of training clips.
+        own: the training's own folder, where clips are drawn if no other is named.
+    """
+    advice = f"name another as --data, or leave it out to draw clips in {own}"
+    if not data.is_dir():
+        wanted = "a folder with the splits train/ and validation/ as --data"
+        raise FileNotFoundError(f"expected {wanted}, got none at {data}; {advice}")
+    if missing_splits(data, clips):
+        train, validation = (count_clips(data / split) for split in ("train", "validation"))
+        raise ValueError(
+            f"expected {clips} clips in {data}/train and {VALIDATION_CLIPS} in {data}/validation, both finished, got "
+            f"{train} and {validation}; take fewer with --clips, {advice}"
+        )
 
 
 def check_packages(data: Path, clips: int) -> None:
@@ -99,6 +121,16 @@ def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
         fit_audio_codec(AudioCodecConfig(), items, out)
     footage, held_out = read_footage(items), read_footage(read_split(data, "validation", 12))
     train_video_codec(VideoCodecConfig(), CodecTraining(steps=steps, seed=seed), footage, held_out, out)
+
+
+def with_codecs_to_be(config: JovaConfig, codecs: Path) -> JovaConfig:
+    """Returns a config with the channels of the codecs in a folder, or of those that will be made there."""
+    video, audio = (codecs / f"{name}-codec.safetensors" for name in ("video", "audio"))
+    return replace(
+        config,
+        video_channels=(VideoCodec.load(video) if video.is_file() else VideoCodecConfig()).channels,
+        audio_channels=(AudioCodec.load(audio) if audio.is_file() else AudioCodecConfig()).channels,
+    )
 
 
 def with_codecs(config: JovaConfig, codecs: Path) -> JovaConfig:
@@ -163,7 +195,8 @@ def _train_preset(arguments: argparse.Namespace) -> None:
         raise ValueError("expected --config FILE with torchrun, got a preset, which one process trains")
     out: Path = arguments.out
     codecs: Path = arguments.codecs or out
-    data = out / "corpus" if arguments.data == "none" else Path(arguments.data)
+    own = out / "corpus"
+    data: Path = arguments.data or own
     recipe = RECIPES[arguments.preset]
     clips = _or_recipe(arguments.clips, recipe.clips)
     stages = STAGES if arguments.stage == "all" else (arguments.stage,)
@@ -172,9 +205,15 @@ def _train_preset(arguments: argparse.Namespace) -> None:
     check_writable(out)
     if not codecs.is_dir() and arguments.codecs is not None:
         raise FileNotFoundError(f"expected a folder with codecs as --codecs, got none at {codecs}")
+    if arguments.codecs is not None:
+        config = with_codecs(config, codecs)
+    if data.resolve() != own.resolve():
+        check_data(data, clips, own)
     if "model" in stages:
         with joined(arguments.device or "cpu"):
             check_started(out, config, training, clips, arguments.init)
+        if arguments.init is not None:
+            check_init(with_codecs_to_be(config, codecs), arguments.init)
     if "corpus" in stages:
         make_corpus(data, clips, arguments.threads)
     if "codecs" in stages and arguments.codecs is None:

@@ -168,6 +168,14 @@ def _record(path: Path) -> dict[str, Any] | None:
     return record
 
 
+def shapes_of_average(out: Path) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of what `read_average` reads, from the headers of the shards."""
+    stored = _reader(out, "model").read_metadata().state_dict_metadata
+    return {
+        key.removeprefix("average/"): tuple(about.size) for key, about in stored.items() if key.startswith("average/")
+    }
+
+
 def read_average(out: Path) -> dict[str, Tensor]:
     """Returns the whole EMA weights of the last checkpoint in the folder of a training, whatever ranks wrote it."""
     reader = _reader(out, "model")

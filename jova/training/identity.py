@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 
 from jova.config import JovaConfig
-from jova.training.checkpoints import read_average, shards_of
+from jova.training.checkpoints import read_average, shapes_of_average, shards_of
 from jova.training.config import STORED_NAMES
-from jova.transformer import Jova
+from jova.transformer import Jova, read_config
 
 FREE = ("steps", "accumulate", "validation", "log_every", "save_every_s")
 """Settings in which a training may differ from its checkpoint; what the steps may be is another question."""
@@ -30,6 +32,9 @@ ADDED: Mapping[str, Any] = {
 
 RANDOM = "random"
 """The first weights of a training without a stored model."""
+
+AUDIO_IN = "audio_in.weight"
+"""Name of the weights that read audio and, in a model that edits, its condition."""
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -82,14 +87,37 @@ def begin_with(model: Jova, path: Path) -> None:
         ValueError: the stored model has another size.
     """
     weights = read_average(path) if path.is_dir() else Jova.load(path).state_dict()
-    name, ours = "audio_in.weight", model.audio_in.weight
-    if model.config.editing and weights[name].shape[1] == model.config.audio_channels:
-        weights[name] = F.pad(weights[name], (0, ours.shape[1] - weights[name].shape[1]))
-    sizes = [{key: value.shape for key, value in part.items()} for part in (weights, model.state_dict())]
-    if sizes[0] != sizes[1]:
-        names = [key for key in sizes[0].keys() | sizes[1].keys() if sizes[0].get(key) != sizes[1].get(key)]
+    _check_shapes(model, {name: tuple(tensor.shape) for name, tensor in weights.items()}, path)
+    name, ours = AUDIO_IN, model.audio_in.weight
+    weights[name] = F.pad(weights[name], (0, ours.shape[1] - weights[name].shape[1]))
+    model.load_state_dict(weights)
+
+
+def check_init(config: JovaConfig, path: Path) -> None:
+    """Checks that a model may begin with a stored one, of which it reads the header alone; errors are `begin_with`'s.
+
+    Args:
+        config: of the model.
+        path: file of the stored model, or folder of a training's checkpoint.
+    """
+    if path.is_dir():
+        shapes = shapes_of_average(path)
+    else:
+        read_config(path)
+        with safe_open(path, framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    with torch.device("meta"):
+        model = Jova(config)
+    _check_shapes(model, shapes, path)
+
+
+def _check_shapes(model: Jova, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """Raises ValueError unless weights have a model's shapes, but for the condition on audio of a model that edits."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    if model.config.editing and shapes.get(AUDIO_IN) == (model.config.width, model.config.audio_channels):
+        shapes = {**shapes, AUDIO_IN: wanted[AUDIO_IN]}
+    if names := [name for name in shapes.keys() | wanted.keys() if shapes.get(name) != wanted.get(name)]:
         raise ValueError(
             f"expected initial weights with the model's shapes, got others in {path}: {len(names)} of its tensors, "
-            f"such as {min(names)}, differ"
+            f"such as {min(names)}, differ; name a model of the same preset as --init"
         )
-    model.load_state_dict(weights)

@@ -38,7 +38,7 @@ INSTEAD = {
     "calibrate": "--workers 0 --device cpu --limit 1 --changes mirror",
     "calibrate loudness": "--workers 0 --device cpu --limit 1",
     "data prepare": "--workers 0 --faces opencv-haar",
-    "train": "--data runs/sweeps/shared/corpus --stage corpus --clips 1",
+    "train": "--out runs/sweeps/shared --stage corpus --clips 1",
 }
 """What is added to a line that begins so; the longest beginning counts."""
 CODES = {

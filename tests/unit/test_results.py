@@ -17,6 +17,7 @@ from jova_bench.comparison.verdicts import Comparison
 from jova_bench.report.curves import curves
 from jova_bench.sweep.claims import PairOfTrainings, claim
 from jova_bench.sweep.tables import LOST
+from support.made_runs import made_run
 from support.shown import ROOT
 from support.specs import clip_spec
 
@@ -253,16 +254,53 @@ def test_knock_outs_are_shown_as_measured(script):
 
 
 @pytest.mark.parametrize(
-    "words", [["knockout", "--page"], ["two_trainings", "--page"], ["bars"], ["edit_bars"]], ids=lambda words: words[0]
-)
-def test_a_script_refuses_a_file_that_is_missing_or_another(script, capsys, tmp_path, words):
-    name, *flags = words
+    ("words", "refused"),
+    [
+        (["knockout", "--page"], "{}: expected"), (["two_trainings", "--page"], "{}: expected"),
+        (["bars"], "{}: expected"), (["edit_bars"], "{}: expected"),
+        (["edit_sheet", "--out", "{}.png"], "expected a run folder with a manifest.json, got {};"),
+        (["contact_sheet", "--out", "{}.png"], "expected a run folder with a manifest.json, got {};"),
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_a_script_refuses_a_file_or_run_that_is_missing_or_another(script, capsys, tmp_path, words, refused):
+    name, *flags = (word.format(tmp_path / "sheet") for word in words)
     for path in (tmp_path / "none.json", RESULTS / "words.json", RESULTS):
         with pytest.raises(SystemExit, match="2"):
             script(name).main([*flags, str(path)])
         said = capsys.readouterr()
-        assert f"{path}: expected" in said.err
+        assert refused.format(path) in said.err
         assert said.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("edit_sheet", "expected clips by jova-edit for edits of embedded-edits, got none in {}; name the suite"),
+        ("contact_sheet", "expected clips by jova in {}, got none; name one of other as --model"),
+    ],
+)
+def test_a_sheet_of_no_clips_and_one_that_cannot_be_written_are_refused(script, capsys, tmp_path, name, said):
+    made_run(tmp_path / "run", {"other": {"score": [1.0]}})
+    for out, message in (("sheet.png", said), ("none/sheet.png", "in a folder that is there as --out, got"),
+                         ("sheet.txt", "expected a name that ends in .png")):  # fmt: skip
+        with pytest.raises(SystemExit, match="2"):
+            script(name).main([str(tmp_path / "run"), "--out", str(tmp_path / out)])
+        assert message.format(tmp_path / "run") in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_two_trainings_are_there_before_a_clip_is_drawn(script, capsys, tmp_path):
+    for old, new in ((tmp_path / "none", WEIGHTS), (WEIGHTS, tmp_path / "none")):
+        with pytest.raises(SystemExit, match="2"):
+            script("two_trainings").main([str(tmp_path / "run"), "--old", str(old), "--new", str(new)])
+        said = capsys.readouterr().err
+        assert (
+            "expected --old and --new to be folders of a model and its codecs, got weights missing: jova-tiny" in said
+        )
+        assert f"in {tmp_path / 'none'}" in said
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_read_from_the_knock_outs_stands_in_their_table():

@@ -8,9 +8,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from jova.codecs import AudioCodecConfig, VideoCodec, VideoCodecConfig
+from jova.codecs.base import WEIGHTS
 from jova.config import PRESETS
 from jova.data.folder import Item, write_clip
 from jova.data.vocabulary import words
+from jova.parts import FILES
 from jova.train import check_started, main
 from jova.training.codecs import (
     CodecTraining,
@@ -375,8 +377,70 @@ def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
 
 
 def test_the_command_line_names_what_is_missing(tmp_path, capsys):
-    assert main(["--stage", "latents", "--data", str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
+    assert main(["--stage", "latents", "--out", str(tmp_path)]) == 2
     assert "expected a finished folder dataset in" in capsys.readouterr().err
+
+
+def test_a_folder_of_clips_that_is_named_is_only_read(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("jova.train.VALIDATION_CLIPS", 6)
+    (tmp_path / "validation").symlink_to(folder)
+    out, before = tmp_path / "out", sorted(tmp_path.rglob("*"))
+    asked = ["--stage", "corpus", "--out", str(out)]
+    lacks = (
+        f"expected 7 clips in {tmp_path}/train and 6 in {tmp_path}/validation, both finished, got 6 and 6; take fewer"
+    )
+    for data, clips, said in (
+        (tmp_path / "none", 6, f"as --data, got none at {tmp_path / 'none'}; name another as --data, or leave it out"),
+        (tmp_path, 7, f"{lacks} with --clips, name another as --data, or leave it out to draw clips in {out}/corpus"),
+    ):
+        assert main([*asked, "--data", str(data), "--clips", str(clips)]) == 2
+        assert said in capsys.readouterr().err
+    assert main([*asked, "--data", str(tmp_path), "--clips", "6"]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+    # A split that was left unfinished has none; OUT/corpus is the training's own, by whatever name.
+    (folder / "dataset.json").unlink()
+    assert main([*asked, "--data", str(tmp_path), "--clips", "6"]) == 2
+    assert "got 0 and 0" in capsys.readouterr().err
+    drawn = []
+    monkeypatch.setattr("jova.data.split.make_split", lambda split, count, *_: drawn.append((split, count)))
+    for data in ([], ["--data", str(out / ".." / "out" / "corpus")]):
+        assert main([*asked, *data, "--clips", "6"]) == 0
+        assert drawn == [("train", 6), ("validation", 6)]
+        drawn.clear()
+
+
+def test_a_model_to_begin_with_is_refused_before_a_clip_is_drawn_unless_it_fits(tmp_path, capsys, monkeypatch):
+    """Of the shipped model, and of one that does not edit, which an editing one may begin with."""
+    out, first = tmp_path / "out", tmp_path / "first.safetensors"
+    monkeypatch.setattr("jova.train.make_corpus", lambda *_: 1 / 0)
+    text = tmp_path / "notes.txt"
+    text.write_text("some text")
+    (tmp_path / "short.safetensors").write_bytes((WEIGHTS / FILES[0]).read_bytes()[:-1])
+    for flags, said in (
+        (["--init", str(text)], f"expected a jova@3 or jova@4 file, got a damaged one in {text}"),
+        (["--init", str(tmp_path / "short.safetensors")], "got a damaged one in"),
+        (["--init", str(WEIGHTS / FILES[1])], "expected a jova@3 or jova@4 file, got 'jova-video-codec@"),
+        (
+            ["--init", str(WEIGHTS / FILES[0]), "--preset", "ablation"],
+            "expected initial weights with the model's shapes",
+        ),
+        (["--init", str(tmp_path)], f"expected a checkpoint at {tmp_path / 'model.json'}, got no file"),
+    ):
+        assert main(["--out", str(out), *flags]) == 2
+        assert said in capsys.readouterr().err
+    plain = Jova(replace(Jova.load(WEIGHTS / FILES[0]).config, editing=False))
+    plain.save(first)
+    for path in (WEIGHTS / FILES[0], first):
+        with pytest.raises(ZeroDivisionError):  # It goes on to the clips.
+            main(["--out", str(out), "--init", str(path)])
+    # Codecs that are there already count, and are asked for where others are named.
+    out.mkdir()
+    VideoCodec(VideoCodecConfig(3, 32, widths=(8, 8, 8), blocks=(1, 1, 1))).save(out / "video-codec.safetensors")
+    assert main(["--out", str(out), "--init", str(WEIGHTS / FILES[0])]) == 2
+    assert "of its tensors, such as video_head.out.bias, differ; name a model of the same" in capsys.readouterr().err
+    assert main(["--out", str(out), "--codecs", str(out)]) == 2
+    assert f"expected a checkpoint at {out / 'audio-codec.safetensors'}, got no file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
