@@ -14,6 +14,7 @@ from jova.data.folder import Item, write_clip
 from jova.data.vocabulary import words
 from jova.parts import FILES
 from jova.train import check_started, main
+from jova.training.checkpoints import FolderCheckpoints, State
 from jova.training.codecs import (
     CodecTraining,
     Footage,
@@ -24,10 +25,12 @@ from jova.training.codecs import (
     train_video_codec,
 )
 from jova.training.config import TrainConfig
+from jova.training.distributed import joined
+from jova.training.identity import check_init
 from jova.training.latents import Examples, encode_items, load_examples, prompt_of
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES
-from jova.training.state import Log, batch_indices, lr_factor
+from jova.training.state import Log, batch_indices, detached, lr_factor
 from jova.transformer import Jova
 from support import jova_micro
 
@@ -408,6 +411,17 @@ def test_a_folder_of_clips_that_is_named_is_only_read(folder, tmp_path, capsys, 
         assert main([*asked, *data, "--clips", "6"]) == 0
         assert drawn == [("train", 6), ("validation", 6)]
         drawn.clear()
+
+
+def test_the_folder_of_a_training_that_does_not_fit_is_refused_by_its_headers(tmp_path):
+    model = jova_micro.micro()
+    with joined("cpu") as ranks:
+        state = State(model, detached(model), torch.optim.AdamW(model.parameters()))
+        FolderCheckpoints(tmp_path, ranks).save("model", {"step": 1, "training": {}}, state)
+    check_init(jova_micro.CONFIG, tmp_path)
+    check_init(replace(jova_micro.CONFIG, editing=True), tmp_path)
+    with pytest.raises(ValueError, match=r"with the model's shapes, got others in .*: \d+ of its tensors"):
+        check_init(replace(jova_micro.CONFIG, width=48), tmp_path)
 
 
 def test_a_model_to_begin_with_is_refused_before_a_clip_is_drawn_unless_it_fits(tmp_path, capsys, monkeypatch):
