@@ -41,8 +41,9 @@ def plan_all(
         generators = _executor(model, generator, suite.prompts, placement)
         planner = generators if generators is placement.generation or reads_files(generator) else Local(placement.local)
         planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
-        _check_needs(planned[name], prompts, suite)
         planned[name] = replace(planned[name], build=_built(model, generator, generators), executor=generators)
+    for one in planned.values():
+        _check_needs(one, suite.prompts[: request.limit], suite)
     return list(planned.values())
 
 
