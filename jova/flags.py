@@ -149,7 +149,7 @@ def add_sample_flags(parser: argparse.ArgumentParser) -> None:
         "--edit",
         choices=get_args(Edit),
         help="speech: other words from --from to --to of --clip, in brackets in the transcript ('place [blue] now'; "
-        "'place [] now' asks for silence); mouth: the mouth of --clip for the sound of "
+        "with nothing in them, silence is asked for); mouth: the mouth of --clip for the sound of "
         "--audio; picture: the picture for the sound of --audio; sound: the sound for the picture of --clip",
     )
     edits.add_argument("--clip", type=Path, help="clip of which the rest is kept")
