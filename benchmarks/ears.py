@@ -48,9 +48,8 @@ OUTSIDE_HEAD = """# An outside ear
 Whisper base, which was trained on real speech, on the clips that the embedded suite's first 32 prompts asked for.
 Made by `benchmarks/ears.py`. The embedded WER is that of a recogniser that knows only the sentences of the corpus.
 What is not in the table was not heard. Where Whisper is sure of nothing, it draws words at temperature 1, as
-`whisper.transcribe` does by default: many errors are words of its own, sentences for four words among them. A few
-clips decide, and the intervals overlap: the table shows no order of `real`, `codec` and `jova`. To ours the words are
-more in the sound of `codec` and `jova` than in that of `shuffled`, which is another clip's.
+`whisper.transcribe` does by default: many errors are words of its own, sentences for four words among them. So a few
+clips decide: read the intervals.
 """
 
 

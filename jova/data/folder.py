@@ -100,7 +100,7 @@ def write_clip(
 def repeatable() -> dict[str, str]:
     """Returns options of x264 with which the same frames give the same bytes every time on one processor.
 
-    With AVX-512 its rate control (`mbtree`) reads memory that it never wrote: one clip in fifty came out otherwise.
+    With AVX-512 a few encodings in a hundred of some clips came out otherwise.
     """
     from numpy._core._multiarray_umath import __cpu_features__ as features  # type: ignore[import-not-found]
 

@@ -300,7 +300,7 @@ def test_the_sound_alone_of_a_mute_clip_is_none(tmp_path):
 
 
 def test_x264_is_kept_from_instructions_with_which_it_repeats_nothing(monkeypatch):
-    """With AVX-512 one clip in fifty came out otherwise: too rare for a test to wait for."""
+    """With AVX-512 a few encodings in a hundred came out otherwise: too rare for a test to wait for."""
     from numpy._core._multiarray_umath import __cpu_features__ as features
 
     for wide, told in ((True, {"threads": "1", "x264-params": "asm=AVX2"}), (False, {"threads": "1"})):
