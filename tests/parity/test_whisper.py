@@ -1,4 +1,4 @@
-"""Whisper: parity with openai-whisper, its gates, sizes, languages; and SenseVoice as Verse-Bench counts it."""
+"""Whisper: parity with openai-whisper, its gates, sizes and languages."""
 
 import hashlib
 import json
@@ -19,17 +19,16 @@ from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build, with_whisper
 from jova_bench.metrics.catalogue import WHISPER_SIZES
 from jova_bench.metrics.networks import whisper_transcript
-from jova_bench.metrics.networks.network_cache import release_networks
 from jova_bench.metrics.networks.whisper import Vocabulary, load
 from jova_bench.metrics.networks.whisper_window import Decoded, allowed, compression, decode, drawing
-from jova_bench.metrics.speech import sensevoice, whisper
+from jova_bench.metrics.speech import whisper
 from jova_bench.metrics.speech.errors import word_error_rate
 from jova_bench.suites.loading import load_suite
 from support.asked import prompt
 from support.clips import audio_clip
 from support.every_asset import whisper as whisper_file
 from support.every_asset import whisper_vocabulary
-from support.upstream import fake, fake_state, own_table, parity
+from support.upstream import fake, fake_state, parity
 
 CASES = parity("whisper")["cases"]
 SOUND = 0.1 * fake((40_000,), "whisper sound").numpy()
@@ -353,159 +352,6 @@ def test_openai_whisper_stands_in_where_transformers_is_not_installed(own_assets
     assert torch.equal(torch.get_rng_state(), state)  # and nobody else's draws move.
     metric.score(audio_clip(2 * SOUND), prompt("hello there"), None)
     assert asked["drawn"] != drawn
-
-
-# faster-whisper
-
-
-@pytest.fixture
-def faster(tmp_path, monkeypatch):
-    """Stand-ins for faster-whisper and CTranslate2 that note what they are asked."""
-    noted = SimpleNamespace(loaded=[], seeds=[], generated=[], asked=[])
-
-    class Net:
-        def __init__(self, folder, **options):
-            noted.loaded.append((folder, options))
-            self.number = len(noted.loaded)
-
-        def encode(self):
-            return self.number
-
-        def generate(self, **options):
-            noted.generated.append((self.number, options))
-
-    class WhisperModel:
-        def __init__(self, folder, cpu_threads, **options):
-            assert cpu_threads >= 1
-            self.model = Net(folder, **options)
-
-        def transcribe(self, audio, language):
-            noted.asked.append((len(audio), language))
-
-            def segments():  # Nothing is heard before it is asked for.
-                self.model.encode()
-                for temperature in (None, 0.2, 0.4):
-                    drawn = {} if temperature is None else {"sampling_temperature": temperature}
-                    self.model.generate(beam_size=5, **drawn)
-                yield SimpleNamespace(seek=0, end=2.5, text=" hello there")
-
-            return segments(), None
-
-    modules = {name: ModuleType(name) for name in ("faster_whisper", "ctranslate2")}
-    modules["faster_whisper"].WhisperModel = WhisperModel
-    modules["ctranslate2"].set_random_seed = noted.seeds.append
-    modules["ctranslate2"].models = SimpleNamespace(Whisper=Net)
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr("jova_bench.metrics.speech.recognition.find_spec", lambda name: name == "faster_whisper")
-    noted.files = {}
-    for part in ("", "-config", "-tokenizer", "-vocabulary"):
-        noted.files[f"faster-whisper-base{part}"] = tmp_path / f"file{part}"
-        (tmp_path / f"file{part}").write_text(part)
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, noted.files))
-    release_networks()  # That of the test before has the same digests.
-    return noted
-
-
-def test_faster_whisper_has_an_identity_of_its_own_and_hears_with_its_defaults(faster, tmp_path):
-    (metric,) = build(["wer@faster-whisper-base"], "standard", MetricContext(NoCache()))
-    assert metric.check() is None
-    digest = hashlib.sha256(b"").hexdigest()[:12]
-    identity = f"wer@2/standard:whisper-base/faster-whisper[{digest}]{{decoding=faster-whisper,files="
-    assert metric.spec.identity.startswith(identity)
-    names = [f"{name}@faster-whisper-base" for name in ("wer", "cer", "wer_new")]
-    built = build([*names, "wer@whisper-base"], "standard", MetricContext(NoCache()))
-    assert len({one.spec.identity for one in built}) == 4
-    assert metric.score(audio_clip(SOUND), prompt("hello world"), None).value == 0.5
-    assert faster.asked == [(40_000, "en")]
-    assert {folder for folder, _ in faster.loaded} == {str(tmp_path)}
-    assert faster.loaded[0][1] == {"device": "cpu", "device_index": 0, "compute_type": "float32"}
-
-
-def test_a_clip_that_is_drawn_is_drawn_by_a_network_of_its_own_seed(faster):
-    """CTranslate2 seeds a thread once: a network that was asked before would draw other numbers."""
-    (metric,) = build(["wer@faster-whisper-base"], "standard", MetricContext(NoCache()))
-    for sound in (SOUND, 2 * SOUND, SOUND):
-        metric.score(audio_clip(sound), prompt("hello world"), None)
-    assert [number for number, _ in faster.generated] == [1, 2, 2, 1, 3, 3, 1, 4, 4]
-    first, second, third = faster.seeds
-    assert first == third != second
-
-
-def test_a_folder_of_faster_whisper_is_one_folder_and_whole(faster, tmp_path, monkeypatch):
-    (tmp_path / "elsewhere").mkdir()
-    moved = faster.files["faster-whisper-base-config"].rename(tmp_path / "elsewhere" / "config.json")
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, faster.files | {"faster-whisper-base-config": moved}))
-    (metric,) = build(["wer@faster-whisper-base"], "standard", MetricContext(NoCache()))
-    outcome = metric.score(audio_clip(SOUND), prompt("hello world"), None)
-    assert outcome.status == "failed"
-    assert outcome.reason.startswith("weights unreadable: expected all files of a model in one folder, got ")
-    moved.unlink()
-    assert metric.check() == f"weights missing: {moved}"
-
-
-# Verse-Bench
-
-
-@pytest.mark.parametrize(
-    ("transcript", "heard", "errors"),
-    [
-        ("Hello there world", "hello there world", 0.0),
-        ("  Hello there\n", "hello THERE ", 0.0),
-        ("i think we should go home now", "i think we should go home now 😊", 1 / 7),  # an emoji is a word
-        ("hello there general kenobi", "Hello, there general. Kenobi", 2 / 4),  # punctuation sticks to words
-        ("two cats", "2 cats", 0.5),
-        ("你好世界", "你好世", 1.0),  # a sentence without spaces is one word
-        ("hello there", "...", 1.0),  # punctuation alone counts as nothing heard
-        ("hello", "", 1.0),
-    ],
-)
-def test_verse_bench_counts_words_as_they_are_printed(transcript, heard, errors):
-    assert sensevoice.written_word_errors(transcript, heard, "en") == pytest.approx(errors)
-
-
-def test_verse_bench_needs_funasr_and_weighs_every_clip_the_same(tmp_path, monkeypatch):
-    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    monkeypatch.setattr(sensevoice, "find_spec", lambda name: None)
-    (metric,) = build(["wer@versebench"], "standard", MetricContext(NoCache()))
-    package, weights = metric.check().split("; ")
-    assert package == "not installed: pip install funasr kaldi-native-fbank"
-    assert weights == f"weights missing: jova-bench assets pull {' '.join(sensevoice.FILES)}"
-    assert metric.spec.micro is None
-    assert metric.spec.identity.startswith("wer@2/standard/compat:versebench@5645a09:sensevoice-small")
-    outcome = metric.score(audio_clip(SOUND), prompt("hello there"), None)
-    assert (outcome.status, outcome.reason) == ("failed", metric.check())
-    assert metric.score(audio_clip(SOUND), prompt("  "), None).reason == "no transcript"
-
-
-def test_verse_bench_asks_funasr_as_upstream_does(tmp_path, monkeypatch):
-    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path))
-    files = {name: assets.asset_table().path(name) for name in sensevoice.FILES}
-    for name, file in files.items():
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(name.encode())
-    monkeypatch.setenv(assets.TABLE_VARIABLE, own_table(tmp_path, files))
-    made = {}
-
-    class AutoModel:
-        def __init__(self, **options):
-            made.update(options)
-
-        def generate(self, **asked):
-            made.update(asked)
-            return [{"text": "<|en|>hello <|HAPPY|>"}]
-
-    package, utils, postprocess = ModuleType("funasr"), ModuleType("funasr.utils"), ModuleType("postprocess")
-    package.AutoModel = AutoModel
-    postprocess.rich_transcription_postprocess = lambda text: text.replace("<|en|>", "").replace("<|HAPPY|>", "😊")
-    for name, module in (("funasr", package), ("funasr.utils", utils), ("funasr.utils.postprocess_utils", postprocess)):
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(sensevoice, "find_spec", lambda name: name)
-    (metric,) = build(["wer@versebench"], "standard", MetricContext(NoCache()))
-    assert metric.score(audio_clip(SOUND), prompt("Hello"), None).value == 1.0  # "hello 😊" has one word too many
-    assert made["model"] == str(tmp_path / "sensevoice")
-    assert made["vad_model"] == str(tmp_path / "fsmn-vad")
-    assert (made["language"], made["use_itn"], made["fs"]) == ("auto", True, 16_000)
 
 
 # The flag

@@ -39,7 +39,7 @@ OF_SILERO = {VAD}
 """Linked where it is here: speech must be heard in speech."""
 
 OF_CTRANSLATE2 = {name for name in assets.published() if name.startswith("faster-whisper-")}
-"""Not made: CTranslate2 alone writes and reads them."""
+"""Made where faster-whisper is installed: CTranslate2 alone writes and reads them."""
 
 NOT_MADE = OF_FUNASR | OF_MEDIAPIPE | OF_SILERO | OF_CTRANSLATE2
 
@@ -52,8 +52,24 @@ def write(folder: Path) -> str:
         save(files[name])
     if not funasr_files.missing():
         files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
+    if find_spec("faster_whisper"):
+        files |= faster_whisper_files(folder)
     files |= {name: with_files().path(name) for name in OF_MEDIAPIPE | OF_SILERO if not with_files().missing(name)}
     return own_table(folder, files)
+
+
+def faster_whisper_files(folder: Path) -> dict[str, Path]:
+    """Writes a network for each size, by the names of its assets."""
+    from support import ctranslate2_files  # Imports the package.
+
+    found = {}
+    for model in (name for name in OF_CTRANSLATE2 if assets.published()[name].file.endswith("/model.bin")):
+        made = ctranslate2_files.write(folder / model)
+        found |= {f"{model}{part}": file for part, file in made.items()}
+        if f"{model}-features" in OF_CTRANSLATE2:
+            found[f"{model}-features"] = folder / model / "preprocessor_config.json"
+            found[f"{model}-features"].write_text(json.dumps({"feature_size": 80}))
+    return found
 
 
 def shapes_of(net: torch.nn.Module) -> dict[str, list[int]]:
