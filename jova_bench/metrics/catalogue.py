@@ -77,6 +77,7 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
     },
     Family.PROMPT: {
         "clap_score": "CS",
+        "text_video_score": "TV",
         "prompt_hair": "Prompt hair",
         "prompt_background": "Prompt background",
         "prompt_voice": "Prompt voice",
@@ -269,6 +270,10 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *(
         _benches(one, "avbenchmark mova javisbench t2av vabench")
         for one in _by_name("imagebind_score", "standard", "audio_visual.imagebind")
+    ),
+    *(
+        _benches(one, "clip javisbench javisbench-clip t2av")
+        for one in _by_name("text_video_score", "standard", "prompt.text_video")
     ),
     *(_benches(one, "javisbench") for one in _by_name("javis_score", "standard", "audio_visual.javis_score")),
     *(_only(_benches(one, "javisbench")) for one in _by_name("avh_score", "standard", "audio_visual.javis_score")),

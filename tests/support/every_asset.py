@@ -6,6 +6,7 @@ are planted: detectors see a face (`planted_faces`), and SyncNet finds all sound
 """
 
 import base64
+import gzip
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -245,18 +246,39 @@ class Script(torch.nn.Module):
         return torch.cat([x.mean(dim=(2, 3, 4)), x.amax(dim=(1, 2, 3, 4))[:, None]], dim=1)
 
 
-def clip_vision(file: Path) -> None:
-    """Both halves of CLIP, as published; one is needed."""
+def clip_b32() -> dict[str, torch.Tensor]:
+    """Both halves of CLIP ViT-B/32."""
+    return fake_state(parity("text_video")["clip"])
+
+
+def clip_l14(file: Path) -> None:
+    """Both halves of CLIP ViT-L/14, as published, with numbers that follow from the sizes."""
     state = aesthetic_state("clip")
-    positions = torch.arange(state["vision_model.embeddings.position_embedding.weight"].shape[0])[None]
-    save_file({**state, "vision_model.embeddings.position_ids": positions, **TEXT}, file)
+    width = state["visual_projection.weight"].shape[0]
+    shapes = {name: shape for name, shape in parity("text_video")["clip"].items() if name.startswith("text_")}
+    state |= fake_state(shapes | {"text_projection.weight": [width, shapes["text_projection.weight"][1]]})
+    for half in ("vision_model", "text_model"):
+        positions = torch.arange(state[f"{half}.embeddings.position_embedding.weight"].shape[0])[None]
+        state[f"{half}.embeddings.position_ids"] = positions
+    save_file(state, file)
+
+
+def clip_vocabulary(file: Path) -> Path:
+    """A few joins in the format of CLIP's, whose file begins with a line that says what it is."""
+    file.write_bytes(gzip.compress("\n".join(["#version: 0.2", *parity("text_video")["joins"]]).encode()))
+    return file
+
+
+def imagebind(file: Path) -> None:
+    """Pictures, sounds and texts, as published."""
+    torch.save(parity_state("imagebind") | fake_state(parity("text_video")["imagebind"]), file)
 
 
 TEXT = {"text_model.final_layer_norm.weight": torch.ones(4), "logit_scale": torch.tensor(1.0)}
 """Of the half of a network that no picture goes through."""
 SWIN_BUFFER = {"swintransformer1.layers.0.blocks.1.attn_mask": torch.zeros(4, 16, 16)}
 WRITERS: Mapping[str, Callable[[Path], object]] = {
-    "imagebind-huge": lambda file: torch.save(parity_state("imagebind"), file),
+    "imagebind-huge": imagebind,
     "synchformer": lambda file: torch.save(parity_state("desync"), file),
     **{
         name: partial(whisper, whisper_case(name))
@@ -273,7 +295,9 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "panns-cnn14-16k": lambda file: cnn14(narrowed_panns(), file),
     "panns-cnn14-32k": lambda file: cnn14(narrowed_panns() | fake_state(MATRICES_32K), file),
     "passt": lambda file: torch.save(narrowed_passt(), file),
-    "clip-vit-l14": clip_vision,
+    "clip-vit-l14": clip_l14,
+    "clip-vit-b32": lambda file: torch.save(clip_b32(), file),
+    "clip-vocabulary": clip_vocabulary,
     "laion-aesthetic": lambda file: torch.save(aesthetic_state("laion"), file),
     "siglip-so400m": lambda file: save_file(aesthetic_state("siglip") | TEXT, file),
     "aesthetic-v2-5": lambda file: torch.save(OrderedDict(aesthetic_state("head")), file),

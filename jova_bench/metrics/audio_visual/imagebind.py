@@ -72,6 +72,20 @@ class Embedder:
 
         return self._cached(clip, "imagebind-video", how, compute)
 
+    def encode_stretches(self, clip: Clip) -> FloatArray:
+        """Returns (15, E) embeddings of five pairs of frames in three crops, as ImageBind's own example shows it."""
+        frames, fps = clip.frames, float(clip.fps)
+        assert frames is not None
+
+        def show() -> Tensor:
+            from jova_bench.metrics.networks.imagebind import inputs
+
+            indices = np.array(inputs.pairs(len(frames), fps)).reshape(-1)
+            pictures = inputs.crops(inputs.linear(frames[indices]))  # (3, 10, 3, 224, 224)
+            return pictures.reshape(-1, 2, *pictures.shape[2:]).transpose(1, 2)
+
+        return self.encode_video(clip, {"frames": "stretches", "seconds": "None"}, show)
+
     def encode_audio(self, clip: Clip, how: Params, play: Callable[[], Tensor]) -> FloatArray:
         """Returns (B, E) embeddings of (B, 1, 128, 204) spectrograms."""
 
@@ -203,30 +217,17 @@ class ImageBindScore(ClipMetric):
             check_stretch(clip, wave)
         elif self.protocol.mono:
             wave = wave.mean(axis=0, keepdims=True)
-        show = self._stretches(clip) if self.protocol.pictures == "stretches" else self._slow(clip, wave)
-        seen = self.embedder.encode_video(
-            clip, {"frames": self.protocol.pictures, "seconds": str(self.protocol.seconds)}, show
-        )
+        if self.protocol.pictures == "stretches":
+            seen = self.embedder.encode_stretches(clip)
+        else:
+            how = {"frames": self.protocol.pictures, "seconds": str(self.protocol.seconds)}
+            seen = self.embedder.encode_video(clip, how, self._slow(clip, wave))
         heard = self.embedder.encode_audio(
             clip,
             whole_audio(clean, self.spec.version, self.protocol.mono),
             lambda: inputs.spectrograms(wave, inputs.spans(wave.shape[1]), in_place=not clean),
         )
         return float(cosine(seen.mean(axis=0), heard.mean(axis=0)))
-
-    def _stretches(self, clip: Clip) -> Callable[[], Tensor]:
-        """Returns five pairs of frames in three crops."""
-        frames, fps = clip.frames, float(clip.fps)
-        assert frames is not None
-
-        def show() -> Tensor:
-            from jova_bench.metrics.networks.imagebind import inputs
-
-            indices = np.array(inputs.pairs(len(frames), fps)).reshape(-1)
-            pictures = inputs.crops(inputs.linear(frames[indices]))  # (3, 10, 3, 224, 224)
-            return pictures.reshape(-1, 2, *pictures.shape[2:]).transpose(1, 2)
-
-        return show
 
     def _slow(self, clip: Clip, wave: Audio) -> Callable[[], Tensor]:
         """Pairs neighbouring frames at 0.5 per second, in three crops. Raises Undefined if the bench drops a clip."""

@@ -18,11 +18,11 @@ from jova_bench.errors import Unavailable
 from jova_bench.metrics.networks import checkpoint
 
 CLIP_HEAD, SIGLIP_HEAD, DINOV3_HEAD = 64, 72, 64
-"""Width of a head of CLIP ViT-L/14, SigLIP so400m and DINOv3 ViT-L/16."""
+"""Width of a head of CLIP's encoders of images and texts, SigLIP so400m and DINOv3 ViT-L/16."""
 
 
 def clip(path: Path) -> nn.Module:
-    """Loads the image encoder of CLIP (openai/clip-vit-large-patch14: model.safetensors), with its projection."""
+    """Loads the image encoder of CLIP (openai/clip-vit-large-patch14 and -base-patch32), with its projection."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     everything = checkpoint.tensors(path)
@@ -36,6 +36,28 @@ def clip(path: Path) -> nn.Module:
         **tower, image_size=side, num_attention_heads=tower["hidden_size"] // CLIP_HEAD, projection_dim=projected
     )
     return _filled(CLIPVisionModelWithProjection(config), state, path)
+
+
+def clip_text(path: Path) -> nn.Module:
+    """Loads the text encoder of the same files, with its projection; it is read at the token of the highest number."""
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    kept = ("text_model.", "text_projection.")
+    state = {name: value for name, value in checkpoint.tensors(path).items() if name.startswith(kept)}
+    state.pop("text_model.embeddings.position_ids", None)
+    words, width = _shape(state, "text_model.embeddings.token_embedding.weight", path)
+    config = CLIPTextConfig(
+        vocab_size=words,
+        hidden_size=width,
+        intermediate_size=_shape(state, "text_model.encoder.layers.0.mlp.fc1.weight", path)[0],
+        num_hidden_layers=checkpoint.count(state, "text_model.encoder.layers"),
+        num_attention_heads=width // CLIP_HEAD,
+        max_position_embeddings=_shape(state, "text_model.embeddings.position_embedding.weight", path)[0],
+        projection_dim=_shape(state, "text_projection.weight", path)[0],
+        bos_token_id=words - 2,
+        eos_token_id=words - 1,
+    )
+    return _filled(CLIPTextModelWithProjection(config), state, path)
 
 
 def siglip(path: Path) -> nn.Module:
@@ -91,4 +113,4 @@ def _filled(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Modul
 
 
 def _bare(name: str) -> str:
-    return name.removeprefix("vision_model.").removeprefix("model.")
+    return name.removeprefix("vision_model.").removeprefix("text_model.").removeprefix("model.")

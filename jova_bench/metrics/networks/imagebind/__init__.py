@@ -1,8 +1,9 @@
 """ImageBind: pictures and sounds as vectors of one space (Girdhar et al. 2023, arXiv 2305.05665).
 
 Our own reading of the paper and of facebookresearch/ImageBind @ 53680b0 (imagebind/models/), with the names and shapes
-of imagebind_huge.pth. Only the encoders of video and audio are built; the checkpoint also holds text, depth, heat and
-motion. Widths and depths are read from the checkpoint; the numbers of attention heads are not in it.
+of imagebind_huge.pth. Only the encoders of video and audio are built here, and that of text in `text`; the checkpoint
+also holds depth, heat and motion. Widths and depths are read from the checkpoint; the numbers of attention heads are
+not in it.
 
 Letters: B inputs, N tokens, D width, E size of the common space.
 """
@@ -108,11 +109,13 @@ class Trunk(nn.Module):
         blocks = (Block(width, hidden, heads, with_bias) for _ in range(checkpoint.count(state, "blocks")))
         self.blocks = nn.Sequential(*blocks)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Maps (B, N, D) to the same."""
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Maps (B, N, D) to the same; an (N, N) mask is added to the scores of attention."""
         if hasattr(self, "pre_transformer_layer"):
             tokens = self.pre_transformer_layer(tokens)
-        return self.blocks(tokens)
+        for block in self.blocks:
+            tokens = block(tokens, mask)
+        return tokens
 
 
 class Block(nn.Module):
@@ -125,10 +128,10 @@ class Block(nn.Module):
         self.norm_1, self.norm_2 = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
         """Maps (B, N, D) to the same."""
         x = self.norm_1(tokens)
-        tokens = tokens + self.attn(x, x, x, need_weights=False)[0]
+        tokens = tokens + self.attn(x, x, x, need_weights=False, attn_mask=mask)[0]
         return tokens + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm_2(tokens))))
 
 
