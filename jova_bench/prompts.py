@@ -25,6 +25,10 @@ DRIVEN = ("mouth", "picture")
 """Kinds whose sound is given: that of the prompt's `audio`."""
 
 
+NEWER = ("voice", "edit")
+"""Fields that prompts did not have at first, and that are not written where they are empty."""
+
+
 class Edit(Record):
     """What is given of a clip, and so what a model makes."""
 
@@ -70,6 +74,9 @@ class Prompt(Record):
     """Reference image (path; relative to the prompt file, absolute when a metric is asked)."""
     audio: str | None = None
     """Driving audio for audio-driven models (path; relative to the prompt file, absolute when a metric is asked)."""
+    voice: str | None = None
+    """Reference voice: speech of the person to be heard, in other words (path; relative to the prompt file, absolute
+    when a metric is asked)."""
     reference: str | None = None
     """Real clip of the same prompt (path; relative to the prompt file)."""
     tags: Mapping[str, str] = Field(default_factory=dict)
@@ -90,15 +97,15 @@ class Prompt(Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_an_empty_edit(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        # Digests of suites are of what is written: those of suites without edits are as before.
+    def _without_what_is_newer(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # Digests of suites are of what is written: those of suites that have none of these are as before.
         fields: dict[str, object] = write(self)
-        return fields if self.edit else {name: value for name, value in fields.items() if name != "edit"}
+        return {name: value for name, value in fields.items() if name not in NEWER or value}
 
     @property
     def files(self) -> dict[str, str]:
-        """Returns the paths that the prompt names, by field: `image`, `audio`, `reference`, `edit.clip`."""
-        named = {"image": self.image, "audio": self.audio, "reference": self.reference}
+        """Returns the paths that the prompt names, by field: `image`, `audio`, `voice`, `reference`, `edit.clip`."""
+        named = {"image": self.image, "audio": self.audio, "voice": self.voice, "reference": self.reference}
         named["edit.clip"] = self.edit.clip if self.edit else None
         return {field: path for field, path in named.items() if path is not None}
 

@@ -182,7 +182,9 @@ class MetricSpec(Record):
     """Unit of its values; empty for a number without one."""
     direction: Direction
     """Whether more is better, less is better, or the real clips' value is the target."""
-    needs: tuple[Literal["video", "audio", "transcript", "image", "reference", "reference_set", "tags", "edit"], ...]
+    needs: tuple[
+        Literal["video", "audio", "transcript", "image", "voice", "reference", "reference_set", "tags", "edit"], ...
+    ]
     """What a clip and its prompt must have."""
     domain: str
     """Description of the clips for which the value is valid."""

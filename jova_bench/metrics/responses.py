@@ -54,6 +54,7 @@ KINDS: tuple[tuple[str, frozenset[Axis], frozenset[Axis]], ...] = (
     ("pesq stoi dnsmos nisqa", frozenset({Axis.NOISE}), frozenset()),
     ("prompt_hair prompt_background prompt_voice", frozenset(), CARRIER | {Axis.MIRROR}),
     ("identity_score identity_consistency", frozenset(), CARRIER | {Axis.MIRROR}),
+    ("speaker_similarity", frozenset({Axis.OTHER_SOUND}), CARRIER),
     ("motion_score", frozenset(), CARRIER | {Axis.MIRROR, Axis.FRAME_RATE}),
     ("aesthetic_score", frozenset(), frozenset({Axis.MIRROR})),
 )

@@ -32,7 +32,7 @@ ClipResults = dict[Identity, "Outcome | FloatArray"]
 """Results, one for each metric identity: the outcome of a clip metric, or the (d,) features of a set metric (or why
 there are none)."""
 
-READ: Mapping[str, tuple[str, ...]] = {"image": ("image",), "edit": ("audio", "edit.clip")}
+READ: Mapping[str, tuple[str, ...]] = {"image": ("image",), "voice": ("voice",), "edit": ("audio", "edit.clip")}
 """Files of a prompt that a metric reads, by what the metric needs."""
 
 

@@ -24,7 +24,7 @@ from jova_bench.metrics.faces.theval import VAD
 from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz
-from support import funasr_files, planted_faces
+from support import funasr_files, planted_faces, voice_files
 from support.mediapipe_files import with_files
 from support.upstream import fake_state, own_table, parity
 
@@ -315,6 +315,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "s3fd": lambda file: torch.save(planted_faces.s3fd_state(), file),
     "facenet-vggface2": facenet,
     "dinov3-vitl16": lambda file: save_file(parity_state("dinov3"), file),
+    **voice_files.WRITERS,
     "nisqa-v2": lambda file: torch.save({"args": {"ms_n_mels": 48}, "model_state_dict": parity_state("nisqa")}, file),
 }
 """What writes the file of each asset."""

@@ -55,7 +55,7 @@ def write_suite(folder: Path) -> Path:
     for name in (LONG, BRIEF, *names):
         own = f"own/{name}.mp4"
         edit = {"kind": "speech", "clip": own, "span_s": [0.3, 0.6], "words": [1, 1]}
-        prompts.append(said | {"id": name, "image": "face.png", "reference": own, "edit": edit})
+        prompts.append(said | {"id": name, "image": "face.png", "voice": own, "reference": own, "edit": edit})
     (folder / "suite.toml").write_text(INFO)
     (folder / "prompts.jsonl").write_text("".join(f"{json.dumps(prompt)}\n" for prompt in prompts))
     return folder / "prompts.jsonl"

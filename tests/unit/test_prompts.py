@@ -78,3 +78,11 @@ def test_files_are_those_that_a_prompt_names_and_can_be_placed_elsewhere():
     assert moved.edit == Edit(kind="mouth", clip="/x/clips/a.mp4", box=(16, 32, 48, 56))
     assert prompt.with_files({}) == prompt
     assert Prompt(**WHOLE).files == {}
+
+
+def test_a_reference_voice_is_a_file_and_is_written_only_where_there_is_one():
+    assert "voice" not in json.loads(Prompt(**WHOLE, edit=SPEECH).model_dump_json())
+    prompt = Prompt(**WHOLE, voice="v.wav")
+    assert Prompt.model_validate_json(prompt.model_dump_json()) == prompt
+    assert prompt.files == {"voice": "v.wav"}
+    assert prompt.with_files({"voice": "/x/v.wav"}).voice == "/x/v.wav"

@@ -33,8 +33,8 @@ def edit_of(prompt: Prompt | None) -> Edit:
     return prompt.edit
 
 
-def read(path: str | None, *, pictures: bool) -> Clip:
-    """Decodes a file that was given.
+def read(path: str | None, *, pictures: bool, name: str = "what was given") -> Clip:
+    """Decodes a file that a prompt gives, which reasons call by the name.
 
     Raises:
         Undefined: none was.
@@ -45,7 +45,7 @@ def read(path: str | None, *, pictures: bool) -> Clip:
     try:
         return media.read(Path(path), pictures=pictures)
     except BenchError as error:
-        raise Unavailable(f"what was given: {error}") from error
+        raise Unavailable(f"{name}: {error}") from error
 
 
 def kept_frames(edit: Edit, count: int, fps: float) -> Mask:

@@ -19,7 +19,7 @@ from jova_bench.suites.importers.reading import Draft, Fault
 from jova_bench.suites.prompt_file import faults_of_tags, inside
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
-FILES = ("image", "audio", "reference")
+FILES = ("image", "audio", "voice", "reference")
 """Fields of a draft that name a file."""
 UNKNOWN = "und"
 """BCP 47: undetermined."""
@@ -85,6 +85,7 @@ def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[
             language=draft.language or language or guessed(draft.transcript),
             image=draft.image,
             audio=draft.audio,
+            voice=draft.voice,
             reference=draft.reference,
             tags={tag: value for tag, value in draft.tags.items() if value},
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, json_lines, table_rows
 
-FIELDS = ("id", "video_caption", "audio_caption", "transcript", "language", "image", "audio", "reference")
+FIELDS = ("id", "video_caption", "audio_caption", "transcript", "language", "image", "audio", "voice", "reference")
 TAG = "tag:"
 
 
@@ -54,4 +54,5 @@ def _draft(row: Row, tags: dict[str, str]) -> Draft:
         row.text("audio") or None,
         row.text("reference") or None,
         tags,
+        voice=row.text("voice") or None,
     )

@@ -63,6 +63,8 @@ class Draft:
     """Tags by name, without empty values."""
     notes: tuple[str, ...] = ()
     """Notes for the user that are no faults; each is reported once with the number of its rows."""
+    voice: str | None = None
+    """Path below the source's folder."""
 
 
 @dataclass(frozen=True)
