@@ -46,7 +46,7 @@ class Estimate(Record):
     reasons: Mapping[str, int] = Field(default_factory=dict)
     """How often each reason for undefined or failed was given."""
     extra: Mapping[str, float] = Field(default_factory=dict)
-    """Set metrics: `n`, `d`, `n_to_infinity`, `n_to_infinity_r2`."""
+    """Set metrics: `n`, `d`, `n_to_infinity`, `n_to_infinity_r2`; judges: `repeats`, `alpha`."""
 
     @property
     def column(self) -> ColumnKey:

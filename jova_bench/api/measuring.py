@@ -20,6 +20,7 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric, in_dom
 from jova_bench.metrics.build import build, selections
 from jova_bench.metrics.distances.features import real_features
 from jova_bench.metrics.distances.frechet_kernel import stack
+from jova_bench.metrics.judge.names import SELECT
 from jova_bench.records import Profile
 from jova_bench.suites.clips import clips_in
 
@@ -136,7 +137,7 @@ def _built(name: str, profile: Profile, device: Device, assets: PathLike | None)
         raise BenchError(f"expected profile= {' or '.join(get_args(Profile))}, got {shown(profile)}")
     if not isinstance(name, str):
         raise BenchError(f"expected the name of one metric, got {shown(name)}; `list_metrics()` shows them")
-    whole = Identity.parse(name) if "/" in name else None
+    whole = Identity.parse(name) if "/" in name and not name.startswith(SELECT) else None
     names = [name] if whole is None else selections(whole.name, profile)
     context = MetricContext(NoCache(), resolve_device(device_of(device)), assets=assets_of(assets))
     found = build(names, profile, context)

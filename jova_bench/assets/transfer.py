@@ -20,11 +20,11 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
-from jova_bench.assets.http import CHUNK, open_url
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 from jova_bench.files.writing import write_file
 from jova_bench.formatting.messages import shown
+from jova_bench.web.http import CHUNK, open_url
 
 ATTEMPTS = 5
 """Connections in a row that may break before the command gives up; what came is kept."""

@@ -31,6 +31,7 @@ GENERATE_EXAMPLES = """  jova-bench generate --model jova --limit 4
 SCORE_EXAMPLES = """  jova-bench score my_clips
   jova-bench score my_clips --suite my_prompts.jsonl --metrics wer,dnsmos --json
   jova-bench score my_clips --metrics lse_c,lse_c@mova
+  jova-bench score my_clips --metrics judge:speaker
 
 A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl. A prompt without a clip
 is a failed sample (exit code 5); a clip without a prompt is scored by what needs none, after the prompts."""
@@ -102,7 +103,11 @@ def _add_request(verb: Parser, suite: str | None, profile: str) -> None:
 
 def _add_judges(verb: Parser) -> None:
     """Adds the flags of the verbs that score."""
-    verb.add_argument("--metrics", metavar="A,B,C", help="see `ls metrics` (default: all clean ones of the profile)")
+    verb.add_argument(
+        "--metrics",
+        metavar="A,B,C",
+        help="see `ls metrics`; judge:FILE.toml asks a language model (default: all clean ones of the profile)",
+    )
     verb.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: size of Whisper for wer and cer")
     verb.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
     verb.add_argument(

@@ -16,11 +16,13 @@ from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
 from jova_bench.comparison.pairing import Change, Sides
+from jova_bench.comparison.results import Results, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, Verdict, exit_code, unmeasured
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.reading import read_toml
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.formatting.text import escaped, signed, table
+from jova_bench.metrics.judge.names import is_judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +72,8 @@ class Gate:
     """Models of the reference that are missing in the run."""
     failed: int
     """Number of samples of the run without a clip."""
+    not_gated: tuple[str, ...] = ()
+    """Columns of judges, which nothing asked to gate."""
 
     @property
     def exit_code(self) -> int:
@@ -112,6 +116,9 @@ class Gate:
         counts = Counter(check.verdict for check in self.checks)
         totals = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
         parts.append(f"{len(self.checks)} rows{': ' * bool(totals)}{totals}.")
+        if self.not_gated:
+            left_out = escaped(", ".join(self.not_gated))
+            parts.append(f"Not gated, because a language model judges: {left_out}. A tolerance for one gates it.")
         if self.nothing:
             parts.append(NOTHING)
         if self.failed:
@@ -138,19 +145,39 @@ def gate(
         reference: run folder, or a file made by `jova-bench freeze`.
         run: the run to judge.
         tolerances: by metric name, absolute and in its unit.
-        metrics: as in `compare`.
+        metrics: as in `compare`, but None for all that no language model judges, and those for which there is a
+            tolerance.
         assets: as in `compare`.
 
     Raises:
         BenchError: bad input, or a tolerance for a metric that the reference does not have.
     """
+    left_out: tuple[str, ...] = ()
+    if metrics is None:
+        reference = reference if isinstance(reference, Results) else read_results(reference)
+        metrics, left_out = _gated(reference, tolerances or {})
     found = compare(reference, run, metrics, assets=assets, sides=SIDES)
     if tolerances is not None and not isinstance(tolerances, Mapping):
         raise BenchError(f"expected tolerances by the name of the metric, got {shown(tolerances)}")
     allowed = _checked(tolerances or {}, "tolerances: ")
     _check_names(allowed, found)
     checks = tuple(Check(row, allowed.get(row.spec.name)) for row in found.rows)
-    return Gate(found.a, found.b, checks, found.only_a, found.failed)
+    return Gate(found.a, found.b, checks, found.only_a, found.failed, left_out)
+
+
+def _gated(reference: Results, tolerances: Mapping[str, float]) -> tuple[Metrics | None, tuple[str, ...]]:
+    """Returns the metrics that a gate compares, None for all, and the names of judges that it leaves out.
+
+    A judge is another company's to change, and its answers are drawn: it gates where a tolerance names it.
+    """
+    names = dict.fromkeys(spec.name for spec in reference.specs.values())
+    left_out = tuple(name for name in names if is_judge(name) and name not in tolerances)
+    if left_out and len(left_out) == len(names):
+        raise BenchError(
+            f"expected a metric that no language model judges in {reference.source}, got {', '.join(left_out)} alone; "
+            "a tolerance for one gates it"
+        )
+    return [name for name in names if name not in left_out] if left_out else None, left_out
 
 
 def read_tolerances(path: str | os.PathLike[str]) -> dict[str, float]:

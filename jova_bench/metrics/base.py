@@ -7,7 +7,7 @@ through a `FeatureCache`, so that the same content is never measured twice.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar, final
@@ -92,6 +92,14 @@ class ClipMetric(ABC):
             Undefined: the question has no answer for this clip.
             Unavailable: a package or weights are missing, or cannot be used.
         """
+
+    def details(self, clips: Iterable[tuple[str, Prompt | None]]) -> Mapping[str, float]:
+        """Returns what stands beside the mean over some clips; nothing of most metrics.
+
+        Args:
+            clips: digest and prompt of each clip that has a value.
+        """
+        return {}
 
 
 class SetMetric(ABC):

@@ -15,6 +15,7 @@ from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.metrics.entry import Choice, MetricEntry
+from jova_bench.metrics.judge.names import PREFIX, SELECT, judges
 from jova_bench.metrics.real_clips import Kind, RealClips, ReferenceClip
 from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import Registry, guarded, unfit
@@ -48,16 +49,17 @@ def build(
     Args:
         names: which; None for those of `usual`. A name selects every evaluator that it has; `name@variant` is
             the metric as a published bench computes it (or with another detector, or another size of a network),
-            `@variant` every metric that has that variant.
+            `@variant` every metric that has that variant; `judge:RUBRIC` asks a language model a rubric's questions.
         profile: embedded or standard.
         context: cache, device and weights.
         real: the sets of real clips that there are; without theirs, set distances have no value.
 
     Raises:
-        BenchError: a name that no metric of this profile has, or one of an installed package that cannot be built.
+        BenchError: a name that no metric of this profile has, one of an installed package that cannot be built, or a
+            judge whose server does not answer.
     """
-    added, refused = _installed()
     wanted = list(dict.fromkeys(usual(profile, context)[0] if names is None else names))
+    added, refused = _known(wanted)
     there = _choices(profile, added)
     for fault in _faults(wanted, profile, added, refused):
         raise BenchError(fault)
@@ -129,6 +131,12 @@ def installed_entries() -> tuple[MetricEntry, ...]:
     return _installed()[0]
 
 
+def _known(names: Iterable[str]) -> tuple[tuple[MetricEntry, ...], dict[str, BenchError]]:
+    """Returns the entries of installed packages and of rubrics that are named, and why others cannot be loaded."""
+    (added, refused), (judged, wrong) = _installed(), judges(names)
+    return (*added, *judged), {**refused, **wrong}
+
+
 def _installed() -> tuple[tuple[MetricEntry, ...], dict[str, BenchError]]:
     """Loads the entries of installed packages; returns why one could not be loaded, by its name, too."""
     registry: Registry[object] = Registry("metric", {}, ENTRY_POINTS)
@@ -149,7 +157,7 @@ def _entry(name: str, thing: object) -> MetricEntry:
         raise BenchError(
             f"the metric {name!r} of an installed package: expected its entry to have that name, got {thing.name!r}"
         )
-    if name in BUILT_IN:
+    if name in BUILT_IN or name.startswith((PREFIX, SELECT)):
         raise BenchError(
             f"the metric {name!r} of an installed package: expected a name that no built-in metric has, got {name!r}"
         )
@@ -169,7 +177,7 @@ def _choices(profile: Profile, added: Iterable[MetricEntry]) -> list[Choice]:
 
 def _built(choice: Choice, context: MetricContext, real: Mapping[Kind, RealClips]) -> Metric:
     context = replace(context, real_clips=real.get(choice.real_clips) if choice.real_clips else None)
-    if choice.entry in CATALOGUE:
+    if choice.entry in CATALOGUE or choice.select.startswith(SELECT):
         return choice.build(context)
     what = f"the metric {choice.select!r} of an installed package cannot be built"
     try:
@@ -216,6 +224,8 @@ def unfit_metric(metric: object) -> str | None:
 
 
 def _same_identity(identity: Identity) -> str:
+    if identity.name.startswith(PREFIX):
+        return f"expected questions that differ, got {identity} twice; name the rubric or the question once"
     return f"an installed package has another metric of the identity {identity}; give its own a new name"
 
 
@@ -247,7 +257,8 @@ def with_whisper(size: str, names: Iterable[str] | None, profile: Profile) -> li
 
 def faults_of_names(names: Iterable[str], profile: Profile) -> list[str]:
     """Returns a line for each name that no metric of the profile has, or whose metric cannot be loaded."""
-    return list(_faults(names, profile, *_installed()))
+    names = list(names)
+    return list(_faults(names, profile, *_known(names)))
 
 
 def _faults(

@@ -88,6 +88,7 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "kept_psnr": "Kept picture (PSNR)",
         "kept_audio": "Kept audio",
     },
+    Family.JUDGE: {},  # Rubrics have the names.
 }
 """Family to name to title, in the order of tables."""
 _FAMILIES = {name: family for family, titles in TITLES.items() for name in titles}

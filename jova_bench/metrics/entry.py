@@ -30,6 +30,7 @@ class Family(StrEnum):
     FACE = "Face and lips"
     PROMPT = "Prompt following"
     EDITING = "Editing"
+    JUDGE = "Judges"
 
 
 @dataclass(frozen=True)

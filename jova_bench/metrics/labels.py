@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from jova_bench.identity import Identity
 from jova_bench.metrics.build import installed_entries
 from jova_bench.metrics.catalogue import TITLES
+from jova_bench.metrics.entry import Family
+from jova_bench.metrics.judge.names import is_judge, title
 from jova_bench.records import Direction
 
 OTHER = "Other"
@@ -54,7 +56,7 @@ def labelled(identities: Iterable[Identity]) -> tuple[Label, ...]:
     ]
     found = []
     for metric in order:
-        family, name = known.get(metric, (OTHER, metric))
+        family, name = known.get(metric) or ((Family.JUDGE, title(metric)) if is_judge(metric) else (OTHER, metric))
         by_kind: dict[str, list[Identity]] = {}
         for identity in by_metric[metric]:
             by_kind.setdefault(_kind(identity), []).append(identity)

@@ -269,4 +269,10 @@ def _identity_line(column: Column) -> str:
     size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
     followed = column.identity.protocol
     compat = "" if followed == CLEAN else f", as {escaped(followed)} computes it"
-    return f"- {escaped(column.label)}: {code(column.identity)}{compat}{size}"
+    return f"- {escaped(column.label)}: {code(column.identity)}{compat}{size}{_agreement(column)}"
+
+
+def _agreement(column: Column) -> str:
+    """Formats how far a judge's repeats agree, by model; empty for other metrics."""
+    alphas = [f"{escaped(model)} {e.extra['alpha']:.2f}" for model, e in column.cells.items() if "alpha" in e.extra]
+    return f", alpha of its repeats: {', '.join(alphas)}" if alphas else ""

@@ -29,6 +29,7 @@ from jova_bench.models.base import Generator
 from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Quiet
 from jova_bench.records import Profile, Sample
+from jova_bench.runs.details import with_details
 from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import generate
@@ -167,7 +168,7 @@ def _summary(
         suite=suite.name,
         profile=profile,
         estimates=(
-            *estimates(models, metrics, columns, suite.prompts),
+            *with_details(estimates(models, metrics, columns, suite.prompts), metrics, columns, samples, suite),
             *slice_estimates(models, metrics, columns, suite.prompts, suite.slices),
         ),
         cost=costs(models, samples),

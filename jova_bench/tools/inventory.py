@@ -12,9 +12,12 @@ from typing import Any
 from jova_bench.assets.table import Asset, AssetTable
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
-from jova_bench.identity import Selection
+from jova_bench.identity import CLEAN, Selection
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import broken, build_all
+from jova_bench.metrics.entry import Family
+from jova_bench.metrics.judge.names import PROFILE, SELECT
+from jova_bench.metrics.judge.rubric import read_rubric, shipped_rubrics
 from jova_bench.metrics.labels import families
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
@@ -143,17 +146,38 @@ def metrics(assets: AssetTable) -> list[dict[str, Any]]:
                 "why_not": why_not,
             }
         )
-    return found + [_broken(name, why) for name, why in broken(context).items()]
+    return found + _judges() + [_unknown(name, why) for name, why in broken(context).items()]
 
 
-def _broken(name: str, why_not: str) -> dict[str, Any]:
-    """Describes a metric of an installed package of which only the name is known."""
+def _judges() -> list[dict[str, Any]]:
+    """Describes the shipped rubrics and those of users; which model answers is known when its server is asked."""
+    found = [_judge("FILE.toml", None, "the questions of a rubric, asked of a language model", "")]
+    for name in shipped_rubrics():
+        rubric = read_rubric(name)
+        why_not = None
+        try:
+            for question in rubric.questions:
+                rubric.chat(question)
+        except BenchError as error:
+            why_not = str(error)
+        found.append(_judge(name, why_not, rubric.description, rubric.domain))
+    return found
+
+
+def _judge(rubric: str, why_not: str | None, description: str, domain: str) -> dict[str, Any]:
+    name = f"{SELECT}{rubric}"
+    about = {"title": "Judge", "family": str(Family.JUDGE), "profile": PROFILE, "level": "clip", "domain": domain}
+    return _unknown(name, why_not) | about | {"protocol": CLEAN, "description": description}
+
+
+def _unknown(name: str, why_not: str | None) -> dict[str, Any]:
+    """Describes a metric of which little more than the name is known."""
     unknown = dict.fromkeys(
         ("title", "family", "identity", "profile", "protocol", "level", "unit", "direction", "domain")
     )
     texts = {"description": "", "source": ""}
     return {"name": name, "select": name, **unknown, **texts, "needs": [], "weights": []} | {
-        "available": False,
+        "available": why_not is None,
         "why_not": why_not,
     }
 

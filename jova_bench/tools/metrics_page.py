@@ -36,7 +36,8 @@ of its weights, parameters. Numbers of different identities are not comparable. 
 recorded when the file is first read, checked from then on, and part of the identity, where a `?` after it marks it as
 unverified (`[0123456789ab?]`).
 
-WER and CER compare texts [by the rules of their language](speech.md).
+WER and CER compare texts [by the rules of their language](speech.md). `judge:RUBRIC` asks a language model the
+questions of a rubric, [each a column](judge.md).
 
 Each clip is `ok`, `undefined` (the question has no answer for it) or `failed` (it could not be asked), and beside each
 mean stands how many clips are which.

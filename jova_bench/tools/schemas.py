@@ -15,6 +15,7 @@ from types import MappingProxyType
 from jova_bench.calibration.result import Calibration
 from jova_bench.comparison.frozen import Frozen
 from jova_bench.files.writing import write_file
+from jova_bench.metrics.judge.rubric import Rubric
 from jova_bench.prompts import Prompt
 from jova_bench.records import Record, Sample, Score
 from jova_bench.runs.manifest import Manifest
@@ -32,6 +33,7 @@ FORMATS: Mapping[str, type[Record]] = MappingProxyType(
         "summary-1": Summary,
         "frozen-2": Frozen,
         "calibration-1": Calibration,
+        "rubric-1": Rubric,
     }
 )
 """Record of a file, or of one line of it, by the name of its schema, with the version of a format that states one."""

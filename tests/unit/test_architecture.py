@@ -15,7 +15,7 @@ MAX_LINES = 300
 LAYERS = (
     {
         "arrays", "digests", "errors", "exports", "identity", "ids", "keys", "output", "prompts", "records", "files",
-        "cache", "registry", "progress", "stats", "summary", "formatting",
+        "cache", "registry", "progress", "stats", "summary", "formatting", "web",
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},
@@ -49,6 +49,9 @@ METRICS_KNOW = {
 METRICS_ALSO_KNOW = {
     "jova_bench.metrics.torch_inputs": {"media"},  # It makes clips of a training loop's tensors.
     "jova_bench.metrics.editing.given": {"media"},  # It decodes what a prompt gives.
+    "jova_bench.metrics.judge.given": {"media"},  # It encodes what a judge is given.
+    "jova_bench.metrics.judge.rubric": {"files", "web"},
+    "jova_bench.metrics.judge.served": {"web"},
 }
 
 DOORS = ("api", "cli", "runs.run", "comparison.compare", "sweep.work", "report.html.site")

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from jova_bench.assets import http, pull, transfer
+from jova_bench.assets import pull, transfer
 from jova_bench.assets import table as assets
 from jova_bench.assets.table import Asset
 from jova_bench.errors import BenchError
+from jova_bench.web import http
 
 CONTENT = random.Random(0).randbytes(50_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

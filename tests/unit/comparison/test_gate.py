@@ -10,6 +10,7 @@ from jova_bench.cache import NoCache
 from jova_bench.comparison.gate import gate, read_tolerances
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
+from jova_bench.formatting.text import escaped
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.records import Outcome
@@ -289,3 +290,26 @@ def test_a_frozen_run_gates_set_metrics_without_its_folder(controls, capsys, tmp
     (tmp_path / "reference.json").write_text(frozen)
     code, out, _ = call(capsys, "gate", tmp_path / "reference.json", controls / "again")
     assert (code, cells(out, "KAD (embedded) ↓")[-2]) == (0, "no difference shown")
+
+
+# --- judges by language models ---
+
+
+def test_a_judge_gates_where_it_is_named_alone(tmp_path):
+    metrics = [QUALITY, Clips("judge_lips", direction="up")]
+    good = {"quality": numbers(1)["quality"], "judge_lips": numbers(1)["quality"]}
+    a = made_run(tmp_path / "a", {"m": good}, metrics)
+    b = made_run(tmp_path / "b", {"m": {**good, "judge_lips": good["judge_lips"] - 1}}, metrics)
+    found = gate(a, b)
+    assert ([one.row.spec.name for one in found.checks], found.exit_code) == (["quality"], 0)
+    assert f"Not gated, because a language model judges: {escaped('judge_lips')}." in found.markdown()
+    for asked in ({"metrics": ["judge_lips"]}, {"tolerances": {"judge_lips": 0.5}}):
+        named = gate(a, b, **asked)
+        assert (check(named, "judge_lips").verdict, named.exit_code) == ("worse", 3)
+        assert "Not gated" not in named.markdown()
+
+
+def test_a_reference_of_judges_alone_gates_nothing_silently(tmp_path):
+    run = made_run(tmp_path / "a", {"m": {"judge_lips": [0.1, 0.2]}})
+    with pytest.raises(BenchError, match=r"no language model judges in .*, got judge_lips alone; a tolerance"):
+        gate(run, run)

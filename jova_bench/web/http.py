@@ -17,26 +17,30 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 CHUNK = 1 << 20
 """Bytes read at a time."""
 TIMEOUT_S = 60.0
-"""Seconds without a byte after which a connection counts as broken."""
+"""Seconds without a byte after which a connection counts as broken, where its caller names no other."""
 SLOWEST = 1000
-"""Bytes a second; a slower connection counts as broken after `TIMEOUT_S`."""
+"""Bytes a second; a slower connection counts as broken after as many seconds."""
 TALK = 1 << 20
 """Bytes that are no content (headers, sizes of chunks) in the response to one call."""
 
 
-def open_url(request: Request) -> Any:
+def open_url(request: Request, timeout_s: float | None = None) -> Any:
     """Opens a URL as `urllib.request.urlopen` does, for http, https and file, with a limit on every wait.
 
     Its body is to be read by `read1`.
+
+    Args:
+        request: what is asked.
+        timeout_s: seconds without a byte after which the connection counts as broken; None for `TIMEOUT_S`.
     """
-    return build_opener(_Plain, _Secure, _Redirects).open(request, timeout=TIMEOUT_S)
+    return build_opener(_Plain, _Secure, _Redirects).open(request, timeout=timeout_s or TIMEOUT_S)
 
 
 class _Counted(io.RawIOBase):
     """A connection whose bytes are counted as they come."""
 
-    def __init__(self, raw: Any) -> None:
-        self._raw, self._left = raw, TALK
+    def __init__(self, raw: Any, timeout_s: float) -> None:
+        self._raw, self._left, self._timeout_s = raw, TALK, timeout_s
         self._since, self._came = time.monotonic(), 0
 
     def readable(self) -> bool:
@@ -51,7 +55,7 @@ class _Counted(io.RawIOBase):
         now, self._left, self._came = time.monotonic(), self._left - count, self._came + count
         if self._left < 0:
             raise http.client.HTTPException(f"{TALK} bytes without content")
-        if (passed := now - self._since) >= TIMEOUT_S:
+        if (passed := now - self._since) >= self._timeout_s:
             if self._came < SLOWEST * passed:
                 raise TimeoutError(f"{self._came} bytes in {passed:.0f} s")
             self._since, self._came = now, 0
@@ -65,9 +69,9 @@ class _Counted(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     """A response that is read through a `_Counted`."""
 
-    def __init__(self, *args: Any, **kw: Any) -> None:
-        super().__init__(*args, **kw)
-        self._counted = _Counted(self.fp.detach())
+    def __init__(self, sock: Any, *args: Any, **kw: Any) -> None:
+        super().__init__(sock, *args, **kw)
+        self._counted = _Counted(self.fp.detach(), sock.gettimeout())
         self.fp = io.BufferedReader(self._counted)
 
     def read1(self, n: int = -1) -> bytes:

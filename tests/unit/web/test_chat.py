@@ -1,0 +1,124 @@
+"""A server of chats that errs, stalls, is busy or echoes the key: only what passes is tried again."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from jova_bench.errors import BenchError
+from jova_bench.web import chat
+from jova_bench.web.chat import ChatServer, NoAnswer
+from support.chat_server import STALL, said, serving
+
+KEY = "secret-key-7"
+BODY = {"messages": [{"role": "user", "content": "well?"}]}
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The pauses between attempts, which pass at once."""
+    found = []
+    monkeypatch.setattr(chat, "sleep", found.append)
+    monkeypatch.setenv("THE_KEY", KEY)
+    return found
+
+
+def server(at, **options):
+    return ChatServer(at.url, "asked-for", "THE_KEY", **options)
+
+
+def in_turn(*replies):
+    left = list(replies)
+    return lambda body: left.pop(0)
+
+
+def test_what_passes_is_tried_again_after_pauses_that_double_or_as_long_as_the_server_asks(waits):
+    busy = [(503, {}, b""), (429, {"Retry-After": "9"}, b""), (500, {"Retry-After": "no date"}, b"")]
+    with serving(in_turn(*busy, said("fine"))) as at:
+        assert chat.text_of(server(at).ask(BODY), "it") == "fine"
+    assert waits == [1, 9, 4]
+    assert [body["model"] for body in at.asked] == ["asked-for"] * 4
+    assert at.keys == [f"Bearer {KEY}"] * 4
+
+
+def test_a_date_to_wait_for_is_understood(waits):
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    with serving(in_turn((503, {"Retry-After": soon}, b""), said("fine"))) as at:
+        server(at).ask(BODY)
+    (wait,) = waits
+    assert 50 < wait <= 60
+
+
+def test_a_server_that_stays_busy_is_left_after_six_attempts(waits):
+    used_up = (429, {}, b'{"error": {"message": "quota of today is used up"}}')
+    with (
+        serving(lambda body: used_up) as at,
+        pytest.raises(NoAnswer, match="429: 'quota of today is used up'") as error,
+    ):
+        server(at).ask(BODY)
+    assert error.value.status == 429
+    assert waits == [1, 2, 4, 8, 16]
+    assert len(at.asked) == 6
+
+
+def test_nobody_waits_for_an_hour(waits):
+    busy = (429, {"Retry-After": "3600"}, b"")
+    with serving(lambda body: busy) as at, pytest.raises(NoAnswer, match="status 429, which asks to wait 3600 s"):
+        server(at).ask(BODY)
+    assert (waits, len(at.asked)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        ((400, {}, b'{"detail": "no field logprobs"}'), "status 400: 'no field logprobs'"),
+        ((404, {}, b"<html>"), "status 404$"),
+        ((403, {}, b'{"error": "not yours"}'), "status 403: 'not yours'; set THE_KEY"),
+        ((200, {}, b"<html>"), "expected JSON"),
+        ((200, {}, b"[" * 100_000), "nested too deeply"),
+        (STALL, "expected an answer, got none: .*timed out"),
+    ],
+    ids=["400", "404", "403", "html", "deep", "stalls"],
+)
+def test_another_fault_is_one_line_at_once(waits, reply, what):
+    with serving(lambda body: reply) as at:
+        with pytest.raises(NoAnswer, match=what) as error:
+            server(at, timeout_s=0.2).ask(BODY)
+        assert "\n" not in str(error.value)
+        assert (waits, len(at.asked)) == ([], 1)
+
+
+def test_a_server_may_think_for_longer_than_other_connections_may_be_silent(waits, monkeypatch):
+    monkeypatch.setattr("jova_bench.web.http.TIMEOUT_S", 0.01)
+
+    def reply(body):
+        at.over.wait(0.1)
+        return said("at last")
+
+    with serving(reply) as at:
+        assert chat.text_of(server(at, timeout_s=60.0).ask(BODY), "it") == "at last"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429])
+def test_the_key_stands_in_no_message_though_the_server_says_it(waits, status):
+    with serving(lambda body: (status, {}, f'{{"error": {{"message": "wrong key {KEY}"}}}}'.encode())) as at:
+        with pytest.raises(NoAnswer) as error:
+            server(at).ask(BODY)
+        assert KEY not in str(error.value) + repr(server(at))
+    with serving(lambda body: said(f"you sent {KEY}")) as at:
+        assert chat.text_of(server(at).ask(BODY), "it") == "you sent [key]"
+
+
+@pytest.mark.parametrize("key", ["two words", "kéy", "a\nb"])
+def test_a_key_that_cannot_be_sent_is_not_shown(monkeypatch, key):
+    monkeypatch.setenv("THE_KEY", key)
+    with pytest.raises(BenchError, match=r"of ASCII in THE_KEY$") as error:
+        ChatServer("http://127.0.0.1:1/v1", "m", "THE_KEY").ask(BODY)
+    assert key not in str(error.value)
+
+
+def test_a_key_read_from_a_file_may_end_with_its_line(waits, monkeypatch):
+    monkeypatch.setenv("THE_KEY", f"{KEY}\n")
+    with serving(lambda body: said("fine")) as at:
+        server(at).ask(BODY)
+    assert at.keys == [f"Bearer {KEY}"]
