@@ -50,6 +50,7 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "mcd_dtw": "MCD (DTW)",
         "dnsmos": "DNSMOS",
         "nisqa": "NISQA",
+        "utmos": "UTMOS",
         "speaker_similarity": "Speaker similarity",
         "loudness": "Loudness (LUFS)",
         "is_passt": "IS (PaSST)",
@@ -261,6 +262,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
         for one in _by_name("av_align", "standard", "audio_visual.av_align")
     ),
     *_by_name("nisqa", "standard", "speech.nisqa"),
+    *_by_name("utmos", "standard", "speech.utmos"),
     *(_benches(one, "ecapa") for one in _by_name("speaker_similarity", "standard", "speech.speaker")),
     *(
         _benches(one, "opencv-haar mediapipe arcface versebench")

@@ -17,10 +17,10 @@ from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import ecapa, wavlm_sv
 from jova_bench.metrics.speech import voices
 from jova_bench.prompts import Prompt
-from jova_bench.suites.loading import load_suite
 from support import voice_files
 from support.clips import audio_clip
 from support.memory_cache import MemoryCache
+from support.spoken_clips import spoken
 from support.upstream import fake, parity
 
 PARITY = parity("ecapa")
@@ -71,16 +71,6 @@ def test_wavlm_embeds_as_transformers_does(files, tmp_path, normalised):
     ours = wavlm_sv.load(files[WAVLM], files[CONFIG], tmp_path / "p.json", "cpu").embed(audio)
     np.testing.assert_allclose(ours, expected.numpy(), rtol=1e-4, atol=1e-5)
     assert np.ptp(ours) > 0.1
-
-
-SUITE = load_suite("embedded")
-
-
-def spoken(number, times=1):
-    """Sound of a shipped clip, (N,) at 16 kHz."""
-    clip = media.read(SUITE.path(SUITE.prompts[number].reference), pictures=False)
-    assert clip.sample_rate_hz == 16_000
-    return np.tile(clip.mono(), times)
 
 
 def asked(voice):

@@ -316,6 +316,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "facenet-vggface2": facenet,
     "dinov3-vitl16": lambda file: save_file(parity_state("dinov3"), file),
     **voice_files.WRITERS,
+    "utmos22-strong": lambda file: torch.save(parity_state("utmos"), file),
     "nisqa-v2": lambda file: torch.save({"args": {"ms_n_mels": 48}, "model_state_dict": parity_state("nisqa")}, file),
 }
 """What writes the file of each asset."""

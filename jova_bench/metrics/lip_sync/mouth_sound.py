@@ -112,9 +112,7 @@ class MouthSound(ClipMetric):
         if is_silent(audio):
             raise Undefined("silent")
         found = faces.measurable(clip, self.context, LEAST_S)
-        spoken = sum(stop - start for start, stop in activity.speech(audio, self.context.cache))
-        if spoken < LEAST_SPEECH_S:
-            raise Undefined(f"speech for {spoken:.1f} s, at least {LEAST_SPEECH_S:g} s needed")
+        activity.at_least(audio, self.context.cache, LEAST_SPEECH_S)
         return self.number(opening(found), loudness_db(audio, len(found.points)))
 
 

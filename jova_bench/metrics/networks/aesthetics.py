@@ -23,32 +23,13 @@ from torch.nn.functional import normalize, pad
 
 from jova_bench.arrays import Audio
 from jova_bench.errors import Unavailable
-from jova_bench.metrics.networks import checkpoint
+from jova_bench.metrics.networks import checkpoint, fairseq
 from jova_bench.metrics.signal.audio import RATE_HZ
 
 AXES = ("CE", "CU", "PC", "PQ")
 WINDOW = 10 * RATE_HZ
 MAX_DISTANCE = 800
 """Frames beyond which all distances are one; the last of WavLM base's sizes that no shape tells."""
-STRIDES = (5, 2, 2, 2, 2, 2, 2)
-_RENAMED = (
-    (r"^(feature_extractor\.conv_layers\.\d+)\.0\.", r"\1.conv."),
-    (r"^(feature_extractor\.conv_layers\.\d+)\.2\.", r"\1.layer_norm."),
-    (r"^layer_norm\.", "feature_projection.layer_norm."),
-    (r"^post_extract_proj\.", "feature_projection.projection."),
-    (r"^mask_emb$", "masked_spec_embed"),
-    (r"\.pos_conv\.0\.bias$", ".pos_conv_embed.conv.bias"),
-    (r"\.pos_conv\.0\.weight_g$", ".pos_conv_embed.conv.parametrizations.weight.original0"),
-    (r"\.pos_conv\.0\.weight_v$", ".pos_conv_embed.conv.parametrizations.weight.original1"),
-    (r"\.self_attn\.grep_a$", ".attention.gru_rel_pos_const"),
-    (r"\.self_attn\.grep_linear\.", ".attention.gru_rel_pos_linear."),
-    (r"\.self_attn\.relative_attention_bias\.", ".attention.rel_attn_embed."),
-    (r"\.self_attn\.", ".attention."),
-    (r"\.self_attn_layer_norm\.", ".layer_norm."),
-    (r"\.fc1\.", ".feed_forward.intermediate_dense."),
-    (r"\.fc2\.", ".feed_forward.output_dense."),
-)
-"""Names of Microsoft's WavLM as transformers has them."""
 
 
 class Aesthetics(nn.Module):
@@ -122,7 +103,7 @@ def load(weights: Path, config: Path, device: str) -> Aesthetics:
     except Exception as error:
         raise Unavailable(f"weights unreadable: {weights} with {config} ({error!r})") from error
     inner = {
-        f"wavlm_model.{checkpoint.renamed(name, _RENAMED)}": value
+        f"wavlm_model.{checkpoint.renamed(name, fairseq.RENAMED)}": value
         for name, value in checkpoint.part(state, "wavlm_model.").items()
     }
     outer = {name: value for name, value in state.items() if not name.startswith("wavlm_model.")}
@@ -134,28 +115,20 @@ def _build(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> Aesthetics
     """Builds the network from the shapes and the configuration of the heads."""
     from transformers import WavLMConfig, WavLMModel
 
-    kernels = [state[f"wavlm_model.feature_extractor.conv_layers.{i}.0.weight"].shape for i in range(len(STRIDES))]
-    position = state["wavlm_model.encoder.pos_conv.0.weight_v"].shape  # (C, C / groups, kernel)
-    attention = "wavlm_model.encoder.layers.0.self_attn"
-    depth = checkpoint.count(state, "wavlm_model.encoder.layers")
+    inner = checkpoint.part(state, "wavlm_model.")
+    sizes, attention = fairseq.sizes(inner), "encoder.layers.0.self_attn"
     wavlm = WavLMModel(
         WavLMConfig(
-            hidden_size=position[0],
-            num_hidden_layers=depth,
-            num_attention_heads=state[f"{attention}.grep_a"].shape[1],
-            intermediate_size=state["wavlm_model.encoder.layers.0.fc1.weight"].shape[0],
-            conv_dim=tuple(shape[0] for shape in kernels),
-            conv_kernel=tuple(shape[2] for shape in kernels),
-            conv_stride=STRIDES,
-            num_conv_pos_embeddings=position[2],
-            num_conv_pos_embedding_groups=position[0] // position[1],
-            num_buckets=state[f"{attention}.relative_attention_bias.weight"].shape[0],
+            **sizes,
+            num_attention_heads=inner[f"{attention}.grep_a"].shape[1],
+            num_buckets=inner[f"{attention}.relative_attention_bias.weight"].shape[0],
             max_bucket_distance=MAX_DISTANCE,
         )
     )
+    depth, width = sizes["num_hidden_layers"], sizes["hidden_size"]
     if not config["use_weighted_layer_sum"] or config["nth_layer"] != depth + 1:
         raise ValueError(f"expected weights for all {depth + 1} layers, got nth_layer {config['nth_layer']}")
-    return Aesthetics(wavlm, {axis: _head(position[0], config) for axis in AXES}, depth + 1, config)
+    return Aesthetics(wavlm, {axis: _head(width, config) for axis in AXES}, depth + 1, config)
 
 
 def _head(width: int, config: Mapping[str, Any]) -> nn.Sequential:

@@ -13,7 +13,7 @@ from jova_bench.arrays import Arrays, Audio
 from jova_bench.assets.packaged import package_folder, verified
 from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.digests import shortened
-from jova_bench.errors import Unavailable
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.metrics.signal.audio import RATE_HZ, audio_digest
 
 HOW = "not installed: pip install 'jova-bench[face-mediapipe]'"
@@ -45,6 +45,15 @@ def speech(audio: Audio, cache: FeatureCache) -> Stretches:
 
     kept = cache.get(audio_digest(audio), CacheKey("silero-vad", 1, shortened(NEWEST)), compute)
     return tuple((float(start), float(stop)) for start, stop in kept["s"])
+
+
+def at_least(audio: Audio, cache: FeatureCache, least_s: float) -> Stretches:
+    """Returns the `speech` in (N,) samples at 16 kHz. Raises Undefined where it is shorter in all; Unavailable."""
+    found = speech(audio, cache)
+    spoken_s = sum(stop - start for start, stop in found)
+    if spoken_s < least_s:
+        raise Undefined(f"speech for {spoken_s:.1f} s, at least {least_s:g} s needed")
+    return found
 
 
 def stretches(audio: Audio, network: Path, decimals: int = 3) -> Stretches:

@@ -94,10 +94,8 @@ def spoken(audio: Audio, cache: FeatureCache) -> Audio:
     """
     if is_silent(audio):
         raise Undefined("silent")
-    stretches = [audio[round(a * RATE_HZ) : round(b * RATE_HZ)] for a, b in activity.speech(audio, cache)]
-    speech = np.concatenate([np.zeros(0, np.float32), *stretches])
-    if len(speech) < LEAST_S * RATE_HZ:
-        raise Undefined(f"speech for {len(speech) / RATE_HZ:.1f} s, at least {LEAST_S:g} s needed")
+    stretches = activity.at_least(audio, cache, LEAST_S)
+    speech = np.concatenate([audio[round(start * RATE_HZ) : round(stop * RATE_HZ)] for start, stop in stretches])
     return speech[: round(MOST_S * RATE_HZ)]
 
 
