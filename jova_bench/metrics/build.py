@@ -15,7 +15,7 @@ from jova_bench.identity import Identity
 from jova_bench.metrics.base import ClipMetric, Metric, MetricContext, SetMetric
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
 from jova_bench.metrics.entry import Choice, MetricEntry
-from jova_bench.metrics.judge.names import PREFIX, SELECT, judges
+from jova_bench.metrics.judge.names import JUDGES, PREFIX, SELECT, judges
 from jova_bench.metrics.real_clips import Kind, RealClips, ReferenceClip
 from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import Registry, guarded, unfit
@@ -272,5 +272,5 @@ def _faults(
         elif name not in here and name in anywhere:
             yield f"expected a metric of the {profile} profile, got {shown(name)}; it is of profile {anywhere[name]!r}"
         elif name not in here:
-            hint = suggest(name, here, listing("metrics"))
+            hint = JUDGES if name.startswith("judge") else suggest(name, here, listing("metrics"))
             yield f"expected the name of a metric, got {shown(name)}; {hint}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from jova_bench.errors import reason_of
 from jova_bench.keys import ColumnKey, PromptSeed, SampleKey
 from jova_bench.metrics.base import ClipMetric, Metric
+from jova_bench.progress import Progress
 from jova_bench.records import Outcome, Sample
 from jova_bench.runs.estimates import ClipResult
+from jova_bench.runs.finite import mean_details
 from jova_bench.suites.folder import asked_for
 from jova_bench.suites.loading import Suite
 from jova_bench.summary import Estimate
@@ -19,6 +22,7 @@ def with_details(
     columns: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
     samples: Sequence[Sample],
     suite: Suite,
+    progress: Progress,
 ) -> tuple[Estimate, ...]:
     """Returns the estimates, those over all prompts with their metric's details.
 
@@ -28,6 +32,7 @@ def with_details(
         columns: what each clip gave.
         samples: of the run, which have the digests of its clips.
         suite: prompts.
+        progress: hears of details that could not be found.
     """
     prompts = {prompt.id: asked_for(prompt) for prompt in suite.prompts}
     clips = {sample.key: sample.clip_digest for sample in samples}
@@ -48,6 +53,11 @@ def with_details(
             and part.status == "ok"
             and (digest := clips.get(SampleKey(estimate.model, *cell)))
         ]
-        return estimate.model_copy(update={"extra": dict(metric.details(ok))})
+        try:
+            extra = mean_details([metric.details(ok)])
+        except Exception as error:  # The values are there all the same.
+            progress.say(f"{metric.spec.name}: no details: {reason_of(error)}")
+            return estimate
+        return estimate.model_copy(update={"extra": extra})
 
     return tuple(one(estimate) for estimate in found)

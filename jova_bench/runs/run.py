@@ -27,7 +27,7 @@ from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator
 from jova_bench.models.folder import ClipsFolder, coverage_lines
-from jova_bench.progress import Quiet
+from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Profile, Sample
 from jova_bench.runs.details import with_details
 from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
@@ -148,7 +148,8 @@ def _run(
         judges = partial(_locally, placement) if own else placement.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, assets, progress)
         keep_references(cache, all_metrics)
-        summary = _summary(suite, profile, list(manifest.models), all_metrics, grid.columns(), store.samples())
+        models_here, columns, samples = list(manifest.models), grid.columns(), store.samples()
+        summary = _summary(suite, profile, models_here, all_metrics, columns, samples, progress)
         store.write_summary(summary)
         # Asked last: a clip may turn out not to be the one that was recorded.
         return Result(folder, summary, _failed(store, made), options.strict)
@@ -161,6 +162,7 @@ def _summary(
     metrics: Sequence[Metric],
     columns: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
     samples: Sequence[Sample],
+    progress: Progress,
 ) -> Summary:
     """Sums up the scores of every clip, over all prompts and by slice, and what the clips cost."""
     return Summary(
@@ -168,7 +170,9 @@ def _summary(
         suite=suite.name,
         profile=profile,
         estimates=(
-            *with_details(estimates(models, metrics, columns, suite.prompts), metrics, columns, samples, suite),
+            *with_details(
+                estimates(models, metrics, columns, suite.prompts), metrics, columns, samples, suite, progress
+            ),
             *slice_estimates(models, metrics, columns, suite.prompts, suite.slices),
         ),
         cost=costs(models, samples),

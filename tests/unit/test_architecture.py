@@ -52,6 +52,7 @@ METRICS_ALSO_KNOW = {
     "jova_bench.metrics.judge.given": {"media"},  # It encodes what a judge is given.
     "jova_bench.metrics.judge.rubric": {"files", "web"},
     "jova_bench.metrics.judge.served": {"web"},
+    "jova_bench.metrics.judge.metric": {"web"},
 }
 
 DOORS = ("api", "cli", "runs.run", "comparison.compare", "sweep.work", "report.html.site")

@@ -31,8 +31,14 @@ from jova_bench.metrics.judge.rubric import Question, Rubric, read_rubric
 from jova_bench.metrics.judge.served import PROBABILITIES, Served, served, stated_model
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
+from jova_bench.web.chat import NoAnswer
 
 VERSION = 1
+IN_A_ROW = 3
+"""Answers that fail to come, one after the other, before a process asks no more: a server that hangs takes ten minutes
+for each."""
+OF_THE_QUESTION = (400, 413, 422)
+"""Statuses that say that this question was wrong, or too long."""
 Need = Literal["video", "audio", "transcript"]
 NEEDS: Mapping[str, Need] = {"frames": "video", "sound": "audio", "video": "video", "transcript": "transcript"}
 MEANS = {
@@ -70,6 +76,8 @@ class Judge(ClipMetric):
         self.spec = _spec(rubric, question, self.served)
         self._stopped: str | None = None
         """Why the server is asked no more."""
+        self._failed = 0
+        """How many answers did not come, one after the other."""
 
     def check(self) -> str | None:
         """Returns how to install OpenCV where it is missing and frames are given, else None."""
@@ -127,7 +135,11 @@ class Judge(ClipMetric):
         try:
             found = self.server.ask(self._body(content, repeat))
         except BenchError as error:
+            self._failed += not isinstance(error, NoAnswer) or error.status not in OF_THE_QUESTION
+            if self._failed == IN_A_ROW:
+                self._stopped = f"not asked, after {IN_A_ROW} answers in a row that did not come; last: {error}"
             raise Unavailable(str(error)) from error
+        self._failed = 0
         if (model := stated_model(found)) != self.served.model:
             self._stopped = f"expected an answer of {self.served.model}, got one of {model or 'a model without a name'}"
             raise Unavailable(self._stopped)
@@ -178,6 +190,7 @@ def _spec(rubric: Rubric, question: Question, answers: Served) -> MetricSpec:
         direction=question.direction,
         needs=tuple(dict.fromkeys(NEEDS[one] for one in (*question.give, *question.fields) if one in NEEDS)),
         domain=rubric.domain,
+        source=f"rubric: {rubric.laid_down(question)}",
         description=f"{MEANS[reads]}: {' '.join(question.ask.split())}",
         proportion=reads == "yes_share" and rubric.repeats == 1,
     )

@@ -13,6 +13,7 @@ SELECT = "judge:"
 """Begins a selection: `judge:RUBRIC` for all questions of a rubric, `judge:RUBRIC#QUESTION` for one."""
 PREFIX = "judge_"
 """Begins the name of each column."""
+JUDGES = "judge:RUBRIC asks the questions of a rubric: the name of one that ships, or a .toml file"
 PROFILE: Profile = "standard"
 
 

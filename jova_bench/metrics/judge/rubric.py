@@ -141,8 +141,8 @@ class Rubric(FileRecord):
             )
         return Server(url=url, model=model).chat()
 
-    def digest(self, question: Question) -> str:
-        """Returns the digest of all that the rubric lays down for the answers to one question.
+    def laid_down(self, question: Question) -> str:
+        """Returns all that the rubric lays down for the answers to one question, as JSON.
 
         Other questions are asked in messages of their own and are no part of it; names, direction and server neither.
         """
@@ -150,7 +150,11 @@ class Rubric(FileRecord):
         about = {"instructions": self.instructions, "request": dict(self.request), **asked}
         if "frames" in question.give:
             about["frames"] = self.frames
-        return short_digest(json.dumps(about, sort_keys=True).encode())
+        return json.dumps(about, sort_keys=True)
+
+    def digest(self, question: Question) -> str:
+        """Returns the digest of what is laid down."""
+        return short_digest(self.laid_down(question).encode())
 
 
 def shipped_rubrics() -> tuple[str, ...]:

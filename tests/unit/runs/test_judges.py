@@ -1,6 +1,7 @@
 """A run with a judge: what it answers is paid for once, its agreement stands in the summary, and its key nowhere."""
 
 import hashlib
+import json
 
 import jova_bench
 from jova_bench.comparison.gate import gate
@@ -57,6 +58,10 @@ def test_a_run_is_continued_without_its_server_and_holds_no_key(tmp_path, monkey
     assert judged.n_undefined > 0
     assert judged.n_ok > 0
     assert judged.extra == {"repeats": 2, "alpha": 1}
+    (spec,) = [one for one in json.loads((out / "manifest.json").read_text())["specs"] if one["name"] == "judge_rain"]
+    laid_down = spec["source"].removeprefix("rubric: ").encode()
+    assert hashlib.sha256(laid_down).hexdigest()[:12] == spec["params"]["rubric"]
+    assert json.loads(laid_down)["ask"] == "Is it rain?"
     board = read_leaderboard(out).markdown()
     assert "## Judges" in board
     assert "Judge: rain" in board
