@@ -66,6 +66,11 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
     Family.PICTURE: {
         "motion_score": "MS",
         "aesthetic_score": "AS",
+        "imaging_quality": "Imaging quality",
+        "dynamic_degree": "Dynamic degree",
+        "temporal_flicker": "Flicker",
+        "subject_consistency": "Subject held",
+        "background_consistency": "Background held",
         "identity_score": "ID",
         "identity_consistency": "ID held",
     },
@@ -283,7 +288,14 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *(_benches(one, "javisbench") for one in _by_name("javis_score", "standard", "audio_visual.javis_score")),
     *(_only(_benches(one, "javisbench")) for one in _by_name("avh_score", "standard", "audio_visual.javis_score")),
     *(_benches(one, "versebench") for one in _by_name("motion_score", "standard", "picture.motion")),
-    *(_benches(one, "versebench") for one in _by_name("aesthetic_score", "standard", "picture.aesthetic")),
+    *(_benches(one, "versebench vbench") for one in _by_name("aesthetic_score", "standard", "picture.aesthetic")),
+    *(_benches(one, "vbench") for one in _by_name("imaging_quality", "standard", "picture.imaging")),
+    *(_benches(one, "vbench") for one in _by_name("dynamic_degree", "standard", "picture.dynamic")),
+    *(_benches(one, "vbench") for one in _by_name("temporal_flicker", "standard", "picture.flicker")),
+    *(
+        _benches(one, "vbench")
+        for one in _by_name("subject_consistency background_consistency", "standard", "picture.consistency")
+    ),
     *_editing("standard", _errors("wer_new", "speech.new_words:standard")),
 )
 """Every built-in metric, in the order in which it is computed."""

@@ -55,8 +55,9 @@ KINDS: tuple[tuple[str, frozenset[Axis], frozenset[Axis]], ...] = (
     ("prompt_hair prompt_background prompt_voice", frozenset(), CARRIER | {Axis.MIRROR}),
     ("identity_score identity_consistency", frozenset(), CARRIER | {Axis.MIRROR}),
     ("speaker_similarity", frozenset({Axis.OTHER_SOUND}), CARRIER),
-    ("motion_score", frozenset(), CARRIER | {Axis.MIRROR, Axis.FRAME_RATE}),
-    ("aesthetic_score", frozenset(), frozenset({Axis.MIRROR})),
+    ("subject_consistency background_consistency", frozenset(), CARRIER | {Axis.FRAME_RATE, Axis.MIRROR}),
+    ("motion_score dynamic_degree", frozenset(), CARRIER | {Axis.MIRROR, Axis.FRAME_RATE}),
+    ("aesthetic_score imaging_quality temporal_flicker", frozenset(), frozenset({Axis.MIRROR})),
 )
 """Names of metrics, what they should notice, what they should not."""
 

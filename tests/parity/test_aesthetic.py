@@ -16,7 +16,7 @@ from jova_bench.errors import Unavailable
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import network_cache, vision
-from jova_bench.metrics.picture import aesthetic
+from jova_bench.metrics.picture import aesthetic, ratings
 from jova_bench.metrics.picture import predictors as quality
 from jova_bench.metrics.signal import frames as pictures
 from jova_bench.metrics.signal.pillow_resize import bicubic, bicubic_crop
@@ -170,7 +170,7 @@ def test_missing_weights_and_package_fail(monkeypatch, tmp_path):
     outcome = metric.score(clip, None, None)
     assert outcome.status == "failed"
     assert "assets pull siglip-so400m aesthetic-v2-5 musiq-koniq maniqa-koniq10k" in outcome.reason
-    monkeypatch.setattr(aesthetic, "find_spec", lambda name: None)
+    monkeypatch.setattr(ratings, "find_spec", lambda name: None)
     assert "not installed: pip install 'jova-bench[standard]'" in metric.score(clip, None, None).reason
 
 

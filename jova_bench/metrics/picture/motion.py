@@ -17,9 +17,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from jova_bench.arrays import FloatArray, Frames
+from jova_bench.arrays import FloatArray, Frames, Indices
 from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
@@ -52,20 +51,37 @@ class MotionVariant:
     """How one bench measures motion."""
 
     name: str
-    rate: Fraction | None
-    """Pictures per second; None for every frame."""
+    sample: Callable[[int, Fraction], Indices]
+    """Count and rate of a clip's frames to those that are compared with the next. Raises Undefined."""
     show: Callable[[Frames], Tensor]
     """(H, W, 3) to the (1, 3, h, w) that RAFT sees; raises Undefined for a size that it cannot."""
     length: Callable[[Tensor, tuple[int, int]], float]
-    """Mean length of a (1, 2, h, w) flow; the size (H, W) of the frame."""
-    per_second: bool
+    """Length of a (1, 2, h, w) flow; the size (H, W) of the frame."""
+    value: Callable[[FloatArray, float], float]
+    """(n,) lengths, and seconds between the first and the last frame compared, to the value."""
+    params: dict[str, str | int | float]
     direction: Direction
     unit: str
     description: str
     source: str
+    metric: str = "motion_score"
 
 
-def _show(frame: Frames) -> Tensor:
+def eight_a_second(count: int, fps: Fraction) -> Indices:
+    """Selects eight frames a second. Raises Undefined where there are fewer."""
+    from jova_bench.metrics.signal.frames import resample_frame_indices
+
+    if fps < RATE:
+        raise Undefined(f"too few frames per second: {float(fps):.3g}, at least {float(RATE):.3g} needed")
+    return resample_frame_indices(count, fps, RATE)
+
+
+def speed(lengths: FloatArray, seconds: float) -> float:
+    """Returns the length per second."""
+    return float(lengths.sum() / seconds)
+
+
+def show(frame: Frames) -> Tensor:
     """Scales to 512 pixels on the long side, low-passed; both sides multiples of 8."""
     from torch.nn.functional import interpolate
 
@@ -79,12 +95,16 @@ def _show(frame: Frames) -> Tensor:
     return interpolate(_pixels(frame), size, mode="bilinear", antialias=True)
 
 
-def _speed(flow: Tensor, size: tuple[int, int]) -> float:
-    """Returns the speed in diagonals of the frame; a flow of the scaled picture is brought to the frame's own shape."""
+def frame_lengths(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """Returns (h, w) lengths in pixels of the frame, to whose shape the flow of the scaled picture is brought."""
     height, width = size
     across, down = flow[0].double()
-    lengths = (across * (width / flow.shape[3])).hypot(down * (height / flow.shape[2]))
-    return float(lengths.mean() / np.hypot(height, width))
+    return (across * (width / flow.shape[3])).hypot(down * (height / flow.shape[2]))
+
+
+def _mean(flow: Tensor, size: tuple[int, int]) -> float:
+    """Returns the mean length in diagonals of the frame."""
+    return float(frame_lengths(flow, size).mean() / np.hypot(*size))
 
 
 def _show_halved(frame: Frames) -> Tensor:
@@ -92,17 +112,23 @@ def _show_halved(frame: Frames) -> Tensor:
 
     The scaling is OpenCV's bilinear, with no low pass.
     """
-    from torch.nn.functional import pad
-
     height, width = frame.shape[:2]
     while height > HALVE_ABOVE or width > HALVE_ABOVE:
         height, width = height // 2, width // 2
+    return padded(linear(frame, height, width), " once halved,")
+
+
+def padded(frame: Frames, when: str = ",") -> Tensor:
+    """Repeats the edges of a frame up to multiples of 8; `when` it is too small is part of the reason."""
+    from torch.nn.functional import pad
+
+    height, width = frame.shape[:2]
     more_rows, more_columns = (-side % RAFT_STRIDE for side in (height, width))
     before_rows, before_columns = more_rows // 2, more_columns // 2
     edges = [before_columns, more_columns - before_columns, before_rows, more_rows - before_rows]
     if min(height + more_rows, width + more_columns) < RAFT_SIDE:
-        raise Undefined(f"too small: {width}x{height} once halved, RAFT needs {RAFT_SIDE} pixels on each side")
-    return pad(_pixels(linear(frame, height, width)), edges, mode="replicate")
+        raise Undefined(f"too small: {width}x{height}{when} RAFT needs {RAFT_SIDE} pixels on each side")
+    return pad(_pixels(frame), edges, mode="replicate")
 
 
 def _mean_of_both(flow: Tensor, size: tuple[int, int]) -> float:
@@ -119,10 +145,11 @@ def _pixels(frame: Frames) -> Tensor:
 VARIANTS = {
     "clean": MotionVariant(
         name="clean",
-        rate=RATE,
-        show=_show,
-        length=_speed,
-        per_second=True,
+        sample=eight_a_second,
+        show=show,
+        length=_mean,
+        value=speed,
+        params={"fps": int(RATE), "long_side": LONG_SIDE},
         direction="target",
         unit="diagonals/s",
         description="mean speed of the optical flow; more is not better, it is to match that of real clips",
@@ -130,10 +157,11 @@ VARIANTS = {
     ),
     "versebench": MotionVariant(
         name="versebench@568efa4",
-        rate=None,
+        sample=lambda count, fps: np.arange(count),
         show=_show_halved,
         length=_mean_of_both,
-        per_second=False,
+        value=lambda lengths, seconds: float(lengths.mean()),
+        params={},
         direction="up",
         unit="pixels/frame",
         description="mean of |u| and |v| of the flow between frames: depends on picture size and frame rate",
@@ -143,23 +171,20 @@ VARIANTS = {
 
 
 class MotionScore(ClipMetric):
-    """How much a clip moves."""
+    """How much a clip moves, by one variant."""
 
     def __init__(self, protocol: MotionVariant, context: MetricContext) -> None:
         super().__init__(context)
         self._protocol = protocol
         self._digest = self.assets.digest(WEIGHTS)
-        params: dict[str, str | int | float] = {"iterations": ITERATIONS}
-        if protocol.rate:
-            params |= {"fps": int(protocol.rate), "long_side": LONG_SIDE}
         self.spec = MetricSpec(
-            name="motion_score",
+            name=protocol.metric,
             version=1,
             profile="standard",
             backend=WEIGHTS,
             protocol=protocol.name,
             weights=self._digest,
-            params=params,
+            params={"iterations": ITERATIONS, **protocol.params},
             unit=protocol.unit,
             direction=protocol.direction,
             needs=("video",),
@@ -179,24 +204,21 @@ class MotionScore(ClipMetric):
     def _measure(self, clip: Clip) -> float:
         if clip.frames is None:
             raise Undefined("no video stream")
-        from jova_bench.metrics.signal.frames import resample_frame_indices
-
-        frames, rate = clip.frames, self._protocol.rate
-        if rate is not None and clip.fps < rate:
-            raise Undefined(f"too few frames per second: {float(clip.fps):.3g}, at least {float(rate):.3g} needed")
-        shown = np.arange(len(frames)) if rate is None else resample_frame_indices(len(frames), clip.fps, rate)
+        frames = clip.frames
+        shown = self._protocol.sample(len(frames), clip.fps)
         if len(shown) < 2:
             raise Undefined("too short: motion needs two pictures")
         self._protocol.show(frames[0])  # Whether there is an answer does not depend on what is installed.
         if reason := self.check():
             raise Unavailable(reason)
-        key = CacheKey("raft", 1, self._digest, {"variant": self._protocol.name})
+        what = {"variant": self._protocol.name}
+        if self.spec.name != "motion_score":
+            what["metric"] = self.spec.name
+        key = CacheKey("raft", 1, self._digest, what)
         lengths = self.cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
-        if not self._protocol.per_second:
-            return float(lengths.mean())
-        return float(lengths.sum() / float((shown[-1] - shown[0]) / clip.fps))
+        return self._protocol.value(np.asarray(lengths), float((shown[-1] - shown[0]) / clip.fps))
 
-    def _lengths(self, frames: Frames, shown: npt.NDArray[np.int64]) -> FloatArray:
+    def _lengths(self, frames: Frames, shown: Indices) -> FloatArray:
         """Returns the (T - 1,) length of the flow from each frame to the next."""
         import torch
 

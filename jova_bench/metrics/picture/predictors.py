@@ -28,6 +28,8 @@ CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.
 SIGLIP_MEAN, SIGLIP_DEVIATION = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 CROPS, CROP_SIDE = 20, 224
 CROP_SEED = 0
+VBENCH_SIDE = 512
+"""Longest side of what VBench shows MUSIQ."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,49 @@ class Predictor:
 
 def _laion(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
     """Loads CLIP ViT-L/14 with a head trained on AVA, SAC and logos (improved-aesthetic-predictor): 1 to 10."""
+
+    def pixels(frames: Frames, side: int) -> Tensor:
+        import torch
+
+        return torch.stack([_pixels(bicubic_crop(frame, side)) for frame in frames])
+
+    return _by_clip(frames, assets, device, LAION, _affine, pixels)
+
+
+def _laion_linear(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
+    """Loads CLIP ViT-L/14 with LAION's first, linear head; frames are scaled without a low pass, as by VBench."""
+    from torch import nn
+
+    from jova_bench.metrics.networks import shaped
+    from jova_bench.metrics.signal.frames import centre, scaled_size, unfiltered
+
+    def head(path: Path) -> nn.Module:
+        return shaped.load(lambda shapes: nn.Linear(shapes["weight"][1], 1), path, "cpu")
+
+    def pixels(frames: Frames, side: int) -> Tensor:
+        return centre(unfiltered(frames, scaled_size(frames, side), "bicubic"), side)
+
+    return _by_clip(frames, assets, device, LAION_LINEAR, head, pixels)
+
+
+def _by_clip(
+    frames: Frames,
+    assets: AssetTable,
+    device: str,
+    predictor: Predictor,
+    load_head: Callable[[Path], nn.Module],
+    pixels: Callable[[Frames, int], Tensor],
+) -> FloatArray:
+    """Rates frames by a head on the vectors of CLIP.
+
+    Args:
+        frames: (n, H, W, 3).
+        assets: the weights, of CLIP and then of the head.
+        device: where both run.
+        predictor: names them.
+        load_head: reads the head.
+        pixels: frames and the side of CLIP's pictures to (n, 3, side, side) in 0 .. 255.
+    """
     import torch
 
     from jova_bench.metrics.networks import vision
@@ -57,14 +102,15 @@ def _laion(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
     from jova_bench.metrics.signal.frames import normalised
 
     def load() -> tuple[Any, nn.Module]:
-        return vision.clip(assets.find("clip-vit-l14")).to(device), _affine(assets.find("laion-aesthetic")).to(device)
+        encoder, rater = (assets.find(name) for name in predictor.weights)
+        return vision.clip(encoder).to(device), load_head(rater).to(device)
 
-    tower, head = cached_network(f"laion[{LAION.digest(assets)}]@{device}", load)
+    tower, head = cached_network(f"{predictor.name}[{predictor.digest(assets)}]@{device}", load)
     side, scores = tower.config.image_size, []
     with torch.inference_mode():
         for start in range(0, len(frames), BATCH):
-            pictures = torch.stack([_pixels(bicubic_crop(frame, side)) for frame in frames[start : start + BATCH]])
-            seen = tower(pixel_values=normalised(pictures, CLIP_MEAN, CLIP_DEVIATION).to(device)).image_embeds
+            pictures = normalised(pixels(frames[start : start + BATCH], side), CLIP_MEAN, CLIP_DEVIATION)
+            seen = tower(pixel_values=pictures.to(device)).image_embeds
             scores.append(head(seen / seen.norm(dim=1, keepdim=True))[:, 0])
     return torch.cat(scores).double().cpu().numpy()
 
@@ -96,15 +142,35 @@ def _v2_5(frames: Frames, assets: AssetTable, device: str, dtype: str = "bfloat1
 
 def _musiq(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
     """Loads MUSIQ trained on KonIQ-10k: 0 to 100."""
+    return _by_musiq(frames, assets, device, MUSIQ, lambda frame: _pixels(frame).float())
+
+
+def _musiq_spaq(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
+    """Loads MUSIQ trained on SPAQ: 0 to 100; frames longer than 512 pixels are scaled without a low pass."""
+    from jova_bench.metrics.signal.frames import unfiltered
+
+    def shown(frame: Frames) -> Tensor:
+        height, width = frame.shape[:2]
+        scale = VBENCH_SIDE / max(height, width)
+        size = (int(scale * height), int(scale * width)) if scale < 1 else (height, width)
+        return unfiltered(frame[None], size, "bilinear")[0]
+
+    return _by_musiq(frames, assets, device, MUSIQ_SPAQ, shown)
+
+
+def _by_musiq(
+    frames: Frames, assets: AssetTable, device: str, predictor: Predictor, show: Callable[[Frames], Tensor]
+) -> FloatArray:
+    """Rates frames one by one; `show` maps (H, W, 3) to (3, h, w) in 0 .. 255."""
     import torch
 
     from jova_bench.metrics.networks.musiq import Musiq
     from jova_bench.metrics.networks.network_cache import cached_network
 
-    load = partial(_load, Musiq, "musiq-koniq", assets, device)
-    net = cached_network(f"musiq[{MUSIQ.digest(assets)}]@{device}", load)
+    load = partial(_load, Musiq, predictor.weights[0], assets, device)
+    net = cached_network(f"{predictor.name}[{predictor.digest(assets)}]@{device}", load)
     with torch.inference_mode():
-        return np.array([float(net(_pixels(frame).float().div(255).to(device))) for frame in frames])
+        return np.array([float(net(show(frame).div(255).to(device))) for frame in frames])
 
 
 def _maniqa(frames: Frames, assets: AssetTable, device: str, dtype: str = "float32") -> FloatArray:
@@ -180,6 +246,8 @@ def _load(build: Callable[[Shapes], nn.Module], asset: str, assets: AssetTable, 
 
 
 LAION = Predictor("laion-v2", ("clip-vit-l14", "laion-aesthetic"), _laion, transformers=True)
+LAION_LINEAR = Predictor("laion-linear", ("clip-vit-l14", "laion-linear"), _laion_linear, transformers=True)
 V2_5 = Predictor("aesthetic-v2-5", ("siglip-so400m", "aesthetic-v2-5"), _v2_5, transformers=True)
 MUSIQ = Predictor("musiq", ("musiq-koniq",), _musiq)
+MUSIQ_SPAQ = Predictor("musiq-spaq", ("musiq-spaq",), _musiq_spaq)
 MANIQA = Predictor("maniqa", ("maniqa-koniq10k",), _maniqa)

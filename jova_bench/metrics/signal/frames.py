@@ -66,15 +66,29 @@ def short_side(frames: Frames, side: int, at: Indices | None = None) -> Tensor:
     Returns:
         (T, 3, h, w) uint8; the longer side is cut to whole pixels.
     """
-    height, width = frames.shape[1:3]
-    short = min(height, width)
-    size = (int(side * height / short), int(side * width / short))
+    size = scaled_size(frames, side)
     at = np.arange(len(frames)) if at is None else at
-    if size == (height, width):
+    if size == frames.shape[1:3]:
         return _channels_first(frames[at])
     return torch.cat(
         [F.interpolate(_channels_first(frames[part]), size, mode="bicubic", antialias=True) for part in few(at)]
     )
+
+
+def unfiltered(frames: Frames, size: tuple[int, int], mode: Literal["bilinear", "bicubic"]) -> Tensor:
+    """Scales (T, H, W, 3) frames to (T, 3, h, w) levels as floats: no low pass, no rounding, and bicubic may overshoot.
+
+    Equal to torchvision's `Resize(size, antialias=False)` of a float tensor.
+    """
+    pictures = _channels_first(frames).float()
+    return pictures if size == frames.shape[1:3] else F.interpolate(pictures, size, mode=mode)
+
+
+def scaled_size(frames: Frames, side: int) -> tuple[int, int]:
+    """Returns height and width of (T, H, W, 3) frames whose shorter side is scaled to `side`; the longer is cut."""
+    height, width = frames.shape[1:3]
+    short = min(height, width)
+    return int(side * height / short), int(side * width / short)
 
 
 def _channels_first(frames: Frames) -> Tensor:
@@ -84,7 +98,7 @@ def _channels_first(frames: Frames) -> Tensor:
 
 def normalised(pictures: Tensor, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:
     """Normalises (T, 3, h, w) levels of 0 to 255 to float32 numbers around 0, channel by channel."""
-    middle, scale = (torch.tensor(values)[:, None, None] for values in (mean, deviation))
+    middle, scale = (torch.tensor(values, device=pictures.device)[:, None, None] for values in (mean, deviation))
     return (pictures.float() / 255 - middle) / scale
 
 

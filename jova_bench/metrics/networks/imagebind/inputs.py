@@ -85,15 +85,15 @@ def normalised(pictures: Tensor) -> Tensor:
     return (scaled - mean) / deviation
 
 
-def crops(pictures: Tensor) -> Tensor:
-    """Cuts (T, 3, h, w) to (3, T, 3, 224, 224): left, middle and right, or top, middle and bottom."""
-    top, left = (ceil((length - SIDE) / 2) for length in pictures.shape[-2:])
+def crops(pictures: Tensor, side: int = SIDE) -> Tensor:
+    """Cuts (T, 3, h, w) to (3, T, 3, side, side): left, middle and right, or top, middle and bottom."""
+    top, left = (ceil((length - side) / 2) for length in pictures.shape[-2:])
     height, width = pictures.shape[-2:]
     if height > width:
-        corners = [(0, left), (top, left), (height - SIDE, left)]
+        corners = [(0, left), (top, left), (height - side, left)]
     else:
-        corners = [(top, 0), (top, left), (top, width - SIDE)]
-    return torch.stack([pictures[..., y : y + SIDE, x : x + SIDE] for y, x in corners])
+        corners = [(top, 0), (top, left), (top, width - side)]
+    return torch.stack([pictures[..., y : y + side, x : x + side] for y, x in corners])
 
 
 def spectrograms(wave: Audio, stretches: Sequence[Span], in_place: bool) -> Tensor:
