@@ -130,6 +130,11 @@ def _benches(entry: MetricEntry, variants: str = "", real_clips: Kind | None = N
     return replace(entry, options={**entry.options, "variant": "clean"}, variants={**entry.variants, **added})
 
 
+def _standard(names: str, module: str, variants: str) -> list[MetricEntry]:
+    """Returns metrics of the standard profile with variants, whose factories are called like them."""
+    return [_benches(entry, variants) for entry in _by_name(names, "standard", module)]
+
+
 def _with(
     entry: MetricEntry, name: str, factory: str, options: Mapping[str, str], real_clips: Kind | None = None
 ) -> MetricEntry:
@@ -213,7 +218,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_by_name("mouth_audio_offset", "standard", "lip_sync.mouth_sound"),
     *_by_name("face_count", "standard", "faces.count"),
     *_by_name("head_dynamics", "standard", "faces.head"),
-    *(_benches(one, "theval") for one in _by_name("mouth_quality", "standard", "faces.mouth_quality")),
+    *_standard("mouth_quality", "faces.mouth_quality", "theval"),
     _with(
         _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
         "openai-whisper",
@@ -249,53 +254,29 @@ CATALOGUE: tuple[MetricEntry, ...] = (
         for one in _by_name("is_panns", "standard", "distances.inception_score")
     ),
     *(_only(_benches(one, "avbenchmark")) for one in _by_name("is_passt", "standard", "distances.inception_score")),
-    *(_benches(one, "avbenchmark") for one in _by_name("kl_panns", "standard", "distances.fd_kl")),
-    *(_benches(one, "avbenchmark versebench") for one in _by_name("kl_passt", "standard", "distances.fd_kl")),
-    *(
-        _benches(one, "versebench avbenchmark javisbench mova")
-        for one in _by_name("clap_score", "standard", "sound.clap")
-    ),
+    *_standard("kl_panns", "distances.fd_kl", "avbenchmark"),
+    *_standard("kl_passt", "distances.fd_kl", "avbenchmark versebench"),
+    *_standard("clap_score", "sound.clap", "versebench avbenchmark javisbench mova"),
     *(_only(_benches(one, "versebench")) for one in _by_name("fd_clap", "standard", "sound.clap")),
     *(_benches(one, "versebench") for one in _each("ce cu pc pq", "standard", "sound.audiobox")),
     *(_only(_benches(one, "javisbench")) for one in _by_name("audio_quality", "standard", "sound.audiobox")),
-    *(
-        _benches(one, "avbenchmark mova javisbench vabench versebench t2av")
-        for one in _by_name("desync", "standard", "audio_visual.desync")
-    ),
-    *(
-        _benches(one, "tempotokens javisbench mova")
-        for one in _by_name("av_align", "standard", "audio_visual.av_align")
-    ),
+    *_standard("desync", "audio_visual.desync", "avbenchmark mova javisbench vabench versebench t2av"),
+    *_standard("av_align", "audio_visual.av_align", "tempotokens javisbench mova"),
     *_by_name("nisqa", "standard", "speech.nisqa"),
     *_by_name("utmos", "standard", "speech.utmos"),
-    *(_benches(one, "ecapa") for one in _by_name("speaker_similarity", "standard", "speech.speaker")),
-    *(
-        _benches(one, "opencv-haar mediapipe arcface versebench")
-        for one in _by_name("identity_score", "standard", "picture.identity")
-    ),
-    *(
-        _benches(one, "opencv-haar mediapipe arcface")
-        for one in _by_name("identity_consistency", "standard", "picture.identity")
-    ),
-    *(
-        _benches(one, "avbenchmark mova javisbench t2av vabench")
-        for one in _by_name("imagebind_score", "standard", "audio_visual.imagebind")
-    ),
-    *(
-        _benches(one, "clip javisbench javisbench-clip t2av")
-        for one in _by_name("text_video_score", "standard", "prompt.text_video")
-    ),
-    *(_benches(one, "javisbench") for one in _by_name("javis_score", "standard", "audio_visual.javis_score")),
+    *_standard("speaker_similarity", "speech.speaker", "ecapa"),
+    *_standard("identity_score", "picture.identity", "opencv-haar mediapipe arcface versebench"),
+    *_standard("identity_consistency", "picture.identity", "opencv-haar mediapipe arcface"),
+    *_standard("imagebind_score", "audio_visual.imagebind", "avbenchmark mova javisbench t2av vabench"),
+    *_standard("text_video_score", "prompt.text_video", "clip javisbench javisbench-clip t2av vabench"),
+    *_standard("javis_score", "audio_visual.javis_score", "javisbench"),
     *(_only(_benches(one, "javisbench")) for one in _by_name("avh_score", "standard", "audio_visual.javis_score")),
-    *(_benches(one, "versebench") for one in _by_name("motion_score", "standard", "picture.motion")),
-    *(_benches(one, "versebench vbench") for one in _by_name("aesthetic_score", "standard", "picture.aesthetic")),
-    *(_benches(one, "vbench") for one in _by_name("imaging_quality", "standard", "picture.imaging")),
-    *(_benches(one, "vbench") for one in _by_name("dynamic_degree", "standard", "picture.dynamic")),
-    *(_benches(one, "vbench") for one in _by_name("temporal_flicker", "standard", "picture.flicker")),
-    *(
-        _benches(one, "vbench")
-        for one in _by_name("subject_consistency background_consistency", "standard", "picture.consistency")
-    ),
+    *_standard("motion_score", "picture.motion", "versebench"),
+    *_standard("aesthetic_score", "picture.aesthetic", "versebench vbench"),
+    *_standard("imaging_quality", "picture.imaging", "vbench"),
+    *_standard("dynamic_degree", "picture.dynamic", "vbench"),
+    *_standard("temporal_flicker", "picture.flicker", "vbench"),
+    *_standard("subject_consistency background_consistency", "picture.consistency", "vbench"),
     *_editing("standard", _errors("wer_new", "speech.new_words:standard")),
 )
 """Every built-in metric, in the order in which it is computed."""

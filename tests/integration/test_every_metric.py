@@ -24,8 +24,9 @@ from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
 STANDARD = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
 ALIGNED = ("pesq", "stoi")
-SLOW = ("motion_score", "aesthetic_score", "mouth_quality")
+SLOW = ("motion_score", "dynamic_degree", "aesthetic_score", "imaging_quality", "mouth_quality")
 """Every frame at length."""
+RAFT = ("motion_score", "dynamic_degree")
 OPTIONAL = {
     "mediapipe": "pip install 'jova-bench[face-mediapipe]'",
     "its full range": "jova-bench assets pull mediapipe-blazeface-full",
@@ -138,7 +139,7 @@ PICTURE_ALONE = {"63 x 65", "1 frame", "variable frame rate", "30000/1001 fps"}
 def with_weights():
     """What needs weights. All else has been asked in `unit/metrics/test_bad_media.py`.
 
-    Of Whisper's sizes one of each kind; and not RAFT, which takes minutes: `test_metrics_motion` asks it.
+    Of Whisper's sizes one of each kind; and not RAFT, which takes minutes: `parity/test_motion.py` asks it.
     """
     sizes = (None, WHISPER_SIZES[0], WHISPER_SIZES[-1])
     needy = [
@@ -146,7 +147,7 @@ def with_weights():
         for entry in STANDARD
         if any(one.serves(entry.entry.name, entry.variant) for one in assets.published().values())
     ]
-    return [entry for entry in needy if entry.options.get("size") in sizes and entry.entry.name != "motion_score"]
+    return [entry for entry in needy if entry.options.get("size") in sizes and entry.entry.name not in RAFT]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from jova_bench.cache import NoCache
 from jova_bench.errors import Unavailable
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
-from jova_bench.metrics.networks import clip_tokens
+from jova_bench.metrics.networks import clip_tokens, viclip
 from jova_bench.metrics.networks.imagebind import text
 from jova_bench.metrics.prompt import captions, text_video
 from jova_bench.prompts import Prompt
@@ -34,7 +34,7 @@ def asked(caption):
 def files(tmp_path_factory):
     """Random checkpoints in the published formats, and a vocabulary of a few joins."""
     folder = tmp_path_factory.mktemp("text-video")
-    names = ("imagebind-huge", "clip-vit-l14", "clip-vit-b32", "clip-vocabulary")
+    names = ("imagebind-huge", "clip-vit-l14", "clip-vit-b32", "viclip-l14", "clip-vocabulary")
     found = {name: folder / assets.published()[name].file.replace("/", "-") for name in names}
     for name, file in found.items():
         every_asset.WRITERS[name](file)
@@ -86,6 +86,21 @@ def test_a_long_caption_that_is_torn_is_read_elsewhere():
 def test_benches_equal_the_originals(variant, output, name, own):
     outcome = metric(f"text_video_score@{variant}").score(CLIP, asked(CAPTIONS[name]))
     assert outcome.value == pytest.approx(EXPECTED[output][name], abs=1e-5)
+
+
+@pytest.mark.parametrize("case", EXPECTED["viclip"])
+def test_vabench_equals_the_original(case, own):
+    """Of 73 frames, of 8, and of one, which has no place in time."""
+    name, count = case.split()
+    outcome = metric("text_video_score@vabench").score(silent_clip(CLIP.frames[: int(count)]), asked(CAPTIONS[name]))
+    assert outcome.value == pytest.approx(EXPECTED["viclip"][case], abs=1e-5)
+
+
+def test_vabench_has_no_value_where_its_code_fails(own):
+    assert "must match the size" in EXPECTED["viclip_5_frames"]
+    outcome = metric("text_video_score@vabench").score(silent_clip(CLIP.frames[:5]), asked("a dog"))
+    assert outcome.status == "undefined"
+    assert outcome.reason == "too short: 5 frames, on which the bench fails; 1 or 8 needed"
 
 
 def test_a_short_caption_is_read_alike_by_all(own):
@@ -179,6 +194,9 @@ def test_other_files_are_refused(tmp_path, files):
     torch.save({"something": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(Unavailable, match="weights unreadable: expected"):
         text.load(tmp_path / "other.pth", "cpu")
+    torch.save({"model": {"something": torch.zeros(2)}}, tmp_path / "viclip.pth")
+    with pytest.raises(Unavailable, match="weights unreadable: expected 'vision_encoder"):
+        viclip.load(tmp_path / "viclip.pth", "cpu")
 
 
 def test_every_variant_is_a_column_of_its_own(own):

@@ -298,6 +298,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "clip-vit-l14": clip_l14,
     "clip-vit-b32": lambda file: torch.save(clip_b32(), file),
     "clip-vocabulary": clip_vocabulary,
+    "viclip-l14": lambda file: save_file(fake_state(parity("text_video")["viclip"]), file),
     "laion-aesthetic": lambda file: torch.save(aesthetic_state("laion"), file),
     "laion-linear": lambda file: torch.save(fake_state(parity("vbench")["linear"]), file),
     "dino-vitb16": lambda file: torch.save(fake_state(parity("vbench")["dino"]), file),

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from jova_bench.errors import Unavailable
 
+Value = TypeVar("Value")
 MOST_INFLATION = 4
 """Bytes of a pickle's archive for each byte of the file."""
 
@@ -113,8 +114,8 @@ def load_weights(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
     return net.eval().requires_grad_(False)
 
 
-def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Selects the tensors whose names begin with a prefix and removes it."""
+def part(state: Mapping[str, Value], prefix: str) -> dict[str, Value]:
+    """Selects the tensors, or their shapes, whose names begin with a prefix and removes it."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 

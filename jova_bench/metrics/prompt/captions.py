@@ -17,7 +17,7 @@ from jova_bench.prompts import Prompt
 MOST = 77
 """Tokens that CLIP and ImageBind take at once, the marks before and after a text included."""
 Reading = Literal["whole", "beginning", "torn"]
-"""`whole`: in pieces; `beginning`: the first 77 tokens, of which the last is the end mark; `torn`: the first 77 as they
+"""`whole`: in pieces; `beginning`: the first tokens, of which the last is the end mark; `torn`: the first 77 as they
 are, without an end mark where the caption is longer, so that a network that looks for one is read at some word."""
 
 
@@ -36,12 +36,12 @@ def check_latin(caption: str) -> None:
         raise Undefined("video caption not in Latin letters: the network was trained on English")
 
 
-def read(tokens: ClipTokens, caption: str, how: Reading) -> list[list[int]]:
-    """Returns the pieces of a caption, each between its marks and of at most 77 tokens."""
+def read(tokens: ClipTokens, caption: str, how: Reading, most: int = MOST) -> list[list[int]]:
+    """Returns the pieces of a caption, each between its marks; a beginning has at most `most` tokens, others 77."""
     words = tokens.encode(caption)
     if how == "torn":
         return [[tokens.start, *words, tokens.end][:MOST]]
-    pieces = split(words, tokens) if how == "whole" else [words[: MOST - 2]]
+    pieces = split(words, tokens) if how == "whole" else [words[: most - 2]]
     return [[tokens.start, *piece, tokens.end] for piece in pieces]
 
 

@@ -1,4 +1,4 @@
-"""Networks that put pictures and captions into one space: ImageBind and CLIP."""
+"""Networks that put pictures and captions into one space: ImageBind, CLIP and ViCLIP."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from jova_bench.arrays import FloatArray, Indices
+from jova_bench.arrays import FloatArray, Frames, Indices
 from jova_bench.cache import CacheKey
-from jova_bench.errors import Unavailable
+from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.imagebind import WEIGHTS as IMAGEBIND
 from jova_bench.metrics.audio_visual.imagebind import Embedder, cosine
 from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.prompt.captions import MOST
 from jova_bench.metrics.signal.pillow_resize import bicubic_crop
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from jova_bench.metrics.networks.clip_tokens import ClipTokens
+    from jova_bench.metrics.networks.viclip import ViClip
 
 TOKENS = "clip-vocabulary"
 AT_ONCE = 8
 """Frames per batch of CLIP."""
+EIGHT = 8
+"""Frames that ViCLIP sees."""
 CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -41,6 +45,8 @@ class Space(ABC):
     context: MetricContext
     weights: str
     """Asset."""
+    most: ClassVar[int] = MOST
+    """Tokens that it takes at once, the marks included."""
 
     def check(self) -> str | None:
         """Returns which packages or weights are missing; None if none is."""
@@ -112,6 +118,8 @@ class ClipSpace(Space):
     """Names the sampling in the cache."""
     sample: Callable[[int, Fraction], Indices] = lambda count, fps: np.arange(count)
     """Count and rate of a clip's frames to those that are seen."""
+    swapped: bool = False
+    """Whether red and blue are exchanged."""
 
     def agreement(self, clip: Clip, text: FloatArray) -> float:
         """Returns the mean cosine of the vectors of frames and of the caption."""
@@ -120,24 +128,23 @@ class ClipSpace(Space):
         key = CacheKey(f"{self.weights}-frames", 1, self.context.assets.digest(self.weights), {"frames": self.sampling})
 
         def embed() -> dict[str, FloatArray]:
-            return {"vectors": self._see(frames[self.sample(len(frames), clip.fps)])}
+            shown = frames[self.sample(len(frames), clip.fps)]
+            return {"vectors": self._see(shown[..., ::-1] if self.swapped else shown)}
 
         seen = np.asarray(self.context.cache.get(clip.digest, key, embed)["vectors"], dtype=np.float64)
         return float(cosine(seen, text).mean())
 
-    def _see(self, frames: Any) -> FloatArray:
+    def _see(self, frames: Frames) -> FloatArray:
         """Embeds (n, H, W, 3) frames: (n, E)."""
         import torch
 
         from jova_bench.metrics.networks import vision
-        from jova_bench.metrics.signal.frames import normalised
 
         tower = self._net(f"{self.weights}-frames", lambda path: vision.clip(path).to(self.context.device))
         side, seen = tower.config.image_size, []
         with torch.inference_mode():
             for start in range(0, len(frames), AT_ONCE):
-                crops = np.stack([bicubic_crop(frame, side) for frame in frames[start : start + AT_ONCE]])
-                pictures = normalised(torch.from_numpy(crops).permute(0, 3, 1, 2), CLIP_MEAN, CLIP_DEVIATION)
+                pictures = _squares(frames[start : start + AT_ONCE], side)
                 seen.append(tower(pixel_values=pictures.to(self.context.device)).image_embeds)
         return torch.cat(seen).double().cpu().numpy()
 
@@ -149,3 +156,57 @@ class ClipSpace(Space):
         net = self._net(f"{self.weights}-text", lambda path: vision.clip_text(path).to(self.context.device))
         with torch.inference_mode():
             return torch.nn.functional.normalize(net(torch.tensor([tokens], device=net.device)).text_embeds[0], dim=-1)
+
+
+@dataclass(frozen=True)
+class ViClipSpace(Space):
+    """ViCLIP as VABench runs it: eight frames at once, red and blue exchanged."""
+
+    weights: str = "viclip-l14"
+    most: ClassVar[int] = 32
+
+    def agreement(self, clip: Clip, text: FloatArray) -> float:
+        """Returns the cosine of the vectors of a clip's eight frames and of the caption. Raises Undefined."""
+        frames = clip.frames
+        assert frames is not None
+        if 1 < len(frames) < EIGHT:
+            raise Undefined(f"too short: {len(frames)} frames, on which the bench fails; 1 or {EIGHT} needed")
+        key = CacheKey(f"{self.weights}-frames", 1, self.context.assets.digest(self.weights), {"frames": "8 bgr"})
+
+        def embed() -> dict[str, FloatArray]:
+            import torch
+
+            net = self._viclip()
+            pictures = _squares(frames[eight_middles(len(frames))][..., ::-1], net.side)
+            with torch.inference_mode():
+                return {"vector": net.encode_frames(pictures.to(self.context.device)).double().cpu().numpy()}
+
+        return float(cosine(np.asarray(self.context.cache.get(clip.digest, key, embed)["vector"]), text))
+
+    def _viclip(self) -> ViClip:
+        from jova_bench.metrics.networks import viclip
+
+        net: ViClip = self._net("viclip", partial(viclip.load, device=self.context.device))
+        return net
+
+    def _read(self, tokens: Sequence[int]) -> Tensor:
+        import torch
+
+        with torch.inference_mode():
+            return self._viclip().encode_text(tokens)
+
+
+def eight_middles(count: int) -> Indices:
+    """Selects the middle frames of eight parts of a clip, or its only frame."""
+    edges = np.linspace(0, count, min(EIGHT, count) + 1).astype(np.int64)
+    return np.asarray((edges[:-1] + edges[1:] - 1) // 2)
+
+
+def _squares(frames: Frames, side: int) -> Tensor:
+    """Returns the (n, 3, side, side) normalised middles of (n, H, W, 3) frames, as CLIP sees them."""
+    import torch
+
+    from jova_bench.metrics.signal.frames import normalised
+
+    crops = np.stack([bicubic_crop(frame, side) for frame in frames])
+    return normalised(torch.from_numpy(crops).permute(0, 3, 1, 2), CLIP_MEAN, CLIP_DEVIATION)

@@ -5,9 +5,11 @@ asks CLIP ViT-L/14 of two frames a second. Both know objects, scenes and styles 
 what to which, and of order in time: a clip that shows the things of its prompt at rest may score as well as one in
 which they move. Cosines of a network compare with cosines of the same network alone.
 
-Benches read at most 77 tokens. JavisBench and T2AV-Compass run ImageBind as it was before 1125e1e: of a longer caption
-it loses the mark that it is read at, and takes the word of the highest number in the vocabulary for it. That is done
-here under their names.
+Benches read at most 77 tokens, VABench's ViCLIP 32. JavisBench and T2AV-Compass run ImageBind as it was before 1125e1e:
+of a longer caption it loses the mark that it is read at, and takes the word of the highest number in the vocabulary
+for it. JavisBench's CLIP and VABench's ViCLIP are shown red for blue, because frames whose colours are in order go
+through `cvtColor(frame, COLOR_BGR2RGB)` once more. All that is done here under their names. VABench fails on clips of
+2 to 7 frames; it computes ImageBind's cosine of caption and picture, too, and reports ViCLIP's.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.prompt.captions import Reading, check_latin, read, video_caption
-from jova_bench.metrics.prompt.spaces import TOKENS, ClipSpace, ImageBindSpace, Space
+from jova_bench.metrics.prompt.spaces import TOKENS, ClipSpace, ImageBindSpace, Space, ViClipSpace
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 
@@ -45,8 +47,8 @@ class TextVideoVariant:
     source: str
     frames: str = "stretches"
     """Which frames are seen."""
-    clip: str | None = None
-    """Asset of CLIP; None for ImageBind."""
+    network: str = "imagebind"
+    """ImageBind, ViCLIP or the asset of a CLIP."""
 
     @property
     def clean(self) -> bool:
@@ -55,9 +57,11 @@ class TextVideoVariant:
 
     def space(self, context: MetricContext) -> Space:
         """Returns its network."""
-        if self.clip is None:
+        if self.network == "imagebind":
             return ImageBindSpace(context)
-        return ClipSpace(context, self.clip, self.frames, two_a_second if self.clean else spread)
+        if self.network == "viclip-l14":
+            return ViClipSpace(context)
+        return ClipSpace(context, self.network, self.frames, two_a_second if self.clean else spread, not self.clean)
 
 
 def two_a_second(count: int, fps: Fraction) -> Indices:
@@ -100,9 +104,9 @@ VARIANTS = {
     "javisbench-clip": TextVideoVariant(
         "javisbench-clip@b505b37",
         "beginning",
-        "CLIP: mean cosine of 48 frames from first to last and the caption's first 75 tokens, by CLIP ViT-B/32",
+        "CLIP: mean cosine of 48 frames, red and blue exchanged, and the caption's first 75 tokens, by CLIP ViT-B/32",
         f"{_JAVISBENCH} `calc_clip_score`",
-        "48 linspace",
+        "48 linspace bgr",
         "clip-vit-b32",
     ),
     "t2av": TextVideoVariant(
@@ -110,6 +114,14 @@ VARIANTS = {
         "torn",
         "T-V: ImageBind's own example; of a caption above 75 tokens it reads 76 at some word",
         "NJU-LINK/T2AV-Compass Objective/Similarity/ImageBind-main/batch_inference_video_text.py @b726966",
+    ),
+    "vabench": TextVideoVariant(
+        "vabench@0b1fe7c",
+        "beginning",
+        "T-V: cosine of eight frames, red and blue exchanged, and the caption's first 30 tokens, by ViCLIP-L/14",
+        "tanABCC/VABench vabench/second_viclip.py @0b1fe7c",
+        "8 middles bgr",
+        "viclip-l14",
     ),
 }
 
@@ -136,7 +148,7 @@ class TextVideoScore(ClipMetric):
             height, width = clip.frames.shape[1:3]
             if min(height, width) < MIN_SIDE:
                 raise Undefined(f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side")
-        pieces = read(self.space.tokens(), caption, self.variant.reading)
+        pieces = read(self.space.tokens(), caption, self.variant.reading, self.space.most)
         return self.space.agreement(clip, self.space.encode_text(pieces))
 
 
@@ -148,7 +160,7 @@ def text_video_score(context: MetricContext, variant: str) -> TextVideoScore:
         name="text_video_score",
         version=1,
         profile="standard",
-        backend="imagebind" if chosen.clip is None else chosen.clip,
+        backend=chosen.network,
         protocol=chosen.name,
         weights=context.assets.digest(space.weights),
         params={
