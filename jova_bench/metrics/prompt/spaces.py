@@ -15,7 +15,7 @@ import numpy as np
 
 from jova_bench.arrays import FloatArray, Frames, Indices
 from jova_bench.cache import CacheKey
-from jova_bench.errors import Unavailable, Undefined
+from jova_bench.errors import Unavailable
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.audio_visual.imagebind import WEIGHTS as IMAGEBIND
 from jova_bench.metrics.audio_visual.imagebind import Embedder, cosine
@@ -74,6 +74,10 @@ class Space(ABC):
         digest = hashlib.sha256(repr(list(tokens)).encode()).hexdigest()
         kept = self.context.cache.get(digest, key, lambda: {"vector": self._read(tokens).double().cpu().numpy()})
         return np.asarray(kept["vector"], dtype=np.float64)
+
+    def unfit(self, count: int) -> str | None:
+        """Returns why the network has no answer for a clip of `count` frames; None if it has."""
+        return None
 
     @abstractmethod
     def agreement(self, clip: Clip, text: FloatArray) -> float:
@@ -165,12 +169,15 @@ class ViClipSpace(Space):
     weights: str = "viclip-l14"
     most: ClassVar[int] = 32
 
+    def unfit(self, count: int) -> str | None:
+        """Returns a reason between one frame and eight, for which there are no places in time."""
+        short = f"too short: {count} frames, on which the bench fails; 1 or {EIGHT} needed"
+        return short if 1 < count < EIGHT else None
+
     def agreement(self, clip: Clip, text: FloatArray) -> float:
-        """Returns the cosine of the vectors of a clip's eight frames and of the caption. Raises Undefined."""
+        """Returns the cosine of the vectors of a clip's eight frames and of the caption."""
         frames = clip.frames
         assert frames is not None
-        if 1 < len(frames) < EIGHT:
-            raise Undefined(f"too short: {len(frames)} frames, on which the bench fails; 1 or {EIGHT} needed")
         key = CacheKey(f"{self.weights}-frames", 1, self.context.assets.digest(self.weights), {"frames": "8 bgr"})
 
         def embed() -> dict[str, FloatArray]:

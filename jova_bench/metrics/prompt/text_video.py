@@ -148,6 +148,8 @@ class TextVideoScore(ClipMetric):
             height, width = clip.frames.shape[1:3]
             if min(height, width) < MIN_SIDE:
                 raise Undefined(f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side")
+        if reason := self.space.unfit(len(clip.frames)):
+            raise Undefined(reason)
         pieces = read(self.space.tokens(), caption, self.variant.reading, self.space.most)
         return self.space.agreement(clip, self.space.encode_text(pieces))
 
