@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from jova_bench.formatting.messages import FieldFault
+from jova_bench.formatting.messages import FieldFault, shown
 from jova_bench.records import Id, Record
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -25,7 +26,7 @@ DRIVEN = ("mouth", "picture")
 """Kinds whose sound is given: that of the prompt's `audio`."""
 
 
-NEWER = ("voice", "edit")
+NEWER = ("voice", "speakers", "edit")
 """Fields that prompts did not have at first, and that are not written where they are empty."""
 
 
@@ -57,6 +58,19 @@ class Edit(Record):
         return self
 
 
+class Speaker(Record):
+    """One of several people in a clip, and what this person says."""
+
+    id: Id
+    """Unique in its prompt."""
+    text: str
+    """Spoken words of all turns, in their order."""
+    image: str | None = None
+    """Reference image (path; relative to the prompt file, absolute when a metric is asked)."""
+    voice: str | None = None
+    """Reference voice: speech in other words (path; relative to the prompt file, absolute when a metric is asked)."""
+
+
 class Prompt(Record):
     """One line of a prompt file."""
 
@@ -79,6 +93,8 @@ class Prompt(Record):
     when a metric is asked)."""
     reference: str | None = None
     """Real clip of the same prompt (path; relative to the prompt file)."""
+    speakers: tuple[Speaker, ...] = ()
+    """Two or more people in conversation, whose texts together are the transcript; empty where one speaks, or none."""
     tags: Mapping[str, str] = Field(default_factory=dict)
     """Slices of the leaderboard, and the attributes that prompt metrics look for."""
     edit: Edit | None = None
@@ -96,6 +112,25 @@ class Prompt(Record):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _has_speakers_of_its_transcript(self) -> Prompt:
+        if not self.speakers:
+            return self
+        ids = [one.id for one in self.speakers]
+        if len(ids) == 1:
+            raise FieldFault("speakers", "expected two or more, got one; transcript, image and voice say all of one")
+        if twice := next((one for one in ids if ids.count(one) > 1), None):
+            raise FieldFault("speakers", f"expected one entry for each, with all that is said, got two of {twice!r}")
+        if self.voice:
+            raise FieldFault("voice", "expected none beside speakers, got one; name the voice of each")
+        together = " ".join(one.text for one in self.speakers)
+        # Letters, not words: where a language does not separate words, neither does its transcript separate turns.
+        letters = [Counter("".join(text.split())) for text in (self.transcript, together)]
+        if letters[0] != letters[1]:
+            got = f"{shown(together)} for {shown(self.transcript)}"
+            raise FieldFault("speakers", f"expected texts that together have the letters of the transcript, got {got}")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_what_is_newer(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
         # Digests of suites are of what is written: those of suites that have none of these are as before.
@@ -104,20 +139,30 @@ class Prompt(Record):
 
     @property
     def files(self) -> dict[str, str]:
-        """Returns the paths that the prompt names, by field: `image`, `audio`, `voice`, `reference`, `edit.clip`."""
+        """Returns the paths that the prompt names, by field: `image`, `audio`, `speakers.0.voice`, `edit.clip`, ..."""
         named = {"image": self.image, "audio": self.audio, "voice": self.voice, "reference": self.reference}
+        for number, one in enumerate(self.speakers):
+            named |= {f"speakers.{number}.image": one.image, f"speakers.{number}.voice": one.voice}
         named["edit.clip"] = self.edit.clip if self.edit else None
         return {field: path for field, path in named.items() if path is not None}
 
     def with_files(self, files: Mapping[str, str]) -> Prompt:
         """Returns the prompt with other paths for some of the fields of `files`."""
-        moved = {field: path for field, path in files.items() if field != "edit.clip"}
+        moved = {field: path for field, path in files.items() if "." not in field}
+        speakers = tuple(
+            one.model_copy(
+                update={
+                    name: files[field] for name in ("image", "voice") if (field := f"speakers.{number}.{name}") in files
+                }
+            )
+            for number, one in enumerate(self.speakers)
+        )
         edit = (
             self.edit.model_copy(update={"clip": files["edit.clip"]})
             if self.edit and "edit.clip" in files
             else self.edit
         )
-        return self.model_copy(update={**moved, "edit": edit})
+        return self.model_copy(update={**moved, "speakers": speakers, "edit": edit})
 
     def values(self, tag: str) -> tuple[str, ...]:
         """Returns a tag's values, slices that the prompt is in: `music | speech` are two; empty without the tag."""

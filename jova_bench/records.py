@@ -33,9 +33,11 @@ Timing = Literal["free", "aligned", "reference"]
 timing), `aligned` (sample by sample, e.g. a codec round trip), `reference` (it is the reference)."""
 
 Micro = Literal[
-    "transcript_words", "transcript_characters", "new_words", "spoken_words", "spoken_characters", "spoken_new_words"
-]
-"""What the weight of a clip in a micro average counts: in its transcript as Whisper's rules have it, or as spoken."""
+    "transcript_words", "transcript_characters", "new_words", "spoken_words", "spoken_characters", "spoken_new_words",
+    "speakers_words", "speakers_characters",
+]  # fmt: skip
+"""What the weight of a clip in a micro average counts: in its transcript as Whisper's rules have it, or as spoken; or
+in what each of several speakers says."""
 
 LARGEST_VALUE = 1e60
 Value = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
@@ -183,7 +185,10 @@ class MetricSpec(Record):
     direction: Direction
     """Whether more is better, less is better, or the real clips' value is the target."""
     needs: tuple[
-        Literal["video", "audio", "transcript", "image", "voice", "reference", "reference_set", "tags", "edit"], ...
+        Literal[
+            "video", "audio", "transcript", "image", "voice", "reference", "reference_set", "tags", "edit", "speakers"
+        ],
+        ...,
     ]
     """What a clip and its prompt must have."""
     domain: str

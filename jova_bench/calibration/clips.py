@@ -80,7 +80,7 @@ def _of_run(folder: Path) -> tuple[Suite, Profile]:
         )
     ours = {sample.prompt_id: sample for sample in sorted(samples, key=lambda one: -one.seed) if sample.model == model}
     # Other files of a prompt lie beside the prompts, wherever those are.
-    free = {"image": None, "audio": None, "voice": None, "edit": None}
+    free = {"image": None, "audio": None, "voice": None, "speakers": (), "edit": None}
     prompts = tuple(
         Prompt.model_validate(prompt.model_dump() | free | {"reference": ours[prompt.id].clip})
         for prompt in run.manifest.prompts

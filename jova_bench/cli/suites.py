@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def _validate(args: argparse.Namespace) -> int:
     if faults:
         say(f"{len(faults)} faults, {len(prompts)} good prompts")
         return EXIT_USAGE
-    counts = dict(Counter(field for prompt in prompts for field in prompt.files))
+    named = ({re.sub(r"\.\d+\.", ".", field) for field in prompt.files} for prompt in prompts)  # Speakers have numbers.
+    counts = dict(Counter(field for fields in named for field in sorted(fields)))
     counts = {"transcript": sum(bool(prompt.transcript) for prompt in prompts), **counts}
     totals = ", ".join(f"{count} with {field}" for field, count in counts.items())
     show(f"{suite.name}: {len(prompts)} prompts, {totals}; digest {shortened(suite.digest)}\n")

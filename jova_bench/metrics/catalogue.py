@@ -45,6 +45,8 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
     Family.SPEECH_AND_SOUND: {
         "wer": "WER",
         "cer": "CER",
+        "cp_wer": "cpWER",
+        "cp_cer": "cpCER",
         "pesq": "PESQ",
         "stoi": "STOI",
         "mcd_dtw": "MCD (DTW)",
@@ -226,6 +228,14 @@ CATALOGUE: tuple[MetricEntry, ...] = (
         {"size": WHISPER_SIZES[0]},
     ),
     _errors("cer", unit="cer"),
+    *(
+        replace(
+            _metric(f"cp_{unit}", "standard", "speech.speakers:standard", {"unit": unit, "size": WHISPER_SIZES[0]}),
+            variants={f"whisper-{size}": Variant({"size": size}) for size in ("large-v3-turbo", "base")},
+            default=False,  # Suites with several speakers name it.
+        )
+        for unit in ("wer", "cer")
+    ),
     _PESQ,
     _STOI,
     replace(_DNSMOS, variants={"mova": Variant({"variant": "mova"})}),

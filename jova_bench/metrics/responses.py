@@ -50,7 +50,7 @@ KINDS: tuple[tuple[str, frozenset[Axis], frozenset[Axis]], ...] = (
     ("av_offset_frames mouth_audio_offset", frozenset({Axis.OFFSET}), CARRIER | {Axis.FRAME_RATE, Axis.MIRROR}),
     ("imagebind_score javis_score avh_score", frozenset({Axis.OTHER_SOUND}), CARRIER | {Axis.MIRROR}),
     ("text_video_score", frozenset(), CARRIER | {Axis.FRAME_RATE}),
-    ("wer cer", frozenset({Axis.OTHER_SOUND}), CARRIER),
+    ("wer cer cp_wer cp_cer", frozenset({Axis.OTHER_SOUND}), CARRIER),
     ("pesq stoi dnsmos nisqa utmos", frozenset({Axis.NOISE}), frozenset()),
     ("prompt_hair prompt_background prompt_voice", frozenset(), CARRIER | {Axis.MIRROR}),
     ("identity_score identity_consistency", frozenset(), CARRIER | {Axis.MIRROR}),

@@ -55,13 +55,15 @@ def group(entry):
     """Which clips it is asked of."""
     if of_a_set(entry):
         return "short"
+    if entry.entry.name.startswith("cp_"):
+        return "dialogue"
     return "aligned" if entry.entry.name in ALIGNED else "brief" if entry.entry.name in SLOW else "long"
 
 
 def summed_up(table, prompts, folder):
     """What the command line writes of every metric, by identity (`_bare`)."""
     found = {}
-    for name in ("long", "brief", "short", "aligned"):
+    for name in ("long", "brief", "short", "dialogue", "aligned"):
         made = prompts.parent / "made" / name
         what = ["score", made, "--suite", prompts.with_name(f"{name}.jsonl")]
         lines = prompts.read_text().splitlines(keepends=True)

@@ -16,6 +16,8 @@ SEEN = ("test-00001", "test-00003", "test-00006", "test-00008")
 """Drawn faces of the shipped suite that its cascade finds in every frame, four times as large."""
 LONG, BRIEF, FEW = "long", "brief", 0.28
 """Two prompts: 8.76 s, as much as any bench wants; and `FEW` seconds, 7 frames, for what looks at each at length."""
+DIALOGUE = "dialogue"
+"""A prompt of two people."""
 MANY, SHORT_S = 12, 1.48
 """Prompts of short clips, for distances of sets."""
 INFO = """
@@ -42,6 +44,7 @@ def write_suite(folder: Path) -> Path:
     first, second, *_ = map(talk, SEEN)
     _write(folder / "made" / "long" / f"{LONG}.mp4", first, enlarged=4, times=3)
     _write(folder / "own" / f"{LONG}.mp4", second, enlarged=4, times=3)
+    _write(folder / "made" / "dialogue" / f"{DIALOGUE}.mp4", first, times=2)
     _write(folder / "made" / "brief" / f"{BRIEF}.mp4", first, enlarged=4, seconds=FEW)
     _write(folder / "own" / f"{BRIEF}.mp4", second, enlarged=4, seconds=FEW)
     names = [f"short-{k}" for k in range(MANY)]
@@ -56,6 +59,9 @@ def write_suite(folder: Path) -> Path:
         own = f"own/{name}.mp4"
         edit = {"kind": "speech", "clip": own, "span_s": [0.3, 0.6], "words": [1, 1]}
         prompts.append(said | {"id": name, "image": "face.png", "voice": own, "reference": own, "edit": edit})
+    first_word, others = said["transcript"].split(maxsplit=1)
+    speakers = [{"id": "a", "text": others}, {"id": "b", "text": first_word}]
+    prompts.append(said | {"id": DIALOGUE, "speakers": speakers})
     (folder / "suite.toml").write_text(INFO)
     (folder / "prompts.jsonl").write_text("".join(f"{json.dumps(prompt)}\n" for prompt in prompts))
     return folder / "prompts.jsonl"

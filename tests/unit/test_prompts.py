@@ -86,3 +86,36 @@ def test_a_reference_voice_is_a_file_and_is_written_only_where_there_is_one():
     assert Prompt.model_validate_json(prompt.model_dump_json()) == prompt
     assert prompt.files == {"voice": "v.wav"}
     assert prompt.with_files({"voice": "/x/v.wav"}).voice == "/x/v.wav"
+
+
+ANNA, BEN = {"id": "anna", "text": "place now"}, {"id": "ben", "text": "blue", "image": "b.png", "voice": "b.wav"}
+
+
+def test_speakers_are_read_and_written_and_name_files():
+    assert "speakers" not in json.loads(Prompt(**WHOLE).model_dump_json())
+    prompt = Prompt(**WHOLE, speakers=[ANNA, BEN])
+    assert Prompt.model_validate_json(prompt.model_dump_json()) == prompt
+    assert prompt.files == {"speakers.1.image": "b.png", "speakers.1.voice": "b.wav"}
+    moved = prompt.with_files({"speakers.1.voice": "/x/b.wav"})
+    assert moved.files == {"speakers.1.image": "b.png", "speakers.1.voice": "/x/b.wav"}
+    assert moved.speakers[0] == prompt.speakers[0]
+
+
+@pytest.mark.parametrize(
+    ("speakers", "more", "why"),
+    [
+        ([ANNA], {}, "speakers: expected two or more, got one"),
+        ([ANNA, BEN, BEN], {}, "speakers: expected one entry for each, with all that is said, got two of 'ben'"),
+        ([ANNA, BEN], {"voice": "v.wav"}, "voice: expected none beside speakers"),
+        ([ANNA, {"id": "ben", "text": "red"}], {}, "speakers: expected texts that together have the letters of the tr"),
+        ([BEN | {"text": "blue blue"}, ANNA], {}, "speakers: expected texts that together have the letters of the tr"),
+        ([ANNA, {"id": "a/b", "text": "blue"}], {}, "speakers.1.id: "),
+        ([ANNA, {"id": "ben"}], {}, "speakers.1.text: expected a value, got none"),
+        ([ANNA, BEN | {"age": "3"}], {}, "speakers.1.age: unknown field"),
+    ],
+)
+def test_a_fault_of_speakers_names_its_place(speakers, more, why):
+    with pytest.raises(ValidationError) as error:
+        Prompt(**WHOLE, **more, speakers=speakers)
+    (fault,) = faults_of(error.value)
+    assert fault.startswith(why)

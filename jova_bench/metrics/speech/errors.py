@@ -20,7 +20,7 @@ _NORMALISE: Mapping[Rules, Callable[[str, str], str]] = {"spoken": spoken, "whis
 
 def rules_of(micro: Micro | None) -> Rules:
     """Returns the rules by which the words are counted that an error rate is weighted by."""
-    return "spoken" if micro and micro.startswith("spoken") else "whisper"
+    return "spoken" if micro and micro.startswith(("spoken", "speakers")) else "whisper"
 
 
 def words(text: str, language: str, rules: Rules = "spoken") -> list[str]:
@@ -36,7 +36,7 @@ def words(text: str, language: str, rules: Rules = "spoken") -> list[str]:
 
 
 def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
-    """Counts the words or characters of a prompt's normalised transcript, or those words that an edit makes.
+    """Counts the words or characters of a prompt's normalised transcript, of its speakers', or of what an edit makes.
 
     It is the weight of a clip in the micro average: errors of all clips over words, or characters, of all clips.
     Where nothing separates words, each character is one.
@@ -49,6 +49,10 @@ def transcript_length(prompt: Prompt | None, micro: Micro) -> int:
             return len(new_words(prompt.transcript, prompt.language, made_words(prompt), rules))
         except Undefined:  # The clip has no value then.
             return 0
+    if micro in ("speakers_words", "speakers_characters"):
+        unit: Literal["wer", "cer"] = "wer" if micro == "speakers_words" else "cer"
+        said = [_NORMALISE["spoken"](one.text, prompt.language) for one in prompt.speakers]
+        return sum(length(text, prompt.language, unit) for text in said)
     if micro in ("transcript_words", "spoken_words"):
         return len(words(prompt.transcript, prompt.language, rules))
     return len(_characters(_NORMALISE[rules](prompt.transcript, prompt.language), prompt.language))
@@ -68,8 +72,8 @@ def word_error_rate(transcript: str, heard: str, language: str, rules: Rules = "
     """
     import jiwer
 
-    _require_spaces(language)
-    said, heard = _compared(transcript, heard, language, rules)
+    require_spaces(language)
+    said, heard = compared(transcript, heard, language, rules)
     return jiwer.wer(said, heard)
 
 
@@ -93,8 +97,8 @@ def new_word_error_rate(
     Raises:
         Undefined: as by `word_error_rate` and `new_words`.
     """
-    _require_spaces(language)
-    said, heard = _compared(transcript, heard, language, rules)
+    require_spaces(language)
+    said, heard = compared(transcript, heard, language, rules)
     new = new_words(transcript, language, made, rules)
     return _errors_among(said.split(), heard.split(), new) / len(new)
 
@@ -149,7 +153,7 @@ def new_words(transcript: str, language: str, made: tuple[int, int], rules: Rule
     return range(len(before), len(before) + len(new))
 
 
-def _require_spaces(language: str) -> None:
+def require_spaces(language: str) -> None:
     """Raises Undefined for languages that do not separate words."""
     if not spaced(language):
         raise Undefined("WER needs spaces between words; see cer")
@@ -172,8 +176,13 @@ def character_error_rate(transcript: str, heard: str, language: str, rules: Rule
     """
     import jiwer
 
-    said, heard = _compared(transcript, heard, language, rules)
+    said, heard = compared(transcript, heard, language, rules)
     return jiwer.cer(_characters(said, language), _characters(heard, language))
+
+
+def length(text: str, language: str, unit: Literal["wer", "cer"]) -> int:
+    """Counts the words or characters of a normalised text."""
+    return len(text.split()) if unit == "wer" else len(_characters(text, language))
 
 
 def _characters(text: str, language: str) -> str:
@@ -181,7 +190,7 @@ def _characters(text: str, language: str) -> str:
     return text if spaced(language) else text.replace(" ", "")
 
 
-def _compared(transcript: str, heard: str, language: str, rules: Rules) -> tuple[str, str]:
+def compared(transcript: str, heard: str, language: str, rules: Rules) -> tuple[str, str]:
     """Normalises both texts, unless that would remove what was written.
 
     Whisper's rules for English drop the marks of letters, which is meant for those of naïve and café. Of an English

@@ -13,7 +13,7 @@ from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.digests import short_digest
 from jova_bench.errors import Unavailable
-from jova_bench.metrics.base import MetricContext, join_reasons
+from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio
 from jova_bench.metrics.speech.new_words import NewWordErrors
@@ -45,9 +45,9 @@ class FasterWhisper(Whisper):
         self.digest = None if None in digests else short_digest(",".join(map(str, digests)).encode())
         self.key = CacheKey(self.package, 1, self.digest)
 
-    def check(self) -> str | None:
-        """Returns which weights or package are missing; None if none is."""
-        return join_reasons(not_installed("faster_whisper", "faster-whisper"), self._assets.missing(*self.files))
+    def not_installed(self) -> str | None:
+        """Returns how to install its package; None if it is there."""
+        return not_installed("faster_whisper", "faster-whisper")
 
     def transcribe(self, audio: Audio, language: str) -> Transcript:
         """Transcribes the speech, in the language of the prompt."""

@@ -42,6 +42,11 @@ class Transcript:
     """Seconds at which the text is one phrase again and again, and how compressible it is there; empty without."""
 
 
+def finding(backend: str, heard: Transcript) -> tuple[Finding, ...]:
+    """Returns what a reader should know of a transcript: where it repeats itself."""
+    return (Finding(code=LOOP, detail=f"{backend}: {heard.loop}"),) if heard.loop else ()
+
+
 class Recogniser(Protocol):
     """Audio to text."""
 
@@ -95,7 +100,7 @@ class SpeechErrors(ClipMetric):
             language: BCP 47 tag of what is said.
         """
         self._recogniser.admit(clip, language)
-        return self._hear(mono_16k(clip, self.spec.profile), language).text
+        return self.hear(mono_16k(clip, self.spec.profile), language).text
 
     def errors(self, clip: Clip, prompt: Prompt | None, rate: Rate) -> Measured:
         """Returns what a rate makes of the prompt's transcript and of what is heard, see `measure`.
@@ -110,11 +115,12 @@ class SpeechErrors(ClipMetric):
         audio = mono_16k(clip, self.spec.profile)
         if reason := self.check():
             raise Unavailable(reason)
-        heard = self._hear(audio, prompt.language)
-        found = (Finding(code=LOOP, detail=f"{self.spec.backend}: {heard.loop}"),) if heard.loop else ()
+        heard = self.hear(audio, prompt.language)
+        found = finding(self.spec.backend, heard)
         return Measured(rate(prompt.transcript, heard.text, prompt.language), found)
 
-    def _hear(self, audio: Audio, language: str) -> Transcript:
+    def hear(self, audio: Audio, language: str) -> Transcript:
+        """Writes down (N,) audio at 16 kHz, once for the same samples; silence is nothing."""
         # Recognisers make words up when nothing is said, Whisper whole sentences.
         if is_silent(audio):
             return Transcript("")

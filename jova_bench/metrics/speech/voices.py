@@ -48,10 +48,10 @@ class Encoder:
     """`load(*files, device)`."""
     source: str
 
-    def missing(self, assets: AssetTable) -> str | None:
-        """Returns which packages and files are missing; None if none is."""
+    def missing(self, assets: AssetTable, *others: str) -> str | None:
+        """Returns which packages and files, its own and others, are missing; None if none is."""
         packages = (not_installed(one, "standard") for one in ("transformers", "silero_vad", "onnxruntime"))
-        return join_reasons(*packages, assets.missing(*self.files))
+        return join_reasons(*packages, assets.missing(*others, *self.files))
 
     def weights(self, assets: AssetTable) -> str | None:
         """Returns the digests of its weights and of the network that finds speech, for identities."""

@@ -43,14 +43,20 @@ class Whisper:
         self.weights = f"whisper-{size.replace('.', '-')}"
         self.vocabulary = "whisper-vocabulary-en" if self.english_only else "whisper-vocabulary"
         self.package = "openai-whisper" if find_spec("whisper") and not find_spec("transformers") else "transformers"
+        self.files: tuple[str, ...] = (
+            (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
+        )
+        """Names in the table of weights."""
         self._assets, self._device = assets, device
         self.key = CacheKey(self.package, 2, f"{assets.digest(self.weights)},{assets.digest(self.vocabulary)}")
 
     def check(self) -> str | None:
         """Returns which weights or package are missing; None if none is."""
-        files = (self.weights, self.vocabulary) if self.package == "transformers" else (self.weights,)
-        module = "transformers" if self.package == "transformers" else "whisper"
-        return join_reasons(not_installed(module, "standard"), self._assets.missing(*files))
+        return join_reasons(self.not_installed(), self._assets.missing(*self.files))
+
+    def not_installed(self) -> str | None:
+        """Returns how to install its package; None if it is there."""
+        return not_installed("transformers" if self.package == "transformers" else "whisper", "standard")
 
     def admit(self, clip: Clip, language: str) -> None:
         """Accepts speech in a language that Whisper knows."""
