@@ -22,6 +22,7 @@ from jova_bench.metrics.base import ClipMetric, Measured, MetricContext, require
 from jova_bench.metrics.signal.audio import RATE_HZ, Audio, audio_digest, is_silent, mono_16k
 from jova_bench.metrics.speech.errors import character_error_rate, rules_of, word_error_rate
 from jova_bench.metrics.speech.languages import primary
+from jova_bench.metrics.speech.versions import unusual
 from jova_bench.prompts import Prompt
 from jova_bench.records import Finding, MetricSpec, Micro, Profile
 
@@ -214,7 +215,7 @@ def spec_of(
         profile=profile,
         backend=backend,
         weights=weights,
-        params=params,
+        params={**params, **unusual(str(params["normaliser"]))},
         unit=f"errors per {what}",
         direction="down",
         needs=("audio", "transcript"),
