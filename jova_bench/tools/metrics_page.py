@@ -1,6 +1,7 @@
 """Writes `docs/metrics.md` from the catalogue alone: `python -m jova_bench.tools.metrics_page > docs/metrics.md`.
 
-The text is the same on every machine: it depends on nothing that is installed, and shows only published digests.
+The text is the same on every machine: it depends on nothing that is installed, but for the libraries of
+`metrics.speech.versions` where they are not the usual ones, and shows only published digests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Names in an identity the libraries that decide what the words of a text are, where they are not the usual ones.
 
-Whoever installs the package gets any version that its requirements allow, and another one may write another word for a
+An installation has any version that its requirements allow, and another one may write another word for a
 number. Identities without a version are of those below. A column holds clips of all languages, so that a version counts
 for all of them, and also where no number is said.
 """
