@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jova_bench.calibration.result import Calibration
     from jova_bench.comparison.compare import Comparisons
     from jova_bench.comparison.gate import Gate
-    from jova_bench.errors import BenchError, NotComparable, Unavailable, Undefined
+    from jova_bench.errors import BenchError, NotComparable, Refused, Unavailable, Undefined
     from jova_bench.media.clip import Clip
     from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric
     from jova_bench.metrics.entry import MetricEntry, Variant
@@ -55,6 +55,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Prompt",
+    "Refused",
     "Result",
     "SetMetric",
     "Suite",

@@ -50,11 +50,19 @@ class Unavailable(Exception):
     """Raised inside a metric or model: a package or weights are missing. Becomes `failed: <message>`."""
 
 
+class Refused(Exception):
+    """Raised or yielded by a model that declines a prompt. The sample becomes `refused: <message>`, which is kept."""
+
+
+class UnfitClip(BenchError):
+    """Raised where a model gave something that is no clip as planned: it has answered, unlike one that crashed."""
+
+
 def reason_of(error: BaseException) -> str:
     """Returns an exception as one line of a record: our own messages alone, other errors with their type."""
     if isinstance(error, ValidationError):
         text = f"{error.title}: {fault(error)}"
     else:
-        ours = isinstance(error, BenchError | Undefined | Unavailable)
+        ours = isinstance(error, BenchError | Undefined | Unavailable | Refused)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
     return " ".join(printable(text).split())

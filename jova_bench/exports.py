@@ -17,7 +17,7 @@ _NAMES = {
     "calibration.result": ("Calibration",),
     "comparison.compare": ("Comparisons",),
     "comparison.gate": ("Gate",),
-    "errors": ("BenchError", "NotComparable", "Unavailable", "Undefined"),
+    "errors": ("BenchError", "NotComparable", "Refused", "Unavailable", "Undefined"),
     "media.clip": ("Clip",),
     "metrics.base": ("ClipMetric", "MetricContext", "SetMetric", "require_embedded_domain"),
     "metrics.distances.base": ("FrechetMetric", "KernelMetric", "SetDistance"),

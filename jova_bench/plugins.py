@@ -13,7 +13,7 @@ from jova_bench.exports import on_first_use
 
 if TYPE_CHECKING:
     from jova_bench.cache import CacheKey
-    from jova_bench.errors import BenchError, Unavailable, Undefined
+    from jova_bench.errors import BenchError, Refused, Unavailable, Undefined
     from jova_bench.media.clip import Clip
     from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric, require_embedded_domain
     from jova_bench.metrics.distances.base import FrechetMetric, KernelMetric, SetDistance
@@ -45,6 +45,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Prompt",
+    "Refused",
     "SetDistance",
     "SetMetric",
     "Setting",

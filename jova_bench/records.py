@@ -66,10 +66,16 @@ class Sample(Record):
     prompt_id: Id
     """Id of the prompt in the suite."""
     seed: Seed
-    status: Literal["ok", "failed"]
-    """`failed` when there is no clip."""
+    status: Literal["ok", "failed", "refused"]
+    """`refused` when the model declined the prompt, `failed` when there is no clip for any other reason."""
     reason: str | None = None
-    """Why it failed; None when ok."""
+    """Why it failed or was refused; None when ok."""
+    attempt: Annotated[int, Field(ge=1)] | None = None
+    """Number of the attempt, from 1; None for a prompt that the model was not asked for, for a copy of a file, and in
+    records of versions that did not keep it."""
+    answered: bool | None = None
+    """Whether the model answered this attempt: by a clip, by something that is no clip as planned, or by a refusal.
+    False where the machine failed (a crash, memory, time, a connection); None without an attempt."""
     clip: Annotated[str, AfterValidator(check_path)] | None = None
     """Path of the clip inside the run folder."""
     clip_digest: str | None = None
@@ -97,6 +103,11 @@ class Sample(Record):
     def key(self) -> SampleKey:
         """Returns which clip it is."""
         return SampleKey(self.model, self.prompt_id, self.seed)
+
+    @property
+    def why_none(self) -> str | None:
+        """Returns why there is no clip, as metrics give it; None when ok."""
+        return f"refused: {self.reason}" if self.status == "refused" else self.reason
 
     def with_findings(self, found: Iterable[Finding]) -> Sample:
         """Returns it with what else was noticed, each thing once."""

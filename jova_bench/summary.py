@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import Field
 
+from jova_bench.formatting.text import counted
 from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey
 from jova_bench.records import Direction, FileRecord, Profile, Record, Value
@@ -69,6 +70,43 @@ class Cost(Record):
     """Mean number of forward passes of the network per clip; None where not stated."""
 
 
+ABOUT_ATTEMPTS = (
+    "What the machine failed (a crash, memory, time, a connection) is tried again; what a model answered, by a refusal "
+    "or by something that is no clip as planned, only on request, as that is a second draw."
+)
+"""What a table says beside attempts and refusals."""
+
+
+class AttemptCounts(Record):
+    """How often a model was asked."""
+
+    model: str
+    """Name of the model in this run."""
+    samples: int
+    """Prompts and seeds that it was asked for; none that it could not be asked for, as without its weights."""
+    attempts: int
+    """How often it was asked for them, the first time included."""
+    redrawn: int
+    """Attempts at samples that it had answered before: second draws."""
+    refused: int
+    """Attempts that it refused."""
+
+    @property
+    def notable(self) -> bool:
+        """Returns whether readers of a table have to know of it: something was tried again, or refused."""
+        return self.attempts > self.samples or self.refused > 0
+
+    @property
+    def text(self) -> str:
+        """Formats what readers have to know: `6 attempts at 5 samples, 1 second draw, 1 refusal`."""
+        again = self.attempts > self.samples
+        return ", ".join(
+            [f"{counted(self.attempts, 'attempt')} at {counted(self.samples, 'sample')}"] * again
+            + [counted(self.redrawn, "second draw")] * (self.redrawn > 0)
+            + [counted(self.refused, "refusal")] * (self.refused > 0)
+        )
+
+
 class Summary(FileRecord):
     """`summary.json`: everything a table shows."""
 
@@ -82,3 +120,10 @@ class Summary(FileRecord):
     """One for each model, metric identity and slice."""
     cost: tuple[Cost, ...]
     """One for each model."""
+    attempts: tuple[AttemptCounts, ...] = ()
+    """One for each model that was asked for anything; none in files of versions that did not count."""
+
+
+def attempts_text(found: Iterable[AttemptCounts]) -> str:
+    """Formats what is notable of each model; empty where every sample was one attempt and none was refused."""
+    return "; ".join(f"{one.model}: {one.text}" for one in found if one.notable)

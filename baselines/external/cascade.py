@@ -20,7 +20,7 @@ from jova_baselines.external.generator import WorkerBaseline
 from jova_baselines.external.inputs import DURATION_S, DrivingAudio, ModelInput, SourceVideo, model_input
 from jova_baselines.external.job import Job
 from jova_baselines.external.pipeline import DiffusersBaseline
-from jova_bench.errors import BenchError, Unavailable
+from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan
 from jova_bench.prompts import Prompt
@@ -157,14 +157,14 @@ class Cascade(ABC):
             job = self._job(one.inputs)
             answer = self.second.make(one.inputs, job, seed, folder)
             made = self.second.clip(one.inputs, job, folder, dict(answer.result))
-        except (BenchError, Unavailable) as error:
+        except (BenchError, Unavailable, Refused) as error:
             return error
         assert isinstance(one.made.media, Media)
         assert isinstance(made.media, Media)
         clip = self.merge(one.made.media, made.media)
         if clip.frames is None or abs(len(clip.frames) - job.frames) > FRAMES_OFF:
             found = "no picture" if clip.frames is None else f"{len(clip.frames)} frames"
-            return BenchError(f"expected {job.frames} frames from {self.second.name} for this input, got {found}")
+            return UnfitClip(f"expected {job.frames} frames from {self.second.name} for this input, got {found}")
         return Generated(
             clip,
             timing="free",
@@ -188,7 +188,7 @@ class VideoThenAudio(Cascade):
     def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
         """Encodes the video like a clip."""
         if made.frames is None:
-            raise Unavailable(f"{self.first.name} generated no video")
+            raise UnfitClip(f"{self.first.name} generated no video")
         media.write(folder / "film.mp4", made.frames, made.fps, None, 0)
         count, height, width = made.frames.shape[:3]
         return ModelInput(prompt, video=SourceVideo(folder / "film.mp4", count, made.fps, height, width, "stage"))
@@ -219,7 +219,7 @@ class SpeechThenVideo(Cascade):
     def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
         """Writes the speech as a WAV file."""
         if made.audio is None:
-            raise Unavailable(f"{self.first.name} generated no audio")
+            raise UnfitClip(f"{self.first.name} generated no audio")
         media.write(folder / "speech.wav", None, Fraction(0), made.audio, made.sample_rate_hz, made.layout)
         seconds = made.audio.shape[1] / made.sample_rate_hz
         sound = DrivingAudio(folder / "speech.wav", seconds, made.sample_rate_hz, "stage", made.layout)

@@ -7,7 +7,7 @@ stdout is redirected to stderr, and stdin is empty.
 The worker defines `load(weights, device, options) -> model` and `generate(model, seed, folder, **arguments) -> dict`.
 A result has `frames` ((T, H, W, 3) uint8, or floats in [-1, 1]) and `fps`, or `file`, a clip that the upstream wrote;
 and `audio` ((N,) or (channels, N) floats) with `rate_hz`, beside frames if the model generates audio, or alone if it
-generates only audio. Arrays may be tensors.
+generates only audio. Arrays may be tensors. A model that declines a prompt returns `{"refused": REASON}` instead.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def main() -> int:
         except BaseException as error:  # A SystemExit of the upstream is a failure, too.
             traceback.print_exc()
             message = " ".join(str(error).split())[:2000]
-            details = {"kind": type(error).__name__, "message": message, "fatal": is_fatal(error)}
+            details: dict[str, Any] = {"kind": type(error).__name__, "message": message, "fatal": is_fatal(error)}
+            details["answered"] = worker.answered and not isinstance(error, OSError)
             send(answers, number=request["number"], event="error", **details)
             if is_fatal(error):
                 return 1
@@ -105,6 +106,8 @@ class Worker:
     def __init__(self) -> None:
         self.module: ModuleType | None = None
         self.model: Any = None
+        self.answered = False
+        """Whether the model has answered the current request: what fails then is that the answer is no clip."""
 
     def load(self, request: dict[str, Any]) -> None:
         """Imports the worker in the checkout and loads the model."""
@@ -119,7 +122,11 @@ class Worker:
         seed_everything(request["seed"])
         reset_peak()
         folder = request["folder"]
+        self.answered = False
         made = self.module.generate(self.model, seed=request["seed"], folder=folder, **request["arguments"])
+        self.answered = True
+        if isinstance(made, dict) and "refused" in made:
+            return {"refused": str(made["refused"])}
         if not isinstance(made, dict) or not arrays.is_whole(made):
             found = sorted(made) if isinstance(made, dict) else repr(made)
             raise TypeError(f"expected a result with either frames, a file or sound alone, got {found}")

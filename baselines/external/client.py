@@ -24,7 +24,7 @@ from typing import Any
 
 from jova_baselines.external.log import copy_to_log
 from jova_baselines.external.process import POLL_S, exited, kill_group, tail
-from jova_bench.errors import Unavailable
+from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip
 
 CHILD = Path(__file__).with_name("child.py")
 LONGEST = 1 << 26
@@ -45,8 +45,8 @@ class LoadFailed(Unavailable):
     """The model cannot be loaded: no sample can be generated."""
 
 
-class SampleFailed(Unavailable):
-    """This sample cannot be generated; others may."""
+class SampleFailed(BenchError):
+    """This sample was not generated; others may be."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ class Worker:
         Raises:
             LoadFailed: the model cannot be loaded.
             SampleFailed: the worker failed to generate this sample.
+            UnfitClip: the model gave something that is no clip.
+            Refused: the model declined.
         """
         load_s = 0.0
         for may_retry in (True, False):
@@ -109,7 +111,10 @@ class Worker:
                 request = {"op": "generate", "arguments": dict(arguments), "seed": seed, "folder": str(folder)}
                 answer = self._request(request, self.command.sample_timeout_s)
                 if answer["event"] == "error":
-                    raise SampleFailed(f"{answer['kind']}: {answer['message']}")
+                    kind = UnfitClip if answer.get("answered") else SampleFailed
+                    raise kind(f"{answer['kind']}: {answer['message']}")
+                if "refused" in answer["result"]:
+                    raise Refused(answer["result"]["refused"])
                 return WorkerResult(answer["result"], float(answer["seconds"]), load_s)
             except WorkerLost as error:
                 if isinstance(error, WorkerTimedOut) or not may_retry:

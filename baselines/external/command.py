@@ -24,7 +24,7 @@ from jova_baselines.external.job import Job, Planner
 from jova_baselines.external.log import copy_to_log
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.process import POLL_S, environment, tail
-from jova_bench.errors import BenchError, Unavailable, reason_of
+from jova_bench.errors import BenchError, reason_of
 from jova_bench.models.base import Generated
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
@@ -100,7 +100,7 @@ class CommandBaseline(Baseline):
                 made = self.clip(item.inputs, item.job, folder, {"file": str(path.relative_to(folder))})
                 yield replace(made, seconds=seconds)
             else:
-                yield Unavailable(f"the command left no clip: {ended}")
+                yield BenchError(f"the command left no clip: {ended}")
 
     def _item(self, prompt: Prompt, suite: Suite, folder: Path) -> BatchItem:
         """Writes the input files of one sample."""

@@ -21,7 +21,7 @@ from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.process import environment
 from jova_baselines.external.weights import described
 from jova_bench.arrays import Frames
-from jova_bench.errors import BenchError, Unavailable
+from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip
 from jova_bench.models.base import Generated, Media, Plan, Setting
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
@@ -242,12 +242,12 @@ class WorkerBaseline(Baseline):
             inputs, job = self.request(prompt, suite)
             answer = self.make(inputs, job, seed, folder)
             made = self.clip(inputs, job, folder, dict(answer.result))
-        except (BenchError, Unavailable) as error:
+        except (BenchError, Unavailable, Refused) as error:
             return error
         return replace(made, seconds=answer.seconds, load_s=answer.load_s or None)
 
     def make(self, inputs: ModelInput, job: Job, seed: int, folder: Path) -> WorkerResult:
-        """Sends one request to the worker. Raises Unavailable if it fails."""
+        """Sends one request to the worker. Raises as `Worker.generate` does."""
         paths = files(inputs, folder, plain=self.manifest.produces.picture == "source")
         out = folder / "out"
         out.mkdir()
@@ -269,8 +269,8 @@ def _prefixed(result: Any, folder: str) -> dict[str, Any]:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """Returns the path of a file that a worker names. Raises BenchError if it is missing or outside the folder."""
+    """Returns the path of a file that a worker names. Raises UnfitClip if it is missing or outside the folder."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise BenchError(f"expected a file in the sample's folder, got {name!r} from the worker")
+        raise UnfitClip(f"expected a file in the sample's folder, got {name!r} from the worker")
     return path

@@ -21,7 +21,7 @@ from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Diffusers
 from jova_baselines.jova import peak_memory_bytes
 from jova_bench.arrays import Frames
-from jova_bench.errors import BenchError, Unavailable
+from jova_bench.errors import BenchError, UnfitClip
 from jova_bench.models.base import Generated, Media
 from jova_bench.prompts import Prompt
 from jova_bench.registry import load
@@ -181,9 +181,9 @@ def sample_rate_hz(pipe: Any, job: Job) -> int:
 
 
 def pixels(frames: Floats) -> Frames:
-    """Converts (T, H, W, 3) floats in [0, 1] to uint8. Raises Unavailable if any is not finite."""
+    """Converts (T, H, W, 3) floats in [0, 1] to uint8. Raises UnfitClip if any is not finite."""
     if not np.isfinite(frames).all():
-        raise Unavailable("the pipeline returned pixels that are not finite")
+        raise UnfitClip("the pipeline returned pixels that are not finite")
     return np.rint(frames * 255).clip(0, 255).astype(np.uint8)
 
 

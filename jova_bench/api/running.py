@@ -62,6 +62,7 @@ def run(
     scoring: bool = True,
     executor: str = "processes",
     workers: int | None = None,
+    retry_answered: bool = False,
     strict: bool = False,
     assets: PathLike | None = None,
     progress: bool | Progress | None = None,
@@ -85,6 +86,9 @@ def run(
         executor: `processes` of this machine, or `ray` for a cluster. Objects given as models stay in this process.
         workers: how many processes, 0 for none; None for one per GPU to generate (none for one GPU or the CPU, unless
             a model reads files of others), and for one per core to score.
+        retry_answered: whether models are asked again for what they answered without a clip: a refusal, or something
+            that is no clip as planned. That is a second draw, which tables tell. What the machine failed is tried again
+            anyway.
         strict: whether a metric that failed makes the exit code 5, as a sample that failed does.
         assets: file that puts your own weights in the place of published ones, as `--assets` does; None for none.
         progress: True shows progress on stderr as the command does, False or None nothing; or your own object with
@@ -109,6 +113,7 @@ def run(
             scoring=flag("scoring", scoring),
             executor=executor,
             workers=whole_or_none("workers", workers),
+            retry_answered=flag("retry_answered", retry_answered),
             strict=flag("strict", strict),
             assets=assets_of(assets),
             progress=progress_of(progress),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
-from jova_bench.errors import EXIT_OK, OUTSIDE, BenchError
+from jova_bench.cli.endings import say_failures, say_outside
+from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.records import Profile
 from jova_bench.report.mlflow import check_tracker, to_mlflow
@@ -16,9 +17,6 @@ from jova_bench.runs.request import DEFAULT_PROFILE, DEFAULT_SUITE, SCORED_PROFI
 
 if TYPE_CHECKING:
     from jova_bench.runs.run import Result
-    from jova_bench.summary import Summary
-
-SHOWN_FAILURES = 5
 
 RUN_EXAMPLES = """  jova-bench run --model jova --model real --model shuffled
   jova-bench run --model clips:my_clips --suite my_prompts.jsonl --profile standard
@@ -71,6 +69,12 @@ def _add_models(verb: Parser) -> None:
         "training; repeat for several",
     )
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
+    verb.add_argument(
+        "--retry-answered",
+        action="store_true",
+        help="ask again where a model refused or gave no clip as planned: a second draw, which tables tell (default: "
+        "only what the machine failed is tried again)",
+    )
 
 
 def _add_request(verb: Parser, suite: str | None, profile: str) -> None:
@@ -162,15 +166,15 @@ def _run(args: argparse.Namespace) -> int:
     check_tracker(args.track)
     suite = load_suite(args.suite)
     args.profile = profile_of(args.profile, suite)
-    options = _options(args, seeds=args.seed or (0,), **_judges(args))
+    options = _options(args, **_draws(args), **_judges(args))
     return _show(run(args.model, suite, options), args)
 
 
 def _generate(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
 
-    result = run(args.model, args.suite, _options(args, seeds=args.seed or (0,), scoring=False))
-    _say_failures(result)
+    result = run(args.model, args.suite, _options(args, **_draws(args), scoring=False))
+    say_failures(result)
     show(f"{result.folder}\n")
     return result.exit_code
 
@@ -191,6 +195,11 @@ def _options(args: argparse.Namespace, **more: Any) -> Options:
     return Options(**{name: getattr(args, name) for name in shared}, **more, progress=Terminal())
 
 
+def _draws(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns the options of the verbs that generate."""
+    return {"seeds": args.seed or (0,), "retry_answered": args.retry_answered}
+
+
 def _judges(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the options of the verbs that score."""
     return {"metrics": _metrics(args), "strict": args.strict, "assets": asset_table(args.assets)}
@@ -206,10 +215,8 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:
         show(files[0].read_text(encoding="utf-8"))
-    _say_failures(result)
-    for one in result.failed_metrics[:SHOWN_FAILURES] if result.strict else ():
-        say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
-    _say_outside(result.summary)
+    say_failures(result)
+    say_outside(result.summary)
     say(f"results are in {result.folder}")
     if args.track is not None:
         try:
@@ -217,25 +224,6 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         except BenchError as error:
             say(str(error))  # The run itself is complete.
     return result.exit_code
-
-
-def _say_failures(result: Result) -> None:
-    for sample in result.failed[:SHOWN_FAILURES]:
-        say(f"failed: {sample.model}, prompt {sample.prompt_id}, seed {sample.seed}: {sample.reason}")
-    if len(result.failed) > SHOWN_FAILURES:
-        say(f"failed: {len(result.failed) - SHOWN_FAILURES} more, see {result.folder / 'samples.jsonl'}")
-
-
-def _say_outside(summary: Summary | None) -> None:
-    """Prints which profile scores models whose clips are all outside the embedded evaluators' domain."""
-    from jova_bench.runs.estimates import NO_CLIP
-
-    outside: dict[str, bool] = {}
-    for one in summary.estimates if summary is not None else ():
-        judged = [reason for reason in one.reasons if not reason.startswith(NO_CLIP)]
-        outside[one.model] = outside.get(one.model, True) and one.n_ok == 0 and judged == [OUTSIDE]
-    if found := [model for model, is_outside in outside.items() if is_outside]:
-        say(f"{', '.join(found)}: every metric is undefined: {OUTSIDE}; --profile standard judges other clips")
 
 
 def _report(args: argparse.Namespace) -> int:

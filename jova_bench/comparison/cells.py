@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from jova_bench.comparison.pairing import Sides
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.formatting.text import decimals, escaped, number, signed
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
+from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts, attempts_text
 
 
 def metric_names(rows: Sequence[Comparison]) -> dict[Identity, str]:
@@ -47,6 +49,16 @@ def _places(row: Comparison) -> int:
 def verdict_text(row: Comparison) -> str:
     """Formats the verdict with its reason."""
     return row.verdict if row.reason is None else f"{row.verdict}: {escaped(row.reason)}"
+
+
+def about_attempts(attempts: Mapping[str, Sequence[AttemptCounts]], sides: Sides) -> str:
+    """Formats what readers have to know of attempts, by side `a` or `b`; empty where there is nothing."""
+    told = "".join(
+        f" In all of {side}: {escaped(attempts_text(attempts[key]))}."
+        for key, side in zip("ab", sides, strict=True)
+        if key in attempts
+    )
+    return f" {ABOUT_ATTEMPTS}{told}" if told else ""
 
 
 def record(row: Comparison) -> dict[str, Any]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import NoCache
-from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
+from jova_bench.comparison.cells import about_attempts, detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.pairing import A_AND_B, ALPHA, Sides, pair
-from jova_bench.comparison.results import Results, read_results
+from jova_bench.comparison.results import Results, members, read_results
 from jova_bench.comparison.verdicts import NOTHING, Comparison, ComparisonRow, exit_code, judge_all, unmeasured
 from jova_bench.errors import BenchError, NotComparable
 from jova_bench.formatting.doors import listing
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
-from jova_bench.keys import ColumnKey, Slice
+from jova_bench.keys import ColumnKey
 from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric
 from jova_bench.metrics.build import build_all
 from jova_bench.metrics.distances.references import without_real
@@ -27,7 +27,7 @@ from jova_bench.records import MetricSpec
 from jova_bench.registry import guarded
 from jova_bench.runs.estimates import GONE
 from jova_bench.runs.features import is_set_metric
-from jova_bench.runs.store import read_run
+from jova_bench.summary import AttemptCounts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,8 @@ class Comparisons:
     """Number of samples of the compared models of b without a clip."""
     of_slice: str | None = None
     """Slice `tag=value` of the compared prompts; None for all."""
+    attempts: Mapping[str, tuple[AttemptCounts, ...]] = field(default_factory=dict)
+    """How often compared models were asked in the whole run of side `a` or `b`, where readers have to know of it."""
 
     @property
     def exit_code(self) -> int:
@@ -67,7 +69,12 @@ class Comparisons:
     def record(self) -> dict[str, Any]:
         """Returns the comparison as JSON values."""
         rows = [record(row) for row in self.rows]
-        about = {"a": self.a, "b": self.b, "slice": self.of_slice, "alpha": ALPHA, "only_a": list(self.only_a)}
+        about: dict[str, Any] = {"a": self.a, "b": self.b, "slice": self.of_slice, "alpha": ALPHA}
+        about["only_a"] = list(self.only_a)
+        if self.attempts:
+            about["attempts"] = {
+                side: [one.model_dump(mode="json") for one in found] for side, found in self.attempts.items()
+            }
         return about | {"rows": rows}
 
     def markdown(self) -> str:
@@ -80,6 +87,7 @@ class Comparisons:
         )
         if self.only_a:
             about += f" Models of A alone: {escaped(', '.join(self.only_a))}."
+        about += about_attempts(self.attempts, A_AND_B)
         if unmeasured(row.verdict for row in self.rows):
             about += f" {NOTHING}"
         names = metric_names(self.rows)
@@ -130,7 +138,7 @@ def compare(
         raise BenchError(f"expected one or more metrics, got none; `{listing('metrics')}` has names")
     left, right = (side if isinstance(side, Results) else read_results(side) for side in (a, b))
     if of_slice is not None:
-        ids = _members(of_slice, left, right)
+        ids = members(of_slice, left, right)
         left, right = (side.of_prompts(ids) for side in (left, right))
     own = [one for one in metrics or () if not isinstance(one, str)]
     names = [one for one in metrics or () if isinstance(one, str)] + [one.spec.identity for one in own]
@@ -140,7 +148,12 @@ def compare(
     paired = {model for model, _ in pairs}
     only = tuple(model for model in left.models if model not in paired)
     failed = sum(right.failed.get(model, 0) for _, model in pairs)
-    return Comparisons(left.source, right.source, rows, only, failed, of_slice)
+    attempts = {
+        side: tuple(one for one in results.attempts if one.model in {pair[k] for pair in pairs})
+        for k, (side, results) in enumerate((("a", left), ("b", right)))
+    }
+    told = {side: found for side, found in attempts.items() if found}
+    return Comparisons(left.source, right.source, rows, only, failed, of_slice, told)
 
 
 def compared(
@@ -162,21 +175,6 @@ def compared(
         sides: what reasons call a and b.
     """
     return judge_all([one for models in pairs for one in _rows(left, right, models, specs, sets, sides)])
-
-
-def _members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
-    """Returns the ids of the prompts that have `tag=value`, by the run of either side."""
-    folder = left.folder or right.folder
-    if folder is None:
-        raise BenchError(f"expected a run folder on one side for the slice {of_slice!r}: a frozen file has no tags")
-    slices: dict[str, set[str]] = {}
-    for prompt in read_run(folder).manifest.prompts:
-        for tag in prompt.tags:
-            for value in prompt.values(tag):
-                slices.setdefault(str(Slice(tag, value)), set()).add(prompt.id)
-    if of_slice not in slices:
-        raise BenchError(f"expected a slice TAG=VALUE of the run, got {shown(of_slice)}; {suggest(of_slice, slices)}")
-    return frozenset(slices[of_slice])
 
 
 def _selected(left: Results, right: Results, names: Sequence[str] | None) -> list[MetricSpec]:

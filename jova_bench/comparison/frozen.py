@@ -17,6 +17,7 @@ from jova_bench.identity import Identity
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.records import FileRecord, Id, MetricSpec, Micro, Outcome, Profile, Record, Seed, Status, Value
 from jova_bench.runs.estimates import ClipResult
+from jova_bench.summary import AttemptCounts
 
 LARGEST = 1e60
 """Largest magnitude of a feature: their squares are summed."""
@@ -79,6 +80,8 @@ class Frozen(FileRecord):
     """Code and machine of the run's last command, as in its manifest."""
     columns: tuple[FrozenColumn, ...]
     """One for each model and metric identity."""
+    attempts: tuple[AttemptCounts, ...] | None = None
+    """How often models were asked: those with more than one attempt at a sample, or a refusal."""
 
 
 Columns = Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from jova_bench.assets.table import AssetTable
-from jova_bench.comparison.cells import detectable, metric_names, numbers, record, verdict_text
+from jova_bench.comparison.cells import about_attempts, detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.compare import Comparisons, Metrics, Source, compare
 from jova_bench.comparison.pairing import Change, Sides
 from jova_bench.comparison.results import Results, read_results
@@ -23,6 +23,7 @@ from jova_bench.files.reading import read_toml
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.formatting.text import escaped, signed, table
 from jova_bench.metrics.judge.names import is_judge
+from jova_bench.summary import AttemptCounts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,8 @@ class Gate:
     """Number of samples of the run without a clip."""
     not_gated: tuple[str, ...] = ()
     """Columns of judges, which nothing asked to gate."""
+    attempts: Mapping[str, tuple[AttemptCounts, ...]] = field(default_factory=dict)
+    """How often models of the reference (`a`) and of the run (`b`) were asked, as in `Comparisons`."""
 
     @property
     def exit_code(self) -> int:
@@ -123,6 +126,8 @@ class Gate:
             parts.append(NOTHING)
         if self.failed:
             parts.append(f"{self.failed} sample{'s' * (self.failed > 1)} of the run failed.")
+        if tries := about_attempts(self.attempts, SIDES):
+            parts.append(tries.strip())
         return "\n\n".join([*parts, table(header, body)]) + "\n"
 
     def _headline(self) -> str:
@@ -162,7 +167,7 @@ def gate(
     allowed = _checked(tolerances or {}, "tolerances: ")
     _check_names(allowed, found)
     checks = tuple(Check(row, allowed.get(row.spec.name)) for row in found.rows)
-    return Gate(found.a, found.b, checks, found.only_a, found.failed, left_out)
+    return Gate(found.a, found.b, checks, found.only_a, found.failed, left_out, found.attempts)
 
 
 def _gated(reference: Results, tolerances: Mapping[str, float]) -> tuple[Metrics | None, tuple[str, ...]]:

@@ -15,14 +15,15 @@ from jova_bench.cache import DiskCache
 from jova_bench.comparison.frozen import Columns, Frozen, frozen_columns, read_frozen
 from jova_bench.errors import BenchError, Incomplete
 from jova_bench.files.paths import shown_path
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.identity import Identity
-from jova_bench.keys import ColumnKey, PromptSeed
+from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.records import MetricSpec, Micro, Outcome, Profile
 from jova_bench.runs.estimates import ClipResult, without_clip
 from jova_bench.runs.features import stored_features, stored_reference
 from jova_bench.runs.store import FEATURES, Run, read_run, unfinished
-from jova_bench.summary import Estimate
+from jova_bench.summary import AttemptCounts, Estimate
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Results:
     """Number of samples without a clip, by model."""
     made_by: Mapping[str, Any]
     """Last entry of the run's provenance."""
+    attempts: tuple[AttemptCounts, ...] = ()
+    """How often each model of the run was asked, where readers have to know of it."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -69,7 +72,7 @@ class Results:
             for key, parts in self.columns.items()
         }
         samples = () if self.folder is None else read_run(self.folder).samples
-        failed = Counter(one.model for one in samples if one.status == "failed" and one.prompt_id in ids)
+        failed = Counter(one.model for one in samples if one.status != "ok" and one.prompt_id in ids)
         return replace(self, columns=columns, failed=failed)
 
     def reference(self, identity: Identity) -> FloatArray | None:
@@ -125,6 +128,21 @@ def _shown(cell: PromptSeed) -> str:
     return f"{cell.prompt_id} with seed {cell.seed}"
 
 
+def members(of_slice: str, left: Results, right: Results) -> frozenset[str]:
+    """Returns the ids of the prompts that have `tag=value`, by the run of either side."""
+    folder = left.folder or right.folder
+    if folder is None:
+        raise BenchError(f"expected a run folder on one side for the slice {of_slice!r}: a frozen file has no tags")
+    slices: dict[str, set[str]] = {}
+    for prompt in read_run(folder).manifest.prompts:
+        for tag in prompt.tags:
+            for value in prompt.values(tag):
+                slices.setdefault(str(Slice(tag, value)), set()).add(prompt.id)
+    if of_slice not in slices:
+        raise BenchError(f"expected a slice TAG=VALUE of the run, got {shown(of_slice)}; {suggest(of_slice, slices)}")
+    return frozenset(slices[of_slice])
+
+
 def freeze(results: Results) -> str:
     """Serialises results as one JSON text that can be committed: with features, without clips or cache.
 
@@ -142,6 +160,7 @@ def freeze(results: Results) -> str:
         lengths=results.lengths,
         made_by=results.made_by,
         columns=frozen_columns(results.columns),
+        attempts=results.attempts or None,
     )
     fields = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
     return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
@@ -161,6 +180,7 @@ def _of_file(path: Path) -> Results:
         lengths=frozen.lengths,
         failed={},
         made_by=frozen.made_by,
+        attempts=frozen.attempts or (),
     )
 
 
@@ -200,8 +220,9 @@ def _of_run(folder: Path) -> Results:
         lengths={
             unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro
         },
-        failed=Counter(sample.model for sample in run.samples if sample.status == "failed"),
+        failed=Counter(sample.model for sample in run.samples if sample.status != "ok"),
         made_by=run.manifest.provenance[-1].model_dump(mode="json"),
+        attempts=tuple(one for one in run.summary.attempts if one.notable),
     )
 
 
@@ -221,7 +242,7 @@ def _columns(run: Run, specs: Mapping[Identity, MetricSpec]) -> dict[ColumnKey, 
 def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSeed, ClipResult]:
     """Returns the features that a set metric took from each clip, or the summary's outcome for clips without."""
     samples = [sample for sample in run.samples if sample.model == estimate.model]
-    no_clip = {without_clip(sample.reason).reason for sample in samples if sample.clip_digest is None}
+    no_clip = {without_clip(sample.why_none).reason for sample in samples if sample.clip_digest is None}
     lost = Outcome(
         status="failed" if estimate.n_failed > sum(sample.clip_digest is None for sample in samples) else "undefined",
         reason="; ".join(reason for reason in estimate.reasons if reason not in no_clip) or "no features",
@@ -229,7 +250,7 @@ def _set_column(run: Run, estimate: Estimate, cache: DiskCache) -> dict[PromptSe
     column: dict[PromptSeed, ClipResult] = {}
     for sample in samples:
         if sample.clip_digest is None:
-            part: ClipResult = without_clip(sample.reason)
+            part: ClipResult = without_clip(sample.why_none)
         else:
             features = stored_features(cache, sample.clip_digest, estimate.identity, run.manifest.domain)
             part = lost if features is None else features

@@ -28,7 +28,8 @@ def command() -> Iterator[None]:
 def option(name: str, value: str | None = None) -> str:
     """Returns an option: `--out` and `--device cpu` in a command, `out=` and `device="cpu"` in a call."""
     if _commands:
-        return f"--{name}" if value is None else f"--{name} {value}"
+        flag = f"--{name.replace('_', '-')}"
+        return flag if value is None else f"{flag} {value}"
     return f"{name}=" if value is None else f"{name}={json.dumps(value)}"
 
 

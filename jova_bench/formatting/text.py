@@ -27,6 +27,11 @@ def signed(value: float, places: int) -> str:
     return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
 
+def counted(count: int, what: str) -> str:
+    """Formats a number of things: `1 clip`, `2 clips`."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def setting_text(value: str | float) -> str:
     """Formats the value of a setting: 5 for 5.0, `true` for True."""
     if isinstance(value, bool):

@@ -102,6 +102,7 @@ class Generator(Protocol):
         """Yields one clip per prompt, in their order. The clip depends on (prompt, seed) and the batch alone.
 
         An exception in place of a clip says why this one is lost and goes on; one that is raised ends the batch.
+        `Refused` says that the model declines the prompt, or what is left of the batch.
         A clip is put into the run folder before the next is generated.
         """
         ...

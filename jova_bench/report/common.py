@@ -84,5 +84,5 @@ def common(
     }
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
     found = estimates(results.models, metrics, columns, run.manifest.prompts)
-    summary = run.summary.model_copy(update={"estimates": found, "cost": ()})
+    summary = run.summary.model_copy(update={"estimates": found, "cost": (), "attempts": ()})
     return Common(summary, cells, compared)

@@ -12,7 +12,7 @@ from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Direction
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.summary import Estimate
+from jova_bench.summary import Estimate, attempts_text
 
 ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
 # A bracket or a star at the start of a row would belong to the end of the row before.
@@ -54,6 +54,8 @@ def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: st
         "intervals; these checkpoints, not other trainings. Bold: a paired test (Holm over pairs) puts it before every "
         "other ranked model; superscripts: ranks that the tests leave open."
     )
+    if board.attempts:
+        caption += f" {escaped(attempts_text(board.attempts))}."
     lines = [
         r"\begin{table}",
         r"\centering",

@@ -24,7 +24,7 @@ from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.ranks import Ranks
 from jova_bench.runs.manifest import Manifest
-from jova_bench.summary import Cost, Summary
+from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts, Cost, Summary, attempts_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,8 @@ ORIGIN = ("device_name", "git_commit", "git_dirty")
 """Fields of a manifest's provenance that the table shows."""
 COUNTS = {"n": "n_ok", "undefined": "n_undefined", "failed": "n_failed"}
 """Columns of the frame, with the fields of an estimate that they show."""
+TRIES = {"attempts": "attempts", "samples": "asked samples", "redrawn": "second draws", "refused": "refusals"}
+"""Fields of the counts of attempts, with the columns of the frame that show them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,12 @@ class Leaderboard:
     """Estimates on common clips; None when every model made the same clips."""
 
     @property
+    def attempts(self) -> tuple[AttemptCounts, ...]:
+        """Returns how often each model was asked, if any has more than one attempt at a sample, or a refusal."""
+        found = self.summary.attempts
+        return found if any(one.notable for one in found) else ()
+
+    @property
     def slices(self) -> tuple[str, ...]:
         """Returns the slices as `tag=value`, each once."""
         return tuple(name for tag in slices.tags_of(self.summary) for name in slices.slices_of(self.summary, tag))
@@ -63,7 +71,7 @@ class Leaderboard:
 
     def at(self, of_slice: str) -> Leaderboard:
         """Returns the same models and columns for the prompts of a slice, without ranks and costs."""
-        summary = self.summary.model_copy(update={"cost": ()})
+        summary = self.summary.model_copy(update={"cost": (), "attempts": ()})
         return Leaderboard(summary, self.manifest, self.models, columns(summary, of_slice))
 
     def frame(self) -> pd.DataFrame:
@@ -73,6 +81,7 @@ class Leaderboard:
         rows = [self._row(model) for model in self.models]
         frame = pd.DataFrame(rows, index=pd.Index(self.models, name="model"))
         counts = [f"{column.label} {count}" for column in self.columns for count in COUNTS]
+        counts += TRIES.values() if self.attempts else ()
         return frame.astype(dict.fromkeys(counts, "Int64"))
 
     def csv(self) -> str:
@@ -106,7 +115,9 @@ class Leaderboard:
             for model, rank in of_metric.items()
         ]
         value: dict[str, Any] = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
-        value["made"] = [{"model": model, **asdict(one)} for model, one in self.made.items()]
+        value["made"] = [{"model": model, **one.record()} for model, one in self.made.items()]
+        if self.attempts:
+            value["attempts"] = [one.model_dump(mode="json") for one in self.attempts]
         if self.common is not None:
             found = self.of_common()
             about = {"clips": self.common.clips, "prompts": self.common.prompts, "models": self.common.models}
@@ -135,6 +146,8 @@ class Leaderboard:
             "these checkpoints, not of other trainings. In parentheses the number of clips, or how many are ok / "
             "undefined / failed. ↑ more is better, ↓ less is better, → real: should match the real clips."
         )
+        if self.attempts:
+            parts.append(f"{ABOUT_ATTEMPTS} {escaped(attempts_text(self.attempts))}.")
         parts += [f"## {title}\n\n{text}" for title, text in self._families(notes)]
         if self.common is not None:
             parts += ["## On the clips that every model made", escaped(self.common.about)]
@@ -145,7 +158,7 @@ class Leaderboard:
             parts += ["## Ranks", self._ranks()]
         parts += ["## Cost", self._costs()]
         if self.made:
-            parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made))]
+            parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made, self.attempts))]
         rows = format_rows(self.models, self.manifest.fairness)
         parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
         if footnotes := notes.markdown():
@@ -236,7 +249,11 @@ class Leaderboard:
                 row[f"{column.label} {name}"] = getattr(estimate, count) if estimate else None
         cost = next((cost for cost in self.summary.cost if cost.model == model), None)
         fields = [field for field in Cost.model_fields if field != "model"]
-        return row | {field: getattr(cost, field) if cost else None for field in fields}
+        row |= {field: getattr(cost, field) if cost else None for field in fields}
+        for one in self.attempts:
+            if one.model == model:
+                row |= {column: getattr(one, field) for field, column in TRIES.items()}
+        return row
 
 
 def leaderboard(

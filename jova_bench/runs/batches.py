@@ -13,16 +13,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from jova_bench.digests import file_digest
-from jova_bench.errors import BenchError, reason_of
+from jova_bench.errors import BenchError, UnfitClip, reason_of
 from jova_bench.execution.base import WorkerContext
 from jova_bench.files.reading import unchanged
 from jova_bench.formatting.messages import shown
 from jova_bench.keys import SampleKey
 from jova_bench.media import files as media
-from jova_bench.models.base import Generated, Generator, Media, Plan, close
+from jova_bench.models.base import Generated, Generator, Media, Plan, close, edits_files
 from jova_bench.models.check import unfit_clip
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample
+from jova_bench.runs.attempts import failed, raised, unfit
 from jova_bench.runs.plan_check import decoded_bytes, media_findings, plan_violation
 from jova_bench.suites.loading import Suite
 
@@ -47,7 +48,7 @@ class Attempt:
     """One attempt: its record, and the file where there is one."""
 
     sample: Sample
-    """`clip` is for the keeper of the run folder to fill in."""
+    """`clip` and `attempt` are for the keeper of the run folder to fill in."""
     content: bytes | None = None
     suffix: str = ""
 
@@ -140,7 +141,7 @@ class BatchGenerator:
         made: dict[str, Attempt] = {}
         shares: set[str] = set()
         waited = loaded = 0.0
-        lost = "the model gave fewer clips than it was asked for"
+        lost: Exception = UnfitClip("the model gave fewer clips than it was asked for")
         try:
             for prompt, (item, seconds) in zip(able, self._timed(able, batch.seed), strict=False):
                 waited += seconds
@@ -151,13 +152,16 @@ class BatchGenerator:
                 if prompt.id in batch.wanted:
                     made[prompt.id] = self._inspected(prompt.id, batch.seed, item, plans[prompt.id])
         except Exception as error:
-            lost = reason_of(error)
+            lost = error
         share = (waited - loaded) / max(len(able), 1)
         for prompt_id in batch.wanted:
             plan = plans[prompt_id]
-            one = made.get(prompt_id) or self.failed(prompt_id, batch.seed, plan if isinstance(plan, str) else lost)
+            key = self._key(prompt_id, batch.seed)
+            one = made.get(prompt_id) or Attempt(failed(key, plan) if isinstance(plan, str) else raised(key, lost))
             if prompt_id in shares and one.content is not None:
                 one = replace(one, sample=one.sample.model_copy(update={"generate_s": share}))
+            if edits_files(self.generator):  # A copy of a file is no answer of a model.
+                one = replace(one, sample=one.sample.model_copy(update={"answered": None}))
             made[prompt_id] = one
         return [made[prompt_id] for prompt_id in batch.wanted]
 
@@ -165,9 +169,8 @@ class BatchGenerator:
         """Releases the model's resources."""
         close(self.generator)
 
-    def failed(self, prompt_id: str, seed: int, reason: str) -> Attempt:
-        """Builds an attempt that gave no clip."""
-        return Attempt(failed(SampleKey(self.generator.name, prompt_id, seed), reason))
+    def _key(self, prompt_id: str, seed: int) -> SampleKey:
+        return SampleKey(self.generator.name, prompt_id, seed)
 
     def _timed(self, prompts: Sequence[Prompt], seed: int) -> Iterator[tuple[Generated | Exception, float]]:
         """Yields each result of the model and the seconds it took, without the time to inspect results in between."""
@@ -187,9 +190,10 @@ class BatchGenerator:
 
     def _inspected(self, prompt_id: str, seed: int, item: Generated | Exception, plan: Plan | str) -> Attempt:
         """Encodes a clip, decodes the file again, and checks it against the plan."""
+        key = self._key(prompt_id, seed)
+        if isinstance(item, Exception):
+            return Attempt(raised(key, item))
         try:
-            if isinstance(item, Exception):
-                raise item
             if why_not := unfit_clip(item):
                 raise BenchError(why_not)
             with tempfile.TemporaryDirectory(prefix="jova-bench-") as folder:
@@ -202,12 +206,11 @@ class BatchGenerator:
             if isinstance(plan, Plan) and (why_not := plan_violation(clip, plan)):
                 raise BenchError(why_not)
         except Exception as error:
-            return self.failed(prompt_id, seed, reason_of(error))
+            return Attempt(unfit(key, error))
         sample = Sample(
-            model=self.generator.name,
-            prompt_id=prompt_id,
-            seed=seed,
+            **key._asdict(),
             status="ok",
+            answered=True,
             clip_digest=clip.digest,
             file_digest=digest,
             decoded_bytes=decoded_bytes(clip),
@@ -229,11 +232,6 @@ def _as_recorded(plan: Plan | str | Misfit, recorded: Plan | str | None) -> Plan
     if isinstance(plan, Plan) and recorded not in (None, plan):
         return "its plan changed after the command began; run it again, in another folder where this one refuses"
     return plan
-
-
-def failed(key: SampleKey, reason: str) -> Sample:
-    """Builds the record of an attempt that gave no clip."""
-    return Sample(**key._asdict(), status="failed", reason=reason)
 
 
 def _written(made: Media | Path, folder: Path) -> Path:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed
+from jova_bench.formatting.text import counted
 from jova_bench.keys import PromptSeed, SampleKey
-from jova_bench.models.base import Generator, Plan
+from jova_bench.models.base import Generator, Plan, edits_files
 from jova_bench.progress import Progress
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample, Score
-from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, PlanWorker, failed
+from jova_bench.runs.attempts import failed, numbered
+from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, PlanWorker
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
 
@@ -51,39 +53,62 @@ def plan(
     return PlannedModel(generator, asked, build, executor, planned)
 
 
-def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> None:
-    """Generates one model's missing clips and records each sample as soon as its batch has returned."""
-    name = planned.generator.name
-    known = {one.key.prompt_seed: one for one in store.samples() if one.model == name}
-    with progress.phase(f"generate {name}", len(todo)) as advance:
+def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> bool:
+    """Generates one model's missing clips and records each sample as soon as its batch has returned.
 
-        @cache
-        def scored() -> list[Score]:
-            return [row for row in store.scores() if row.model == name and row.status != "failed"]
-
-        def keep(made: Attempt) -> None:
-            before = known.get(made.sample.key.prompt_seed)
-            if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
-                # Scores of the clip that was there say nothing of this one.
-                for row in scored():
-                    if row.key.sample == before.key:
-                        store.void_score(row, "its clip was lost and made again")
-            sample = _stored(made, store)
-            # A retry that fails as before adds nothing to the records.
-            if sample != known.get(sample.key.prompt_seed):
-                store.add_sample(sample)
+    Returns whether the model can make none of them for one reason, such as missing weights, which is said once.
+    """
+    name, samples = planned.generator.name, _ModelSamples(planned.generator.name, store)
+    why_not = {cell: plan for cell in todo if isinstance(plan := planned.plans[cell.prompt_id], str)}
+    idle = len(why_not) == len(todo) and len(set(why_not.values())) == 1
+    if idle:
+        progress.say(f"{name}: none of {counted(len(todo), 'clip')} can be made: {next(iter(why_not.values()))}")
+    with progress.phase(f"generate {name}", 0 if idle else len(todo)) as advance:
+        for (prompt_id, seed), why in sorted(why_not.items()):
+            samples.keep(Attempt(failed(SampleKey(name, prompt_id, seed), why)))
             advance()
-
-        for prompt_id, seed in sorted(todo):
-            if isinstance(why_not := planned.plans[prompt_id], str):
-                keep(Attempt(failed(SampleKey(name, prompt_id, seed), why_not)))
+        lost = None if edits_files(planned.generator) else False
         for batch, answer in planned.executor.map(_batches(planned, todo, suite), ClipWorker(planned.build, suite)):
             if isinstance(answer, TaskFailed):
                 answer = [
-                    Attempt(failed(SampleKey(name, prompt_id, batch.seed), answer.reason)) for prompt_id in batch.wanted
+                    Attempt(failed(SampleKey(name, prompt_id, batch.seed), answer.reason, lost))
+                    for prompt_id in batch.wanted
                 ]
             for made in answer:
-                keep(made)
+                samples.keep(made)
+                advance()
+    return idle
+
+
+class _ModelSamples:
+    """The samples of one model in a run folder."""
+
+    def __init__(self, model: str, store: RunStore) -> None:
+        self.model, self.store = model, store
+        lines = [line for line in store.lines() if line.model == model]
+        self.latest = {line.key: line for line in lines}
+        self.digests = {(line.key, line.attempt): line.clip_digest for line in lines if line.clip_digest}
+        """Digest of the clip that an attempt made, also where it was lost since."""
+
+    def keep(self, made: Attempt) -> None:
+        """Records an attempt, with its number, and its clip."""
+        before = self.latest.get(made.sample.key)
+        if before is not None and before.status != "ok" and before.answered and made.sample.answered is None:
+            return  # The answer stands until the model can be asked again.
+        if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
+            # Scores of the clip that was there say nothing of this one.
+            for row in self._scores:
+                if row.key.sample == before.key:
+                    self.store.void_score(row, "its clip was lost and made again")
+        digest = self.digests.get((before.key, before.attempt)) if before is not None else None
+        sample = numbered(_stored(made, self.store), before, digest)
+        # What still cannot be asked adds nothing to the records.
+        if sample != before:
+            self.store.add_sample(sample)
+
+    @cached_property
+    def _scores(self) -> list[Score]:
+        return [row for row in self.store.scores() if row.model == self.model and row.status != "failed"]
 
 
 def _batches(planned: PlannedModel, todo: set[PromptSeed], suite: Suite) -> list[Batch]:

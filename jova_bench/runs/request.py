@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from jova_bench.errors import BenchError
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
-from jova_bench.records import Profile
+from jova_bench.records import Profile, Sample
 
 if TYPE_CHECKING:
     from jova_bench.assets.table import AssetTable
@@ -47,6 +47,8 @@ class Options:
     workers: int | None = None
     """Number of processes, 0 for none; None for one per GPU to make clips (none for one GPU or the CPU, unless a model
     reads files of others), and for one per core to score."""
+    retry_answered: bool = False
+    """Whether a model is asked again for what it answered without a clip: a refusal, or no clip as planned."""
     strict: bool = False
     """Whether a metric that failed makes the exit code 5, as a sample that failed does."""
     assets: AssetTable | None = None
@@ -72,6 +74,13 @@ class Request:
     """`cpu`, `cuda:i`, several of these with commas between them, or `cuda` for those of a cluster."""
     device_name: str = ""
     """Name of the processor or the GPUs."""
+    retry_answered: bool = False
+    """Whether models are asked again for what they answered without a clip."""
+
+    def leaves(self, sample: Sample) -> bool:
+        """Returns whether a sample without a clip stays as it is: the model has answered, and is not asked again."""
+        asked = self.retry_answered and sample.seed in self.seeds
+        return sample.status != "ok" and bool(sample.answered) and not asked
 
     def __post_init__(self) -> None:
         if self.profile not in get_args(Profile):

@@ -5,17 +5,19 @@ Refuses to put results into a folder that would not compare. Which scores are le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import fault
+from jova_bench.formatting.text import counted
 from jova_bench.keys import PromptSeed
 from jova_bench.models.base import Plan, settings_of
 from jova_bench.prompts import Prompt
+from jova_bench.records import Sample
 from jova_bench.runs import provenance
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord
@@ -73,16 +75,31 @@ def extend_manifest(
     )
 
 
-def missing_clips(
-    planned: PlannedModel, wanted: Sequence[Prompt], seeds: Sequence[int], store: RunStore
-) -> set[PromptSeed]:
-    """Returns each (prompt id, seed) without a good clip in the folder; failed ones are tried again."""
-    done = {
-        sample.key.prompt_seed
-        for sample in store.samples()
-        if sample.model == planned.generator.name and sample.clip and (store.folder / sample.clip).is_file()
-    }
-    return {PromptSeed(prompt.id, seed) for prompt in wanted for seed in seeds} - done
+@dataclass(frozen=True)
+class Missing:
+    """Holds what has no good clip in the folder, of what a command asks of a model."""
+
+    todo: set[PromptSeed]
+    """Clips to make: those that were not tried, that the machine failed, or that are lost."""
+    answered: tuple[Sample, ...]
+    """Samples that the model answered without a clip. They stay, unless the command says otherwise."""
+
+    def lines(self, model: str) -> Iterator[str]:
+        """Yields what a user should know before work begins: which samples stay as they are."""
+        if self.answered:
+            refused = sum(one.status == "refused" for one in self.answered)
+            by = f", {refused} of them by a refusal" * bool(refused)
+            what = f"{model}: {counted(len(self.answered), 'sample')} answered without a clip{by}: not asked again"
+            yield f"{what}; {option('retry_answered')} asks again, for a second draw"
+
+
+def missing_clips(planned: PlannedModel, wanted: Sequence[Prompt], request: Request, store: RunStore) -> Missing:
+    """Finds which clips are left to make."""
+    asked = {PromptSeed(prompt.id, seed) for prompt in wanted for seed in request.seeds}
+    samples = [one for one in store.samples() if one.model == planned.generator.name and one.key.prompt_seed in asked]
+    made = {one.key.prompt_seed for one in samples if one.clip and (store.folder / one.clip).is_file()}
+    answered = tuple(one for one in samples if request.leaves(one))
+    return Missing(asked - made - {one.key.prompt_seed for one in answered}, answered)
 
 
 def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, store: RunStore) -> ModelRecord:
@@ -92,10 +109,15 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
     known: Mapping[str, AnyPlan] = {}
     if old is not None:
         known = old.plans
-        done = {s.prompt_id for s in store.samples() if s.model == name and s.status == "ok"}
+        samples = [one for one in store.samples() if one.model == name]
+        done = {one.prompt_id: "clips" for one in samples if one.status == "ok"}
+        again = f"answers (ask again with {option('retry_answered')})"
+        done = {one.prompt_id: again for one in samples if request.leaves(one)} | done
         for key, plan in plans.items():
             if key in done and (differ := _differences(known.get(key), plan)):
-                raise BenchError(f"{store.folder} has clips of another version of {name!r}: prompt {key!r}: {differ}")
+                raise BenchError(
+                    f"{store.folder} has {done[key]} of another version of {name!r}: prompt {key!r}: {differ}"
+                )
         device = old.device
         if done and device.split(":")[0] != request.device.split(":")[0]:
             raise BenchError(

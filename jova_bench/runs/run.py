@@ -25,10 +25,11 @@ from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.build import build, references, usual
 from jova_bench.metrics.real_clips import Kind
-from jova_bench.models.base import Generator
+from jova_bench.models.base import Generator, Plan
 from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Profile, Sample
+from jova_bench.runs.attempts import count_attempts
 from jova_bench.runs.details import with_details
 from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
@@ -42,7 +43,7 @@ from jova_bench.runs.store import FEATURES, RunStore
 from jova_bench.runs.suite_faults import metric_faults
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite
-from jova_bench.summary import Estimate, Summary
+from jova_bench.summary import AttemptCounts, Estimate, Summary
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,13 @@ class Result:
     summary: Summary | None
     """None when nothing was scored."""
     failed: tuple[Sample, ...]
-    """Samples of this command's models that have no clip."""
+    """Samples of this command's models that have no clip, refused ones among them."""
     strict: bool = False
     """A metric that failed on any clip, for want of weights or of a package too, counts as a sample that failed."""
+    attempts: tuple[AttemptCounts, ...] = ()
+    """How often this command's models were asked, earlier commands included."""
+    unable: tuple[str, ...] = ()
+    """Models of this command that could make none of their clips, such as without weights."""
 
     @property
     def failed_metrics(self) -> tuple[Estimate, ...]:
@@ -89,7 +94,8 @@ def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: O
     check_writable(folder)
     with placed(options.executor, options.device, options.workers) as placement:
         seeds = tuple(dict.fromkeys(options.seeds))
-        request = Request(profile, seeds, options.limit, placement.device, placement.device_name)
+        again = options.retry_answered
+        request = Request(profile, seeds, options.limit, placement.device, placement.device_name, again)
         return _run(models, suite, options, request, placement, folder)
 
 
@@ -135,11 +141,17 @@ def _run(
             if scoring
             else {}
         )
-        for one in planned:
-            generate(one, missing_clips(one, suite.prompts[:limit], request.seeds, store), suite, store, progress)
-        made = {one.generator.name for one in planned}
+        unable = []
+        # Models that can make nothing come first, so that it is said before the hours of others.
+        for one in sorted(planned, key=lambda one: any(isinstance(plan, Plan) for plan in one.plans.values())):
+            missing = missing_clips(one, suite.prompts[:limit], request, store)
+            for line in missing.lines(one.generator.name):
+                progress.say(line)
+            if generate(one, missing.todo, suite, store, progress):
+                unable.append(one.generator.name)
+        made = [one.generator.name for one in planned]
         if not scoring:
-            return Result(folder, None, _failed(store, made), options.strict)
+            return _result(store, None, made, unable, options)
         load = partial(_load, own, selected, profile, features, real, assets)
         all_metrics, cache = load(placement.local)
         # What measured is kept with the numbers: they can be compared when the catalogue has moved on.
@@ -148,11 +160,11 @@ def _run(
         judges = partial(_locally, placement) if own else placement.scoring
         grid = fill(store, suite, all_metrics, cache, load, judges, assets, progress)
         keep_references(cache, all_metrics)
-        models_here, columns, samples = list(manifest.models), grid.columns(), store.samples()
-        summary = _summary(suite, profile, models_here, all_metrics, columns, samples, progress)
+        models_here, columns = list(manifest.models), grid.columns()
+        summary = _summary(suite, profile, models_here, all_metrics, columns, store, progress)
         store.write_summary(summary)
         # Asked last: a clip may turn out not to be the one that was recorded.
-        return Result(folder, summary, _failed(store, made), options.strict)
+        return _result(store, summary, made, unable, options)
 
 
 def _summary(
@@ -161,10 +173,11 @@ def _summary(
     models: Sequence[str],
     metrics: Sequence[Metric],
     columns: Mapping[ColumnKey, Mapping[PromptSeed, ClipResult]],
-    samples: Sequence[Sample],
+    store: RunStore,
     progress: Progress,
 ) -> Summary:
-    """Sums up the scores of every clip, over all prompts and by slice, and what the clips cost."""
+    """Sums up the scores of every clip, over all prompts and by slice, what the clips cost, and how often was asked."""
+    samples = store.samples()
     return Summary(
         schema=1,
         suite=suite.name,
@@ -176,6 +189,7 @@ def _summary(
             *slice_estimates(models, metrics, columns, suite.prompts, suite.slices),
         ),
         cost=costs(models, samples),
+        attempts=count_attempts(models, store.lines()),
     )
 
 
@@ -188,8 +202,13 @@ def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
         )
 
 
-def _failed(store: RunStore, models: set[str]) -> tuple[Sample, ...]:
-    return tuple(sample for sample in store.samples() if sample.model in models and sample.status == "failed")
+def _result(
+    store: RunStore, summary: Summary | None, models: Sequence[str], unable: Sequence[str], options: Options
+) -> Result:
+    """Returns the result for these models, from the records of the folder."""
+    failed = tuple(sample for sample in store.samples() if sample.model in models and sample.status != "ok")
+    attempts = count_attempts(models, store.lines())
+    return Result(store.folder, summary, failed, options.strict, attempts, tuple(unable))
 
 
 def _locally(placement: Placement, clip_bytes: int, network_bytes: int) -> ScoringWorkers:

@@ -21,7 +21,7 @@ from jova_bench.metrics.distances.references import missing_reference_reason
 from jova_bench.progress import Progress
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec, Outcome, Sample, Score
-from jova_bench.runs.batches import failed
+from jova_bench.runs.attempts import failed
 from jova_bench.runs.estimates import NO_CLIP, ClipResult, without_clip
 from jova_bench.runs.features import Load, embed_real, stored_features
 from jova_bench.runs.grouping import groups, networks
@@ -75,7 +75,8 @@ class ScoreTable:
                 self.rows[key] = self.store.void_score(row, f"{NO_CLIP}{reason}")
         for identity in self.specs:
             self.keep(lost, identity, without_clip(reason))
-        self.store.add_sample(failed(lost, reason))
+        gone = failed(lost, reason, None if sample.attempt is None else False)
+        self.store.add_sample(gone.model_copy(update={"attempt": sample.attempt}))
 
     def columns(self) -> dict[ColumnKey, dict[PromptSeed, ClipResult]]:
         """Returns each clip's results, by column."""
@@ -221,7 +222,7 @@ def _gaps(
     for identity, spec in grid.specs.items():
         if sample.clip is None or sample.clip_digest is None:
             # Whatever was measured before: it was of a clip that is no longer there.
-            grid.keep(key, identity, without_clip(sample.reason))
+            grid.keep(key, identity, without_clip(sample.why_none))
             continue
         row = grid.rows.get(ScoreKey(key, identity))
         if row is not None and row.status != "failed":

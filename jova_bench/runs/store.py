@@ -107,6 +107,10 @@ class RunStore:
         self.add_score(void)
         return void
 
+    def lines(self) -> list[Sample]:
+        """Returns every line of `samples.jsonl`, in order."""
+        return list(records(self.folder / SAMPLES, Sample))
+
     def samples(self) -> list[Sample]:
         """Returns the latest sample of every (model, prompt, seed)."""
         return _samples(self.folder)

@@ -15,7 +15,7 @@ from support.shown import PAGES, ROOT, blocks
 
 PROMISED = """
 BenchError CacheKey Clip ClipMetric Edit Embedder Family FrechetMetric Generated Generator KernelMetric Media
-MetricContext MetricEntry MetricSpec Outcome Plan Prompt SetDistance SetMetric Setting Suite SweptModel Training
+MetricContext MetricEntry MetricSpec Outcome Plan Prompt Refused SetDistance SetMetric Setting Suite SweptModel Training
 Unavailable Undefined Variant require_embedded_domain set_distance
 """
 """A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""

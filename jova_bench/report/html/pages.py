@@ -25,7 +25,7 @@ from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.reported import ABOUT, Reported
-from jova_bench.summary import Estimate
+from jova_bench.summary import ABOUT_ATTEMPTS, Estimate, attempts_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -107,6 +107,7 @@ def index_page(
         slices=slice_groups(data["slices"]),
         reported=reported,
         about_reported=ABOUT,
+        attempts=f"{ABOUT_ATTEMPTS} {attempts_text(board.attempts)}." if board.attempts else "",
         made=_clip_tables(board),
         data=data,
     )
@@ -117,7 +118,7 @@ def _clip_tables(board: Leaderboard) -> list[tuple[str, str, str, list[str], lis
     formats = format_rows(board.models, board.manifest.fairness)
     found = []
     if board.made:
-        found.append(("Clips", "numbers", ABOUT_CLIPS, *clips_rows(board.models, board.made)))
+        found.append(("Clips", "numbers", ABOUT_CLIPS, *clips_rows(board.models, board.made, board.attempts)))
     found.append(("Native formats and settings", "text", ABOUT_FORMATS, *formats))
     return found
 

@@ -40,6 +40,8 @@ class Take:
     findings: tuple[Finding, ...]
     scores: Mapping[Identity, Outcome]
     """Outcomes by metric identity."""
+    refused: bool = False
+    """Whether the model declined the prompt."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def _take(
         view=seen,
         findings=sample.findings,
         scores=scores,
+        refused=sample.status == "refused",
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from jova_baselines.external.command import BatchItem
 from jova_baselines.fantasytalking import command as fantasytalking
 from jova_baselines.wan22_s2v import command as wan
-from jova_bench.errors import Unavailable
+from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
 from jova_bench.runs.plan_check import plan_violation
@@ -49,7 +49,7 @@ def test_a_film_that_upstream_could_not_write_is_a_failure_though_it_ends_well(t
     asked = suite(tmp_path / "own", "a face", "[no film]", "[no sound]")
     found, wrong = clip(baseline, asked)
     assert (found.frames.shape, found.sample_rate_hz, wrong) == ((16, 64, 64, 3), 24_000, None)
-    with pytest.raises(Unavailable, match=r"left no clip: it ended with 0: .*save_video failed.* no such codec"):
+    with pytest.raises(BenchError, match=r"left no clip: it ended with 0: .*save_video failed.* no such codec"):
         clip(baseline, asked, 1)
     assert clip(baseline, asked, 2)[1] == "77 frames where the plan says 16"
     assert [one["call"] for one in calls(baseline)] == ["load", "generate"] * 3
@@ -62,7 +62,7 @@ def test_a_film_named_by_the_second_is_found_and_one_without_sound_is_not_taken_
     asked = suite(tmp_path / "own", "a face", "[mux]", size=(48, 64))
     found, wrong = clip(baseline, asked)
     assert (found.frames.shape, found.sample_rate_hz, wrong) == ((23, 48, 64, 3), 24_000, None)
-    with pytest.raises(Unavailable, match=r"left no clip: it ended with 1: .*ffmpeg returned non-zero"):
+    with pytest.raises(BenchError, match=r"left no clip: it ended with 1: .*ffmpeg returned non-zero"):
         clip(baseline, asked, 1)
 
 

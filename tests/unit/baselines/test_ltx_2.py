@@ -21,7 +21,7 @@ from jova_baselines.external.manifest import load
 from jova_baselines.ltx_2.plan import samples
 from jova_bench.assets import table as assets
 from jova_bench.comparison.results import read_run
-from jova_bench.errors import BenchError, Unavailable
+from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
 from jova_bench.suites.loading import load_suite
@@ -138,7 +138,7 @@ def test_the_part_around_the_centre_has_the_wanted_shape():
 def test_pixels_are_rounded_and_have_to_be_numbers():
     levels = np.array([0, 0.5, 1, 254.4 / 255, 1.0001, -0.1], np.float32).reshape(1, 1, 2, 3)
     assert pipeline.pixels(levels).ravel().tolist() == [0, 128, 255, 254, 255, 0]
-    with pytest.raises(Unavailable, match="not finite"):
+    with pytest.raises(BenchError, match="not finite"):
         pipeline.pixels(np.full((1, 1, 1, 3), np.nan, np.float32))
 
 

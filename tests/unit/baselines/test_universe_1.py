@@ -11,7 +11,7 @@ from jova_baselines.external import home
 from jova_baselines.external.manifest import load
 from jova_baselines.universe_1 import plan as planning
 from jova_baselines.universe_1.plan import nearest
-from jova_bench.errors import BenchError, Unavailable
+from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from support import upstream_api
 from support.asked import planned as planned_by
@@ -106,7 +106,7 @@ def test_one_load_serves_all_samples_and_words_that_upstream_would_lose_fail(bas
         (2, "RuntimeError: UniVerse-1 could not read the transcript and would have gone on without it"),
         (3, "RuntimeError: the transcript is 129 tokens to UniVerse-1, which reads 128; the rest would be cut"),
     ):
-        with pytest.raises(Unavailable, match=message):
+        with pytest.raises(BenchError, match=message):
             sample(baseline, asked, index, seed=1)
     _, others, another = sample(baseline, asked, 4, seed=2)
     assert frames.shape == (13, 32, 48, 3)

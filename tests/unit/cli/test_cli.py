@@ -141,6 +141,23 @@ def test_a_clip_that_cannot_be_read_is_named_and_gives_5(capsys, tmp_path, clips
     assert [path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()] == ["clips"]
 
 
+def test_models_without_weights_are_one_line_each_and_others_go_on(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "none"))
+    code, out, err = call(
+        capsys, "run", "--model", "still", "--model", "ovi", "--model", "pocket-tts", "--metrics", "loudness",
+        "--suite", clips / "prompts.jsonl", "--device", "cpu", "--workers", "0", "--out", tmp_path / "run", "--json",
+    )  # fmt: skip
+    assert code == 5
+    for model in ("ovi", "pocket-tts"):
+        (line,) = [line for line in err.splitlines() if model in line]
+        assert line.startswith(f"{model}: none of 2 clips can be made: ")
+        assert f"jova-bench baselines setup {model}" in line
+    assert max(err.index("ovi: none"), err.index("pocket-tts: none")) < err.index("generate still")
+    failed = {one["model"]: one["n_failed"] for one in json.loads(out)["estimates"]}
+    assert failed == {"ovi": 2, "pocket-tts": 2, "still": 0}
+    assert json.loads(out)["attempts"] == []  # None was asked, and a control is a copy.
+
+
 def test_ctrl_c_says_how_to_go_on(capsys, clips, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jova_bench.runs.generation import PlannedModel
+from jova_bench.runs.request import Request
 from jova_bench.runs.resume import missing_clips
 from jova_bench.runs.store import RunStore, read_run
 from support.tiny_runs import COUNT, Level, Spread, Tones, content, go, prompts
@@ -33,8 +34,8 @@ def test_clips_that_failed_or_were_lost_are_left_to_make(tmp_path):
     (tmp_path / "run" / next(s.clip for s in read_run(tmp_path / "run").samples if s.prompt_id == "p3")).unlink()
     planned = PlannedModel(Tones(), "tones", None, None, {})
     with RunStore(tmp_path / "run") as store:
-        left = missing_clips(planned, prompts(4), (0, 1), store)
-    assert left == {("p1", 0), ("p3", 0), *((f"p{i}", 1) for i in range(4))}
+        left = missing_clips(planned, prompts(4), Request("standard", (0, 1), 4, "cpu"), store)
+    assert left.todo == {("p1", 0), ("p3", 0), *((f"p{i}", 1) for i in range(4))}
 
 
 @pytest.mark.parametrize("die", [0, 1, 4])

@@ -51,6 +51,12 @@ def test_a_result_is_written_for_the_parent(tmp_path):
     assert (alone["audio"], "frames" in alone) == ("audio.npy", False)
 
 
+def test_a_refusal_is_an_answer(tmp_path):
+    asked = worker({"refused": "no faces"})
+    assert asked.generate({"seed": 3, "folder": str(tmp_path), "arguments": {}}) == {"refused": "no faces"}
+    assert asked.answered
+
+
 @pytest.mark.parametrize(
     "result", [None, {}, {"frames": np.zeros(1), "file": "x.mp4"}, {"audio": None}, {"fps": 25}, "x.mp4"]
 )

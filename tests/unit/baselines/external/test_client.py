@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jova_baselines.external.client import LoadFailed, SampleFailed, Worker, WorkerCommand
+from jova_bench.errors import Refused, UnfitClip
 
 HEAD = """
 import os, sys, time
@@ -56,6 +57,22 @@ def test_arguments_go_there_and_results_come_back(worker, folder):
     assert answer.load_s > 0
     again = one.generate({}, 8, folder)
     assert (again.result["said"][1], again.load_s) == (8, 0.0)
+
+
+def test_what_the_model_answers_is_told_from_what_fails(worker, folder):
+    one = worker("""
+    text = arguments["text"]
+    if text == "dark":
+        return {"refused": "nothing dark"}
+    if text == "bright":
+        return {"audio": float("inf"), "rate_hz": 8}
+    raise ValueError("too strange")""")
+    with pytest.raises(Refused, match="nothing dark"):
+        one.generate({"text": "dark"}, 0, folder)
+    with pytest.raises(UnfitClip, match="ValueError: expected finite audio samples"):
+        one.generate({"text": "bright"}, 0, folder)
+    with pytest.raises(SampleFailed, match="ValueError: too strange"):
+        one.generate({"text": "odd"}, 0, folder)
 
 
 def test_a_second_attempt_finds_its_folder_empty(worker, folder):
