@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,15 +97,21 @@ def calibrate(
 
 def _write(found: Calibration, folder: Path, progress: Progress) -> None:
     """Writes the result beside the run: as data, as Markdown, as curves, and as a page where its packages are there."""
-    texts = {"json": found.model_dump_json(by_alias=True, indent=1) + "\n", "md": markdown(found)}
+    record = {"json": found.model_dump_json(by_alias=True, indent=1) + "\n", "md": markdown(found)}
+    _write_texts(folder, record)  # Before what shows it, which must not cost it.
+    texts: dict[str, str] = {}
     if (curves := picture(found)) is not None:
         texts["svg"] = curves
     try:
         texts["html"] = page(found)
     except BenchError as error:
         progress.say(f"no page: {error}")
+    _write_texts(folder, texts)
+    progress.say(f"in {folder}: calibration.{', .'.join((*record, *texts))}")
+
+
+def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
     write_texts(folder, {f"calibration.{suffix}": text for suffix, text in texts.items()})
-    progress.say(f"in {folder}: calibration.{', .'.join(texts)}")
 
 
 def _plant(models: Sequence[Generator | str], suite: Suite, options: Options, progress: Progress) -> None:

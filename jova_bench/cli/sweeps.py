@@ -92,7 +92,8 @@ def _sweep(args: argparse.Namespace) -> int:
     result = sweep(plan, model, device=args.device, threads=threads, progress=Terminal())
     values = result.record()
     record, text = json.dumps(values, ensure_ascii=False, indent=1) + "\n", markdown(result)
-    write_texts(out, {f"{spec.name}.json": record, f"{spec.name}.md": text, f"{spec.name}.svg": curves(values)})
+    write_texts(out, {f"{spec.name}.json": record, f"{spec.name}.md": text})
+    write_texts(out, {f"{spec.name}.svg": curves(values)})  # After the result, which a picture must not cost.
     if args.json:
         show_json(record)
     else:

@@ -29,6 +29,7 @@ LETTER, LINE = 6.5, 14
 INK, FAINT, LEVEL = "#1c2430", "#d9dee6", "#76808f"
 COLOURS = ("#2463c4", "#d1580b", "#0b8465", "#a8408f", "#8a6d00", "#56707f")
 """Colours of the lines; arms apart from lines are of INK."""
+NOTHING = "No metric has a value of any arm: there is nothing to draw."
 ABOUT = "A point for each set of weights, with its 95 % interval over prompts; lines join means; dashed: controls."
 
 
@@ -50,8 +51,8 @@ def curves(record: Mapping[str, Any], says: str = ABOUT) -> str:
     """Draws a sweep.
 
     Args:
-        record: JSON values of a sweep, of which one metric or more has a value.
-        says: what stands below the panels.
+        record: JSON values of a sweep.
+        says: what stands below the panels; a picture without any says why instead.
 
     Returns:
         An SVG document on white.
@@ -65,12 +66,12 @@ def curves(record: Mapping[str, Any], says: str = ABOUT) -> str:
         rows = [row for row in there if row["identity"] == label.identity]
         if not all(row["control"] for row in rows):
             panels.append("\n".join(_panel(f"{label.text} {ARROWS[directions[label.identity]]}", rows, arms, across)))
-    columns = min(COLUMNS, len(panels))
+    columns = min(COLUMNS, max(1, len(panels)))
     width, tall = columns * WIDTH, TOP + PLOT + across.height
-    names = list(_legend(list(arms.lines), width)) if len(arms.lines) > 1 else []
+    names = list(_legend(list(arms.lines), width)) if panels and len(arms.lines) > 1 else []
     above = LINE * 2 * (1 + max((row for row, _ in names), default=-1))
     below = above + math.ceil(len(panels) / columns) * tall
-    about = textwrap.wrap(says, int((width - LEFT) / LETTER))
+    about = textwrap.wrap(says if panels else NOTHING, int((width - LEFT) / LETTER))
     height = below + LINE * (len(about) + 1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" height="{height:g}" '

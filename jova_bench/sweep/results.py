@@ -12,14 +12,13 @@ from jova_bench.comparison.results import read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.identity import Selection
 from jova_bench.records import MetricSpec
+from jova_bench.report.sweeps import SCHEMA
 from jova_bench.runs.store import read_run
 from jova_bench.summary import Estimate
 from jova_bench.sweep.claims import MANY, Claim, PairOfTrainings, claim, claims_over_trainings
 from jova_bench.sweep.model import SweptModel, Training
 from jova_bench.sweep.plan import ArmTraining, SweepPlan
 from jova_bench.sweep.spec import Arm
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ def value(arm, seed, value, interval, control=False):
 
 
 SWEEP = {
+    "schema": 1,
     "sweep": "mouth-loss",
     "base": {"weight": 5, "box": "mouth"},
     "metrics": [LSE_C | {"direction": "up"}],

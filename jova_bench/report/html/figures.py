@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import read_json
 from jova_bench.formatting.text import setting_text
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, labelled
 from jova_bench.report.arms import Arms, placed
+from jova_bench.report.sweeps import read_record
 
 ABOUT = "Intervals are over prompts: they speak of these checkpoints. Dotted lines are controls."
 WEIGHTS = "shipped weights"
@@ -23,7 +23,7 @@ def read_sweep(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises:
         BenchError: the file is missing, or no such file.
     """
-    record = read_json(path)
+    record = read_record(path)
     try:
         return sweep_curves(record)
     # It is data for a plot alone; whatever is not as a sweep writes it ends in one of these.

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "cli", "data", "tools", "suites/importers", "assets/pull.py", "metrics/build.py", "assets/table.py",
     "suites/loading.py", "metrics/lip_sync/syncnet_pip.py", "runs/provenance.py", "formatting/doors.py",
-    "report/notes.py",
+    "report/notes.py", "sweep/picture.py",
 }  # fmt: skip
 """What commands alone use, and whole commands that a message advises: of Git, pip, `assets pull`, `suites import`."""
 

@@ -148,10 +148,38 @@ def test_trainings_of_an_arm_stand_side_by_side_with_their_intervals():
     assert [text for text, *_ in boxes(svg)[0] if text in ("joint", "none", "fusion")] == ["joint", "none", "fusion"]
 
 
+@pytest.mark.parametrize("lacks", [{"values": []}, {"metrics": []}, {"values": SWEEP["values"][-1:]}, {"values": [
+    row | {"value": None, "interval": None} for row in CURVE["values"]]}])  # fmt: skip
+def test_a_sweep_without_values_has_a_picture_that_says_so(lacks):
+    found, width, _ = boxes(curves(CURVE | lacks))
+    assert [text for text, *_ in found] == ["No metric has a value of any arm: there is", "nothing to draw."]
+    assert max(right for *_, right, _ in found) < width
+
+
 def test_a_picture_is_made_again_from_the_file_alone(tmp_path, capsys):
-    picture.main([str(ROOT / "results" / "words.json")])
-    assert capsys.readouterr().out == (ROOT / "results" / "words.svg").read_text(encoding="utf-8")
-    for path in (tmp_path / "none.json", ROOT / "results" / "leaderboard.json"):
+    words, out = ROOT / "results" / "words.json", tmp_path / "words.svg"
+    picture.main([str(words), "--out", str(out)])
+    before = out.read_bytes()
+    assert before == (ROOT / "results" / "words.svg").read_bytes()
+    record = json.loads(words.read_bytes())
+    for name, content in (
+        ("newer", record | {"schema": 999}),
+        ("odd", {"sweep": "odd"}),
+        ("cut", record | {"arms": 3}),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    for path, said in (
+        (tmp_path / "none.json", "expected"),
+        (ROOT / "results" / "leaderboard.json", "expected a sweep's results, got another JSON file"),
+        (ROOT / "results" / "calibration.json", "expected a sweep's results, got another JSON file"),
+        (tmp_path / "newer.json", "expected a sweep's results of schema 1, got 999"),
+        (tmp_path / "odd.json", "expected a sweep's results of schema 1, got None"),
+        (tmp_path / "cut.json", "expected a sweep's results, got TypeError"),
+    ):
         with pytest.raises(SystemExit, match="2"):
-            picture.main([str(path)])
-        assert f"{path}: expected" in capsys.readouterr().err
+            picture.main([str(path), "--out", str(out)])
+        assert f"{path}: {said}" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        picture.main([str(words), "--out", "/dev/full/words.svg"])
+    assert "expected a folder that can be written, got /dev/full" in capsys.readouterr().err
+    assert out.read_bytes() == before

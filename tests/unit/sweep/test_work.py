@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jova_bench.assets.table import TABLE_VARIABLE, asset_table
+from jova_bench.cli import main
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan
@@ -150,6 +151,16 @@ def test_the_record_and_the_tables_say_the_same(two_seeds):
     assert f"{LIMIT} prompts" in text
     assert curves(record).count("<circle") == 4
     assert curves(record) == curves(result.record())
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_result(two_seeds, tmp_path, monkeypatch):
+    _, _, result = two_seeds
+    monkeypatch.setattr("jova_bench.sweep.work.sweep", lambda *_, **__: result)
+    monkeypatch.setattr("jova_bench.report.curves.curves", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["sweep", "guidance", "--out", str(tmp_path)])
+    assert json.loads((tmp_path / "guidance.json").read_bytes()) == json.loads(json.dumps(result.record()))
+    assert (tmp_path / "guidance.md").read_text(encoding="utf-8") == markdown(result)
 
 
 def test_what_is_done_is_not_done_again(two_seeds):
