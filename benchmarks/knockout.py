@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="print the page of a file")
     asked = parser.parse_args(arguments)
     if asked.page:
-        print_of(asked.path, page, parser)
+        print_of(asked.path, page, parser, next(iter(HIDDEN)))
     else:
         torch.set_num_threads(1)
         models = [Knockout(name) for name in HIDDEN]

@@ -11,10 +11,20 @@ from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 
 
-def print_of(path: Path, made: Callable[[Any], str], parser: argparse.ArgumentParser) -> None:
-    """Prints what is made of a JSON file; ends with 2 if it is missing or another."""
+def print_of(path: Path, made: Callable[[Any], str], parser: argparse.ArgumentParser, first: str | None = None) -> None:
+    """Prints what is made of a JSON file; ends with 2 if it is missing or another.
+
+    Args:
+        path: of the file.
+        made: makes the text of what is in the file.
+        parser: of the script.
+        first: model that the file must begin with; scripts that measure write files of one form.
+    """
     try:
-        text = made(read_json(path))
+        stored = read_json(path)
+        if first is not None and (got := stored["values"][0]["model"]) != first:
+            parser.error(f"{path}: expected results that begin with {first}, got {got}: another script made them")
+        text = made(stored)
     except BenchError as error:
         parser.error(str(error))
     # Whatever is not as this program, or the one that it names, writes it ends in one of these.

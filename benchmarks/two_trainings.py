@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--page", action="store_true", help="print the page of a file")
     asked = parser.parse_args(arguments)
     if asked.page:
-        print_of(asked.path, page, parser)
+        print_of(asked.path, page, parser, "shipped")
         return
     if not (asked.old and asked.new):
         parser.error("expected --old and --new, folders of a model and its codecs, got none of them, or one")

@@ -145,6 +145,14 @@ def values(model, value, **counts):
     return {"label": "M", "n_ok": 4, "n_undefined": 0, "n_failed": 0} | estimate | counts
 
 
+def test_the_file_of_another_script_is_refused(knockout, capsys):
+    path = str(ROOT / "results" / "two-trainings.json")
+    with pytest.raises(SystemExit, match="2"):
+        knockout.main(["--page", path])
+    said = f"{path}: expected results that begin with hide-nothing, got shipped: another script made them"
+    assert said in capsys.readouterr().err
+
+
 def test_a_page_shows_values_differences_and_why_there_are_none(knockout, tmp_path, capsys):
     lost = {"n_ok": 0, "n_undefined": 4, "reasons": {"the mouth does not move": 4}}
     found = {
