@@ -13,13 +13,16 @@ from pathlib import Path
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a path beside `path`, of the same suffix, and renames that file to `path` when the block succeeds.
 
-    Readers therefore see the old file, or none, or the whole new one. Makes the parent folder where it is missing;
-    removes the unfinished file if the block fails.
+    Readers therefore see the old file, or none, or the whole new one, with the mode of any new file: safetensors gives
+    its own none to others. Makes the parent folder where it is missing; removes the unfinished file if the block fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.stem}.part{os.getpid()}{path.suffix}")
     try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
         yield unfinished
+        unfinished.chmod(mode)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
