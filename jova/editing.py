@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Unpack
+from typing import NamedTuple, Unpack, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ from jova.sampling import Sampling, checked
 from jova.text import Prompt, TextTokens
 from jova.word_times import speech_span, word_times
 
+LOUDEST = 10.0
+"""Largest sample of sound: full scale is 1, which lossy codecs exceed by little."""
 LOWER_FACE = (0.25, 0.5, 0.75, 0.875)
 """Default box of the mouth, x0, y0, x1, y1 as shares of the picture: it holds the mouths of 400 drawn clips."""
 
@@ -170,6 +172,8 @@ def require_editing(config: JovaConfig) -> None:
 
 def check(config: JovaConfig, each: ClipEdit) -> None:
     """Raises ValueError unless an edit fits the model."""
+    if each.edit not in get_args(Edit):
+        raise ValueError(f"expected an edit of {', '.join(get_args(Edit))}, got {each.edit!r}")
     if each.edit == "speech" and not config.vocabulary:
         raise ValueError(
             "expected an edit of the mouth, the picture or the sound for a model with text encoders, because words of "
@@ -189,6 +193,8 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
             raise ValueError(f"expected {name} for an edit of the {each.edit} to be {expected}, got {found}")
     if each.audio is not None and not np.isfinite(each.audio).all():
         raise ValueError("expected finite audio samples, got NaN or infinity; check the code that made them")
+    if each.audio is not None and (peak := float(np.abs(each.audio).max())) > LOUDEST:
+        raise ValueError(f"expected audio samples in [-1, 1], got one of {peak:g}; divide whole numbers by their range")
     if each.image is not None and (each.edit != "picture" or each.image.shape != picture[1:]):
         raise ValueError(
             f"expected an image of shape {picture[1:]} for an edit of the picture alone, "
@@ -200,10 +206,21 @@ def check(config: JovaConfig, each: ClipEdit) -> None:
             f"expected a span that ends after it starts, within 0 and {clock.seconds:.2f} s, "
             f"got {start_s:g} to {end_s:g} s"
         )
-    if each.mouth is not None and np.ndim(each.mouth) == 1:  # Tracked boxes may leave the picture with the head.
-        x0, y0, x1, y1 = each.mouth
+    if each.mouth is not None:
+        _check_mouth(np.asarray(each.mouth), clock.frames, height, width)
+
+
+def _check_mouth(mouth: npt.NDArray[np.generic], frames: int, height: int, width: int) -> None:
+    """Raises ValueError unless a box, or one in each frame, is given; tracked ones may leave the picture."""
+    if mouth.shape not in ((4,), (frames, 4)) or mouth.dtype.kind not in "fiu":
+        raise ValueError(
+            f"expected a mouth of numbers x0, y0, x1, y1, of shape (4,) or ({frames}, 4), got {mouth.dtype} of shape "
+            f"{mouth.shape}"
+        )
+    if mouth.ndim == 1:
+        x0, y0, x1, y1 = mouth.tolist()
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-            box = ", ".join(f"{side:g}" for side in each.mouth)
+            box = ", ".join(f"{side:g}" for side in (x0, y0, x1, y1))
             raise ValueError(f"expected a mouth x0, y0, x1, y1 within {width} x {height} pixels, got {box}")
 
 

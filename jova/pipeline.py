@@ -289,6 +289,8 @@ class JovaPipeline:
 
 def generator_of(prompt: Prompt, seed: int) -> torch.Generator:
     """Returns the random generator of one clip: seeded by (prompt, seed) alone, on the CPU for every device."""
+    if type(seed) is not int:
+        raise ValueError(f"expected a whole number as seed, got {seed!r}")
     digest = hashlib.sha256(json.dumps([*prompt, seed]).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jova.codecs.base import WEIGHTS
 from jova.devices import enough_memory
+from jova.files import check_writable
 from jova.flags import add_sample_flags, check_edit_flags, check_out
 from jova.pipeline import Frames, JovaPipeline
 from jova.sampling import Sampling, checked
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> Path:
     from jova.editing import check_edit, edit
     from jova.editing_files import read_edit
 
+    check_writable(arguments.out.parent)
     check_edit_flags(arguments)
     check_shape_flags(arguments)
     check_out(arguments)

@@ -6,7 +6,6 @@ import argparse
 
 from jova_bench.cli.base import Verbs, add_verb
 from jova_bench.errors import EXIT_OK, BenchError
-from jova_bench.files.writing import check_writable
 from jova_bench.output import show
 from jova_bench.registry import load
 
@@ -47,8 +46,6 @@ def add(verbs: Verbs, asked: str | None) -> None:
 
 def _do(args: argparse.Namespace) -> int:
     run = load(f"jova.{args.verb}:run", f"the command {args.verb!r}")
-    if args.out is not None:
-        check_writable(args.out if args.out.is_dir() else args.out.parent)
     try:
         made = run(args)
     except (OSError, ValueError, ImportError) as error:

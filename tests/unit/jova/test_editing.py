@@ -8,6 +8,7 @@ import torch
 
 from jova.editing import (
     LOWER_FACE,
+    check,
     dub,
     edit,
     edit_latents,
@@ -19,7 +20,7 @@ from jova.editing import (
 )
 from jova.flow import Given, Latents
 from jova.pasting import fades
-from jova.pipeline import JovaPipeline
+from jova.pipeline import JovaPipeline, generator_of
 from jova.samplers import GuidedField, Keeping, euler, flow_times, heun
 from jova.text import Prompt
 from support.jova_micro import (
@@ -54,6 +55,27 @@ def all_edits(seed=0):
         picture_for(audio, PROMPTS[2]),
         sound_for(frames, PROMPTS[0]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"edit": "hands"}, "expected an edit of speech, mouth, picture, sound, got 'hands'"),
+        ({"mouth": np.zeros((5, 4), np.float32)}, r"of shape \(4,\) or \(9, 4\), got float32 of shape \(5, 4\)"),
+        ({"mouth": np.zeros(3, np.float32)}, r"got float32 of shape \(3,\)"),
+        ({"mouth": np.float32(3)}, r"got float32 of shape \(\)"),
+        ({"mouth": "x"}, "expected a mouth of numbers"),
+        ({"audio": np.full(SAMPLES, 1e30, np.float32)}, r"expected audio samples in \[-1, 1\], got one of 1e\+30"),
+    ],
+)
+def test_edits_of_no_kind_shape_or_level_are_refused(changed, said):
+    with pytest.raises(ValueError, match=said):
+        check(replace(CONFIG, editing=True), replace(all_edits()[1], **changed))
+
+
+def test_a_seed_is_a_whole_number():
+    with pytest.raises(ValueError, match=r"expected a whole number as seed, got 1\.5"):
+        generator_of(RESPOKEN, 1.5)
 
 
 @pytest.mark.parametrize("solve", [euler, heun])

@@ -15,7 +15,7 @@ from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.data.folder import read_clip, write_clip
 from jova.parts import FILES
 from jova.pipeline import JovaPipeline, generator_of, noise
-from jova.sample import read_image
+from jova.sample import main, read_image
 from jova.text import Prompt
 from support import jova_micro
 from support.jova_micro import PROMPTS, micro
@@ -138,6 +138,15 @@ def test_the_central_square_of_a_picture_is_taken(tmp_path, height, width):
         where = np.flatnonzero(disc.any(axis=axis))
         assert len(where) == pytest.approx(20 * 32 / 48, abs=1.5)
         assert (where[0] + where[-1]) / 2 == pytest.approx(15.5, abs=0.5)
+
+
+def test_a_folder_that_takes_no_clip_is_told_before_weights_are_read(monkeypatch, capsys):
+    monkeypatch.setattr("jova.sample.JovaPipeline.from_pretrained", lambda *_, **__: pytest.fail("read"))
+    words = ["--video-caption", "red hair", "--audio-caption", "low voice", "--transcript", "place red now"]
+    monkeypatch.setattr("sys.argv", ["jova.sample", *words, "--out", "/proc/nothing/e.mp4"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "expected a folder that can be written, got /proc/nothing" in capsys.readouterr().err
 
 
 def run_cli(weights: Path, out: Path, transcript: str) -> subprocess.CompletedProcess[str]:
