@@ -99,8 +99,8 @@ class JovaArms:
             BenchError: a package that makes the corpus is not installed (checked first), or a stage failed.
         """
         from jova.codecs.base import WEIGHTS
+        from jova.data.splits import check_packages
         from jova.parts import FILES
-        from jova.train import check_packages
 
         try:
             check_packages(shared / "corpus", int(settings["clips"]))

@@ -17,6 +17,11 @@ def check_device(name: str) -> None:
         raise ValueError(f"expected one of {gpus} GPUs, got {place}; use --device cpu")
 
 
+def is_of_memory(error: Exception) -> bool:
+    """Tells whether an error says that memory does not suffice; PyTorch has no exception for that of the machine."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 @contextmanager
 def enough_memory(what: str, advice: str) -> Iterator[None]:
     """Raises ValueError where the block asks for more memory, of a GPU or of the machine, than there is.
@@ -28,7 +33,6 @@ def enough_memory(what: str, advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        # PyTorch has no exception of its own for the machine's memory.
-        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+        if not is_of_memory(error):
             raise
         raise ValueError(f"expected memory for {what}, got too little: {advice} ({in_one_line(error)})") from error

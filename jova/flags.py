@@ -69,7 +69,11 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         "read (default: OUT/corpus, where clips that are missing are drawn)",
     )
     parser.add_argument("--out", type=Path, help="folder for codecs, latents, checkpoints and the model")
-    parser.add_argument("--codecs", type=Path, help="folder with existing codecs and latents (default: OUT)")
+    parser.add_argument(
+        "--codecs",
+        type=Path,
+        help="folder with existing codecs and latents; OUT then has links to the codecs (default: OUT)",
+    )
     parser.add_argument(
         "--stage",
         choices=(*STAGES, "all"),
@@ -82,7 +86,9 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         type=at_least(1),
         help="training steps; the learning rate's schedule depends on it (default: the preset's)",
     )
-    parser.add_argument("--init", type=Path, help="stored model to start from (default: random weights)")
+    parser.add_argument(
+        "--init", type=Path, help="stored model, or folder of a training, to start from (default: random weights)"
+    )
     parser.add_argument(
         "--codec-steps", type=at_least(1), help="steps of the video codec's network (default: the preset's)"
     )

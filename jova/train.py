@@ -6,7 +6,7 @@ torchrun --nproc-per-node 8 -m jova.train --config mine.toml
 `jova.training.runfile` describes the file. A preset makes corpus, codecs, cached latents and model:
 `training/recipes.toml` has its recipe; a flag replaces a value of it. Finished stages are skipped, so that the same
 command resumes an interrupted training. At the end OUT holds the three files of `jova/weights`: video-codec,
-audio-codec and jova-tiny (.safetensors).
+audio-codec and jova-tiny (.safetensors), of which codecs named as --codecs are links.
 """
 
 from __future__ import annotations
@@ -15,101 +15,38 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
-from jova.data import missing_packages
+from jova.data.splits import check_data, check_files, make_corpus, read_split, wanted
 from jova.data.vocabulary import words
 from jova.devices import enough_memory
-from jova.files import check_writable
+from jova.files import check_link, check_writable, set_link
 from jova.flags import STAGES, add_train_flags, check_config_flags
+from jova.parts import FILES
 from jova.stopping import stoppable
 from jova.training.checkpoints import FileCheckpoints
+from jova.training.codecs import CHECKPOINT
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
-from jova.training.identity import RANDOM, check_init, check_same, digest_of_init
+from jova.training.identity import RANDOM, check_init, check_same, digest_of_init, to_resume
 from jova.training.latents import encode_items, load_codecs, load_examples
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES, Recipe
 from jova.training.samples import load_callback
 from jova.training.staged import train
+from jova.training.state import load_state
 
-if TYPE_CHECKING:
-    from jova.data.corpus import Split
-    from jova.data.folder import Item
-
-VALIDATION_CLIPS = 64
-"""Number of held-out clips on which losses are measured."""
 CODEC_CLIPS = 1000
 """Number of training clips for the codecs."""
-
-
-def missing_splits(data: Path, clips: int) -> dict[Split, int]:
-    """Returns the required number of clips of each split of DATA that is missing or has fewer."""
-    wanted: dict[Split, int] = {"train": clips, "validation": VALIDATION_CLIPS}
-    return {split: count for split, count in wanted.items() if count_clips(data / split) < count}
-
-
-def count_clips(folder: Path) -> int:
-    """Returns the number of clips of a finished folder dataset; 0 if there is none."""
-    from jova.data.folder import read_folder
-
-    return len(read_folder(folder)) if (folder / "dataset.json").is_file() else 0
-
-
-def check_data(data: Path, clips: int, own: Path) -> None:
-    """Raises FileNotFoundError or ValueError if a folder that is only read is not there or has too few clips.
-
-    Args:
-        data: the folder.
-        clips: required number of training clips.
-        own: the training's own folder, where clips are drawn if no other is named.
-    """
-    advice = f"name another as --data, or leave it out to draw clips in {own}"
-    if not data.is_dir():
-        wanted = "a folder with the splits train/ and validation/ as --data"
-        raise FileNotFoundError(f"expected {wanted}, got none at {data}; {advice}")
-    if missing_splits(data, clips):
-        train, validation = (count_clips(data / split) for split in ("train", "validation"))
-        raise ValueError(
-            f"expected {clips} clips in {data}/train and {VALIDATION_CLIPS} in {data}/validation, both finished, got "
-            f"{train} and {validation}; take fewer with --clips, {advice}"
-        )
-
-
-def check_packages(data: Path, clips: int) -> None:
-    """Raises ModuleNotFoundError if clips have to be made and a package that makes them is not installed."""
-    missing = missing_packages()
-    if missing and missing_splits(data, clips):
-        raise ModuleNotFoundError(missing)
-
-
-def make_corpus(data: Path, clips: int, workers: int) -> None:
-    """Makes the train and validation splits in DATA where they are missing or have fewer clips.
-
-    Raises:
-        ModuleNotFoundError: a package that makes clips is not installed; nothing has been written then.
-    """
-    check_packages(data, clips)
-    for split, count in missing_splits(data, clips).items():
-        from jova.data.split import make_split
-
-        make_split(split, count, data / split, workers)
-
-
-def read_split(data: Path, split: str, clips: int) -> list[Item]:
-    """Returns the first clips of a split."""
-    from jova.data.folder import read_folder
-
-    return read_folder(data / split)[:clips]
 
 
 def train_codecs(data: Path, out: Path, steps: int, seed: int) -> None:
@@ -143,7 +80,7 @@ def with_codecs(config: JovaConfig, codecs: Path) -> JovaConfig:
 
 def encode(data: Path, out: Path, clips: int) -> None:
     """Encodes both splits to OUT/latents."""
-    for split, count in (("train", clips), ("validation", VALIDATION_CLIPS)):
+    for split, count in wanted(clips).items():
         encode_items(read_split(data, split, count), out, out / "latents" / split)
 
 
@@ -164,7 +101,7 @@ def train_model(
     """
     train, held_out = (
         load_examples(read_split(data, split, count), codecs, codecs / "latents" / split, config, training.mouth_box)
-        for split, count in (("train", clips), ("validation", VALIDATION_CLIPS))
+        for split, count in wanted(clips).items()
     )
     video, audio = load_codecs(codecs)
     made_by = {"video_codec": video.fingerprint, "audio_codec": audio.fingerprint}
@@ -205,33 +142,61 @@ def _train_preset(arguments: argparse.Namespace) -> None:
     check_writable(out)
     if not codecs.is_dir() and arguments.codecs is not None:
         raise FileNotFoundError(f"expected a folder with codecs as --codecs, got none at {codecs}")
-    if arguments.codecs is not None:
-        config = with_codecs(config, codecs)
+    config = (with_codecs if arguments.codecs is not None else with_codecs_to_be)(config, codecs)
     if data.resolve() != own.resolve():
-        check_data(data, clips, own)
+        check_data(data, clips, own, stages)
+    if "codecs" in stages and arguments.codecs is None:
+        load_state(out / CHECKPOINT)
     if "model" in stages:
+        for link in _links(out, codecs):
+            check_link(link)
         with joined(arguments.device or "cpu"):
             check_started(out, config, training, clips, arguments.init)
         if arguments.init is not None:
-            check_init(with_codecs_to_be(config, codecs), arguments.init)
+            check_init(config, arguments.init)
+    _run_stages(arguments, stages, data, codecs, clips, config, training)
+
+
+def _run_stages(
+    arguments: argparse.Namespace,
+    stages: Collection[str],
+    data: Path,
+    codecs: Path,
+    clips: int,
+    config: JovaConfig,
+    training: TrainConfig,
+) -> None:
+    """Runs the stages of a training of which everything has been checked that can be before."""
+    out: Path = arguments.out
     if "corpus" in stages:
         make_corpus(data, clips, arguments.threads)
+    if set(stages) != {"corpus"}:
+        check_files(data, clips, stages)
     if "codecs" in stages and arguments.codecs is None:
-        train_codecs(data, out, _or_recipe(arguments.codec_steps, recipe.codec_steps), arguments.seed)
+        steps = _or_recipe(arguments.codec_steps, RECIPES[arguments.preset].codec_steps)
+        train_codecs(data, out, steps, arguments.seed)
     if "latents" in stages:
         encode(data, codecs, clips)
     if "model" in stages:
         config = with_codecs(config, codecs)
         train_model(data, codecs, out, clips, config, training, arguments.init, arguments.device or "cpu")
+        for link in _links(out, codecs):
+            set_link(link, codecs / link.name)
+
+
+def _links(out: Path, codecs: Path) -> list[Path]:
+    """Returns where OUT has links to the codecs of another folder; nowhere if they are its own."""
+    return [] if codecs.resolve() == out.resolve() else [out / name for name in FILES[1:]]
 
 
 def check_started(out: Path, config: JovaConfig, training: TrainConfig, clips: int, init_from: Path | None) -> None:
-    """Raises ValueError if the training in OUT was started otherwise; see `differences`.
+    """Raises ValueError if the training in OUT was started otherwise or cannot go on; see `differences`, `to_resume`.
 
     The channels of the config are not compared: they are the codecs', which may have to be made yet.
     """
     init = RANDOM if init_from is None else digest_of_init(init_from)
-    if (about := FileCheckpoints(out).about("model")) is None:
+    checkpoints = FileCheckpoints(out)
+    if (about := checkpoints.about("model")) is None:
         return
     before, now = about["training"], training.stored() | {"init": init, "clips": clips}
     if before.get("model") is not None:
@@ -239,6 +204,7 @@ def check_started(out: Path, config: JovaConfig, training: TrainConfig, clips: i
         same = replace(config, video_channels=stored.video_channels, audio_channels=stored.audio_channels)
         now |= {"model": json.dumps(asdict(same), sort_keys=True, default=str)}
     check_same(out, before, now)
+    to_resume(out, checkpoints, training)
 
 
 def _asked(arguments: argparse.Namespace, recipe: Recipe) -> tuple[JovaConfig, TrainConfig]:

@@ -18,7 +18,7 @@ from jova.data.face import SIZE, Look, Pose, draw, keypoints, lip_boxes
 from jova.data.speech import SAMPLE_RATE_HZ, Delivery, Speech, heard, speak, trimmed
 from jova.data.visemes import mouth_track
 
-VERSION = "talking-heads@1"
+VERSION = vocab.CORPUS
 FPS = 25
 FRAMES = 73
 SAMPLES = FRAMES * SAMPLE_RATE_HZ // FPS

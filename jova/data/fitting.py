@@ -15,6 +15,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from jova.data.folder import read_track
 from jova.data.opening import opened
 from jova.timeline import Timeline
 
@@ -104,7 +105,7 @@ def read_sound(path: Path, clock: Timeline) -> tuple[npt.NDArray[np.float32], li
         (N,) samples in [-1, 1], and notes of what was changed.
 
     Raises:
-        ValueError: there is no sound.
+        ValueError: there is no sound, or none of a sample or more.
     """
     with opened(path, "sound") as container:
         stream = container.streams.audio[0]
@@ -114,6 +115,8 @@ def read_sound(path: Path, clock: Timeline) -> tuple[npt.NDArray[np.float32], li
         for frame in (*container.decode(stream), None):
             parts += [part.to_ndarray().reshape(-1).astype(np.float32) for part in resampler.resample(frame)]
     sound = np.concatenate([*parts, np.zeros(0, np.float32)])
+    if not len(sound):
+        raise ValueError(f"expected a file with sound, got none of 0 samples in {path}; give another")
     notes = []
     if (rate, channels) != (clock.sample_rate_hz, 1):
         notes.append(f"{path}: {clock.sample_rate_hz} Hz mono, of {rate} Hz and {channels} channels")
@@ -129,5 +132,4 @@ def tracked_mouth(path: Path) -> npt.NDArray[np.float32] | None:
     tracks = path.parent.parent / "tracks" / f"{path.stem}.npz"
     if path.parent.name != "clips" or not tracks.is_file():
         return None
-    with np.load(tracks, allow_pickle=False) as arrays:
-        return arrays["mouth_box"].astype(np.float32)
+    return read_track(tracks, "mouth_box").astype(np.float32)

@@ -8,6 +8,9 @@ en-us voices have 13 to 35 %.
 
 from __future__ import annotations
 
+CORPUS = "talking-heads@1"
+"""Name and version of the corpus."""
+
 SLOTS: dict[str, tuple[str, ...]] = {
     "command": ("bin", "lay", "place", "put", "hold"),
     "colour": ("blue", "green", "red", "white", "yellow"),

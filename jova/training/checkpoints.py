@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from jova.files import atomic_path
 from jova.training.distributed import Ranks
-from jova.training.state import detached, load_state, save_state
+from jova.training.state import detached, load_state, reading, save_state
 
 
 class State(NamedTuple):
@@ -55,19 +55,23 @@ class FileCheckpoints:
         self.out = out
 
     def about(self, name: str) -> dict[str, Any] | None:
-        """Returns `step` and `training` of a checkpoint; None if there is none."""
-        stored = load_state(self.out / f"{name}.state")
-        return None if stored is None else {key: stored[key] for key in ("step", "training")}
+        """Returns `step` and `training` of a checkpoint; None if there is none. Raises ValueError if it is damaged."""
+        path = self.out / f"{name}.state"
+        if (stored := load_state(path)) is None:
+            return None
+        with reading(path):
+            return {"step": int(stored["step"]), "training": dict(stored["training"])}
 
     def restore(self, name: str, state: State) -> None:
         """Reads a checkpoint into a state."""
-        stored = load_state(self.out / f"{name}.state")
-        if stored is None:
-            raise FileNotFoundError(f"expected a checkpoint at {self.out / name}.state, got no file")
-        state.model.load_state_dict(stored["model"])
-        for key, value in state.average.items():
-            value.copy_(stored["average"][key])
-        state.optimiser.load_state_dict(stored["optimiser"])
+        path = self.out / f"{name}.state"
+        if (stored := load_state(path)) is None:
+            raise FileNotFoundError(f"expected a checkpoint at {path}, got no file")
+        with reading(path):
+            state.model.load_state_dict(stored["model"])
+            for key, value in state.average.items():
+                value.copy_(stored["average"][key])
+            state.optimiser.load_state_dict(stored["optimiser"])
 
     def save(self, name: str, about: Mapping[str, Any], state: State) -> None:
         """Writes a checkpoint."""

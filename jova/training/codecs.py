@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from jova.codecs.video import (
     to_blocks,
     to_groups,
 )
-from jova.data.folder import Item
+from jova.data.folder import Item, read_clips
 from jova.training.state import (
     Log,
     batch_indices,
@@ -34,9 +33,13 @@ from jova.training.state import (
     load_state,
     lr_factor,
     progress,
+    reading,
     save_state,
     set_lr,
 )
+
+CHECKPOINT = "video-codec.state"
+"""File of the video codec's training, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,11 @@ def read_footage(items: Sequence[Item]) -> Footage:
     frames: Tensor | None = None
     boxes = []
     with progress("reading clips", 0, len(items)) as show:
-        for index, item in enumerate(items):
-            video = torch.from_numpy(item.media()[0])
+        for index, (pictures, _, mouth) in enumerate(read_clips(items)):
             if frames is None:
-                frames = torch.empty(len(items), *video.shape, dtype=torch.uint8)
-            frames[index] = video
-            boxes.append(torch.from_numpy(item.track("mouth_box").astype(np.float32)))
+                frames = torch.empty(len(items), *pictures.shape, dtype=torch.uint8)
+            frames[index] = torch.from_numpy(pictures)
+            boxes.append(torch.from_numpy(mouth))
             show(index + 1, "")
     if frames is None:
         raise ValueError("expected at least one clip, got none")
@@ -204,19 +206,21 @@ def train_video_codec(
     """
     torch.manual_seed(training.seed)
     codec = VideoCodec(config)
-    state, begin = load_state(out / "video-codec.state"), 0
+    state, begin = load_state(path := out / CHECKPOINT), 0
     if state is None:
         fit_cells(codec, footage)
         fit_common(codec, footage)
         codec.half().float()  # from now on the linear part has the values of the file
         codec.save(out / "video-codec.safetensors")
     else:
-        codec.load_state_dict(state["codec"])
-        begin = state["step"]
+        with reading(path):
+            codec.load_state_dict(state["codec"])
+            begin = int(state["step"])
     codec.channels_last()
     optimiser = torch.optim.AdamW(codec.parameters(), lr=training.lr, betas=(0.9, 0.99), weight_decay=1e-3)
     if state is not None:
-        optimiser.load_state_dict(state["optimiser"])
+        with reading(path):
+            optimiser.load_state_dict(state["optimiser"])
     log = Log(out / "video-codec.jsonl", begin)
     saved, cpu = time.monotonic(), time.process_time()
     with progress("video codec", begin, training.steps) as show:
@@ -235,7 +239,7 @@ def train_video_codec(
             if last or time.monotonic() - saved > training.save_every_s:
                 saved = time.monotonic()
                 save_state(
-                    out / "video-codec.state",
+                    path,
                     {"step": step + 1, "codec": detached(codec), "optimiser": optimiser.state_dict()},
                 )
                 codec.save(out / "video-codec.safetensors")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import torch.nn.functional as F
 from safetensors import safe_open
 
 from jova.config import JovaConfig
-from jova.training.checkpoints import read_average, shapes_of_average, shards_of
-from jova.training.config import STORED_NAMES
+from jova.parts import MODEL_FILE, find_model
+from jova.training.checkpoints import Checkpoints, read_average, shapes_of_average, shards_of
+from jova.training.config import STORED_NAMES, TrainConfig
 from jova.transformer import Jova, read_config
 
 FREE = ("steps", "accumulate", "validation", "log_every", "save_every_s")
@@ -57,22 +59,64 @@ def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         )
 
 
+def to_resume(
+    out: Path, checkpoints: Checkpoints, training: TrainConfig
+) -> tuple[str, Mapping[str, Any]] | tuple[None, None]:
+    """Returns the name and the record of the checkpoint with which a training goes on; none if there is none.
+
+    It is `model`, or `plateau` if the learning rate has begun to decay too early. Before it decays, the learning rate
+    does not depend on `steps`: until then a training may be made longer or shorter.
+
+    Raises:
+        ValueError: the checkpoints are damaged, or later than the end of the new plateau.
+    """
+    if (about := checkpoints.about("model")) is None:
+        return None, None
+    before = replace(training, steps=about["training"]["steps"])
+    if before == training or about["step"] <= min(before.plateau_ends, training.plateau_ends):
+        return "model", about
+    if (about := checkpoints.about("plateau")) is None or about["step"] > training.plateau_ends:
+        raise ValueError(
+            f"expected more steps of constant learning rate than {out} has had, got {training.plateau_ends}; use more "
+            "--steps or another --out"
+        )
+    return "plateau", about
+
+
 def _read(name: str, value: Any) -> Any:
     """Returns a value to compare: a model's config has fields that older checkpoints do not name."""
     return JovaConfig.from_fields(**json.loads(value)) if name == "model" else value
 
 
-def digest_of_init(path: Path) -> str:
-    """Returns the sha256 of a stored model, or of a checkpoint's shards in the folder of a training.
+def stored_at(path: Path) -> Path:
+    """Returns what first weights are read of: a stored model's file, or the folder of a training with its checkpoint.
+
+    The folder of a preset's training, or of a trained model, has the stored model alone.
 
     Raises:
         FileNotFoundError: there is neither.
     """
-    if path.is_dir():
-        digests = [digest_of_init(shard) for shard in shards_of(path)]
-        return hashlib.sha256("".join(digests).encode()).hexdigest()
-    if not path.is_file():
+    if path.is_dir() and not (path / "model.json").is_file():
+        if (model := find_model(path)) is None:
+            raise FileNotFoundError(
+                f"expected a stored model or the folder of a training at {path}, got a folder without "
+                f"{MODEL_FILE}.safetensors and model.json; name the file of a model"
+            )
+        return model
+    if not path.exists():
         raise FileNotFoundError(f"expected a stored model or the folder of a training at {path}, got neither")
+    return path
+
+
+def digest_of_init(path: Path) -> str:
+    """Returns the sha256 of a stored model, or of a checkpoint's shards; errors are those of `stored_at`."""
+    if (path := stored_at(path)).is_dir():
+        digests = [_digest(shard) for shard in shards_of(path)]
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+    return _digest(path)
+
+
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -86,6 +130,7 @@ def begin_with(model: Jova, path: Path) -> None:
     Raises:
         ValueError: the stored model has another size.
     """
+    path = stored_at(path)
     weights = read_average(path) if path.is_dir() else Jova.load(path).state_dict()
     _check_shapes(model, {name: tuple(tensor.shape) for name, tensor in weights.items()}, path)
     name, ours = AUDIO_IN, model.audio_in.weight
@@ -94,21 +139,43 @@ def begin_with(model: Jova, path: Path) -> None:
 
 
 def check_init(config: JovaConfig, path: Path) -> None:
-    """Checks that a model may begin with a stored one, of which it reads the header alone; errors are `begin_with`'s.
+    """Checks that a model may begin with a stored one, of which it holds one tensor at a time.
 
     Args:
         config: of the model.
-        path: file of the stored model, or folder of a training's checkpoint.
+        path: file of the stored model, or folder of a training.
+
+    Raises:
+        FileNotFoundError, ValueError: as `begin_with`; or a weight is no finite number.
     """
-    if path.is_dir():
+    if (path := stored_at(path)).is_dir():
         shapes = shapes_of_average(path)
     else:
-        read_config(path)
+        stored = _on_meta(read_config(path)).state_dict()
         with safe_open(path, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        if shapes != {name: tuple(tensor.shape) for name, tensor in stored.items()}:
+            raise ValueError(
+                f"expected the tensors that its config names, got others in {path}; name another as --init"
+            )
+    _check_shapes(_on_meta(config), shapes, path)
+    for name, tensor in _weights(path):
+        if not (tensor.is_floating_point() and bool(tensor.isfinite().all())):
+            raise ValueError(f"expected finite numbers as initial weights, got others as {name} in {path}")
+
+
+def _on_meta(config: JovaConfig) -> Jova:
+    """Returns a model without values."""
     with torch.device("meta"):
-        model = Jova(config)
-    _check_shapes(model, shapes, path)
+        return Jova(config)
+
+
+def _weights(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Reads the tensors of a stored model, or of the shards of a checkpoint, one after the other."""
+    for part in shards_of(path) if path.is_dir() else [path]:
+        if part.suffix == ".safetensors":
+            with safe_open(part, framework="pt") as file:
+                yield from ((name, file.get_tensor(name)) for name in file.keys() if not name.startswith("optimiser/"))  # noqa: SIM118
 
 
 def _check_shapes(model: Jova, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
@@ -116,7 +183,13 @@ def _check_shapes(model: Jova, shapes: Mapping[str, tuple[int, ...]], path: Path
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if model.config.editing and shapes.get(AUDIO_IN) == (model.config.width, model.config.audio_channels):
         shapes = {**shapes, AUDIO_IN: wanted[AUDIO_IN]}
-    if names := [name for name in shapes.keys() | wanted.keys() if shapes.get(name) != wanted.get(name)]:
+    names = [name for name in shapes.keys() | wanted.keys() if shapes.get(name) != wanted.get(name)]
+    if names == [AUDIO_IN] and not model.config.editing:
+        raise ValueError(
+            f"expected initial weights of a model that makes whole clips, got one that edits in {path}; train it with "
+            "an edit share above 0, or name another as --init"
+        )
+    if names:
         raise ValueError(
             f"expected initial weights with the model's shapes, got others in {path}: {len(names)} of its tensors, "
             f"such as {min(names)}, differ; name a model of the same preset as --init"

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -18,7 +17,8 @@ from jova.codecs.audio import AudioCodec
 from jova.codecs.base import digest_of_tensors
 from jova.codecs.video import VideoCodec
 from jova.config import JovaConfig, MouthBox
-from jova.data.folder import Item
+from jova.data.folder import AGAIN as DATA_AGAIN
+from jova.data.folder import Item, read_clips
 from jova.files import atomic_path
 from jova.flow import Batch, Latents
 from jova.mouth_loss import boxes_off_mouth, latent_mask
@@ -87,11 +87,10 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
             if held.get("codecs") == made_by and _ids(held)[: len(ids)] == ids:
                 continue
             rows: dict[str, list[Tensor]] = {"video": [], "audio": [], "boxes": []}
-            for index, item in enumerate(shard):
-                frames, audio = item.media()
+            for index, (frames, audio, boxes) in enumerate(read_clips(shard)):
                 rows["video"].append(video_codec.encode(torch.from_numpy(frames)[None])[0].half())
                 rows["audio"].append(audio_codec.encode(torch.from_numpy(audio)[None])[0].half())
-                rows["boxes"].append(torch.from_numpy(item.track("mouth_box").astype(np.float32)))
+                rows["boxes"].append(torch.from_numpy(boxes))
                 show(start + index + 1, "")
             tensors = {key: torch.stack(value) for key, value in rows.items()}
             with atomic_path(path) as unfinished:
@@ -203,4 +202,8 @@ def prompt_of(item: Item) -> Prompt:
 def span_of(item: Item) -> Tensor:
     """Returns start and end of the speech of a clip, (2,) seconds."""
     times = item.track("phoneme_times")
+    if times.ndim != 2 or not len(times) or times.shape[1] != 2:
+        raise ValueError(
+            f"expected phoneme_times of a start and an end each in {item.tracks}, got shape {times.shape}; {DATA_AGAIN}"
+        )
     return torch.tensor([times[0, 0], times[-1, 1]], dtype=torch.float32)

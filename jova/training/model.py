@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from jova.training.ahead import Ahead
 from jova.training.checkpoints import Checkpoints, FileCheckpoints, FolderCheckpoints, State
 from jova.training.config import TrainConfig
 from jova.training.distributed import full, place, whole
-from jova.training.identity import FREE, RANDOM, begin_with, check_same, digest_of_init
+from jova.training.identity import FREE, RANDOM, begin_with, check_same, digest_of_init, to_resume
 from jova.training.losses import draw_parts, losses_on, means, validate
 from jova.training.machinery import Machinery, Record
 from jova.training.modality import freeze
@@ -93,30 +93,17 @@ class Trainer:
         self.resume()
 
     def resume(self) -> None:
-        """Resumes from the checkpoint `model`, or from `plateau` if the learning rate has begun to decay too early.
-
-        Before it decays, the learning rate does not depend on `steps`: until then a training may be made longer or
-        shorter.
+        """Resumes from the checkpoint of `to_resume`.
 
         Raises:
-            ValueError: the checkpoints are of another configuration or other first weights, or later than the end of
-                the new plateau.
+            ValueError: the checkpoints are of another configuration or other first weights, or as `to_resume`.
         """
-        name, about = "model", self.checkpoints.about("model")
-        if about is not None:
+        if (about := self.checkpoints.about("model")) is not None:
             check_same(self.out, about["training"], self._identity())
-        if about is not None and about["training"]["steps"] != self.training.steps:
-            before = replace(self.training, steps=about["training"]["steps"])
-            if about["step"] > min(before.plateau_ends, self.training.plateau_ends):
-                name, about = "plateau", self.checkpoints.about("plateau")
-                if about is None or about["step"] > self.training.plateau_ends:
-                    raise ValueError(
-                        f"expected more steps of constant learning rate than {self.out} has had, got "
-                        f"{self.training.plateau_ends}; use more --steps or another --out"
-                    )
-        if about is None:
+        name, begin = to_resume(self.out, self.checkpoints, self.training)
+        if name is None or begin is None:
             return
-        self.step, self.data = about["step"], about["training"].get("data")
+        self.step, self.data = begin["step"], begin["training"].get("data")
         self.checkpoints.restore(name, self._state())
 
     def _state(self) -> State:

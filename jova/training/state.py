@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jova.devices import is_of_memory
+from jova.extras import in_one_line
 from jova.files import atomic_path
 
 
@@ -74,11 +76,29 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """Reads a checkpoint written by `save_state` to the CPU; None if there is none. Executes no code from the file."""
+    """Reads a checkpoint written by `save_state` to the CPU; None if there is none. Executes no code from the file.
+
+    Raises ValueError if it is damaged.
+    """
     if not path.is_file():
         return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    with reading(path):
+        state: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
     return state
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raises ValueError, with the path, for whatever a damaged checkpoint makes of the block that reads it."""
+    try:
+        yield
+    except Exception as error:  # torch has many: of the archive, of the pickle, of names and shapes, of the system.
+        if is_of_memory(error):
+            raise
+        raise ValueError(
+            f"expected a checkpoint of this training in {path}, got a damaged file ({in_one_line(error)}); copy it "
+            "again, or remove it to train anew"
+        ) from error
 
 
 def detached(module: nn.Module) -> dict[str, Tensor]:

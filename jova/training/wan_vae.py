@@ -41,6 +41,7 @@ from jova.training.state import (
     load_state,
     lr_factor,
     progress,
+    reading,
     save_state,
     set_lr,
 )
@@ -78,13 +79,16 @@ class VaeTrainer:
             begin(self.network, pixels_of(draw_crops(first, training.frames, 2 * training.crop, random)[0]))
             self.ema = detached(self.network)
         else:
-            if found := differences(state["training"], self._identity()):
+            with reading(self.path):
+                found = differences(state["training"], self._identity())
+            if found:
                 raise ValueError(
                     f"expected what {out} was started with, got other {', '.join(found)}; use another --out"
                 )
-            self.step, self.ema = state["step"], state["ema"]
-            self.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            with reading(self.path):
+                self.step, self.ema = state["step"], state["ema"]
+                self.network.load_state_dict(state["network"])
+                self.optimiser.load_state_dict(state["optimiser"])
 
     @property
     def path(self) -> Path:

@@ -11,7 +11,7 @@ from jova.codecs.base import WEIGHTS
 from jova.codecs.video import VideoCodec
 from jova.config import PRESETS
 from jova.data.folder import FORMAT
-from jova.data.vocabulary import words
+from jova.data.vocabulary import CORPUS, words
 from jova.parts import FILES
 from jova.training.latents import encoder_digest
 from jova_bench.suites.loading import load_suite
@@ -27,7 +27,7 @@ def made_split(folder, split, count):
     (root / "tracks").mkdir(parents=True)
     prompts = [asked[i].model_dump() | {"id": f"{split}-{i:05d}"} for i in range(count)]
     (root / "prompts.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
-    (root / "dataset.json").write_text(json.dumps({"format": FORMAT, "count": count}))
+    (root / "dataset.json").write_text(json.dumps({"format": FORMAT, "corpus": CORPUS, "split": split, "count": count}))
     for prompt in prompts:
         np.savez(root / "tracks" / f"{prompt['id']}.npz", phoneme_times=np.array([[0.2, 0.4], [0.4, 2.5]]))
     latents = {

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,14 @@ from safetensors.torch import load_file, save_file
 from jova.codecs import AudioCodecConfig, VideoCodec, VideoCodecConfig
 from jova.codecs.base import WEIGHTS
 from jova.config import PRESETS
-from jova.data.folder import Item, write_clip
-from jova.data.vocabulary import words
-from jova.parts import FILES
+from jova.data.folder import FORMAT, Item, read_clips, read_folder, write_clip
+from jova.data.splits import check_data
+from jova.data.vocabulary import CORPUS, words
+from jova.parts import FILES, find_codecs
 from jova.train import check_started, main
 from jova.training.checkpoints import FolderCheckpoints, State
 from jova.training.codecs import (
+    CHECKPOINT,
     CodecTraining,
     Footage,
     box_weights,
@@ -26,13 +29,15 @@ from jova.training.codecs import (
 )
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
-from jova.training.identity import check_init
+from jova.training.identity import check_init, digest_of_init
 from jova.training.latents import Examples, encode_items, load_examples, prompt_of
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES
-from jova.training.state import Log, batch_indices, detached, lr_factor
+from jova.training.state import Log, batch_indices, detached, lr_factor, save_state
 from jova.transformer import Jova
 from support import jova_micro
+
+SPLIT = b'{"format": "jova-folder@1", "corpus": "talking-heads@1", "split": "%s", "count": %d}'
 
 
 def examples(count: int = 12) -> Examples:
@@ -304,8 +309,19 @@ def folder(tmp_path):
         captions = {"video_caption": "red hair", "audio_caption": "low voice", "transcript": "place red now"}
         lines.append(json.dumps({"id": name, **captions}) + "\n")
     (root / "prompts.jsonl").write_text("".join(lines))
-    (root / "dataset.json").write_text('{"format": "jova-folder@1"}')
+    about = {"format": FORMAT, "corpus": CORPUS, "split": "train", "count": 6}
+    (root / "dataset.json").write_text(json.dumps(about))
     return root
+
+
+@pytest.fixture
+def both(folder, monkeypatch):
+    """A folder with both splits, of six clips each."""
+    held_out = folder.with_name("validation")
+    shutil.copytree(folder, held_out)
+    (held_out / "dataset.json").write_text((folder / "dataset.json").read_text().replace("train", "validation"))
+    monkeypatch.setattr("jova.data.splits.VALIDATION_CLIPS", 6)
+    return folder.parent
 
 
 def test_clips_are_encoded_once_and_read_back(folder, tmp_path, monkeypatch):
@@ -384,9 +400,150 @@ def test_the_command_line_names_what_is_missing(tmp_path, capsys):
     assert "expected a finished folder dataset in" in capsys.readouterr().err
 
 
-def test_a_folder_of_clips_that_is_named_is_only_read(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("jova.train.VALIDATION_CLIPS", 6)
-    (tmp_path / "validation").symlink_to(folder)
+def damaged(path, content):
+    """Replaces a file, or removes it for None."""
+    path.unlink() if content is None else path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("dataset.json", b"[]", "expected a JSON object in {path}, got another value; copy the dataset again"),
+        ("dataset.json", b"{", "expected a JSON object in {path}, got "),
+        ("dataset.json", b"\xff\xfe", "expected UTF-8 in {path}, got "),
+        (
+            "dataset.json",
+            SPLIT % (b"train", 7),
+            "expected 7 prompts in {root}/prompts.jsonl, as in dataset.json, got 6",
+        ),
+        ("dataset.json", SPLIT % (b"validation", 6), "expected the split 'train' of 'talking-heads@1' in {root}, got"),
+        (
+            "dataset.json",
+            b'{"format": "jova-folder@1", "corpus": "other@1", "split": "train"}',
+            "got 'train' of 'other",
+        ),
+        (
+            "prompts.jsonl",
+            b"{}\n" * 6,
+            "expected a prompt with texts as id, video_caption, audio_caption, transcript in",
+        ),
+        ("prompts.jsonl", b"[1]\n" * 6, "expected a JSON object in {path}:1, got another value"),
+        ("prompts.jsonl", None, "expected a file of a dataset at {path}, got none"),
+        ("clips/train-00003.mp4", None, "expected 12 files of clips and tracks, got 11: {path} is not there"),
+        ("tracks/train-00003.npz", None, "expected 12 files of clips and tracks, got 11: {path} is not there"),
+    ],
+)
+def test_damage_to_a_folder_of_clips_is_told_before_any_work(both, capsys, name, content, said):
+    damaged(both / "train" / name, content)
+    out = both / "out"
+    assert main(["--clips", "6", "--data", str(both), "--out", str(out)]) == 2
+    assert said.format(path=both / "train" / name, root=both / "train") in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_latents_are_enough_for_the_model(both):
+    for clip in both.glob("*/clips/*.mp4"):
+        clip.unlink()
+    check_data(both, 6, both, ["model"])
+    with pytest.raises(FileNotFoundError, match=r"clips/train-00000\.mp4 is not there"):
+        check_data(both, 6, both, ["latents", "model"])
+
+
+@pytest.mark.parametrize("content", [b"x", b"", None])
+def test_broken_tracks_are_named_when_they_are_read(folder, content):
+    damaged(folder / "tracks" / "train-00001.npz", content)
+    with pytest.raises((ValueError, FileNotFoundError), match=r"mouth_box in .*train-00001\.npz, got .*; copy"):
+        list(read_clips(read_folder(folder)))
+
+
+def test_a_clip_of_another_length_is_named(folder):
+    write_clip(folder / "clips" / "train-00001.mp4", np.zeros((5, 32, 32, 3), np.uint8), np.zeros(5 * 640, np.float32))
+    boxes = np.zeros((5, 4), np.float32)
+    np.savez(folder / "tracks" / "train-00001.npz", mouth_box=boxes)
+    with pytest.raises(ValueError, match=r"in .*train-00001\.mp4, as the others'"):
+        list(read_clips(read_folder(folder)))
+
+
+@pytest.mark.parametrize("cut", [0, 5, 5000, -1000])
+@pytest.mark.parametrize("name", ["model.state", CHECKPOINT])
+def test_a_damaged_checkpoint_is_named_before_any_work(tmp_path, capsys, monkeypatch, name, cut):
+    monkeypatch.setattr("jova.train.make_corpus", lambda *_: 1 / 0)
+    save_state(tmp_path / name, {"step": 1, "training": {}, "weights": torch.zeros(2000)})
+    damaged(tmp_path / name, (tmp_path / name).read_bytes()[:cut] or b"garbage")
+    assert main(["--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"expected a checkpoint of this training in {tmp_path / name}, got a damaged file (" in said
+    assert said.endswith("copy it again, or remove it to train anew\n")
+    assert said.count("\n") == 1
+
+
+def test_a_checkpoint_of_other_tensors_is_named(tmp_path):
+    save_state(tmp_path / CHECKPOINT, {"step": 1, "codec": {"other": torch.zeros(2)}, "optimiser": {}})
+    footage, config = moving_blobs(1), VideoCodecConfig(6, 16, widths=(8, 8, 8), blocks=(1, 1, 1))
+    with pytest.raises(ValueError, match=rf"expected a checkpoint of this training in .*{CHECKPOINT}, got a damaged"):
+        train_video_codec(config, CodecTraining(), footage, footage, tmp_path)
+
+
+def test_a_folder_has_all_three_files_with_codecs_of_another(both, capsys, monkeypatch):
+    monkeypatch.setattr("jova.train.train_model", lambda *_: None)
+    out = both / "out"
+    asked = ["--stage", "model", "--clips", "6", "--data", str(both), "--codecs", str(WEIGHTS), "--out", str(out)]
+    out.mkdir()
+    assert main(asked) == 0
+    assert [path.resolve() for path in find_codecs(out)] == [WEIGHTS / name for name in FILES[1:]]
+    (out / FILES[1]).unlink()
+    (out / FILES[1]).write_bytes(b"one's own")
+    assert main(asked) == 2
+    assert f"expected no file or folder of yours at {out / FILES[1]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("nan", "expected finite numbers as initial weights, got others as "),
+        ("whole", "expected finite numbers as initial weights, got others as "),
+        ("width", "expected the tensors that its config names, got others in"),
+    ],
+)
+def test_weights_that_no_training_can_begin_with_are_refused(tmp_path, change, said):
+    path = tmp_path / "first.safetensors"
+    jova_micro.micro().save(path)
+    check_init(jova_micro.CONFIG, path)
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    name = next(iter(tensors))
+    if change == "nan":
+        tensors[name].view(-1)[0] = torch.nan
+    elif change == "whole":
+        tensors[name] = tensors[name].to(torch.int8)
+    else:
+        config = json.loads(metadata["config"])
+        metadata["config"] = json.dumps(config | {"width": 2 * config["width"]})
+    save_file(tensors, path, metadata)
+    with pytest.raises(ValueError, match=said):
+        check_init(jova_micro.CONFIG, path)
+
+
+def test_a_model_that_edits_is_no_beginning_of_one_that_does_not(tmp_path):
+    path = tmp_path / "first.safetensors"
+    config = replace(jova_micro.CONFIG, editing=True)
+    Jova(config).save(path)
+    check_init(config, tmp_path / "first.safetensors")
+    with pytest.raises(ValueError, match=r"whole clips, got one that edits in .*an edit share above 0"):
+        check_init(jova_micro.CONFIG, path)
+
+
+def test_the_folder_of_a_presets_training_is_its_stored_model(tmp_path):
+    jova_micro.micro().save(tmp_path / FILES[0])
+    check_init(jova_micro.CONFIG, tmp_path)
+    assert digest_of_init(tmp_path) == digest_of_init(tmp_path / FILES[0])
+    trainer = Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "out", tmp_path)
+    stored = Jova.load(tmp_path / FILES[0])
+    assert all(torch.equal(a, b) for a, b in zip(weights(trainer.model), weights(stored), strict=True))
+
+
+def test_a_folder_of_clips_that_is_named_is_only_read(both, folder, tmp_path, capsys, monkeypatch):
     out, before = tmp_path / "out", sorted(tmp_path.rglob("*"))
     asked = ["--stage", "corpus", "--out", str(out)]
     lacks = (
@@ -404,7 +561,7 @@ def test_a_folder_of_clips_that_is_named_is_only_read(folder, tmp_path, capsys, 
     # A split that was left unfinished has none; OUT/corpus is the training's own, by whatever name.
     (folder / "dataset.json").unlink()
     assert main([*asked, "--data", str(tmp_path), "--clips", "6"]) == 2
-    assert "got 0 and 0" in capsys.readouterr().err
+    assert "got 0 and 6" in capsys.readouterr().err
     drawn = []
     monkeypatch.setattr("jova.data.split.make_split", lambda split, count, *_: drawn.append((split, count)))
     for data in ([], ["--data", str(out / ".." / "out" / "corpus")]):
@@ -439,7 +596,7 @@ def test_a_model_to_begin_with_is_refused_before_a_clip_is_drawn_unless_it_fits(
             ["--init", str(WEIGHTS / FILES[0]), "--preset", "ablation"],
             "expected initial weights with the model's shapes",
         ),
-        (["--init", str(tmp_path)], f"expected a checkpoint at {tmp_path / 'model.json'}, got no file"),
+        (["--init", str(tmp_path)], f"the folder of a training at {tmp_path}, got a folder without jova-tiny"),
     ):
         assert main(["--out", str(out), *flags]) == 2
         assert said in capsys.readouterr().err
@@ -477,7 +634,7 @@ def test_a_training_of_other_clips_or_settings_is_refused_before_anything_is_mad
     """The checkpoint of a preset, as the stage `model` writes it: with the codecs' channels, which are not its own."""
     tiny = replace(PRESETS["tiny"](words()), editing=True, video_channels=3, audio_channels=5)
     trainer = Trainer(tiny, RECIPES["tiny"].training, tmp_path)
-    trainer.data, trainer.clips = "0", 12000
+    trainer.data, trainer.clips, trainer.step = "0", 12000, 100
     trainer.save("model")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*")}
     for flags, name in (
@@ -488,5 +645,7 @@ def test_a_training_of_other_clips_or_settings_is_refused_before_anything_is_mad
         said = capsys.readouterr().err
         assert f"expected the configuration with which {tmp_path} was started, got another" in said
         assert name in said
+    assert main(["--out", str(tmp_path), "--codec-steps", "9", "--steps", "4"]) == 2
+    assert "expected more steps of constant learning rate than" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*")} == before
     check_started(tmp_path, replace(PRESETS["tiny"](words()), editing=True), RECIPES["tiny"].training, 12000, None)

@@ -16,8 +16,8 @@ from jova.data.face import KEYPOINTS, MAX_GAP, Look, Pose, draw, keypoints, lip_
 from jova.data.folder import read_clip, read_folder, write_clip
 from jova.data.speech import Delivery, speak
 from jova.data.split import make_split
+from jova.data.splits import missing_splits
 from jova.data.visemes import mouth_track, viseme
-from jova.train import missing_splits
 
 LOOK = Look((20, 20, 20), (250, 220, 200), (200, 0, 0), (0, 200, 0), False, 16.5, 7.5)
 
@@ -197,7 +197,7 @@ def test_a_corpus_that_was_to_grow_is_unfinished_until_it_has(tmp_path: Path, mo
     with pytest.raises(ZeroDivisionError):
         make_split("validation", 2, folder)
     monkeypatch.undo()
-    monkeypatch.setattr("jova.train.VALIDATION_CLIPS", 2)
+    monkeypatch.setattr("jova.data.splits.VALIDATION_CLIPS", 2)
     assert missing_splits(tmp_path, 0)["validation"] == 2
     make_split("validation", 2, folder)
     assert len(read_folder(folder)) == 2

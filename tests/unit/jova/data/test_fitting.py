@@ -1,5 +1,6 @@
 """Media files in the format of a model."""
 
+import wave
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -127,6 +128,18 @@ def test_files_without_picture_or_sound_are_named(tmp_path):
         container.mux(video.encode(None))
     with pytest.raises(ValueError, match=r"a file with sound, got none in .*mute.mp4"):
         read_sound(tmp_path / "mute.mp4", CLOCK)
+
+
+def test_sound_of_no_sample_and_broken_tracks_are_named(tmp_path):
+    with wave.open(str(tmp_path / "zero.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+    with pytest.raises(ValueError, match=r"zero\.wav"):
+        read_sound(tmp_path / "zero.wav", Timeline())
+    for name in ("clips", "tracks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "tracks" / "a.npz").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"expected tracks with mouth_box in .*a\.npz, got a damaged file"):
+        tracked_mouth(tmp_path / "clips" / "a.mp4")
 
 
 def test_a_drawn_clip_has_a_track_of_its_mouth(tmp_path):
