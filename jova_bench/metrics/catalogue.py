@@ -270,7 +270,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *(_only(_benches(one, "versebench")) for one in _by_name("fd_clap", "standard", "sound.clap")),
     *(_benches(one, "versebench") for one in _each("ce cu pc pq", "standard", "sound.audiobox")),
     *(_only(_benches(one, "javisbench")) for one in _by_name("audio_quality", "standard", "sound.audiobox")),
-    *_standard("desync", "audio_visual.desync", "avbenchmark mova javisbench vabench versebench t2av"),
+    *_standard("desync", "audio_visual.desync", "avbenchmark mova javisbench vabench versebench t2av t2av-absolute"),
     *_standard("av_align", "audio_visual.av_align", "tempotokens javisbench mova"),
     *_by_name("nisqa", "standard", "speech.nisqa"),
     *_by_name("utmos", "standard", "speech.utmos"),

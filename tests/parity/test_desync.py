@@ -236,7 +236,15 @@ def test_identities():
     kinds = {name: desync.desync(MetricContext(NoCache(), "cpu"), name).spec.identity for name in VARIANTS}
     assert kinds["clean"].startswith("desync@2/standard:synchformer")
     assert kinds["mova"].startswith("desync@1/standard/compat:mova@595a976:synchformer")
-    assert len(set(kinds.values())) == 7
+    assert len(set(kinds.values())) == 8
+
+
+def test_t2av_without_the_sign_is_t2av_in_all_else():
+    theirs, since = VARIANTS["t2av"], VARIANTS["t2av-absolute"]
+    assert replace(since, name=theirs.name, says=theirs.says, signed=True) == theirs
+    early, late = np.eye(21)[[2]], np.eye(21)[[13]]  # -1.6 s and 0.6 s.
+    assert [desync.offset_of(one, theirs.signed) for one in (early, late)] == pytest.approx([-1.6, 0.6])
+    assert [desync.offset_of(one, since.signed) for one in (early, late)] == pytest.approx([1.6, 0.6])
 
 
 def test_stereo_of_one_sound_at_an_odd_size_and_another_rate_is_the_same_stretch():

@@ -89,6 +89,15 @@ VARIANTS = {
             signed=True,
             says="signed, so early and late clips cancel; 0.08 to 4.88 s of clips of at least 5 s",
         ),
+        DesyncVariant(
+            "t2av-absolute@pr14",
+            seconds=5.0,
+            side=256,
+            first_frame=2,
+            windows="first",
+            says="T2AV-Compass since its pull request 14: as t2av, but without the sign, as the request describes its "
+            "`abs_offsets`; its code was not read",
+        ),
     )
 }
 """Ours, and those of av-benchmark (av_bench/evaluate.py), MOVA (evaluation/metrics/av_quality/eval_av_quality.py as
