@@ -138,6 +138,8 @@ def test_consistency_by_hand():
     assert short == pytest.approx((np.cos(0.1) + np.cos(0.1 * np.arange(1, 8)).mean()) / 2)
     assert long == pytest.approx((np.cos(0.1) + np.maximum(np.cos(0.1 * np.arange(1, 40)), 0).mean()) / 2)
     assert long < short - 0.2
+    # There and back: the frame before is always opposite, and every second frame is as the first.
+    assert consistency.before_and_first(turning(3, np.pi)) == pytest.approx(1 / 4)
 
 
 def test_a_cut_costs_and_a_still_is_perfect(own):
