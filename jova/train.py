@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import torch
 from jova.codecs.audio import AudioCodec, AudioCodecConfig
 from jova.codecs.video import VideoCodec, VideoCodecConfig
 from jova.config import PRESETS, JovaConfig
+from jova.data.folder import Item
 from jova.data.splits import check_data, check_files, make_corpus, read_split, wanted
 from jova.data.vocabulary import words
 from jova.devices import enough_memory
@@ -37,7 +39,7 @@ from jova.training.codecs import CHECKPOINT
 from jova.training.config import TrainConfig
 from jova.training.distributed import joined
 from jova.training.identity import RANDOM, check_init, check_same, digest_of_init, to_resume
-from jova.training.latents import encode_items, load_codecs, load_examples
+from jova.training.latents import encode_items, load_codecs, load_examples, unencoded
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
 from jova.training.recipes import RECIPES, Recipe
@@ -136,7 +138,9 @@ def _train_preset(arguments: argparse.Namespace) -> None:
     data: Path = arguments.data or own
     recipe = RECIPES[arguments.preset]
     clips = _or_recipe(arguments.clips, recipe.clips)
-    stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+    stages = list(STAGES) if arguments.stage == "all" else [arguments.stage]
+    if arguments.codecs is not None and "codecs" in stages:
+        stages.remove("codecs")
     # What the last stage would refuse is refused before any work: a corpus takes hours.
     config, training = _asked(arguments, recipe)
     check_writable(out)
@@ -144,8 +148,8 @@ def _train_preset(arguments: argparse.Namespace) -> None:
         raise FileNotFoundError(f"expected a folder with codecs as --codecs, got none at {codecs}")
     config = (with_codecs if arguments.codecs is not None else with_codecs_to_be)(config, codecs)
     if data.resolve() != own.resolve():
-        check_data(data, clips, own, stages)
-    if "codecs" in stages and arguments.codecs is None:
+        check_data(data, clips, own, partial(_read, stages, codecs))
+    if "codecs" in stages:
         load_state(out / CHECKPOINT)
     if "model" in stages:
         for link in _links(out, codecs):
@@ -171,8 +175,8 @@ def _run_stages(
     if "corpus" in stages:
         make_corpus(data, clips, arguments.threads)
     if set(stages) != {"corpus"}:
-        check_files(data, clips, stages)
-    if "codecs" in stages and arguments.codecs is None:
+        check_files(data, clips, partial(_read, stages, codecs))
+    if "codecs" in stages:
         steps = _or_recipe(arguments.codec_steps, RECIPES[arguments.preset].codec_steps)
         train_codecs(data, out, steps, arguments.seed)
     if "latents" in stages:
@@ -182,6 +186,13 @@ def _run_stages(
         train_model(data, codecs, out, clips, config, training, arguments.init, arguments.device or "cpu")
         for link in _links(out, codecs):
             set_link(link, codecs / link.name)
+
+
+def _read(stages: Collection[str], codecs: Path, split: str, items: list[Item]) -> list[Item]:
+    """Returns those of a split's items whose clips the stages read: all for codecs, what is not encoded for latents."""
+    if "codecs" in stages:
+        return items
+    return unencoded(items, codecs / "latents" / split) if "latents" in stages else []
 
 
 def _links(out: Path, codecs: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from jova.data.folder import AGAIN, Item, read_folder
 if TYPE_CHECKING:
     from jova.data.corpus import Split
 
+Reads = Callable[[str, list[Item]], Sequence[Item]]
 VALIDATION_CLIPS = 64
 """Number of held-out clips on which losses are measured."""
 
@@ -31,14 +32,14 @@ def count_clips(data: Path, split: Split) -> int:
     return len(read_folder(data / split, split)) if (data / split / "dataset.json").is_file() else 0
 
 
-def check_data(data: Path, clips: int, own: Path, stages: Collection[str]) -> None:
+def check_data(data: Path, clips: int, own: Path, reads: Reads) -> None:
     """Raises FileNotFoundError or ValueError if a folder that is only read lacks something that a training needs.
 
     Args:
         data: the folder.
         clips: required number of training clips.
         own: the training's own folder, where clips are drawn if no other is named.
-        stages: of the training.
+        reads: see `check_files`.
     """
     advice = f"name another as --data, or leave it out to draw clips in {own}"
     if not data.is_dir():
@@ -50,15 +51,20 @@ def check_data(data: Path, clips: int, own: Path, stages: Collection[str]) -> No
             f"expected {clips} clips in {data}/train and {VALIDATION_CLIPS} in {data}/validation, both finished, got "
             f"{train} and {validation}; take fewer with --clips, {advice}"
         )
-    check_files(data, clips, stages)
+    check_files(data, clips, reads)
 
 
-def check_files(data: Path, clips: int, stages: Collection[str]) -> None:
-    """Raises FileNotFoundError if a file that is read of the clips of both splits is not there."""
+def check_files(data: Path, clips: int, reads: Reads) -> None:
+    """Raises FileNotFoundError if a file that is read of the clips of both splits is not there.
+
+    Args:
+        data: folder of the splits.
+        clips: required number of training clips.
+        reads: returns those of a split's items whose clips will be read: others may have been removed once encoded.
+    """
     for split, count in wanted(clips).items():
         items = read_split(data, split, count)
-        # The model is trained on latents, which clips may have been removed for.
-        _check([item.tracks for item in items] + [item.clip for item in items if set(stages) != {"model"}])
+        _check([item.tracks for item in items] + [item.clip for item in reads(split, items)])
 
 
 def _check(paths: Sequence[Path]) -> None:

@@ -97,6 +97,12 @@ def encode_items(items: Sequence[Item], codecs: Path, out: Path) -> None:
                 save_file(tensors, unfinished, {"codecs": made_by, "ids": json.dumps(ids)})
 
 
+def unencoded(items: Sequence[Item], out: Path) -> list[Item]:
+    """Returns the clips of shards that `encode_items` has not written to OUT."""
+    shards = [items[start : start + SHARD] for start in range(0, len(items), SHARD)]
+    return [item for shard in shards if not (out / f"{shard[0].id}.safetensors").is_file() for item in shard]
+
+
 def encoder_digest(*codecs: VideoCodec | AudioCodec) -> str:
     """Returns a digest of the encoders, which do not change when the video codec's refinement network is trained.
 

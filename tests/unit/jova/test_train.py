@@ -12,7 +12,6 @@ from jova.codecs import AudioCodecConfig, VideoCodec, VideoCodecConfig
 from jova.codecs.base import WEIGHTS
 from jova.config import PRESETS
 from jova.data.folder import FORMAT, Item, read_clips, read_folder, write_clip
-from jova.data.splits import check_data
 from jova.data.vocabulary import CORPUS, words
 from jova.parts import FILES, find_codecs
 from jova.train import check_started, main
@@ -441,12 +440,23 @@ def test_damage_to_a_folder_of_clips_is_told_before_any_work(both, capsys, name,
     assert not out.exists()
 
 
-def test_latents_are_enough_for_the_model(both):
+def test_clips_that_are_encoded_are_not_missed(both, capsys, monkeypatch):
+    for name in ("encode", "train_model"):
+        monkeypatch.setattr(f"jova.train.{name}", lambda *_: None)
+    for name in ("video", "audio"):
+        shutil.copy(WEIGHTS / f"{name}-codec.safetensors", both)
     for clip in both.glob("*/clips/*.mp4"):
         clip.unlink()
-    check_data(both, 6, both, ["model"])
-    with pytest.raises(FileNotFoundError, match=r"clips/train-00000\.mp4 is not there"):
-        check_data(both, 6, both, ["latents", "model"])
+    (both / "out").mkdir()
+    asked = ["--clips", "6", "--data", str(both), "--codecs", str(both), "--out", str(both / "out")]
+    assert main([*asked, "--stage", "model"]) == 0
+    assert main([*asked, "--stage", "latents"]) == 2
+    assert "clips/train-00000.mp4 is not there" in capsys.readouterr().err
+    for split in ("train", "validation"):
+        (both / "latents" / split).mkdir(parents=True)
+        (both / "latents" / split / "train-00000.safetensors").touch()
+    assert main([*asked, "--stage", "latents"]) == 0
+    assert main(asked) == 0
 
 
 @pytest.mark.parametrize("content", [b"x", b"", None])
