@@ -397,9 +397,9 @@ def test_cross_attention_is_better_and_worse_by_what_the_table_says():
     claims = data("cross")["claims"]
     (lse_c,) = [claim for claim in claims if is_lse_c_a(claim)]
     (wer,) = [claim for claim in claims if claim["metric"] == "wer"]
-    for claim, verdict in ((lse_c, "better"), (wer, "worse in WER")):
-        lo, hi = claim["over_trainings"]["ci"]
-        assert f"{verdict} by {claim['over_trainings']['delta']:.3f} [{lo:.3f}, {hi:.3f}]" in row[1]
+    for one, verdict in ((lse_c, "better"), (wer, "worse in WER")):
+        lo, hi = one["over_trainings"]["ci"]
+        assert f"{verdict} by {one['over_trainings']['delta']:.3f} [{lo:.3f}, {hi:.3f}]" in row[1]
     assert f"(p {wer['over_trainings']['p_holm']:.3f})" in row[1]
     assert {claim["metric"]: claim["verdict"] for claim in claims} == dict.fromkeys(
         ("lse_c", "lse_d", "sync_within_1", "mouth_audio_corr"), "better"

@@ -108,6 +108,7 @@ def test_a_training_that_fails_says_why_and_is_not_done(shared, tmp_path):
 
 def test_what_makes_the_corpus_is_asked_for_before_any_work(tmp_path, monkeypatch, shared):
     from jova import data, train
+    from jova.data.splits import check_packages
 
     monkeypatch.setattr(data, "find_spec", lambda name: None if name == "cv2" else name)
     said = r"^not installed: opencv-python-headless; to make clips, run pip install 'jova-bench\[corpus\]'$"
@@ -116,7 +117,7 @@ def test_what_makes_the_corpus_is_asked_for_before_any_work(tmp_path, monkeypatc
     assert not (tmp_path / "new").exists()
     with pytest.raises(ModuleNotFoundError, match=said):
         train.make_corpus(tmp_path / "new", CLIPS, 1)
-    train.check_packages(shared / "corpus", CLIPS)  # A corpus that is there needs nothing.
+    check_packages(shared / "corpus", CLIPS)  # A corpus that is there needs nothing.
     assert train.main(["--stage", "corpus", "--out", str(tmp_path / "new")]) == 2
 
 
