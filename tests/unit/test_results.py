@@ -334,12 +334,14 @@ ROWS = {
     "joint self-attention": ("cross", "fusion=cross"),
     "positions have to be aligned": ("positions", "positions=independent"),
     "the more weight, the better": ("mouth-loss", "mouth_weight=10"),
+    "audio and text may not lie": ("positions", "positions=offset"),
 }
 """Rows of `docs/ablations.md` that compare one arm with the base."""
 QUOTED = {
     "lambda 0": ("mouth-loss", "mouth_weight=0"), "lambda 5": ("mouth-loss", "base"), "joint's": ("fusion", "base"),
     "none": ("fusion", "fusion=none"), "cross": ("cross", "fusion=cross"), "joint": ("cross", "base"),
-    "independent": ("positions", "positions=independent"), "off the mouth": ("mouth-loss", "mouth_box=off"),
+    "independent": ("positions", "positions=independent"), "off the picture": ("positions", "positions=offset"),
+    "aligned on it": ("positions", "base"), "off the mouth": ("mouth-loss", "mouth_box=off"),
     "lambda 2": ("mouth-loss", "mouth_weight=2"), "lambda 10": ("mouth-loss", "mouth_weight=10"),
     "without weight": ("mouth-curve", "mouth_weight=0"), "with it": ("mouth-curve", "base"),
     "LSE-C is": ("words", "words=free"),
