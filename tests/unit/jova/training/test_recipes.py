@@ -35,6 +35,7 @@ def test_a_recipe_names_what_differs_from_the_defaults(tmp_path):
 )
 def test_flags_replace_values_of_the_recipe(tmp_path, monkeypatch, flags, wanted):
     seen = {}
+    monkeypatch.setattr(jova.train, "check_files", lambda *a: None)
     monkeypatch.setattr(jova.train, "with_codecs", lambda *a: None)
     monkeypatch.setattr(jova.train, "train_model", lambda *a: seen.update(clips=a[3], training=a[5]))
     parser = argparse.ArgumentParser()
