@@ -20,6 +20,8 @@ def list_models() -> pd.DataFrame:
 def list_metrics(assets: PathLike | None = None) -> pd.DataFrame:
     """Returns a table of all metrics of both profiles: identity, level, unit, direction, and why not.
 
+    A judge's identity is None: its server states a part of it, and is not asked here.
+
     Args:
         assets: as in `run`.
     """

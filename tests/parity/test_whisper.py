@@ -203,7 +203,8 @@ def test_every_size_is_an_asset_with_its_digest():
         asset = assets.asset_table().get(f"whisper-{size.replace('.', '-')}")
         assert asset.sha256 in asset.url
         vocabulary = "whisper-vocabulary-en" if size.endswith(".en") else "whisper-vocabulary"
-        assert set(asset.metrics) <= set(assets.asset_table().get(vocabulary).metrics)
+        read_by = set(assets.asset_table().get(vocabulary).metrics)
+        assert all(one in read_by or one.partition("@")[0] in read_by for one in asset.metrics)
 
 
 WORDS = Vocabulary(tuple(f" {k}".encode() for k in range(50256)), 51864)

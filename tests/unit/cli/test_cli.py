@@ -82,7 +82,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
         (["train"], "jova-bench: expected --out DIR for a preset, or --config FILE, got neither"),
         (["train", "--out", "{empty}", "--presett", "tiny"], "did you mean '--preset'?"),
         (["train", "--out", "{empty}", "--stage", "corpse"], "did you mean 'corpus'?"),
-        (["train", "--out", "{empty}", "--stage", "model"], "video-codec.safetensors"),
+        (["train", "--out", "{empty}", "--stage", "model"], "corpus/train (no dataset.json)"),
         (["sample", *CAPTIONS, "--transcript", "bin", "--out", "{empty}/a.mp4"], "got 'v' in the video caption"),
         (["sample", *CAPTIONS, "--transcript", "bin", "--out", "{empty}/a.mp4", "--weights", "{empty}"], "jova-tiny"),
     ],
