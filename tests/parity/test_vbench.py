@@ -183,6 +183,15 @@ def test_flicker_by_hand():
     assert value(silent_clip(frames, fps=8)) == pytest.approx(5.87)
 
 
+@pytest.mark.parametrize("fps", [8, 12, 24, 25, 30])
+def test_a_steady_fade_is_no_flicker_at_any_rate(fps):
+    count, value = 2 * fps, lambda levels: metric("temporal_flicker").score(flickering(levels, fps=fps)).value
+    fade = np.arange(count) * (240 // count)
+    assert value(fade) == pytest.approx(0, abs=1e-9)
+    fade[count // 2 :] += 10  # A jump in it is seen.
+    assert value(fade) > 0.4
+
+
 def test_what_moves_in_front_of_a_scene_at_rest_is_no_flicker():
     frames = np.full((16, 64, 64, 3), 90, np.uint8)
     for k, frame in enumerate(frames):

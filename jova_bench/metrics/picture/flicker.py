@@ -1,9 +1,11 @@
 """Temporal flicker: how much the brightness of places jumps from picture to picture.
 
 Ours looks at a coarse grid of brightness, 8 times a second, and at the second difference in time: half the distance of
-a place's brightness from the mean of the one before and the one after. A steady fade gives 0, and of all places the
-median counts, so that a moving subject that fills less than half of the picture does not; a camera that moves over
-detail does. Two things it cannot see: flicker of less than half of the picture, and flicker in step with the 8.
+a place's brightness from what a line between the one before and the one after has at its time: where 8 does not divide
+the frame rate, pictures do not lie evenly. So a steady fade gives 0 at any rate, up to the rounding of its levels. Of
+all places the median counts, so that a moving subject that fills less than half of the picture does not; a camera that
+moves over detail does. Two things it cannot see: flicker of less than half of the picture, and flicker in step with
+the 8.
 
 VBench (vbench/temporal_flickering.py @ 45e79ec) takes the mean difference of neighbouring frames from 255, so that all
 that moves is flicker, and more so at a low frame rate; it asks for clips at rest, and does not check. Its number is in
@@ -39,7 +41,7 @@ class RestingFlicker(ClipMetric):
         super().__init__(context)
         self.spec = MetricSpec(
             name="temporal_flicker",
-            version=1,
+            version=2,
             profile="standard",
             backend="luma-grid",
             params={"fps": int(RATE), "cells": CELLS},
@@ -66,7 +68,8 @@ class RestingFlicker(ClipMetric):
         if len(shown) < 3:
             raise Undefined("too short: flicker needs three pictures")
         grid = np.stack([brightness(clip.frames[k]) for k in shown])
-        jumps = np.abs(grid[1:-1] - (grid[:-2] + grid[2:]) / 2)
+        since, until = np.diff(shown)[:-1, None, None], np.diff(shown)[1:, None, None]
+        jumps = np.abs(grid[1:-1] - grid[:-2] - (grid[2:] - grid[:-2]) * since / (since + until))
         return float(np.median(jumps, axis=(1, 2)).mean())
 
 
