@@ -166,6 +166,13 @@ def test_questions_without_an_answer(name, clip, prompt, reason):
     assert (outcome.status, outcome.reason) == ("undefined", reason)
 
 
+@pytest.mark.parametrize("caption", ["&nbsp;", "\ufeff"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_caption_of_no_tokens_is_none(name, caption, own):
+    outcome = metric(name).score(CLIP, asked(caption))
+    assert (outcome.status, outcome.reason) == ("undefined", "no video caption")
+
+
 @pytest.mark.parametrize("name", ["text_video_score", "text_video_score@clip"])
 def test_ours_knows_what_it_cannot_read_or_see(name):
     score = metric(name)

@@ -37,8 +37,12 @@ def check_latin(caption: str) -> None:
 
 
 def read(tokens: ClipTokens, caption: str, how: Reading, most: int = MOST) -> list[list[int]]:
-    """Returns the pieces of a caption, each between its marks; a beginning has at most `most` tokens, others 77."""
-    words = tokens.encode(caption)
+    """Returns the pieces of a caption, each between its marks; a beginning has at most `most` tokens, others 77.
+
+    Raises Undefined for a caption of no tokens: some that are not blank are, once repaired.
+    """
+    if not (words := tokens.encode(caption)):
+        raise Undefined("no video caption")
     if how == "torn":
         return [[tokens.start, *words, tokens.end][:MOST]]
     pieces = split(words, tokens) if how == "whole" else [words[: most - 2]]
