@@ -5,6 +5,7 @@ Here is what all recognisers share, and the embedded one: pocketsphinx with the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -30,6 +31,8 @@ GRAMMAR = Path(__file__).with_name("embedded.gram")
 """Every sentence of the shipped corpus, as a JSGF grammar of word slots."""
 LOOP = "transcript_loop"
 """Finding of a clip whose transcript repeats itself."""
+SPAN_S = re.compile(r"(\d+\.\d+) to (\d+\.\d+)(?= s\b)")
+"""Start and end in `Transcript.loop`."""
 Rate = Callable[[str, str, str], float]
 """`rate(transcript, heard, language)`: errors per word or character; raises Undefined where there is none."""
 
@@ -43,9 +46,18 @@ class Transcript:
     """Seconds at which the text is one phrase again and again, and how compressible it is there; empty without."""
 
 
-def finding(backend: str, heard: Transcript) -> tuple[Finding, ...]:
-    """Returns what a reader should know of a transcript: where it repeats itself."""
-    return (Finding(code=LOOP, detail=f"{backend}: {heard.loop}"),) if heard.loop else ()
+def finding(backend: str, heard: Transcript, start_s: float = 0.0) -> tuple[Finding, ...]:
+    """Returns what a reader should know of a transcript: where it repeats itself, in seconds of the clip.
+
+    Args:
+        backend: of the metric.
+        heard: transcript of a part of the clip.
+        start_s: where the part begins.
+    """
+    if not heard.loop:
+        return ()
+    loop = SPAN_S.sub(lambda span: " to ".join(f"{float(one) + start_s:.2f}" for one in span.groups()), heard.loop)
+    return (Finding(code=LOOP, detail=f"{backend}: {loop}"),)
 
 
 class Recogniser(Protocol):

@@ -81,7 +81,7 @@ class SpeakerErrors(ClipMetric):
             part = audio[round(one.start_s * RATE_HZ) : round(one.stop_s * RATE_HZ)]
             heard = self._whole.hear(part, prompt.language)
             texts.setdefault(one.voice, []).append(heard.text)
-            found += finding(self.spec.backend, heard)
+            found += finding(self.spec.backend, heard, one.start_s)
         rate = permuted_error_rate(said, [" ".join(own) for own in texts.values()], prompt.language, self._unit)
         return Measured(rate, tuple(dict.fromkeys(found)))
 
