@@ -27,7 +27,7 @@ def permuted_error_rate(said: Sequence[str], heard: Sequence[str], language: str
         unit: words or characters.
 
     Raises:
-        Undefined: a speaker has nothing to say, the language does not separate words, or a text is English with marks
+        Undefined: no speaker has anything to say, the language does not separate words, or a text is English with marks
             of other scripts.
     """
     from scipy.optimize import linear_sum_assignment
@@ -36,7 +36,9 @@ def permuted_error_rate(said: Sequence[str], heard: Sequence[str], language: str
         require_spaces(language)
     if not said:
         raise Undefined("no speakers")
-    speakers = [compared(text, "", language, "spoken")[0] for text in said]
+    speakers = [compared(text, "", language, "spoken")[0] if spoken(text, language) else "" for text in said]
+    if not any(speakers):
+        raise Undefined("no transcript")
     voices = [spoken(text, language) for text in heard]
     sides = max(len(speakers), len(voices))
     rows, columns = ([*texts, *[""] * (sides - len(texts))] for texts in (speakers, voices))

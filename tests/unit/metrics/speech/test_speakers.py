@@ -34,6 +34,9 @@ RATE = 16_000
         (["a b c", "d e"], ["a b c d e"], 4 / 5),
         (["a b c", "d e"], [], 1),
         (["a b", "c d"], ["a b c", "d"], 2 / 4),
+        # Who listens has no words: all that another voice says is inserted.
+        (["a b", ""], ["a b"], 0),
+        (["...", "a b"], ["a b", "c"], 1 / 2),
     ],
 )
 def test_word_errors(said, heard, rate):
@@ -57,7 +60,7 @@ def test_character_errors(said, heard, language, rate):
     ("said", "language", "unit", "why"),
     [
         ([], "en", "wer", "no speakers"),
-        (["a", "..."], "en", "wer", "no transcript"),
+        (["", "..."], "en", "wer", "no transcript"),
         (["你好", "好"], "zh", "wer", "WER needs spaces"),
         (["दिन", "day"], "en", "cer", "carry marks"),
     ],
@@ -187,6 +190,9 @@ def test_nothing_said_is_all_missing_and_a_loop_is_a_finding(metric, monkeypatch
     assert metric.score(audio_clip(tone(0.2, 1.0)), ASKED).value == 1
     outcome = score(metric, monkeypatch, (0.2, 2.4), (0.4, 1.0), (0.6, 1.0))
     assert [one.code for one in outcome.findings] == ["transcript_loop"]
+    # Seconds of the clip, not of the turn: it begins at 1.5 s.
+    outcome = score(metric, monkeypatch, (0.4, 1.0), (0.2, 2.4))
+    assert [one.detail for one in outcome.findings] == [f"{metric.spec.backend}: 1.50 to 2.50 s"]
 
 
 def test_undefined(metric):
