@@ -57,7 +57,8 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
 
 def asked_for(prompt: Prompt) -> Prompt | None:
     """Returns the prompt, or None for the empty prompt of a clip without one."""
-    return prompt if prompt.video_caption or prompt.audio_caption or prompt.transcript else None
+    texts = prompt.video_caption or prompt.audio_caption or prompt.transcript
+    return prompt if texts or prompt.voice or prompt.speakers or prompt.edit else None
 
 
 def _content(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from jova_bench.errors import BenchError
 from jova_bench.ids import safe_id
 from jova_bench.models.folder import ClipsFolder
 from jova_bench.models.registry import create_model
+from jova_bench.prompts import Prompt
 from jova_bench.suites.folder import asked_for, folder_suite
 from jova_bench.suites.loading import load_suite
 from support.asked import prompt, suite_of
@@ -87,6 +88,19 @@ def test_clips_are_a_suite_with_the_prompts_beside_them(tmp_path):
     assert by_id["a"].transcript == "hello"
     assert by_id[safe_id("odd name")] is None
     assert len(by_id) == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"voice": "anna.wav"},
+        {"speakers": [{"id": "anna", "text": ""}, {"id": "ben", "text": ""}]},
+        {"edit": {"kind": "sound", "clip": "a.mp4"}},
+    ],
+)
+def test_a_prompt_without_texts_asks_for_what_it_gives(given):
+    given = Prompt(id="a", video_caption="", audio_caption="", transcript="", **given)
+    assert asked_for(given) is given
 
 
 def test_the_digest_of_a_folder_follows_its_clips(tmp_path):
