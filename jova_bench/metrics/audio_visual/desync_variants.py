@@ -90,17 +90,19 @@ VARIANTS = {
             says="signed, so early and late clips cancel; 0.08 to 4.88 s of clips of at least 5 s",
         ),
         DesyncVariant(
-            "t2av-absolute@pr14",
+            "t2av-absolute@0efeded",
             seconds=5.0,
             side=256,
             first_frame=2,
             windows="first",
-            says="T2AV-Compass since its pull request 14: as t2av, but without the sign, as the request describes its "
-            "`abs_offsets`; its code was not read",
+            says="T2AV-Compass since its pull request 14: as t2av, but without the sign, so that clips are averaged by "
+            "their absolute offsets",
         ),
     )
 }
 """Ours, and those of av-benchmark (av_bench/evaluate.py), MOVA (evaluation/metrics/av_quality/eval_av_quality.py as
 run_eval.sh calls it), JavisBench (JavisDiT eval/javisbench/src/metrics.py as its README calls it), VABench
-(vabench/second_desync.py), Verse-Bench (syncformer/) and T2AV-Compass (Synchformer-main/batch_test_folder.py); the last
-two are v-iashin/Synchformer's example.py."""
+(vabench/second_desync.py), Verse-Bench (syncformer/) and T2AV-Compass
+(t2av-compass/Objective/Similarity/Synchformer-main/batch_test_folder.py, which since pull request 14, at
+0efeded18f775c596ba2d37e7bcc7338e0b7308a, averages the absolute offsets of clips); the last two are
+v-iashin/Synchformer's example.py."""
