@@ -50,4 +50,4 @@ class Captioner:
         chosen = [frames[0], frames[len(frames) // 2], frames[-1]]
         content = [text_part(ASK), *map(image_part, chosen)]
         answer = self.server.ask({"temperature": 0, "messages": [{"role": "user", "content": content}]})
-        return " ".join(text_of(answer, self.by).split())[:LONGEST]
+        return " ".join(text_of(answer, self.server).split())[:LONGEST]

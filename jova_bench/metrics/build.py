@@ -63,11 +63,20 @@ def build(
     there = _choices(profile, added)
     for fault in _faults(wanted, profile, added, refused):
         raise BenchError(fault)
-    built = [_built(one, context, real or {}) for one in there if one.matches(wanted)]
+    built = _once(_built(one, context, real or {}) for one in there if one.matches(wanted))
     twice = [one for one, count in Counter(metric.spec.identity for metric in built).items() if count > 1]
     if twice:
         raise BenchError(_same_identity(twice[0]))
     return built
+
+
+def _once(metrics: Iterable[Metric]) -> list[Metric]:
+    """Returns metrics with each question of a judge once: a rubric and one of its questions may both be named."""
+    found: list[Metric] = []
+    for metric in metrics:
+        if not (metric.spec.name.startswith(PREFIX) and any(one.spec == metric.spec for one in found)):
+            found.append(metric)
+    return found
 
 
 def usual(profile: Profile, context: MetricContext) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -225,7 +234,7 @@ def unfit_metric(metric: object) -> str | None:
 
 def _same_identity(identity: Identity) -> str:
     if identity.name.startswith(PREFIX):
-        return f"expected questions that differ, got {identity} twice; name the rubric or the question once"
+        return f"expected one direction and one domain of a judge's question, got two of {identity}; name one of them"
     return f"an installed package has another metric of the identity {identity}; give its own a new name"
 
 

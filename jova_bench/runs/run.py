@@ -24,6 +24,7 @@ from jova_bench.ids import file_stem, safe_id
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.build import build, references, usual
+from jova_bench.metrics.judge.names import SELECT
 from jova_bench.metrics.real_clips import Kind
 from jova_bench.models.base import Generator, Plan
 from jova_bench.models.folder import ClipsFolder, coverage_lines
@@ -130,6 +131,7 @@ def _run(
                 progress.say(line)
     with RunStore(folder) as store:
         manifest = extend_manifest(store, suite, request, planned, names)
+        _check_judges(manifest.metrics, names, profile, context)
         store.write_manifest(manifest)
         for line in (*(f"left out: {line}" for line in left_out), *_outside(suite, (*named, *own))) if scoring else ():
             progress.say(line)
@@ -165,6 +167,13 @@ def _run(
         store.write_summary(summary)
         # Asked last: a clip may turn out not to be the one that was recorded.
         return _result(store, summary, made, unable, options)
+
+
+def _check_judges(selected: Sequence[str], added: Sequence[str], profile: Profile, context: MetricContext) -> None:
+    """Refuses judges that contradict earlier ones of the folder, before the manifest has them. Raises BenchError."""
+    judges = [name for name in selected if name.startswith(SELECT)]
+    if not set(judges).isdisjoint(added):
+        build(judges, profile, context)
 
 
 def _summary(

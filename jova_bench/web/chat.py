@@ -1,11 +1,13 @@
 """Asks a server that speaks OpenAI's chat protocol (vLLM, llama.cpp, any vendor's): one question, one answer.
 
 A server that is busy or broken is asked again after a while; any other fault is the caller's to record. The key is read
-where it is sent, kept nowhere, and blotted out of whatever the server says.
+where it is sent, goes to its own server alone, over TLS or to this machine, is kept nowhere, and is blotted out of
+messages.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -54,6 +56,8 @@ class ChatServer:
     """Environment variable of the key."""
     timeout_s: float = TIMEOUT_S
     """Seconds without a byte after which a connection counts as broken: a server is silent while it thinks."""
+    key_for: str | None = None
+    """Address that the key is for: a server of another scheme, host or port gets none. None for this one."""
 
     def __post_init__(self) -> None:
         """Refuses addresses that are none, or that hold a secret. Raises BenchError."""
@@ -81,7 +85,7 @@ class ChatServer:
             NoAnswer: the server cannot be reached, is silent, refuses, stays busy, or answers no JSON.
             BenchError: the key cannot be sent.
         """
-        key = self._key()
+        key = self._key() if self._gets_key() else ""
         request = Request(
             f"{self.url.rstrip('/')}/chat/completions",
             json.dumps({"model": self.model, **body}).encode(),
@@ -93,20 +97,38 @@ class ChatServer:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with open_url(request, self.timeout_s) as response:
-                    return self._parsed(_blotted(_content(response), key))
+                    return self._parsed(_content(response).decode(errors="replace"))
             except HTTPError as error:
                 with error:
                     if attempt == ATTEMPTS or not (error.code in _BUSY or error.code >= 500):
-                        raise self._refused(error, key) from error
+                        raise self._refused(error) from error
                     pause = max(wait, _asked_to_wait(error))
                     if pause > LONGEST_WAIT_S:
-                        raise self._refused(error, key, f", which asks to wait {pause:.0f} s") from error
+                        raise self._refused(error, f", which asks to wait {pause:.0f} s") from error
             except (OSError, HTTPException, ValueError) as error:
                 why = getattr(error, "reason", None) or error
-                raise NoAnswer(f"{self.by}: expected an answer, got none: {why}") from error
+                raise NoAnswer(f"{self.by}: expected an answer, got none: {self.blotted(str(why))}") from error
             sleep(pause)
             wait *= 2
         raise AssertionError
+
+    def blotted(self, text: str) -> str:
+        """Returns a text for a message, in which the key does not stand, nor as JSON writes it."""
+        if key := os.environ.get(self.key_variable, "").strip():
+            written = json.dumps(key)[1:-1]
+            forms = (written.replace("/", "\\/"), written, key)
+            return re.sub("|".join(map(re.escape, forms)), "[key]", text)
+        return text
+
+    def shown(self, value: Any) -> str:
+        """Returns what a server says as `formatting.messages.shown` does, without the key."""
+        return shown(self.blotted(value)) if isinstance(value, str) else self.blotted(shown(value))
+
+    def _gets_key(self) -> bool:
+        """Returns whether the key is for this server, and would not pass a network as plain text."""
+        here = _origin(self.url)
+        own = self.key_for is None or here == _origin(self.key_for)
+        return own and (here[0] == "https" or _is_loopback(here[1]))
 
     def _key(self) -> str:
         """Returns the key; empty without one."""
@@ -117,31 +139,62 @@ class ChatServer:
 
     def _parsed(self, content: str) -> Any:
         try:
-            return parse_json(content, self.by)
+            found = parse_json(content, self.by)
         except BenchError as error:
-            raise NoAnswer(str(error)) from error
+            raise NoAnswer(self.blotted(str(error))) from error
+        if isinstance(found, dict) and found.get("error") and not found.get("choices"):
+            raise NoAnswer(f"{self.by}: expected an answer, got an error{self._message(found)}")
+        return found
 
-    def _refused(self, error: HTTPError, key: str, more: str = "") -> NoAnswer:
+    def _refused(self, error: HTTPError, more: str = "") -> NoAnswer:
         """Returns what is wrong: the status, and the server's own words, but where it speaks of keys."""
         denied = error.code in _DENIED
-        said = "" if error.code == _DENIED[0] else _message(_blotted(_content(error), key))
-        hint = f"; set {self.key_variable}" if denied else ""
+        try:
+            found = None if error.code == _DENIED[0] else parse_json(_content(error).decode(errors="replace"), "answer")
+        except (BenchError, OSError, HTTPException, ValueError):  # The status says enough.
+            found = None
+        set_it = f"set {self.key_variable}" if self._gets_key() else f"{self.key_variable} is not for this server"
+        hint = f"; {set_it}" if denied else ""
+        said = self._message(found)
         return NoAnswer(f"{self.by}: expected an answer, got status {error.code}{more}{said}{hint}", error.code)
 
+    def _message(self, said: Any) -> str:
+        """Returns a server's own words on a fault, to be shown after what it is; empty where it has none."""
+        while isinstance(said, dict):
+            said = next((said[key] for key in ("error", "message", "detail") if key in said), None)
+        return f": {self.shown(said)}" if isinstance(said, str) and said.strip() else ""
 
-def text_of(answer: Any, by: str) -> str:
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Returns scheme, host and port of an address; three that no server has for a text that is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+    return parts.scheme, parts.hostname or "", port
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def text_of(answer: Any, server: ChatServer) -> str:
     """Returns the text of an answer. Raises NoAnswer for anything else.
 
     Args:
         answer: as `ChatServer.ask` returns it.
-        by: beginning of the message.
+        server: which one gave it.
     """
     try:
         text = answer["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
         text = None
     if not isinstance(text, str) or not text.strip():
-        raise NoAnswer(f"{by}: expected an answer with a text, got {shown(answer)}")
+        raise NoAnswer(f"{server.by}: expected an answer with a text, got {server.shown(answer)}")
     return text
 
 
@@ -151,23 +204,6 @@ def _content(response: Any) -> bytes:
     while len(content) <= LARGEST_BYTES and (part := response.read1(LARGEST_BYTES)):
         content += part
     return content[:LARGEST_BYTES]
-
-
-def _blotted(content: bytes, key: str) -> str:
-    """Returns a body as text in which the key does not stand."""
-    text = content.decode(errors="replace")
-    return text.replace(key, "[key]") if key else text
-
-
-def _message(content: str) -> str:
-    """Returns a server's own words on a fault, to be shown after a status; empty where it has none."""
-    try:
-        said = parse_json(content, "answer")
-    except BenchError:
-        return ""
-    while isinstance(said, dict):
-        said = next((said[key] for key in ("error", "message", "detail") if key in said), None)
-    return f": {shown(said)}" if isinstance(said, str) and said.strip() else ""
 
 
 def _asked_to_wait(error: HTTPError) -> float:

@@ -16,7 +16,14 @@ REFUSED = "the judge refused to answer"
 TOKENS = 16
 """Places of an answer whose probabilities are kept."""
 _YES_NO = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
-_NUMBER = re.compile(r"[^\w.+-]*([+-]?\d+(?:\.\d+)?)[^\w]*", re.ASCII)
+_NUMBER = re.compile(r"[\s*_`'\"()\[\]]*([+-]?\d+(?:\.\d+)?)[\s*_`'\"()\[\].!]*", re.ASCII)
+"""A number, and what may stand around it: emphasis, quotes, brackets and the end of a sentence, no sign or unit."""
+_MINUS = str.maketrans("\u2212\u2013", "--")
+"""Minus sign and en dash."""
+_MARKS = str.maketrans("\u0120\u2581\u010a", "  \n")
+"""How tokenisers write a space and the end of a line."""
+_END = re.compile(r"<[^<>\s]+>")
+"""A token that ends an answer and is no part of its text."""
 _SORRY = re.compile(
     r"\W*(i['’]?m (very )?sorry|i am (very )?sorry|sorry\b|i (can ?not|can['’]t|won['’]t|will not)\b"
     r"|i['’]?m (unable|not able)|i am (unable|not able)|as an ai\b)",
@@ -42,7 +49,7 @@ class Answer(Record):
     cut: bool
     """Whether the server stopped it at its longest."""
     tokens: tuple[Token, ...]
-    """The first places with their probabilities; none where the server gives none."""
+    """The first places of the text with their probabilities; none where the server gives none, or none of the text."""
 
 
 def read_answer(answer: Any) -> Answer | None:
@@ -51,13 +58,36 @@ def read_answer(answer: Any) -> Answer | None:
         choice = answer["choices"][0]
         message = choice["message"]
         text, refusal, end = message.get("content"), message.get("refusal"), choice.get("finish_reason")
-        listed = ((choice.get("logprobs") or {}).get("content") or [])[:TOKENS]
-        tokens = tuple(_token(one) for one in listed)
+        listed = (choice.get("logprobs") or {}).get("content") or []
+        tokens = [_token(one) for one in listed]
     except (KeyError, IndexError, TypeError, AttributeError, ValueError):
         return None
     if not isinstance(text, str | None):
         return None
-    return Answer(text=text or "", refused=bool(refusal) or end == "content_filter", cut=end == "length", tokens=tokens)
+    return Answer(
+        text=text or "",
+        refused=bool(refusal) or end == "content_filter",
+        cut=end == "length",
+        tokens=_places(tokens, text or ""),
+    )
+
+
+def _places(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
+    """Returns the first places of a text: from the last one on after which nothing but the text is said.
+
+    What a model thinks before it answers has places of its own, in which a yes or no is no answer.
+    """
+    said, words = text.strip(), [one.chosen.translate(_MARKS) for one in tokens]
+    while words and (not words[-1].strip() or (_END.fullmatch(words[-1].strip()) and not said.endswith(words[-1]))):
+        words.pop()
+    rest = ""
+    for place in range(len(words) - 1, -1, -1):
+        rest = words[place] + rest
+        if rest.strip() == said:
+            return tuple(tokens[place : place + TOKENS])
+        if len(rest.strip()) > len(said):
+            break
+    return ()
 
 
 def _token(one: Any) -> Token:
@@ -79,7 +109,9 @@ def value_of(answer: Answer, scale: str | tuple[float, float], probable: bool) -
     """
     if answer.refused:
         raise Undefined(REFUSED)
-    found = (_YES_NO if isinstance(scale, str) else _NUMBER).fullmatch(answer.text)
+    found = (
+        _YES_NO.fullmatch(answer.text) if isinstance(scale, str) else _NUMBER.fullmatch(answer.text.translate(_MINUS))
+    )
     if found is None:
         if _SORRY.match(answer.text):
             raise Undefined(REFUSED)
@@ -93,21 +125,21 @@ def value_of(answer: Answer, scale: str | tuple[float, float], probable: bool) -
 
 
 def yes_probability(tokens: Sequence[Token]) -> float:
-    """Returns P(yes) / (P(yes) + P(no)) at the first place that says either, over all spellings that are listed.
+    """Returns P(yes) / (P(yes) + P(no)) at the place of the first word, over all spellings that are listed.
 
     Of the two, one that the server does not list has no share: it is less probable than all that are listed.
 
     Raises:
-        Unavailable: no place says either as one token.
+        Unavailable: that place does not say either as one token.
     """
-    for place in tokens:
-        if _word(place.chosen) in ("yes", "no"):
-            yes, no = (
-                math.fsum(math.exp(log) for token, log in place.logs.items() if _word(token) == word)
-                for word in ("yes", "no")
-            )
-            if yes + no > 0:
-                return yes / (yes + no)
+    place = next((one for one in tokens if _word(one.chosen)), None)
+    if place and _word(place.chosen) in ("yes", "no"):
+        yes, no = (
+            math.fsum(math.exp(log) for token, log in place.logs.items() if _word(token) == word)
+            for word in ("yes", "no")
+        )
+        if yes + no > 0:
+            return yes / (yes + no)
     raise Unavailable("expected the probability of yes or no, got none: the server gave that of no such token")
 
 

@@ -21,6 +21,7 @@ from jova_bench.cache import CacheKey, peek
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError, Unavailable, Undefined
 from jova_bench.formatting.messages import shown
+from jova_bench.identity import Identity, NoIdentity
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
 from jova_bench.metrics.faces import opencv
@@ -33,7 +34,7 @@ from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 from jova_bench.web.chat import NoAnswer
 
-VERSION = 1
+VERSION = 2
 IN_A_ROW = 3
 """Answers that fail to come, one after the other, before a process asks no more: a server that hangs takes ten minutes
 for each."""
@@ -142,9 +143,14 @@ class Judge(ClipMetric):
         self._failed = 0
         if (model := stated_model(found)) != self.served.model:
             self._stopped = f"expected an answer of {self.served.model}, got one of {model or 'a model without a name'}"
+            self._stopped = self.server.blotted(self._stopped)
             raise Unavailable(self._stopped)
         if (answer := read_answer(found)) is None:
-            raise Unavailable(f"{self.server.by}: expected an answer with a text, got {shown(found)}")
+            raise Unavailable(f"{self.server.by}: expected an answer with a text, got {self.server.shown(found)}")
+        try:
+            self._value(answer)
+        except (Undefined, Unavailable):  # No more than a reason comes of it, in which the key is not to stand.
+            return answer.model_copy(update={"text": self.server.blotted(answer.text), "tokens": ()})
         return answer
 
     def _body(self, content: list[Part], repeat: int) -> dict[str, Any]:
@@ -180,6 +186,13 @@ def _spec(rubric: Rubric, question: Question, answers: Served) -> MetricSpec:
     yes_no = isinstance(question.scale, str)
     reads = ("p_yes" if answers.probable else "yes_share") if yes_no else "mean_number"
     unit = "" if yes_no else f"{question.scale[0]:g} to {question.scale[1]:g}"
+    try:
+        Identity(f"{PREFIX}{question.id}", VERSION, "standard", answers.model)
+    except NoIdentity as error:
+        raise BenchError(
+            f"judge_{question.id}: expected a model whose name an identity can hold, got {shown(answers.model)}; "
+            "serve it under another name"
+        ) from error
     return MetricSpec(
         name=f"{PREFIX}{question.id}",
         version=VERSION,

@@ -24,6 +24,7 @@ SHIPPED = Path(__file__).parent / "rubrics"
 URL_VARIABLE, MODEL_VARIABLE = "JOVA_BENCH_JUDGE_URL", "JOVA_BENCH_JUDGE_MODEL"
 """Server of the questions that name none."""
 KEY_VARIABLE = "JOVA_BENCH_JUDGE_KEY"
+"""Key of the server that `URL_VARIABLE` names: a rubric, which may be another's, sends it nowhere else."""
 OURS = ("model", "messages", "n", "stream", "logprobs", "top_logprobs")
 """Fields of a request that no rubric sets."""
 FILLED = ("video_caption", "audio_caption", "transcript")
@@ -45,7 +46,7 @@ class Server(Record):
 
     def chat(self) -> ChatServer:
         """Returns it as something to ask. Raises BenchError for an address that is none."""
-        return ChatServer(self.url, self.model, KEY_VARIABLE, self.timeout_s)
+        return ChatServer(self.url, self.model, KEY_VARIABLE, self.timeout_s, os.environ.get(URL_VARIABLE, ""))
 
 
 class Question(Record):

@@ -18,7 +18,6 @@ import numpy as np
 from jova_bench.cache import CacheKey, FeatureCache
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
-from jova_bench.formatting.messages import shown
 from jova_bench.metrics.judge.answers import read_answer
 from jova_bench.web.chat import ChatServer, NoAnswer
 
@@ -75,5 +74,5 @@ def _asked(server: ChatServer, request: Mapping[str, Any]) -> Served:
         answer = server.ask(body)
     model, found = stated_model(answer), read_answer(answer)
     if not model or found is None:
-        raise BenchError(f"{server.by}: expected an answer that names its model, got {shown(answer)}")
+        raise BenchError(f"{server.by}: expected an answer that names its model, got {server.shown(answer)}")
     return Served(model, bool(found.tokens))

@@ -3,8 +3,11 @@
 import hashlib
 import json
 
+import pytest
+
 import jova_bench
 from jova_bench.comparison.gate import gate
+from jova_bench.errors import BenchError
 from jova_bench.formatting.text import escaped
 from jova_bench.report.files import read_leaderboard
 from jova_bench.web import chat
@@ -40,6 +43,7 @@ def test_a_run_is_continued_without_its_server_and_holds_no_key(tmp_path, monkey
 
     with serving(lambda body: hears(body) if len(at.questions) < 6 else (500, {}, f"down, {KEY}".encode())) as at:
         rubric.write_text(RUBRIC.format(url=at.url))
+        monkeypatch.setenv("JOVA_BENCH_JUDGE_URL", at.url)
         first = jova_bench.score(clips, **told)
         (judged,) = [one for one in first.summary.estimates if one.metric == "judge_rain"]
         assert judged.n_failed > 0
@@ -72,3 +76,24 @@ def test_a_run_is_continued_without_its_server_and_holds_no_key(tmp_path, monkey
     found = gate(out, out)
     assert [check.row.spec.name for check in found.checks] == ["loudness"]
     assert f"Not gated, because a language model judges: {escaped('judge_rain')}." in found.markdown()
+
+
+def test_a_question_of_a_rubric_joins_it_and_one_that_contradicts_it_leaves_the_folder_as_it_was(tmp_path):
+    clips, rubric, other, out = tmp_path / "clips", tmp_path / "mine.toml", tmp_path / "other.toml", tmp_path / "run"
+    clips.mkdir()
+    write_noise(clips / "clip.wav", 0.5, 0)
+
+    def judged(*names):
+        found = jova_bench.score(clips, metrics=names, out=out, device="cpu", workers=0).summary
+        return [one.metric for one in found.estimates if one.metric == "judge_rain"]
+
+    with serving(lambda body: said("Yes")) as at:
+        rubric.write_text(RUBRIC.format(url=at.url))
+        other.write_text(RUBRIC.format(url=at.url).replace("give", 'direction = "down", give'))
+        assert judged(f"judge:{rubric}") == ["judge_rain"]
+        assert judged(f"judge:{rubric}#rain") == ["judge_rain"]
+        before = (out / "manifest.json").read_bytes()
+        with pytest.raises(BenchError, match="expected one direction and one domain"):
+            judged(f"judge:{other}")
+        assert (out / "manifest.json").read_bytes() == before
+        assert judged("loudness") == ["judge_rain"]

@@ -35,7 +35,7 @@ def in_turn(*replies):
 def test_what_passes_is_tried_again_after_pauses_that_double_or_as_long_as_the_server_asks(waits):
     busy = [(503, {}, b""), (429, {"Retry-After": "9"}, b""), (500, {"Retry-After": "no date"}, b"")]
     with serving(in_turn(*busy, said("fine"))) as at:
-        assert chat.text_of(server(at).ask(BODY), "it") == "fine"
+        assert chat.text_of(server(at).ask(BODY), server(at)) == "fine"
     assert waits == [1, 9, 4]
     assert [body["model"] for body in at.asked] == ["asked-for"] * 4
     assert at.keys == [f"Bearer {KEY}"] * 4
@@ -74,11 +74,13 @@ def test_nobody_waits_for_an_hour(waits):
         ((400, {}, b'{"detail": "no field logprobs"}'), "status 400: 'no field logprobs'"),
         ((404, {}, b"<html>"), "status 404$"),
         ((403, {}, b'{"error": "not yours"}'), "status 403: 'not yours'; set THE_KEY"),
+        ((400, {"Transfer-Encoding": "chunked"}, b"9\r\n{"), "status 400$"),
+        ((200, {}, b'{"error": {"message": "out of memory"}}'), "expected an answer, got an error: 'out of memory'$"),
         ((200, {}, b"<html>"), "expected JSON"),
         ((200, {}, b"[" * 100_000), "nested too deeply"),
         (STALL, "expected an answer, got none: .*timed out"),
     ],
-    ids=["400", "404", "403", "html", "deep", "stalls"],
+    ids=["400", "404", "403", "breaks off", "error", "html", "deep", "stalls"],
 )
 def test_another_fault_is_one_line_at_once(waits, reply, what):
     with serving(lambda body: reply) as at:
@@ -96,7 +98,7 @@ def test_a_server_may_think_for_longer_than_other_connections_may_be_silent(wait
         return said("at last")
 
     with serving(reply) as at:
-        assert chat.text_of(server(at, timeout_s=60.0).ask(BODY), "it") == "at last"
+        assert chat.text_of(server(at, timeout_s=60.0).ask(BODY), server(at)) == "at last"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
@@ -105,8 +107,69 @@ def test_the_key_stands_in_no_message_though_the_server_says_it(waits, status):
         with pytest.raises(NoAnswer) as error:
             server(at).ask(BODY)
         assert KEY not in str(error.value) + repr(server(at))
-    with serving(lambda body: said(f"you sent {KEY}")) as at:
-        assert chat.text_of(server(at).ask(BODY), "it") == "you sent [key]"
+
+
+@pytest.mark.parametrize(
+    "written", [r"a\"b\\c/d", r"a\\\"b\\\\c/d", r"a\\\"b\\\\c\\/d"], ids=["once", "twice", "slash"]
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_the_key_stands_in_no_message_as_json_writes_it(waits, monkeypatch, status, written):
+    monkeypatch.setenv("THE_KEY", 'a"b\\c/d')
+    with (
+        serving(lambda body: (status, {}, f'{{"error": "wrong key {written}"}}'.encode())) as at,
+        pytest.raises(NoAnswer, match=r": 'wrong key \[key\]'$"),
+    ):
+        server(at).ask(BODY)
+
+
+def test_an_answer_is_left_as_it_is_though_the_key_stands_in_it(waits, monkeypatch):
+    monkeypatch.setenv("THE_KEY", "local")
+    with serving(lambda body: said("a local man", model="local-model")) as at:
+        found = server(at).ask(BODY)
+        assert (found["model"], chat.text_of(found, server(at))) == ("local-model", "a local man")
+        with pytest.raises(NoAnswer, match=r"got \{'choices': '\[key\]'\}"):
+            chat.text_of({"choices": "local"}, server(at))
+
+
+@pytest.mark.parametrize(
+    ("url", "key_for", "sent"),
+    [
+        ("https://a.example/v1", None, True),
+        ("https://a.example/v1", "HTTPS://A.example:443/other", True),
+        ("https://a.example/v1", "", False),
+        ("https://a.example/v1", "https://a.example:99999/v1", False),
+        ("https://a.example/v1", "https://b.example/v1", False),
+        ("https://a.example/v1", "https://a.example:8443/v1", False),
+        ("https://a.example/v1", "http://a.example:443/v1", False),
+        ("http://a.example/v1", None, False),
+        ("http://a.example/v1", "http://a.example/v1", False),
+        ("http://localhost.a.example/v1", None, False),
+        ("http://localhost:8000/v1", None, True),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1", True),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8001/v1", False),
+        ("http://[::1]:8000/v1", None, True),
+    ],
+)
+def test_the_key_goes_to_its_own_server_alone_and_not_over_a_network_as_plain_text(
+    waits, monkeypatch, url, key_for, sent
+):
+    requests = []
+
+    def refuse(request, timeout_s):
+        requests.append(request)
+        raise OSError("no network")
+
+    monkeypatch.setattr(chat, "open_url", refuse)
+    with pytest.raises(NoAnswer, match="no network"):
+        ChatServer(url, "m", "THE_KEY", key_for=key_for).ask(BODY)
+    assert [request.get_header("Authorization") for request in requests] == [f"Bearer {KEY}" if sent else None]
+
+
+def test_a_server_that_gets_no_key_and_wants_one_is_named(waits):
+    with serving(lambda body: (401, {}, b"")) as at:
+        with pytest.raises(NoAnswer, match=r"status 401; THE_KEY is not for this server$"):
+            server(at, key_for="https://b.example/v1").ask(BODY)
+        assert at.keys == [None]
 
 
 @pytest.mark.parametrize("key", ["two words", "kéy", "a\nb"])

@@ -26,6 +26,11 @@ def test_a_number_is_itself(text, value):
     assert value_of(answer(text), (1.0, 5.0), probable=True) == value
 
 
+@pytest.mark.parametrize("minus", ["-", "\u2212", "\u2013"])
+def test_a_number_below_zero_has_its_sign(minus):
+    assert value_of(answer(f"**{minus}1.5**"), (-2.0, 2.0), probable=True) == -1.5
+
+
 @pytest.mark.parametrize(
     ("text", "scale", "what"),
     [
@@ -39,6 +44,11 @@ def test_a_number_is_itself(text, value):
         ("1e3", (1.0, 5.0), "got '1e3'"),
         ("nan", (1.0, 5.0), "got 'nan'"),
         ("four", (1.0, 5.0), "got 'four'"),
+        ("1%", (0.0, 1.0), "got '1%'"),
+        ("<5", (1.0, 5.0), "got '<5'"),
+        ("~5", (1.0, 5.0), "got '~5'"),
+        ("2½", (1.0, 5.0), "got '2½'"),
+        ("\u22121", (1.0, 5.0), "got -1"),
     ],
 )
 def test_anything_else_is_a_failure_with_what_was_said(text, scale, what):
@@ -91,10 +101,20 @@ def test_a_no_counts_by_its_yes_and_what_is_not_listed_has_no_share():
     assert probable(place("Yes", Yes=0.9, The=0.1)) == 1.0
 
 
-def test_the_first_place_that_says_either_counts_and_the_chosen_token_need_not_be_listed_again():
+def test_the_first_word_of_the_text_counts_and_the_chosen_token_need_not_be_listed_again():
     first = {"token": "**", "logprob": -0.1, "top_logprobs": [{"token": "Yes", "logprob": -3.0}]}
     second = {"token": "Yes", "logprob": math.log(0.6), "top_logprobs": [{"token": "no", "logprob": math.log(0.2)}]}
-    assert probable(first, second, text="**Yes**") == pytest.approx(0.75, abs=1e-12)
+    assert probable(first, second, place("**", **{"**": 0.9}), text="**Yes**") == pytest.approx(0.75, abs=1e-12)
+
+
+def test_what_is_thought_before_the_answer_has_no_part_in_its_probability():
+    no, end = place("No", No=0.99, Yes=0.01), place("<|im_end|>", **{"<|im_end|>": 0.9})
+    yes, thought = place("ĠYes", **{"ĠYes": 0.8, "No": 0.2}), place("</think>", **{"</think>": 0.9})
+    for last in ((yes,), (yes, end), (place("ĊĊ", **{"ĊĊ": 0.9}), yes, end)):
+        assert probable(*[no] * 20, yes, thought, *last) == pytest.approx(0.8, abs=1e-12)
+    assert probable(no, yes, text="Yes") == pytest.approx(0.8, abs=1e-12)
+    with pytest.raises(Unavailable, match="expected the probability of yes or no"):
+        probable(no, thought, place("Ja", Ja=0.9))
 
 
 def test_a_yes_in_two_tokens_has_no_probability():

@@ -56,7 +56,7 @@ def test_the_value_is_the_mean_probability_of_yes_and_its_identity_says_so():
         metric = judge(at, repeats=2, request={"temperature": 1, "seed": 5}, instructions="Be strict.")
         assert outcome(metric) == ("ok", pytest.approx(0.6, abs=1e-12), None)
     spec, digest = metric.spec, metric.rubric.digest(metric.question)
-    assert spec.identity == f"judge_lips@1/standard:{MODEL}{{reads=p_yes,repeats=2,rubric={digest}}}"
+    assert spec.identity == f"judge_lips@2/standard:{MODEL}{{reads=p_yes,repeats=2,rubric={digest}}}"
     assert (spec.needs, spec.direction, spec.proportion, spec.level) == (("video", "audio"), "up", False, "clip")
     first, second = at.questions
     assert [body["seed"] for body in at.questions] == [5, 6]
@@ -172,6 +172,36 @@ def test_a_model_without_a_name_is_refused():
         judge(at)
 
 
+@pytest.mark.parametrize("name", ["[x]-model", "{x}", " x"])
+def test_a_model_whose_name_no_identity_can_hold_is_refused_in_one_line(name):
+    odd = said("Yes", model=name)
+    with serving(lambda body: odd) as at, pytest.raises(BenchError, match="whose name an identity can hold") as error:
+        judge(at)
+    assert "\n" not in str(error.value)
+
+
+def test_an_error_in_place_of_an_answer_is_no_other_model():
+    with serving(of_clips({"error": {"message": "out of memory"}}, said("Yes"))) as at:
+        metric = judge(at)
+        assert outcome(metric) == (
+            "failed",
+            None,
+            "asked-for at 127.0.0.1: expected an answer, got an error: 'out of memory'",
+        )
+        assert outcome(metric) == ("ok", 1.0, None)
+
+
+def test_the_key_goes_to_the_server_of_the_environment_and_is_kept_in_no_answer(monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_JUDGE_KEY", "secret-key-7")
+    monkeypatch.setenv("JOVA_BENCH_JUDGE_URL", "http://127.0.0.1:1/v1")
+    with serving(of_clips(said("it is secret-key-7"))) as at:
+        judge(at)
+        monkeypatch.setenv("JOVA_BENCH_JUDGE_URL", f"{at.url}/other")
+        status, _, reason = outcome(judge(at))
+        assert at.keys == [None, *["Bearer secret-key-7"] * 2]
+    assert (status, reason) == ("failed", "expected yes or no as an answer, got 'it is [key]'")
+
+
 def test_an_answer_is_of_one_clip_one_question_one_prompt_and_one_model():
     cache, ask = MemoryCache(), {"ask": "Is it {video_caption}?"}
     with serving(of_clips(said("Yes"))) as at:
@@ -230,8 +260,8 @@ def test_a_selection_names_a_rubric_or_one_of_its_questions(tmp_path):
             found = build(["loudness", name], "standard", MetricContext(MemoryCache()))
             assert [one.spec.name for one in found] == ["loudness", *(f"judge_{one}" for one in ids)]
             assert faults_of_names([name], "standard") == []
-        with pytest.raises(BenchError, match="expected questions that differ, got judge_voice@1/"):
-            build([f"judge:{path}", f"judge:{path}#voice"], "standard", MetricContext(MemoryCache()))
+        found = build([f"judge:{path}", f"judge:{path}#voice"], "standard", MetricContext(MemoryCache()))
+        assert [one.spec.name for one in found] == ["judge_lips", "judge_voice"]
 
 
 @pytest.mark.parametrize(
