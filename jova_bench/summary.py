@@ -87,7 +87,7 @@ class AttemptCounts(Record):
     attempts: int
     """How often it was asked for them, the first time included."""
     redrawn: int
-    """Attempts at samples that it had answered before: second draws."""
+    """Other answers at samples that it had answered before: second draws."""
     refused: int
     """Attempts that it refused."""
 

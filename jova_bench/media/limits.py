@@ -21,6 +21,10 @@ FRAMES_PER_S, SAMPLES_PER_S = 25, 48_000
 """Lowest rates in the estimate: metrics resample clips to rates of their own, so a slow clip's length counts, too."""
 
 
+class OverLimit(ValueError):
+    """Raised for a clip that takes more memory than this machine, or its user, allows."""
+
+
 @dataclass
 class Decoded:
     """Counts the size of a decoded clip, as far as known."""
@@ -43,7 +47,7 @@ class Decoded:
         return frames * self.height * self.width * 3 + samples * self.channels * 4
 
     def check(self) -> None:
-        """Raises ValueError for a clip over the limit, and for impossible sampling rates."""
+        """Raises OverLimit for a clip over the limit, and ValueError for impossible sampling rates."""
         if self.rate_hz and not LOWEST_HZ <= self.rate_hz <= HIGHEST_HZ:
             raise ValueError(f"expected sound of {LOWEST_HZ} to {HIGHEST_HZ} Hz, got {self.rate_hz} Hz")
         if self.bytes <= self.limit:
@@ -54,7 +58,7 @@ class Decoded:
         if self.samples:
             seconds = self.samples / (self.rate_hz or 1)
             has.append(f"{self.channels} channels, {seconds:.1f} s at {self.rate_hz} Hz")
-        raise ValueError(
+        raise OverLimit(
             f"expected at most {self.limit / 1e9:.3g} GB decoded, got {self.bytes / 1e9:.3g} GB or more "
             f"({'; '.join(has)}); set {VARIABLE}"
         )

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 from jova_bench.errors import Refused, Unavailable, UnfitClip, reason_of
 from jova_bench.keys import SampleKey
+from jova_bench.media.limits import OverLimit
 from jova_bench.records import Sample
 from jova_bench.summary import AttemptCounts
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-"""Errors of a machine that has no room for a clip, whatever the clip is."""
+OF_MACHINE = frozenset(
+    getattr(errno, name) for name in ["ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE", "EACCES", "EROFS", "EAGAIN"]
+)
+"""Errors that libav reports of a machine; others, EIO too, it also reports of damaged files."""
 
 
 def failed(key: SampleKey, reason: str, answered: bool | None = None) -> Sample:
@@ -38,11 +41,37 @@ def raised(key: SampleKey, error: Exception) -> Sample:
     return failed(key, reason_of(error), None if isinstance(error, Unavailable) else isinstance(error, UnfitClip))
 
 
-def unfit(key: SampleKey, error: Exception) -> Sample:
-    """Builds the record of what a model gave that is no clip: an answer, unless the machine had no room for one."""
-    cause = error.__cause__ or error
-    full = isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in NO_ROOM)
-    return failed(key, reason_of(error), not full)
+def unfit(key: SampleKey, error: Exception, given: object = None) -> Sample:
+    """Builds the record of what a model gave that is no clip: an answer, unless the machine could not take it.
+
+    Args:
+        key: of the sample.
+        error: why it is no clip.
+        given: path of the file that the model gave, if it gave one.
+    """
+    return failed(key, reason_of(error), not _of_machine(error.__cause__ or error, given))
+
+
+def _of_machine(cause: BaseException, given: object) -> bool:
+    """Returns whether an error while a clip was written or read says nothing of the clip."""
+    if isinstance(cause, MemoryError | ImportError | OverLimit):
+        return True
+    if isinstance(cause, RuntimeError):
+        return "can't start new thread" in str(cause)
+    if not isinstance(cause, OSError):
+        return False
+    if isinstance(cause, FileNotFoundError | IsADirectoryError | NotADirectoryError):
+        return given is None or str(cause.filename) != str(given)
+    if cause.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+        return False
+    from av.error import FFmpegError
+
+    return cause.errno in OF_MACHINE or not isinstance(cause, FFmpegError)
+
+
+def latest_answers(lines: Iterable[Sample]) -> dict[SampleKey, Sample]:
+    """Finds what a model last answered, by a clip or without one: what the machine failed since takes nothing back."""
+    return {line.key: line for line in lines if line.answered or line.status == "ok"}
 
 
 def numbered(sample: Sample, before: Sample | None, digest: str | None) -> Sample:
@@ -69,14 +98,17 @@ class _Asked:
     attempts: int = 0
     redrawn: int = 0
     refused: int = 0
-    answered: bool = False
+    answer: Sample | None = None
+    """The latest answer."""
 
     def add(self, line: Sample) -> None:
-        if line.attempt is not None and line.attempt > self.attempts:
-            self.redrawn += self.answered
-            self.attempts = line.attempt
+        answers, again = line.answered or line.status == "ok", line.attempt is not None and line.attempt > self.attempts
+        if again and answers and self.answer is not None:
+            # After a crash, a lost clip that is made again as it was is an attempt, and still the same draw.
+            self.redrawn += line.clip_digest is None or line.clip_digest != self.answer.clip_digest
+        self.attempts = max(self.attempts, line.attempt or 0)
         self.refused += line.status == "refused"
-        self.answered |= bool(line.answered) or line.status == "ok"
+        self.answer = line if answers else self.answer
 
 
 def count_attempts(models: Sequence[str], lines: Iterable[Sample]) -> tuple[AttemptCounts, ...]:

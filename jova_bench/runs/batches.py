@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from jova_bench.digests import file_digest
-from jova_bench.errors import BenchError, UnfitClip, reason_of
+from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip, reason_of
 from jova_bench.execution.base import WorkerContext
 from jova_bench.files.reading import unchanged
 from jova_bench.formatting.messages import shown
@@ -140,11 +140,11 @@ class BatchGenerator:
         able = [prompt for prompt in batch.prompts if isinstance(plans[prompt.id], Plan)]
         made: dict[str, Attempt] = {}
         shares: set[str] = set()
-        waited = loaded = 0.0
+        waited, loaded, came = 0.0, 0.0, 0
         lost: Exception = UnfitClip("the model gave fewer clips than it was asked for")
         try:
             for prompt, (item, seconds) in zip(able, self._timed(able, batch.seed), strict=False):
-                waited += seconds
+                waited, came = waited + seconds, came + 1
                 if isinstance(item, Generated) and not unfit_clip(item):
                     loaded += item.load_s or 0.0
                     if item.timed and item.seconds is None:
@@ -153,6 +153,9 @@ class BatchGenerator:
                     made[prompt.id] = self._inspected(prompt.id, batch.seed, item, plans[prompt.id])
         except Exception as error:
             lost = error
+            if isinstance(error, Refused) and came < len(able) and able[came].id not in batch.wanted:
+                # It refused one that only takes part: those that are wanted after it were not asked for.
+                lost = Unavailable(f"not asked: its batch ended at {able[came].id}, refused: {reason_of(error)}")
         share = (waited - loaded) / max(len(able), 1)
         for prompt_id in batch.wanted:
             plan = plans[prompt_id]
@@ -206,7 +209,7 @@ class BatchGenerator:
             if isinstance(plan, Plan) and (why_not := plan_violation(clip, plan)):
                 raise BenchError(why_not)
         except Exception as error:
-            return Attempt(unfit(key, error))
+            return Attempt(unfit(key, error, getattr(item, "media", None)))
         sample = Sample(
             **key._asdict(),
             status="ok",

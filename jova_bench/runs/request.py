@@ -77,10 +77,10 @@ class Request:
     retry_answered: bool = False
     """Whether models are asked again for what they answered without a clip."""
 
-    def leaves(self, sample: Sample) -> bool:
-        """Returns whether a sample without a clip stays as it is: the model has answered, and is not asked again."""
-        asked = self.retry_answered and sample.seed in self.seeds
-        return sample.status != "ok" and bool(sample.answered) and not asked
+    def leaves(self, answer: Sample) -> bool:
+        """Returns whether the latest answer of a sample stands: it is no clip, and the model is not asked again."""
+        asked = self.retry_answered and answer.seed in self.seeds
+        return answer.status != "ok" and bool(answer.answered) and not asked
 
     def __post_init__(self) -> None:
         if self.profile not in get_args(Profile):

@@ -19,6 +19,7 @@ from jova_bench.models.base import Plan, settings_of
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample
 from jova_bench.runs import provenance
+from jova_bench.runs.attempts import latest_answers
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord
 from jova_bench.runs.request import Request
@@ -98,7 +99,8 @@ def missing_clips(planned: PlannedModel, wanted: Sequence[Prompt], request: Requ
     asked = {PromptSeed(prompt.id, seed) for prompt in wanted for seed in request.seeds}
     samples = [one for one in store.samples() if one.model == planned.generator.name and one.key.prompt_seed in asked]
     made = {one.key.prompt_seed for one in samples if one.clip and (store.folder / one.clip).is_file()}
-    answered = tuple(one for one in samples if request.leaves(one))
+    answers = latest_answers(line for line in store.lines() if line.model == planned.generator.name)
+    answered = tuple(one for one in answers.values() if one.key.prompt_seed in asked and request.leaves(one))
     return Missing(asked - made - {one.key.prompt_seed for one in answered}, answered)
 
 
@@ -112,7 +114,8 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
         samples = [one for one in store.samples() if one.model == name]
         done = {one.prompt_id: "clips" for one in samples if one.status == "ok"}
         again = f"answers (ask again with {option('retry_answered')})"
-        done = {one.prompt_id: again for one in samples if request.leaves(one)} | done
+        answers = latest_answers(line for line in store.lines() if line.model == name)
+        done = {one.prompt_id: again for one in answers.values() if request.leaves(one)} | done
         for key, plan in plans.items():
             if key in done and (differ := _differences(known.get(key), plan)):
                 raise BenchError(

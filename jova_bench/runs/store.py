@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
 from jova_bench.ids import file_stem
 from jova_bench.records import Id, Sample, Score
+from jova_bench.runs.attempts import count_attempts
 from jova_bench.runs.manifest import Manifest, read_manifest
 from jova_bench.summary import Summary
 
@@ -53,7 +54,7 @@ class Run:
     scores: tuple[Score, ...]
     """One per (model, prompt, seed, metric identity): the latest."""
     summary: Summary | None
-    """None while the run has not finished once."""
+    """None while the run has not finished once. Its attempts are those of the records, which may have grown since."""
 
 
 class RunStore:
@@ -113,7 +114,7 @@ class RunStore:
 
     def samples(self) -> list[Sample]:
         """Returns the latest sample of every (model, prompt, seed)."""
-        return _samples(self.folder)
+        return list(_latest(self.lines()))
 
     def scores(self) -> list[Score]:
         """Returns the latest score of every (model, prompt, seed, metric identity)."""
@@ -168,7 +169,10 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     if manifest is None:
         found = f"got {shown_path(folder)}"
         raise BenchError(f"expected a run folder with a {MANIFEST}, {found}; make one with `run` or `score`")
-    return Run(manifest, tuple(_samples(folder)), tuple(_scores(folder)), _summary(folder))
+    lines, summary = list(records(folder / SAMPLES, Sample)), _summary(folder)
+    if summary is not None:
+        summary = summary.model_copy(update={"attempts": count_attempts(tuple(manifest.models), lines)})
+    return Run(manifest, _latest(lines), tuple(_scores(folder)), summary)
 
 
 def unfinished(folder: str | os.PathLike[str]) -> Incomplete:
@@ -205,9 +209,8 @@ def _check_files(folder: Path) -> None:
             raise BenchError(f"{path}: expected a file, got something else; move it away, or {another_folder()}")
 
 
-def _samples(folder: Path) -> list[Sample]:
-    latest = {sample.key: sample for sample in records(folder / SAMPLES, Sample)}
-    return list(latest.values())
+def _latest(lines: Iterable[Sample]) -> tuple[Sample, ...]:
+    return tuple({line.key: line for line in lines}.values())
 
 
 def _scores(folder: Path) -> list[Score]:

@@ -1,8 +1,11 @@
 """Attempts are honest: what a model answered stays and is counted, and only what the machine failed is tried again."""
 
+import errno
 import json
 from collections import Counter
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ from jova_bench import BenchError, Refused, Unavailable
 from jova_bench.comparison.gate import gate
 from jova_bench.comparison.results import freeze, read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
+from jova_bench.media.limits import OverLimit
 from jova_bench.models.base import Generated
 from jova_bench.report.files import read_leaderboard, view
 from jova_bench.report.html.site import write_html
@@ -175,11 +179,42 @@ def test_no_view_tells_of_what_was_not(tmp_path):
 
 def test_a_lost_clip_made_again_as_it_was_is_the_same_attempt(tmp_path):
     result = go(tmp_path, [Scripted({})], [Level()])
-    for script, attempts, redrawn in (({}, 5, 0), ({"p1": ["is loud"]}, 6, 1), ({"p1": ["crashes", "works"]}, 7, 2)):
+    for script, attempts, redrawn in (({}, 5, 0), ({"p1": ["is loud"]}, 6, 1), ({"p1": ["crashes"]}, 7, 1)):
         (tmp_path / "run" / read_run(tmp_path / "run").samples[1].clip).unlink()
         result = go(tmp_path, [Scripted(script)], [Level()])
         assert result.attempts == counts(samples=5, attempts=attempts, redrawn=redrawn)
     assert [number for number, _, _ in lines(tmp_path, "p1")] == [1, 1, 2, 3]
+    # After the machine's failure, the clip that was lost comes again as it was: an attempt, and no second draw.
+    result = go(tmp_path, [Scripted({"p1": ["is loud"]})], [Level()])
+    assert result.attempts == counts(samples=5, attempts=8, redrawn=1)
+
+
+def test_an_answer_stands_after_a_failure_of_the_machine(tmp_path):
+    model = Scripted({"p0": ["refuses", "crashes"]})
+    for again in (False, True, False):
+        model.calls.clear()
+        go(tmp_path, [model], [Level()], limit=1, retry_answered=again)
+    assert model.calls == []
+    assert lines(tmp_path, "p0") == [(1, "refused", True), (2, "failed", False)]
+    with pytest.raises(BenchError, match="has answers"):
+        go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1)
+    result = go(tmp_path, [model], [Level()], limit=1, retry_answered=True)
+    assert result.attempts == counts(samples=1, attempts=3, redrawn=1, refused=1)
+
+
+def test_a_batch_that_ends_at_a_prompt_refused_before_says_nothing_of_the_next(tmp_path):
+    model = Scripted({"p1": ["refuses", "ends the batch"], "p2": ["crashes"]}, batch_size=4)
+    for _ in range(3):
+        go(tmp_path, [model], [Level()])
+    assert lines(tmp_path, "p1") == [(1, "refused", True)]
+    assert lines(tmp_path, "p2") == [(1, "failed", False), (1, "failed", None), (2, "ok", True)]
+
+
+def test_a_report_counts_the_attempts_that_were_not_scored(tmp_path):
+    model = Scripted({"p1": ["refuses", "refuses"]})
+    go(tmp_path, [model], [Level()])
+    go(tmp_path, [model], [Level()], retry_answered=True, scoring=False)
+    assert read_leaderboard(tmp_path / "run").attempts == counts(samples=5, attempts=6, redrawn=1, refused=2)
 
 
 def test_an_answer_stands_while_its_model_cannot_be_asked(tmp_path):
@@ -263,14 +298,29 @@ def test_a_folders_clips_are_nobodys_attempts(tmp_path):
     ("error", "answered"),
     [
         (BenchError("0.1 s, planned 2 s"), True),
-        (FileNotFoundError("the file that it said"), True),
+        (FileNotFoundError(2, "the file that it said", "clip.mp4"), True),
+        (FileNotFoundError(2, "No usable temporary directory found"), False),
+        (av.error.OSError(errno.EIO, "of a damaged file, too"), True),
+        (av.error.InvalidDataError(1094995529, "Invalid data"), True),
+        (OverLimit("set JOVA_BENCH_MAX_CLIP_GB"), False),
+        (ImportError("av"), False),
+        (RuntimeError("can't start new thread"), False),
         (MemoryError(), False),
-        (OSError(28, "No space left on device"), False),
+        *((OSError(one, "the machine"), False) for one in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES)),
+        *((av.error.OSError(one, "the machine"), False) for one in (errno.ENOSPC, errno.EAGAIN)),
     ],
 )
-def test_a_clip_that_the_machine_has_no_room_for_is_no_answer(error, answered):
-    key = ("m", "p", 0)
-    assert unfit(jova_bench.keys.SampleKey(*key), error).answered is answered
+def test_a_clip_that_the_machine_cannot_take_is_no_answer(error, answered):
+    key, given = jova_bench.keys.SampleKey("m", "p", 0), Path("clip.mp4")
+    assert unfit(key, error, given).answered is answered
     wrapped = BenchError("cannot write clip.mp4")
     wrapped.__cause__ = error
-    assert unfit(jova_bench.keys.SampleKey(*key), wrapped).answered is answered
+    assert unfit(key, wrapped, given).answered is answered
+
+
+def test_a_model_is_no_worse_for_a_clip_over_the_limit_of_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_MAX_CLIP_GB", "0.000001")
+    go(tmp_path, [Scripted({})], [Level()], limit=1, scoring=False)
+    monkeypatch.delenv("JOVA_BENCH_MAX_CLIP_GB")
+    go(tmp_path, [Scripted({})], [Level()], limit=1)
+    assert lines(tmp_path, "p0") == [(1, "failed", False), (2, "ok", True)]
