@@ -37,12 +37,13 @@ def main() -> None:
         text = parts(prompt)._replace(transcript=re.sub(r"\[.*?\]", "[]", bracketed(prompt)))
         ids.append(prompt.id)
         edits.append(respeak(picture, sound[0], text, *prompt.edit.span_s))
+    rate_hz = pipeline.config.timeline.sample_rate_hz
     rows: list[tuple[str, str, float, float, float]] = []
     for start in range(0, len(edits), BATCH):
         batch = edits[start : start + BATCH]
         for one, audio in zip(batch, edit(pipeline, batch, [0] * len(batch)).audio, strict=True):
             assert one.audio is not None
-            before, after = level_db(one, one.audio), level_db(one, audio)
+            before, after = (level_db(one, sound, rate_hz) for sound in (one.audio, audio))
             name = ids[len(rows)]
             rows.append((name, f"{one.span_s[0]:.2f} to {one.span_s[1]:.2f}", before, after, after - before))
     changes = np.array([row[-1] for row in rows])
@@ -54,9 +55,9 @@ def main() -> None:
         print(f"| {name} | {span} | {' | '.join(f'{level:.1f}' for level in levels)} |")
 
 
-def level_db(one: ClipEdit, audio: Audio) -> float:
+def level_db(one: ClipEdit, audio: Audio, rate_hz: int) -> float:
     """Returns the level of the span of an edit, in dB of full scale."""
-    first, last = (round(16_000 * end) for end in one.span_s)
+    first, last = (round(rate_hz * end) for end in one.span_s)
     return float(10 * np.log10(np.mean(np.square(audio[first:last], dtype=np.float64)) + FLOOR))
 
 

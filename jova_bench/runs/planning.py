@@ -80,7 +80,7 @@ def _executor(
         return Local(placement.local)
     if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(placement.generation, Local)):
         return placement.inspection
-    given = generator.needs or any(prompt.image or prompt.audio for prompt in prompts)
+    given = generator.needs or any(prompt.files.keys() - {"reference"} for prompt in prompts)
     return placement.reading if given or reads_files(generator) else placement.generation
 
 

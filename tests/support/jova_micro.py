@@ -14,6 +14,7 @@ from jova.flow import Latents
 from jova.pipeline import JovaPipeline
 from jova.text import Prompt, TextTokens, WordTokenizer
 from jova.timeline import Timeline
+from jova.training.codecs import Footage
 from jova.transformer import Jova
 
 SIZE, FRAMES, SAMPLES = 32, 9, 9 * 640
@@ -94,3 +95,13 @@ def suite(folder=None, **fields):
     video, audio, transcript = PROMPTS[0]
     texts = {"video_caption": video, "audio_caption": audio, "transcript": transcript}
     return suite_of(prompt(**texts | fields), folder=folder)
+
+
+def moving_blobs(count: int, size: int = 16) -> Footage:
+    """Clips of a dark bar whose height follows a slow wave: a mouth."""
+    torch.manual_seed(0)
+    rows = torch.arange(size)[None, None, :, None]
+    height = 1 + 2 * (1 + torch.sin(torch.rand(count, 1) * 6 + torch.arange(9) * 0.9))  # (n, 9)
+    inside = (rows - size // 2).abs() < height[:, :, None, None]
+    frames = torch.where(inside, 20, 200).expand(count, 9, size, size)[..., None].expand(-1, -1, -1, -1, 3)
+    return Footage(frames.to(torch.uint8).contiguous(), torch.tensor([2.0, 2, 14, 14]).expand(count, 9, 4))

@@ -7,8 +7,8 @@ whole frame. A still has the best value there is, so they are to be read beside 
 VBench (vbench/subject_consistency.py, background_consistency.py @ 45e79ec) takes the mean of each frame's cosines with
 the frame before and with the first. The one grows with the frame rate, the other falls with a clip's length, and all
 hangs on the first frame. Ours takes 4 frames a second and all pairs up to 1.75 s apart; each distance counts the same,
-so clips of any rate and length are asked the same question. VBench's total over clips, moreover, weighs clips by their
-frames on one GPU and not on several; here a clip has one value.
+so clips of any rate and length are asked the same question. VBench's total over clips, moreover, may weigh clips by
+their frames; here a clip has one value.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.picture import frame_vectors as networks
 from jova_bench.metrics.picture.frame_vectors import FrameVectors, cosines
+from jova_bench.metrics.picture.sizes import too_small
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 
@@ -135,9 +136,8 @@ class Consistency(ClipMetric):
         if clip.frames is None:
             raise Undefined("no video stream")
         frames = clip.frames
-        height, width = frames.shape[1:3]
-        if self._variant.name == "clean" and min(height, width) < MIN_SIDE:
-            raise Undefined(f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side")
+        if self._variant.name == "clean" and (reason := too_small(frames.shape[1:3], MIN_SIDE)):
+            raise Undefined(reason)
         shown = self._variant.sample(len(frames), clip.fps)
         if reason := self.check():
             raise Unavailable(reason)

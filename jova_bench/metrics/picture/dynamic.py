@@ -76,8 +76,8 @@ VARIANTS = {
         params={},
         direction="up",
         unit="share of clips",
-        description="1 for a clip in which a quarter of the pairs of frames pass a threshold, else 0; depends on the "
-        "frame rate, and clips of two frames are always 1",
+        description="1 where as many pairs as a quarter of the frames pass a threshold, else 0; depends on "
+        "the frame rate, and clips of two frames are always 1",
         source="VBench vbench/dynamic_degree.py @ 45e79ec",
     ),
 }

@@ -1,8 +1,8 @@
 """Temporal flicker: how much the brightness of places jumps from picture to picture.
 
-Ours looks at a coarse grid of brightness, 8 times a second, and at the second difference in time: half the distance of
-a place's brightness from what a line between the one before and the one after has at its time: where 8 does not divide
-the frame rate, pictures do not lie evenly. So a steady fade gives 0 at any rate, up to the rounding of its levels. Of
+Ours looks at a coarse grid of brightness, 8 times a second, and at the distance of a place's brightness from the line
+between the one before and the one after, at its own time: where 8 does not divide the frame rate, pictures do not lie
+evenly. So a steady fade gives 0 at any rate, up to the rounding of its levels. Of
 all places the median counts, so that a moving subject that fills less than half of the picture does not; a camera that
 moves over detail does. Two things it cannot see: flicker of less than half of the picture, and flicker in step with
 the 8.
@@ -23,6 +23,7 @@ from jova_bench.arrays import FloatArray, Frames
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.picture.sizes import too_small
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 
@@ -57,9 +58,8 @@ class RestingFlicker(ClipMetric):
         """Measures the clip's frames; `prompt` and `reference` are ignored."""
         if clip.frames is None:
             raise Undefined("no video stream")
-        height, width = clip.frames.shape[1:3]
-        if min(height, width) < CELLS:
-            raise Undefined(f"too small: {width}x{height}, at least {CELLS} pixels are needed on each side")
+        if reason := too_small(clip.frames.shape[1:3], CELLS):
+            raise Undefined(reason)
         if clip.fps < RATE:
             raise Undefined(f"too few frames per second: {float(clip.fps):.3g}, at least {float(RATE):.3g} needed")
         from jova_bench.metrics.signal.frames import resample_frame_indices

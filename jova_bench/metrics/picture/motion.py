@@ -24,6 +24,7 @@ from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.picture.sizes import too_small
 from jova_bench.metrics.signal.opencv_resize import linear
 from jova_bench.prompts import Prompt
 from jova_bench.records import Direction, MetricSpec
@@ -86,8 +87,8 @@ def show(frame: Frames) -> Tensor:
     from torch.nn.functional import interpolate
 
     height, width = frame.shape[:2]
-    if min(height, width) < MIN_SIDE:
-        raise Undefined(f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side")
+    if reason := too_small((height, width), MIN_SIDE):
+        raise Undefined(reason)
     scale = LONG_SIDE / max(height, width)
     size = [RAFT_STRIDE * round(side * scale / RAFT_STRIDE) for side in (height, width)]
     if min(size) < RAFT_SIDE:

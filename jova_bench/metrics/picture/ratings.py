@@ -18,6 +18,7 @@ from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.picture.predictors import Predictor
+from jova_bench.metrics.picture.sizes import too_small
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 
@@ -48,10 +49,7 @@ class RatingVariant:
 
 def large_enough(height: int, width: int) -> str | None:
     """Returns why frames are too small for an opinion; None where they are not."""
-    side = min(height, width)
-    return (
-        f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side" if side < MIN_SIDE else None
-    )
+    return too_small((height, width), MIN_SIDE)
 
 
 class Rating(ClipMetric):

@@ -21,6 +21,7 @@ from jova_bench.metrics.audio_visual.imagebind import WEIGHTS as IMAGEBIND
 from jova_bench.metrics.audio_visual.imagebind import Embedder, cosine
 from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.picture.predictors import CLIP_DEVIATION, CLIP_MEAN
 from jova_bench.metrics.prompt.captions import MOST
 from jova_bench.metrics.signal.pillow_resize import bicubic_crop
 
@@ -35,7 +36,6 @@ AT_ONCE = 8
 """Frames per batch of CLIP."""
 EIGHT = 8
 """Frames that ViCLIP sees."""
-CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from jova_bench.arrays import Indices
 from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.picture.sizes import too_small
 from jova_bench.metrics.prompt.captions import Reading, check_latin, read, video_caption
 from jova_bench.metrics.prompt.spaces import TOKENS, ClipSpace, ImageBindSpace, Space, ViClipSpace
 from jova_bench.prompts import Prompt
@@ -145,9 +146,8 @@ class TextVideoScore(ClipMetric):
             raise Undefined("no video stream")
         if self.variant.clean:
             check_latin(caption)
-            height, width = clip.frames.shape[1:3]
-            if min(height, width) < MIN_SIDE:
-                raise Undefined(f"too small: {width}x{height}, at least {MIN_SIDE} pixels are needed on each side")
+            if reason := too_small(clip.frames.shape[1:3], MIN_SIDE):
+                raise Undefined(reason)
         if reason := self.space.unfit(len(clip.frames)):
             raise Undefined(reason)
         pieces = read(self.space.tokens(), caption, self.variant.reading, self.space.most)

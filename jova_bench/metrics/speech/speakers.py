@@ -70,8 +70,10 @@ class SpeakerErrors(ClipMetric):
         audio = mono_16k(clip)
         if reason := self.check():
             raise Unavailable(reason)
-        if is_silent(audio) or len(audio) < LEAST_S * RATE_HZ:
+        if is_silent(audio):
             return Measured(unheard)
+        if len(audio) < LEAST_S * RATE_HZ:
+            raise Undefined(f"too short: {len(audio) / RATE_HZ:.2f} s, {LEAST_S:g} s are needed to tell voices apart")
         return self._measured(audio, prompt, said)
 
     def _measured(self, audio: Audio, prompt: Prompt, said: list[str]) -> Measured:

@@ -2,7 +2,8 @@
 
 Stretches of speech (Silero VAD) are cut into pieces of a second and a half at most; their voices are clustered
 (average linkage of cosines) into as many as there are speakers. Two clusters whose speech, joined, is one voice by the
-threshold of the recogniser's publisher are one: a model that gives all lines to one voice has one. Pieces of a voice
+threshold usual for the recogniser are one, and so are those that others join: a model that gives all lines to one voice
+has one. Pieces of a voice
 that follow one another are a turn. A piece in which two people speak is one voice's; a change of voice without a pause
 is found to within a piece.
 """
@@ -26,7 +27,7 @@ from jova_bench.metrics.speech.voices import MOST_S, Encoder
 PIECE_S, LEAST_S = 1.5, 0.5
 """Longest piece of a stretch, and the shortest sound of which a voice is taken: what is shorter is widened."""
 SAME = 0.86
-"""Cosine from which two voices are one, as the card of microsoft/wavlm-base-plus-sv has it."""
+"""Cosine from which two voices are one, usual for microsoft/wavlm-base-plus-sv and not calibrated on made clips."""
 
 
 class Turn(NamedTuple):

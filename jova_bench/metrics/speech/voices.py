@@ -2,7 +2,7 @@
 
 Speech alone is heard (Silero VAD): what is spoken is joined, up to half a minute, without what stands before it, after
 it and in its pauses. WavLM with an x-vector head is ours; ECAPA-TDNN is SpeechBrain's. Their cosines lie on other
-scales (two voices are one from .86 and from .25 on, as their publishers have it), so they never share a column.
+scales (by usual thresholds two voices are one from .86 and from .25 on), so they never share a column.
 """
 
 from __future__ import annotations
