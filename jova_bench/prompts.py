@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -26,6 +27,10 @@ DRIVEN = ("mouth", "picture")
 """Kinds whose sound is given: that of the prompt's `audio`."""
 
 
+ALONE = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
+"""First words of the names that Unicode gives the letters of scripts without spaces between words."""
+SPOKEN = "%‰'"
+"""Punctuation that is read out, or that stands within words."""
 NEWER = ("voice", "speakers", "edit")
 """Fields that prompts did not have at first, and that are not written where they are empty."""
 
@@ -124,11 +129,15 @@ class Prompt(Record):
         if self.voice:
             raise FieldFault("voice", "expected none beside speakers, got one; name the voice of each")
         together = " ".join(one.text for one in self.speakers)
-        # Letters, not words: where a language does not separate words, neither does its transcript separate turns.
-        letters = [Counter("".join(text.split())) for text in (self.transcript, together)]
-        if letters[0] != letters[1]:
+        said = _words(self.transcript)
+        if Counter(said) != Counter(_words(together)):
             got = f"{shown(together)} for {shown(self.transcript)}"
-            raise FieldFault("speakers", f"expected texts that together have the letters of the transcript, got {got}")
+            raise FieldFault("speakers", f"expected texts that together have the words of the transcript, got {got}")
+        for number, one in enumerate(self.speakers):
+            left = iter(said)  # Searching it takes out all words before the one that is found.
+            if not all(word in left for word in _words(one.text)):
+                got = f"{shown(one.text)} for {shown(self.transcript)}"
+                raise FieldFault(f"speakers.{number}.text", f"expected words in the transcript's order, got {got}")
         return self
 
     @model_serializer(mode="wrap")
@@ -167,3 +176,15 @@ class Prompt(Record):
     def values(self, tag: str) -> tuple[str, ...]:
         """Returns a tag's values, slices that the prompt is in: `music | speech` are two; empty without the tag."""
         return tuple(dict.fromkeys(part for one in self.tags.get(tag, "").split("|") if (part := one.strip())))
+
+
+def _words(text: str) -> list[str]:
+    """Splits a text into words without case and punctuation, as error rates do; scripts without spaces into letters."""
+    return "".join(map(_spread, unicodedata.normalize("NFKC", text).replace("’", "'").casefold())).split()
+
+
+def _spread(letter: str) -> str:
+    """Returns a letter with spaces where words end; a space for punctuation. Brackets stay: error rates skip them."""
+    if unicodedata.name(letter, "").startswith(ALONE):
+        return f" {letter} "
+    return " " if unicodedata.category(letter) in ("Po", "Pd", "Pi", "Pf") and letter not in SPOKEN else letter

@@ -107,8 +107,15 @@ def test_speakers_are_read_and_written_and_name_files():
         ([ANNA], {}, "speakers: expected two or more, got one"),
         ([ANNA, BEN, BEN], {}, "speakers: expected one entry for each, with all that is said, got two of 'ben'"),
         ([ANNA, BEN], {"voice": "v.wav"}, "voice: expected none beside speakers"),
-        ([ANNA, {"id": "ben", "text": "red"}], {}, "speakers: expected texts that together have the letters of the tr"),
-        ([BEN | {"text": "blue blue"}, ANNA], {}, "speakers: expected texts that together have the letters of the tr"),
+        ([ANNA, {"id": "ben", "text": "red"}], {}, "speakers: expected texts that together have the words of the tr"),
+        ([BEN | {"text": "blue blue"}, ANNA], {}, "speakers: expected texts that together have the words of the tr"),
+        # The letters of the transcript in other words, and its words in another order.
+        ([ANNA, {"id": "ben", "text": "lube"}], {}, "speakers: expected texts that together have the words of the tr"),
+        (
+            [{"id": "anna", "text": "now place"}, BEN],
+            {},
+            "speakers.0.text: expected words in the transcript's order, got 'now place' for 'place blue now'",
+        ),
         ([ANNA, {"id": "a/b", "text": "blue"}], {}, "speakers.1.id: "),
         ([ANNA, {"id": "ben"}], {}, "speakers.1.text: expected a value, got none"),
         ([ANNA, BEN | {"age": "3"}], {}, "speakers.1.age: unknown field"),
@@ -119,3 +126,25 @@ def test_a_fault_of_speakers_names_its_place(speakers, more, why):
         Prompt(**WHOLE, **more, speakers=speakers)
     (fault,) = faults_of(error.value)
     assert fault.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "texts", "fits"),
+    [
+        ("Hi, Ben. Hi! How's it going?", ["hi Ben – how’s it going", "Hi."], True),
+        ("50% off. 50 of what?", ["50 off", "50% of what"], False),
+        ("(laughs) Yes. No.", ["laughs yes", "no"], False),
+        ("你好吗？很好。", ["你好吗", "很好"], True),
+        ("你好吗？很好。", ["吗你好", "很好"], False),
+        ("दिन दान", ["दान", "दिन"], True),
+        ("दिन दिन", ["दान", "दिन"], False),
+    ],
+)
+def test_speakers_say_the_transcripts_words_in_its_order(transcript, texts, fits):
+    speakers = [{"id": f"s{number}", "text": text} for number, text in enumerate(texts)]
+    try:
+        Prompt(**WHOLE | {"transcript": transcript}, speakers=speakers)
+    except ValidationError:
+        assert not fits
+    else:
+        assert fits
