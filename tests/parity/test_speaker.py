@@ -15,7 +15,7 @@ from jova_bench.media import files as media
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build
 from jova_bench.metrics.networks import ecapa, wavlm_sv
-from jova_bench.metrics.speech import voices
+from jova_bench.metrics.speech import recognition, voices
 from jova_bench.prompts import Prompt
 from support import voice_files
 from support.clips import audio_clip
@@ -162,6 +162,13 @@ def test_what_cannot_be_asked_fails(own, tmp_path, monkeypatch):
     for metric in (ours, theirs):
         outcome = metric.score(audio_clip(spoken(0)), asked(tmp_path / "v.wav"))
         assert (outcome.status, outcome.reason) == ("failed", metric.check())
+
+
+def test_only_wavlm_asks_for_transformers(own, monkeypatch):
+    monkeypatch.setattr(recognition, "find_spec", lambda name: None if name == "transformers" else name)
+    ours, theirs = metrics()
+    assert ours.check() == "not installed: pip install 'jova-bench[standard]'"
+    assert theirs.check() is None
 
 
 def test_two_recognisers_are_two_identities(own):

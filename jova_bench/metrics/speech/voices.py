@@ -39,9 +39,11 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Encoder:
-    """What embeds voices, and the files that it needs."""
+    """What embeds voices, and what it needs."""
 
     name: str
+    packages: tuple[str, ...]
+    """Packages that it needs beside those that find speech."""
     files: tuple[str, ...]
     """Names in the table of weights; the first has the weights."""
     load: Callable[..., Embedder]
@@ -50,7 +52,7 @@ class Encoder:
 
     def missing(self, assets: AssetTable, *others: str) -> str | None:
         """Returns which packages and files, its own and others, are missing; None if none is."""
-        packages = (not_installed(one, "standard") for one in ("transformers", "silero_vad", "onnxruntime"))
+        packages = (not_installed(one, "standard") for one in (*self.packages, "silero_vad", "onnxruntime"))
         return join_reasons(*packages, assets.missing(*others, *self.files))
 
     def weights(self, assets: AssetTable) -> str | None:
@@ -113,8 +115,11 @@ def _ecapa(weights: Path, device: str) -> Embedder:
 
 WAVLM = Encoder(
     "wavlm-base-plus-sv",
+    ("transformers",),
     ("wavlm-base-plus-sv", "wavlm-base-plus-sv-config", "wavlm-base-plus-sv-preprocessor"),
     _wavlm,
     "WavLM, arXiv 2110.13900, as transformers' WavLMForXVector runs it",
 )
-ECAPA = Encoder("ecapa-voxceleb", ("ecapa-voxceleb",), _ecapa, "ECAPA-TDNN, arXiv 2005.07143, as SpeechBrain runs it")
+ECAPA = Encoder(
+    "ecapa-voxceleb", (), ("ecapa-voxceleb",), _ecapa, "ECAPA-TDNN, arXiv 2005.07143, as SpeechBrain runs it"
+)
