@@ -83,7 +83,10 @@ def cut(audio: Audio, start_s: float, stop_s: float) -> Audio:
 
 
 def clustered(voices: FloatArray, most: int) -> npt.NDArray[np.int64]:
-    """Returns the (n,) clusters, from 0, of (n, d) voices of length 1: at most so many."""
+    """Returns the (n,) clusters, from 0, of (n, d) voices of length 1: at most so many.
+
+    Where pairs are equally far apart their order decides: pieces come in that of time, so a clip has one answer.
+    """
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(voices) == 1:
@@ -92,7 +95,10 @@ def clustered(voices: FloatArray, most: int) -> npt.NDArray[np.int64]:
 
 
 def united(voices: FloatArray) -> npt.NDArray[np.int64]:
-    """Returns the (n,) numbers, from 0, of (n, d) voices of length 1: those `SAME` or nearer are one."""
+    """Returns the (n,) numbers, from 0, of (n, d) voices of length 1: those `SAME` or nearer are one.
+
+    These are the connected parts of a graph, whatever the order and however many are equally far apart.
+    """
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(voices) == 1:

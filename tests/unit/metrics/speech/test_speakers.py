@@ -102,6 +102,23 @@ def test_voices_are_at_most_as_many_as_asked_and_near_ones_are_one():
     assert len(set(turns.united(along(0, 31)))) == 2
 
 
+def test_the_order_of_voices_does_not_choose_which_are_one():
+    """Near ones are one across any number of others, also at equal distances; the same sound twice is one voice."""
+    rng = np.random.default_rng(0)
+    degrees = np.array([0, 20, 40, 60, 100, 120, 160, 160, 200.0])
+    for degree_sets, split in (
+        (degrees, turns.united),
+        (np.repeat([0, 40, 100, 200.0], 3), lambda v: turns.clustered(v, 4)),
+    ):
+        alone = split(along(*degree_sets))
+        together = alone[:, None] == alone
+        for _ in range(50):
+            order = rng.permutation(len(degree_sets))
+            moved = split(along(*degree_sets[order]))
+            assert ((moved[:, None] == moved) == together[order][:, order]).all()
+    assert len(set(turns.united(along(*degrees)))) == 4
+
+
 LEVELS = {0.2: "good morning anna", 0.4: "hello ben", 0.6: "how are you"}
 """What is heard of a sound, by how loud it is; the first and the last are one voice."""
 
