@@ -7,7 +7,6 @@ messages.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -25,7 +24,7 @@ from urllib.request import Request
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import parse_json
 from jova_bench.formatting.messages import shown
-from jova_bench.web.http import TIMEOUT_S, open_url
+from jova_bench.web.http import TIMEOUT_S, is_loopback, open_url
 
 ATTEMPTS = 6
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
@@ -128,7 +127,7 @@ class ChatServer:
         """Returns whether the key is for this server, and would not pass a network as plain text."""
         here = _origin(self.url)
         own = self.key_for is None or here == _origin(self.key_for)
-        return own and (here[0] == "https" or _is_loopback(here[1]))
+        return own and (here[0] == "https" or is_loopback(here[1]))
 
     def _key(self) -> str:
         """Returns the key; empty without one."""
@@ -173,13 +172,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     except ValueError:
         return "", "", None
     return parts.scheme, parts.hostname or "", port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def text_of(answer: Any, server: ChatServer) -> str:

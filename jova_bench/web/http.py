@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import http.client
 import io
+import ipaddress
 import time
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -27,13 +29,21 @@ TALK = 1 << 20
 def open_url(request: Request, timeout_s: float | None = None) -> Any:
     """Opens a URL as `urllib.request.urlopen` does, for http, https and file, with a limit on every wait.
 
-    Its body is to be read by `read1`.
+    Its body is to be read by `read1`. Proxies are those of the environment; what is for this machine passes none.
 
     Args:
         request: what is asked.
         timeout_s: seconds without a byte after which the connection counts as broken; None for `TIMEOUT_S`.
     """
-    return build_opener(_Plain, _Secure, _Redirects).open(request, timeout=timeout_s or TIMEOUT_S)
+    return build_opener(_Plain, _Secure, _Redirects, _Proxies).open(request, timeout=timeout_s or TIMEOUT_S)
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether a host is this machine by its name: `localhost`, or a loopback address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Counted(io.RawIOBase):
@@ -106,3 +116,10 @@ class _Redirects(HTTPRedirectHandler):
         if not newurl.lower().startswith("https://" if secure else ("https://", "http://")):
             raise HTTPError(req.full_url, code, f"a redirect to {newurl}", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Proxies(ProxyHandler):
+    """Asks the environment's proxies for other machines alone: a key in plain text is for this one and no other."""
+
+    def proxy_open(self, req: Request, proxy: str, type: str) -> Any:
+        return None if is_loopback(urlsplit(req.full_url).hostname or "") else super().proxy_open(req, proxy, type)

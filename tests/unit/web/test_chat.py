@@ -85,7 +85,7 @@ def test_nobody_waits_for_an_hour(waits):
 def test_another_fault_is_one_line_at_once(waits, reply, what):
     with serving(lambda body: reply) as at:
         with pytest.raises(NoAnswer, match=what) as error:
-            server(at, timeout_s=0.2).ask(BODY)
+            server(at, timeout_s=0.2 if reply is STALL else 60.0).ask(BODY)
         assert "\n" not in str(error.value)
         assert (waits, len(at.asked)) == ([], 1)
 
@@ -163,6 +163,20 @@ def test_the_key_goes_to_its_own_server_alone_and_not_over_a_network_as_plain_te
     with pytest.raises(NoAnswer, match="no network"):
         ChatServer(url, "m", "THE_KEY", key_for=key_for).ask(BODY)
     assert [request.get_header("Authorization") for request in requests] == [f"Bearer {KEY}" if sent else None]
+
+
+def test_what_is_for_this_machine_passes_no_proxy_and_what_is_for_another_does(waits, monkeypatch):
+    with serving(lambda body: said("by a proxy")) as proxy, serving(lambda body: said("here")) as at:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        asked = [ChatServer(url, "m", "THE_KEY") for url in (at.url, at.url.replace("127.0.0.1", "localhost"))]
+        assert [chat.text_of(one.ask(BODY), one) for one in asked] == ["here", "here"]
+        assert proxy.keys == []
+        away = ChatServer("http://a.example/v1", "m", "THE_KEY")
+        assert chat.text_of(away.ask(BODY), away) == "by a proxy"
+        assert proxy.keys == [None]
 
 
 def test_a_server_that_gets_no_key_and_wants_one_is_named(waits):
