@@ -28,11 +28,11 @@ from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.judge.answers import Answer, read_answer, value_of
 from jova_bench.metrics.judge.given import Part, parts_of, text_part
 from jova_bench.metrics.judge.names import PREFIX
-from jova_bench.metrics.judge.rubric import Question, Rubric, read_rubric
-from jova_bench.metrics.judge.served import PROBABILITIES, Served, served, stated_model
+from jova_bench.metrics.judge.rubric import NoServer, Question, Rubric, read_rubric
+from jova_bench.metrics.judge.served import PROBABILITIES, Served, served, served_before, stated_model
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
-from jova_bench.web.chat import NoAnswer
+from jova_bench.web.chat import ChatServer, NoAnswer
 
 VERSION = 2
 IN_A_ROW = 3
@@ -72,11 +72,18 @@ class Judge(ClipMetric):
         """Asks the server which model it is, unless the cache knows. Raises BenchError without an answer."""
         super().__init__(context)
         self.rubric, self.question = rubric, question
-        self.server = rubric.chat(question)
-        self.served = served(self.server, rubric.request, context.cache)
-        self.spec = _spec(rubric, question, self.served)
+        self.server: ChatServer | None = None
         self._stopped: str | None = None
         """Why the server is asked no more."""
+        digest = rubric.digest(question)
+        try:
+            self.server = rubric.chat(question)
+            self.served = served(self.server, rubric.request, context.cache, digest)
+        except NoServer as error:
+            if (before := served_before(context.cache, digest)) is None:
+                raise
+            self.served, self._stopped = before, str(error)
+        self.spec = _spec(rubric, question, self.served)
         self._failed = 0
         """How many answers did not come, one after the other."""
 
@@ -131,8 +138,8 @@ class Judge(ClipMetric):
 
     def _ask(self, content: list[Part], repeat: int) -> Answer:
         """Asks the server. Raises Unavailable without an answer of the model."""
-        if self._stopped:
-            raise Unavailable(self._stopped)
+        if self._stopped or self.server is None:
+            raise Unavailable(self._stopped or "no server")
         try:
             found = self.server.ask(self._body(content, repeat))
         except BenchError as error:

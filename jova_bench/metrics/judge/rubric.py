@@ -34,6 +34,10 @@ YesNo = Literal["yes/no"]
 Bound = Annotated[float, Field(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 
 
+class NoServer(BenchError):
+    """Raised where neither rubric nor environment names a server."""
+
+
 class Server(Record):
     """Where a question is asked. No part of a metric's identity, which has the model as its server states it."""
 
@@ -131,12 +135,12 @@ class Rubric(FileRecord):
         return self
 
     def chat(self, question: Question) -> ChatServer:
-        """Returns where a question is asked. Raises BenchError where neither file nor environment says so."""
+        """Returns where a question is asked. Raises NoServer where neither file nor environment says so."""
         if server := question.server or self.server:
             return server.chat()
         url, model = (os.environ.get(name, "") for name in (URL_VARIABLE, MODEL_VARIABLE))
         if not url or not model:
-            raise BenchError(
+            raise NoServer(
                 f"expected a server for judge_{question.id}: set {URL_VARIABLE} and {MODEL_VARIABLE}, or name one in "
                 "the rubric's [server]"
             )
