@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -91,6 +92,14 @@ class DiskCache:
             return self._kept(key, self._stored_or_made(key, compute))
         # A copy: what a metric does to its arrays, the next one must not see.
         return {name: array.copy() for name, array in self._latest[key].items()}
+
+    def take(self, other: Path) -> None:
+        """Links the files of another folder that are not here: no file of a cache is ever changed."""
+        for path in other.glob("??/*.npz"):
+            here = self.folder / path.parent.name / path.name
+            with suppress(OSError):  # What is here, or cannot be linked, is read or computed as ever.
+                here.parent.mkdir(parents=True, exist_ok=True)
+                here.hardlink_to(path)
 
     def _kept(self, key: str, arrays: Arrays) -> Arrays:
         if sum(array.nbytes for array in arrays.values()) <= SMALL_BYTES:

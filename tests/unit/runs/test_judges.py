@@ -10,6 +10,7 @@ from jova_bench.comparison.gate import gate
 from jova_bench.errors import BenchError
 from jova_bench.formatting.text import escaped
 from jova_bench.report.files import read_leaderboard
+from jova_bench.runs.store import read_run
 from jova_bench.web import chat
 from support.chat_server import MODEL, said, serving
 from support.clips import write_noise
@@ -97,3 +98,65 @@ def test_a_question_of_a_rubric_joins_it_and_one_that_contradicts_it_leaves_the_
             judged(f"judge:{other}")
         assert (out / "manifest.json").read_bytes() == before
         assert judged("loudness") == ["judge_rain"]
+
+
+OURS = {"rain": 'schema = 1\nquestions = [{ id = "rain", ask = "Is it rain?", give = ["sound"] }]\n'}
+OURS["snow"] = OURS["rain"].replace("rain?", "snow?")
+
+
+@pytest.fixture
+def heard(tmp_path, monkeypatch):
+    """Three clips in a folder, the server of the environment, and what scores them with a rubric of this text."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    for seed in range(3):
+        write_noise(tmp_path / "clips" / f"clip-{seed}.wav", 0.5, seed)
+
+    def score(text, **options):
+        (tmp_path / "mine.toml").write_text(text)
+        options = {"metrics": ["judge:mine.toml"], "device": "cpu", "workers": 0} | options
+        return jova_bench.score(tmp_path / "clips", **options)
+
+    with serving(lambda body: said("No" if "snow" in str(body) else "Yes")) as at:
+        monkeypatch.setenv("JOVA_BENCH_JUDGE_URL", at.url)
+        monkeypatch.setenv("JOVA_BENCH_JUDGE_MODEL", "asked-for")
+        yield at, score
+
+
+def test_answers_that_are_all_there_need_no_server_of_the_environment(heard, monkeypatch):
+    at, score = heard
+    first = score(OURS["rain"])
+    asked = len(at.asked)
+    monkeypatch.delenv("JOVA_BENCH_JUDGE_URL")
+    assert score(OURS["rain"]).summary == first.summary
+    with pytest.raises(BenchError, match="expected a server for judge_rain: set JOVA_BENCH_JUDGE_URL"):
+        score(OURS["snow"])
+    assert len(at.asked) == asked
+
+
+def test_an_edited_rubric_is_another_column_beside_the_one_that_was(heard):
+    at, score = heard
+    before = read_run(score(OURS["rain"]).folder)
+    score(OURS["snow"])
+    asked = len(at.asked)
+    for text in (OURS["snow"], OURS["rain"]):  # Put back, it is the column of now, and the other stays.
+        result = score(text)
+        found = {one.identity: (one.value, one.n_ok, one.n_failed) for one in result.summary.estimates}
+        assert list(found.values()) == ([(0, 3, 0), (1, 3, 0)] if text == OURS["snow"] else [(1, 3, 0), (0, 3, 0)])
+        run = read_run(result.folder)
+        assert {one.identity for one in run.manifest.specs} == set(found)
+        assert set(before.scores) < set(run.scores)
+    assert len(at.asked) == asked
+    assert "Judge: rain" in read_leaderboard(result.folder).markdown()
+
+
+def test_a_clip_more_is_the_only_one_to_be_asked_about(heard, tmp_path):
+    at, score = heard
+    first = score(OURS["rain"])
+    write_noise(tmp_path / "clips" / "clip-3.wav", 0.5, 3)
+    second = score(OURS["rain"])
+    assert first.folder != second.folder
+    assert [one.n_ok for one in second.summary.estimates] == [4]
+    assert (len(at.questions), len(at.asked)) == (4, 5)  # And once which model it is.
+    score(OURS["rain"], out="elsewhere")
+    assert len(at.questions) == 8
