@@ -282,7 +282,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_standard("javis_score", "audio_visual.javis_score", "javisbench"),
     *(_only(_benches(one, "javisbench")) for one in _by_name("avh_score", "standard", "audio_visual.javis_score")),
     *_standard("motion_score", "picture.motion", "versebench"),
-    *_standard("aesthetic_score", "picture.aesthetic", "versebench vbench"),
+    *_standard("aesthetic_score", "picture.aesthetic", "versebench vbench theval"),
     *_standard("imaging_quality", "picture.imaging", "vbench"),
     *_standard("dynamic_degree", "picture.dynamic", "vbench"),
     *_standard("temporal_flicker", "picture.flicker", "vbench"),

@@ -274,6 +274,11 @@ def imagebind(file: Path) -> None:
     torch.save(parity_state("imagebind") | fake_state(parity("text_video")["imagebind"]), file)
 
 
+def topiq(kind: str, file: Path) -> None:
+    """As published: what it learnt under one key."""
+    torch.save({"params": fake_state(parity("topiq")["shapes"][kind])}, file)
+
+
 TEXT = {"text_model.final_layer_norm.weight": torch.ones(4), "logit_scale": torch.tensor(1.0)}
 """Of the half of a network that no picture goes through."""
 SWIN_BUFFER = {"swintransformer1.layers.0.blocks.1.attn_mask": torch.zeros(4, 16, 16)}
@@ -306,6 +311,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "aesthetic-v2-5": lambda file: torch.save(OrderedDict(aesthetic_state("head")), file),
     "musiq-koniq": lambda file: torch.save({f"module.{k}": v for k, v in aesthetic_state("musiq").items()}, file),
     "musiq-spaq": lambda file: torch.save({f"module.{k}": v for k, v in aesthetic_state("musiq").items()}, file),
+    "topiq-iaa": partial(topiq, "iaa"),
     "maniqa-koniq10k": lambda file: torch.save(aesthetic_state("maniqa") | SWIN_BUFFER, file),
     "clap-music-speech-audioset": partial(clap, "plain"),
     "clap-630k-audioset-fusion": partial(clap, "fusion"),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jova_bench.metrics.networks.shaped import Shapes
+from jova_bench.metrics.networks.swin import Mlp, WindowBlock, by_head
 
 SIDE = 224
 """Pixels of the square crops that the network sees."""
@@ -101,29 +102,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B, n, D) to the same shape."""
-        query, key, value = _heads(self.attn["qkv"](self.norm1(x)), VIT_HEADS)
+        query, key, value = by_head(self.attn["qkv"](self.norm1(x)), VIT_HEADS)
         attended = F.scaled_dot_product_attention(query, key, value)
         x = x + self.attn["proj"](attended.transpose(1, 2).flatten(2))
         return x + self.mlp(self.norm2(x))
-
-
-class Mlp(nn.Module):
-    """Two layers."""
-
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, inner)
-        self.fc2 = nn.Linear(inner, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (..., width) to the same shape."""
-        out: Tensor = self.fc2(F.gelu(self.fc1(x)))
-        return out
-
-
-def _heads(joined: Tensor, heads: int) -> Tensor:
-    """Splits (B, n, 3 D) into queries, keys and values: (3, B, heads, n, D / heads)."""
-    return joined.reshape(*joined.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
 
 
 class ChannelAttention(nn.Module):
@@ -164,7 +146,8 @@ class Stage(nn.Module):
     def __init__(self, width: int, inner: int, grid: int) -> None:
         super().__init__()
         self.grid = grid
-        self.blocks = nn.ModuleList(WindowBlock(width, inner, grid, shift) for shift in (0, WINDOW // 2))
+        shifts = (0, WINDOW // 2)
+        self.blocks = nn.ModuleList(WindowBlock(width, inner, SWIN_HEADS, WINDOW, grid, shift) for shift in shifts)
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -173,81 +156,3 @@ class Stage(nn.Module):
             x = block(x)
         x = self.conv(x.transpose(1, 2).reshape(len(x), -1, self.grid, self.grid))
         return F.relu(x).flatten(2).transpose(1, 2)
-
-
-class WindowBlock(nn.Module):
-    """Attention within windows of 4 x 4 patches and a two-layer network, each beside a shortcut."""
-
-    def __init__(self, width: int, inner: int, grid: int, shift: int) -> None:
-        super().__init__()
-        self.grid, self.shift = grid, shift
-        self.norm1 = nn.LayerNorm(width)
-        self.attn = WindowAttention(width, _apart(grid, shift))
-        self.norm2 = nn.LayerNorm(width)
-        self.mlp = Mlp(width, inner)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (B, P, width) to the same shape."""
-        x = x + self._unwindowed(self.attn(self._windowed(self.norm1(x))), len(x))
-        return x + self.mlp(self.norm2(x))
-
-    def _windowed(self, x: Tensor) -> Tensor:
-        """Maps (B, P, width) to (B windows, 16, width), after moving the patches up and left by the shift."""
-        x = x.reshape(len(x), self.grid, self.grid, -1)
-        return _cut(x.roll((-self.shift, -self.shift), dims=(1, 2)))
-
-    def _unwindowed(self, windows: Tensor, count: int) -> Tensor:
-        """Inverts `_windowed`."""
-        n = self.grid // WINDOW
-        x = windows.reshape(count, n, n, WINDOW, WINDOW, -1).permute(0, 1, 3, 2, 4, 5)
-        x = x.reshape(count, self.grid, self.grid, -1).roll((self.shift, self.shift), dims=(1, 2))
-        return x.flatten(1, 2)
-
-
-class WindowAttention(nn.Module):
-    """Attention within a window, with a learned bias by relative position."""
-
-    offsets: Tensor
-    apart: Tensor
-
-    def __init__(self, width: int, apart: Tensor) -> None:
-        super().__init__()
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-        self.relative_position_bias_table = nn.Parameter(torch.empty((2 * WINDOW - 1) ** 2, SWIN_HEADS))
-        self.register_buffer("offsets", _offsets(), persistent=False)
-        self.register_buffer("apart", apart, persistent=False)
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Maps (B windows, 16, width) to the same shape."""
-        query, key, value = _heads(self.qkv(windows), SWIN_HEADS)
-        bias = self.relative_position_bias_table[self.offsets].permute(2, 0, 1)  # (heads, 16, 16)
-        bias = bias + self.apart.repeat(len(windows) // len(self.apart), 1, 1)[:, None]
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        out: Tensor = self.proj(attended.transpose(1, 2).flatten(2))
-        return out
-
-
-def _cut(x: Tensor) -> Tensor:
-    """Maps (B, grid, grid, C) to (B windows, 16, C)."""
-    count, grid, _, width = x.shape
-    n = grid // WINDOW
-    x = x.reshape(count, n, WINDOW, n, WINDOW, width).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(-1, WINDOW * WINDOW, width)
-
-
-def _offsets() -> Tensor:
-    """Returns the (16, 16) rows of the bias table, one for each pair of places in a window."""
-    places = torch.cartesian_prod(torch.arange(WINDOW), torch.arange(WINDOW))
-    rows, columns = (places[:, None] - places[None] + WINDOW - 1).unbind(dim=-1)
-    return rows * (2 * WINDOW - 1) + columns
-
-
-def _apart(grid: int, shift: int) -> Tensor:
-    """Returns (windows, 16, 16): -100 for pairs that are neighbours only because the shift wrapped around, else 0."""
-    region = torch.zeros(grid)
-    if shift:
-        region[-WINDOW:-shift] = 1
-        region[-shift:] = 2
-    regions = _cut((3 * region[:, None] + region[None]).reshape(1, grid, grid, 1))[..., 0]
-    return -100.0 * (regions[:, :, None] != regions[:, None]).float()

@@ -4,6 +4,7 @@ Ours is LAION's predictor (CLIP ViT-L/14 and a small head, free to use) on two f
 beautiful is what raters of photographs and of drawn pictures did; it knows nothing of faces that move.
 
 VBench's aesthetic quality is that network with an older, linear head, on every frame, scaled without a low pass.
+THEval's is TOPIQ (arXiv 2308.03060), trained on people's votes on photographs (AVA), on every frame.
 
 Verse-Bench's AS (calculate_metrics.py `evaluate_aesthetic_video`, aesthetic/ @ 5645a09) is the mean of three scores of
 every frame, brought to about 0 .. 1: aesthetic-predictor-v2-5 / 10, MUSIQ / 100 and MANIQA, of which the last two
@@ -12,8 +13,6 @@ same twice; here they are drawn with a seed, so the bench's own numbers scatter 
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.picture import predictors as quality
@@ -64,9 +63,23 @@ VARIANTS = {
         description="mean of LAION's first, linear predictor / 10 over every frame, scaled without a low pass",
         source="VBench vbench/aesthetic_quality.py @ 45e79ec; LAION-AI/aesthetic-predictor @ 6d122ad",
     ),
+    "theval": RatingVariant(
+        name="theval@cfe23fe",
+        predictors=(quality.TOPIQ_IAA,),
+        scale=(1.0,),
+        rate=None,
+        fits=lambda height, width: None,
+        params={},
+        unit="of 1 to 10",
+        domain=DOMAIN,
+        description="mean aesthetic score of every frame, squeezed into 384x384, by TOPIQ of AVA; 4.6842 for the"
+        " paper's real videos",
+        source="Newbyl/THEval Video_Quality/global_aesthetic.py; pyiqa 0.1.13 topiq_iaa",
+        direction="target",
+    ),
 }
 
 
-def aesthetic_score(context: MetricContext, variant: Literal["clean", "versebench", "vbench"] = "clean") -> Rating:
+def aesthetic_score(context: MetricContext, variant: str = "clean") -> Rating:
     """Builds the metric of one variant."""
     return Rating("aesthetic_score", VARIANTS[variant], context)

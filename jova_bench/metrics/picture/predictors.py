@@ -173,6 +173,23 @@ def _by_musiq(
         return np.array([float(net(show(frame).div(255).to(device))) for frame in frames])
 
 
+def _topiq(frames: Frames, assets: AssetTable, device: str, predictor: Predictor) -> FloatArray:
+    """Rates frames of any numbers from 0 to 255 one by one, by one of TOPIQ's networks."""
+    from jova_bench.metrics.networks import shaped
+    from jova_bench.metrics.networks.network_cache import cached_network
+    from jova_bench.metrics.networks.topiq import Topiq
+
+    load = partial(_load, Topiq, predictor.weights[0], assets, device, "params")
+    net = cached_network(f"{predictor.name}[{predictor.digest(assets)}]@{device}", load)
+    with shaped.inference():
+        return np.array([float(net(_pixels(frame)[None].to(device).float() / 255)) for frame in frames])
+
+
+def _topiq_iaa(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
+    """Loads TOPIQ with a Swin, trained on AVA's votes on the beauty of photographs: 1 to 10."""
+    return _topiq(frames, assets, device, TOPIQ_IAA)
+
+
 def _maniqa(frames: Frames, assets: AssetTable, device: str, dtype: str = "float32") -> FloatArray:
     """Loads MANIQA trained on KonIQ-10k, the mean over 20 random crops: 0 to 1.
 
@@ -228,13 +245,13 @@ def _affine(path: Path) -> nn.Sequential:
     return chain
 
 
-def _load(build: Callable[[Shapes], nn.Module], asset: str, assets: AssetTable, device: str) -> nn.Module:
-    """Builds a network for the shapes of a checkpoint, which may hold more than the network needs."""
+def _load(build: Callable[[Shapes], nn.Module], asset: str, assets: AssetTable, device: str, *inside: str) -> nn.Module:
+    """Builds a network for the shapes of a checkpoint, which may hold more than it needs; see `shaped.load`."""
     from jova_bench.errors import Unavailable
     from jova_bench.metrics.networks import checkpoint
 
     path = assets.find(asset)
-    state = {name.removeprefix("module."): value for name, value in checkpoint.tensors(path).items()}
+    state = {name.removeprefix("module."): value for name, value in checkpoint.tensors(path, *inside).items()}
     try:
         net = build({name: tuple(value.shape) for name, value in state.items()})
     except (KeyError, ValueError) as error:
@@ -250,4 +267,5 @@ LAION_LINEAR = Predictor("laion-linear", ("clip-vit-l14", "laion-linear"), _laio
 V2_5 = Predictor("aesthetic-v2-5", ("siglip-so400m", "aesthetic-v2-5"), _v2_5, transformers=True)
 MUSIQ = Predictor("musiq", ("musiq-koniq",), _musiq)
 MUSIQ_SPAQ = Predictor("musiq-spaq", ("musiq-spaq",), _musiq_spaq)
+TOPIQ_IAA = Predictor("topiq-iaa", ("topiq-iaa",), _topiq_iaa)
 MANIQA = Predictor("maniqa", ("maniqa-koniq10k",), _maniqa)

@@ -20,7 +20,7 @@ from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
 from jova_bench.metrics.picture.predictors import Predictor
 from jova_bench.metrics.picture.sizes import too_small
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec
+from jova_bench.records import Direction, MetricSpec
 
 RATE = Fraction(2)
 """Frames per second: what is rated changes slowly."""
@@ -45,6 +45,7 @@ class RatingVariant:
     domain: str
     description: str
     source: str
+    direction: Direction = "up"
 
 
 def large_enough(height: int, width: int) -> str | None:
@@ -68,7 +69,7 @@ class Rating(ClipMetric):
             weights=None if None in digests else "+".join(map(str, digests)),
             params=protocol.params,
             unit=protocol.unit,
-            direction="up",
+            direction=protocol.direction,
             needs=("video",),
             domain=protocol.domain,
             description=protocol.description,
