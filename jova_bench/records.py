@@ -76,6 +76,9 @@ class Sample(Record):
     answered: bool | None = None
     """Whether the model answered this attempt: by a clip, by something that is no clip as planned, or by a refusal.
     False where the machine failed (a crash, memory, time, a connection); None without an attempt."""
+    plan_digest: str | None = None
+    """Digest of the plan that the model was asked with; None without an attempt, and in records of versions that did
+    not keep it."""
     clip: Annotated[str, AfterValidator(check_path)] | None = None
     """Path of the clip inside the run folder."""
     clip_digest: str | None = None

@@ -6,7 +6,7 @@ does one on other workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from jova_bench.prompts import Prompt
 from jova_bench.records import Sample, Score
 from jova_bench.runs.attempts import failed, numbered
 from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, PlanWorker
+from jova_bench.runs.manifest import AnyPlan, PlanRecord, plan_record
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
 
@@ -37,6 +38,11 @@ class PlannedModel:
     """Where its clips are made."""
     plans: dict[str, Plan | str]
     """Plan of each prompt id, or why there is none."""
+
+    @cached_property
+    def records(self) -> Mapping[str, AnyPlan]:
+        """Returns the plans as they are written. Raises BenchError for one that cannot be."""
+        return {key: plan_record(self.generator.name, key, plan) for key, plan in self.plans.items()}
 
 
 def plan(
@@ -58,7 +64,7 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
 
     Returns whether the model can make none of them for one reason, such as missing weights, which is said once.
     """
-    name, samples = planned.generator.name, _ModelSamples(planned.generator.name, store)
+    name, samples = planned.generator.name, _ModelSamples(planned, store)
     why_not = {cell: plan for cell in todo if isinstance(plan := planned.plans[cell.prompt_id], str)}
     idle = len(why_not) == len(todo) and len(set(why_not.values())) == 1
     if idle:
@@ -83,17 +89,20 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
 class _ModelSamples:
     """The samples of one model in a run folder."""
 
-    def __init__(self, model: str, store: RunStore) -> None:
-        self.model, self.store = model, store
-        lines = [line for line in store.lines() if line.model == model]
+    def __init__(self, planned: PlannedModel, store: RunStore) -> None:
+        self.model, self.store = planned.generator.name, store
+        lines = [line for line in store.lines() if line.model == self.model]
         self.latest = {line.key: line for line in lines}
         self.digests = {(line.key, line.attempt): line.clip_digest for line in lines if line.clip_digest}
         """Digest of the clip that an attempt made, also where it was lost since."""
+        records = planned.records.items()
+        self.plans = {prompt_id: plan.digest() for prompt_id, plan in records if isinstance(plan, PlanRecord)}
 
     def keep(self, made: Attempt) -> None:
         """Records an attempt, with its number, and its clip."""
-        before = self.latest.get(made.sample.key)
-        if before is not None and before.status != "ok" and before.answered and made.sample.answered is None:
+        before, plan = self.latest.get(made.sample.key), self.plans.get(made.sample.prompt_id)
+        answered = before is not None and before.status != "ok" and before.answered
+        if answered and made.sample.answered is None and before.plan_digest in (None, plan or before.plan_digest):
             return  # The answer stands until the model can be asked again.
         if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
             # Scores of the clip that was there say nothing of this one.
@@ -102,6 +111,8 @@ class _ModelSamples:
                     self.store.void_score(row, "its clip was lost and made again")
         digest = self.digests.get((before.key, before.attempt)) if before is not None else None
         sample = numbered(_stored(made, self.store), before, digest)
+        if sample.answered is not None:
+            sample = sample.model_copy(update={"plan_digest": plan})
         # What still cannot be asked adds nothing to the records.
         if sample != before:
             self.store.add_sample(sample)

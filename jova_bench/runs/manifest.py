@@ -5,14 +5,18 @@ Every key is written, and has to be there again; what earlier versions wrote is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 
+from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import Unread, as_record
-from jova_bench.formatting.messages import shown
+from jova_bench.formatting.messages import fault, shown
+from jova_bench.models.base import Plan
 from jova_bench.prompts import Prompt
 from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Record, Seed
 from jova_bench.runs.manifest_1 import as_schema_2, keys_of_schema_2
@@ -55,6 +59,17 @@ class PlanRecord(Record):
         changed = [name for name in fields if getattr(self, name) != getattr(now, name)]
         return "; ".join(f"{name} was {getattr(self, name)}, is {getattr(now, name)}" for name in changed) or None
 
+    def digest(self) -> str:
+        """Returns the digest of all that `differences` compares: equal for plans without a difference."""
+        compared = {name: _whole(value) for name, value in self.model_dump(exclude={"note", "settings"}).items()}
+        settings = {name: _whole(value) for name, value in (self.settings or {}).items()}
+        return short_digest(json.dumps([compared, settings], sort_keys=True).encode())
+
+
+def _whole(value: object) -> object:
+    """Returns a value as one of those that equal it: 25.0 and 25 are one rate, True and 1 one setting."""
+    return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
+
 
 class NoPlan(Record):
     """Why a model had no plan for a prompt."""
@@ -70,6 +85,16 @@ def _any_plan(value: Any) -> PlanRecord | NoPlan:
 
 
 AnyPlan = Annotated[PlanRecord | NoPlan, BeforeValidator(_any_plan)]
+
+
+def plan_record(model: str, prompt_id: str, plan: Plan | str) -> AnyPlan:
+    """Makes the record of a plan, or of the reason why there is none. Raises BenchError for one that cannot be kept."""
+    if isinstance(plan, str):
+        return NoPlan(why_not=plan)
+    try:
+        return PlanRecord.model_validate({one.name: getattr(plan, one.name) for one in fields(Plan)}, strict=True)
+    except ValidationError as error:
+        raise BenchError(f"the model {model!r}: its plan for prompt {prompt_id!r}: {fault(error)}") from error
 
 
 class ModelRecord(Record):

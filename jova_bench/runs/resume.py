@@ -6,22 +6,19 @@ Refuses to put results into a folder that would not compare. Which scores are le
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-
-from pydantic import ValidationError
+from dataclasses import dataclass
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.doors import option
-from jova_bench.formatting.messages import fault
 from jova_bench.formatting.text import counted
 from jova_bench.keys import PromptSeed
-from jova_bench.models.base import Plan, settings_of
+from jova_bench.models.base import settings_of
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample
 from jova_bench.runs import provenance
 from jova_bench.runs.attempts import latest_answers
 from jova_bench.runs.generation import PlannedModel
-from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, NoPlan, PlanRecord
+from jova_bench.runs.manifest import SCHEMA, AnyPlan, Fairness, Manifest, ModelRecord, PlanRecord
 from jova_bench.runs.request import Request
 from jova_bench.runs.store import RunStore, another_folder
 from jova_bench.suites.loading import Suite
@@ -99,23 +96,23 @@ def missing_clips(planned: PlannedModel, wanted: Sequence[Prompt], request: Requ
     asked = {PromptSeed(prompt.id, seed) for prompt in wanted for seed in request.seeds}
     samples = [one for one in store.samples() if one.model == planned.generator.name and one.key.prompt_seed in asked]
     made = {one.key.prompt_seed for one in samples if one.clip and (store.folder / one.clip).is_file()}
-    answers = latest_answers(line for line in store.lines() if line.model == planned.generator.name)
-    answered = tuple(one for one in answers.values() if one.key.prompt_seed in asked and request.leaves(one))
+    answers = _answers(store, planned.generator.name, planned.records)
+    answered = tuple(one for one in answers if one.key.prompt_seed in asked and request.leaves(one))
     return Missing(asked - made - {one.key.prompt_seed for one in answered}, answered)
 
 
 def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, store: RunStore) -> ModelRecord:
     """Returns the entry of one model: its plans of now beside those of earlier commands."""
     name = planned.generator.name
-    plans = {key: _plan(name, key, plan) for key, plan in planned.plans.items()}
+    plans = planned.records
     known: Mapping[str, AnyPlan] = {}
     if old is not None:
         known = old.plans
         samples = [one for one in store.samples() if one.model == name]
         done = {one.prompt_id: "clips" for one in samples if one.status == "ok"}
         again = f"answers (ask again with {option('retry_answered')})"
-        answers = latest_answers(line for line in store.lines() if line.model == name)
-        done = {one.prompt_id: again for one in answers.values() if request.leaves(one)} | done
+        answers = _answers(store, name, known)
+        done = {one.prompt_id: again for one in answers if request.leaves(one)} | done
         for key, plan in plans.items():
             if key in done and (differ := _differences(known.get(key), plan)):
                 raise BenchError(
@@ -155,14 +152,12 @@ def _differences(before: AnyPlan | None, now: AnyPlan) -> str | None:
     return f"{had}, {has}; {another}"
 
 
-def _plan(model: str, prompt_id: str, plan: Plan | str) -> AnyPlan:
-    """Makes the record of a plan, or of the reason why there is none. Raises BenchError for one that cannot be kept."""
-    if isinstance(plan, str):
-        return NoPlan(why_not=plan)
-    try:
-        return PlanRecord.model_validate({one.name: getattr(plan, one.name) for one in fields(Plan)}, strict=True)
-    except ValidationError as error:
-        raise BenchError(f"the model {model!r}: its plan for prompt {prompt_id!r}: {fault(error)}") from error
+def _answers(store: RunStore, model: str, plans: Mapping[str, AnyPlan]) -> list[Sample]:
+    """Returns what a model last answered each sample by these plans; by others it was another version that answered."""
+    digests = {key: plan.digest() for key, plan in plans.items() if isinstance(plan, PlanRecord)}
+    lines = (line for line in store.lines() if line.model == model)
+    of_plans = (line for line in lines if line.plan_digest in (None, digests.get(line.prompt_id)))
+    return list(latest_answers(of_plans).values())
 
 
 def _formats(plans: Mapping[str, AnyPlan]) -> tuple[str, ...]:

@@ -1,8 +1,11 @@
 """Attempts are honest: what a model answered stays and is counted, and only what the machine failed is tried again."""
 
+import contextlib
 import errno
 import json
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -15,10 +18,11 @@ from jova_bench.comparison.gate import gate
 from jova_bench.comparison.results import freeze, read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.media.limits import OverLimit
-from jova_bench.models.base import Generated
+from jova_bench.models.base import Generated, Plan
 from jova_bench.report.files import read_leaderboard, view
 from jova_bench.report.html.site import write_html
 from jova_bench.runs.attempts import unfit
+from jova_bench.runs.manifest import plan_record
 from jova_bench.runs.store import SAMPLES, SUMMARY, read_run
 from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts
 from support.tiny_runs import Level, Tones, estimate, go
@@ -53,6 +57,8 @@ class Scripted(Tones):
                     yield Unavailable("weights missing: x")
                 case "not a number":
                     yield Generated(louder(made.media, np.nan), "free")
+                case KeyboardInterrupt() as stop:
+                    raise stop
                 case "is loud":
                     yield Generated(louder(made.media, 0.5), "free")
 
@@ -240,6 +246,39 @@ def test_answers_of_another_version_do_not_stand_under_its_name(tmp_path):
         go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1)
     result = go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1, retry_answered=True)
     assert (result.exit_code, result.attempts) == (EXIT_OK, counts(samples=1, attempts=2, redrawn=1))
+
+
+@pytest.mark.parametrize("ends", [[KeyboardInterrupt()], ["crashes"]])
+def test_a_refusal_of_one_version_is_not_that_of_the_next(tmp_path, ends):
+    """The second version was to be asked again, and had no time to answer: the first one's refusal is not its own."""
+    go(tmp_path, [Scripted({"p0": ["refuses"]})], [Level()], limit=1)
+    with contextlib.suppress(KeyboardInterrupt):
+        go(tmp_path, [Scripted({"p0": ends}, version=2)], [Level()], limit=1, retry_answered=True)
+    away = Scripted({}, version=2)
+    away.check = lambda: "weights missing: all"
+    go(tmp_path, [away], [Level()], limit=1)
+    result = go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1)
+    assert (result.exit_code, lines(tmp_path, "p0")[-1][1:]) == (EXIT_OK, ("ok", True))
+
+
+def test_an_answer_stands_under_its_version_when_another_was_not_asked(tmp_path):
+    go(tmp_path, [Scripted({"p0": ["refuses"]})], [Level()], limit=1)
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path, [Scripted({"p0": [KeyboardInterrupt()]}, version=2)], [Level()], limit=1, retry_answered=True)
+    first = Scripted({})
+    result = go(tmp_path, [first], [Level()], limit=1)
+    assert ([one.status for one in result.failed], first.calls) == (["refused"], [])
+
+
+def test_plans_without_a_difference_have_one_digest():
+    record = partial(plan_record, "m", "p")
+    one = Plan(frames=50, fps=25, seconds=2.0, note="a", settings={"steps": 25, "fast": True})
+    same = record(Plan(frames=50, fps=25.0, seconds=2.0, note="b", settings={"fast": 1, "steps": 25.0}))
+    assert record(one).differences(same) is None
+    assert record(one).digest() == same.digest()
+    for other in (replace(one, fps=24), replace(one, weights="w"), replace(one, settings={"steps": 25, "fast": False})):
+        assert record(one).differences(record(other)) is not None
+        assert record(one).digest() != record(other).digest()
 
 
 def test_a_refusal_that_is_raised_is_of_what_is_left_of_the_batch(tmp_path):
