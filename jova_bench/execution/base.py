@@ -72,7 +72,11 @@ class Executor(Protocol):
     """Runs tasks."""
 
     def map(
-        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+        self,
+        tasks: Sequence[Task],
+        init: WorkerInit[Task, TaskResult],
+        attempts: int = ATTEMPTS,
+        begun: Callable[[Task], None] | None = None,
     ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
         """Yields every task once with its result, in the order in which they finish.
 
@@ -80,6 +84,7 @@ class Executor(Protocol):
             tasks: picklable, unless they run in this process.
             init: returns the function that runs them.
             attempts: how often a task whose worker dies is tried before it fails.
+            begun: called with a task when it is given to a worker, and when it is given to another.
         """
         ...
 
@@ -93,7 +98,11 @@ class Local:
     """Number of torch threads while tasks run; None leaves it unchanged."""
 
     def map(
-        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+        self,
+        tasks: Sequence[Task],
+        init: WorkerInit[Task, TaskResult],
+        attempts: int = ATTEMPTS,
+        begun: Callable[[Task], None] | None = None,
     ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
         """Runs tasks in-process; a crash takes the caller with it."""
         if not tasks:
@@ -102,6 +111,8 @@ class Local:
             run = init(self.context)
             try:
                 for task in tasks:
+                    if begun is not None:
+                        begun(task)
                     yield task, run_task(run, task)
             finally:
                 close(run)

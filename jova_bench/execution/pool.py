@@ -86,6 +86,7 @@ def dispatch(
     attempts: int = ATTEMPTS,
     limit_s: float | None = None,
     now: Callable[[], float] = time.monotonic,
+    begun: Callable[[Task], None] | None = None,
 ) -> Iterator[tuple[Task, Any | TaskFailed]]:
     """Distributes tasks over the workers of a pool, one task per worker at a time, and retries those of dead workers.
 
@@ -99,6 +100,7 @@ def dispatch(
         attempts: how often a task is tried.
         limit_s: seconds after which a worker without a result is killed; None for never.
         now: returns the time in seconds.
+        begun: called with a task each time that it is given to a worker.
     """
 
     def start(number: int) -> None:
@@ -119,8 +121,11 @@ def dispatch(
                     if left:
                         start(slot.number)
                 elif left:
-                    slots[event.worker] = Slot(slot.number, *left.popleft(), since=now())
-                    event.worker.give(slots[event.worker].task)
+                    given, tries = left.popleft()
+                    slots[event.worker] = Slot(slot.number, given, tries, since=now())
+                    if begun is not None:
+                        begun(given)
+                    event.worker.give(given)
                 else:
                     event.worker.stop(busy=False)
                 if task is not None:

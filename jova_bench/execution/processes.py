@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
@@ -62,10 +62,14 @@ class Processes:
     """Seconds after which a worker without a result is killed; None for never."""
 
     def map(
-        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+        self,
+        tasks: Sequence[Task],
+        init: WorkerInit[Task, TaskResult],
+        attempts: int = ATTEMPTS,
+        begun: Callable[[Task], None] | None = None,
     ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
         """Runs tasks as `Executor.map` does."""
-        return dispatch(tasks, _ProcessPool(self, init), self.workers, attempts, self.limit_s)
+        return dispatch(tasks, _ProcessPool(self, init), self.workers, attempts, self.limit_s, begun=begun)
 
 
 def on_cpu(workers: int) -> Executor:

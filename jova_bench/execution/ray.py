@@ -86,10 +86,14 @@ class Ray:
     """Seconds after which a worker without a result is killed; None for never."""
 
     def map(
-        self, tasks: Sequence[Task], init: WorkerInit[Task, TaskResult], attempts: int = ATTEMPTS
+        self,
+        tasks: Sequence[Task],
+        init: WorkerInit[Task, TaskResult],
+        attempts: int = ATTEMPTS,
+        begun: Callable[[Task], None] | None = None,
     ) -> Iterator[tuple[Task, TaskResult | TaskFailed]]:
         """Runs tasks as `Executor.map` does; workers without resources stay pending, and no task waits for them."""
-        return dispatch(tasks, _ActorPool(self, init), self.workers, attempts, self.limit_s)
+        return dispatch(tasks, _ActorPool(self, init), self.workers, attempts, self.limit_s, begun=begun)
 
 
 def _actor(kind: type, **options: Any) -> Any:

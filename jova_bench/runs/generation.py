@@ -24,6 +24,8 @@ from jova_bench.runs.manifest import AnyPlan, PlanRecord, plan_record
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
 
+STOPPED = "the command ended while this was made"
+
 
 @dataclass(frozen=True)
 class PlannedModel:
@@ -74,7 +76,9 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
             samples.keep(Attempt(failed(SampleKey(name, prompt_id, seed), why)))
             advance()
         lost = None if edits_files(planned.generator) else False
-        for batch, answer in planned.executor.map(_batches(planned, todo, suite), ClipWorker(planned.build, suite)):
+        begun = None if edits_files(planned.generator) else samples.begin
+        worker = ClipWorker(planned.build, suite)
+        for batch, answer in planned.executor.map(_batches(planned, todo, suite), worker, begun=begun):
             if isinstance(answer, TaskFailed):
                 answer = [
                     Attempt(failed(SampleKey(name, prompt_id, batch.seed), answer.reason, lost))
@@ -83,6 +87,7 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
             for made in answer:
                 samples.keep(made)
                 advance()
+            store.end(SampleKey(name, prompt_id, batch.seed) for prompt_id in batch.wanted)
     return idle
 
 
@@ -100,22 +105,36 @@ class _ModelSamples:
 
     def keep(self, made: Attempt) -> None:
         """Records an attempt, with its number, and its clip."""
-        before, plan = self.latest.get(made.sample.key), self.plans.get(made.sample.prompt_id)
-        answered = before is not None and before.status != "ok" and before.answered
-        if answered and made.sample.answered is None and before.plan_digest in (None, plan or before.plan_digest):
-            return  # The answer stands until the model can be asked again.
+        before = self.latest.get(made.sample.key)
+        if before is not None and made.sample.answered is None and self._stands(before):
+            return
         if before is not None and before.clip_digest not in (None, made.sample.clip_digest):
             # Scores of the clip that was there say nothing of this one.
             for row in self._scores:
                 if row.key.sample == before.key:
                     self.store.void_score(row, "its clip was lost and made again")
-        digest = self.digests.get((before.key, before.attempt)) if before is not None else None
-        sample = numbered(_stored(made, self.store), before, digest)
-        if sample.answered is not None:
-            sample = sample.model_copy(update={"plan_digest": plan})
+        sample = self._numbered(_stored(made, self.store))
         # What still cannot be asked adds nothing to the records.
         if sample != before:
             self.store.add_sample(sample)
+
+    def begin(self, batch: Batch) -> None:
+        """Writes down that a batch is under way: should this process end before it does, it was an attempt."""
+        keys = (SampleKey(self.model, prompt_id, batch.seed) for prompt_id in batch.wanted)
+        self.store.begin(self._numbered(failed(key, STOPPED, answered=False)) for key in keys)
+
+    def _numbered(self, sample: Sample) -> Sample:
+        """Returns a new record with the number of its attempt and the digest of its plan."""
+        before = self.latest.get(sample.key)
+        digest = self.digests.get((before.key, before.attempt)) if before is not None else None
+        made = numbered(sample, before, digest)
+        plan = None if made.answered is None else self.plans.get(made.prompt_id)
+        return made.model_copy(update={"plan_digest": plan})
+
+    def _stands(self, before: Sample) -> bool:
+        """Returns whether an answer without a clip stands until its model, of the same plan, can be asked again."""
+        plan = self.plans.get(before.prompt_id, before.plan_digest)
+        return before.status != "ok" and bool(before.answered) and before.plan_digest in (None, plan)
 
     @cached_property
     def _scores(self) -> list[Score]:

@@ -27,6 +27,7 @@ from jova_bench.files.writing import PART, remove_parts, write_file
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
 from jova_bench.ids import file_stem
+from jova_bench.keys import SampleKey
 from jova_bench.records import Id, Sample, Score
 from jova_bench.runs.attempts import count_attempts
 from jova_bench.runs.manifest import Manifest, read_manifest
@@ -35,6 +36,8 @@ from jova_bench.summary import Summary
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 MANIFEST, SAMPLES, SCORES, SUMMARY = "manifest.json", "samples.jsonl", "scores.jsonl", "summary.json"
+BEGUN = ".begun.jsonl"
+"""What becomes the lines of samples under way if the process that makes them is killed."""
 FEATURES = "features"
 """Folder of extracted arrays inside a run."""
 LOCK = ".lock"
@@ -64,6 +67,7 @@ class RunStore:
         self.folder = Path(folder)
         self._lock: IO[str] | None = None
         self._files: dict[str, IO[bytes]] = {}
+        self._begun: dict[SampleKey, Sample] = {}
 
     def __enter__(self) -> RunStore:
         try:
@@ -82,6 +86,7 @@ class RunStore:
         for name in (SAMPLES, SCORES):
             repair(self.folder / name)
             self._files[name] = (self.folder / name).open("ab")
+        self._keep_begun()
         return self
 
     def __exit__(
@@ -97,6 +102,38 @@ class RunStore:
         """Appends one line to `samples.jsonl`, on disk when this returns: it stands for minutes of generation."""
         self._append(SAMPLES, sample)
         os.fsync(self._files[SAMPLES].fileno())
+
+    def begin(self, attempts: Iterable[Sample]) -> None:
+        """Writes down attempts that begin, as they will stand if this process is killed. On disk when this returns."""
+        self._begun.update((one.key, one) for one in attempts)
+        self._write_begun()
+
+    def end(self, samples: Iterable[SampleKey]) -> None:
+        """Forgets attempts that have ended, whatever became of them."""
+        for key in samples:
+            self._begun.pop(key, None)
+        self._write_begun()
+
+    def _write_begun(self) -> None:
+        if self._begun:
+            write_file(self.folder / BEGUN, "".join(f"{one.model_dump_json()}\n" for one in self._begun.values()))
+        else:
+            (self.folder / BEGUN).unlink(missing_ok=True)
+
+    def _keep_begun(self) -> None:
+        """Adds the attempts that an earlier process began and did not end: the machine lost them."""
+        begun = list(records(self.folder / BEGUN, Sample))
+        latest = {line.key: line for line in self.lines()} if begun else {}
+        for one in begun:
+            line = latest.get(one.key)
+            # It was killed after the line, or before the clip that took the place of a lost one.
+            ended = line is not None and (line.attempt == one.attempt or self._has_clip(line))
+            if not ended:
+                self.add_sample(one)
+        self._write_begun()
+
+    def _has_clip(self, sample: Sample) -> bool:
+        return sample.clip is not None and (self.folder / sample.clip).is_file()
 
     def add_score(self, score: Score) -> None:
         """Appends one line to `scores.jsonl`; a lost one is cheap to measure again."""

@@ -106,6 +106,7 @@ def content(folder):
     clips = {path.relative_to(folder): path.read_bytes() for path in sorted(folder.glob("clips/**/*.*"))}
     rows = sorted(score.model_dump_json() for score in read_run(folder).scores)
     summary = read_run(folder).summary.model_dump()
+    summary.pop("attempts")  # What was under way when a run was stopped was an attempt.
     costs = [{k: v for k, v in cost.items() if k in ("model", "function_evals")} for cost in summary.pop("cost")]
     return clips, rows, summary, costs
 

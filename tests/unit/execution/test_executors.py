@@ -94,8 +94,9 @@ def test_no_units_need_no_worker():
 
 
 def test_the_unit_of_a_dead_worker_goes_to_another_and_its_seat_is_filled():
-    pool = FakePool(deadly={1: 1})
-    assert answers(pool, range(4), 2)[1] == 10
+    pool, begun = FakePool(deadly={1: 1}), []
+    assert answers(pool, range(4), 2, begun=begun.append)[1] == 10
+    assert begun == [task for _, task in pool.given]
     assert [task for _, task in pool.given].count(1) == 2
     # Two from the beginning, and one in the slot of the dead.
     assert [worker.number for worker in pool.all] == [0, 1, 1]

@@ -3,6 +3,9 @@
 import contextlib
 import errno
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -23,7 +26,7 @@ from jova_bench.report.files import read_leaderboard, view
 from jova_bench.report.html.site import write_html
 from jova_bench.runs.attempts import unfit
 from jova_bench.runs.manifest import plan_record
-from jova_bench.runs.store import SAMPLES, SUMMARY, read_run
+from jova_bench.runs.store import BEGUN, SAMPLES, SUMMARY, RunStore, read_run
 from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts
 from support.tiny_runs import Level, Tones, estimate, go
 
@@ -266,8 +269,8 @@ def test_an_answer_stands_under_its_version_when_another_was_not_asked(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, [Scripted({"p0": [KeyboardInterrupt()]}, version=2)], [Level()], limit=1, retry_answered=True)
     first = Scripted({})
-    result = go(tmp_path, [first], [Level()], limit=1)
-    assert ([one.status for one in result.failed], first.calls) == (["refused"], [])
+    go(tmp_path, [first], [Level()], limit=1)
+    assert (lines(tmp_path, "p0"), first.calls) == ([(1, "refused", True), (2, "failed", False)], [])
 
 
 def test_plans_without_a_difference_have_one_digest():
@@ -279,6 +282,57 @@ def test_plans_without_a_difference_have_one_digest():
     for other in (replace(one, fps=24), replace(one, weights="w"), replace(one, settings={"steps": 25, "fast": False})):
         assert record(one).differences(record(other)) is not None
         assert record(one).digest() != record(other).digest()
+
+
+KILL = """
+import os, signal, sys
+sys.path[:0] = [{tests!r}]
+from pathlib import Path
+from support.tiny_runs import Level, Tones, go
+
+class Deadly(Tones):
+    def generate(self, prompts, seed, suite):
+        for prompt, made in zip(prompts, super().generate(prompts, seed, suite)):
+            if prompt.id == "p3":
+                os.killpg(0, signal.SIGKILL)
+            yield made
+
+go(Path({tmp!r}), [Deadly()], [Level()])
+"""
+
+
+def test_what_was_under_way_when_a_command_was_killed_is_an_attempt_that_the_machine_lost(tmp_path):
+    code = KILL.format(tests=str(Path(__file__).parents[2]), tmp=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", code], check=False, start_new_session=True)
+    assert killed.returncode == -signal.SIGKILL
+    assert (lines(tmp_path, "p1"), lines(tmp_path, "p2")) == ([(1, "ok", True)], [])
+    with pytest.raises(KeyboardInterrupt):  # The batch of both once more, and what had ended before.
+        go(tmp_path, [Tones(die=("p2", 0))], [Level()])
+    model = Tones()
+    result = go(tmp_path, [model], [Level()])
+    assert [ids for ids, _ in model.calls] == [("p2", "p3"), ("p4",)]
+    assert lines(tmp_path, "p1") == lines(tmp_path, "p4") == [(1, "ok", True)]
+    assert (
+        lines(tmp_path, "p2") == lines(tmp_path, "p3") == [(1, "failed", False), (2, "failed", False), (3, "ok", True)]
+    )
+    assert result.attempts == counts(model="tones", samples=5, attempts=9)
+    assert not (tmp_path / "run" / BEGUN).exists()
+
+
+def test_a_batch_that_ended_before_the_kill_is_no_attempt_more(tmp_path):
+    go(tmp_path, [Scripted({"p1": ["crashes"]})], [Level()])
+    run = tmp_path / "run"
+    latest = {one.prompt_id: one for one in read_run(run).samples}
+    lost = latest["p0"].model_copy(update={"status": "failed", "clip": None, "attempt": 2, "reason": "x"})
+    (run / BEGUN).write_text("".join(f"{one.model_dump_json()}\n" for one in (latest["p1"], lost)))
+    before = (run / SAMPLES).read_bytes()
+    with RunStore(run):
+        pass
+    assert (run / SAMPLES).read_bytes() == before
+    (run / latest["p0"].clip).unlink()  # Now it had not ended: a clip was made in the place of one that was lost.
+    (run / BEGUN).write_text(f"{lost.model_dump_json()}\n")
+    with RunStore(run) as store:
+        assert store.samples()[0] == lost
 
 
 def test_a_refusal_that_is_raised_is_of_what_is_left_of_the_batch(tmp_path):

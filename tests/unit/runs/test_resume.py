@@ -20,13 +20,15 @@ def test_generation_that_is_killed_and_resumed_equals_an_unbroken_one(tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, [Tones(die=die)], [Level(), Spread()], seeds=seeds)
     resumed = Tones()
-    go(tmp_path, [resumed], [Level(), Spread()], seeds=seeds)
+    result = go(tmp_path, [resumed], [Level(), Spread()], seeds=seeds)
     assert content(tmp_path / "run") == content(tmp_path / "whole")
     # Batches are those of the whole suite, and finished ones are not made again.
     batches = [(ids, seed) for seed in seeds for ids in (("p0", "p1"), ("p2", "p3"), ("p4",))]
     assert (
         resumed.calls == batches[next(i for i, (ids, seed) in enumerate(batches) if die[0] in ids and die[1] == seed) :]
     )
+    assert result.attempts[0].attempts == 2 * COUNT + len(resumed.calls[0][0])
+    assert result.attempts[0].redrawn == 0
 
 
 def test_clips_that_failed_or_were_lost_are_left_to_make(tmp_path):
