@@ -30,6 +30,10 @@ class TextStatesOf(Protocol):
         """Digest of everything that decides the states of a prompt."""
         ...
 
+    def check(self, prompt: Prompt) -> None:
+        """Raises ValueError if a prompt cannot be read."""
+        ...
+
     def states(self, prompt: Prompt) -> Sequence[Tensor]:
         """Returns the states of a prompt, (n, C) by encoder."""
         ...
@@ -62,15 +66,22 @@ class Encoders:
             ValueError: its sides are no whole cells.
         """
         cell, stride = self.video.pixels_per_cell, self.video.frames_per_latent
-        if clip.height % cell or clip.width % cell:
-            raise ValueError(
-                f"{clip.where}: expected sides that are multiples of {cell} pixels, as the video codec takes them, got "
-                f"{clip.height} x {clip.width}; prepare the clips with another --size"
-            )
+        try:
+            check_sides(self.video, clip.height, clip.width)
+        except ValueError as error:
+            raise ValueError(f"{clip.where}: {error}") from error
         frames = Timeline.nearest_length(clip.frames, stride)
         clock = Timeline(frames, clip.fps, self.audio.sample_rate_hz, stride, self.audio.stream)
         video = (clock.latent_frames, clip.height // cell, clip.width // cell, self.video.channels)
         return Bucket(clock, clip.height, clip.width, video, (clock.audio_tokens, self.audio.channels))
+
+    def check_prompt(self, clip: KeptClip) -> None:
+        """Raises ValueError if a text encoder refuses the prompt of a clip."""
+        try:
+            if self.text is not None:
+                self.text.check(clip.prompt)
+        except ValueError as error:
+            raise ValueError(f"{clip.where}: clip {clip.id}: {error}") from error
 
     @torch.no_grad()
     def encode(self, clip: KeptClip, bucket: Bucket) -> dict[str, Tensor]:
@@ -95,3 +106,13 @@ class Encoders:
         tensors = {"video": video, "audio": audio, "mouth": mouth, "boxes": boxes}
         tensors |= {f"text.{index}": part.cpu() for index, part in enumerate(states)}
         return {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+
+
+def check_sides(codec: PictureCodec, height: int, width: int) -> None:
+    """Raises ValueError unless pictures of (H, W) pixels are whole cells of a video codec."""
+    cell = codec.pixels_per_cell
+    if height % cell or width % cell:
+        raise ValueError(
+            f"expected sides that are multiples of {cell} pixels, as the video codec takes them, got {height} x "
+            f"{width}; prepare the clips with another --size"
+        )

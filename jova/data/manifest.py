@@ -123,14 +123,30 @@ class KeptClip:
 
 
 def read_manifest(path: Path) -> list[KeptClip]:
-    """Reads the kept clips of a manifest, in its order.
+    """Reads the kept clips of a manifest, in its order; arguments and errors are those of `read_lines`.
+
+    Raises:
+        ValueError: no clip is kept, too.
+    """
+    return kept_of(read_lines(path), path)
+
+
+def kept_of(lines: Mapping[str, KeptClip | None], path: Path) -> list[KeptClip]:
+    """Returns the kept clips of a manifest's lines. Raises ValueError if there are none."""
+    if kept := [clip for clip in lines.values() if clip is not None]:
+        return kept
+    raise ValueError(f"expected kept clips in {path}, got {len(lines)} that are rejected; their reasons say why")
+
+
+def read_lines(path: Path) -> dict[str, KeptClip | None]:
+    """Reads a manifest: its clips by their ids, in its order; None for those that are rejected.
 
     Args:
         path: `manifest.jsonl`, or its folder.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a line is damaged, or no clip is kept.
+        ValueError: a line is damaged.
     """
     path = path / "manifest.jsonl" if path.is_dir() else path
     if not path.is_file():
@@ -151,9 +167,7 @@ def read_manifest(path: Path) -> list[KeptClip]:
             clips[name] = _clip(where, path.parent, name, record) if _kept(record) else None
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{where}: {error}") from None
-    if kept := [clip for clip in clips.values() if clip is not None]:
-        return kept
-    raise ValueError(f"expected kept clips in {path}, got {len(clips)} that are rejected; their reasons say why")
+    return clips
 
 
 def _clip(where: str, root: Path, name: str, record: Mapping[str, Any]) -> KeptClip:

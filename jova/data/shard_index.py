@@ -199,6 +199,8 @@ class StoredClip(NamedTuple):
     """Offset and size of its tensors, bytes."""
     crc32: int
     """Checksum of both, one after the other."""
+    bytes: int = 0
+    """Size of the clip's file; 0 in shards of before this was stored."""
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,11 @@ from torch import Tensor
 
 from jova.codecs.base import PictureCodec, SoundCodec
 from jova.codecs.loading import load_audio_codec, load_video_codec
-from jova.data.encoders import Encoders, TextStatesOf
-from jova.data.manifest import KeptClip, read_manifest
+from jova.data.encoders import Encoders, TextStatesOf, check_sides
+from jova.data.finished import LOCK, Finished, Lines, bytes_of, digest_of, finished_shards
+from jova.data.manifest import KeptClip, kept_of, read_lines
 from jova.data.shard_index import (
-    INDEX,
     NULL_TEXT,
-    SHARD_NAME,
     Bucket,
     MadeBy,
     Shard,
@@ -45,7 +44,7 @@ from jova.data.shard_index import (
     StoredClip,
 )
 from jova.devices import check_device
-from jova.files import atomic_path, locked
+from jova.files import atomic_path, check_writable, locked
 from jova.reading_flags import device
 from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
@@ -53,12 +52,6 @@ from jova.training.state import progress
 
 SHARD_BYTES, SHARD_CLIPS = 256 << 20, 100
 """Largest latents and largest number of clips of a shard: what a kill costs at most."""
-
-LOCK = ".lock"
-"""File that a process locks while it looks at all shards."""
-
-Finished = list[tuple[Shard, set[str]]]
-"""Shards, each with the ids of its clips."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +84,20 @@ def write_shards(
     Raises:
         FileNotFoundError: there is no manifest.
         ModuleNotFoundError: webdataset is not installed.
-        ValueError: the manifest or a clip is damaged, or OUT has shards of other encoders.
+        ValueError: the manifest or a clip is damaged, an encoder refuses one, or OUT cannot be written or has shards
+            of other encoders or of another manifest.
     """
-    clips = read_manifest(manifest)
+    lines = read_lines(manifest)
+    clips = kept_of(lines, manifest)
     _tar_writer()
     encoders = Encoders(video_codec.to(device), audio_codec.to(device), text, device)
     by_bucket: dict[Bucket, list[KeptClip]] = {}
     for clip in clips:
         by_bucket.setdefault(encoders.bucket(clip), []).append(clip)
     buckets = {bucket.name: bucket for bucket in sorted(by_bucket, key=lambda bucket: bucket.name)}
+    check_writable(out)
     out.mkdir(parents=True, exist_ok=True)
-    finished = _encode_missing(out, by_bucket, encoders, clips)
+    finished = _encode_missing(out, by_bucket, encoders, lines)
     shards = sorted((shard for shard, _ in finished), key=lambda shard: (shard.bucket, len(shard.name), shard.name))
     with locked(out / LOCK, wait=True):
         null_text = None if text is None else _write_null(out / NULL_TEXT, text.null())
@@ -111,19 +107,20 @@ def write_shards(
     return index
 
 
-def _encode_missing(
-    out: Path, by_bucket: dict[Bucket, list[KeptClip]], encoders: Encoders, clips: Sequence[KeptClip]
-) -> Finished:
+def _encode_missing(out: Path, by_bucket: dict[Bucket, list[KeptClip]], encoders: Encoders, lines: Lines) -> Finished:
     """Encodes what no shard holds, and returns all shards.
 
     Other processes may do the same: each takes shards that no other has begun, and at last waits for those of the
     others, to encode what one that was killed has left.
     """
-    made_by = encoders.made_by
-    finished = _finished(out, made_by, clips)
-    with progress("encoding clips", sum(len(held) for _, held in finished), len(clips)) as show:
+    made_by, total = encoders.made_by, sum(map(len, by_bucket.values()))
+    finished = finished_shards(out, made_by, lines)
+    for planned in plan(by_bucket, finished):
+        for clip in planned.clips:  # Before hours of encoding.
+            encoders.check_prompt(clip)
+    with progress("encoding clips", sum(len(held) for _, held in finished), total) as show:
         while missing := plan(by_bucket, finished):
-            done = len(clips) - sum(len(planned.clips) for planned in missing)
+            done = total - sum(len(planned.clips) for planned in missing)
             for wait in (False, True):
                 busy = []
                 for planned in missing:
@@ -139,7 +136,7 @@ def _encode_missing(
                     done += len(planned.clips)
                     show(done, planned.name)
                 missing = busy
-            finished = _finished(out, made_by, clips)
+            finished = finished_shards(out, made_by, lines)
     return finished
 
 
@@ -157,33 +154,6 @@ def plan(by_bucket: dict[Bucket, list[KeptClip]], finished: Finished) -> list[Pl
         free = (name for name in (f"{bucket.name}-{number:05d}" for number in count()) if name not in taken)
         planned += [Planned(next(free), bucket, left[start : start + size]) for start in range(0, len(left), size)]
     return planned
-
-
-def _finished(out: Path, made_by: MadeBy, clips: Sequence[KeptClip]) -> Finished:
-    """Returns the finished shards of OUT, each with its ids; removes those of clips that have changed.
-
-    Raises:
-        ValueError: they are of other encoders.
-    """
-    kept, found = {clip.id: clip for clip in clips}, []
-    with locked(out / LOCK, wait=True):
-        for path in sorted(out.glob("*-[0-9]*.json")):
-            if not SHARD_NAME.fullmatch(path.stem):
-                continue
-            try:
-                record = ShardRecord.read(path)
-            except ValueError as error:
-                raise ValueError(f"{error}; remove that file first") from None
-            made_by.require(record.made_by, path)
-            tar, held = path.with_suffix(".tar"), {clip.id: clip.digest for clip in record.clips}
-            whole = tar.is_file() and tar.stat().st_size == record.shard.bytes
-            if whole and all(name in kept and _digest_of(kept[name]) == digest for name, digest in held.items()):
-                found.append((record.shard, set(held)))
-                continue
-            # The index first: without one, nothing reads what is being changed.
-            for stale in (out / INDEX, path, tar):
-                stale.unlink(missing_ok=True)
-    return found
 
 
 def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeBy) -> None:
@@ -210,16 +180,10 @@ def _write_shard(out: Path, planned: Planned, encoders: Encoders, made_by: MadeB
         shard = Shard(planned.name, planned.bucket.name, len(sums), unfinished.stat().st_size, digest)
     rows = zip(planned.clips, places[::2], places[1::2], sums, strict=True)
     clips = tuple(
-        StoredClip(clip.id, _digest_of(clip), about_at, data_at, crc) for clip, about_at, data_at, crc in rows
+        StoredClip(clip.id, digest_of(clip), about_at, data_at, crc, bytes_of(clip))
+        for clip, about_at, data_at, crc in rows
     )
     ShardRecord(made_by, shard, clips).write(path.with_suffix(".json"))
-
-
-def _digest_of(clip: KeptClip) -> str:
-    """Returns a digest of what a manifest says of a clip, and of the sizes of its files: whether it has changed."""
-    sizes = [path.stat().st_size if path.is_file() else None for path in (clip.path, clip.boxes_path)]
-    facts = (clip.id, clip.frames, str(clip.fps), clip.height, clip.width, clip.boxes, clip.speech, clip.prompt, sizes)
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _write_null(path: Path, states: Sequence[Tensor]) -> str:
@@ -246,8 +210,13 @@ def _tar_writer() -> Any:
     return TarWriter
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs `python -m jova.data.shards`; returns its exit code."""
+def main(argv: Sequence[str] | None = None, sizes: Sequence[tuple[int, int]] | None = None) -> int:
+    """Runs `python -m jova.data.shards`; returns its exit code.
+
+    Args:
+        argv: words of the command line.
+        sizes: (H, W) of clips that are still to be made: whether their shards could be is checked, and none is made.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m jova.data.shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -276,14 +245,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.text_encoder:
             encoders = [TextEncoder(folder, device=arguments.device) for folder in arguments.text_encoder]
             text = PromptEncoder(encoders)
-        index = write_shards(
-            arguments.manifest,
-            load_video_codec(arguments.video_codec),
-            load_audio_codec(arguments.audio_codec, arguments.accept),
-            text,
-            arguments.out,
-            arguments.device,
-        )
+        video_codec = load_video_codec(arguments.video_codec)
+        audio_codec = load_audio_codec(arguments.audio_codec, arguments.accept)
+        if sizes is not None:
+            for height, width in sizes:
+                check_sides(video_codec, height, width)
+            return 0
+        index = write_shards(arguments.manifest, video_codec, audio_codec, text, arguments.out, arguments.device)
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"jova.data.shards: {error}", file=sys.stderr)
         return 2

@@ -128,7 +128,7 @@ class TextEncoder:
         if len(ids) > self.max_length:
             raise ValueError(
                 f"expected a prompt of at most {self.max_length} tokens of {self.kind}, got {len(ids)} in "
-                f"{text[:60] + ' ...'!r}; shorten it, or raise max_length"
+                f"{text[:60] + ' ...'!r}; shorten it"
             )
         return ids
 

@@ -27,6 +27,10 @@ class Letters:
     channels = (2, 3)
     fingerprint = "letters-1"
 
+    def check(self, prompt):
+        if len("".join(prompt)) > 60:
+            raise ValueError("expected at most 60 letters")
+
     def states(self, prompt):
         values = torch.tensor([ord(letter) for letter in "|".join(prompt)], dtype=torch.bfloat16)
         return values[:, None].expand(-1, 2).contiguous(), values.mean().expand(1, 3).contiguous()
@@ -187,6 +191,34 @@ def test_a_manifest_that_grows_or_changes_is_encoded_where_it_did(tmp_path, smal
     assert index.clips == 3
 
 
+def test_shards_of_another_manifest_are_refused_and_stand(tmp_path, small_shards):
+    out, path = tmp_path / "shards", write_manifest(tmp_path / "one", [line("a"), line("b", frames=5), line("c")])
+    write_shards(path, *codecs(), None, out)
+    before = files(out)
+    write_manifest(tmp_path / "two", [line("x"), line("c")])
+    # The same names in another folder are other videos, and so is a part of a manifest another one.
+    write_manifest(tmp_path / "namesakes", [line("z"), line("c"), line("b", frames=5), line("a")])
+    part = path.with_name("part.jsonl")
+    part.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    for other in (tmp_path / "two", tmp_path / "namesakes", part):
+        with pytest.raises(ValueError, match=r"expected shards of the clips of this manifest, got clip [abc] of"):
+            write_shards(other, *codecs(), None, out)
+        assert files(out) == before
+    for record in out.glob("*-*.json"):  # As they were before they had the sizes of clips.
+        text = json.loads(record.read_text())
+        for clip in text["clips"]:
+            del clip["bytes"]
+        record.write_text(json.dumps(text))
+    assert write_shards(path, *codecs(), None, out).clips == 3
+
+
+def test_a_prompt_that_no_encoder_reads_is_told_before_any_clip_is_encoded(tmp_path, small_shards, counted):
+    path = write_manifest(tmp_path, [line(f"c{k}", video_caption="red " * 19 * (k == 4)) for k in range(5)])
+    with pytest.raises(ValueError, match="line 5: clip c4: expected at most 60 letters"):
+        write_shards(path, *codecs(), Letters(), tmp_path / "shards")
+    assert counted == []
+
+
 def test_a_truncated_tar_is_made_again(tmp_path, small_shards):
     path, out = mixed(tmp_path), tmp_path / "shards"
     index = write_shards(path, *codecs(), None, out)
@@ -297,6 +329,11 @@ def test_the_command_encodes_and_says_what_there_is(tmp_path, capsys):
     assert (
         capsys.readouterr().err == f"jova.data.shards: expected one of {gpu} GPUs, got cuda:{gpu}; use --device cpu\n"
     )
+    assert main([str(path), *flags, "--out", "/proc/none/shards"]) == 2
+    assert "jova.data.shards: expected a folder that can be written, got /proc/none/shards" in capsys.readouterr().err
+    assert main(["none", *flags, "--out", "none"], sizes=[(64, 32), (32, 30)]) == 2
+    assert "expected sides that are multiples of 8 pixels" in capsys.readouterr().err
+    assert main(["none", *flags, "--out", "none"], sizes=[(64, 32)]) == 0
     assert main([str(tmp_path / "none"), *flags, "--out", str(tmp_path / "shards")]) == 2
     assert capsys.readouterr().err.startswith("jova.data.shards: expected a manifest at")
     assert main([str(path), *flags[:3], str(tmp_path / "no"), "--out", str(tmp_path / "shards")]) == 2
