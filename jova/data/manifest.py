@@ -30,6 +30,10 @@ from jova.timeline import Timeline
 
 ID = re.compile(r"(?!.*\.\.)[\w.-]{1,120}")
 """Form of an id, which is the stem of files: nothing that leads out of their folder."""
+LATE = 0.5
+"""Frames by which one may be shown earlier or later than a constant rate has it: times are rounded to ticks."""
+MARGIN_S = 0.1
+"""Seconds of speech after a clip's end that do not matter: a detector's blocks."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,16 @@ class KeptClip:
         """Reads the first frames, (`frames`, H, W, 3) uint8 RGB.
 
         Raises:
-            ValueError: the file is damaged, or of another size or length than its line says.
+            ValueError: the file is damaged, or of another size, length or rate than its line says.
         """
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.video:
                     raise ValueError(f"{self.where}: expected a picture in {self.path}, got none")
-                decoded = islice(container.decode(video=0), frames)
-                picture = [frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False) for frame in decoded]
+                picture, times = [], []
+                for frame in islice(container.decode(video=0), frames):
+                    picture.append(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
+                    times.append(math.nan if frame.time is None else frame.time)
         except (av.FFmpegError, OSError) as error:
             raise self._unreadable(self.path, error) from error
         sizes = {frame.shape for frame in picture}
@@ -83,6 +89,13 @@ class KeptClip:
             raise ValueError(
                 f"{self.where}: expected {frames} frames of {self.height} x {self.width} pixels in {self.path}, got "
                 f"{len(picture)} of {found}; prepare the clip again"
+            )
+        at = [(shown - times[0]) * float(self.fps) for shown in times]
+        wrong = next((number for number, place in enumerate(at) if not abs(place - number) <= LATE), None)
+        if wrong is not None:
+            raise ValueError(
+                f"{self.where}: expected a constant {self.fps} frames a second in {self.path}, as fps says, got frame "
+                f"{wrong} where frame {at[wrong]:.1f} would be; write the rate that the file has"
             )
         return torch.from_numpy(np.stack(picture))
 
@@ -101,7 +114,7 @@ class KeptClip:
         """Reads the mouth's box in each of the first frames, (`frames`, 4) float32 pixels; NaN without a face.
 
         Raises:
-            ValueError: the file is damaged, or has fewer frames.
+            ValueError: the file is damaged, has fewer frames, or has boxes that are none.
         """
         if not self.boxes:
             return torch.full((frames, 4), torch.nan)
@@ -115,7 +128,18 @@ class KeptClip:
             raise ValueError(
                 f"{self.where}: expected mouth_box of ({frames}, 4) in {path}, got {boxes.shape}; prepare it again"
             )
-        return torch.from_numpy(boxes[:frames])
+        boxes = boxes[:frames]
+        x0, y0, x1, y1 = boxes[~np.isnan(boxes).any(axis=1)].T
+        if not ((x0 <= x1) & (y0 <= y1)).all():
+            got = "a box that ends before it begins"
+        elif len(x0) and not ((x0 <= self.width) & (x1 >= 0) & (y0 <= self.height) & (y1 >= 0)).any():
+            got = "none in the picture"
+        else:
+            return torch.from_numpy(boxes)
+        raise ValueError(
+            f"{self.where}: expected mouth_box as x0, y0, x1, y1 in pixels of the clip in {path}, got {got}; prepare "
+            "it again"
+        )
 
     def _unreadable(self, path: Path, error: Exception) -> ValueError:
         reason = "no file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
@@ -186,6 +210,8 @@ def _clip(where: str, root: Path, name: str, record: Mapping[str, Any]) -> KeptC
         texts.append(text)
     frames = _whole(record, "frames") if record.get("frames") else _length(record, fps)
     height, width = (_whole(record, side) for side in ("height", "width"))
+    if spans and (end := max(end for _, end in spans)) > frames / fps + MARGIN_S:
+        raise ValueError(f"expected speech in the clip's {float(frames / fps):.2f} s, got some until {end:g} s")
     return KeptClip(where, root, name, frames, fps, height, width, boxes is not None, spans, Prompt(*texts))
 
 

@@ -56,6 +56,7 @@ def test_the_last_line_of_an_id_counts(tmp_path):
         ({"boxes": "/etc/passwd"}, "expected boxes to be null or 'tracks/b.npz', got '/etc/passwd'"),
         ({"speech": [[0.3, 0.1]]}, "expected speech to be a list of"),
         ({"speech": [[0.1, float("nan")]]}, "expected speech to be a list of"),
+        ({"speech": [[0.1, 0.2], [0.3, 99]]}, "expected speech in the clip's 0.36 s, got some until 99 s"),
         ({"transcript": None}, "expected transcript to be a text, got None"),
     ],
 )
@@ -84,6 +85,37 @@ def test_damaged_files_are_one_line(tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as fault:
         read_manifest(tmp_path)
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("box", "got"),
+    [
+        ([24, 16, 8, 24], "a box that ends before it begins"),
+        ([8, 24, 24, 16], "a box that ends before it begins"),
+        ([1e9, 16, 2e9, 24], "none in the picture"),
+    ],
+)
+def test_boxes_that_are_none_are_refused(tmp_path, box, got):
+    (clip,) = read_manifest(write_manifest(tmp_path, [line("a")]))
+    np.savez(clip.boxes_path, mouth_box=np.array([[np.nan] * 4, *[box] * 8]))
+    with pytest.raises(ValueError, match=f"line 1: expected mouth_box as x0, y0, x1, y1 .* got {got}"):
+        clip.mouth_boxes(9)
+    np.savez(clip.boxes_path, mouth_box=np.array([[30, 16, 40, 24], *[[40, 16, 50, 24]] * 8]))
+    assert clip.mouth_boxes(9).tolist()[8] == [40, 16, 50, 24]  # A mouth may leave the picture.
+
+
+def test_the_rate_of_a_line_is_that_of_its_file(tmp_path):
+    path = write_manifest(tmp_path, [line("a"), line("b", fps="30000/1001")])
+    for told, frame in (("50/1", "1 where frame 2.0"), ("24/1", None), ("22/1", "5 where frame 4.4")):
+        path.write_text(json.dumps(line("a", fps=told, speech=[])) + "\n")
+        (clip,) = read_manifest(path)
+        if frame is None:  # A third of a frame at the end: less than a time of another file is rounded by.
+            assert len(clip.picture(9)) == 9
+            continue
+        with pytest.raises(ValueError, match=f"line 1: expected a constant {told[:2]} frames a second .*frame {frame}"):
+            clip.picture(9)
+    path.write_text(json.dumps(line("b", fps="30000/1001")) + "\n")
+    assert len(read_manifest(path)[0].picture(9)) == 9
 
 
 def test_a_missing_manifest_says_what_makes_it(tmp_path):
