@@ -31,7 +31,7 @@ from jova_bench.progress import Advance, Progress, Quiet
 from jova_bench.report.texts import write_texts
 from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
-from jova_bench.runs.store import read_run
+from jova_bench.runs.store import read_run, take_features
 from jova_bench.suites.loading import Suite
 
 
@@ -85,6 +85,8 @@ def calibrate(
     names = [one for one in metrics if isinstance(one, str)]
     built = build(names, profile, MetricContext(NoCache(), assets=assets)) if names else []
     folder = Path(options.out) if options.out is not None else _default_folder(suite, profile)
+    if options.out is None:
+        take_features(folder)
     options = replace(options, profile=profile, metrics=tuple(metrics), out=folder, seeds=(0,), progress=progress)
     models: list[Generator | str] = [Planted(None), *map(Planted, planted)]
     _plant(models, suite, options, progress)

@@ -6,7 +6,6 @@ was ever requested in the folder, so that the summary is a full grid and depends
 
 from __future__ import annotations
 
-import glob
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +41,7 @@ from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import SCORED_PROFILE, Options, Request, profile_of
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
-from jova_bench.runs.store import FEATURES, MANIFEST, RunStore
+from jova_bench.runs.store import FEATURES, RunStore, take_features
 from jova_bench.runs.suite_faults import metric_faults
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite
@@ -95,9 +94,8 @@ def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: O
     profile = profile_of(options.profile, suite)
     folder = Path(options.out) if options.out is not None else default_folder(suite, profile)
     check_writable(folder)
-    if options.out is None and not (folder / MANIFEST).exists():
-        for other in _of_the_same_name(folder):
-            DiskCache(folder / FEATURES).take(other / FEATURES)
+    if options.out is None:
+        take_features(folder)
     with placed(options.executor, options.device, options.workers) as placement:
         seeds = tuple(dict.fromkeys(options.seeds))
         again = options.retry_answered
@@ -256,15 +254,6 @@ def default_folder(suite: Suite, profile: Profile) -> Path:
     """Returns `runs/<suite>-<digest>`: the same suite and profile always share a folder."""
     digest = hashlib.sha256(f"{suite.digest} {profile}".encode()).hexdigest()
     return Path("runs") / f"{file_stem(safe_id(suite.name))}-{digest[:8]}"
-
-
-def _of_the_same_name(folder: Path) -> list[Path]:
-    """Returns other default folders of a suite's name: a clip, a prompt or the profile gave them other digests.
-
-    What was extracted there of the same content, and what judges answered of it, is not asked for again.
-    """
-    stem = folder.name[: -len("-01234567")]
-    return [one for one in folder.parent.glob(f"{glob.escape(stem)}-????????") if one.name != folder.name]
 
 
 def _load(

@@ -6,6 +6,7 @@ lines, a torn last line is removed when the run is opened again, and other files
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
+from jova_bench.cache import DiskCache
 from jova_bench.errors import BenchError, Incomplete
 from jova_bench.files.lines import records, repair
 from jova_bench.files.locks import Busy, acquire
@@ -221,6 +223,18 @@ def unfinished(folder: str | os.PathLike[str]) -> Incomplete:
 def another_folder() -> str:
     """Says what to do about a folder that takes no results of this command or call."""
     return f"give another {option('out')}"
+
+
+def take_features(folder: Path) -> None:
+    """Begins a new default folder with the features of others of its name, `NAME-DIGEST`.
+
+    A clip, a prompt or the profile gave those another digest. What was extracted there of the same content, and what
+    judges answered of it, is not asked for again.
+    """
+    if not (folder / MANIFEST).exists():
+        stem = folder.name[: -len("-01234567")]
+        for other in folder.parent.glob(f"{glob.escape(stem)}-????????"):
+            DiskCache(folder / FEATURES).take(other / FEATURES)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -160,3 +160,14 @@ def test_a_clip_more_is_the_only_one_to_be_asked_about(heard, tmp_path):
     assert (len(at.questions), len(at.asked)) == (4, 5)  # And once which model it is.
     score(OURS["rain"], out="elsewhere")
     assert len(at.questions) == 8
+
+
+def test_a_calibration_asks_about_a_clip_more_alone(heard, tmp_path):
+    at, _ = heard
+    (tmp_path / "mine.toml").write_text(OURS["rain"])
+    for count in (3, 4):
+        jova_bench.calibrate(
+            "judge:mine.toml", "clips", changes=["silence"], profile="standard", workers=0, device="cpu"
+        )
+        assert len(at.questions) == count + 1  # All clips' silence is one.
+        write_noise(tmp_path / "clips" / "clip-3.wav", 0.5, 3)

@@ -4,12 +4,14 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jova_bench.cache import DiskCache
 from jova_bench.errors import BenchError
 from jova_bench.files.writing import replacing
 from jova_bench.records import Sample, Score
-from jova_bench.runs.store import RunStore, read_run
+from jova_bench.runs.store import FEATURES, RunStore, read_run, take_features
 from jova_bench.summary import Cost, Estimate, Summary
 from support.made_runs import blank_manifest, model_record
 
@@ -186,3 +188,23 @@ def test_a_run_killed_before_its_first_manifest_goes_on(tmp_path):
     (tmp_path / ".gitignore").touch()
     with RunStore(tmp_path):
         pass
+
+
+def test_a_new_default_folder_begins_with_the_features_of_others_of_its_name(tmp_path):
+    runs, computed = tmp_path / "runs", []
+
+    def kept(name, digest):
+        return DiskCache(runs / name / FEATURES).get(digest, "x", lambda: computed.append(digest) or {"a": np.ones(2)})
+
+    kept("c[l]ips-00000000", "first"), kept("c[l]ips-11111111", "second"), kept("c[l]ips-of-mine-22222222", "third")
+    for _ in range(2):  # What is there already stays.
+        take_features(runs / "c[l]ips-33333333")
+    kept("c[l]ips-33333333", "first"), kept("c[l]ips-33333333", "second")
+    assert computed == ["first", "second", "third"]
+    kept("c[l]ips-33333333", "third")
+    assert computed[3:] == ["third"]
+    with RunStore(runs / "c[l]ips-44444444") as store:
+        store.write_manifest(blank_manifest(suite="tiny"))
+    take_features(store.folder)
+    kept(store.folder.name, "first")
+    assert computed[4:] == ["first"]
