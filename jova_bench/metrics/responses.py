@@ -57,6 +57,7 @@ KINDS: tuple[tuple[str, frozenset[Axis], frozenset[Axis]], ...] = (
     ("speaker_similarity", frozenset({Axis.OTHER_SOUND}), CARRIER),
     ("subject_consistency background_consistency", frozenset(), CARRIER | {Axis.FRAME_RATE, Axis.MIRROR}),
     ("motion_score dynamic_degree", frozenset(), CARRIER | {Axis.MIRROR, Axis.FRAME_RATE}),
+    ("motion_smoothness", frozenset({Axis.STUTTER}), CARRIER | {Axis.MIRROR}),
     ("aesthetic_score imaging_quality temporal_flicker", frozenset(), frozenset({Axis.MIRROR})),
 )
 """Names of metrics, what they should notice, what they should not."""

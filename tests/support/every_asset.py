@@ -293,6 +293,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "whisper-vocabulary": partial(whisper_vocabulary, 50257),
     "whisper-vocabulary-en": partial(whisper_vocabulary, 50256),
     "raft-things": lambda file: torch.save(parity_state("raft"), file),
+    "amt-s": lambda file: torch.save({"epoch": 300, "state_dict": parity_state("amt")}, file),
     "i3d": lambda file: torch.save(narrowed("i3d", "logits.conv3d"), file),
     "i3d-torchscript": lambda file: torch.jit.script(Script()).save(file),
     "vggish": lambda file: torch.save(narrowed("vggish", "embeddings.4"), file),

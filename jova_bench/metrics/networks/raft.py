@@ -60,7 +60,7 @@ class Raft(nn.Module):
         """
         correlation = Correlation(first.features, second.features)
         state, context = first.context[:, :HIDDEN].tanh(), first.context[:, HIDDEN:].relu()
-        start = _grid(first.features)
+        start = grid(first.features)
         here = start
         for _ in range(iterations):
             state, step = self.update_block(state, context, correlation.around(here), here - start)
@@ -112,7 +112,8 @@ class Residual(nn.Module):
 class Correlation:
     """Correlation of all cells of the first frame with all cells of the second, at four sizes of the second."""
 
-    def __init__(self, first: Tensor, second: Tensor) -> None:
+    def __init__(self, first: Tensor, second: Tensor, radius: int = RADIUS) -> None:
+        self._radius = radius
         count, channels, height, width = first.shape
         alike = torch.einsum("bcn,bcm->bnm", first.flatten(2), second.flatten(2)) / channels**0.5
         self.levels = [alike.reshape(count * height * width, 1, height, width)]
@@ -120,10 +121,10 @@ class Correlation:
             self.levels.append(F.avg_pool2d(self.levels[-1], 2))
 
     def around(self, places: Tensor) -> Tensor:
-        """Reads every level around (B, 2, h, w) places: (B, LEVELS (2 RADIUS + 1)^2, h, w)."""
+        """Reads every level around (B, 2, h, w) places: (B, LEVELS (2 radius + 1)^2, h, w)."""
         count, _, height, width = places.shape
         centres = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
-        reach = torch.arange(-RADIUS, RADIUS + 1, dtype=places.dtype, device=places.device)
+        reach = torch.arange(-self._radius, self._radius + 1, dtype=places.dtype, device=places.device)
         # The first axis of the window moves to the right and the second down: so the checkpoints were trained.
         window = torch.stack(torch.meshgrid(reach, reach, indexing="ij"), dim=-1)
         found = [_sampled(level, centres / 2**k + window) for k, level in enumerate(self.levels)]
@@ -208,7 +209,7 @@ class FlowHead(nn.Module):
         return change
 
 
-def _grid(like: Tensor) -> Tensor:
+def grid(like: Tensor) -> Tensor:
     """Returns the (B, 2, h, w) places of the cells: column, row."""
     count, _, height, width = like.shape
     rows, columns = torch.meshgrid(

@@ -44,7 +44,7 @@ MIN_SIDE = 64
 """Smallest side of a frame: below it, enlarged more than 8 times, the flow would be that of the enlargement."""
 HALVE_ABOVE = 640
 RAFT_SIDE, RAFT_STRIDE = 128, 8
-"""RAFT takes sides that are multiples of 8 and at least 128 pixels."""
+"""RAFT takes sides that are multiples of 8 and at least 128 pixels; AMT, with as many levels, sides as long."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ def speed(lengths: FloatArray, seconds: float) -> float:
     return float(lengths.sum() / seconds)
 
 
-def show(frame: Frames) -> Tensor:
-    """Scales to 512 pixels on the long side, low-passed; both sides multiples of 8."""
+def show(frame: Frames, stride: int = RAFT_STRIDE) -> Tensor:
+    """Scales to 512 pixels on the long side, low-passed; both sides multiples of the stride."""
     from torch.nn.functional import interpolate
 
     height, width = frame.shape[:2]
     if reason := too_small((height, width), MIN_SIDE):
         raise Undefined(reason)
     scale = LONG_SIDE / max(height, width)
-    size = [RAFT_STRIDE * round(side * scale / RAFT_STRIDE) for side in (height, width)]
+    size = [stride * round(side * scale / stride) for side in (height, width)]
     if min(size) < RAFT_SIDE:
         raise Undefined(f"too narrow: {width}x{height}, at most {LONG_SIDE // RAFT_SIDE} to 1 can be measured")
     return interpolate(_pixels(frame), size, mode="bilinear", antialias=True)
@@ -119,16 +119,16 @@ def _show_halved(frame: Frames) -> Tensor:
     return padded(linear(frame, height, width), " once halved,")
 
 
-def padded(frame: Frames, when: str = ",") -> Tensor:
-    """Repeats the edges of a frame up to multiples of 8; `when` it is too small is part of the reason."""
+def padded(frame: Frames, when: str = ",", stride: int = RAFT_STRIDE, network: str = "RAFT") -> Tensor:
+    """Repeats the edges of a frame up to multiples of the stride; `when` it is too small is part of the reason."""
     from torch.nn.functional import pad
 
     height, width = frame.shape[:2]
-    more_rows, more_columns = (-side % RAFT_STRIDE for side in (height, width))
+    more_rows, more_columns = (-side % stride for side in (height, width))
     before_rows, before_columns = more_rows // 2, more_columns // 2
     edges = [before_columns, more_columns - before_columns, before_rows, more_rows - before_rows]
     if min(height + more_rows, width + more_columns) < RAFT_SIDE:
-        raise Undefined(f"too small: {width}x{height}{when} RAFT needs {RAFT_SIDE} pixels on each side")
+        raise Undefined(f"too small: {width}x{height}{when} {network} needs {RAFT_SIDE} pixels on each side")
     return pad(_pixels(frame), edges, mode="replicate")
 
 
