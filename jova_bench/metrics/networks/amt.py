@@ -21,7 +21,7 @@ from jova_bench.metrics.networks.raft import LEVELS, Correlation, grid
 PYRAMID = (20, 32, 44, 56)
 """Channels at a half of the picture's size, a quarter, an eighth and a sixteenth."""
 SIDE_CHANNELS = 20
-"""Of a decoder's channels, those that convolutions of their own go over in between."""
+"""Last channels of a decoder, which convolutions of their own go over in between."""
 FLOWS = 3
 """Flows to each picture at the finest size."""
 RADIUS = 3
