@@ -66,7 +66,7 @@ def _add_models(verb: Parser) -> None:
         required=True,
         metavar="NAME",
         help="see `ls models`; clips:DIR for a folder of clips, jova:DIR or jova-edit:DIR for weights of your own "
-        "training; repeat for several",
+        "training, v1-videos:URL#MODEL for a model of a server; repeat for several",
     )
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
     verb.add_argument(

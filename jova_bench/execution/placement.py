@@ -60,6 +60,9 @@ class Placement:
     inspection: Executor
     """Executor on the caller's machine for models that return or edit third-party files: a file that crashes its reader
     crashes a worker."""
+    waiting: Callable[[int], Executor]
+    """Chooses the executor on the caller's machine for models that a server runs, by how many clips it is asked for at
+    the same time: each is waited for, and its file read, in a process of its own."""
     scoring: Callable[[int, int], ScoringWorkers]
     """Chooses the scoring workers for the bytes of the largest decoded clip and of the largest network. Each worker has
     one thread, so that sums are taken in the same order on every machine."""
@@ -115,6 +118,7 @@ def _on_machine(devices: tuple[str, ...], workers: int | None) -> Placement:
         generation=making,
         reading=Processes(devices, 1, threads=None) if workers is None and not makers else making,
         inspection=Local(local) if workers == 0 else _inspection(workers),
+        waiting=lambda count: Local(local) if workers == 0 else _waiting(workers or count),
         scoring=scoring,
     )
 
@@ -138,6 +142,7 @@ def _on_cluster(has: Cluster, device: str, workers: int | None) -> Placement:
         generation=making,
         reading=making,
         inspection=_inspection(None),  # Ray counts the workers of the cluster.
+        waiting=_waiting,
         scoring=scoring,
     )
 
@@ -190,6 +195,11 @@ def _inspection(workers: int | None) -> Executor:
     """Returns an executor of one reader per core, or as many as fit with the largest clip that may be read."""
     room = max(1, memory_bytes() // (max_clip_bytes() + READER_BYTES))
     return Processes(("cpu",), workers or min(available_cores(), room), threads=1, limit_s=task_limit_s())
+
+
+def _waiting(count: int) -> Executor:
+    """Returns an executor of processes that wait for a server, and kill none: its jobs may take hours."""
+    return Processes(("cpu",), count, threads=1)
 
 
 def maker_threads(workers: int) -> int:

@@ -123,6 +123,24 @@ def reads_files(generator: Generator) -> bool:
     return bool(getattr(generator, "reads_files", False))
 
 
+def at_once(generator: Generator) -> int | None:
+    """Returns how many prompts a model takes at the same time, each in a process of its own that waits for a server.
+
+    It is its attribute `at_once`; None for a model that works where it is called.
+    """
+    return getattr(generator, "at_once", None)
+
+
+def keep_in(generator: Generator, folder: Path) -> None:
+    """Tells a model where it may keep what is to outlive this process, by its method `keep_in`, if it has one."""
+    getattr(generator, "keep_in", lambda folder: None)(folder)
+
+
+def forget(generator: Generator, prompt_id: str, seed: int) -> None:
+    """Tells a model that its answer without a clip is recorded, by its method `forget`, if it has one."""
+    getattr(generator, "forget", lambda prompt_id, seed: None)(prompt_id, seed)
+
+
 def close(generator: Generator) -> None:
     """Releases a model's resources, such as a process of its own, by its method `close`, if it has one."""
     getattr(generator, "close", lambda: None)()

@@ -20,6 +20,8 @@ from jova_bench.registry import unfit
 
 METHODS: Mapping[str, int] = {"check": 0, "plan": 2, "generate": 3}
 """What a model must have, and the number of arguments of each."""
+OPTIONAL: Mapping[str, int] = {"close": 0, "keep_in": 1, "forget": 2}
+"""What it may have."""
 NEEDS = ("reference", "image", "audio", "edit")
 """What a prompt can have beside its captions."""
 
@@ -55,8 +57,11 @@ def unfit_model(model: Any) -> str | None:
         return f"expected `needs`, a tuple of texts out of {', '.join(NEEDS)}, got {shown(model.needs)}"
     if why := unfit(model, METHODS):
         return why
-    if hasattr(model, "close") and (why := unfit(model, {"close": 0})):
+    if why := unfit(model, {name: count for name, count in OPTIONAL.items() if hasattr(model, name)}):
         return why
+    count = getattr(model, "at_once", None)
+    if count is not None and (type(count) is not int or count < 1):
+        return f"expected `at_once`, a whole number of at least 1, got {shown(count)}"
     for name in ("edits_files", "reads_files"):
         if not isinstance(getattr(model, name, False), bool):
             return f"expected `{name}`, True or False, got {shown(getattr(model, name))}"

@@ -51,6 +51,7 @@ MODELS: Mapping[str, str] = {
     "wan2.2-ti2v-mmaudio-image": "jova_baselines.cascades:wan22_ti2v_mmaudio_image",
     "pocket-tts-wan2.2-s2v": "jova_baselines.cascades:pocket_tts_wan22_s2v",
     "pocket-tts-fantasytalking": "jova_baselines.cascades:pocket_tts_fantasytalking",
+    "v1-videos": "jova_baselines.served:v1_videos",
 }
 """Name to factory; `clips:DIR` is built here."""
 CONTROLS: tuple[str, ...] = ("real", "codec", "silence", "still", "shuffled", "shifted", "unedited")
@@ -70,11 +71,13 @@ def with_folder(name: str, change: Callable[[str], Path]) -> str:
 
 
 def create_model(name: str, device: str) -> Generator:
-    """Builds the model called `name`; `clips:DIR` is a folder of clips, `NAME:DIR` a model with the weights in DIR.
+    """Builds the model called `name`.
+
+    `clips:DIR` is a folder of clips, `NAME:DIR` a model with the weights in DIR, `v1-videos:URL#MODEL` one of a server.
 
     Raises:
-        BenchError: no model has that name, the folder has no clips, or the model takes no weights of a user, or cannot
-            use those in DIR.
+        BenchError: no model has that name, the folder has no clips, the model takes no weights of a user, or cannot
+            use those in DIR, or the server does not answer.
     """
     if name.startswith(FOLDER_PREFIX):
         return ClipsFolder(Path(name.removeprefix(FOLDER_PREFIX)))
@@ -82,7 +85,7 @@ def create_model(name: str, device: str) -> Generator:
     registry = model_registry()
     factory = registry.load(known)
     if colon:
-        factory = _with_weights(known, factory, folder)
+        factory = _addressed(known, factory, folder)
 
     def built() -> Generator:
         model = factory(device)
@@ -100,13 +103,19 @@ def create_model(name: str, device: str) -> Generator:
     return guarded(f"the model {known!r} of an installed package ({registry.entries[known]}) cannot be built", built)
 
 
-def _with_weights(name: str, factory: ModelFactory, folder: str) -> ModelFactory:
-    """Returns what builds a model with the weights in a folder. Raises BenchError if it cannot, or there is none."""
+def _addressed(name: str, factory: ModelFactory, folder: str) -> ModelFactory:
+    """Returns what builds a model of a server, or with the weights in a folder.
+
+    Raises:
+        BenchError: the model takes neither, or the folder is none.
+    """
     try:
-        takes = "weights" in inspect.signature(factory).parameters
+        takes = set(inspect.signature(factory).parameters)
     except ValueError:  # Compiled code may say nothing of itself.
-        takes = False
-    if not takes:
+        takes = set()
+    if "address" in takes:
+        return cast(ModelFactory, partial(cast(Any, factory), address=folder))
+    if "weights" not in takes:
         raise BenchError(
             f"expected a model that takes a folder of weights, such as jova, got {name!r}; leave out the ':'"
         )

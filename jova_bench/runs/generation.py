@@ -14,7 +14,7 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed
 from jova_bench.formatting.text import counted
 from jova_bench.keys import PromptSeed, SampleKey
-from jova_bench.models.base import Generator, Plan, edits_files
+from jova_bench.models.base import Generator, Plan, edits_files, forget
 from jova_bench.progress import Progress
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample, Score
@@ -95,7 +95,7 @@ class _ModelSamples:
     """The samples of one model in a run folder."""
 
     def __init__(self, planned: PlannedModel, store: RunStore) -> None:
-        self.model, self.store = planned.generator.name, store
+        self.generator, self.model, self.store = planned.generator, planned.generator.name, store
         lines = [line for line in store.lines() if line.model == self.model]
         self.latest = {line.key: line for line in lines}
         self.digests = {(line.key, line.attempt): line.clip_digest for line in lines if line.clip_digest}
@@ -117,6 +117,8 @@ class _ModelSamples:
         # What still cannot be asked adds nothing to the records.
         if sample != before:
             self.store.add_sample(sample)
+        if sample.answered and sample.status != "ok":
+            forget(self.generator, sample.prompt_id, sample.seed)  # Not before it is on disk.
 
     def begin(self, batch: Batch) -> None:
         """Writes down that a batch is under way: should this process end before it does, it was an attempt."""

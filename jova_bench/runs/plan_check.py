@@ -24,7 +24,7 @@ FULL_SCALE = 1 - 2**-15
 
 def plan_violation(clip: Clip, plan: Plan) -> str | None:
     """Returns how a clip differs from its plan; None if it does not. What the plan leaves open is not compared."""
-    if plan.frames is not None or plan.height is not None:
+    if (plan.frames, plan.fps, plan.height) != (None, None, None):
         if clip.frames is None:
             return "no picture where the plan promises one"
         count, height, width = clip.frames.shape[:3]
@@ -34,7 +34,7 @@ def plan_violation(clip: Clip, plan: Plan) -> str | None:
             return f"{float(clip.fps):g} frames per second where the plan says {plan.fps:g}"
         if (plan.height, plan.width) not in ((None, None), (height, width)):
             return f"{width}x{height} where the plan says {plan.width}x{plan.height}"
-    elif plan.seconds is not None and abs(clip.seconds - plan.seconds) > SECONDS_OFF:
+    if plan.frames is None and plan.seconds is not None and abs(clip.seconds - plan.seconds) > SECONDS_OFF:
         return f"{clip.seconds:.2f} s where the plan says {plan.seconds:.2f}"
     if plan.sample_rate_hz is not None or plan.audio in ("generated", "driving"):
         if clip.audio is None:

@@ -11,7 +11,7 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, Local
 from jova_bench.execution.placement import Placement
 from jova_bench.ids import printable
-from jova_bench.models.base import Generator, edits_files, reads_files
+from jova_bench.models.base import Generator, at_once, edits_files, keep_in, reads_files
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, with_folder
 from jova_bench.prompts import Prompt
 from jova_bench.runs.batches import Build
@@ -24,9 +24,17 @@ ARTICLES = {"reference": "a reference clip", "image": "an image", "audio": "audi
 
 
 def plan_all(
-    models: Sequence[str | Generator], suite: Suite, request: Request, placement: Placement
+    models: Sequence[str | Generator], suite: Suite, request: Request, placement: Placement, kept: Path
 ) -> list[PlannedModel]:
-    """Builds every model and plans its clips."""
+    """Builds every model and plans its clips.
+
+    Args:
+        models: names or objects.
+        suite: the prompts.
+        request: what is asked of them.
+        placement: where they run.
+        kept: folder for what models keep from one command to the next.
+    """
     planned: dict[str, PlannedModel] = {}
     sources: dict[str, tuple[str] | Generator] = {}
     for model in models:
@@ -36,6 +44,7 @@ def plan_all(
         if name in sources and sources[name] is not model and sources[name] != source:
             raise BenchError(f"expected models of different names, got {name!r} twice; rename one, or its folder")
         sources[name] = source
+        keep_in(generator, kept)
         # An object stays where it is; its plans need no worker where its clips do not.
         prompts = suite.prompts[: request.limit]
         generators = _executor(model, generator, suite.prompts, placement)
@@ -78,6 +87,8 @@ def _executor(
     """Returns the executor that generates a model's clips."""
     if not isinstance(model, str):
         return Local(placement.local)
+    if (several := at_once(generator)) is not None:
+        return placement.waiting(several)
     if model.startswith(FOLDER_PREFIX) or (edits_files(generator) and isinstance(placement.generation, Local)):
         return placement.inspection
     given = generator.needs or any(prompt.files.keys() - {"reference"} for prompt in prompts)
@@ -85,8 +96,8 @@ def _executor(
 
 
 def _built(model: str | Generator, generator: Generator, where: Executor) -> Build:
-    """Returns what builds a model in a worker; in this process it returns the one that is there."""
-    if isinstance(model, str) and not isinstance(where, Local):
+    """Returns what builds a model in a worker; in this process, and of a server, it returns the one that is there."""
+    if isinstance(model, str) and not isinstance(where, Local) and at_once(generator) is None:
         # A worker may have another working directory.
         return partial(create_model, with_folder(model, lambda folder: Path(folder).absolute()))
     return partial(_existing, generator)

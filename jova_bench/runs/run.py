@@ -41,7 +41,7 @@ from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import SCORED_PROFILE, Options, Request, profile_of
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
-from jova_bench.runs.store import FEATURES, RunStore, take_features
+from jova_bench.runs.store import FEATURES, JOBS, RunStore, take_features
 from jova_bench.runs.suite_faults import metric_faults
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite
@@ -127,7 +127,7 @@ def _run(
     same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]
     if same:
         raise BenchError(f"expected metrics of different identities, got two of {same[0]}; give one another version")
-    planned = plan_all(models, suite, request, placement)
+    planned = plan_all(models, suite, request, placement, folder / JOBS)
     for one in planned:
         if isinstance(one.generator, ClipsFolder):
             for line in coverage_lines(one.generator, suite.prompts):

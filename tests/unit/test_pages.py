@@ -98,7 +98,8 @@ def test_the_citation_has_the_packages_version():
 
 
 def test_environment_variables_that_pages_name_are_read_by_the_code():
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "jova_bench").rglob("*.py"))
+    files = [path for folder in ("jova_bench", "baselines") for path in (ROOT / folder).rglob("*.py")]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
     named = {name for page in TEXTS for name in re.findall(r"JOVA_BENCH_[A-Z_]+", page.read_text(encoding="utf-8"))}
     assert len(named) > 3
     for name in named:

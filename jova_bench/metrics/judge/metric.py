@@ -32,7 +32,8 @@ from jova_bench.metrics.judge.rubric import NoServer, Question, Rubric, read_rub
 from jova_bench.metrics.judge.served import PROBABILITIES, Served, served, served_before, stated_model
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
-from jova_bench.web.chat import ChatServer, NoAnswer
+from jova_bench.web.chat import ChatServer
+from jova_bench.web.server import NoAnswer
 
 VERSION = 2
 IN_A_ROW = 3

@@ -20,7 +20,8 @@ from jova_bench.cache import CacheKey, FeatureCache, peek
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
 from jova_bench.metrics.judge.answers import read_answer
-from jova_bench.web.chat import ChatServer, NoAnswer
+from jova_bench.web.chat import ChatServer
+from jova_bench.web.server import NoAnswer
 
 PROBABILITIES = {"logprobs": True, "top_logprobs": 20}
 """Fields of a request that ask for probabilities; OpenAI and vLLM list at most 20 at a place."""

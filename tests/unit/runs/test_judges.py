@@ -11,7 +11,7 @@ from jova_bench.errors import BenchError
 from jova_bench.formatting.text import escaped
 from jova_bench.report.files import read_leaderboard
 from jova_bench.runs.store import read_run
-from jova_bench.web import chat
+from jova_bench.web import server as web
 from support.chat_server import MODEL, said, serving
 from support.clips import write_noise
 
@@ -33,7 +33,7 @@ def hears(body):
 
 
 def test_a_run_is_continued_without_its_server_and_holds_no_key(tmp_path, monkeypatch):
-    monkeypatch.setattr(chat, "sleep", lambda seconds: None)
+    monkeypatch.setattr(web, "sleep", lambda seconds: None)
     monkeypatch.setenv("JOVA_BENCH_JUDGE_KEY", KEY)
     clips = tmp_path / "clips"
     clips.mkdir()

@@ -7,7 +7,9 @@ import pytest
 
 from jova_bench.errors import BenchError
 from jova_bench.web import chat
-from jova_bench.web.chat import ChatServer, NoAnswer
+from jova_bench.web import server as web
+from jova_bench.web.chat import ChatServer
+from jova_bench.web.server import NoAnswer
 from support.chat_server import STALL, said, serving
 
 KEY = "secret-key-7"
@@ -18,7 +20,7 @@ BODY = {"messages": [{"role": "user", "content": "well?"}]}
 def waits(monkeypatch):
     """The pauses between attempts, which pass at once."""
     found = []
-    monkeypatch.setattr(chat, "sleep", found.append)
+    monkeypatch.setattr(web, "sleep", found.append)
     monkeypatch.setenv("THE_KEY", KEY)
     return found
 
@@ -159,7 +161,7 @@ def test_the_key_goes_to_its_own_server_alone_and_not_over_a_network_as_plain_te
         requests.append(request)
         raise OSError("no network")
 
-    monkeypatch.setattr(chat, "open_url", refuse)
+    monkeypatch.setattr(web, "open_url", refuse)
     with pytest.raises(NoAnswer, match="no network"):
         ChatServer(url, "m", "THE_KEY", key_for=key_for).ask(BODY)
     assert [request.get_header("Authorization") for request in requests] == [f"Bearer {KEY}" if sent else None]

@@ -9,7 +9,7 @@ from jova_bench.metrics.build import build, faults_of_names
 from jova_bench.metrics.judge.metric import Judge, agreement
 from jova_bench.metrics.judge.rubric import Rubric
 from jova_bench.prompts import Prompt
-from jova_bench.web import chat
+from jova_bench.web import server as web
 from support.chat_server import MODEL, STALL, said, serving
 from support.clips import clip_of, sine
 from support.memory_cache import MemoryCache
@@ -21,7 +21,7 @@ REFUSAL = "the judge refused to answer"
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(chat, "sleep", lambda seconds: None)
+    monkeypatch.setattr(web, "sleep", lambda seconds: None)
 
 
 def judge(at, cache=None, question=None, **changes):

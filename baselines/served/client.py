@@ -1,0 +1,145 @@
+"""Talks to a server of `POST /v1/videos`: what it states of itself, a new job, a job's state, a job's clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jova_baselines.served.protocol import SUFFIXES, JobState, read_job
+from jova_bench.errors import BenchError
+from jova_bench.files.reading import parse_json
+from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of
+
+VERSION_AT = ("/version", "/server_info", "/get_server_info")
+"""Where vLLM and vLLM-Omni state their version, and where SGLang does."""
+LARGEST_CLIP = 1 << 31
+"""Bytes of a clip; a longer one is no answer."""
+_DENIED = (401, 403)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a server states of itself; None where it does not."""
+
+    engine: str | None
+    """Owner of the model in the server's list: `vllm`, `sglang`, or a vendor."""
+    version: str | None
+    version_at: str | None = None
+    """Path at which it states the version."""
+
+
+class VideoServer(ModelServer):
+    """A server of videos, whose address is given up to `/v1`, and the model that it is asked for."""
+
+    def stated(self) -> Stated:
+        """Asks the server what it states of itself.
+
+        Raises:
+            NoAnswer: it cannot be reached, or the key is wrong.
+            BenchError: it serves one model, and another one.
+        """
+        models = self._found_at("/v1/models", denied=True)
+        listed = models.get("data") if isinstance(models, dict) else None
+        owners = {
+            one["id"]: one.get("owned_by")
+            for one in (listed if isinstance(listed, list) else ())
+            if isinstance(one, dict) and isinstance(one.get("id"), str)
+        }
+        if len(owners) == 1 and self.model not in owners:  # A gateway may list others than those of videos.
+            (other,) = owners
+            what = f"expected the model {self.shown(self.model)}, got a server of {self.shown(other)}"
+            raise BenchError(f"{self.by}: {what}; name the model as the server does, after the #")
+        owner = owners.get(self.model)
+        engine = self.blotted(owner) if isinstance(owner, str) and owner.strip() else None
+        for path in VERSION_AT:
+            if (version := self._version_in(self._found_at(path))) is not None:
+                return Stated(engine, version, path)
+        return Stated(engine, None)
+
+    def version(self, path: str) -> str | None:
+        """Returns the version that the server states at a path; None where it states none there any more.
+
+        Raises:
+            NoAnswer: it cannot be reached, or stays busy.
+        """
+        try:
+            return self._version_in(self.send(Call(path, repeatable=True), self._values))
+        except NoAnswer as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def create(self, content: bytes, kind: str, key: str) -> JobState:
+        """Creates a job.
+
+        Args:
+            content: body of the request.
+            kind: its content type.
+            key: the same for the same job: a server that knows `Idempotency-Key` creates it once, however often it
+                is asked.
+
+        Raises:
+            NoAnswer: there is no job, or its id did not arrive.
+        """
+        call = Call("/v1/videos", content, {"Content-Type": kind, "Idempotency-Key": key})
+        return self._job(self.send(call, self.parsed))
+
+    def retrieve(self, job_id: str) -> JobState:
+        """Returns the state of a job. Raises NoAnswer, with status 404 where the server does not know it."""
+        return self._job(self.send(Call(self._path(job_id), repeatable=True), self.parsed))
+
+    def download(self, job_id: str, folder: Path) -> Path:
+        """Writes the clip of a finished job into a folder, byte for byte; returns its path. Raises NoAnswer."""
+
+        def read(response: Any) -> tuple[bytes, str]:
+            return content_of(response, LARGEST_CLIP), response.headers.get_content_type()
+
+        content, kind = self.send(Call(f"{self._path(job_id)}/content", repeatable=True), read)
+        path = folder / f"clip{SUFFIXES.get(kind, '.mp4')}"
+        path.write_bytes(content)
+        return path
+
+    @property
+    def host(self) -> str:
+        """Name of the server."""
+        return urlsplit(self.url).hostname or ""
+
+    def _job(self, answer: Any) -> JobState:
+        if (found := read_job(answer)) is None:
+            raise NoAnswer(f"{self.by}: expected a job with id and status, got {self.shown(answer)}")
+        return found
+
+    @staticmethod
+    def _path(job_id: str) -> str:
+        return f"/v1/videos/{quote(job_id, safe='')}"
+
+    def _version_in(self, found: Any) -> str | None:
+        version = found.get("version") if isinstance(found, dict) else None
+        return self.blotted(version.strip()) if isinstance(version, str) and version.strip() else None
+
+    def _found_at(self, path: str, denied: bool = False) -> Any:
+        """Returns the JSON values at a path that not every server has; None where there are none.
+
+        Args:
+            path: what is asked for.
+            denied: whether it is a fault of the key that access is denied: others hide what they do not have.
+
+        Raises:
+            NoAnswer: the server cannot be reached.
+        """
+        try:
+            return self.send(Call(path), self._values)
+        except NoAnswer as error:
+            if error.status is None or (denied and error.status in _DENIED):
+                raise
+            return None
+
+    def _values(self, response: Any) -> Any:
+        """Reads a response as JSON values; None for anything else, such as a web page for people."""
+        content = content_of(response, LARGEST_BYTES).decode(errors="replace")
+        try:
+            return parse_json(content, self.by)
+        except BenchError:
+            return None

@@ -1,0 +1,125 @@
+"""The protocol of `POST /v1/videos`: what a request says, and what the answers mean. Nothing here talks to a server.
+
+OpenAI's reference defines create, retrieve and content, with the states queued, in_progress, completed and failed.
+vLLM-Omni (vllm_omni/entrypoints/openai/protocol/videos.py @079d7a5) and SGLang (python/sglang/multimodal_gen/runtime/
+entrypoints/openai/protocol.py) add fields of sampling to the request, `inference_time_s` and `peak_memory_mb` to the
+answer; vLLM-Omni also takes `audio_reference`, a JSON object with a data URL. Gateways use more words for the states.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+MEBIBYTE = 2**20
+"""vLLM-Omni and SGLang divide bytes by it for `peak_memory_mb`."""
+DONE = ("completed", "succeeded", "success")
+FAILED = ("failed", "cancelled", "canceled", "expired", "rejected", "error")
+_REFUSED_CODE = re.compile(r"moderat|content.?(policy|filter)|policy.?violation|safety|sensitive|nsfw", re.IGNORECASE)
+"""Machine-readable codes by which a server declines a prompt, such as OpenAI's `moderation_blocked`."""
+_REFUSED_WORDS = re.compile(r"moderation|content.?policy|safety system|blocked by (our|the|a) ", re.IGNORECASE)
+"""Words of a message by which it does, where no code tells; a broken filter also speaks of safety."""
+SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm", "video/x-matroska": ".mkv", "video/quicktime": ".mov"}
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What a server says of a job."""
+
+    id: str
+    status: Literal["waiting", "done", "failed"]
+    word: str
+    """Status in the server's own words."""
+    model: str
+    """Model that the server names; empty where it names none."""
+    said: Any
+    """The whole answer, as JSON values."""
+    seconds: float | None = None
+    """Generation time without waiting; None where the server does not state it."""
+    peak_memory_bytes: int | None = None
+
+
+def read_job(answer: Any) -> JobState | None:
+    """Reads an answer to create or retrieve; None if it is not about a job."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("id"), str | int) or not str(answer["id"]):
+        return None
+    word = answer.get("status")
+    if not isinstance(word, str):
+        return None
+    status: Literal["waiting", "done", "failed"] = "waiting"
+    if word.lower() in DONE:
+        status = "done"
+    elif word.lower() in FAILED:
+        status = "failed"
+    model, memory = answer.get("model"), _number(answer.get("peak_memory_mb"))
+    return JobState(
+        id=str(answer["id"]),
+        status=status,
+        word=word,
+        model=model if isinstance(model, str) else "",
+        said=answer,
+        seconds=_number(answer.get("inference_time_s")),
+        peak_memory_bytes=round(memory * MEBIBYTE) if memory else None,  # 0 stands for not measured.
+    )
+
+
+def is_refusal(said: Any) -> bool:
+    """Returns whether an error, as JSON values, declines the prompt: by a code, else by the words of its message."""
+    error = said.get("error", said) if isinstance(said, dict) else said
+    if not isinstance(error, dict):
+        return isinstance(error, str) and bool(_REFUSED_WORDS.search(error))
+    codes = [error[key] for key in ("code", "type") if isinstance(error.get(key), str)]
+    words = [error[key] for key in ("message", "detail") if isinstance(error.get(key), str)]
+    return any(map(_REFUSED_CODE.search, codes)) or any(map(_REFUSED_WORDS.search, words))
+
+
+def body(fields: Mapping[str, Any], files: Mapping[str, str], encoding: str) -> tuple[bytes, str]:
+    """Writes a request.
+
+    Args:
+        fields: by name.
+        files: paths of `image` (PNG) and `audio` (WAV), of those that there are.
+        encoding: `form` or `json`.
+
+    Returns:
+        The body and its content type.
+    """
+    given = dict(fields)
+    if "audio" in files:
+        given["audio_reference"] = {"audio_url": _data_url(files["audio"], "audio/wav")}
+    if encoding == "json":
+        if "image" in files:
+            given["input_reference"] = {"image_url": _data_url(files["image"], "image/png")}
+        return json.dumps(given, ensure_ascii=False).encode(), "application/json"
+    parts = [(f'name="{name}"', _text(value).encode()) for name, value in given.items()]
+    if "image" in files:
+        content = Path(files["image"]).read_bytes()
+        parts.append(('name="input_reference"; filename="image.png"\r\nContent-Type: image/png', content))
+    line = secrets.token_hex(16)
+    written = b"".join(
+        f"--{line}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
+        for head, content in parts
+    )
+    return written + f"--{line}--\r\n".encode(), f"multipart/form-data; boundary={line}"
+
+
+def _text(value: Any) -> str:
+    """Writes a field of a form: texts as they are, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _data_url(path: str, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
+
+
+def _number(value: Any) -> float | None:
+    """Returns a number of at least 0; None for anything else."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    return float(value) if fits else None

@@ -1,0 +1,198 @@
+"""Runs of a served model: what it is called, what is recorded of it, and what becomes of a server's faults."""
+
+import json
+
+import pytest
+
+from jova_bench.errors import BenchError
+from jova_bench.models.registry import create_model
+from jova_bench.runs.request import Options
+from jova_bench.runs.run import run
+from jova_bench.runs.store import read_run
+from jova_bench.web import server as web
+from support.asked import prompt, suite_of
+from support.video_server import DROP, MODEL, clip, serving
+
+KEY = "sk-secret-7"
+NAME = "talker-2-via-vllm-0.30.0"
+ASKED = {"size": "32x32", "frames": 12, "fps": 24}
+BLOCKED = {"error": {"code": "moderation_blocked", "message": "not that"}}
+
+
+@pytest.fixture
+def at():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The pauses between attempts, which pass at once."""
+    found = []
+    monkeypatch.setattr(web, "sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def made(at, waits, tmp_path, monkeypatch):
+    """Returns a function that runs the model on prompts a and b, in this process, and returns the samples."""
+    monkeypatch.setenv("JOVA_BENCH_VIDEOS_KEY", KEY)
+    monkeypatch.setenv("JOVA_BENCH_SERVED", str(tmp_path / "served.toml"))
+
+    def samples(ids="ab", retry=False, **options):
+        lines = [f"{name} = {json.dumps(value)}" for name, value in ({**ASKED, "poll_s": 0} | options).items()]
+        (tmp_path / "served.toml").write_text("\n".join([f'[models."{MODEL}"]', *lines]))
+        suite = suite_of(*(prompt(id=one) for one in ids))
+        given = Options(out=tmp_path / "run", device="cpu", workers=0, scoring=False, retry_answered=retry)
+        run([at.model], suite, given)
+        return read_run(tmp_path / "run").samples
+
+    return samples
+
+
+def test_clips_costs_and_the_identity_are_recorded_and_the_key_is_not(at, made, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # Nothing listens there.
+    found = made(price=0.35, currency="USD", steps=8, guidance=4.5, negative_prompt="blur", **{"extra.flow_shift": 5})
+    assert [(one.model, one.status, one.reason) for one in found] == [(NAME, "ok", None)] * 2
+    assert {(one.generate_s, one.peak_memory_bytes, one.clip_s) for one in found} == {(2.5, 64 * 2**20, 0.5)}
+    assert {name: value for name, value in at.created[0].items() if name != "prompt"} == {
+        "model": MODEL,
+        "size": "32x32",
+        "num_frames": "12",
+        "fps": "24",
+        "num_inference_steps": "8",
+        "guidance_scale": "4.5",
+        "negative_prompt": "blur",
+        "flow_shift": "5",
+        "seed": "0",
+    }
+    model = read_run(tmp_path / "run").manifest.models[NAME]
+    stated = {"version_as_the_server_states": "0.30.0", "engine_as_the_server_states": "vllm"}
+    assert model.settings.items() >= {**stated, "price_as_the_user_says": 0.35, "currency": "USD"}.items()
+    assert model.plans["a"].settings.items() >= {"model": MODEL, "version": "0.30.0", "option flow_shift": 5}.items()
+    assert set(at.keys) == {f"Bearer {KEY}"}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+def test_a_refusal_stays_and_another_draw_is_another_job(at, made):
+    at.once["create"] = [(400, {}, BLOCKED)]
+    at.state = lambda number: {"status": "failed", **BLOCKED}
+    reason = "by vllm 0.30.0: 'not that'"
+    for created in (1, 1):  # One in place of a job, one as the end of a job; the same command asks for neither again.
+        assert [(one.status, one.reason) for one in made()] == [("refused", reason)] * 2
+        assert len(at.created) == created
+    at.state = lambda number: {"status": "completed"}
+    assert [(one.status, one.attempt) for one in made(retry=True)] == [("ok", 2)] * 2
+    assert len(at.created) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"frames": 15}, "15 frames where the plan says 12"),
+        ({"width": 48}, "48x32 where the plan says 32x32"),
+        ({"fps": 12}, "12 frames per second where the plan says 24"),
+        ({"sound": False}, "no sound where the plan promises it"),
+    ],
+)
+def test_another_format_than_asked_for_is_found(at, made, content, why):
+    at.content = lambda fields: clip(**content)
+    (found,) = made("a")
+    assert (found.status, found.reason, found.answered) == ("failed", why, True)
+
+
+def test_a_length_in_seconds_is_compared_where_no_frames_are_asked_for(at, made, tmp_path):
+    (found,) = made("a", frames=1, fps=2, seconds=2)
+    assert found.reason == "12 frames where the plan says 1"
+    (tmp_path / "served.toml").write_text(f'[models."{MODEL}"]\nseconds = 2\nsize = "32x32"\npoll_s = 0\n')
+    given = Options(out=tmp_path / "other", device="cpu", workers=0, scoring=False)
+    run([at.model], suite_of(prompt(id="a")), given)
+    assert at.created[-1]["seconds"] == "2"
+    assert read_run(tmp_path / "other").samples[0].reason == "0.50 s where the plan says 2.00"
+
+
+def test_a_busy_or_broken_server_is_asked_again_after_as_long_as_it_says(at, made, waits):
+    at.once["create"] = [(429, {"Retry-After": "7"}, {}), (503, {}, {})]
+    at.once["retrieve"] = [DROP, (500, {}, {})]
+    at.once["content"] = [DROP, (200, {"Content-Length": "99999"}, b"half of it")]
+    assert [one.status for one in made("a")] == ["ok"]
+    assert (waits, len(at.created)) == ([7, 2, 1, 2, 1, 2], 1)
+
+
+def test_a_job_whose_id_got_lost_is_asked_for_by_its_key_and_not_made_twice(at, made):
+    at.once["create"] = [DROP]
+    (found,) = made("a")
+    assert (found.status, found.answered) == ("failed", False)
+    assert "expected an answer, got none" in found.reason
+    at.once["retrieve"] = [DROP] * 6  # The connection stays lost while it is polled.
+    assert [one.status for one in made("a")] == ["failed"]
+    assert [one.status for one in made("a")] == ["ok"]
+    assert at.asked.count("create") == 2
+    assert len(at.created) == len(at.by_key) == 1
+
+
+def test_a_job_of_an_earlier_command_has_no_time_of_its_own(at, made):
+    at.once["retrieve"] = [DROP] * 6
+    made("a")
+    at.state = lambda number: {"status": "completed"}
+    (found,) = made("a")
+    assert (found.status, found.generate_s, len(at.created)) == ("ok", None, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"error": {"message": "CUDA out of memory"}, "status": "failed"}, "a job that is 'failed': 'CUDA out of mem"),
+        ({"status": "expired"}, "a job that is 'expired'"),
+        ({"status": "completed", "model": "org/other"}, "expected a clip of 'org/talker-2', got one of 'org/other'"),
+    ],
+)
+def test_what_the_server_fails_is_no_answer_and_is_made_again(at, made, said, why):
+    at.state = lambda number: said
+    (found,) = made("a")
+    assert (found.status, found.answered) == ("failed", False)
+    assert why in found.reason
+    at.state = lambda number: {"status": "completed"}
+    assert [one.status for one in made("a")] == ["ok"]
+    assert len(at.created) == 2
+
+
+def test_a_version_that_changes_in_the_middle_is_a_failure_and_then_another_row(at, made):
+    def state(number):
+        at.version = "0.31.0"
+        return {"status": "completed"}
+
+    at.state = state
+    a, b = made()
+    assert "expected version '0.30.0' of the server, as planned, got '0.31.0' in the middle of a clip" in a.reason
+    assert "got '0.31.0'; run the same command again for a row of its own" in b.reason
+    assert [(one.model, one.status) for one in made()][2:] == [("talker-2-via-vllm-0.31.0", "ok")] * 2
+
+
+def test_a_job_that_the_server_lost_is_said_before_another_is_paid_for(at, made):
+    at.once["retrieve"] = [(404, {}, {})]
+    (found,) = made("a")
+    assert "expected the job 'job-0', which this server no longer has; run the same command again" in found.reason
+    assert [one.status for one in made("a")] == ["ok"]
+    assert len(at.created) == 2
+
+
+def test_a_server_that_stalls_is_left_and_waited_for_again(at, made):
+    at.state = lambda number: {"status": "in_progress"}
+    (found,) = made("a", timeout_s=1e-9)
+    assert "the job 'job-0' is 'in_progress' after 1e-09 s; run the same command again to wait on" in found.reason
+    at.state = lambda number: {"status": "completed"}
+    assert [one.status for one in made("a")] == ["ok"]
+    assert len(at.created) == 1
+
+
+def test_what_a_server_does_not_state_is_not_made_up(at, made):
+    at.listed = at.version = None
+    assert [one.model for one in made("a")] == ["talker-2-via-127.0.0.1"]
+    assert [one.model for one in made("a", engine="vllm-omni 0.30.0")][1:] == ["talker-2-via-vllm-omni-0.30.0"]
+
+
+def test_a_server_of_another_model_is_refused(at):
+    at.listed = [{"id": "org/other"}]
+    with pytest.raises(BenchError, match=r"expected the model 'org/talker-2', got a server of 'org/other'; name"):
+        create_model(at.model, "cpu")
