@@ -1,4 +1,4 @@
-"""The verbs that compare runs: compare, gate, freeze."""
+"""The verbs that compare runs: compare, gate, freeze, parity."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ GATE_EXAMPLES = """  jova-bench gate runs/good runs/now
 A tolerance file has lines such as `wer = 0.05`: how much worse a metric may get, in its own unit. A metric without
 one fails as soon as its test shows that it is worse; one whose test cannot detect a difference as small as its
 tolerance is underpowered."""
+PARITY_EXAMPLES = """  jova-bench parity runs/own runs/served
+  jova-bench parity runs/both:ltx-2 runs/both:LTX-2-via-vllm-0.30.0 --json
+
+Prints how far the clips of the same prompts and seeds differ, pixel by pixel and sample by sample, the paired
+differences of the metrics that measured both, and what each route costs. Exit code 4 when the prompts differ, 5 when a
+clip has none on the other side or cannot be compared."""
 FREEZE_EXAMPLES = """  jova-bench freeze runs/embedded-0a1b2c3d > results/reference.json"""
 
 
 def add(verbs: Verbs) -> None:
-    """Adds the verbs `compare`, `gate` and `freeze` with their flags."""
+    """Adds the verbs `compare`, `gate`, `freeze` and `parity` with their flags."""
     compare = add_verb(
         verbs, "compare", "test in which metrics run B is better or worse than run A", COMPARE_EXAMPLES, _compare
     )
@@ -43,7 +49,14 @@ def add(verbs: Verbs) -> None:
     gate.add_argument("--tolerances", metavar="FILE", help="TOML file of metric = how much worse is allowed")
     freeze = add_verb(verbs, "freeze", "print a run as one file that a gate can compare with", FREEZE_EXAMPLES, _freeze)
     freeze.add_argument("run", metavar="RUN", help="run folder")
-    for one in (compare, gate):
+    parity = add_verb(
+        verbs, "parity", "compare two routes to a model, clip by clip, and what each costs", PARITY_EXAMPLES, _parity
+    )
+    parity.add_argument("a", metavar="A", help="run folder with one model, or FOLDER:MODEL")
+    parity.add_argument("b", metavar="B", help="the other route; may be of the same folder")
+    parity.add_argument("--workers", type=int, metavar="N", help="processes that read clips (default: one per core)")
+    parity.add_argument("--json", action="store_true", help="print a JSON object instead of the tables")
+    for one in (compare, gate, parity):
         add_assets_flag(one)
 
 
@@ -64,6 +77,18 @@ def _gate(args: argparse.Namespace) -> int:
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
     found = gate(args.reference, args.run, tolerances, assets=asset_table(args.assets))
     show(found.markdown())
+    return found.exit_code
+
+
+def _parity(args: argparse.Namespace) -> int:
+    from jova_bench.comparison.parity import parity
+    from jova_bench.comparison.parity_table import parity_markdown, parity_record
+
+    found = parity(args.a, args.b, args.workers, asset_table(args.assets))
+    if args.json:
+        show_json(json.dumps(parity_record(found), ensure_ascii=False, indent=2) + "\n")
+    else:
+        show(parity_markdown(found))
     return found.exit_code
 
 
