@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jova_bench.calibration.changes import UNCHANGED
 from jova_bench.errors import BenchError
@@ -79,10 +80,8 @@ def _of_run(folder: Path) -> tuple[Suite, Profile]:
             f"clips, such as {folder / 'clips' / (models[0] if models else 'MODEL')}"
         )
     ours = {sample.prompt_id: sample for sample in sorted(samples, key=lambda one: -one.seed) if sample.model == model}
-    # Other files of a prompt lie beside the prompts, wherever those are.
-    free = {"image": None, "audio": None, "voice": None, "speakers": (), "edit": None}
     prompts = tuple(
-        Prompt.model_validate(prompt.model_dump() | free | {"reference": ours[prompt.id].clip})
+        Prompt.model_validate(_without_files(prompt) | {"reference": ours[prompt.id].clip})
         for prompt in run.manifest.prompts
         if prompt.id in ours
     )
@@ -92,3 +91,9 @@ def _of_run(folder: Path) -> tuple[Suite, Profile]:
     reference_set = run.manifest.reference_set if embedded else None
     suite = Suite(run.manifest.suite, prompts, folder, digest, run.manifest.domain, reference_set)
     return suite, run.manifest.profile
+
+
+def _without_files(prompt: Prompt) -> dict[str, Any]:
+    """Returns the fields of a prompt but its files, which lie beside the prompts of a run, wherever those are."""
+    said = [{"id": one.id, "text": one.text} for one in prompt.speakers]
+    return prompt.model_dump() | {"image": None, "audio": None, "voice": None, "edit": None, "speakers": said}

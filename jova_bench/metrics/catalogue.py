@@ -84,6 +84,7 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "brow_dynamics": "Brow dynamics",
         "head_dynamics": "Head dynamics",
         "mouth_quality": "Mouth quality",
+        "face_quality": "Face quality",
     },
     Family.PROMPT: {
         "clap_score": "CS",
@@ -222,6 +223,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_by_name("face_count", "standard", "faces.count"),
     *_by_name("head_dynamics", "standard", "faces.head"),
     *_standard("mouth_quality", "faces.mouth_quality", "theval"),
+    *_standard("face_quality", "faces.face_quality", "theval"),
     _with(
         _with(_errors("wer", unit="wer"), "versebench", "speech.sensevoice:versebench", {}),
         "openai-whisper",

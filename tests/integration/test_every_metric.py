@@ -24,7 +24,15 @@ from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
 STANDARD = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
 ALIGNED = ("pesq", "stoi")
-SLOW = ("motion_score", "dynamic_degree", "motion_smoothness", "aesthetic_score", "imaging_quality", "mouth_quality")
+SLOW = (
+    "motion_score",
+    "dynamic_degree",
+    "motion_smoothness",
+    "aesthetic_score",
+    "imaging_quality",
+    "mouth_quality",
+    "face_quality",
+)
 """Every frame at length."""
 RAFT = ("motion_score", "dynamic_degree")
 OPTIONAL = {

@@ -9,6 +9,7 @@ import torch
 
 from jova_bench.metrics.faces import scrfd as detector
 from jova_bench.metrics.faces.s3fd import SCALE
+from jova_bench.metrics.networks.retinaface import ANCHORS
 from jova_bench.metrics.networks.s3fd import STRIDES, VARIANCES
 from jova_bench.metrics.picture.arcface import PLACES
 from support.upstream import fake, fake_state, parity
@@ -33,6 +34,22 @@ def s3fd_state() -> dict[str, torch.Tensor]:
     state["loc.5.bias"] = torch.tensor([shift / VARIANCES[0]] * 2 + [size / VARIANCES[1]] * 2)
     state["conf.5.bias"][-1] = 9
     return state
+
+
+def retinaface(file: Path) -> None:
+    """As `detection_Resnet50_Final.pth`, random but for its heads: the first box of every cell of the coarsest grid is
+    sure of a face around it, `FACE * SIDE` pixels wide, whose points lie in it as ArcFace's in its square."""
+    state = fake_state(parity("retinaface")["shapes"])
+    for name in (name for name in state if "Head." in name):
+        state[name].zero_()
+    for k in range(len(ANCHORS)):
+        state[f"ClassHead.{k}.conv1x1.bias"][:] = torch.tensor([9.0, -9.0, 9.0, -9.0])
+    state["ClassHead.2.conv1x1.bias"][:2] = torch.tensor([-9.0, 9.0])
+    (side, _), (shift, size) = ANCHORS[2], VARIANCES
+    state["BboxHead.2.conv1x1.bias"][2:4] = math.log(FACE * SIDE / side) / size
+    points = (PLACES / 112 - 0.5) * FACE * SIDE / side / shift
+    state["LandmarkHead.2.conv1x1.bias"][:10] = torch.from_numpy(points.ravel()).float()
+    torch.save(state, file)
 
 
 def scrfd(file: Path) -> None:

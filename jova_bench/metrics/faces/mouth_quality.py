@@ -11,25 +11,19 @@ photographs as a whole: compare faces of one size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
-from jova_bench.arrays import Arrays, FloatArray, Frames
-from jova_bench.assets.table import AssetTable
-from jova_bench.cache import CacheKey
-from jova_bench.errors import Unavailable, Undefined
+from jova_bench.arrays import FloatArray, Frames
+from jova_bench.errors import Undefined
 from jova_bench.media.clip import Clip
-from jova_bench.metrics.base import ClipMetric, MetricContext, join_reasons
-from jova_bench.metrics.faces import litert, mesh, opencv
+from jova_bench.metrics.base import MetricContext
+from jova_bench.metrics.faces import litert, mesh, rated
 from jova_bench.metrics.faces import portrait as faces
 from jova_bench.metrics.faces.blaze_decoding import detect
 from jova_bench.metrics.faces.clock import at_25_fps
-from jova_bench.metrics.faces.litert import Network
+from jova_bench.metrics.faces.rated import RatedFace
 from jova_bench.metrics.picture.predictors import MUSIQ
-from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 
 EVERY = 5
@@ -87,38 +81,7 @@ def filled(cuts: list[Frames]) -> list[Frames]:
     return [np.pad(one, ((0, height - one.shape[0]), (0, width - one.shape[1]), (0, 0))) for one in cuts]
 
 
-@dataclass(frozen=True)
-class MouthQuality(ClipMetric):
-    """Mean of MUSIQ's ratings."""
-
-    spec: MetricSpec
-    context: MetricContext
-    networks: tuple[Network, ...]
-    mouths: Callable[[Clip, MetricContext], list[Frames]]
-
-    def check(self) -> str | None:
-        """Returns what of packages and networks is missing; None if nothing is."""
-        names = (*(one.asset for one in self.networks), *MUSIQ.weights)
-        return join_reasons(opencv.missing(), litert.not_installed(), self.context.assets.missing(*names))
-
-    def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
-        """Rates the clip's mouth; `prompt` and `reference` are ignored."""
-        if clip.frames is None:
-            raise Undefined("no video stream")
-        if reason := self.check():
-            raise Unavailable(reason)
-
-        def compute() -> Arrays:
-            rated = [MUSIQ.scores(one[None], self.context.assets, self.context.device) for one in mouths]
-            return {"scores": np.concatenate(rated)}
-
-        mouths = self.mouths(clip, self.context)
-        key = CacheKey("mouth-quality", 1, self.spec.weights, {"protocol": self.spec.protocol})
-        kept = self.context.cache.get(clip.digest, key, compute)
-        return float(np.asarray(kept["scores"], dtype=np.float64).mean())
-
-
-def mouth_quality(context: MetricContext, variant: str) -> MouthQuality:
+def mouth_quality(context: MetricContext, variant: str) -> RatedFace:
     """Builds the quality of the mouth, ours (`clean`) or `theval`'s."""
     ours = variant == "clean"
     networks = litert.NETWORKS if ours else (litert.SHORT_RANGE, litert.MESH)
@@ -129,7 +92,7 @@ def mouth_quality(context: MetricContext, variant: str) -> MouthQuality:
         profile="standard",
         backend="face-mesh+musiq",
         protocol="clean" if ours else "theval@cfe23fe",
-        weights=_weights(networks, context.assets),
+        weights=rated.weights(tuple(one.digest for one in networks), MUSIQ, context.assets),
         params={**faces.PARAMS, "rated_every": EVERY, "margin": MARGIN} if ours else {},
         unit="of 0 to 100",
         direction="up" if ours else "target",
@@ -140,9 +103,5 @@ def mouth_quality(context: MetricContext, variant: str) -> MouthQuality:
         if ours
         else "Newbyl/THEval Video_Quality/mouth_quality.py",
     )
-    return MouthQuality(spec, context, networks, clean_mouths if ours else theval_mouths)
-
-
-def _weights(networks: tuple[Network, ...], assets: AssetTable) -> str | None:
-    rating = MUSIQ.digest(assets)
-    return rating and "+".join([*(one.digest for one in networks), rating])
+    files, cuts = tuple(one.asset for one in networks), clean_mouths if ours else theval_mouths
+    return RatedFace(spec, context, MUSIQ, rated.mesh_packages, files, cuts)

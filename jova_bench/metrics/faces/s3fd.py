@@ -62,8 +62,8 @@ def find(assets: AssetTable, frames: Frames, device: str) -> list[Boxes]:
 
 
 def suppressed(boxes: Boxes, most: float) -> Boxes:
-    """Maps (n, 5) to (m, 5): best first, without those that share more than `most` with a better one."""
-    kept = np.empty((0, 5))
+    """Maps (n, 5 or more) to (m, as many): best first, without those that share more than `most` with a better one."""
+    kept = boxes[:0]
     for box in boxes[np.argsort(-boxes[:, 4], kind="stable")]:
         if not (overlaps(kept, box[None]) > most).any():
             kept = np.concatenate([kept, box[None]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,15 @@ Shapes = Mapping[str, tuple[int, ...]]
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, prefix: str = "") -> Net:
+def load(
+    build: Callable[[Shapes], Net],
+    path: Path,
+    device: str,
+    *inside: str,
+    prefix: str = "",
+    rules: Sequence[tuple[str, str]] = (),
+    more: bool = False,
+) -> Net:
     """Loads a network of the shapes of a checkpoint, with its weights, on a device.
 
     Args:
@@ -27,16 +35,21 @@ def load(build: Callable[[Shapes], Net], path: Path, device: str, *inside: str, 
         device: where the network runs.
         inside: keys under which the state lies in the file, from the outside in.
         prefix: of the names of this network's tensors, where the file holds others, too.
+        rules: how names become those of the network, see `checkpoint.renamed`.
+        more: whether the file may hold more than the network needs.
 
     Raises:
         Unavailable: the file holds something else.
     """
-    state = checkpoint.tensors(path, *inside, prefix=prefix)
+    read = checkpoint.tensors(path, *inside, prefix=prefix)
+    state = {checkpoint.renamed(name, rules): value for name, value in read.items()}
     try:
         net = build({name: tuple(value.shape) for name, value in state.items()})
     except (KeyError, IndexError, ValueError) as error:
         raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
-    checkpoint.load_weights(net, state, path)
+    needed = net.state_dict()
+    kept = {name: value for name, value in state.items() if name in needed} if more else state
+    checkpoint.load_weights(net, kept, path)
     return net.to(device)
 
 

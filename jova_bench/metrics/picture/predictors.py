@@ -173,21 +173,16 @@ def _by_musiq(
         return np.array([float(net(show(frame).div(255).to(device))) for frame in frames])
 
 
-def _topiq(frames: Frames, assets: AssetTable, device: str, predictor: Predictor) -> FloatArray:
-    """Rates frames of any numbers from 0 to 255 one by one, by one of TOPIQ's networks."""
+def _topiq(name: str, frames: Frames, assets: AssetTable, device: str) -> FloatArray:
+    """Loads TOPIQ of one of its checkpoints: about 0 to 1, of AVA 1 to 10. Takes any numbers from 0 to 255."""
     from jova_bench.metrics.networks import shaped
     from jova_bench.metrics.networks.network_cache import cached_network
     from jova_bench.metrics.networks.topiq import Topiq
 
-    load = partial(_load, Topiq, predictor.weights[0], assets, device, "params")
-    net = cached_network(f"{predictor.name}[{predictor.digest(assets)}]@{device}", load)
+    load = partial(_load, Topiq, name, assets, device, "params")
+    net = cached_network(f"{name}[{assets.digest(name)}]@{device}", load)
     with shaped.inference():
         return np.array([float(net(_pixels(frame)[None].to(device).float() / 255)) for frame in frames])
-
-
-def _topiq_iaa(frames: Frames, assets: AssetTable, device: str) -> FloatArray:
-    """Loads TOPIQ with a Swin, trained on AVA's votes on the beauty of photographs: 1 to 10."""
-    return _topiq(frames, assets, device, TOPIQ_IAA)
 
 
 def _maniqa(frames: Frames, assets: AssetTable, device: str, dtype: str = "float32") -> FloatArray:
@@ -246,20 +241,10 @@ def _affine(path: Path) -> nn.Sequential:
 
 
 def _load(build: Callable[[Shapes], nn.Module], asset: str, assets: AssetTable, device: str, *inside: str) -> nn.Module:
-    """Builds a network for the shapes of a checkpoint, which may hold more than it needs; see `shaped.load`."""
-    from jova_bench.errors import Unavailable
-    from jova_bench.metrics.networks import checkpoint
+    """Builds a network for the shapes of a checkpoint, which may hold more than it needs."""
+    from jova_bench.metrics.networks import shaped
 
-    path = assets.find(asset)
-    state = {name.removeprefix("module."): value for name, value in checkpoint.tensors(path, *inside).items()}
-    try:
-        net = build({name: tuple(value.shape) for name, value in state.items()})
-    except (KeyError, ValueError) as error:
-        raise Unavailable(f"weights unreadable: expected {error} in {path}") from error
-    needed = net.state_dict()
-    return checkpoint.load_weights(net, {name: value for name, value in state.items() if name in needed}, path).to(
-        device
-    )
+    return shaped.load(build, assets.find(asset), device, *inside, rules=[(r"^module[.]", "")], more=True)
 
 
 LAION = Predictor("laion-v2", ("clip-vit-l14", "laion-aesthetic"), _laion, transformers=True)
@@ -267,5 +252,8 @@ LAION_LINEAR = Predictor("laion-linear", ("clip-vit-l14", "laion-linear"), _laio
 V2_5 = Predictor("aesthetic-v2-5", ("siglip-so400m", "aesthetic-v2-5"), _v2_5, transformers=True)
 MUSIQ = Predictor("musiq", ("musiq-koniq",), _musiq)
 MUSIQ_SPAQ = Predictor("musiq-spaq", ("musiq-spaq",), _musiq_spaq)
-TOPIQ_IAA = Predictor("topiq-iaa", ("topiq-iaa",), _topiq_iaa)
+TOPIQ_IAA, TOPIQ_FACE, TOPIQ_FACE_V1 = (
+    Predictor(name, (name,), partial(_topiq, name)) for name in ("topiq-iaa", "topiq-face", "topiq-face-v1")
+)
+"""The first rates beauty, the others the quality of a face in 512 x 512 pixels; v1 is that of pyiqa up to 0.1.13."""
 MANIQA = Predictor("maniqa", ("maniqa-koniq10k",), _maniqa)

@@ -259,6 +259,24 @@ def test_the_clips_of_a_run_are_those_of_its_real_model(tmp_path):
         real_suite(tmp_path / "no")
 
 
+def test_the_speakers_of_a_run_keep_what_they_say(tmp_path):
+    write(tmp_path, count=1)
+    said = [{"id": "a", "text": "one two", "voice": "0.mp4"}, {"id": "b", "text": "three"}]
+    line = {"id": "0", "video_caption": "", "audio_caption": "", "transcript": "one two three", "reference": "0.mp4"}
+    (tmp_path / "two.jsonl").write_text(json.dumps(line | {"speakers": said}) + "\n")
+    jb.run(
+        ["real"],
+        tmp_path / "two.jsonl",
+        profile="standard",
+        metrics="loudness",
+        device="cpu",
+        workers=0,
+        out=tmp_path / "run",
+    )
+    (prompt,) = real_suite(tmp_path / "run")[0].prompts
+    assert [(one.id, one.text, one.voice) for one in prompt.speakers] == [("a", "one two", None), ("b", "three", None)]
+
+
 def test_a_suite_is_found_by_its_name_whatever_lies_here(found, clips, out, tmp_path, monkeypatch):
     write(tmp_path / "embedded", count=1)
     monkeypatch.chdir(tmp_path)
