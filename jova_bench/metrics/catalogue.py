@@ -221,7 +221,10 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     ),
     *_by_name("mouth_audio_offset", "standard", "lip_sync.mouth_sound"),
     *_by_name("face_count", "standard", "faces.count"),
-    *_by_name("head_dynamics", "standard", "faces.head"),
+    *(
+        _with(one, "theval", "faces.head_theval:head_dynamics", {})
+        for one in _by_name("head_dynamics", "standard", "faces.head")
+    ),
     *_standard("mouth_quality", "faces.mouth_quality", "theval"),
     *_standard("face_quality", "faces.face_quality", "theval"),
     _with(

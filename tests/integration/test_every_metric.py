@@ -32,6 +32,7 @@ SLOW = (
     "imaging_quality",
     "mouth_quality",
     "face_quality",
+    "head_dynamics",
 )
 """Every frame at length."""
 RAFT = ("motion_score", "dynamic_degree")

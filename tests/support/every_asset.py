@@ -316,6 +316,10 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "topiq-face": partial(topiq, "face"),
     "topiq-face-v1": partial(topiq, "face"),
     "retinaface-r50": planted_faces.retinaface,
+    "retinaface-r50v2": planted_faces.retinaface_v2,
+    "facexformer": lambda file: torch.save(
+        {"state_dict_backbone": fake_state(parity("head_theval")["facexformer"])}, file
+    ),
     "maniqa-koniq10k": lambda file: torch.save(aesthetic_state("maniqa") | SWIN_BUFFER, file),
     "clap-music-speech-audioset": partial(clap, "plain"),
     "clap-630k-audioset-fusion": partial(clap, "fusion"),

@@ -2,7 +2,7 @@
 
 The direction is that of the rigid part of MediaPipe's mesh (`portrait`): points on forehead, temples, cheekbones, nose
 and corners of the eyes, which neither speech nor brows move, are turned onto those of one frame as well as they can be
-(Kabsch 1976). THEval measures head motion by FaceXFormer, in another arithmetic.
+(Kabsch 1976). THEval's own, by FaceXFormer, is in `head_theval`.
 
 Letters: T frames, P points.
 """

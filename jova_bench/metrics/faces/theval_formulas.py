@@ -70,6 +70,17 @@ def lip_sync(points: FloatArray, level: FloatArray, spoken: npt.NDArray[np.bool_
     return float(np.abs(_stretched(opening[used]) - _stretched(level[used])).mean())
 
 
+def head_motion(angles: FloatArray, centres: FloatArray) -> float:
+    """Returns the root of the angles' mean deviation times the mean variance of their changes, plus that of the place.
+
+    Args:
+        angles: (T, 3) nod, turn and tilt in degrees.
+        centres: (T, 2) the face's middle in pixels.
+    """
+    turning = angles.std(axis=0).mean() * np.diff(angles, axis=0).var(axis=0).mean()
+    return float(np.sqrt(turning + centres.var(axis=0).mean()))
+
+
 def _stretched(values: FloatArray) -> FloatArray:
     return (values - values.min()) / (np.ptp(values) + 1e-8)
 
