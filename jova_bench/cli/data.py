@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from jova_bench.output import show, show_json
 from jova_bench.registry import load
 
 if TYPE_CHECKING:
+    from jova_bench.data.prepare import Prepared
     from jova_bench.data.records import Settings
 
 EXAMPLES = """  jova-bench data prepare videos --out shards"""
@@ -33,7 +35,8 @@ Every clip is kept or rejected, with the reasons and the model that gave them, i
 continues one that was stopped; new videos of the folder are added. It needs pip install 'jova-bench[data]' and
 jova-bench assets pull mediapipe-blazeface-short mediapipe-blazeface-full mediapipe-face-mesh (2 MB)."""
 
-
+CELL = 16
+"""Pixels by which sides are divided: eight of a codec's cell, two cells of a model's patch."""
 WORKERS = (
     "processes; 0 for none (default: as many as there are cores and as free memory takes at 1.25 GB each, at least 1)"
 )
@@ -130,23 +133,40 @@ def _prepare(args: argparse.Namespace) -> int:
     workers = default_workers() if args.workers is None else args.workers
     if workers < 0:
         raise BenchError(f"expected at least 0 workers, got {workers}")
-    if (args.video_codec is None) != (args.audio_codec is None) or (args.text_encoder and args.video_codec is None):
-        raise BenchError("expected --video-codec and --audio-codec, with or without --text-encoder, got some of them")
-    encode = load("jova.data.shards:main", "what encodes shards") if args.video_codec else None
+    codecs = (args.video_codec, args.audio_codec)
+    if any((*codecs, args.text_encoder, args.accept, args.device != "cpu")) and not all(codecs):
+        raise BenchError(
+            "expected --video-codec and --audio-codec, with or without --text-encoder, --accept and --device, got some "
+            "of them"
+        )
     if (args.caption_url is None) != (args.caption_model is None):
         raise BenchError("expected --caption-url and --caption-model together, got one of them")
     out, assets = at_home(args.out), asset_table(args.assets)
     captioner = Captioner(args.caption_url, args.caption_model) if args.caption_url else None
+    settings = settings_of(args, assets)
+    encode = load("jova.data.shards:main", "what encodes shards") if args.video_codec else None
+    if encode and (code := _encode(args, out, partial(encode, sizes=settings.sizes))):
+        return code  # Said before all videos are judged.
+    if odd := [size for size in settings.sizes if size[0] % CELL or size[1] % CELL]:
+        say(f"note: {odd[0][0]}x{odd[0][1]} has a side that is no multiple of {CELL}: few codecs and models take it")
     made = prepare(
         at_home(args.videos),
         out,
-        settings_of(args, assets),
+        settings,
         Describers(args.whisper, args.language, captioner),
         at_home(args.texts) if args.texts else None,
         on_cpu(workers),
         assets,
         Terminal(),
     )
+    _tell(args, out, made)
+    if made.failed:
+        return EXIT_INCOMPLETE
+    return _encode(args, out, encode) if encode else EXIT_OK
+
+
+def _tell(args: argparse.Namespace, out: Path, made: Prepared) -> None:
+    """Says what came of the videos."""
     for line in made.failed:
         say(f"not done: {line}")
     if made.failed:
@@ -157,15 +177,14 @@ def _prepare(args: argparse.Namespace) -> int:
         say(f"{len(made.unknown)} ids of {args.texts} are of no clip, such as {shown(made.unknown[0])}")
     if args.json:
         counts = {"kept": made.kept, "seconds": made.seconds, "rejected": made.rejected, "failed": len(made.failed)}
-        counts["hidden"] = len(made.hidden)
+        counts |= {"hidden": len(made.hidden), "noted": made.noted}
         show_json(json.dumps(counts) + "\n")
     else:
         show(f"{made.kept} clips kept, {made.seconds:.1f} s, in {out / 'manifest.jsonl'}\n")
         for code, count in sorted(made.rejected.items()):
             show(f"  rejected, {code}: {count}\n")
-    if made.failed:
-        return EXIT_INCOMPLETE
-    return _encode(args, out, encode) if encode else EXIT_OK
+        for code, count in sorted(made.noted.items()):
+            show(f"  kept, noted {code}: {count}\n")
 
 
 def _encode(args: argparse.Namespace, out: Path, encode: Callable[[list[str]], int]) -> int:

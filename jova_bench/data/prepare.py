@@ -25,6 +25,7 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.execution.processes import available_cores
 from jova_bench.files.paths import shown_path
+from jova_bench.formatting.messages import shown
 from jova_bench.media.limits import available_bytes
 from jova_bench.metrics.base import join_reasons
 from jova_bench.progress import Progress
@@ -48,6 +49,8 @@ class Prepared:
     """Clips and videos by each reason for which they are rejected: one with two reasons is counted twice."""
     seconds: float
     """Length of all kept clips."""
+    noted: Counter[str]
+    """Kept clips by each note that they have."""
     failed: tuple[str, ...]
     """What could not be judged: a worker died or raised an error. The same command tries it again."""
     hidden: tuple[str, ...] = ()
@@ -105,7 +108,7 @@ def prepare(
         progress: shows progress.
 
     Raises:
-        BenchError: there are no videos, a package or weights are missing, or `out` is something else.
+        BenchError: there are no videos, a package or weights are missing, or `out` is something else or of others.
     """
     if out.resolve().is_relative_to(folder.resolve()):
         raise BenchError(f"expected --out outside of the videos, got {shown_path(out)}; clips would become videos")
@@ -148,8 +151,17 @@ def prepare(
 
 
 def _scan(folder: Path, sources: list[str], store: PreparedFolder, executor: Executor, progress: Progress) -> list[str]:
-    """Scans the videos that are not yet. Returns what failed. Raises BenchError for a video that changed since."""
+    """Scans the videos that are not yet. Returns what failed.
+
+    Raises:
+        BenchError: a video changed since, or the folder has none of those that were scanned: it is another.
+    """
     known, failed = store.videos(), []
+    if known and not known.keys() & {*sources}:
+        what = f"got {len(sources)} others; give the folder that it was begun with, or another --out"
+        raise BenchError(
+            f"expected the videos of {shown_path(store.folder)}, such as {shown(next(iter(known)))}, {what}"
+        )
     for source in sources:
         if source in known and (size := (folder / source).stat().st_size) != known[source].size_bytes:
             was = known[source].size_bytes
@@ -212,5 +224,6 @@ def _summary(clips: Collection[ClipRecord], failed: Sequence[str]) -> Prepared:
     """Counts what came of all clips."""
     kept = [clip for clip in clips if clip.status == "kept"]
     rejected = Counter(code for clip in clips for code in {reason.code for reason in clip.rejected_for})
+    noted = Counter(code for clip in kept for code in {reason.code for reason in clip.reasons})
     seconds = sum(clip.end_s - clip.start_s for clip in kept)
-    return Prepared(len(kept), rejected, seconds, tuple(failed))
+    return Prepared(len(kept), rejected, seconds, noted, tuple(failed))

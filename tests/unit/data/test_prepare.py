@@ -279,13 +279,19 @@ def test_a_video_that_changed_since_is_refused(planted, prepared, own_table, tmp
     (folder / "two.mp4").write_bytes((planted / "good.mp4").read_bytes())
     line = wrong(capsys, folder, "--out", out, *FLAGS, *own_table)
     assert "two.mp4: expected the" in line
+    (tmp_path / "others").mkdir()
+    (folder / "good.mp4").rename(tmp_path / "others" / "new.mp4")
+    before = files(out)
+    line = wrong(capsys, tmp_path / "others", "--out", out, *FLAGS, *own_table)
+    assert re.search(r"expected the videos of .*, such as 'at24.mp4', got 1 others; .* another --out", line)
+    assert files(out) == before
 
 
 def test_kept_clips_are_encoded_by_the_models_package_at_the_end(few, tmp_path, capsys, monkeypatch):
     asked = []
 
-    def encode(words):
-        asked.append(words)
+    def encode(words, sizes=None):
+        asked.append((words, sizes))
         print("73f: 2 clips")
         return 0
 
@@ -293,14 +299,18 @@ def test_kept_clips_are_encoded_by_the_models_package_at_the_end(few, tmp_path, 
     words = [*few[0], "--out", str(few[1]), "--json"]
     codecs = ["--video-codec", "wan", "--audio-codec", "ltx", "--text-encoder", "umt5", "--text-encoder", "qwen"]
     assert main([*words, *codecs, "--device", "cuda:0"]) == 0
-    assert json.loads(capsys.readouterr().out)["kept"] == 2
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["kept"], counts["noted"]) == (2, {"sync_not_judged": 2})
     shards = str(few[1] / "shards")
-    assert asked == [[str(few[1]), "--out", shards, "--device", "cuda:0", *codecs]]
+    full = [str(few[1]), "--out", shards, "--device", "cuda:0", *codecs]
+    assert asked == [(full, ((128, 128),)), (full, None)]  # Once before videos are judged, to know that it can be.
     assert main([*words, "--text-encoder", "umt5"]) == 2
     assert main([*words, "--video-codec", "wan"]) == 2
-    monkeypatch.setattr(sys.modules["jova.data.shards"], "main", lambda words: 2)
+    assert main([*words, "--device", "cuda:0"]) == 2
+    monkeypatch.setattr(sys.modules["jova.data.shards"], "main", lambda words, sizes=None: 2)
+    monkeypatch.setattr(prepare, "prepare", None)  # It is not called.
     assert main([*words, *codecs]) == 2
-    assert len(asked) == 1
+    assert len(asked) == 2
 
 
 def test_a_video_becomes_a_shard_with_the_mask_of_its_mouth(planted, own_table, tmp_path):
