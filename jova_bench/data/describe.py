@@ -63,9 +63,9 @@ def wanted(clip: ClipRecord, texts: Texts, alone: bool, by: Describers) -> ToDes
     if clip.status != "kept":
         return None
     task = ToDescribe(clip, texts.clips.get(clip.id), texts.videos.get(clip.source), alone)
-    seen = _given(task, "video_caption")
+    seen, _ = _given(task, "video_caption")
     captioned = seen == clip.video_caption if seen else bool(clip.video_caption) or by.captioner is None
-    heard = _given(task, "audio_caption")
+    heard, _ = _given(task, "audio_caption")
     return None if _transcribed(task, by.whisper is None) and captioned and heard in ("", clip.audio_caption) else task
 
 
@@ -103,14 +103,16 @@ class DescribeWork:
 
     def _describe(self, task: ToDescribe, whisper: Whisper | None) -> ClipRecord:
         clip = task.clip
-        changes: dict[str, Any] = {
-            name: text for name in ("video_caption", "audio_caption") if (text := _given(task, name))
-        }
-        changes |= self._transcript(task, whisper)
+        changes = self._transcript(task, whisper)
+        for name in ("video_caption", "audio_caption"):
+            text, by = _given(task, name)
+            if text:
+                changes |= {name: text, f"{name}_by": by}
         if self.by.captioner and not changes.get("video_caption", clip.video_caption):
             frames = media.read(self.out / CLIPS / f"{clip.id}.mp4").frames
             assert frames is not None
             changes["video_caption"] = self.by.captioner.caption(frames)
+            changes["video_caption_by"] = self.by.captioner.by
         return clip.model_copy(update=changes)
 
     def _transcript(self, task: ToDescribe, whisper: Whisper | None) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class DescribeWork:
         return f"speech from {out[0][0]:.2f} to {out[0][1]:.2f} s is not all in the clip" if out else ""
 
 
-def _given(task: ToDescribe, name: str) -> str:
-    """Returns a caption of the user's, of the clip before that of its video; empty without one."""
-    found = (getattr(given, name) for given in (task.own, task.of_video) if given)
-    return next((text for text in found if text), "")
+def _given(task: ToDescribe, name: str) -> tuple[str, str]:
+    """Returns a caption of the user's and its file, of the clip before that of its video; empty without one."""
+    found = ((getattr(given, name), given.by) for given in (task.own, task.of_video) if given)
+    return next(((text, by) for text, by in found if text), ("", ""))

@@ -129,7 +129,11 @@ class ClipRecord(Record):
     transcript_by: str = ""
     """What wrote the transcript; empty without one."""
     video_caption: str = ""
+    video_caption_by: str = ""
+    """What wrote the caption; empty without one."""
     audio_caption: str = ""
+    audio_caption_by: str = ""
+    """The same of this one."""
 
     @property
     def rejected_for(self) -> tuple[Reason, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jova_bench.arrays import Frames
-from jova_bench.media.decode_audio import Sound, finish, hear, resized, time_of
+from jova_bench.media.decode_audio import Sound, finish, hear, note_first, record_delay, resized, time_of
 from jova_bench.media.display import UPRIGHT, Matrix, matrix_of, oblique_degrees, size_shown, upright
 from jova_bench.media.limits import Decoded
 from jova_bench.media.tracks import choose, expect
@@ -116,6 +116,7 @@ def _decode_span(
     """Decodes the frames of a span and the sound around them, from the key frame before it."""
     import av
 
+    _see_start(container, tracks, sound)
     container.seek(max(0, int((span.start_s - LEAD_S) * av.time_base)))
     left = {track.type for track in tracks}
     for packet in container.demux(tracks):
@@ -133,7 +134,23 @@ def _decode_span(
             break
     if video.frames is not None:
         video.frames = resized(video.frames, len(video.times))
-    sound.tick = next((track.time_base for track in tracks if track.type == "audio"), sound.tick)
+    for track in tracks:
+        if track.type == "audio":
+            record_delay(sound, track)
+
+
+def _see_start(container: InputContainer, tracks: list[Any], sound: Sound) -> None:
+    """Reads the first packets of a file, which alone tell of a codec delay, and decodes none."""
+    first: dict[str, Any] = {}
+    for packet in container.demux(tracks):
+        first.setdefault(packet.stream.type, packet)
+        if len(first) == len(tracks):
+            break
+    if "audio" in first:
+        note_first(first["audio"], sound)
+    starts = {kind: packet.pts * packet.time_base for kind, packet in first.items() if packet.pts is not None}
+    if len(starts) == 2:
+        sound.lead = starts["audio"] - starts["video"]
 
 
 def _check_end(container: InputContainer, end: Fraction) -> None:

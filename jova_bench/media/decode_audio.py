@@ -46,6 +46,8 @@ class Sound:
     """Timestamp of the first packet, in ticks; below zero when the stream states a codec delay."""
     unstated_delay: tuple[str, int] | None = None
     """Codec and its usual delay in samples, in a stream that does not state the delay."""
+    lead: Fraction | None = None
+    """Where a part of a file is decoded: how much later than the first frame the file's sound starts, in s."""
     skips: bool = False
     """Whether the first packet states how many of its samples to skip."""
     gaps: int = 0
@@ -56,11 +58,16 @@ class Sound:
 def hear(packet: Any, sound: Sound, size: Decoded, start_s: Fraction | None = None) -> None:
     """Decodes an audio packet; drops blocks that begin before a time, where one is given."""
     if sound.first_packet is None:
-        sound.first_packet = packet.pts
-        sound.skips = packet.has_sidedata("skip_samples")
+        note_first(packet, sound)
     for frame in packet.decode():
         if start_s is None or time_of(frame) >= start_s:
             _add_block(sound, frame, size)
+
+
+def note_first(packet: Any, sound: Sound) -> None:
+    """Notes of a file's first audio packet what tells of a codec delay."""
+    sound.first_packet = packet.pts
+    sound.skips = packet.has_sidedata("skip_samples")
 
 
 def _add_block(sound: Sound, frame: av.AudioFrame, size: Decoded) -> None:
@@ -103,7 +110,16 @@ def _float_samples(frame: av.AudioFrame) -> Audio:
 
 
 def finish(sound: Sound, stream: Any) -> None:
-    """Cuts the padding of a codec's last block, and records a codec delay that the stream does not state.
+    """Cuts the padding of a codec's last block, and records a codec delay that the stream does not state."""
+    record_delay(sound, stream)
+    if stream.duration is not None:
+        excess = sound.length - sound.gaps - round(stream.duration * stream.time_base * sound.rate)
+        if 0 < excess < PADDING_SAMPLES:
+            sound.length -= excess
+
+
+def record_delay(sound: Sound, stream: Any) -> None:
+    """Records a codec delay that the stream does not state.
 
     AAC delays the audio by (usually) 1024 samples, MP3 by 1105. A stream that states this starts before zero or tells
     the decoder to skip them; a stream that starts at zero or later keeps them as audio.
@@ -112,10 +128,6 @@ def finish(sound: Sound, stream: Any) -> None:
     codec = stream.codec_context.name.removesuffix("float")
     if codec in DELAYS and (sound.first_packet or 0) >= 0 and not sound.skips:
         sound.unstated_delay = codec.upper(), DELAYS[codec]
-    if stream.duration is not None:
-        excess = sound.length - sound.gaps - round(stream.duration * stream.time_base * sound.rate)
-        if 0 < excess < PADDING_SAMPLES:
-            sound.length -= excess
 
 
 def resized(array: Array, count: int) -> Array:

@@ -106,7 +106,8 @@ def aligned(
     if sound.gaps:
         detail = f"{sound.gaps / rate:.3f} s of holes in the sound's timestamps filled with silence"
         findings.append(Finding(code="audio_gap", detail=detail))
-    if sound.unstated_delay and not _made_up_for(lead, sound.unstated_delay[1], rate, max(sound.tick, video_tick)):
+    starts = lead if sound.lead is None else sound.lead
+    if sound.unstated_delay and not _made_up_for(starts, sound.unstated_delay[1], rate, max(sound.tick, video_tick)):
         code, (codec, late) = "no_edit_list" if "mp4" in family else "codec_delay", sound.unstated_delay
         detail = (
             f"{codec} without a stated delay: the sound may be late by it, usually {late} samples ({late / rate:.3f} s)"

@@ -59,6 +59,23 @@ def test_a_span_between_key_frames_with_lossy_sound_stays_in_sync(tmp_path, suff
         np.testing.assert_allclose(part.audio, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "found"),
+    [
+        ("a.mp4", "aac", {"movflags": "frag_keyframe+empty_moov"}, {"no_edit_list"}),
+        ("a.mp4", "aac", {}, set()),
+        ("a.mkv", "aac", {}, set()),
+        ("a.ts", "aac", {}, set()),  # Its sound starts before the picture by the delay.
+        ("a.avi", "mp3", {}, {"codec_delay"}),
+    ],
+)
+def test_a_codec_delay_is_found_in_a_span_where_it_is_in_the_whole(tmp_path, name, codec, options, found):
+    images = "mpeg4" if name == "a.avi" else "libx264"
+    path = mux(tmp_path / name, range(50), codec, options=options, images=images)
+    for clip in (media.read(path), media.read(path, span=span(0, 9)), media.read(path, span=span(40, 49))):
+        assert {*codes(clip)} & {"no_edit_list", "codec_delay"} == found
+
+
 def test_a_span_beyond_the_end_has_no_frames(tmp_path):
     path = mux(tmp_path / "a.mp4", range(50))
     part = media.read(path, span=span(60, 70))
