@@ -147,8 +147,8 @@ class WordTokenizer:
 
 
 def words_of(text: str) -> list[str]:
-    """Splits a text into words: lower case, without punctuation but the apostrophe."""
-    return re.findall(r"[a-z0-9']+", text.lower())
+    """Splits a text into words: lower case, letters and digits of any script, no punctuation but the apostrophe."""
+    return re.findall(r"(?:[^\W_]|')+", text.lower())
 
 
 def letter_shares(words: Sequence[str]) -> list[float]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from jova.bounds import Count, CountOrNone, LearningRate, Positive, Seconds, Seed, Share, Weight, check_numbers
+from jova.bounds import (
+    Count,
+    CountOrNone,
+    LearningRate,
+    Positive,
+    Seconds,
+    Seed,
+    Share,
+    SizeOrNone,
+    Weight,
+    check_numbers,
+)
 from jova.config import JovaConfig, MouthBox, Precision
 
 Trains = Literal["joint", "audio", "video"]
@@ -57,7 +68,7 @@ class TrainConfig:
     """lambda of the mouth-area loss."""
     mouth_box: MouthBox = "mouth"
     """Area of the mouth-area loss."""
-    mouth_dilation: CountOrNone = 0
+    mouth_dilation: SizeOrNone = 0
     """Cells by which that area grows on every side, for codecs whose cells see more than their own pixels."""
     text_dropout: Share = 0.1
     """Share of examples without text, for classifier-free guidance."""

@@ -254,6 +254,9 @@ def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMA
                 continue
             if not header:
                 header = [name.strip() for name in cells]
+                if delimiter == "," and len(header) == 1 and ";" in header[0]:
+                    yield Fault(where, "expected cells divided by commas, got semicolons; save the table with commas")
+                    return
                 if twice := sorted({name for name in header if header.count(name) > 1}):
                     yield Fault(where, f"expected columns of different names, got {shown(twice[0])} twice")
                     return

@@ -58,6 +58,7 @@ def test_a_text_of_the_clip_comes_before_that_of_its_video(desk):
     made = described(desk, task)
     assert (made.transcript, made.transcript_by) == ("lay blue", "mine.csv")
     assert (made.video_caption, made.audio_caption) == ("a man", "calm")
+    assert (made.video_caption_by, made.audio_caption_by) == ("mine.csv", "talk.txt")
     assert wanted(made, texts({"talk-0000": own}, {"talk.mp4": whole}), True, DEAF) is None
     changed = texts({"talk-0000": Given("mine.csv", "lay red")})
     assert described(desk, wanted(made, changed, True, DEAF)).transcript == "lay red"
@@ -157,6 +158,7 @@ def test_a_server_captions_what_the_user_did_not_and_its_key_is_kept_nowhere(des
     by = Describers(None, "en", Captioner(f"http://127.0.0.1:{server.server_port}/v1/", "qwen"))
     made = described(desk, wanted(clip(), texts(), True, by), by)
     assert made.video_caption == "a red hat"
+    assert made.video_caption_by == by.captioner.by == "qwen at 127.0.0.1"
     assert "secret-7" not in made.model_dump_json() + repr(by)
     ((path, headers, body),) = server.asked
     assert path == "/v1/chat/completions"
@@ -225,6 +227,7 @@ def test_tables_and_texts_beside_videos_are_read(tmp_path):
     [
         ("source,transcrpt\ntalk.mp4,x\n", "did you mean 'transcript'"),
         ("source,transcript\ntalk.mp4\n", "expected 2 cells"),
+        ("source;transcript\ntalk.mp4;Hello, you\n", "mine.csv:1: expected cells divided by commas, got semicolons"),
         ("source,transcript\nnone.mp4,x\n", "mine.csv:2: expected an id of a clip or the path of a video"),
         ("transcript\nx\n", "expected an id of a clip"),
         (

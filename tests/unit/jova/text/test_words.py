@@ -3,7 +3,7 @@ import torch
 
 from jova.text import Prompt, WordTokenizer
 from jova.text.duration import DurationPredictor
-from jova.text.words import FIRST_WORD, NULL, PAD
+from jova.text.words import FIRST_WORD, NULL, PAD, words_of
 from support.jova_micro import tokens
 
 WORDS = ("red", "long", "low", "calm", "place", "with", "don't")
@@ -35,6 +35,13 @@ def test_unknown_words_are_named_with_the_vocabulary():
 def test_too_many_words_are_refused():
     with pytest.raises(ValueError, match="at most 2 words in a transcript, got 3"):
         WordTokenizer(WORDS, 2)([Prompt("", "", "place place place")])
+
+
+def test_a_word_of_other_letters_is_one_word_and_hides_no_known_one():
+    assert words_of("Ünïcode, it's 2_3 時間!") == ["ünïcode", "it's", "2", "3", "時間"]
+    tokenize = WordTokenizer(("red",), 4)
+    with pytest.raises(ValueError, match="got 'öred' in the video caption"):
+        tokenize([Prompt("öred", "", "")])
 
 
 def test_a_repeated_word_of_a_vocabulary_is_refused():

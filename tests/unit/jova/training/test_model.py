@@ -133,6 +133,7 @@ def test_the_average_of_the_weights_is_what_is_measured(tmp_path, monkeypatch):
     [
         ({"edit_share": 1.5}, "edit_share to be a number from 0 to 1, got 1.5"),
         ({"mouth_dilation": -1}, "mouth_dilation to be a whole number from 0 to"),
+        ({"mouth_dilation": 1_000_000}, "mouth_dilation to be a whole number from 0 to 65,536, got 1000000"),
         ({"mouth_box": "off"}, "mouth_box mouth for a training with edits of it, got 'off'"),
     ],
 )
