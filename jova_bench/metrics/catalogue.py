@@ -74,6 +74,9 @@ TITLES: Mapping[Family, Mapping[str, str]] = {
         "temporal_flicker": "Flicker",
         "subject_consistency": "Subject held",
         "background_consistency": "Background held",
+        "video_score_visual": "VideoScore2 visual",
+        "video_score_text": "VideoScore2 text",
+        "video_score_physics": "VideoScore2 physics",
         "identity_score": "ID",
         "identity_consistency": "ID held",
     },
@@ -199,6 +202,7 @@ def _editing(profile: Profile, new_words: MetricEntry) -> list[MetricEntry]:
     return [replace(entry, default=False) for entry in (new_words, *kept)]
 
 
+_MARKS = "video_score_visual video_score_text video_score_physics"  # Dear: a large network writes a page on a clip.
 _PESQ, _STOI, _DNSMOS, _LOUDNESS = _both("standard")
 _FAD, _KAD = _distance("fad kad", "distances.fad")
 CATALOGUE: tuple[MetricEntry, ...] = (
@@ -294,6 +298,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_standard("motion_smoothness", "picture.smoothness", "vbench"),
     *_standard("temporal_flicker", "picture.flicker", "vbench"),
     *_standard("subject_consistency background_consistency", "picture.consistency", "vbench"),
+    *(replace(_benches(one, "videoscore2"), default=False) for one in _each(_MARKS, "standard", "prompt.video_score")),
     *_editing("standard", _errors("wer_new", "speech.new_words:standard")),
 )
 """Every built-in metric, in the order in which it is computed."""

@@ -17,6 +17,7 @@ from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.build import build, build_all
 from jova_bench.metrics.catalogue import CATALOGUE, WHISPER_SIZES
+from jova_bench.metrics.prompt import video_score
 from jova_bench.metrics.real_clips import ReferenceSet
 from jova_bench.runs.store import read_run
 from support import every_asset, talking_clips
@@ -51,8 +52,12 @@ OPTIONAL = {
 Where one is not installed its metrics must say so; nothing else may be missing."""
 
 
-REPEATED = {"mouth_audio_offset": "no offset stands out: "}
-"""What the long clip, which is one clip three times, has no answer for, and how the reason begins."""
+UNANSWERED = {
+    "mouth_audio_offset": "no offset stands out: ",
+    **dict.fromkeys(video_score.NAMES, "VideoScore2 gives no mark for "),
+}
+"""What has no answer, and how the reason begins: the long clip is one clip three times, and a random network that is
+asked for marks writes none."""
 
 
 def of_a_set(entry):
@@ -99,9 +104,9 @@ def fault(entry, estimate, why_not):
     """What is wrong with what a summary says of a metric, None when nothing is."""
     if why_not and any(how in why_not for how in OPTIONAL.values()):
         return None if set(estimate.reasons) == {why_not} else f"{estimate.reasons} for {why_not}"
-    if entry.entry.name in REPEATED:
+    if entry.entry.name in UNANSWERED:
         (reason,) = estimate.reasons
-        return None if reason.startswith(REPEATED[entry.entry.name]) else reason
+        return None if reason.startswith(UNANSWERED[entry.entry.name]) else reason
     if why_not or estimate.reasons or estimate.value is None or not math.isfinite(estimate.value):
         return why_not or f"{estimate.value}, {dict(estimate.reasons)}"
     clips = talking_clips.MANY if of_a_set(entry) else 1

@@ -24,7 +24,7 @@ from jova_bench.metrics.faces.theval import VAD
 from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz
-from support import funasr_files, planted_faces, voice_files
+from support import funasr_files, planted_faces, qwen_files, voice_files
 from support.mediapipe_files import with_files
 from support.upstream import fake_state, own_table, parity
 
@@ -42,7 +42,10 @@ OF_SILERO = {VAD}
 OF_CTRANSLATE2 = {name for name in assets.published() if name.startswith("faster-whisper-")}
 """Made where faster-whisper is installed: CTranslate2 alone writes and reads them."""
 
-NOT_MADE = OF_FUNASR | OF_MEDIAPIPE | OF_SILERO | OF_CTRANSLATE2
+OF_QWEN = set(qwen_files.ASSETS)
+"""Made together: parts of one network and their index; one digest stands for all."""
+
+NOT_MADE = OF_QWEN | OF_FUNASR | OF_MEDIAPIPE | OF_SILERO | OF_CTRANSLATE2
 
 
 def write(folder: Path) -> str:
@@ -51,6 +54,7 @@ def write(folder: Path) -> str:
     for name, save in WRITERS.items():
         files[name].parent.mkdir(parents=True, exist_ok=True)
         save(files[name])
+    files |= qwen_files.write(folder / qwen_files.NAME)
     if not funasr_files.missing():
         files |= funasr_files.write(folder, {name: assets.published()[name].file for name in OF_FUNASR})
     if find_spec("faster_whisper"):
