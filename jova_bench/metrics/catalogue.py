@@ -156,9 +156,9 @@ def _distance(names: str, module: str, variants: str = "") -> list[MetricEntry]:
     return [replace(entry, real_clips="suite") for entry in found]
 
 
-def _only(entry: MetricEntry) -> MetricEntry:
-    """Returns a metric that exists as its variants alone."""
-    return replace(entry, plain=False)
+def _benches_alone(names: str, module: str, variants: str) -> list[MetricEntry]:
+    """Returns metrics of the standard profile that exist as their variants alone."""
+    return [replace(entry, plain=False) for entry in _standard(names, module, variants)]
 
 
 _NUMBERS = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
@@ -211,8 +211,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_by_name("mouth_audio_corr", "embedded", "lip_sync.mouth_correlation"),
     *_each("fvd fad kvd kad", "embedded", "distances.embedded", reference="embedded-reference"),
     *_each("prompt_hair prompt_background prompt_voice", "embedded", "prompt.attributes"),
-    _metric("wer", "embedded", "speech.recognition:embedded", {"unit": "wer"}),
-    _metric("cer", "embedded", "speech.recognition:embedded", {"unit": "cer"}),
+    *(_metric(unit, "embedded", "speech.recognition:embedded", {"unit": unit}) for unit in ("wer", "cer")),
     *_both("embedded"),
     *_editing("embedded", _metric("wer_new", "embedded", "speech.new_words:embedded", {})),
     *(_lip_sync(name) for name in _NUMBERS.split()),
@@ -269,17 +268,14 @@ CATALOGUE: tuple[MetricEntry, ...] = (
         replace(_benches(entry, "avbenchmark", "prompts"), real_clips="suite")
         for entry in _by_name("fd_panns fd_passt", "standard", "distances.fd_kl")
     ),
-    *(
-        _only(_benches(one, "avbenchmark mova"))
-        for one in _by_name("is_panns", "standard", "distances.inception_score")
-    ),
-    *(_only(_benches(one, "avbenchmark")) for one in _by_name("is_passt", "standard", "distances.inception_score")),
+    *_benches_alone("is_panns", "distances.inception_score", "avbenchmark mova"),
+    *_benches_alone("is_passt", "distances.inception_score", "avbenchmark"),
     *_standard("kl_panns", "distances.fd_kl", "avbenchmark"),
     *_standard("kl_passt", "distances.fd_kl", "avbenchmark versebench"),
     *_standard("clap_score", "sound.clap", "versebench avbenchmark javisbench mova"),
-    *(_only(_benches(one, "versebench")) for one in _by_name("fd_clap", "standard", "sound.clap")),
+    *_benches_alone("fd_clap", "sound.clap", "versebench"),
     *(_benches(one, "versebench") for one in _each("ce cu pc pq", "standard", "sound.audiobox")),
-    *(_only(_benches(one, "javisbench")) for one in _by_name("audio_quality", "standard", "sound.audiobox")),
+    *_benches_alone("audio_quality", "sound.audiobox", "javisbench"),
     *_standard("desync", "audio_visual.desync", "avbenchmark mova javisbench vabench versebench t2av t2av-absolute"),
     *_standard("av_align", "audio_visual.av_align", "tempotokens javisbench mova"),
     *_by_name("nisqa", "standard", "speech.nisqa"),
@@ -290,7 +286,7 @@ CATALOGUE: tuple[MetricEntry, ...] = (
     *_standard("imagebind_score", "audio_visual.imagebind", "avbenchmark mova javisbench t2av vabench"),
     *_standard("text_video_score", "prompt.text_video", "clip javisbench javisbench-clip t2av vabench"),
     *_standard("javis_score", "audio_visual.javis_score", "javisbench"),
-    *(_only(_benches(one, "javisbench")) for one in _by_name("avh_score", "standard", "audio_visual.javis_score")),
+    *_benches_alone("avh_score", "audio_visual.javis_score", "javisbench"),
     *_standard("motion_score", "picture.motion", "versebench"),
     *_standard("aesthetic_score", "picture.aesthetic", "versebench vbench theval"),
     *_standard("imaging_quality", "picture.imaging", "vbench"),
