@@ -113,7 +113,7 @@ class ServedModel:
         }
         return Plan(
             frames=asked.frames,
-            fps=None if asked.fps is None else float(asked.fps),
+            fps=asked.fps,
             height=height,
             width=width,
             sample_rate_hz=inputs.audio.sample_rate_hz if asked.sound == "driving" and inputs.audio else None,

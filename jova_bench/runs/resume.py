@@ -167,13 +167,12 @@ def _formats(plans: Mapping[str, AnyPlan]) -> tuple[str, ...]:
 
 def _format(plan: PlanRecord) -> str:
     """Writes out what a plan promises: it may leave anything open."""
-    if plan.frames is None:
-        return "as its source file"
     given = {key: value for key, value in plan.model_dump().items() if value is not None}
     parts = [
         "{width}x{height}" if {"width", "height"} <= given.keys() else "",
-        "{frames} frames at {fps} fps" if "fps" in given else "{frames} frames",
+        " at ".join(part for key, part in (("frames", "{frames} frames"), ("fps", "{fps} fps")) if key in given),
         "{seconds:.2f} s" if "seconds" in given else "",
         "{sample_rate_hz} Hz" if "sample_rate_hz" in given else "",
     ]
-    return ", ".join(part.format(**given) for part in parts if part)
+    found = ", ".join(part.format(**given) for part in parts if part)
+    return found or ("as its source file" if plan.audio is None else "not stated")

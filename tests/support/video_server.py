@@ -48,6 +48,8 @@ class Server(ThreadingHTTPServer):
         """Replies that come first, by `create`, `retrieve`, `content` or a path: (status, headers, JSON), or `DROP`."""
         self.created, self.keys, self.asked, self.by_key = [], [], [], {}
         """Fields of every job, the keys of all calls, the kinds of calls, and jobs by `Idempotency-Key`."""
+        self.knows_keys, self.polled = True, set()
+        """Whether it heeds `Idempotency-Key`, as vLLM-Omni does not; and the jobs that were asked for by their ids."""
         self.changed = threading.Condition()
 
     @property
@@ -59,10 +61,10 @@ class Server(ThreadingHTTPServer):
         """The name of the model for `--model`."""
         return f"v1-videos:{self.url}#{MODEL}"
 
-    def wait_for(self, created):
-        """Waits until as many jobs were created."""
+    def wait_for(self, polled):
+        """Waits until as many jobs were asked for by their ids."""
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.created) >= created, timeout=300)
+            assert self.changed.wait_for(lambda: len(self.polled) >= polled, timeout=300)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -101,6 +103,9 @@ class Handler(BaseHTTPRequestHandler):
         if kind in ("retrieve", "content") and self.number >= len(at.created):
             return 404, {}, {"detail": "Video not found"}
         if kind == "retrieve":
+            with at.changed:
+                at.polled.add(self.number)
+                at.changed.notify_all()
             return 200, {}, self.job(self.number)
         if kind == "content":
             return 200, {"Content-Type": "video/mp4"}, at.content(at.created[self.number])
@@ -114,10 +119,9 @@ class Handler(BaseHTTPRequestHandler):
         at = self.server
         with at.changed:
             key = self.headers["Idempotency-Key"]
-            if key not in at.by_key:
+            if key not in at.by_key or not at.knows_keys:
                 at.by_key[key] = len(at.created)
                 at.created.append(self.fields)
-                at.changed.notify_all()
             return at.by_key[key]
 
     def job(self, number):

@@ -18,11 +18,12 @@ def test_jobs_of_a_killed_command_are_waited_for_and_not_made_again(tmp_path, mo
     (tmp_path / "served.toml").write_text(f'[models."{MODEL}"]\nat_once = 2\npoll_s = 0.02\n')
     monkeypatch.setenv("JOVA_BENCH_SERVED", str(tmp_path / "served.toml"))
     with serving() as at:
+        at.knows_keys = False  # So that nothing but the kept ids prevents another job.
         at.state = lambda number: {"status": "in_progress"}
         command = [sys.executable, "-m", "jova_bench", "generate", "--model", at.model, "--suite", str(file)]
         command += ["--out", str(out), "--device", "cpu"]
         stopped = subprocess.Popen(command, env=os.environ, stderr=subprocess.DEVNULL)
-        at.wait_for(created=2)  # Two at the same time: neither has an end yet.
+        at.wait_for(polled=2)  # Two at the same time: neither has an end yet.
         stopped.kill()
         stopped.wait()
         at.state = lambda number: {"status": "completed"}

@@ -66,7 +66,9 @@ def test_clips_costs_and_the_identity_are_recorded_and_the_key_is_not(at, made, 
         "flow_shift": "5",
         "seed": "0",
     }
-    model = read_run(tmp_path / "run").manifest.models[NAME]
+    manifest = read_run(tmp_path / "run").manifest
+    assert manifest.fairness.native_formats[NAME] == ("32x32, 12 frames at 24 fps, 0.50 s",)
+    model = manifest.models[NAME]
     stated = {"version_as_the_server_states": "0.30.0", "engine_as_the_server_states": "vllm"}
     assert model.settings.items() >= {**stated, "price_as_the_user_says": 0.35, "currency": "USD"}.items()
     assert model.plans["a"].settings.items() >= {"model": MODEL, "version": "0.30.0", "option flow_shift": 5}.items()
@@ -108,7 +110,9 @@ def test_a_length_in_seconds_is_compared_where_no_frames_are_asked_for(at, made,
     given = Options(out=tmp_path / "other", device="cpu", workers=0, scoring=False)
     run([at.model], suite_of(prompt(id="a")), given)
     assert at.created[-1]["seconds"] == "2"
-    assert read_run(tmp_path / "other").samples[0].reason == "0.50 s where the plan says 2.00"
+    found = read_run(tmp_path / "other")
+    assert found.samples[0].reason == "0.50 s where the plan says 2.00"
+    assert found.manifest.fairness.native_formats[NAME] == ("32x32, 2.00 s",)
 
 
 def test_a_busy_or_broken_server_is_asked_again_after_as_long_as_it_says(at, made, waits):
@@ -136,7 +140,7 @@ def test_a_job_of_an_earlier_command_has_no_time_of_its_own(at, made):
     made("a")
     at.state = lambda number: {"status": "completed"}
     (found,) = made("a")
-    assert (found.status, found.generate_s, len(at.created)) == ("ok", None, 1)
+    assert (found.status, found.generate_s, at.asked.count("create")) == ("ok", None, 1)
 
 
 @pytest.mark.parametrize(
