@@ -20,7 +20,7 @@ from jova_bench.suites.prompt_file import faults_of_tags, inside
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 FILES = ("image", "audio", "voice", "reference")
-"""Fields of a draft that name a file."""
+"""Fields of a draft that name a file; those of its speakers may, too."""
 UNKNOWN = "und"
 """BCP 47: undetermined."""
 RENAMED = (
@@ -87,10 +87,13 @@ def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[
             audio=draft.audio,
             voice=draft.voice,
             reference=draft.reference,
+            speakers=draft.speakers,
             tags={tag: value for tag, value in draft.tags.items() if value},
         )
     except ValidationError as error:
         return None, [*faults_of(error), *wrong]
+    others = {field: path for field, path in prompt.files.items() if field not in FILES}
+    wrong += [f"{field}: {why}" for field, path in others.items() if (why := _fault_of_file(root, path))]
     return prompt, wrong
 
 

@@ -32,9 +32,10 @@ def _of_table(row: Row) -> Draft:
 
 def _of_line(row: Row) -> Draft:
     tags = row.value("tags") or {}
-    unknown = [name for name in row.fields if name not in (*FIELDS, "tags")]
+    known = (*FIELDS, "speakers", "tags")
+    unknown = [name for name in row.fields if name not in known]
     if unknown:
-        raise Bad(f"{unknown[0]}: unknown field; {suggest(unknown[0], (*FIELDS, 'tags'))}")
+        raise Bad(f"{unknown[0]}: unknown field; {suggest(unknown[0], known)}")
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise Bad(f"tags: expected an object of texts, got {shown(tags)}")
     return _draft(row, tags)
@@ -55,4 +56,5 @@ def _draft(row: Row, tags: dict[str, str]) -> Draft:
         row.text("reference") or None,
         tags,
         voice=row.text("voice") or None,
+        speakers=tuple(one.fields for one in row.rows("speakers")),
     )

@@ -65,6 +65,8 @@ class Draft:
     """Notes for the user that are no faults; each is reported once with the number of its rows."""
     voice: str | None = None
     """Path below the source's folder."""
+    speakers: tuple[Mapping[str, Any], ...] = ()
+    """Fields of each of several speakers, with paths below the source's folder."""
 
 
 @dataclass(frozen=True)

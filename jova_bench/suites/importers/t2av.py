@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from jova_bench.formatting.messages import shown
+from jova_bench.ids import safe_id
 from jova_bench.suites.importers.javisbench import ABSENT, is_there
 from jova_bench.suites.importers.reading import Bad, Draft, Fault, Row, drafts, json_rows
 
@@ -27,7 +28,7 @@ def prompts(source: Path) -> Iterator[Draft | Fault]:
 
 
 def draft(row: Row, root: Path) -> Draft:
-    """Makes a prompt: the words of several speakers in turn are one transcript; the speakers are a tag."""
+    """Makes a prompt: all that is said, in turn, is the transcript; what each of several says stands in `speakers`."""
     index = row.value("index")
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         raise Bad(f"index: expected a number from 0, got {shown(index)}")
@@ -41,6 +42,7 @@ def draft(row: Row, root: Path) -> Draft:
         audio_caption=row.text("audio_prompt"),
         transcript=" ".join(filter(None, (one.text("text") for one in spoken))),
         reference=clip if here else None,
+        speakers=_speakers(spoken),
         tags={
             **{axis: " | ".join(row.texts(axis)) for axis in AXES},
             "speech": "with" if spoken else "without",
@@ -48,3 +50,14 @@ def draft(row: Row, root: Path) -> Draft:
         },
         notes=(ABSENT,) if clip and not here else (),
     )
+
+
+def _speakers(spoken: list[Row]) -> tuple[dict[str, str], ...]:
+    """Gathers the turns of each speaker, in the order of their first; none where one speaks, or one has no name."""
+    said: dict[str, list[str]] = {}
+    for turn in spoken:
+        if text := turn.text("text"):
+            said.setdefault(turn.text("speaker"), []).append(text)
+    if len(said) < 2 or "" in said:
+        return ()
+    return tuple({"id": safe_id(name), "text": " ".join(turns)} for name, turns in said.items())

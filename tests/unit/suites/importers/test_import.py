@@ -49,6 +49,10 @@ def test_every_bad_row_is_told_and_nothing_is_written(capsys, tmp_path):
     assert [prompt.id for prompt in load_suite(tmp_path / "out.jsonl").prompts] == ["a"]
 
 
+TALK = {"id": "b", "video_caption": "v", "transcript": "Hello. You?",
+        "speakers": [{"id": "ann", "text": "Hello."}, {"id": "ben", "text": "You?"}]}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -69,6 +73,17 @@ def test_every_bad_row_is_told_and_nothing_is_written(capsys, tmp_path):
         ({"id": "b", "video_caption": "v", "reference": "a\0b"}, "reference: expected a text without zero bytes"),
         ({"id": "b", "video_caption": "v", "image": "none.png"}, "image: expected a file, got 'none.png'"),
         ({"id": "b", "video_caption": "v", "image": "sub"}, "image: expected a file, got 'sub'"),
+        (TALK | {"speakers": TALK["speakers"][:1]}, "speakers: expected two or more, got one"),
+        (TALK | {"transcript": "Hello."}, "speakers: expected texts that together have the words of the transcript"),
+        (
+            TALK | {"speakers": [TALK["speakers"][0], TALK["speakers"][1] | {"voice": "no.wav"}]},
+            "speakers.1.voice: expected a file, got 'no.wav'",
+        ),
+        (
+            TALK | {"speakers": [TALK["speakers"][0] | {"voice": "../v.wav"}, TALK["speakers"][1]]},
+            "speakers.0.voice: expected a path inside",
+        ),
+        (TALK | {"speakers": ["A"]}, "speakers: expected objects, got a text"),
         ({"id": " ", "video_caption": "v"}, "id: expected a text, got an empty one"),
         ({"id": "b", "video_caption": "\ud800"}, "expected whole characters, got half of a surrogate pair"),
     ],

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from jova_bench.ids import safe_id
 from jova_bench.suites.importers import read_source
 from support.suite_sources import faults, put, verse
@@ -78,11 +80,29 @@ def test_t2av_compass(tmp_path):
     assert dict(one.tags) == {
         "source": "S", "sound_type": "Speech | Music", "speech": "with", "voices": "A: calm; B"
     }  # fmt: skip
-    assert (two.tags["speech"], two.transcript) == ("without", "")
+    assert [(who.id, who.text) for who in one.speakers] == [("A", "One."), ("B", "Two.")]
+    assert (two.tags["speech"], two.transcript, two.speakers) == ("without", "", ())
     assert faults(found) == [
         f"{path}:1: index: expected a number from 0, got '9'",
         f"{path}:1: id: 'sample_0007' is already at {path}:1; rename one",
     ]
+
+
+@pytest.mark.parametrize(
+    ("turns", "speakers"),
+    [
+        ([("Ann", "Well."), ("Mr. B", "Yes?"), ("Ann", "No.")], [("Ann", "Well. No."), (safe_id("Mr. B"), "Yes?")]),
+        ([("Ann", "Well."), ("Ann", "No.")], []),
+        ([("Ann", "Well."), ("Ben", "")], []),
+        ([("Ann", "Well."), ("", "Who said so?")], []),
+    ],
+)
+def test_t2av_compass_has_what_each_of_several_speakers_says(turns, speakers, tmp_path):
+    speech = [{"speaker": name, "text": text} for name, text in turns]
+    row = {"index": 1, "video_prompt": "v", "audio_prompt": "a", "speech_prompt": speech}
+    (one,) = read_source("t2av-compass", put(tmp_path / "prompts.json", [row])).prompts
+    assert [(who.id, who.text) for who in one.speakers] == speakers
+    assert one.transcript == " ".join(text for _, text in turns if text)
 
 
 def vabench(root):
