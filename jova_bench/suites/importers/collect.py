@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from pydantic import ValidationError
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import faults_of, shown
 from jova_bench.ids import safe_id
-from jova_bench.prompts import Prompt
+from jova_bench.prompts import Prompt, Speaker
 from jova_bench.suites.importers.reading import Draft, Fault
 from jova_bench.suites.prompt_file import faults_of_tags, inside
 
@@ -87,7 +88,7 @@ def _prompt(draft: Draft, name: str, root: Path, language: str | None) -> tuple[
             audio=draft.audio,
             voice=draft.voice,
             reference=draft.reference,
-            speakers=draft.speakers,
+            speakers=cast(tuple[Speaker, ...], draft.speakers),  # Made of their fields by the prompt.
             tags={tag: value for tag, value in draft.tags.items() if value},
         )
     except ValidationError as error:
