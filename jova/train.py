@@ -37,7 +37,7 @@ from jova.stopping import stoppable
 from jova.training.checkpoints import FileCheckpoints
 from jova.training.codecs import CHECKPOINT
 from jova.training.config import TrainConfig
-from jova.training.distributed import joined
+from jova.training.distributed import Ranks, alone, joined
 from jova.training.identity import RANDOM, check_init, check_same, digest_of_init, to_resume
 from jova.training.latents import encode_items, load_codecs, load_examples, unencoded
 from jova.training.machinery import Machinery
@@ -158,7 +158,8 @@ def _train_preset(arguments: argparse.Namespace) -> None:
             check_started(out, config, training, clips, arguments.init)
         if arguments.init is not None:
             check_init(config, arguments.init)
-    _run_stages(arguments, stages, data, codecs, clips, config, training)
+    with alone(out, Ranks()):
+        _run_stages(arguments, stages, data, codecs, clips, config, training)
 
 
 def _run_stages(
@@ -208,6 +209,7 @@ def check_started(out: Path, config: JovaConfig, training: TrainConfig, clips: i
     init = RANDOM if init_from is None else digest_of_init(init_from)
     checkpoints = FileCheckpoints(out)
     if (about := checkpoints.about("model")) is None:
+        to_resume(out, checkpoints, training)
         return
     before, now = about["training"], training.stored() | {"init": init, "clips": clips}
     if before.get("model") is not None:

@@ -1,17 +1,19 @@
 """Checkpoints of a training: one file in a single process, a folder of shards where several ranks may share them.
 
-Both hold tensors and plain values, and neither is unpickled. A file is read by torch with `weights_only`. A folder
-holds safetensors, written and read by `torch.distributed.checkpoint`, each rank its own shards, beside a JSON file.
-PyTorch's own format of sharded checkpoints is not used, because its index is a pickle. A folder may be read by another
-number of ranks than wrote it.
+Both hold tensors and plain values with checksums, and neither is unpickled. A file is read by torch with
+`weights_only`. A folder holds safetensors, written and read by `torch.distributed.checkpoint`, each rank its own shards
+with their digests, and beside the folder is a JSON file. PyTorch's own format of sharded checkpoints is not used,
+because its index is a pickle. A folder may be read by another number of ranks than wrote it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -20,7 +22,10 @@ from torch import Tensor, nn
 
 from jova.files import atomic_path
 from jova.training.distributed import Ranks
-from jova.training.state import detached, load_state, reading, save_state
+from jova.training.state import detached, load_state, reading, save_state, writing
+
+DIGEST = ".sha256"
+"""Ending of the file beside a shard with its digest; older checkpoints have none."""
 
 
 class State(NamedTuple):
@@ -95,7 +100,7 @@ class FolderCheckpoints:
         Raises:
             ValueError: a file of it is damaged.
         """
-        reader = _reader(self.out, name)
+        reader = _reader(self.out, name, self.ranks)
         tensors = _tensors(state)
         moments = [key.split("/") for key in reader.read_metadata().state_dict_metadata if key.startswith("optimiser/")]
         parameters = dict(state.model.named_parameters())
@@ -107,7 +112,11 @@ class FolderCheckpoints:
         _load(tensors, reader)
 
     def save(self, name: str, about: Mapping[str, Any], state: State) -> None:
-        """Writes a checkpoint: every rank its own shards, then rank 0 the JSON file that makes them the checkpoint."""
+        """Writes a checkpoint: every rank its own shards, then rank 0 the JSON file that makes them the checkpoint.
+
+        Raises:
+            OSError: a disk is full, or what else forbids it; the checkpoint before it stands.
+        """
         from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
         from torch.distributed.checkpoint.state_dict_saver import save
 
@@ -119,8 +128,11 @@ class FolderCheckpoints:
             shutil.rmtree(folder, ignore_errors=True)  # of a save that was cut off
             self.out.mkdir(parents=True, exist_ok=True)
         self.ranks.wait()
-        with warnings.catch_warnings(action="ignore", category=UserWarning):
+        with writing(folder), _first_failure(), warnings.catch_warnings(action="ignore", category=UserWarning):
             save(_tensors(state), storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+        self.ranks.wait()
+        for shard in sorted(folder.glob("*.safetensors"))[self.ranks.index :: self.ranks.count]:
+            shard.with_name(shard.name + DIGEST).write_text(digest_of_file(shard) + "\n", encoding="ascii")
         self.ranks.wait()
         if self.ranks.leads:
             with atomic_path(self.out / f"{name}.json") as unfinished:
@@ -191,19 +203,57 @@ def read_average(out: Path) -> dict[str, Tensor]:
     return {key.removeprefix("average/"): tensor for key, tensor in tensors.items()}
 
 
-def _reader(out: Path, name: str) -> Any:
-    """Returns what reads a checkpoint, of which all shards are there."""
+def _reader(out: Path, name: str, ranks: Ranks | None = None) -> Any:
+    """Returns what reads a checkpoint, of which all shards are there and have their digests.
+
+    Args:
+        out: folder of the training.
+        name: of the checkpoint.
+        ranks: that share the work; None if each process reads for itself.
+
+    Raises:
+        ValueError: a shard is damaged; in every rank.
+    """
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
-    return HuggingFaceStorageReader(str(shards_of(out, name)[0].parent))
+    ranks, shards = ranks or Ranks(), shards_of(out, name)
+    folder, pairs = shards[0].parent, [(shard, shard.with_name(shard.name + DIGEST)) for shard in shards]
+    pairs = [(shard, beside) for shard, beside in pairs if beside in shards]
+    damaged = torch.zeros(len(pairs), device=ranks.device)
+    for index in range(ranks.index, len(pairs), ranks.count):
+        shard, beside = pairs[index]
+        damaged[index] = beside.read_bytes().strip() != digest_of_file(shard).encode()
+    with reading(folder):
+        for index in ranks.total(damaged).nonzero().flatten().tolist():
+            raise ValueError(f"another digest of {pairs[index][0].name}")
+        reader = HuggingFaceStorageReader(str(folder))
+        reader.read_metadata()
+    return reader
 
 
 def _load(tensors: dict[str, Tensor], reader: Any) -> None:
     """Reads tensors of a checkpoint in place, each rank its own shards of them."""
     from torch.distributed.checkpoint.state_dict_loader import load
 
-    with warnings.catch_warnings(action="ignore", category=UserWarning):  # that there is one process
+    with reading(Path(reader.path)), _first_failure(), warnings.catch_warnings(action="ignore", category=UserWarning):
         load(tensors, storage_reader=reader)
+
+
+@contextmanager
+def _first_failure() -> Iterator[None]:
+    """Raises what a rank has met in place of PyTorch's collection of it, which is no Exception."""
+    from torch.distributed.checkpoint.api import CheckpointException
+
+    try:
+        yield
+    except CheckpointException as error:
+        raise next(iter(error.failures.values()))[0] from None
+
+
+def digest_of_file(path: Path) -> str:
+    """Returns the sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tensors(state: State) -> dict[str, Tensor]:

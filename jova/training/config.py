@@ -108,7 +108,8 @@ class TrainConfig:
             raise ValueError(f"expected draw example for batches in {self.accumulate} parts, got batch")
         if self.edit_share and self.mouth_box != "mouth":
             raise ValueError(
-                f"expected mouth_box mouth for a training with edits of it, got {self.mouth_box!r}; use --edit-share 0"
+                f"expected mouth_box mouth for a training with edits of it, got {self.mouth_box!r}; use an edit share "
+                "of 0"
             )
 
     @property

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -22,11 +23,16 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.utils.checkpoint import checkpoint
 
 from jova.config import Precision
+from jova.files import locked
 from jova.training.arithmetic import arithmetic
 from jova.transformer import Jova
 
 PATIENCE = timedelta(hours=2)
 """Time that ranks wait for one another: one of them may score samples meanwhile."""
+
+
+LOCK = ".lock"
+"""File that is locked in the folder of a training while it runs."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,23 @@ def joined(device: str | None) -> Iterator[Ranks]:
         yield Ranks(dist.get_rank(), count, place)
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def alone(out: Path, ranks: Ranks) -> Iterator[None]:
+    """Keeps other trainings out of a folder, which it makes where it is missing.
+
+    Raises:
+        ValueError: in every rank, another training runs there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out / LOCK, wait=False) if ranks.leads else nullcontext(True) as ours:
+        if not ranks.agree(ours):
+            raise ValueError(
+                f"expected no other training in {out}, got one that runs there; wait for its end, or name another "
+                "folder as out"
+            )
+        yield
 
 
 def place(

@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from jova.config import JovaConfig
 from jova.parts import MODEL_FILE, find_model
-from jova.training.checkpoints import Checkpoints, read_average, shapes_of_average, shards_of
+from jova.training.checkpoints import Checkpoints, digest_of_file, read_average, shapes_of_average, shards_of
 from jova.training.config import STORED_NAMES, TrainConfig
 from jova.transformer import Jova, read_config
 
@@ -55,7 +55,7 @@ def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         names = {stored: name for name, stored in STORED_NAMES.items()}
         raise ValueError(
             f"expected the configuration with which {out} was started, got another "
-            f"{', '.join(names.get(name, name) for name in found)}; use another --out"
+            f"{', '.join(names.get(name, name) for name in found)}; name another folder as out"
         )
 
 
@@ -68,9 +68,14 @@ def to_resume(
     does not depend on `steps`: until then a training may be made longer or shorter.
 
     Raises:
-        ValueError: the checkpoints are damaged, or later than the end of the new plateau.
+        ValueError: the checkpoints are damaged, or later than the end of the new plateau; or there is a model without.
     """
     if (about := checkpoints.about("model")) is None:
+        if (model := out / f"{MODEL_FILE}.safetensors").exists():
+            raise ValueError(
+                f"expected a new folder, or one with the checkpoint of its training, got a model without one, {model}, "
+                "which a new training would replace; move it away, or name another folder as out"
+            )
         return None, None
     before = replace(training, steps=about["training"]["steps"])
     if before == training or about["step"] <= min(before.plateau_ends, training.plateau_ends):
@@ -78,7 +83,7 @@ def to_resume(
     if (about := checkpoints.about("plateau")) is None or about["step"] > training.plateau_ends:
         raise ValueError(
             f"expected more steps of constant learning rate than {out} has had, got {training.plateau_ends}; use more "
-            "--steps or another --out"
+            "steps, or name another folder as out"
         )
     return "plateau", about
 
@@ -111,14 +116,9 @@ def stored_at(path: Path) -> Path:
 def digest_of_init(path: Path) -> str:
     """Returns the sha256 of a stored model, or of a checkpoint's shards; errors are those of `stored_at`."""
     if (path := stored_at(path)).is_dir():
-        digests = [_digest(shard) for shard in shards_of(path)]
+        digests = [digest_of_file(shard) for shard in shards_of(path)]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
-    return _digest(path)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of_file(path)
 
 
 def begin_with(model: Jova, path: Path) -> None:
@@ -155,9 +155,7 @@ def check_init(config: JovaConfig, path: Path) -> None:
         with safe_open(path, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         if shapes != {name: tuple(tensor.shape) for name, tensor in stored.items()}:
-            raise ValueError(
-                f"expected the tensors that its config names, got others in {path}; name another as --init"
-            )
+            raise ValueError(f"expected the tensors that its config names, got others in {path}; name another as init")
     _check_shapes(_on_meta(config), shapes, path)
     for name, tensor in _weights(path):
         if not (tensor.is_floating_point() and bool(tensor.isfinite().all())):
@@ -187,10 +185,10 @@ def _check_shapes(model: Jova, shapes: Mapping[str, tuple[int, ...]], path: Path
     if names == [AUDIO_IN] and not model.config.editing:
         raise ValueError(
             f"expected initial weights of a model that makes whole clips, got one that edits in {path}; train it with "
-            "an edit share above 0, or name another as --init"
+            "an edit share above 0, or name another as init"
         )
     if names:
         raise ValueError(
             f"expected initial weights with the model's shapes, got others in {path}: {len(names)} of its tensors, "
-            f"such as {min(names)}, differ; name a model of the same preset as --init"
+            f"such as {min(names)}, differ; name a model of the same preset as init"
         )

@@ -27,7 +27,7 @@ from jova.training.machinery import Machinery, Record
 from jova.training.modality import freeze
 from jova.training.source import Source
 from jova.training.speed import Speed, peak_flops
-from jova.training.state import Log, average, check_finite, detached, lr_factor, progress, set_lr
+from jova.training.state import Log, average, check_finite, detached, lr_factor, progress, set_lr, writing
 from jova.transformer import Jova
 
 
@@ -178,7 +178,8 @@ class Trainer:
             with torch.device("meta"):
                 model = Jova(self.model.config)
             model.load_state_dict(weights, assign=True)
-            model.save(self.out / f"{MODEL_FILE}.safetensors", self.made_by)
+            with writing(target := self.out / f"{MODEL_FILE}.safetensors"):
+                model.save(target, self.made_by)
         self.ranks.wait()
 
     def run(self, source: Source, held_out: Source) -> Jova:

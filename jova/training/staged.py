@@ -14,7 +14,7 @@ from jova.files import check_link, check_writable, set_link
 from jova.text.pretrained import TextEncoder
 from jova.text.prompts import PromptEncoder
 from jova.text.words import WordTokenizer
-from jova.training.distributed import Ranks, joined
+from jova.training.distributed import Ranks, alone, joined
 from jova.training.machinery import Machinery
 from jova.training.model import Trainer
 from jova.training.runfile import preset_of, read_run_file
@@ -64,21 +64,22 @@ def _train(file: RunFile, ranks: Ranks, callback: Callback | None) -> Path:
             if file.samples is None
             else Samples(file.samples, out, codecs, ranks, callback, reader, stage.training.precision)
         )
-        machinery = Machinery(
-            ranks,
-            checkpointing=file.machine.checkpointing,
-            compiled=file.machine.compile,
-            shards=True,
-            peak_flops=file.machine.peak_flops,
-            watch=samples,
-            watch_every=0 if file.samples is None else file.samples.every,
-            report=tracker(file.log.to, out, _settings(stage, config)) if ranks.leads else None,
-        )
-        stage_config = replace(config, editing=config.editing or stage.training.edit_share > 0)
-        trainer = Trainer(stage_config, stage.training, out, init, machinery, asdict(made_by))
-        if ranks.leads:
-            link_parts(out, file)
-        trainer.fit(train_set, held_out)
+        with alone(out, ranks):
+            machinery = Machinery(
+                ranks,
+                checkpointing=file.machine.checkpointing,
+                compiled=file.machine.compile,
+                shards=True,
+                peak_flops=file.machine.peak_flops,
+                watch=samples,
+                watch_every=0 if file.samples is None else file.samples.every,
+                report=tracker(file.log.to, out, _settings(stage, config)) if ranks.leads else None,
+            )
+            stage_config = replace(config, editing=config.editing or stage.training.edit_share > 0)
+            trainer = Trainer(stage_config, stage.training, out, init, machinery, asdict(made_by))
+            if ranks.leads:
+                link_parts(out, file)
+            trainer.fit(train_set, held_out)
         init = out
         del trainer  # before the next takes memory
     return init or file.out

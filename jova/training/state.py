@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Writes a checkpoint of tensors and plain values, atomically; `load_state` reads it."""
-    with atomic_path(path) as unfinished:
+    with writing(path), atomic_path(path) as unfinished:
         torch.save(state, unfinished)
 
 
@@ -83,6 +84,9 @@ def load_state(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     with reading(path):
+        with ZipFile(path) as archive:  # torch compares no checksums
+            if (part := archive.testzip()) is not None:
+                raise ValueError(f"another checksum of {part}")
         state: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
     return state
 
@@ -98,6 +102,20 @@ def reading(path: Path) -> Iterator[None]:
         raise ValueError(
             f"expected a checkpoint of this training in {path}, got a damaged file ({in_one_line(error)}); copy it "
             "again, or remove it to train anew"
+        ) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises OSError, with the path, for whatever a full disk makes of the block that writes it."""
+    try:
+        yield
+    except Exception as error:  # torch and safetensors have their own for it.
+        if is_of_memory(error):
+            raise
+        raise OSError(
+            f"expected to write {path}, got {in_one_line(error)}; what was there stands: make room, and the same "
+            "command continues"
         ) from error
 
 

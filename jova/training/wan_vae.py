@@ -30,6 +30,7 @@ from jova.files import check_writable
 from jova.reading_flags import at_least
 from jova.training.codecs import Footage, measure
 from jova.training.crops import draw_crops, read_pictures, trimmed
+from jova.training.distributed import Ranks, alone
 from jova.training.identity import differences
 from jova.training.order import bucket_batch
 from jova.training.state import (
@@ -64,7 +65,7 @@ class VaeTrainer:
 
         Raises:
             ModuleNotFoundError: diffusers is not installed.
-            ValueError: the checkpoint is of another training.
+            ValueError: the checkpoint is of another training, or there is a VAE without its checkpoint.
         """
         torch.manual_seed(training.seed)
         self.training, self.items, self.out, self.step = training, items, out, 0
@@ -75,6 +76,11 @@ class VaeTrainer:
         trained = self.network.decoder if training.trains == "decoder" else self.network
         self.optimiser = torch.optim.AdamW(trained.parameters(), lr=training.lr, betas=(0.9, 0.99), weight_decay=1e-3)
         if (state := load_state(self.path)) is None:
+            if (out / "vae").exists():
+                raise ValueError(
+                    f"expected the checkpoint {self.path} beside {out / 'vae'}, which a new training would replace, "
+                    "got none; move that folder away, or use another --out"
+                )
             first, random = items[:: -(-len(items) // FIRST)], hashed_generator(training.seed, "first weights", 0)
             begin(self.network, pixels_of(draw_crops(first, training.frames, 2 * training.crop, random)[0]))
             self.ema = detached(self.network)
@@ -208,7 +214,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         items = [Item({"id": name}, arguments.videos) for name in names]
         held_out = max(1, min(HELD_OUT, len(items) // 4))
         flags = {name: getattr(arguments, name) for name in ("steps", "base_dim", "trains", "seed")}
-        VaeTrainer(VaeTraining(**flags), items[:-held_out], arguments.out).run(items[-held_out:])
+        with alone(arguments.out, Ranks()):
+            VaeTrainer(VaeTraining(**flags), items[:-held_out], arguments.out).run(items[-held_out:])
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"jova.training.wan_vae: {error}", file=sys.stderr)
         return 2

@@ -123,7 +123,7 @@ def test_stages_follow_each_other_and_are_not_done_twice(root, capsys):
         assert said in told
         put(root, "out/joint/model.json", record)
     assert main(["--config", str(edited(root, "lr.toml", ("warmup = 1", "warmup = 1\nlr = 0.5"))), *flags[2:]]) == 2
-    assert "got another lr; use another --out" in capsys.readouterr().err
+    assert "got another lr; name another folder as out" in capsys.readouterr().err
     # Another first stage is another beginning of the second.
     (root / "out" / "audio").rename(root / "out" / "old")
     assert (

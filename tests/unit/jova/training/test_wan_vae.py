@@ -12,6 +12,7 @@ from jova.codecs.loading import load_video_codec
 from jova.data.folder import Item, write_clip
 from jova.files import atomic_path
 from jova.training.crops import draw_crops, read_pictures, trimmed
+from jova.training.distributed import Ranks, alone
 from jova.training.state import detached, generator_of
 from jova.training.vae_loss import VaeTraining, decode_unclamped, new_network, reconstruction_loss
 from jova.training.vae_start import begin
@@ -215,3 +216,14 @@ def test_bad_input_is_one_line(videos, tmp_path, capsys):
         assert "expected a clip with picture and sound as damaged.mp4" in line
     finally:
         (videos / "clips" / "damaged.mp4").unlink()
+
+
+def test_a_vae_without_its_checkpoint_and_a_folder_that_is_in_use_are_left_alone(videos, tmp_path, capsys):
+    flags = ["--videos", str(videos), "--out", str(tmp_path), "--steps", "1"]
+    with alone(tmp_path, Ranks()):
+        assert main(flags) == 2
+    assert "expected no other training in" in capsys.readouterr().err
+    (tmp_path / "vae").mkdir()
+    assert main(flags) == 2
+    assert f"expected the checkpoint {tmp_path / 'wan-vae.state'} beside {tmp_path / 'vae'}" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "vae"]
