@@ -63,6 +63,7 @@ class Trainer:
         self.training, self.out, self.step = training, out, 0
         self.init = RANDOM if init_from is None else digest_of_init(init_from)
         self.data: str | None = None
+        self.held_out: str | None = None
         self.clips: int | None = None
         self.model = Jova(config)
         if init_from is not None:
@@ -103,7 +104,8 @@ class Trainer:
         name, begin = to_resume(self.out, self.checkpoints, self.training)
         if name is None or begin is None:
             return
-        self.step, self.data = begin["step"], begin["training"].get("data")
+        self.step, before = begin["step"], begin["training"]
+        self.data, self.held_out = before.get("data"), before.get("held_out")
         self.checkpoints.restore(name, self._state())
 
     def _state(self) -> State:
@@ -113,7 +115,8 @@ class Trainer:
         """Returns what must be equal in a checkpoint and the training that resumes it."""
         values = {key: value for key, value in self.training.stored().items() if key == "steps" or key not in FREE}
         config = json.dumps(asdict(self.model.config), sort_keys=True, default=str)
-        return values | {"model": config, "init": self.init, "data": self.data, "clips": self.clips} | self.made_by
+        given = {"data": self.data, "held_out": self.held_out, "clips": self.clips}
+        return values | {"model": config, "init": self.init} | given | self.made_by
 
     def save(self, name: str) -> None:
         """Writes a checkpoint."""
@@ -197,10 +200,13 @@ class Trainer:
         Raises:
             ValueError: the training was started with other examples, or its loss is no number any more.
         """
-        data = source.digest()
-        if self.data not in (None, data):
-            raise ValueError(f"expected the clips with which {self.out} was started, got others; use another --out")
-        self.data, self.clips = data, source.clips
+        data, checked = source.digest(), held_out.digest()
+        for before, now, what in ((self.data, data, "clips"), (self.held_out, checked, "validation clips")):
+            if before not in (None, now):
+                raise ValueError(
+                    f"expected the {what} with which {self.out} was started, got others; name another folder as out"
+                )
+        self.data, self.held_out, self.clips = data, checked, source.clips
         training, ranks, target = self.training, self.ranks, self.out / f"{MODEL_FILE}.safetensors"
         if self.step == 0:
             if self.model.speaking is not None and isinstance(source.text, TextTokens):

@@ -198,14 +198,14 @@ def test_states_from_before_there_were_edits_and_digests_go_on(tmp_path):
     trainer.advance(data)
     trainer.save("model")
     state = torch.load(tmp_path / "model.state", weights_only=True)
-    for name in ("edit_share", "init", "data"):
+    for name in ("edit_share", "init", "data", "held_out"):
         del state["training"][name]
     model = {name: value for name, value in asdict(CONFIG).items() if name not in ("editing", "words")}
     state["training"]["model"] = json.dumps(model, sort_keys=True, default=str)
     torch.save(state, tmp_path / "model.state")
     assert Trainer(CONFIG, training, tmp_path).step == 1
     Trainer(CONFIG, training, tmp_path).run(data, data)
-    with pytest.raises(ValueError, match="another edit_share, model; use another --out"):
+    with pytest.raises(ValueError, match="another edit_share, model; name another folder as out"):
         Trainer(EDITING, TRAINING, tmp_path)
 
 
@@ -217,10 +217,12 @@ def test_a_training_goes_on_with_its_own_clips_and_first_weights_alone(tmp_path)
     Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(data, data)
     Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(data, data)
     for init in (None, tmp_path / "1.safetensors"):
-        with pytest.raises(ValueError, match="was started, got another init; use another --out"):
+        with pytest.raises(ValueError, match="was started, got another init; name another folder as out"):
             Trainer(CONFIG, training, tmp_path / "out", init)
     moved = data._replace(mouth=data.mouth.flip(2))
     fewer = examples(9)
     for other in (examples(seed=3), moved, fewer):
         with pytest.raises(ValueError, match=r"expected the clips with which .* was started, got others"):
             Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(other, data)
+    with pytest.raises(ValueError, match=r"expected the validation clips with which .* was started, got others"):
+        Trainer(CONFIG, training, tmp_path / "out", tmp_path / "0.safetensors").run(data, examples(3, seed=1))
