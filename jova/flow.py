@@ -112,7 +112,7 @@ class Losses(NamedTuple):
     """The mouth-area loss: cells weighted 1 + lambda M."""
     audio: Tensor
     mouth: Tensor
-    """Video error inside the mouth area, for monitoring; not part of the total."""
+    """Video error inside the mouth area, NaN without one; for monitoring, not part of the total."""
 
 
 class Denoiser(Protocol):

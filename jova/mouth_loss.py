@@ -118,8 +118,10 @@ def mouth_weighted_mean(error: Tensor, mask: Tensor, mouth_weight: float) -> Ten
 def mouth_mean(error: Tensor, mask: Tensor) -> Tensor:
     """Returns the mean error inside the mouth area, sum(M error) / sum(M): for monitoring, not part of the loss.
 
+    It is NaN where no face was found.
+
     Args:
         error: (B, F, h, w, C) squared error of each latent value.
         mask: (B, F, h, w) mask M.
     """
-    return (error.mean(dim=-1) * mask).sum() / mask.sum().clamp(min=1)
+    return (error.mean(dim=-1) * mask).sum() / mask.sum()

@@ -15,6 +15,7 @@ from jova.training.config import TrainConfig
 from jova.training.distributed import Ranks
 from jova.training.edits import EDITS, draw_kept
 from jova.training.source import Source
+from jova.training.speed import UNDEFINED
 from jova.training.state import generator_of, hashed_generator
 from jova.transformer import Jova
 
@@ -100,7 +101,7 @@ def denoiser(model: Jova, batch: Batch) -> Denoiser:
 
 
 @torch.no_grad()
-def validate(model: Jova, source: Source, training: TrainConfig, ranks: Ranks) -> dict[str, float]:
+def validate(model: Jova, source: Source, training: TrainConfig, ranks: Ranks) -> dict[str, float | str]:
     """Returns the losses of a model on held-out clips, with the same noise, times and edits at every call.
 
     The losses of a kind of edit are of clips that are all edited so: `valid_edit_speech_total`, ... Every rank computes
@@ -111,7 +112,7 @@ def validate(model: Jova, source: Source, training: TrainConfig, ranks: Ranks) -
         training = replace(training, image_dropout=IMAGE_DROPOUT, precision="float32")
     size = training.batch if as_recipes else training.batch // (ranks.count * training.accumulate)
     batches = source.split(size)
-    found: dict[str, float] = {}
+    found: dict[str, float | str] = {}
     for edit in (None, *(EDITS if training.edit_share else ())):
         parts, counts = [], []
         for first in range(0, len(batches), ranks.count):
@@ -128,13 +129,20 @@ def validate(model: Jova, source: Source, training: TrainConfig, ranks: Ranks) -
 
 def means(
     parts: Sequence[Losses], ranks: Ranks, prefix: str = "", counts: Sequence[int] | None = None
-) -> dict[str, float]:
-    """Returns the mean of each loss over batches and ranks, weighted by `counts` of examples, or all alike."""
-    columns = [torch.stack(column) for column in zip(*parts, strict=True)]
-    if counts is None:
-        found = ranks.mean(torch.stack([column.mean() for column in columns]))
-    else:
-        weights = torch.tensor(counts, dtype=torch.float32, device=ranks.device)
-        sums = torch.stack([*(column @ weights for column in columns), weights.sum()])
-        found = (total := ranks.total(sums))[:-1] / total[-1]
-    return {prefix + name: value for name, value in zip(Losses._fields, found.tolist(), strict=True)}
+) -> dict[str, float | str]:
+    """Returns the mean of each loss over batches and ranks, weighted by `counts` of examples, or all alike.
+
+    That of `mouth` is over what has a mouth, and `undefined` where nothing has one.
+    """
+    weights = None if counts is None else torch.tensor(counts, dtype=torch.float32, device=ranks.device)
+    sums = []
+    for name, column in zip(Losses._fields, map(torch.stack, zip(*parts, strict=True)), strict=True):
+        known = ~column.isnan() if name == "mouth" else torch.ones_like(column, dtype=torch.bool)
+        column = column[known]
+        if weights is not None:
+            sums.append(torch.stack([column @ weights[known], weights[known].sum()]))
+        else:
+            sums.append(torch.stack([column.mean() if len(column) else column.sum(), known.any().to(column)]))
+    total, weight = ranks.total(torch.stack(sums)).unbind(1)
+    found = zip(Losses._fields, (total / weight).tolist(), weight.tolist(), strict=True)
+    return {prefix + name: value if known else UNDEFINED for name, value, known in found}

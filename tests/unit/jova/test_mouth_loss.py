@@ -3,8 +3,11 @@ from fractions import Fraction
 import pytest
 import torch
 
+from jova.flow import Losses
 from jova.mouth_loss import boxes_off_mouth, dilated, latent_mask, mouth_boxes, mouth_mean, mouth_weighted_mean
 from jova.timeline import Stream
+from jova.training.distributed import Ranks
+from jova.training.losses import means
 
 VIDEO = Stream(Fraction(25), 4)  # latent 0: frame 0; latent 1: frames 1..4
 
@@ -41,7 +44,7 @@ def test_a_clip_without_a_face_has_the_plain_loss():
     none = latent_mask(torch.full((5, 4), float("nan")), VIDEO, (2, 3), 4)
     error = torch.ones(1, 2, 2, 3, 4)
     assert mouth_weighted_mean(error, none[None], 5.0) == 1
-    assert mouth_mean(error, none[None]) == 0
+    assert mouth_mean(error, none[None]).isnan()
 
 
 def test_a_lost_keypoint_is_a_frame_without_a_face():
@@ -131,7 +134,15 @@ def test_loss_is_the_mean_over_all_cells_and_not_renormalised():
 
 
 def test_the_error_to_watch_is_that_of_the_mouth_alone():
-    # Cell errors 2 and 4 with mask 1 and 1: mean 3; with mask 1 and 0: 2. Without a mouth it is 0, not a division by 0.
+    # Cell errors 2 and 4 with mask 1 and 1: mean 3; with mask 1 and 0: 2, as with a sixteenth of it. A batch without a
+    # mouth has none, and does not count.
     error = torch.tensor([[1.0, 3.0], [4.0, 4.0]]).view(1, 1, 1, 2, 2)
-    for mask, expected in (([1.0, 1.0], 3), ([1.0, 0.0], 2), ([0.0, 0.0], 0)):
+    for mask, expected in (([1.0, 1.0], 3), ([1.0, 0.0], 2), ([0.0625, 0.0], 2)):
         assert mouth_mean(error, torch.tensor(mask).view(1, 1, 1, 2)).item() == expected
+    none = mouth_mean(error, torch.zeros(1, 1, 1, 2))
+    seen, blind = (Losses(*torch.tensor([4.0, 1.0, 3.0]), mouth) for mouth in (torch.tensor(0.5), none))
+    for counts in (None, [1, 1]):
+        assert means([seen, blind], Ranks(), "valid_", counts) == {
+            "valid_total": 4, "valid_video": 1, "valid_audio": 3, "valid_mouth": 0.5
+        }  # fmt: skip
+        assert means([blind, blind], Ranks(), "", counts)["mouth"] == "undefined"
