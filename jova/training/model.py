@@ -89,7 +89,7 @@ class Trainer:
         if self.machinery.shards:
             self.checkpoints = FolderCheckpoints(out, self.ranks)
         peak = peak_flops(self.ranks.device, training.precision, self.machinery.peak_flops)
-        self.speed = Speed(config, self.ranks, peak)
+        self.speed = Speed(config, self.ranks, training.trains, peak)
         self.ahead: Ahead[list[tuple[Batch, Draws, Given | None]]] | None = None
         self.resume()
 

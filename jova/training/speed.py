@@ -1,8 +1,8 @@
 """Measures how fast a training is: tokens and examples a second, model FLOPs utilisation (MFU), memory.
 
 MFU is the share of a device's peak that the arithmetic of the model takes (arXiv 2204.02311, appendix B): the products
-of matrices of a forward pass, counted from its shapes, three times, because a backward pass has twice as many. What
-activation checkpointing computes again does not count.
+of matrices of a forward pass, counted from its shapes, three times, because a backward pass has twice as many; of a
+training with frozen weights, those that it has. What activation checkpointing computes again does not count.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jova.config import JovaConfig, Precision
 from jova.flow import Batch, Latents
+from jova.training.config import Trains
 from jova.training.distributed import Ranks
+from jova.training.modality import freeze
 from jova.transformer import Jova
 
 PEAKS = {
@@ -48,12 +50,27 @@ def peak_flops(device: torch.device, precision: Precision, told: float | None) -
 
 def forward_flops(config: JovaConfig, batch: Batch) -> int:
     """Counts the operations (two a multiplication and addition) of a forward pass, on tensors without values."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        _forward(config, batch, "joint")
+    return counter.get_total_flops()
+
+
+def step_flops(config: JovaConfig, batch: Batch, trains: Trains) -> int:
+    """Counts the operations of a forward and a backward pass, with the weights frozen that a training does not move."""
+    if trains == "joint":
+        return 3 * forward_flops(config, batch)
+    with FlopCounterMode(display=False) as counter:
+        getattr(_forward(config, batch, trains), trains).sum().backward()
+    return counter.get_total_flops()
+
+
+def _forward(config: JovaConfig, batch: Batch, trains: Trains) -> Latents:
     with torch.device("meta"):
         model = Jova(config)
+    freeze(model, trains)
     data, text = Latents(*(x.to("meta") for x in batch.data)), batch.text.to("meta")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(data, torch.zeros(len(data.video), device="meta"), text)
-    return counter.get_total_flops()
+    guess: Latents = model(data, torch.zeros(len(data.video), device="meta"), text)
+    return guess
 
 
 def peak_memory_bytes(device: torch.device) -> int:
@@ -66,9 +83,9 @@ def peak_memory_bytes(device: torch.device) -> int:
 class Speed:
     """Counts what is trained between two records of the log."""
 
-    def __init__(self, config: JovaConfig, ranks: Ranks, peak: float | None) -> None:
-        """Sets the model's config, the ranks, and the peak of each rank's device, None if unknown."""
-        self.config, self.ranks, self.peak = config, ranks, peak
+    def __init__(self, config: JovaConfig, ranks: Ranks, trains: Trains, peak: float | None) -> None:
+        """Sets the model's config, the ranks, what is trained, and the peak of each rank's device, None if unknown."""
+        self.config, self.ranks, self.trains, self.peak = config, ranks, trains, peak
         self.counted: dict[tuple[torch.Size, ...], int] = {}
         self.restart()
 
@@ -84,7 +101,7 @@ class Speed:
         self.tokens += shapes[0][0] * tokens_of(self.config, batch)
         if self.peak is not None:
             if shapes not in self.counted:
-                self.counted[shapes] = 3 * forward_flops(self.config, batch)
+                self.counted[shapes] = step_flops(self.config, batch, self.trains)
             self.flops += self.counted[shapes]
 
     def record(self) -> dict[str, float | str]:
@@ -104,10 +121,11 @@ class Speed:
 
 
 def tokens_of(config: JovaConfig, batch: Batch) -> int:
-    """Returns N = A + 2L + V, the tokens of one example of a batch, padding included."""
+    """Returns the tokens of one example of a batch, padding included: N = A + 2L + V, or A + V if text is no stream."""
     _, frames, height, width, _ = batch.data.video.shape
     video = frames * (height // config.patch) * (width // config.patch)
-    return batch.data.audio.shape[1] + 2 * batch.text.mask.shape[1] + video
+    text = 2 * batch.text.mask.shape[1] if config.text_attention == "joint" else 0
+    return batch.data.audio.shape[1] + text + video
 
 
 def _clocks() -> tuple[float, float]:
