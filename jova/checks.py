@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from jova.bounds import Size, check_number
 from jova.codecs.base import Codec, OfOneSize, PictureCodec, SoundCodec
 from jova.config import JovaConfig
 from jova.text import PromptEncoder
@@ -88,8 +89,11 @@ def resized(
         width: W; None for the config's.
 
     Raises:
-        ValueError: codecs or patches do not divide them; says what is the nearest that they do.
+        ValueError: codecs or patches do not divide them, which says what is the nearest that they do; or no clip has so
+            many.
     """
+    for name, value in (("frames", frames), ("height", height), ("width", width)):
+        check_number(Size | None, value, name)
     clock, cells = config.timeline, config.pixels_per_cell
     length = clock.frames if frames is None else frames
     high, wide = config.picture_size

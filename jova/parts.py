@@ -76,7 +76,7 @@ def find_codecs(folder: Path) -> tuple[Path, Path]:
 
 
 def missing_parts(folder: Path, wanted: Sequence[tuple[str, ...]] = NAMES) -> list[str]:
-    """Returns the names of the parts that a folder lacks.
+    """Returns the names of the parts that a folder lacks, each with where its link leads, if there is one.
 
     Args:
         folder: of a trained model.
@@ -85,9 +85,9 @@ def missing_parts(folder: Path, wanted: Sequence[tuple[str, ...]] = NAMES) -> li
     Raises:
         ValueError: there are two of one kind, or the model's file is none.
     """
-    missing = [names[0] for names in wanted if _one_of(folder, names) is None]
+    missing = [_lacking(folder, names) for names in wanted if _one_of(folder, names) is None]
     if NAMES[0] in wanted and (model := _one_of(folder, NAMES[0])) is not None:
-        missing += [path.name for path in _text_folders(folder, model) if not path.is_dir()]
+        missing += [_lacking(folder, [path.name]) for path in _text_folders(folder, model) if not path.is_dir()]
     return missing
 
 
@@ -133,6 +133,12 @@ def _one_of(folder: Path, names: Sequence[str]) -> Path | None:
     if len(found) > 1:
         raise ValueError(f"expected one of {' and '.join(names)} in {folder}, got both; take one out")
     return found[0] if found else None
+
+
+def _lacking(folder: Path, names: Sequence[str]) -> str:
+    """Returns the first of the names of a part that is missing, or that of a link that leads nowhere, and where to."""
+    link = next((path for path in (folder / name for name in names) if path.is_symlink()), None)
+    return names[0] if link is None else f"{link.name} (it is a link to {link.resolve()}, where nothing is)"
 
 
 def _text_folders(folder: Path, model: Path) -> list[Path]:

@@ -29,12 +29,19 @@ def read_image(path: Path, size: tuple[int, int]) -> Frames:
 
     Returns:
         (H, W, 3) RGB.
+
+    Raises:
+        ValueError: there is no picture in it, or one of which a part is transparent.
     """
     from jova.data.fitting import aspect_of, fit
     from jova.data.opening import opened
 
     with opened(path, "a picture") as container:
-        return fit(next(container.decode(video=0)), size, aspect_of(container.streams.video[0]))
+        frame = next(container.decode(video=0))
+        alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+        if alpha and frame.to_ndarray(format="rgba")[..., 3].min() < 255:
+            raise ValueError(f"expected an opaque picture, got a transparent part in {path}; put it on a background")
+        return fit(frame, size, aspect_of(container.streams.video[0]))
 
 
 def run(arguments: argparse.Namespace) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
@@ -181,18 +181,34 @@ def load_config(path: Path, kinds: str | Sequence[str], make_config: Callable[..
 
 
 def load_weights(
-    path: Path, kinds: str | Sequence[str], make_config: Callable[..., ConfigT]
+    path: Path, kinds: str | Sequence[str], make_config: Callable[..., ConfigT], infinite: Collection[str] = ()
 ) -> tuple[ConfigT, dict[str, Tensor]]:
     """Reads a file that `save_weights` wrote, of one of `kinds`; converts tensors to float32.
 
+    Args:
+        path: of the file.
+        kinds: formats that are read.
+        make_config: makes the config of its fields.
+        infinite: names of tensors that may be infinite.
+
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file has another format.
+        ValueError: the file has another format, or a weight is no finite number.
     """
     config = load_config(path, kinds, make_config)
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key).to(torch.float32) for key in file.keys()}  # noqa: SIM118
+    check_finite({name: tensor for name, tensor in tensors.items() if name not in infinite}, path)
     return config, tensors
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises ValueError if a weight is no finite number: a clip hides what it becomes."""
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise ValueError(
+                f"expected finite numbers as weights, got others as {name} in {path}; copy or train it again"
+            )
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jova.codecs.base import check_finite
 from jova.extras import imported, in_one_line
 
 NEEDED_BY = "pretrained codecs"
@@ -55,7 +56,8 @@ def load_network(folder: Path, classes: Collection[str]) -> nn.Module:
     Raises:
         FileNotFoundError: there is no such folder.
         ModuleNotFoundError: diffusers is not installed.
-        ValueError: the folder has another network, or weights are missing, unknown, of other shapes or damaged.
+        ValueError: the folder has another network, or weights are missing, unknown, of other shapes, no finite numbers
+            or damaged.
     """
     name = class_of(folder)
     wanted = " or ".join(classes)
@@ -81,6 +83,7 @@ def load_network(folder: Path, classes: Collection[str]) -> nn.Module:
                 f"such as {example}"
             )
     frozen: nn.Module = made.eval().requires_grad_(False)
+    check_finite(frozen.state_dict(), folder)
     return frozen
 
 

@@ -275,7 +275,7 @@ class VideoCodec(nn.Module):
     @classmethod
     def load(cls, path: Path = WEIGHTS / "video-codec.safetensors") -> VideoCodec:
         """Reads a file written by `save`, by default the shipped one; returns the codec ready for inference."""
-        config, tensors = load_weights(path, KIND, VideoCodecConfig)
+        config, tensors = load_weights(path, KIND, VideoCodecConfig, infinite=["common_variance"])
         codec = cls(config)
         fill(codec, tensors, path)
         return codec.channels_last().eval().requires_grad_(False)

@@ -55,6 +55,11 @@ def test_a_folder_of_pretrained_parts_makes_clips_of_several_lengths_and_sizes(f
     assert pipeline.frames_of(0.3) == 9  # 7.2 frames: 5 and 9 are valid
     with pytest.raises(ValueError, match="expected 1 \\+ 4k frames, got 12; the nearest is 13"):
         pipeline.sample([PROMPT], [0], frames=12)
+    for shape in ({"frames": 10**17 + 1}, {"frames": pipeline.frames_of(1e30)}, {"width": 10**9}):
+        with pytest.raises(
+            ValueError, match=r"expected (frames|width) to be a whole number from 1 to 65,536, got \d{10}"
+        ):
+            pipeline.config_of(**shape)
     with pytest.raises(ValueError, match="height in multiples of 16 pixels, got 40; the nearest is 32"):
         pipeline.sample([PROMPT], [0], height=40)
     with pytest.raises(ValueError, match=r"expected frames of 32 x 48, got \(48, 32\)"):
@@ -238,6 +243,11 @@ def test_missing_and_doubled_parts_are_named(folder, tmp_path):
     for name in ("jova.safetensors", "video-codec", "audio-codec"):
         (tmp_path / name).symlink_to(folder / name)
     with pytest.raises(FileNotFoundError, match="got no text-encoder"):
+        find_parts(tmp_path)
+    (tmp_path / "text-encoder").symlink_to("../moved/text")
+    with pytest.raises(
+        FileNotFoundError, match=r"got no text-encoder \(it is a link to .*moved/text, where nothing is\)"
+    ):
         find_parts(tmp_path)
     (tmp_path / "jova-tiny.safetensors").symlink_to(folder / "jova.safetensors")
     with pytest.raises(ValueError, match=r"expected one of jova-tiny.safetensors and jova.safetensors .* got both"):

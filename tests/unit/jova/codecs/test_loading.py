@@ -39,6 +39,23 @@ def test_the_shipped_codecs_keep_their_fingerprints():
     assert load_audio_codec(WEIGHTS / "audio-codec.safetensors").fingerprint == audio.fingerprint
 
 
+def test_weights_that_are_no_numbers_are_refused(wan_folder, tmp_path):
+    """A codec's pictures would hide them: a byte is no NaN."""
+    shutil.copytree(wan_folder / "vae", tmp_path / "vae")
+    (file,) = (tmp_path / "vae").glob("*.safetensors")
+    tensors = load_file(file)
+    name = next(name for name in tensors if name.startswith("decoder.") and name.endswith("weight"))
+    tensors[name].view(-1)[-1] = torch.nan
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(ValueError, match=f"expected finite numbers as weights, got others as {name} in {tmp_path}"):
+        load_video_codec(tmp_path)
+    codec = AudioCodec.load()
+    codec.mean[3] = torch.inf
+    codec.save(tmp_path / "audio.safetensors")
+    with pytest.raises(ValueError, match=r"expected finite numbers as weights, got others as mean in"):
+        load_audio_codec(tmp_path / "audio.safetensors")
+
+
 def test_other_codecs_are_named(wan_folder, ltx_audio_folder, tmp_path):
     with pytest.raises(ValueError, match=r"expected a video codec, .* got jova-audio-codec@1 in"):
         load_video_codec(WEIGHTS / "audio-codec.safetensors")

@@ -80,6 +80,21 @@ def test_a_picture_is_turned_as_its_file_says(tmp_path, orientation, corners):
     assert [np.median(part) for part in quarters] == pytest.approx([levels[name] for name in corners], abs=3)
 
 
+def test_a_colour_that_nobody_sees_is_no_picture(tmp_path):
+    pixels = np.full((32, 32, 4), 255, np.uint8)
+    for name, alpha in (("opaque.png", 255), ("clear.png", 254)):
+        pixels[3, 5] = (255, 0, 0, alpha)
+        png = av.CodecContext.create("png", "w")
+        png.width, png.height, png.pix_fmt, png.time_base = 32, 32, "rgba", Fraction(1, 25)
+        packets = [*png.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")), *png.encode(None)]
+        (tmp_path / name).write_bytes(b"".join(map(bytes, packets)))
+    assert tuple(read_image(tmp_path / "opaque.png", (32, 32))[3, 5]) == (255, 0, 0)
+    with pytest.raises(
+        ValueError, match=r"expected an opaque picture, got a transparent part in .*clear.png; put it on"
+    ):
+        read_image(tmp_path / "clear.png", (32, 32))
+
+
 @pytest.mark.parametrize(("aspect", "columns"), [(Fraction(2), 20), (Fraction(1, 2), 80), (Fraction(200, 201), 40)])
 def test_pixels_are_shown_as_wide_as_their_file_says(aspect, columns):
     """A disc of 40 rows and `columns` columns of such pixels is a circle, of 40 / 100 of the picture."""
