@@ -1,9 +1,11 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 
 import pytest
 
 from jova.timeline import Stream, Timeline
+from jova.transformer import positions
+from support.jova_micro import CONFIG
 
 
 def test_lengths_of_the_embedded_format():
@@ -58,17 +60,27 @@ def test_rates_without_a_common_grid_share_one_clock_of_seconds(fps, audio):
     seconds = 481 / fps
     assert clock.samples == round(seconds * 16_000)
     assert audio.span_s(clock.audio_tokens - 1)[0] < seconds <= audio.span_s(clock.audio_tokens - 1)[1]
-    rate = float(audio.tokens_per_s)
     for latent in range(clock.latent_frames):
-        # The position of an instant, in units of audio tokens, is that of the audio token there.
-        centre_s = clock.video.centre_s(latent)
-        token = next(j for j in range(clock.audio_tokens) if audio.span_s(j)[1] > centre_s)
-        assert audio.span_s(token)[0] <= centre_s
-        inside = (centre_s - audio.centre_s(token)) * audio.tokens_per_s
-        by_audio = float((audio.centre_s(token) * audio.tokens_per_s + inside) / audio.tokens_per_s)
-        assert float(centre_s) * rate / rate == pytest.approx(by_audio, abs=1e-9)
-        frames = clock.video.span(latent)
+        centre_s, frames = clock.video.centre_s(latent), clock.video.span(latent)
         assert float(centre_s) == pytest.approx((frames.start + frames.stop) / 2 / float(fps), abs=1e-9)
+
+
+@pytest.mark.parametrize("unit", ["audio token", "video latent"])
+def test_positions_of_a_model_are_the_seconds_of_the_clock_in_float32(unit):
+    """24 frames and 31.25 tokens a second: the clock is exact, and a position is rounded twice, by 2^-24 of itself."""
+    clock = Timeline(frames=121, fps=Fraction(24), audio=Stream(Fraction("31.25"), 1, causal=False))
+    config = replace(CONFIG, timeline=clock, time_unit=unit)
+    counts = (clock.latent_frames, clock.audio_tokens)
+    rate = clock.audio.tokens_per_s if unit == "audio token" else clock.video.tokens_per_s
+    made = positions(config, counts[0], config.patch, config.patch, counts[1])
+    hand = [  # centres of 1 + 4k frames of 1/24 s, and of tokens of 1/31.25 s
+        [Fraction(1, 48), *(Fraction(8 * k - 2, 48) for k in range(1, 31))],
+        [Fraction(2 * j + 1, 2) / Fraction("31.25") for j in range(158)],
+    ]
+    for stream, found, wanted, count in zip((clock.video, clock.audio), made, hand, counts, strict=True):
+        assert [stream.centre_s(index) for index in range(count)] == wanted
+        seconds = [Fraction(float(t)) / rate for t in found[:, 0]]
+        assert all(abs(a - b) <= b * Fraction(1, 2**23) for a, b in zip(seconds, wanted, strict=True))
 
 
 def test_an_image_is_a_clip_of_one_frame():
