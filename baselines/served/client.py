@@ -10,13 +10,22 @@ from urllib.parse import quote, urlsplit
 from jova_baselines.served.protocol import SUFFIXES, JobState, read_job
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import parse_json
-from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of
+from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken
 
 VERSION_AT = ("/version", "/server_info", "/get_server_info")
 """Where vLLM and vLLM-Omni state their version, and where SGLang does."""
 LARGEST_CLIP = 1 << 31
 """Bytes of a clip; a longer one is no answer."""
 _DENIED = (401, 403)
+
+
+_NO_JOB = (400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451)
+"""Statuses by which a server says of a request, not of its state or of a key, that it takes none such."""
+
+
+def may_have_a_job(error: NoAnswer) -> bool:
+    """Returns whether a job may be there although its creation was not answered with one, now or before."""
+    return error.status not in _NO_JOB
 
 
 @dataclass(frozen=True)
@@ -81,9 +90,9 @@ class VideoServer(ModelServer):
                 is asked.
 
         Raises:
-            NoAnswer: there is no job, or its id did not arrive.
+            NoAnswer: there is no job, or its id did not arrive; see `may_have_a_job`.
         """
-        call = Call("/v1/videos", content, {"Content-Type": kind, "Idempotency-Key": key})
+        call = Call("/v1/videos", content, {"Content-Type": kind, "Idempotency-Key": key}, once=True)
         return self._job(self.send(call, self.parsed))
 
     def retrieve(self, job_id: str) -> JobState:
@@ -127,12 +136,14 @@ class VideoServer(ModelServer):
             denied: whether it is a fault of the key that access is denied: others hide what they do not have.
 
         Raises:
-            NoAnswer: the server cannot be reached.
+            NoAnswer: the server cannot be reached, or stays busy: what it would state is not known.
         """
         try:
             return self.send(Call(path), self._values)
         except NoAnswer as error:
-            if error.status is None or (denied and error.status in _DENIED):
+            status = error.status
+            busy = status is None or status == 429 or (is_broken(status) and status != 501)
+            if busy or (denied and status in _DENIED):
                 raise
             return None
 

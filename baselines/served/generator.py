@@ -13,7 +13,7 @@ from typing import Any
 
 from jova_baselines.external.inputs import ModelInput, files, model_input
 from jova_baselines.external.render import text
-from jova_baselines.served.client import Stated, VideoServer
+from jova_baselines.served.client import Stated, VideoServer, may_have_a_job
 from jova_baselines.served.jobs import Job, Jobs, new_key
 from jova_baselines.served.options import ServedOptions
 from jova_baselines.served.protocol import JobState, body, is_refusal
@@ -23,7 +23,7 @@ from jova_bench.ids import safe_id
 from jova_bench.models.base import Generated, Plan, Setting
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
-from jova_bench.web.server import NoAnswer
+from jova_bench.web.server import NoAnswer, is_broken
 
 AGAIN = "run the same command again"
 
@@ -170,10 +170,13 @@ class ServedModel:
         try:
             state = self.server.create(content, kind, job.key)
         except NoAnswer as error:
-            if error.status is not None:  # Without an answer there may be a job: its key finds it.
-                self.forget(job.prompt_id, job.seed)
             if is_refusal(error.said):
                 raise Refused(f"by {self.route}{self.server.message(error.said)}") from error
+            if not may_have_a_job(error):
+                self.forget(job.prompt_id, job.seed)
+            elif error.status is None or is_broken(error.status):  # The key is kept, by which a server finds the job.
+                paid = "a job may have been made, and paid for"
+                raise BenchError(f"{error}; {paid}; {AGAIN} to ask with the same Idempotency-Key") from error
             raise
         job = job.model_copy(update={"id": state.id})
         return job if self.jobs is None else self.jobs.keep(job)

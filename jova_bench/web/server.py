@@ -1,8 +1,8 @@
 """Asks a server of models over HTTP: patiently while it is busy, with a key that goes nowhere else.
 
-A server that is busy or broken is asked again after a while; any other fault is the caller's to record. The key is read
-where it is sent, goes to its own server alone, over TLS or to this machine, is kept nowhere, and is blotted out of
-messages.
+A server that is busy or broken is asked again after a while, unless what it may have done by then is paid for; any
+other fault is the caller's to record. The key is read where it is sent, goes to its own server alone, over TLS or to
+this machine, is kept nowhere, and is blotted out of messages.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
 """Seconds before the second attempt, doubled for each further one, and the longest that a server may ask for."""
 LARGEST_BYTES = 1 << 20
 """Largest answer that is read, where the caller does not read it itself."""
-_BUSY = (408, 429)
-"""Statuses that pass, as those from 500 on do."""
+_TOO_MANY = 429
+"""Status of a server that is busy and has done nothing."""
 _DENIED = (401, 403)
 
 Read = TypeVar("Read")
@@ -58,6 +58,9 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = False
     """Whether it is asked again where the connection is lost: not for what would be made, or paid for, twice."""
+    once: bool = False
+    """Whether it is not asked again where a server, or a gateway in front of it, breaks (408, 5xx) either: what was
+    asked for may be made by then, and paid for."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ class ModelServer:
                     return read(response)
             except HTTPError as error:
                 with error:
-                    if attempt == ATTEMPTS or not (error.code in _BUSY or error.code >= 500):
+                    passes = error.code == _TOO_MANY or (is_broken(error.code) and not call.once)
+                    if attempt == ATTEMPTS or not passes:
                         raise self._refused(error) from error
                     pause = max(wait, _asked_to_wait(error))
                     if pause > LONGEST_WAIT_S:
@@ -177,6 +181,11 @@ class ModelServer:
         hint = f"; {set_it}" if denied else ""
         what = f"{self.by}: expected an answer, got status {error.code}{more}{self.message(found)}{hint}"
         return NoAnswer(what, error.code, found)
+
+
+def is_broken(status: int) -> bool:
+    """Returns whether a status leaves open what was done: 408, and those from 500 on. It passes."""
+    return status == 408 or status >= 500
 
 
 def content_of(response: Any, most: int) -> bytes:

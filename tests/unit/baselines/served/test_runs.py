@@ -11,7 +11,7 @@ from jova_bench.runs.run import run
 from jova_bench.runs.store import read_run
 from jova_bench.web import server as web
 from support.asked import prompt, suite_of
-from support.video_server import DROP, MODEL, clip, serving
+from support.video_server import DROP, MODEL, Made, clip, serving
 
 KEY = "sk-secret-7"
 NAME = "talker-2-via-vllm-0.30.0"
@@ -116,7 +116,7 @@ def test_a_length_in_seconds_is_compared_where_no_frames_are_asked_for(at, made,
 
 
 def test_a_busy_or_broken_server_is_asked_again_after_as_long_as_it_says(at, made, waits):
-    at.once["create"] = [(429, {"Retry-After": "7"}, {}), (503, {}, {})]
+    at.once["create"] = [(429, {"Retry-After": "7"}, {}), (429, {}, {})]
     at.once["retrieve"] = [DROP, (500, {}, {})]
     at.once["content"] = [DROP, (200, {"Content-Length": "99999"}, b"half of it")]
     assert [one.status for one in made("a")] == ["ok"]
@@ -133,6 +133,36 @@ def test_a_job_whose_id_got_lost_is_asked_for_by_its_key_and_not_made_twice(at, 
     assert [one.status for one in made("a")] == ["ok"]
     assert at.asked.count("create") == 2
     assert len(at.created) == len(at.by_key) == 1
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_a_creation_that_a_gateway_lost_is_not_repeated_and_keeps_its_key(at, made, status):
+    """Between the two: the key is denied, another call with it is under way, and all calls are too many."""
+    at.once["create"] = [Made((status, {}, {}))]
+    (found,) = made("a")
+    assert (found.status, found.answered, at.asked.count("create")) == ("failed", False, 1)
+    assert f"got status {status}; a job may have been made, and paid for; run the same command again" in found.reason
+    for replies in ([(401, {}, {})], [(409, {}, {})], [(429, {}, {})] * 6):
+        at.once["create"] = replies
+        assert [one.status for one in made("a")] == ["failed"]
+    assert [one.status for one in made("a")] == ["ok"]
+    assert (len(at.created), len(at.by_key)) == (1, 1)
+
+
+def test_what_a_server_does_not_take_is_asked_for_with_another_key(at, made):
+    at.knows_keys = False
+    at.once["create"] = [Made((400, {}, {}))]  # It would say the same again of the same key.
+    assert [one.status for one in made("a")] == ["failed"]
+    assert [one.status for one in made("a")] == ["ok"]
+    assert len(at.by_key) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_is_busy_at_first_is_not_taken_for_one_that_states_nothing(at, made, waits, status):
+    at.once["/version"] = [(status, {}, {})] * 6
+    with pytest.raises(BenchError, match=f"got status {status}"):
+        made("a")
+    assert at.asked.count("create") == 0
 
 
 def test_a_job_of_an_earlier_command_has_no_time_of_its_own(at, made):
