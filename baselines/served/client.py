@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from urllib.parse import quote, urlsplit
 from jova_baselines.served.protocol import SUFFIXES, JobState, read_job
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import parse_json
-from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken
+from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken, parts_of
 
 VERSION_AT = ("/version", "/server_info", "/get_server_info")
 """Where vLLM and vLLM-Omni state their version, and where SGLang does."""
 LARGEST_CLIP = 1 << 31
-"""Bytes of a clip; a longer one is no answer."""
+"""Bytes of a clip; a longer one is an error."""
 _DENIED = (401, 403)
 
 
@@ -99,16 +100,32 @@ class VideoServer(ModelServer):
         """Returns the state of a job. Raises NoAnswer, with status 404 where the server does not know it."""
         return self._job(self.send(Call(self._path(job_id), repeatable=True), self.parsed))
 
-    def download(self, job_id: str, folder: Path) -> Path:
-        """Writes the clip of a finished job into a folder, byte for byte; returns its path. Raises NoAnswer."""
+    def download(self, job_id: str, folder: Path, within_s: float) -> Path:
+        """Writes the clip of a finished job into a folder, byte for byte; returns its path.
 
-        def read(response: Any) -> tuple[bytes, str]:
-            return content_of(response, LARGEST_CLIP), response.headers.get_content_type()
+        Args:
+            job_id: as the server gave it.
+            folder: where the file is written.
+            within_s: seconds that the download may take, repetitions included.
 
-        content, kind = self.send(Call(f"{self._path(job_id)}/content", repeatable=True), read)
-        path = folder / f"clip{SUFFIXES.get(kind, '.mp4')}"
-        path.write_bytes(content)
-        return path
+        Raises:
+            NoAnswer: it does not come, or not in time, or is longer than `LARGEST_CLIP`.
+        """
+        end = time.monotonic() + within_s
+
+        def read(response: Any) -> Path:
+            path, size = folder / f"clip{SUFFIXES.get(response.headers.get_content_type(), '.mp4')}", 0
+            with path.open("wb") as file:
+                for part in parts_of(response):
+                    size += len(part)
+                    if size > LARGEST_CLIP:
+                        raise NoAnswer(f"{self.by}: expected a clip of at most {LARGEST_CLIP} bytes, got more")
+                    if time.monotonic() >= end:
+                        raise NoAnswer(f"{self.by}: expected a clip within {within_s:g} s, got {size} bytes of it")
+                    file.write(part)
+            return path
+
+        return self.send(Call(f"{self._path(job_id)}/content", repeatable=True), read)
 
     @property
     def host(self) -> str:

@@ -14,12 +14,13 @@ from typing import Any
 from jova_baselines.external.inputs import ModelInput, files, model_input
 from jova_baselines.external.render import text
 from jova_baselines.served.client import Stated, VideoServer, may_have_a_job
-from jova_baselines.served.jobs import Job, Jobs, new_key
+from jova_baselines.served.jobs import Alias, Job, Jobs, new_key
 from jova_baselines.served.options import ServedOptions
 from jova_baselines.served.protocol import JobState, body, is_refusal
 from jova_bench.digests import file_digest, short_digest
 from jova_bench.errors import BenchError, Refused, Unavailable
 from jova_bench.ids import safe_id
+from jova_bench.media.files import read
 from jova_bench.models.base import Generated, Plan, Setting
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
@@ -145,14 +146,12 @@ class ServedModel:
         job = wanted if self.jobs is None else self.jobs.find(wanted)
         began = None
         if job.id is None:
+            self._check_no_alias()
             self._check_same()
             began = time.monotonic()
             job = self._created(job, inputs, folder)
         made = self._finished(job, began)
-        try:
-            path = self.server.download(made.state.id, folder)
-        except NoAnswer as error:
-            raise self._lost(job, error) from error
+        path = self._downloaded(job, folder)
         audio = inputs.audio
         aligned = self.options.sound == "driving" and audio is not None and audio.origin == "reference"
         return Generated(
@@ -179,15 +178,14 @@ class ServedModel:
                 raise BenchError(f"{error}; {paid}; {AGAIN} to ask with the same Idempotency-Key") from error
             raise
         job = job.model_copy(update={"id": state.id})
-        return job if self.jobs is None else self.jobs.keep(job)
+        job = job if self.jobs is None else self.jobs.keep(job)
+        self._check_model(state)
+        return job
 
     def _finished(self, job: Job, began: float | None) -> Made:
         """Waits for the end of a job, which must be a clip of the model that was asked for."""
         state = self._waited(job)
-        if state.model not in ("", self.server.model):
-            what = f"expected a clip of {self.server.shown(self.server.model)}, got one of "
-            hint = "name the model as the server does, after the #"
-            raise self._spoilt(job, f"{what}{self.server.shown(state.model)}; {hint}")
+        self._check_model(state)
         if state.status == "failed":
             if is_refusal(state.said):
                 raise Refused(f"by {self.route}{self.server.message(state.said)}")
@@ -212,6 +210,48 @@ class ServedModel:
                 what = f"the job {self.server.shown(job.id)} is {self.server.shown(state.word)}"
                 raise BenchError(f"{self.server.by}: {what} after {self.options.timeout_s:g} s; {AGAIN} to wait on")
             time.sleep(self.options.poll_s)
+
+    def _downloaded(self, job: Job, folder: Path) -> Path:
+        """Writes the clip of a finished job into a folder; returns its path.
+
+        Raises:
+            BenchError: there is none that can be read. The job is paid for and stays, to be asked for its clip again.
+        """
+        assert job.id is not None
+        try:
+            path = self.server.download(job.id, folder, self.options.timeout_s)
+        except NoAnswer as error:
+            raise self._lost(job, error) from error
+        try:
+            read(path)
+        except BenchError as error:
+            what = f"expected the clip of the job {self.server.shown(job.id)}, got {path.stat().st_size} bytes"
+            raise BenchError(f"{self.server.by}: {what}: {error}; {AGAIN} to fetch it again") from error
+        return path
+
+    def _check_model(self, state: JobState) -> None:
+        """Checks that a job is of the model that was asked for, where it names one.
+
+        Raises:
+            BenchError: it is of another. The job stays, and no further one is created.
+        """
+        if state.model in ("", self.server.model):
+            return
+        alias = Alias(server=self.server.url, model=self.server.model, stated=self.server.blotted(state.model))
+        if self.jobs is not None:
+            self.jobs.keep_alias(alias)
+        raise BenchError(self._other_model(alias))
+
+    def _check_no_alias(self) -> None:
+        """Raises Unavailable where the server is known to make clips by another model: it is not asked for more."""
+        if self.jobs is not None and (alias := self.jobs.alias(self.server.url, self.server.model)):
+            mended = f"if the server was mended, remove {self.jobs.alias_path}"
+            raise Unavailable(f"not asked: {self._other_model(alias)}; {mended}")
+
+    def _other_model(self, alias: Alias) -> str:
+        expected, got = map(self.server.shown, (alias.model, alias.stated))
+        what = f"{self.server.by}: expected a clip of {expected}, got one of {got}"
+        return f"{what}; name the model as the server does, after the #"
 
     def _check_same(self, job: Job | None = None) -> None:
         """Checks that the server states the version of the plan. Raises BenchError: clips of two never share a row."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -189,14 +189,24 @@ def is_broken(status: int) -> bool:
 
 
 def content_of(response: Any, most: int) -> bytes:
-    """Reads a body, up to `most` bytes. Raises HTTPException if it ends before its stated length."""
+    """Reads a body, cut to `most` bytes. Raises HTTPException if it ends before its stated length."""
     content = bytearray()
-    while len(content) <= most and (part := response.read1(CHUNK)):
+    for part in parts_of(response):
         content += part
-    stated = response.headers.get("Content-Length", "")
-    if stated.isdecimal() and len(content) < min(int(stated), most):
-        raise HTTPException(f"{len(content)} of {stated} bytes came")
+        if len(content) > most:
+            break
     return bytes(content[:most])
+
+
+def parts_of(response: Any) -> Iterator[bytes]:
+    """Yields a body as it comes. Raises HTTPException if it ends before its stated length."""
+    came = 0
+    while part := response.read1(CHUNK):
+        came += len(part)
+        yield part
+    stated = response.headers.get("Content-Length", "")
+    if stated.isdecimal() and came < int(stated):
+        raise HTTPException(f"{came} of {stated} bytes came")
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

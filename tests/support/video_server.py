@@ -49,7 +49,8 @@ class Server(ThreadingHTTPServer):
         self.state = lambda number: {"status": "completed", "inference_time_s": 2.5, "peak_memory_mb": 64.0}
         """Returns what is said of the job of this number."""
         self.once = defaultdict(list)
-        """Replies that come first, by `create`, `retrieve`, `content` or a path: (status, headers, JSON), or `DROP`."""
+        """Replies that come first, by `create`, `retrieve`, `content` or a path: (status, headers, JSON or bytes), or
+        `DROP`. A header that is None is left out."""
         self.created, self.keys, self.asked, self.by_key = [], [], [], {}
         """Fields of every job, the keys of all calls, the kinds of calls, and jobs by `Idempotency-Key`."""
         self.knows_keys, self.polled = True, set()
@@ -98,7 +99,8 @@ class Handler(BaseHTTPRequestHandler):
         content = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

@@ -4,12 +4,15 @@ import json
 
 import pytest
 
+from jova_baselines.served import client
+from jova_baselines.served.client import VideoServer
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
 from jova_bench.runs.store import read_run
 from jova_bench.web import server as web
+from jova_bench.web.server import NoAnswer
 from support.asked import prompt, suite_of
 from support.video_server import DROP, MODEL, Made, clip, serving
 
@@ -178,7 +181,6 @@ def test_a_job_of_an_earlier_command_has_no_time_of_its_own(at, made):
     [
         ({"error": {"message": "CUDA out of memory"}, "status": "failed"}, "a job that is 'failed': 'CUDA out of mem"),
         ({"status": "expired"}, "a job that is 'expired'"),
-        ({"status": "completed", "model": "org/other"}, "expected a clip of 'org/talker-2', got one of 'org/other'"),
     ],
 )
 def test_what_the_server_fails_is_no_answer_and_is_made_again(at, made, said, why):
@@ -189,6 +191,57 @@ def test_what_the_server_fails_is_no_answer_and_is_made_again(at, made, said, wh
     at.state = lambda number: {"status": "completed"}
     assert [one.status for one in made("a")] == ["ok"]
     assert len(at.created) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "content"),
+    [
+        (200, "video/mp4", b""),
+        (200, "text/html", b"<html>please wait</html>"),
+        (202, "application/json", {"error": "not ready"}),
+        (200, "video/mp4", clip(level=50)[:-700]),
+    ],
+)
+def test_a_clip_that_does_not_come_whole_is_fetched_again_and_not_paid_for_again(at, made, status, kind, content):
+    at.once["content"] = [(status, {"Content-Type": kind, "Content-Length": None}, content)]
+    (found,) = made("a")
+    assert (found.status, found.answered) == ("failed", False)
+    assert "expected the clip of the job 'job-0', got " in found.reason
+    assert "; run the same command again to fetch it again" in found.reason
+    (found,) = made("a", retry=True)
+    assert (found.status, found.answered, len(at.created)) == ("ok", True, 1)
+
+
+@pytest.mark.parametrize("when", ["create", "retrieve"])
+def test_a_server_that_answers_with_another_model_is_paid_for_one_clip(at, made, tmp_path, when):
+    if when == "create":
+        at.says = "org/talker-2-2026-11-01"
+    else:
+        at.state = lambda number: {"status": "completed", "model": "org/talker-2-2026-11-01"}
+    why = "expected a clip of 'org/talker-2', got one of 'org/talker-2-2026-11-01'; name the model as the server does"
+    for _ in range(3):
+        a, b, c = made("abc")
+        assert (a.answered, b.answered, c.answered) == (False, None, None)
+        assert all(one.status == "failed" and why in one.reason for one in (a, b, c))
+        assert b.reason.startswith("not asked: ")
+        assert at.asked.count("create") == 1
+    at.says, at.state = MODEL, lambda number: {"status": "completed"}
+    (tmp_path / "run" / "jobs" / NAME / "another-model.json").unlink()
+    assert [one.status for one in made("abc")] == ["ok"] * 3
+    assert at.asked.count("create") == 3
+
+
+def test_a_clip_that_comes_too_slowly_or_is_too_long_is_no_clip(at, tmp_path, monkeypatch):
+    server = VideoServer(at.url, MODEL, "NO_KEY")
+    job, whole = server.create(b'{"seed": 0}', "application/json", "key"), clip(level=50)
+    assert server.download(job.id, tmp_path, 60).read_bytes() == whole
+    with pytest.raises(NoAnswer, match=r"expected a clip within 1e-09 s, got \d+ bytes of it"):
+        server.download(job.id, tmp_path, 1e-9)
+    monkeypatch.setattr(client, "LARGEST_CLIP", len(whole))
+    assert server.download(job.id, tmp_path, 60).read_bytes() == whole
+    at.content = lambda fields: whole + b"\0"  # A clip that can be read, followed by what does not end.
+    with pytest.raises(NoAnswer, match=f"expected a clip of at most {len(whole)} bytes, got more"):
+        server.download(job.id, tmp_path, 60)
 
 
 def test_a_version_that_changes_in_the_middle_is_a_failure_and_then_another_row(at, made):
