@@ -180,7 +180,8 @@ class Prompt(Record):
 
 def _words(text: str) -> list[str]:
     """Splits a text into words without case and punctuation, as error rates do; scripts without spaces into letters."""
-    return "".join(map(_spread, unicodedata.normalize("NFKC", text).replace("’", "'").casefold())).split()
+    words = "".join(map(_spread, unicodedata.normalize("NFKC", text).replace("’", "'").casefold())).split()
+    return [bare for word in words if (bare := word.strip("'"))]  # At an edge it may be a quotation mark.
 
 
 def _spread(letter: str) -> str:

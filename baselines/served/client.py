@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from jova_baselines.served.protocol import SUFFIXES, JobState, read_job
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import parse_json
+from jova_bench.files.reading import parse_json, unique_keys
 from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken, parts_of
 
 VERSION_AT = ("/version", "/server_info", "/get_server_info")
@@ -22,6 +23,16 @@ _DENIED = (401, 403)
 
 _NO_JOB = (400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451)
 """Statuses by which a server says of a request, not of its state or of a key, that it takes none such."""
+
+
+def finite(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes an object with unique keys, None in place of NaN and infinities: of a measure gone wrong no clip is lost.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
+    found = unique_keys(pairs)
+    return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in found.items()}
 
 
 def may_have_a_job(error: NoAnswer) -> bool:
@@ -131,6 +142,14 @@ class VideoServer(ModelServer):
     def host(self) -> str:
         """Name of the server."""
         return urlsplit(self.url).hostname or ""
+
+    def parsed(self, response: Any) -> Any:
+        """Reads a response as JSON values, None in place of numbers without end. Raises NoAnswer for anything else."""
+        content = content_of(response, LARGEST_BYTES).decode(errors="replace")
+        try:
+            return parse_json(content, self.by, finite)
+        except BenchError as error:
+            raise NoAnswer(self.blotted(str(error))) from error
 
     def _job(self, answer: Any) -> JobState:
         if (found := read_job(answer)) is None:

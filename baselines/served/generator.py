@@ -186,9 +186,9 @@ class ServedModel:
         """Waits for the end of a job, which must be a clip of the model that was asked for."""
         state = self._waited(job)
         self._check_model(state)
+        if state.status == "refused":
+            raise Refused(f"by {self.route}{self.server.message(state.said) or f': {self.server.shown(state.word)}'}")
         if state.status == "failed":
-            if is_refusal(state.said):
-                raise Refused(f"by {self.route}{self.server.message(state.said)}")
             said = self.server.message(state.said.get("error"))
             raise self._spoilt(job, f"expected a clip, got a job that is {self.server.shown(state.word)}{said}")
         self._check_same(job)

@@ -20,8 +20,13 @@ from typing import Any, Literal
 
 MEBIBYTE = 2**20
 """vLLM-Omni and SGLang divide bytes by it for `peak_memory_mb`."""
-DONE = ("completed", "succeeded", "success")
-FAILED = ("failed", "cancelled", "canceled", "expired", "rejected", "error")
+DONE = ("completed", "complete", "succeeded", "success", "successful", "done", "finished", "ready")
+FAILED = (
+    *("failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "terminated", "rejected"),
+    *("expired", "timeout", "timed_out"),
+)
+REFUSED = ("refused", "declined", "blocked", "moderated", "content_filtered", "content_moderated")
+"""Words for the end of a job; any other is one that waits."""
 _REFUSED_CODE = re.compile(r"moderat|content.?(policy|filter)|policy.?violation|safety|sensitive|nsfw", re.IGNORECASE)
 """Machine-readable codes by which a server declines a prompt, such as OpenAI's `moderation_blocked`."""
 _REFUSED_WORDS = re.compile(r"moderation|content.?policy|safety system|blocked by (our|the|a) ", re.IGNORECASE)
@@ -34,7 +39,7 @@ class JobState:
     """What a server says of a job."""
 
     id: str
-    status: Literal["waiting", "done", "failed"]
+    status: Literal["waiting", "done", "failed", "refused"]
     word: str
     """Status in the server's own words."""
     model: str
@@ -53,12 +58,15 @@ def read_job(answer: Any) -> JobState | None:
     word = answer.get("status")
     if not isinstance(word, str):
         return None
-    status: Literal["waiting", "done", "failed"] = "waiting"
-    if word.lower() in DONE:
+    status: Literal["waiting", "done", "failed", "refused"] = "waiting"
+    plain = re.sub(r"[\s-]+", "_", word.strip().lower())
+    if plain in DONE:
         status = "done"
-    elif word.lower() in FAILED:
+    elif plain in REFUSED or (plain in FAILED and is_refusal(answer)):
+        status = "refused"
+    elif plain in FAILED:
         status = "failed"
-    model, memory = answer.get("model"), _number(answer.get("peak_memory_mb"))
+    model, memory = answer.get("model"), MEBIBYTE * (_number(answer.get("peak_memory_mb")) or 0)
     return JobState(
         id=str(answer["id"]),
         status=status,
@@ -66,7 +74,7 @@ def read_job(answer: Any) -> JobState | None:
         model=model if isinstance(model, str) else "",
         said=answer,
         seconds=_number(answer.get("inference_time_s")),
-        peak_memory_bytes=round(memory * MEBIBYTE) if memory else None,  # 0 stands for not measured.
+        peak_memory_bytes=round(memory) if memory and memory < math.inf else None,  # 0 stands for not measured.
     )
 
 

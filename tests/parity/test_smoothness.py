@@ -97,7 +97,11 @@ def test_rates_and_repeated_frames():
     once = value(moves)
     assert once < 0.95
     assert value(np.repeat(moves, 2, axis=0), fps=24) == pytest.approx(once)
-    assert value(np.repeat(moves, 5, axis=0), fps=60) == pytest.approx(once)
+    assert value(np.repeat(moves, 4, axis=0), fps=48) == pytest.approx(once)
+    for rate in (15, 16, 20, Fraction(24_000, 1001), 25, Fraction(30_000, 1001), 30):
+        once = value(moves, rate)
+        assert once < 0.95
+        assert value(np.repeat(moves, 2, axis=0), 2 * rate) == pytest.approx(once)
     # At 25 fps neighbours are two frames away; a steady move stays one, and loses by a frame that is shown again.
     steady = np.arange(0, 240, 10)
     assert value(levels(steady), fps=25) == pytest.approx(1)

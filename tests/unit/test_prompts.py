@@ -132,6 +132,10 @@ def test_a_fault_of_speakers_names_its_place(speakers, more, why):
     ("transcript", "texts", "fits"),
     [
         ("Hi, Ben. Hi! How's it going?", ["hi Ben – how’s it going", "Hi."], True),
+        ("‘Hello,’ she said.", ["Hello", "she said"], True),
+        ("'Hello,' she said. 'Bye.'", ["she said", "Hello. ’Bye’"], True),
+        ("'Hello,' she said. 'Bye.'", ["she said bye", "Hi."], False),
+        ("We're in. Were we?", ["Were in", "We're we"], False),
         ("50% off. 50 of what?", ["50 off", "50% of what"], False),
         ("(laughs) Yes. No.", ["laughs yes", "no"], False),
         ("你好吗？很好。", ["你好吗", "很好"], True),

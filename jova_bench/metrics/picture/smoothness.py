@@ -2,9 +2,10 @@
 
 Ours asks where the picture changes most, in its fastest twentieth, how far it is from what was drawn, as a share of
 the change. So a clip does not become smooth by moving little, and of one in which nothing moves there is nothing to
-ask. Neighbours are 1/12 s apart, to the nearest frame, and each frame has its turn: a clip whose frames are all shown
-twice has the same value, and one whose frames are repeated and dropped has a lower one. Flicker lowers it, too, and so
-does all that AMT-S cannot draw, as a fast turn, in real clips as well: it is to be read beside theirs.
+ask. Neighbours are about 1/12 s apart, by 1, 2, 4 or 8 frames, and each frame has its turn: a clip whose frames are all
+shown twice has the same value at any rate, and one whose frames are repeated and dropped has a lower one. Flicker
+lowers it, too, and so does all that AMT-S cannot draw, as a fast turn, in real clips as well: it is to be read beside
+theirs.
 
 VBench (vbench/motion_smoothness.py @ 45e79ec) draws every second frame from its neighbours and takes the mean
 difference from 255. A still is the smoothest clip, a dark one smoother than a bright one, and the neighbours are nearer
@@ -15,6 +16,7 @@ depends on the GPU.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,10 +74,14 @@ class SmoothnessVariant:
 
 
 def every_frame(count: int, fps: Fraction) -> list[Three]:
-    """Selects all frames that have neighbours 1/12 s away, to the nearest frame."""
+    """Selects all frames that have neighbours about 1/12 s away, by the power of two of frames that is nearest.
+
+    So at twice the rate they are twice as many frames away, as nearest whole numbers are not: 15 and 30 fps have 1 and
+    3. From 12 fps on they are 1/17 to 2/17 s away, and at 24, 25 and 30 fps by two frames.
+    """
     if fps < RATE:
         raise Undefined(f"too few frames per second: {float(fps):.3g}, at least {RATE} needed")
-    apart = int(fps / RATE + Fraction(1, 2))
+    apart = 2 ** round(math.log2(fps / RATE))
     return [(k - apart, k, k + apart) for k in range(apart, count - apart)]
 
 
@@ -180,7 +186,7 @@ class MotionSmoothness(ClipMetric):
         self._variant.show(frames[0])  # Whether there is an answer does not depend on what is installed.
         if reason := self.check():
             raise Unavailable(reason)
-        key = CacheKey("amt-smoothness", 1, self._digest, {"variant": self._variant.name})
+        key = CacheKey("amt-smoothness", 2, self._digest, {"variant": self._variant.name})
         found = self.cache.get(clip.digest, key, lambda: {"found": self._differences(frames, chosen)})["found"]
         return self._variant.value(np.asarray(found))
 

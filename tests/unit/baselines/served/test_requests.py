@@ -96,6 +96,30 @@ def test_what_is_no_job_is_none(answer):
     assert read_job(answer) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("done", "completed complete succeeded success done finished COMPLETED"),
+        ("failed", "failed failure error cancelled canceled expired timeout timed_out Timed-Out rejected aborted"),
+        ("refused", "blocked refused declined Content-Filtered"),
+        ("waiting", "queued in_progress processing running pending anything"),
+    ],
+)
+def test_words_for_an_end_are_told_from_all_others(status, words):
+    assert {word: read_job({"id": "a", "status": word}).status for word in words.split()} == dict.fromkeys(
+        words.split(), status
+    )
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e308", "NaN", "-Infinity", "-1", '"12"', "true", "null"])
+def test_a_measure_that_is_none_loses_no_clip(number, tmp_path):
+    with serving() as at:
+        said = f'{{"id": "job-0", "status": "completed", "peak_memory_mb": {number}, "inference_time_s": 2}}'
+        at.once["retrieve"] = [(200, {}, said.encode())]
+        job = VideoServer(at.url, MODEL, "NO_KEY").retrieve("job-0")
+    assert (job.status, job.seconds, job.peak_memory_bytes) == ("done", 2, None)
+
+
 def test_memory_and_time_that_are_not_stated_are_none():
     job = read_job({"id": 7, "status": "Succeeded", "peak_memory_mb": 0.0, "inference_time_s": "1"})
     assert (job.id, job.status, job.seconds, job.peak_memory_bytes) == ("7", "done", None, None)

@@ -264,6 +264,12 @@ def test_a_job_that_the_server_lost_is_said_before_another_is_paid_for(at, made)
     assert len(at.created) == 2
 
 
+def test_a_job_that_is_blocked_without_another_word_is_a_refusal(at, made):
+    at.state = lambda number: {"status": "blocked"}
+    (found,) = made("a")
+    assert (found.status, found.reason) == ("refused", "by vllm 0.30.0: 'blocked'")
+
+
 def test_a_server_that_stalls_is_left_and_waited_for_again(at, made):
     at.state = lambda number: {"status": "in_progress"}
     (found,) = made("a", timeout_s=1e-9)
