@@ -15,6 +15,7 @@ from jova_bench.assets.table import AssetTable
 from jova_bench.comparison.compare import compared, set_metrics
 from jova_bench.comparison.differences import ClipDifference, ClipPair, Differing, measurer
 from jova_bench.comparison.results import read_results
+from jova_bench.comparison.settings import SettingDifference, setting_differences
 from jova_bench.comparison.verdicts import Comparison
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError, Incomplete, NotComparable
 from jova_bench.execution.base import TaskFailed
@@ -23,7 +24,7 @@ from jova_bench.formatting.messages import shown, suggest
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.records import Record, Sample
 from jova_bench.runs.estimates import costs, seeds_mean
-from jova_bench.runs.manifest import Manifest
+from jova_bench.runs.manifest import Manifest, ModelRecord
 from jova_bench.runs.store import MANIFEST, read_run
 from jova_bench.stats import RESAMPLES, mean_interval, resample_counts
 from jova_bench.summary import Cost
@@ -71,6 +72,8 @@ class Parity:
 
     a: Route
     b: Route
+    settings: tuple[SettingDifference, ...]
+    """Stated settings that differ: another request makes other clips, whatever the route."""
     spreads: tuple[Spread, ...]
     clips: tuple[ClipDifference, ...]
     """One for each prompt and seed of which both have a clip."""
@@ -113,9 +116,11 @@ def parity(a: str, b: str, workers: int | None = None, assets: AssetTable | None
     ]
     clips = _measured(pairs, min(available_cores(), len(pairs)) if workers is None else workers)
     metrics, no_metrics = _metrics(one, other, assets)
+    prompts = sorted({prompt_id for prompt_id, _ in both})
     return Parity(
         a=one.route(),
         b=other.route(),
+        settings=tuple(setting_differences(one.model_record, other.model_record, prompts)),
         spreads=tuple(_spreads(clips)),
         clips=clips,
         alone=(len(one.clips) - len(both), len(other.clips) - len(both)),
@@ -142,13 +147,18 @@ class _Side:
         self.samples = [one for one in run.samples if one.model == self.model]
         self.clips = {one.key.prompt_seed: one for one in self.samples if one.status == "ok" and one.clip}
 
+    @property
+    def model_record(self) -> ModelRecord:
+        """What the run's manifest says of the model."""
+        return self.manifest.models[self.model]
+
     def path(self, sample: Sample) -> Path:
         """Returns the path of a clip."""
         return self.folder / str(sample.clip)
 
     def route(self) -> Route:
         """Returns what a table says of it."""
-        settings = self.manifest.models[self.model].settings
+        settings = self.model_record.settings
         price, currency = settings.get("price_as_the_user_says"), settings.get("currency")
         (cost,) = costs([self.model], self.samples)
         return Route(

@@ -19,6 +19,7 @@ def parity_record(found: Parity) -> dict[str, Any]:
         "b": found.b.model_dump(mode="json"),
         "only_a": found.alone[0],
         "only_b": found.alone[1],
+        "settings": [one.model_dump(mode="json") for one in found.settings],
         "differences": [one.model_dump(mode="json") for one in found.spreads],
         "metrics": [record(row) for row in found.metrics],
         "no_metrics": found.no_metrics,
@@ -27,7 +28,7 @@ def parity_record(found: Parity) -> dict[str, Any]:
 
 
 def parity_markdown(found: Parity) -> str:
-    """Formats the comparison as Markdown: differences, metrics, costs."""
+    """Formats the comparison as Markdown: settings, differences, metrics, costs."""
     a, b = found.a, found.b
     about = (
         f"A is {escaped(a.model)} of {escaped(a.source)}, B is {escaped(b.model)} of {escaped(b.source)}. "
@@ -35,7 +36,11 @@ def parity_markdown(found: Parity) -> str:
         f"{found.alone[1]} of B have no clip on the other side. Means over prompts (sampling seeds averaged first), "
         "95 % intervals. Nothing is moved, scaled or resampled to fit."
     )
-    parts = [about, table(["Difference", "Value", "Pairs", "Equal"], [_spread(one) for one in found.spreads])]
+    parts = [
+        about,
+        _settings(found),
+        table(["Difference", "Value", "Pairs", "Equal"], [_spread(one) for one in found.spreads]),
+    ]
     notes = Counter(note for one in found.clips for note in one.notes)
     parts += ["\n".join(f"- {escaped(note)} ({counted(count, 'pair')})" for note, count in notes.most_common())] * bool(
         notes
@@ -53,6 +58,18 @@ def parity_markdown(found: Parity) -> str:
     ]
     parts.append(table(header, [_cost(name, one) for name, one in (("A", a), ("B", b))]))
     return "\n\n".join(parts) + "\n"
+
+
+def _settings(found: Parity) -> str:
+    """Formats the settings that differ, or says that none does."""
+    if not found.settings:
+        return "No stated setting differs."
+    rows = [[*map(_stated, (one.setting, one.a, one.b)), str(one.prompts)] for one in found.settings]
+    return table(["Setting that differs", "A", "B", "Prompts"], rows)
+
+
+def _stated(value: str | None) -> str:
+    return "not stated" if value is None else escaped(value)
 
 
 def _spread(one: Spread) -> list[str]:

@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jova_bench.comparison.differences import difference
 from jova_bench.comparison.parity import parity
-from jova_bench.comparison.parity_table import parity_markdown
+from jova_bench.comparison.parity_table import parity_markdown, parity_record
 from jova_bench.errors import BenchError, NotComparable, Refused
 from jova_bench.keys import PromptSeed
 from support.clips import clip_of
@@ -99,6 +100,31 @@ def test_two_routes_of_one_folder(tmp_path, capsys):
     code, out, _ = call(capsys, "parity", f"{run}:own", f"{run}:served", "--workers", "0", "--json")
     assert (code, json.loads(out)["differences"][5]["value"]) == (5, 1 / 256)
     assert call(capsys, "parity", f"{run}:own", f"{run}:served", "--workers", "0")[1] == text
+
+
+def test_settings_that_differ_are_listed(tmp_path):
+    class Steps(Tones):
+        """States steps of all clips, and guidance of p1 alone."""
+
+        def __init__(self, name, steps, guidance):
+            super().__init__(name)
+            self.settings, self.guidance = {"steps": steps, "sampler": "euler", "title": name}, guidance
+
+        def plan(self, prompt, suite):
+            settings = {"text": f"of {prompt.id}"} | ({"guidance|": self.guidance} if prompt.id == "p1" else {})
+            return replace(super().plan(prompt, suite), settings=settings)
+
+    go(tmp_path, [Steps("own", 50, 5.0), Steps("served", 4, 1.5)], [Level()], count=2, scoring=False)
+    run = tmp_path / "run"
+    found = parity(f"{run}:own", f"{run}:served", workers=0)
+    assert [(one.setting, one.a, one.b, one.prompts) for one in found.settings] == [
+        ("guidance|", "5.0", "1.5", 1),
+        ("steps", "50", "4", 2),
+    ]
+    text = parity_markdown(found)
+    assert re.search(r"\| guidance\\\| +\| 5\.0 +\| 1\.5 +\| 1 +\|", text)
+    assert parity_record(found)["settings"][1] == {"setting": "steps", "a": "50", "b": "4", "prompts": 2}
+    assert "No stated setting differs." in parity_markdown(parity(f"{run}:own", f"{run}:own", workers=0))
 
 
 def test_a_clip_that_changed_since_is_not_measured(tmp_path):
