@@ -42,7 +42,8 @@ def plan_all(
         name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
         source = (asked,) if isinstance(model, str) else model
         if name in sources and sources[name] is not model and sources[name] != source:
-            raise BenchError(f"expected models of different names, got {name!r} twice; rename one, or its folder")
+            rename = "rename one, or its folder, or give it another `engine` if it is behind a server"
+            raise BenchError(f"expected models of different names, got {name!r} twice; {rename}")
         sources[name] = source
         keep_in(generator, kept)
         # An object stays where it is; its plans need no worker where its clips do not.

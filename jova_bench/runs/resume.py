@@ -115,8 +115,9 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
         done = {one.prompt_id: again for one in answers if request.leaves(one)} | done
         for key, plan in plans.items():
             if key in done and (differ := _differences(known.get(key), plan)):
+                served = "; another `engine` in its table is another row" * ("server" in settings_of(planned.generator))
                 raise BenchError(
-                    f"{store.folder} has {done[key]} of another version of {name!r}: prompt {key!r}: {differ}"
+                    f"{store.folder} has {done[key]} of another version of {name!r}: prompt {key!r}: {differ}{served}"
                 )
         device = old.device
         if done and device.split(":")[0] != request.device.split(":")[0]:

@@ -285,6 +285,25 @@ def test_what_a_server_does_not_state_is_not_made_up(at, made):
     assert [one.model for one in made("a", engine="vllm-omni 0.30.0")][1:] == ["talker-2-via-vllm-omni-0.30.0"]
 
 
+def test_two_models_of_one_last_name_are_told_apart_by_their_engine(at, made, tmp_path):
+    other = MODEL.replace("org/", "guild/")
+    at.listed.append({"id": other, "owned_by": "vllm"})
+    made("a")
+    table, suite = tmp_path / "served.toml", suite_of(prompt(id="a"))
+    whole = table.read_text()
+    table.write_text(f'{whole}\n[models."{other}"]\n')
+    second = at.model.replace(MODEL, other)
+    options = Options(out=tmp_path / "run", device="cpu", workers=0, scoring=False)
+    with pytest.raises(BenchError, match=r"twice; rename one, .* or give it another `engine`"):
+        run([at.model, second], suite, options)
+    with pytest.raises(BenchError, match=r"of another version of .*; another `engine` in its table is another row"):
+        run([second], suite, options)
+    at.says = ""
+    table.write_text(f'{whole}\n[models."{other}"]\nengine = "guild 1"\n')
+    run([at.model, second], suite, options)
+    assert [one.model for one in read_run(tmp_path / "run").samples] == [NAME, "talker-2-via-guild-1"]
+
+
 def test_a_server_of_another_model_is_refused(at):
     at.listed = [{"id": "org/other"}]
     with pytest.raises(BenchError, match=r"expected the model 'org/talker-2', got a server of 'org/other'; name"):
