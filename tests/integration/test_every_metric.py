@@ -33,7 +33,7 @@ SLOW = (
     "imaging_quality",
     "mouth_quality",
     "face_quality",
-    "head_dynamics",
+    "head_dynamics@theval",
 )
 """Every frame at length."""
 RAFT = ("motion_score", "dynamic_degree")
@@ -71,7 +71,9 @@ def group(entry):
         return "short"
     if entry.entry.name.startswith("cp_"):
         return "dialogue"
-    return "aligned" if entry.entry.name in ALIGNED else "brief" if entry.entry.name in SLOW else "long"
+    return (
+        "aligned" if entry.entry.name in ALIGNED else "brief" if {entry.entry.name, entry.select} & {*SLOW} else "long"
+    )
 
 
 def summed_up(table, prompts, folder):
