@@ -118,14 +118,14 @@ class DescribeWork:
     def _transcript(self, task: ToDescribe, whisper: Whisper | None) -> dict[str, Any]:
         """Returns the changes that the best source of a transcript makes."""
         clip, changes = task.clip, dict[str, Any]()
+        kept = tuple(reason for reason in clip.reasons if reason.code != NOT_USED)
         if task.own and task.own.transcript:
-            return {"transcript": task.own.transcript, "transcript_by": task.own.by}
+            return {"transcript": task.own.transcript, "transcript_by": task.own.by, "reasons": kept}
         if _transcribed(task, deaf=whisper is None):
             return {}
         if task.of_video and task.of_video.transcript:
             if not (outside := self._said_outside(task)):
-                return {"transcript": task.of_video.transcript, "transcript_by": task.of_video.by}
-            kept = tuple(reason for reason in clip.reasons if reason.code != NOT_USED)
+                return {"transcript": task.of_video.transcript, "transcript_by": task.of_video.by, "reasons": kept}
             detail = f"{task.of_video.by} is what is said in the whole video, and {outside}"
             changes["reasons"] = (*kept, Reason(code=NOT_USED, by=OURS, detail=detail))
         if whisper:

@@ -84,6 +84,9 @@ def test_what_is_said_in_the_video_is_not_guessed_to_be_the_clips(desk, fields, 
     assert reason.code == "transcript_not_used"
     assert detail in reason.detail
     assert wanted(made, whole, alone, DEAF) is None
+    own = texts({made.id: Given("mine.csv", "lay blue")})
+    again = described(desk, wanted(made, own, alone, DEAF))
+    assert (again.transcript, again.reasons) == ("lay blue", ())
 
 
 class Ears:
