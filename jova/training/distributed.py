@@ -31,7 +31,7 @@ PATIENCE = timedelta(hours=2)
 """Time that ranks wait for one another: one of them may score samples meanwhile."""
 
 
-LOCK = ".lock"
+LOCK = ".training.lock"
 """File that is locked in the folder of a training while it runs."""
 
 

@@ -142,7 +142,7 @@ def test_stages_follow_each_other_and_are_not_done_twice(root, capsys):
 
 def test_the_training_file_of_heads_of_128_pixels_is_of_a_model_of_15_5_million_weights():
     file = read_run_file(ROOT / "benchmarks" / "heads-128.toml")
-    assert [(stage.name, stage.training.steps) for stage in file.stages] == [("joint", 6000)]
+    assert [(stage.name, stage.training.steps) for stage in file.stages] == [("joint", 3800)]
     wan = SimpleNamespace(channels=16, pixels_per_cell=8)
     bucket = SimpleNamespace(clock=Timeline(), video=(19, 16, 16, 16))
     index = SimpleNamespace(buckets={"heads": bucket}, counts=lambda: {"heads": 1000}, text_channels=())
