@@ -185,8 +185,7 @@ class VideoServer(ModelServer):
 
     def _values(self, response: Any) -> Any:
         """Reads a response as JSON values; None for anything else, such as a web page for people."""
-        content = content_of(response, LARGEST_BYTES).decode(errors="replace")
         try:
-            return parse_json(content, self.by)
-        except BenchError:
+            return self.parsed(response)
+        except NoAnswer:
             return None

@@ -28,10 +28,7 @@ OURS = ("topiq-face", "topiq-face-v1", "retinaface-r50")
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Random checkpoints in the published formats, and a detector that sees a face everywhere."""
-    folder = tmp_path_factory.mktemp("weights")
-    for name in OURS:
-        every_asset.WRITERS[name](folder / f"{name}.pth")
-    return {name: folder / f"{name}.pth" for name in OURS}
+    return every_asset.written(tmp_path_factory.mktemp("weights"), *OURS)
 
 
 @pytest.fixture

@@ -25,10 +25,7 @@ OURS = ("facexformer", "retinaface-r50v2")
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A random FaceXFormer in the published format, and a detector that sees a face everywhere."""
-    folder = tmp_path_factory.mktemp("weights")
-    for name in OURS:
-        every_asset.WRITERS[name](folder / f"{name}.pth")
-    return {name: folder / f"{name}.pth" for name in OURS}
+    return every_asset.written(tmp_path_factory.mktemp("weights"), *OURS)
 
 
 @pytest.fixture

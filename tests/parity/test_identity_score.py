@@ -40,15 +40,11 @@ def save(path, frame):
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
     shapes = every_asset.shapes_of(FaceNet())
     # The original's names and shapes, classifier apart.
     digest = hashlib.sha256(json.dumps(sorted(shapes.items())).encode()).hexdigest()
     assert digest == FACENET["shapes_sha256"]
-    files = {"facenet-vggface2": folder / "facenet.pt", "dinov3-vitl16": folder / "dinov3.safetensors"}
-    for name, file in files.items():
-        every_asset.WRITERS[name](file)
-    return files
+    return every_asset.written(tmp_path_factory.mktemp("weights"), "facenet-vggface2", "dinov3-vitl16")
 
 
 @pytest.fixture

@@ -33,12 +33,8 @@ def asked(caption):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Random checkpoints in the published formats, and a vocabulary of a few joins."""
-    folder = tmp_path_factory.mktemp("text-video")
     names = ("imagebind-huge", "clip-vit-l14", "clip-vit-b32", "viclip-l14", "clip-vocabulary")
-    found = {name: folder / assets.published()[name].file.replace("/", "-") for name in names}
-    for name, file in found.items():
-        every_asset.WRITERS[name](file)
-    return found
+    return every_asset.written(tmp_path_factory.mktemp("text-video"), *names)
 
 
 @pytest.fixture(scope="module")

@@ -26,11 +26,7 @@ def picture(size):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Random checkpoints in the published format."""
-    folder = tmp_path_factory.mktemp("weights")
-    found = {name: folder / f"{name}.pth" for name in ("topiq-iaa",)}
-    for name, file in found.items():
-        every_asset.WRITERS[name](file)
-    return found
+    return every_asset.written(tmp_path_factory.mktemp("weights"), "topiq-iaa")
 
 
 @pytest.fixture

@@ -36,11 +36,7 @@ ALL = (*AXES, "dynamic_degree")
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Random checkpoints in the published formats."""
-    folder = tmp_path_factory.mktemp("vbench")
-    found = {name: folder / assets.published()[name].file.replace("/", "-") for name in NETWORKS}
-    for name, file in found.items():
-        every_asset.WRITERS[name](file)
-    return found
+    return every_asset.written(tmp_path_factory.mktemp("vbench"), *NETWORKS)
 
 
 @pytest.fixture

@@ -63,6 +63,14 @@ def write(folder: Path) -> str:
     return own_table(folder, files)
 
 
+def written(folder: Path, *names: str) -> dict[str, Path]:
+    """Writes some assets into one folder. Returns their files."""
+    files = {name: folder / assets.published()[name].file.replace("/", "-") for name in names}
+    for name, file in files.items():
+        WRITERS[name](file)
+    return files
+
+
 def faster_whisper_files(folder: Path) -> dict[str, Path]:
     """Writes a network for each size, by the names of its assets."""
     from support import ctranslate2_files  # Imports the package.

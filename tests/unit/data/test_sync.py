@@ -19,10 +19,7 @@ MIDDLE = (128, 128)
 def weights(tmp_path_factory):
     """Random weights of SyncNet, and a detector that sees one face in the middle of a square picture."""
     folder = tmp_path_factory.mktemp("weights")
-    files = {name: folder / f"{name}.pth" for name in ("syncnet", "s3fd")}
-    for name, file in files.items():
-        every_asset.WRITERS[name](file)
-    return asset_table(own_table(folder, files))
+    return asset_table(own_table(folder, every_asset.written(folder, "syncnet", "s3fd")))
 
 
 @pytest.fixture

@@ -1,95 +1,26 @@
 """Attempts are honest: what a model answered stays and is counted, and only what the machine failed is tried again."""
 
-import contextlib
 import errno
 import json
-import signal
-import subprocess
-import sys
 from collections import Counter
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 import jova_bench
-from jova_bench import BenchError, Refused, Unavailable
+from jova_bench import BenchError
 from jova_bench.comparison.gate import gate
 from jova_bench.comparison.results import freeze, read_results
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK
 from jova_bench.media.limits import OverLimit
-from jova_bench.models.base import Generated, Plan
 from jova_bench.report.files import read_leaderboard, view
 from jova_bench.report.html.site import write_html
 from jova_bench.runs.attempts import unfit
-from jova_bench.runs.manifest import plan_record
-from jova_bench.runs.store import BEGUN, SAMPLES, SUMMARY, RunStore, read_run
-from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts
+from jova_bench.runs.store import SAMPLES, SUMMARY, read_run
+from jova_bench.summary import ABOUT_ATTEMPTS
+from support.scripted import SCRIPT, Said, Scripted, counts, lines
 from support.tiny_runs import Level, Tones, estimate, go
-
-SCRIPT = {
-    "p1": ["refuses", "refuses"], "p2": ["crashes", "works"], "p3": ["not a number", "works"],
-    "p4": ["has no weights", "works"],
-}  # fmt: skip
-"""What the model does whenever it comes to a prompt; at p0, and in the end, it works."""
-
-
-class Scripted(Tones):
-    """Does what a script says, one act a time; batches of one."""
-
-    def __init__(self, script, **options):
-        super().__init__("scripted", **{"batch_size": 1} | options)
-        self.script = {prompt_id: list(acts) for prompt_id, acts in script.items()}
-
-    def generate(self, prompts, seed, suite):
-        for prompt, made in zip(prompts, super().generate(prompts, seed, suite), strict=True):
-            acts = self.script.get(prompt.id)
-            match acts.pop(0) if acts else "works":
-                case "works":
-                    yield made
-                case "refuses":
-                    yield Refused("no faces of\npoliticians")
-                case "ends the batch":
-                    raise Refused("nothing of this kind")
-                case "crashes":
-                    yield RuntimeError("CUDA out of memory")
-                case "has no weights":
-                    yield Unavailable("weights missing: x")
-                case "not a number":
-                    yield Generated(louder(made.media, np.nan), "free")
-                case KeyboardInterrupt() as stop:
-                    raise stop
-                case "is loud":
-                    yield Generated(louder(made.media, 0.5), "free")
-
-
-def louder(media, level):
-    return media.__class__(None, media.fps, np.full((1, 1000), level, np.float32), media.sample_rate_hz)
-
-
-class Said:
-    """Keeps what a run says."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, line):
-        self.lines.append(line)
-
-    phase = jova_bench.progress.Quiet.phase
-
-
-def lines(tmp_path, prompt_id):
-    """What `samples.jsonl` says of a prompt, line by line."""
-    records = map(json.loads, (tmp_path / "run" / SAMPLES).read_text().splitlines())
-    return [(r["attempt"], r["status"], r["answered"]) for r in records if r["prompt_id"] == prompt_id]
-
-
-def counts(**changes):
-    return (AttemptCounts(**{"model": "scripted", "redrawn": 0, "refused": 0} | changes),)
 
 
 @pytest.fixture
@@ -241,98 +172,6 @@ def test_an_answer_stands_while_its_model_cannot_be_asked(tmp_path):
     assert [one.why_none for one in result.failed] == ["refused: no faces of politicians", "weights missing: all"]
     assert result.attempts == counts(samples=2, attempts=2, refused=1)
     assert said.lines == ["scripted: none of 2 clips can be made: weights missing: all"]
-
-
-def test_answers_of_another_version_do_not_stand_under_its_name(tmp_path):
-    go(tmp_path, [Scripted({"p0": ["not a number"]})], [Level()], limit=1)
-    with pytest.raises(BenchError, match=r"has answers \(ask again with retry_answered=\) of another version of 'scri"):
-        go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1)
-    result = go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1, retry_answered=True)
-    assert (result.exit_code, result.attempts) == (EXIT_OK, counts(samples=1, attempts=2, redrawn=1))
-
-
-@pytest.mark.parametrize("ends", [[KeyboardInterrupt()], ["crashes"]])
-def test_a_refusal_of_one_version_is_not_that_of_the_next(tmp_path, ends):
-    """The second version was to be asked again, and had no time to answer: the first one's refusal is not its own."""
-    go(tmp_path, [Scripted({"p0": ["refuses"]})], [Level()], limit=1)
-    with contextlib.suppress(KeyboardInterrupt):
-        go(tmp_path, [Scripted({"p0": ends}, version=2)], [Level()], limit=1, retry_answered=True)
-    away = Scripted({}, version=2)
-    away.check = lambda: "weights missing: all"
-    go(tmp_path, [away], [Level()], limit=1)
-    result = go(tmp_path, [Scripted({}, version=2)], [Level()], limit=1)
-    assert (result.exit_code, lines(tmp_path, "p0")[-1][1:]) == (EXIT_OK, ("ok", True))
-
-
-def test_an_answer_stands_under_its_version_when_another_was_not_asked(tmp_path):
-    go(tmp_path, [Scripted({"p0": ["refuses"]})], [Level()], limit=1)
-    with pytest.raises(KeyboardInterrupt):
-        go(tmp_path, [Scripted({"p0": [KeyboardInterrupt()]}, version=2)], [Level()], limit=1, retry_answered=True)
-    first = Scripted({})
-    go(tmp_path, [first], [Level()], limit=1)
-    assert (lines(tmp_path, "p0"), first.calls) == ([(1, "refused", True), (2, "failed", False)], [])
-
-
-def test_plans_without_a_difference_have_one_digest():
-    record = partial(plan_record, "m", "p")
-    one = Plan(frames=50, fps=25, seconds=2.0, note="a", settings={"steps": 25, "fast": True})
-    same = record(Plan(frames=50, fps=25.0, seconds=2.0, note="b", settings={"fast": 1, "steps": 25.0}))
-    assert record(one).differences(same) is None
-    assert record(one).digest() == same.digest()
-    for other in (replace(one, fps=24), replace(one, weights="w"), replace(one, settings={"steps": 25, "fast": False})):
-        assert record(one).differences(record(other)) is not None
-        assert record(one).digest() != record(other).digest()
-
-
-KILL = """
-import os, signal, sys
-sys.path[:0] = [{tests!r}]
-from pathlib import Path
-from support.tiny_runs import Level, Tones, go
-
-class Deadly(Tones):
-    def generate(self, prompts, seed, suite):
-        for prompt, made in zip(prompts, super().generate(prompts, seed, suite)):
-            if prompt.id == "p3":
-                os.killpg(0, signal.SIGKILL)
-            yield made
-
-go(Path({tmp!r}), [Deadly()], [Level()])
-"""
-
-
-def test_what_was_under_way_when_a_command_was_killed_is_an_attempt_that_the_machine_lost(tmp_path):
-    code = KILL.format(tests=str(Path(__file__).parents[2]), tmp=str(tmp_path))
-    killed = subprocess.run([sys.executable, "-c", code], check=False, start_new_session=True)
-    assert killed.returncode == -signal.SIGKILL
-    assert (lines(tmp_path, "p1"), lines(tmp_path, "p2")) == ([(1, "ok", True)], [])
-    with pytest.raises(KeyboardInterrupt):  # The batch of both once more, and what had ended before.
-        go(tmp_path, [Tones(die=("p2", 0))], [Level()])
-    model = Tones()
-    result = go(tmp_path, [model], [Level()])
-    assert [ids for ids, _ in model.calls] == [("p2", "p3"), ("p4",)]
-    assert lines(tmp_path, "p1") == lines(tmp_path, "p4") == [(1, "ok", True)]
-    assert (
-        lines(tmp_path, "p2") == lines(tmp_path, "p3") == [(1, "failed", False), (2, "failed", False), (3, "ok", True)]
-    )
-    assert result.attempts == counts(model="tones", samples=5, attempts=9)
-    assert not (tmp_path / "run" / BEGUN).exists()
-
-
-def test_a_batch_that_ended_before_the_kill_is_no_attempt_more(tmp_path):
-    go(tmp_path, [Scripted({"p1": ["crashes"]})], [Level()])
-    run = tmp_path / "run"
-    latest = {one.prompt_id: one for one in read_run(run).samples}
-    lost = latest["p0"].model_copy(update={"status": "failed", "clip": None, "attempt": 2, "reason": "x"})
-    (run / BEGUN).write_text("".join(f"{one.model_dump_json()}\n" for one in (latest["p1"], lost)))
-    before = (run / SAMPLES).read_bytes()
-    with RunStore(run):
-        pass
-    assert (run / SAMPLES).read_bytes() == before
-    (run / latest["p0"].clip).unlink()  # Now it had not ended: a clip was made in the place of one that was lost.
-    (run / BEGUN).write_text(f"{lost.model_dump_json()}\n")
-    with RunStore(run) as store:
-        assert store.samples()[0] == lost
 
 
 def test_a_refusal_that_is_raised_is_of_what_is_left_of_the_batch(tmp_path):
