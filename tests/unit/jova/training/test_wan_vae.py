@@ -12,7 +12,7 @@ from jova.codecs.loading import load_video_codec
 from jova.data.folder import Item, write_clip
 from jova.files import atomic_path
 from jova.training.crops import draw_crops, read_pictures, trimmed
-from jova.training.distributed import Ranks, alone
+from jova.training.distributed import LOCK, Ranks, alone
 from jova.training.state import detached, generator_of
 from jova.training.vae_loss import VaeTraining, decode_unclamped, new_network, reconstruction_loss
 from jova.training.vae_start import begin
@@ -226,4 +226,4 @@ def test_a_vae_without_its_checkpoint_and_a_folder_that_is_in_use_are_left_alone
     (tmp_path / "vae").mkdir()
     assert main(flags) == 2
     assert f"expected the checkpoint {tmp_path / 'wan-vae.state'} beside {tmp_path / 'vae'}" in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "vae"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LOCK, "vae"]
