@@ -1,7 +1,8 @@
-"""A baseline of somebody else's package, as docs/baselines.md shows it: listed, set up and run, on a fake upstream."""
+"""A baseline of somebody else's package: the template, filled in, installed, set up and run on a fake upstream."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,18 +10,24 @@ from pathlib import Path
 import pytest
 
 from jova_baselines import setup
-from jova_baselines.external import home, manifest
+from jova_baselines.external import home, install, manifest
 from jova_bench.errors import BenchError
-from support.shown import ROOT, files, installed, written
+from support.shown import ROOT, files, installed
 
+TEMPLATE = ROOT / "examples" / "baseline_package"
 PROMPT = {"id": "a", "video_caption": "a face", "audio_caption": "a voice", "transcript": "good morning"}
 UPSTREAM = """
+import os
+import sys
+
 import numpy as np
 
 
 class Model:
     def __init__(self, weights, device):
         assert open(weights).read() == "weights"
+        assert not {"jova_bench", "jova_baselines", "my_bench"} & set(sys.modules)
+        print("made by", os.getpid())
 
     def speak(self, words, frames, steps):
         assert (words, frames, steps) == ("good morning", 125, 20)
@@ -30,12 +37,35 @@ class Model:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The package of the page, installed by pip."""
+def upstream(tmp_path_factory):
+    """A repository of somebody's, and its commit."""
+    folder = tmp_path_factory.mktemp("upstream")
+    (folder / "my_upstream.py").write_text(UPSTREAM)
+    git = ["git", "-C", str(folder), "-c", "user.name=one", "-c", "user.email=one@example.org"]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "One"]):
+        subprocess.run([*git, *words], check=True)
+    found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return str(folder), found.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, upstream):
+    """The template with the upstream's address and commit in its manifest, installed by pip."""
     root = tmp_path_factory.mktemp("own")
+    shutil.copytree(TEMPLATE, root / "src")
+    recipe = root / "src" / "my_bench" / "my_model" / "manifest.toml"
+    text, old = recipe.read_text(), manifest.read(recipe).source
+    for before, after in zip((old.repository, old.commit), upstream, strict=True):
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    recipe.write_text(text)
+    return installed(root / "src", root / "site")
+
+
+def test_the_page_shows_the_template():
     shown = files(ROOT / "docs" / "baselines.md", "## From a package of your own")
-    assert len(shown) == 5
-    return installed(written(root / "src", {**shown, "my_bench/__init__.py": ""}), root / "site")
+    inside = [path for path in TEMPLATE.rglob("*") if path.is_file()]
+    assert shown == {path.relative_to(TEMPLATE).as_posix(): path.read_text() for path in inside}
 
 
 def command(site, folder, *words):
@@ -46,14 +76,14 @@ def command(site, folder, *words):
     )
 
 
-def test_it_is_listed_set_up_and_run(site, tmp_path, monkeypatch):
+def test_it_is_listed_set_up_and_run(site, upstream, tmp_path, monkeypatch):
     done = command(site, tmp_path, "jova_bench", "ls", "models", "--json")
     (found,) = [one for one in json.loads(done.stdout) if one["name"] == "my-model"]
     assert found["why_not"].endswith("jova-bench baselines setup my-model --weights")
     assert found["settings"]["title"] == "My model (base)"
     done = command(site, tmp_path, "jova_baselines.setup", "my-model", "--weights", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "fetch --quiet --depth 1 https://example.org/my-upstream.git 0123456789abcdef" in done.stdout
+    assert f"fetch --quiet --depth 1 {' '.join(upstream)}" in done.stdout
     done = command(site, tmp_path, "jova_baselines.setup")
     assert "my-model       My model (base): GPU memory not stated (not measured); code MIT, weights MIT" in done.stdout
     fill(site, tmp_path, monkeypatch)
@@ -65,17 +95,19 @@ def test_it_is_listed_set_up_and_run(site, tmp_path, monkeypatch):
     assert (one["model"], one["n_ok"]) == ("my-model", 1)
     said = json.loads((tmp_path / "run" / "samples.jsonl").read_text())
     assert (said["function_evals"], said["clip_s"]) == (20, 5.0)
+    # The worker was a process of its own: the log is named after the one that asked it.
+    (log,) = (tmp_path / "assets" / "baselines" / "my-model" / "log").iterdir()
+    worker = log.read_text().partition("made by ")[2].split()[0]
+    assert worker not in log.stem.split("-")
 
 
 def fill(site, folder, monkeypatch):
-    """What `jova_baselines.setup` would leave, with a fake of the upstream."""
+    """What `jova_baselines.setup` would leave; the checkout by its own commands, the environment is this one."""
     monkeypatch.setenv("JOVA_BENCH_ASSETS", str(folder / "assets"))
     recipe = manifest.read(site / "my_bench" / "my_model" / "manifest.toml")
     where = home.of(recipe)
-    for inside in ("objects", "refs"):
-        (where.checkout / ".git" / inside).mkdir(parents=True)
-    (where.checkout / ".git" / "HEAD").write_text(f"{recipe.source.commit}\n")
-    (where.checkout / "my_upstream.py").write_text(UPSTREAM)
+    fetched = [step for step in install.code(recipe) if step.command[0] == "git"]
+    assert [setup.carry_out(step) for step in fetched] == [0, 0, 0]
     where.python.parent.mkdir(parents=True)
     where.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     where.python.chmod(0o755)

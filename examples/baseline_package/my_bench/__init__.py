@@ -1,0 +1,1 @@
+"""Models of mine for jova-bench."""
