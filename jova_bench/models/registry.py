@@ -41,6 +41,7 @@ MODELS: Mapping[str, str] = {
     "ltx-2": "jova_baselines.ltx_2:ltx_2",
     "ltx-2-image": "jova_baselines.ltx_2:ltx_2_image",
     "mova": "jova_baselines.mova:mova",
+    "omniavatar": "jova_baselines.omniavatar:omniavatar",
     "latentsync": "jova_baselines.latentsync:latentsync",
     "javisdit": "jova_baselines.javisdit:javisdit",
     "wan2.2-ti2v": "jova_baselines.wan22_ti2v:wan22_ti2v",
