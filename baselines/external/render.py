@@ -15,6 +15,14 @@ from jova_bench.prompts import Prompt
 
 Rendered = str | dict[str, object]
 
+LANGUAGES: Mapping[str, str] = {
+    "en": "English", "zh": "Mandarin", "yue": "Cantonese", "ja": "Japanese", "ko": "Korean", "de": "German",
+    "fr": "French",
+}  # fmt: skip
+"""Languages of daVinci-MagiHuman, by their codes (README @209209b)."""
+CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Kana, Chinese characters and Hangul, as a class of a pattern."""
+
 
 def picture(prompt: Prompt) -> str:
     """Returns the video caption, for audio-driven models."""
@@ -88,6 +96,26 @@ def verse(prompt: Prompt) -> dict[str, object]:
     }
 
 
+def magihuman(prompt: Prompt) -> str:
+    """Returns daVinci-MagiHuman's three parts: a body, the dialogue again, and the background sound.
+
+    The format is that of prompts/enhanced_prompt_design.md @209209b, without its enhancement, for which a language
+    model rewrites the prompt. Of an audio caption beside a transcript nobody knows how much is of the voice: it stands
+    in the body, and no background sound is stated.
+    """
+    _without(prompt, r"(?i)[<>]|dialogue\s*:|background sound\s*:", ("video_caption", "audio_caption", "transcript"))
+    words, sounds = " ".join(prompt.transcript.split()).replace('"', "'"), sentence(prompt.audio_caption)
+    spoken = f'The person says: "{words}"' if words else ""
+    parts = [" ".join(part for part in (picture(prompt), spoken, sounds) if part)]
+    if words:
+        language = LANGUAGES.get(prompt.language.partition("-")[0])
+        parts.append(f'Dialogue:\n<{", ".join(filter(None, ("The person", language)))}>: "{words}"')
+    if not words or not sounds:
+        parts.append(f"Background Sound:\n<{sounds.rstrip('.') or 'No prominent background sound'}>")
+    # A space between any two characters of these scripts.
+    return re.sub(rf"(?<=[{CJK}])(?=[{CJK}])", " ", "\n\n".join(parts))
+
+
 RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
     "nothing": nothing,
     "picture": picture,
@@ -97,6 +125,7 @@ RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
     "scene": scene,
     "ovi": ovi,
     "verse": verse,
+    "magihuman": magihuman,
 }
 
 

@@ -41,6 +41,7 @@ MODELS: Mapping[str, str] = {
     "ltx-2": "jova_baselines.ltx_2:ltx_2",
     "ltx-2-image": "jova_baselines.ltx_2:ltx_2_image",
     "mova": "jova_baselines.mova:mova",
+    "davinci-magihuman": "jova_baselines.davinci_magihuman:davinci_magihuman",
     "omniavatar": "jova_baselines.omniavatar:omniavatar",
     "latentsync": "jova_baselines.latentsync:latentsync",
     "javisdit": "jova_baselines.javisdit:javisdit",

@@ -25,6 +25,8 @@ GOLDENS = {
         "audio_prompt": ["A low, calm voice."],
         "speech_prompt": {"speaker": "the person", "text": 'He said "no" twice.'},
     },
+    "magihuman": "A woman in a red coat looks up. The person says: \"He said 'no' twice.\" A low, calm voice.\n\n"
+    "Dialogue:\n<The person, English>: \"He said 'no' twice.\"",
 }
 
 
@@ -47,6 +49,24 @@ def test_what_is_not_there_leaves_no_trace(name, want):
     assert rendered(name, prompt(transcript=" ", audio_caption="")) == want
 
 
+@pytest.mark.parametrize(
+    ("changes", "want"),
+    [
+        ({"transcript": ""}, "A low, calm voice.\n\nBackground Sound:\n<A low, calm voice>"),
+        ({"transcript": "", "audio_caption": ""}, "\n\nBackground Sound:\n<No prominent background sound>"),
+        # Upstream's own example, spaces and punctuation.
+        (
+            {"transcript": "有的人，在一起。", "audio_caption": "", "language": "zh-CN"},
+            'The person says: "有 的 人，在 一 起。"\n\nDialogue:\n<The person, Mandarin>: "有 的 人，在 一 起。"\n\n'
+            "Background Sound:\n<No prominent background sound>",
+        ),
+        ({"transcript": "ciao", "language": "it"}, '\n\nDialogue:\n<The person>: "ciao"'),
+    ],
+)
+def test_three_parts_for_magihuman(changes, want):
+    assert rendered("magihuman", prompt(**changes)).endswith(want)
+
+
 def test_no_sound_and_no_words_for_universe():
     made = rendered("verse", prompt(transcript="", audio_caption=""))
     assert (made["audio_prompt"], made["speech_prompt"]["text"]) == ([], "")
@@ -62,6 +82,8 @@ def test_no_sound_and_no_words_for_universe():
         ("scene", {"audio_caption": "|0| begins"}, r"\|0\|"),
         # "nonetheless" holds "none": upstream would drop the sound.
         ("verse", {"audio_caption": "Nonetheless a bell rings"}, "None"),
+        ("magihuman", {"transcript": "a < b"}, "<"),
+        ("magihuman", {"audio_caption": "Background sound: rain"}, "Background sound:"),
     ],
 )
 def test_markup_of_a_model_in_a_prompt_is_refused(name, changes, found):

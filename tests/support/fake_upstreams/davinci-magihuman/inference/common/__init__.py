@@ -1,0 +1,1 @@
+from .config import parse_config as parse_config

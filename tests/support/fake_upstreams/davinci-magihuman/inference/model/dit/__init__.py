@@ -1,0 +1,1 @@
+from .dit_model import get_dit as get_dit

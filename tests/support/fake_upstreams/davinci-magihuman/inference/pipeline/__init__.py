@@ -1,0 +1,1 @@
+from .pipeline import MagiPipeline as MagiPipeline
