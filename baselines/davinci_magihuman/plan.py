@@ -28,7 +28,7 @@ class Variant:
     scale: float
     """Side of the clip by that of the first stage; 1 without super-resolution."""
     passes: int
-    """Of the first stage's network at every step: with the prompt, and without it where it is guided."""
+    """Passes of the first stage's network at every step: with the prompt, and without it where it is guided."""
 
 
 VARIANTS: Mapping[str, Variant] = {
