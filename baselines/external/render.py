@@ -100,8 +100,8 @@ def magihuman(prompt: Prompt) -> str:
     """Returns daVinci-MagiHuman's three parts: a body, the dialogue again, and the background sound.
 
     The format is that of prompts/enhanced_prompt_design.md @209209b, without its enhancement, for which a language
-    model rewrites the prompt. An audio caption beside a transcript may be of the voice, of the background or of both: it
-    stands in the body, and no background sound is stated.
+    model rewrites the prompt. An audio caption beside a transcript may be of the voice, of the background or of both:
+    it stands in the body, and no background sound is stated.
     """
     _without(prompt, r"(?i)[<>]|dialogue\s*:|background sound\s*:", ("video_caption", "audio_caption", "transcript"))
     words, sounds = " ".join(prompt.transcript.split()).replace('"', "'"), sentence(prompt.audio_caption)
