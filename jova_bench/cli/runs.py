@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jova_bench.assets.table import asset_table
@@ -14,6 +15,7 @@ from jova_bench.output import show, show_json
 from jova_bench.records import Profile
 from jova_bench.report.mlflow import check_tracker, to_mlflow
 from jova_bench.runs.request import DEFAULT_PROFILE, DEFAULT_SUITE, SCORED_PROFILE, Options, profile_of
+from jova_bench.suites.clips import BELOW
 
 if TYPE_CHECKING:
     from jova_bench.runs.run import Result
@@ -29,6 +31,7 @@ GENERATE_EXAMPLES = """  jova-bench generate --model jova --limit 4
 SCORE_EXAMPLES = """  jova-bench score my_clips
   jova-bench score my_clips --suite my_prompts.jsonl --metrics wer,dnsmos --json
   jova-bench score my_clips --metrics lse_c,lse_c@mova
+  jova-bench score my_clips --recursive
   jova-bench score my_clips --metrics judge:speaker
 
 A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl. A prompt without a clip
@@ -49,6 +52,9 @@ def add(verbs: Verbs) -> None:
     )
     score = add_verb(verbs, "score", "score the clips in a folder", SCORE_EXAMPLES, _score)
     score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files")
+    score.add_argument(
+        "--recursive", action="store_true", help="score the clips of all folders below DIR, too, as DIR/** does"
+    )
     for one in (run, generate):
         _add_models(one)
         _add_request(one, DEFAULT_SUITE, f"that of the suite's suite.toml, else {DEFAULT_PROFILE}")
@@ -65,8 +71,8 @@ def _add_models(verb: Parser) -> None:
         action="append",
         required=True,
         metavar="NAME",
-        help="see `ls models`; clips:DIR for a folder of clips, jova:DIR or jova-edit:DIR for weights of your own "
-        "training, v1-videos:URL#MODEL for a model of a server; repeat for several",
+        help="see `ls models`; clips:DIR for a folder of clips, clips:DIR/** with those below it, jova:DIR or "
+        "jova-edit:DIR for weights of your own training, v1-videos:URL#MODEL for a model of a server; repeat for more",
     )
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
     verb.add_argument(
@@ -184,7 +190,8 @@ def _score(args: argparse.Namespace) -> int:
 
     check_tracker(args.track)
     args.profile = args.profile or SCORED_PROFILE
-    return _show(score(args.dir, args.suite, _options(args, **_judges(args))), args)
+    folder = Path(args.dir) / BELOW if args.recursive else args.dir
+    return _show(score(folder, args.suite, _options(args, **_judges(args))), args)
 
 
 def _options(args: argparse.Namespace, **more: Any) -> Options:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from jova_bench.cli.base import Parser, Verbs, add_verb, say
@@ -17,12 +18,15 @@ EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/ve
 IMPORT_EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
   jova-bench suites import lrs3 lrs3/test --out lrs3/test/prompts.jsonl
   jova-bench suites import csv mine.csv --out mine.jsonl --language fr
+  jova-bench suites import csv sheet.csv --map file=id --map prompt=video_caption --map notes= --out mine.jsonl
 
-Every row that cannot become a prompt is reported with its file and line; then nothing is written, unless --skip-invalid
-leaves those rows out. FILE.jsonl names media where they are; DIR gets copies and a suite.toml.
+Every fault of rows that cannot become a prompt is reported with file and line; then nothing is written, unless
+--skip-invalid leaves those rows out. FILE.jsonl names media where they are; DIR gets copies and a suite.toml.
 
 formats and what SOURCE is:
 {formats}"""
+SHOWN = 5
+"""Number of further lines that a fault names."""
 VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl
   jova-bench suites validate suites/verse"""
 
@@ -48,6 +52,13 @@ def add(verbs: Verbs) -> None:
     )
     take.add_argument("--skip-invalid", action="store_true", help="leave out rows that cannot become a prompt")
     take.add_argument("--language", metavar="TAG", help="BCP 47 tag of transcripts whose source names none")
+    take.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=FIELD",
+        help="of csv and jsonl: what a column of another name is (tag:NAME: a tag; COLUMN= leaves it out); repeat",
+    )
     check = add_verb(
         own, "validate", "report every fault of a prompt file and its suite.toml", VALIDATE_EXAMPLES, _validate
     )
@@ -57,12 +68,12 @@ def add(verbs: Verbs) -> None:
 def _import(args: argparse.Namespace) -> int:
     from jova_bench.suites.importers import FORMATS, read_source
     from jova_bench.suites.importers.placing import check_place, place
+    from jova_bench.suites.importers.plain import column_map
 
     form = FORMATS[args.format]
     check_place(Path(args.out))
-    found = read_source(args.format, Path(args.source), args.language)
-    for fault in found.faults:
-        say(str(fault))
+    found = read_source(args.format, Path(args.source), args.language, column_map(args.map))
+    _say_faults([(fault.where, fault.what) for fault in found.faults])
     for note, count in found.notes.items():
         say(f"note: {note} ({count} rows)")
     good = f"{len(found.prompts)} prompts"
@@ -79,6 +90,17 @@ def _import(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _say_faults(faults: Sequence[tuple[str, str]]) -> None:
+    """Prints each fault, (place, what) of a row, once: with its first place, and how many other rows have it."""
+    places: dict[str, list[str]] = {}
+    for where, what in faults:
+        places.setdefault(what or where, []).append(where)
+    for what, (first, *others) in places.items():
+        lines = ", ".join(one.rpartition(":")[2] for one in others[:SHOWN]) + ", ..." * (len(others) > SHOWN)
+        more = f" (and {len(others)} more row{'s' * (len(others) > 1)}: {lines})" if others else ""
+        say(f"{first}{more}" if what == first else f"{first}: {what}{more}")
+
+
 def _validate(args: argparse.Namespace) -> int:
     from jova_bench.runs.suite_faults import suite_faults
     from jova_bench.suites.edits import edit_faults
@@ -90,8 +112,8 @@ def _validate(args: argparse.Namespace) -> int:
     if not faults:
         suite = load_suite(path)
         faults = suite_faults(suite)
-    for fault in faults:
-        say(fault)
+    lines = [re.fullmatch(rf"({re.escape(str(path))}:\d+): (.*)", fault, re.DOTALL) for fault in faults]
+    _say_faults([(line[1], line[2]) if line else (fault, "") for line, fault in zip(lines, faults, strict=True)])
     if faults:
         say(f"{len(faults)} faults, {len(prompts)} good prompts")
         return EXIT_USAGE

@@ -10,13 +10,13 @@ from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.models.base import Generated, Plan
 from jova_bench.prompts import Prompt
-from jova_bench.suites.clips import answer, clips_by_id, difference, listing, some
+from jova_bench.suites.clips import answer, clips_by_id, difference, listing, passed_over, some, top_of
 from jova_bench.suites.folder import asked_for
 from jova_bench.suites.loading import Suite
 
 
 class ClipsFolder:
-    """The model `clips:DIR`, under the name of its folder. A prompt without a file has no clip."""
+    """The model `clips:DIR` or `clips:DIR/**`, under the name of its folder. A prompt without a file has no clip."""
 
     batch_size = 1
     needs: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class ClipsFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = safe_id(folder.resolve().name)
+        self.name = safe_id(top_of(folder).resolve().name)
         self.clips = clips_by_id(folder)
 
     def check(self) -> str | None:
@@ -47,7 +47,9 @@ class ClipsFolder:
         path = answer(self.clips, prompt.id)
         if path is None:
             expected = f"{file_stem(prompt.id)}.mp4"
-            raise BenchError(f"no clip for this prompt: expected {expected} (or another suffix) in {self.folder}")
+            raise BenchError(
+                f"no clip for this prompt: expected {expected} (or another suffix) in {top_of(self.folder)}"
+            )
         return path
 
 
@@ -57,10 +59,19 @@ def coverage_lines(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
     Args:
         model: the folder.
         prompts: of the suite; empty ones are of clips without a prompt.
+
+    Raises:
+        BenchError: a clip answers two prompts.
     """
     asked = {one.id: answer(model.clips, one.id) for one in prompts if asked_for(one)}
     lost = [prompt_id for prompt_id, path in asked.items() if path is None]
-    answers = {path for path in asked.values() if path}
+    answers: dict[Path, str] = {}
+    for prompt_id, path in asked.items():
+        if path and (first := answers.setdefault(path, prompt_id)) != prompt_id:
+            raise BenchError(
+                f"expected a clip for each prompt, got {printable(str(path))} for both {first!r} and {prompt_id!r}; "
+                "rename one"
+            )
     free = [path.stem for path in model.clips.values() if path not in answers]
     lines = [f"{model.folder}: {len(model.clips)} clips, {len(answers)} of them with a prompt"]
     if lost:
@@ -69,4 +80,6 @@ def coverage_lines(model: ClipsFolder, prompts: Sequence[Prompt]) -> list[str]:
             lines.append(f"{model.folder}: prompts without a clip and clips without a prompt: {what}")
     if left_out := listing(model.folder).left_out:
         lines.append(f"{model.folder}: not clips: {left_out}")
+    if below := passed_over(model.folder):
+        lines.append(f"{model.folder}: {below}")
     return lines

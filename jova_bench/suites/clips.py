@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import unicodedata
@@ -18,13 +19,15 @@ from jova_bench.suites.prompt_file import INFO, PROMPTS
 CLIP_SUFFIXES: tuple[str, ...] = (".mp4", ".mkv", ".mov", ".webm", ".wav", ".flac")
 SHOWN = 3
 """Number of example names in a message."""
+BELOW = "**"
+"""Last part of a path that stands for a folder and all that are below it: `my_clips/**`."""
 LOOKED_AT = 1000
 """Number of ids, and of names, that are compared for differences."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Holds the entries directly in a folder, by name."""
+    """Holds the entries of a folder, by name; of `FOLDER/**` those of all folders below, too, by path."""
 
     clips: tuple[Path, ...]
     others: Mapping[str, tuple[str, ...]]
@@ -36,24 +39,48 @@ class Listing:
         return ", ".join(f"{kind} {len(names)} ({some(names)})" for kind, names in sorted(self.others.items()))
 
 
+class ClipsById(dict[str, Path]):
+    """Holds clips by id: that of the file's stem, or below the folder of the path with dots (`news.a`)."""
+
+    def __init__(self) -> None:
+        """Starts without a clip."""
+        super().__init__()
+        self.stems: dict[str, Path] = {}
+        """Clips below the folder by the ids of stems that no other clip has."""
+
+
+def top_of(folder: Path) -> Path:
+    """Returns the folder of `FOLDER/**`, or the folder itself."""
+    return folder.parent if folder.name == BELOW else folder
+
+
 def listing(folder: Path) -> Listing:
-    """Lists a folder. Raises BenchError when it is none."""
-    if not folder.is_dir():
-        why = "name the folder that contains it" if folder.exists() else "it does not exist"
-        raise BenchError(f"expected a folder of clips, got {str(folder)!r}, which is not a folder: {why}")
+    """Lists a folder, or `FOLDER/**`. Raises BenchError when it is none."""
+    top = top_of(folder)
+    if not top.is_dir():
+        why = "name the folder that contains it" if top.exists() else "it does not exist"
+        raise BenchError(f"expected a folder of clips, got {str(top)!r}, which is not a folder: {why}")
     clips: list[Path] = []
     others: dict[str, tuple[str, ...]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(top.iterdir()) if folder is top else _below(top):
         kind = _kind(path)
         if kind == "clip":
             clips.append(path)
         elif kind:
-            others[kind] = (*others.get(kind, ()), path.name)
+            others[kind] = (*others.get(kind, ()), path.relative_to(top).as_posix())
     return Listing(tuple(clips), others)
 
 
+def passed_over(folder: Path) -> str:
+    """Describes the clips below a folder that is listed without them; empty when there are none."""
+    if folder.name == BELOW:
+        return ""
+    count = len(listing(folder / BELOW).clips) - len(listing(folder).clips)
+    return f"clips in sub-folders are passed over: {count}; {str(folder / BELOW)!r} takes them, too" if count else ""
+
+
 def clips_in(folder: Path) -> tuple[Path, ...]:
-    """Returns the media files directly in a folder, by name.
+    """Returns the media files directly in a folder, by name; of `FOLDER/**` those of all folders below, too, by path.
 
     Raises:
         BenchError: the folder is missing or has none.
@@ -62,35 +89,42 @@ def clips_in(folder: Path) -> tuple[Path, ...]:
     if not found.clips:
         there = f"; there are: {found.left_out}" if found.others else ""
         raise BenchError(
-            f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(folder)!r}, found none{there}; "
-            "name the folder that contains them"
+            f"expected clips ({' '.join(CLIP_SUFFIXES)}) in {str(top_of(folder))!r}, found none{there}; "
+            f"{passed_over(folder) or 'name the folder that contains them'}"
         )
     return found.clips
 
 
-def clips_by_id(folder: Path) -> dict[str, Path]:
-    """Returns the clips of a folder by `safe_id` of their file stems.
+def clips_by_id(folder: Path) -> ClipsById:
+    """Returns the clips of a folder, or of `FOLDER/**`, by their ids.
 
     Raises:
-        BenchError: as `clips_in`, and for two files of one stem, which a prompt cannot choose between.
+        BenchError: as `clips_in`, and for two files of one id, which a prompt cannot choose between.
     """
-    found: dict[str, Path] = {}
+    top, found, often = top_of(folder), ClipsById(), Counter[str]()
     for path in clips_in(folder):
-        clip_id = safe_id(path.stem)
+        name = path.relative_to(top).with_suffix("")
+        clip_id = safe_id(".".join(name.parts))
         if clip_id in found:
-            first, second = found[clip_id].name, path.name
+            first, second = (str(one.relative_to(top)) for one in (found[clip_id], path))
             how = ", the same letters in two Unicode forms" if found[clip_id].stem != path.stem else ""
             raise BenchError(
                 f"expected one file for each stem in {str(folder)!r}, got {first!r} and {second!r}{how}; "
                 "move one to another folder"
             )
         found[clip_id] = path
+        if folder is not top:
+            stem = safe_id(path.stem)
+            often[stem] += 1
+            found.stems[stem] = path
+    found.stems = {stem: path for stem, path in found.stems.items() if often[stem] == 1}
     return found
 
 
-def answer(clips: Mapping[str, Path], prompt_id: str) -> Path | None:
-    """Returns the clip of a prompt: its stem is the id, or `file_stem` of an id too long for file systems."""
-    return clips.get(prompt_id) or clips.get(safe_id(file_stem(prompt_id)))
+def answer(clips: ClipsById, prompt_id: str) -> Path | None:
+    """Returns the clip of a prompt: it has its id, or `file_stem` of an id too long for file systems."""
+    ids = (prompt_id, safe_id(file_stem(prompt_id)))
+    return next((known[one] for known in (clips, clips.stems) for one in ids if one in known), None)
 
 
 def difference(ids: Collection[str], stems: Collection[str]) -> str | None:
@@ -124,6 +158,16 @@ def some(names: Collection[str]) -> str:
     return shown + ", ..." * (len(names) > SHOWN)
 
 
+def _below(top: Path) -> Iterator[Path]:
+    """Yields the files of a folder and of those below it, by path; hidden folders and links to folders stay closed."""
+    closed: list[Path] = []
+    for here, folders, files in os.walk(top, onerror=lambda error: closed.append(Path(error.filename))):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [name for name in folders if (Path(here) / name).is_symlink()]
+        yield from (Path(here) / name for name in sorted([*files, *links]))
+    yield from closed
+
+
 def _kind(path: Path) -> str:
     """Returns the kind of a directory entry: `clip`, a kind that is left out, or empty where nothing is reported."""
     named = path.suffix.lower() in CLIP_SUFFIXES
@@ -134,7 +178,7 @@ def _kind(path: Path) -> str:
     except OSError:
         return "broken links" if path.is_symlink() else "unreadable files"
     if stat.S_ISDIR(mode):
-        return "sub-folders"
+        return "links to folders" if path.is_symlink() else "sub-folders"
     if not stat.S_ISREG(mode):
         return "pipes and devices"
     if named:

@@ -11,7 +11,7 @@ from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json_lines
 from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
-from jova_bench.suites.clips import answer, clips_by_id, difference, some
+from jova_bench.suites.clips import answer, clips_by_id, difference, some, top_of
 from jova_bench.suites.loading import Suite, load_suite
 from jova_bench.suites.prompt_file import PROMPTS
 
@@ -20,7 +20,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
     """Makes a suite: every prompt with the clip whose stem is its id, then every clip without a prompt.
 
     Args:
-        folder: folder of the clips.
+        folder: folder of the clips, or `FOLDER/**`.
         suite: prompts; None takes those of DIR/prompts.jsonl, if there are any.
 
     Returns:
@@ -32,7 +32,8 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
         BenchError: not a folder of clips, a broken prompt file, or no clip that belongs to a prompt of the suite.
     """
     clips = clips_by_id(folder)
-    source = suite or _own_suite(folder) or Suite("no-prompts", (), folder, "", None, None)
+    top = top_of(folder)
+    source = suite or _own_suite(top) or Suite("no-prompts", (), top, "", None, None)
     answers = {path: one.id for one in source.prompts if (path := answer(clips, one.id))}
     if source.prompts and suite and not answers:
         what = difference([one.id for one in suite.prompts], [path.stem for path in clips.values()])
@@ -50,7 +51,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
         for clip_id, path in clips.items()
         if path not in answers
     ]
-    name = suite.name if suite else safe_id(folder.resolve().name)
+    name = suite.name if suite else safe_id(top.resolve().name)
     prompts = (*source.prompts, *unasked)
     return replace(source, name=name, prompts=prompts, digest=digest.hexdigest(), asked_digest=asked)
 

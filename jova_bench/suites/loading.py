@@ -131,11 +131,6 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
             raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {shown(info.name)}")
         return _suite(folder / PROMPTS, info)
     path = prompt_file(Path(given))
-    if path.suffix in (".csv", ".tsv"):
-        raise BenchError(
-            f"expected a .jsonl file of prompts, got the table {given!r}; "
-            f"`jova-bench suites import csv {given} --out {path.stem}.jsonl` makes one of it"
-        )
     if path.suffix != ".jsonl" and not path.is_file():
         hint = suggest(given, registry.names(), listing("suites"))
         raise BenchError(

@@ -14,6 +14,7 @@ from jova_bench.prompts import Prompt
 
 PROMPTS, INFO = "prompts.jsonl", "suite.toml"
 """Files of a suite's folder."""
+TABLES = (".csv", ".tsv")
 Check = Callable[[Prompt, Path], list[str]]
 """Returns the faults of a prompt, whose paths are relative to a folder: `field: fault`."""
 
@@ -22,8 +23,14 @@ def prompt_file(path: Path) -> Path:
     """Returns the prompt file of a path: the path itself, or `prompts.jsonl` of a folder.
 
     Raises:
-        BenchError: a folder has no such file, or the path can be none.
+        BenchError: a folder has no such file, or the path can be none, or is that of a table.
     """
+    if path.suffix.lower() in TABLES and not path.is_dir():
+        raise BenchError(
+            f"expected a .jsonl file of prompts, got the table {str(path)!r}; "
+            f"`jova-bench suites import csv {path} --out {path.with_suffix('.jsonl')}` makes one of it, and "
+            "`--map COLUMN=FIELD` says which of its columns is what"
+        )
     try:
         if not path.is_dir():
             return path

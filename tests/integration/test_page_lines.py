@@ -101,6 +101,7 @@ def furnish(desk):
     put(desk / "verse_bench/set1/00000001.json", verse())
     put(desk / "verse_bench/set1/00000001.jpg")
     put(desk / "lrs3/test/speaker/00001.txt", "Text:  GOOD MORNING\n")
+    put(desk / "sheet.csv", "file,prompt,notes\na.mp4,a woman reads aloud,x\n")
     put(desk / "allowed.toml", "".join(blocks(ROOT / "docs" / "ci-gate.md", "toml")))
     put(desk / "mine.toml", dict(enumerate(blocks(ROOT / "docs" / "sweeps.md", "toml")))[0])
     put(desk / "results/as-reported.toml", (ROOT / "results" / "as-reported.toml").read_text())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jova_bench.errors import BenchError
@@ -16,8 +17,8 @@ from jova_bench.registry import load
 from jova_bench.suites.importers.collect import LANGUAGE, Imported, collect
 from jova_bench.suites.importers.reading import Draft, Fault
 
-Importer = Callable[[Path], Iterator[Draft | Fault]]
-"""`importer(source)`: a file or folder in, drafts and faults out."""
+Importer = Callable[..., Iterator[Draft | Fault]]
+"""`importer(source)`: a file or folder in, drafts and faults out; one of a format with columns also takes `columns`."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Format:
     """SPDX expression of the prompts, as their publisher states it."""
     slices: tuple[str, ...] = ()
     """Tags that are categories, and thus slices of every table."""
+    has_columns: bool = False
+    """Whether its fields may have other names, which `columns` tells."""
 
 
 _UNSTATED = "LicenseRef-not-stated"
@@ -68,22 +71,25 @@ FORMATS: Mapping[str, Format] = {
     "voxceleb": Format(
         "talking:voxceleb", "folder of mp4/idNNNNN/VIDEO/CLIP.mp4, or of dev and test", _OWN, ("split",)
     ),
-    "csv": Format("plain:table", "table with the columns of a prompt; tag:NAME for a tag", _OWN),
-    "jsonl": Format("plain:lines", "JSON lines with the fields of a prompt", _OWN),
+    "csv": Format("plain:table", "table with the columns of a prompt; tag:NAME for a tag", _OWN, has_columns=True),
+    "jsonl": Format("plain:lines", "JSON lines with the fields of a prompt", _OWN, has_columns=True),
 }
 """Formats by name, as `suites import` takes it."""
 
 
-def read_source(form: str, source: Path, language: str | None = None) -> Imported:
+def read_source(
+    form: str, source: Path, language: str | None = None, columns: Mapping[str, str] | None = None
+) -> Imported:
     """Reads a source completely: its prompts and all its faults.
 
     Args:
         form: a key of `FORMATS`.
         source: file or folder; nothing outside of it, or of the file's folder, is read.
         language: of transcripts whose source names none; see `collect`.
+        columns: fields of columns that have other names, see `plain.table`.
 
     Raises:
-        BenchError: no such format or source, or nothing in it fits the format.
+        BenchError: no such format or source, nothing in it fits the format, or that one has no columns.
     """
     if form not in FORMATS:
         raise BenchError(f"expected a format, got {shown(form)}; {suggest(form, FORMATS)}")
@@ -91,7 +97,11 @@ def read_source(form: str, source: Path, language: str | None = None) -> Importe
         raise BenchError(f"expected --language with a BCP 47 tag such as en or zh-CN, got {shown(language)}")
     if not source.exists():
         raise BenchError(f"expected {FORMATS[form].source}, got {source}, which is not there")
+    if columns and not FORMATS[form].has_columns:
+        raise BenchError(f"expected --map with csv or jsonl, got the format {form!r}, whose layout is known")
     importer: Importer = load(f"{__name__}.{FORMATS[form].target}", f"the format {form!r}")
+    if columns:
+        importer = partial(importer, columns=columns)
     found = collect(importer(source), source if source.is_dir() else source.parent, language)
     if not found.prompts and not found.faults:
         raise BenchError(f"expected {FORMATS[form].source}, got {source} without any prompt")

@@ -40,6 +40,7 @@ def test_every_bad_row_is_told_and_nothing_is_written(capsys, tmp_path):
         f"4: id: 'a' is already at {source}:2; rename one",
         "5: language: expected a BCP 47 tag such as en or zh-CN, got 'english!'",
         "6: expected 3 cells, as the first line has, got 2",
+        "jova-bench: note: there is no column transcript: nobody speaks in these prompts (1 rows)",
         "jova-bench: 4 rows cannot become a prompt (1 prompts can); correct them or give --skip-invalid",
     ]
     assert not (tmp_path / "out.jsonl").exists()
