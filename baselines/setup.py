@@ -32,6 +32,7 @@ def set_up(
     *,
     weights: bool = False,
     accepted: Sequence[Terms] = (),
+    unpinned: bool = False,
     dry_run: bool = False,
     run: Run | None = None,
 ) -> int:
@@ -41,6 +42,7 @@ def set_up(
         names: of the baselines.
         weights: fetches their weights, too.
         accepted: terms of weights that the user accepts.
+        unpinned: fetches weights, too, of which no public source states a commit, and records the one that they have.
         dry_run: prints the steps that are left and does none.
         run: carries out a step and returns its exit code; None for `carry_out`.
 
@@ -53,16 +55,14 @@ def set_up(
     """
     plans = []
     for manifest in map(load, names):
-        plans.append((manifest, install.code(manifest) + (install.weights(manifest, accepted) if weights else [])))
-    done = [_set_up(manifest, steps, weights, dry_run, run or carry_out) for manifest, steps in plans]
+        fetches = install.weights(manifest, accepted, unpinned) if weights else []
+        plans.append((manifest, install.code(manifest) + fetches))
+    done = [_set_up(manifest, steps, dry_run, run or carry_out) for manifest, steps in plans]
     return EXIT_OK if all(done) else EXIT_INCOMPLETE
 
 
-def _set_up(manifest: Manifest, steps: Sequence[install.Step], weights: bool, dry_run: bool, run: Run) -> bool:
+def _set_up(manifest: Manifest, steps: Sequence[install.Step], dry_run: bool, run: Run) -> bool:
     """Carries out the steps of one baseline; returns whether all of them succeeded."""
-    for one in manifest.weights if weights else ():
-        if not one.verified:
-            tell(f"unverified: {one.place}: upstream states neither digest nor commit")
     for step in steps:
         show(f"{shlex.join(step.command)}\n")
         if not dry_run and (code := run(step)):
@@ -70,6 +70,8 @@ def _set_up(manifest: Manifest, steps: Sequence[install.Step], weights: bool, dr
             return False
     if not dry_run:
         show(f"{home.missing(manifest) or f'{manifest.name} is ready'}\n")
+        for place in home.unpinned(manifest):
+            show(f"{place}\n")
     return True
 
 

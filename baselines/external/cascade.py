@@ -19,10 +19,12 @@ import numpy as np
 from jova_baselines.external.generator import WorkerBaseline
 from jova_baselines.external.inputs import DURATION_S, DrivingAudio, ModelInput, SourceVideo, model_input
 from jova_baselines.external.job import Job
+from jova_baselines.external.needs import joined
 from jova_baselines.external.pipeline import DiffusersBaseline
 from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan
+from jova_bench.models.requirements import Requirements
 from jova_bench.prompts import Prompt
 from jova_bench.runs.plan_check import FRAMES_OFF
 from jova_bench.suites.loading import Suite
@@ -67,14 +69,21 @@ class Cascade(ABC):
         """Returns why either stage cannot run; None if both can."""
         return "; ".join(filter(None, [self.first.check(), self.second.check()])) or None
 
+    @property
+    def requirements(self) -> Requirements:
+        """What both stages need."""
+        return joined(self.first.requirements, self.second.requirements)
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Settings of both stages; columns that all models have are joined."""
         first, second = self.first.settings, self.second.settings
+        unpinned = [*first.get("unpinned", ()), *second.get("unpinned", ())]
         shared = ("title", "source", "environment", "prompt_renderer", "weights_digest", "memory")
         return {
             **{key: ", then ".join(filter(None, (first[key], second[key]))) or None for key in shared},
             "weights": [*first["weights"], *second["weights"]],
+            **({"unpinned": unpinned} if unpinned else {}),
             "ignored": [part for part in first["ignored"] if part in (*second["ignored"], self.intermediate)],
             "inputs": {**first["inputs"], **second["inputs"], self.intermediate: f"made by {self.first.name}"},
             "audio": self.heard.format(first=self.first.name, second=self.second.name),
@@ -98,7 +107,7 @@ class Cascade(ABC):
             for stage, plan in ((self.first, first), (self.second, second))
             for key, value in plan.settings.items()
         }
-        weights = f"{first.weights}, then {second.weights}"
+        weights = ", then ".join(filter(None, (first.weights, second.weights))) or None
         return replace(second, note=note, audio="generated", settings=settings, weights=weights)
 
     def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated | Exception]:

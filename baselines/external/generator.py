@@ -18,11 +18,13 @@ from jova_baselines.external.client import Worker, WorkerCommand, WorkerResult
 from jova_baselines.external.inputs import DURATION_S, ModelInput, driving, files, model_input, source
 from jova_baselines.external.job import Job, Planner
 from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.needs import requirements
 from jova_baselines.external.process import environment
 from jova_baselines.external.weights import described
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip
 from jova_bench.models.base import Generated, Media, Plan, Setting
+from jova_bench.models.requirements import Requirements
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
@@ -63,6 +65,11 @@ class Baseline:
             )
         return missing
 
+    @property
+    def requirements(self) -> Requirements:
+        """Weights with sizes and licences, memory and published times."""
+        return requirements(self.manifest)
+
     def request(self, prompt: Prompt, suite: Suite) -> tuple[ModelInput, Job]:
         """Returns the model's input for a prompt and its job. Raises BenchError if the model cannot do the prompt."""
         inputs = model_input(prompt, suite, self.manifest.consumes)
@@ -94,12 +101,13 @@ class Baseline:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Settings that decide whether a comparison is fair; stored in the run's manifest."""
-        source = self.manifest.source
+        source, where = self.manifest.source, home.of(self.manifest)
         return {
             "title": self.manifest.title,
             "source": f"{source.repository}@{source.commit}" if source else None,
             "environment": home.packages_digest(self.manifest),
-            "weights": [described(one) for one in self.manifest.weights],
+            "weights": [described(one, home.fetched(where, one)) for one in self.manifest.weights],
+            **({"unpinned": found} if (found := home.unpinned(self.manifest)) else {}),
             "weights_digest": home.weights_digest(self.manifest),
             "memory": str(self.manifest.memory),
             "prompt_renderer": self.manifest.renderer,
@@ -160,6 +168,8 @@ class Baseline:
         source = self.manifest.source
         parts = [f"{source.repository}@{source.commit[:7]}"] if source else []
         parts.append(f"weights {home.weights_digest(self.manifest) or 'none'}")
+        if unpinned := home.unpinned(self.manifest):
+            parts.append(f"of {', '.join(unpinned)}")
         return ", ".join([*parts, *(f"{key} {value}" for key, value in sorted(self.options.items()))])
 
     def clip(self, inputs: ModelInput, job: Job, folder: Path, result: dict[str, Any]) -> Generated:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jova_baselines.external.manifest import Manifest, Options
-from jova_baselines.external.pull import PARTS, REVISION
+from jova_baselines.external.pull import PARTS, recorded
 from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
@@ -96,13 +96,20 @@ def missing(manifest: Manifest) -> str | None:
         parts.append(f"{code}: jova-bench baselines setup {manifest.name}")
     absent = missing_weights(manifest, home)
     if absent:
-        accept = "".join(f" --accept {one}" for one in manifest.terms)
         names = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
-        parts.append(f"weights missing ({names}): jova-bench baselines setup {manifest.name} --weights{accept}")
+        parts.append(f"weights missing ({names}): {fetch_command(manifest)}")
     if manifest.environment:
         programs = [name for name in manifest.environment.system if shutil.which(name) is None]
         parts += [f"not installed: {name}" for name in programs]
     return "; ".join(parts) or None
+
+
+def fetch_command(manifest: Manifest) -> str:
+    """Returns the command that fetches code, environment and weights, with the flags that these weights ask for."""
+    home = of(manifest)
+    accept = "".join(f" --accept {one}" for one in manifest.terms)
+    free = " --unpinned" * any(not one.pinned and fetched(home, one) is None for one in manifest.weights)
+    return f"jova-bench baselines setup {manifest.name} --weights{accept}{free}"
 
 
 def _missing_code(manifest: Manifest, home: Home) -> str:
@@ -141,7 +148,21 @@ def missing_weights(manifest: Manifest, home: Home) -> list[str]:
         if (folder / PARTS).is_dir():  # A pattern may be answered by the files that came before it broke off.
             absent.append(f"{Path(one.folder) / PARTS}: a download that was not finished")
         absent += [str(Path(one.folder) / pattern) for pattern in one.files if not next(folder.glob(pattern), None)]
+        commit = fetched(home, one)
+        if commit is not None and one.pinned and commit != one.revision:
+            absent.append(f"{one.origin} at {commit[:7]} instead of {one.revision[:7]}")
     return absent
+
+
+def fetched(home: Home, one: Weights) -> str | None:
+    """Returns the commit at which weights of the hub were fetched; None where none is recorded."""
+    return recorded(home.weights / one.folder).get(one.origin)
+
+
+def unpinned(manifest: Manifest) -> list[str]:
+    """Returns the weights of which no commit or digest is stated, each with the commit at which it was fetched."""
+    home = of(manifest)
+    return [one.at(fetched(home, one)) for one in manifest.weights if not one.pinned]
 
 
 def show_by_name(manifest: Manifest) -> dict[str, str]:
@@ -170,9 +191,9 @@ def _point(link: Path, target: Path) -> None:
 
 
 def packages_digest(manifest: Manifest) -> str | None:
-    """Returns 12 hex digits of the installed packages; None if there is no record of them."""
+    """Returns 12 hex digits of the installed packages; None if there is no record of any."""
     listing = of(manifest).packages
-    return shortened(file_digest(listing)) if listing.is_file() else None
+    return shortened(file_digest(listing)) if listing.is_file() and listing.stat().st_size else None
 
 
 def weights_digest(manifest: Manifest) -> str | None:
@@ -181,20 +202,24 @@ def weights_digest(manifest: Manifest) -> str | None:
     They end in `?` where upstream states neither digest nor commit for one of the files: whether those are
     the ones that others have cannot be known. Reading tens of gigabytes for a digest would take minutes at every start.
     """
-    home = of(manifest)
-    lines = [(one, line) for one in manifest.weights for line in _listing(home.weights / one.folder, one)]
-    if not lines:
+    home, found = of(manifest), dict[Weights, list[str]]()
+    for one in manifest.weights:
+        if lines := files_of(home, one):
+            found[one] = [f"{name} {path.stat().st_size}" for name, path in lines.items()]
+            commit = fetched(home, one)
+            found[one] += [] if commit is None else [f"{one.origin}@{commit}"]
+    if not found:
         return None
-    text = "".join(f"{one.folder}/{line}\n" for one, line in lines)
-    unverified = any(not one.verified for one, _ in lines)
-    return short_digest(text.encode()) + (table.UNVERIFIED if unverified else "")
+    text = "".join(f"{one.folder}/{line}\n" for one, lines in found.items() for line in lines)
+    unpinned = any(not one.pinned for one in found)
+    return short_digest(text.encode()) + (table.UNVERIFIED if unpinned else "")
 
 
-def _listing(folder: Path, one: Weights) -> list[str]:
+def files_of(home: Home, one: Weights) -> dict[str, Path]:
+    """Returns the files of weights that are here, by their names inside the folder of these weights, sorted."""
+    folder = home.weights / one.folder
     found = sorted({path for pattern in one.files for path in folder.glob(pattern) if path.is_file()})
-    lines = [f"{path.relative_to(folder).as_posix()} {path.stat().st_size}" for path in found]
-    revision = folder / REVISION
-    return [*lines, revision.read_text(encoding="utf-8").strip()] if revision.is_file() else lines
+    return {path.relative_to(folder).as_posix(): path for path in found}
 
 
 def options(manifest: Manifest) -> Options:

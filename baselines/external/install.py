@@ -60,11 +60,11 @@ def code(manifest: Manifest) -> list[Step]:
     return steps
 
 
-def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
+def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = False) -> list[Step]:
     """Returns the steps that download the missing files.
 
     Raises:
-        BenchError: terms of a file were not accepted.
+        BenchError: terms of a file were not accepted, or weights are unpinned and were not asked for as such.
     """
     where, steps = home.of(manifest), []
     for one in manifest.weights:
@@ -72,13 +72,21 @@ def weights(manifest: Manifest, accepted: Sequence[Terms]) -> list[Step]:
             continue
         if one.terms is not None and one.terms not in accepted:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
+        commit = home.fetched(where, one)
+        if not (one.pinned or commit or unpinned):
+            raise BenchError(
+                f"{one.origin} is unpinned: no public source states a commit or digest; add --unpinned to fetch what "
+                "is there now, whose commit is then recorded and named in every table"
+            )
         folder = where.weights / one.folder
-        steps.append(Step((sys.executable, str(PULL), _order(one), str(folder)), folder))
+        steps.append(Step((sys.executable, str(PULL), order(one, commit), str(folder)), folder))
     return steps
 
 
-def _order(one: Weights) -> str:
-    """Returns the order of `pull.py`, as JSON."""
+def order(one: Weights, fetched: str | None) -> str:
+    """Returns the order of `pull.py`, as JSON: unpinned weights stay at the commit at which they were fetched."""
+    if fetched is not None and not one.pinned:
+        one = one.model_copy(update={"revision": fetched})
     return json.dumps(one.model_dump(include={"hub", "revision", "url", "files", "sha256", "md5"}, exclude_none=True))
 
 

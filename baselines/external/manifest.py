@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from jova_baselines.external.costs import Memory, Speed
 from jova_baselines.external.texts import Commit, Day, Option, Python, Rate, Renderer
 from jova_baselines.external.weights import Weights
 from jova_bench.assets.table import Terms
@@ -143,20 +144,6 @@ class Diffusers(Record):
     """The library's recommended negative prompt, as `module:NAME`."""
 
 
-class Memory(Record):
-    """Memory requirement."""
-
-    gpu_gb: float | None = Field(None, gt=0)
-    """None if it is neither stated nor measured."""
-    note: str
-    """Source of the number, and its setting."""
-
-    def __str__(self) -> str:
-        """Returns the requirement for display."""
-        amount = f"{self.gpu_gb:g} GB of GPU memory" if self.gpu_gb else "GPU memory not stated"
-        return f"{amount} ({self.note})"
-
-
 class Manifest(Record):
     """Description of a baseline."""
 
@@ -176,6 +163,8 @@ class Manifest(Record):
     weights: tuple[Weights, ...] = ()
     diffusers: Diffusers | None = None
     memory: Memory
+    speed: tuple[Speed, ...] = ()
+    """Published seconds per clip, one for each device."""
     options: Mapping[str, Option] = Field(default_factory=dict)
     """Steps, guidance and the like: each is used by the plan or the worker, and is part of the plan's note."""
     _folder: Path | None = PrivateAttr(None)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 REVISION = ".revision"
-"""Holds the repository and its commit, beside the files."""
+"""Holds the repositories and their commits, beside the files."""
 PARTS = ".parts"
 HUB = "https://huggingface.co"
 """The environment variable HF_ENDPOINT names another."""
@@ -47,8 +47,16 @@ def main(order: dict[str, Any], folder: Path) -> None:
         if not digests or differs(folder / name, size, digests):
             fetch(url, folder, name, size, digests)
     if commit:
-        write_file(folder / REVISION, f"{order['hub']}@{commit}\n")
+        known = recorded(folder) | {order["hub"]: commit}
+        write_file(folder / REVISION, "".join(f"{hub}@{of}\n" for hub, of in known.items()))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """Returns the commit of each repository whose files were fetched into a folder."""
+    path = folder / REVISION
+    lines = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    return dict((hub, commit) for hub, _, commit in (line.rpartition("@") for line in lines))
 
 
 def hub_files(

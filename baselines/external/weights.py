@@ -10,6 +10,8 @@ from jova_baselines.external.texts import Md5, Sha256
 from jova_bench.assets.table import Terms
 from jova_bench.records import Record
 
+COMMIT = re.compile("[0-9a-f]{40}")
+
 
 class Weights(Record):
     """Files of one repository of the Hugging Face Hub, or one file by its URL."""
@@ -17,6 +19,7 @@ class Weights(Record):
     hub: str | None = None
     """`owner/name`."""
     revision: str = "main"
+    """A commit, where a public source states one; a branch or tag leaves them unpinned."""
     url: str | None = None
     folder: str = "."
     """Folder inside the baseline's folder of weights."""
@@ -28,6 +31,8 @@ class Weights(Record):
     """Digest of a file by URL."""
     md5: Md5 | None = None
     """The same, where the upstream publishes MD5."""
+    gb: float | None = Field(None, gt=0)
+    """Size of the files in GB, as a public source states it; None if none does."""
     licence: str
     """SPDX expression, or `unverified` until a person has read the model card."""
     terms: Terms | None = None
@@ -42,20 +47,23 @@ class Weights(Record):
         return self
 
     @property
-    def verified(self) -> bool:
-        """Whether the upstream states a digest of the file or a commit of the repository."""
-        return bool(self.sha256 or self.md5 or re.fullmatch("[0-9a-f]{40}", self.revision))
+    def pinned(self) -> bool:
+        """Whether a commit of the repository or a digest of the file is stated."""
+        return bool(self.sha256 or self.md5 or COMMIT.fullmatch(self.revision))
 
     @property
-    def place(self) -> str:
-        """Origin, with the commit or digest where known."""
-        if self.hub is not None:
-            return f"{self.hub}@{self.revision}"
-        digest = self.sha256 or self.md5
-        return f"{self.url} ({digest})" if digest else str(self.url)
+    def origin(self) -> str:
+        """Repository or address."""
+        return str(self.hub or self.url)
+
+    def at(self, fetched: str | None) -> str:
+        """Returns the origin with commit or digest: the stated one, else that at which it was fetched."""
+        known = self.sha256 or self.md5 or (self.revision if self.pinned else fetched)
+        place = self.origin if known is None else f"{self.hub}@{known}" if self.hub else f"{self.url} ({known})"
+        return place if self.pinned else f"{place} (unpinned)"
 
 
-def described(weights: Weights) -> str:
-    """Returns origin, licence and verification status of weights, for the run's manifest."""
-    state = "" if weights.verified else ", unverified (upstream states neither digest nor commit: as first fetched)"
-    return f"{weights.place}, licence {weights.licence}{state}"
+def described(weights: Weights, fetched: str | None) -> str:
+    """Returns origin and licence of weights, and whether they are pinned, for the run's manifest."""
+    how = "as it was fetched" if fetched else "no public source states a commit or digest"
+    return f"{weights.at(fetched)}, licence {weights.licence}{'' if weights.pinned else f'; unpinned: {how}'}"

@@ -12,10 +12,11 @@ from jova_bench.registry import load
 
 EXAMPLES = """  jova-bench baselines
   jova-bench baselines setup ovi --dry-run
-  jova-bench baselines setup ovi --weights --accept non-commercial"""
+  jova-bench baselines setup ovi --weights --accept non-commercial --unpinned"""
 SETUP_EXAMPLES = """  jova-bench baselines setup ovi --dry-run
   jova-bench baselines setup ovi
-  jova-bench baselines setup ovi mova --weights --accept non-commercial
+  jova-bench baselines setup mova --weights
+  jova-bench baselines setup ovi --weights --accept non-commercial --unpinned
 
 Everything goes to $JOVA_BENCH_ASSETS/baselines/NAME (else in the user's cache folder). `checkout`, `env` or `weights`
 there may be a link to where you already have it. The same command continues a set-up that was stopped."""
@@ -31,6 +32,11 @@ def add(verbs: Verbs) -> None:
     setup.add_argument(
         "--accept", action="append", default=[], choices=TERMS, help="licence terms that you accept; repeat"
     )
+    setup.add_argument(
+        "--unpinned",
+        action="store_true",
+        help="download weights, too, of which no public source states a commit, and record the one that they have now",
+    )
     setup.add_argument("--dry-run", action="store_true", help="print the remaining commands and run none")
 
 
@@ -42,5 +48,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _setup(args: argparse.Namespace) -> int:
     set_up = load("jova_baselines.setup:set_up", "the command 'baselines setup'")
-    code: int = set_up(args.names, weights=args.weights, accepted=args.accept, dry_run=args.dry_run)
+    code: int = set_up(
+        args.names, weights=args.weights, accepted=args.accept, unpinned=args.unpinned, dry_run=args.dry_run
+    )
     return code

@@ -13,6 +13,7 @@ SETTINGS = {
     "ignored": "Not read",
     "inputs": "Given",
     "audio": "Sound",
+    "unpinned": "Unpinned weights",
     "options": "Settings",
 }
 """Settings in `fairness.settings`, and their columns."""

@@ -37,7 +37,7 @@ def recorded(steps):
 
 
 def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
-    assert setup.main(["ovi", "--weights", "--accept", "non-commercial", "--dry-run"]) == 0
+    assert setup.main(["ovi", "--weights", "--accept", "non-commercial", "--unpinned", "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     checkout, python = folder / "ovi/checkout", folder / "ovi/env/bin/python"
     commit = "5b69b25a4b3115216e9ea53a37a04410be6ad39a"
@@ -56,7 +56,7 @@ def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
 
 
 def test_terms_of_weights_must_be_accepted(capsys):
-    assert setup.main(["ovi", "--weights", "--dry-run"]) == 2
+    assert setup.main(["ovi", "--weights", "--unpinned", "--dry-run"]) == 2
     said = capsys.readouterr().err
     assert "hkchengrex/MMAudio is CC-BY-NC-4.0: read its terms and add --accept non-commercial" in said
 

@@ -10,7 +10,8 @@ def test_models_at_length_say_code_weights_and_settings(capsys):
     code, out, _ = call(capsys, "ls", "models", "--long")
     assert code == 0
     ovi = out.split("\novi ")[1].split("\novi-command ")[0]
-    assert "    weights         hkchengrex/MMAudio@main, licence CC-BY-NC-4.0, unverified (" in ovi
+    assert "    weights         hkchengrex/MMAudio@eb13a1a98fdbec91753775c57b074ccdfc60587c, licence CC" in ovi
+    assert "    weights         chetwinlow1/Ovi (unpinned), licence unverified; unpinned: no public source" in ovi
     assert "    memory          80 GB of GPU memory (upstream's README" in ovi
     assert "    ignored         audio, video\n" in ovi
     assert "    inputs          image of the prompt, where it has one\n" in ovi

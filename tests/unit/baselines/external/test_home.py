@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jova_baselines.external import home
+from jova_baselines.external import home, pull
 from jova_baselines.external.manifest import load
 from jova_baselines.external.weights import Weights
 from jova_bench.assets.table import FOLDER_VARIABLE
@@ -46,7 +46,7 @@ def test_other_weights_are_another_version(tmp_path):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"one")
     first = home.weights_digest(manifest)
-    (file.parent / home.REVISION).write_text("a/b@abc")
+    (file.parent / pull.REVISION).write_text("chetwinlow1/Ovi@abc")
     assert len({before, first, home.weights_digest(manifest)}) == 3
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jova_baselines.external import home
+from jova_baselines.external.costs import Memory, Speed
 from jova_baselines.external.inputs import model_input
 from jova_baselines.external.manifest import (
     ROOT,
@@ -18,7 +19,6 @@ from jova_baselines.external.manifest import (
     Frames,
     Limits,
     Manifest,
-    Memory,
     Produces,
     Source,
     known,
@@ -205,7 +205,8 @@ def test_the_page_lists_every_field_and_no_other():
     section = PAGE.read_text(encoding="utf-8").partition("\n### Fields of the manifest\n")[2].partition("\n## ")[0]
     listed = set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE))
     parts = {"consumes": Consumes, "produces": Produces, "limits": Limits, "limits.frames": Frames, "source": Source,
-             "environment": Environment, "weights": Weights, "diffusers": Diffusers, "memory": Memory}  # fmt: skip
+             "environment": Environment, "weights": Weights, "diffusers": Diffusers, "memory": Memory,
+             "speed": Speed}  # fmt: skip
     fields = {field.alias or name for name, field in Manifest.model_fields.items()}
     fields |= {f"{part}.{name}" for part, record in parts.items() for name in record.model_fields}
     assert listed == fields - set(parts)

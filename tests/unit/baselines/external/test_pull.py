@@ -75,7 +75,7 @@ def hub(monkeypatch):
         thread.join()
 
 
-ORDER = json.loads(install._order(Weights(hub="a/b", files=("x/*",), licence="MIT")))
+ORDER = json.loads(install.order(Weights(hub="a/b", files=("x/*",), licence="MIT"), None))
 
 
 def everything(folder):
@@ -87,7 +87,7 @@ def test_weights_from_the_hub_are_of_one_commit_and_each_file_is_verified(tmp_pa
     pull.main(ORDER, folder)
     assert (folder / "x/a.bin").read_bytes() == LARGE
     assert everything(folder) == [".revision", "x/a.bin", "x/sub/b.json"]
-    assert (folder / home.REVISION).read_text() == f"a/b@{COMMIT}\n"
+    assert (folder / pull.REVISION).read_text() == f"a/b@{COMMIT}\n"
     hub.asked.clear()
     (folder / "x/sub/b.json").write_bytes(SMALL[::-1])  # As long, but another.
     pull.main(ORDER, folder)
@@ -104,9 +104,9 @@ def test_a_download_from_the_hub_goes_on_where_it_broke_off_and_is_missing_until
     with pytest.raises(BenchError, match="100000 bytes are kept"):
         pull.main(ORDER, where.weights)
     assert (where.weights / "x/sub/b.json").is_file()
-    assert not (where.weights / home.REVISION).exists()
+    assert not (where.weights / pull.REVISION).exists()
     assert home.missing_weights(manifest, where) == [".parts: a download that was not finished"]
-    assert len(install.weights(manifest, ())) == 1
+    assert len(install.weights(manifest, (), unpinned=True)) == 1
     hub.asked.clear()
     pull.main(ORDER, where.weights)
     assert hub.asked[-1] == (f"/a/b/resolve/{COMMIT}/x/a.bin", "bytes=100000-")
@@ -164,7 +164,7 @@ def test_where_upstream_publishes_another_digest_that_one_is_verified(tmp_path):
     (tmp_path / "in").mkdir()
     url, right = (tmp_path / "there.bin").as_uri(), hashlib.md5(b"weights").hexdigest()
     for digest, name in ((right, "here.bin"), ("0" * 32, "other.bin")):
-        order = json.loads(install._order(Weights(url=url, files=(name,), md5=digest, licence="MIT")))
+        order = json.loads(install.order(Weights(url=url, files=(name,), md5=digest, licence="MIT"), None))
         if digest == right:
             pull.main(order, tmp_path / "in")
         else:

@@ -70,7 +70,7 @@ def test_many_samples_of_one_load_and_each_has_its_own_fate(tmp_path, baseline):
     assert settings["source"].endswith("Ovi@5b69b25a4b3115216e9ea53a37a04410be6ad39a")
     assert settings["options"]["steps"] == 50
     assert (settings["prompt_renderer"], settings["audio"], settings["seconds_asked"]) == ("ovi", "generated", 5.0)
-    assert "MMAudio@main, licence CC-BY-NC-4.0" in settings["weights"][2]
+    assert "MMAudio@eb13a1a98fdbec91753775c57b074ccdfc60587c, licence CC-BY-NC-4.0" in settings["weights"][2]
 
 
 def test_a_death_costs_its_sample_and_no_other(tmp_path, baseline):

@@ -1,0 +1,58 @@
+"""What a baseline needs on this machine, as its manifest and its folder say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jova_baselines.external import home
+from jova_baselines.external.manifest import Manifest
+from jova_baselines.external.weights import Weights
+from jova_bench.models.requirements import PublishedSpeed, Requirements, WeightFiles
+
+
+def requirements(manifest: Manifest) -> Requirements:
+    """Returns weights with sizes and licences, memory, published times, and the command that fetches the rest."""
+    where = home.of(manifest)
+    unsized = []
+    if manifest.source is not None and home.head(where.checkout) != manifest.source.commit:
+        unsized.append("checkout")
+    if manifest.environment is not None and not where.installed.is_file():
+        unsized.append("environment")
+    weights = tuple(_weights(manifest, one, where) for one in manifest.weights)
+    fetch = home.fetch_command(manifest)
+    return Requirements(
+        weights=weights,
+        gpu_gb=manifest.memory.gpu_gb,
+        memory_note=manifest.memory.note,
+        speeds=tuple(PublishedSpeed(**one.model_dump()) for one in manifest.speed),
+        unsized=tuple(unsized),
+        setup=fetch if unsized or not all(one.here for one in weights) else None,
+    )
+
+
+def joined(first: Requirements, second: Requirements) -> Requirements:
+    """Returns what two stages need, which run one after the other; no time of the whole was published."""
+    memory = [one.gpu_gb for one in (first, second) if one.gpu_gb is not None]
+    return replace(
+        first,
+        weights=(*first.weights, *second.weights),
+        gpu_gb=max(memory) if len(memory) == 2 else None,
+        memory_note=f"{first.memory_note}, then {second.memory_note}",
+        speeds=(),
+        unsized=(*first.unsized, *second.unsized),
+        setup=" && ".join(filter(None, (first.setup, second.setup))) or None,
+    )
+
+
+def _weights(manifest: Manifest, one: Weights, where: home.Home) -> WeightFiles:
+    here = not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where)
+    stated = None if one.gb is None else round(one.gb * 1e9)
+    measured = sum(path.stat().st_size for path in home.files_of(where, one).values())
+    return WeightFiles(
+        name=one.at(home.fetched(where, one)),
+        licence=one.licence,
+        terms=one.terms,
+        size=measured if here else stated,
+        here=here,
+        pinned=one.pinned,
+    )
