@@ -29,7 +29,7 @@ class Speed(Record):
     device: str = Field(min_length=1)
     """Name of the GPU, as the source has it."""
     frames: int = Field(ge=1)
-    """Of the clip that was timed, as height and width are."""
+    """Number of frames of the clip that was timed; height and width are its, too."""
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     note: str = Field(min_length=1)
