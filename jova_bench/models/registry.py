@@ -38,6 +38,7 @@ MODELS: Mapping[str, str] = {
     "wan2.2-s2v-command": "jova_baselines.wan22_s2v:wan22_s2v_command",
     "fantasytalking": "jova_baselines.fantasytalking:fantasytalking",
     "fantasytalking-command": "jova_baselines.fantasytalking:fantasytalking_command",
+    "longcat-video-avatar-1.5": "jova_baselines.longcat_video_avatar_15:longcat_video_avatar_15",
     "ltx-2": "jova_baselines.ltx_2:ltx_2",
     "ltx-2-image": "jova_baselines.ltx_2:ltx_2_image",
     "mova": "jova_baselines.mova:mova",
