@@ -35,7 +35,7 @@ SHAPES: Mapping[str, tuple[tuple[float, int, int], ...]] = {
         (4.00, 1920, 480),
     ),
 }  # fmt: skip
-"""By resolution: height by width as upstream compares it, rounded, then height and width in pixels."""
+"""Shapes by resolution: height by width as upstream compares it, rounded, then height and width in pixels."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
