@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from jova_baselines.external.inputs import DrivingAudio, ModelInput, SourceVideo
+from jova_baselines.external.dubbing import shown, used
+from jova_baselines.external.inputs import ModelInput, SourceVideo
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
 from jova_bench.errors import BenchError
@@ -46,21 +47,13 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         function_evals=(2 if guidance > 1 else 1)
         * steps
         * math.ceil(upstream_frames(inputs.audio.seconds, manifest.fps) / PART),
-        note="; ".join(filter(None, [source(film, inputs.audio), rate(film, manifest), shown(film, inputs.audio)])),
+        note="; ".join(filter(None, [used(film, inputs.audio), rate(film, manifest), shown(film, inputs.audio)])),
     )
 
 
 def upstream_frames(seconds: float, fps: Fraction) -> int:
     """Returns the upstream's number of frames: one or two beyond the audio, which are dropped (audio2feature.py)."""
     return int(seconds * fps + 1e-6) + 2
-
-
-def source(film: SourceVideo, sound: DrivingAudio) -> str:
-    """Returns a note on the part of the source video that is used."""
-    left = film.seconds - sound.seconds
-    if left > 0.04:
-        return f"the last {left:.2f} s of the film are left out"
-    return f"the film of {film.seconds:.2f} s runs to and fro" if left < -0.04 else ""
 
 
 def rate(film: SourceVideo, manifest: Manifest) -> str:
@@ -70,9 +63,3 @@ def rate(film: SourceVideo, manifest: Manifest) -> str:
         if film.fps == manifest.fps
         else f"upstream brings the film from {float(film.fps):g} to {manifest.fps} frames per second"
     )
-
-
-def shown(film: SourceVideo, sound: DrivingAudio) -> str:
-    """Returns a note if the input shows the answer: the model sees the whole face, mouth included."""
-    same = film.origin == sound.origin == "reference"
-    return "the film already moves its mouth to this sound" if same else ""

@@ -45,6 +45,7 @@ MODELS: Mapping[str, str] = {
     "davinci-magihuman": "jova_baselines.davinci_magihuman:davinci_magihuman",
     "omniavatar": "jova_baselines.omniavatar:omniavatar",
     "latentsync": "jova_baselines.latentsync:latentsync",
+    "musetalk": "jova_baselines.musetalk:musetalk",
     "javisdit": "jova_baselines.javisdit:javisdit",
     "wan2.2-ti2v": "jova_baselines.wan22_ti2v:wan22_ti2v",
     "wan2.2-ti2v-image": "jova_baselines.wan22_ti2v:wan22_ti2v_image",
