@@ -19,7 +19,7 @@ from jova_bench.formatting.messages import suggest
 MODES = ("jaw", "neck", "raw")
 RATE_HZ = 16_000
 MOST_FPS = 49
-"""From 50 frames per second on, upstream lacks sound for the last one, most often, and exits (audio_processor.py)."""
+"""Largest rate at which the last frame always has sound: where it has none, upstream exits (audio_processor.py)."""
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
