@@ -103,7 +103,7 @@ def test_options_are_of_upstreams_own_command():
     wanted = {name for one in manifest.weights for name in one.files}
     assert {*FACTS["weights"]} <= wanted
     assert {*FACTS["others"]} <= {Path(name).name for name in wanted}
-    assert all(one.verified for one in manifest.weights)
+    assert all(one.pinned for one in manifest.weights)
     steps = {argument for step in manifest.environment.pip for argument in step}
     assert {*FACTS["packages"], f"torch=={FACTS['torch']}"} <= steps
     assert f"SIDE = {FACTS['face']}" in (package("musetalk") / "worker.py").read_text()
