@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jova_bench.api.measuring import metric, torch_metric
     from jova_bench.api.reading import load_suite, read_clip
     from jova_bench.api.running import Result, run, score
+    from jova_bench.api.voting import fit_votes
     from jova_bench.calibration.result import Calibration
     from jova_bench.comparison.compare import Comparisons
     from jova_bench.comparison.gate import Gate
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from jova_bench.records import MetricSpec, Outcome
     from jova_bench.suites.loading import Suite
     from jova_bench.summary import Estimate, Summary
+    from jova_bench.votes.fit import VoteFit
 
 __version__ = "0.1.0"
 
@@ -63,9 +65,11 @@ __all__ = [
     "Unavailable",
     "Undefined",
     "Variant",
+    "VoteFit",
     "__version__",
     "calibrate",
     "compare",
+    "fit_votes",
     "gate",
     "list_metrics",
     "list_models",

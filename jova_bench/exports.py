@@ -13,6 +13,7 @@ _NAMES = {
     "api.measuring": ("metric", "torch_metric"),
     "api.reading": ("load_suite", "read_clip"),
     "api.running": ("Result", "run", "score"),
+    "api.voting": ("fit_votes",),
     "cache": ("CacheKey",),
     "calibration.result": ("Calibration",),
     "comparison.compare": ("Comparisons",),
@@ -30,6 +31,7 @@ _NAMES = {
     "suites.loading": ("Suite",),
     "summary": ("Estimate", "Summary"),
     "sweep.model": ("Setting", "SweptModel", "Training"),
+    "votes.fit": ("VoteFit",),
 }
 HOME = {name: f"jova_bench.{module}" for module, names in _NAMES.items() for name in names}
 """The module of each name that any public module exports."""

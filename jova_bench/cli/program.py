@@ -11,7 +11,19 @@ import sys
 from collections.abc import Sequence
 
 import jova_bench
-from jova_bench.cli import baselines, calibration, data, experiments, listing, runs, suites, sweeps, training, weights
+from jova_bench.cli import (
+    baselines,
+    calibration,
+    data,
+    experiments,
+    listing,
+    runs,
+    suites,
+    sweeps,
+    training,
+    votes,
+    weights,
+)
 from jova_bench.cli.base import Parser, say
 from jova_bench.errors import EXIT_USAGE, BenchError
 from jova_bench.files.paths import shown_path
@@ -42,7 +54,7 @@ def parser(asked: str | None = None) -> Parser:
     )
     top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
-    for part in (runs, experiments, calibration, sweeps, suites, listing, weights, baselines, data):
+    for part in (runs, experiments, calibration, votes, sweeps, suites, listing, weights, baselines, data):
         part.add(verbs)
     training.add(verbs, asked)
     return top

@@ -41,6 +41,7 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
   jova-bench report runs/embedded-0a1b2c3d --html
   jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
+  jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
   jova-bench report results/as-reported.toml"""
 
 
@@ -154,6 +155,9 @@ def _add_report(verbs: Verbs) -> None:
         metavar="FILE",
         help="with --html: a .json file of a sweep's results, as curves; repeat for several",
     )
+    report.add_argument(
+        "--votes", metavar="FILE", help="with --html: people's votes, as `votes fit --format json` prints"
+    )
     report.add_argument("--format", metavar="F", help="without --html: md, csv, json or tex (default md)")
 
 
@@ -244,8 +248,8 @@ def _report(args: argparse.Namespace) -> int:
         return _pages(args)
     form = args.format or "md"
     write = view(form)
-    if args.reported or args.sweep:
-        raise BenchError("expected --html with --reported and --sweep, which pages alone can show")
+    if args.reported or args.sweep or args.votes:
+        raise BenchError("expected --html with --reported, --sweep and --votes, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
         text = write(read_leaderboard(args.dir, slices, asset_table(args.assets)))
@@ -261,6 +265,7 @@ def _pages(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
     from jova_bench.report.html.figures import read_sweep
     from jova_bench.report.html.site import write_html
+    from jova_bench.report.html.votes import read_fit
 
     page = write_html(
         args.dir,
@@ -268,6 +273,7 @@ def _pages(args: argparse.Namespace) -> int:
         slices=names(args.slices) or (),
         reported=args.reported,
         figures=[figure for file in args.sweep for figure in read_sweep(file)],
+        votes=read_fit(args.votes) if args.votes else None,
         assets=asset_table(args.assets),
         progress=Terminal(),
     )

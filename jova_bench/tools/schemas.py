@@ -21,6 +21,8 @@ from jova_bench.records import Record, Sample, Score
 from jova_bench.runs.manifest import Manifest
 from jova_bench.suites.loading import SuiteInfo
 from jova_bench.summary import Summary
+from jova_bench.votes.fit import VoteFit
+from jova_bench.votes.records import Vote
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FORMATS: Mapping[str, type[Record]] = MappingProxyType(
@@ -34,6 +36,8 @@ FORMATS: Mapping[str, type[Record]] = MappingProxyType(
         "frozen-2": Frozen,
         "calibration-1": Calibration,
         "rubric-1": Rubric,
+        "vote": Vote,
+        "votes-1": VoteFit,
     }
 )
 """Record of a file, or of one line of it, by the name of its schema, with the version of a format that states one."""

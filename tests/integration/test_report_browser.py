@@ -11,7 +11,9 @@ import pytest
 from jova_bench.media import files as media
 from jova_bench.report.html.figures import read_sweep
 from jova_bench.report.html.site import write_html
+from jova_bench.votes.fit import fit_votes
 from support.made_runs import made_run, undefined
+from support.voting import simulated
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="not installed: pip install 'jova-bench[dev]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -60,7 +62,8 @@ def pages(tmp_path_factory):
     tone = np.sin(np.arange(32_000) * 0.1).astype(np.float32)[None] / 2
     media.write(folder / "c.mp4", frames, Fraction(25), tone, 16_000)
     curves = [figure for name in ("fusion", "mouth-loss") for figure in read_sweep(f"results/{name}.json")]
-    return write_html(folder, reported="results/as-reported.toml", figures=curves, workers=0).parent
+    votes = fit_votes(simulated({"good": 0.5, "bad": -0.5}))
+    return write_html(folder, reported="results/as-reported.toml", figures=curves, votes=votes, workers=0).parent
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +215,17 @@ def test_trainings_of_an_arm_stand_side_by_side_under_their_names(visit, width):
     legend = first.locator(".legend").first.bounding_box()
     grid = first.locator(".gridlayer").first.bounding_box()
     assert legend["y"] + legend["height"] <= grid["y"] + 1, (legend, grid)
+
+
+def test_votes_stand_beside_the_leaderboard(visit):
+    page = visit()
+    rows = page.locator("#votes table").first.locator("tbody tr")
+    assert rows.locator("th").all_text_contents() == ["good", "bad"]
+    page.locator("#plots").scroll_into_view_if_needed()
+    figure = page.locator("[data-figure]").last
+    figure.locator(".main-svg").first.wait_for()
+    shown = [round(y) for y in figure.evaluate("(one) => one.data[0].y")]
+    assert [cell.split()[0] for cell in rows.locator("td:nth-child(2)").all_text_contents()] == list(map(str, shown))
 
 
 def test_cards_of_a_prompt_line_up(visit):

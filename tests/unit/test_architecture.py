@@ -22,6 +22,7 @@ LAYERS = (
     {"models"},
     {"runs"},
     {"comparison"},
+    {"votes"},
     {"report"},
     {"calibration", "data", "sweep"},
     {"tools"},

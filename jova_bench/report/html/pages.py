@@ -20,12 +20,14 @@ from jova_bench.report.html.data import ALL, page_data
 from jova_bench.report.html.takes import Asked, Take
 from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import CURVE_HZ
+from jova_bench.report.html.votes import rating_figures, section
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.reported import ABOUT, Reported
 from jova_bench.summary import ABOUT_ATTEMPTS, Estimate, attempts_text
+from jova_bench.votes.fit import VoteFit
 
 if TYPE_CHECKING:
     import jinja2
@@ -87,11 +89,12 @@ def index_page(
     asked: Sequence[Asked],
     reported: Reported | None,
     figures: Sequence[Mapping[str, Any]],
+    votes: VoteFit | None = None,
 ) -> str:
     """Renders the leaderboard, plots, prompts and footnotes."""
     notes = Notes()
     columns = [(place, column, _description_of(board, column)) for place, column in enumerate(board.columns)]
-    data = page_data(board, slices, asked) | {"figures": list(figures)}
+    data = page_data(board, slices, asked) | {"figures": [*figures, *(rating_figures(votes) if votes else ())]}
     return env.get_template("index.html").render(
         root="",
         about=board.about(),
@@ -106,6 +109,7 @@ def index_page(
         asked=asked,
         slices=slice_groups(data["slices"]),
         reported=reported,
+        votes=section(votes) if votes else None,
         about_reported=ABOUT,
         attempts=f"{ABOUT_ATTEMPTS} {attempts_text(board.attempts)}." if board.attempts else "",
         made=_clip_tables(board),

@@ -22,6 +22,7 @@ from jova_bench.report.html.slices import by_slice
 from jova_bench.report.html.takes import Asked, gather
 from jova_bench.report.reported import read_reported
 from jova_bench.runs.store import read_run
+from jova_bench.votes.fit import VoteFit
 
 STATIC = Path(__file__).parent / "static"
 MARK = ".jova-bench-report"
@@ -37,6 +38,7 @@ def write_html(
     slices: Sequence[str] = (),
     reported: str | os.PathLike[str] | None = None,
     figures: Sequence[Mapping[str, Any]] = (),
+    votes: VoteFit | None = None,
     workers: int | None = None,
     assets: AssetTable | None = None,
     progress: Progress | None = None,
@@ -49,6 +51,7 @@ def write_html(
         slices: tags whose values divide the prompts; none takes those of the summary, or else every tag.
         reported: TOML file of numbers as papers report them, for a table of their own.
         figures: further Plotly figures, as `figures.sweep_curves` makes them.
+        votes: what people's votes say of the models.
         workers: processes that read clips, 0 for none; None for one per core.
         assets: weights of the metrics; None for the table of the environment.
         progress: shows progress.
@@ -85,7 +88,8 @@ def write_html(
             shutil.copyfile(script, part / "plotly.min.js")
             _place(part, asked)
             pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
-            for name, text in {"index.html": index_page(env, board, parts, asked, papers, figures), **pages}.items():
+            first = index_page(env, board, parts, asked, papers, figures, votes)
+            for name, text in {"index.html": first, **pages}.items():
                 (part / name).parent.mkdir(exist_ok=True)
                 (part / name).write_text(text, encoding="utf-8")
             _swap(part, target)

@@ -22,11 +22,15 @@ from jova_bench.report.html.pages import slice_groups
 from jova_bench.report.html.slices import by_slice, members
 from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import Look, Looking, outline
+from jova_bench.report.html.votes import rating_figures, read_fit, section
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import load_suite
+from jova_bench.votes import tables
+from jova_bench.votes.fit import fit_votes
 from support.made_runs import made_run, undefined
 from support.sweeps import SWEEP, value
+from support.voting import simulated, vote
 
 
 def test_words_are_aligned_as_the_error_rate_counts_them():
@@ -183,3 +187,27 @@ def test_arms_that_are_no_numbers_stand_in_their_order(tmp_path):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(BenchError, match=f"expected {said}"):
             read_sweep(tmp_path / "other.json")
+
+
+def test_votes_are_a_table_and_a_figure_for_each_question(tmp_path):
+    votes = [
+        *simulated({"a": 0.6, "b": 0.0, "c": -0.6}),
+        *(vote(f"r{k}", f"p{k}", "a", "b", "left", question="picture") for k in range(4)),
+    ]
+    (tmp_path / "fit.json").write_text(tables.json(fit_votes(votes)))
+    fit = read_fit(tmp_path / "fit.json")
+    assert fit == fit_votes(votes)
+    sync, picture = section(fit)["questions"]
+    assert [row[0] for row in sync["ratings"]] == ["a", "b", "c"]
+    assert len(sync["pairs"]) == 3
+    assert picture["reason"] == "a never lost to b, so that the difference has no upper limit"
+    (figure,) = rating_figures(fit)  # A question without ratings has none.
+    (trace,) = figure["traces"]
+    rows = fit.questions[0].models
+    assert [label for _, label in figure["ticks"]] == trace["text"] == [row.model for row in rows]
+    assert trace["y"] == [row.rating for row in rows]
+    assert trace["y"][0] + trace["error_y"]["array"][0] == pytest.approx(rows[0].ci[1])
+    assert trace["y"][0] - trace["error_y"]["arrayminus"][0] == pytest.approx(rows[0].ci[0])
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(BenchError, match="expected what `votes fit --format json` prints, got another JSON file"):
+        read_fit(tmp_path / "other.json")

@@ -1,0 +1,80 @@
+"""The verb for people's votes: votes plan, fit."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from jova_bench.cli.base import Parser, Verbs, add_verb
+from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.formatting.messages import shown
+from jova_bench.output import show, show_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXAMPLES = """  jova-bench votes plan --models 3 --prefer 0.6
+  jova-bench votes fit votes.jsonl"""
+PLAN_EXAMPLES = """  jova-bench votes plan
+  jova-bench votes plan --prefer 0.6 --models 4 --per-rater 10
+  jova-bench votes plan first-votes.jsonl
+
+Without a file, the share of ties and the correlations of votes are assumed; first votes measure them."""
+FIT_EXAMPLES = """  jova-bench votes fit votes.jsonl
+  jova-bench votes fit ann.jsonl ben.jsonl --format json > fit.json
+  jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
+
+A line of a file is one answer: {"rater", "prompt_id", "question", "left", "right", "answer"}, where left and right are
+models and answer is left, right, same or broken; "expected" makes it an attention check."""
+FORMATS = "md, csv or json (default md)"
+
+
+def add(verbs: Verbs) -> None:
+    """Adds the verb `votes`, its own verbs, and their flags."""
+    top = add_verb(verbs, "votes", "plan votes of people on clips, and fit strengths of models to them", EXAMPLES)
+    own = top.add_subparsers(dest="votes_verb", required=True, metavar="VERB", parser_class=Parser)
+    plan = add_verb(own, "plan", "show how many votes tell two models apart", PLAN_EXAMPLES, _plan)
+    plan.add_argument("files", nargs="*", metavar="FILE", help="first votes, which say what is assumed otherwise")
+    plan.add_argument(
+        "--prefer", action="append", type=float, metavar="P",
+        help="true share of votes for the better model among those that decide; repeat for several (default a range)",
+    )  # fmt: skip
+    plan.add_argument("--models", type=int, metavar="N", help="models of which every two are compared (default 2)")
+    plan.add_argument("--per-rater", type=int, metavar="N", help="votes of a rater on two models (default 20)")
+    plan.add_argument("--per-prompt", type=int, metavar="N", help="votes on a prompt and two models (default 3)")
+    plan.add_argument("--power", type=float, metavar="P", help="probability to show the preference (default 0.8)")
+    plan.add_argument("--json", action="store_true", help="print a JSON object instead of the table")
+    fit = add_verb(own, "fit", "fit strengths of models to votes, with intervals", FIT_EXAMPLES, _fit)
+    fit.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines")
+    fit.add_argument("--format", default="md", metavar="F", help=FORMATS)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from jova_bench.votes.plan import SHARES, Design, plan_votes
+    from jova_bench.votes.records import read_votes
+
+    given = ((name, getattr(args, name)) for name in ("models", "per_rater", "per_prompt", "power"))
+    design = Design(**{name: value for name, value in given if value is not None})
+    found = plan_votes(args.prefer or SHARES, design, read_votes(args.files) if args.files else ())
+    if args.json:
+        show_json(found.json())
+    else:
+        show(found.markdown())
+    return EXIT_OK
+
+
+def _fit(args: argparse.Namespace) -> int:
+    from jova_bench.votes.fit import fit_votes
+    from jova_bench.votes.records import read_votes
+    from jova_bench.votes.tables import VIEWS
+
+    _check_format(args.format, VIEWS)
+    text = VIEWS[args.format](fit_votes(read_votes(args.files)))
+    (show_json if args.format == "json" else show)(text)
+    return EXIT_OK
+
+
+def _check_format(name: str, known: Iterable[str]) -> None:
+    """Raises BenchError for a format that there is none of."""
+    if name not in known:
+        raise BenchError(f"expected one of the formats {', '.join(known)}, got {shown(name)}")
