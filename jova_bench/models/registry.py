@@ -39,6 +39,7 @@ MODELS: Mapping[str, str] = {
     "fantasytalking": "jova_baselines.fantasytalking:fantasytalking",
     "fantasytalking-command": "jova_baselines.fantasytalking:fantasytalking_command",
     "longcat-video-avatar-1.5": "jova_baselines.longcat_video_avatar_15:longcat_video_avatar_15",
+    "infinitetalk": "jova_baselines.infinitetalk:infinitetalk",
     "ltx-2": "jova_baselines.ltx_2:ltx_2",
     "ltx-2-image": "jova_baselines.ltx_2:ltx_2_image",
     "mova": "jova_baselines.mova:mova",
