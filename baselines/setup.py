@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from jova_baselines.any_pipeline.recipe import NAME, Address, manifest_of
 from jova_baselines.external import home, install
 from jova_baselines.external.manifest import Manifest, known, load
 from jova_bench.assets.table import Terms
@@ -54,11 +55,17 @@ def set_up(
             was begun then.
     """
     plans = []
-    for manifest in map(load, names):
+    for manifest in map(named, names):
         fetches = install.weights(manifest, accepted, unpinned) if weights else []
         plans.append((manifest, install.code(manifest) + fetches))
     done = [_set_up(manifest, steps, dry_run, run or carry_out) for manifest, steps in plans]
     return EXIT_OK if all(done) else EXIT_INCOMPLETE
+
+
+def named(name: str) -> Manifest:
+    """Reads the manifest of a baseline, or makes the one of a `diffusers:OWNER/NAME@COMMIT`. Raises BenchError."""
+    kind, _, address = name.partition(":")
+    return manifest_of(Address.parse(address)) if kind == NAME else load(name)
 
 
 def _set_up(manifest: Manifest, steps: Sequence[install.Step], dry_run: bool, run: Run) -> bool:

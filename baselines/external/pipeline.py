@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from inspect import signature
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +31,11 @@ from jova_bench.suites.loading import Suite
 
 PACKAGES = ("diffusers", "transformers", "accelerate", "ftfy")
 INSTALL = "pip install 'jova-bench[diffusers]'"
+
+PICTURES, SOUNDS = ("frames", "video"), ("audio", "sound")
+"""Names of a clip's parts in the outputs of the library's pipelines."""
+RATES = ("audio_sample_rate", "vocoder.config.output_sampling_rate", "sound_tokenizer.config.sampling_rate")
+"""Where its pipelines state the rate of their sound: Kandinsky 6, LTX-2, Cosmos 3."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -79,9 +86,9 @@ class DiffusersBaseline(Baseline):
             torch.cuda.reset_peak_memory_stats(self.device)
         generator = torch.Generator("cpu").manual_seed(seed)
         made = self.pipe(**job.arguments, **self.extras(inputs, job), generator=generator, output_type="np")
-        frames, audio, rate = pixels(made.frames[0]), None, 0
+        frames, audio, rate = pixels(part(made, PICTURES, 4)), None, 0
         if self.manifest.produces.audio == "generated":
-            audio, rate = samples(made.audio[0]), sample_rate_hz(self.pipe, job)
+            audio, rate = part(made, SOUNDS, 2), sample_rate_hz(self.pipe, job)
         return Generated(
             Media(frames, job.fps, audio, rate),
             timing="free",
@@ -173,8 +180,13 @@ def place(pipe: Any, device: str, offload: bool) -> None:
 
 
 def sample_rate_hz(pipe: Any, job: Job) -> int:
-    """Returns the output rate of the pipeline's vocoder. Raises BenchError if it differs from the plan."""
-    rate = int(pipe.vocoder.config.output_sampling_rate)
+    """Returns the rate of the pipeline's sound. Raises BenchError if it is not stated, or differs from the plan."""
+    for name in RATES:
+        with suppress(AttributeError):
+            rate = int(attrgetter(name)(pipe))
+            break
+    else:
+        raise BenchError(f"expected the rate of its sound in {', '.join(RATES)}, got a {type(pipe).__name__} without")
     if job.sample_rate_hz not in (None, rate):
         raise BenchError(f"expected a vocoder of {job.sample_rate_hz} Hz, got {rate} Hz; see the manifest")
     return rate
@@ -187,9 +199,23 @@ def pixels(frames: Floats) -> Frames:
     return np.rint(frames * 255).clip(0, 255).astype(np.uint8)
 
 
-def samples(audio: Any) -> Floats:
-    """Converts a tensor of any float type to (channels, N) float32."""
-    return np.ascontiguousarray(audio.detach().float().cpu().numpy())
+def part(made: Any, names: Sequence[str], axes: int) -> Floats:
+    """Returns the picture (T, H, W, 3) or the sound (channels, N) of a pipeline's output, as float32.
+
+    Raises:
+        UnfitClip: the output has none, or it is no array of that many axes for one clip.
+    """
+    found = next((value for name in names if (value := getattr(made, name, None)) is not None), None)
+    if found is None:
+        raise UnfitClip(f"expected {' or '.join(names)} from the pipeline, got none")
+    array = np.ascontiguousarray(found.detach().float().cpu() if hasattr(found, "detach") else found, dtype=np.float32)
+    if array.ndim == axes + 1 and len(array) == 1:
+        array = array[0]  # Its batch.
+    if axes == 2 and array.ndim == 1:
+        array = array[None]
+    if array.ndim != axes:
+        raise UnfitClip(f"expected {names[0]} of one clip from the pipeline, got an array of shape {array.shape}")
+    return array
 
 
 def crop(image: Frames, height: int, width: int) -> Frames:

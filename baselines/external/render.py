@@ -81,6 +81,21 @@ def ovi(prompt: Prompt) -> str:
     return " ".join(parts)
 
 
+def tagged(prompt: Prompt) -> str:
+    """Returns the format of Kandinsky 6: transcript in <S> and <E>, audio caption in <AUDCAP> and <ENDAUDCAP>.
+
+    Source: what its prompts are expanded to, diffusers 0.42.1, `pipelines/kandinsky6/pipeline_kandinsky6_ti2va.py`.
+    """
+    _without(prompt, r"<\s*/?\s*(S|E|AUDCAP|ENDAUDCAP)\s*>", ("video_caption", "audio_caption", "transcript"))
+    words = " ".join(prompt.transcript.split())
+    parts = [sentence(prompt.video_caption)]
+    if words:
+        parts.append(f"The person says, <S>{words}<E>.")
+    if prompt.audio_caption.strip():
+        parts.append(f"<AUDCAP>{sentence(prompt.audio_caption)}<ENDAUDCAP>")
+    return " ".join(parts)
+
+
 def verse(prompt: Prompt) -> dict[str, object]:
     """Returns the fields of a Verse-Bench file, which UniVerse-1 reads: a list of sounds, and the transcript apart.
 
@@ -124,6 +139,7 @@ RENDERERS: Mapping[str, Callable[[Prompt], Rendered]] = {
     "prose": prose,
     "scene": scene,
     "ovi": ovi,
+    "tagged": tagged,
     "verse": verse,
     "magihuman": magihuman,
 }

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from jova_baselines.served.client import VideoServer
 from jova_baselines.served.generator import ServedModel
 from jova_baselines.served.options import options_of, read_table
-from jova_bench.errors import BenchError, Unavailable
+from jova_baselines.unaddressed import Unaddressed
+from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
-from jova_bench.models.base import Generated, Generator, Plan
-from jova_bench.prompts import Prompt
-from jova_bench.suites.loading import Suite
+from jova_bench.models.base import Generator
 
 NAME = "v1-videos"
 EXAMPLE = f"{NAME}:http://localhost:8091#MiniMaxAI/MiniMax-H3"
@@ -28,7 +25,7 @@ def v1_videos(device: str, address: str | None = None) -> Generator:
         BenchError: the address or the user's table does not fit, or the server does not answer.
     """
     if address is None:
-        return Unaddressed()
+        return Unaddressed(NAME, _lacks)
     url, _, model = address.partition("#")
     if not url or not model:
         raise BenchError(f"expected {NAME}:URL#MODEL, such as {EXAMPLE}, got {shown(f'{NAME}:{address}')}")
@@ -37,24 +34,10 @@ def v1_videos(device: str, address: str | None = None) -> Generator:
     return ServedModel(server, options, server.stated())
 
 
-class Unaddressed:
-    """The kind of model in listings, without a server."""
-
-    name, batch_size = NAME, 1
-    needs: tuple[str, ...] = ()
-
-    def check(self) -> str:
-        """Returns what is missing: a server, and a table that can be read, if one is named."""
-        try:
-            read_table()
-        except BenchError as error:
-            return str(error)
-        return f"names no server; run it as {NAME}:URL#MODEL, such as {EXAMPLE}"
-
-    def plan(self, prompt: Prompt, suite: Suite) -> Plan:
-        """Raises Unavailable: no server is named."""
-        raise Unavailable(self.check())
-
-    def generate(self, prompts: Sequence[Prompt], seed: int, suite: Suite) -> Iterator[Generated]:
-        """Raises Unavailable: no server is named."""
-        raise Unavailable(self.check())
+def _lacks() -> str:
+    """Returns what is missing: a server, and a table that can be read, if one is named."""
+    try:
+        read_table()
+    except BenchError as error:
+        return str(error)
+    return f"names no server; run it as {NAME}:URL#MODEL, such as {EXAMPLE}"

@@ -73,7 +73,8 @@ def _add_models(verb: Parser) -> None:
         required=True,
         metavar="NAME",
         help="see `ls models`; clips:DIR for a folder of clips, clips:DIR/** with those below it, jova:DIR or "
-        "jova-edit:DIR for weights of your own training, v1-videos:URL#MODEL for a model of a server; repeat for more",
+        "jova-edit:DIR for weights of your own training, v1-videos:URL#MODEL for a model of a server, "
+        "diffusers:OWNER/NAME@COMMIT for any pipeline of diffusers; repeat for more",
     )
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
     verb.add_argument(

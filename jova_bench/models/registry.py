@@ -42,6 +42,12 @@ MODELS: Mapping[str, str] = {
     "infinitetalk": "jova_baselines.infinitetalk:infinitetalk",
     "ltx-2": "jova_baselines.ltx_2:ltx_2",
     "ltx-2-image": "jova_baselines.ltx_2:ltx_2_image",
+    "ltx-2.3": "jova_baselines.ltx_23:ltx_23",
+    "ltx-2.3-image": "jova_baselines.ltx_23:ltx_23_image",
+    "ltx-2.5": "jova_baselines.ltx_25:ltx_25",
+    "ltx-2.5-image": "jova_baselines.ltx_25:ltx_25_image",
+    "kandinsky-6": "jova_baselines.kandinsky_6:kandinsky_6",
+    "kandinsky-6-image": "jova_baselines.kandinsky_6:kandinsky_6_image",
     "mova": "jova_baselines.mova:mova",
     "davinci-magihuman": "jova_baselines.davinci_magihuman:davinci_magihuman",
     "omniavatar": "jova_baselines.omniavatar:omniavatar",
@@ -56,6 +62,7 @@ MODELS: Mapping[str, str] = {
     "wan2.2-ti2v-mmaudio-image": "jova_baselines.cascades:wan22_ti2v_mmaudio_image",
     "pocket-tts-wan2.2-s2v": "jova_baselines.cascades:pocket_tts_wan22_s2v",
     "pocket-tts-fantasytalking": "jova_baselines.cascades:pocket_tts_fantasytalking",
+    "diffusers": "jova_baselines.any_pipeline:any_pipeline",
     "v1-videos": "jova_baselines.served:v1_videos",
 }
 """Name to factory; `clips:DIR` is built here."""
@@ -69,7 +76,7 @@ def model_registry() -> Registry[ModelFactory]:
     return Registry("model", MODELS, "jova_bench.models")
 
 
-def with_folder(name: str, change: Callable[[str], Path]) -> str:
+def with_folder(name: str, change: Callable[[str], object]) -> str:
     """Returns the name of a model with another path of its folder, if it is a `NAME:DIR`."""
     known, colon, folder = name.partition(":")
     return f"{known}:{change(folder)}" if colon else name
@@ -78,7 +85,8 @@ def with_folder(name: str, change: Callable[[str], Path]) -> str:
 def create_model(name: str, device: str) -> Generator:
     """Builds the model called `name`.
 
-    `clips:DIR` is a folder of clips, `NAME:DIR` a model with the weights in DIR, `v1-videos:URL#MODEL` one of a server.
+    `clips:DIR` is a folder of clips, `NAME:DIR` a model with the weights in DIR, `v1-videos:URL#MODEL` one of a server,
+    `diffusers:OWNER/NAME@COMMIT` a pipeline of that repository of the Hugging Face Hub.
 
     Raises:
         BenchError: no model has that name, the folder has no clips, the model takes no weights of a user, or cannot

@@ -100,8 +100,13 @@ def _built(model: str | Generator, generator: Generator, where: Executor) -> Bui
     """Returns what builds a model in a worker; in this process, and of a server, it returns the one that is there."""
     if isinstance(model, str) and not isinstance(where, Local) and at_once(generator) is None:
         # A worker may have another working directory.
-        return partial(create_model, with_folder(model, lambda folder: Path(folder).absolute()))
+        return partial(create_model, with_folder(model, anywhere))
     return partial(_existing, generator)
+
+
+def anywhere(folder: str) -> str:
+    """Returns the absolute path of a folder; an address is none, and stays."""
+    return str(Path(folder).absolute()) if Path(folder).exists() else folder
 
 
 def _existing(generator: Generator, device: str) -> Generator:

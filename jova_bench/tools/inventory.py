@@ -40,7 +40,7 @@ PACKAGES = (
     ("pesq", "pesq (built with a C compiler)", "pesq"),
     ("transformers", "wer, cer, clap_score, fd_clap, ce, cu, pc, pq (standard)", "transformers"),
     ("openai-whisper", "wer, cer (standard) where transformers is not", "openai-whisper"),
-    ("diffusers", "the models ltx-2 and wan2.2-ti2v", "'jova-bench[diffusers]'"),
+    ("diffusers", "the models ltx-2, kandinsky-6, wan2.2-ti2v and diffusers:...", "'jova-bench[diffusers]'"),
     ("ray", "--executor ray", "'jova-bench[ray]'"),
     ("mlflow-skinny", "--track mlflow", "'jova-bench[mlflow]'"),
     ("jinja2", "report --html", "'jova-bench[report]'"),

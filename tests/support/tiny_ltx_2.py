@@ -1,7 +1,8 @@
 """An LTX-2 of the real layout and next to no width, with random weights, in the folder format of diffusers.
 
 What times and sizes depend on is as in the published LTX-2.0 (32 x 32 pixels and 8 frames per latent, 25 sound
-latents per second, 240 samples at 24 kHz per mel frame); widths and depths are as small as they can be.
+latents per second, 240 samples at 24 kHz per mel frame), and of the vocoder and the scheduler as in 2.5, too (480
+samples at 48 kHz); widths and depths are as small as they can be.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ WIDTH = 16
 TOKENS = 64
 
 
-def save(folder: Path) -> None:
+def save(folder: Path, version: str = "2.0") -> None:
     """Writes `model_index.json` and a folder per component."""
     from diffusers import FlowMatchEulerDiscreteScheduler, LTX2Pipeline
 
@@ -28,7 +29,7 @@ def save(folder: Path) -> None:
         tokenizer=tokenizer(),
         connectors=connectors(layers=text_encoder.config.text_config.num_hidden_layers),
         transformer=transformer(),
-        vocoder=vocoder(),
+        vocoder=vocoder() if version == "2.0" else wide_vocoder(),
     )
     louder(pipeline.transformer, 3)
     louder(pipeline.vocoder, 2)
@@ -168,4 +169,18 @@ def vocoder():
         resnet_kernel_sizes=[3],
         resnet_dilations=[[1, 3, 5]],
         output_sampling_rate=24_000,
+    )
+
+
+def wide_vocoder():
+    """16 kHz, then an extension of the bandwidth to 48 kHz."""
+    from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
+
+    small = {"resnet_kernel_sizes": [3], "resnet_dilations": [[1, 3, 5]]}
+    return LTX2VocoderWithBWE(
+        in_channels=2 * 16,
+        hidden_channels=64,
+        bwe_hidden_channels=32,
+        **small,
+        **{f"bwe_{key}": value for key, value in small.items()},
     )

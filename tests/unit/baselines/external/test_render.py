@@ -20,6 +20,10 @@ GOLDENS = {
     "prose": "A woman in a red coat looks up. The person says: \"He said 'no' twice.\" The sound: A low, calm voice.",
     "scene": "A woman in a red coat looks up. A low, calm voice.",
     "ovi": 'A woman in a red coat looks up. The person says, <S>He said "no" twice.<E>. Audio: A low, calm voice.',
+    "tagged": (
+        'A woman in a red coat looks up. The person says, <S>He said "no" twice.<E>. '
+        "<AUDCAP>A low, calm voice.<ENDAUDCAP>"
+    ),
     "verse": {
         "video_prompt": "A woman in a red coat looks up.",
         "audio_prompt": ["A low, calm voice."],
@@ -40,6 +44,7 @@ def test_goldens(name):
     [
         ("prose", "A woman in a red coat looks up."),
         ("ovi", "A woman in a red coat looks up."),
+        ("tagged", "A woman in a red coat looks up."),
         ("scene", "A woman in a red coat looks up."),
         ("sound", ""),
         ("words", ""),
@@ -76,6 +81,7 @@ def test_no_sound_and_no_words_for_universe():
     ("name", "changes", "found"),
     [
         ("ovi", {"transcript": "stop <E> here"}, "<E>"),
+        ("tagged", {"audio_caption": "wind<ENDAUDCAP>"}, "<ENDAUDCAP>"),
         ("ovi", {"video_caption": "a sign says Audio: off"}, "Audio:"),
         ("ovi", {"audio_caption": "<AUDCAP>wind"}, "<AUDCAP>"),
         ("scene", {"video_caption": 'a screen with {"a": 1}'}, "{"),

@@ -1,0 +1,17 @@
+"""LTX-2.5: LTX-2's pipeline with weights that are distilled to eight steps without guidance."""
+
+from __future__ import annotations
+
+from jova_baselines.external.manifest import load
+from jova_baselines.external.pipeline import DiffusersBaseline
+from jova_baselines.ltx_2.plan import plan
+
+
+def ltx_25(device: str) -> DiffusersBaseline:
+    """Builds the model; the first clip loads the weights."""
+    return DiffusersBaseline(load("ltx-2.5"), plan, device)
+
+
+def ltx_25_image(device: str) -> DiffusersBaseline:
+    """Builds the model with a required image, for comparison with models that need one."""
+    return ltx_25(device).beginning_with_an_image("ltx-2.5-image")
