@@ -133,7 +133,7 @@ def _options(call: Mapping[str, Any]) -> dict[str, Option]:
     """Returns the arguments that a user may change: those with a plain default, and the size."""
     plain = {key: value for key, value in call.items() if isinstance(value, bool | int | float | str)}
     options: dict[str, Option] = {key: value for key, value in plain.items() if key not in NOT_OPTIONS}
-    # A pipeline that chooses its size by itself has to be told one.
+    # A pipeline that chooses its size by itself has to be given one.
     options |= {side: 0 for side in SIZE if side not in options}
     return options | {one: True for one in SOUND if one in call}
 

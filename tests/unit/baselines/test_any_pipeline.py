@@ -39,7 +39,7 @@ def test_without_weights_it_says_what_fetches_them(tmp_path, monkeypatch, capsys
     assert main([NAME, "--weights", "--dry-run"]) == 0
     order = json.loads(capsys.readouterr().out.partition("'")[2].rpartition("'")[0])
     assert (order["hub"], order["revision"]) == ("someone/tiny", COMMIT)
-    assert named(NAME).weights[0].verified
+    assert named(NAME).weights[0].pinned
 
 
 @pytest.fixture(scope="module")
