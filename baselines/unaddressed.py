@@ -17,7 +17,7 @@ class Unaddressed:
     needs: tuple[str, ...] = ()
 
     def __init__(self, name: str, lacks: Callable[[], str]) -> None:
-        """Names the kind, and what says how to write an address."""
+        """Takes the name of the kind and what says how to write an address."""
         self.name, self.check = name, lacks
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
