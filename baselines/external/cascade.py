@@ -141,6 +141,11 @@ class Cascade(ABC):
     def merge(self, first: Media, second: Media) -> Media:
         """Combines the outputs of both stages to the clip."""
 
+    def _second_input(self, prompt: Prompt, suite: Suite) -> ModelInput:
+        """Returns the input of the second model except what the first one makes; that of the prompt is ignored."""
+        consumes = self.second.manifest.consumes.model_copy(update={self.intermediate: "ignored"})
+        return model_input(prompt, suite, consumes)
+
     def _job(self, inputs: ModelInput) -> Job:
         """Returns the job of the second model."""
         return self.second.planner(inputs, self.second.manifest, self.second.options)
@@ -192,7 +197,8 @@ class VideoThenAudio(Cascade):
 
     def expected_input(self, prompt: Prompt, suite: Suite, job: Job) -> ModelInput:
         """Returns a source video of the planned format, without a file."""
-        return ModelInput(prompt, video=SourceVideo(Path(), job.frames, job.fps, job.height, job.width, "stage"))
+        film = SourceVideo(Path(), job.frames, job.fps, job.height, job.width, "stage")
+        return replace(self._second_input(prompt, suite), video=film)
 
     def stage_input(self, prompt: Prompt, suite: Suite, made: Media, folder: Path) -> ModelInput:
         """Encodes the video like a clip."""
@@ -200,7 +206,8 @@ class VideoThenAudio(Cascade):
             raise UnfitClip(f"{self.first.name} generated no video")
         media.write(folder / "film.mp4", made.frames, made.fps, None, 0)
         count, height, width = made.frames.shape[:3]
-        return ModelInput(prompt, video=SourceVideo(folder / "film.mp4", count, made.fps, height, width, "stage"))
+        film = SourceVideo(folder / "film.mp4", count, made.fps, height, width, "stage")
+        return replace(self._second_input(prompt, suite), video=film)
 
     def merge(self, first: Media, second: Media) -> Media:
         """Returns the audio of the second stage with the unencoded frames of the first."""
@@ -237,10 +244,6 @@ class SpeechThenVideo(Cascade):
     def merge(self, first: Media, second: Media) -> Media:
         """Returns the output of the second stage, whose audio is the speech."""
         return second
-
-    def _second_input(self, prompt: Prompt, suite: Suite) -> ModelInput:
-        """Returns the input of the second model except the speech; audio of the prompt is ignored."""
-        return model_input(prompt, suite, self.second.manifest.consumes.model_copy(update={"audio": "ignored"}))
 
 
 def kept(made: Media, folder: Path) -> Media:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jova_baselines.external.foley import kept, short
 from jova_baselines.external.inputs import ModelInput, SourceVideo
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
@@ -82,26 +83,7 @@ def read(film: SourceVideo) -> float:
     return min(film.seconds, kept(film, CLIP_FPS) / CLIP_FPS, kept(film, SYNC_FPS) / SYNC_FPS)
 
 
-def kept(film: SourceVideo, rate: float) -> int:
-    """Returns the number of frames that the upstream reads at another rate.
-
-    For each time it takes the first frame not before it. It accumulates times, and the sums drift: of a video of 25
-    frames per second the last frame may be missing.
-    """
-    count, wanted = 0, 0.0
-    for k in range(film.frames):
-        while float(k / film.fps) >= wanted:
-            count, wanted = count + 1, wanted + 1 / rate
-    return count
-
-
 def samples(seconds: float, variant: Variant) -> int:
     """Returns the upstream's number of audio samples for a length in seconds."""
     latents = math.ceil(seconds * variant.sample_rate_hz / (variant.samples_per_latent // 2) / 2)
     return latents * variant.samples_per_latent
-
-
-def short(film: SourceVideo, seconds: float) -> str:
-    """Returns a note if the audio is shorter than the video; longer audio is cut."""
-    left = film.seconds - seconds
-    return f"the sound ends {left:.3f} s before the picture" if left > 0.001 else ""

@@ -9,8 +9,9 @@ import pytest
 
 from jova_baselines.external import home
 from jova_baselines.external.client import Worker, WorkerResult
+from jova_baselines.external.foley import kept
 from jova_baselines.external.manifest import load
-from jova_baselines.mmaudio.plan import CLIP_FPS, HIGH, LOW, SEGMENT, SYNC_FPS, VARIANTS, kept, read, samples
+from jova_baselines.mmaudio.plan import CLIP_FPS, HIGH, LOW, SEGMENT, SYNC_FPS, VARIANTS, read, samples
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
