@@ -21,6 +21,7 @@ from jova_baselines.weights import accepted, digest_of_parts, name_with, unusabl
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.models.base import Generated, Media, Plan, Setting
+from jova_bench.models.requirements import Requirements, WeightFiles
 from jova_bench.prompts import Prompt
 from jova_bench.suites.loading import Suite
 
@@ -67,6 +68,14 @@ class JovaGenerator:
             return why_not
         task = read_config(find_parts(self.folder).model).task
         return None if task == "joint" else f"expected weights of a joint model, got an {task} one in {self.folder}"
+
+    @property
+    def requirements(self) -> Requirements:
+        """Its weights, which are here or are trained; no memory or time is published."""
+        here = unusable_weights(self.folder) is None
+        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if here else None
+        licence = "that of its training" if self._folder else "Apache-2.0"
+        return Requirements((WeightFiles(str(self.folder), licence, None, size, here, pinned=True),))
 
     @property
     def settings(self) -> dict[str, object]:

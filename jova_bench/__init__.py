@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jova_bench.api.comparing import compare, gate
     from jova_bench.api.listing import list_metrics, list_models, list_suites
     from jova_bench.api.measuring import metric, torch_metric
+    from jova_bench.api.planning import DryRun, dry_run
     from jova_bench.api.reading import load_suite, read_clip
     from jova_bench.api.running import Result, run, score
     from jova_bench.api.voting import fit_votes
@@ -44,6 +45,7 @@ __all__ = [
     "Clip",
     "ClipMetric",
     "Comparisons",
+    "DryRun",
     "Edit",
     "Estimate",
     "Gate",
@@ -69,6 +71,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "compare",
+    "dry_run",
     "fit_votes",
     "gate",
     "list_metrics",

@@ -11,6 +11,7 @@ _NAMES = {
     "api.comparing": ("compare", "gate"),
     "api.listing": ("list_metrics", "list_models", "list_suites"),
     "api.measuring": ("metric", "torch_metric"),
+    "api.planning": ("DryRun", "dry_run"),
     "api.reading": ("load_suite", "read_clip"),
     "api.running": ("Result", "run", "score"),
     "api.voting": ("fit_votes",),

@@ -7,15 +7,18 @@ reports the work.
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import re
+import shutil
 import sys
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.text import visible
+from jova_bench.formatting.text import escaped, one_line, table, visible
 from jova_bench.ids import printable
 
 PLAIN = {
@@ -50,6 +53,26 @@ def show(text: str) -> None:
         _write(sys.stdout, encodable)
     except OSError as error:
         raise BenchError(f"cannot write to stdout: {error.strerror}; recorded results are kept") from error
+
+
+def show_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+    """Prints a table: in a terminal as wide as that, with its cells wrapped, elsewhere as Markdown."""
+    if not sys.stdout.isatty():
+        show(f"{table(header, [[escaped(cell) for cell in row] for row in body])}\n")
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.HORIZONTALS if codecs.lookup(_encoding(sys.stdout)).name == "utf-8" else box.ASCII)
+    for name in header:
+        drawn.add_column(Text(name), overflow="fold")
+    for row in body:
+        drawn.add_row(*(Text(one_line(cell)) for cell in row))
+    page = io.StringIO()
+    Console(file=page, width=shutil.get_terminal_size().columns, color_system=None).print(drawn)
+    show(page.getvalue())
 
 
 def show_json(text: str) -> None:

@@ -44,6 +44,8 @@ class Result(running.Result):
         Raises:
             BenchError: nothing was scored.
         """
+        if self.summary is None and self.unable:
+            raise BenchError("; ".join(f"{name} is left out: {why}" for name, why in self.unable.items()))
         if self.summary is None:
             raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
         return leaderboard(self.summary, read_run(self.folder).manifest).frame()

@@ -20,8 +20,6 @@ def say_failures(result: Result) -> None:
     """Prints one line for all samples of a model that have no clip for the same reason, then what was tried again."""
     same: dict[tuple[str, str, str | None], list[Sample]] = {}
     for sample in result.failed:
-        if sample.model in result.unable and sample.answered is None:
-            continue  # Said at the beginning, in one line.
         same.setdefault((sample.status, sample.model, sample.reason), []).append(sample)
     for (status, model, reason), (first, *others) in list(same.items())[:SHOWN_FAILURES]:
         more = f" and {len(others):,} more" * bool(others)
@@ -32,6 +30,8 @@ def say_failures(result: Result) -> None:
         say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
     if tries := attempts_text(result.attempts):
         say(tries)
+    if result.unable and result.summary is not None:
+        say(f"left out, as was said at the beginning: {', '.join(result.unable)}")
 
 
 def say_outside(summary: Summary | None) -> None:

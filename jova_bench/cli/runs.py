@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.cli.endings import say_failures, say_outside
+from jova_bench.cli.planning import add_plan_flags, show_plan
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
 from jova_bench.records import Profile
@@ -76,6 +77,7 @@ def _add_models(verb: Parser) -> None:
         "jova-edit:DIR for weights of your own training, v1-videos:URL#MODEL for a model of a server, "
         "diffusers:OWNER/NAME@COMMIT for any pipeline of diffusers; repeat for more",
     )
+    add_plan_flags(verb)
     verb.add_argument("--seed", action="append", type=int, metavar="N", help="repeat for several (default 0)")
     verb.add_argument(
         "--retry-answered",
@@ -178,15 +180,21 @@ def _run(args: argparse.Namespace) -> int:
     suite = load_suite(args.suite)
     args.profile = profile_of(args.profile, suite)
     options = _options(args, **_draws(args), **_judges(args))
+    if args.dry_run:
+        return show_plan(args, suite, options)
     return _show(run(args.model, suite, options), args)
 
 
 def _generate(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
 
-    result = run(args.model, args.suite, _options(args, **_draws(args), scoring=False))
+    options = _options(args, **_draws(args), scoring=False)
+    if args.dry_run:
+        return show_plan(args, args.suite, options)
+    result = run(args.model, args.suite, options)
     say_failures(result)
-    show(f"{result.folder}\n")
+    if result.folder.exists():
+        show(f"{result.folder}\n")
     return result.exit_code
 
 
@@ -221,8 +229,10 @@ def _show(result: Result, args: argparse.Namespace) -> int:
     """Prints a scored run, writes its leaderboard beside its records, and logs it to the tracker of `--track`."""
     from jova_bench.report.files import write_report
 
+    if result.summary is None:
+        return result.exit_code  # No model could run; each was a line.
     files = write_report(result.folder, assets=asset_table(args.assets))
-    if args.json and result.summary is not None:
+    if args.json:
         found = result.summary.model_dump(mode="json", by_alias=True)
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:

@@ -72,6 +72,17 @@ class Misfit:
     what: str
 
 
+Planned = dict[str, Plan | str | Misfit]
+"""Plan of each prompt, by id, or why there is none."""
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """Why a model can make nothing where it would run, such as missing weights."""
+
+    why: str
+
+
 @dataclass(frozen=True)
 class PlanWorker:
     """What a worker runs first, for the plans."""
@@ -79,11 +90,11 @@ class PlanWorker:
     build: Build
     suite: Suite
 
-    def __call__(self, context: WorkerContext) -> Callable[[Sequence[Prompt]], dict[str, Plan | str | Misfit]]:
+    def __call__(self, context: WorkerContext) -> Callable[[Sequence[Prompt]], Planned | NotReady]:
         """Builds the model and returns a function that gives each prompt's plan, by id, or why there is none."""
         generator, suite = self.build(context.device), suite_at(self.suite, context)
 
-        def plans(prompts: Sequence[Prompt]) -> dict[str, Plan | str | Misfit]:
+        def plans(prompts: Sequence[Prompt]) -> Planned | NotReady:
             try:
                 why_not = generator.check()
             except Exception as error:
@@ -91,8 +102,9 @@ class PlanWorker:
             if not isinstance(why_not, str | None):
                 found = Misfit(f"expected `check` to return None or a text that says why not, got {shown(why_not)}")
                 return dict.fromkeys((prompt.id for prompt in prompts), found)
-            why_not = why_not and " ".join(why_not.split())
-            return {prompt.id: why_not or plan_of(generator, prompt, suite) for prompt in prompts}
+            if why_not:
+                return NotReady(" ".join(why_not.split()))
+            return {prompt.id: plan_of(generator, prompt, suite) for prompt in prompts}
 
         return plans
 

@@ -12,14 +12,13 @@ from functools import cached_property
 
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, TaskFailed
-from jova_bench.formatting.text import counted
 from jova_bench.keys import PromptSeed, SampleKey
 from jova_bench.models.base import Generator, Plan, edits_files, forget
 from jova_bench.progress import Progress
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample, Score
 from jova_bench.runs.attempts import failed, numbered
-from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, PlanWorker
+from jova_bench.runs.batches import Attempt, Batch, Build, ClipWorker, Misfit, NotReady, PlanWorker
 from jova_bench.runs.manifest import AnyPlan, PlanRecord, plan_record
 from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import Suite
@@ -40,6 +39,8 @@ class PlannedModel:
     """Where its clips are made."""
     plans: dict[str, Plan | str]
     """Plan of each prompt id, or why there is none."""
+    why_not: str | None = None
+    """Why the model can make nothing where it would run; None if it is ready."""
 
     @cached_property
     def records(self) -> Mapping[str, AnyPlan]:
@@ -52,6 +53,8 @@ def plan(
 ) -> PlannedModel:
     """Plans a model's clips where it will run, because that is where something may be missing."""
     ((_, plans),) = executor.map([tuple(prompts)], PlanWorker(build, suite))
+    if isinstance(plans, NotReady):
+        return PlannedModel(generator, asked, build, executor, {}, plans.why)
     if isinstance(plans, TaskFailed):
         plans = {prompt.id: plans.reason for prompt in prompts}
     for one in plans.values():
@@ -61,17 +64,11 @@ def plan(
     return PlannedModel(generator, asked, build, executor, planned)
 
 
-def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> bool:
-    """Generates one model's missing clips and records each sample as soon as its batch has returned.
-
-    Returns whether the model can make none of them for one reason, such as missing weights, which is said once.
-    """
+def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: RunStore, progress: Progress) -> None:
+    """Generates one model's missing clips and records each sample as soon as its batch has returned."""
     name, samples = planned.generator.name, _ModelSamples(planned, store)
     why_not = {cell: plan for cell in todo if isinstance(plan := planned.plans[cell.prompt_id], str)}
-    idle = len(why_not) == len(todo) and len(set(why_not.values())) == 1
-    if idle:
-        progress.say(f"{name}: none of {counted(len(todo), 'clip')} can be made: {next(iter(why_not.values()))}")
-    with progress.phase(f"generate {name}", 0 if idle else len(todo)) as advance:
+    with progress.phase(f"generate {name}", len(todo)) as advance:
         for (prompt_id, seed), why in sorted(why_not.items()):
             samples.keep(Attempt(failed(SampleKey(name, prompt_id, seed), why)))
             advance()
@@ -88,7 +85,6 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
                 samples.keep(made)
                 advance()
             store.end(SampleKey(name, prompt_id, batch.seed) for prompt_id in batch.wanted)
-    return idle
 
 
 class _ModelSamples:

@@ -53,6 +53,8 @@ def plan_all(
         planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
         planned[name] = replace(planned[name], build=_built(model, generator, generators), executor=generators)
     for one in planned.values():
+        if one.why_not is not None:
+            continue
         _check_needs(one, suite.prompts[: request.limit], suite)
     return list(planned.values())
 

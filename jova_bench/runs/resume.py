@@ -163,10 +163,10 @@ def _answers(store: RunStore, model: str, plans: Mapping[str, AnyPlan]) -> list[
 
 def _formats(plans: Mapping[str, AnyPlan]) -> tuple[str, ...]:
     """Lists what a model natively makes, each format once."""
-    return tuple(sorted({_format(plan) for plan in plans.values() if isinstance(plan, PlanRecord)}))
+    return tuple(sorted({format_of(plan) for plan in plans.values() if isinstance(plan, PlanRecord)}))
 
 
-def _format(plan: PlanRecord) -> str:
+def format_of(plan: PlanRecord) -> str:
     """Writes out what a plan promises: it may leave anything open."""
     given = {key: value for key, value in plan.model_dump().items() if value is not None}
     parts = [

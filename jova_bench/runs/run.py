@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from jova_bench.runs.attempts import count_attempts
 from jova_bench.runs.details import with_details
 from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
-from jova_bench.runs.generation import generate
+from jova_bench.runs.generation import PlannedModel, generate
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import SCORED_PROFILE, Options, Request, profile_of
@@ -61,8 +61,8 @@ class Result:
     """A metric that failed on any clip, for want of weights or of a package too, counts as a sample that failed."""
     attempts: tuple[AttemptCounts, ...] = ()
     """How often this command's models were asked, earlier commands included."""
-    unable: tuple[str, ...] = ()
-    """Models of this command that could make none of their clips, such as without weights."""
+    unable: Mapping[str, str] = field(default_factory=dict)
+    """Models of this command that were left out because they cannot run here, such as without weights, and why."""
 
     @property
     def failed_metrics(self) -> tuple[Estimate, ...]:
@@ -72,8 +72,9 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """5 when a sample failed, and when `strict` a metric, else 0: undefined scores are results."""
-        return EXIT_INCOMPLETE if self.failed or (self.strict and self.failed_metrics) else EXIT_OK
+        """5 when a sample failed or a model was left out, and when `strict` a metric, else 0: undefined is a result."""
+        incomplete = self.failed or self.unable or (self.strict and self.failed_metrics)
+        return EXIT_INCOMPLETE if incomplete else EXIT_OK
 
 
 def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: Options) -> Result:
@@ -127,11 +128,10 @@ def _run(
     same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]
     if same:
         raise BenchError(f"expected metrics of different identities, got two of {same[0]}; give one another version")
-    planned = plan_all(models, suite, request, placement, folder / JOBS)
-    for one in planned:
-        if isinstance(one.generator, ClipsFolder):
-            for line in coverage_lines(one.generator, suite.prompts):
-                progress.say(line)
+    every = plan_all(models, suite, request, placement, folder / JOBS)
+    planned, unable = _ready(every, suite, progress)
+    if unable and not planned:
+        return Result(folder, None, (), options.strict, (), unable)
     with RunStore(folder) as store:
         manifest = extend_manifest(store, suite, request, planned, names)
         _check_judges(manifest.metrics, names, profile, context)
@@ -146,14 +146,12 @@ def _run(
             if scoring
             else {}
         )
-        unable = []
-        # Models that can make nothing come first, so that it is said before the hours of others.
+        # Models that can do no prompt come first, so that it is said before the hours of others.
         for one in sorted(planned, key=lambda one: any(isinstance(plan, Plan) for plan in one.plans.values())):
             missing = missing_clips(one, suite.prompts[:limit], request, store)
             for line in missing.lines(one.generator.name):
                 progress.say(line)
-            if generate(one, missing.todo, suite, store, progress):
-                unable.append(one.generator.name)
+            generate(one, missing.todo, suite, store, progress)
         made = [one.generator.name for one in planned]
         if not scoring:
             return _result(store, None, made, unable, options)
@@ -171,6 +169,24 @@ def _run(
         store.write_summary(summary)
         # Asked last: a clip may turn out not to be the one that was recorded.
         return _result(store, summary, made, unable, options)
+
+
+def _ready(
+    every: Sequence[PlannedModel], suite: Suite, progress: Progress
+) -> tuple[list[PlannedModel], dict[str, str]]:
+    """Returns the models that can run here, and of the others why they cannot, which is said in a line of each.
+
+    Samples of a model that was never asked are no results, and no rows of a table.
+    """
+    unable = {one.generator.name: one.why_not for one in every if one.why_not is not None}
+    for name, why in unable.items():
+        progress.say(f"{name} is left out: {why}")
+    planned = [one for one in every if one.why_not is None]
+    for one in planned:
+        if isinstance(one.generator, ClipsFolder):
+            for line in coverage_lines(one.generator, suite.prompts):
+                progress.say(line)
+    return planned, unable
 
 
 def _check_judges(selected: Sequence[str], added: Sequence[str], profile: Profile, context: MetricContext) -> None:
@@ -216,12 +232,12 @@ def _outside(suite: Suite, metrics: Sequence[Metric]) -> Iterator[str]:
 
 
 def _result(
-    store: RunStore, summary: Summary | None, models: Sequence[str], unable: Sequence[str], options: Options
+    store: RunStore, summary: Summary | None, models: Sequence[str], unable: Mapping[str, str], options: Options
 ) -> Result:
     """Returns the result for these models, from the records of the folder."""
     failed = tuple(sample for sample in store.samples() if sample.model in models and sample.status != "ok")
     attempts = count_attempts(models, store.lines())
-    return Result(store.folder, summary, failed, options.strict, attempts, tuple(unable))
+    return Result(store.folder, summary, failed, options.strict, attempts, unable)
 
 
 def _locally(placement: Placement, clip_bytes: int, network_bytes: int) -> ScoringWorkers:

@@ -152,4 +152,7 @@ def _score(
         workers=threads if threads > 1 else 0,
         progress=progress,
     )
-    return len(run(models, plan.suite, options).failed)
+    result = run(models, plan.suite, options)
+    if result.unable:
+        raise BenchError("; ".join(f"{name} cannot run: {why}" for name, why in result.unable.items()))
+    return len(result.failed)

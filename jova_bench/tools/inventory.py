@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,15 +14,15 @@ from jova_bench.assets.table import Asset, AssetTable
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.identity import CLEAN, Selection
-from jova_bench.metrics.base import MetricContext
-from jova_bench.metrics.build import broken, build_all
+from jova_bench.metrics.base import Metric, MetricContext
+from jova_bench.metrics.build import broken, build, build_all, usual
 from jova_bench.metrics.entry import Family
 from jova_bench.metrics.judge.names import PROFILE, SELECT
 from jova_bench.metrics.judge.rubric import read_rubric, shipped_rubrics
 from jova_bench.metrics.labels import families
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
-from jova_bench.records import MetricSpec
+from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import guarded
 from jova_bench.suites.loading import Suite, load_suite, suite_registry
 
@@ -186,6 +187,27 @@ def needed(select: str, spec: MetricSpec, assets: AssetTable) -> list[Asset]:
     """Returns the files of weights that a metric needs and that ship neither with the package nor a dependency."""
     bench = Selection.parse(select).variant
     return [asset for asset in assets.entries.values() if spec.profile == "standard" and asset.serves(spec.name, bench)]
+
+
+def missing_weights(
+    names: Sequence[str | Metric] | None, profile: Profile, suite: Suite, assets: AssetTable
+) -> list[Asset]:
+    """Returns the weights that metrics of a run need and that are not here; what judges need, their servers have.
+
+    Args:
+        names: of metrics, or metrics; None for those of the profile and the suite.
+        profile: of the run.
+        suite: of the run.
+        assets: published weights, and those of a user.
+    """
+    context = MetricContext(NoCache(), assets=assets)
+    wanted = (*usual(profile, context)[0], *suite.metrics) if names is None else names
+    found: dict[str, Asset] = {}
+    for name in wanted:
+        if isinstance(name, str) and not name.startswith(SELECT):
+            specs = [metric.spec for metric in build([name], profile, context)]
+            found |= {asset.name: asset for spec in specs for asset in needed(name, spec, assets)}
+    return [asset for asset in found.values() if not assets.path(asset.name).is_file()]
 
 
 def _weights(asset: Asset, assets: AssetTable) -> dict[str, Any]:

@@ -149,13 +149,23 @@ def test_models_without_weights_are_one_line_each_and_others_go_on(capsys, tmp_p
     )  # fmt: skip
     assert code == 5
     for model in ("ovi", "pocket-tts"):
-        (line,) = [line for line in err.splitlines() if model in line]
-        assert line.startswith(f"{model}: none of 2 clips can be made: ")
+        (line,) = [line for line in err.splitlines() if line.startswith(f"{model} is left out: ")]
         assert f"jova-bench baselines setup {model}" in line
-    assert max(err.index("ovi: none"), err.index("pocket-tts: none")) < err.index("generate still")
+    assert max(err.index("ovi is left out: "), err.index("pocket-tts is left out: ")) < err.index("generate still")
+    assert "\njova-bench: left out, as was said at the beginning: ovi, pocket-tts\n" in err
     failed = {one["model"]: one["n_failed"] for one in json.loads(out)["estimates"]}
-    assert failed == {"ovi": 2, "pocket-tts": 2, "still": 0}
+    assert failed == {"still": 0}
     assert json.loads(out)["attempts"] == []  # None was asked, and a control is a copy.
+
+
+def test_without_weights_of_any_model_a_run_ends_at_once(capsys, tmp_path, clips, monkeypatch):
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "none"))
+    code, out, err = call(
+        capsys, "run", "--model", "ovi", "--model", "ltx-2", "--suite", clips / "prompts.jsonl", "--device", "cpu",
+        "--profile", "standard", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert (code, out, (tmp_path / "run").exists()) == (5, "", False)
+    assert [line.partition(" is left out: ")[0] for line in err.splitlines()] == ["ovi", "ltx-2"]
 
 
 def test_ctrl_c_says_how_to_go_on(capsys, clips, tmp_path, monkeypatch):

@@ -100,17 +100,19 @@ def test_a_model_that_gives_too_few_clips_is_found_out(tmp_path):
     assert result.failed[0].reason == "the model gave fewer clips than it was asked for"
 
 
-def test_a_model_that_cannot_run_says_why_for_every_prompt(tmp_path):
+def test_a_model_that_cannot_run_is_left_out_with_one_reason(tmp_path):
     class Weightless(Tones):
         def check(self):
             return "weights missing: x"
 
     model = Weightless()
-    result = go(tmp_path, [model], [Level()], limit=2)
-    assert result.exit_code == 5
-    assert [sample.reason for sample in result.failed] == ["weights missing: x"] * 2
-    assert model.calls == []
-    assert estimate(result).value is None
+    result = go(tmp_path, [model], [Level()])
+    assert (result.exit_code, result.unable, result.failed) == (5, {"tones": "weights missing: x"}, ())
+    assert (result.summary, model.calls, (tmp_path / "run").exists()) == (None, [], False)
+    both = go(tmp_path, [model, Tones("others")], [Level()], limit=2)
+    assert (both.exit_code, both.unable, both.failed) == (5, {"tones": "weights missing: x"}, ())
+    assert [(one.model, one.n_ok, one.n_failed) for one in both.summary.estimates] == [("others", 2, 0)]
+    assert {one.model for one in read_run(tmp_path / "run").samples} == {"others"}
 
 
 def test_a_metric_that_crashes_fails_its_row_and_no_other(tmp_path):

@@ -1,0 +1,251 @@
+"""Shows a plan of `run --dry-run`: a table of the models, and below it what a reader needs to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from jova_bench.formatting.text import counted
+from jova_bench.tools.dry_run import HOUR_S, DryRun, ModelPlan
+
+HEADER = ("Model", "Clips", "Cannot", "Each clip", "Download", "GPU memory", "Seconds a clip", "Hours", "Price")
+UNKNOWN = "unknown"
+FEW = 3
+"""Number of ids that a line shows of many."""
+LONGEST = 160
+"""Maximum number of characters of a reason; JSON has all of it."""
+
+
+def title(plan: DryRun) -> list[str]:
+    """Returns the lines above the table: what is planned, and in short what it would take."""
+    seeds = ", ".join(map(str, plan.seeds))
+    price = "" if plan.price_per_hour is None else f", {plan.price_per_hour:g} an hour for each"
+    ready = [one.name for one in plan.models if one.why_not is None]
+    able = [one.name for one in plan.models if one.to_make or one.made]
+    size, unknown = plan.download
+    free = next(iter(plan.free_bytes.values()))
+    lacks = f", which is {size_text(size - free)} too little" if size > free else ""
+    row = _all(plan)
+    unclear = [one.name for one in plan.models if plan.hours(one) is None]
+    without = f", without {', '.join(unclear)}" if unclear else ""
+    return [
+        f"Plan of {counted(plan.prompts, 'prompt')} of {plan.suite}, seeds {seeds}, profile {plan.profile}, into "
+        f"{plan.folder}. Nothing was made.",
+        f"Devices: {plan.devices}{price}.",
+        f"Of {counted(len(plan.models), 'model')} {len(able)} can do prompts of it, and {len(ready)} can start on this "
+        f"machine. To fetch: {size_text(size, bool(unknown))}, with {size_text(free)} free{lacks}. "
+        f"Hours: {row[7]}{without}.{f' Price: {row[8]}.' if row[8] else ''}",
+    ]
+
+
+def rows(plan: DryRun) -> list[list[str]]:
+    """Returns a row for each model, and one for all where there are several."""
+    body = [_row(plan, one) for one in plan.models]
+    return [*body, _all(plan)] if len(body) > 1 else body
+
+
+def notes(plan: DryRun) -> Iterator[str]:
+    """Yields the lines below the table: of each model, then of metrics and disks."""
+    for one in plan.models:
+        yield from (f"{one.name}: {line}" for line in _notes(plan, one))
+    if plan.metric_weights:
+        size = size_text(sum(one.size or 0 for one in plan.metric_weights))
+        names = " ".join(one.name for one in plan.metric_weights)
+        terms = "".join(f" --accept {term}" for term in sorted({one.terms for one in plan.metric_weights if one.terms}))
+        yield (
+            f"metrics: {counted(len(plan.metric_weights), 'file')} of weights to fetch, {size}, or their metrics fail: "
+            f"jova-bench assets pull {names}{terms}"
+        )
+    size, unknown = plan.download
+    for path, free in plan.free_bytes.items():
+        yield f"disk of this machine: {size_text(free)} free for {path}"
+    clips = [one.measured.clip_bytes * one.to_make for one in plan.models if one.measured and one.measured.clip_bytes]
+    if clips:
+        yield f"disk: clips take {size_text(sum(clips))}, as large as those that were measured"
+    extra = [f"{what} of {one.name}" for one in plan.models if one.requirements for what in one.requirements.unsized]
+    more = f", besides {', '.join((*unknown, *extra))}, of unknown size" if unknown or extra else ""
+    yield f"to fetch in all: {size_text(size, bool(unknown))}{more}"
+    yield "hours are those of generation, without loading weights or scoring"
+
+
+def _row(plan: DryRun, one: ModelPlan) -> list[str]:
+    lost = sum(map(len, one.cannot.values()))
+    hours, price = plan.hours(one), plan.price(one)
+    return [
+        one.name,
+        f"{one.to_make:,}" + (f" ({one.made:,} made)" if one.made else ""),
+        f"{lost:,}",
+        _few(one.formats),
+        _download(one),
+        _memory(one),
+        _seconds(one),
+        UNKNOWN if hours is None else f"{hours:.3g}",
+        _price(one, price),
+    ]
+
+
+def _all(plan: DryRun) -> list[str]:
+    hours = [plan.hours(one) for one in plan.models]
+    # One model after the other, as `run` does it.
+    known = sum(one for one in hours if one is not None)
+    prices = [plan.price(one) for one in plan.models]
+    currencies = {one.currency for one, price in zip(plan.models, prices, strict=True) if price is not None}
+    costs = sum(one for one in prices if one is not None)
+    size, unknown = plan.download
+    priced = len(currencies) == 1
+    return [
+        "all",
+        f"{sum(one.to_make for one in plan.models):,}",
+        f"{sum(len(ids) for one in plan.models for ids in one.cannot.values()):,}",
+        "",
+        size_text(size, bool(unknown)),
+        "",
+        "",
+        f"{'at least ' * (None in hours)}{known:.3g}",
+        f"{'at least ' * (None in prices)}{costs:,.2f} {next(iter(currencies)) or ''}".rstrip() if priced else "",
+    ]
+
+
+def _notes(plan: DryRun, one: ModelPlan) -> Iterator[str]:
+    if one.why_not:
+        yield f"not ready on this machine: {one.why_not}"
+    for why, ids in one.cannot.items():
+        more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
+        short = why if len(why) <= LONGEST else f"{why[:LONGEST]}…"
+        yield f"cannot do {counted(len(ids), 'prompt')} ({', '.join(ids[:FEW])}{more}), such as the first: {short}"
+    needs = one.requirements
+    if needs is not None:
+        if needs.unpinned:
+            yield f"unpinned weights: {', '.join(needs.unpinned)}; what is fetched now may differ from what others have"
+        terms = sorted({f"{weights.licence} ({weights.terms})" for weights in needs.weights if weights.terms})
+        licences = sorted({weights.licence for weights in needs.weights if not weights.terms})
+        if needs.weights:
+            yield f"licences of weights: {', '.join((*terms, *licences))}"
+        if needs.memory_note:
+            yield f"memory: {needs.memory_note}"
+        there = plan.devices.memory_bytes
+        if needs.gpu_gb is not None and there is not None and needs.gpu_gb * 1e9 > there:
+            yield f"memory: {needs.gpu_gb:g} GB are more than the {size_text(there)} of the smallest device"
+    if one.to_make and not one.copies:
+        yield from _times(plan, one)
+
+
+def _times(plan: DryRun, one: ModelPlan) -> Iterator[str]:
+    """Yields where the seconds of a clip are from, and how to measure them."""
+    if one.measured is not None:
+        found = one.measured
+        yield f"time: measured, {counted(found.clips, 'clip')} on {found.device} in {found.run}"
+    elif one.published is not None:
+        what, found = "published", one.published
+        if not one.published_fits:
+            hours = one.to_make * found.seconds / HOUR_S
+            what = f"unknown for these clips; {hours:.3g} device hours if they were like one that was published:"
+        yield f"time: {what} {found.seconds:g} s on {found.device} for {found.setting} ({found.note})"
+    else:
+        yield "time: unknown, neither measured nor published"
+    if one.measured is None and one.at_once is None:
+        pilot = plan.folder.parent / "pilot"
+        yield f"to measure it: jova-bench generate --model {one.asked} --suite ... --limit 2 --out {pilot}"
+
+
+def _download(one: ModelPlan) -> str:
+    needs = one.requirements
+    if needs is None:
+        return "" if one.copies else "not stated"
+    size, unknown = needs.missing
+    return size_text(size, bool(unknown))
+
+
+def _memory(one: ModelPlan) -> str:
+    if one.measured is not None and one.measured.peak_memory_bytes:
+        return f"{size_text(one.measured.peak_memory_bytes)} measured"
+    stated = one.requirements.gpu_gb if one.requirements is not None else None
+    if stated is None:
+        return "" if one.copies else "not stated"
+    return f"{stated:g} GB stated"
+
+
+def _seconds(one: ModelPlan) -> str:
+    if not one.to_make:
+        return ""
+    if one.copies:
+        return "copies files"
+    return UNKNOWN if one.seconds is None else f"{one.seconds:.3g} {_source(one)}"
+
+
+def _source(one: ModelPlan) -> str:
+    return "published" if one.measured is None else "measured"
+
+
+def _price(one: ModelPlan, price: float | None) -> str:
+    if price is None:
+        return "" if one.device_hours is not None else UNKNOWN
+    return f"{price:,.2f} {one.currency or ''}".rstrip()
+
+
+def _few(formats: Any) -> str:
+    common = [name for name, _ in formats.most_common(1)] if hasattr(formats, "most_common") else list(formats)[:1]
+    more = f" and {len(formats) - 1} other formats" if len(formats) > 1 else ""
+    return f"{common[0]}{more}" if common else ""
+
+
+def size_text(size: float, more: bool = False) -> str:
+    """Formats bytes; `more` says that some are not known."""
+    if not size:
+        return UNKNOWN if more else "nothing"
+    return f"{'at least ' * more}" + (f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB")
+
+
+def record(plan: DryRun) -> dict[str, Any]:
+    """Returns the plan as an object for programs: bytes, seconds and hours, null where nothing states them."""
+    size, unknown = plan.download
+    return {
+        "schema": 1,
+        "suite": plan.suite,
+        "prompts": plan.prompts,
+        "seeds": list(plan.seeds),
+        "profile": plan.profile,
+        "folder": str(plan.folder),
+        "devices": list(plan.devices.names),
+        "device_names": list(plan.devices.called),
+        "price_per_hour": plan.price_per_hour,
+        "models": [_record(plan, one) for one in plan.models],
+        "metric_weights": [
+            {"name": one.name, "bytes": one.size, "command": one.command} for one in plan.metric_weights
+        ],
+        "download_bytes": size,
+        "download_unknown": list(unknown),
+        "free_bytes": {str(path): free for path, free in plan.free_bytes.items()},
+    }
+
+
+def _record(plan: DryRun, one: ModelPlan) -> dict[str, Any]:
+    needs = one.requirements
+    return {
+        "model": one.name,
+        "asked": one.asked,
+        "why_not": one.why_not,
+        "clips_to_make": one.to_make,
+        "clips_made": one.made,
+        "cannot": {why: list(ids) for why, ids in one.cannot.items()},
+        "formats": dict(one.formats),
+        "weights": [] if needs is None else [asdict(weights) for weights in needs.weights],
+        "setup": None if needs is None else needs.setup,
+        "gpu_gb_stated": None if needs is None else needs.gpu_gb,
+        "peak_memory_bytes_measured": one.measured.peak_memory_bytes if one.measured else None,
+        "seconds_per_clip": one.seconds,
+        "seconds_are": None if one.seconds is None else _source(one),
+        "seconds_of": _seconds_of(one),
+        "device_hours": one.device_hours,
+        "hours": plan.hours(one),
+        "price": plan.price(one),
+        "currency": one.currency,
+    }
+
+
+def _seconds_of(one: ModelPlan) -> dict[str, Any] | None:
+    found = one.measured or one.published
+    if found is None:
+        return None
+    return {key: str(value) if key == "run" else value for key, value in asdict(found).items()}
