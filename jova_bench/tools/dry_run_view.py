@@ -50,11 +50,11 @@ def notes(plan: DryRun) -> Iterator[str]:
     for one in plan.models:
         yield from (f"{one.name}: {line}" for line in _notes(plan, one))
     if plan.metric_weights:
-        size = size_text(sum(one.size or 0 for one in plan.metric_weights))
+        needed = size_text(sum(one.size or 0 for one in plan.metric_weights))
         names = " ".join(one.name for one in plan.metric_weights)
         terms = "".join(f" --accept {term}" for term in sorted({one.terms for one in plan.metric_weights if one.terms}))
         yield (
-            f"metrics: {counted(len(plan.metric_weights), 'file')} of weights to fetch, {size}, or their metrics fail: "
+            f"metrics: {counted(len(plan.metric_weights), 'file')} of weights to fetch, {needed}, or they fail: "
             f"jova-bench assets pull {names}{terms}"
         )
     size, unknown = plan.download
@@ -133,11 +133,10 @@ def _notes(plan: DryRun, one: ModelPlan) -> Iterator[str]:
 
 def _times(plan: DryRun, one: ModelPlan) -> Iterator[str]:
     """Yields where the seconds of a clip are from, and how to measure them."""
-    if one.measured is not None:
-        found = one.measured
-        yield f"time: measured, {counted(found.clips, 'clip')} on {found.device} in {found.run}"
-    elif one.published is not None:
-        what, found = "published", one.published
+    if (of_run := one.measured) is not None:
+        yield f"time: measured, {counted(of_run.clips, 'clip')} on {of_run.device} in {of_run.run}"
+    elif (found := one.published) is not None:
+        what = "published"
         if not one.published_fits:
             hours = one.to_make * found.seconds / HOUR_S
             what = f"unknown for these clips; {hours:.3g} device hours if they were like one that was published:"
