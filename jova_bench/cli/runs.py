@@ -1,4 +1,4 @@
-"""The verbs that make and show runs: run, generate, score, report."""
+"""The verbs that make runs: run, generate, score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.cli.endings import say_failures, say_outside
 from jova_bench.cli.planning import add_plan_flags, show_plan
-from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.errors import BenchError
 from jova_bench.output import show, show_json
 from jova_bench.records import Profile
 from jova_bench.report.mlflow import check_tracker, to_mlflow
@@ -37,17 +37,10 @@ SCORE_EXAMPLES = """  jova-bench score my_clips
 
 A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl. A prompt without a clip
 is a failed sample (exit code 5); a clip without a prompt is scored by what needs none, after the prompts."""
-REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
-  jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
-  jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
-  jova-bench report runs/embedded-0a1b2c3d --html
-  jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
-  jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
-  jova-bench report results/as-reported.toml"""
 
 
 def add(verbs: Verbs) -> None:
-    """Adds the verbs `run`, `generate`, `score` and `report` with their flags."""
+    """Adds the verbs `run`, `generate` and `score` with their flags."""
     run = add_verb(verbs, "run", "generate with models, score the clips, and print a leaderboard", RUN_EXAMPLES, _run)
     generate = add_verb(
         verbs, "generate", "generate clips with models, without scoring them", GENERATE_EXAMPLES, _generate
@@ -63,7 +56,6 @@ def add(verbs: Verbs) -> None:
     _add_request(score, None, f"{SCORED_PROFILE}, which judges any clip, whatever the suite")
     for one in (run, score):
         _add_judges(one)
-    _add_report(verbs)
 
 
 def _add_models(verb: Parser) -> None:
@@ -131,37 +123,6 @@ def _add_judges(verb: Parser) -> None:
     )
     verb.add_argument("--track", metavar="T", help="mlflow: also log the finished run to MLflow")
     add_assets_flag(verb)
-
-
-def _add_report(verbs: Verbs) -> None:
-    """Adds the verb `report` with its flags."""
-    report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
-    add_assets_flag(report)
-    report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
-    report.add_argument(
-        "--slices", metavar="TAG,TAG", help="also print tables for the prompts of each value of these tags"
-    )
-    report.add_argument(
-        "--html",
-        nargs="?",
-        const="",
-        metavar="DIR",
-        help="write HTML pages instead, clips included (default DIR: report in the run)",
-    )
-    report.add_argument(
-        "--reported", metavar="FILE", help="with --html: papers' numbers (.toml), in tables of their own"
-    )
-    report.add_argument(
-        "--sweep",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="with --html: a .json file of a sweep's results, as curves; repeat for several",
-    )
-    report.add_argument(
-        "--votes", metavar="FILE", help="with --html: people's votes, as `votes fit --format json` prints"
-    )
-    report.add_argument("--format", metavar="F", help="without --html: md, csv, json or tex (default md)")
 
 
 def _metrics(args: argparse.Namespace) -> list[str] | None:
@@ -246,58 +207,3 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         except BenchError as error:
             say(str(error))  # The run itself is complete.
     return result.exit_code
-
-
-def _report(args: argparse.Namespace) -> int:
-    from jova_bench.report.files import read_leaderboard, view
-
-    if args.html is not None:
-        if args.format:
-            raise BenchError(
-                f"expected --html or --format, got both; give --format {args.format} in a command of its own"
-            )
-        return _pages(args)
-    form = args.format or "md"
-    write = view(form)
-    if args.reported or args.sweep or args.votes:
-        raise BenchError("expected --html with --reported, --sweep and --votes, which pages alone can show")
-    slices = names(args.slices) or ()
-    if not args.dir.endswith(".toml"):
-        text = write(read_leaderboard(args.dir, slices, asset_table(args.assets)))
-        (show_json if form == "json" else show)(text)
-    elif slices:
-        raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
-    else:
-        show(_reported(args.dir, form))
-    return EXIT_OK
-
-
-def _pages(args: argparse.Namespace) -> int:
-    from jova_bench.progress import Terminal
-    from jova_bench.report.html.figures import read_sweep
-    from jova_bench.report.html.site import write_html
-    from jova_bench.report.html.votes import read_fit
-
-    page = write_html(
-        args.dir,
-        args.html or None,
-        slices=names(args.slices) or (),
-        reported=args.reported,
-        figures=[figure for file in args.sweep for figure in read_sweep(file)],
-        votes=read_fit(args.votes) if args.votes else None,
-        assets=asset_table(args.assets),
-        progress=Terminal(),
-    )
-    show(f"{page}\n")
-    return EXIT_OK
-
-
-def _reported(path: str, form: str) -> str:
-    """Returns papers' numbers as Markdown or LaTeX; they never stand in a table with ours."""
-    from jova_bench.report.reported import VIEWS, read_reported
-
-    found = read_reported(path)
-    if form not in VIEWS:
-        allowed = " or ".join(VIEWS)
-        raise BenchError(f"expected --format {allowed} for numbers as reported, got {form}; the file itself is data")
-    return VIEWS[form](found)

@@ -1,0 +1,104 @@
+"""The verb that shows runs: report."""
+
+from __future__ import annotations
+
+import argparse
+
+from jova_bench.assets.table import asset_table
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.output import show, show_json
+
+REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
+  jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
+  jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
+  jova-bench report runs/embedded-0a1b2c3d --html
+  jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
+  jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
+  jova-bench report results/as-reported.toml"""
+
+
+def add(verbs: Verbs) -> None:
+    """Adds the verb `report` with its flags."""
+    report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
+    add_assets_flag(report)
+    report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
+    report.add_argument(
+        "--slices", metavar="TAG,TAG", help="also print tables for the prompts of each value of these tags"
+    )
+    report.add_argument(
+        "--html",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="write HTML pages instead, clips included (default DIR: report in the run)",
+    )
+    report.add_argument(
+        "--reported", metavar="FILE", help="with --html: papers' numbers (.toml), in tables of their own"
+    )
+    report.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with --html: a .json file of a sweep's results, as curves; repeat for several",
+    )
+    report.add_argument(
+        "--votes", metavar="FILE", help="with --html: people's votes, as `votes fit --format json` prints"
+    )
+    report.add_argument("--format", metavar="F", help="without --html: md, csv, json or tex (default md)")
+
+
+def _report(args: argparse.Namespace) -> int:
+    from jova_bench.report.files import read_leaderboard, view
+
+    if args.html is not None:
+        if args.format:
+            raise BenchError(
+                f"expected --html or --format, got both; give --format {args.format} in a command of its own"
+            )
+        return _pages(args)
+    form = args.format or "md"
+    write = view(form)
+    if args.reported or args.sweep or args.votes:
+        raise BenchError("expected --html with --reported, --sweep and --votes, which pages alone can show")
+    slices = names(args.slices) or ()
+    if not args.dir.endswith(".toml"):
+        text = write(read_leaderboard(args.dir, slices, asset_table(args.assets)))
+        (show_json if form == "json" else show)(text)
+    elif slices:
+        raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
+    else:
+        show(_reported(args.dir, form))
+    return EXIT_OK
+
+
+def _pages(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.report.html.figures import read_sweep
+    from jova_bench.report.html.site import write_html
+    from jova_bench.report.html.votes import read_fit
+
+    page = write_html(
+        args.dir,
+        args.html or None,
+        slices=names(args.slices) or (),
+        reported=args.reported,
+        figures=[figure for file in args.sweep for figure in read_sweep(file)],
+        votes=read_fit(args.votes) if args.votes else None,
+        assets=asset_table(args.assets),
+        progress=Terminal(),
+    )
+    show(f"{page}\n")
+    return EXIT_OK
+
+
+def _reported(path: str, form: str) -> str:
+    """Returns papers' numbers as Markdown or LaTeX; they never stand in a table with ours."""
+    from jova_bench.report.reported import VIEWS, read_reported
+
+    found = read_reported(path)
+    if form not in VIEWS:
+        allowed = " or ".join(VIEWS)
+        raise BenchError(f"expected --format {allowed} for numbers as reported, got {form}; the file itself is data")
+    return VIEWS[form](found)
