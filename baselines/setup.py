@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from jova_baselines.any_pipeline.recipe import NAME, Address, manifest_of
 from jova_baselines.external import home, install
 from jova_baselines.external.manifest import Manifest, known, load
+from jova_baselines.external.needs import requirements
 from jova_bench.assets.table import Terms
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.writing import write_file
+from jova_bench.formatting.text import UNKNOWN, size_text
 from jova_bench.output import show, tell
 
 Run = Callable[[install.Step], int]
@@ -44,7 +46,7 @@ def set_up(
         weights: fetches their weights, too.
         accepted: terms of weights that the user accepts.
         unpinned: fetches weights, too, of which no public source states a commit, and records the one that they have.
-        dry_run: prints the steps that are left and does none.
+        dry_run: prints bytes and the steps that are left, and does none.
         run: carries out a step and returns its exit code; None for `carry_out`.
 
     Returns:
@@ -70,6 +72,9 @@ def named(name: str) -> Manifest:
 
 def _set_up(manifest: Manifest, steps: Sequence[install.Step], dry_run: bool, run: Run) -> bool:
     """Carries out the steps of one baseline; returns whether all of them succeeded."""
+    if dry_run:
+        for line in sizes(manifest):
+            show(f"# {line}\n")
     for step in steps:
         show(f"{shlex.join(step.command)}\n")
         if not dry_run and (code := run(step)):
@@ -80,6 +85,20 @@ def _set_up(manifest: Manifest, steps: Sequence[install.Step], dry_run: bool, ru
         for place in home.unpinned(manifest):
             show(f"{place}\n")
     return True
+
+
+def sizes(manifest: Manifest) -> Iterator[str]:
+    """Yields what is to be fetched of one baseline: bytes of its weights, and what has no known size."""
+    needs = requirements(manifest)
+    size, unknown = needs.missing
+    unsized = [*unknown, *needs.unsized]
+    more = f", besides {', '.join(unsized)}, of unknown size" if unsized else ""
+    yield f"{manifest.name}: to fetch with --weights: {size_text(size, bool(unknown))}{more}"
+    for one in needs.weights:
+        if not one.here:
+            terms = f", --accept {one.terms}" if one.terms else ""
+            amount = UNKNOWN if one.size is None else size_text(one.size)
+            yield f"  {one.name}: {amount}, licence {one.licence}{terms}"
 
 
 def carry_out(step: install.Step) -> int:

@@ -17,7 +17,7 @@ from jova_bench.exports import on_first_use
 if TYPE_CHECKING:
     from jova_bench.api.calibrating import calibrate
     from jova_bench.api.comparing import compare, gate
-    from jova_bench.api.listing import list_metrics, list_models, list_suites
+    from jova_bench.api.listing import doctor, list_metrics, list_models, list_suites
     from jova_bench.api.measuring import metric, torch_metric
     from jova_bench.api.planning import DryRun, dry_run
     from jova_bench.api.reading import load_suite, read_clip
@@ -71,6 +71,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "compare",
+    "doctor",
     "dry_run",
     "fit_votes",
     "gate",

@@ -9,7 +9,7 @@ from typing import Any
 _NAMES = {
     "api.calibrating": ("calibrate",),
     "api.comparing": ("compare", "gate"),
-    "api.listing": ("list_metrics", "list_models", "list_suites"),
+    "api.listing": ("doctor", "list_metrics", "list_models", "list_suites"),
     "api.measuring": ("metric", "torch_metric"),
     "api.planning": ("DryRun", "dry_run"),
     "api.reading": ("load_suite", "read_clip"),

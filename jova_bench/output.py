@@ -55,9 +55,14 @@ def show(text: str) -> None:
         raise BenchError(f"cannot write to stdout: {error.strerror}; recorded results are kept") from error
 
 
+def on_terminal() -> bool:
+    """Returns whether results go to a terminal, not to a file or another program."""
+    return sys.stdout.isatty()
+
+
 def show_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> None:
     """Prints a table: in a terminal as wide as that, with its cells wrapped, elsewhere as Markdown."""
-    if not sys.stdout.isatty():
+    if not on_terminal():
         show(f"{table(header, [[escaped(cell) for cell in row] for row in body])}\n")
         return
     from rich import box

@@ -37,7 +37,11 @@ def add(verbs: Verbs) -> None:
         action="store_true",
         help="download weights, too, of which no public source states a commit, and record the one that they have now",
     )
-    setup.add_argument("--dry-run", action="store_true", help="print the remaining commands and run none")
+    setup.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what is to be fetched, in bytes, and the commands that are left; run none",
+    )
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_args
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, say
-from jova_bench.errors import EXIT_OK
-from jova_bench.output import show, show_json
+from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.formatting.text import size_text
+from jova_bench.output import on_terminal, show, show_json, show_table
+from jova_bench.records import Profile
 
 LS_EXAMPLES = """  jova-bench ls models
-  jova-bench ls models --long
+  jova-bench ls models ovi ltx-2 --long
+  jova-bench ls metrics --profile standard --available
+  jova-bench ls metrics wer @theval
   jova-bench ls metrics --long
   jova-bench ls metrics --json"""
 DOCTOR_EXAMPLES = """  jova-bench doctor
+  jova-bench doctor ovi wer pesq
+  jova-bench doctor --json
   jova-bench doctor --memory talking_head.mp4"""
 
 
@@ -27,6 +34,11 @@ def add(verbs: Verbs) -> None:
     lists = ("models", "suites", "metrics")
     ls.add_argument("what", choices=lists, metavar=f"{{{','.join(lists)}}}", help="which list")
     ls.add_argument(
+        "names", nargs="*", metavar="NAME", help="which of them; @BENCH for metrics of a bench (default: all)"
+    )
+    ls.add_argument("--available", action="store_true", help="only what can be used here")
+    ls.add_argument("--profile", choices=get_args(Profile), help="metrics of this profile alone")
+    ls.add_argument(
         "--long",
         action="store_true",
         help="metrics: identity, domain, needs and weights, too; models: code, weights with licences, settings",
@@ -35,6 +47,10 @@ def add(verbs: Verbs) -> None:
     doctor = add_verb(
         verbs, "doctor", "report what is installed, what is missing, and how to install it", DOCTOR_EXAMPLES, _doctor
     )
+    doctor.add_argument(
+        "names", nargs="*", metavar="NAME", help="of models, metrics, suites, packages or weights (default: all)"
+    )
+    doctor.add_argument("--json", action="store_true", help="print an object with all of it")
     doctor.add_argument(
         "--memory",
         nargs="?",
@@ -50,17 +66,24 @@ def add(verbs: Verbs) -> None:
 def _ls(args: argparse.Namespace) -> int:
     from jova_bench.tools import inventory as catalogue
 
+    if args.profile is not None and args.what != "metrics":
+        raise BenchError(f"expected metrics with --profile, got {args.what}; leave out --profile")
     assets, damaged = asset_table(args.assets).readable()
     if args.what == "metrics":
-        found = catalogue.metrics(assets)
+        found = catalogue.metrics(assets, args.names, args.profile)
         if damaged:
             say(damaged)
     else:
-        found = catalogue.models() if args.what == "models" else catalogue.suites()
+        found = catalogue.models(args.names) if args.what == "models" else catalogue.suites(args.names)
+    found = [item for item in found if item["available"] or not args.available]
     if args.json:
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         return EXIT_OK
     called = _called(found) if args.what == "metrics" else [item["name"] for item in found]
+    if on_terminal() and not args.long:
+        show_table(HEADERS[args.what], [_cells(args.what, *pair) for pair in zip(found, called, strict=True)])
+        show("`jova-bench doctor NAME` says what one lacks, and the commands that get it.\n")
+        return EXIT_OK
     for item, name in zip(found, called, strict=True):
         show(f"{_line(args.what, item, name)}\n")
         if args.long and args.what in DETAILS:
@@ -86,9 +109,42 @@ def _line(what: str, item: dict[str, Any], name: str) -> str:
     state = "" if item["available"] else f"  [{item['why_not']}]"
     if what == "suites":
         return f"{name:<20} {item['prompts']} prompts, domain {item['domain'] or 'any'}{state}"
+    size, licences = _weights(item["weights"])
+    weights = f"; weights {size} ({licences})" if size else ""
     if what == "models":
-        return f"{name:<22} needs {', '.join(item['needs']) or 'nothing'}{state}"
-    return f"{name:<36} {item['direction'] or '':<6} {item['description']}{state}"
+        return f"{name:<22} needs {', '.join(item['needs']) or 'nothing'}{weights}{state}"
+    return f"{name:<36} {item['direction'] or '':<6} {item['description']}{weights}{state}"
+
+
+def _cells(what: str, item: dict[str, Any], name: str) -> list[str]:
+    """Returns one item of a listing as a row of a table."""
+    state = _short(item["why_not"]) if item["why_not"] else "yes"
+    if what == "suites":
+        return [name, str(item["prompts"]), item["domain"] or "any", item["licence"] or "", state]
+    about = ", ".join(item["needs"]) if what == "models" else f"{item['direction'] or ''} {item['description']}"
+    return [name, about, *_weights(item["weights"]), state]
+
+
+def _short(why_not: str) -> str:
+    """Returns what is missing, without names of files and commands, which `doctor NAME` has."""
+    return "; ".join(re.split(r"[:(]", part)[0].strip() for part in why_not.split("; "))
+
+
+def _weights(weights: list[dict[str, Any]]) -> tuple[str, str]:
+    """Returns size and licences of the weights of a model or metric, and whether some are not pinned."""
+    if not weights:
+        return "", ""
+    size = size_text(sum(one["size"] or 0 for one in weights), any(one["size"] is None for one in weights))
+    free = ", unpinned" * (not all(one.get("pinned", True) for one in weights))
+    return f"{size}{free}", ", ".join(sorted({one["licence"] for one in weights}))
+
+
+HEADERS = {
+    "models": ("Model", "Needs", "Weights", "Licences", "Can run here"),
+    "metrics": ("Metric", "What", "Weights", "Licences", "Can be used here"),
+    "suites": ("Suite", "Prompts", "Domain", "Licence", "Can be read"),
+}
+"""Columns of the table of a listing."""
 
 
 def _details(metric: dict[str, Any]) -> list[tuple[str, str]]:
@@ -126,26 +182,23 @@ DETAILS = {"metrics": _details, "models": _settings_lines}
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from jova_bench.tools import inventory as catalogue
+    from jova_bench.tools import doctor
 
     assets, damaged = asset_table(args.assets).readable()
     if args.memory is not None:
         _memory(Path(args.memory) if args.memory else None, assets)
         return EXIT_OK
-    for key, value in catalogue.machine(assets).items():
-        show(f"{key:<24} {', '.join(cast(list[str], value)) if isinstance(value, list) else value}\n")
-    for item in catalogue.packages():
-        state = item["version"] or f"missing, for {item['for']}: {item['install']}"
-        show(f"{item['name']:<24} {state}\n")
-    found_by = {"model": catalogue.models(), "metric": catalogue.metrics(assets), "suite": catalogue.suites()}
-    for kind, found in found_by.items():
-        lines = (f"{kind} {item.get('select', item['name'])}: {item['why_not']}" for item in found if item["why_not"])
-        for line in dict.fromkeys(lines):  # Two judges of a metric lack the same.
+    found = doctor.report(assets, args.names)
+    if args.json:
+        show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    elif args.names:
+        for line in doctor.of_names(found):
+            show(f"{line}\n")
+    else:
+        for line in (*doctor.summary(found), "", *doctor.details(found)):
             show(f"{line}\n")
     if damaged:
-        show(f"weights: {damaged}\n")
-    for name in catalogue.unverified(assets):
-        show(f"weights {name}: unverified: no digest is published; the file first downloaded is the reference\n")
+        say(f"weights: {damaged}")
     return EXIT_OK
 
 

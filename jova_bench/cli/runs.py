@@ -25,6 +25,7 @@ RUN_EXAMPLES = """  jova-bench run --model jova --model real --model shuffled
   jova-bench run --model clips:my_clips --suite my_prompts.jsonl --profile standard
   jova-bench run --model jova --metrics lse_c,wer --seed 0 --seed 1 --limit 10 --json
   jova-bench run --model jova-edit:work/tiny --model unedited --suite embedded-edits
+  jova-bench run --model ovi --model ltx-2 --suite my_prompts.jsonl --device cuda:0 --dry-run --price-per-hour 2.5
 
 The same command continues a run that was stopped; naming more models, seeds or metrics extends it."""
 GENERATE_EXAMPLES = """  jova-bench generate --model jova --limit 4

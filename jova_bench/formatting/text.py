@@ -32,6 +32,17 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
+UNKNOWN = "unknown"
+"""What a table says where no source states a size or a time."""
+
+
+def size_text(size: float, more: bool = False) -> str:
+    """Formats bytes; `more` says that some are not known."""
+    if not size:
+        return UNKNOWN if more else "nothing"
+    return f"{'at least ' * more}" + (f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB")
+
+
 def setting_text(value: str | float) -> str:
     """Formats the value of a setting: 5 for 5.0, `true` for True."""
     if isinstance(value, bool):

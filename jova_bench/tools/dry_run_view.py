@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from jova_bench.formatting.text import counted
+from jova_bench.formatting.text import UNKNOWN, counted, size_text
 from jova_bench.tools.dry_run import HOUR_S, DryRun, ModelPlan
 
 HEADER = ("Model", "Clips", "Cannot", "Each clip", "Download", "GPU memory", "Seconds a clip", "Hours", "Price")
-UNKNOWN = "unknown"
 FEW = 3
 """Number of ids that a line shows of many."""
 LONGEST = 160
@@ -187,13 +186,6 @@ def _few(formats: Any) -> str:
     common = [name for name, _ in formats.most_common(1)] if hasattr(formats, "most_common") else list(formats)[:1]
     more = f" and {len(formats) - 1} other formats" if len(formats) > 1 else ""
     return f"{common[0]}{more}" if common else ""
-
-
-def size_text(size: float, more: bool = False) -> str:
-    """Formats bytes; `more` says that some are not known."""
-    if not size:
-        return UNKNOWN if more else "nothing"
-    return f"{'at least ' * more}" + (f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB")
 
 
 def record(plan: DryRun) -> dict[str, Any]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from jova_bench.assets.table import Asset, AssetTable
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, reason_of
+from jova_bench.formatting.messages import shown, suggest
 from jova_bench.identity import CLEAN, Selection
 from jova_bench.metrics.base import Metric, MetricContext
 from jova_bench.metrics.build import broken, build, build_all, usual
@@ -22,49 +22,32 @@ from jova_bench.metrics.judge.rubric import read_rubric, shipped_rubrics
 from jova_bench.metrics.labels import families
 from jova_bench.models.base import settings_of
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, model_registry
+from jova_bench.models.requirements import Requirements, requirements_of
 from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import guarded
 from jova_bench.suites.loading import Suite, load_suite, suite_registry
 
-PACKAGES = (
-    ("torch", "everything", "torch"),
-    ("av", "reading and writing clips", "av"),
-    ("torchmetrics", "metrics in training loops", "torchmetrics"),
-    ("pystoi", "stoi", "pystoi"),
-    ("jiwer", "wer, cer", "jiwer"),
-    ("whisper-normalizer", "wer, cer", "whisper-normalizer"),
-    ("num2words", "wer, cer (standard)", "num2words"),
-    ("indic-numtowords", "wer, cer (standard)", "indic-numtowords"),
-    ("pocketsphinx", "wer, cer (embedded)", "pocketsphinx"),
-    ("speechmos", "dnsmos", "speechmos onnxruntime"),
-    ("onnxruntime", "dnsmos", "onnxruntime"),
-    ("pesq", "pesq (built with a C compiler)", "pesq"),
-    ("transformers", "wer, cer, clap_score, fd_clap, ce, cu, pc, pq (standard)", "transformers"),
-    ("openai-whisper", "wer, cer (standard) where transformers is not", "openai-whisper"),
-    ("diffusers", "the models ltx-2, kandinsky-6, wan2.2-ti2v and diffusers:...", "'jova-bench[diffusers]'"),
-    ("ray", "--executor ray", "'jova-bench[ray]'"),
-    ("mlflow-skinny", "--track mlflow", "'jova-bench[mlflow]'"),
-    ("jinja2", "report --html", "'jova-bench[report]'"),
-    ("plotly", "report --html", "'jova-bench[report]'"),
-    ("ai-edge-litert", "data prepare, mouth_audio_corr, lse_c@mediapipe", "'jova-bench[face-mediapipe]'"),
-    ("scenedetect-headless", "data prepare", "'jova-bench[data]'"),
-    ("silero-vad", "data prepare, mouth_audio_corr", "'jova-bench[face-mediapipe]'"),
-    ("espeakng-loader", "generating the corpus", "espeakng-loader"),
-    ("opencv-python-headless", "generating the corpus", "opencv-python-headless"),
-)
-"""Distribution, its purpose, and the argument of `pip install`."""
 
+def models(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Lists models by name, all where none is named, with needs, weights, settings, and whether each runs here.
 
-def models() -> list[dict[str, Any]]:
-    """Lists every model by name, with its needs, its own description, and whether it runs here."""
+    Raises:
+        BenchError: no model has one of the names.
+    """
     found, registry = [], model_registry()
-    for name in registry.names():
+    folder = f"{FOLDER_PREFIX}DIR"
+    known = (*registry.names(), *registry.refused, folder)
+    for name in names or known:
+        if name not in known and ":" not in name:
+            raise BenchError(f"expected the name of a model, got {shown(name)}; {suggest(name, known)}")
+        if name in registry.refused or name == folder:
+            found.append(_item(name, [], registry.refused.get(name), {}))
+            continue
         try:
             found.append(guarded(f"the model {name!r}", partial(_model, name)))
         except BenchError as error:
             found.append(_item(name, [], reason_of(error), {}))
-    found += [_item(name, [], why, {}) for name, why in registry.refused.items()]
-    return [*found, _item(f"{FOLDER_PREFIX}DIR", [], None, {})]
+    return found
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -73,13 +56,28 @@ def _model(name: str) -> dict[str, Any]:
         model = create_model(name, "cpu")
     except BenchError as error:
         return _item(name, [], reason_of(error), {})
-    item = _item(name, list(model.needs), _line(model.check()), settings_of(model))
+    item = _item(name, list(model.needs), _line(model.check()), settings_of(model), requirements_of(model))
     json.dumps(item)
     return item
 
 
-def _item(name: str, needs: list[str], why_not: str | None, settings: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "needs": needs, "available": why_not is None, "why_not": why_not, "settings": settings}
+def _item(
+    name: str,
+    needs: list[str],
+    why_not: str | None,
+    settings: dict[str, Any],
+    requirements: Requirements | None = None,
+) -> dict[str, Any]:
+    stated = requirements or Requirements()
+    return {
+        "name": name,
+        "needs": needs,
+        "available": why_not is None,
+        "why_not": why_not,
+        "weights": [asdict(one) for one in stated.weights],
+        "gpu_gb": stated.gpu_gb,
+        "settings": settings,
+    }
 
 
 def _line(why_not: str | None) -> str | None:
@@ -87,11 +85,18 @@ def _line(why_not: str | None) -> str | None:
     return None if why_not is None else " ".join(str(why_not).split())
 
 
-def suites() -> list[dict[str, Any]]:
-    """Lists shipped suites and those of installed packages, with the reason why one cannot be read."""
+def suites(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Lists suites by name, all where none is named, with the reason why one cannot be read.
+
+    Raises:
+        BenchError: no suite has one of the names.
+    """
     found: list[dict[str, Any]] = []
     registry = suite_registry()
-    for name in (*registry.names(), *registry.refused):
+    known = (*registry.names(), *registry.refused)
+    for name in names or known:
+        if name not in known:
+            raise BenchError(f"expected the name of a suite, got {shown(name)}; {suggest(name, known)}")
         try:
             suite, why_not = load_suite(name), None
         except Exception as error:
@@ -114,8 +119,34 @@ def suites() -> list[dict[str, Any]]:
     return found
 
 
-def metrics(assets: AssetTable) -> list[dict[str, Any]]:
-    """Lists every metric of every profile and protocol; two evaluators of one name are two entries."""
+def metrics(assets: AssetTable, names: Sequence[str] = (), profile: Profile | None = None) -> list[dict[str, Any]]:
+    """Lists metrics of every profile and protocol; two evaluators of one name are two entries.
+
+    Args:
+        assets: published weights, and those of a user.
+        names: `wer` for all that have the name, `wer@versebench` for one of them, `@theval` for all of a bench; none
+            for all.
+        profile: which to list; None for both.
+
+    Raises:
+        BenchError: no metric has one of the names.
+    """
+    every = _metrics(assets)
+    known = {key for one in every for key in _keys(one)}
+    for name in names:
+        if name not in known:
+            raise BenchError(f"expected the name of a metric, got {shown(name)}; {suggest(name, sorted(known))}")
+    named = [one for one in every if not names or _keys(one) & set(names)]
+    return [one for one in named if profile is None or one["profile"] == profile]
+
+
+def _keys(metric: dict[str, Any]) -> set[str]:
+    """Returns the names by which a metric is listed."""
+    name, at, bench = metric["select"].partition("@")
+    return {metric["select"], name, *([at + bench] if bench else [])}
+
+
+def _metrics(assets: AssetTable) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     context = MetricContext(NoCache(), assets=assets)
     titles = {name: (title, family) for family, of in families().items() for name, title in of.items()}
@@ -222,30 +253,6 @@ def _weights(asset: Asset, assets: AssetTable) -> dict[str, Any]:
     }
 
 
-def unverified(assets: AssetTable) -> list[str]:
-    """Returns the files of weights that are here and have no published digest."""
-    return [name for name, asset in assets.entries.items() if asset.sha256 is None and assets.path(name).is_file()]
-
-
-def packages() -> list[dict[str, Any]]:
-    """Lists packages by name: the version here, or the pip line that installs it."""
-    found: list[dict[str, Any]] = []
-    for name, purpose, install in PACKAGES:
-        try:
-            here: str | None = version(name)
-        except PackageNotFoundError:
-            here = None
-        found.append({"name": name, "version": here, "for": purpose, "install": f"pip install {install}"})
-    return found
-
-
-def machine(assets: AssetTable) -> dict[str, Any]:
-    """Describes Python, devices and the folder of weights; `packages` has the version of torch."""
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return {
-        "python": platform.python_version(),
-        "devices": ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(count))],
-        "weights": str(assets.folder),
-    }
+def weights(assets: AssetTable) -> list[dict[str, Any]]:
+    """Lists the files of weights of metrics: size, licence, and whether each is here."""
+    return [_weights(asset, assets) for asset in assets.entries.values()]

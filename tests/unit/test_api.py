@@ -21,8 +21,8 @@ from support.shown import ROOT, blocks
 EXPORTED = """
 BenchError Calibration Clip ClipMetric Comparisons DryRun Edit Estimate Gate Generated Generator Media MetricContext
 MetricEntry MetricSpec NotComparable Outcome Plan Prompt Refused Result SetMetric Suite Summary Unavailable Undefined
-Variant VoteFit __version__ calibrate compare dry_run fit_votes gate list_metrics list_models list_suites load_suite
-metric read_clip run score torch_metric
+Variant VoteFit __version__ calibrate compare doctor dry_run fit_votes gate list_metrics list_models list_suites
+load_suite metric read_clip run score torch_metric
 """
 """A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""
 

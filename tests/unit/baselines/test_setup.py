@@ -38,7 +38,11 @@ def recorded(steps):
 
 def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
     assert setup.main(["ovi", "--weights", "--accept", "non-commercial", "--unpinned", "--dry-run"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    sizes, lines = said[:4], said[4:]
+    assert sizes[0] == "# ovi: to fetch with --weights: 38.6 GB, besides checkout, environment, of unknown size"
+    assert sizes[1] == "#   chetwinlow1/Ovi (unpinned): 23.3 GB, licence unverified"
+    assert sizes[3].endswith(": 1.1 GB, licence CC-BY-NC-4.0, --accept non-commercial")
     checkout, python = folder / "ovi/checkout", folder / "ovi/env/bin/python"
     commit = "5b69b25a4b3115216e9ea53a37a04410be6ad39a"
     assert lines[0] == f"git -C {checkout} init --quiet"

@@ -63,7 +63,7 @@ def test_the_long_listing_says_what_a_protocol_does_and_which_weights_are_missin
 def test_doctor_gives_the_line_that_installs_what_is_missing(capsys, monkeypatch):
     from importlib import metadata
 
-    from jova_bench.tools import inventory as catalogue
+    from jova_bench.tools import installed as catalogue
 
     def version(name):
         if name == "pesq":
@@ -95,3 +95,55 @@ def test_no_two_metrics_have_the_same_line(capsys):
     assert {"lse_c (embedded, syncnet-a)", "lse_c (embedded, syncnet-b)", "lse_c (standard)"} <= set(names)
     doctor = call(capsys, "doctor")[1].splitlines()
     assert len(set(doctor)) == len(doctor)
+
+
+def test_lists_take_names_and_profiles_and_say_sizes_and_licences(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    lines = call(capsys, "ls", "models", "ltx-2", "jova", "real").out.splitlines()
+    assert lines[0].startswith(
+        "ltx-2                  needs nothing; weights 92.0 GB (LTX-2 Community License (unverif"
+    )
+    assert lines[1].endswith(" MB (Apache-2.0)")
+    assert lines[2] == "real                   needs reference"
+    assert call(capsys, "ls", "models", "ltx-2", "jova", "real", "--available").out.splitlines() == lines[1:]
+    found = json.loads(call(capsys, "ls", "metrics", "wer", "--profile", "standard", "--json").out)
+    assert {(one["name"], one["profile"]) for one in found} == {("wer", "standard")}
+    assert {"wer", "wer@versebench"} <= {one["select"] for one in found}
+    bench = json.loads(call(capsys, "ls", "metrics", "@theval", "--json").out)
+    assert {one["select"].partition("@")[2] for one in bench} == {"theval"}
+    (told,) = json.loads(call(capsys, "ls", "models", "ovi", "--json").out)
+    assert [(one["size"], one["pinned"]) for one in told["weights"]][:1] == [(23_300_000_000, False)]
+    for words, said in (
+        (("ls", "models", "ovy"), "expected the name of a model, got 'ovy'; did you mean 'ovi'?"),
+        (("ls", "metrics", "werr"), "expected the name of a metric, got 'werr'; did you mean 'wer'"),
+        (("ls", "models", "--profile", "standard"), "expected metrics with --profile, got models"),
+        (("doctor", "wherr"), "expected the name of a model, metric, suite, package or file of weights, got 'wherr'"),
+    ):
+        code, out, err = call(capsys, *words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert said in err
+
+
+def test_doctor_begins_with_a_summary_and_takes_names(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
+    first, rest = call(capsys, "doctor").out.split("\n\n")
+    assert len(first.splitlines()) == 6
+    assert len(rest.splitlines()) > 50
+    told = json.loads(call(capsys, "doctor", "--json").out)
+    usable = sum(one["available"] for one in told["models"])
+    assert f"models: {usable} of {len(told['models'])} can be used here" in first
+    here = call(capsys, "doctor", "ovi", "whisper-tiny").out
+    assert here.startswith("model ovi: checkout missing, environment missing: jova-bench baselines setup ovi")
+    assert "    weights chetwinlow1/Ovi (unpinned): 23.3 GB, licence unverified, to fetch\n" in here
+    assert "weights whisper-tiny: to fetch: jova-bench assets pull whisper-tiny\n" in here
+    (one,) = json.loads(call(capsys, "doctor", "pesq", "--json").out)["packages"]
+    assert one["name"] == "pesq"
+
+
+def test_on_a_terminal_a_list_is_a_table_as_wide_as_that(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "70")
+    out = call(capsys, "ls", "models", "ovi", "real").out
+    assert max(map(len, out.splitlines()[:-1])) <= 70
+    assert "checkout missing" in " ".join(out.split())
+    assert "Ovi/model" not in out
