@@ -12,7 +12,7 @@ from jova_bench.cache import NoCache
 from jova_bench.media.files import clip_from_arrays
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import checkpoint, raft
-from jova_bench.metrics.picture import motion
+from jova_bench.metrics.picture import dynamic, motion
 from jova_bench.metrics.signal.frames import resample_frame_indices
 from jova_bench.metrics.signal.opencv_resize import linear
 from support import upstream
@@ -150,6 +150,15 @@ def test_a_clip_is_measured_once(moving):
     assert len(moving.shown) == 4
     motion.motion_score(MetricContext(cache, "cpu")).score(clip, None, None)
     assert len(cache.kept) == 2  # Another protocol is another key.
+
+
+def test_how_fast_and_how_dynamic_are_one_pass_of_raft(moving):
+    clip, cache = silent_clip(blank(128, 128, 4), fps=8), MemoryCache()
+    one, other = (
+        build(MetricContext(cache, "cpu"), "clean") for build in (motion.motion_score, dynamic.dynamic_degree)
+    )
+    assert one.score(clip, None, None).value == pytest.approx(other.score(clip, None, None).value)  # All moves alike.
+    assert len(moving.shown) == 4
 
 
 def blank(height, width, count=10):

@@ -78,7 +78,7 @@ def test_dynamic_degree_measures_the_originals_lengths(case, own):
     outcome = metric("dynamic_degree@vbench", cache).score(silent_clip(frames, fps=int(fps)))
     assert outcome.value == expected["moves"]
     (kept,) = cache.kept.values()
-    assert kept["lengths"] * expected["threshold"] == pytest.approx(expected["lengths"], rel=1e-4)
+    assert kept["dynamic_degree"] * expected["threshold"] == pytest.approx(expected["lengths"], rel=1e-4)
 
 
 def test_dynamic_degree_decides_as_the_original():

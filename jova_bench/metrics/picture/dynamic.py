@@ -26,26 +26,14 @@ from jova_bench.metrics.picture.motion import MotionScore, MotionVariant
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHARE = 0.05
-"""Share of the picture whose speed counts: the fastest pixels."""
 THRESHOLD = 6 / 256
 """Pixels per pixel of the shorter side, from frame to frame."""
-
-
-def _fastest(lengths: Tensor) -> float:
-    """Returns the mean of the greatest twentieth of (h, w) lengths."""
-    flat = lengths.flatten()
-    return float(flat.topk(int(len(flat) * SHARE)).values.mean())
-
-
-def _fastest_diagonals(flow: Tensor, size: tuple[int, int]) -> float:
-    return _fastest(motion.frame_lengths(flow, size)) / float(np.hypot(*size))
 
 
 def _thresholds(flow: Tensor, size: tuple[int, int]) -> float:
     """Returns the length in VBench's thresholds, padding included."""
     across, down = flow[0]
-    return _fastest((across.square() + down.square()).sqrt()) / (THRESHOLD * min(size))
+    return motion.fastest((across.square() + down.square()).sqrt()) / (THRESHOLD * min(size))
 
 
 def about_eight(count: int, fps: Fraction) -> Indices:
@@ -62,7 +50,6 @@ VARIANTS = {
     "clean": replace(
         motion.VARIANTS["clean"],
         metric="dynamic_degree",
-        length=_fastest_diagonals,
         description="mean speed of the fastest twentieth of the picture; more is not better, it is to match real clips",
         source="after VBench vbench/dynamic_degree.py @ 45e79ec; flow of arXiv 2003.12039",
     ),
@@ -71,7 +58,7 @@ VARIANTS = {
         metric="dynamic_degree",
         sample=about_eight,
         show=motion.padded,
-        length=_thresholds,
+        lengths={"dynamic_degree": _thresholds},
         value=moves,
         params={},
         direction="up",

@@ -11,14 +11,14 @@ of |u| and |v| for a length, and lets the rows and columns count that pad a pict
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from jova_bench.arrays import FloatArray, Frames, Indices
+from jova_bench.arrays import Arrays, FloatArray, Frames, Indices
 from jova_bench.assets.table import AssetTable
 from jova_bench.cache import CacheKey
 from jova_bench.errors import Unavailable, Undefined
@@ -40,6 +40,8 @@ ITERATIONS = 20
 RATE = Fraction(8)
 """Pictures per second: moves of mouth and head are slower, and frame rates of models are higher."""
 LONG_SIDE = 512
+SHARE = 0.05
+"""Share of the picture whose speed is its dynamic degree: the fastest pixels."""
 MIN_SIDE = 64
 """Smallest side of a frame: below it, enlarged more than 8 times, the flow would be that of the enlargement."""
 HALVE_ABOVE = 640
@@ -56,8 +58,8 @@ class MotionVariant:
     """Count and rate of a clip's frames to those that are compared with the next. Raises Undefined."""
     show: Callable[[Frames], Tensor]
     """(H, W, 3) to the (1, 3, h, w) that RAFT sees; raises Undefined for a size that it cannot."""
-    length: Callable[[Tensor, tuple[int, int]], float]
-    """Length of a (1, 2, h, w) flow; the size (H, W) of the frame."""
+    lengths: Mapping[str, Callable[[Tensor, tuple[int, int]], float]]
+    """Lengths of a (1, 2, h, w) flow by metric, all of one pass; the size (H, W) of the frame."""
     value: Callable[[FloatArray, float], float]
     """(n,) lengths, and seconds between the first and the last frame compared, to the value."""
     params: dict[str, str | int | float]
@@ -108,6 +110,16 @@ def _mean(flow: Tensor, size: tuple[int, int]) -> float:
     return float(frame_lengths(flow, size).mean() / np.hypot(*size))
 
 
+def fastest(lengths: Tensor) -> float:
+    """Returns the mean of the greatest twentieth of (h, w) lengths."""
+    flat = lengths.flatten()
+    return float(flat.topk(int(len(flat) * SHARE)).values.mean())
+
+
+def _fastest_diagonals(flow: Tensor, size: tuple[int, int]) -> float:
+    return fastest(frame_lengths(flow, size)) / float(np.hypot(*size))
+
+
 def _show_halved(frame: Frames) -> Tensor:
     """Scales a frame down by halves until no side is over 640, then repeats the edges up to multiples of 8.
 
@@ -148,7 +160,7 @@ VARIANTS = {
         name="clean",
         sample=eight_a_second,
         show=show,
-        length=_mean,
+        lengths={"motion_score": _mean, "dynamic_degree": _fastest_diagonals},
         value=speed,
         params={"fps": int(RATE), "long_side": LONG_SIDE},
         direction="target",
@@ -160,7 +172,7 @@ VARIANTS = {
         name="versebench@568efa4",
         sample=lambda count, fps: np.arange(count),
         show=_show_halved,
-        length=_mean_of_both,
+        lengths={"motion_score": _mean_of_both},
         value=lambda lengths, seconds: float(lengths.mean()),
         params={},
         direction="up",
@@ -212,29 +224,29 @@ class MotionScore(ClipMetric):
         self._protocol.show(frames[0])  # Whether there is an answer does not depend on what is installed.
         if reason := self.check():
             raise Unavailable(reason)
-        what = {"variant": self._protocol.name}
-        if self.spec.name != "motion_score":
-            what["metric"] = self.spec.name
-        key = CacheKey("raft", 1, self._digest, what)
-        lengths = self.cache.get(clip.digest, key, lambda: {"lengths": self._lengths(frames, shown)})["lengths"]
+        key = CacheKey("raft", 2, self._digest, {"variant": self._protocol.name})
+        lengths = self.cache.get(clip.digest, key, lambda: self._lengths(frames, shown))[self.spec.name]
         return self._protocol.value(np.asarray(lengths), float((shown[-1] - shown[0]) / clip.fps))
 
-    def _lengths(self, frames: Frames, shown: Indices) -> FloatArray:
-        """Returns the (T - 1,) length of the flow from each frame to the next."""
+    def _lengths(self, frames: Frames, shown: Indices) -> Arrays:
+        """Returns the (T - 1,) lengths of the flow from each frame to the next, by metric."""
         import torch
 
         from jova_bench.metrics.networks.network_cache import cached_network
 
         net = cached_network(f"raft[{self._digest}]@{self.device}", lambda: load(self.assets, self.device))
         size = cast(tuple[int, int], frames.shape[1:3])
-        lengths, before = [], None
+        before = None
+        found: dict[str, list[float]] = {name: [] for name in self._protocol.lengths}
         with torch.inference_mode():
             for k in shown:
                 seen = net.encode(self._protocol.show(frames[k]).to(self.device))
                 if before is not None:
-                    lengths.append(self._protocol.length(net.flow(before, seen, ITERATIONS), size))
+                    flow = net.flow(before, seen, ITERATIONS)
+                    for name, length in self._protocol.lengths.items():
+                        found[name].append(length(flow, size))
                 before = seen
-        return np.array(lengths)
+        return {name: np.array(lengths) for name, lengths in found.items()}
 
 
 def load(assets: AssetTable, device: str) -> Raft:
