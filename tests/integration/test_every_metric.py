@@ -25,10 +25,9 @@ from support.awkward_clips import AWKWARD, CACHE, PROMPT, REFERENCE, ask
 
 STANDARD = [one for entry in CATALOGUE if entry.profile == "standard" for one in entry.choices()]
 ALIGNED = ("pesq", "stoi")
+MOVING = ("motion_score", "dynamic_degree", "motion_smoothness")
+"""By RAFT and AMT, which have one size."""
 SLOW = (
-    "motion_score",
-    "dynamic_degree",
-    "motion_smoothness",
     "aesthetic_score",
     "imaging_quality",
     "mouth_quality",
@@ -36,6 +35,17 @@ SLOW = (
     "head_dynamics@theval",
 )
 """Every frame at length."""
+PLAIN = (
+    "av_align",
+    "identity_score",
+    "identity_consistency",
+    "kept_psnr",
+    "subject_consistency",
+    "background_consistency",
+    "text_video_score",
+    *video_score.NAMES,
+)
+"""What more of the same frames would only lengthen."""
 RAFT = ("motion_score", "dynamic_degree")
 OPTIONAL = {
     "mediapipe": "pip install 'jova-bench[face-mediapipe]'",
@@ -71,15 +81,14 @@ def group(entry):
         return "short"
     if entry.entry.name.startswith("cp_"):
         return "dialogue"
-    return (
-        "aligned" if entry.entry.name in ALIGNED else "brief" if {entry.entry.name, entry.select} & {*SLOW} else "long"
-    )
+    kinds = {"aligned": ALIGNED, "moving": MOVING, "brief": SLOW, "plain": PLAIN}
+    return next((kind for kind, names in kinds.items() if {entry.entry.name, entry.select} & {*names}), "long")
 
 
 def summed_up(table, prompts, folder):
     """What the command line writes of every metric, by identity (`_bare`)."""
     found = {}
-    for name in ("long", "brief", "short", "dialogue", "aligned"):
+    for name in ("long", "plain", "brief", "moving", "short", "dialogue", "aligned"):
         made = prompts.parent / "made" / name
         what = ["score", made, "--suite", prompts.with_name(f"{name}.jsonl")]
         lines = prompts.read_text().splitlines(keepends=True)

@@ -28,8 +28,8 @@ from support import funasr_files, planted_faces, qwen_files, voice_files
 from support.mediapipe_files import with_files
 from support.upstream import fake_state, own_table, parity
 
-D = 4
-"""Dimensions of what set distances compare, so that a dozen clips are enough."""
+D = 3
+"""Dimensions of what set distances compare, so that ten clips are enough."""
 OF_FUNASR = {name for name in assets.published() if name.startswith((funasr_files.SENSEVOICE, funasr_files.DETECTOR))}
 """Made where FunASR is installed, which alone reads them."""
 
