@@ -1,8 +1,8 @@
 """Runs MuseTalk in its own environment, by the functions that its scripts/inference.py drives (@0a89dec).
 
 That script loads all networks for a list of films, hands paths to a shell, logs what goes wrong and goes on, and
-encodes twice. What is made here is what it makes of one film before it encodes it, except that a film with a picture
-without a face is an error: upstream then pastes each face into the place of another.
+encodes twice. What is made here is what it makes of one film before it encodes it, on a CPU bit for bit, except that a
+film with a picture without a face is an error: upstream then pastes each face into the place of another.
 """
 
 from __future__ import annotations
