@@ -97,7 +97,8 @@ def run(
             `say` and `phase`.
 
     Returns:
-        The result; `result.table()` is a pandas DataFrame.
+        The result; `result.table()` is a pandas DataFrame. Models that cannot run here are left out of it, and
+        `result.unable` says why.
 
     Raises:
         BenchError: bad input; the message says what was expected, what was given and what to do.

@@ -112,7 +112,8 @@ def _notes(plan: DryRun, one: ModelPlan) -> Iterator[str]:
     for why, ids in one.cannot.items():
         more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
         short = why if len(why) <= LONGEST else f"{why[:LONGEST]}…"
-        yield f"cannot do {counted(len(ids), 'prompt')} ({', '.join(ids[:FEW])}{more}), such as the first: {short}"
+        because = ", the first because" * (len(ids) > 1)
+        yield f"cannot do {counted(len(ids), 'prompt')} ({', '.join(ids[:FEW])}{more}){because}: {short}"
     needs = one.requirements
     if needs is not None:
         if needs.unpinned:
@@ -169,7 +170,10 @@ def _seconds(one: ModelPlan) -> str:
         return ""
     if one.copies:
         return "copies files"
-    return UNKNOWN if one.seconds is None else f"{one.seconds:.3g} {_source(one)}"
+    if one.seconds is None:
+        return UNKNOWN
+    found = one.measured or one.published
+    return f"{one.seconds:.3g} {_source(one)}{f' ({found.device})' if found else ''}"
 
 
 def _source(one: ModelPlan) -> str:

@@ -42,7 +42,7 @@ INSTEAD = {
 }
 """What is added to a line that begins so; the longest beginning counts."""
 CODES = {
-    "run --model ovi": 5,  # It lacks weights, which the samples say.
+    "run --model ovi": 5,  # It lacks weights, and is left out.
     "run --model real --suite mine.jsonl": 2,  # These prompts have no real clips.
     "calibrate": 5,  # One clip is too few for any test.
     "assets pull": 2,  # Offline.

@@ -125,7 +125,7 @@ def test_ovi_ltx_and_jova_on_one_suite_print_a_plan(capsys, tmp_path, monkeypatc
     assert (code, err, list(tmp_path.iterdir())) == (0, "", [])
     cells = {row[1]: row[2:-1] for line in out.splitlines() if len(row := [c.strip() for c in line.split("|")]) > 5}
     assert cells["ltx-2"] == ["2", "0", "768x512, 121 frames at 24.0 fps, 5.04 s, 24000 Hz", "92.0 GB", "not stated",
-                              "65 published", "0.0361", "0.07"]  # fmt: skip
+                              "65 published (H100 NVL)", "0.0361", "0.07"]  # fmt: skip
     assert (cells["ovi"][3:7], cells["jova"][3]) == (["38.6 GB", "80 GB stated", "unknown", "unknown"], "nothing")
     assert cells["real"][5:] == ["copies files", "0", "0.00"]
     assert "jova-bench baselines setup ovi --weights --accept non-commercial --unpinned" in out
