@@ -133,7 +133,8 @@ def main() -> None:
     print(f"## `votes fit`: % of intervals of {SETS} data sets that hold a model's strength\n")
     print(
         "Four models. With taste, a model's strength varies over raters and over prompts by a standard deviation of\n"
-        "0.5; the truth is then what 400,000 votes say, each of another rater on another prompt.\n"
+        "0.5; the truth is then what 400,000 votes say, each of another rater on another prompt. Widths are of\n"
+        "logarithms of odds.\n"
     )
     print(
         "| raters | prompts | votes of a rater | taste | held | held as if independent | mean width | without ratings |"

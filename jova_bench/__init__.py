@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jova_bench.api.planning import DryRun, dry_run
     from jova_bench.api.reading import load_suite, read_clip
     from jova_bench.api.running import Result, run, score
-    from jova_bench.api.voting import fit_votes
+    from jova_bench.api.voting import agree_with_votes, fit_votes
     from jova_bench.calibration.result import Calibration
     from jova_bench.comparison.compare import Comparisons
     from jova_bench.comparison.gate import Gate
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jova_bench.records import MetricSpec, Outcome
     from jova_bench.suites.loading import Suite
     from jova_bench.summary import Estimate, Summary
+    from jova_bench.votes.agree import VoteAgreement
     from jova_bench.votes.fit import VoteFit
 
 __version__ = "0.1.0"
@@ -67,8 +68,10 @@ __all__ = [
     "Unavailable",
     "Undefined",
     "Variant",
+    "VoteAgreement",
     "VoteFit",
     "__version__",
+    "agree_with_votes",
     "calibrate",
     "compare",
     "doctor",

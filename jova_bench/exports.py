@@ -14,7 +14,7 @@ _NAMES = {
     "api.planning": ("DryRun", "dry_run"),
     "api.reading": ("load_suite", "read_clip"),
     "api.running": ("Result", "run", "score"),
-    "api.voting": ("fit_votes",),
+    "api.voting": ("agree_with_votes", "fit_votes"),
     "cache": ("CacheKey",),
     "calibration.result": ("Calibration",),
     "comparison.compare": ("Comparisons",),
@@ -32,6 +32,7 @@ _NAMES = {
     "suites.loading": ("Suite",),
     "summary": ("Estimate", "Summary"),
     "sweep.model": ("Setting", "SweptModel", "Training"),
+    "votes.agree": ("VoteAgreement",),
     "votes.fit": ("VoteFit",),
 }
 HOME = {name: f"jova_bench.{module}" for module, names in _NAMES.items() for name in names}

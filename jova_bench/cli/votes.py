@@ -1,4 +1,4 @@
-"""The verb for people's votes: votes plan, fit."""
+"""The verb for people's votes: votes plan, fit, agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EXAMPLES = """  jova-bench votes plan --models 3 --prefer 0.6
-  jova-bench votes fit votes.jsonl"""
+  jova-bench votes fit votes.jsonl
+  jova-bench votes agree runs/embedded-0a1b2c3d votes.jsonl"""
 PLAN_EXAMPLES = """  jova-bench votes plan
   jova-bench votes plan --prefer 0.6 --models 4 --per-rater 10
   jova-bench votes plan first-votes.jsonl
@@ -26,12 +27,19 @@ FIT_EXAMPLES = """  jova-bench votes fit votes.jsonl
 
 A line of a file is one answer: {"rater", "prompt_id", "question", "left", "right", "answer"}, where left and right are
 models and answer is left, right, same or broken; "expected" makes it an attention check."""
+AGREE_EXAMPLES = """  jova-bench votes agree runs/embedded-0a1b2c3d votes.jsonl
+  jova-bench votes agree runs/embedded-0a1b2c3d ann.jsonl ben.jsonl --format csv
+
+Of every metric of the run: how often it prefers the clip that people prefer, and how far it orders models as people
+do."""
 FORMATS = "md, csv or json (default md)"
 
 
 def add(verbs: Verbs) -> None:
     """Adds the verb `votes`, its own verbs, and their flags."""
-    top = add_verb(verbs, "votes", "plan votes of people on clips, and fit strengths of models to them", EXAMPLES)
+    top = add_verb(
+        verbs, "votes", "plan votes of people on clips, rate models by them, and test metrics against them", EXAMPLES
+    )
     own = top.add_subparsers(dest="votes_verb", required=True, metavar="VERB", parser_class=Parser)
     plan = add_verb(own, "plan", "show how many votes tell two models apart", PLAN_EXAMPLES, _plan)
     plan.add_argument("files", nargs="*", metavar="FILE", help="first votes, which say what is assumed otherwise")
@@ -47,6 +55,12 @@ def add(verbs: Verbs) -> None:
     fit = add_verb(own, "fit", "fit strengths of models to votes, with intervals", FIT_EXAMPLES, _fit)
     fit.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines")
     fit.add_argument("--format", default="md", metavar="F", help=FORMATS)
+    agree = add_verb(
+        own, "agree", "show which metrics of a run agree with people's votes on its clips", AGREE_EXAMPLES, _agree
+    )
+    agree.add_argument("run", metavar="RUN", help="run folder whose clips were voted on")
+    agree.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines")
+    agree.add_argument("--format", default="md", metavar="F", help=FORMATS)
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -70,6 +84,17 @@ def _fit(args: argparse.Namespace) -> int:
 
     _check_format(args.format, VIEWS)
     text = VIEWS[args.format](fit_votes(read_votes(args.files)))
+    (show_json if args.format == "json" else show)(text)
+    return EXIT_OK
+
+
+def _agree(args: argparse.Namespace) -> int:
+    from jova_bench.votes.agree import agree
+    from jova_bench.votes.agreement_tables import VIEWS
+    from jova_bench.votes.records import read_votes
+
+    _check_format(args.format, VIEWS)
+    text = VIEWS[args.format](agree(args.run, read_votes(args.files)))
     (show_json if args.format == "json" else show)(text)
     return EXIT_OK
 

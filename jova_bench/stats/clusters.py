@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats as scipy_stats
 
+from jova_bench.stats.means import interval_of_share
+
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
 """(N,) number of the cluster of each observation, from 0."""
@@ -95,3 +97,32 @@ def _jackknife(scores: Array, information: Array, labels: Labels) -> Array:
     moves = np.linalg.solve(left, sums[..., None])[..., 0]  # (G, q)
     found: Array = (count - 1) / count * moves.T @ moves
     return found
+
+
+@dataclass(frozen=True)
+class Share:
+    """Holds a share of observations, with its interval and its distance from a half."""
+
+    share: float
+    ci: tuple[float, float]
+    p: float
+    """Two-sided p-value of a half."""
+
+
+def share_of(values: npt.ArrayLike, first: Labels, second: Labels, level: float = 0.95) -> Share:
+    """Computes the mean of values in [0, 1].
+
+    Where no cluster differs from another, as where all values are 1, there is no spread to estimate from: then the
+    clusters of the smaller clustering count as so many independent answers.
+
+    Raises:
+        TooFewClusters: as `two_way`.
+    """
+    share, found = mean_of(values, first, second)
+    if found.error([1.0]) > 0:
+        margin = found.margin([1.0], level)
+        return Share(share, (max(0.0, share - margin), min(1.0, share + margin)), found.p_value([1.0], share - 0.5))
+    count = found.df + 1
+    interval = interval_of_share(np.full(count, share), np.ones(count), level)
+    assert interval is not None
+    return Share(share, (interval.lo, interval.hi), min(1.0, 2 * 0.5**count) if share in (0.0, 1.0) else 1.0)

@@ -21,6 +21,7 @@ from jova_bench.records import Record, Sample, Score
 from jova_bench.runs.manifest import Manifest
 from jova_bench.suites.loading import SuiteInfo
 from jova_bench.summary import Summary
+from jova_bench.votes.agree import VoteAgreement
 from jova_bench.votes.fit import VoteFit
 from jova_bench.votes.records import Vote
 
@@ -38,6 +39,7 @@ FORMATS: Mapping[str, type[Record]] = MappingProxyType(
         "rubric-1": Rubric,
         "vote": Vote,
         "votes-1": VoteFit,
+        "agreement-1": VoteAgreement,
     }
 )
 """Record of a file, or of one line of it, by the name of its schema, with the version of a format that states one."""

@@ -13,7 +13,7 @@ from pydantic import Field
 from jova_bench.arrays import FloatArray
 from jova_bench.records import FileRecord, Record, Value
 from jova_bench.stats import holm
-from jova_bench.stats.clusters import Clustered, Labels, TooFewClusters, mean_of
+from jova_bench.stats.clusters import Clustered, Labels, TooFewClusters, share_of
 from jova_bench.stats.pairwise import LOSS, TIE, WIN, NoStrengths, Outcomes, davidson, variance
 from jova_bench.votes.raters import RULE, Rater, counted, raters_of
 from jova_bench.votes.records import Vote
@@ -241,8 +241,7 @@ def _left(votes: Sequence[Vote]) -> tuple[float | None, tuple[float, float] | No
         return None, None
     values = [float(vote.answer == "left") for vote in decided]
     try:
-        share, found = mean_of(values, *clusters_of(decided))
+        found = share_of(values, *clusters_of(decided))
     except TooFewClusters:
         return float(np.mean(values)), None
-    margin = found.margin([1.0])
-    return share, (max(0.0, share - margin), min(1.0, share + margin))
+    return found.share, found.ci

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from jova_bench.formatting.text import counted, escaped, number, signed, spreadsheet, table
 from jova_bench.votes.fit import Question, Rated, Versus, VoteFit
+from jova_bench.votes.raters import Rater
 
 ABOUT = (
     "Ratings are strengths of Davidson's model (Bradley and Terry's with ties) on Elo's scale: 400 points are odds of "
@@ -18,7 +19,7 @@ PAIRS = ("Models", "For the first", "Same", "For the second", "Difference of rat
 
 def markdown(fit: VoteFit) -> str:
     """Formats raters, and for each question the ratings and every pair of models."""
-    parts = ["# Votes", ABOUT, raters_text(fit, escaped)]
+    parts = ["# Votes", ABOUT, raters_text(fit.raters, fit.rule, escaped)]
     for one in fit.questions:
         parts += [f"## {escaped(one.question)}", counts_text(one)]
         if one.reason:
@@ -46,14 +47,14 @@ VIEWS: Mapping[str, Callable[[VoteFit], str]] = {"md": markdown, "csv": csv, "js
 """Views by name."""
 
 
-def raters_text(fit: VoteFit, text: Callable[[str], str]) -> str:
+def raters_text(raters: Sequence[Rater], rule: str, text: Callable[[str], str]) -> str:
     """Says how many raters there are, and which are left out by which rule."""
-    out = [f"{text(one.rater)} ({one.passed} of {one.checks} right)" for one in fit.raters if not one.kept]
-    unchecked = sum(one.checks == 0 for one in fit.raters)
-    parts = [counted(len(fit.raters), "rater"), f"left out: {', '.join(out)}" if out else "none left out"]
+    out = [f"{text(one.rater)} ({one.passed} of {one.checks} right)" for one in raters if not one.kept]
+    unchecked = sum(one.checks == 0 for one in raters)
+    parts = [counted(len(raters), "rater"), f"left out: {', '.join(out)}" if out else "none left out"]
     if unchecked:
         parts.append(f"{unchecked} without checks")
-    return f"{'; '.join(parts)}. {fit.rule}"
+    return f"{'; '.join(parts)}. {rule}"
 
 
 def counts_text(one: Question) -> str:

@@ -23,7 +23,7 @@ def section(fit: VoteFit) -> dict[str, Any]:
     """Returns what the page's section shows."""
     return {
         "about": ABOUT,
-        "raters": raters_text(fit, str),
+        "raters": raters_text(fit.raters, fit.rule, str),
         "ratings_head": RATINGS,
         "pairs_head": PAIRS,
         "questions": [
