@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Goodness = Mapping[PromptSeed, float]
-"""By clip, more is better: the value, less it, or less its distance from the real clip's value."""
+"""Value of each clip, turned so that more is better; of a target, less the distance from the real clip's."""
 NO_REAL = "its target is the real clip's value, and the run has no model `real`"
 OF_A_SET = "it has one value of a set of clips, none of a clip"
 
