@@ -19,11 +19,10 @@ from jova_bench.runs.run import Result
 from support.shown import ROOT, blocks
 
 EXPORTED = """
-(Metrics 23d5acb >>>>>>> BenchError Calibration Clip ClipMetric Comparisons DryRun Edit Estimate Gate Generated
-Generator Media MetricContext MetricEntry MetricSpec NotComparable Outcome Plan Prompt Refused Result SetMetric Suite
-Summary Unavailable Undefined Variant VoteAgreement VoteFit __version__ a against agree_with_votes and are calibrate
-clips: compare doctor dry_run each fit_votes gate how it list_metrics list_models list_suites load_suite metric models)
-often on orders people's prefers prefers, rater read_clip run same score tested the torch_metric votes what
+BenchError Calibration Clip ClipMetric Comparisons DryRun Edit Estimate Gate Generated Generator Media MetricContext
+MetricEntry MetricSpec NotComparable Outcome Plan Prompt Refused Result SetMetric Suite Summary Unavailable Undefined
+Variant VoteAgreement VoteFit __version__ agree_with_votes calibrate compare doctor dry_run fit_votes gate list_metrics
+list_models list_suites load_suite metric read_clip run score torch_metric
 """
 """A name that goes, or is added, is a change of the public interface: docs/versions.md says what that needs."""
 
