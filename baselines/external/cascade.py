@@ -78,7 +78,7 @@ class Cascade(ABC):
     def settings(self) -> dict[str, Any]:
         """Settings of both stages; columns that all models have are joined."""
         first, second = self.first.settings, self.second.settings
-        unpinned = [*first.get("unpinned", ()), *second.get("unpinned", ())]
+        unpinned = ", ".join(one["unpinned"] for one in (first, second) if "unpinned" in one)
         shared = ("title", "source", "environment", "prompt_renderer", "weights_digest", "memory")
         return {
             **{key: ", then ".join(filter(None, (first[key], second[key]))) or None for key in shared},

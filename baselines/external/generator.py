@@ -107,7 +107,7 @@ class Baseline:
             "source": f"{source.repository}@{source.commit}" if source else None,
             "environment": home.packages_digest(self.manifest),
             "weights": [described(one, home.fetched(where, one)) for one in self.manifest.weights],
-            **({"unpinned": found} if (found := home.unpinned(self.manifest)) else {}),
+            **({"unpinned": ", ".join(found)} if (found := home.unpinned(self.manifest)) else {}),
             "weights_digest": home.weights_digest(self.manifest),
             "memory": str(self.manifest.memory),
             "prompt_renderer": self.manifest.renderer,

@@ -47,17 +47,19 @@ def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
         "ignored": ["audio_caption", "transcript"],
         "options": {"steps": 40, "negative_prompt": "ugly" * 20},
         "seconds_asked": "of the driving sound",
+        "unpinned": "a/b_c@ddd (unpinned)",
     }
     header, body = format_rows(["m", "n"], fairness(**plain, settings={"m": driven, "n": {}}))
-    assert header[3:] == ["Seconds asked", "Not read", "Given", "Sound", "Settings"]
+    assert header[3:] == ["Seconds asked", "Not read", "Given", "Sound", "Unpinned weights", "Settings"]
     assert body[0][3:] == [
         "of the driving sound",
         "audio caption, transcript",
         "audio of the prompt, else of its real clip",
         "driving",
+        "a/b_c@ddd (unpinned)",
         f"steps 40, negative_prompt {'ugly' * 14}ugl…",
     ]
-    assert body[1] == ["n", *[""] * 7]
+    assert body[1] == ["n", *[""] * 8]
 
 
 def test_what_all_models_made_leaves_out_controls_and_models_that_made_nothing():

@@ -55,13 +55,13 @@ def test_unpinned_weights_are_fetched_with_a_flag_alone_and_at_the_recorded_comm
 def test_plan_and_settings_name_the_commit_at_which_unpinned_weights_were_fetched(manifest):
     model = create_model("ovi", "cpu")
     model.manifest = manifest
-    assert model.settings["unpinned"] == ["a/free (unpinned)"]
+    assert model.settings["unpinned"] == "a/free (unpinned)"
     prompt = Prompt(id="a", video_caption="A person.", audio_caption="", transcript="hello")
     assert "weights none, of a/free (unpinned)" in model.plan(prompt, suite_of(prompt)).note
     put(manifest, FREE, "d" * 40)
     again = create_model("ovi", "cpu")
     again.manifest = manifest
-    assert again.settings["unpinned"] == [f"a/free@{'d' * 40} (unpinned)"]
+    assert again.settings["unpinned"] == f"a/free@{'d' * 40} (unpinned)"
     assert "as it was fetched" in again.settings["weights"][0]
     first = again.plan(prompt, suite_of(prompt)).weights
     put(manifest, FREE, "e" * 40)
