@@ -115,11 +115,13 @@ def carry_out(step: install.Step) -> int:
 
 
 def described(manifest: Manifest) -> str:
-    """Describes one baseline on a line: title, memory and licences."""
+    """Describes one baseline on a line: title, memory, licences, and weights that are unpinned."""
     licences = sorted({one.licence for one in manifest.weights})
+    unpinned = home.unpinned(manifest)
     return (
         f"{manifest.name:<14} {manifest.title}: {manifest.memory}; "
         f"code {manifest.source.licence if manifest.source else 'of diffusers'}, weights {', '.join(licences)}"
+        f"{'; ' * bool(unpinned)}{', '.join(unpinned)}"
     )
 
 

@@ -147,7 +147,7 @@ def test_all_baselines_are_listed_with_what_they_need(capsys):
     assert "[checkout missing, environment missing: jova-bench baselines setup ovi; weights missing (" in said
     assert cli.main(["baselines"]) == 0
     assert capsys.readouterr().out == said
-    assert "weights Apache-2.0, CC-BY-NC-4.0, unverified" in said
+    assert "weights Apache-2.0, CC-BY-NC-4.0, unverified; chetwinlow1/Ovi (unpinned)  [" in said
 
 
 def test_several_are_set_up_and_one_that_fails_keeps_none_of_the_others_back(capsys):
