@@ -41,7 +41,7 @@ Made by `benchmarks/ears.py`, whose first lines have the commands: greedy decodi
 openai-whisper 20250625 with the same random numbers), and faster-whisper 1.2.1 with its own defaults (5 beams), in
 single precision on one thread. The weights of all three are OpenAI's rounded to half precision. WER is that of the
 metric, with a 95 % interval over utterances. Utterances are those of Debian's asterisk-core-sounds-en-g722 1.6.1-1
-(Allison Smith, CC-BY-SA-3.0; not in the repository) that have words, 553 of 568: the first of a shuffled order.
+(Allison Smith, CC-BY-SA-3.0; not in the repository) that have words, 551 of 568: all, or the first of a shuffled order.
 """
 OUTSIDE_HEAD = """# An outside ear
 
@@ -62,7 +62,7 @@ def prepare(sounds: Path, texts: Path, clips: Path) -> None:
     for line in texts.read_text().splitlines():
         name, _, said = line.partition(": ")
         file = next(sounds.glob(f"**/{name}.g722"), None) if said and not line.startswith(";") else None
-        if file is None or said.startswith(("[", "(")):
+        if file is None or said.startswith(("[", "(", "<")):
             continue
         with av.open(str(file), format="g722") as opened:
             parts = [frame.to_ndarray().reshape(-1).astype(np.float32) for frame in opened.decode(audio=0)]
