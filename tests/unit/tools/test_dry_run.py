@@ -10,7 +10,7 @@ import jova_bench as jb
 from jova_bench.models.base import Plan
 from jova_bench.models.requirements import PublishedSpeed, Requirements, WeightFiles
 from jova_bench.tools import dry_run_view as view
-from jova_bench.tools.dry_run import devices_of
+from jova_bench.tools.dry_run import Devices, devices_of
 from support.commands import call
 from support.tiny_runs import Level, Tones, go, suite
 
@@ -61,6 +61,8 @@ def test_a_published_time_of_such_clips_makes_hours_and_a_price_of_all_devices(t
     assert "film: unpinned weights: a/free (unpinned)" in lines
     assert "film: time: published 90 s on H100 for 720x720, 121 frames (a paper)" in lines
     assert "besides a/free (unpinned), environment of film, of unknown size" in lines
+    small = replace(found, devices=Devices(("cuda:0",), ("RTX 4090",), 24_000_000_000))
+    assert "film: memory: 80 GB are more than the 24.0 GB of the smallest device" in list(view.notes(small))
     assert not (tmp_path / "run").exists()
     assert len(found.table()) == 1
     assert found.table().loc["film", "hours"] == found.hours(one)
@@ -77,6 +79,16 @@ def test_a_published_time_of_other_clips_is_told_and_not_used(tmp_path):
     lines = "\n".join(view.notes(found))
     assert "time: unknown for these clips; 0.1 device hours if they were like one that was published: 90 s" in lines
     assert "tones: time: unknown, neither measured nor published" in lines
+
+
+def test_a_served_model_costs_what_its_table_says_and_takes_no_device(tmp_path):
+    served = Film("served")
+    served.at_once, served.requirements = 4, None
+    served.settings = {"price_as_the_user_says": 0.25, "currency": "USD"}
+    found = plan(tmp_path, [served, Film("film")])
+    assert [found.price(one) for one in found.models] == [1.0, pytest.approx(4 * 90 / 3600 * 2.0)]
+    assert (view.rows(found)[0][7:], found.hours(found.models[0])) == (["unknown", "1.00 USD"], None)
+    assert view.rows(found)[-1][8] == ""  # Two currencies have no sum.
 
 
 def test_what_a_run_beside_it_measured_on_a_like_device_is_used_and_clips_that_are_there_are_not_planned(tmp_path):
