@@ -9,7 +9,8 @@ from jova_bench.api.arguments import PathLike, path_of, several
 from jova_bench.runs.run import Result
 from jova_bench.votes import agree as agreeing
 from jova_bench.votes import fit as fitting
-from jova_bench.votes.records import Vote, read_votes
+from jova_bench.votes.reading import read_votes
+from jova_bench.votes.records import Vote
 
 if TYPE_CHECKING:
     from jova_bench.votes.agree import VoteAgreement

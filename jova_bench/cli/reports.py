@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json
 
@@ -15,6 +15,7 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --html
   jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
   jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
+  jova-bench report runs/embedded-0a1b2c3d --vote
   jova-bench report results/as-reported.toml"""
 
 
@@ -46,12 +47,28 @@ def add(verbs: Verbs) -> None:
     report.add_argument(
         "--votes", metavar="FILE", help="with --html: people's votes, as `votes fit --format json` prints"
     )
+    report.add_argument(
+        "--vote",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="write pages on which people vote blindly on pairs of clips (default DIR: vote in the run)",
+    )
+    report.add_argument(
+        "--questions",
+        metavar="FILE",
+        help="with --vote: TOML file of what is asked (default: sync, speech, picture, overall)",
+    )
     report.add_argument("--format", metavar="F", help="without --html: md, csv, json or tex (default md)")
 
 
 def _report(args: argparse.Namespace) -> int:
     from jova_bench.report.files import read_leaderboard, view
 
+    if args.vote is not None:
+        return _vote(args)
+    if args.questions:
+        raise BenchError("expected --vote with --questions, which its pages ask")
     if args.html is not None:
         if args.format:
             raise BenchError(
@@ -70,6 +87,19 @@ def _report(args: argparse.Namespace) -> int:
         raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
     else:
         show(_reported(args.dir, form))
+    return EXIT_OK
+
+
+def _vote(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.report.vote.site import write_vote
+
+    given = ("html", "format", "slices", "reported", "sweep", "votes")
+    if others := [name for name in given if getattr(args, name)]:
+        raise BenchError(f"expected --vote alone or with --questions, got --{others[0]}, too")
+    folder = write_vote(args.dir, args.vote or None, questions=args.questions, progress=Terminal())
+    say(f"raters see {folder / 'pages'} and nothing else; `jova-bench votes serve` shows it to those on this machine")
+    show(f"{folder}\n")
     return EXIT_OK
 
 

@@ -1,8 +1,9 @@
-"""The verb for people's votes: votes plan, fit, agree."""
+"""The verb for people's votes: votes plan, serve, fit, agree."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.cli.base import Parser, Verbs, add_verb
@@ -21,11 +22,18 @@ PLAN_EXAMPLES = """  jova-bench votes plan
   jova-bench votes plan first-votes.jsonl
 
 Without a file, the share of ties and the correlations of votes are assumed; first votes measure them."""
+SERVE_EXAMPLES = """  jova-bench votes serve runs/embedded-0a1b2c3d/vote --rater ann --rater ben
+
+STUDY is a folder that `report --vote` wrote. Each rater has an address of its own, which stays the same; give it to
+no other. The server is for browsers on this machine (others reach it by `ssh -L 8000:localhost:8000`). Answers are
+appended to STUDY/answers and never replaced. Ctrl-C ends it."""
 FIT_EXAMPLES = """  jova-bench votes fit votes.jsonl
   jova-bench votes fit ann.jsonl ben.jsonl --format json > fit.json
+  jova-bench votes fit runs/embedded-0a1b2c3d/vote
   jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
 
-A line of a file is one answer: {"rater", "prompt_id", "question", "left", "right", "answer"}, where left and right are
+FILE may be the folder of a study, whose answers are read with its key. A line of a file is one answer:
+{"rater", "prompt_id", "question", "left", "right", "answer"}, where left and right are
 models and answer is left, right, same or broken; "expected" makes it an attention check."""
 AGREE_EXAMPLES = """  jova-bench votes agree runs/embedded-0a1b2c3d votes.jsonl
   jova-bench votes agree runs/embedded-0a1b2c3d ann.jsonl ben.jsonl --format csv
@@ -52,20 +60,26 @@ def add(verbs: Verbs) -> None:
     plan.add_argument("--per-prompt", type=int, metavar="N", help="votes on a prompt and two models (default 3)")
     plan.add_argument("--power", type=float, metavar="P", help="probability to show the preference (default 0.8)")
     plan.add_argument("--json", action="store_true", help="print a JSON object instead of the table")
+    serve = add_verb(
+        own, "serve", "show a study to raters on this machine, and keep their answers", SERVE_EXAMPLES, _serve
+    )
+    serve.add_argument("study", type=Path, metavar="STUDY", help="folder that `report --vote` wrote")
+    serve.add_argument("--rater", action="append", default=[], metavar="NAME", help="repeat for several")
+    serve.add_argument("--port", type=int, default=8000, metavar="N", help="0 for any that is free (default 8000)")
     fit = add_verb(own, "fit", "fit strengths of models to votes, with intervals", FIT_EXAMPLES, _fit)
-    fit.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines")
+    fit.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines, or folders of studies")
     fit.add_argument("--format", default="md", metavar="F", help=FORMATS)
     agree = add_verb(
         own, "agree", "show which metrics of a run agree with people's votes on its clips", AGREE_EXAMPLES, _agree
     )
     agree.add_argument("run", metavar="RUN", help="run folder whose clips were voted on")
-    agree.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines")
+    agree.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines, or folders of studies")
     agree.add_argument("--format", default="md", metavar="F", help=FORMATS)
 
 
 def _plan(args: argparse.Namespace) -> int:
     from jova_bench.votes.plan import SHARES, Design, plan_votes
-    from jova_bench.votes.records import read_votes
+    from jova_bench.votes.reading import read_votes
 
     given = ((name, getattr(args, name)) for name in ("models", "per_rater", "per_prompt", "power"))
     design = Design(**{name: value for name, value in given if value is not None})
@@ -77,9 +91,20 @@ def _plan(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _serve(args: argparse.Namespace) -> int:
+    from jova_bench.votes.serve import HOST, admit, server
+
+    raters = admit(args.study, args.rater)
+    with server(args.study, raters, args.port) as serving:
+        for name, one in raters.raters.items():
+            show(f"{name}: http://{HOST}:{serving.server_port}/{one.token}/\n")
+        serving.serve_forever()
+    return EXIT_OK
+
+
 def _fit(args: argparse.Namespace) -> int:
     from jova_bench.votes.fit import fit_votes
-    from jova_bench.votes.records import read_votes
+    from jova_bench.votes.reading import read_votes
     from jova_bench.votes.tables import VIEWS
 
     _check_format(args.format, VIEWS)
@@ -91,7 +116,7 @@ def _fit(args: argparse.Namespace) -> int:
 def _agree(args: argparse.Namespace) -> int:
     from jova_bench.votes.agree import agree
     from jova_bench.votes.agreement_tables import VIEWS
-    from jova_bench.votes.records import read_votes
+    from jova_bench.votes.reading import read_votes
 
     _check_format(args.format, VIEWS)
     text = VIEWS[args.format](agree(args.run, read_votes(args.files)))

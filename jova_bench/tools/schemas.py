@@ -24,6 +24,7 @@ from jova_bench.summary import Summary
 from jova_bench.votes.agree import VoteAgreement
 from jova_bench.votes.fit import VoteFit
 from jova_bench.votes.records import Vote
+from jova_bench.votes.study import Ask, Given, Key
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FORMATS: Mapping[str, type[Record]] = MappingProxyType(
@@ -40,6 +41,9 @@ FORMATS: Mapping[str, type[Record]] = MappingProxyType(
         "vote": Vote,
         "votes-1": VoteFit,
         "agreement-1": VoteAgreement,
+        "questions": Ask,
+        "study-1": Key,
+        "answer": Given,
     }
 )
 """Record of a file, or of one line of it, by the name of its schema, with the version of a format that states one."""

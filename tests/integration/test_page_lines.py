@@ -84,8 +84,11 @@ def asked():
 def furnish(desk):
     """What the lines name: clips, prompts, sources of others, tolerances, weights; a corpus without training clips."""
     from support.splits import made_split
+    from support.studies import voted_run
     from support.voting import put_votes, simulated
 
+    voted_run(desk / "runs/two")
+    put(desk / "lips.toml", files(ROOT / "docs" / "votes.md", "## Pages to vote on")["lips.toml"])
     put_votes(desk / "votes.jsonl", simulated({"ovi": 0.5, "jova": -0.5}, raters=6, prompts=6, each=6))
     prompt = "".join(blocks(ROOT / "README.md", "json"))
     put(desk / "my_prompts.jsonl", prompt + prompt.replace("greeting-1", "greeting-2"))

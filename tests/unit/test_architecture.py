@@ -32,7 +32,7 @@ LAYERS = (
 
 WRITERS = (
     "assets", "cache", "data.store", "execution.copies", "files.lines", "files.locks", "files.writing", "media",
-    "report", "runs.store", "suites.writing", "metrics.networks.embedded",
+    "report", "runs.store", "suites.writing", "votes.serve", "metrics.networks.embedded",
 )  # fmt: skip
 """What may write files; the last stores the weights of the shipped networks for their trainer."""
 WRITES = {

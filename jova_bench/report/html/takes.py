@@ -78,12 +78,12 @@ def gather(
         progress: receives progress.
     """
     samples = {sample.key: sample for sample in run.samples}
-    prompts = _prompts(run)
+    prompts = prompts_of(run)
     scores: dict[SampleKey, dict[Identity, Outcome]] = {}
     for row in run.scores:
         if row.identity in identities:
             scores.setdefault(row.key.sample, {})[row.identity] = row.outcome()
-    sources = {key: _source(folder, sample) for key, sample in samples.items()}
+    sources = {key: clip_source(folder, sample) for key, sample in samples.items()}
     views = _views(folder, run, sources, prompts, identities, workers, assets, progress)
     seeds = sorted({sample.seed for sample in run.samples})
     found = []
@@ -100,7 +100,7 @@ def gather(
     return found
 
 
-def _prompts(run: Run) -> dict[str, Prompt]:
+def prompts_of(run: Run) -> dict[str, Prompt]:
     """Returns prompts by id; a run of an old version kept none, so its prompts are their ids."""
     asked = {prompt.id: prompt for prompt in run.manifest.prompts}
     for sample in run.samples:
@@ -109,7 +109,7 @@ def _prompts(run: Run) -> dict[str, Prompt]:
     return asked
 
 
-def _source(folder: Path, sample: Sample) -> Path | str:
+def clip_source(folder: Path, sample: Sample) -> Path | str:
     """Returns the clip's file, or the reason why it is not shown."""
     if sample.clip is None:
         return sample.reason or "no clip"

@@ -10,7 +10,7 @@ from jova_bench.cli import main
 from jova_bench.errors import BenchError
 from jova_bench.votes import agreement_tables, orders
 from jova_bench.votes.agree import NO_REAL, OF_A_SET, agree
-from jova_bench.votes.records import read_votes
+from jova_bench.votes.reading import read_votes
 from support.made_runs import Clips, Spread, ids, made_run, undefined
 from support.voting import put_votes, vote
 

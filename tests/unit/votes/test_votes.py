@@ -12,7 +12,7 @@ from jova_bench.errors import BenchError
 from jova_bench.votes import tables
 from jova_bench.votes.fit import CENTRE, PER_UNIT, fit_votes
 from jova_bench.votes.plan import Design, plan_votes, power_of
-from jova_bench.votes.records import read_votes
+from jova_bench.votes.reading import read_votes
 from support.voting import put_votes, simulated, vote
 
 STRENGTHS = {"ovi": 0.7, "jova": 0.0, "mova": -0.7}

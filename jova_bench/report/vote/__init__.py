@@ -1,0 +1,1 @@
+"""Writes blind pages on which people vote on pairs of a run's clips."""
