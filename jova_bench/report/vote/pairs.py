@@ -12,7 +12,7 @@ from jova_bench.formatting.messages import shown, suggest
 from jova_bench.keys import SampleKey
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Sample
-from jova_bench.votes.study import Ask
+from jova_bench.votes.study import Ask, check_of
 
 Pair = tuple[SampleKey, SampleKey]
 
@@ -50,6 +50,8 @@ def pairs_of(samples: Sequence[Sample], ask: Ask) -> Pairs:
         raise BenchError(
             f"expected a run with clips of two models that are no controls, got {', '.join(models) or 'none'}"
         )
+    if both := [one for one in combinations(models, 2) if check_of(*one)]:
+        raise BenchError(f"expected models to vote on, got {' and '.join(both[0])}, which are an attention check")
     cells = dict.fromkeys((key.prompt_id, key.seed) for key in made)
     controls = dict.fromkeys(name for one in ask.questions for name in one.checks)
     beside = [("real", control) for control in controls]
@@ -58,8 +60,7 @@ def pairs_of(samples: Sequence[Sample], ask: Ask) -> Pairs:
         found = [(SampleKey(a, *cell), SampleKey(b, *cell)) for cell in cells for a, b in sides]
         return tuple(one for one in found if made.keys() >= set(one))
 
-    votes = every(list(combinations(models, 2)))
-    return Pairs(votes, tuple(one for one in every(beside) if one not in votes))
+    return Pairs(every(list(combinations(models, 2))), every(beside))
 
 
 def booklets(pairs: Pairs, ask: Ask, rng: Random) -> list[list[Pair]]:

@@ -43,7 +43,7 @@ def write_vote(
     """Writes a blind study of a run's clips and returns its folder.
 
     Its `pages` are static and tell no model: clips have random numbers, one encoder, one size of all files of a prompt
-    and one time; who made them stands in `key.json`, which is not for raters.
+    and one time; their models stand in `key.json`, which is not for raters.
 
     Args:
         run_folder: folder of the run.

@@ -232,6 +232,10 @@ def test_bad_input_is_one_line(run, study, tmp_path, capsys):
         ('questions = [{id = "a", text = "?"}, {id = "a", text = "?"}]', "q.toml: questions: expected different ids"),
         ("pairs = 0\nquestions = []", "q.toml: pairs:"),
         ('models = ["nobody", "ovi"]\nquestions = [{id = "a", text = "?"}]', "got 'nobody'"),
+        (
+            'models = ["ovi", "real", "still"]\nquestions = [{id = "a", text = "?"}]',
+            "got real and still, which are an attention",
+        ),
         ('models = ["ovi"]\nquestions = [{id = "a", text = "?"}]', "expected a run with clips of two models"),
     ):
         questions.write_text(text)
