@@ -122,8 +122,8 @@ class _ActorPool:
         import ray
 
         by_debt = {worker.owed: worker for worker in workers if isinstance(worker, _ActorWorker)}
-        ray.wait(list(by_debt), num_returns=1, timeout=timeout_s)
-        ready, _ = ray.wait(list(by_debt), num_returns=len(by_debt), timeout=0)
+        # One at a time: an answer holds the clips of a batch, and the others wait in Ray's store, which spills to disk.
+        ready, _ = ray.wait(list(by_debt), num_returns=1, timeout=timeout_s)
         return [by_debt[debt].event() for debt in ready]
 
 
