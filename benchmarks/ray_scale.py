@@ -51,7 +51,6 @@ class Made:
 
     def check(self) -> None:
         """Returns None: there is nothing to load."""
-        return None
 
     def plan(self, prompt: Prompt, suite: Suite) -> Plan:
         """Returns the format of the clip."""
@@ -152,9 +151,7 @@ def report(count: int, watch: Watch, attempts: int, failed: int, out: Path) -> N
     last = watch.rows[-1]
     size = sum(path.stat().st_size for path in out.rglob("*.mp4")) / MB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB
-    print(
-        f"\nThe second node was killed after {watch.at:,} samples: {attempts:,} attempts are recorded, {failed} samples failed."
-    )
+    print(f"\nThe second node was killed after {watch.at:,} samples: {attempts:,} attempts, {failed} samples failed.")
     print(f"{count:,} clips, {size:.0f} MB together, took {(last[3] - first[3]) / MB:.0f} MB of this process's memory")
     print(f"({1e3 * (last[3] - first[3]) / MB / (count - 1):.1f} kB a sample); its peak was {peak:.0f} MB.")
 

@@ -61,15 +61,20 @@ def extend_manifest(
         metrics=tuple(dict.fromkeys([*(old.metrics if old else ()), *metrics])),
         specs=old.specs if old else (),
         models=models,
-        fairness=Fairness(
-            prompts="every model gets the same prompts of one suite, which suite_digest identifies",
-            seeds="every model gets the same seeds; `n_seeds` of an estimate counts those with a value",
-            devices={name: model.device for name, model in models.items()},
-            native_formats={name: _formats(model.plans) for name, model in models.items()},
-            settings={name: model.settings for name, model in models.items()},
-        ),
+        fairness=fairness(models),
         provenance=history if history[-1:] == (origin,) else (*history, origin),
         prompts=suite.prompts,
+    )
+
+
+def fairness(models: Mapping[str, ModelRecord]) -> Fairness:
+    """Returns what was the same for these models, and what was not."""
+    return Fairness(
+        prompts="every model gets the same prompts of one suite, which suite_digest identifies",
+        seeds="every model gets the same seeds; `n_seeds` of an estimate counts those with a value",
+        devices={name: model.device for name, model in models.items()},
+        native_formats={name: _formats(model.plans) for name, model in models.items()},
+        settings={name: model.settings for name, model in models.items()},
     )
 
 
