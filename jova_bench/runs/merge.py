@@ -78,7 +78,6 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
             _check_clip(part, part.samples[key][-1], target)
         store.write_manifest(manifest)
         for path, content in jobs.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, content)
         for key, part in added:
             _keep(part, part.samples[key], store)
