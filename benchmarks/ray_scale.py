@@ -141,7 +141,7 @@ def main() -> None:
 def report(count: int, watch: Watch, attempts: int, failed: int, out: Path) -> None:
     """Prints the table of a run."""
     print("# Thousands of samples on a Ray cluster\n")
-    print("Made by `benchmarks/ray_scale.py` on two nodes of one core each, on one machine that others used, too.\n")
+    print("Made by `benchmarks/ray_scale.py` on two nodes of one core each, on one machine.\n")
     print("| samples | since the first, s | processor time of this process, ms a sample | its memory, MB |")
     print("|---|---|---|---|")
     first = watch.rows[0]

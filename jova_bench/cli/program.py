@@ -56,7 +56,20 @@ def parser(asked: str | None = None) -> Parser:
     )
     top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
-    for part in (runs, reports, merging, experiments, calibration, votes, sweeps, suites, listing, weights, baselines, data):
+    for part in (
+        runs,
+        reports,
+        merging,
+        experiments,
+        calibration,
+        votes,
+        sweeps,
+        suites,
+        listing,
+        weights,
+        baselines,
+        data,
+    ):
         part.add(verbs)
     training.add(verbs, asked)
     return top

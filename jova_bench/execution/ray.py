@@ -7,8 +7,9 @@ of the run folder and the suite that tasks name are fetched from the caller's no
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -67,8 +68,9 @@ def cluster() -> Iterator[Cluster]:
         kinds = sorted(key.partition(":")[2] for key in has if key.startswith("accelerator_type:"))
         nodes = sum(node["Alive"] for node in ray.nodes())
         name = ", ".join([f"Ray on {nodes} node{'s' if nodes > 1 else ''}", *kinds])
-        # The actor ends with its last handle.
-        yield Cluster(files, int(has.get("CPU", 1)), int(has.get("GPU", 0)), int(has.get("memory", 0)), name)
+        # The actor ends with its last handle. Ray tells of lost nodes on stdout, where the summary belongs.
+        with redirect_stdout(sys.stderr):
+            yield Cluster(files, int(has.get("CPU", 1)), int(has.get("GPU", 0)), int(has.get("memory", 0)), name)
     finally:
         if ours:
             ray.shutdown()
