@@ -14,6 +14,7 @@ from jova_bench.suites.loading import load_suite
 
 pytest_plugins = [
     "support.file_server",
+    "support.hub_server",
     "support.fleet_runs",
     "support.tiny_codecs",
     "support.tiny_text",

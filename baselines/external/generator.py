@@ -111,6 +111,8 @@ class Baseline:
             "weights_digest": home.weights_digest(self.manifest),
             "memory": str(self.manifest.memory),
             "prompt_renderer": self.manifest.renderer,
+            # No worker lets a language model rewrite what was rendered; a pipeline of any kind may do so itself.
+            **({"prompt_enhancer": False} if source else {}),
             "ignored": [part for part, need in self.manifest.consumes if need == "ignored"],
             "inputs": {part: self._source_of(part) for part in self._consumed},
             "audio": self.manifest.produces.audio,

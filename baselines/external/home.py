@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jova_baselines.external.manifest import Manifest, Options
-from jova_baselines.external.pull import PARTS, recorded
+from jova_baselines.external.pull import recorded
 from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
+from jova_bench.assets.hub import PARTS
 from jova_bench.digests import file_digest, short_digest, shortened
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_toml

@@ -59,6 +59,10 @@ class Source:
     """Where a user may put it by hand."""
     elsewhere: str
     """What a user can do when the disk is full."""
+    most: int = UNSTATED
+    """Most bytes, where the size is not known."""
+    same_host: bool = False
+    """Whether no other host may send it: what states digests must come from the host that was asked."""
 
 
 class Broken(Exception):
@@ -103,6 +107,8 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
         have, total = _from_and_to(source, response, have, "Range" in headers)
         if source.size is not None and total not in (None, source.size):
             raise BenchError(f"{source.name}: expected {source.size} bytes, {source.url} has {total}; its file changed")
+        if source.size is None and (total or 0) > source.most:
+            raise BenchError(f"{source.name}: expected at most {source.most} bytes, {source.url} has {total}")
         most = source.size if total is None else total
         _room(source, part, (most or have) - have)
         about = {"url": source.url, "validator": _validator(response.headers)}
@@ -111,7 +117,7 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
             file.truncate(have)
             file.seek(have)
             try:
-                _copy(source, response, file, UNSTATED if most is None else most, advance)
+                _copy(source, response, file, source.most if most is None else most, advance)
             except _TooMuch as error:
                 file.truncate(0)  # Of another file, or of none.
                 raise BenchError(f"{source.name}: {source.url} sends more than the expected {error} bytes") from error
@@ -123,7 +129,7 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
 def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator[Any]:
     """Yields the response to a request; None when the server has nothing left to send."""
     try:
-        response = open_url(request)
+        response = open_url(request, same_host=source.same_host)
     except HTTPError as error:
         with error:
             if _is_whole(source, error, request, part, have):
@@ -131,7 +137,9 @@ def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator
                 return
             if error.code in BUSY:
                 raise Broken(f"HTTP {error.code} {_one_line(error.reason)}") from error
-            by_hand = f"; download it yourself and put it at {source.belongs}" if error.code in (401, 403) else ""
+            denied = error.code in (401, 403)
+            hidden = "; it is private, gated or not there" if denied and source.same_host else ""
+            by_hand = hidden or (f"; download it yourself and put it at {source.belongs}" if denied else "")
             raise BenchError(
                 f"{source.name}: HTTP {error.code} {_one_line(error.reason)} from {source.url}{by_hand}"
             ) from error

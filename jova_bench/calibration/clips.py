@@ -18,7 +18,7 @@ from jova_bench.runs.request import SCORED_PROFILE, profile_of
 from jova_bench.runs.store import MANIFEST, read_run
 from jova_bench.suites.clips import answer, clips_by_id, listing, some
 from jova_bench.suites.folder import folder_suite
-from jova_bench.suites.loading import Suite, load_suite, suite_registry
+from jova_bench.suites.loading import Suite, is_named, load_suite
 
 REAL = "real"
 
@@ -35,7 +35,7 @@ def real_suite(clips: str | os.PathLike[str] | Suite) -> tuple[Suite, Profile]:
     """
     if isinstance(clips, Suite):
         suite, profile = clips, profile_of(None, clips)
-    elif str(clips) in suite_registry().entries:  # Whatever folder of that name is here.
+    elif is_named(str(clips)):  # Whatever folder of that name is here.
         suite = load_suite(clips)
         profile = profile_of(None, suite)
     elif (Path(clips) / MANIFEST).is_file():

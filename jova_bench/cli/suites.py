@@ -1,4 +1,4 @@
-"""The verb for suites: suites import, validate."""
+"""The verb for suites: suites import, pull, validate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 
 from jova_bench.cli.base import Parser, Verbs, add_verb, say
 from jova_bench.digests import shortened
-from jova_bench.errors import EXIT_OK, EXIT_USAGE
+from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from jova_bench.output import show
 
 EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
+  jova-bench suites pull avgen-bench
   jova-bench suites validate suites/verse"""
 IMPORT_EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out suites/verse
   jova-bench suites import lrs3 lrs3/test --out lrs3/test/prompts.jsonl
@@ -25,6 +26,11 @@ Every fault of rows that cannot become a prompt is reported with file and line; 
 
 formats and what SOURCE is:
 {formats}"""
+PULL_EXAMPLES = """  jova-bench suites pull avgen-bench
+  jova-bench suites pull hf:my-lab/my-suite@v2
+
+--suite NAME then runs it. A branch or tag of the Hub becomes the commit that it has now; --suite hf:... downloads
+what is not here, and keeps to the commit that was found first."""
 SHOWN = 5
 """Number of further lines that a fault names."""
 VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl
@@ -35,7 +41,7 @@ def add(verbs: Verbs) -> None:
     """Adds the verb `suites`, its own verbs, and their flags."""
     from jova_bench.suites.importers import FORMATS
 
-    top = add_verb(verbs, "suites", "import prompts of other benchmarks, and validate prompt files", EXAMPLES)
+    top = add_verb(verbs, "suites", "import or download prompts of others, and validate prompt files", EXAMPLES)
     own = top.add_subparsers(dest="suite_verb", required=True, metavar="VERB", parser_class=Parser)
     formats = "\n".join(f"  {name:<17} {form.source}" for name, form in FORMATS.items())
     take = add_verb(
@@ -59,6 +65,8 @@ def add(verbs: Verbs) -> None:
         metavar="COLUMN=FIELD",
         help="of csv and jsonl: what a column of another name is (tag:NAME: a tag; COLUMN= leaves it out); repeat",
     )
+    get = add_verb(own, "pull", "download public prompt sets, each file verified", PULL_EXAMPLES, _pull)
+    get.add_argument("names", nargs="+", metavar="NAME", help="see `ls suites`; hf:ORG/NAME@REVISION: of the Hub")
     check = add_verb(
         own, "validate", "report every fault of a prompt file and its suite.toml", VALIDATE_EXAMPLES, _validate
     )
@@ -88,6 +96,33 @@ def _import(args: argparse.Namespace) -> int:
     say(f"{good}{left_out}; licence of the prompts: {form.licence}")
     show(f"{path}\n")
     return EXIT_OK
+
+
+def _pull(args: argparse.Namespace) -> int:
+    """Pulls suites and prints a line for each. Returns 2 if one failed."""
+    from jova_bench.formatting.messages import shown, suggest
+    from jova_bench.progress import meter
+    from jova_bench.suites.hub import PREFIX, pulled
+    from jova_bench.suites.loading import load_suite
+    from jova_bench.suites.public import public_suites, pull_public
+
+    code, known = EXIT_OK, public_suites()
+    for name in args.names:
+        try:
+            if name.startswith(PREFIX):
+                name = pulled(name, meter, again=True).address
+            elif name in known:
+                pull_public(known[name], meter)
+            else:
+                hint = suggest(name, known, "jova-bench ls suites")
+                raise BenchError(f"expected a public suite or {PREFIX}ORG/NAME@REVISION, got {shown(name)}; {hint}")
+            suite = load_suite(name)
+            licence = suite.licence or "not stated"
+            show(f"{name}: {len(suite.prompts)} prompts, digest {shortened(suite.digest)}, licence {licence}\n")
+        except BenchError as error:
+            say(" ".join(str(error).split()))
+            code = EXIT_USAGE
+    return code
 
 
 def _say_faults(faults: Sequence[tuple[str, str]]) -> None:

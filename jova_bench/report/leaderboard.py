@@ -20,7 +20,7 @@ from jova_bench.report import slices
 from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
 from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows, load_cell
 from jova_bench.report.common import COMMON, Common
-from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
+from jova_bench.report.native_formats import about_formats, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.ranks import Ranks
 from jova_bench.runs.manifest import Manifest
@@ -159,8 +159,8 @@ class Leaderboard:
         parts += ["## Cost", self._costs()]
         if self.made:
             parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made, self.attempts))]
-        rows = format_rows(self.models, self.manifest.fairness)
-        parts += ["## What each model makes", ABOUT_FORMATS, _rows_table(*rows)]
+        rows = format_rows(self.models, self.manifest)
+        parts += ["## What each model makes", about_formats(self.manifest.card), _rows_table(*rows)]
         if footnotes := notes.markdown():
             parts.append(footnotes)
         parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]

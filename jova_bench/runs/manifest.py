@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
@@ -20,9 +20,13 @@ from jova_bench.models.base import Plan
 from jova_bench.prompts import Prompt
 from jova_bench.records import FileRecord, Id, MetricSpec, Profile, Record, Seed
 from jova_bench.runs.manifest_1 import as_schema_2, keys_of_schema_2
+from jova_bench.suites.card import Card
 
 SCHEMA: Literal[2] = 2
 """What this version writes. In 1 everything that makes a clip another one stood in a plan's `note`, as prose."""
+
+NEWER = ("suite_origin", "card")
+"""Keys that came while the number was 2, and that are not written where they say nothing."""
 
 
 class PlanRecord(Record):
@@ -161,6 +165,10 @@ class Manifest(FileRecord):
     """sha256 (hex) of the prompts and of every file that they name."""
     prompts_digest: str | None = Field(validation_alias="question", serialization_alias="question")
     """Digest of what was asked; runs with different ones do not compare. None in a run of the first version."""
+    suite_origin: str | None = None
+    """What the suite was downloaded from, with its commit; not there for one of this machine."""
+    card: Card | None = None
+    """What the suite says that clips should be; not there where it says nothing."""
     domain: Literal["embedded"] | None
     """`embedded` when the clips are what the embedded evaluators were trained on."""
     reference_set: str | None
@@ -183,6 +191,11 @@ class Manifest(FileRecord):
     """One entry for each command that had another origin than the one before."""
     prompts: tuple[Prompt, ...]
     """The suite's prompts."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_newer(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        return {name: value for name, value in fields.items() if name not in NEWER or value is not None}
 
     def written(self) -> dict[str, Any]:
         """Returns the object of the file."""

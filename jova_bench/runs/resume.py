@@ -53,6 +53,8 @@ def extend_manifest(
         suite=suite.name,
         suite_digest=suite.digest,
         prompts_digest=suite.prompts_digest,
+        suite_origin=suite.origin,
+        card=suite.card,
         domain=suite.domain,
         reference_set=suite.reference_set,
         profile=request.profile,

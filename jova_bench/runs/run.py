@@ -32,6 +32,7 @@ from jova_bench.models.folder import ClipsFolder, coverage_lines
 from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Profile, Sample
 from jova_bench.runs.attempts import count_attempts
+from jova_bench.runs.card_check import card_line
 from jova_bench.runs.details import with_details
 from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
@@ -97,6 +98,8 @@ def run(models: Sequence[str | Generator], suite: str | Path | Suite, options: O
     check_writable(folder)
     if options.out is None:
         take_features(folder)
+    if suite.origin and options.progress:
+        options.progress.say(f"the suite {suite.name} is {suite.origin}, licence {suite.licence or 'not stated'}")
     with placed(options.executor, options.device, options.workers) as placement:
         seeds = tuple(dict.fromkeys(options.seeds))
         again = options.retry_answered
@@ -186,6 +189,8 @@ def _ready(
         if isinstance(one.generator, ClipsFolder):
             for line in coverage_lines(one.generator, suite.prompts):
                 progress.say(line)
+        if suite.card and (off := card_line(suite.card, one.generator, one.records)):
+            progress.say(off)
     return planned, unable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,15 @@ from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_toml
 from jova_bench.formatting.doors import listing
 from jova_bench.formatting.messages import shown, suggest
+from jova_bench.ids import safe_id
+from jova_bench.progress import meter
 from jova_bench.prompts import Prompt
 from jova_bench.records import Id, Profile, Record
 from jova_bench.registry import Registry
+from jova_bench.suites import hub
+from jova_bench.suites.card import Card
 from jova_bench.suites.prompt_file import INFO, PROMPTS, inside, load_prompts, prompt_file
+from jova_bench.suites.public import public_suites, pull_command
 
 SHIPPED = Path(__file__).parent / "data"
 ENTRY_POINTS = "jova_bench.suites"
@@ -45,6 +50,8 @@ class SuiteInfo(Record):
     `report --slices` computes those of any tag."""
     metrics: tuple[str, ...] = ()
     """Metrics that a run without `--metrics` computes, beside those of its profile."""
+    generation: Card | None = None
+    """What clips should be: size, frame rate, length, and prompts as they are. Runs state which models keep to it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,10 @@ class Suite:
     """Tags whose values are slices in the summary. Prompts do not depend on them, and neither does a digest."""
     metrics: tuple[str, ...] = ()
     """Metrics of a run without `--metrics`, beside those of its profile."""
+    card: Card | None = None
+    """What clips should be. Prompts do not depend on it, and neither does a digest."""
+    origin: str | None = None
+    """Address of what it was downloaded from, with the commit; None for a suite of this machine."""
     asked_digest: str | None = None
     """sha256 (hex) of the prompts alone, where `digest` covers more: the clips of a scored folder."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -113,10 +124,16 @@ def suite_registry() -> Registry[str | os.PathLike[str]]:
     return Registry("suite", dict.fromkeys(shipped_suites(), f"{__name__}:SHIPPED"), ENTRY_POINTS)
 
 
+def is_named(name: str) -> bool:
+    """Returns whether a suite is called by a name or an address, and not by its path."""
+    return name in suite_registry().entries or name in public_suites() or name.startswith(hub.PREFIX)
+
+
 def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
     """Loads a suite by name, or the prompts of any `.jsonl` file or of a folder with `prompts.jsonl`.
 
-    The `suite.toml` beside the prompts is read, too, if there is one.
+    The `suite.toml` beside the prompts is read, too, if there is one. `hf:ORG/NAME@REVISION` is a data set of the Hub,
+    which is downloaded where it is not here.
 
     Raises:
         BenchError: there is no such suite, or a line of it is broken (`FILE:LINE: field: ...`).
@@ -130,15 +147,34 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
         if info.name != given:
             raise BenchError(f"{folder / INFO}: name: expected {given!r}, as it is called, got {shown(info.name)}")
         return _suite(folder / PROMPTS, info)
+    if given.startswith(hub.PREFIX):
+        return _of_hub(hub.pulled(given, meter))
+    if (public := public_suites().get(given)) is not None:
+        if not public.here:
+            raise BenchError(f"the suite {given!r} is public ({public.licence}) and not here: {pull_command(given)}")
+        return replace(load_suite(public.folder), origin=public.origin)
     path = prompt_file(Path(given))
     if path.suffix != ".jsonl" and not path.is_file():
-        hint = suggest(given, registry.names(), listing("suites"))
+        hint = suggest(given, (*registry.names(), *public_suites()), listing("suites"))
         raise BenchError(
             f"expected the name of a suite, a .jsonl file of prompts or a folder with {PROMPTS}, "
             f"got {shown(given)}; {hint}"
         )
     beside = path.parent / INFO
     return _suite(path, _info(beside) if beside.is_file() else None)
+
+
+def _of_hub(pulled: hub.Pulled) -> Suite:
+    """Returns a suite of the Hub: under its repository's name where it has no `suite.toml`."""
+    suite = load_suite(pulled.folder)
+    here = {PROMPTS: file_digest(pulled.folder / PROMPTS), **suite.files}
+    if changed := [name for name, digest in here.items() if pulled.origin.files.get(name) != digest]:
+        raise BenchError(
+            f"{pulled.folder}: {changed[0]} is another than was downloaded; delete the folder "
+            f"and {pulled.folder}.json, and the same command downloads it again"
+        )
+    named = suite if suite.profile else replace(suite, name=safe_id(pulled.origin.repository.partition("/")[2]))
+    return replace(named, origin=pulled.address, licence=suite.licence or pulled.origin.licence)
 
 
 def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:
@@ -177,6 +213,7 @@ def _suite(path: Path, info: SuiteInfo | None) -> Suite:
         info.licence,
         info.slices,
         info.metrics,
+        info.generation,
         files=files,
     )
 

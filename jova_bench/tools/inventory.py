@@ -26,6 +26,7 @@ from jova_bench.models.requirements import Requirements, requirements_of
 from jova_bench.records import MetricSpec, Profile
 from jova_bench.registry import guarded
 from jova_bench.suites.loading import Suite, load_suite, suite_registry
+from jova_bench.suites.public import public_suites
 
 
 def models(names: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -86,14 +87,14 @@ def _line(why_not: str | None) -> str | None:
 
 
 def suites(names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Lists suites by name, all where none is named, with the reason why one cannot be read.
+    """Lists suites by name, public ones too, all where none is named, with the reason why one cannot be read.
 
     Raises:
         BenchError: no suite has one of the names.
     """
     found: list[dict[str, Any]] = []
     registry = suite_registry()
-    known = (*registry.names(), *registry.refused)
+    known = tuple(dict.fromkeys((*registry.names(), *registry.refused, *public_suites())))
     for name in names or known:
         if name not in known:
             raise BenchError(f"expected the name of a suite, got {shown(name)}; {suggest(name, known)}")

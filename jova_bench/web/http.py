@@ -26,7 +26,7 @@ TALK = 1 << 20
 """Bytes that are no content (headers, sizes of chunks) in the response to one call."""
 
 
-def open_url(request: Request, timeout_s: float | None = None) -> Any:
+def open_url(request: Request, timeout_s: float | None = None, same_host: bool = False) -> Any:
     """Opens a URL as `urllib.request.urlopen` does, for http, https and file, with a limit on every wait.
 
     Its body is to be read by `read1`. Proxies are those of the environment; what is for this machine passes none.
@@ -34,8 +34,10 @@ def open_url(request: Request, timeout_s: float | None = None) -> Any:
     Args:
         request: what is asked.
         timeout_s: seconds without a byte after which the connection counts as broken; None for `TIMEOUT_S`.
+        same_host: refuses redirects to another host or port.
     """
-    return build_opener(_Plain, _Secure, _Redirects, _Proxies).open(request, timeout=timeout_s or TIMEOUT_S)
+    redirects = _HomeRedirects if same_host else _Redirects
+    return build_opener(_Plain, _Secure, redirects, _Proxies).open(request, timeout=timeout_s or TIMEOUT_S)
 
 
 def is_loopback(host: str) -> bool:
@@ -114,6 +116,15 @@ class _Redirects(HTTPRedirectHandler):
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         secure = req.full_url.lower().startswith("https://")
         if not newurl.lower().startswith("https://" if secure else ("https://", "http://")):
+            raise HTTPError(req.full_url, code, f"a redirect to {newurl}", headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _HomeRedirects(_Redirects):
+    """Follows to the same host and port alone."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        if urlsplit(newurl).netloc.lower() != urlsplit(req.full_url).netloc.lower():
             raise HTTPError(req.full_url, code, f"a redirect to {newurl}", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

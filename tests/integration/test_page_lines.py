@@ -46,6 +46,8 @@ CODES = {
     "run --model real --suite mine.jsonl": 2,  # These prompts have no real clips.
     "calibrate": 5,  # One clip is too few for any test.
     "assets pull": 2,  # Offline.
+    "suites pull": 2,
+    "run --model ovi --suite avgen-bench": 2,  # It was not pulled.
     "gate results/reference.json": 5,  # One prompt is too few for any test.
     "compare runs/before runs/after --slice": 5,
 }

@@ -23,7 +23,7 @@ from jova_bench.report.html.view import CURVE_HZ
 from jova_bench.report.html.votes import rating_figures, section
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.report.native_formats import ABOUT_FORMATS, format_rows
+from jova_bench.report.native_formats import about_formats, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.reported import ABOUT, Reported
 from jova_bench.summary import ABOUT_ATTEMPTS, Estimate, attempts_text
@@ -119,11 +119,11 @@ def index_page(
 
 def _clip_tables(board: Leaderboard) -> list[tuple[str, str, str, list[str], list[list[str]]]]:
     """Returns tables of the clips themselves: title, `numbers` or `text`, description, header, rows."""
-    formats = format_rows(board.models, board.manifest.fairness)
+    formats = format_rows(board.models, board.manifest)
     found = []
     if board.made:
         found.append(("Clips", "numbers", ABOUT_CLIPS, *clips_rows(board.models, board.made, board.attempts)))
-    found.append(("Native formats and settings", "text", ABOUT_FORMATS, *formats))
+    found.append(("Native formats and settings", "text", about_formats(board.manifest.card), *formats))
     return found
 
 

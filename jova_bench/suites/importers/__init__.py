@@ -61,6 +61,11 @@ FORMATS: Mapping[str, Format] = {
     "vabench-i2av": Format(
         "vabench:image", "checkout of VABench with its images anywhere below", _UNSTATED, ("category",)
     ),
+    "avbench": Format("avbench:prompts", "a file of AVBench's dataset: array of prompts", _UNSTATED, ("split",)),
+    "mochabench": Format(
+        "mochabench:prompts", "checkout of MoChaBench, or its folder benchmark", "Apache-2.0", ("category", "people")
+    ),
+    "phyavbench": Format("phyavbench:prompts", "PhyAVBench's prompt_all.jsonl", "MIT", ("kind", "side")),
     "uniavatar": Format(
         "uniavatar:prompts", "folder of ID.json and ID.png, with ID.wav and ID.mp4 if any", _OWN, ("category",)
     ),
@@ -68,6 +73,10 @@ FORMATS: Mapping[str, Format] = {
         "talking:lrs3", "folder of VIDEO/CLIP.mp4 and .txt, or of pretrain, trainval, test", _OWN, ("split",)
     ),
     "hdtf": Format("talking:hdtf", "folder of clips such as WDA_Name_000.mp4", _OWN, ("part",)),
+    "hdtf-first15": Format(
+        "subsets:hdtf_first15", "folder with HDTF's lists and its clips, cut to their first 15 s", _OWN, ("part",)
+    ),
+    "emtd-110": Format("subsets:emtd_110", "folder with EchoMimicV2's list of EMTD and its clips", _OWN),
     "voxceleb": Format(
         "talking:voxceleb", "folder of mp4/idNNNNN/VIDEO/CLIP.mp4, or of dev and test", _OWN, ("split",)
     ),

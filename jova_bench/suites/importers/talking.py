@@ -52,7 +52,7 @@ def _each(source: Path, make: Callable[[Path, Path], Draft]) -> Iterator[Draft |
 
 def _lrs3(path: Path, root: Path) -> Draft:
     parts = path.relative_to(root).with_suffix("").parts
-    return _draft(
+    return real_clip(
         path,
         root,
         ".".join(parts),
@@ -74,7 +74,7 @@ def _hdtf(path: Path, root: Path) -> Draft:
     found = HDTF_CLIP.match(path.stem)
     if found is None:
         raise Bad("expected a name that begins with RD_, WDA_ or WRA_; rename the clip, or import it as csv")
-    return _draft(path, root, ".".join(path.relative_to(root).with_suffix("").parts), tags={"part": found[1]})
+    return real_clip(path, root, ".".join(path.relative_to(root).with_suffix("").parts), tags={"part": found[1]})
 
 
 def _voxceleb(path: Path, root: Path) -> Draft:
@@ -86,10 +86,10 @@ def _voxceleb(path: Path, root: Path) -> Draft:
     sound = root / re.sub(r"(^|/)mp4/$", r"\1aac/", found["before"]) / found["speaker"] / found["video"]
     audio = sound / f"{found['clip']}.m4a"
     extracted = below(audio, root) if audio.is_file() else None
-    return _draft(path, root, name, audio=extracted, tags={"split": split, "speaker": found["speaker"]})
+    return real_clip(path, root, name, audio=extracted, tags={"split": split, "speaker": found["speaker"]})
 
 
-def _draft(
+def real_clip(
     path: Path,
     root: Path,
     name: str,
@@ -98,6 +98,7 @@ def _draft(
     language: str | None = None,
     audio: str | None = None,
 ) -> Draft:
+    """Makes the prompt of a real clip, which drives with a sound beside it, or with its own."""
     clip = below(path, root)
     driving = audio or sibling(path, root, SOUNDS) or clip
     return Draft(str(path), name, CAPTION, "", transcript, language, None, driving, clip, tags)

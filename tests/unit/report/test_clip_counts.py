@@ -10,7 +10,7 @@ from jova_bench.report.clip_counts import ClipCounts, clips_rows, count_clips, l
 from jova_bench.report.common import completed_by_all
 from jova_bench.report.files import read_leaderboard
 from jova_bench.report.native_formats import format_rows
-from support.made_runs import Clips, Spread, fairness, made_run
+from support.made_runs import Clips, Spread, blank_manifest, fairness, made_run
 
 GONE = Outcome(status="failed", reason="no clip: it crashed")
 
@@ -40,7 +40,10 @@ def test_clips_are_counted_by_model_and_finding():
 
 def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
     plain = {"native_formats": {"m": ["64x64"]}, "devices": {"m": "cpu"}}
-    assert format_rows(["m"], fairness(**plain)) == (["Model", "Native format", "Device"], [["m", "64x64", "cpu"]])
+    assert format_rows(["m"], blank_manifest(fairness=fairness(**plain))) == (
+        ["Model", "Native format", "Device"],
+        [["m", "64x64", "cpu"]],
+    )
     driven = {
         "audio": "driving",
         "inputs": {"audio": "of the prompt, else of its real clip"},
@@ -49,7 +52,7 @@ def test_settings_stand_beside_native_formats_only_where_a_model_says_them():
         "seconds_asked": "of the driving sound",
         "unpinned": "a/b_c@ddd (unpinned)",
     }
-    header, body = format_rows(["m", "n"], fairness(**plain, settings={"m": driven, "n": {}}))
+    header, body = format_rows(["m", "n"], blank_manifest(fairness=fairness(**plain, settings={"m": driven, "n": {}})))
     assert header[3:] == ["Seconds asked", "Not read", "Given", "Sound", "Unpinned weights", "Settings"]
     assert body[0][3:] == [
         "of the driving sound",

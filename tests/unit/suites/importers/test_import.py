@@ -222,6 +222,8 @@ def test_any_bytes_are_read_or_told(tmp_path):
         "t2av-compass": '[{"index": 1, "video_prompt": "v", "speech_prompt": [{"text": "t"}], "sound_type": ["a"]}]',
         "verse-bench-mova": json.dumps({"set1": {"1": verse()}}),
         "javisbench": "text,cat0_ind\na,1\n",
+        "avbench": '[{"id": "a", "prompt_vision": "v", "utterance": "t"}]',
+        "phyavbench": '{"id": "m01_g001", "prompt_a": "v", "prompt_b": "w"}\n',
     }  # fmt: skip
     for form, text in whole.items():
         for _ in range(60):
