@@ -32,7 +32,9 @@ def markdown(found: VoteAgreement) -> str:
                     reasons.setdefault(f"{what}: {why}", []).append(row.label)
         if reasons:
             parts.append(
-                "\n".join(f"- {escaped(', '.join(names))}: no {escaped(why)}" for why, names in reasons.items())
+                "\n".join(
+                    f"- {escaped(', '.join(names))}: undefined on {escaped(why)}" for why, names in reasons.items()
+                )
             )
     return "\n\n".join(parts) + "\n"
 

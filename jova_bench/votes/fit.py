@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from jova_bench.arrays import FloatArray
+from jova_bench.errors import BenchError
 from jova_bench.records import FileRecord, Record, Value
 from jova_bench.stats import holm
 from jova_bench.stats.clusters import Clustered, Labels, TooFewClusters, share_of
@@ -122,9 +123,15 @@ class VoteFit(FileRecord):
 
 
 def fit_votes(votes: Sequence[Vote]) -> VoteFit:
-    """Fits all questions of some votes, without raters that fail the attention checks."""
+    """Fits all questions of some votes, without raters that fail the attention checks.
+
+    Raises:
+        BenchError: all votes are answers to attention checks.
+    """
     count = counted(votes)
     questions = dict.fromkeys(vote.question for vote in votes if vote.expected is None)
+    if not questions:
+        raise BenchError("expected votes, got answers to attention checks alone")
     return VoteFit(
         schema=1,
         raters=raters_of(votes),

@@ -9,8 +9,8 @@ from jova_bench.votes.records import Vote
 
 PASS_SHARE = 2 / 3
 RULE = (
-    "A rater is left out whose right answers are less than two thirds of those to attention checks; `same` is a wrong "
-    "answer there, `broken` is none. Raters without checks are kept."
+    "A rater is left out whose right answers are less than two thirds of those to attention checks: 'same' is a wrong "
+    "one there, 'broken' is none. Raters without checks are kept."
 )
 
 

@@ -142,6 +142,7 @@ GOOD = {"rater": "ann", "prompt_id": "p", "question": "sync", "left": "a", "righ
         ([GOOD | {"colour": "red"}], "x.jsonl:1: colour: unknown field"),
         ([GOOD, GOOD | {"left": "b", "right": "a"}], "x.jsonl:2: expected one answer of 'ann' on 'sync' of a and b"),
         ([], "expected votes, got none in"),
+        ([GOOD | {"expected": "left"}], "expected votes, got answers to attention checks alone"),
         (["["], "x.jsonl:1: expected JSON"),
     ],
 )
