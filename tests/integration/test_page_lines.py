@@ -91,7 +91,7 @@ def furnish(desk):
 
     voted_run(desk / "runs/two")
     put(desk / "lips.toml", files(ROOT / "docs" / "votes.md", "## Pages to vote on")["lips.toml"])
-    put_votes(desk / "votes.jsonl", simulated({"ovi": 0.5, "jova": -0.5}, raters=6, prompts=6, each=6))
+    put_votes(desk / "votes.jsonl", simulated({"ovi": 0.5, "jova": -0.5}, raters=8, prompts=3, each=3))
     prompt = "".join(blocks(ROOT / "README.md", "json"))
     put(desk / "my_prompts.jsonl", prompt + prompt.replace("greeting-1", "greeting-2"))
     for name in ("mine.jsonl", "mine/prompts.jsonl", "my_suite/prompts.jsonl"):

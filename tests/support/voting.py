@@ -26,7 +26,7 @@ def simulated(strengths, raters=20, prompts=30, each=30, tie=0.5, seed=0, questi
             half = (strengths[a] - strengths[b]) / 2
             weights = np.array([np.exp(half), tie, np.exp(-half)])
             answer = ANSWERS[rng.choice(3, p=weights / weights.sum())]
-            found.append(vote(f"r{rater}", f"p{(rater + k) % prompts}", a, b, answer, question=question))
+            found.append(vote(f"r{rater}", f"p{(rater + k) % prompts:02d}", a, b, answer, question=question))
     return found
 
 
