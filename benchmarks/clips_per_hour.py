@@ -125,7 +125,7 @@ def measure(names: Sequence[str], table: AssetTable, device: str, count: int, ke
     if differs := [name for name, value in about.items() if found[name] != value]:
         raise BenchError(f"{kept}: expected a measurement of the same {', '.join(differs)}; write into another file")
     with tempfile.TemporaryDirectory() as scratch:
-        (brief, _), *files = write_clips(Path(scratch), count)
+        (brief, loading), *files = write_clips(Path(scratch), count)
         metrics = build(None, "standard", MetricContext(DiskCache(Path(scratch) / "cache"), device, assets=table))
         asked_for = [one for one in metrics if one.spec.name in names]
         found["profile"] = [one.spec.name for one in metrics]
@@ -148,7 +148,7 @@ def measure(names: Sequence[str], table: AssetTable, device: str, count: int, ke
             for metric in (able[identity] for identity in together if identity in able):
                 if metric.spec.name in found["metrics"] and not lacking & needs[metric.spec.identity].keys():
                     continue  # Otherwise it is measured again: the first to ask a network may pay for others.
-                answer(metric, first, clips[0][1], first)
+                answer(metric, first, loading, first)
                 asked = [timed(partial(answer, metric, clip, prompt, clip), device) for clip, prompt in clips]
                 answers = [one for one, *_ in asked]
                 row = {"networks": sorted(needs[metric.spec.identity]), "answers": answers, **_spent(asked)}

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from jova_bench.assets import table as assets
+from support.committed import data, text
 from support.shown import ROOT
 
 BESIDE = {
@@ -69,3 +70,15 @@ def test_a_page_adds_up_what_was_measured(script, tmp_path, capsys):
     assert "fewer clips an hour are to be expected: fvd." in page
     assert "- pesq: undefined: not aligned" in page
     assert "- face_count: not measured: weights missing" in page
+
+
+def test_the_committed_page_and_the_docs_say_what_was_measured(script, capsys):
+    clips, found = script("clips_per_hour"), data("clips-per-hour")
+    clips.main(["--page", str(ROOT / "results" / "clips-per-hour.json")])
+    assert capsys.readouterr().out == text("results/clips-per-hour.md")
+    answers = [answer for one in found["metrics"].values() for answer in one["answers"]]
+    assert {answer for answer in answers if answer != "ok"} == {"undefined: free generation"}  # PESQ and STOI.
+    assert f"{len(found['metrics'])} of {len(found['profile'])} metrics" in text("docs/costs.md")
+    assert f"{clips.total(found):.0f} processor seconds a clip" in text("docs/costs.md")
+    for name in ("wer", "desync", "lse_c"):
+        assert f"`{name}` {clips.seconds(found, found['metrics'][name]):.0f}" in text("docs/costs.md")
