@@ -15,9 +15,11 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "cli", "data", "tools", "suites/importers", "assets/pull.py", "metrics/build.py", "assets/table.py",
     "suites/loading.py", "metrics/lip_sync/syncnet_pip.py", "runs/provenance.py", "formatting/doors.py",
-    "report/notes.py", "sweep/picture.py",
+    "report/notes.py", "report/html/votes.py", "suites/prompt_file.py", "sweep/picture.py", "votes/serve.py",
+    "votes/study.py",
 }  # fmt: skip
-"""What commands alone use, and whole commands that a message advises: of Git, pip, `assets pull`, `suites import`."""
+"""What commands alone use, and whole commands that a message advises: of Git, pip, `assets pull`, `suites import`,
+`votes fit`, `report --vote`."""
 
 
 def test_an_option_has_the_name_that_its_door_gives_it():

@@ -75,9 +75,10 @@ def bench(select):
 
 
 def test_commands_and_prompts_of_the_pages_are_valid():
-    """Every `jova-bench` line is one that its parser takes; every prompt that is shown is a prompt."""
+    """Every `jova-bench` line is one that its parser takes; every record that is shown is a prompt, or a vote."""
     from jova_bench.cli.program import parser
     from jova_bench.prompts import Prompt
+    from jova_bench.votes.records import Vote
 
     seen = 0
     for page in PAGES:
@@ -88,7 +89,8 @@ def test_commands_and_prompts_of_the_pages_are_valid():
                 parser(words[1]).parse_args(words[1:end])
                 seen += 1
         for block in blocks(page, "json"):
-            Prompt.model_validate(json.loads(block))
+            record = json.loads(block)
+            (Vote if "rater" in record else Prompt).model_validate(record)
     assert seen > 20
 
 
