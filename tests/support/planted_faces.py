@@ -1,7 +1,7 @@
 """Face detectors that see one face, in the middle of every square picture of `SIDE` pixels, `FACE` of its side wide."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from jova_bench.metrics.faces.s3fd import SCALE
 from jova_bench.metrics.networks.retinaface import ANCHORS
 from jova_bench.metrics.networks.s3fd import STRIDES, VARIANCES
 from jova_bench.metrics.picture.arcface import PLACES
+from support.onnx_files import described, model, node, tensor, whole
 from support.upstream import fake, fake_state, parity
 
 SIDE, FACE = 256, 0.7
@@ -85,61 +86,25 @@ def scrfd(file: Path) -> None:
     outputs[2][cell], outputs[5][cell] = 0.9, [before, before, after, after]
     points = (PLACES / 112 - 0.5) * 2 * half + middle  # Of a face that fills the box as ArcFace's fills its square.
     outputs[8][cell] = ((points - [column * stride, row * stride]) / stride).ravel()
-    file.write_bytes(_model(outputs))
+    file.write_bytes(_answers(outputs))
 
 
 def arcface(file: Path) -> None:
     """As `w600k_r50.onnx` in what it takes and gives: means of 16 x 16 pixels, and a random matrix."""
-    matrix = fake((147, 512), "arcface").numpy()
-    kernel = _message((1, "kernel_shape"), (8, 16), (8, 16), (20, 7))
-    strides = _message((1, "strides"), (8, 16), (8, 16), (20, 7))
     nodes = [
-        _message((1, "input.1"), (2, "means"), (4, "AveragePool"), (5, kernel), (5, strides)),
-        _message((1, "means"), (2, "row"), (4, "Flatten")),
-        _message((1, "row"), (1, "matrix"), (2, "683"), (4, "MatMul")),
+        node("AveragePool", ["input.1"], "means", whole("kernel_shape", (16, 16)), whole("strides", (16, 16))),
+        node("Flatten", ["means"], "row"),
+        node("MatMul", ["row", "matrix"], "683"),
     ]
-    weights = _message(*((1, side) for side in matrix.shape), (2, 1), (8, "matrix"), (9, matrix.tobytes()))
-    graph = _message(
-        *((1, node) for node in nodes),
-        (2, "random"),
-        (5, weights),
-        (11, _described("input.1", ("any", 3, 112, 112))),
-        (12, _described("683", ("any", 512))),
+    weights = tensor("matrix", fake((147, 512), "arcface").numpy())
+    file.write_bytes(
+        model(nodes, [weights], [described("input.1", ("any", 3, 112, 112))], [described("683", ("any", 512))])
     )
-    file.write_bytes(_message((1, 8), (7, graph), (8, _message((2, 13)))))
 
 
-# ONNX is protocol buffers: a key (field number and kind), then a number, or a length and that many bytes.
-
-
-def _number(value: int) -> bytes:
-    """Seven bits to a byte, the last ones first."""
-    low, rest = value & 127, value >> 7
-    return bytes([low | 128]) + _number(rest) if rest else bytes([low])
-
-
-def _field(field: int, value: int | bytes | str) -> bytes:
-    if isinstance(value, int):
-        return _number(field << 3) + _number(value)
-    content = value.encode() if isinstance(value, str) else value
-    return _number(field << 3 | 2) + _number(len(content)) + content
-
-
-def _message(*fields: tuple[int, int | bytes | str]) -> bytes:
-    return b"".join(_field(*one) for one in fields)
-
-
-def _described(name: str, shape: Iterable[int | str]) -> bytes:
-    """ValueInfoProto of single precision; a side of any length has a name."""
-    sides = _message(*((1, _message((2 if isinstance(side, str) else 1, side))) for side in shape))
-    return _message((1, name), (2, _message((1, _message((1, 1), (2, sides))))))
-
-
-def _model(outputs: Sequence[np.ndarray]) -> bytes:
-    """ModelProto of a network that looks at its input and answers the same whatever it is."""
-    graph: list[tuple[int, bytes | str]] = [(2, "planted"), (11, _described("input.1", (1, 3, 480, 640)))]
-    for k, output in enumerate(outputs):
-        tensor = _message(*((1, side) for side in output.shape), (2, 1), (8, f"known {k}"), (9, output.tobytes()))
-        graph += [(5, tensor), (12, _described(f"{k}", output.shape))]
-        graph += [(1, _message((1, f"known {k}"), (2, f"{k}"), (4, "Identity")))]
-    return _message((1, 8), (7, _message(*graph)), (8, _message((2, 13))))
+def _answers(outputs: Sequence[np.ndarray]) -> bytes:
+    """A network that looks at its input and answers the same whatever it is."""
+    nodes = [node("Identity", [f"known {k}"], f"{k}") for k in range(len(outputs))]
+    tensors = [tensor(f"known {k}", output) for k, output in enumerate(outputs)]
+    gives = [described(f"{k}", output.shape) for k, output in enumerate(outputs)]
+    return model(nodes, tensors, [described("input.1", (1, 3, 480, 640))], gives)

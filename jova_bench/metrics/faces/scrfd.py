@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from jova_bench.metrics.faces import opencv
 from jova_bench.metrics.faces.detectors import Detector
 from jova_bench.metrics.faces.track import Boxes, Frames, overlaps
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.networks.onnx_session import open_session
 
 WIDTH, HEIGHT = 640, 480
 STRIDES = (8, 16, 32)
@@ -114,17 +114,8 @@ def suppressed(boxes: Boxes) -> Boxes:
     return boxes[kept]
 
 
-def session(file: Path) -> Any:
-    """Opens an ONNX network on one thread of the CPU: scoring runs one process a core."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
 def _session(assets: AssetTable) -> Any:
-    return session(assets.find("scrfd"))
+    return open_session(assets.find("scrfd"))
 
 
 SETTINGS = f"1,{WIDTH}x{HEIGHT},score={CONFIDENCE},nms={OVERLAP}"

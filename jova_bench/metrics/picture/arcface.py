@@ -24,6 +24,7 @@ from jova_bench.metrics.base import MetricContext, join_reasons
 from jova_bench.metrics.faces import at_25_fps, scrfd
 from jova_bench.metrics.faces.opencv import cv2
 from jova_bench.metrics.networks.network_cache import cached_network
+from jova_bench.metrics.networks.onnx_session import open_session
 from jova_bench.metrics.picture.facenet import EVERY
 
 WEIGHTS, DETECTOR = "arcface-r50", "scrfd"
@@ -87,7 +88,7 @@ def embed(crops: list[Frames], assets: AssetTable) -> FloatArray:
     """Returns the (n, 512) embeddings of aligned faces, each of length 1; on the CPU."""
     if not crops:
         return np.zeros((0, 512))
-    session = cached_network(f"arcface[{assets.digest(WEIGHTS)}]", partial(scrfd.session, assets.find(WEIGHTS)))
+    session = cached_network(f"arcface[{assets.digest(WEIGHTS)}]", partial(open_session, assets.find(WEIGHTS)))
     found = [_run(session, crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
     faces = np.concatenate(found).astype(np.float64)
     return np.asarray(faces / np.linalg.norm(faces, axis=1, keepdims=True))

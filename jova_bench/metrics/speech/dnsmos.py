@@ -23,6 +23,7 @@ from jova_bench.digests import shortened
 from jova_bench.errors import Unavailable, Undefined
 from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import ClipMetric, MetricContext
+from jova_bench.metrics.networks.onnx_session import open_session
 from jova_bench.metrics.signal.audio import (
     RATE_HZ,
     Audio,
@@ -32,7 +33,7 @@ from jova_bench.metrics.signal.audio import (
     mono_16k,
     slaney_edges_hz,
 )
-from jova_bench.metrics.speech.dnsmos_rows import Network, run, session
+from jova_bench.metrics.speech.dnsmos_rows import Network, run
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec, Profile
 
@@ -189,7 +190,7 @@ def _p835() -> Network:
 
 @cache
 def _p808() -> Any:
-    return session(_content(P808))
+    return open_session(_content(P808))
 
 
 def _content(network: str) -> bytes:

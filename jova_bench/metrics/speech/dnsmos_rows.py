@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jova_bench.metrics.networks.onnx_parts import cut
+from jova_bench.metrics.networks.onnx_session import open_session
 from jova_bench.metrics.signal.audio import Audio
 
 FloatArray = npt.NDArray[np.float32]
@@ -39,10 +40,10 @@ class Network:
         Args:
             content: of sig_bak_ovr.onnx.
         """
-        self._whole = session(content)
-        self._spectrum = session(cut(content, WAVE, (1, 144_160), SPECTRUM))
-        self._features = session(cut(content, SPECTRUM, (1, None, 161), FEATURES))
-        self._opinion = session(cut(content, FEATURES, (1, 32, 900, 161), OPINION))
+        self._whole = open_session(content)
+        self._spectrum = open_session(cut(content, WAVE, (1, 144_160), SPECTRUM))
+        self._features = open_session(cut(content, SPECTRUM, (1, None, 161), FEATURES))
+        self._opinion = open_session(cut(content, FEATURES, (1, 32, 900, 161), OPINION))
 
     def __call__(self, windows: Sequence[Audio]) -> list[FloatArray]:
         """Returns (SIG, BAK, OVRL) before calibration, of each (144160,) window."""
@@ -84,15 +85,6 @@ def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """Returns (start, end) of runs of true values."""
     edges = np.flatnonzero(np.diff(np.array([False, *wanted, False], np.int8)))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-
-
-def session(content: bytes) -> Any:
-    """Opens a network in ONNX Runtime with one thread, so that sums are the same on every machine."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def run(network: Any, name: str, given: npt.NDArray[np.generic]) -> FloatArray:

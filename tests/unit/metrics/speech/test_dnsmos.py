@@ -10,6 +10,7 @@ import pytest
 from jova_bench.cache import NoCache
 from jova_bench.metrics.base import MetricContext
 from jova_bench.metrics.networks import onnx_parts
+from jova_bench.metrics.networks.onnx_session import open_session
 from jova_bench.metrics.speech import dnsmos, dnsmos_rows
 
 RATE = 16_000
@@ -87,7 +88,7 @@ def test_mova_judges_as_speechmos_does(upstream, seconds):
 
 @pytest.mark.parametrize("samples", [4_800, 45_001, 46_720, 144_160, 192_000])
 def test_what_was_seen_before_is_copied_and_the_answer_is_the_same_to_the_bit(samples):
-    whole = dnsmos_rows.session(dnsmos._content(dnsmos.P835))
+    whole = open_session(dnsmos._content(dnsmos.P835))
     windows = dnsmos.windows(speechlike(samples))
     for window, answer in zip(windows, dnsmos._p835()(windows), strict=True):
         assert dnsmos_rows.run(whole, dnsmos_rows.WAVE, window).tobytes() == answer.tobytes()
@@ -112,6 +113,6 @@ def test_only_rows_with_new_neighbours_are_convolved(monkeypatch):
 def test_a_part_of_a_network_needs_what_it_needs():
     content = dnsmos._content(dnsmos.P835)
     part = onnx_parts.cut(content, dnsmos_rows.FEATURES, (1, 32, 900, 161), dnsmos_rows.OPINION)
-    session = dnsmos_rows.session(part)
+    session = open_session(part)
     assert [(one.name, one.shape) for one in session.get_inputs()] == [(dnsmos_rows.FEATURES, [1, 32, 900, 161])]
     assert len(part) < len(content) / 3  # Without the transform and the first four convolutions.
