@@ -163,8 +163,8 @@ def _benches_alone(names: str, module: str, variants: str) -> list[MetricEntry]:
 
 _NUMBERS = "lse_c lse_d lse_d_at_0 av_offset_frames sync_within_1"
 _THEIRS = {
-    "lse_c": "syncnet_python wav2lip wav2lip-lrs latentsync mova versebench",
-    "lse_d": "syncnet_python wav2lip wav2lip-lrs mova",
+    "lse_c": "syncnet_python wav2lip wav2lip-lrs latentsync mova mocha versebench",
+    "lse_d": "syncnet_python wav2lip wav2lip-lrs mova mocha",
     "av_offset_frames": "syncnet_python latentsync",
 }
 

@@ -139,6 +139,7 @@ def test_compat_tracks_are_upstreams(case: dict):
     whole = [range(len(found))]
     for got, expected in (
         (compat.syncnet_tracks(found, whole, min_track=20), case["tracks"]),
+        (compat.syncnet_tracks(found, whole, min_track=20, first_only=True), case["tracks_of_mochabench"]),
         (compat.verse_bench_segments(found, min_frames=10), case["segments_of_10"]),
     ):
         assert [(track.first, len(track.boxes)) for track in got] == [(first, n) for first, n, *_ in expected]

@@ -23,66 +23,9 @@ from jova_bench.metrics.lip_sync import syncnet as lse
 from jova_bench.metrics.lip_sync import syncnet_pip as lse_package
 from jova_bench.metrics.lip_sync.variants import VARIANTS
 from support import upstream
+from support.coded_lips import Coded, talking, track
 from support.memory_cache import MemoryCache
 from support.syncnet_clip import FRAMES, PARITY, crops, sound
-
-
-class Coded:
-    """Instead of SyncNet: a window's embedding is the brightness of its frames, or the loudness of their sound."""
-
-    looks = 0
-
-    def encode_video(self, pictures: np.ndarray) -> np.ndarray:
-        Coded.looks += 1
-        level = pictures[:, 60:160, 60:160].mean(axis=(1, 2, 3))
-        return np.lib.stride_tricks.sliding_window_view(level, 5).astype(np.float64)
-
-    def encode_audio(self, cepstra: np.ndarray) -> np.ndarray:
-        # 400 samples of noise of amplitude A, less 0.97 of the one before; half of the spectrum is counted.
-        level = np.exp(cepstra[:, 0] / 2)[: len(cepstra) // 4 * 4].reshape(-1, 4)[:, 0]
-        return np.lib.stride_tricks.sliding_window_view(level, 5) / np.sqrt(400 * (1 + 0.97**2) / 2)
-
-
-@pytest.fixture
-def coded(monkeypatch, tmp_path):
-    """SyncNet replaced, nothing missing."""
-    (tmp_path / "syncnet_v2.model").write_bytes(b"stands for weights")
-    table = upstream.own_table(tmp_path, {"syncnet": tmp_path / "syncnet_v2.model"})
-    monkeypatch.setenv(assets.TABLE_VARIABLE, table)
-    monkeypatch.setattr(lse, "_towers", lambda file, device, dtype: Coded())
-    monkeypatch.setattr(lse, "cached_network", lambda key, build: build())
-    monkeypatch.setattr(lse, "missing", lambda protocol, assets: None)
-
-
-def levels(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(30, 220, count)
-
-
-def talking(frames: int = 75, lead: int = 0, fps: int = 25, rate_hz: int = 16_000, channels: int = 1) -> Clip:
-    """Grey pictures of changing brightness; noise that is as loud as the picture `lead` frames later is bright."""
-    level = levels(frames + 60)
-    pixels = np.broadcast_to(level[30 : 30 + frames, None, None, None], (frames, 240, 320, 3)).astype(np.uint8)
-    loud = level[30 + lead : 30 + lead + frames]
-    per_frame = rate_hz // 25
-    noise = np.random.default_rng(1).standard_normal((frames, per_frame))
-    noise *= np.sqrt(per_frame / (noise**2).sum(axis=1, keepdims=True))
-    audio = (loud[:, None] * noise / 32768).reshape(1, -1).astype(np.float32)
-    return clip_from_arrays(pixels, Fraction(fps), np.repeat(audio, channels, axis=0), rate_hz)
-
-
-def track(first: int, count: int, side: float = 150) -> faces.Track:
-    return faces.Track(first, np.tile([80.0, 40.0, 80 + side, 40 + side], (count, 1)))
-
-
-@pytest.fixture
-def found(monkeypatch):
-    """Whatever a detector would find: `found(tracks)` sets it for every protocol."""
-
-    def set_tracks(*tracks: faces.Track) -> None:
-        for name in ("tracks", "syncnet_tracks", "verse_bench_segments"):
-            monkeypatch.setattr(faces, name, lambda *args: list(tracks))
-
-    return set_tracks
 
 
 def score(name: str, clip: Clip, protocol: str = "clean", cache=None) -> tuple[str, float | str | None]:

@@ -24,7 +24,7 @@ from jova_bench.metrics.faces.theval import VAD
 from jova_bench.metrics.networks.facenet import FaceNet
 from jova_bench.metrics.networks.syncnet import SyncNet
 from jova_bench.metrics.signal.audio import slaney_edges_hz
-from support import funasr_files, planted_faces, qwen_files, voice_files
+from support import funasr_files, mdx_files, planted_faces, qwen_files, voice_files
 from support.mediapipe_files import with_files
 from support.upstream import fake_state, own_table, parity
 
@@ -346,6 +346,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
     "facenet-vggface2": facenet,
     "dinov3-vitl16": lambda file: save_file(parity_state("dinov3"), file),
     **voice_files.WRITERS,
+    "kim-vocal-2": mdx_files.mixing,
     "utmos22-strong": lambda file: torch.save(parity_state("utmos"), file),
     "nisqa-v2": lambda file: torch.save({"args": {"ms_n_mels": 48}, "model_state_dict": parity_state("nisqa")}, file),
 }

@@ -13,7 +13,7 @@ MAX_GAP = 25
 
 
 def syncnet_tracks(
-    found: Sequence[Boxes], shots: Sequence[range], min_track: int, min_face: float = 100
+    found: Sequence[Boxes], shots: Sequence[range], min_track: int, first_only: bool = False, min_face: float = 100
 ) -> list[Track]:
     """Finds tracks as joonson/syncnet_python run_pipeline.py `track_shot` at 6efbb1c does, and its descendants.
 
@@ -26,6 +26,8 @@ def syncnet_tracks(
         found: per frame the (n, 4 or more) boxes, best first; none share more than 0.1, as S3FD gives them.
         shots: the frames of each shot.
         min_track: frames; a face found in exactly so many is dropped.
+        first_only: the first box alone that is left of a frame is looked at, as by `_track` of MoChaBench's
+            syncnet_pipeline.py at 043908d, so that two faces whose scores change places lose each other's frames.
         min_face: pixels.
 
     Returns:
@@ -36,7 +38,7 @@ def syncnet_tracks(
         if len(shot) < min_track:
             continue
         left = {frame: list(found[frame]) for frame in shot}
-        while taken := _take(left):
+        while taken := _take(left, first_only):
             frames, boxes = np.array([frame for frame, _ in taken]), np.array([box for _, box in taken])
             track = between(frames, boxes[:, :4])
             sides = (track.boxes[:, 2:] - track.boxes[:, :2]).mean(axis=0)
@@ -45,11 +47,11 @@ def syncnet_tracks(
     return tracks
 
 
-def _take(left: dict[int, list[Boxes]]) -> list[tuple[int, Boxes]]:
+def _take(left: dict[int, list[Boxes]], first_only: bool) -> list[tuple[int, Boxes]]:
     """Takes the boxes of one face out of those that are left."""
     taken: list[tuple[int, Boxes]] = []
     for frame, boxes in left.items():
-        for k, box in enumerate(boxes):
+        for k, box in enumerate(boxes[:1] if first_only else boxes):
             if taken and frame - taken[-1][0] > MAX_GAP:
                 return taken
             if not taken or overlaps(box[None], taken[-1][1][None])[0, 0] > SAME:

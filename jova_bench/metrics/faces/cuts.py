@@ -101,7 +101,8 @@ PYSCENEDETECT_0_5_1 = CutRule("pyscenedetect-0.5.1", 30, subsampled, lambda abov
 PYSCENEDETECT_0_6_1 = CutRule("pyscenedetect-0.6.1", 27, shrunk_by_width, lambda above: spaced(above, 0), True)
 """Pinned by LatentSync."""
 PYSCENEDETECT_0_6_7 = CutRule("pyscenedetect-0.6.7", 27, shrunk, merged)
-"""The last that MOVA's requirements (`>=0.6.0,<1.0.0`) and its imports allow."""
+"""The last that MOVA's requirements (`>=0.6.0,<1.0.0`) and its imports allow. 0.6.6, pinned by MoChaBench, has the
+same code."""
 
 
 def changes(frames: Frames, shrink: Callable[[Frames], Frames]) -> npt.NDArray[np.float64]:

@@ -56,7 +56,9 @@ def tracks(clip: Clip, name: str, context: MetricContext, every: int = EVERY) ->
     return [track for shot in looks for track in follow(shot, [found[frame] for frame in shot])]
 
 
-def syncnet_tracks(clip: Clip, name: str, context: MetricContext, cuts: CutRule, min_track: int) -> list[Track]:
+def syncnet_tracks(
+    clip: Clip, name: str, context: MetricContext, cuts: CutRule, min_track: int, first_only: bool = False
+) -> list[Track]:
     """Finds what syncnet_python and its descendants score; see `compat.syncnet_tracks`.
 
     Args:
@@ -65,9 +67,10 @@ def syncnet_tracks(clip: Clip, name: str, context: MetricContext, cuts: CutRule,
         context: as in `tracks`.
         cuts: the version of PySceneDetect.
         min_track: a face must be found in more frames than this.
+        first_only: a track takes the first face of a frame or none.
     """
     found = _search_all(clip, detector(name, context.assets), context)
-    return compat.syncnet_tracks(found, shots_of(clip, cuts, context.cache), min_track)
+    return compat.syncnet_tracks(found, shots_of(clip, cuts, context.cache), min_track, first_only)
 
 
 def verse_bench_segments(clip: Clip, name: str, context: MetricContext) -> list[Track]:

@@ -31,6 +31,7 @@ from jova_bench.metrics.lip_sync.mfcc import mfcc
 from jova_bench.metrics.lip_sync.variants import MIN_FACE, VARIANTS, FaceCurve, LipSyncVariant
 from jova_bench.metrics.networks.network_cache import cached_network
 from jova_bench.metrics.signal.audio import Audio, is_silent, mono_16k
+from jova_bench.metrics.speech import vocals
 from jova_bench.prompts import Prompt
 from jova_bench.records import MetricSpec
 
@@ -54,7 +55,7 @@ class LipSync(ClipMetric):
     context: MetricContext
 
     def check(self) -> str | None:
-        """Returns which weights, of SyncNet or of the detector, are missing; None if none is."""
+        """Returns which packages and weights are missing; None if none is."""
         return missing(self.protocol, self.context.assets)
 
     def measure(self, clip: Clip, prompt: Prompt | None, reference: Clip | None) -> float:
@@ -86,7 +87,7 @@ def face_curves(clip: Clip, protocol: LipSyncVariant, context: MetricContext) ->
     key = CacheKey("syncnet", 2, weights, {"variant": protocol.name, **parameters(protocol, assets)})
 
     def compute() -> Arrays:
-        heard = scored(clip, sound, protocol, context)
+        heard = scored(clip, vocals.heard(clip, context) if protocol.separated else sound, protocol, context)
         towers = cached_network(
             f"syncnet@2[{weights}] {protocol.dtype} on {device}", partial(_towers, file, device, protocol.dtype)
         )
@@ -178,11 +179,14 @@ def _towers(file: Path, device: str, dtype: str) -> Towers:
 
 
 def missing(protocol: LipSyncVariant, assets: AssetTable) -> str | None:
-    """Returns what of OpenCV, SyncNet and the detector is missing; None if nothing is."""
-    if protocol.crop is None:
-        return join_reasons(opencv.missing(), assets.missing(WEIGHTS))
-    detector = faces.detector(protocol.detector, assets)
-    return join_reasons(opencv.missing(), detector.packages(), assets.missing(WEIGHTS, *detector.files))
+    """Returns what of OpenCV, SyncNet, the detector and the separator is missing; None if nothing is."""
+    packages, files = [opencv.missing()], [WEIGHTS]
+    if protocol.crop is not None:
+        detector = faces.detector(protocol.detector, assets)
+        packages, files = [*packages, detector.packages()], [*files, *detector.files]
+    if protocol.separated:
+        packages, files = [*packages, vocals.packages()], [*files, vocals.WEIGHTS]
+    return join_reasons(*packages, assets.missing(*files))
 
 
 def parameters(protocol: LipSyncVariant, assets: AssetTable) -> dict[str, str | int | float]:
@@ -192,6 +196,8 @@ def parameters(protocol: LipSyncVariant, assets: AssetTable) -> dict[str, str | 
         found |= {"crop": protocol.crop, "detector": faces.detector(protocol.detector, assets).key}
     if protocol.name == "clean":
         found |= {"every": faces.EVERY, "min_face": MIN_FACE, "min_windows": protocol.min_windows}
+    if protocol.separated:
+        found |= {"voice": vocals.parameter(assets)}
     if protocol.dtype != "float32":
         found |= {"dtype": protocol.dtype}
     return found

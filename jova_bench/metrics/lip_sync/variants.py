@@ -86,6 +86,11 @@ def largest_c_minus_d(read: Read, found: Sequence[FaceCurve]) -> float:
     return read(max(found, key=lambda face: lse_c_of(face.curve) - lse_d_of(face.curve)).curve)
 
 
+def best_of_faces(read: Read, found: Sequence[FaceCurve]) -> float:
+    """Reads the highest confidence or the smallest distance of any face, even of different ones."""
+    return (max if read is lse_c_of else min)(read(face.curve) for face in found)
+
+
 def mean_unless_far(read: Read, found: Sequence[FaceCurve]) -> float:
     """Averages over all faces; undefined for a clip with one face at an offset of at least 14 frames."""
     worst = max(abs(offset_frames_of(face.curve)) for face in found)
@@ -123,6 +128,8 @@ class LipSyncVariant:
     last frame's sound is missing."""
     silence_counts: bool = True
     """Silent sound is scored as any other."""
+    separated: bool = False
+    """The voices in the sound are heard without its music and noise, see `vocals`."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of SyncNet."""
 
@@ -140,10 +147,15 @@ def _followed(clip: Clip, detector: str, context: MetricContext) -> list[faces.T
 
 
 def _tracked(
-    rule: cuts.CutRule, min_track: int, clip: Clip, detector: str, context: MetricContext
+    rule: cuts.CutRule,
+    min_track: int,
+    clip: Clip,
+    detector: str,
+    context: MetricContext,
+    first_only: bool = False,
 ) -> list[faces.Track]:
     """Finds the tracks of syncnet_python's pipeline."""
-    tracks = faces.syncnet_tracks(clip, detector, context, rule, min_track)
+    tracks = faces.syncnet_tracks(clip, detector, context, rule, min_track, first_only)
     if not tracks:
         raise Undefined(f"no face found: none of more than 100 pixels in more than {min_track} frames of a shot")
     return tracks
@@ -240,6 +252,19 @@ VARIANTS = {
         numbers=("lse_c", "lse_d"),
         says="as syncnet_python, faces seen for over 0.8 s, the face with the largest C - D; " + _RATE,
         source="OpenMOSS/MOVA evaluation/models/wav2lip/.../eval_lip_sync.py as scripts/run_eval.sh calls it",
+    ),
+    "mocha": replace(
+        _SYNCNET_PYTHON,
+        name="mocha@043908d",
+        find=partial(_tracked, cuts.PYSCENEDETECT_0_6_7, 50, first_only=True),
+        over=best_of_faces,
+        numbers=("lse_c", "lse_d"),
+        says="as syncnet_python, on the clip's voices without music and noise: by Kim_Vocal_2, as its README says of "
+        "one's own sound, where the speech of its suite was separated by Demucs; faces seen for over 2 s, of each "
+        "frame the surest or none; largest C and smallest D of any face; " + _RATE,
+        source="congwei1230/MoChaBench README.md, eval-lipsync/script/syncnet_pipeline.py",
+        separated=True,
+        silence_counts=False,
     ),
     "versebench": replace(
         _SYNCNET_PYTHON,

@@ -49,6 +49,8 @@ def test_what_benches_make_of_several_faces():
     # C - D: -2, -8, 1. Both numbers are those of the third face.
     assert variants.largest_c_minus_d(lse_c, [A, B, C]) == 2
     assert variants.largest_c_minus_d(lse_d, [A, B, C]) == 1
+    # The surest face is the first, the nearest the third.
+    assert [variants.best_of_faces(read, [B, A, C]) for read in (lse_c, lse_d)] == [4, 1]
     assert variants.mean_of_faces_cut(offset, [B, C]) == 0  # int(0.5)
     assert variants.mean_of_faces_cut(offset, [C, C, A]) == -1  # int(-1.67): towards zero
     assert variants.mean_of_faces_cut(lse_c, [B, C]) == 1.5
