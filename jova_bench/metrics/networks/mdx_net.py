@@ -68,7 +68,7 @@ class MdxNet:
             faded *= window
             total[:, start : start + length] += faded
             weight[start : start + length] += window
-        kept = slice(TRIM, TRIM + count)  # Both windows that end with the padding are 0 there.
+        kept = slice(TRIM, TRIM + count)  # Where the padding begins and ends, windows are 0.
         return limited(total[:, kept] / weight[kept] * np.float32(COMPENSATION))
 
     def _piece(self, piece: Sound) -> Sound:
