@@ -15,8 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from jova_bench.media import files as media
+from jova_bench.metrics.networks.onnx_session import open_session
 from jova_bench.metrics.speech import dnsmos
-from jova_bench.metrics.speech.dnsmos_rows import WAVE, run, session
+from jova_bench.metrics.speech.dnsmos_rows import WAVE, run
 from jova_bench.suites.loading import load_suite
 
 CLIPS = 32
@@ -33,7 +34,7 @@ def sounds() -> Iterator[tuple[str, list[np.ndarray]]]:
 
 
 def main() -> None:
-    whole, rows = session(dnsmos._content(dnsmos.P835)), dnsmos._p835()
+    whole, rows = open_session(dnsmos._content(dnsmos.P835)), dnsmos._p835()
     print("# DNSMOS\n")
     print("Made by `benchmarks/dnsmos.py`: the published network as it is against ours, in turns, one thread,")
     print("processor time per clip; the median of clips, with their range. Answers are compared bit by bit.\n")
