@@ -36,9 +36,11 @@ def module_at(path: Path) -> ModuleType:
 
 
 if TYPE_CHECKING:
-    from jova_baselines.external import arrays, descendants
+    from jova_baselines.external import arrays, descendants, pickles
 else:
-    arrays, descendants = (module_at(Path(__file__).with_name(f"{name}.py")) for name in ("arrays", "descendants"))
+    arrays, descendants, pickles = (
+        module_at(Path(__file__).with_name(f"{name}.py")) for name in ("arrays", "descendants", "pickles")
+    )
 
 FATAL_NAMES = ("OutOfMemoryError", "AcceleratorError")
 FATAL_WORDS = ("CUDA error", "CUDA out of memory", "CUBLAS_STATUS", "CUDNN_STATUS", "NCCL error")
@@ -113,6 +115,7 @@ class Worker:
         """Imports the worker in the checkout and loads the model."""
         os.chdir(request["checkout"])  # Upstreams read files by relative paths, some at import.
         sys.path.insert(0, request["checkout"])
+        pickles.restrict()
         self.module = module_at(Path(request["worker"]))
         self.model = self.module.load(request["weights"], request["device"], request["options"])
 

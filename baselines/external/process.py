@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jova_baselines.external import descendants
+from jova_baselines.external import descendants, pickles
 
 POLL_S = 1.0
 """Interval of checks whether a process has ended, in seconds: a child that holds its pipe open hides that."""
@@ -51,7 +51,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def environment(own: Mapping[str, str], device: str, python: Path, unset: Sequence[str] = ()) -> dict[str, str]:
-    """Returns the environment variables of a worker.
+    """Returns the environment variables of a worker, in which torch.load reads weights and runs no code.
 
     Args:
         own: variables of the manifest.
@@ -60,7 +60,8 @@ def environment(own: Mapping[str, str], device: str, python: Path, unset: Sequen
         unset: further variables to remove.
     """
     distributed = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-    hidden = {*distributed, "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", *unset}
+    # The last one contradicts the variable that restricts torch.load.
+    hidden = {*distributed, "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", *unset}
     found = {key: value for key, value in os.environ.items() if key not in hidden}
     visible = [gpu for gpu in found.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
     index = int(device.partition(":")[2] or 0) if device.startswith("cuda") else None
@@ -69,4 +70,4 @@ def environment(own: Mapping[str, str], device: str, python: Path, unset: Sequen
     else:
         found["CUDA_VISIBLE_DEVICES"] = visible[index] if index < len(visible) else str(index)
     found["PATH"] = os.pathsep.join([str(python.parent), found.get("PATH", "")])
-    return {**found, **own}
+    return {**found, **own, pickles.VARIABLE: "1"}

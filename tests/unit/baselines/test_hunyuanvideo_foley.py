@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jova_bench
+from jova_baselines.external import home
 from jova_baselines.external.foley import kept
 from jova_baselines.external.manifest import load
 from jova_baselines.hunyuanvideo_foley.plan import (
@@ -17,7 +18,7 @@ from jova_baselines.hunyuanvideo_foley.plan import (
     VARIANTS,
     latents,
 )
-from jova_bench.errors import BenchError
+from jova_bench.errors import BenchError, Unavailable
 from jova_bench.media import files as media
 from jova_bench.models.registry import create_model
 from jova_bench.runs import provenance
@@ -165,6 +166,16 @@ def test_samples_of_one_load_each_have_their_fate(tmp_path, baseline):
     assert "silent" in {finding.code for finding in samples[4].findings}
     # Loaded at first, after each of the two deaths and after the hang.
     assert [one["call"] for one in calls(baseline)].count("load") == 4
+
+
+def test_weights_of_another_network_are_refused_and_no_file_runs_code(tmp_path, baseline):
+    asked = films(tmp_path / "own", "rain")
+    sample(baseline, asked, seed=1)
+    assert [one["call"] for one in calls(baseline)] == ["load", "infer"]
+    baseline.close()
+    (home.of(baseline.manifest).weights / "hunyuanvideo_foley.pth").write_bytes(b"other weights")
+    with pytest.raises(Unavailable, match="got a file without 1 parameters, such as final_layer"):
+        sample(baseline, asked, seed=1)
 
 
 @pytest.mark.parametrize("image", [False, True])
