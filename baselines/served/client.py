@@ -19,10 +19,12 @@ VERSION_AT = ("/version", "/server_info", "/get_server_info")
 LARGEST_CLIP = 1 << 31
 """Bytes of a clip; a longer one is an error."""
 _DENIED = (401, 403)
-
-
-_NO_JOB = (400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451)
+NOT_LOOKED_AT = (*_DENIED, 407, 429)
+"""Statuses by which a server, or a gateway in front of it, says that it has done nothing with a request so far."""
+NO_JOB = (400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451)
 """Statuses by which a server says of a request, not of its state or of a key, that it takes none such."""
+UNKNOWN = (404, 410)
+"""Statuses by which a server says that it has none such."""
 
 
 def finite(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -33,11 +35,6 @@ def finite(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     found = unique_keys(pairs)
     return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in found.items()}
-
-
-def may_have_a_job(error: NoAnswer) -> bool:
-    """Returns whether a job may be there although its creation was not answered with one, now or before."""
-    return error.status not in _NO_JOB
 
 
 @dataclass(frozen=True)
@@ -92,20 +89,22 @@ class VideoServer(ModelServer):
                 raise
             return None
 
-    def create(self, content: bytes, kind: str, key: str) -> JobState:
-        """Creates a job.
+    def create(self, content: bytes, kind: str, key: str) -> tuple[JobState, float]:
+        """Creates a job; returns it, and when the call began that was accepted, by `time.monotonic`.
 
         Args:
             content: body of the request.
             kind: its content type.
             key: the same for the same job: a server that knows `Idempotency-Key` creates it once, however often it
-                is asked.
+                is asked, if it is asked with the same body.
 
         Raises:
-            NoAnswer: there is no job, or its id did not arrive; see `may_have_a_job`.
+            NoAnswer: there is no job, or its id did not arrive; see `NO_JOB` and `NOT_LOOKED_AT`.
         """
-        call = Call("/v1/videos", content, {"Content-Type": kind, "Idempotency-Key": key}, once=True)
-        return self._job(self.send(call, self.parsed))
+        called: list[float] = []
+        headers = {"Content-Type": kind, "Idempotency-Key": key}
+        call = Call("/v1/videos", content, headers, once=True, begun=lambda: called.append(time.monotonic()))
+        return self._job(self.send(call, self.parsed)), called[-1]
 
     def retrieve(self, job_id: str) -> JobState:
         """Returns the state of a job. Raises NoAnswer, with status 404 where the server does not know it."""

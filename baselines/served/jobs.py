@@ -10,7 +10,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from pydantic import Field
+
+from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_json
 from jova_bench.files.writing import write_file
 from jova_bench.ids import file_stem
@@ -32,7 +36,9 @@ class Job(Record):
     """Digest of the request without its seed."""
     key: str
     """Sent as `Idempotency-Key`."""
-    id: str | None = None
+    version: str | None = None
+    """Version that the server stated; None where it states none."""
+    id: str | None = Field(default=None, min_length=1)
     """Id that the server gave it; None while there is no answer."""
 
 
@@ -47,24 +53,30 @@ class Alias(Record):
     """Name of the model by which it made a clip."""
 
 
+Kept = TypeVar("Kept", Job, Alias)
+
+
 @dataclass(frozen=True)
 class Jobs:
     """The jobs of one model in a run."""
 
     folder: Path
 
-    def find(self, wanted: Job) -> Job:
-        """Returns the job that was created for this, or begun; `wanted` itself, which is kept, where there is none.
+    def find(self, wanted: Job) -> Job | None:
+        """Returns the job that was created for this, or begun; None where there is none.
 
         Raises:
-            BenchError: the file is damaged.
+            BenchError: the file is damaged, or of another request. It stays: what it is of may be paid for.
         """
         path = self._path(wanted.prompt_id, wanted.seed)
-        if path.exists():
-            found = as_record(Job, read_json(path), str(path))
-            if found.model_copy(update={"key": wanted.key, "id": None}) == wanted:
-                return found
-        return self.keep(wanted)
+        if (found := self._read(Job, path)) is None:
+            return None
+        ours, theirs = (one.model_dump(exclude={"key", "id"}) for one in (wanted, found))
+        if differ := [name for name, value in ours.items() if theirs[name] != value]:
+            what = f"a job of the same {' and '.join(differ)} as now, got one of another, which may be paid for"
+            back = "go back to the options, the prompt and the server that it is of"
+            raise BenchError(f"{path}: expected {what}; {back}, or {_another(path)}")
+        return found
 
     def keep(self, job: Job) -> Job:
         """Writes a job's file, which is on disk when this returns."""
@@ -84,17 +96,33 @@ class Jobs:
 
     def alias(self, server: str, model: str) -> Alias | None:
         """Returns the alias that was found of a name on a server. Raises BenchError for a damaged file."""
-        if not self.alias_path.exists():
-            return None
-        found = as_record(Alias, read_json(self.alias_path), str(self.alias_path))
-        return found if (found.server, found.model) == (server, model) else None
+        found = self._read(Alias, self.alias_path)
+        return found if found is not None and (found.server, found.model) == (server, model) else None
 
     def keep_alias(self, alias: Alias) -> None:
         """Writes an alias down."""
         write_file(self.alias_path, alias.model_dump_json(indent=2) + "\n")
 
+    def another(self, job: Job) -> str:
+        """Says how to give up a job."""
+        return _another(self._path(job.prompt_id, job.seed))
+
+    @staticmethod
+    def _read(kind: type[Kept], path: Path) -> Kept | None:
+        """Reads a file of the folder; None where there is none. Raises BenchError for a damaged one."""
+        if not path.exists():
+            return None
+        try:
+            return as_record(kind, read_json(path), str(path))
+        except BenchError as error:
+            raise BenchError(f"{error}; what was paid for may stand in it: look, and {_another(path)}") from error
+
     def _path(self, prompt_id: str, seed: int) -> Path:
         return self.folder / f"{file_stem(prompt_id)}.{seed}.json"
+
+
+def _another(path: Path) -> str:
+    return f"remove {path} to have, and to pay for, another one"
 
 
 def new_key() -> str:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from typing import Any, Literal
 
 MEBIBYTE = 2**20
 """vLLM-Omni and SGLang divide bytes by it for `peak_memory_mb`."""
+LONGEST_S, LARGEST_MB = 30 * 86_400.0, 2.0**30
+"""A month and a pebibyte: what is stated of one clip and larger is no measure."""
 DONE = ("completed", "complete", "succeeded", "success", "successful", "done", "finished", "ready")
 FAILED = (
     *("failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "terminated", "rejected"),
@@ -66,15 +66,15 @@ def read_job(answer: Any) -> JobState | None:
         status = "refused"
     elif plain in FAILED:
         status = "failed"
-    model, memory = answer.get("model"), MEBIBYTE * (_number(answer.get("peak_memory_mb")) or 0)
+    model, memory = answer.get("model"), _measure(answer.get("peak_memory_mb"), LARGEST_MB)
     return JobState(
         id=str(answer["id"]),
         status=status,
         word=word,
         model=model if isinstance(model, str) else "",
         said=answer,
-        seconds=_number(answer.get("inference_time_s")),
-        peak_memory_bytes=round(memory) if memory and memory < math.inf else None,  # 0 stands for not measured.
+        seconds=_measure(answer.get("inference_time_s"), LONGEST_S),
+        peak_memory_bytes=None if memory is None else round(MEBIBYTE * memory) or None,
     )
 
 
@@ -88,13 +88,14 @@ def is_refusal(said: Any) -> bool:
     return any(map(_REFUSED_CODE.search, codes)) or any(map(_REFUSED_WORDS.search, words))
 
 
-def body(fields: Mapping[str, Any], files: Mapping[str, str], encoding: str) -> tuple[bytes, str]:
-    """Writes a request.
+def body(fields: Mapping[str, Any], files: Mapping[str, str], encoding: str, boundary: str) -> tuple[bytes, str]:
+    """Writes a request; the same of the same.
 
     Args:
         fields: by name.
         files: paths of `image` (PNG) and `audio` (WAV), of those that there are.
         encoding: `form` or `json`.
+        boundary: line between the parts of a form, which none of them has: letters and digits drawn at random.
 
     Returns:
         The body and its content type.
@@ -110,12 +111,11 @@ def body(fields: Mapping[str, Any], files: Mapping[str, str], encoding: str) -> 
     if "image" in files:
         content = Path(files["image"]).read_bytes()
         parts.append(('name="input_reference"; filename="image.png"\r\nContent-Type: image/png', content))
-    line = secrets.token_hex(16)
     written = b"".join(
-        f"--{line}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
+        f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
         for head, content in parts
     )
-    return written + f"--{line}--\r\n".encode(), f"multipart/form-data; boundary={line}"
+    return written + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def _text(value: Any) -> str:
@@ -127,7 +127,7 @@ def _data_url(path: str, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
 
 
-def _number(value: Any) -> float | None:
-    """Returns a number of at least 0; None for anything else."""
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+def _measure(value: Any, largest: float) -> float | None:
+    """Returns a number above 0, which stands for not measured, and up to the largest; None for anything else."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= largest
     return float(value) if fits else None

@@ -23,7 +23,8 @@ from jova_bench.execution.processes import available_cores, on_cpu
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.records import Record, Sample
-from jova_bench.runs.estimates import costs, seeds_mean
+from jova_bench.runs.costs import costs
+from jova_bench.runs.estimates import seeds_mean
 from jova_bench.runs.manifest import Manifest, ModelRecord
 from jova_bench.runs.store import MANIFEST, read_run
 from jova_bench.stats import RESAMPLES, mean_interval, resample_counts

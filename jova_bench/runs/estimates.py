@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import mean, median
+from statistics import mean
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from jova_bench.keys import ColumnKey, PromptSeed, Slice
 from jova_bench.metrics.base import Metric, SetMetric
 from jova_bench.metrics.speech.errors import transcript_length
 from jova_bench.prompts import Prompt
-from jova_bench.records import MetricSpec, Outcome, Sample
+from jova_bench.records import MetricSpec, Outcome
 from jova_bench.runs.features import is_set_metric
 from jova_bench.runs.finite import finite, mean_details
 from jova_bench.stats import (
@@ -30,7 +30,7 @@ from jova_bench.stats import (
     one_by_one,
     resample_counts,
 )
-from jova_bench.summary import Cost, Estimate
+from jova_bench.summary import Estimate
 
 ClipResult = Outcome | FloatArray
 """What one clip contributes to an estimate: a value or status, or the (d,) or (p, d) features of a set metric."""
@@ -270,24 +270,4 @@ def slice_estimates(
             }
             of_slice = estimates(models, metrics, inside, prompts)
             found += [one.model_copy(update={"slice": str(Slice(tag, value))}) for one in of_slice]
-    return tuple(found)
-
-
-def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:
-    """Returns what each model's clips cost: medians of the times, because the first batch also loads the weights."""
-    found = []
-    for model in models:
-        made = [sample for sample in samples if sample.model == model and sample.status == "ok"]
-        timed = [(s.generate_s, s.clip_s) for s in made if s.generate_s is not None and s.clip_s]
-        peaks = [s.peak_memory_bytes for s in made if s.peak_memory_bytes is not None]
-        evals = [s.function_evals for s in made if s.function_evals is not None]
-        found.append(
-            Cost(
-                model=model,
-                seconds_per_clip=median(taken for taken, _ in timed) if timed else None,
-                real_time_factor=median(taken / length for taken, length in timed) if timed else None,
-                peak_memory_bytes=max(peaks, default=None),
-                function_evals=mean(evals) if evals else None,
-            )
-        )
     return tuple(found)

@@ -23,6 +23,9 @@ from jova_bench.runs.request import Request
 from jova_bench.runs.store import RunStore, another_folder
 from jova_bench.suites.loading import Suite
 
+ROUTE = frozenset({"server", "model", "engine_as_the_user_says"})
+"""Settings of a served model that its user gives: of the same, what was paid for is in the same row."""
+
 
 def extend_manifest(
     store: RunStore, suite: Suite, request: Request, planned: Sequence[PlannedModel], metrics: Sequence[str]
@@ -45,6 +48,7 @@ def extend_manifest(
             raise BenchError(f"{store.folder} was made with {key} {before}, got {now}; {another_folder()}")
     models = dict(old.models) if old else {}
     for one in planned:
+        _check_server(models, one, store)
         models[one.generator.name] = _model(models.get(one.generator.name), one, request, store)
     origin = provenance.collect(request.device, request.device_name)
     history = old.provenance if old else ()
@@ -67,6 +71,19 @@ def extend_manifest(
         provenance=history if history[-1:] == (origin,) else (*history, origin),
         prompts=suite.prompts,
     )
+
+
+def _check_server(models: Mapping[str, ModelRecord], planned: PlannedModel, store: RunStore) -> None:
+    """Raises BenchError if a server has another row only because of what it states now: all would be paid for again."""
+    name, now = planned.generator.name, settings_of(planned.generator)
+    if name in models or not now.keys() >= ROUTE:
+        return
+    for old, model in models.items():
+        if all(model.settings.get(key) == now[key] for key in ROUTE):
+            what = f"{store.folder} has {old!r}, of which jobs and clips are paid for; its server now makes it {name!r}"
+            same = "if it is the same version, run the same command again when the server states it"
+            other = f"for all clips of another version, {another_folder()}, or another `engine` in its table"
+            raise BenchError(f"{what}; {same}; {other}")
 
 
 def fairness(models: Mapping[str, ModelRecord]) -> Fairness:

@@ -33,8 +33,9 @@ from jova_bench.progress import Progress, Quiet
 from jova_bench.records import Profile, Sample
 from jova_bench.runs.attempts import count_attempts
 from jova_bench.runs.card_check import card_line
+from jova_bench.runs.costs import costs
 from jova_bench.runs.details import with_details
-from jova_bench.runs.estimates import ClipResult, costs, estimates, slice_estimates
+from jova_bench.runs.estimates import ClipResult, estimates, slice_estimates
 from jova_bench.runs.features import keep_references
 from jova_bench.runs.generation import PlannedModel, generate
 from jova_bench.runs.planning import plan_all

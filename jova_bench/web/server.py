@@ -61,6 +61,8 @@ class Call:
     once: bool = False
     """Whether it is not asked again where a server, or a gateway in front of it, breaks (408, 5xx) either: what was
     asked for may be made by then, and paid for."""
+    begun: Callable[[], None] | None = field(default=None, repr=False)
+    """Called as each attempt begins."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class ModelServer:
         wait = FIRST_WAIT_S
         for attempt in range(1, ATTEMPTS + 1):
             pause = wait
+            if call.begun is not None:
+                call.begun()
             try:
                 with open_url(request, self.timeout_s) as response:
                     return read(response)

@@ -16,6 +16,10 @@ import numpy as np
 from jova_bench.media import files as media
 
 MODEL = "org/talker-2"
+NAME = "talker-2-via-vllm-0.30.0"
+"""Its row in a run."""
+KEY = "sk-secret-7"
+"""The key that runs of it send."""
 DROP = object()
 """A reply that never comes: the connection is closed."""
 
@@ -51,8 +55,8 @@ class Server(ThreadingHTTPServer):
         self.once = defaultdict(list)
         """Replies that come first, by `create`, `retrieve`, `content` or a path: (status, headers, JSON or bytes), or
         `DROP`. A header that is None is left out."""
-        self.created, self.keys, self.asked, self.by_key = [], [], [], {}
-        """Fields of every job, the keys of all calls, the kinds of calls, and jobs by `Idempotency-Key`."""
+        self.created, self.keys, self.asked, self.by_key, self.bodies = [], [], [], {}, {}
+        """Fields of every job, keys and kinds of all calls, and jobs and requests by `Idempotency-Key`."""
         self.knows_keys, self.polled = True, set()
         """Whether it heeds `Idempotency-Key`, as vLLM-Omni does not; and the jobs that were asked for by their ids."""
         self.changed = threading.Condition()
@@ -77,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.fields = fields(self.headers["Content-Type"], body)
+        self.fields, self.body = fields(self.headers["Content-Type"], body), (self.headers["Content-Type"], body)
         self.answer("create")
 
     def do_GET(self):
@@ -90,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         at.keys.append(self.headers["Authorization"])
         at.asked.append(kind)
         reply = at.once[kind].pop(0) if at.once[kind] else self.usual(kind)
+        if kind == "create" and at.bodies.setdefault(self.headers["Idempotency-Key"], self.body) != self.body:
+            reply = 422, {}, {"error": {"message": "the key was used with another body"}}
         if isinstance(reply, Made):
             self.create()
         if reply is DROP:

@@ -1,0 +1,39 @@
+"""Aggregates what clips cost: seconds, memory and function evaluations of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import mean, median
+
+from jova_bench.records import LARGEST_VALUE, Sample
+from jova_bench.summary import Cost
+
+
+def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:
+    """Returns what each model's clips cost: medians of the times, because the first batch also loads the weights."""
+    found = []
+    for model in models:
+        made = [sample for sample in samples if sample.model == model and sample.status == "ok"]
+        timed = [(s.generate_s, s.clip_s) for s in made if s.generate_s is not None and s.clip_s]
+        peaks = [s.peak_memory_bytes for s in made if s.peak_memory_bytes is not None]
+        evals = _measures(s.function_evals for s in made if s.function_evals is not None)
+        found.append(
+            Cost(
+                model=model,
+                seconds_per_clip=_median(taken for taken, _ in timed),
+                real_time_factor=_median(taken / length for taken, length in timed),
+                peak_memory_bytes=max(peaks, default=None),
+                function_evals=mean(evals) if evals else None,
+            )
+        )
+    return tuple(found)
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = _measures(values)
+    return median(found) if found else None
+
+
+def _measures(values: Iterable[float]) -> list[float]:
+    """Returns the values that a model can have measured: of larger ones, as it may state them, means overflow."""
+    return [value for value in values if value <= LARGEST_VALUE]
