@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jova_bench.api.voting import agree_with_votes, fit_votes
     from jova_bench.calibration.result import Calibration
     from jova_bench.comparison.compare import Comparisons
-    from jova_bench.comparison.gate import Gate
+    from jova_bench.comparison.gate_page import Gate
     from jova_bench.errors import BenchError, NotComparable, Refused, Unavailable, Undefined
     from jova_bench.media.clip import Clip
     from jova_bench.metrics.base import ClipMetric, MetricContext, SetMetric

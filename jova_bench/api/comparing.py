@@ -16,7 +16,7 @@ from jova_bench.runs import run as running
 if TYPE_CHECKING:
     from jova_bench.api.running import Result
     from jova_bench.comparison.compare import Comparisons, Source
-    from jova_bench.comparison.gate import Gate
+    from jova_bench.comparison.gate_page import Gate
 
 
 def compare(

@@ -8,7 +8,7 @@ import json
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
 from jova_bench.errors import EXIT_OK
-from jova_bench.output import show, show_json
+from jova_bench.output import on_terminal, show, show_json
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
   jova-bench compare runs/before runs/after --metrics lse_c,wer --json
@@ -76,7 +76,10 @@ def _gate(args: argparse.Namespace) -> int:
 
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
     found = gate(args.reference, args.run, tolerances, assets=asset_table(args.assets))
-    show(found.markdown())
+    if on_terminal():
+        show(f"{found.head()}\n\nA table of all rows, with the worst samples: `| less`.\n")
+    else:
+        show(found.markdown())
     return found.exit_code
 
 

@@ -13,7 +13,7 @@ import torch
 import jova_bench as jb
 from jova_bench.api import comparing, listing, measuring, reading, running
 from jova_bench.api.arguments import assets_of, path_of, several
-from jova_bench.comparison.gate import Gate
+from jova_bench.comparison.gate_page import Gate
 from jova_bench.media import files as media
 from jova_bench.runs.run import Result
 from support.shown import ROOT, blocks

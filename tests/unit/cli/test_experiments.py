@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from jova_bench.cli import experiments
 from support.commands import call
 from support.compared import cells
 from support.made_runs import Clips, made_run
@@ -32,6 +33,15 @@ def test_freeze_then_gate(capsys, tmp_path):
     assert (code, err) == (3, "")
     assert "**worse**" in out
     assert call(capsys, "gate", reference, tmp_path / "bad", "--tolerances", tmp_path / "t.toml")[0] == 0
+
+
+def test_a_gate_is_short_on_a_terminal(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(experiments, "on_terminal", lambda: True)
+    code, out, _ = call(capsys, "gate", clip_run(tmp_path / "a"), clip_run(tmp_path / "b", -0.2))
+    assert code == 3
+    assert "- **worse**: quality ↑ of m" in out.splitlines()[2]
+    assert "details" not in out
+    assert "|" not in out.replace("`| less`", "")
 
 
 def test_compare_prints_a_table_or_an_object(capsys, tmp_path):

@@ -54,7 +54,11 @@ def test_a_planted_regression_is_caught(tmp_path):
     assert check(found, "quality").verdict == "worse"
     assert {one.verdict for one in found.checks if one.row.spec.name != "quality"} == {"no difference shown"}
     assert found.exit_code == 3
-    assert found.markdown().startswith("## Gate: regression\n")
+    title, counts, reason = found.markdown().splitlines()[:3]
+    assert title == "## Gate: regression"
+    assert counts == "1 worse, 0 better, 2 unchanged, 0 underpowered; 3 rows."
+    assert reason.startswith("- **worse**: quality ↑ of m: 5.248 → 5.043, -0.204 [-0.222, -0.187]; "), reason
+    assert "worst samples: p01 0 -0.267, " in reason
 
 
 @pytest.mark.parametrize("seed", range(3, 8))
@@ -75,6 +79,8 @@ def test_the_table_has_what_a_reader_needs(tmp_path):
     assert (model, p, n, tolerance, verdict) == ("m", "0.0003", "20", "0.01", "**worse**")
     rows = [line for line in found.markdown().splitlines() if line.startswith("| m ")]
     assert " quality ↑ " in rows[0]  # what does not pass comes first, wherever it stands in the catalogue
+    page = found.markdown().splitlines()
+    assert page.index("<details><summary>All 3 rows</summary>") < page.index(rows[0]) < page.index("</details>")
     # The five that lost most, the worst first.
     assert worst == "p19 0 -2.000, p18 0 -1.900, p17 0 -1.800, p16 0 -1.700, p15 0 -1.600"
 
@@ -205,7 +211,7 @@ def test_a_gate_in_which_nothing_was_measured_is_not_green(capsys, tmp_path, ref
     assert "No metric has a value on both sides" in text
     assert cells(text, "quality ↑")[-2] == said
     assert hidden not in cells(text, "quality ↑")[-2]
-    assert f"3 rows: {said.partition(':')[0]} 3." in text
+    assert f"0 worse, 0 better, 0 unchanged, 0 underpowered, 3 {said.partition(':')[0]}; 3 rows." in text
     a, b = (
         made_run(tmp_path / f"{name} alone", {"m": {"quality": [one] * 20}}, [QUALITY])
         for name, one in (("a", reference), ("b", now))
@@ -221,7 +227,7 @@ def test_one_value_on_both_sides_is_a_measurement_and_what_failed_is_counted(tmp
     a = run(tmp_path / "a", values)
     found = gate(a, a, metrics=METRICS)
     assert found.exit_code == 0
-    assert "3 rows: failed 1, no difference shown 2." in found.markdown()
+    assert found.markdown().splitlines()[1] == "0 worse, 0 better, 2 unchanged, 0 underpowered, 1 failed; 3 rows."
     # Both words, each with its own reason.
     assert check(found, "errors").text == "failed: weights missing; undefined: silent"
 
