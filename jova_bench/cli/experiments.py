@@ -1,4 +1,4 @@
-"""The verbs that compare runs: compare, gate, freeze, parity."""
+"""The verbs that compare runs: compare, parity."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
-from jova_bench.errors import EXIT_OK
-from jova_bench.output import on_terminal, show, show_json
+from jova_bench.output import show, show_json
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
   jova-bench compare runs/before runs/after --metrics lse_c,wer --json
@@ -16,25 +15,16 @@ COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
 
 The verdicts are about B. A run with one model on each side compares them whatever their names; otherwise models pair
 by name. Exit code 3 when B is worse in anything, 4 when something does not compare, 5 when a test is underpowered."""
-GATE_EXAMPLES = """  jova-bench gate runs/good runs/now
-  jova-bench gate results/reference.json runs/now --tolerances results/tolerances.toml >> "$GITHUB_STEP_SUMMARY"
-
-`jova-bench freeze runs/good > results/reference.json` makes a reference that fits into a commit.
-
-A tolerance file has lines such as `wer = 0.05`: how much worse a metric may get, in its own unit. A metric without
-one fails as soon as its test shows that it is worse; one whose test cannot detect a difference as small as its
-tolerance is underpowered."""
 PARITY_EXAMPLES = """  jova-bench parity runs/own runs/served
   jova-bench parity runs/both:ltx-2 runs/both:LTX-2-via-vllm-0.30.0 --json
 
 Prints how far the clips of the same prompts and seeds differ, pixel by pixel and sample by sample, the paired
 differences of the metrics that measured both, and what each route costs. Exit code 4 when the prompts differ, 5 when a
 clip has none on the other side or cannot be compared."""
-FREEZE_EXAMPLES = """  jova-bench freeze runs/embedded-0a1b2c3d > results/reference.json"""
 
 
 def add(verbs: Verbs) -> None:
-    """Adds the verbs `compare`, `gate`, `freeze` and `parity` with their flags."""
+    """Adds the verbs `compare` and `parity` with their flags."""
     compare = add_verb(
         verbs, "compare", "test in which metrics run B is better or worse than run A", COMPARE_EXAMPLES, _compare
     )
@@ -43,12 +33,6 @@ def add(verbs: Verbs) -> None:
     compare.add_argument("--metrics", metavar="A,B,C", help="names or identities (default: all of A)")
     compare.add_argument("--slice", metavar="TAG=VALUE", help="only the prompts that have this value of a tag")
     compare.add_argument("--json", action="store_true", help="print a JSON object instead of the table")
-    gate = add_verb(verbs, "gate", "fail when a run is worse than its reference", GATE_EXAMPLES, _gate)
-    gate.add_argument("reference", metavar="REFERENCE", help="run folder, or a file made by freeze")
-    gate.add_argument("run", metavar="RUN", help="run folder to check")
-    gate.add_argument("--tolerances", metavar="FILE", help="TOML file of metric = how much worse is allowed")
-    freeze = add_verb(verbs, "freeze", "print a run as one file that a gate can compare with", FREEZE_EXAMPLES, _freeze)
-    freeze.add_argument("run", metavar="RUN", help="run folder")
     parity = add_verb(
         verbs, "parity", "compare two routes to a model, clip by clip, and what each costs", PARITY_EXAMPLES, _parity
     )
@@ -56,7 +40,7 @@ def add(verbs: Verbs) -> None:
     parity.add_argument("b", metavar="B", help="the other route; may be of the same folder")
     parity.add_argument("--workers", type=int, metavar="N", help="processes that read clips (default: one per core)")
     parity.add_argument("--json", action="store_true", help="print a JSON object instead of the tables")
-    for one in (compare, gate, parity):
+    for one in (compare, parity):
         add_assets_flag(one)
 
 
@@ -66,18 +50,6 @@ def _compare(args: argparse.Namespace) -> int:
     found = compare(args.a, args.b, names(args.metrics), args.slice, asset_table(args.assets))
     if args.json:
         show_json(json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n")
-    else:
-        show(found.markdown())
-    return found.exit_code
-
-
-def _gate(args: argparse.Namespace) -> int:
-    from jova_bench.comparison.gate import gate, read_tolerances
-
-    tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
-    found = gate(args.reference, args.run, tolerances, assets=asset_table(args.assets))
-    if on_terminal():
-        show(f"{found.head()}\n\nA table of all rows, with the worst samples: `| less`.\n")
     else:
         show(found.markdown())
     return found.exit_code
@@ -93,10 +65,3 @@ def _parity(args: argparse.Namespace) -> int:
     else:
         show(parity_markdown(found))
     return found.exit_code
-
-
-def _freeze(args: argparse.Namespace) -> int:
-    from jova_bench.comparison.results import freeze, read_results
-
-    show_json(freeze(read_results(args.run)))
-    return EXIT_OK

@@ -16,6 +16,7 @@ from jova_bench.cli import (
     calibration,
     data,
     experiments,
+    gates,
     listing,
     merging,
     reports,
@@ -61,6 +62,7 @@ def parser(asked: str | None = None) -> Parser:
         reports,
         merging,
         experiments,
+        gates,
         calibration,
         votes,
         sweeps,
@@ -78,7 +80,7 @@ def parser(asked: str | None = None) -> Parser:
 def run(argv: Sequence[str] | None) -> int:
     """Runs one command and returns its exit code."""
     prepare()
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = gates.joined(sys.argv[1:] if argv is None else argv)
     try:
         with command():
             args = parser(words[0] if words else None).read(words)

@@ -28,10 +28,10 @@ COUNTED: Mapping[GateVerdict, str] = {
     "within tolerance": "within tolerance", "not comparable": "not comparable", "undefined": "undefined",
     "failed": "failed",
 }  # fmt: skip
-"""Words of the summary line by verdict. The first four are always told."""
+"""Words of the summary line by verdict. The first four always stand there."""
 ALWAYS = 4
 MOST = 8
-"""Rows told above the table, at most."""
+"""Rows that stand above the table, at most."""
 
 
 @dataclass(frozen=True)

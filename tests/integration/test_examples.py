@@ -77,20 +77,3 @@ def test_the_package_of_a_model_makes_clips(package, tmp_path):
     said = ran([*bench, *words], tmp_path, site=site)
     assert "64x64" in said
     assert "| hum" in said
-
-
-def test_the_gate_passes_what_is_as_it_was_and_stops_what_is_not(tmp_path):
-    shutil.copytree(EXAMPLES / "ci_gate", tmp_path / "gate")
-    command = tmp_path / "bin" / "jova-bench"
-    command.parent.mkdir()
-    # In one process: the workers' start is no part of the example.
-    once = '[ "$1" != run ] || set -- "$@" --workers 0'
-    command.write_text(f'#!/bin/sh\n{once}\nexec {sys.executable} -P -m jova_bench "$@"\n')
-    command.chmod(0o755)
-    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
-    said = ran(["sh", tmp_path / "gate" / "gate.sh", "real"], tmp_path, PATH=path)
-    assert "made reference.json" in said
-    assert "Gate: passed" in said
-    shutil.rmtree(tmp_path / "gate" / "runs")
-    said = ran(["sh", tmp_path / "gate" / "gate.sh", "shuffled"], tmp_path, code=3, PATH=path)
-    assert "Gate: regression" in said

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from jova_bench.cli import experiments
+from jova_bench.cli import gates
 from support.commands import call
 from support.compared import cells
 from support.made_runs import Clips, made_run
@@ -36,7 +36,7 @@ def test_freeze_then_gate(capsys, tmp_path):
 
 
 def test_a_gate_is_short_on_a_terminal(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(experiments, "on_terminal", lambda: True)
+    monkeypatch.setattr(gates, "on_terminal", lambda: True)
     code, out, _ = call(capsys, "gate", clip_run(tmp_path / "a"), clip_run(tmp_path / "b", -0.2))
     assert code == 3
     assert "- **worse**: quality ↑ of m" in out.splitlines()[2]

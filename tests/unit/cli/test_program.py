@@ -39,8 +39,8 @@ def test_help_imports_nothing_heavy(words):
 
 
 VERBS = [
-    "run", "generate", "score", "report", "merge", "compare", "gate", "freeze", "parity", "calibrate", "votes", "sweep",
-    "suites", "ls", "doctor", "assets", "baselines", "data", "train", "sample",
+    "run", "generate", "score", "report", "merge", "compare", "parity", "gate", "gate init", "freeze", "calibrate",
+    "votes", "sweep", "suites", "ls", "doctor", "assets", "baselines", "data", "train", "sample",
 ]  # fmt: skip
 INNER = [
     "suites import",
@@ -120,7 +120,7 @@ def test_the_help_names_what_external_models_are_set_up_with(capsys):
 
 def test_these_are_all_verbs(capsys):
     out = call(capsys, "--help")[1]
-    assert re.findall(r"^    (\w+)\b", out, flags=re.MULTILINE) == VERBS
+    assert re.findall(r"^    (\w+(?: \w+)?)(?:  |$)", out, flags=re.MULTILINE) == VERBS
 
 
 PYTHON = re.compile(
