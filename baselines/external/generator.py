@@ -260,7 +260,7 @@ class WorkerBaseline(Baseline):
 
     def make(self, inputs: ModelInput, job: Job, seed: int, folder: Path) -> WorkerResult:
         """Sends one request to the worker. Raises as `Worker.generate` does."""
-        paths = files(inputs, folder, plain=self.manifest.produces.picture == "source")
+        paths = files(inputs, folder, plain=self.manifest.produces.picture == "source", heard_s=job.heard_s)
         out = folder / "out"
         out.mkdir()
         arguments = {**job.arguments, **{part: paths.get(part) for part in self._consumed}}

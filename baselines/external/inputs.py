@@ -127,15 +127,15 @@ def model_input(prompt: Prompt, suite: Suite, consumes: Consumes) -> ModelInput:
     )
 
 
-def files(inputs: ModelInput, folder: Path, *, plain: bool = False) -> dict[str, str]:
+def files(inputs: ModelInput, folder: Path, *, plain: bool = False, heard_s: float | None = None) -> dict[str, str]:
     """Writes the input files of a prompt for a worker.
 
     Args:
         inputs: of the prompt.
         folder: for `image.png`, `audio.wav` and `film.mp4`.
         plain: whether the video of a real clip is re-encoded with the frames and times that the harness decodes: a
-        model
-            that generates audio for these frames must not read them at other times.
+            model that generates audio for these frames must not read them at other times.
+        heard_s: seconds of the driving audio to write; None for all.
 
     Returns:
         Absolute paths by the names `image`, `audio` and `video`, of those that the prompt has.
@@ -144,8 +144,9 @@ def files(inputs: ModelInput, folder: Path, *, plain: bool = False) -> dict[str,
     if inputs.image is not None:
         paths["image"] = _png(first_frame(inputs.image.path), folder / "image.png")
     if inputs.audio is not None:
-        target = folder / "audio.wav"
-        media.write(target, None, Fraction(0), driving(inputs), inputs.audio.sample_rate_hz, inputs.audio.layout)
+        target, rate = folder / "audio.wav", inputs.audio.sample_rate_hz
+        heard = driving(inputs)[:, : None if heard_s is None else math.ceil(heard_s * rate)]
+        media.write(target, None, Fraction(0), heard, rate, inputs.audio.layout)
         paths["audio"] = str(target)
     if inputs.video is not None:
         target = inputs.video.path

@@ -30,6 +30,8 @@ class Job:
     """None if the checkpoint determines it, or if there is no audio."""
     function_evals: int | None = None
     """Forward passes of the network; None if the upstream does not fix them."""
+    heard_s: float | None = None
+    """Seconds of the driving audio that the worker gets, for upstreams that read all of it at once; None for all."""
     note: str = ""
     """Differences between the plan and the request, for reports."""
 

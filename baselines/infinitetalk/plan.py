@@ -80,6 +80,8 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # With everything, without the text, and without the sound as well; or with everything, and without the sound.
         function_evals=(2 if math.isclose(guidance, 1.0) else 3) * int(options["steps"]) * clips,
+        # Upstream's wav2vec attends from every instant of the sound to every other.
+        heard_s=float((frames + 1) / manifest.fps),
         note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), crop if cut else ""])),
     )
 

@@ -67,7 +67,8 @@ def generate(
         sampling_steps=steps,
         text_guide_scale=text_guidance,
         audio_guide_scale=audio_guidance,
-        seed=seed,
+        # Upstream seeds numpy with it, which takes no larger one: seeds that differ by 2^32 make the same sample.
+        seed=seed % 2**32,
         offload_model=offload,
         max_frames_num=max_frames,
         color_correction_strength=color_correction,

@@ -69,6 +69,8 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         sample_rate_hz=manifest.produces.sample_rate_hz,
         # Without guidance; every piece but the first begins with a pass over what it continues.
         function_evals=STEPS * pieces + pieces - 1,
+        # Upstream looks for the voices of the whole sound; a second more is more than the last frames read ahead.
+        heard_s=float(made / manifest.fps) + 1,
         note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), crop if cut else ""])),
     )
 

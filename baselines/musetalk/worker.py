@@ -90,9 +90,10 @@ def _seen(model, video, folder, frames, margin):
     Of a film that is longer than its sound, upstream looks at the rest and leaves it out.
     """
     folder.mkdir()
-    command = ["ffmpeg", "-v", "fatal", "-i", video, "-start_number", "0", str(folder / "%08d.png")]
+    wanted = ["-frames:v", str(frames), "-start_number", "0", str(folder / "%08d.png")]
+    command = ["ffmpeg", "-v", "fatal", "-i", video, *wanted]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    files = sorted(map(str, folder.glob("*.png")))[:frames]
+    files = sorted(map(str, folder.glob("*.png")))
     boxes, pictures = model.get_landmark_and_bbox(files)
     if model.no_face in boxes:
         raise RuntimeError(f"MuseTalk found no face in picture {boxes.index(model.no_face)} of the film")

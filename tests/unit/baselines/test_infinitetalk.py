@@ -67,6 +67,8 @@ def test_options_and_limits_are_upstreams():
 def test_a_film_is_as_long_as_its_sound(seconds, frames, note):
     job = planned(seconds)
     assert (job.frames, job.note) == (frames, note)
+    # The worker gets the sound of the film, with all that it has of one that is not cut.
+    assert job.heard_s > seconds or (job.heard_s, frames) == (40.04, 1000)
     assert frames_of(seconds, 25) >= frames
 
 
@@ -131,7 +133,7 @@ def test_one_load_serves_all_samples_and_frames_never_pass_through_upstreams_fil
         sample(baseline, asked, 2, seed=1)
     with pytest.raises(BenchError, match="ValueError: InfiniteTalk's embedding of the sound has NaN"):
         sample(baseline, silent)
-    _, others, _ = sample(baseline, asked, 3, seed=2)
+    _, others, _ = sample(baseline, asked, 3, seed=2**63 - 6)
     # 13 frames, and twice 8 more, of which one second has 25.
     assert frames.shape == (25, 32, 48, 3)
     assert (first.media.fps, first.function_evals, first.timing) == (Fraction(25), 3 * 40 * 3, "free")
@@ -149,13 +151,15 @@ def test_one_load_serves_all_samples_and_frames_never_pass_through_upstreams_fil
 
 
 def test_a_dead_worker_is_started_anew_with_its_setting_and_a_hang_is_ended(baseline, tmp_path):
-    baseline.options = {**baseline.options, "persistent_parameters": 0}
-    asked = suite(tmp_path / "own", "[exit once]", "[hang]", size=(32, 48))
+    baseline.options = {**baseline.options, "persistent_parameters": 0, "max_frames": 20}
+    asked = suite(tmp_path / "own", "[exit once]", "[hang]", seconds=4.0, size=(32, 48))
     _, frames, _ = sample(baseline, asked)
-    assert len(frames) == 25
+    assert len(frames) == 20
     log = calls(baseline)
     assert [one["call"] for one in log] == ["load", "persistent", "embed", "generate"] * 2
     assert log[1] | {"number": 0, "managed": True} == log[1]
+    # Of 100 frames' sound it hears the film's, and one more.
+    assert log[2]["frames"] == 21
     baseline.close()
     limits = baseline.manifest.limits.model_copy(update={"sample_timeout_s": 1.0})
     baseline.manifest = baseline.manifest.model_copy(update={"limits": limits})

@@ -34,7 +34,8 @@ from PIL import Image
 from jova_bench.media import files as media
 video, pattern = Path(sys.argv[sys.argv.index("-i") + 1]), Path(sys.argv[-1])
 assert sys.stdin.read() == ""
-for k, picture in enumerate(media.read(video).frames):
+most = int(sys.argv[sys.argv.index("-frames:v") + 1])
+for k, picture in enumerate(media.read(video).frames[:most]):
     Image.fromarray(picture).save(pattern.with_name(pattern.name % k))
 pattern.with_name("orders.txt").write_text(video.stem)
 """

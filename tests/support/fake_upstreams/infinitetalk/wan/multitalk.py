@@ -75,6 +75,7 @@ class InfiniteTalkPipeline:
         told |= {"clip": [frame_num, motion_frame, max_frames_num], "guidance": [text_guide_scale, audio_guide_scale]}
         acts.note("generate", prompt=prompt, image=mode, heard=heard, color=color_correction_strength, **told)
         acts.act(prompt)
+        np.random.seed(seed)
         assert heard > frame_num, "length not satisfies frame nums"
         if "[nothing]" in prompt:
             return None
