@@ -99,7 +99,7 @@ class Limits(Record):
     frames: Frames = Frames(step=1, offset=0, least=1, most=1)
     """Numbers of frames; required unless the model generates no video."""
     prompt_words: int | None = Field(None, ge=1)
-    """Largest number of words that the text encoder reads; further words would be cut silently."""
+    """Largest number of words (`render.count_words`); the text encoder would cut a longer text silently."""
     start_timeout_s: float = Field(1800, gt=0)
     """Time limit for loading the weights."""
     sample_timeout_s: float = Field(3600, gt=0)

@@ -22,6 +22,13 @@ LANGUAGES: Mapping[str, str] = {
 """Languages of daVinci-MagiHuman, by their codes (README @209209b)."""
 CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Kana, Chinese characters and Hangul, as a class of a pattern."""
+UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana and Chinese characters, as a class of a pattern: no blanks between words."""
+PIECE, UNSPACED_PIECE = 16, 2
+"""Characters that count as a word: the most that sentencepiece puts into a token by default, and of those scripts
+what a word usually has."""
 
 
 def picture(prompt: Prompt) -> str:
@@ -166,9 +173,25 @@ def text(name: str, prompt: Prompt, most_words: int | None = None) -> str:
     made = rendered(name, prompt)
     if not isinstance(made, str):
         raise BenchError(f"expected a renderer of one text, got {shown(name)}")
-    if most_words is not None and (count := len(made.split())) > most_words:
-        raise BenchError(f"expected a prompt of at most {most_words} words, got {count}; the rest would be cut")
+    if most_words is not None:
+        short("a prompt", made, most_words)
     return made
+
+
+def short(what: str, made: str, most_words: int) -> None:
+    """Raises BenchError if a text has more words than the model reads tokens."""
+    if (count := count_words(made)) > most_words:
+        raise BenchError(f"expected {what} of at most {most_words} words, got {count}; the rest would be cut")
+
+
+def count_words(made: str) -> int:
+    """Returns about the fewest tokens that a text can have.
+
+    A word between blanks is one, or one for every `PIECE` characters; where a script has no blanks, one for every
+    `UNSPACED_PIECE`. How many it has only upstream's tokenizer knows, which lies in upstream's environment.
+    """
+    runs = [run for word in made.split() for run in re.findall(rf"[{UNSPACED}]+|[^{UNSPACED}]+", word)]
+    return sum(-(-len(run) // (UNSPACED_PIECE if re.match(f"[{UNSPACED}]", run) else PIECE)) for run in runs)
 
 
 def sentence(part: str) -> str:

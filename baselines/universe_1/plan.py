@@ -8,7 +8,7 @@ from __future__ import annotations
 from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Manifest, Options
-from jova_baselines.external.render import rendered
+from jova_baselines.external.render import rendered, short
 from jova_bench.errors import BenchError
 
 SIZES = ((512, 512), (480, 768), (768, 480))
@@ -26,8 +26,8 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         raise BenchError(f"expected video_guidance above 1, else audio_guidance is ignored as well, got {guidance:g}")
     prompt = rendered(manifest.renderer, inputs.prompt)
     assert isinstance(prompt, dict)
-    _short("video caption", str(prompt["video_prompt"]), manifest.limits.prompt_words or 0)
-    _short("audio caption", inputs.prompt.audio_caption, AMBIENT_WORDS)
+    short("video caption", str(prompt["video_prompt"]), manifest.limits.prompt_words or 0)
+    short("audio caption", inputs.prompt.audio_caption, AMBIENT_WORDS)
     height, width = nearest(inputs.image.height, inputs.image.width)
     stretched = inputs.image.height * width != inputs.image.width * height
     return Job(
@@ -54,8 +54,3 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
 def nearest(height: int, width: int) -> tuple[int, int]:
     """Returns the (height, width) of nearest aspect ratio to an image; of two equally near, the first."""
     return min(SIZES, key=lambda size: abs(size[0] / size[1] - height / width))
-
-
-def _short(part: str, words: str, most: int) -> None:
-    if (count := len(words.split())) > most:
-        raise BenchError(f"expected {part} of at most {most} words, got {count}; the rest would be cut")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jova_baselines.external.render import RENDERERS, rendered, sentence, text
+from jova_baselines.external.render import RENDERERS, count_words, rendered, sentence, text
 from jova_bench.errors import BenchError
 from jova_bench.prompts import Prompt
 
@@ -115,3 +115,27 @@ def test_unknown_and_unfit_renderers_are_named():
 )
 def test_sentences(part, want):
     assert sentence(part) == want
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        ("a face, twice", 3),
+        ("x" * 16 + " " + "y" * 17, 3),
+        # Two characters of a script without blanks; what stands beside it is a word of its own.
+        ("一个女人微笑着", 4),
+        ("我用PyTorch训练。", 4),
+        ("ผู้หญิงยิ้ม", 6),
+        ("여자가 웃는다", 2),
+        (" \n", 0),
+    ],
+)
+def test_words_are_counted_in_scripts_with_and_without_blanks(words, count):
+    assert count_words(words) == count
+
+
+def test_a_long_text_without_blanks_is_refused():
+    caption = prompt(video_caption="女" * 1025)
+    with pytest.raises(BenchError, match="a prompt of at most 512 words, got 514"):
+        text("picture", caption, 512)
+    assert text("picture", prompt(video_caption="女" * 1022), 512)
