@@ -120,6 +120,9 @@ class ModelServer:
                     return read(response)
             except HTTPError as error:
                 with error:
+                    if call.once and error.filename != request.full_url:
+                        # Says nothing of the call, which was taken: no status.
+                        raise NoAnswer(str(self._refused(error, ", after a redirect"))) from error
                     passes = error.code == _TOO_MANY or (is_broken(error.code) and not call.once)
                     if attempt == ATTEMPTS or not passes:
                         raise self._refused(error) from error

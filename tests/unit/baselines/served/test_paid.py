@@ -51,11 +51,20 @@ def test_a_key_that_was_sent_before_outlives_what_a_server_does_not_take(at, mad
     assert [(one.status, len(at.created)) for one in made("a")] == [("ok", 1)]
 
 
-@pytest.mark.parametrize("status", [307, 418])
-def test_a_creation_with_an_odd_answer_may_be_paid_for(at, made, status):
-    at.once["create"] = [Made((status, {}, {}))]
+@pytest.mark.parametrize(
+    ("status", "headers", "shown"),
+    [
+        (307, {}, "307"),
+        (418, {}, "418"),
+        (302, {"Location": "/login"}, "404, after a redirect: 'Not Found'"),
+        (303, {"Location": "/busy"}, "429, after a redirect"),
+    ],
+)
+def test_a_creation_with_an_odd_answer_may_be_paid_for(at, made, status, headers, shown):
+    at.once |= {"create": [Made((status, headers, {}))], "/busy": [(429, {}, {})]}
     (found,) = made("a")
-    assert f"got status {status}; a job may have been made, and paid for; run the same command again" in found.reason
+    assert f"got status {shown}; a job may have been made, and paid for; run the same command again" in found.reason
+    assert at.asked.count("create") == 1
     assert [(one.status, len(at.created)) for one in made("a")] == [("ok", 1)]
 
 
