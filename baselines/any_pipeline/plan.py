@@ -16,9 +16,13 @@ NOT_ARGUMENTS = (STEP, "offload")
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     """Returns the job of the pipeline for a prompt. Raises BenchError if a number that it needs is not stated."""
-    missing = [name for name in (*SIZE, STEP) if int(options[name]) < 1]
+    needed = {name: int(options[name]) for name in (*SIZE, STEP)}
+    missing = [name for name, number in needed.items() if number == 0]
     if missing:
         raise BenchError(f"{manifest.name} does not state {' and '.join(missing)}: write them into its options.toml")
+    below = [f"{name} = {number}" for name, number in needed.items() if number < 0]
+    if below:
+        raise BenchError(f"{manifest.name}: expected numbers above 0 in its options.toml, got {' and '.join(below)}")
     rate = next(name for name in FRAME_RATES if name in options)
     fps, step = Fraction(str(options[rate])), int(options[STEP])
     if fps <= 0:

@@ -83,7 +83,7 @@ def manifest_of(address: Address) -> Manifest:
     foreign = next(where.weights.rglob("*.py"), None)
     if foreign is not None:
         raise BenchError(f"expected weights without code, got {foreign}; wrap such a model as docs/baselines.md shows")
-    name = read_json(where.weights / INDEX).get("_class_name")
+    name: Any = _object(where.weights / INDEX).get("_class_name")
     call = _call(name, where.weights / INDEX)
     rates = [one for one in FRAME_RATES if one in call]
     if not {"prompt", "num_frames", *SIZE} <= call.keys() or not rates:
@@ -116,6 +116,14 @@ def _manifest(
     )
 
 
+def _object(path: Path) -> dict[str, Any]:
+    """Reads a JSON object. Raises BenchError if the file has something else."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise BenchError(f"{path}: expected a JSON object, got {shown(found)}; fetch the weights again")
+    return found
+
+
 def _call(name: Any, index: Path) -> dict[str, Any]:
     """Returns the arguments of a pipeline's call with their defaults. Raises BenchError for one not in the library."""
     import diffusers
@@ -140,5 +148,5 @@ def _options(call: Mapping[str, Any]) -> dict[str, Option]:
 
 def _step(codec: Path) -> int:
     """Returns the frames per latent of a video codec; 0 where it does not state them."""
-    stated = read_json(codec) if codec.is_file() else {}
+    stated = _object(codec) if codec.is_file() else {}
     return next((one for key in STEPS if isinstance(one := stated.get(key), int) and one > 0), 0)

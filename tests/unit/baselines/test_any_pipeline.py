@@ -102,6 +102,8 @@ def test_its_plan_is_what_its_call_and_codec_state(weights, monkeypatch):
     assert not {"frame_step", "offload"} & set(job.arguments)
     with pytest.raises(BenchError, match=r"does not state height and frame_step: write them into its options.toml"):
         plan(ModelInput(prompt()), manifest, {**options, "height": 0, "frame_step": 0})
+    with pytest.raises(BenchError, match=r"expected numbers above 0 in its options.toml, got height = -5"):
+        plan(ModelInput(prompt()), manifest, {**options, "height": -5})
 
 
 @pytest.mark.slow
@@ -118,7 +120,16 @@ def test_weights_with_code_and_unknown_or_silent_pipelines_are_refused(weights, 
         index.write_text(text.replace('"LTX2Pipeline"', f'"{name}"'))
         with pytest.raises(BenchError, match=message):
             create_model(NAME, "cpu")
+    index.write_text("[]")
+    with pytest.raises(BenchError, match=r"index.json: expected a JSON object, got \[\]; fetch the weights again"):
+        create_model(NAME, "cpu")
     index.write_text(text)
+    codec = place.weights / "vae" / "config.json"
+    stated = codec.read_text()
+    codec.write_text("[1]")
+    with pytest.raises(BenchError, match=r"config.json: expected a JSON object, got \[1\]"):
+        create_model(NAME, "cpu")
+    codec.write_text(stated)
     code = place.weights / "transformer" / "own.py"
     code.write_text("raise SystemExit\n")
     with pytest.raises(BenchError, match=r"expected weights without code, got .*own.py"):

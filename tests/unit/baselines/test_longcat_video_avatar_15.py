@@ -40,6 +40,7 @@ def test_options_and_limits_are_upstreams():
     assert (frames.least, frames.offset) == (SETTINGS["num_frames"], SETTINGS["num_cond_frames"])
     assert frames.step == SETTINGS["num_frames"] - SETTINGS["num_cond_frames"]
     assert manifest.limits.prompt_words == SETTINGS["max_sequence_length"]
+    assert [one.pinned for one in manifest.weights if one.url] == [True] * 3
 
 
 @pytest.mark.parametrize(
