@@ -310,36 +310,3 @@ def test_spans_asked_to_be_silent_are_as_the_page_says():
     assert (
         f"; {['none', 'one', 'two', 'three'][sum(one > -2 for one in changes)]} are within 2 dB of the speech" in said
     )
-
-
-# --- what metrics notice ---
-
-
-def test_the_page_of_the_calibration_is_that_of_its_numbers():
-    from jova_bench.calibration.result import Calibration
-    from jova_bench.calibration.tables import markdown, picture
-
-    found = Calibration.model_validate(data("calibration"))
-    intro, _, body = text("results/calibration.md").partition("## Calibration on")
-    assert f"## Calibration on{body}" == markdown(found).replace("\n## ", "\n### ").replace("# Cal", "## Cal", 1)
-    assert text("results/calibration.svg") == picture(found)
-    by_name = {one.label: {r.change: r for r in one.responses} | {"": one} for one in found.metrics}
-    for judge in "ab":
-        offsets = by_name[f"AV offset (frames) {judge} (embedded)"]
-        exact = [offsets[f"offset-{side}-{k}"] for side in ("early", "late") for k in range(1, 16)]
-        assert all((r.difference, r.ci, r.n) == (r.strength, (r.strength, r.strength), 16) for r in exact)
-        for name in ("LSE-C", "LSE-D"):
-            one = by_name[f"{name} {judge} (embedded)"]
-            shares = {key: one[""].share_of_range(one[key]) for key in ("h264-28", "h264-18", "aac-48")}
-            assert [f"{share:.2f}" for share in list(shares.values())[:2]] == ["0.14", "0.02"]
-            assert f"{shares['aac-48']:.2f}" in ("0.01", "0.02")
-    for name, smallest in (("Sync within 1 a", 2), ("LSE-D@0 a", 1), ("Mouth-audio corr", 1)):
-        resolution = by_name[f"{name} (embedded)"][""].resolution
-        assert (resolution.early, resolution.late) == (smallest, smallest)
-    assert f"LSE-C a by {by_name['LSE-C a (embedded)']['offset-early-15'].difference:.3f} with" in intro
-    assert f"goes to {by_name['WER (embedded)']['other-sound'].level.value:.2f} with" in intro
-    dnsmos = by_name["DNSMOS (embedded)"]
-    assert {f"{dnsmos[key].difference:.2f}" for key in ("offset-late-1", "sample-rate-44100", "sample-rate-48000")} == {
-        "0.04", "0.07"
-    }  # fmt: skip
-    assert all(dnsmos[key].differs for key in ("offset-late-1", "sample-rate-44100", "sample-rate-48000"))
