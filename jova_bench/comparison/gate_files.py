@@ -16,6 +16,7 @@ from jova_bench.files.writing import write_file
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
 from jova_bench.formatting.text import code, counted, escaped, table
+from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import load_suite
 
 FOLDER = Path("gate")
@@ -125,14 +126,16 @@ def command(begun: Start, suite: str | None) -> list[str]:
     where, prompts = _suite(begun, suite)
     metrics = ",".join(dict.fromkeys(spec.identity.select for spec in begun.specs))
     shared = ["--profile", manifest.profile, "--metrics", metrics]
-    if len(asked) == 1 and asked[0].startswith(CLIPS) and known != prompts:
-        # `score` measures clips that answer no prompt, too.
-        return ["score", asked[0].removeprefix(CLIPS), *(["--suite", where] if where else []), *shared]
+    folder = asked[0].removeprefix(CLIPS) if len(asked) == 1 and asked[0].startswith(CLIPS) else None
+    if folder is not None and where is None and suite is None and _own_prompts(folder) == manifest.prompts_digest:
+        return ["score", folder, *shared]
     if where is None:
         raise BenchError(
-            f"expected {option('suite')} with the prompts of {begun.reference.source}, got {shown(suite)} for the "
-            f"suite {manifest.suite}: name the file or folder that its command named"
+            f"expected {option('suite')} with the prompts of {begun.reference.source}, got "
+            f"{'none' if suite is None else shown(suite)}; name the file or folder that its command named"
         )
+    if folder is not None and known != prompts:  # `score` measures clips that answer no prompt, too.
+        return ["score", folder, "--suite", where, *shared]
     used = {prompt_id for model in models for prompt_id, _ in begun.reference.cells(model)}
     seeds = [word for seed in manifest.seeds for word in ("--seed", str(seed))] if manifest.seeds != (0,) else []
     limit = ["--limit", str(len(used))] if len(used) < len(known) else []
@@ -152,6 +155,14 @@ def _suite(begun: Start, suite: str | None) -> tuple[str | None, set[str]]:
     if found.prompts_digest != begun.reference.prompts_digest:
         return None, set()
     return where, {prompt.id for prompt in found.prompts}
+
+
+def _own_prompts(folder: str) -> str | None:
+    """Returns the digest of the prompts that a folder of clips has of its own; None where there is no such folder."""
+    try:
+        return folder_suite(Path(folder), None).prompts_digest
+    except BenchError:
+        return None
 
 
 def _tolerances(metrics: Sequence[Gated]) -> str:

@@ -13,6 +13,7 @@ from jova_bench.comparison.gate_start import rounded_up, start
 from jova_bench.comparison.results import freeze
 from jova_bench.errors import BenchError
 from jova_bench.records import Outcome
+from jova_bench.suites.loading import SHIPPED
 from support.commands import call
 from support.made_runs import Clips, made_run, undefined
 from support.shown import ROOT
@@ -149,6 +150,30 @@ def test_init_writes_a_gate_that_passes_and_keeps_what_is_there(capsys, tmp_path
     assert "kept" in said.err
     assert read_tolerances(tmp_path / "gate/tolerances.toml") == {"mouth_audio_corr": 0.5}
     assert (tmp_path / "gate/README.md").read_text() == page
+
+
+def test_the_command_of_scored_clips_has_their_prompts(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    clips = sorted((SHIPPED / "embedded" / "clips").glob("*.mp4"))[:6]
+    for clip in clips:
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        shutil.copy(clip, tmp_path / "mine")
+    lines = [
+        f'{{"id": "{clip.stem}", "video_caption": "a", "audio_caption": "b", "transcript": "c"}}' for clip in clips
+    ]
+    (tmp_path / "asked.jsonl").write_text("\n".join(lines))
+    options = {"metrics": ["loudness"], "device": "cpu", "workers": 0}
+    jova_bench.score("mine", out="bare", **options)
+    jova_bench.score("mine", "asked.jsonl", out="given", **options)
+    words = "--profile standard --metrics loudness"
+    code, _, err = call(capsys, "gate", "init", "given")
+    assert (code, "expected --suite" in err) == (2, True)
+    for run, flags, command in (
+        ("given", ["--suite", "asked.jsonl"], f"run --model clips:mine --suite asked.jsonl {words}"),
+        ("bare", [], f"score mine {words}"),
+    ):
+        assert call(capsys, "gate", "init", run, "--out", f"of {run}", *flags).code == 0
+        assert f"\njova-bench {command} --out runs/next\n" in (tmp_path / f"of {run}/gate/README.md").read_text()
 
 
 def test_a_folder_called_init_is_a_reference_where_it_is_a_path(capsys, monkeypatch, tmp_path, good):
