@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Parser
-from jova_bench.errors import EXIT_OK
+from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.output import show, show_json, show_table
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ def add_plan_flags(verb: Parser) -> None:
     verb.add_argument(
         "--price-per-hour", type=float, metavar="P", help="with --dry-run: price of an hour of one device"
     )
+
+
+def plans_only(args: argparse.Namespace) -> bool:
+    """Returns whether a command makes nothing. Raises BenchError for a price without --dry-run: it would be spent."""
+    if args.price_per_hour is not None and not args.dry_run:
+        raise BenchError("expected --price-per-hour with --dry-run, got it alone, and nothing was made; add --dry-run")
+    return bool(args.dry_run)
 
 
 def show_plan(args: argparse.Namespace, suite: str | Path | Suite, options: Options) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.cli.endings import say_failures, say_outside
-from jova_bench.cli.planning import add_plan_flags, show_plan
+from jova_bench.cli.planning import add_plan_flags, plans_only, show_plan
 from jova_bench.errors import BenchError
 from jova_bench.output import show, show_json
 from jova_bench.records import Profile
@@ -138,11 +138,12 @@ def _run(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
     from jova_bench.suites.loading import load_suite
 
+    planned = plans_only(args)
     check_tracker(args.track)
     suite = load_suite(args.suite)
     args.profile = profile_of(args.profile, suite)
     options = _options(args, **_draws(args), **_judges(args))
-    if args.dry_run:
+    if planned:
         return show_plan(args, suite, options)
     return _show(run(args.model, suite, options), args)
 
@@ -150,8 +151,9 @@ def _run(args: argparse.Namespace) -> int:
 def _generate(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
 
+    planned = plans_only(args)
     options = _options(args, **_draws(args), scoring=False)
-    if args.dry_run:
+    if planned:
         return show_plan(args, args.suite, options)
     result = run(args.model, args.suite, options)
     say_failures(result)

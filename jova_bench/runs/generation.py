@@ -40,7 +40,7 @@ class PlannedModel:
     plans: dict[str, Plan | str]
     """Plan of each prompt id, or why there is none."""
     why_not: str | None = None
-    """Why the model can make nothing where it would run; None if it is ready."""
+    """Why the model can make nothing where it would run, or of this suite; None if it is ready."""
 
     @cached_property
     def records(self) -> Mapping[str, AnyPlan]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.base import Executor, Local
 from jova_bench.execution.placement import Placement
 from jova_bench.ids import printable
-from jova_bench.models.base import Generator, at_once, edits_files, keep_in, reads_files
+from jova_bench.models.base import Generator, Plan, at_once, edits_files, keep_in, reads_files
 from jova_bench.models.registry import FOLDER_PREFIX, create_model, with_folder
 from jova_bench.prompts import Prompt
 from jova_bench.runs.batches import Build
@@ -52,18 +52,30 @@ def plan_all(
         planner = generators if generators is placement.generation or reads_files(generator) else Local(placement.local)
         planned[name] = plan(generator, asked, _built(model, generator, planner), planner, prompts, suite)
         planned[name] = replace(planned[name], build=_built(model, generator, generators), executor=generators)
-    for one in planned.values():
-        if one.why_not is not None:
-            continue
-        _check_needs(one, suite.prompts[: request.limit], suite)
-    return list(planned.values())
+    lacks = {
+        name: why
+        for name, one in planned.items()
+        if one.why_not is None
+        if (why := lacking(one.generator, one.plans, suite.prompts[: request.limit], suite))
+    }
+    found = [replace(one, why_not=lacks.get(name, one.why_not)) for name, one in planned.items()]
+    if lacks and all(one.why_not is not None for one in found):
+        raise unsuited({planned[name].asked: why for name, why in lacks.items()})
+    return found
 
 
-def _check_needs(planned: PlannedModel, prompts: Sequence[Prompt], suite: Suite) -> None:
-    """Raises BenchError if no prompt can be done because none has what the model needs."""
-    if not prompts or not all(isinstance(one, str) for one in planned.plans.values()):
-        return
-    for need in planned.generator.needs:
+def unsuited(lacks: Mapping[str, str]) -> BenchError:
+    """Returns the error of models, named as they were asked for, of which none can do a prompt."""
+    return BenchError("; ".join(f"the model {asked!r}: {why}" for asked, why in lacks.items()))
+
+
+def lacking(
+    generator: Generator, plans: Mapping[str, Plan | str], prompts: Sequence[Prompt], suite: Suite
+) -> str | None:
+    """Returns what a model needs that no prompt has, where it can therefore do none; else None."""
+    if not prompts or not all(isinstance(one, str) for one in plans.values()):
+        return None
+    for need in generator.needs:
         if all(getattr(prompt, need) is None for prompt in prompts):
             others = [name for name in suite_registry().names() if name != suite.name and _has(name, need)]
             where = (
@@ -71,10 +83,8 @@ def _check_needs(planned: PlannedModel, prompts: Sequence[Prompt], suite: Suite)
                 if others
                 else "docs/suites.md says how prompts have one"
             )
-            raise BenchError(
-                f"the model {planned.asked!r}: expected prompts with {ARTICLES[need]}, got none in the suite "
-                f"{suite.name!r}; {where}"
-            )
+            return f"expected prompts with {ARTICLES[need]}, got none in the suite {suite.name!r}; {where}"
+    return None
 
 
 def _has(suite: str, need: str) -> bool:

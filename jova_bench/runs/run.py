@@ -64,7 +64,7 @@ class Result:
     attempts: tuple[AttemptCounts, ...] = ()
     """How often this command's models were asked, earlier commands included."""
     unable: Mapping[str, str] = field(default_factory=dict)
-    """Models of this command that were left out because they cannot run here, such as without weights, and why."""
+    """Models of this command that were left out because they cannot run here or fit no prompt, and why."""
 
     @property
     def failed_metrics(self) -> tuple[Estimate, ...]:

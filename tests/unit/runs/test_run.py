@@ -35,18 +35,22 @@ def test_values_are_means_over_prompts_with_costs_and_counts(tmp_path):
     assert result.failed == ()
 
 
-def test_a_model_whose_need_no_prompt_has_is_refused_before_any_work(tmp_path):
+def test_models_whose_need_no_prompt_has_are_refused_alone_and_left_out_beside_others(tmp_path):
     suite = Suite("mine", prompts(2), tmp_path, "d", None, None)
     for model, given, said in (
         ("unedited", "embedded", "expected prompts with an edit, got none in the suite 'embedded'; use a s"),
         ("real", suite, "expected prompts with a reference clip, got none in the suite 'mine'; use a s"),
     ):  # fmt: skip
         with pytest.raises(BenchError, match=said) as error:
-            jova_bench.run([Tones(), model], given, metrics=["loudness"], limit=2, out=tmp_path / "run", workers=0)
+            jova_bench.run([model], given, metrics=["loudness"], limit=2, out=tmp_path / "run", workers=0)
         assert error.value.exit_code == 2
         assert str(error.value).startswith(f"the model '{model}': ")
         assert "embedded-edits" in str(error.value)
         assert not (tmp_path / "run").exists()
+    result = jova_bench.run(["real", Tones()], suite, metrics=[Level()], out=tmp_path / "run", workers=0)
+    assert (result.exit_code, list(result.unable), result.failed) == (5, ["real"], ())
+    assert result.unable["real"].startswith(said)
+    assert [(one.model, one.n_ok) for one in result.summary.estimates] == [("tones", 2)]
 
 
 def test_seeds_are_averaged_within_their_prompt(tmp_path):

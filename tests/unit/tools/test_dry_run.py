@@ -144,3 +144,12 @@ def test_ovi_ltx_and_jova_on_one_suite_print_a_plan(capsys, tmp_path, monkeypatc
     told = json.loads(call(capsys, *words, *models, "--json").out)
     assert [one["model"] for one in told["models"]] == ["ovi", "ltx-2", "jova", "real"]
     assert told["download_bytes"] == 130_600_000_000
+
+
+def test_a_price_without_a_dry_run_makes_nothing(capsys, tmp_path):
+    for verb in ("run", "generate"):
+        answer = call(
+            capsys, verb, "--model", "real", "--limit", 1, "--price-per-hour", 2, "--out", tmp_path / "run"
+        )  # fmt: skip
+        assert (answer.code, answer.out, list(tmp_path.iterdir())) == (2, "", [])
+        assert "add --dry-run" in answer.err
