@@ -1,4 +1,4 @@
-"""Adds to the site what lies beside `docs/`: the changes, how to contribute, and the results that pages link to.
+"""Adds to the site what lies beside `docs/`: changes, how to contribute, security, and results that pages link to.
 
 A hook of mkdocs. Files stay where they are, so that the same links work in a checkout and on the site.
 """
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "examples/README.md": "examples.md"}
+PAGES = {
+    "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md",
+    "examples/README.md": "examples.md",
+}  # fmt: skip
 """File of the repository to page of the site."""
 SHOWN = (".md", ".svg", ".png", ".webp")
 """Results that a reader opens; the JSON beside them stays in the repository."""
