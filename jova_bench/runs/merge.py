@@ -18,9 +18,10 @@ from jova_bench.files.writing import write_file
 from jova_bench.formatting.messages import shown
 from jova_bench.keys import SampleKey, ScoreKey
 from jova_bench.records import MetricSpec, Sample, Score
+from jova_bench.runs.draws import further
 from jova_bench.runs.manifest import AnyPlan, Manifest, ModelRecord, NoPlan, PlanRecord, Provenance
 from jova_bench.runs.resume import fairness
-from jova_bench.runs.store import FEATURES, JOBS, MANIFEST, RunStore, another_folder
+from jova_bench.runs.store import FEATURES, JOBS, MANIFEST, RunStore
 
 SAME = ("suite_digest", "prompts_digest", "domain", "reference_set", "profile", "prompts")
 """What all parts have to have in common."""
@@ -47,18 +48,19 @@ class Part:
 def merge(target: Path, sources: Sequence[Path]) -> int:
     """Adds samples, clips, scores and features of run folders to another, a new one or a run of the same.
 
-    Set distances, tables and the summary are left to the run's command, which reads the merged folder.
+    Set distances, tables and the summary are left to the run's command, which reads the merged folder. A summary that
+    was there before what is added goes: it would be read as one of all.
 
     Args:
         target: the merged run folder.
         sources: the parts. What a killed command left in them is recorded, as when it is repeated.
 
     Returns:
-        Number of samples that were added.
+        Number of samples that were added or continued.
 
     Raises:
         BenchError: a folder is no run or is being written, parts have another suite, profile, plan or metric, a clip
-            is lost, or two parts have different samples of one model, prompt and seed. Nothing was written then.
+            is lost, or two parts have different draws of one model, prompt and seed. Nothing was written then.
     """
     places = [folder.resolve() for folder in (target, *sources)]
     if len(set(places)) < len(places):
@@ -70,20 +72,22 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
         parts = [_part(locks.enter_context(RunStore(folder))) for folder in sources]
         old = [_part(locks.enter_context(RunStore(target)))] if (target / MANIFEST).is_file() else []
         merged = [*old, *parts]
-        manifest, samples, scores = _manifest(merged), _samples(merged), _scores(merged)
+        manifest = _manifest(merged)
+        added = [(lines, part) for lines, part in _samples(merged, old).values() if lines]
+        scores = [score for score, part in _scores(merged).values() if part not in old]
         jobs = _jobs(target, parts)
+        for lines, part in added:
+            _check_clip(part, lines[-1], target)
         store = old[0].store if old else locks.enter_context(RunStore(target))
-        added = [(key, part) for key, part in samples.items() if part.store is not store]
-        for key, part in added:
-            _check_clip(part, part.samples[key][-1], target)
+        if not old or added or scores or manifest != old[0].manifest:
+            store.drop_summary()
         store.write_manifest(manifest)
         for path, content in jobs.items():
             write_file(path, content)
-        for key, part in added:
-            _keep(part, part.samples[key], store)
-        for score, part in scores.values():
-            if part.store is not store:
-                store.add_score(score)
+        for lines, part in added:
+            _keep(part, lines, store)
+        for score in scores:
+            store.add_score(score)
         for part in parts:
             DiskCache(target / FEATURES).take(part.folder / FEATURES)
     return len(added)
@@ -155,25 +159,25 @@ def _specs(parts: Sequence[Part]) -> tuple[MetricSpec, ...]:
     return tuple(spec for specs in found.values() for spec in specs)
 
 
-def _samples(parts: Sequence[Part]) -> dict[SampleKey, Part]:
-    """Returns which part each sample is taken from. Raises BenchError if two have different ones."""
-    found: dict[SampleKey, Part] = {}
+def _samples(parts: Sequence[Part], old: Sequence[Part]) -> dict[SampleKey, tuple[list[Sample], Part]]:
+    """Returns what each sample lacks in the old folder, and the part with its clip.
+
+    Raises BenchError if two parts have different draws of it.
+    """
+    found: dict[SampleKey, tuple[list[Sample], Part]] = {}
     for part in parts:
         for key, lines in part.samples.items():
-            other = found.setdefault(key, part)
-            before = other.samples[key]
-            same = lines[-1].clip is not None and _content(lines[-1]) == _content(before[-1])
-            if not same and lines != before:
+            known, other = found.get(key, (lines, part))
+            more = further(known, lines)
+            if more is None:
                 what = f"{key.model}, prompt {key.prompt_id!r}, seed {key.seed}"
                 raise BenchError(
                     f"expected one sample of {what}, got another in {part.folder} than in {other.folder}; "
                     "a second draw is no merge: leave one of the folders out"
                 )
-    return found
-
-
-def _content(sample: Sample) -> tuple[str | None, str | None]:
-    return sample.clip_digest, sample.file_digest
+            found[key] = ([*known, *more], part) if more else (known, other)
+    had = {key: len(lines) for one in old for key, lines in one.samples.items()}
+    return {key: (lines[had.get(key, 0) :], part) for key, (lines, part) in found.items()}
 
 
 def _scores(parts: Sequence[Part]) -> dict[ScoreKey, tuple[Score, Part]]:
@@ -213,12 +217,12 @@ def _check_clip(part: Part, sample: Sample, target: Path) -> None:
     """Raises BenchError if a recorded clip is lost, or the target has another file in its place."""
     if sample.clip is None:
         return
-    path, place = part.folder / sample.clip, target / sample.clip
+    path, place = part.store.recorded(sample.clip), target / sample.clip
     known = sample.file_digest  # None in the records of the first versions.
     if not path.is_file() or known not in (None, file_digest(path)):
         raise BenchError(f"expected the recorded clip in {path}, got none or another; repeat that run's command first")
     if place.exists() and file_digest(place) != file_digest(path):
-        raise BenchError(f"expected no file or the same in {place}, got another; move it away, or {another_folder()}")
+        raise BenchError(f"expected no file or the same in {place}, got another; move it, or merge into a new folder")
 
 
 def _keep(part: Part, lines: Sequence[Sample], store: RunStore) -> None:
@@ -226,7 +230,7 @@ def _keep(part: Part, lines: Sequence[Sample], store: RunStore) -> None:
     clip = lines[-1].clip
     kept = None
     if clip is not None:
-        source, key = part.folder / clip, lines[-1].key
+        source, key = part.store.recorded(clip), lines[-1].key
         place = store.clip_path(*key, source.suffix)
         store.keep_clip(source.read_bytes(), place)
         kept = place.relative_to(store.folder).as_posix()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 
 from jova_bench.assets.table import AssetTable
 from jova_bench.cache import FeatureCache
@@ -181,7 +180,7 @@ def _check_contents(grid: ScoreTable, judges: Callable[[int, int], ScoringWorker
     their models make them again.
     """
     store = grid.store
-    clips = [(sample, _clip_path(store, sample.clip)) for sample in store.samples() if sample.clip]
+    clips = [(sample, store.recorded(sample.clip)) for sample in store.samples() if sample.clip]
     there = [(sample, path) for sample, path in clips if path.is_file()]
     others: dict[ContentCheck, Sample] = {}
     with progress.phase("read clips", len(there)) as advance:
@@ -273,14 +272,6 @@ def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
     return sorted(samples, key=lambda sample: (sample.model, sample.seed, position[sample.prompt_id]))
 
 
-def _clip_path(store: RunStore, clip: str) -> Path:
-    """Returns the path of a recorded clip. Raises BenchError if it leads out of the folder."""
-    if PurePosixPath(clip).is_absolute() or ".." in PurePosixPath(clip).parts:
-        what = f"expected a clip inside the folder, got {shown(clip)}; delete the line"
-        raise BenchError(f"{store.folder / SAMPLES}: {what}")
-    return store.folder / clip
-
-
 def _job(
     sample: Sample, prompt: Prompt, suite: Suite, store: RunStore, identities: tuple[Identity, ...]
 ) -> ScoringTask:
@@ -288,7 +279,7 @@ def _job(
         raise BenchError(f"expected a sample with a clip, got {sample}")
     return ScoringTask(
         sample=sample.key,
-        clip=_clip_path(store, sample.clip),
+        clip=store.recorded(sample.clip),
         file_digest=sample.file_digest or "",
         clip_digest=sample.clip_digest,
         timing=sample.timing,

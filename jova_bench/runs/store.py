@@ -13,7 +13,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Any
 
@@ -172,6 +172,17 @@ class RunStore:
     def write_summary(self, summary: Summary) -> None:
         """Replaces `summary.json`."""
         _write_json(self.folder / SUMMARY, summary.model_dump(mode="json", by_alias=True))
+
+    def drop_summary(self) -> None:
+        """Removes `summary.json`, before records are added that it is not of."""
+        (self.folder / SUMMARY).unlink(missing_ok=True)
+
+    def recorded(self, clip: str) -> Path:
+        """Returns the path of a recorded clip. Raises BenchError if it leads out of the folder."""
+        if PurePosixPath(clip).is_absolute() or ".." in PurePosixPath(clip).parts:
+            what = f"expected a clip inside the folder, got {shown(clip)}; delete the line"
+            raise BenchError(f"{self.folder / SAMPLES}: {what}")
+        return self.folder / clip
 
     def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
         """Returns a clip's path, `clips/MODEL/PROMPT.SEED.mp4`; makes its folder."""

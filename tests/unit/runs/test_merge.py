@@ -1,10 +1,13 @@
 """Runs that were made apart are merged into what one run would have been, or refused with nothing written."""
 
+import json
+
 import pytest
 
 from jova_bench.cli import main
-from jova_bench.errors import BenchError
+from jova_bench.errors import BenchError, Incomplete
 from jova_bench.files.locks import acquire
+from jova_bench.report.files import read_leaderboard
 from jova_bench.runs.merge import merge
 from jova_bench.runs.store import LOCK, read_run
 from support.tiny_runs import COUNT, Level, Spread, Tones, content, go
@@ -49,6 +52,16 @@ def test_more_is_added_later_and_again_adds_nothing(tmp_path, parts, capsys):
     assert len(read_run(run).scores) == 2 * COUNT
 
 
+def test_a_summary_goes_before_what_it_is_not_of(tmp_path, parts):
+    run, part, _ = parts
+    merge(run, [part])
+    with pytest.raises(Incomplete, match=r"expected a finished run, got .*seed-0"):
+        read_leaderboard(run)
+    go(tmp_path, [Tones()], [Level(), Spread()], out="seed-0", seeds=(0, 1))
+    merge(run, [part])  # Adds nothing.
+    assert read_leaderboard(run)
+
+
 def test_attempts_of_a_part_stay(tmp_path):
     go(tmp_path, [Tones(batch_size=1, die=("p1", 0), error=RuntimeError)], [Level()], out="part")
     go(tmp_path, [Tones(batch_size=1)], [Level()], out="part")
@@ -56,6 +69,43 @@ def test_attempts_of_a_part_stay(tmp_path):
     lines = [one.attempt for one in read_run(tmp_path / "part").samples]
     assert [one.attempt for one in read_run(tmp_path / "run").samples] == lines
     assert sorted(lines) == [1, 1, 1, 1, 2]
+
+
+def test_a_killed_merge_and_parts_or_runs_that_tried_again_continue(tmp_path):
+    part, run, other = (tmp_path / name for name in ("part", "run", "other"))
+    go(tmp_path, [Tones(batch_size=1, die=("p1", 0), error=RuntimeError)], [Level()], out="part")
+    failing = (part / "samples.jsonl").read_text()
+    merge(run, [part])
+    go(tmp_path, [Tones(batch_size=1)], [Level()], out="part")
+    lines = sorted((part / "samples.jsonl").read_text().splitlines())
+    # A part was repaired after it was merged.
+    assert merge(run, [part]) == 1
+    assert sorted((run / "samples.jsonl").read_text().splitlines()) == lines
+    assert [one.status for one in read_run(run).samples] == ["ok"] * COUNT
+    assert [(one.status, one.value) for one in read_run(run).scores] == [
+        (one.status, one.value) for one in read_run(part).scores
+    ]
+    # The merged run has its own repair, or a merge was killed between two lines: both are the same draws.
+    (part / "samples.jsonl").write_text(failing)
+    assert merge(run, [part]) == 0
+    assert merge(other, [run]) == COUNT
+    kept = (other / "samples.jsonl").read_text().splitlines(keepends=True)
+    failure = next(place for place, line in enumerate(kept) if json.loads(line)["status"] == "failed")
+    (other / "samples.jsonl").write_text("".join(kept[: failure + 1]))
+    merge(other, [run])
+    assert (other / "samples.jsonl").read_text() == "".join(kept)
+
+
+def test_no_clip_is_taken_from_outside_a_part(tmp_path):
+    go(tmp_path, [Tones()], [Level()], out="part")
+    path, secret = tmp_path / "part" / "samples.jsonl", tmp_path / "secret.mp4"
+    secret.write_text("secret")
+    first, *others = path.read_text().splitlines(keepends=True)
+    for clip in ("../secret.mp4", str(secret)):
+        path.write_text("".join([json.dumps(json.loads(first) | {"clip": clip, "file_digest": None}) + "\n", *others]))
+        with pytest.raises(BenchError, match=f"samples.jsonl: expected a clip inside the folder, got .*{clip}"):
+            merge(tmp_path / "run", [tmp_path / "part"])
+        assert not (tmp_path / "run").exists()
 
 
 def test_what_would_not_compare_is_refused_and_nothing_is_written(tmp_path, parts):
@@ -88,8 +138,7 @@ def test_what_would_not_compare_is_refused_and_nothing_is_written(tmp_path, part
     clip.write_bytes(b"another")
     with pytest.raises(BenchError, match=f"expected the recorded clip in {clip}, got none or another"):
         merge(run, parts)
-    assert not (run / "manifest.json").exists()
-    assert not list(run.rglob("clips"))
+    assert not run.exists()
 
 
 def test_scores_of_two_identities_are_not_merged(tmp_path, parts):
