@@ -18,7 +18,7 @@ _NAMES = {
     "cache": ("CacheKey",),
     "calibration.result": ("Calibration",),
     "comparison.compare": ("Comparisons",),
-    "comparison.gate": ("Gate",),
+    "comparison.gate_page": ("Gate",),
     "errors": ("BenchError", "NotComparable", "Refused", "Unavailable", "Undefined"),
     "media.clip": ("Clip",),
     "metrics.base": ("ClipMetric", "MetricContext", "SetMetric", "require_embedded_domain"),

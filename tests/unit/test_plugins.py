@@ -22,7 +22,10 @@ Unavailable Undefined Variant require_embedded_domain set_distance
 OF_EXTERNAL_MODELS = {
     "jova_baselines.external.generator.WorkerBaseline",
     "jova_baselines.external.inputs.DURATION_S",
+    "jova_baselines.external.inputs.ModelInput",
     "jova_baselines.external.job.Job",
+    "jova_baselines.external.manifest.Manifest",
+    "jova_baselines.external.manifest.Options",
     "jova_baselines.external.manifest.load",
     "jova_baselines.external.render.text",
 }
