@@ -94,12 +94,20 @@ class DiskCache:
         return {name: array.copy() for name, array in self._latest[key].items()}
 
     def take(self, other: Path) -> None:
-        """Links the files of another folder that are not here: no file of a cache is ever changed."""
+        """Links the files of another folder that are not here, or copies them from another file system.
+
+        No file of a cache is ever changed.
+        """
         for path in other.glob("??/*.npz"):
             here = self.folder / path.parent.name / path.name
-            with suppress(OSError):  # What is here, or cannot be linked, is read or computed as ever.
+            with suppress(OSError):  # What cannot be taken is computed as ever.
                 here.parent.mkdir(parents=True, exist_ok=True)
-                here.hardlink_to(path)
+                try:
+                    here.hardlink_to(path)
+                except FileExistsError:
+                    pass
+                except OSError:
+                    write_file(here, path.read_bytes())
 
     def _kept(self, key: str, arrays: Arrays) -> Arrays:
         if sum(array.nbytes for array in arrays.values()) <= SMALL_BYTES:

@@ -21,10 +21,12 @@ from jova_bench.records import MetricSpec, Sample, Score
 from jova_bench.runs.draws import further
 from jova_bench.runs.manifest import AnyPlan, Manifest, ModelRecord, NoPlan, PlanRecord, Provenance
 from jova_bench.runs.resume import fairness
-from jova_bench.runs.store import FEATURES, JOBS, MANIFEST, RunStore
+from jova_bench.runs.store import FEATURES, JOBS, MANIFEST, SAMPLES, RunStore
 
-SAME = ("suite_digest", "prompts_digest", "domain", "reference_set", "profile", "prompts")
+SAME = ("suite_digest", "prompts_digest", "card", "domain", "reference_set", "profile", "prompts")
 """What all parts have to have in common."""
+LEAVE, OTHER = "leave it out", "merge into a new folder"
+"""What to do about a part, and about the merged folder, that cannot be taken."""
 OF_MODEL = ("batch_size", "needs", "settings")
 """What a model has to have in common in all parts, besides its plans and the kind of its device."""
 
@@ -69,8 +71,8 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
         if not (folder / MANIFEST).is_file():  # Before a lock is made there.
             raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}")
     with ExitStack() as locks:
-        parts = [_part(locks.enter_context(RunStore(folder))) for folder in sources]
-        old = [_part(locks.enter_context(RunStore(target)))] if (target / MANIFEST).is_file() else []
+        parts = [_part(locks.enter_context(RunStore(folder, LEAVE))) for folder in sources]
+        old = [_part(locks.enter_context(RunStore(target, OTHER)))] if (target / MANIFEST).is_file() else []
         merged = [*old, *parts]
         manifest = _manifest(merged)
         added = [(lines, part) for lines, part in _samples(merged, old).values() if lines]
@@ -78,7 +80,7 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
         jobs = _jobs(target, parts)
         for lines, part in added:
             _check_clip(part, lines[-1], target)
-        store = old[0].store if old else locks.enter_context(RunStore(target))
+        store = old[0].store if old else locks.enter_context(RunStore(target, OTHER))
         if not old or added or scores or manifest != old[0].manifest:
             store.drop_summary()
         store.write_manifest(manifest)
@@ -96,8 +98,11 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
 def _part(store: RunStore) -> Part:
     manifest = store.manifest()
     assert manifest is not None  # Asked before.
-    samples: dict[SampleKey, list[Sample]] = {}
+    samples, prompts = dict[SampleKey, list[Sample]](), {prompt.id for prompt in manifest.prompts}
     for line in store.lines():
+        if line.model not in manifest.models or line.prompt_id not in prompts:
+            what = f"got {line.model}, prompt {line.prompt_id!r}; delete its lines"
+            raise BenchError(f"{store.folder / SAMPLES}: expected samples of models and prompts in {MANIFEST}, {what}")
         samples.setdefault(line.key, []).append(line)
     return Part(store, manifest, samples, store.scores())
 
@@ -222,7 +227,7 @@ def _check_clip(part: Part, sample: Sample, target: Path) -> None:
     if not path.is_file() or known not in (None, file_digest(path)):
         raise BenchError(f"expected the recorded clip in {path}, got none or another; repeat that run's command first")
     if place.exists() and file_digest(place) != file_digest(path):
-        raise BenchError(f"expected no file or the same in {place}, got another; move it, or merge into a new folder")
+        raise BenchError(f"expected no file or the same in {place}, got another; move it, or {OTHER}")
 
 
 def _keep(part: Part, lines: Sequence[Sample], store: RunStore) -> None:

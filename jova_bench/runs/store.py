@@ -67,8 +67,9 @@ class Run:
 class RunStore:
     """The one writer of a run folder, from `with` to its end."""
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | os.PathLike[str], otherwise: str | None = None) -> None:
+        """Names the folder, and what to do where it cannot be taken: what `another_folder` says if None."""
+        self.folder, self._otherwise = Path(folder), otherwise or another_folder()
         self._lock: IO[str] | None = None
         self._files: dict[str, IO[bytes]] = {}
         self._begun: dict[SampleKey, Sample] = {}
@@ -76,15 +77,15 @@ class RunStore:
     def __enter__(self) -> RunStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _check_ours(self.folder)
-            _check_files(self.folder)
+            _check_ours(self.folder, self._otherwise)
+            _check_files(self.folder, self._otherwise)
             self._lock = acquire(self.folder / LOCK)
         except (OSError, RecursionError) as error:  # Python makes folders by recursion.
             why = error.strerror if isinstance(error, OSError) else "too many folders in each other"
             raise BenchError(f"expected a folder to write a run in, got {shown_path(self.folder)}: {why}") from error
         except Busy as error:
             raise BenchError(
-                f"another process (pid {error.holder}) is writing {self.folder}; wait for it or {another_folder()}"
+                f"another process (pid {error.holder}) is writing {self.folder}; wait for it or {self._otherwise}"
             ) from error
         remove_parts(self.folder)
         for name in (SAMPLES, SCORES):
@@ -255,22 +256,22 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_file(path, text + "\n")
 
 
-def _check_ours(folder: Path) -> None:
+def _check_ours(folder: Path, otherwise: str) -> None:
     """Refuses a folder that has other files and is no run: a run would add thousands of files to them."""
     if (folder / MANIFEST).exists():
         return
     names = (path.name for path in folder.iterdir())
     others = sorted(name for name in names if name not in _BEFORE_MANIFEST and not PART.fullmatch(name))
     if others:
-        what = f"has files ({shown(others[0])}{', ...' if others[1:] else ''}) and no {MANIFEST}; {another_folder()}"
+        what = f"has files ({shown(others[0])}{', ...' if others[1:] else ''}) and no {MANIFEST}; {otherwise}"
         raise BenchError(f"expected a run folder, an empty one or a new one, got {folder}, which {what}")
 
 
-def _check_files(folder: Path) -> None:
+def _check_files(folder: Path, otherwise: str) -> None:
     """Refuses a folder where something else has the name of a file that the run will write, before any work."""
     for path in (folder / name for name in (MANIFEST, SAMPLES, SCORES, SUMMARY)):
         if path.exists() and not path.is_file():
-            raise BenchError(f"{path}: expected a file, got something else; move it away, or {another_folder()}")
+            raise BenchError(f"{path}: expected a file, got something else; move it away, or {otherwise}")
 
 
 def _latest(lines: Iterable[Sample]) -> tuple[Sample, ...]:

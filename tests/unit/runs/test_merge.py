@@ -1,6 +1,8 @@
 """Runs that were made apart are merged into what one run would have been, or refused with nothing written."""
 
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +141,38 @@ def test_what_would_not_compare_is_refused_and_nothing_is_written(tmp_path, part
     with pytest.raises(BenchError, match=f"expected the recorded clip in {clip}, got none or another"):
         merge(run, parts)
     assert not run.exists()
+
+
+def test_cards_and_samples_that_a_manifest_does_not_have_are_refused(tmp_path, parts, monkeypatch):
+    run, (first, second, _) = tmp_path / "run", parts
+    path = second / "manifest.json"
+    text = path.read_text()
+    path.write_text(json.dumps(json.loads(text) | {"card": {"width": 64, "height": 48}}))
+    with pytest.raises(BenchError, match=r"expected runs of one card, got .*seed-0 and .*seed-1: None and .*64"):
+        merge(run, [first, second])
+    path.write_text(text)
+    path = second / "samples.jsonl"
+    text = path.read_text()
+    for old, new in (('"model":"tones"', '"model":"ghost"'), ('"prompt_id":"p1"', '"prompt_id":"p9"')):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(BenchError, match=r"samples.jsonl: expected samples of models and prompts in manifest.json"):
+            merge(run, [first, second])
+    path.write_text(text)
+    run.mkdir()
+    (run / "notes.txt").touch()
+    with pytest.raises(BenchError, match=r"which has files \('notes.txt'\).*; merge into a new folder"):
+        merge(run, [first])
+    # Another file system takes no link.
+    run = tmp_path / "far"
+
+    def no_link(here, there):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_link)
+    merge(run, [first])
+    names = {path.name: path.read_bytes() for path in first.rglob("features/*/*.npz")}
+    assert names
+    assert {path.name: path.read_bytes() for path in run.rglob("features/*/*.npz")} == names
 
 
 def test_scores_of_two_identities_are_not_merged(tmp_path, parts):
