@@ -68,7 +68,7 @@ class RunStore:
     """The one writer of a run folder, from `with` to its end."""
 
     def __init__(self, folder: str | os.PathLike[str], otherwise: str | None = None) -> None:
-        """Names the folder, and what to do where it cannot be taken: what `another_folder` says if None."""
+        """Takes the folder, and what to do where it is no run or busy: what `another_folder` says if None."""
         self.folder, self._otherwise = Path(folder), otherwise or another_folder()
         self._lock: IO[str] | None = None
         self._files: dict[str, IO[bytes]] = {}
