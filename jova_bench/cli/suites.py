@@ -21,8 +21,9 @@ IMPORT_EXAMPLES = """  jova-bench suites import verse-bench verse_bench --out su
   jova-bench suites import csv mine.csv --out mine.jsonl --language fr
   jova-bench suites import csv sheet.csv --map file=id --map prompt=video_caption --map notes= --out mine.jsonl
 
-Every fault of rows that cannot become a prompt is reported with file and line; then nothing is written, unless
---skip-invalid leaves those rows out. FILE.jsonl names media where they are; DIR gets copies and a suite.toml.
+Faults of rows that cannot become a prompt are reported with file and line, of many alike the first; then nothing is
+written, unless --skip-invalid leaves those rows out. FILE.jsonl names media where they are; DIR gets copies and a
+suite.toml.
 
 formats and what SOURCE is:
 {formats}"""
@@ -32,7 +33,9 @@ PULL_EXAMPLES = """  jova-bench suites pull avgen-bench
 --suite NAME then runs it. A branch or tag of the Hub becomes the commit that it has now; --suite hf:... downloads
 what is not here, and keeps to the commit that was found first."""
 SHOWN = 5
-"""Number of further lines that a fault names."""
+"""Number of further lines that a fault names, and number of faults of a kind that are printed."""
+_VALUES = re.compile(r"""'[^']*'|"[^"]*"|\d+""")
+"""What differs between faults of a kind: what was got, and numbers."""
 VALIDATE_EXAMPLES = """  jova-bench suites validate mine.jsonl
   jova-bench suites validate suites/verse"""
 
@@ -85,6 +88,9 @@ def _import(args: argparse.Namespace) -> int:
     for note, count in found.notes.items():
         say(f"note: {note} ({count} rows)")
     good = f"{len(found.prompts)} prompts"
+    if args.skip_invalid and (ends := [fault.where for fault in found.faults if fault.ends]):
+        say(f"{', '.join(ends)}: nothing after is read; correct that: --skip-invalid leaves out rows, not what follows")
+        return EXIT_USAGE
     if found.faults and not (args.skip_invalid and found.prompts):
         rows = len({fault.where for fault in found.faults})
         advice = "correct them or give --skip-invalid" if found.prompts else "none is left"
@@ -126,13 +132,24 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _say_faults(faults: Sequence[tuple[str, str]]) -> None:
-    """Prints each fault, (place, what) of a row, once: with its first place, and how many other rows have it."""
+    """Prints each fault, (place, what) of a row, once: with its first place, and how many other rows have it.
+
+    Of those that differ in a value alone, the last one has the number of those left.
+    """
     places: dict[str, list[str]] = {}
     for where, what in faults:
         places.setdefault(what or where, []).append(where)
+    left = Counter(_VALUES.sub("", what or where) for where, what in faults)
+    told = Counter[str]()
     for what, (first, *others) in places.items():
+        kind = _VALUES.sub("", what)
+        told[kind] += 1
+        left[kind] -= 1 + len(others)
+        if told[kind] > SHOWN:
+            continue
         lines = ", ".join(one.rpartition(":")[2] for one in others[:SHOWN]) + ", ..." * (len(others) > SHOWN)
         more = f" (and {len(others)} more row{'s' * (len(others) > 1)}: {lines})" if others else ""
+        more += f" (and {left[kind]} more like it)" * (told[kind] == SHOWN and left[kind] > 0)
         say(f"{first}{more}" if what == first else f"{first}: {what}{more}")
 
 

@@ -38,6 +38,8 @@ class Fault:
     where: str
     """`FILE:LINE`, or the file."""
     what: str
+    ends: bool = False
+    """Whether nothing after it in the file was read, so that more than a row is lost."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -154,13 +156,13 @@ def json_rows(path: Path, levels: int = 1) -> Iterator[Row | Fault]:
     try:
         text = read_text(path)
     except Bad as error:
-        yield Fault(str(path), str(error))
+        yield Fault(str(path), str(error), ends=True)
         return
     whole = _decoded(text, str(path), dict)  # Keys that stand twice are two rows.
     if isinstance(whole, Fault):
-        yield whole
+        yield replace(whole, ends=True)
     elif not isinstance(whole, list | dict):
-        yield Fault(f"{path}:1", f"expected an array or an object of rows, got {_kind(whole)}")
+        yield Fault(f"{path}:1", f"expected an array or an object of rows, got {_kind(whole)}", ends=True)
     else:
         for at, key, value in _members(text, levels):
             yield _row(f"{path}:{text.count(chr(10), 0, at) + 1}", key, value)
@@ -232,7 +234,7 @@ def json_lines(path: Path) -> Iterator[Row | Fault]:
     try:
         lines = read_text(path).split("\n")
     except Bad as error:
-        yield Fault(str(path), str(error))
+        yield Fault(str(path), str(error), ends=True)
         return
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -245,7 +247,7 @@ def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMA
     try:
         reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     except Bad as error:
-        yield Fault(str(path), str(error))
+        yield Fault(str(path), str(error), ends=True)
         return
     line, number = 1, 0
     header: list[str] = []
@@ -257,10 +259,10 @@ def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMA
             if not header:
                 header = [name.strip() for name in cells]
                 if delimiter == "," and len(header) == 1 and ";" in header[0]:
-                    yield Fault(where, "expected cells divided by commas, got semicolons; save the table with commas")
+                    yield Fault(where, "expected cells divided by commas, got semicolons; save with commas", ends=True)
                     return
                 if twice := sorted({name for name in header if header.count(name) > 1}):
-                    yield Fault(where, f"expected columns of different names, got {shown(twice[0])} twice")
+                    yield Fault(where, f"expected columns of different names, got {shown(twice[0])} twice", ends=True)
                     return
                 continue
             if len(cells) == len(header):
@@ -269,7 +271,7 @@ def table_rows(path: Path, delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMA
                 yield Fault(where, f"expected {len(header)} cells, as the first line has, got {len(cells)}")
             number += 1
     except csv.Error as error:
-        yield Fault(f"{path}:{line}", f"expected a table, got {error}; nothing after is read")
+        yield Fault(f"{path}:{line}", f"expected a table, got {error}; nothing after is read", ends=True)
 
 
 def sibling(path: Path, root: Path, suffixes: tuple[str, ...]) -> str | None:

@@ -35,6 +35,26 @@ def test_a_column_is_left_out_and_json_lines_take_a_map_too(tmp_path):
     assert read_source("jsonl", put(tmp_path / "p.jsonl", line), None, {"name": "id"}).prompts[0].id == "a"
 
 
+def test_of_faults_that_differ_in_a_value_a_few_are_told(capsys, tmp_path):
+    rows = "".join(f"r{k},v,{k}.png\n" for k in range(300))
+    source = put(tmp_path / "t.csv", f"id,video_caption,image\n{rows}x,,\n")
+    code, _, err = call(capsys, "suites", "import", "csv", source, "--out", tmp_path / "p.jsonl")
+    told = err.splitlines()
+    assert (code, len(told)) == (2, 7)
+    assert [f":{line}: image: expected a file" in one for line, one in enumerate(told[:5], start=2)] == [True] * 5
+    assert [one.endswith(" (and 295 more like it)") for one in told[:6]] == [False] * 4 + [True, False]
+    assert ":302: expected a video_caption" in told[5]
+    assert "301 rows cannot become a prompt" in told[-1]
+
+
+def test_the_rest_of_a_table_is_no_row_to_leave_out(capsys, tmp_path):
+    for cell in ('"v', "v" * 131_073):  # A quote that is not closed; a cell that is too long.
+        source, out = put(tmp_path / "t.csv", f"id,video_caption\na,v\nb,{cell}\nc,v\n"), tmp_path / "p.jsonl"
+        code, _, err = call(capsys, "suites", "import", "csv", source, "--skip-invalid", "--out", out)
+        assert (code, out.exists()) == (2, False)
+        assert f"{source}:3: nothing after is read; correct that" in err.splitlines()[-1]
+
+
 def test_a_fault_of_every_row_is_one_line(capsys, tmp_path):
     rows = "".join(f"{k},v,hello,x\n" for k in range(20))
     source = put(tmp_path / "t.csv", SHEET.splitlines()[0] + "\n" + rows)
