@@ -22,6 +22,7 @@ from jova_bench.api.arguments import (
 from jova_bench.records import Profile
 from jova_bench.runs.request import DEFAULT_SUITE, Options
 from jova_bench.tools import dry_run as planning
+from jova_bench.tools import planned_run
 from jova_bench.tools.dry_run_view import record
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from jova_bench.suites.loading import Suite
 
 
-class DryRun(planning.DryRun):
+class DryRun(planned_run.DryRun):
     """What a run would make, fetch, take and cost; nothing of it was done."""
 
     def record(self) -> dict[str, Any]:

@@ -99,15 +99,15 @@ def commit_of(
 
 
 def _file(one: Mapping[str, Any], base: str) -> HubFile:
-    """Returns an entry's file. Raises ValueError for a path that leads out of the folder, or is one of our own."""
+    """Returns an entry's file. Raises ValueError for a path out of the folder or of our own, or a size below 0."""
     name, large = str(one["rfilename"]), one.get("lfs")
     parts = PurePosixPath(name).parts
     if not parts or parts[0] in ("/", *OURS) or ".." in parts or "\\" in name or not name.isprintable():
         raise ValueError(name)
-    url = f"{base}/{quote(name)}"
-    if large:
-        return HubFile(name, url, int(large["size"]), {"sha256": str(large["sha256"])})
-    return HubFile(name, url, int(one["size"]), {"git": str(one["blobId"])})
+    if (size := int((large or one)["size"])) < 0:
+        raise ValueError(size)
+    digests: dict[Kind, str] = {"sha256": str(large["sha256"])} if large else {"git": str(one["blobId"])}
+    return HubFile(name, f"{base}/{quote(name)}", size, digests)
 
 
 @contextmanager

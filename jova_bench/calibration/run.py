@@ -29,9 +29,10 @@ from jova_bench.metrics.build import build
 from jova_bench.models.base import Generator
 from jova_bench.progress import Advance, Progress, Quiet
 from jova_bench.report.texts import write_texts
+from jova_bench.runs.features import take_features
 from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
-from jova_bench.runs.store import read_run, take_features
+from jova_bench.runs.store import read_run
 from jova_bench.suites.loading import Suite
 
 

@@ -51,6 +51,6 @@ def show_plan(args: argparse.Namespace, suite: str | Path | Suite, options: Opti
     show("\n")
     show_table(HEADER, rows(plan))
     show("\n")
-    for line in notes(plan):
+    for line in notes(plan, str(args.suite)):
         show(f"- {line}\n")
     return EXIT_OK

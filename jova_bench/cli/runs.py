@@ -57,6 +57,7 @@ def add(verbs: Verbs) -> None:
     _add_request(score, None, f"{SCORED_PROFILE}, which judges any clip, whatever the suite")
     for one in (run, score):
         _add_judges(one)
+    generate.add_argument("--json", action="store_true", help="with --dry-run: print the plan as an object")
 
 
 def _add_models(verb: Parser) -> None:
@@ -116,7 +117,11 @@ def _add_judges(verb: Parser) -> None:
         help="see `ls metrics`; judge:FILE.toml asks a language model (default: all clean ones of the profile)",
     )
     verb.add_argument("--whisper", metavar="SIZE", help="tiny.en, small, ...: size of Whisper for wer and cer")
-    verb.add_argument("--json", action="store_true", help="print the summary object instead of the leaderboard")
+    verb.add_argument(
+        "--json",
+        action="store_true",
+        help="print the summary object instead of the leaderboard; of run --dry-run, the plan",
+    )
     verb.add_argument(
         "--strict",
         action="store_true",
@@ -152,6 +157,8 @@ def _generate(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import run
 
     planned = plans_only(args)
+    if args.json and not planned:
+        raise BenchError("expected --json with --dry-run, got it alone: what is generated is no summary; leave it out")
     options = _options(args, **_draws(args), scoring=False)
     if planned:
         return show_plan(args, args.suite, options)

@@ -5,16 +5,18 @@ A clip is embedded once; the distance of any set of clips is then computed witho
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeGuard
 
 import numpy as np
 
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import FeatureCache, peek
+from jova_bench.cache import DiskCache, FeatureCache, peek
 from jova_bench.errors import Unavailable, Undefined, reason_of
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.identity import Identity
@@ -22,6 +24,7 @@ from jova_bench.media.clip import Clip
 from jova_bench.metrics.base import Metric, SetMetric, finite_vectors
 from jova_bench.metrics.distances.references import without_real
 from jova_bench.progress import Progress
+from jova_bench.runs.store import FEATURES, MANIFEST
 
 Load = Callable[[WorkerContext], tuple[Sequence[Metric], FeatureCache]]
 """Builds the metrics and their cache; picklable, because every worker calls it."""
@@ -124,3 +127,15 @@ def _reference_key(identity: Identity) -> tuple[str, str]:
 
 def _vector(arrays: Arrays) -> FloatArray:
     return np.asarray(arrays["features"], dtype=np.float64)
+
+
+def take_features(folder: Path) -> None:
+    """Begins a new default folder with the features of others of its name, `NAME-DIGEST`.
+
+    A clip, a prompt or the profile gave those another digest. What was extracted there of the same content, and what
+    judges answered of it, is not asked for again.
+    """
+    if not (folder / MANIFEST).exists():
+        stem = folder.name[: -len("-01234567")]
+        for other in folder.parent.glob(f"{glob.escape(stem)}-????????"):
+            DiskCache(folder / FEATURES).take(other / FEATURES)

@@ -113,7 +113,7 @@ def _built(model: str | Generator, generator: Generator, where: Executor) -> Bui
     if isinstance(model, str) and not isinstance(where, Local) and at_once(generator) is None:
         # A worker may have another working directory.
         return partial(create_model, with_folder(model, anywhere))
-    return partial(_existing, generator)
+    return partial(existing, generator)
 
 
 def anywhere(folder: str) -> str:
@@ -121,6 +121,6 @@ def anywhere(folder: str) -> str:
     return str(Path(folder).absolute()) if Path(folder).exists() else folder
 
 
-def _existing(generator: Generator, device: str) -> Generator:
+def existing(generator: Generator, device: str) -> Generator:
     """Returns a model that exists already; the device is its own."""
     return generator

@@ -42,14 +42,8 @@ def extend_manifest(
     Raises:
         BenchError: the folder was made with another suite or profile, or holds clips of another version of a model.
     """
-    old = store.manifest()
-    for key, now in (("suite_digest", suite.digest), ("profile", request.profile)):
-        if old is not None and (before := getattr(old, key)) != now:
-            raise BenchError(f"{store.folder} was made with {key} {before}, got {now}; {another_folder()}")
-    models = dict(old.models) if old else {}
-    for one in planned:
-        _check_server(models, one, store)
-        models[one.generator.name] = _model(models.get(one.generator.name), one, request, store)
+    old = check_grid(store, suite, request)
+    models = with_models(store, old, request, planned)
     origin = provenance.collect(request.device, request.device_name)
     history = old.provenance if old else ()
     return Manifest(
@@ -71,6 +65,26 @@ def extend_manifest(
         provenance=history if history[-1:] == (origin,) else (*history, origin),
         prompts=suite.prompts,
     )
+
+
+def check_grid(store: RunStore, suite: Suite, request: Request) -> Manifest | None:
+    """Returns the folder's manifest, None in a new folder. Raises BenchError if it is of another suite or profile."""
+    old = store.manifest()
+    for key, now in (("suite_digest", suite.digest), ("profile", request.profile)):
+        if old is not None and (before := getattr(old, key)) != now:
+            raise BenchError(f"{store.folder} was made with {key} {before}, got {now}; {another_folder()}")
+    return old
+
+
+def with_models(
+    store: RunStore, old: Manifest | None, request: Request, planned: Sequence[PlannedModel]
+) -> dict[str, ModelRecord]:
+    """Returns the folder's models with this command's. Raises BenchError for clips of another version of a model."""
+    models = dict(old.models) if old else {}
+    for one in planned:
+        _check_server(models, one, store)
+        models[one.generator.name] = _model(models.get(one.generator.name), one, request, store)
+    return models
 
 
 def _check_server(models: Mapping[str, ModelRecord], planned: PlannedModel, store: RunStore) -> None:

@@ -36,14 +36,14 @@ from jova_bench.runs.card_check import card_line
 from jova_bench.runs.costs import costs
 from jova_bench.runs.details import with_details
 from jova_bench.runs.estimates import ClipResult, estimates, slice_estimates
-from jova_bench.runs.features import keep_references
+from jova_bench.runs.features import keep_references, take_features
 from jova_bench.runs.generation import PlannedModel, generate
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
 from jova_bench.runs.request import SCORED_PROFILE, Options, Request, profile_of
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
-from jova_bench.runs.store import FEATURES, JOBS, RunStore, take_features
+from jova_bench.runs.store import FEATURES, JOBS, RunStore
 from jova_bench.runs.suite_faults import metric_faults
 from jova_bench.suites.folder import folder_suite
 from jova_bench.suites.loading import Suite, load_suite

@@ -6,12 +6,12 @@ lines, a torn last line is removed when the run is opened again, and other files
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -19,7 +19,6 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter
 
-from jova_bench.cache import DiskCache
 from jova_bench.errors import BenchError, Incomplete
 from jova_bench.files.lines import records, repair
 from jova_bench.files.locks import Busy, acquire
@@ -76,13 +75,10 @@ class RunStore:
 
     def __enter__(self) -> RunStore:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _check_ours(self.folder, self._otherwise)
-            _check_files(self.folder, self._otherwise)
-            self._lock = acquire(self.folder / LOCK)
-        except (OSError, RecursionError) as error:  # Python makes folders by recursion.
-            why = error.strerror if isinstance(error, OSError) else "too many folders in each other"
-            raise BenchError(f"expected a folder to write a run in, got {shown_path(self.folder)}: {why}") from error
+            with _of_folder(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.check()
+                self._lock = acquire(self.folder / LOCK)
         except Busy as error:
             raise BenchError(
                 f"another process (pid {error.holder}) is writing {self.folder}; wait for it or {self._otherwise}"
@@ -102,6 +98,13 @@ class RunStore:
         self._files.clear()
         if self._lock is not None:
             self._lock.close()
+
+    def check(self) -> None:
+        """Refuses a folder that is there and takes no run, before any work. Raises BenchError."""
+        with _of_folder(self.folder):
+            if self.folder.exists():
+                _check_ours(self.folder, self._otherwise)
+                _check_files(self.folder, self._otherwise)
 
     def add_sample(self, sample: Sample) -> None:
         """Appends one line to `samples.jsonl`, on disk when this returns: it stands for minutes of generation."""
@@ -239,21 +242,19 @@ def another_folder() -> str:
     return f"give another {option('out')}"
 
 
-def take_features(folder: Path) -> None:
-    """Begins a new default folder with the features of others of its name, `NAME-DIGEST`.
-
-    A clip, a prompt or the profile gave those another digest. What was extracted there of the same content, and what
-    judges answered of it, is not asked for again.
-    """
-    if not (folder / MANIFEST).exists():
-        stem = folder.name[: -len("-01234567")]
-        for other in folder.parent.glob(f"{glob.escape(stem)}-????????"):
-            DiskCache(folder / FEATURES).take(other / FEATURES)
-
-
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_file(path, text + "\n")
+
+
+@contextmanager
+def _of_folder(folder: Path) -> Iterator[None]:
+    """Makes what the file system refuses in the block an error of the folder that was given."""
+    try:
+        yield
+    except (OSError, RecursionError) as error:  # Python makes folders by recursion.
+        why = error.strerror if isinstance(error, OSError) else "too many folders in each other"
+        raise BenchError(f"expected a folder to write a run in, got {shown_path(folder)}: {why}") from error
 
 
 def _check_ours(folder: Path, otherwise: str) -> None:
@@ -279,8 +280,7 @@ def _latest(lines: Iterable[Sample]) -> tuple[Sample, ...]:
 
 
 def _scores(folder: Path) -> list[Score]:
-    latest = {score.key: score for score in records(folder / SCORES, Score)}
-    return list(latest.values())
+    return list({score.key: score for score in records(folder / SCORES, Score)}.values())
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from jova_bench.formatting.text import UNKNOWN, counted, size_text
-from jova_bench.tools.dry_run import HOUR_S, DryRun, ModelPlan
+from jova_bench.tools.planned_run import HOUR_S, DryRun, ModelPlan
 
 HEADER = ("Model", "Clips", "Cannot", "Each clip", "Download", "GPU memory", "Seconds a clip", "Hours", "Price")
 FEW = 3
 """Number of ids that a line shows of many."""
+LONG_PRICE = 1e12
+"""Price from which its digits are no longer written out."""
 LONGEST = 160
 """Maximum number of characters of a reason; JSON has all of it."""
 
@@ -27,6 +30,7 @@ def title(plan: DryRun) -> list[str]:
     lacks = f", which is {size_text(size - free)} too little" if size > free else ""
     row = _all(plan)
     unclear = [one.name for one in plan.models if plan.hours(one) is None]
+    by = " by published times" * any(one.estimated for one in plan.models)
     without = f", without {', '.join(unclear)}" if unclear else ""
     return [
         f"Plan of {counted(plan.prompts, 'prompt')} of {plan.suite}, seeds {seeds}, profile {plan.profile}, into "
@@ -34,7 +38,7 @@ def title(plan: DryRun) -> list[str]:
         f"Devices: {plan.devices}{price}.",
         f"Of {counted(len(plan.models), 'model')} {len(able)} can do prompts of it, and {len(ready)} can start on this "
         f"machine. To fetch: {size_text(size, bool(unknown))}, with {size_text(free)} free{lacks}. "
-        f"Hours: {row[7]}{without}.{f' Price: {row[8]}.' if row[8] else ''}",
+        f"Hours: {row[7]}{by}{without}.{f' Price: {row[8]}.' if row[8] else ''}",
     ]
 
 
@@ -44,12 +48,13 @@ def rows(plan: DryRun) -> list[list[str]]:
     return [*body, _all(plan)] if len(body) > 1 else body
 
 
-def notes(plan: DryRun) -> Iterator[str]:
-    """Yields the lines below the table: of each model, then of metrics and disks."""
+def notes(plan: DryRun, suite: str) -> Iterator[str]:
+    """Yields the lines below the table: of each model, then of metrics and disks; `suite` is as the command has it."""
     for one in plan.models:
-        yield from (f"{one.name}: {line}" for line in _notes(plan, one))
+        yield from (f"{one.name}: {line}" for line in _notes(plan, one, suite))
     if plan.metric_weights:
-        needed = size_text(sum(one.size or 0 for one in plan.metric_weights))
+        sizes = [one.size for one in plan.metric_weights]
+        needed = size_text(sum(one or 0 for one in sizes), None in sizes)
         names = " ".join(one.name for one in plan.metric_weights)
         terms = "".join(f" --accept {term}" for term in sorted({one.terms for one in plan.metric_weights if one.terms}))
         yield (
@@ -59,11 +64,10 @@ def notes(plan: DryRun) -> Iterator[str]:
     size, unknown = plan.download
     for path, free in plan.free_bytes.items():
         yield f"disk of this machine: {size_text(free)} free for {path}"
-    clips = [one.measured.clip_bytes * one.to_make for one in plan.models if one.measured and one.measured.clip_bytes]
-    if clips:
-        yield f"disk: clips take {size_text(sum(clips))}, as large as those that were measured"
-    extra = [f"{what} of {one.name}" for one in plan.models if one.requirements for what in one.requirements.unsized]
-    more = f", besides {', '.join((*unknown, *extra))}, of unknown size" if unknown or extra else ""
+    if plan.clip_bytes:
+        yield f"disk: clips take {size_text(plan.clip_bytes)}, as large as those that were measured"
+    unsized = (*unknown, *plan.unsized)
+    more = f", besides {', '.join(unsized)}, of unknown size" if unsized else ""
     yield f"to fetch in all: {size_text(size, bool(unknown))}{more}"
     yield "hours are those of generation, without loading weights or scoring"
 
@@ -79,7 +83,7 @@ def _row(plan: DryRun, one: ModelPlan) -> list[str]:
         _download(one),
         _memory(one),
         _seconds(one),
-        UNKNOWN if hours is None else f"{hours:.3g}",
+        UNKNOWN if hours is None else f"{_about(one)}{hours:.3g}",
         _price(one, price),
     ]
 
@@ -93,6 +97,7 @@ def _all(plan: DryRun) -> list[str]:
     costs = sum(one for one in prices if one is not None)
     size, unknown = plan.download
     priced = len(currencies) == 1
+    about = next((text for one in plan.models if (text := _about(one))), "")
     return [
         "all",
         f"{sum(one.to_make for one in plan.models):,}",
@@ -101,14 +106,16 @@ def _all(plan: DryRun) -> list[str]:
         size_text(size, bool(unknown)),
         "",
         "",
-        f"{'at least ' * (None in hours)}{known:.3g}",
-        f"{'at least ' * (None in prices)}{costs:,.2f} {next(iter(currencies)) or ''}".rstrip() if priced else "",
+        f"{about or 'at least ' * (None in hours)}{known:.3g}",
+        f"{about or 'at least ' * (None in prices)}{_money(costs)} {next(iter(currencies)) or ''}".rstrip()
+        if priced
+        else "",
     ]
 
 
-def _notes(plan: DryRun, one: ModelPlan) -> Iterator[str]:
+def _notes(plan: DryRun, one: ModelPlan, suite: str) -> Iterator[str]:
     if one.why_not:
-        yield f"not ready on this machine: {one.why_not}"
+        yield f"{'not ready on this machine' if one.formats else 'left out'}: {one.why_not}"
     for why, ids in one.cannot.items():
         more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
         short = why if len(why) <= LONGEST else f"{why[:LONGEST]}…"
@@ -128,24 +135,26 @@ def _notes(plan: DryRun, one: ModelPlan) -> Iterator[str]:
         if needs.gpu_gb is not None and there is not None and needs.gpu_gb * 1e9 > there:
             yield f"memory: {needs.gpu_gb:g} GB are more than the {size_text(there)} of the smallest device"
     if one.to_make and not one.copies:
-        yield from _times(plan, one)
+        yield from _times(plan, one, suite)
 
 
-def _times(plan: DryRun, one: ModelPlan) -> Iterator[str]:
+def _times(plan: DryRun, one: ModelPlan, suite: str) -> Iterator[str]:
     """Yields where the seconds of a clip are from, and how to measure them."""
     if (of_run := one.measured) is not None:
         yield f"time: measured, {counted(of_run.clips, 'clip')} on {of_run.device} in {of_run.run}"
     elif (found := one.published) is not None:
         what = "published"
-        if not one.published_fits:
+        if one.seconds is None:
             hours = one.to_make * found.seconds / HOUR_S
-            what = f"unknown for these clips; {hours:.3g} device hours if they were like one that was published:"
+            such = "clips" if not one.published_fits else "devices"
+            what = f"unknown for these {such}; {hours:.3g} device hours if they were like one that was published:"
         yield f"time: {what} {found.seconds:g} s on {found.device} for {found.setting} ({found.note})"
     else:
         yield "time: unknown, neither measured nor published"
     if one.measured is None and one.at_once is None:
-        pilot = plan.folder.parent / "pilot"
-        yield f"to measure it: jova-bench generate --model {one.asked} --suite ... --limit 2 --out {pilot}"
+        pilot = str(plan.folder.parent / "pilot")
+        words = ("generate", "--model", one.asked, "--suite", suite, "--limit", "2", "--out", pilot)
+        yield f"to measure it: jova-bench {shlex.join(words)}"
 
 
 def _download(one: ModelPlan) -> str:
@@ -180,10 +189,20 @@ def _source(one: ModelPlan) -> str:
     return "published" if one.measured is None else "measured"
 
 
+def _about(one: ModelPlan) -> str:
+    """Returns what precedes hours and prices that follow from a published time, which are no bounds."""
+    return "about " * one.estimated
+
+
+def _money(price: float) -> str:
+    return f"{price:,.2f}" if price < LONG_PRICE else f"{price:.3g}"
+
+
 def _price(one: ModelPlan, price: float | None) -> str:
     if price is None:
         return "" if one.device_hours is not None else UNKNOWN
-    return f"{price:,.2f} {one.currency or ''}".rstrip()
+    about = _about(one) * (one.price_per_clip is None)
+    return f"{about}{_money(price)} {one.currency or ''}".rstrip()
 
 
 def _few(formats: Any) -> str:
@@ -211,6 +230,8 @@ def record(plan: DryRun) -> dict[str, Any]:
         ],
         "download_bytes": size,
         "download_unknown": list(unknown),
+        "download_unsized": list(plan.unsized),
+        "clip_bytes": plan.clip_bytes or None,
         "free_bytes": {str(path): free for path, free in plan.free_bytes.items()},
     }
 
@@ -227,6 +248,7 @@ def _record(plan: DryRun, one: ModelPlan) -> dict[str, Any]:
         "formats": dict(one.formats),
         "weights": [] if needs is None else [asdict(weights) for weights in needs.weights],
         "setup": None if needs is None else needs.setup,
+        "memory_note": needs.memory_note if needs is not None else "",
         "gpu_gb_stated": None if needs is None else needs.gpu_gb,
         "peak_memory_bytes_measured": one.measured.peak_memory_bytes if one.measured else None,
         "seconds_per_clip": one.seconds,

@@ -36,11 +36,12 @@ class Measured:
 
 def earlier_runs(folder: Path) -> dict[Path, Run]:
     """Reads the run in a folder and those beside it; what is no run, or cannot be read, is passed over."""
-    beside = sorted(folder.parent.iterdir()) if folder.parent.is_dir() else []
-    found = {}
+    beside, found = list[Path](), {}
+    with suppress(OSError):
+        beside = sorted(folder.parent.iterdir())
     for one in dict.fromkeys((folder, *beside)):
-        if (one / MANIFEST).is_file():
-            with suppress(BenchError):
+        with suppress(BenchError, OSError):
+            if (one / MANIFEST).is_file():
                 found[one] = read_run(one)
     return found
 

@@ -11,7 +11,8 @@ from jova_bench.cache import DiskCache
 from jova_bench.errors import BenchError
 from jova_bench.files.writing import replacing
 from jova_bench.records import Sample, Score
-from jova_bench.runs.store import FEATURES, RunStore, read_run, take_features
+from jova_bench.runs.features import take_features
+from jova_bench.runs.store import FEATURES, RunStore, read_run
 from jova_bench.summary import Cost, Estimate, Summary
 from support.made_runs import blank_manifest, model_record
 

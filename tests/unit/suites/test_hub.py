@@ -101,6 +101,7 @@ def test_a_file_with_another_digest_is_refused(talks, name, said):
         ({"siblings": [{"rfilename": "/etc/x", "size": 1, "blobId": "0"}]}, "expected a list of files"),
         ({"siblings": [{"rfilename": ".parts/x", "size": 1, "blobId": "0"}]}, "expected a list of files"),
         ({"siblings": [{"rfilename": "prompts.jsonl"}]}, "expected a list of files"),
+        ({"siblings": [{"rfilename": "prompts.jsonl", "size": -1, "blobId": "0"}]}, "expected a list of files"),
         ({"siblings": [{"rfilename": "data.parquet", "size": 1, "blobId": "0"}]}, r"got data\.parquet; download"),
         ({"siblings": [{"rfilename": "prompts.jsonl", "size": 10**12, "blobId": "0"}]}, "expected at most 64 MB"),
     ],
