@@ -56,22 +56,34 @@ def measured(run: Path) -> dict[str, Values]:
 
 
 def agreement(values: Values, people: Values) -> dict[str, object]:
-    """Computes how often the clip of two that people rate higher has the greater value; prompts are the unit."""
+    """Computes how often the clip of two that people rate higher has the greater value; prompts are the unit.
+
+    Pairs to which a judge gives one mark have no order of its own: they are counted and left out.
+    """
     by_prompt: dict[str, list[float]] = defaultdict(list)
+    ties = 0
     for prompt in sorted({prompt for _, prompt in people}):
         for a, b in combinations(MODELS.values(), 2):
             one, other = (a, prompt), (b, prompt)
             if one in values and other in values and people[one] != people[other]:
                 sign = (values[one] - values[other]) * (people[one] - people[other])
-                by_prompt[prompt].append(float(sign > 0) + 0.5 * (sign == 0))
-    pairs = sum(len(one) for one in by_prompt.values())
-    found = mean_interval(
-        [np.mean(one) for one in by_prompt.values()],
-        np.random.default_rng(0),
-        weights=[len(one) for one in by_prompt.values()],
-    )
+                ties += sign == 0
+                by_prompt[prompt] += [float(sign > 0)] if sign else []
+    decided = [one for one in by_prompt.values() if one]
+    pairs = sum(map(len, decided))
+    shares, weights = [np.mean(one) for one in decided], [len(one) for one in decided]
+    found = mean_interval(shares, np.random.default_rng(0), weights, proportion=True)
     assert found is not None
-    return {"share": found.value, "ci": [found.lo, found.hi], "pairs": pairs, "prompts": len(by_prompt)}
+    return {"share": found.value, "ci": [found.lo, found.hi], "pairs": pairs, "ties": ties, "prompts": len(decided)}
+
+
+def of_models(people: Values, known: Values) -> Values:
+    """Returns each clip's model's mean rating: what knows nothing of a clip but who made it."""
+    means = {
+        model: float(np.mean([mark for (name, _), mark in people.items() if name == model]))
+        for model in MODELS.values()
+    }
+    return {clip: means[clip[0]] for clip in known}
 
 
 def interval(values: Values, model: str) -> dict[str, object]:
@@ -103,6 +115,7 @@ def main() -> None:
         "agreement": {
             question: {
                 **{name: agreement(values, marks[question, "people"]) for name, values in sorted(metrics.items())},
+                "model": agreement(of_models(marks[question, "people"], known), marks[question, "people"]),
                 "gpt4o": agreement(judges[question], marks[question, "people"]),
                 "gpt4o_on_known": agreement(
                     {clip: mark for clip, mark in judges[question].items() if clip in known}, marks[question, "people"]

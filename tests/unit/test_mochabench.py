@@ -4,7 +4,11 @@ from support.committed import data, rows, text
 
 PAGE = "results/mochabench.md"
 PLACES = {"mouth_audio_corr": 2, "lip_dynamics": 3, "brow_dynamics": 4, "head_dynamics": 1}
-JUDGES = {"GPT-4o, of the same clips": "gpt4o_on_known", "GPT-4o, of all clips": "gpt4o"}
+JUDGES = {
+    "its model's mean rating": "model",
+    "GPT-4o, of the same clips": "gpt4o_on_known",
+    "GPT-4o, of all clips": "gpt4o",
+}
 
 
 def shown(value, interval, places):
@@ -32,6 +36,8 @@ def test_shares_are_those_of_the_file():
     for name, *cells in table:
         key = JUDGES.get(name) or name.removeprefix("more ").strip("`")
         for question, cell in zip(head[1:], cells, strict=True):
-            assert cell == shown(found[question][key]["share"], found[question][key]["ci"], 2), (name, question)
+            one = found[question][key]
+            ties = f" of {one['pairs']}, {one['ties']} ties" if one["ties"] else ""
+            assert cell == shown(one["share"], one["ci"], 2) + ties, (name, question)
     pairs = ", ".join(str(found[question]["mouth_audio_corr"]["pairs"]) for question in head[1:])
     assert f"{pairs} pairs of {found[head[1]]['mouth_audio_corr']['prompts']} prompts" in " ".join(page.split())

@@ -259,8 +259,9 @@ VARIANTS = {
         find=partial(_tracked, cuts.PYSCENEDETECT_0_6_7, 50, first_only=True),
         over=best_of_faces,
         numbers=("lse_c", "lse_d"),
-        says="as syncnet_python, on the clip's voices without music and noise: by Kim_Vocal_2, as its README says of "
-        "one's own sound, where the speech of its suite was separated by Demucs; faces seen for over 2 s, of each "
+        says="as syncnet_python, on the clip's voices without music and noise: by Kim_Vocal_2, which its README names "
+        "for noise (for music Demucs, which separated its suite's speech); a clip without a face is undefined, where "
+        "its script may average 0; faces seen for over 2 s, of each "
         "frame the surest or none; largest C and smallest D of any face; " + _RATE,
         source="congwei1230/MoChaBench README.md, eval-lipsync/script/syncnet_pipeline.py",
         separated=True,

@@ -42,15 +42,16 @@ class MdxNet:
     """Separates voices, on the CPU."""
 
     def __init__(self, file: Path) -> None:
-        """Loads the network. Raises Unavailable for a file that is none, or takes another input."""
+        """Loads the network. Raises Unavailable for a file that is none, or takes or gives another shape."""
         self._session = open_session(file)
-        (given, *others) = self._session.get_inputs()
-        if others or given.shape[1:] != [4, BINS, FRAMES]:
+        takes, gives = self._session.get_inputs(), self._session.get_outputs()
+        sides = [4, BINS, FRAMES]
+        if [one.shape[1:] for one in takes] != [sides] or [one.shape[1:] for one in gives] != [sides]:
             raise Unavailable(
-                f"weights unreadable: expected one input of (any, 4, {BINS}, {FRAMES}) in {file}, got "
-                f"{[one.shape for one in self._session.get_inputs()]}"
+                f"weights unreadable: expected one input and one output of (any, 4, {BINS}, {FRAMES}) in {file}, got "
+                f"{[one.shape for one in takes]} and {[one.shape for one in gives]}"
             )
-        self._input = given.name
+        self._input = takes[0].name
         self._window = torch.hann_window(FFT)
 
     def voices(self, sound: Sound) -> Sound:
