@@ -88,7 +88,7 @@ def test_files_that_are_no_such_network(tmp_path):
     for takes, gives in ((other, right), (right, other)):
         described_both = [described("input", takes)], [described("output", gives)]
         file.write_bytes(model([node("Identity", ["input"], "output")], [], *described_both))
-        with pytest.raises(Unavailable, match="^weights unreadable: expected "):
+        with pytest.raises(Unavailable, match=r"^weights unreadable: expected "):
             mdx_net.MdxNet(file)
 
 
