@@ -41,8 +41,8 @@ Made by `benchmarks/ears.py`, whose first lines have the commands: greedy decodi
 openai-whisper 20250625 with the same random numbers), and faster-whisper 1.2.1 with its own defaults (5 beams), in
 single precision on one thread. The weights of all three are OpenAI's rounded to half precision. WER is that of the
 metric, with a 95 % interval over utterances. Utterances are those of Debian's asterisk-core-sounds-en-g722 1.6.1-1
-(Allison Smith, CC-BY-SA-3.0; not in the repository) that have words, 551 of 568: all, or the first of a shuffled order (of 553,
-with two beeps that were taken for words and left out since).
+(Allison Smith, CC-BY-SA-3.0; not in the repository) that have words, 551 of 568: all, or the first of a
+shuffled order (of 553, with two beeps that were taken for words and left out since).
 """
 OUTSIDE_HEAD = """# An outside ear
 
