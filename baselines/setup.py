@@ -56,8 +56,11 @@ def set_up(
         BenchError: a name is unknown, a manifest is broken, terms were not accepted or no interpreter is there; nothing
             was begun then.
     """
-    plans = []
-    for manifest in map(named, names):
+    manifests, plans = [named(name) for name in dict.fromkeys(names)], []
+    if dry_run:  # What is to be accepted has a size, too.
+        for line in (line for manifest in manifests for line in sizes(manifest)):
+            show(f"# {line}\n")
+    for manifest in manifests:
         fetches = install.weights(manifest, accepted, unpinned) if weights else []
         plans.append((manifest, install.code(manifest) + fetches))
     done = [_set_up(manifest, steps, dry_run, run or carry_out) for manifest, steps in plans]
@@ -72,9 +75,6 @@ def named(name: str) -> Manifest:
 
 def _set_up(manifest: Manifest, steps: Sequence[install.Step], dry_run: bool, run: Run) -> bool:
     """Carries out the steps of one baseline; returns whether all of them succeeded."""
-    if dry_run:
-        for line in sizes(manifest):
-            show(f"# {line}\n")
     for step in steps:
         show(f"{shlex.join(step.command)}\n")
         if not dry_run and (code := run(step)):

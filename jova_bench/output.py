@@ -61,9 +61,14 @@ def on_terminal() -> bool:
 
 
 def show_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """Prints a table: in a terminal as wide as that, with its cells wrapped, elsewhere as Markdown."""
+    """Prints a table: in a terminal as wide as that, or row by row where its header is wider, elsewhere as Markdown."""
     if not on_terminal():
         show(f"{table(header, [[escaped(cell) for cell in row] for row in body])}\n")
+        return
+    least = [max(map(len, name.split())) for name in header]
+    if sum(least) + 2 * len(least) > shutil.get_terminal_size().columns:
+        for row in body:
+            show("".join(f"{name}: {one_line(cell)}\n" for name, cell in zip(header, row, strict=True)) + "\n")
         return
     from rich import box
     from rich.console import Console
@@ -71,8 +76,8 @@ def show_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     drawn = Table(box=box.HORIZONTALS if codecs.lookup(_encoding(sys.stdout)).name == "utf-8" else box.ASCII)
-    for name in header:
-        drawn.add_column(Text(name), overflow="fold")
+    for name, width in zip(header, least, strict=True):
+        drawn.add_column(Text(name), overflow="fold", min_width=width)
     for row in body:
         drawn.add_row(*(Text(one_line(cell)) for cell in row))
     page = io.StringIO()

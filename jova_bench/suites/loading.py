@@ -167,14 +167,26 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
 def _of_hub(pulled: hub.Pulled) -> Suite:
     """Returns a suite of the Hub: under its repository's name where it has no `suite.toml`."""
     suite = load_suite(pulled.folder)
-    here = {PROMPTS: file_digest(pulled.folder / PROMPTS), **suite.files}
-    if changed := [name for name, digest in here.items() if pulled.origin.files.get(name) != digest]:
+    texts = {name: file_digest(pulled.folder / name) for name in (PROMPTS, INFO) if (pulled.folder / name).is_file()}
+    here, stated = {**suite.files, **texts}, pulled.origin.files
+    if changed := [name for name in (INFO, *here) if stated.get(name) != here.get(name)]:
         raise BenchError(
             f"{pulled.folder}: {changed[0]} is another than was downloaded; delete the folder "
             f"and {pulled.folder}.json, and the same command downloads it again"
         )
     named = suite if suite.profile else replace(suite, name=safe_id(pulled.origin.repository.partition("/")[2]))
+    _check_modest(named, pulled.address)
     return replace(named, origin=pulled.address, licence=suite.licence or pulled.origin.licence)
+
+
+def _check_modest(suite: Suite, address: str) -> None:
+    """Raises BenchError if a suite of others has the name of one that ships, or lets a run read files beside it."""
+    todo = "ask its owner, or copy its folder and change it there"
+    if suite.name in shipped_suites():
+        raise BenchError(f"{address}: expected another name than a shipped suite's, got {suite.name!r}; {todo}")
+    for metric in suite.metrics:
+        if Path(metric.partition("#")[0]).suffix == ".toml":
+            raise BenchError(f"{address}: {INFO}: metrics: expected names, got the file {shown(metric)}; {todo}")
 
 
 def _installed(registry: Registry[str | os.PathLike[str]], name: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 
 from jova_bench import cli
 from jova_bench.errors import BenchError
-from jova_bench.output import PLAIN, show, show_json, tell
+from jova_bench.output import PLAIN, show, show_json, show_table, tell
 from support.made_runs import Clips, made_run
 
 VALUES = {"模型": {"quality": np.arange(12.0)}, "café": {"quality": np.arange(12.0) + 1}}
@@ -158,3 +158,13 @@ def test_a_command_of_its_own_prints_in_the_encoding_that_is_asked_for(runs):
     assert (code, err) == (3, "")
     assert "quality ^" in out.decode("cp1252")
     assert "U+6A21U+578B" in out.decode("cp1252")
+
+
+@pytest.mark.parametrize("columns", [24, 60])
+def test_a_narrow_terminal_breaks_no_word_of_a_header(capsys, monkeypatch, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show_table(("Model", "Download", "GPU memory"), [["a-long-name " * 4, "1 GB", "at least 8 GB"]])
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("Model", "Download", "GPU", "memory", "1 GB"))
+    assert ("Model: a-long-name" in out) == (columns == 24)

@@ -60,8 +60,9 @@ def test_a_dry_run_prints_what_is_left_and_does_nothing(folder, capsys):
 
 
 def test_terms_of_weights_must_be_accepted(capsys):
-    assert setup.main(["ovi", "--weights", "--unpinned", "--dry-run"]) == 2
-    said = capsys.readouterr().err
+    assert setup.main(["ovi", "ovi", "--weights", "--unpinned", "--dry-run"]) == 2
+    out, said = capsys.readouterr()
+    assert [line[:5] for line in out.splitlines()] == ["# ovi", "#   c", "#   W", "#   h"]  # Told first, and once.
     assert "hkchengrex/MMAudio is CC-BY-NC-4.0: read its terms and add --accept non-commercial" in said
 
 

@@ -193,3 +193,21 @@ def test_a_damaged_record_is_told(talks):
     record.write_text("{}")
     with pytest.raises(BenchError, match=f"{COMMIT}\\.json: repository: expected a value"):
         load_suite(MAIN)
+
+
+def test_a_suite_toml_is_verified_and_takes_no_name_of_ours_nor_files_of_the_user(talks):
+    load_suite(FIXED)
+    path = assets_folder() / f"suites/hub/my-lab/talks/{COMMIT}/suite.toml"
+    for change in (lambda: path.write_bytes(INFO + b'metrics = ["wer"]\n'), path.unlink):
+        change()
+        with pytest.raises(BenchError, match=r"suite\.toml is another than was downloaded; delete the folder"):
+            load_suite(FIXED)
+    for info, said in (
+        (INFO.replace(b'"talks"', b'"embedded"'), "expected another name than a shipped suite's, got 'embedded'"),
+        (INFO + b'metrics = ["judge:/any/path.toml#q"]\n', "metrics: expected names, got the file 'judge:/any"),
+        (INFO + b'metrics = ["judge:here.toml"]\n', "metrics: expected names, got the file 'judge:here"),
+    ):
+        talks.files["suite.toml"] = info
+        (assets_folder() / f"suites/hub/my-lab/talks/{COMMIT}.json").unlink()
+        with pytest.raises(BenchError, match=said):
+            load_suite(FIXED)
