@@ -14,12 +14,13 @@ from jova_bench.formatting.doors import command, listing, option
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "cli", "data", "tools", "suites/importers", "assets/pull.py", "metrics/build.py", "assets/table.py",
+    "comparison/gate_files.py",
     "suites/loading.py", "metrics/lip_sync/syncnet_pip.py", "runs/provenance.py", "formatting/doors.py",
     "report/notes.py", "report/html/votes.py", "suites/prompt_file.py", "sweep/picture.py", "votes/serve.py",
     "votes/study.py",
 }  # fmt: skip
 """What commands alone use, and whole commands that a message advises: of Git, pip, `assets pull`, `suites import`,
-`votes fit`, `report --vote`."""
+`votes fit`, `report --vote`, `gate init`."""
 
 
 def test_an_option_has_the_name_that_its_door_gives_it():
