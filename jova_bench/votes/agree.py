@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Goodness = Mapping[PromptSeed, float]
 """Value of each clip, turned so that more is better; of a target, less the distance from the real clip's."""
 NO_REAL = "its target is the real clip's value, and the run has no model `real`"
+OF_REAL = "votes on `real` are left out, whose value is its own target"
 OF_A_SET = "it has one value of a set of clips, none of a clip"
 
 
@@ -135,19 +136,24 @@ def agree(run_folder: str | os.PathLike[str], votes: Sequence[Vote]) -> VoteAgre
     results = read_results(Path(run_folder))
     prompts = {cell.prompt_id for model in results.models for cell in results.cells(model)}
     models = set(results.models)
-    known = [vote for vote in votes if vote.prompt_id in prompts and {vote.left, vote.right} <= models]
+
+    def here(vote: Vote) -> bool:
+        return vote.prompt_id in prompts and {vote.left, vote.right} <= models
+
+    known = [vote for vote in votes if here(vote)]
     if not any(vote.expected is None for vote in known):
         raise BenchError(
             f"expected votes on models and prompts of {run_folder} ({', '.join(results.models)}), got none; "
             "a vote names models as the run does"
         )
-    valid = [vote for vote in counted(known) if vote.answer != "broken"]
+    names = {vote.rater for vote in known}
+    valid = [vote for vote in counted(votes) if here(vote) and vote.answer != "broken"]
     questions = dict.fromkeys(vote.question for vote in known if vote.expected is None)
     sets = _set_values(Path(run_folder))
     return VoteAgreement(
         schema=1,
         suite=results.suite,
-        raters=raters_of(known),
+        raters=tuple(one for one in raters_of(votes) if one.rater in names),
         questions=tuple(
             _on(name, [vote for vote in valid if vote.question == name], results, sets) for name in questions
         ),
@@ -192,6 +198,9 @@ def _agreement(
         pairwise, ranking = (OF_A_SET, _of_sets(spec, orders, sets)) if spec.level == "set" else (good, good)
     else:
         pairwise, ranking = _on_pairs(good, decided), orders.against(good)
+        if spec.direction == "target" and "real" in orders.models:
+            pairwise = f"{pairwise}; {OF_REAL}" if isinstance(pairwise, str) else pairwise
+            ranking = f"{ranking}; {OF_REAL}" if isinstance(ranking, str) else ranking
     return Agreement(
         metric=spec.name,
         identity=spec.identity,
@@ -206,7 +215,7 @@ def _agreement(
 
 
 def _goodness(spec: MetricSpec, models: Sequence[str], results: Results) -> dict[str, Goodness] | str:
-    """Returns the goodness of each clip by model, or why there is none."""
+    """Returns the goodness of each clip by model, of a target without `real`, or why there is none."""
     if spec.level == "set":
         return OF_A_SET
     columns = {model: results.columns.get(ColumnKey(model, spec.identity), {}) for model in models}
@@ -216,6 +225,9 @@ def _goodness(spec: MetricSpec, models: Sequence[str], results: Results) -> dict
         one = pair(spec, column, column, real)
         if one.good is None:
             return NO_REAL
+        if one.from_real and model == "real":
+            found[model] = {}  # Nothing is nearer to the target, whatever the metric measures.
+            continue
         sign = 1.0 if one.good == "up" else -1.0
         found[model] = {
             cell: sign * part.value

@@ -13,8 +13,8 @@ from jova_bench.votes.tables import raters_text
 ABOUT = (
     "Agreement on pairs: of votes that decide for a clip, how often the metric gives this clip the better value, in "
     "its own direction; half is chance. Order of models: Spearman's correlation of the metric's means with the "
-    "strengths of the votes. 95 % intervals are over raters and prompts. Verdicts are on pairs (Holm over the metrics "
-    "of a question)."
+    "strengths of the votes. Where the real clip's value is the target, votes on `real` are left out. 95 % intervals "
+    "are over raters and prompts. Verdicts are on pairs (Holm over the metrics of a question)."
 )
 HEAD = ("Metric", "Agreement on pairs", "Votes", "p (Holm)", "Order of models", "Models", "Verdict")
 

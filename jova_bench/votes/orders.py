@@ -84,11 +84,14 @@ class Orders:
         if np.ptp(values) == 0:
             return "all models have one value"
         keep = [self.models.index(model) for model in models]
+        if np.ptp(self._strengths[keep]) == 0:
+            return "all models have one strength"
         rho = _spearman(values, self._strengths[keep])
         draws = [
-            _spearman(of_metric, strengths[keep])
+            _spearman(of_metric, of_votes)
             for prompts, strengths in self._resamples
-            if np.isfinite(of_metric := resampled(prompts)).all() and np.ptp(of_metric) > 0
+            for of_metric, of_votes in [(resampled(prompts), strengths[keep])]
+            if np.isfinite(of_metric).all() and np.ptp(of_metric) > 0 and np.ptp(of_votes) > 0
         ]
         ends = np.quantile(draws, [0.025, 0.975]) if len(draws) >= RESAMPLES / 2 else None
         return Ranking(rho=rho, ci=None if ends is None else (float(ends[0]), float(ends[1])), models=len(models))

@@ -21,24 +21,28 @@ def read_votes(paths: Sequence[str | os.PathLike[str]]) -> list[Vote]:
 
     Raises:
         BenchError: a file cannot be read, a line is no vote, a rater answers a question twice and not the same, or
-            there are no votes.
+            there are no votes; or a check has two right answers.
     """
     found = [one for path in map(Path, paths) for one in (read_answers(path) if path.is_dir() else _of_file(path))]
     by_key: dict[VoteKey, tuple[Vote, str]] = {}
     for vote, where in found:
         before, place = by_key.setdefault(vote.key, (vote, where))
-        if _preferred(before) != _preferred(vote):
-            models = " and ".join(sorted(vote.key.models))
-            what = f"{vote.rater!r} on {vote.question!r} of {models} at prompt {vote.prompt_id!r}"
-            raise BenchError(f"{where}: expected one answer of {what}, got another one at {place}; keep one")
+        for kind, one, other in (
+            ("answer", before.answer, vote.answer),
+            ("right answer (`expected`)", before.expected, vote.expected),
+        ):
+            if _named(before, one) != _named(vote, other):
+                models = " and ".join(sorted(vote.key.models))
+                what = f"{vote.rater!r} on {vote.question!r} of {models} at prompt {vote.prompt_id!r}"
+                raise BenchError(f"{where}: expected one {kind} of {what}, got another one at {place}; keep one")
     if not by_key:
         raise BenchError(f"expected votes, got none in {', '.join(map(shown_path, paths))}")
     return [vote for vote, _ in by_key.values()]
 
 
-def _preferred(vote: Vote) -> str:
-    """Returns the model that an answer names, or the answer."""
-    return {"left": vote.left, "right": vote.right}.get(vote.answer, f"({vote.answer})")
+def _named(vote: Vote, answer: str | None) -> str:
+    """Returns the model that an answer to a vote's question names, or the answer."""
+    return {"left": vote.left, "right": vote.right}.get(answer or "", f"({answer})")
 
 
 def _of_file(path: Path) -> Iterator[tuple[Vote, str]]:

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import unicodedata
+from collections.abc import Mapping, Sequence
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import IO
 
 from jova_bench.errors import BenchError
-from jova_bench.files.lines import repair
-from jova_bench.files.reading import as_record, parse_json, read_json
+from jova_bench.files.locks import Busy, acquire
+from jova_bench.files.reading import as_record, parse_json, read_bytes, read_json, read_json_lines
 from jova_bench.files.writing import write_file
 from jova_bench.ids import file_stem
 from jova_bench.records import FileRecord, Id, Record
+from jova_bench.votes.requests import RaterHandler
 from jova_bench.votes.study import ANSWERS, PAGES, TOKENS, Given, Key, opened, read_key
-from jova_bench.web.http import is_loopback
 
 HOST = "127.0.0.1"
-LONGEST_BODY = 1 << 16
-TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".mp4": "video/mp4"}
-BLANK = 'data-rater="" data-booklet=""'
-"""What the page has in the place of the rater's name and list of pairs."""
+LOCK = ".lock"
 
 
 class Access(Record):
@@ -46,52 +41,88 @@ class Raters(FileRecord):
     """Access by name."""
 
 
-class Conflict(Exception):
-    """Raised for another answer to what a rater has answered."""
-
-
 class Answers:
     """Answers of a study on disk: appended, never replaced."""
 
     def __init__(self, folder: Path, key: Key) -> None:
-        """Reads what raters have answered. Raises BenchError where a file is damaged."""
+        """Reads what raters have answered. Raises BenchError where a file is damaged or cannot be written."""
         self._folder, self._key, self._lock = folder / ANSWERS, key, threading.Lock()
-        self._folder.mkdir(exist_ok=True)
         self._given: dict[tuple[str, str, frozenset[str]], Given] = {}
-        for path in sorted(self._folder.glob("*.jsonl")):
-            repair(path)
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-                one = as_record(Given, parse_json(line, f"{path}:{number}"), f"{path}:{number}")
-                self._given[_place(one)] = one
+        try:
+            self._folder.mkdir(exist_ok=True)
+            paths = sorted(self._folder.glob("*.jsonl"))
+            for path in paths:
+                _end_last_line(path)
+        except OSError as error:
+            raise BenchError(f"expected answers that can be written, got {self._folder}: {error.strerror}") from error
+        for path in paths:
+            for number, line in read_json_lines(path):
+                if isinstance(line, BenchError):
+                    raise line
+                one = as_record(Given, line, f"{path}:{number}")
+                self._given.setdefault(_place(one), one)
 
-    def add(self, rater: str, lines: Sequence[Given]) -> None:
-        """Appends the answers of one rater, those that are known left out.
+    def add(self, rater: str, lines: Sequence[Given]) -> list[int]:
+        """Appends the answers of one rater to what has none yet.
+
+        Returns:
+            The places in `lines` of those to what was answered otherwise, from 0: the first answer stays.
 
         Raises:
-            Conflict: one of them was answered otherwise; nothing is appended.
-            BenchError: one is no answer of this rater to this study.
+            BenchError: one is no answer of this rater to this study; nothing is appended.
+            OSError: the disk does not take them, such as a full one; nothing is appended.
         """
         with self._lock:
             new: dict[tuple[str, str, frozenset[str]], Given] = {}
-            for one in lines:
+            known = []
+            for number, one in enumerate(lines):
                 opened(self._key, one, "the request")
                 if one.rater != rater:
                     raise BenchError(f"expected answers of {rater!r}, got one of {one.rater!r}")
-                before = self._given.get(_place(one)) or new.get(_place(one))
-                if before is None:
-                    new[_place(one)] = one
-                elif before != one:
-                    raise Conflict
+                before = self._given.get(_place(one)) or new.setdefault(_place(one), one)
+                if _preferred(before) != _preferred(one):
+                    known.append(number)
             if new:
-                with (self._folder / f"{file_stem(rater)}.jsonl").open("ab") as file:
-                    file.write("".join(f"{one.model_dump_json()}\n" for one in new.values()).encode())
-                    file.flush()
-                    os.fsync(file.fileno())
+                text = "".join(f"{one.model_dump_json()}\n" for one in new.values())
+                _append(self._folder / f"{file_stem(rater)}.jsonl", text.encode())
                 self._given |= new
+            return known
 
 
 def _place(one: Given) -> tuple[str, str, frozenset[str]]:
     return one.rater, one.question, frozenset((one.left, one.right))
+
+
+def _preferred(one: Given) -> str:
+    """Returns the clip that an answer names, whichever side it is on, or the answer."""
+    return {"left": one.left, "right": one.right}.get(one.answer, f"({one.answer})")
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Appends all of the bytes or, where the disk does not take them, none. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        try:
+            while content:
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(length)
+            raise
+
+
+def _end_last_line(path: Path) -> None:
+    """Ends the last line of a file of answers, or cuts it where it is no JSON: its writer was killed."""
+    data = read_bytes(path)
+    start = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    if not data[start:].strip():
+        return
+    try:
+        parse_json(data[start:].decode("utf-8-sig", "replace"), str(path))
+    except BenchError:
+        os.truncate(path, start)
+    else:
+        _append(path, b"\n")
 
 
 def admit(folder: Path, names: Sequence[str]) -> Raters:
@@ -102,7 +133,7 @@ def admit(folder: Path, names: Sequence[str]) -> Raters:
     """
     key, path = read_key(folder), folder / TOKENS
     known = dict(as_record(Raters, read_json(path), str(path)).raters) if path.exists() else {}
-    for name in names:
+    for name in (unicodedata.normalize("NFC", one) for one in names):  # As ids are.
         if name not in known:
             known[name] = Access(token=secrets.token_urlsafe(16), booklet=len(known) % key.booklets)
     found = as_record(Raters, {"raters": {name: one.model_dump() for name, one in known.items()}}, "--rater")
@@ -120,108 +151,40 @@ def server(folder: Path, raters: Raters, port: int) -> ThreadingHTTPServer:
     """Returns a server on 127.0.0.1, to be run by `serve_forever`; its address is `server_address`.
 
     Raises:
-        BenchError: the folder is no study, or the port is taken.
+        BenchError: the folder is no study, cannot be written or has a server already, or the port is taken.
     """
-    answers = Answers(folder, read_key(folder))
+    key, held = read_key(folder), _locked(folder)
+
+    class Server(ThreadingHTTPServer):
+        def server_close(self) -> None:
+            """Closes the socket, also one that could not be bound, and releases the study."""
+            super().server_close()
+            held.close()
+
+    try:
+        answers = Answers(folder, key)
+    except BaseException:
+        held.close()
+        raise
     by_token = {one.token: (name, one.booklet) for name, one in raters.raters.items()}
 
-    class Handler(_Handler):
+    class Handler(RaterHandler):
         pages = folder / PAGES
         store = answers
         access = by_token
 
     try:
-        return ThreadingHTTPServer((HOST, port), Handler)
+        return Server((HOST, port), Handler)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise BenchError(f"expected a free port, got {port}: {why}; give another --port, 0 for any") from error
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Answers `/TOKEN/...`: pages and clips by GET, answers by POST."""
-
-    pages: Path
-    store: Answers
-    access: Mapping[str, tuple[str, int]]
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Logs nothing: addresses hold secrets."""
-
-    def do_GET(self) -> None:
-        """Sends a page or a part of a clip."""
-        if (found := self._rater()) is None:
-            return
-        rater, booklet, name = found
-        path = self.pages / (name or "index.html")
-        if not re.fullmatch(r"(index\.html|vote\.js|vote\.css|clips/[0-9a-f]+\.mp4)?", name) or not path.is_file():
-            self._end(HTTPStatus.NOT_FOUND)
-            return
-        content = path.read_bytes()
-        if path.name == "index.html":
-            content = content.replace(BLANK.encode(), f'data-rater="{rater}" data-booklet="{booklet}"'.encode())
-        self._send(content, TYPES[path.suffix])
-
-    def do_POST(self) -> None:
-        """Appends answers: JSON lines."""
-        if (found := self._rater()) is None:
-            return
-        rater, _, name = found
-        length = self.headers.get("Content-Length", "")
-        if name != "answers" or not length.isdecimal() or int(length) > LONGEST_BODY:
-            self.close_connection = True  # Its body is not read.
-            self._end(HTTPStatus.NOT_FOUND if name != "answers" else HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            return
-        try:
-            self.store.add(rater, list(_lines(self.rfile.read(int(length)))))
-        except Conflict:
-            self._end(HTTPStatus.CONFLICT)
-        except BenchError:
-            self._end(HTTPStatus.BAD_REQUEST)
-        else:
-            self._end(HTTPStatus.NO_CONTENT)
-
-    def _rater(self) -> tuple[str, int, str] | None:
-        """Returns the rater's name and booklet, and what is asked for; None where the address is not one of a rater."""
-        # Another site's page may ask by a name of its own that leads here.
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
-        token, _, name = urlsplit(self.path).path.removeprefix("/").partition("/")
-        known = next(
-            (one for key, one in self.access.items() if secrets.compare_digest(key.encode(), token.encode())), None
-        )
-        if known is None or not is_loopback(host):
-            self.close_connection = True
-            self._end(HTTPStatus.FORBIDDEN)
-            return None
-        return *known, name
-
-    def _send(self, content: bytes, kind: str) -> None:
-        """Sends a file, or the bytes that a player asks for."""
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        start, end = (int(asked[1]), int(asked[2] or len(content) - 1)) if asked else (0, len(content) - 1)
-        if asked and not start <= end < len(content):
-            start, end = (start, len(content) - 1) if start < len(content) else (0, len(content) - 1)
-        self.send_response(HTTPStatus.PARTIAL_CONTENT if asked else HTTPStatus.OK)
-        if asked:
-            self.send_header("Content-Range", f"bytes {start}-{end}/{len(content)}")
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(end + 1 - start))
-        self.send_header("Cache-Control", "no-store" if kind.startswith("text/html") else "private, max-age=3600")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.end_headers()
-        self.wfile.write(content[start : end + 1])
-
-    def _end(self, status: HTTPStatus) -> None:
-        self.send_response(status)
-        if status != HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", "0")
-        self.end_headers()
-
-
-def _lines(body: bytes) -> Iterator[Given]:
-    """Yields the answers of a request. Raises BenchError for anything else."""
-    for line in body.decode("utf-8", "replace").splitlines():
-        yield as_record(Given, parse_json(line, "the request"), "the request")
+def _locked(folder: Path) -> IO[str]:
+    """Locks a study until the file is closed. Raises BenchError where another process holds it."""
+    try:
+        return acquire(folder / LOCK)
+    except Busy as error:
+        raise BenchError(f"expected a study that nobody serves, got {folder}: {error}; end that first") from error
+    except OSError as error:
+        raise BenchError(f"expected a folder that can be written, got {folder}: {error.strerror}") from error

@@ -9,7 +9,7 @@ import jova_bench
 from jova_bench.cli import main
 from jova_bench.errors import BenchError
 from jova_bench.votes import agreement_tables, orders
-from jova_bench.votes.agree import NO_REAL, OF_A_SET, agree
+from jova_bench.votes.agree import NO_REAL, OF_A_SET, OF_REAL, agree
 from jova_bench.votes.reading import read_votes
 from support.made_runs import Clips, Spread, ids, made_run, undefined
 from support.voting import put_votes, vote
@@ -118,6 +118,30 @@ def test_what_cannot_be_compared_says_why(rows, folder, votes, quality, tmp_path
     (single,) = agree(folder, [one for one in votes if one.rater == "r3"]).questions
     assert single.metrics[0].pairwise_reason.startswith("no interval over raters and prompts")
     assert single.people is None
+
+
+def test_a_metric_of_noise_wins_nothing_by_real_being_its_own_target(tmp_path):
+    rng = np.random.default_rng(8)
+    noise = {model: {"near": list(rng.normal(size=PROMPTS)), "up": [1.0] * PROMPTS} for model in (*MODELS, "real")}
+    made_run(tmp_path, noise, [Clips("near", direction="target"), Clips("up")])
+    on_real = [vote(f"r{k}", p, "real", model, "left") for k in range(4) for p in ids(PROMPTS) for model in MODELS]
+    (one,) = agree(tmp_path, on_real).questions
+    near, up = one.metrics
+    assert (near.verdict, near.pairwise) == ("undefined", None)
+    assert near.ranking_reason == f"all models have one strength; {OF_REAL}"  # Against `real`.
+    assert near.pairwise_reason == f"no vote decides between two clips that it has values of; {OF_REAL}"
+    assert up.pairwise.n == len(on_real)  # Others are judged by votes on `real`.
+    among = [vote(f"r{k}", p, "ovi", "jova", "left") for k in range(4) for p in ids(PROMPTS)]
+    both, without = (agree(tmp_path, votes).questions[0].metrics[0] for votes in (on_real + among, among))
+    assert both.pairwise == without.pairwise
+    assert without.pairwise.n == len(among)
+
+
+def test_a_rater_is_judged_by_checks_on_controls_that_the_run_lacks(folder, votes):
+    failed = [vote("r3", p, "real", "still", "right", expected="left") for p in ids(PROMPTS)]
+    found = agree(folder, [*votes, *failed])
+    assert [(one.rater, one.passed, one.checks) for one in found.raters if not one.kept] == [("r3", 0, PROMPTS)]
+    assert found.questions[0].votes == 11 * PROMPTS
 
 
 def test_people_agree_with_each_other_as_far_as_they_do(folder):

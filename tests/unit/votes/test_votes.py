@@ -141,6 +141,11 @@ GOOD = {"rater": "ann", "prompt_id": "p", "question": "sync", "left": "a", "righ
         ([GOOD, GOOD | {"right": "a"}], "x.jsonl:2: right: expected another model than on the left, got 'a' on both"),
         ([GOOD | {"colour": "red"}], "x.jsonl:1: colour: unknown field"),
         ([GOOD, GOOD | {"left": "b", "right": "a"}], "x.jsonl:2: expected one answer of 'ann' on 'sync' of a and b"),
+        (
+            [GOOD | {"expected": "left"}, GOOD | {"expected": "right"}],
+            "x.jsonl:2: expected one right answer (`expected`) of 'ann' on 'sync' of a and b at prompt 'p'",
+        ),
+        ([GOOD, GOOD | {"expected": "left"}], "x.jsonl:2: expected one right answer (`expected`) of 'ann'"),
         ([], "expected votes, got none in"),
         ([GOOD | {"expected": "left"}], "expected votes, got answers to attention checks alone"),
         (["["], "x.jsonl:1: expected JSON"),
@@ -173,4 +178,7 @@ def test_the_same_vote_from_either_side_counts_once(tmp_path):
     turned = GOOD | {"left": "b", "right": "a", "answer": "right"}
     path = tmp_path / "x.jsonl"
     path.write_text("\n".join(map(json.dumps, (GOOD, turned, GOOD))))
+    assert len(read_votes([path])) == 1
+    checks = [GOOD | {"expected": "left"}, turned | {"expected": "right"}]  # One right answer from either side.
+    path.write_text("\n".join(map(json.dumps, checks)))
     assert len(read_votes([path])) == 1

@@ -29,16 +29,17 @@
 
   const lines = (given) => given.map((one) => JSON.stringify(one) + "\n").join("");
 
-  /** Sends what the server does not have yet; it takes the same answer twice as one. */
+  /** Sends what the server does not have yet; it keeps the first answer to a question, and says which were others. */
   async function send() {
     if (!served || state.sent === state.given.length) return true;
     const upto = state.given.length;
     try {
       const response = await fetch("answers", { method: "POST", body: lines(state.given.slice(state.sent, upto)) });
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
+      const known = response.status === 200 ? (await response.json()).known.length : 0;
       state.sent = upto;
       keep();
-      fault("");
+      fault(known ? `The first answers stay: ${known} of these questions you answered otherwise before, in another window or browser.` : "");
       return true;
     } catch (error) {
       fault(`Your answers are kept in this browser, and not on the server yet (${error.message}). They are sent again with the next ones.`);
