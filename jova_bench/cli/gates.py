@@ -27,7 +27,7 @@ INIT_EXAMPLES = """  jova-bench gate init runs/good
   jova-bench gate init runs/good --again runs/other-machine --metrics lse_c,wer
 
 Writes gate/reference.json, gate/tolerances.toml and gate/README.md, which explains them, and with --uses a workflow;
-then gates the run by them. What is there already is kept. Tolerances are those that the run's tests can tell."""
+when the run was gated by them. What is there already is kept. Tolerances are those that the run's tests can tell."""
 FREEZE_EXAMPLES = """  jova-bench freeze runs/embedded-0a1b2c3d > results/reference.json"""
 
 
@@ -73,16 +73,16 @@ def _gate(args: argparse.Namespace) -> int:
 
 
 def _init(args: argparse.Namespace) -> int:
-    from jova_bench.comparison.gate import gate, read_tolerances
-    from jova_bench.comparison.gate_files import REFERENCE, TOLERANCES, write_gate
+    from jova_bench.comparison.gate_files import first_gate, gate_texts, write_gate
     from jova_bench.comparison.gate_start import start
 
     assets = asset_table(args.assets)
     begun = start(args.run, args.again, names(args.metrics), assets)
-    for line in write_gate(begun, args.out, args.suite, args.uses, assets):
+    texts = gate_texts(begun, args.suite, args.uses, assets)
+    # Before anything is written: a kept file may be one that no gate can use.
+    found = first_gate(begun, args.out, args.again or args.run, assets)
+    for line in write_gate(texts, args.out):
         say(line)
-    tolerances = read_tolerances(args.out / TOLERANCES)
-    found = gate(args.out / REFERENCE, args.again or args.run, tolerances, assets=assets)
     show(f"{found.head()}\n")
     return found.exit_code
 

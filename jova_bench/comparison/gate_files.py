@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jova_bench.assets.table import AssetTable
+from jova_bench.comparison.gate import gate, read_tolerances
+from jova_bench.comparison.gate_page import Gate
 from jova_bench.comparison.gate_start import Gated, Start
 from jova_bench.comparison.results import freeze
 from jova_bench.errors import BenchError
@@ -55,9 +58,10 @@ difference.
 {left_out}
 ## When a change is wanted
 
-Remove `{reference}` and `{tolerances}`, run `jova-bench gate init {next}` with the options of before, and
-commit what it writes with the reason. A tolerance may be edited; one smaller than what its test
-finds makes the gate say `underpowered`.
+Remove `{reference}`, `{tolerances}`, `{page}` and, where there is one,
+`{workflow}`; run `jova-bench gate init {next}` with the options of before, and commit what it writes
+with the reason. What is not removed is kept as it was. A tolerance may be edited; one smaller than what its test finds
+makes the gate say `underpowered`.
 """
 _WORKFLOW = """# Fails when a run is worse than {reference}, which {page} explains.
 name: gate
@@ -82,18 +86,17 @@ _CLIPS = """      # Make the clips in {folders} here, unless they are committed.
 """
 
 
-def write_gate(begun: Start, root: Path, suite: str | None, uses: str | None, assets: AssetTable) -> list[str]:
-    """Writes what is not there yet, and returns a line for each file.
+def gate_texts(begun: Start, suite: str | None, uses: str | None, assets: AssetTable) -> dict[Path, str]:
+    """Returns the text of each file of a gate.
 
     Args:
         begun: what is gated.
-        root: folder of the repository.
         suite: as the command of a run names it; None for the suite that has the name of the run's.
         uses: `OWNER/NAME@REF` of the repository of jova_bench; None writes no workflow.
         assets: the table of weights.
 
     Raises:
-        BenchError: the suite is not the run's, or `uses` is no such name.
+        BenchError: the suite is not the run's, `uses` is no such name, or a workflow cannot hold the command.
     """
     if uses is not None and not ACTION.fullmatch(uses):
         raise BenchError(f"expected {option('uses')} as OWNER/NAME@REF, got {shown(uses)}")
@@ -101,6 +104,28 @@ def write_gate(begun: Start, root: Path, suite: str | None, uses: str | None, as
     texts = {REFERENCE: freeze(begun.reference), TOLERANCES: _tolerances(begun.metrics), PAGE: _page(begun, words)}
     if uses is not None:
         texts[WORKFLOW] = _workflow(begun, words, uses, assets)
+    return texts
+
+
+def first_gate(begun: Start, root: Path, run: str, assets: AssetTable) -> Gate:
+    """Gates a run by the reference and the tolerances that are kept in a repository, and by new ones where none are.
+
+    Raises:
+        BenchError: a kept file is faulty, or does not fit the other or the run.
+    """
+    reference, tolerances = root / REFERENCE, root / TOLERANCES
+    return gate(
+        reference if reference.exists() else replace(begun.reference, source=str(reference)),
+        run,
+        read_tolerances(tolerances)
+        if tolerances.exists()
+        else {one.name: one.tolerance for one in begun.metrics if one.tolerance is not None},
+        assets=assets,
+    )
+
+
+def write_gate(texts: Mapping[Path, str], root: Path) -> list[str]:
+    """Writes what is not there yet into the folder of a repository, and returns a line for each file."""
     lines = []
     for name, text in texts.items():
         if (root / name).exists():
@@ -108,7 +133,7 @@ def write_gate(begun: Start, root: Path, suite: str | None, uses: str | None, as
         else:
             write_file(root / name, text)
             lines.append(f"wrote {root / name}")
-    if uses is None:
+    if WORKFLOW not in texts:
         how = "jova_bench's repository on GitHub, whose action.yml runs the gate"
         lines.append(f"no workflow: {option('uses')} OWNER/NAME@REF names {how}")
     return lines
@@ -188,6 +213,8 @@ def _page(begun: Start, words: Sequence[str]) -> str:
         next=NEXT,
         reference=REFERENCE,
         tolerances=TOLERANCES,
+        page=PAGE,
+        workflow=WORKFLOW,
         count=counted(len(prompts), "prompt"),
         suite=escaped(begun.reference.suite),
         table=table(["Metric", "Unit", "Tolerance", "Found"], body),
@@ -201,8 +228,9 @@ def _found(one: Gated) -> str:
 
 
 def _workflow(begun: Start, words: Sequence[str], uses: str, assets: AssetTable) -> str:
-    if any(re.search(r"\s", word) for word in words):
-        raise BenchError(f"expected names without spaces for a workflow, got {code(shlex.join(words))}; rename them")
+    if any(re.search(r"[\s\"']", word) for word in words):
+        wrong = code(shlex.join(words))
+        raise BenchError(f"expected names without spaces and quotes for a workflow, got {wrong}; rename them")
     profile = begun.run.manifest.profile
     extras = [profile, *(["pesq"] if any(spec.name == "pesq" for spec in begun.specs) else [])]
     asked = (begun.run.manifest.models[model].asked for model in begun.reference.models)

@@ -84,6 +84,40 @@ def test_a_new_gate_is_green_and_a_planted_regression_red_in_the_first_lines(rep
     assert made.returncode == 0, made.stderr
     for sample in records(repository / "runs/shuffled/samples.jsonl", Sample):
         shutil.copy(repository / "runs/shuffled" / sample.clip, repository / "my_clips" / f"{sample.prompt_id}.mp4")
-    code, page = act(repository, step["with"])
+    # One word a line, as `run: |` gives them.
+    code, page = act(repository, step["with"] | {"run": step["with"]["run"].replace(" ", "\n") + "\n"})
     assert (code, page[0]) == (3, "## Gate: regression")
     assert page[2].startswith("- **worse**: Mouth-audio corr (embedded) ↑ of my_clips: 0.9"), page[2]
+
+
+@pytest.mark.parametrize(
+    ("step", "variable", "command"),
+    [
+        ("Install jova_bench", "PIP_ARGS", "python"),
+        ("Download weights that are not in the cache", "ASSETS", "jova-bench"),
+    ],
+)
+def test_words_on_all_lines_of_an_input_are_given(repository, step, variable, command):
+    recorder = repository / "bin" / command
+    recorder.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >>{repository}/given\n')
+    recorder.chmod(0o755)
+    (script,) = [one["run"] for one in ACTION["runs"]["steps"] if one.get("name") == step]
+    values = {"GITHUB_ACTION_PATH": str(ROOT), "EXTRAS": "embedded"}
+    done = shell(repository, script, **values, **{variable: "one --two\n  three*\n\nfour\n"})
+    assert done.returncode == 0, done.stderr
+    assert "|one|--two|three*|four|" in (repository / "given").read_text()
+
+
+@pytest.mark.parametrize(
+    "given", [{"run": "score 'my clips'\n--metrics wer"}, {"assets": 'a "b"'}, {"pip-args": "it's"}]
+)
+def test_quotes_in_an_input_are_an_error_that_says_so(repository, given):
+    inputs = {"run": "ls\nsuites", "assets": "", "pip-args": ""} | given
+    step = ACTION["runs"]["steps"][0]
+    env = {name: inputs[value.removeprefix("${{ inputs.").removesuffix(" }}")] for name, value in step["env"].items()}
+    done = shell(repository, step["run"], **env)
+    ((name, text),) = given.items()
+    said = f"::error::expected words without quotes, got {name}: {' '.join(text.splitlines())}; "
+    assert (done.returncode, done.stdout.startswith(said), done.stdout.count("\n")) == (2, True, 1)
+    bare = {name: text.replace("'", "").replace('"', "") for name, text in env.items()}
+    assert shell(repository, step["run"], **bare).returncode == 0

@@ -1,5 +1,6 @@
 """The beginning of a gate: what can be tested, the tolerances that a test can tell, and a first gate that is green."""
 
+import re
 import shutil
 
 import numpy as np
@@ -150,6 +151,27 @@ def test_init_writes_a_gate_that_passes_and_keeps_what_is_there(capsys, tmp_path
     assert "kept" in said.err
     assert read_tolerances(tmp_path / "gate/tolerances.toml") == {"mouth_audio_corr": 0.5}
     assert (tmp_path / "gate/README.md").read_text() == page
+    # What the page says to remove is all that another reference makes stale.
+    for name in re.findall(r"`(\S+/\S+\.\w+)`", page.partition("## When a change is wanted")[2]):
+        (tmp_path / name).unlink()
+    said = call(capsys, "gate", "init", good, "--out", tmp_path, "--uses", "me/it@v2", "--metrics", "kad")
+    assert (said.code, said.err.count("kept"), said.err.count("wrote")) == (0, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("kept", "text", "named"),
+    [
+        ("tolerances.toml", "wer = 0.1\n", "a metric of the reference, got 'wer'"),
+        ("tolerances.toml", "kad = no\n", "tolerances.toml"),
+        ("reference.json", "{}", "reference.json"),
+    ],
+)
+def test_a_kept_file_that_no_gate_can_use_is_told_before_anything_is_written(capsys, tmp_path, good, kept, text, named):
+    (tmp_path / "gate").mkdir()
+    (tmp_path / "gate" / kept).write_text(text)
+    said = call(capsys, "gate", "init", good, "--out", tmp_path, "--uses", "me/it@v1")
+    assert (said.code, said.out, said.err.count("\n"), named in said.err) == (2, "", 1, True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "gate" / kept]
 
 
 def test_the_command_of_scored_clips_has_their_prompts(capsys, monkeypatch, tmp_path):
@@ -168,6 +190,9 @@ def test_the_command_of_scored_clips_has_their_prompts(capsys, monkeypatch, tmp_
     words = "--profile standard --metrics loudness"
     code, _, err = call(capsys, "gate", "init", "given")
     assert (code, "expected --suite" in err) == (2, True)
+    shutil.copy("asked.jsonl", "who's.jsonl")  # The action refuses quotes.
+    code, _, err = call(capsys, "gate", "init", "given", "--suite", "who's.jsonl", "--uses", "me/it@v1")
+    assert (code, "expected names without spaces and quotes" in err, (tmp_path / "gate").exists()) == (2, True, False)
     for run, flags, command in (
         ("given", ["--suite", "asked.jsonl"], f"run --model clips:mine --suite asked.jsonl {words}"),
         ("bare", [], f"score mine {words}"),
