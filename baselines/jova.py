@@ -5,8 +5,6 @@ With `jova_edit`, `weights`, `arms` and `trained`, the only modules that import 
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -17,6 +15,7 @@ import numpy as np
 
 from jova.sampling import GUIDED_UNTIL, Sampling, options_of
 from jova_baselines.controls import reference_path
+from jova_baselines.memory import peak_memory_bytes
 from jova_baselines.weights import accepted, digest_of_parts, name_with, unusable_weights
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
@@ -259,13 +258,3 @@ def parts(prompt: Prompt) -> Parts:
     from jova import text
 
     return text.Prompt(prompt.video_caption, prompt.audio_caption, prompt.transcript)
-
-
-def peak_memory_bytes(device: str) -> int:
-    """Returns the peak memory so far: of the GPU, or of this process on a CPU."""
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes on macOS, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

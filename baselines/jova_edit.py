@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jova_baselines.jova import JovaGenerator, parts, peak_memory_bytes
+from jova_baselines.jova import JovaGenerator, parts
+from jova_baselines.memory import peak_memory_bytes
 from jova_baselines.unedited import edit_of, given_picture, given_sound
 from jova_baselines.weights import name_with
 from jova_bench.arrays import Audio, Frames

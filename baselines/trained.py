@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from jova_baselines.arms import DONE, JovaArms
-from jova_baselines.jova import JovaGenerator, parts, peak_memory_bytes
+from jova_baselines.jova import JovaGenerator, parts
+from jova_baselines.memory import peak_memory_bytes
 from jova_baselines.weights import digest_of_parts, missing_weights
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json

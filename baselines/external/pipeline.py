@@ -21,7 +21,7 @@ from jova_baselines.external.generator import Baseline
 from jova_baselines.external.inputs import ModelInput, first_frame
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Diffusers
-from jova_baselines.jova import peak_memory_bytes
+from jova_baselines.memory import peak_memory_bytes
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, UnfitClip
 from jova_bench.models.base import Generated, Media

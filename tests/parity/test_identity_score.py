@@ -4,7 +4,6 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from jova_bench.metrics.picture import identity
 from jova_bench.prompts import Prompt
 from jova_bench.records import Sample
 from jova_bench.runs import score_table as grid
+from jova_bench.runs.store import RunStore
 from jova_bench.suites.loading import load_suite
 from support import every_asset, upstream
 from support.clips import silent_clip
@@ -251,7 +251,7 @@ def test_a_metric_is_told_where_the_image_lies(tmp_path):
     (tmp_path / "prompts.jsonl").write_text(json.dumps(line))
     suite = load_suite(tmp_path / "prompts.jsonl")
     sample = Sample(model="m", prompt_id="one", seed=0, status="ok", clip="clips/one.mp4", clip_digest="0")
-    job = grid._job(sample, suite.prompts[0], suite, SimpleNamespace(folder=Path("run")), ("any",))
+    job = grid._job(sample, suite.prompts[0], suite, RunStore(tmp_path / "run"), ("any",))
     assert identity.reference_image(job.prompt).shape == (8, 8, 3)
     assert Path(job.prompt.image).is_absolute()
 

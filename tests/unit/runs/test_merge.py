@@ -105,7 +105,7 @@ def test_no_clip_is_taken_from_outside_a_part(tmp_path):
     first, *others = path.read_text().splitlines(keepends=True)
     for clip in ("../secret.mp4", str(secret)):
         path.write_text("".join([json.dumps(json.loads(first) | {"clip": clip, "file_digest": None}) + "\n", *others]))
-        with pytest.raises(BenchError, match=f"samples.jsonl: expected a clip inside the folder, got .*{clip}"):
+        with pytest.raises(BenchError, match=r"samples.jsonl: expected a clip inside the folder, got "):
             merge(tmp_path / "run", [tmp_path / "part"])
         assert not (tmp_path / "run").exists()
 
