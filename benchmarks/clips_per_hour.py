@@ -198,7 +198,8 @@ def page(found: Mapping[str, Any]) -> str:
         "",
         f"Made by `benchmarks/clips_per_hour.py`, which says how: {found['clips']} clip(s) of {found['seconds']} s, "
         f"{found['fps']} frames a second, {found['side']} x {found['side']}. Networks are random, of the published "
-        "sizes, in single precision. A metric that reads what another one keeps costs nothing more.",
+        "sizes, in single precision. A metric that reads what another one keeps costs nothing more. Where "
+        "other work shares the core, processor time is longer: see the wall times in the data.",
         "",
         "| networks | metrics | s a clip | share |",
         "|---|---|---|---|",

@@ -41,6 +41,12 @@ class ReferenceImage:
     width: int
     origin: Origin
 
+    def cut(self, height: int, width: int) -> str:
+        """Returns a note if an upstream that scales the image to cover these pixels crops it, else nothing."""
+        if self.height * width == self.width * height:
+            return ""
+        return f"upstream crops the image of {self.width}x{self.height} to the shape of {width}x{height}"
+
 
 @dataclass(frozen=True)
 class DrivingAudio:

@@ -57,8 +57,6 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     frames = min(heard, most)
     clips = clips_of(frames, clip, repeated)
     height, width = nearest(inputs.image.height, inputs.image.width, size)
-    cut = inputs.image.height * width != inputs.image.width * height
-    crop = f"upstream crops the image of {inputs.image.width}x{inputs.image.height} to the shape of {width}x{height}"
     return Job(
         arguments={
             "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
@@ -82,7 +80,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         function_evals=(2 if math.isclose(guidance, 1.0) else 3) * int(options["steps"]) * clips,
         # Upstream's wav2vec attends from every instant of the sound to every other.
         heard_s=float((frames + 1) / manifest.fps),
-        note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), crop if cut else ""])),
+        note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), inputs.image.cut(height, width)])),
     )
 
 

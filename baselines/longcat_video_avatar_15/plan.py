@@ -51,8 +51,6 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
     # Upstream ends the video with its sound.
     frames = min(made, inputs.audio.frames(manifest.fps))
     height, width = nearest(inputs.image.height, inputs.image.width, resolution)
-    cut = inputs.image.height * width != inputs.image.width * height
-    crop = f"upstream crops the image of {inputs.image.width}x{inputs.image.height} to the shape of {width}x{height}"
     return Job(
         arguments={
             "prompt": text(manifest.renderer, inputs.prompt, manifest.limits.prompt_words),
@@ -71,7 +69,7 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         function_evals=STEPS * pieces + pieces - 1,
         # Upstream looks for the voices of the whole sound; a second more is more than the last frames read ahead.
         heard_s=float(made / manifest.fps) + 1,
-        note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), crop if cut else ""])),
+        note="; ".join(filter(None, [inputs.audio.cut(frames / manifest.fps), inputs.image.cut(height, width)])),
     )
 
 
