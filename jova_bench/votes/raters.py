@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from jova_bench.records import Record
@@ -34,19 +35,20 @@ class Rater(Record):
 
 def raters_of(votes: Sequence[Vote]) -> tuple[Rater, ...]:
     """Returns all raters, in the order of their names."""
-    found = []
-    for name in sorted({vote.rater for vote in votes}):
-        own = [vote for vote in votes if vote.rater == name]
-        checks = [vote for vote in own if vote.expected is not None and vote.answer != "broken"]
-        found.append(
-            Rater(
-                rater=name,
-                votes=sum(vote.expected is None for vote in own),
-                checks=len(checks),
-                passed=sum(vote.answer == vote.expected for vote in checks),
-            )
-        )
-    return tuple(found)
+    own: dict[str, list[Vote]] = defaultdict(list)
+    for vote in votes:
+        own[vote.rater].append(vote)
+    return tuple(_judged(name, own[name]) for name in sorted(own))
+
+
+def _judged(name: str, own: Sequence[Vote]) -> Rater:
+    checks = [vote for vote in own if vote.expected is not None and vote.answer != "broken"]
+    return Rater(
+        rater=name,
+        votes=sum(vote.expected is None for vote in own),
+        checks=len(checks),
+        passed=sum(vote.answer == vote.expected for vote in checks),
+    )
 
 
 def counted(votes: Sequence[Vote]) -> list[Vote]:
