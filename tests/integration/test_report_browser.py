@@ -79,7 +79,7 @@ def visit(browser, pages):
     """Opens a page of the report; afterwards, nothing may have been complained of, asked for, or popped up."""
     seen, contexts = [], []
 
-    def go(name="index.html", **options):
+    def go(name="index.html", search="", **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
         contexts.append(context)
         page = context.new_page()
@@ -90,7 +90,7 @@ def visit(browser, pages):
         page.on("requestfailed", lambda r: r.failure == ABORTED or seen.append(f"failed: {r.url} {r.failure}"))
         page.on("request", lambda r: r.url.startswith(("file:", "data:", "blob:")) or seen.append(f"asked: {r.url}"))
         page.on("dialog", lambda dialog: (seen.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto((pages / name).as_uri())
+        page.goto((pages / name).as_uri() + search)
         return page
 
     yield go
@@ -174,6 +174,109 @@ def test_prompts_are_found_sorted_and_turned_by_the_page(visit):
     assert ids.all_text_contents() == ["p07"]
     ids.first.click()
     assert page.locator("h1").text_content() == f"say word 7 {HOSTILE}"
+
+
+def shown(page):
+    """What the first page shows of the reader's choices."""
+    return {
+        "board": page.locator("#board tr:visible").all_inner_texts(),
+        "prompts": page.locator("#clips tr").all_inner_texts(),
+        "range": page.locator("#range").text_content(),
+        "lists": page.locator("select").evaluate_all("(all) => all.map((one) => one.selectedOptions[0].text)"),
+        "find": page.locator("#find").input_value(),
+        "sorted": page.locator("[aria-sort]").evaluate_all("(all) => all.map((e) => [e.innerText, e.ariaSort])"),
+    }
+
+
+def test_the_address_shows_the_same_view_again_and_the_back_button_the_one_before(visit):
+    page = visit()
+    steps = [shown(page)]
+    blue = page.locator("#slice option", has_text="blue (20)").text_content()
+    for step in (
+        lambda: page.locator("#slice").select_option(label=blue),
+        lambda: page.locator("#models label", has_text="still").click(),
+        lambda: page.locator("#families label", has_text="All").click(),
+        lambda: page.locator("#board th[data-column='0'] button").click(),
+        lambda: page.locator("#board th[data-column='0'] button").click(),
+        lambda: page.locator("#shown").select_option(label="other"),
+        lambda: page.locator("#clips th", has_text="bad").get_by_role("button").click(),
+        lambda: page.locator("#quality").select_option(label="other"),
+    ):
+        step()
+        steps.append(shown(page))
+        assert steps[-1] != steps[-2]
+    address = page.url
+    again = visit(search="?" + address.split("?")[1])
+    assert shown(again) == steps[-1]
+    again.locator("#find").fill("p2")  # Typing is no step of its own.
+    assert "find=p2" in again.url
+    again.close()
+    for before in reversed(steps[:-1]):
+        page.go_back()
+        assert shown(page) == before
+    assert "?" not in page.url
+    for after in steps[1:]:
+        page.go_forward()
+        assert shown(page) == after
+    assert page.url == address
+
+
+def test_an_address_of_another_run_shows_what_this_one_has(visit):
+    page = visit(search="?prompts=hair%3Dgreen&model=nobody&sort=FVD+ascending&metrics=Faces&from=x&find=%3Cb%3E")
+    assert column(page) == [[["good", "14.5"], ["bad", "8.0"]], [["real", "44.5"], ["still", "undefined"]]]
+    assert page.locator("#families input:checked").count() == 1
+    assert page.locator("#range").text_content() == "none"
+    assert page.locator("#find").input_value() == "<b>"
+    page = visit(search="?from=26&model=good&model=nobody")
+    assert page.locator("#range").text_content() == "26\u201330 of 30"
+    assert page.locator("#clips thead th").all_text_contents() == ["Prompt", "good"]
+
+
+def test_a_prompt_shows_the_chosen_models_and_its_links_keep_the_choices(visit):
+    page = visit(search="?model=bad&model=real&find=p0")
+    page.locator("#clips tbody th a").nth(1).click()
+    cards = page.locator(".card:visible")
+    assert cards.evaluate_all("(all) => all.map((one) => one.ariaLabel)") == ["bad", "real"]
+    assert page.locator(".scores thead th:visible").all_inner_texts() == ["bad", "real"]
+    page.keyboard.press("2")
+    page.keyboard.press("n")
+    page.wait_for_url("**/0003.html?*")
+    assert page.get_by_label("Hear real").is_checked()
+    page.keyboard.press("p")
+    page.wait_for_url("**/0002.html?*")
+    page.get_by_role("link", name="All prompts").click()
+    page.wait_for_url("**/index.html?*")
+    assert page.locator("#clips thead th").all_text_contents() == ["Prompt", "bad", "real"]
+    assert page.locator("#find").input_value() == "p0"
+    page.go_back()
+    page.get_by_role("link", name="Show all").click()
+    page.wait_for_url("**/0002.html?find=p0&hear=real")
+    assert page.locator(".card:visible").count() == 4
+
+
+def test_keys_of_the_first_page(visit):
+    page = visit()
+    focused = "document.activeElement.textContent"
+    for key, prompt in (("n", "p00"), ("n", "p01"), ("p", "p00"), ("p", "p00")):
+        page.keyboard.press(key)
+        assert page.evaluate(focused) == prompt
+    page.locator("#clips tbody th a").last.focus()
+    page.keyboard.press("n")
+    assert page.evaluate(focused) == "p25"
+    page.keyboard.press("p")
+    assert page.evaluate(focused) == "p24"
+    page.keyboard.press("/")
+    page.keyboard.type("p/n?")  # These are letters here, and no keys.
+    assert page.locator("#find").input_value() == "p/n?"
+    assert page.locator("#keys").is_hidden()
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#keys").is_hidden()
+    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Close").press("Enter")
+    assert page.locator("#keys").is_hidden()
 
 
 def test_plots_are_drawn_when_they_come_near_and_follow_the_choices(visit):
@@ -307,6 +410,28 @@ def test_keys_play_stop_and_step(visit):
         "(v) => new Promise((done) => v.seeking ? v.addEventListener('seeked', done) : done())"
     )
     assert page.locator("video").first.evaluate("(v) => v.currentTime") == pytest.approx(0.08, abs=0.001)
+
+
+def test_numbers_choose_whose_sound_plays(visit):
+    page = visit("prompts/0001.html")
+    muted = "(videos) => videos.map((video) => video.muted)"
+    for key, heard in (("3", 2), ("1", 0), ("9", 0)):
+        page.keyboard.press(key)
+        assert page.locator("video").evaluate_all(muted) == [place != heard for place in range(4)]
+    page.keyboard.press("4")
+    assert page.locator("#told").text_content() == "Hear still"
+    assert page.url.endswith("?hear=still")
+    assert page.locator(".hear kbd").all_text_contents() == ["1", "2", "3", "4"]
+    page.locator("#speed").focus()
+    page.keyboard.press("2")  # A list takes what is typed for itself.
+    page.keyboard.press("Control+2")
+    assert page.get_by_label("Hear still").is_checked()
+    # The space bar plays, also from the sound that a mouse has chosen.
+    page.get_by_label("Hear real").click()
+    page.keyboard.press("Space")
+    assert page.locator("#play").text_content() == "Pause"
+    page.keyboard.press("p")
+    assert page.url.endswith("0001.html?hear=real")  # No prompt is before the first.
 
 
 FOCUSABLE = """() => {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jova_bench.comparison.compare import REAL
 from jova_bench.errors import BenchError
 from jova_bench.formatting.text import decimals, number
 from jova_bench.keys import Slice
@@ -132,10 +133,6 @@ def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Ask
     one = asked[place]
     longest = max((take.view.seconds for take in one.takes if take.view), default=0.0)
     cards = [_card(board, one, take, longest) for take in one.takes]
-    groups = [
-        (title, [card for card in cards if (card.take.model in CONTROLS) == control])
-        for title, control in (("Models", False), ("Controls", True))
-    ]
     return env.get_template("prompt.html").render(
         root="../",
         about=board.about(),
@@ -145,10 +142,23 @@ def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Ask
         before=asked[place - 1].page if place else None,
         after=asked[place + 1].page if place + 1 < len(asked) else None,
         longest=longest,
-        groups=[group for group in groups if group[1]],
+        groups=_side_by_side(cards),
         cards=cards,
         families=_scored(board, cards),
     )
+
+
+def _side_by_side(cards: Sequence[Card]) -> list[tuple[str, list[Card]]]:
+    """Groups models and controls. A lone model stands beside the real clips, which it is compared with."""
+    models = [card for card in cards if card.take.model not in CONTROLS]
+    controls = [card for card in cards if card.take.model in CONTROLS]
+    real = [card for card in controls if card.take.model == REAL]
+    if real and len({card.take.model for card in models}) == 1:
+        others = [card for card in controls if card.take.model != REAL]
+        found = [("Model and real clips", [*models, *real]), ("Other controls", others)]
+    else:
+        found = [("Models", models), ("Controls", controls)]
+    return [group for group in found if group[1]]
 
 
 def colours(models: Sequence[str]) -> dict[str, str]:

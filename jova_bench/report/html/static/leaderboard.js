@@ -6,6 +6,9 @@
   const rows = [...board.querySelectorAll("tr[data-model]")];
   const VALUE = 0, LOW = 1, HIGH = 2, PLACES = 3, OK = 4, UNDEFINED = 5, FAILED = 6; // As data.py writes a cell.
 
+  const families = document.getElementById("families");
+  const asWritten = new Map([...board.tBodies].map((body) => [body, [...body.rows]]));
+
   const cellOf = (column, model) => data.slices[report.slice].cells[column][model];
 
   /** The words of a cell without a value. */
@@ -53,26 +56,27 @@
   }
 
   /** Lowest and highest end of the intervals of a column's shown models. */
-  function rangeOf(column) {
-    const ends = [...report.models].map((model) => cellOf(column, model)).filter((cell) => cell && cell[VALUE] !== null)
+  function rangeOf(column, models) {
+    const ends = [...models].map((model) => cellOf(column, model)).filter((cell) => cell && cell[VALUE] !== null)
       .flatMap((cell) => (cell[LOW] === null ? [cell[VALUE]] : [cell[VALUE], cell[LOW], cell[HIGH]]));
     return [Math.min(...ends), Math.max(...ends)];
   }
 
   function show() {
+    const models = report.models, whole = report.slice === 0;
     data.columns.forEach((_, column) => {
-      const range = rangeOf(column);
+      const range = rangeOf(column, models);
       for (const row of rows) {
-        const model = Number(row.dataset.model);
-        fill(row.querySelector(`td[data-column="${column}"]`), cellOf(column, model), range, report.slice === 0);
+        fill(row.querySelector(`td[data-column="${column}"]`), cellOf(column, Number(row.dataset.model)), range, whole);
       }
     });
-    for (const row of rows) row.hidden = !report.models.has(Number(row.dataset.model));
+    for (const row of rows) row.hidden = !models.has(Number(row.dataset.model));
     for (const body of board.tBodies) body.hidden = ![...body.rows].some((row) => row.dataset.model && !row.hidden);
+    sort();
   }
 
   function showFamily() {
-    const chosen = document.querySelector("#families input:checked").value;
+    const chosen = families.querySelector("input:checked").value;
     for (const cell of board.querySelectorAll("[data-family]")) {
       cell.hidden = chosen !== "" && cell.dataset.family !== chosen;
     }
@@ -86,40 +90,40 @@
     return data.models[model].name;
   }
 
-  function sort(header, ascending) {
-    for (const body of board.tBodies) {
-      const inside = [...body.rows].filter((row) => row.dataset.model !== undefined);
-      inside.sort((a, b) => report.compare(keyOf(header, a), keyOf(header, b), ascending));
+  function sort() {
+    order.mark();
+    const header = board.tHead.querySelector("[aria-sort]");
+    for (const [body, written] of asWritten) {
+      const inside = written.filter((row) => row.dataset.model !== undefined);
+      if (header) inside.sort((a, b) => report.compare(keyOf(header, a), keyOf(header, b), order.ascending));
       body.append(...inside);
     }
   }
 
-  /** Sorts again by the header that was pressed last. */
-  function sortAgain() {
-    const header = board.tHead.querySelector("[aria-sort]");
-    if (header) sort(header, header.getAttribute("aria-sort") === "ascending");
-  }
+  const headers = [...board.tHead.querySelectorAll("[data-sort]")];
+  const goesUp = (header) => data.columns[Number(header.dataset.column)]?.direction === "up";
+  const order = report.sortable(board, "sort", null, headers.map((one) => one.dataset.sort), goesUp, sort);
+  address.keepList("prompts", document.getElementById("slice"), data.slices.map((one) => one.name));
+  const pills = [...families.querySelectorAll("input")], boxes = [...document.querySelectorAll("#models input")];
+  const nameOf = (pill) => pill.value || "All";
+  address.keep("metrics", [nameOf(pills[0])], () => pills.filter((one) => one.checked).map(nameOf), ([text]) => {
+    const wanted = pills.find((one) => nameOf(one) === text);
+    if (wanted) wanted.checked = true;
+    return wanted !== undefined;
+  });
+  const names = data.models.map((one) => one.name);
+  address.keep("model", names, () => [...report.models].map((place) => names[place]), (texts) => {
+    for (const box of boxes) box.checked = texts.includes(names[box.value]);
+    return texts.join() === "" || boxes.some((box) => box.checked);
+  });
 
-  report.sortable(board, (header) => data.columns[Number(header.dataset.column)]?.direction === "up", sort);
-  document.getElementById("slice").addEventListener("change", (event) => {
-    report.slice = Number(event.target.value);
-    report.changed();
-  });
-  document.getElementById("families").addEventListener("change", showFamily);
-  document.getElementById("models").addEventListener("change", (event) => {
-    const model = Number(event.target.value);
-    if (event.target.checked) report.models.add(model);
-    else report.models.delete(model);
-    report.changed();
-  });
-  // A browser that goes back to a page keeps what was chosen.
-  report.slice = Number(document.getElementById("slice").value);
-  for (const box of document.querySelectorAll("#models input")) if (box.checked) report.models.add(Number(box.value));
+  document.getElementById("slice").addEventListener("change", () => { report.first = 0; report.changed(); address.write(true); });
+  document.getElementById("models").addEventListener("change", () => { report.changed(); address.write(true); });
+  families.addEventListener("change", () => { showFamily(); address.write(true); });
   for (const row of rows) {
     const colour = report.colourClass(row.dataset.model);
     for (const bar of row.querySelectorAll(".bar")) bar.classList.add(colour);
   }
-  report.listeners.push(show, sortAgain);
-  show();
-  showFamily();
+  report.listeners.push(show);
+  address.listeners.push(showFamily);
 }

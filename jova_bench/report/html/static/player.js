@@ -5,7 +5,7 @@
   const length = Number(transport.dataset.seconds), FRAME = 0.04;
   const play = document.getElementById("play"), time = document.getElementById("time");
   const clock = document.getElementById("clock"), speed = document.getElementById("speed"), loop = document.getElementById("loop");
-  const clips = [...document.querySelectorAll(".card")].map((card) => ({
+  const clips = [...document.querySelectorAll(".card:not([hidden])")].map((card) => ({
     card, media: card.querySelector("video, audio"), seconds: Number(card.dataset.seconds),
     hear: card.querySelector(".hear input"), head: card.querySelector(".playhead"), solo: card.querySelector(".solo"), broken: false,
   })).filter((clip) => clip.media);
@@ -129,9 +129,19 @@
     for (const clip of clips) clip.media.muted = !clip.hear.checked;
   }
 
+  /** Chooses whose sound plays by its number. */
+  function hear(place) {
+    if (!clips[place]) return false;
+    clips[place].hear.checked = true;
+    listen();
+    address.write(false);
+    document.getElementById("told").textContent = clips[place].hear.getAttribute("aria-label");
+    return true;
+  }
+
   for (const clip of clips) {
     clip.media.controls = false;
-    clip.hear.addEventListener("change", listen);
+    clip.hear.addEventListener("change", () => { listen(); address.write(false); });
     clip.media.addEventListener("error", () => {
       if (clip.broken) return;
       clip.broken = true;
@@ -145,6 +155,7 @@
       if (playing.length === 1 && playing[0] === clip) { pause(); return; }
       clip.hear.checked = true;
       listen();
+      address.write(false);
       if (now >= clip.seconds - 0.02) show(0);
       start([clip]);
     });
@@ -155,12 +166,23 @@
   }
   play.addEventListener("click", () => (playing.length ? pause() : start(clips)));
   time.addEventListener("input", () => seek(Number(time.value)));
-  document.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, select, button, a, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " ") play.click();
-    else if (event.key === "ArrowLeft" || event.key === "ArrowRight") { pause(); seek(now + (event.key === "ArrowLeft" ? -FRAME : FRAME)); }
-    else return;
-    event.preventDefault();
+  const step = (frames) => (event) => {
+    if (event.target.closest("input, .scroll")) return false;
+    pause();
+    seek(now + frames * FRAME);
+    return true;
+  };
+  keys.on({
+    " ": ({ target }) => !target.closest("button, a, [type=checkbox], [type=radio]:not(:checked)") && (play.click(), true),
+    ArrowLeft: step(-1),
+    ArrowRight: step(1),
+    ...Object.fromEntries(clips.slice(0, 9).map((_, place) => [place + 1, () => hear(place)])),
+  });
+  clips.slice(0, 9).forEach(({ hear }, place) => {
+    const key = hear.parentElement.querySelector("kbd");
+    key.textContent = place + 1;
+    key.hidden = false;
+    hear.setAttribute("aria-keyshortcuts", place + 1);
   });
 
   // Only what comes into view is read from the disk.
@@ -173,8 +195,19 @@
   }, { rootMargin: "200px" });
   for (const clip of clips) near.observe(clip.card);
 
-  if (clips.length && !heard()) clips[0].hear.checked = true;
+  const nameOf = (clip) => clip.card.getAttribute("aria-label");
+  if (clips.length) {
+    address.keep("hear", [nameOf(clips[0])], () => [nameOf(heard())], ([name]) => {
+      const wanted = clips.find((clip) => nameOf(clip) === name);
+      if (wanted) wanted.hear.checked = true;
+      return wanted !== undefined;
+    });
+  }
+  address.keepList("speed", speed, Object.fromEntries([...speed.options].map((one) => [one.value, one.value])));
+  address.keep("loop", ["no"], () => [loop.checked ? "yes" : "no"], ([text]) => { loop.checked = text === "yes"; return true; });
+  for (const choice of [speed, loop]) choice.addEventListener("change", () => address.write(false));
   play.disabled = !clips.length;
-  listen();
+  address.listeners.push(listen);
+  address.read();
   show(0);
 }

@@ -12,7 +12,7 @@
   const colour = (model) => css(`--${report.colourClass(model)}`);
   const symbol = (model) => (data.models[model].control ? "circle-open" : SYMBOLS[model % SYMBOLS.length]);
   const arrow = (column) => ({ up: " \u2191", down: " \u2193", target: " \u2192 real" })[column.direction];
-  const shownModels = () => data.models.map((_, place) => place).filter((place) => report.models.has(place));
+  const shownModels = () => [...report.models];
   const cellOf = (column, model) => data.slices[report.slice].cells[column][model];
 
   // The library reads some tags in texts: names are given to it without any.
@@ -144,9 +144,12 @@
     if (data.values[place]) spread.append(new Option(column.label, place));
   });
   data.costs.forEach((one, place) => cost.append(new Option(one.label, place)));
-  quality.addEventListener("change", draw);
-  cost.addEventListener("change", draw);
-  spread.addEventListener("change", draw);
+  const labels = data.columns.map((one) => one.label);
+  for (const [name, list, of] of [["quality", quality, labels], ["cost", cost, data.costs.map((one) => one.label)], ["spread", spread, labels]]) {
+    if (!list.options.length) continue;
+    address.keepList(name, list, of);
+    list.addEventListener("change", () => { draw(); address.write(true); });
+  }
   report.listeners.push(draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
@@ -159,3 +162,7 @@
     document.head.append(script);
   }, { rootMargin: "600px" }).observe(document.getElementById("plots"));
 }
+
+// Everything that keeps a choice is here now.
+address.listeners.push(() => report.changed());
+address.read();

@@ -6,7 +6,7 @@
   const table = document.getElementById("clips"), body = table.tBodies[0], head = table.tHead.rows[0];
   const find = document.getElementById("find"), shown = document.getElementById("shown");
   const perClip = data.columns.map((column, place) => place).filter((place) => data.values[place]);
-  const state = { first: 0, model: null, ascending: true };
+  const names = data.models.map((one) => one.name);
 
   const valueOf = (model, prompt) => data.values[Number(shown.value)]?.[model][prompt] ?? null;
   const numberOf = (model, prompt) => {
@@ -21,15 +21,15 @@
       const text = `${data.prompts[place].id} ${data.prompts[place].text}`.toLowerCase();
       return words.every((word) => text.includes(word));
     });
-    const key = state.model === null ? (place) => data.prompts[place].id : (place) => numberOf(state.model, place);
-    return found.sort((a, b) => report.compare(key(a), key(b), state.ascending));
+    const model = names.indexOf(order.label);
+    const key = model < 0 ? (place) => data.prompts[place].id : (place) => numberOf(model, place);
+    return found.sort((a, b) => report.compare(key(a), key(b), order.ascending));
   }
 
   function header(model) {
     const th = report.element("th");
     th.scope = "col";
-    th.dataset.model = model;
-    if (model === state.model) th.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
+    Object.assign(th.dataset, { model, sort: names[model] });
     const button = report.element("button", report.colourClass(model));
     button.type = "button";
     button.append(report.element("i", "dot"), data.models[model].name);
@@ -40,6 +40,7 @@
   function cell(model, prompt) {
     const td = report.element("td"), link = report.element("a");
     link.href = data.prompts[prompt].page;
+    link.dataset.carry = "";
     link.tabIndex = -1; // The row's head is the same link.
     const thumb = data.prompts[prompt].thumbs[model];
     if (thumb) {
@@ -58,43 +59,67 @@
     const tr = report.element("tr"), th = report.element("th"), link = report.element("a", "", data.prompts[prompt].id);
     th.scope = "row";
     link.href = data.prompts[prompt].page;
+    link.dataset.carry = "";
     th.append(link, report.element("small", "", data.prompts[prompt].text));
     tr.append(th, ...models.map((model) => cell(model, prompt)));
     return tr;
   }
 
   function show() {
-    const models = data.models.map((_, place) => place).filter((place) => report.models.has(place));
-    if (state.model !== null && !report.models.has(state.model)) Object.assign(state, { model: null, ascending: true });
+    const models = [...report.models];
+    if (!models.includes(names.indexOf(order.label))) Object.assign(order, order.label && { label: "", ascending: true });
     const places = chosen();
-    state.first = Math.max(0, Math.min(state.first, Math.floor((places.length - 1) / PAGE) * PAGE));
+    report.first = Math.max(0, Math.min(report.first, Math.floor((places.length - 1) / PAGE) * PAGE));
     const focused = document.activeElement?.closest("#clips th")?.dataset.model;
     head.replaceChildren(head.cells[0], ...models.map(header));
-    head.cells[0].toggleAttribute("aria-sort", state.model === null);
-    if (state.model === null) head.cells[0].setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
+    order.mark();
     head.querySelector(`th[data-model="${focused}"] button`)?.focus();
-    body.replaceChildren(...places.slice(state.first, state.first + PAGE).map((place) => row(place, models)));
-    const last = Math.min(state.first + PAGE, places.length);
-    document.getElementById("range").textContent = places.length 
-      ? `${state.first + 1}\u2013${last} of ${places.length}${report.slice ? `, ${data.slices[report.slice].name}` : ""}` : "none";
-    document.getElementById("earlier").disabled = state.first === 0;
+    body.replaceChildren(...places.slice(report.first, report.first + PAGE).map((place) => row(place, models)));
+    const last = Math.min(report.first + PAGE, places.length);
+    document.getElementById("range").textContent = places.length
+      ? `${report.first + 1}\u2013${last} of ${places.length}${report.slice ? `, ${data.slices[report.slice].name}` : ""}` : "none";
+    document.getElementById("earlier").disabled = report.first === 0;
     document.getElementById("later").disabled = last === places.length;
   }
 
-  const again = () => { state.first = 0; show(); };
-  const turn = (by) => { state.first += by; show(); };
-  const directionOf = () => data.columns[Number(shown.value)]?.direction;
+  function again(step) {
+    report.first = 0;
+    show();
+    address.write(step);
+  }
+
+  function turn(by) {
+    report.first += by;
+    show();
+    address.write(true);
+  }
 
   for (const place of perClip) shown.append(new Option(data.columns[place].label, place));
   // Where a metric is to be looked at, its worst prompts come first.
-  report.sortable(table, (th) => th.dataset.model !== undefined && directionOf() === "down", (th, ascending) => {
-    Object.assign(state, { model: th.dataset.model === undefined ? null : Number(th.dataset.model), ascending });
-    again();
+  const worstIsHigh = (th) => th.dataset.sort !== "" && data.columns[Number(shown.value)]?.direction === "down";
+  const order = report.sortable(table, "by", "", ["", ...names], worstIsHigh, () => { report.first = 0; show(); });
+  if (perClip.length) address.keepList("show", shown, data.columns.map((one) => one.label));
+  address.keep("find", [""], () => [find.value], ([text]) => { find.value = text; return true; });
+  address.keep("from", ["1"], () => [`${report.first + 1}`], ([text]) => {
+    report.first = Math.floor((Number(text) - 1) / PAGE) * PAGE;
+    return Number.isInteger(report.first);
   });
-  find.addEventListener("input", again);
-  shown.addEventListener("change", again);
+  find.addEventListener("input", () => again(false));
+  shown.addEventListener("change", () => again(true));
   document.getElementById("earlier").addEventListener("click", () => turn(-PAGE));
   document.getElementById("later").addEventListener("click", () => turn(PAGE));
-  report.listeners.push(again);
-  show();
+  report.listeners.push(show);
+
+  /** Moves to the prompt after the focused one, or to the one before; past the last row, the page is turned. */
+  function step(by) {
+    const links = [...body.querySelectorAll("th a")], at = links.indexOf(document.activeElement);
+    const next = at < 0 ? links[0] : links[at + by];
+    if (next || !links.length) { next?.focus(); return; }
+    const button = document.getElementById(by > 0 ? "later" : "earlier");
+    if (button.disabled) return;
+    button.click();
+    [...body.querySelectorAll("th a")].at(by > 0 ? 0 : -1).focus();
+  }
+
+  keys.on({ n: () => step(1), p: () => step(-1), "/": () => find.focus() });
 }

@@ -4,9 +4,14 @@
 
 const report = {
   data: JSON.parse(document.getElementById("data").textContent),
-  slice: 0,
-  models: new Set(),
   listeners: [],
+  first: 0, // The first prompt of the page of the table.
+
+  /** The shown slice's place, and those of the shown models. */
+  get slice() { return Number(document.getElementById("slice").value); },
+  get models() {
+    return new Set([...document.querySelectorAll("#models input:checked")].map((box) => Number(box.value)));
+  },
 
   /** Calls everything that shows something that depends on a choice. */
   changed() {
@@ -38,18 +43,33 @@ const report = {
     return document.querySelector(`#models input[value="${model}"] + span`).className;
   },
 
-  /** Makes the buttons of a table's head sort. `order(header, ascending)` does it; `descendsFirst(header)` says where
-      a first press begins. */
-  sortable(table, descendsFirst, order) {
+  /** Makes the buttons of a table's head sort by their `data-sort`, and keeps that in the address under a name.
+      `known` are the labels; `descendsFirst(header)` says where a first press begins. `first` is the label at first, or
+      null for the order of the page. Returns `{ label, ascending, mark() }`; mark() shows it in the head. */
+  sortable(table, name, first, known, descendsFirst, sorted) {
+    const order = { label: first, ascending: true };
+    const text = () => (order.label === null ? [] : [`${order.label} ${order.ascending ? "ascending" : "descending"}`]);
+    order.mark = () => {
+      for (const header of table.tHead.querySelectorAll("[data-sort]")) {
+        header.removeAttribute("aria-sort");
+        if (header.dataset.sort === order.label) header.setAttribute("aria-sort", order.ascending ? "ascending" : "descending");
+      }
+    };
+    address.keep(name, text(), text, ([given]) => {
+      const end = given === undefined ? 0 : given.lastIndexOf(" ");
+      const label = given === undefined ? null : given.slice(0, end);
+      Object.assign(order, { label, ascending: given === undefined || given.slice(end + 1) === "ascending" });
+      return label === null || known.includes(label);
+    });
     table.tHead.addEventListener("click", (event) => {
       const header = event.target.closest("button")?.closest("th");
       if (!header) return;
-      const before = header.getAttribute("aria-sort");
-      const ascending = before ? before === "descending" : !descendsFirst(header);
-      for (const other of table.tHead.querySelectorAll("th")) other.removeAttribute("aria-sort");
-      header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-      order(header, ascending);
+      const again = header.dataset.sort === order.label;
+      Object.assign(order, { label: header.dataset.sort, ascending: again ? !order.ascending : !descendsFirst(header) });
+      sorted();
+      address.write(true);
     });
+    return order;
   },
 
   /** Compares two values for a sort; what has no number comes last either way. */

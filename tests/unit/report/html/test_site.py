@@ -151,6 +151,27 @@ def test_reasons_and_counts_are_shown(tmp_path):
     assert "no mouth curve: outside the embedded domain" in found["prompts/0001.html"]
 
 
+@pytest.mark.parametrize(
+    ("models", "together"),
+    [
+        (("one", "real", "still"), [["one", "real"], ["still"]]),
+        (("one", "two", "real", "still"), [["one", "two"], ["real", "still"]]),
+        (("one", "still"), [["one"], ["still"]]),
+        (("real", "still"), [["real", "still"]]),
+    ],
+)
+def test_a_lone_model_stands_beside_the_real_clips(tmp_path, models, together):
+    folder = made_run(tmp_path, {model: {"score": [1.0]} for model in models})
+    clip(folder / "c.mp4")
+    found = []
+    for tag, attrs in Page((written(folder).parent / "prompts/0001.html").read_text(encoding="utf-8")).tags:
+        if tag == "div" and attrs.get("class") == "cards":
+            found.append([])
+        elif tag == "article":
+            found[-1].append(attrs["aria-label"])
+    assert found == together
+
+
 def test_a_clip_outside_of_the_run_is_neither_copied_nor_named(run, tmp_path):
     clip(tmp_path / "secret.mp4")
     (run / "inside.mp4").symlink_to(tmp_path / "secret.mp4")
