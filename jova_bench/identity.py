@@ -157,7 +157,7 @@ def _split(text: str) -> list[tuple[str, str]]:
     """
     found: list[tuple[str, str]] = []
     inner = ""
-    for one in reversed(_pieces(text)):
+    for one in reversed(pieces(text)):
         key, _, value = one.partition("=")
         if not _KEY.match(one) or (found and key >= found[-1][0]):
             inner = f",{one}{inner}"
@@ -167,7 +167,7 @@ def _split(text: str) -> list[tuple[str, str]]:
     return [("", inner)] * bool(inner) + found[::-1]
 
 
-def _pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
     """Splits a text at its commas outside of braces."""
     found, depth = [""] if text else [], 0
     for character in text:

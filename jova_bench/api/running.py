@@ -17,11 +17,13 @@ from jova_bench.api.arguments import (
     path_of,
     progress_of,
     seeds_of,
+    several,
     suite_of,
     whole_or_none,
 )
 from jova_bench.errors import BenchError
 from jova_bench.records import Profile
+from jova_bench.report.choice import choose
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.runs import run as running
 from jova_bench.runs.request import DEFAULT_SUITE, Options
@@ -38,17 +40,26 @@ if TYPE_CHECKING:
 class Result(running.Result):
     """What a run leaves behind: its folder, its summary, and the samples that failed."""
 
-    def table(self) -> pd.DataFrame:
+    def table(
+        self, metrics: str | Sequence[str] | None = None, models: str | Sequence[str] | None = None
+    ) -> pd.DataFrame:
         """Returns one row per model and one column per metric, with intervals and counts.
 
+        Args:
+            metrics: which columns, in their order: one or several names, `name@bench`, `name@evaluator`, or identities;
+                None for all.
+            models: which rows, in their order; None for all.
+
         Raises:
-            BenchError: nothing was scored.
+            BenchError: nothing was scored, or the run has no such metric or model.
         """
         if self.summary is None and self.unable:
             raise BenchError("; ".join(f"{name} is left out: {why}" for name, why in self.unable.items()))
         if self.summary is None:
             raise BenchError(f"expected a scored run, got {self.folder} without scores; use `run` or `score`")
-        return leaderboard(self.summary, read_run(self.folder).manifest).frame()
+        whole = leaderboard(self.summary, read_run(self.folder).manifest)
+        columns, rows = (None if one is None else several(one) for one in (metrics, models))
+        return choose(whole, columns, rows).frame()
 
 
 def run(

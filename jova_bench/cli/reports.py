@@ -7,10 +7,12 @@ import argparse
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, BenchError
+from jova_bench.identity import pieces
 from jova_bench.output import show, show_json
 
 REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
+  jova-bench report runs/embedded-0a1b2c3d --metrics lse_c,wer,fvd --models jova,real --format tex > table.tex
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
   jova-bench report runs/embedded-0a1b2c3d --html
   jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
@@ -24,6 +26,12 @@ def add(verbs: Verbs) -> None:
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     add_assets_flag(report)
     report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
+    report.add_argument(
+        "--metrics",
+        metavar="NAME,NAME",
+        help="columns in their order, in one table: names of metrics, NAME@BENCH, NAME@EVALUATOR, or identities",
+    )
+    report.add_argument("--models", metavar="NAME,NAME", help="rows in their order (default: all)")
     report.add_argument(
         "--slices", metavar="TAG,TAG", help="also print tables for the prompts of each value of these tags"
     )
@@ -74,6 +82,8 @@ def _report(args: argparse.Namespace) -> int:
             raise BenchError(
                 f"expected --html or --format, got both; give --format {args.format} in a command of its own"
             )
+        if args.metrics is not None or args.models is not None:
+            raise BenchError("expected --metrics and --models without --html, whose pages choose by themselves")
         return _pages(args)
     form = args.format or "md"
     write = view(form)
@@ -81,10 +91,13 @@ def _report(args: argparse.Namespace) -> int:
         raise BenchError("expected --html with --reported, --sweep and --votes, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
-        text = write(read_leaderboard(args.dir, slices, asset_table(args.assets)))
+        metrics = None if args.metrics is None else [one.strip() for one in pieces(args.metrics) if one.strip()]
+        text = write(read_leaderboard(args.dir, slices, asset_table(args.assets), metrics, names(args.models)))
         (show_json if form == "json" else show)(text)
-    elif slices:
-        raise BenchError("expected a run folder for --slices, got numbers as papers report them, which have no prompts")
+    elif slices or args.metrics is not None or args.models is not None:
+        raise BenchError(
+            "expected a run folder for --slices, --metrics and --models, got numbers as papers report them"
+        )
     else:
         show(_reported(args.dir, form))
     return EXIT_OK
@@ -94,7 +107,7 @@ def _vote(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
     from jova_bench.report.vote.site import write_vote
 
-    given = ("html", "format", "slices", "reported", "sweep", "votes")
+    given = ("html", "format", "metrics", "models", "slices", "reported", "sweep", "votes")
     if others := [name for name in given if getattr(args, name)]:
         raise BenchError(f"expected --vote alone or with --questions, got --{others[0]}, too")
     folder = write_vote(args.dir, args.vote or None, questions=args.questions, progress=Terminal())

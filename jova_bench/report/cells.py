@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from jova_bench.formatting.text import decimals, number, with_interval
-from jova_bench.identity import Identity
+from jova_bench.formatting.text import code, decimals, escaped, number, with_interval
+from jova_bench.identity import CLEAN, Identity
 from jova_bench.metrics.labels import labelled
 from jova_bench.records import Direction
 from jova_bench.report.notes import Notes
@@ -33,16 +33,19 @@ def columns(summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]
         summary: estimates of the run.
         of_slice: `tag=value`, or None for all prompts.
     """
+    directions = {e.identity: e.direction for e in reversed(summary.estimates)}
+    labels = labelled(e.identity for e in summary.estimates)
+    empty = tuple(Column(one.text, one.family, one.identity, directions[one.identity], {}) for one in labels)
+    return recut(empty, summary, of_slice)
+
+
+def recut(shown: Sequence[Column], summary: Summary, of_slice: str | None = None) -> tuple[Column, ...]:
+    """Returns the same columns, in their order and under their labels, with the estimates of a summary or a slice."""
     by_identity: dict[Identity, dict[str, Estimate]] = {}
     for estimate in summary.estimates:
-        cells = by_identity.setdefault(estimate.identity, {})
         if estimate.slice == of_slice:
-            cells[estimate.model] = estimate
-    directions = {e.identity: e.direction for e in reversed(summary.estimates)}
-    return tuple(
-        Column(one.text, one.family, one.identity, directions[one.identity], by_identity[one.identity])
-        for one in labelled(e.identity for e in summary.estimates)
-    )
+            by_identity.setdefault(estimate.identity, {})[estimate.model] = estimate
+    return tuple(replace(column, cells=by_identity.get(column.identity, {})) for column in shown)
 
 
 def cell(estimate: Estimate | None, notes: Notes) -> str:
@@ -85,3 +88,18 @@ def cost_cells(cost: Cost | None) -> list[str]:
     memory = None if cost.peak_memory_bytes is None else cost.peak_memory_bytes / 1e6
     values = ((cost.seconds_per_clip, 2), (cost.real_time_factor, 2), (memory, 0), (cost.function_evals, 0))
     return ["" if value is None else number(value, places) for value, places in values]
+
+
+def identity_line(column: Column) -> str:
+    """Formats what measured a column: its identity, the bench that it follows, and the sizes of its sets."""
+    sets = next((e.extra for e in column.cells.values() if "d" in e.extra), {})
+    size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
+    followed = column.identity.protocol
+    compat = "" if followed == CLEAN else f", as {escaped(followed)} computes it"
+    return f"- {escaped(column.label)}: {code(column.identity)}{compat}{size}{_agreement(column)}"
+
+
+def _agreement(column: Column) -> str:
+    """Formats how far a judge's repeats agree, by model; empty for other metrics."""
+    alphas = [f"{escaped(model)} {e.extra['alpha']:.2f}" for model, e in column.cells.items() if "alpha" in e.extra]
+    return f", alpha of its repeats: {', '.join(alphas)}" if alphas else ""

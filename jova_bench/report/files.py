@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jova_bench.assets.table import AssetTable
@@ -12,6 +13,7 @@ from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
 from jova_bench.models.registry import CONTROLS
+from jova_bench.report.choice import choose
 from jova_bench.report.clip_counts import count_clips
 from jova_bench.report.common import common
 from jova_bench.report.latex import latex
@@ -38,7 +40,11 @@ def view(suffix: str) -> Callable[[Leaderboard], str]:
 
 
 def read_leaderboard(
-    run_folder: str | os.PathLike[str], slices: Sequence[str] = (), assets: AssetTable | None = None
+    run_folder: str | os.PathLike[str],
+    slices: Sequence[str] = (),
+    assets: AssetTable | None = None,
+    metrics: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
 ) -> Leaderboard:
     """Reads the leaderboard of a run, ranks included.
 
@@ -46,22 +52,23 @@ def read_leaderboard(
         run_folder: folder of the run.
         slices: tags whose values are slices, beside those that the suite names.
         assets: weights of the metrics, whose digests are part of identities; None for the table of the environment.
+        metrics: columns in their order, as `choose` names them; None for all.
+        models: rows in their order; None for all.
 
     Raises:
-        BenchError: the folder holds no finished run, or no prompt has such a tag.
+        BenchError: the folder holds no finished run, no prompt has such a tag, or the run no such metric or model.
     """
     run = read_run(run_folder)
     if run.summary is None:
         raise unfinished(run_folder)
     summary = with_slices(run_folder, run, run.summary, slices, assets)
-    models = leaderboard(summary, run.manifest).models
-    return leaderboard(
-        summary,
-        run.manifest,
-        _ranks(run_folder, models, assets),
-        count_clips(run.samples),
-        common(run_folder, run, models, assets),
+    every = leaderboard(summary, run.manifest).models
+    whole = leaderboard(
+        summary, run.manifest, made=count_clips(run.samples), common=common(run_folder, run, every, assets)
     )
+    board = choose(whole, metrics, models)
+    tested = tuple(model for model in every if model not in CONTROLS)
+    return replace(board, ranks=_ranks(run_folder, tested, board, assets), tested=tested)
 
 
 def write_report(
@@ -77,13 +84,22 @@ def write_report(
     return write_texts(run_folder, {f"leaderboard.{suffix}": write(board) for suffix, write in views.items()})
 
 
-def _ranks(run_folder: str | os.PathLike[str], models: Sequence[str], assets: AssetTable | None) -> Ranks:
-    """Ranks the models; empty for a run that cannot be tested: not fully scored, or without specifications."""
-    ranked = [model for model in models if model not in CONTROLS]
-    if len(ranked) < 2:
+def _ranks(
+    run_folder: str | os.PathLike[str], tested: Sequence[str], board: Leaderboard, assets: AssetTable | None
+) -> Ranks:
+    """Ranks the models of a table; empty for a run that cannot be tested: not fully scored, or without specifications.
+
+    Args:
+        run_folder: folder of the run.
+        tested: models of the run whose pairs are tested.
+        board: the table, of some or all of them.
+        assets: weights of the metrics.
+    """
+    if len(set(tested) & set(board.models)) < 2:
         return {}
     try:
         results = read_results(run_folder)
     except BenchError:
         return {}
-    return ranks(results, ranked, set_metrics(list(results.specs.values()), [results], assets=assets))
+    sets = set_metrics(list(results.specs.values()), [results], assets=assets)
+    return ranks(results, tested, sets, {column.identity for column in board.columns}, board.models)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from jova_bench.formatting.text import decimals, number, one_line
 from jova_bench.identity import Identity
-from jova_bench.metrics.labels import OTHER
-from jova_bench.metrics.labels import families as metric_families
 from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Direction
 from jova_bench.report.cells import Column, no_value
@@ -37,10 +35,7 @@ def latex(board: Leaderboard) -> str:
 
 
 def _tables(board: Leaderboard, of_part: str | None = None) -> list[str]:
-    families = {
-        family: [one for one in board.columns if one.family == family] for family in (*metric_families(), OTHER)
-    }
-    return [_table(board, family, shown, of_part) for family, shown in families.items() if shown]
+    return [_table(board, family, shown, of_part) for family, shown in board.groups()]
 
 
 def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: str | None) -> str:

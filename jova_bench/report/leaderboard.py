@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jova_bench.formatting.text import code, escaped, plain, spreadsheet, table
-from jova_bench.identity import CLEAN
+from jova_bench.formatting.text import escaped, plain, spreadsheet, table
 from jova_bench.metrics.labels import ARROWS, OTHER, families
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report import slices
-from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated
+from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated, identity_line, recut
 from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows, load_cell
 from jova_bench.report.common import COMMON, Common
 from jova_bench.report.native_formats import about_formats, format_rows
@@ -33,6 +32,8 @@ ORIGIN = ("device_name", "git_commit", "git_dirty")
 """Fields of a manifest's provenance that the table shows."""
 COUNTS = {"n": "n_ok", "undefined": "n_undefined", "failed": "n_failed"}
 """Columns of the frame, with the fields of an estimate that they show."""
+CHOSEN = "Chosen metrics"
+"""Title of the one table of metrics that were asked for."""
 TRIES = {"attempts": "attempts", "samples": "asked samples", "redrawn": "second draws", "refused": "refusals"}
 """Fields of the counts of attempts, with the columns of the frame that show them."""
 
@@ -51,12 +52,21 @@ class Leaderboard:
     """Summary of the clips by model; empty without the run's records."""
     common: Common | None = None
     """Estimates on common clips; None when every model made the same clips."""
+    tested: tuple[str, ...] = ()
+    """Models whose pairs share the error rate of each metric's ranks, whichever of them are shown."""
+    in_order: bool = False
+    """Whether the columns stand in one table, in an order that was asked for, instead of one by family."""
 
     @property
     def attempts(self) -> tuple[AttemptCounts, ...]:
         """Returns how often each model was asked, if any has more than one attempt at a sample, or a refusal."""
         found = self.summary.attempts
         return found if any(one.notable for one in found) else ()
+
+    @property
+    def narrowed(self) -> bool:
+        """Returns whether models were tested that are not shown."""
+        return bool(set(self.tested) - set(self.models))
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -72,7 +82,14 @@ class Leaderboard:
     def at(self, of_slice: str) -> Leaderboard:
         """Returns the same models and columns for the prompts of a slice, without ranks and costs."""
         summary = self.summary.model_copy(update={"cost": (), "attempts": ()})
-        return Leaderboard(summary, self.manifest, self.models, columns(summary, of_slice))
+        return self._cut(summary, of_slice)
+
+    def groups(self) -> list[tuple[str, tuple[Column, ...]]]:
+        """Returns the columns by table, with its title."""
+        if self.in_order:
+            return [(CHOSEN, self.columns)]
+        found = [(title, tuple(one for one in self.columns if one.family == title)) for title in (*families(), OTHER)]
+        return [group for group in found if group[1]]
 
     def frame(self) -> pd.DataFrame:
         """Returns one row per model; per column value, `lo`, `hi`, and counts of ok (`n`), `undefined`, `failed`."""
@@ -115,6 +132,8 @@ class Leaderboard:
             for model, rank in of_metric.items()
         ]
         value: dict[str, Any] = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
+        if self.narrowed:
+            value["tested"] = self.tested
         value["made"] = [{"model": model, **one.record()} for model, one in self.made.items()]
         if self.attempts:
             value["attempts"] = [one.model_dump(mode="json") for one in self.attempts]
@@ -163,22 +182,21 @@ class Leaderboard:
         parts += ["## What each model makes", about_formats(self.manifest.card), _rows_table(*rows)]
         if footnotes := notes.markdown():
             parts.append(footnotes)
-        parts += ["## Metrics", "\n".join(_identity_line(column) for column in self.columns)]
+        parts += ["## Metrics", "\n".join(identity_line(column) for column in self.columns)]
         return "\n\n".join(parts) + "\n"
 
     def of_common(self) -> Leaderboard:
         """Returns the same models and columns on the clips that every model made."""
         assert self.common is not None
-        return Leaderboard(self.common.summary, self.manifest, self.models, columns(self.common.summary))
+        return self._cut(self.common.summary)
+
+    def _cut(self, summary: Summary, of_slice: str | None = None) -> Leaderboard:
+        shown = recut(self.columns, summary, of_slice)
+        return Leaderboard(summary, self.manifest, self.models, shown, in_order=self.in_order)
 
     def _families(self, notes: Notes) -> list[tuple[str, str]]:
         """Returns (family, table) pairs."""
-        found = []
-        for family in (*families(), OTHER):
-            shown = [column for column in self.columns if column.family == family]
-            if shown:
-                found.append((family, self._family(shown, notes)))
-        return found
+        return [(title, self._family(shown, notes)) for title, shown in self.groups()]
 
     def _family(self, shown: Sequence[Column], notes: Notes) -> str:
         header, body = ["Model"], [[escaped(model)] for model in self.models]
@@ -196,21 +214,14 @@ class Leaderboard:
         """Formats one table per family, with a row per value and model."""
         boards = {value: self.at(name) for name, value in slices.slices_of(self.summary, tag).items()}
         tables = []
-        for family in (*families(), OTHER):
-            shown = [column for column in self.columns if column.family == family]
-            header = [
-                escaped(tag),
-                "Model",
-                *(f"{escaped(column.label)} {ARROWS[column.direction]}" for column in shown),
-            ]
+        for place, (title, shown) in enumerate(self.groups()):
+            labels = [f"{escaped(column.label)} {ARROWS[column.direction]}" for column in shown]
             body = []
             for value, board in boards.items():
-                here = [column for column in board.columns if column.family == family]
                 for model in self.models:
-                    cells = [cell(column.cells.get(model), notes) for column in here]
+                    cells = [cell(column.cells.get(model), notes) for column in board.groups()[place][1]]
                     body.append([escaped(value), escaped(model), *cells])
-            if shown:
-                tables.append(f"**{family}**\n\n{table(header, body)}")
+            tables.append(f"**{title}**\n\n{table([escaped(tag), 'Model', *labels], body)}")
         return tables
 
     def _ranks(self) -> str:
@@ -219,6 +230,8 @@ class Leaderboard:
             "Paired tests of every two models, Holm over the pairs of each metric. Models that no test tells apart "
             "share a range; controls are not ranked, and there is no total."
         )
+        if self.narrowed:
+            about += f" Ranks are among the models shown; the pairs are those of {escaped(', '.join(self.tested))}."
         ranked = [model for model in self.models if any(model in of_metric for of_metric in self.ranks.values())]
         body = [
             [f"{escaped(column.label)} {ARROWS[column.direction]}"]
@@ -279,17 +292,3 @@ def leaderboard(
 
 def _rows_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return table([escaped(text) for text in header], [[escaped(text) for text in row] for row in body])
-
-
-def _identity_line(column: Column) -> str:
-    sets = next((e.extra for e in column.cells.values() if "d" in e.extra), {})
-    size = "".join(f", {key} = {sets[key]:g}" for key in ("n", "d") if key in sets)
-    followed = column.identity.protocol
-    compat = "" if followed == CLEAN else f", as {escaped(followed)} computes it"
-    return f"- {escaped(column.label)}: {code(column.identity)}{compat}{size}{_agreement(column)}"
-
-
-def _agreement(column: Column) -> str:
-    """Formats how far a judge's repeats agree, by model; empty for other metrics."""
-    alphas = [f"{escaped(model)} {e.extra['alpha']:.2f}" for model, e in column.cells.items() if "alpha" in e.extra]
-    return f", alpha of its repeats: {', '.join(alphas)}" if alphas else ""

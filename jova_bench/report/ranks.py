@@ -6,7 +6,7 @@ shown, not ranked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -45,31 +45,44 @@ Ranks = Mapping[Identity, Mapping[str, Rank]]
 """Ranks by metric identity, by model; metrics with a value for fewer than two models are missing."""
 
 
-def ranks(results: Results, models: Sequence[str], sets: Mapping[Identity, SetMetric]) -> Ranks:
+def ranks(
+    results: Results,
+    models: Sequence[str],
+    sets: Mapping[Identity, SetMetric],
+    identities: Collection[Identity] | None = None,
+    among: Sequence[str] | None = None,
+) -> Ranks:
     """Ranks models by paired tests of every pair, with Holm over the pairs of each metric.
 
-    A model stands before another only if it also has a value wherever the other has one.
+    A model stands before another only if it also has a value wherever the other has one. What the tests say of two
+    models depends on `models` alone: leaving rows or columns of a table out makes no difference significant.
 
     Args:
         results: of one run.
-        models: which are ranked.
+        models: whose pairs are tested.
         sets: set metrics by identity.
+        identities: metrics to rank in; None for all.
+        among: models that are ranked among each other; None for all that are tested.
     """
     found: dict[Identity, dict[str, Rank]] = {}
     for spec in results.specs.values():
+        if identities is not None and spec.identity not in identities:
+            continue
         valued = [model for model in models if _has_value(results, model, spec.identity)]
         if len(valued) < 2:
             continue
         pairs = list(combinations(valued, 2))
         rows = compared(results, results, pairs, [spec], sets)
         orders = [order for pair, row in zip(pairs, rows, strict=True) if (order := _order(pair, row))]
+        shown = [model for model in valued if among is None or model in among]
+        orders = [order for order in orders if set(order) <= set(shown)]
         found[spec.identity] = {
             model: Rank(
                 first=1 + sum(after == model for _, after in orders),
-                last=len(valued) - sum(before == model for before, _ in orders),
-                of=len(valued),
+                last=len(shown) - sum(before == model for before, _ in orders),
+                of=len(shown),
             )
-            for model in valued
+            for model in shown
         }
     return found
 
