@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jova_bench.api.running import score
 from jova_bench.records import Profile
-from jova_bench.report.mlflow import values
+from jova_bench.report.trackers.tracked import values
 
 
 def standard(folder: Path) -> dict[str, float]:

@@ -14,7 +14,7 @@ from jova_bench.cli.planning import add_plan_flags, plans_only, show_plan
 from jova_bench.errors import BenchError
 from jova_bench.output import show, show_json
 from jova_bench.records import Profile
-from jova_bench.report.mlflow import check_tracker, to_mlflow
+from jova_bench.report.trackers.tracking import check_tracker, track
 from jova_bench.runs.request import DEFAULT_PROFILE, DEFAULT_SUITE, SCORED_PROFILE, Options, profile_of
 from jova_bench.suites.clips import BELOW
 
@@ -127,7 +127,7 @@ def _add_judges(verb: Parser) -> None:
         action="store_true",
         help="exit with 5 if a metric failed, too, such as for missing weights (default: if a clip failed)",
     )
-    verb.add_argument("--track", metavar="T", help="mlflow: also log the finished run to MLflow")
+    verb.add_argument("--track", metavar="T", help="also log the finished run to mlflow, wandb or tensorboard")
     add_assets_flag(verb)
 
 
@@ -213,7 +213,7 @@ def _show(result: Result, args: argparse.Namespace) -> int:
     say(f"results are in {result.folder}")
     if args.track is not None:
         try:
-            say(f"logged to MLflow as {to_mlflow(result.folder, files)}")
+            say(track(args.track, result.folder, files))
         except BenchError as error:
             say(str(error))  # The run itself is complete.
     return result.exit_code

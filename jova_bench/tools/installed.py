@@ -26,6 +26,8 @@ PACKAGES = (
     ("diffusers", "the models ltx-2, kandinsky-6, wan2.2-ti2v and diffusers:...", "'jova-bench[diffusers]'"),
     ("ray", "--executor ray", "'jova-bench[ray]'"),
     ("mlflow-skinny", "--track mlflow", "'jova-bench[mlflow]'"),
+    ("wandb", "--track wandb", "'jova-bench[wandb]'"),
+    ("tensorboard", "--track tensorboard", "'jova-bench[tensorboard]'"),
     ("jinja2", "report --html", "'jova-bench[report]'"),
     ("plotly", "report --html", "'jova-bench[report]'"),
     ("ai-edge-litert", "data prepare, mouth_audio_corr, lse_c@mediapipe", "'jova-bench[face-mediapipe]'"),

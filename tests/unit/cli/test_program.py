@@ -13,7 +13,7 @@ from jova_bench.cli.program import parser
 from jova_bench.execution.placement import EXECUTORS
 from jova_bench.records import Profile
 from jova_bench.report.files import VIEWS
-from jova_bench.report.mlflow import TRACKERS
+from jova_bench.report.trackers.tracking import TRACKERS
 from jova_bench.suites.importers import FORMATS
 from jova_bench.sweep.spec import built_in
 from support.commands import call

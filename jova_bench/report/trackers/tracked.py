@@ -1,70 +1,52 @@
-"""Logs a scored run to MLflow on request."""
+"""Collects what a tracker of experiments is told of a run: what was asked, the values, and files."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from jova_bench.errors import BenchError, reason_of
-from jova_bench.formatting.messages import shown
+from jova_bench.errors import BenchError
 from jova_bench.identity import Identity
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import SUMMARY, read_run
 from jova_bench.summary import Summary
 
-TRACKERS = ("mlflow",)
-EXPERIMENT = "jova-bench"
-"""Name of the experiment, unless MLFLOW_EXPERIMENT_NAME is set."""
+PROJECT = "jova-bench"
+"""What runs are filed under where neither the user nor the environment says so."""
 LONGEST = 500
 """Maximum characters of a parameter that every version of MLflow accepts."""
 
 
-def check_tracker(name: str | None) -> None:
-    """Fails early when the tracker is not installed.
+@dataclass(frozen=True)
+class Tracked:
+    """Holds what every tracker is told of one run."""
 
-    Raises:
-        BenchError: there is no such tracker, or it is not installed.
-    """
-    if name is None:
-        return
-    if name not in TRACKERS:
-        raise BenchError(f"expected tracker {' or '.join(TRACKERS)}, got {shown(name)}")
-    _mlflow()
+    folder: Path
+    params: dict[str, str]
+    """The request, by name."""
+    values: dict[str, float]
+    """Values over all prompts, by `metric/model`."""
+    files: tuple[Path, ...]
+    """The summary, and the views of the leaderboard."""
 
 
-def to_mlflow(folder: Path, files: Sequence[Path]) -> str:
-    """Logs a finished run to MLFLOW_TRACKING_URI, or to MLflow's default.
-
-    Every call logs a run of its own, named after the folder.
+def tracked(folder: Path, files: Sequence[Path]) -> Tracked:
+    """Reads a run folder.
 
     Args:
         folder: of the run.
-        files: files of its leaderboard, logged beside its summary.
-
-    Returns:
-        MLflow's id of the run.
+        files: views of its leaderboard.
 
     Raises:
-        BenchError: the run has no summary, MLflow is not installed, or its server refuses it.
+        BenchError: the run has no summary.
     """
-    mlflow, run = _mlflow(), read_run(folder)
+    run = read_run(folder)
     if run.summary is None:
         raise BenchError(f"expected a scored run, got {folder}; finish it with `run` or `score`")
-    try:
-        if not os.environ.get("MLFLOW_EXPERIMENT_NAME"):
-            mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_name=folder.name) as tracked:
-            mlflow.log_params(params(run.manifest))
-            mlflow.log_metrics(values(run.summary))
-            for file in (folder / SUMMARY, *files):
-                mlflow.log_artifact(str(file))
-            return str(tracked.info.run_id)
-    except (mlflow.exceptions.MlflowException, OSError) as error:
-        raise BenchError(f"MLflow does not take {folder}: {reason_of(error)}") from error
+    return Tracked(folder, params(run.manifest), values(run.summary), (folder / SUMMARY, *files))
 
 
 def params(manifest: Manifest) -> dict[str, str]:
@@ -104,13 +86,3 @@ def _name(one: Identity) -> str:
 
 def _judged(one: Identity) -> str:
     return f"{_name(one)}.{one.backend}"
-
-
-def _mlflow() -> Any:
-    # MLflow sends usage data to its makers unless this is set.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    try:
-        import mlflow
-    except ImportError as error:
-        raise BenchError("not installed: mlflow; pip install 'jova-bench[mlflow]'") from error
-    return mlflow
