@@ -1,4 +1,4 @@
-"""Collects what a tracker of experiments is told of a run: what was asked, the values, and files."""
+"""Collects what a tracker of experiments records of a run: what was asked, the values, and files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST = 500
 
 @dataclass(frozen=True)
 class Tracked:
-    """Holds what every tracker is told of one run."""
+    """Holds what every tracker records of one run."""
 
     folder: Path
     params: dict[str, str]
