@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
@@ -15,6 +16,8 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --metrics lse_c,wer,fvd --models jova,real --format tex > table.tex
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
   jova-bench report runs/embedded-0a1b2c3d --html
+  jova-bench report runs --html
+  jova-bench report runs/before runs/after --html pages
   jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
   jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
   jova-bench report runs/embedded-0a1b2c3d --vote
@@ -25,7 +28,12 @@ def add(verbs: Verbs) -> None:
     """Adds the verb `report` with its flags."""
     report = add_verb(verbs, "report", "print the leaderboard of a run", REPORT_EXAMPLES, _report)
     add_assets_flag(report)
-    report.add_argument("dir", metavar="RUN", help="run folder, or a .toml file of numbers as papers report them")
+    report.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="run folder, or a .toml file of numbers as papers report them; with --html several, or a folder of runs",
+    )
     report.add_argument(
         "--metrics",
         metavar="NAME,NAME",
@@ -73,6 +81,11 @@ def add(verbs: Verbs) -> None:
 def _report(args: argparse.Namespace) -> int:
     from jova_bench.report.files import read_leaderboard, view
 
+    if args.html is not None and not args.format and args.vote is None and (len(args.runs) > 1 or _of_runs(args)):
+        return _many(args)
+    if len(args.runs) > 1:
+        raise BenchError(f"expected one RUN, or several with --html, got {len(args.runs)}")
+    (args.dir,) = args.runs
     if args.vote is not None:
         return _vote(args)
     if args.questions:
@@ -100,6 +113,26 @@ def _report(args: argparse.Namespace) -> int:
         )
     else:
         show(_reported(args.dir, form))
+    return EXIT_OK
+
+
+def _of_runs(args: argparse.Namespace) -> bool:
+    """Returns whether the one folder that was given holds runs and is none."""
+    from jova_bench.runs.found import find_runs, is_run
+
+    folder = Path(args.runs[0])
+    return folder.is_dir() and not is_run(folder) and next(find_runs(folder), None) is not None
+
+
+def _many(args: argparse.Namespace) -> int:
+    from jova_bench.progress import Terminal
+    from jova_bench.report.many.site import write_many
+
+    of_one = ("slices", "metrics", "models", "reported", "sweep", "votes", "questions")
+    if others := [name for name in of_one if getattr(args, name)]:
+        raise BenchError(f"expected one RUN with --{others[0]}, got several, or a folder of runs")
+    page = write_many(args.runs, args.html or None, assets=asset_table(args.assets), progress=Terminal())
+    show(f"{page}\n")
     return EXIT_OK
 
 

@@ -1,12 +1,10 @@
-"""Writes the folder of pages atomically, and never over something that is no report."""
+"""Writes the pages of a run: the leaderboard, plots, and the clips of each prompt."""
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,9 @@ from jova_bench.assets.packaged import package_folder
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.execution.processes import available_cores
-from jova_bench.files.writing import PART, abandoned, check_writable, holding, part_of
 from jova_bench.progress import Progress, Quiet
 from jova_bench.report.files import read_leaderboard
+from jova_bench.report.html.folder import check_target, link, replacing_folder
 from jova_bench.report.html.pages import environment, index_page, prompt_page
 from jova_bench.report.html.slices import by_slice
 from jova_bench.report.html.takes import Asked, gather
@@ -25,8 +23,6 @@ from jova_bench.runs.store import read_run
 from jova_bench.votes.fit import VoteFit
 
 STATIC = Path(__file__).parent / "static"
-MARK = ".jova-bench-report"
-"""File that marks a folder of pages: only such a folder is ever replaced."""
 DEFAULT = "report"
 """Folder of the pages inside a run."""
 
@@ -64,7 +60,7 @@ def write_html(
     env = environment()
     script = plotly_script()
     run = read_run(run_folder)  # First, so that a run which is not there is said to be so.
-    _check(target)
+    check_target(target)
     papers = read_reported(reported) if reported is not None else None
     board = read_leaderboard(run_folder, slices, assets)
     identities = [one.identity for one in board.columns]
@@ -78,25 +74,16 @@ def write_html(
         progress or Quiet(),
     )
     parts = by_slice(board, run, [one.prompt for one in asked])
-    part = part_of(target)
-    try:
-        _remove_parts(target)
-        part.mkdir(parents=True)
-        with holding(part / MARK):
-            for path in sorted(STATIC.iterdir()):
-                shutil.copyfile(path, part / path.name)
-            shutil.copyfile(script, part / "plotly.min.js")
-            _place(part, asked)
-            pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
-            first = index_page(env, board, parts, asked, papers, figures, votes)
-            for name, text in {"index.html": first, **pages}.items():
-                (part / name).parent.mkdir(exist_ok=True)
-                (part / name).write_text(text, encoding="utf-8")
-            _swap(part, target)
-    except OSError as error:
-        raise BenchError(f"expected a folder that can be written, got {target}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with replacing_folder(target) as part:
+        for path in sorted(STATIC.iterdir()):
+            shutil.copyfile(path, part / path.name)
+        shutil.copyfile(script, part / "plotly.min.js")
+        _place(part, asked)
+        pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
+        first = index_page(env, board, parts, asked, papers, figures, votes)
+        for name, text in {"index.html": first, **pages}.items():
+            (part / name).parent.mkdir(exist_ok=True)
+            (part / name).write_text(text, encoding="utf-8")
     return target / "index.html"
 
 
@@ -108,42 +95,12 @@ def plotly_script() -> Path:
     return folder / "package_data" / "plotly.min.js"
 
 
-def _check(target: Path) -> None:
-    if target.exists() and not (target.is_dir() and ((target / MARK).is_file() or not any(target.iterdir()))):
-        raise BenchError(f"expected a new folder or an earlier report, got {target}, which is something else")
-    check_writable(target.parent)
-
-
-def _remove_parts(target: Path) -> None:
-    """Removes what an earlier report to the same target left when it was killed."""
-    for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
-        known = PART.fullmatch(path.name) or (target.exists() and PART.fullmatch(path.with_suffix(".part").name))
-        if known and path.is_dir() and abandoned(path / MARK):
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def _place(folder: Path, asked: Iterable[Asked]) -> None:
     """Writes clips and thumbnails where the pages expect them. Clips are linked where the file system can."""
     for name in ("clips", "thumbs"):
         (folder / name).mkdir()
     for take in (take for one in asked for take in one.takes):
         if take.file and take.source:
-            _link(take.source.resolve(), folder / take.file)
+            link(take.source.resolve(), folder / take.file)
         if take.thumb and take.view:
             (folder / take.thumb).write_bytes(take.view.thumb)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # Another file system, or one without links.
-        shutil.copyfile(source, target)
-
-
-def _swap(part: Path, target: Path) -> None:
-    """Replaces an older folder by a finished one."""
-    old = part.with_suffix(".old")
-    with suppress(FileNotFoundError):
-        target.rename(old)
-    part.rename(target)
-    shutil.rmtree(old, ignore_errors=True)

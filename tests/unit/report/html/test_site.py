@@ -14,6 +14,7 @@ from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.records import Outcome
 from jova_bench.report.html import pages, site
+from jova_bench.report.html.folder import MARK
 from jova_bench.report.html.site import write_html
 from jova_bench.runs.store import SAMPLES
 from support.made_runs import made_run, undefined
@@ -120,7 +121,7 @@ def test_what_is_in_the_folder(run):
     takes = [f"{prompt:04d}-m{model}-s0" for prompt in range(1, 5) for model in range(2) if (prompt, model) != (4, 1)]
     static = [path.name for path in site.STATIC.iterdir()]
     expected = [
-        *static, "plotly.min.js", "index.html", site.MARK,
+        *static, "plotly.min.js", "index.html", MARK,
         *(f"prompts/{prompt:04d}.html" for prompt in range(1, 5)),
         *(f"clips/{take}.mp4" for take in takes), *(f"thumbs/{take}.jpg" for take in takes),
     ]  # fmt: skip
