@@ -7,7 +7,6 @@ reports the work.
 from __future__ import annotations
 
 import codecs
-import io
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from jova_bench.errors import BenchError
-from jova_bench.formatting.text import escaped, one_line, table, visible
+from jova_bench.formatting.text import escaped, table, visible
 from jova_bench.ids import printable
 
 PLAIN = {
@@ -60,35 +59,24 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def show_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """Prints a table: in a terminal as wide as that, or row by row where its header is wider, elsewhere as Markdown."""
+def show_page(markdown: str) -> None:
+    """Prints a page of Markdown: drawn as wide as the terminal, and as it is where it goes to a file or a program."""
     if not on_terminal():
-        show(f"{table(header, [[escaped(cell) for cell in row] for row in body])}\n")
+        show(markdown)
         return
-    least = [max(map(len, name.split())) for name in header]
-    if sum(least) + 2 * len(least) > shutil.get_terminal_size().columns:
-        for row in body:
-            show("".join(f"{name}: {one_line(cell)}\n" for name, cell in zip(header, row, strict=True)) + "\n")
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from jova_bench.formatting.drawing import drawn
 
-    drawn = Table(box=box.HORIZONTALS if codecs.lookup(_encoding(sys.stdout)).name == "utf-8" else box.ASCII)
-    for name, width in zip(header, least, strict=True):
-        drawn.add_column(Text(name), overflow="fold", min_width=width)
-    for row in body:
-        drawn.add_row(*(Text(one_line(cell)) for cell in row))
-    page = io.StringIO()
-    Console(file=page, width=shutil.get_terminal_size().columns, color_system=None).print(drawn)
-    show(page.getvalue())
+    show(drawn(markdown, shutil.get_terminal_size().columns, ascii_only=not _in_utf_8()))
+
+
+def show_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+    """Prints a table of any texts, as `show_page` does."""
+    show_page(f"{table(header, [[escaped(cell) for cell in row] for row in body])}\n")
 
 
 def show_json(text: str) -> None:
     """Prints a JSON text, which is always UTF-8: with escapes where stdout has another encoding."""
-    utf_8 = codecs.lookup(_encoding(sys.stdout)).name == "utf-8"
-    show(text if utf_8 else re.sub(r"[^\x00-\x7f]", _escape, text))
+    show(text if _in_utf_8() else re.sub(r"[^\x00-\x7f]", _escape, text))
 
 
 def tell(line: str) -> None:
@@ -107,6 +95,10 @@ def _write(stream: TextIO, text: str) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if not isinstance(error, BrokenPipeError):
             raise
+
+
+def _in_utf_8() -> bool:
+    return codecs.lookup(_encoding(sys.stdout)).name == "utf-8"
 
 
 def _encoding(stream: TextIO) -> str:

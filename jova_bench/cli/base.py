@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from jova_bench.errors import EXIT_USAGE
 from jova_bench.formatting.messages import shown, suggest
-from jova_bench.output import show, tell
+from jova_bench.output import show, show_json, show_page, tell
 
 Action = Callable[[argparse.Namespace], int]
 """Runs a verb and returns the exit code."""
@@ -106,6 +106,18 @@ def add_assets_flag(verb: Parser) -> None:
 def names(text: str | None) -> list[str] | None:
     """Returns the names in `a,b,c` as a list; None for None."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def add_format_flag(verb: Parser, help_text: str) -> None:
+    """Adds `--format` to a verb whose result has several views; what it says is `show_view`'s."""
+    verb.add_argument(
+        "--format", metavar="F", help=f"{help_text} (default md, which a terminal gets as tables; --format md as it is)"
+    )
+
+
+def show_view(text: str, form: str | None) -> None:
+    """Prints a view in the format that `--format` names: Markdown where it is None, drawn on a terminal."""
+    (show_page if form is None else show_json if form == "json" else show)(text)
 
 
 def say(line: str) -> None:

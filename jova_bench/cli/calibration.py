@@ -8,7 +8,7 @@ from typing import get_args
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
 from jova_bench.metrics.responses import Axis
-from jova_bench.output import show, show_json
+from jova_bench.output import show_json, show_page
 from jova_bench.records import Profile
 
 EXAMPLES = """  jova-bench calibrate av_offset_frames lse_c my_clips
@@ -74,5 +74,5 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         show_json(found.model_dump_json(by_alias=True, indent=1) + "\n")
     else:
-        show(overview(found) + "\n")
+        show_page(overview(found) + "\n")
     return found.exit_code

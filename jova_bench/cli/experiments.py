@@ -7,7 +7,7 @@ import json
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
-from jova_bench.output import show, show_json
+from jova_bench.output import show_json, show_page
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
   jova-bench compare runs/before runs/after --metrics lse_c,wer --json
@@ -51,7 +51,7 @@ def _compare(args: argparse.Namespace) -> int:
     if args.json:
         show_json(json.dumps(found.record(), ensure_ascii=False, indent=2) + "\n")
     else:
-        show(found.markdown())
+        show_page(found.markdown())
     return found.exit_code
 
 
@@ -63,5 +63,5 @@ def _parity(args: argparse.Namespace) -> int:
     if args.json:
         show_json(json.dumps(parity_record(found), ensure_ascii=False, indent=2) + "\n")
     else:
-        show(parity_markdown(found))
+        show_page(parity_markdown(found))
     return found.exit_code

@@ -9,7 +9,7 @@ from pathlib import Path
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK
-from jova_bench.output import on_terminal, show, show_json
+from jova_bench.output import on_terminal, show_json, show_page
 
 INIT = "gate init"
 """A verb of its own: a folder of this name is `gate ./init ...`."""
@@ -65,10 +65,7 @@ def _gate(args: argparse.Namespace) -> int:
 
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
     found = gate(args.reference, args.run, tolerances, assets=asset_table(args.assets))
-    if on_terminal():
-        show(f"{found.head()}\n\nA table of all rows, with the worst samples: `| less`.\n")
-    else:
-        show(found.markdown())
+    show_page(found.short() if on_terminal() else found.markdown())
     return found.exit_code
 
 
@@ -83,7 +80,7 @@ def _init(args: argparse.Namespace) -> int:
     found = first_gate(begun, args.out, args.again or args.run, assets)
     for line in write_gate(texts, args.out):
         say(line)
-    show(f"{found.head()}\n")
+    show_page(f"{found.head()}\n")
     return found.exit_code
 
 

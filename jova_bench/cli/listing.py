@@ -82,7 +82,7 @@ def _ls(args: argparse.Namespace) -> int:
     called = _called(found) if args.what == "metrics" else [item["name"] for item in found]
     if on_terminal() and not args.long:
         show_table(HEADERS[args.what], [_cells(args.what, *pair) for pair in zip(found, called, strict=True)])
-        show("`jova-bench doctor NAME` says what one lacks, and the commands that get it.\n")
+        show("\n`jova-bench doctor NAME` says what one lacks, and the commands that get it.\n")
         return EXIT_OK
     for item, name in zip(found, called, strict=True):
         show(f"{_line(args.what, item, name)}\n")
@@ -194,6 +194,13 @@ def _doctor(args: argparse.Namespace) -> int:
     elif args.names:
         for line in doctor.of_names(found):
             show(f"{line}\n")
+    elif on_terminal():
+        for line in doctor.summary(found):
+            show(f"{line}\n")
+        show("\n")
+        show_table(doctor.PACKAGES, doctor.package_rows(found))
+        show("\n")
+        show_table(("What cannot be used", "Why"), doctor.lacking(found))
     else:
         for line in (*doctor.summary(found), "", *doctor.details(found)):
             show(f"{line}\n")

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
+from jova_bench.cli.base import Verbs, add_assets_flag, add_format_flag, add_verb, names, say, show_view
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.identity import pieces
-from jova_bench.output import show, show_json
+from jova_bench.output import show
 
 REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --format tex > leaderboard.tex
@@ -75,7 +75,7 @@ def add(verbs: Verbs) -> None:
         metavar="FILE",
         help="with --vote: TOML file of what is asked (default: sync, speech, picture, overall)",
     )
-    report.add_argument("--format", metavar="F", help="without --html: md, csv, json or tex (default md)")
+    add_format_flag(report, "without --html: md, csv, json or tex")
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -105,14 +105,14 @@ def _report(args: argparse.Namespace) -> int:
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
         metrics = None if args.metrics is None else [one.strip() for one in pieces(args.metrics) if one.strip()]
-        text = write(read_leaderboard(args.dir, slices, asset_table(args.assets), metrics, names(args.models)))
-        (show_json if form == "json" else show)(text)
+        board = read_leaderboard(args.dir, slices, asset_table(args.assets), metrics, names(args.models))
+        show_view(write(board), args.format)
     elif slices or args.metrics is not None or args.models is not None:
         raise BenchError(
             "expected a run folder for --slices, --metrics and --models, got numbers as papers report them"
         )
     else:
-        show(_reported(args.dir, form))
+        show_view(_reported(args.dir, form), args.format)
     return EXIT_OK
 
 

@@ -12,7 +12,7 @@ from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names,
 from jova_bench.cli.endings import say_failures, say_outside
 from jova_bench.cli.planning import add_plan_flags, plans_only, show_plan
 from jova_bench.errors import BenchError
-from jova_bench.output import show, show_json
+from jova_bench.output import show, show_json, show_page
 from jova_bench.records import Profile
 from jova_bench.report.trackers.tracking import check_tracker, track
 from jova_bench.runs.request import DEFAULT_PROFILE, DEFAULT_SUITE, SCORED_PROFILE, Options, profile_of
@@ -207,7 +207,7 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         found = result.summary.model_dump(mode="json", by_alias=True)
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:
-        show(files[0].read_text(encoding="utf-8"))
+        show_page(files[0].read_text(encoding="utf-8"))
     say_failures(result)
     say_outside(result.summary)
     say(f"results are in {result.folder}")

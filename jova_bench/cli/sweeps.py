@@ -11,7 +11,7 @@ from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.formatting.messages import shown
-from jova_bench.output import show, show_json
+from jova_bench.output import show_json, show_page
 
 if TYPE_CHECKING:
     from jova_bench.sweep.model import SweptModel, Value
@@ -86,7 +86,7 @@ def _sweep(args: argparse.Namespace) -> int:
     out = args.out or OUT
     plan = plan_sweep(spec, model, seeds=_seeds(args.seeds), only=args.only, out=out, assets=asset_table(args.assets))
     if args.dry_run:
-        show(dry_run(plan, model))
+        show_page(dry_run(plan, model))
         return EXIT_OK
     check_writable(out)
     result = sweep(plan, model, device=args.device, threads=threads, progress=Terminal())
@@ -97,7 +97,7 @@ def _sweep(args: argparse.Namespace) -> int:
     if args.json:
         show_json(record)
     else:
-        show(text)
+        show_page(text)
     say(f"also in {out}: {spec.name}.json, .md and .svg")
     return result.exit_code
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from jova_bench.cli.base import Parser, Verbs, add_verb
+from jova_bench.cli.base import Parser, Verbs, add_format_flag, add_verb, show_view
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.formatting.messages import shown
-from jova_bench.output import show, show_json
+from jova_bench.output import show, show_json, show_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping
 
 EXAMPLES = """  jova-bench votes plan --models 3 --prefer 0.6
   jova-bench votes fit votes.jsonl
@@ -40,7 +40,8 @@ AGREE_EXAMPLES = """  jova-bench votes agree runs/embedded-0a1b2c3d votes.jsonl
 
 Of every metric of the run: how often it prefers the clip that people prefer, and how far it orders models as people
 do."""
-FORMATS = "md, csv or json (default md)"
+Found = TypeVar("Found")
+FORMATS = "md, csv or json"
 
 
 def add(verbs: Verbs) -> None:
@@ -68,13 +69,13 @@ def add(verbs: Verbs) -> None:
     serve.add_argument("--port", type=int, default=8000, metavar="N", help="0 for any that is free (default 8000)")
     fit = add_verb(own, "fit", "fit strengths of models to votes, with intervals", FIT_EXAMPLES, _fit)
     fit.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines, or folders of studies")
-    fit.add_argument("--format", default="md", metavar="F", help=FORMATS)
+    add_format_flag(fit, FORMATS)
     agree = add_verb(
         own, "agree", "show which metrics of a run agree with people's votes on its clips", AGREE_EXAMPLES, _agree
     )
     agree.add_argument("run", metavar="RUN", help="run folder whose clips were voted on")
     agree.add_argument("files", nargs="+", metavar="FILE", help="files of votes, JSON lines, or folders of studies")
-    agree.add_argument("--format", default="md", metavar="F", help=FORMATS)
+    add_format_flag(agree, FORMATS)
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -87,7 +88,7 @@ def _plan(args: argparse.Namespace) -> int:
     if args.json:
         show_json(found.json())
     else:
-        show(found.markdown())
+        show_page(found.markdown())
     return EXIT_OK
 
 
@@ -107,9 +108,8 @@ def _fit(args: argparse.Namespace) -> int:
     from jova_bench.votes.reading import read_votes
     from jova_bench.votes.tables import VIEWS
 
-    _check_format(args.format, VIEWS)
-    text = VIEWS[args.format](fit_votes(read_votes(args.files)))
-    (show_json if args.format == "json" else show)(text)
+    view = _view(args.format, VIEWS)
+    show_view(view(fit_votes(read_votes(args.files))), args.format)
     return EXIT_OK
 
 
@@ -118,13 +118,13 @@ def _agree(args: argparse.Namespace) -> int:
     from jova_bench.votes.agreement_tables import VIEWS
     from jova_bench.votes.reading import read_votes
 
-    _check_format(args.format, VIEWS)
-    text = VIEWS[args.format](agree(args.run, read_votes(args.files)))
-    (show_json if args.format == "json" else show)(text)
+    view = _view(args.format, VIEWS)
+    show_view(view(agree(args.run, read_votes(args.files))), args.format)
     return EXIT_OK
 
 
-def _check_format(name: str, known: Iterable[str]) -> None:
-    """Raises BenchError for a format that there is none of."""
-    if name not in known:
+def _view(name: str | None, known: Mapping[str, Callable[[Found], str]]) -> Callable[[Found], str]:
+    """Returns the view of a format. Raises BenchError where there is none."""
+    if (name or "md") not in known:
         raise BenchError(f"expected one of the formats {', '.join(known)}, got {shown(name)}")
+    return known[name or "md"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +30,8 @@ COUNTED: Mapping[GateVerdict, str] = {
 }  # fmt: skip
 """Words of the summary line by verdict. The first four always stand there."""
 ALWAYS = 4
+QUIET: tuple[GateVerdict, ...] = ("no difference shown", "undefined")
+"""Verdicts of rows that a terminal leaves out: nothing changed."""
 MOST = 8
 """Rows that stand above the table, at most."""
 
@@ -100,9 +102,21 @@ class Gate:
 
     def markdown(self) -> str:
         """Formats a page of Markdown: `head`, and the table of all rows, folded."""
+        fold = f"<details><summary>All {counted(len(self.checks), 'row')}</summary>"
+        return "\n\n".join([self.head(), fold, self._table(self.checks), "</details>"]) + "\n"
+
+    def short(self) -> str:
+        """Formats what a terminal shows: `head`, and the table of the rows that do not pass or that changed."""
+        told = [check for check in self.checks if check.verdict not in QUIET]
+        left = counted(len(self.checks) - len(told), "row")
+        more = [f"{left} without a difference: `| less` shows them, too."] if len(told) < len(self.checks) else []
+        return "\n\n".join([self.head(), *[self._table(told)] * bool(told), *more]) + "\n"
+
+    def _table(self, checks: Sequence[Check]) -> str:
+        """Formats rows as a table, the worst first."""
         header = ["Model", "Metric", "Reference", "Now", "Difference", "p (Holm)", "n", "Tolerance", "Verdict"]
         header.append("Worst samples")
-        names = metric_names([check.row for check in self.checks])
+        names = metric_names([check.row for check in self.checks])  # Labels depend on all.
         body = [
             [
                 escaped(check.row.model),
@@ -113,10 +127,9 @@ class Gate:
                 _verdict(check),
                 _worst(check.row.worst),
             ]
-            for check in sorted(self.checks, key=lambda check: _code(check) or EXIT_INCOMPLETE + 1)
+            for check in sorted(checks, key=lambda check: _code(check) or EXIT_INCOMPLETE + 1)
         ]
-        fold = f"<details><summary>All {counted(len(body), 'row')}</summary>"
-        return "\n\n".join([self.head(), fold, table(header, body), "</details>"]) + "\n"
+        return table(header, body)
 
     def head(self) -> str:
         """Formats the verdict, the counts, and what changed, each in a line, the worst first."""

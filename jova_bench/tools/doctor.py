@@ -85,14 +85,31 @@ def details(found: Report) -> Iterator[str]:
     for item in found["packages"]:
         state = item["version"] or f"missing, for {item['for']}: {item['install']}"
         yield f"{item['name']:<24} {state}"
-    for kind in ("models", "metrics", "suites"):
-        lines = (f"{SINGULAR[kind]} {_name(item)}: {item['why_not']}" for item in found[kind])
-        lacking = [line for line, item in zip(lines, found[kind], strict=True) if item["why_not"]]
-        yield from dict.fromkeys(lacking)  # Two judges of a metric lack the same.
-    for item in found["weights"]:
-        if item["here"] and not item["verified"]:
-            what = "unverified: no digest is published; the file first downloaded is the reference"
-            yield f"weights {item['name']}: {what}"
+    yield from (f"{what}: {why}" for what, why in lacking(found))
+
+
+PACKAGES = ("Package", "Version", "For", "How to get it")
+
+
+def package_rows(found: Report) -> list[list[str]]:
+    """Returns a row of `PACKAGES` for each package."""
+    return [
+        [one["name"], one["version"] or "missing", one["for"], "" if one["version"] else one["install"]]
+        for one in found["packages"]
+    ]
+
+
+def lacking(found: Report) -> list[tuple[str, str]]:
+    """Returns the models, metrics and suites that cannot be used and the weights that no digest verifies, each why."""
+    what = "unverified: no digest is published; the file first downloaded is the reference"
+    reasons = [
+        (f"{SINGULAR[kind]} {_name(item)}", str(item["why_not"]))
+        for kind in ("models", "metrics", "suites")
+        for item in found[kind]
+        if item["why_not"]
+    ]
+    weights = [(f"weights {one['name']}", what) for one in found["weights"] if one["here"] and not one["verified"]]
+    return list(dict.fromkeys(reasons + weights))  # Two judges of a metric lack the same.
 
 
 def of_names(found: Report) -> Iterator[str]:

@@ -160,11 +160,12 @@ def test_a_command_of_its_own_prints_in_the_encoding_that_is_asked_for(runs):
     assert "U+6A21U+578B" in out.decode("cp1252")
 
 
-@pytest.mark.parametrize("columns", [24, 60])
+@pytest.mark.parametrize("columns", [14, 60])
 def test_a_narrow_terminal_breaks_no_word_of_a_header(capsys, monkeypatch, columns):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
     show_table(("Model", "Download", "GPU memory"), [["a-long-name " * 4, "1 GB", "at least 8 GB"]])
     out = capsys.readouterr().out
     assert all(word in out for word in ("Model", "Download", "GPU", "memory", "1 GB"))
-    assert ("Model: a-long-name" in out) == (columns == 24)
+    assert ("Model: " in out) == (columns == 14)

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 
-from jova_bench.cli import gates
 from support.commands import call
 from support.compared import cells
 from support.made_runs import Clips, made_run
@@ -35,13 +34,16 @@ def test_freeze_then_gate(capsys, tmp_path):
     assert call(capsys, "gate", reference, tmp_path / "bad", "--tolerances", tmp_path / "t.toml")[0] == 0
 
 
-def test_a_gate_is_short_on_a_terminal(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(gates, "on_terminal", lambda: True)
+def test_a_gate_on_a_terminal_begins_with_the_reason_and_has_what_changed(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "dumb")
     code, out, _ = call(capsys, "gate", clip_run(tmp_path / "a"), clip_run(tmp_path / "b", -0.2))
     assert code == 3
-    assert "- **worse**: quality ↑ of m" in out.splitlines()[2]
-    assert "details" not in out
-    assert "|" not in out.replace("`| less`", "")
+    assert "- worse: quality ↑ of m" in out.splitlines()[2]
+    row = next(line for line in out.splitlines() if line.startswith("m "))
+    assert all(part in row for part in ("quality ↑", "worse", "-0.2"))
+    assert "|" not in out.replace("| less", "")
 
 
 def test_compare_prints_a_table_or_an_object(capsys, tmp_path):

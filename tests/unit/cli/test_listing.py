@@ -143,6 +143,7 @@ def test_doctor_begins_with_a_summary_and_takes_names(capsys, monkeypatch, tmp_p
 def test_on_a_terminal_a_list_is_a_table_as_wide_as_that(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("TERM", "dumb")
     out = call(capsys, "ls", "models", "ovi", "real").out
     assert max(map(len, out.splitlines()[:-1])) <= 70
     table, _, hint = out.rpartition("`jova-bench doctor NAME`")

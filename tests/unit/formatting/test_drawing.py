@@ -1,0 +1,82 @@
+"""Pages on a terminal: as wide as that, with every word and number of the Markdown, whole."""
+
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from jova_bench.formatting.drawing import drawn
+from jova_bench.formatting.fitting import parts, wrapped
+from jova_bench.formatting.text import escaped, table
+
+HEADER = ["Model", "Metric", "A", "B - A", "p (Holm)", "Note", "B is"]
+BODY = [
+    ["jova", "LSE-C ↑", "2.886", "-0.917 [-0.962, -0.872]", "0.0012", "", "worse"],
+    ["a|b_*c*", "AV offset (frames) → real", "1,234.5", "+0.010 [-0.034, +0.055]", "1", "<b> & `c`", "undefined[^1]"],
+    ["模型模型", "WER ↓", "3.05", "-0.911 [-0.952, -0.871] (16/2/1)", "0.31", "no speech " * 9, "no difference shown"],
+]
+
+
+def page(header=HEADER, body=BODY):
+    rows = [[escaped(cell) if "[^" not in cell else cell for cell in row] for row in body]
+    return f"# Title\n\nA **bold** word.\n- an item\n\n{table(header, rows)}\n\n[^1]: why {'long' * 30}\n"
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.mark.parametrize("width", [28, 40, 60, 80, 100, 160, 300])
+def test_no_line_is_too_wide_and_nothing_is_lost(width):
+    text = drawn(page(), width, ascii_only=False)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "…" not in text
+    words = text.split()
+    for cell in (cell for row in BODY for cell in row):
+        for number in re.findall(r"[-+]?\d[\d.,]*\d", cell):
+            assert any(number in word for word in words), number
+    wanted = "worse undefined[1] a|b_*c* [-0.962, 模型模型 shown (16/2/1) Title bold [1]:"
+    assert set(wanted.split()) <= set(words)
+    # A table of several parts has the name of a row in each; one of no room has each row for itself.
+    assert text.count("jova") == len(parts(HEADER, BODY, width) or "1")
+
+
+def test_a_table_of_several_parts_begins_with_the_verdict_and_breaks_no_interval():
+    found = parts(HEADER, BODY, 60)
+    assert [column.name for column in found[0]][:3] == ["Model", "Metric", "B is"]
+    assert all([column.name for column in one][:2] == ["Model", "Metric"] for one in found)
+    assert {column.name for one in found for column in one} == set(HEADER)
+    assert [[column.name for column in one] for one in parts(HEADER, BODY, 300)] == [HEADER]
+
+
+def test_rows_are_named_by_as_many_columns_as_tell_them_apart():
+    header = ["voice", "speaker", *(f"Quantity {i}" for i in range(9))]
+    body = [[voice, one, *["0.123 [0.100, 0.150] (100)"] * 9] for voice in ("deep", "high") for one in "ab"]
+    found = parts(header, body, 80)
+    assert all([column.name for column in one][:2] == ["voice", "speaker"] for one in found)
+    assert len(found) == 5
+    assert {column.width for one in found for column in one[2:]} == {26}
+
+
+def test_cells_break_between_their_parts_alone():
+    cell = "0.123 [0.100, 0.150] (16/2/1)[1] 12 GB and words"
+    assert list(wrapped(cell, 16)) == ["0.123", "[0.100, 0.150]", "(16/2/1)[1]", "12 GB and words"]
+    assert list(wrapped("a-very-long-name", 6)) == ["a-very", "-long-", "name"]
+    assert list(wrapped("", 6)) == [""]
+
+
+def test_colours_and_bold_are_of_terminals_that_have_them(monkeypatch):
+    assert "\x1b" not in drawn(page(), 100, ascii_only=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = drawn(page(), 100, ascii_only=False)
+    assert "\x1b[31mworse" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    bold = drawn(page(), 100, ascii_only=False)
+    assert set(re.findall(r"\x1b\[[\d;]*m", bold)) == {"\x1b[1m", "\x1b[2m", "\x1b[0m"}
+    assert re.sub(r"\x1b\[[\d;]*m", "", bold) == re.sub(r"\x1b\[[\d;]*m", "", coloured)
+
+
+def test_lines_are_ascii_where_a_terminal_has_no_others():
+    assert drawn("| a | b |\n| --- | --- |\n| 1 | x |\n", 60, ascii_only=True) == "a | b\n--+--\n1 | x\n"
