@@ -88,7 +88,7 @@ def run(
         models: one or several: names (`list_models()`, `clips:DIR`), or objects with the interface of `Generator`.
         suite: name of a suite (`list_suites()`), a prompt file, or a loaded suite.
         profile: which evaluators judge: `embedded` or `standard`; None for the one that the `suite.toml` of the suite
-            names, or else `embedded`.
+            names, or else `standard`, which judges any clip.
         metrics: one or several: names (`list_metrics()`), or metric objects, with which all are computed in this
             process; None for all of the profile.
         seeds: one or several; every prompt gets a clip for each.

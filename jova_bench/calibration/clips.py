@@ -14,7 +14,7 @@ from jova_bench.formatting import doors
 from jova_bench.formatting.messages import shown
 from jova_bench.prompts import Prompt
 from jova_bench.records import Profile
-from jova_bench.runs.request import SCORED_PROFILE, profile_of
+from jova_bench.runs.request import ANY_PROFILE, profile_of
 from jova_bench.runs.store import MANIFEST, read_run
 from jova_bench.suites.clips import answer, clips_by_id, listing, some
 from jova_bench.suites.folder import folder_suite
@@ -41,7 +41,7 @@ def real_suite(clips: str | os.PathLike[str] | Suite) -> tuple[Suite, Profile]:
     elif (Path(clips) / MANIFEST).is_file():
         suite, profile = _of_run(Path(clips))
     elif Path(clips).is_dir() and listing(Path(clips)).clips:
-        suite, profile = _of_folder(Path(clips)), SCORED_PROFILE
+        suite, profile = _of_folder(Path(clips)), ANY_PROFILE
     elif Path(clips).exists() or str(clips).endswith(".jsonl"):
         suite = load_suite(clips)
         profile = profile_of(None, suite)

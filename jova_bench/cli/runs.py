@@ -15,14 +15,14 @@ from jova_bench.errors import BenchError
 from jova_bench.output import show, show_json, show_page
 from jova_bench.records import Profile
 from jova_bench.report.trackers.tracking import check_tracker, track
-from jova_bench.runs.request import DEFAULT_PROFILE, DEFAULT_SUITE, SCORED_PROFILE, Options, profile_of
+from jova_bench.runs.request import ANY_PROFILE, DEFAULT_SUITE, Options, profile_of
 from jova_bench.suites.clips import BELOW
 
 if TYPE_CHECKING:
     from jova_bench.runs.run import Result
 
 RUN_EXAMPLES = """  jova-bench run --model jova --model real --model shuffled
-  jova-bench run --model clips:my_clips --suite my_prompts.jsonl --profile standard
+  jova-bench run --model clips:my_clips --suite my_prompts.jsonl
   jova-bench run --model jova --metrics lse_c,wer --seed 0 --seed 1 --limit 10 --json
   jova-bench run --model jova-edit:work/tiny --model unedited --suite embedded-edits
   jova-bench run --model ovi --model ltx-2 --suite my_prompts.jsonl --device cuda:0 --dry-run --price-per-hour 2.5
@@ -53,8 +53,8 @@ def add(verbs: Verbs) -> None:
     )
     for one in (run, generate):
         _add_models(one)
-        _add_request(one, DEFAULT_SUITE, f"that of the suite's suite.toml, else {DEFAULT_PROFILE}")
-    _add_request(score, None, f"{SCORED_PROFILE}, which judges any clip, whatever the suite")
+        _add_request(one, DEFAULT_SUITE, f"that of the suite's suite.toml, else {ANY_PROFILE}")
+    _add_request(score, None, f"{ANY_PROFILE}, which judges any clip, whatever the suite")
     for one in (run, score):
         _add_judges(one)
     generate.add_argument("--json", action="store_true", help="with --dry-run: print the plan as an object")
@@ -173,7 +173,7 @@ def _score(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import score
 
     check_tracker(args.track)
-    args.profile = args.profile or SCORED_PROFILE
+    args.profile = args.profile or ANY_PROFILE
     folder = Path(args.dir) / BELOW if args.recursive else args.dir
     return _show(score(folder, args.suite, _options(args, **_judges(args))), args)
 

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from jova_bench.suites.loading import Suite
 
 DEFAULT_SUITE = "embedded"
-DEFAULT_PROFILE: Profile = "embedded"
-SCORED_PROFILE: Profile = "standard"
-"""Judges clips of any origin: the default of `score`, whatever the suite of its prompts names."""
+ANY_PROFILE: Profile = "standard"
+"""Judges clips of any origin: the default of `score`, and of a run whose suite names none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +57,8 @@ class Options:
 
 
 def profile_of(asked: Profile | None, suite: Suite) -> Profile:
-    """Returns the profile that was asked for, else the one that the suite names, else the embedded one."""
-    return suite.profile or DEFAULT_PROFILE if asked is None else asked
+    """Returns the profile that was asked for, else the one that the suite names, else the one for any clip."""
+    return suite.profile or ANY_PROFILE if asked is None else asked
 
 
 @dataclass(frozen=True)

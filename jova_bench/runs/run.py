@@ -40,7 +40,7 @@ from jova_bench.runs.features import keep_references, take_features
 from jova_bench.runs.generation import PlannedModel, generate
 from jova_bench.runs.planning import plan_all
 from jova_bench.runs.real_clips import RealFiles, real_clips
-from jova_bench.runs.request import SCORED_PROFILE, Options, Request, profile_of
+from jova_bench.runs.request import ANY_PROFILE, Options, Request, profile_of
 from jova_bench.runs.resume import extend_manifest, missing_clips
 from jova_bench.runs.score_table import fill
 from jova_bench.runs.store import FEATURES, JOBS, RunStore
@@ -268,7 +268,7 @@ def score(folder: str | Path, suite: str | Path | Suite | None, options: Options
     return run(
         [f"clips:{folder}"],
         found,
-        replace(options, profile=SCORED_PROFILE if options.profile is None else options.profile),
+        replace(options, profile=ANY_PROFILE if options.profile is None else options.profile),
     )
 
 

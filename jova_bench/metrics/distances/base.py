@@ -29,6 +29,8 @@ DIMENSIONS: Mapping[str, int] = {"fad": 128, "fvd": 400, "fd_passt": 768, "fd_pa
 """Dimensions of the embeddings behind the Fréchet distances of the standard profile."""
 KERNELS: Mapping[str, str] = {"fvd": "kvd", "fad": "kad"}
 """The kernel distance of the same embeddings."""
+LEAST_CLIPS = 2
+"""A covariance needs as many, and so do the pairs of a kernel; published distances ask for nothing more."""
 KAD_SCALE = 100
 """KAD is published multiplied by 100."""
 
@@ -103,7 +105,10 @@ class SetDistance(SetMetric):
 
     @cached_property
     def _reference(self) -> FloatArray:
-        return self._load()
+        reference = self._load()
+        if (vectors := int(np.isfinite(reference).all(axis=-1).sum())) < LEAST_CLIPS:
+            raise Undefined(f"{vectors} vectors of real clips are fewer than {LEAST_CLIPS}")
+        return reference
 
     def _check_dimension(self, features: FloatArray) -> None:
         made, real = features.shape[-1], self._reference.shape[-1]
@@ -184,7 +189,7 @@ def for_fewer(spec: MetricSpec) -> str:
     words = [f"{KERNELS[spec.name]} takes {MIN_CLIPS}"] if spec.name in KERNELS else []
     if spec.profile == "standard":
         bench = "javisbench" if spec.name == "fvd" else "avbenchmark"
-        words.append(f"{spec.name}@{bench} takes however few there are")
+        words.append(f"{spec.name}@{bench} takes {LEAST_CLIPS}, from the prompts' own clips")
     return f" ({', '.join(words)})"
 
 
@@ -196,7 +201,7 @@ class PublishedFrechet(FrechetMetric):
         return SetDistance.details(self, features)
 
     def _check_size(self, features: FloatArray) -> None:
-        self._enough(features, 2, "2, which a covariance needs")
+        self._enough(features, LEAST_CLIPS, f"{LEAST_CLIPS}, which a covariance needs")
 
 
 class KernelMetric(SetDistance):

@@ -234,16 +234,17 @@ def test_a_table_that_is_broken_is_told_before_any_work(capsys, tmp_path, clips,
 def test_a_run_that_embedded_judges_know_nothing_of_names_the_other_profile(capsys, tmp_path, clips):
     prompts = [{**json.loads(line), "reference": None} for line in (clips / "prompts.jsonl").read_text().splitlines()]
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(one) + "\n" for one in prompts))
-    words = ("run", "--model", f"clips:{clips}", "--suite", tmp_path / "mine.jsonl", "--workers", "0", "--metrics")
+    words = ("run", "--model", f"clips:{clips}", "--suite", tmp_path / "mine.jsonl", "--workers", "0")
+    embedded = (*words, "--profile", "embedded", "--metrics")
     hint = "clips: every metric is undefined: outside the embedded domain; --profile standard judges other clips"
-    code, _, err = call(capsys, *words, "lse_c,loudness", "--out", tmp_path / "run")
+    code, _, err = call(capsys, *embedded, "lse_c,loudness", "--out", tmp_path / "run")
     assert (code, err.count(hint), err.count("--profile standard")) == (0, 1, 2)
     before, _, _ = err.partition("generate clips")  # Hours may lie between the first word and the last.
     assert before.count("the suite mine is outside the embedded domain: every metric of that profile will be und") == 1
-    code, _, err = call(capsys, *words, "loudness", "--profile", "standard", "--out", tmp_path / "judged")
+    code, _, err = call(capsys, *words, "--metrics", "loudness", "--out", tmp_path / "judged")
     assert (code, "every metric" in err) == (0, False)
     (clips / "b.mp4").write_bytes(b"no film")  # A clip that is lost has its own line.
-    code, _, err = call(capsys, *words, "lse_c,loudness", "--out", tmp_path / "torn")
+    code, _, err = call(capsys, *embedded, "lse_c,loudness", "--out", tmp_path / "torn")
     assert (code, err.count(hint)) == (5, 1)
 
 
@@ -252,7 +253,7 @@ def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_pat
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path / "assets"))
     words = ("score", clips, "--metrics", "fvd,kvd", "--workers", "0", "--out", tmp_path / "run")
     code, out, err = call(capsys, *words)
-    others = "kvd takes 10, fvd@javisbench takes however few there are"
+    others = "kvd takes 10, fvd@javisbench takes 2, from the prompts' own clips"
     sides = f"the suite names no reference set; fvd takes 1,200 clips on each side ({others})"
     fvd = f"{sides} (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
     assert code == 0

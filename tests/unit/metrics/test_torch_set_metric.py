@@ -113,7 +113,8 @@ def test_too_few_clips_have_no_distance():
     assert metric.why == "no clip has features: silent (1)"
     filled(metric, made=ROOM[:5])
     assert np.isnan(metric.compute().item())
-    assert metric.why == "5 clips are fewer than 3 x d = 6 (kad takes 10, fad@avbenchmark takes however few there are)"
+    others = "kad takes 10, fad@avbenchmark takes 2, from the prompts' own clips"
+    assert metric.why == f"5 clips are fewer than 3 x d = 6 ({others})"
     filled(metric, made=ROOM[5:6])
     assert np.isfinite(metric.compute().item())
     assert metric.why is None

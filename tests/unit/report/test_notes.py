@@ -8,7 +8,7 @@ def weights(*names, terms=""):
 
 
 NONE = "the suite names no reference set"
-SIZES = "takes 1,200 clips on each side (kvd takes 10, fvd@javisbench takes however few there are)"
+SIZES = "takes 1,200 clips on each side (kvd takes 10, fvd@javisbench takes 2, from the prompts' own clips)"
 
 
 def test_a_reason_of_its_own_stands_in_full():

@@ -31,7 +31,8 @@ def suite(folder, profile):
     [
         ("standard", None, "standard", "standard"),
         ("embedded", None, "embedded", "standard"),
-        (None, None, "embedded", "standard"),
+        (None, None, "standard", "standard"),
+        (None, "embedded", "embedded", "embedded"),
         ("standard", "embedded", "embedded", "embedded"),
         ("embedded", "standard", "standard", "standard"),
     ],

@@ -185,6 +185,23 @@ def test_what_is_said_of_clips_needed_is_what_the_page_says():
     assert needed(plain.model_copy(update={"name": "is_panns"})) == ""
 
 
+def test_what_is_recommended_for_twenty_clips_can_be_computed_from_so_few(rng):
+    made, real = rng.normal(size=(20, 400)), rng.normal(size=(20, 400))
+    spec = set_spec("fvd").model_copy(update={"profile": "standard"})
+    whole = set_distance.FrechetMetric(spec, lambda clip: made[0], lambda: real)
+    recommended = "kvd takes 10, fvd@javisbench takes 2, from the prompts' own clips"
+    with pytest.raises(Undefined, match=re.escape(f"20 clips are fewer than 3 x d = 1200 ({recommended})")):
+        whole.distance(made)
+    kernel = metric_of(set_distance.KernelMetric, real, kernel="cubic")
+    published = metric_of(set_distance.PublishedFrechet, real)
+    for metric, least in ((kernel, 10), (published, 2)):
+        assert np.isfinite([metric.distance(made), metric.distance(made[:least])]).all()
+        with pytest.raises(Undefined, match=f"{least - 1} clips are fewer than {least}"):
+            metric.distance(made[: least - 1])
+        with pytest.raises(Undefined, match="1 vectors of real clips are fewer than 2"):
+            metric.against(real[:1]).distance(made)
+
+
 # Many sets of the same clips
 
 
