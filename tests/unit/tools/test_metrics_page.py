@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from dataclasses import replace
 
 from jova_bench.assets import table as assets
@@ -74,24 +73,14 @@ def bench(select):
     return select.partition("@")[2] or None
 
 
-def test_commands_and_prompts_of_the_pages_are_valid():
-    """Every `jova-bench` line is one that its parser takes; every record that is shown is a prompt, or a vote."""
-    from jova_bench.cli.program import parser
+def test_records_of_the_pages_are_prompts_and_votes():
     from jova_bench.prompts import Prompt
     from jova_bench.votes.records import Vote
 
-    seen = 0
-    for page in PAGES:
-        for line in "\n".join(blocks(page, "sh")).splitlines():
-            words = shlex.split(line, comments=True)
-            if words and words[0] == "jova-bench" and "--help" not in words:
-                end = min([words.index(word) for word in (">", ">>") if word in words], default=len(words))
-                parser(words[1]).parse_args(words[1:end])
-                seen += 1
-        for block in blocks(page, "json"):
-            record = json.loads(block)
-            (Vote if "rater" in record else Prompt).model_validate(record)
-    assert seen > 20
+    records = [json.loads(block) for page in PAGES for block in blocks(page, "json")]
+    for record in records:
+        (Vote if "rater" in record else Prompt).model_validate(record)
+    assert len(records) > 2
 
 
 def test_the_page_of_commands_has_all_verbs():
