@@ -24,6 +24,7 @@ from jova_bench.cli import (
     suites,
     sweeps,
     training,
+    viewing,
     votes,
     weights,
 )
@@ -60,6 +61,7 @@ def parser(asked: str | None = None) -> Parser:
     for part in (
         runs,
         reports,
+        viewing,
         merging,
         experiments,
         gates,

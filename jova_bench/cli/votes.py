@@ -93,7 +93,8 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from jova_bench.votes.serve import HOST, admit, server
+    from jova_bench.votes.serve import admit, server
+    from jova_bench.web.local import HOST
 
     raters = admit(args.study, args.rater)
     with server(args.study, raters, args.port) as serving:

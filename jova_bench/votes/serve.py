@@ -20,8 +20,8 @@ from jova_bench.ids import file_stem
 from jova_bench.records import FileRecord, Id, Record
 from jova_bench.votes.requests import RaterHandler
 from jova_bench.votes.study import ANSWERS, PAGES, TOKENS, Given, Key, opened, read_key
+from jova_bench.web.local import listen
 
-HOST = "127.0.0.1"
 LOCK = ".lock"
 
 
@@ -173,11 +173,7 @@ def server(folder: Path, raters: Raters, port: int) -> ThreadingHTTPServer:
         store = answers
         access = by_token
 
-    try:
-        return Server((HOST, port), Handler)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise BenchError(f"expected a free port, got {port}: {why}; give another --port, 0 for any") from error
+    return listen(port, Handler, Server)
 
 
 def _locked(folder: Path) -> IO[str]:

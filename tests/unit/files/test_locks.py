@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from jova_bench.errors import NO_WINDOWS, BenchError
+from jova_bench.files import locks
 from jova_bench.files.locks import Busy, acquire
 from jova_bench.runs.store import LOCK, RunStore
 
@@ -116,3 +117,20 @@ def test_a_system_without_posix_is_told_in_one_line(first, then, code):
     assert NO_WINDOWS in done.stderr.splitlines()[-1]
     if code == 2:
         assert done.stderr.count("\n") == 1
+
+
+def test_asking_whether_a_lock_is_held_refuses_nobody(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    assert not locks.held(path)
+    assert not path.exists()
+    process = holder(path)
+    assert locks.held(path)
+    process.kill()
+    process.wait()
+    assert not locks.held(path)
+    asking = os.open(path, os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)  # A process that is just asking, until the other has waited a moment.
+    monkeypatch.setattr(locks.time, "sleep", lambda seconds: fcntl.flock(asking, fcntl.LOCK_UN))
+    with acquire(path):
+        assert locks.held(path)
+    os.close(asking)

@@ -17,10 +17,10 @@ COMMANDS = {
     "comparison/gate_files.py",
     "suites/loading.py", "metrics/lip_sync/syncnet_pip.py", "runs/provenance.py", "formatting/doors.py",
     "report/notes.py", "report/html/votes.py", "suites/prompt_file.py", "sweep/picture.py", "votes/serve.py",
-    "votes/study.py",
+    "votes/study.py", "report/serve.py", "web/local.py",
 }  # fmt: skip
 """What commands alone use, and whole commands that a message advises: of Git, pip, `assets pull`, `suites import`,
-`votes fit`, `report --vote`, `gate init`."""
+`votes fit`, `report --html`, `report --vote`, `gate init`."""
 
 
 def test_an_option_has_the_name_that_its_door_gives_it():
