@@ -8,7 +8,7 @@ from dataclasses import replace
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.identity import Identity, Selection
-from jova_bench.report.cells import Column
+from jova_bench.report.cells import Column, recut
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.summary import Summary
 
@@ -32,12 +32,13 @@ def choose(
     rows = board.models if models is None else _models(board, models)
     columns = board.columns if metrics is None else _columns(board, metrics)
     identities = [column.identity for column in columns]
+    summary = _only(board.summary, identities, rows)
     common = board.common and replace(board.common, summary=_only(board.common.summary, identities, rows))
     return replace(
         board,
-        summary=_only(board.summary, identities, rows),
+        summary=summary,
         models=rows,
-        columns=columns,
+        columns=recut(columns, summary),
         ranks={},
         made={model: board.made[model] for model in rows if model in board.made},
         common=common,

@@ -18,16 +18,23 @@ from jova_bench.report.clip_counts import count_clips
 from jova_bench.report.common import common
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
+from jova_bench.report.paper import paper
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
 from jova_bench.runs.store import read_run, unfinished
 
+
+def tex(board: Leaderboard) -> str:
+    """Formats one table for a paper where metrics were chosen, else one table per family."""
+    return paper(board) if board.in_order else latex(board)
+
+
 VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "md": Leaderboard.markdown,
     "csv": Leaderboard.csv,
     "json": Leaderboard.json,
-    "tex": latex,
+    "tex": tex,
 }
 """Views by file suffix."""
 

@@ -76,20 +76,20 @@ def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: I
     if estimate.value is None:
         return rf"{{\scriptsize {no_value(estimate)}}}"
     places = decimals(estimate.value, estimate.ci)
-    text = _minus(number(estimate.value, places))
+    text = minus(number(estimate.value, places))
     rank = board.ranks.get(identity, {}).get(model)
     if rank is not None and rank.best:
         text = rf"\textbf{{{text}}}"
     if rank is not None:
         text += rf"\textsuperscript{{{escaped(rank.text)}}}"
     if estimate.ci is not None:
-        text += rf" {{\scriptsize [{', '.join(_minus(number(end, places)) for end in estimate.ci)}]}}"
+        text += rf" {{\scriptsize [{', '.join(minus(number(end, places)) for end in estimate.ci)}]}}"
     if estimate.n_undefined or estimate.n_failed:
         text += rf" {{\scriptsize ({estimate.n_ok}/{estimate.n_undefined}/{estimate.n_failed})}}"
     return text
 
 
-def _minus(text: str) -> str:
+def minus(text: str) -> str:
     """Replaces a hyphen by a minus sign."""
     return text.replace("-", "$-$")
 

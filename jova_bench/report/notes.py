@@ -32,7 +32,7 @@ class Notes:
         """Returns the number of the footnote with the reasons of a cell; None where there are none."""
         if not reasons:
             return None
-        text = _text(reasons)
+        text = reasons_text(reasons)
         kind = _SIZES.sub("", _PULL.sub("weights missing", text))
         texts = self._texts.setdefault(kind, [])
         if text not in texts:
@@ -48,7 +48,7 @@ class Notes:
         return "\n".join(f"[^{number}]: {escaped(text)}" for number, text in enumerate(self.lines(), start=1))
 
 
-def _text(reasons: Mapping[str, int]) -> str:
+def reasons_text(reasons: Mapping[str, int]) -> str:
     """Formats the reasons of one cell with their counts: those of a kind beyond a few as the first of them."""
     kinds: dict[str, list[str]] = {}
     for reason in sorted(reasons):
